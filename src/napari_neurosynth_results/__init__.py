@@ -1,0 +1,51 @@
+"""Open the results of a brain meta-analysis: NiMARE folders and NeuroVault files.
+
+The names below are the headless API. They are imported on first use, so that importing
+the package costs nothing: no napari, Qt, nibabel, pandas, numpy or scipy is loaded.
+"""
+
+__version__ = "0.1.0"
+
+# Not typing.TYPE_CHECKING: importing typing would double the cost of this import.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from napari_neurosynth_results.api import open_results
+    from napari_neurosynth_results.errors import ResultsError
+    from napari_neurosynth_results.maps.kinds import MapKind, Tail
+    from napari_neurosynth_results.maps.results import ResultSet
+    from napari_neurosynth_results.maps.statmap import StatMap
+
+_HOMES = {
+    "open_results": "api",
+    "ResultsError": "errors",
+    "MapKind": "maps.kinds",
+    "Tail": "maps.kinds",
+    "ResultSet": "maps.results",
+    "StatMap": "maps.statmap",
+}
+
+__all__ = (
+    "MapKind",
+    "ResultSet",
+    "ResultsError",
+    "StatMap",
+    "Tail",
+    "__version__",
+    "open_results",
+)
+
+
+def __getattr__(name: str) -> object:
+    """Import a name of the headless API when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the headless API beside what is already loaded."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""Where in the brain: the underlay that everything is drawn on."""

@@ -1,0 +1,64 @@
+"""The headless API: what scripts, notebooks, the command line and the viewer call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.sources.folder import open_files, open_folder
+from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT
+
+Source = str | os.PathLike[str]
+
+
+def open_results(
+    source: Source | Sequence[Source], *, max_bytes: int = DEFAULT_LIMIT
+) -> ResultSet:
+    """Open the results of a meta-analysis from disk.
+
+    Parameters
+    ----------
+    source : path or sequence of paths
+        A folder that NiMARE wrote or that holds maps, one image file, or several.
+    max_bytes : int
+        Refuse files that would need more memory than this, in bytes.
+
+    Returns
+    -------
+    ResultSet
+        Maps in order of interest, tables and texts. Only headers have been read.
+        ``problems`` says what could not be opened and why.
+
+    Raises
+    ------
+    ResultsError
+        When there is no map to open; the text says what to do.
+
+    Examples
+    --------
+    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
+    >>> results = open_results(sample_folder())
+    >>> results["z"].title
+    'z, uncorrected'
+    """
+    if isinstance(source, str | os.PathLike):
+        path = os.fspath(source)
+        if os.path.isdir(path):
+            if path.rstrip("/\\").lower().endswith((".nii", ".nii.gz")):
+                # A folder named like a file: say so instead of "holds no map".
+                return open_files([path.rstrip("/\\")], max_bytes)
+            return open_folder(path, max_bytes)
+        if "://" in path:
+            raise ResultsError(
+                f"{path} is an address. This version opens what is on disk: download "
+                "the maps and open their folder."
+            )
+        return open_files([path], max_bytes)
+    paths = [os.fspath(path) for path in source]
+    if not paths:
+        raise ResultsError("There is nothing to open: the list of files is empty.")
+    if len(paths) == 1:
+        return open_results(paths[0], max_bytes=max_bytes)
+    return open_files(paths, max_bytes)

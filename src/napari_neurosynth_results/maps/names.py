@@ -1,0 +1,207 @@
+"""NiMARE's file names, both ways: text -> `MapName` -> the same text.
+
+The grammar is ``[<prefix>_]<value>[_<key>-<label>...][_<server suffix>]<extension>``.
+Entities are kept in the order found, unknown ones too, so that a name always survives
+the round trip. Source: NiMARE 0.22.1 (`nimare.results`, `nimare.correct`,
+`nimare.diagnostics`) and the files it and older releases wrote.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from napari_neurosynth_results.maps.kinds import VALUE_KINDS
+
+#: Longest first, so that ``.nii.gz`` wins over ``.gz``.
+EXTENSIONS = (".nii.gz", ".nii", ".hdr", ".img", ".mgz", ".mgh", ".tsv")
+
+_ENTITY = re.compile(r"^([A-Za-z][A-Za-z0-9]*)-(.*)$", re.S)
+# NiMARE's own fetcher of NeuroVault images writes these two in front of each name.
+_DOWNLOAD = re.compile(r"^(collection-[^_]+_id-[^_]+)_(?=.)", re.S)
+# Server storage makes a taken name unique with a counter or seven random characters.
+_COUNTER = re.compile(r"^\d{1,4}$")
+_RANDOM = re.compile(r"^(?=.*(?:\d|[a-z].*[A-Z]))[A-Za-z0-9]{7}$")
+_CLUSTER_STATISTIC = re.compile(r"^(.*?)(mass|size)$", re.I)
+_PER_CLUSTER = frozenset({"level", "corr", "method"})
+
+
+@dataclass(frozen=True)
+class MapName:
+    """The parts of one file name; ``str()`` gives the file name back.
+
+    Attributes
+    ----------
+    value : str
+        The entity before the first label: ``z``, ``p``, ``logp``, ``stat``, ...
+    entities : tuple of (str, str)
+        ``("desc", "mass"), ("level", "cluster"), ...`` in the order found.
+    prefix : str
+        What stands before the value, without the joining underscore.
+    suffix : str
+        What a server added to make the name unique, without the underscore.
+    extension : str
+        ``.nii.gz``, ``.tsv``, ... as written.
+    download : str
+        ``collection-<id>_id-<id>`` of NiMARE's flat NeuroVault downloads.
+    """
+
+    value: str
+    entities: tuple[tuple[str, str], ...] = ()
+    prefix: str = ""
+    suffix: str = ""
+    extension: str = ""
+    download: str = ""
+
+    def __str__(self) -> str:
+        """File name with its extension."""
+        return self.stem + self.extension
+
+    @property
+    def stem(self) -> str:
+        """File name without its extension: the key of a map in its result set."""
+        parts = [self.download, self.prefix, self.value]
+        parts += [f"{key}-{label}" for key, label in self.entities]
+        parts.append(self.suffix)
+        return "_".join(part for part in parts if part)
+
+    def get(self, key: str) -> str | None:
+        """Label of an entity, or None when the name does not carry it."""
+        return next((label for k, label in self.entities if k == key), None)
+
+    @property
+    def correction(self) -> str | None:
+        """``"FWE"``, ``"FDR"`` or None for an uncorrected map."""
+        return self.get("corr")
+
+    @property
+    def method(self) -> str | None:
+        """How the correction was made: ``montecarlo``, ``bonferroni``, ``indep``..."""
+        return self.get("method")
+
+    @property
+    def level(self) -> str | None:
+        """``"cluster"``, ``"voxel"`` or None for an uncorrected map.
+
+        FDR and Bonferroni work on voxels, also where the name does not say so.
+        """
+        if (level := self.get("level")) is not None:
+            return level
+        if self.correction == "FDR" or self.method == "bonferroni":
+            return "voxel"
+        return None
+
+    @property
+    def cluster_statistic(self) -> str | None:
+        """``"mass"`` or ``"size"`` for a map of cluster-level Monte Carlo, else None."""
+        return self._split_desc()[1]
+
+    @property
+    def contrast(self) -> str:
+        """The ``desc`` without its cluster statistic: ``association``, ``group1``..."""
+        return self._split_desc()[0]
+
+    def _split_desc(self) -> tuple[str, str | None]:
+        desc = self.get("desc") or ""
+        match = _CLUSTER_STATISTIC.match(desc)
+        if match and self.correction:
+            return match[1], match[2].lower()
+        return desc, None
+
+    @property
+    def run(self) -> tuple[str, str, str]:
+        """What the maps of one meta-analysis share: (collection, prefix, counter)."""
+        collection = self.download.split("_id-")[0]
+        counter = self.suffix if _COUNTER.match(self.suffix) else ""
+        return collection, self.prefix, counter
+
+    def uncorrected(self) -> MapName:
+        """Name of the map this one was corrected from."""
+        entities = []
+        for key, label in self.entities:
+            if key in _PER_CLUSTER:
+                continue
+            if key == "desc":
+                label = self.contrast
+            if label:
+                entities.append((key, label))
+        return replace(self, entities=tuple(entities))
+
+
+def split_extension(filename: str) -> tuple[str, str]:
+    """Split a file name into stem and known extension (empty when unknown).
+
+    >>> split_extension("z_desc-mass.nii.gz")
+    ('z_desc-mass', '.nii.gz')
+    """
+    lower = filename.lower()
+    for extension in EXTENSIONS:
+        if lower.endswith(extension) and len(filename) > len(extension):
+            return filename[: -len(extension)], filename[-len(extension) :]
+    return filename, ""
+
+
+def parse_name(filename: str) -> MapName | None:
+    """Read a file name by NiMARE's grammar.
+
+    Parameters
+    ----------
+    filename : str
+        Base name with or without extension.
+
+    Returns
+    -------
+    MapName or None
+        None when the name holds no value entity, so is not NiMARE's.
+
+    Examples
+    --------
+    >>> name = parse_name("pain_z_desc-mass_level-cluster_corr-FWE.nii.gz")
+    >>> name.value, name.prefix, name.level, name.correction
+    ('z', 'pain', 'cluster', 'FWE')
+    >>> str(name)
+    'pain_z_desc-mass_level-cluster_corr-FWE.nii.gz'
+    """
+    stem, extension = split_extension(filename)
+    match = _DOWNLOAD.match(stem)
+    download = match[1] if match else ""
+    tokens = (stem[match.end() :] if match else stem).split("_")
+    # The last token that can be the value: a prefix may itself contain "z" or "p".
+    for index in range(len(tokens) - 1, -1, -1):
+        if tokens[index] not in VALUE_KINDS:
+            continue
+        parsed = _parse_entities(tokens[index + 1 :])
+        if parsed is None:
+            continue
+        entities, suffix = parsed
+        name = MapName(
+            value=tokens[index],
+            entities=entities,
+            prefix="_".join(tokens[:index]),
+            suffix=suffix,
+            extension=extension,
+            download=download,
+        )
+        # Odd underscores (doubled, leading) would not survive: then it is not ours.
+        return name if str(name) == filename else None
+    return None
+
+
+def _parse_entities(
+    tokens: list[str],
+) -> tuple[tuple[tuple[str, str], ...], str] | None:
+    """Read what follows the value, or None when it does not follow the grammar."""
+    suffix = ""
+    if tokens and (_COUNTER.match(tokens[-1]) or _RANDOM.match(tokens[-1])):
+        *tokens, suffix = tokens
+    entities: list[tuple[str, str]] = []
+    for token in tokens:
+        if match := _ENTITY.match(token):
+            entities.append((match[1], match[2]))
+        elif entities and token:
+            # Labels may hold an underscore: prob_desc-AgF_prior.
+            key, label = entities[-1]
+            entities[-1] = (key, f"{label}_{token}")
+        else:
+            return None
+    return tuple(entities), suffix

@@ -1,0 +1,1 @@
+"""From a path to a `ResultSet`: everything that touches files."""

@@ -1,0 +1,274 @@
+"""A folder, one file or several files on disk -> `ResultSet`.
+
+Only headers are read here; the voxels follow when somebody looks at a map.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.kinds import MapKind, kind_of
+from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import MapFile, Voxels
+from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT, VolumeFile, open_image
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+IMAGE_EXTENSIONS = (".nii.gz", ".nii", ".hdr", ".img", ".mgz", ".mgh")
+#: Far above any real methods text or table; keeps a wrong file from filling memory.
+_MOST_TEXT = 1 << 20
+_MOST_TABLE = 64 << 20
+#: Beyond this many images a folder is a data set, not a result.
+_MOST_IMAGES = 1000
+_PICKLE = (
+    "{name} was not read: a pickle can run any code when it is opened. "
+    "The maps and tables beside it hold the same results."
+)
+
+
+def is_image(name: str) -> bool:
+    """Tell by its name whether a file is an image this package may open."""
+    return name.lower().endswith(IMAGE_EXTENSIONS) and not name.startswith(".")
+
+
+def open_folder(path: str, max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
+    """Open the maps, tables and texts of one folder.
+
+    Parameters
+    ----------
+    path : str
+        A NiMARE output folder, or any folder of maps; sub-folders are not searched.
+    max_bytes : int
+        Refuse files that would need more memory than this.
+
+    Returns
+    -------
+    ResultSet
+        With ``problems`` for each file that could not be opened.
+
+    Raises
+    ------
+    ResultsError
+        When the folder holds no map that can be opened.
+    """
+    try:
+        names = sorted(entry.name for entry in os.scandir(path))
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be listed: {error.strerror}.") from error
+    images = [os.path.join(path, name) for name in _without_pairs(names)]
+    if not images:
+        raise ResultsError(_no_map(path, names))
+    problems = []
+    if len(images) > _MOST_IMAGES:
+        problems.append(
+            f"{path} holds {len(images):,} images; the first {_MOST_IMAGES:,} were opened. "
+            "Move what belongs together to a folder of its own."
+        )
+    problems += [_PICKLE.format(name=name) for name in names if name.endswith(".pkl")]
+    methods, references = (
+        "\n".join(
+            _text(os.path.join(path, name), problems) for name in names if name.endswith(end)
+        )
+        for end in ("boilerplate.txt", "references.bib")
+    )
+    return _result_set(
+        images[:_MOST_IMAGES],
+        max_bytes,
+        problems,
+        title=os.path.basename(os.path.abspath(path)),
+        source=path,
+        tables={
+            name[: -len(".tsv")]: partial(_table, os.path.join(path, name))
+            for name in names
+            if name.endswith(".tsv") and not name.startswith(".")
+        },
+        methods=methods,
+        references=references,
+    )
+
+
+def open_files(paths: Sequence[str], max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
+    """Open one image file or several as one result set.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Image files. The maps beside them are left alone: what is opened alone is judged
+        alone.
+    max_bytes : int
+        Refuse files that would need more memory than this.
+
+    Returns
+    -------
+    ResultSet
+        With ``problems`` for each file that could not be opened.
+
+    Raises
+    ------
+    ResultsError
+        When none of the files can be opened.
+    """
+    problems = [
+        f"{path} is not an image this plugin knows ({', '.join(IMAGE_EXTENSIONS)})."
+        for path in paths
+        if not is_image(os.path.basename(path))
+    ]
+    images = [path for path in paths if is_image(os.path.basename(path))]
+    names = _without_pairs([os.path.basename(path) for path in images])
+    images = [path for path in images if os.path.basename(path) in names]
+    first = os.path.abspath(paths[0])
+    title = split_extension(os.path.basename(first))[0]
+    if len(paths) > 1:
+        title = os.path.basename(os.path.dirname(first))
+    return _result_set(
+        images, max_bytes, problems, title=title, source=", ".join(map(str, paths))
+    )
+
+
+def _result_set(
+    images: Sequence[str],
+    max_bytes: int,
+    problems: list[str],
+    *,
+    title: str,
+    source: str,
+    tables: dict[str, Callable[[], pd.DataFrame]] | None = None,
+    methods: str = "",
+    references: str = "",
+) -> ResultSet:
+    files: dict[str, MapFile] = {}
+    for image in images:
+        try:
+            volumes = open_image(image, max_bytes)
+        except ResultsError as error:
+            problems.append(str(error))
+            continue
+        for volume in volumes:
+            file = _map_file(volume, taken=files)
+            files[file.key] = file
+    if not files:
+        raise ResultsError(
+            "\n".join(problems) if problems else f"{source} holds no map that can be opened."
+        )
+    return ResultSet(
+        list(files.values()),
+        title=title,
+        source=source,
+        problems=problems + _grouped_notices(files.values()),
+        tables=tables or {},
+        methods=methods.strip(),
+        references=references.strip(),
+    )
+
+
+def _map_file(volume: VolumeFile, taken: dict[str, MapFile]) -> MapFile:
+    base = os.path.basename(volume.path)
+    stem = split_extension(base)[0]
+    name = parse_name(base)
+    kind = kind_of(name.value if name else None, stem, volume.intent_code)
+    number = f"#{volume.index + 1}" if volume.count > 1 else ""
+    key = stem + number
+    # z.nii beside z.nii.gz, or the same name in two folders of a list.
+    for candidate in (base + number, volume.path + number):
+        if key in taken:
+            key = candidate
+    return MapFile(
+        key=key,
+        name=name,
+        kind=kind,
+        grid=volume.grid,
+        path=volume.path,
+        source=_Voxels(volume, kind, _may_interpolate(kind, name)),
+        notices=volume.notices,
+    )
+
+
+def _may_interpolate(kind: MapKind, name: MapName | None) -> bool:
+    # Each cluster of a cluster-level map carries one value: between two there is none.
+    return kind.may_interpolate and not (name and name.level == "cluster")
+
+
+@dataclass(frozen=True)
+class _Voxels:
+    """The voxels of one volume, read the way its kind demands."""
+
+    volume: VolumeFile
+    kind: MapKind
+    smooth: bool
+
+    def read(self) -> tuple[Voxels, tuple[str, ...]]:
+        return self.volume.read(self.kind, self.smooth)
+
+
+def _without_pairs(names: Sequence[str]) -> list[str]:
+    """List image names, each .hdr/.img pair once."""
+    images = [name for name in names if is_image(name)]
+    headers = {name[:-4] for name in images if name.lower().endswith(".hdr")}
+    return [
+        name
+        for name in images
+        if not (name.lower().endswith(".img") and name[:-4] in headers)
+    ]
+
+
+def _grouped_notices(files: Iterable[MapFile]) -> list[str]:
+    """Say once what holds for many files."""
+    where: defaultdict[str, list[str]] = defaultdict(list)
+    for file in files:
+        for notice in file.notices:
+            name, _, text = notice.partition(": ")
+            if name not in where[text]:
+                where[text].append(name)
+    return [
+        f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {text}"
+        for text, names in where.items()
+    ]
+
+
+def _no_map(path: str, names: Sequence[str]) -> str:
+    inside = [
+        name
+        for name in names
+        if os.path.isdir(os.path.join(path, name))
+        and any(map(is_image, os.listdir(os.path.join(path, name))))
+    ]
+    if inside:
+        some = ", ".join(inside[:3]) + (", ..." if len(inside) > 3 else "")
+        return f"{path} holds no map itself; its sub-folders do ({some}). Open one of them."
+    if any(name.endswith(".pkl") for name in names):
+        return (
+            f"{path} holds a pickle but no map. Pickles are never read, because they can "
+            "run any code; write the maps with NiMARE's MetaResult.save_maps first."
+        )
+    return (
+        f"{path} holds no map ({', '.join(IMAGE_EXTENSIONS)}). "
+        "Open the folder that NiMARE wrote its .nii.gz files to."
+    )
+
+
+def _text(path: str, problems: list[str]) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(_MOST_TEXT)
+    except OSError as error:
+        problems.append(f"{path} cannot be read: {error.strerror}.")
+        return ""
+
+
+def _table(path: str) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        if os.path.getsize(path) > _MOST_TABLE:
+            raise ResultsError(f"{path} is too large for a table of results.")
+        return pd.read_csv(path, sep="\t")
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path} cannot be read as a table: {error}.") from error

@@ -1,0 +1,154 @@
+"""From a stored affine to an axis-aligned RAS+ grid: flips, transposes, resampling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from nibabel.orientations import (
+    apply_orientation,
+    inv_ornt_aff,
+    io_orientation,
+)
+from nibabel.spaces import vox2out_vox
+
+from napari_neurosynth_results.maps.statmap import Grid, Voxels
+
+#: A tilt that moves no voxel by more than this share of its size is rounding.
+_ROUNDING = 0.1
+#: The box around a turned cube is at most 3 ** 1.5 times its volume.
+_LOOSEST_BOX = 6
+#: Largest condition number of a usable affine; beyond, axes coincide.
+_FLATTEST = 1e6
+_UPRIGHT = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How stored axes become an axis-aligned RAS+ grid.
+
+    Attributes
+    ----------
+    grid : Grid
+        The grid that results.
+    orientation : ndarray, shape (3, 2)
+        nibabel's orientation: where each stored axis goes and whether it is flipped.
+    oblique : ndarray, shape (4, 4), or None
+        Grid voxel to stored voxel, when the image has to be resampled.
+    notices : tuple of str
+        What a user should know.
+    """
+
+    grid: Grid
+    orientation: npt.NDArray[np.float64]
+    oblique: npt.NDArray[np.float64] | None
+    notices: tuple[str, ...]
+
+    def apply(self, stored: Voxels, *, smooth: bool) -> Voxels:
+        """Bring stored voxels onto the grid.
+
+        Parameters
+        ----------
+        stored : ndarray of float32, shape (i, j, k)
+            As in the file.
+        smooth : bool
+            Interpolate linearly where resampling is needed, else take the nearest
+            voxel. Outside becomes 0, or NaN where the file marks the outside with NaN.
+
+        Returns
+        -------
+        ndarray of float32
+            RAS+, laid out so that its transpose (z, y, x) is contiguous.
+        """
+        if self.oblique is not None:
+            voxels = self._resample(stored, order=1 if smooth else 0)
+        else:
+            voxels = apply_orientation(stored, self.orientation)
+        return np.asfortranarray(voxels)
+
+    def _resample(self, stored: Voxels, order: int) -> Voxels:
+        from scipy.ndimage import affine_transform
+
+        assert self.oblique is not None
+        matrix, offset = self.oblique[:3, :3], self.oblique[:3, 3]
+        shape = self.grid.shape
+        outside = np.isnan(stored)
+        filled = np.where(outside, 0, stored) if outside.any() else stored
+        voxels: Voxels = affine_transform(
+            filled, matrix, offset, output_shape=shape, order=order, output=np.float32
+        )
+        if outside.any():
+            # Linear interpolation would let one NaN eat its neighbors.
+            gone = affine_transform(
+                outside.astype(np.uint8), matrix, offset, output_shape=shape, order=0, cval=1
+            )
+            voxels[gone.astype(bool)] = np.nan
+        return voxels
+
+
+def place(
+    shape: tuple[int, int, int], affine: npt.NDArray[np.float64], most_voxels: int
+) -> Placement:
+    """Find the axis-aligned RAS+ grid for a stored image.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The three spatial axes as stored.
+    affine : ndarray, shape (4, 4)
+        Stored voxel to mm.
+    most_voxels : int
+        Refuse a grid larger than this.
+
+    Returns
+    -------
+    Placement
+        With a notice when the image has to be resampled.
+
+    Raises
+    ------
+    ValueError
+        When the affine is singular, not finite or too skewed; the text says which.
+    """
+    if not np.isfinite(affine).all():
+        raise ValueError("it is not finite")
+    columns = affine[:3, :3]
+    if not (columns - np.diag(steps := columns.diagonal())).any() and (steps > 0).all():
+        # Nearly every file: no need of the singular values behind io_orientation.
+        return Placement(Grid(shape, affine), _UPRIGHT, None, ())
+    sizes = np.sqrt((columns**2).sum(axis=0))
+    if not np.isfinite(sizes).all() or (sizes == 0).any():
+        raise ValueError("it is singular")
+    if np.linalg.cond(columns / sizes) > _FLATTEST:
+        raise ValueError("it is singular")
+    orientation = io_orientation(affine)
+    if np.isnan(orientation).any():
+        raise ValueError("it is singular")
+    upright = affine @ inv_ornt_aff(orientation, shape)
+    order = np.argsort(orientation[:, 0])
+    i, j, k = (int(n) for n in np.array(shape)[order])
+    if _tilt(upright, (i, j, k)) <= _ROUNDING:
+        aligned = np.diag([*np.diag(upright)[:3], 1.0])
+        aligned[:3, 3] = upright[:3, 3]
+        return Placement(Grid((i, j, k), aligned), orientation, None, ())
+    # The voxels may differ in size along the axes; keep the sizes of the nearest axes.
+    out_shape, out_affine = vox2out_vox((shape, affine), voxel_sizes=sizes[order])
+    x, y, z = (int(n) for n in out_shape)
+    if min(x, y, z) < 1 or x * y * z > min(most_voxels, _LOOSEST_BOX * i * j * k + 2**16):
+        raise ValueError("it is too skewed to be resampled")
+    return Placement(
+        Grid((x, y, z), out_affine),
+        orientation,
+        np.linalg.inv(affine) @ out_affine,
+        ("its axes are oblique: it was resampled to an axis-aligned grid",),
+    )
+
+
+def _tilt(upright: npt.NDArray[np.float64], shape: tuple[int, int, int]) -> float:
+    """Return how far, in voxels, leaving the tilt out would move a voxel at most."""
+    sizes = np.abs(np.diag(upright)[:3])
+    off = np.abs(upright[:3, :3] - np.diag(np.diag(upright)[:3]))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moved = (off @ (np.array(shape) - 1)) / sizes
+    return float(np.nan_to_num(moved, nan=np.inf).max())

@@ -1,0 +1,1 @@
+"""Numbers only: what a value is worth as p, and what a threshold keeps."""

@@ -1,0 +1,1 @@
+"""Everything that knows napari; no Qt."""

@@ -63,7 +63,9 @@ class Tail(StrEnum):
     NONE = "no tail"
 
 
-_TAILED = frozenset({MapKind.Z, MapKind.T, MapKind.P, MapKind.LOGP, MapKind.ONE_MINUS_P})
+_TAILED = frozenset(
+    {MapKind.Z, MapKind.T, MapKind.P, MapKind.LOGP, MapKind.ONE_MINUS_P}
+)
 
 _MEANINGS = {
     MapKind.Z: "z score; how it converts to p depends on its tail",

@@ -93,7 +93,7 @@ class MapName:
 
     @property
     def cluster_statistic(self) -> str | None:
-        """``"mass"`` or ``"size"`` for a map of cluster-level Monte Carlo, else None."""
+        """``"mass"`` or ``"size"`` for a cluster-level Monte Carlo map, else None."""
         return self._split_desc()[1]
 
     @property

@@ -1,4 +1,4 @@
-"""A result set: the maps of one source, how they belong together, and what is beside."""
+"""A result set: the maps of one source, how they belong together, what is beside."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.names import MapName
+from napari_neurosynth_results.maps.order import in_order_of_interest
 from napari_neurosynth_results.maps.statmap import (
     MapFile,
     Mask,
@@ -33,16 +33,15 @@ Fact = TypeVar("Fact")
 #: Voxels a set keeps alive by itself: about 18 maps of the 2 mm MNI grid.
 CACHE_BYTES = 64 * 2**20
 
-_KIND_ORDER = (
-    *(MapKind.Z, MapKind.T, MapKind.P, MapKind.LOGP, MapKind.CHI2, MapKind.F),
-    *(MapKind.ONE_MINUS_P, MapKind.PROB, MapKind.STAT, MapKind.EST, MapKind.SE),
-    *(MapKind.TAU2, MapKind.SIGMA2, MapKind.DOF, MapKind.OTHER, MapKind.LABEL),
-)
-#: MKDAChi2's uniformity and group1 hold the same numbers: the second comes last.
-_CONTRAST_ORDER = {"association": 0, "group1MinusGroup2": 0, "": 0, "group2": 2, "group1": 3}
+_CORNERS = np.ix_((0, -1), (0, -1), (0, -1))
 #: Kinds that are non-zero everywhere in the mask, and so show where it ends.
 _DENSE = frozenset({MapKind.P, MapKind.SE, MapKind.DOF})
-_ITERATIONS = re.compile(r"repeated ([\d,]+) times")
+#: NiMARE 0.22.1: `CBMAEstimator` and `PermutedOLS`, correct_fwe_montecarlo.
+_ITERATIONS = re.compile(
+    r"repeated ([\d,]*\d) times|([\d,]*\d) iterations were performed"
+)
+#: What stands before belongs to the uncorrected map: ALESubtraction permutes twice.
+_CORRECTION = "Family-wise error"
 
 
 class ResultSet:
@@ -90,7 +89,7 @@ class ResultSet:
         self._cache = VoxelCache(CACHE_BYTES)
         self._facts: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
-        files = sorted(files, key=_interest)
+        files = in_order_of_interest(files)
         titles = unique_titles([(file.key, file.name) for file in files])
         self._files = {file.key: file for file in files}
         self._titles = dict(zip(self._files, titles, strict=True))
@@ -133,7 +132,9 @@ class ResultSet:
     @property
     def iterations(self) -> int | None:
         """Monte Carlo iterations, as the methods text states them."""
-        counts = {int(n.replace(",", "")) for n in _ITERATIONS.findall(self.methods)}
+        _, correction, text = self.methods.partition(_CORRECTION)
+        found = _ITERATIONS.findall(text if correction else self.methods)
+        counts = {int("".join(groups).replace(",", "")) for groups in found}
         return counts.pop() if len(counts) == 1 else None
 
     def run_of(self, statmap: StatMap) -> list[StatMap]:
@@ -168,16 +169,29 @@ class ResultSet:
                 found.setdefault(other.name.value, other)
         return found
 
-    def uncorrected(self, statmap: StatMap) -> StatMap | None:
-        """Find the map a corrected one was made from; an uncorrected map is its own."""
+    def uncorrected(self, statmap: StatMap, value: str | None = None) -> StatMap | None:
+        """Find the map a corrected one was made from; an uncorrected map is its own.
+
+        Parameters
+        ----------
+        statmap : StatMap
+            A map of this set.
+        value : str, optional
+            Find the uncorrected map with this value (``"z"``) instead of its own.
+
+        Returns
+        -------
+        StatMap or None
+            None when it is not in the set.
+        """
         if statmap.name is None:
             return None
         wanted = statmap.name.uncorrected()
+        entities = frozenset(wanted.entities)
         for other in self.run_of(statmap):
             assert other.name is not None
-            if other.name.value == wanted.value and frozenset(
-                other.name.entities
-            ) == frozenset(wanted.entities):
+            same = frozenset(other.name.entities) == entities
+            if same and other.name.value == (value or wanted.value):
                 return other
         return None
 
@@ -255,11 +269,18 @@ class ResultSet:
             and other.grid.same_as(statmap.grid)
         ]
         union: Mask | None = None
-        known = any(other.kind in _DENSE for other in telling)
-        for data in self.read(telling).values():
+        known = False
+        voxels = self.read(telling)
+        for other in telling:
+            # A map that cannot be read tells nothing.
+            if (data := voxels.get(other.key)) is None:
+                continue
             nan = np.isnan(data)
-            inside = ~nan if nan.any() else data != 0
-            known = known or bool(nan.any())
+            # Not every NaN marks the outside: older NiMARE writes one where a voxel
+            # could not be fitted, and 0 outside.
+            nan_outside = bool(nan[_CORNERS].any())
+            inside = ~nan if nan_outside else ~nan & (data != 0)
+            known = known or nan_outside or other.kind in _DENSE
             union = inside if union is None else union | inside
         if union is None or not known:
             return None
@@ -283,7 +304,9 @@ class ResultSet:
 class _Maps(Mapping[str, StatMap]):
     """The maps of a set, made as they are asked for."""
 
-    def __init__(self, files: Mapping[str, MapFile], make: Callable[[str], StatMap]) -> None:
+    def __init__(
+        self, files: Mapping[str, MapFile], make: Callable[[str], StatMap]
+    ) -> None:
         self._files = files
         self._make = make
 
@@ -320,20 +343,3 @@ class _Tables(Mapping[str, "pd.DataFrame"]):
 
     def __len__(self) -> int:
         return len(self._readers)
-
-
-def _interest(file: MapFile) -> tuple[Any, ...]:
-    """Sort key: what a user wants to see first comes first."""
-    name = file.name
-    kind = _KIND_ORDER.index(file.kind)
-    if name is None:
-        return (kind, 1, True, True, "", ("", "", ""), file.key)
-    return (
-        kind,
-        _CONTRAST_ORDER.get(name.contrast, 1),
-        name.correction is None,
-        name.level != "cluster",
-        name.cluster_statistic or "",
-        name.run,
-        file.key,
-    )

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.names import MapName
-from napari_neurosynth_results.maps.tails import tail_of
+from napari_neurosynth_results.maps.tails import negatives_count, tail_of
 
 if TYPE_CHECKING:
     from napari_neurosynth_results.maps.results import ResultSet
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Voxels = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
+_SIGNED = frozenset({MapKind.Z, MapKind.T, MapKind.EST, MapKind.OTHER, MapKind.STAT})
 #: Where a brain lies in MNI152 space, in mm: (low, high) of x, y and z.
 _MNI_BRAIN = ((-72.0, 72.0), (-108.0, 74.0), (-72.0, 82.0))
 #: A field of view with less of the brain's box than this was placed somewhere else.
@@ -268,12 +269,13 @@ class StatMap:
     def signed(self) -> bool:
         """Whether the negative side means the opposite effect.
 
-        A one-tailed z may be negative, but that is never evidence for a deactivation.
+        A one-tailed z may be negative, but that is never evidence for a deactivation,
+        unless the test gave the negative direction a p of its own.
         """
-        return (
-            self.kind in {MapKind.Z, MapKind.T, MapKind.EST, MapKind.OTHER, MapKind.STAT}
-            and self.tail is not Tail.ONE
-            and self.has_negatives
+        if self.kind not in _SIGNED or not self.has_negatives:
+            return False
+        return self.results.remember(
+            (self.key, "signed"), lambda: negatives_count(self)
         )
 
     def __copy__(self) -> StatMap:

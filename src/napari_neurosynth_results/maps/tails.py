@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _TWO_TAILED_CONTRASTS = frozenset(
     {"association", "uniformity", "specificity", "consistency", "group1MinusGroup2"}
 )
+#: BalancedALESubtraction: each direction has its own one-tailed p.
+_TWO_ONE_TAILED_CONTRASTS = frozenset({"balancedGroup1MinusGroup2"})
 #: Values that only image-based estimators write; those test both directions by default.
 _IMAGE_BASED_VALUES = frozenset({"est", "se", "tau2", "sigma2", "dof"})
 #: Enough voxels to tell the two conversions apart, few enough to cost nothing.
@@ -32,7 +34,7 @@ _FITS = 0.02
 def tail_of(statmap: StatMap) -> Tail:
     """Decide the tail of a map.
 
-    The tail of a p or logp map is that of the test behind it: of the uncorrected z
+    The tail of a p, logp or t map is that of the test behind it: of the uncorrected z
     beside it. (NiMARE converts the p of FDR and Bonferroni to z two-tailed whatever the
     test was, so their own z does not tell.)
 
@@ -53,31 +55,89 @@ def tail_of(statmap: StatMap) -> Tail:
     """
     if not statmap.kind.has_tail:
         return Tail.NONE
-    if statmap.kind in {MapKind.Z, MapKind.T}:
-        return _measured(statmap) or _by_name(statmap)
-    test = statmap.results.uncorrected(statmap) or statmap
-    z = test.results.siblings(test).get("z")
-    return (z and _measured(z)) or _by_name(test)
+    if statmap.kind is MapKind.Z:
+        return _measured(statmap) or _of_test(statmap) or _by_name(statmap)
+    return _of_test(statmap) or _by_name(statmap)
+
+
+def negatives_count(statmap: StatMap) -> bool:
+    """Whether the test behind a map looked at the negative direction at all.
+
+    A one-tailed p near 1 is no evidence for the opposite effect, however negative its
+    z. ALESubtraction with inference maps and BalancedALESubtraction differ: they give
+    each direction a one-tailed p of its own, so that a negative z may have a small p.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map of a result set.
+
+    Returns
+    -------
+    bool
+        True as well for kinds that have no tail.
+    """
+    if not statmap.kind.has_tail:
+        return True
+    test = statmap.results.uncorrected(statmap, "z") or statmap
+    if test.tail is not Tail.ONE:
+        return True
+    if (partner := _partner(test)) is not None:
+        z, log_p = _sample(test.data, _natural_log_p(partner))
+        if (z < 0).any():
+            return bool(np.median(log_p[z < 0]) < np.log(0.5))
+    return test.name is not None and test.name.contrast in _TWO_ONE_TAILED_CONTRASTS
+
+
+def _of_test(statmap: StatMap) -> Tail | None:
+    """Take the tail of the z that a map belongs to, None when it is not at hand."""
+    if statmap.name is None:
+        return None
+    by_p = _corrected_by_p(statmap)
+    if statmap.kind is MapKind.Z and (
+        by_p or not statmap.correction or statmap.name.contrast in _TWO_TAILED_CONTRASTS
+    ):
+        return None
+    z = statmap.results.uncorrected(statmap, "z")
+    if z is None and not by_p:
+        z = statmap.results.siblings(statmap).get("z")
+    return z.tail if z is not None else None
+
+
+def _corrected_by_p(statmap: StatMap) -> bool:
+    """Whether p was corrected after the test, by FDR or Bonferroni."""
+    return statmap.correction == "FDR" or (
+        statmap.name is not None and statmap.name.method == "bonferroni"
+    )
+
+
+def _partner(statmap: StatMap) -> StatMap | None:
+    """Find the map that states the p of a z map, on the same grid."""
+    siblings = statmap.results.siblings(statmap)
+    partner = siblings.get("logp") or siblings.get("p")
+    if partner is None or not partner.grid.same_as(statmap.grid):
+        return None
+    return partner
 
 
 def _measured(statmap: StatMap) -> Tail | None:
     """Invert a z map against the p of the same test, None when that cannot tell."""
-    if statmap.kind is not MapKind.Z:
-        return None
-    siblings = statmap.results.siblings(statmap)
-    partner = siblings.get("logp") or siblings.get("p")
-    if partner is None or not partner.grid.same_as(statmap.grid):
+    if (partner := _partner(statmap)) is None:
         return None
     from scipy.special import ndtri_exp
 
     z, log_p = _sample(statmap.data, _natural_log_p(partner))
     if z.size == 0:
         return None
-    one = np.abs(-ndtri_exp(log_p) - z)
-    two = np.abs(-ndtri_exp(log_p - np.log(2)) - np.abs(z))
-    errors = {Tail.ONE: float(np.median(one)), Tail.TWO: float(np.median(two))}
-    best = min(errors, key=lambda tail: errors[tail])
-    return best if errors[best] < _FITS else None
+    one, two = -ndtri_exp(log_p), -ndtri_exp(log_p - np.log(2))
+    errors = (
+        (float(np.median(np.abs(one - z))), Tail.ONE),
+        # One-tailed in the direction of the sign: see negatives_count.
+        (float(np.median(np.abs(one - np.abs(z)))), Tail.ONE),
+        (float(np.median(np.abs(two - np.abs(z)))), Tail.TWO),
+    )
+    error, tail = min(errors)
+    return tail if error < _FITS else None
 
 
 def _natural_log_p(partner: StatMap) -> npt.NDArray[np.float64]:
@@ -104,11 +164,14 @@ def _sample(
 def _by_name(statmap: StatMap) -> Tail:
     """Decide by NiMARE's habits; by the signs when nothing else is known."""
     name = statmap.name
-    if name is None or statmap.kind is MapKind.T:
-        return Tail.TWO if statmap.has_negatives or statmap.kind is MapKind.T else Tail.ONE
-    corrected_by_p = name.correction == "FDR" or name.method == "bonferroni"
-    if statmap.kind is MapKind.Z and corrected_by_p:
+    if statmap.kind is MapKind.T:
         return Tail.TWO
+    if name is None:
+        return Tail.TWO if statmap.has_negatives else Tail.ONE
+    if statmap.kind is MapKind.Z and _corrected_by_p(statmap):
+        return Tail.TWO
+    if name.contrast in _TWO_ONE_TAILED_CONTRASTS:
+        return Tail.ONE
     if name.contrast in _TWO_TAILED_CONTRASTS:
         return Tail.TWO
     beside = statmap.results.run_of(statmap)

@@ -26,6 +26,7 @@ _CONTRAST_WORDS = {
     "group1": "group 1",
     "group2": "group 2",
     "group1MinusGroup2": "group 1 - group 2",
+    "balancedGroup1MinusGroup2": "balanced group 1 - group 2",
     "A": "P(A)",
     "AgF": "P(A|F)",
     "FgA": "P(F|A)",
@@ -88,8 +89,8 @@ def unique_titles(names: Sequence[tuple[str, MapName | None]]) -> list[str]:
         if name is None:
             titles.append(stem)
             continue
-        run = " ".join(part for part in name.run if part)
-        titles.append(f"{run}: {title_of(name)}" if several_runs and run else title_of(name))
+        run = " ".join(part for part in name.run if part) if several_runs else ""
+        titles.append(f"{run}: {title_of(name)}" if run else title_of(name))
     return [
         f"{title} [{stem}]" if titles.count(title) > 1 and title != stem else title
         for title, (stem, _) in zip(titles, names, strict=True)

@@ -17,7 +17,11 @@ from napari_neurosynth_results.maps.kinds import MapKind, kind_of
 from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import MapFile, Voxels
-from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT, VolumeFile, open_image
+from napari_neurosynth_results.sources.nifti import (
+    DEFAULT_LIMIT,
+    VolumeFile,
+    open_image,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +32,7 @@ _MOST_TEXT = 1 << 20
 _MOST_TABLE = 64 << 20
 #: Beyond this many images a folder is a data set, not a result.
 _MOST_IMAGES = 1000
+_PICKLES = (".pkl", ".pkl.gz")
 _PICKLE = (
     "{name} was not read: a pickle can run any code when it is opened. "
     "The maps and tables beside it hold the same results."
@@ -60,7 +65,8 @@ def open_folder(path: str, max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
         When the folder holds no map that can be opened.
     """
     try:
-        names = sorted(entry.name for entry in os.scandir(path))
+        # Hidden files are the system's: macOS leaves ._z.nii.gz beside each z.nii.gz.
+        names = sorted(name for name in os.listdir(path) if not name.startswith("."))
     except OSError as error:
         raise ResultsError(f"{path} cannot be listed: {error.strerror}.") from error
     images = [os.path.join(path, name) for name in _without_pairs(names)]
@@ -69,13 +75,15 @@ def open_folder(path: str, max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
     problems = []
     if len(images) > _MOST_IMAGES:
         problems.append(
-            f"{path} holds {len(images):,} images; the first {_MOST_IMAGES:,} were opened. "
-            "Move what belongs together to a folder of its own."
+            f"{path} holds {len(images):,} images; the first {_MOST_IMAGES:,} were "
+            "opened. Move what belongs together to a folder of its own."
         )
-    problems += [_PICKLE.format(name=name) for name in names if name.endswith(".pkl")]
+    problems += [_PICKLE.format(name=name) for name in names if name.endswith(_PICKLES)]
     methods, references = (
         "\n".join(
-            _text(os.path.join(path, name), problems) for name in names if name.endswith(end)
+            _text(os.path.join(path, name), problems)
+            for name in names
+            if name.endswith(end)
         )
         for end in ("boilerplate.txt", "references.bib")
     )
@@ -88,7 +96,7 @@ def open_folder(path: str, max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
         tables={
             name[: -len(".tsv")]: partial(_table, os.path.join(path, name))
             for name in names
-            if name.endswith(".tsv") and not name.startswith(".")
+            if name.endswith(".tsv")
         },
         methods=methods,
         references=references,
@@ -122,8 +130,7 @@ def open_files(paths: Sequence[str], max_bytes: int = DEFAULT_LIMIT) -> ResultSe
         if not is_image(os.path.basename(path))
     ]
     images = [path for path in paths if is_image(os.path.basename(path))]
-    names = _without_pairs([os.path.basename(path) for path in images])
-    images = [path for path in images if os.path.basename(path) in names]
+    images = _without_pairs(list(dict.fromkeys(images)))
     first = os.path.abspath(paths[0])
     title = split_extension(os.path.basename(first))[0]
     if len(paths) > 1:
@@ -156,7 +163,9 @@ def _result_set(
             files[file.key] = file
     if not files:
         raise ResultsError(
-            "\n".join(problems) if problems else f"{source} holds no map that can be opened."
+            "\n".join(problems)
+            if problems
+            else f"{source} holds no map that can be opened."
         )
     return ResultSet(
         list(files.values()),
@@ -209,8 +218,8 @@ class _Voxels:
 
 
 def _without_pairs(names: Sequence[str]) -> list[str]:
-    """List image names, each .hdr/.img pair once."""
-    images = [name for name in names if is_image(name)]
+    """List images among names or paths, each .hdr/.img pair once."""
+    images = [name for name in names if is_image(os.path.basename(name))]
     headers = {name[:-4] for name in images if name.lower().endswith(".hdr")}
     return [
         name
@@ -234,24 +243,29 @@ def _grouped_notices(files: Iterable[MapFile]) -> list[str]:
 
 
 def _no_map(path: str, names: Sequence[str]) -> str:
-    inside = [
-        name
-        for name in names
-        if os.path.isdir(os.path.join(path, name))
-        and any(map(is_image, os.listdir(os.path.join(path, name))))
-    ]
+    inside = [name for name in names if _holds_image(os.path.join(path, name))]
     if inside:
         some = ", ".join(inside[:3]) + (", ..." if len(inside) > 3 else "")
-        return f"{path} holds no map itself; its sub-folders do ({some}). Open one of them."
-    if any(name.endswith(".pkl") for name in names):
         return (
-            f"{path} holds a pickle but no map. Pickles are never read, because they can "
-            "run any code; write the maps with NiMARE's MetaResult.save_maps first."
+            f"{path} holds no map itself; its sub-folders do ({some}). "
+            "Open one of them."
+        )
+    if any(name.endswith(_PICKLES) for name in names):
+        return (
+            f"{path} holds a pickle but no map. Pickles are never read, because they "
+            "can run any code; write the maps with NiMARE's MetaResult.save_maps first."
         )
     return (
         f"{path} holds no map ({', '.join(IMAGE_EXTENSIONS)}). "
         "Open the folder that NiMARE wrote its .nii.gz files to."
     )
+
+
+def _holds_image(path: str) -> bool:
+    try:
+        return any(map(is_image, os.listdir(path)))
+    except OSError:  # not a folder, or one that may not be looked into
+        return False
 
 
 def _text(path: str, problems: list[str]) -> str:

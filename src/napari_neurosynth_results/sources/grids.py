@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -67,21 +68,26 @@ class Placement:
             voxels = apply_orientation(stored, self.orientation)
         return np.asfortranarray(voxels)
 
-    def _resample(self, stored: Voxels, order: int) -> Voxels:
+    def _resample(self, stored: Voxels, order: Literal[0, 1]) -> Voxels:
         from scipy.ndimage import affine_transform
 
         assert self.oblique is not None
         matrix, offset = self.oblique[:3, :3], self.oblique[:3, 3]
         shape = self.grid.shape
         outside = np.isnan(stored)
-        filled = np.where(outside, 0, stored) if outside.any() else stored
+        filled: Voxels = np.where(outside, np.float32(0), stored)
         voxels: Voxels = affine_transform(
             filled, matrix, offset, output_shape=shape, order=order, output=np.float32
         )
         if outside.any():
             # Linear interpolation would let one NaN eat its neighbors.
             gone = affine_transform(
-                outside.astype(np.uint8), matrix, offset, output_shape=shape, order=0, cval=1
+                outside.view(np.uint8),
+                matrix,
+                offset,
+                output_shape=shape,
+                order=0,
+                cval=1,
             )
             voxels[gone.astype(bool)] = np.nan
         return voxels
@@ -99,7 +105,7 @@ def place(
     affine : ndarray, shape (4, 4)
         Stored voxel to mm.
     most_voxels : int
-        Refuse a grid larger than this.
+        Refuse to resample to a grid larger than this.
 
     Returns
     -------
@@ -135,8 +141,10 @@ def place(
     # The voxels may differ in size along the axes; keep the sizes of the nearest axes.
     out_shape, out_affine = vox2out_vox((shape, affine), voxel_sizes=sizes[order])
     x, y, z = (int(n) for n in out_shape)
-    if min(x, y, z) < 1 or x * y * z > min(most_voxels, _LOOSEST_BOX * i * j * k + 2**16):
+    if min(x, y, z) < 1 or x * y * z > _LOOSEST_BOX * i * j * k + 2**16:
         raise ValueError("it is too skewed to be resampled")
+    if x * y * z > most_voxels:
+        raise ValueError("it is oblique, and resampling it would need too much memory")
     return Placement(
         Grid((x, y, z), out_affine),
         orientation,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
 from typing import IO
 
 import numpy as np
@@ -19,10 +18,14 @@ from isal import isal_zlib
 _BEST_RATIO = 1032
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WBITS = 31
-#: Compressed bytes fed at once; whole maps of the 2 mm MNI grid fit, in one call.
-_FEED = 8 << 20
-#: Inflated bytes held at once while skipping.
-_SKIP = 4 << 20
+# isal's type stub calls this class an instance.
+_Corrupt: type[Exception] = isal_zlib.error  # type: ignore[assignment]
+#: Compressed bytes taken from a file first, and at most. They grow, because what is
+#: left of them is copied at each step and at the end of each member.
+_FIRST_FEED = 4 << 10
+_FEED = 1 << 20
+#: Inflated bytes held at once beside those that were asked for.
+_PIECE = 1 << 20
 
 
 def is_gzip(path: str) -> bool:
@@ -48,18 +51,21 @@ def read_head(path: str, count: int) -> bytes:
 
     Raises
     ------
+    EOFError
+        When a gzip stream breaks off before.
     OSError
         When the file cannot be read or is no gzip stream inside.
     """
     with open(path, "rb") as file:
-        # Deflate may spend a little on block headers before the first byte comes out.
-        raw = file.read(count + 4096)
-    if not raw.startswith(_GZIP_MAGIC):
-        return raw[:count]
-    try:
-        return isal_zlib.decompressobj(_GZIP_WBITS).decompress(raw, count)
-    except isal_zlib.error as error:
-        raise OSError(f"its gzip stream is corrupt ({error})") from error
+        raw = file.read(count)
+        if not raw.startswith(_GZIP_MAGIC):
+            return raw
+        file.seek(0)
+        stream = _GzipStream(file)
+        head = b""
+        while len(head) < count and (piece := stream.read(count - len(head))):
+            head += piece
+        return head
 
 
 def holds(path: str, needed: int) -> bool:
@@ -93,12 +99,15 @@ def holds(path: str, needed: int) -> bool:
             return True
         file.seek(0)
         try:
-            return sum(map(len, _inflated(file, needed, _SKIP))) == needed
-        except (EOFError, isal_zlib.error):
+            _skip(_GzipStream(file), needed)
+        except (OSError, EOFError):
             return False
+        return True
 
 
-def read_bytes(path: str, offset: int, count: int) -> npt.NDArray[np.uint8]:
+def read_bytes(
+    path: str, offset: int, count: int, end: int | None = None
+) -> npt.NDArray[np.uint8]:
     """Return exactly `count` bytes of a file after `offset`, inflated if gzipped.
 
     Parameters
@@ -107,11 +116,14 @@ def read_bytes(path: str, offset: int, count: int) -> npt.NDArray[np.uint8]:
         The file.
     offset, count : int
         Where to start and how much to read, in inflated bytes.
+    end : int, optional
+        Where the last of the file's volumes ends, when it is not what is read. A gzip
+        stream is followed to there: only its end holds the check sum of all before.
 
     Returns
     -------
     ndarray of uint8, shape (count,)
-        The bytes; read-only.
+        The bytes, in memory of their own.
 
     Raises
     ------
@@ -125,53 +137,82 @@ def read_bytes(path: str, offset: int, count: int) -> npt.NDArray[np.uint8]:
         if data.size < count:
             raise EOFError(f"it ends after {offset + data.size:,} bytes")
         return data
-    needed = offset + count
-    if os.path.getsize(path) * _BEST_RATIO < needed:
+    if os.path.getsize(path) * _BEST_RATIO < offset + count:
         raise EOFError("it is far too short for what its header promises")
-    try:
-        with open(path, "rb") as file:
-            return _collect(file, offset, count)
-    except isal_zlib.error as error:
-        raise OSError(f"its gzip stream is corrupt ({error})") from error
-
-
-def _collect(file: IO[bytes], offset: int, count: int) -> npt.NDArray[np.uint8]:
-    """Gather bytes offset..offset+count of a gzip stream, holding little else."""
-    # A short way to the voxels is inflated with them: one call, one block of memory.
-    step = offset + count if offset <= _SKIP else _SKIP
-    parts: list[npt.NDArray[np.uint8]] = []
-    at = 0
-    for piece in _inflated(file, offset + count, step):
-        part = np.frombuffer(piece, np.uint8)[max(0, offset - at) :]
-        at += len(piece)
-        if part.size:
-            parts.append(part)
-    if at < offset + count:
-        raise EOFError(f"it ends after {at:,} bytes")
-    if len(parts) == 1:
-        return parts[0]
-    return np.concatenate(parts) if parts else np.empty(0, np.uint8)
-
-
-def _inflated(file: IO[bytes], needed: int, step: int) -> Iterator[bytes]:
-    """Yield the first `needed` inflated bytes in pieces of up to `step`.
-
-    Members that follow each other are joined, as gzip demands. When the wanted bytes
-    end where a member does, its check sum has been compared.
-    """
-    inflater = isal_zlib.decompressobj(_GZIP_WBITS)
-    raw = file.read(_FEED)
-    while raw and needed > 0:
-        piece = inflater.decompress(raw, min(step, needed))
-        needed -= len(piece)
-        yield piece
-        if inflater.eof:
-            raw = inflater.unused_data or file.read(_FEED)
-            if not raw.startswith(_GZIP_MAGIC):
-                return
-            inflater = isal_zlib.decompressobj(_GZIP_WBITS)
-        else:
-            raw = inflater.unconsumed_tail or file.read(_FEED)
-    if needed == 0 and raw and not inflater.eof:
+    with open(path, "rb") as file:
+        stream = _GzipStream(file)
+        _skip(stream, offset)
+        data = _fill(stream, count)
+        _skip(stream, max(0, (end or 0) - offset - count))
         # One byte more makes the stream reach its check sum, if this is its end.
-        inflater.decompress(raw, 1)
+        stream.read(1)
+    return data
+
+
+class _GzipStream:
+    """A gzip file read forward: its members joined, as gzip demands, and checked.
+
+    Parameters
+    ----------
+    file : binary file
+        Open at its start.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._start_member()
+
+    def _start_member(self) -> None:
+        self._inflater = isal_zlib.decompressobj(_GZIP_WBITS)
+        self._feed = _FIRST_FEED
+        self._raw = self._file.read(self._feed)
+
+    def read(self, most: int) -> bytes:
+        """Return 1 to `most` bytes; none after the last member, whose sum was right."""
+        while True:
+            if self._inflater.eof and not self._next_member():
+                return b""
+            try:
+                piece = self._inflater.decompress(self._raw, most)
+            except _Corrupt as error:
+                raise OSError(f"its gzip stream is corrupt ({error})") from error
+            self._raw = self._inflater.unconsumed_tail
+            if piece:
+                return bytes(piece)
+            if not self._raw and not self._inflater.eof:
+                self._feed = min(2 * self._feed, _FEED)
+                self._raw = self._file.read(self._feed)
+                if not self._raw:
+                    raise EOFError("its gzip stream breaks off")
+
+    def _next_member(self) -> bool:
+        # Back to where the member ended, because its last feed may cut the next magic
+        # number in two. What follows may also be padding, which gzip ignores.
+        self._file.seek(-len(self._inflater.unused_data), os.SEEK_CUR)
+        at = self._file.tell()
+        if self._file.read(2) != _GZIP_MAGIC:
+            self._file.seek(at)
+            return False
+        self._file.seek(at)
+        self._start_member()
+        return True
+
+
+def _skip(stream: _GzipStream, count: int) -> None:
+    """Read on, keeping nothing."""
+    while count > 0:
+        if not (piece := stream.read(min(count, _PIECE))):
+            raise EOFError(f"{count:,} bytes are missing")
+        count -= len(piece)
+
+
+def _fill(stream: _GzipStream, count: int) -> npt.NDArray[np.uint8]:
+    """Read exactly `count` bytes into one block of memory."""
+    data = np.empty(count, np.uint8)
+    at = 0
+    while at < count:
+        if not (piece := stream.read(min(count - at, _PIECE))):
+            raise EOFError(f"{count - at:,} bytes are missing")
+        data[at : at + len(piece)] = np.frombuffer(piece, np.uint8)
+        at += len(piece)
+    return data

@@ -1,22 +1,23 @@
 """The one door through which voxels come in.
 
-Whatever a file holds - any storage order, number type, byte order, scaling, extra axes -
-what leaves is float32 on an axis-aligned RAS+ grid, or a `ResultsError` that names the
-file and says what is wrong with it.
+Whatever a file holds - any storage order, number type, byte order, scaling, extra
+axes - what leaves is float32 on an axis-aligned RAS+ grid, or a `ResultsError` that
+names the file and says what is wrong with it.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import os
-from dataclasses import dataclass
-from io import BytesIO
+from dataclasses import dataclass, field
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
-from nibabel.arrayproxy import ArrayProxy
+from nibabel.freesurfer.mghformat import MGHHeader
+from nibabel.volumeutils import apply_read_scaling
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
@@ -31,7 +32,19 @@ _MOST_VOLUMES = 200
 #: Stands in for an infinite value when a map has no finite one: z where p underflows
 #: float64 (scipy.stats.norm.sf(38.5) is about 0).
 _STRONGEST = np.float32(38.5)
-_HEAD_BYTES = 540
+#: Voxels scaled at once: float64 in between has not to exist for the whole volume.
+_SLAB = 1 << 18
+#: Bytes that resampling takes for each voxel that results: float32 and two of a mask.
+_RESAMPLED = 6
+_NIFTI = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
+_ONE_FILE = (b"n+1", b"n+2", b"n+2\x00\r\n\x1a\n")
+_TWO_FILES = (b"ni1", b"ni2", b"ni2\x00\r\n\x1a\n")
+_NIFTI_2_HEAD = 540
+_MGH_HEAD = 284
+# nibabel reports what it mends in a header to a logger that writes to the terminal.
+_SILENT = logging.getLogger(__name__ + ".header")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +66,7 @@ class VolumeFile:
     notices : tuple of str
         What the header gives reason to say.
     layout : Layout
-        Where in the file the voxels are and how they are written.
+        Where the voxels are and how they are written.
     """
 
     path: str
@@ -95,9 +108,12 @@ class VolumeFile:
         """
         try:
             with np.errstate(all="ignore"):
-                stored = self.layout.read(self.path, self.shape, self.index)
+                self.layout.check_head(self.path)
+                stored = self.layout.read(self.shape, self.index, self.count)
                 finite, notices = _without_infinities(stored, kind)
                 voxels = self.placement.apply(finite, smooth=smooth)
+        except ResultsError:
+            raise
         except Exception as error:  # the door for untrusted files: nibabel raises many
             raise _refusal(self.path, error) from error
         name = os.path.basename(self.path)
@@ -106,41 +122,51 @@ class VolumeFile:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where voxels lie in a single-file NIfTI and how they are written."""
+    """Where the voxels of an image lie and how they are written.
 
+    Attributes
+    ----------
+    file : str
+        The file that holds them: the ``.img`` of a pair.
+    dtype : dtype
+        Of one stored voxel.
+    offset : int
+        Bytes before the first.
+    slope, inter : float or None
+        Scaling; a slope of None means none.
+    head : bytes
+        The header they were taken from.
+    """
+
+    file: str
     dtype: np.dtype[Any]
     offset: int
     slope: float | None
     inter: float | None
+    head: bytes = field(repr=False)
 
-    def read(self, path: str, shape: tuple[int, int, int], index: int) -> Voxels:
-        """Return one stored volume as float32, in the file's own axis order."""
-        count = math.prod(shape)
-        nbytes = count * self.dtype.itemsize
-        raw = read_bytes(path, self.offset + index * nbytes, nbytes)
+    def check_head(self, path: str) -> None:
+        """Refuse a file that was replaced by one whose voxels mean something else."""
+        if read_head(path, len(self.head)) != self.head:
+            raise ResultsError(
+                f"{path} has changed since it was opened. Open it again."
+            )
+
+    def read(self, shape: tuple[int, int, int], index: int, count: int) -> Voxels:
+        """Return one stored volume of `count` as float32, in the file's axis order."""
+        nbytes = math.prod(shape) * self.dtype.itemsize
+        start = self.offset + index * nbytes
+        raw = read_bytes(self.file, start, nbytes, self.offset + count * nbytes)
+        return self._scaled(raw.view(self.dtype)).reshape(shape, order="F")
+
+    def _scaled(self, stored: npt.NDArray[Any]) -> Voxels:
         if self.slope is None:
-            stored = np.require(raw.view(self.dtype), requirements="A")
-            return stored.reshape(shape, order="F").astype(np.float32, copy=False)
-        spec = (shape, self.dtype, 0, self.slope, self.inter)
-        proxy = ArrayProxy(BytesIO(raw.tobytes()), spec, mmap=False)
-        return np.asarray(proxy.get_scaled(dtype=np.float32)).astype(np.float32, copy=False)
-
-
-@dataclass(frozen=True)
-class _OtherLayout(Layout):
-    """Formats of several files or with compression of their own: nibabel reads them."""
-
-    extra_axes: tuple[int, ...] = ()
-
-    def read(self, path: str, shape: tuple[int, int, int], index: int) -> Voxels:
-        """Return one stored volume as float32, in the file's own axis order."""
-        image: Any = nib.load(path)
-        where = np.unravel_index(index, self.extra_axes, order="F") if self.extra_axes else ()
-        padded = tuple(image.shape[:3]) + (1,) * (3 - len(image.shape))
-        if padded != shape:
-            raise ResultsError(f"{path} has changed since it was opened. Open it again.")
-        volume = image.dataobj[(..., *map(int, where))] if where else image.dataobj
-        return np.asarray(volume, dtype=np.float32).reshape(shape)
+            return stored.astype(np.float32, copy=False)
+        voxels = np.empty(stored.size, np.float32)
+        for start in range(0, stored.size, _SLAB):
+            slab = slice(start, start + _SLAB)
+            voxels[slab] = apply_read_scaling(stored[slab], self.slope, self.inter)
+        return voxels
 
 
 def open_image(path: str, max_bytes: int = DEFAULT_LIMIT) -> list[VolumeFile]:
@@ -173,92 +199,180 @@ def open_image(path: str, max_bytes: int = DEFAULT_LIMIT) -> list[VolumeFile]:
             raise ResultsError(f"{path} is empty. Copy or download it again.")
         with np.errstate(all="ignore"):
             if path.lower().endswith((".nii", ".nii.gz")):
-                return _open_nifti(path, max_bytes)
-            return _open_other(path, max_bytes)
+                return _open_nifti(path, path, max_bytes)
+            if path.lower().endswith((".mgz", ".mgh")):
+                return _open_mgh(path, max_bytes)
+            return _open_pair(*_pair(path), max_bytes)
     except ResultsError:
         raise
     except Exception as error:  # the door for untrusted files: nibabel raises many
         raise _refusal(path, error) from error
 
 
-def _open_nifti(path: str, max_bytes: int) -> list[VolumeFile]:
-    head = read_head(path, _HEAD_BYTES)
-    size = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
-    header_class = next(
-        (
-            size[number]
-            for order in ("little", "big")
-            if (number := int.from_bytes(head[:4], order)) in size  # type: ignore[arg-type]
-        ),
-        None,
-    )
-    if header_class is None:
-        raise ResultsError(f"{path} is not a NIfTI image. Check how it was made.")
-    header: Any = header_class.from_fileobj(BytesIO(head), check=False)
-    if header["magic"].item() not in (b"n+1", b"n+2", b"n+2\x00\r\n\x1a\n"):
+def _open_nifti(path: str, voxels: str, max_bytes: int) -> list[VolumeFile]:
+    head = read_head(path, _NIFTI_2_HEAD)
+    header = _nifti_header(path, head)
+    paired = path != voxels
+    if header["magic"].item() not in (_TWO_FILES if paired else _ONE_FILE):
         raise ResultsError(
-            f"{path} holds the header of a two-file image. "
+            f"{path} holds the header of a one-file image. Rename it to .nii."
+            if paired
+            else f"{path} holds the header of a two-file image. "
             "Open its .hdr file beside the .img file instead."
         )
     # The raw field, because nibabel turns sizes below zero into others.
-    if not 1 <= header["dim"][0] <= 7 or (header["dim"][1 : 1 + header["dim"][0]] < 1).any():
-        raise ResultsError(f"{path} states impossible dimensions. Its header is broken.")
+    if (
+        not 1 <= header["dim"][0] <= 7
+        or (header["dim"][1 : 1 + header["dim"][0]] < 1).any()
+    ):
+        raise ResultsError(
+            f"{path} states impossible dimensions. Its header is broken."
+        )
+    offset = int(header["vox_offset"])
+    # nibabel lets 0 pass, and then shows the header as voxels.
+    if offset < (0 if paired else header.single_vox_offset):
+        raise ResultsError(
+            f"{path} states an impossible data offset. Its header is broken."
+        )
     slope, inter = header.get_slope_inter()
     layout = Layout(
+        file=voxels,
         dtype=header.get_data_dtype(),
-        offset=int(header.get_data_offset()),
+        offset=offset,
         slope=None if slope in (None, 1.0) and not inter else slope,
         inter=inter,
+        head=head[: header.sizeof_hdr],
     )
-    if layout.offset < 0:
-        raise ResultsError(f"{path} states an impossible data offset. Its header is broken.")
     shape = tuple(int(n) for n in header.get_data_shape())
-    _check_size(path, shape, layout.dtype, max_bytes, layout.offset)
-    if not holds(path, layout.offset + math.prod(shape) * layout.dtype.itemsize):
-        raise ResultsError(
-            f"{path} is truncated or corrupt: it holds less than its header promises "
-            f"({' x '.join(map(str, shape))} voxels). Copy or download it again."
-        )
+    needed = _check_size(path, shape, layout, max_bytes)
     placed = bool(header["sform_code"] > 0 or header["qform_code"] > 0)
-    intent = int(header["intent_code"])
-    return _volumes(path, shape, header.get_best_affine(), layout, intent, placed, max_bytes)
+    return _volumes(
+        path,
+        shape,
+        header.get_best_affine(),
+        layout,
+        intent_code=int(header["intent_code"]),
+        placed=placed,
+        spare=max_bytes - needed,
+    )
 
 
-def _open_other(path: str, max_bytes: int) -> list[VolumeFile]:
+def _nifti_header(path: str, head: bytes) -> Any:
+    """Read a header as nibabel does: mend what it mends, refuse what it refuses."""
+    for order in ("<", ">"):
+        size = int(np.frombuffer(head[:4].ljust(4, b"\0"), f"{order}i4")[0])
+        if size not in _NIFTI:
+            continue
+        if len(head) < size:
+            raise EOFError("its header is incomplete")
+        header = _NIFTI[size](head[:size], endianness=order, check=False)
+        header.check_fix(logger=_SILENT, error_level=40)
+        return header
+    raise ResultsError(f"{path} is not a NIfTI image. Check how it was made.")
+
+
+def _open_mgh(path: str, max_bytes: int) -> list[VolumeFile]:
+    head = read_head(path, _MGH_HEAD)
+    if len(head) < _MGH_HEAD:
+        raise EOFError("its header is incomplete")
+    header: Any = MGHHeader(head, check=False)
+    header.check_fix(logger=_SILENT, error_level=40)
+    if (header["dims"] < 1).any():
+        raise ResultsError(
+            f"{path} states impossible dimensions. Its header is broken."
+        )
+    try:
+        dtype = header.get_data_dtype()
+    except KeyError as error:
+        raise ResultsError(f"{path} holds voxels of an unknown type.") from error
+    layout = Layout(path, dtype, _MGH_HEAD, None, None, head)
+    shape = tuple(int(n) for n in header.get_data_shape())
+    needed = _check_size(path, shape, layout, max_bytes)
+    # nibabel has filled in an orientation where the header says it has none.
+    flag = int.from_bytes(head[28:30], "big")
+    return _volumes(
+        path,
+        shape,
+        header.get_affine(),
+        layout,
+        intent_code=0,
+        placed=bool(flag),
+        spare=max_bytes - needed,
+    )
+
+
+def _pair(path: str) -> tuple[str, str]:
+    """Find both files of a ``.hdr``/``.img`` pair, given either."""
     stem, extension = os.path.splitext(path)
-    if extension.lower() == ".img":
-        path = next((stem + e for e in (".hdr", ".HDR") if os.path.exists(stem + e)), path)
-    image: Any = nib.load(path)
+    halves = []
+    for wanted in (".hdr", ".img"):
+        names = (stem + wanted, stem + wanted.upper())
+        found = path if extension.lower() == wanted else None
+        found = found or next(filter(os.path.exists, names), None)
+        if found is None:
+            raise ResultsError(f"{path} has no {wanted} file beside it. Copy both.")
+        halves.append(found)
+    return halves[0], halves[1]
+
+
+def _open_pair(path: str, voxels: str, max_bytes: int) -> list[VolumeFile]:
+    head = read_head(path, _NIFTI_2_HEAD)
+    # NIfTI's magic words; the older Analyze format has nothing there.
+    if head[344:347] in (b"ni1", b"n+1") or head[4:7] in (b"ni2", b"n+2"):
+        return _open_nifti(path, voxels, max_bytes)
+    image: Any = nib.load(path, mmap=False)
     shape = tuple(int(n) for n in image.shape)
     if not shape or min(shape) < 1:
-        raise ResultsError(f"{path} states impossible dimensions. Its header is broken.")
-    dtype = np.dtype(image.get_data_dtype())
-    _check_size(path, shape, dtype, max_bytes, 0)
-    layout = _OtherLayout(dtype, 0, None, None, extra_axes=shape[3:])
-    header = image.header
-    codes = [
-        int(header[key]) > 0 for key in ("sform_code", "qform_code") if key in header.keys()
-    ]
-    # Analyze has no codes and no orientation; MGH always has one.
-    placed = any(codes) if codes else extension.lower() in (".mgz", ".mgh")
-    return _volumes(path, shape, image.affine, layout, 0, placed, max_bytes)
+        raise ResultsError(
+            f"{path} states impossible dimensions. Its header is broken."
+        )
+    proxy = image.dataobj
+    scaled = (proxy.slope, proxy.inter) != (1, 0)
+    layout = Layout(
+        file=voxels,
+        dtype=proxy.dtype,
+        offset=int(proxy.offset),
+        slope=proxy.slope if scaled else None,
+        inter=proxy.inter,
+        head=head[:348],
+    )
+    needed = _check_size(path, shape, layout, max_bytes)
+    return _volumes(
+        path,
+        shape,
+        image.affine,
+        layout,
+        intent_code=0,
+        # SPM keeps the orientation of an Analyze image in a file of its own.
+        placed=os.path.exists(os.path.splitext(path)[0] + ".mat"),
+        spare=max_bytes - needed,
+    )
 
 
 def _check_size(
-    path: str, shape: tuple[int, ...], dtype: np.dtype[Any], max_bytes: int, offset: int
-) -> None:
-    if dtype.kind not in "iufb" or dtype.itemsize == 0:
+    path: str, shape: tuple[int, ...], layout: Layout, max_bytes: int
+) -> int:
+    """Return the bytes in memory that an image needs, when its file holds them."""
+    dtype = layout.dtype
+    if dtype.kind not in "iuf" or dtype.itemsize == 0:
         raise ResultsError(
             f"{path} holds {dtype} voxels, not one number each. "
             "Convert it to a map of single numbers first."
         )
-    # What is read is converted to float32: both have to fit.
-    needed = offset + math.prod(shape) * max(dtype.itemsize, 4)
+    # What is read is converted to float32, and that may be turned: two copies at once.
+    needed = math.prod(shape) * max(dtype.itemsize + 4, 8)
     if needed > max_bytes:
         raise ResultsError(
             f"{path} would need {needed / 2**20:,.0f} MiB in memory; the limit is "
-            f"{max_bytes / 2**20:,.0f} MiB. Raise max_bytes if the file is to be trusted."
+            f"{max_bytes / 2**20:,.0f} MiB. Raise max_bytes if the file can be trusted."
         )
+    if not holds(layout.file, layout.offset + math.prod(shape) * dtype.itemsize):
+        raise ResultsError(
+            f"{layout.file} is truncated or corrupt: it holds less than its header "
+            f"promises ({' x '.join(map(str, shape))} voxels). "
+            "Copy or download it again."
+        )
+    return needed
 
 
 def _volumes(
@@ -266,11 +380,12 @@ def _volumes(
     shape: tuple[int, ...],
     affine: npt.NDArray[np.float64],
     layout: Layout,
+    *,
     intent_code: int,
     placed: bool,
-    max_bytes: int,
+    spare: int,
 ) -> list[VolumeFile]:
-    """Split an image into its volumes, all on one grid."""
+    """Split an image into its volumes, all on one grid that fits into spare memory."""
     i, j, k = (*shape[:3], 1, 1)[:3]
     count = math.prod(shape[3:])
     if count > _MOST_VOLUMES:
@@ -279,10 +394,13 @@ def _volumes(
             "Extract the volumes that you want to see."
         )
     try:
-        placement = place((i, j, k), np.asarray(affine, np.float64), max_bytes // 4)
+        placement = place(
+            (i, j, k), np.asarray(affine, np.float64), spare // _RESAMPLED
+        )
     except ValueError as error:
         raise ResultsError(
-            f"{path} has an unusable affine: {error}. Correct its header (qform, sform)."
+            f"{path} has an unusable affine: {error}. "
+            "Correct its header (qform, sform)."
         ) from error
     notices = list(placement.notices)
     if not placed:
@@ -308,7 +426,7 @@ def _volumes(
 def _without_infinities(
     voxels: Voxels, kind: MapKind
 ) -> tuple[Voxels, tuple[str, ...]]:
-    """Give infinite voxels the value of the strongest finite one, or put them outside.
+    """Give infinite voxels the strongest finite value, or put them outside; in place.
 
     An infinite z, t or logp is a p that underflowed: the strongest voxel of the map.
     In other kinds infinity means nothing.
@@ -321,13 +439,12 @@ def _without_infinities(
         return voxels, ()
     n = int(infinite.sum())
     which = "1 infinite voxel was" if n == 1 else f"{n:,} infinite voxels were"
-    voxels = voxels.copy()
     if not kind.infinity_is_strongest:
         voxels[infinite] = np.nan
         return voxels, (f"{which} taken as outside: infinity means nothing there",)
-    finite = voxels[np.isfinite(voxels)]
-    highest = finite.max(initial=0)
-    lowest = finite.min(initial=0)
+    finite = np.isfinite(voxels)
+    highest = voxels.max(initial=0, where=finite)
+    lowest = voxels.min(initial=0, where=finite)
     voxels[np.isposinf(voxels)] = highest if highest > 0 else _STRONGEST
     voxels[np.isneginf(voxels)] = lowest if lowest < 0 else -_STRONGEST
     return voxels, (f"{which} kept at the largest finite value: p underflowed there",)

@@ -1,0 +1,25 @@
+# Two commands: `make demo` shows a real meta-analysis, `make test` checks everything.
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test bench pictures clean
+
+demo: $(VENV)/ready
+	@scripts/demo.sh $(BIN)
+
+test: $(VENV)/ready
+	@scripts/test.sh $(BIN)
+
+bench: $(VENV)/ready
+	$(BIN)/python benchmarks/open.py
+
+pictures: $(VENV)/ready
+	@scripts/with-display.sh $(BIN)/python scripts/make_pictures.py
+
+# Made again when the dependencies change.
+$(VENV)/ready: pyproject.toml scripts/set-up.sh
+	@scripts/set-up.sh $(VENV)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist demo.png

@@ -1,0 +1,217 @@
+"""The command line: open a result in napari, or say what is in it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from napari_neurosynth_results import __version__
+from napari_neurosynth_results.api import open_results
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.significance import height_at, p_map_of
+
+_QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
+_NO_QT = (
+    "napari needs a Qt binding to open a window, and none is installed. Run:\n"
+    '    pip install "napari-neurosynth-results[all]"'
+)
+_NO_DISPLAY = (
+    "There is no display to open a window on. Draw to a file on a virtual one:\n"
+    "   xvfb-run -a napari-neurosynth-results open PATH --screenshot FILE.png"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Defaults to those of the process.
+
+    Returns
+    -------
+    int
+        0, or 1 when something could not be done; the reason is on standard error.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        exit_code: int = options.run(options)
+    except ResultsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="napari-neurosynth-results",
+        description="Open the results of a brain meta-analysis.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    window = commands.add_parser("open", help="open a result in napari")
+    window.add_argument(
+        "path", nargs="*", metavar="PATH", help="a NiMARE folder, or image files"
+    )
+    window.add_argument(
+        "--sample", action="store_true", help="open the packaged sample"
+    )
+    window.add_argument(
+        "--view",
+        choices=("axial", "coronal", "sagittal", "3D"),
+        default="axial",
+        help="what to show first (default: %(default)s)",
+    )
+    window.add_argument(
+        "--screenshot", metavar="FILE", help="write the window to a PNG file and leave"
+    )
+    window.set_defaults(run=_open)
+    info = commands.add_parser("info", help="list the maps of a result")
+    info.add_argument("path", nargs="+", metavar="PATH", help="as for open")
+    info.add_argument("--json", action="store_true", help="for machines")
+    info.set_defaults(run=_info)
+    return parser
+
+
+def _open(options: argparse.Namespace) -> int:
+    from napari_neurosynth_results.viewer.sample_data import sample_folder
+
+    paths = [*options.path, *([sample_folder()] if options.sample else [])]
+    if not paths:
+        raise ResultsError("Say what to open: a path, or --sample.")
+    if not any(map(find_spec, _QT_BINDINGS)):
+        raise ResultsError(_NO_QT)
+    linux = sys.platform.startswith("linux")
+    if linux and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise ResultsError(_NO_DISPLAY)
+    if options.screenshot and os.path.exists(options.screenshot):
+        raise ResultsError(f"{options.screenshot} exists already. Choose another name.")
+    # Before a window opens: a wrong path is told at once, and in the terminal.
+    open_results(paths)
+    from napari_neurosynth_results.viewer.window import open_window
+
+    open_window(paths, view=options.view, screenshot=options.screenshot)
+    if options.screenshot:
+        print(f"Wrote {os.path.abspath(options.screenshot)}")
+    return 0
+
+
+def _info(options: argparse.Namespace) -> int:
+    results = open_results(options.path)
+    rows = [_row(statmap) for statmap in results.maps.values()]
+    if options.json:
+        print(json.dumps(_document(results, rows), indent=2))
+        return 0
+    print(f"{results.title}: {len(rows)} maps, {len(results.tables)} tables")
+    print()
+    _print_table(rows)
+    for problem in results.problems:
+        print(f"! {problem}", file=sys.stderr)
+    return 0
+
+
+def _document(results: ResultSet, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "title": results.title,
+        "source": results.source,
+        "maps": rows,
+        "tables": list(results.tables),
+        "iterations": results.iterations,
+        "problems": list(results.problems),
+    }
+
+
+def _row(statmap: StatMap) -> dict[str, Any]:
+    """Gather what is worth knowing of one map; a broken one says so instead."""
+    row: dict[str, Any] = {
+        "name": statmap.key,
+        "title": statmap.title,
+        "kind": str(statmap.kind),
+        "tail": None,
+        "level": statmap.level,
+        "correction": statmap.correction,
+        "shape": list(statmap.grid.shape),
+        "voxel_size_mm": list(statmap.grid.voxel_size),
+        "range": None,
+        "n_mask_voxels": None,
+        "at_p_05": None,
+        "error": None,
+    }
+    try:
+        data = statmap.data
+        finite = data[np.isfinite(data)]
+        row["tail"] = str(statmap.tail)
+        if finite.size:
+            row["range"] = [float(finite.min()), float(finite.max())]
+        row["n_mask_voxels"] = None if statmap.mask is None else int(statmap.mask.sum())
+        row["at_p_05"] = _at_p_05(statmap)
+    except ResultsError as error:
+        row["error"] = str(error)
+    return row
+
+
+def _at_p_05(statmap: StatMap) -> str | None:
+    """Say which threshold means p <= .05 on a map."""
+    kind = statmap.kind
+    word = "q" if statmap.correction == "FDR" else "p"
+    if statmap.correction == "FWE":
+        word = "p_FWE"
+    if kind is MapKind.P:
+        return f"{word} <= .05"
+    if kind in {MapKind.Z, MapKind.LOGP, MapKind.ONE_MINUS_P}:
+        height = height_at(0.05, kind, statmap.tail)
+        sign = "|z|" if statmap.signed else str(kind)
+        return f"{sign} >= {height:.4g} ({word} <= .05)"
+    partner = p_map_of(statmap)
+    if partner is not None and kind is not MapKind.LABEL:
+        return f"use {partner.key}"
+    return None
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    titles = (
+        "NAME",
+        "TITLE",
+        "KIND",
+        "TAIL",
+        "CORRECTION",
+        "GRID",
+        "RANGE",
+        "P .05 IS",
+    )
+    table = [titles, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(titles))]
+    for line in table:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    correction = " ".join(filter(None, (row["level"], row["correction"]))) or "-"
+    size = " x ".join(f"{mm:.3g}" for mm in dict.fromkeys(row["voxel_size_mm"]))
+    values = row["range"]
+    return (
+        row["name"],
+        row["title"],
+        row["kind"],
+        row["tail"] or "-",
+        correction,
+        f"{'x'.join(map(str, row['shape']))}, {size} mm",
+        f"{values[0]:.3g} to {values[1]:.3g}" if values else "-",
+        "cannot be read, see below" if row["error"] else row["at_p_05"] or "-",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

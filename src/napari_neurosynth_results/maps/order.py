@@ -1,0 +1,58 @@
+"""The order of interest: what a user wants to see first comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.statmap import MapFile
+
+_KIND_ORDER = (
+    *(MapKind.Z, MapKind.T, MapKind.P, MapKind.LOGP, MapKind.CHI2, MapKind.F),
+    *(MapKind.ONE_MINUS_P, MapKind.PROB, MapKind.STAT, MapKind.EST, MapKind.SE),
+    *(MapKind.TAU2, MapKind.SIGMA2, MapKind.DOF, MapKind.OTHER, MapKind.LABEL),
+)
+_MAIN = frozenset({"", "association", "group1MinusGroup2", "balancedGroup1MinusGroup2"})
+_GROUPS = {"group1": 2, "group2": 3}
+_LAST = 4
+
+
+def in_order_of_interest(files: Iterable[MapFile]) -> list[MapFile]:
+    """Sort maps: by kind, the main contrast first, corrected before uncorrected.
+
+    Parameters
+    ----------
+    files : iterable of MapFile
+        The maps of one set.
+
+    Returns
+    -------
+    list of MapFile
+        The same maps.
+    """
+    files = list(files)
+    # MKDAChi2's uniformity and group1 hold the same numbers: the second comes last.
+    uniform = {f.name.run for f in files if f.name and f.name.contrast == "uniformity"}
+    return sorted(files, key=lambda file: _interest(file, uniform))
+
+
+def _interest(
+    file: MapFile, uniform: Collection[tuple[str, str, str]]
+) -> tuple[Any, ...]:
+    name = file.name
+    kind = _KIND_ORDER.index(file.kind)
+    if name is None:
+        return (kind, 1, True, True, "", ("", "", ""), file.key)
+    contrast = 0 if name.contrast in _MAIN else _GROUPS.get(name.contrast, 1)
+    if name.contrast == "group1" and name.run in uniform:
+        contrast = _LAST
+    return (
+        kind,
+        contrast,
+        name.correction is None,
+        name.level != "cluster",
+        name.cluster_statistic or "",
+        name.run,
+        file.key,
+    )

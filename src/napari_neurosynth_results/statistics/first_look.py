@@ -1,0 +1,243 @@
+"""The threshold a map is first shown at, and the reason for it.
+
+Never a bare number: uncorrected maps open at p <= .001, corrected ones at p <= .05, by
+the p or logp map of the same test, and maps without a p at a robust percentile. When
+nothing survives, the map is shown faintly and the reason says why.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.statmap import StatMap, Voxels
+from napari_neurosynth_results.statistics.significance import (
+    P_TOLERANCE,
+    height_at,
+    iterations_of,
+    log_p_map,
+    p_map_of,
+)
+
+UNCORRECTED_ALPHA = 0.001
+CORRECTED_ALPHA = 0.05
+#: Maps without a p show their strongest 5 %, and clip colors at 99.9 %.
+_PERCENTILE = 95.0
+_CLIP_PERCENTILE = 99.9
+_WHOLE_RANGE = frozenset({MapKind.SE, MapKind.TAU2, MapKind.SIGMA2, MapKind.DOF})
+
+
+@dataclass(frozen=True)
+class FirstLook:
+    """How a map is first shown.
+
+    Attributes
+    ----------
+    height : float
+        Weakest value shown. For a p map the largest p; for a signed map the negative
+        side mirrors it.
+    strongest : float
+        Where the colors end: the largest absolute value, the smallest p.
+    signed : bool
+        Whether both directions are shown.
+    n_voxels : int
+        Voxels that are shown.
+    survives : bool
+        False when no voxel reaches the threshold that the map's meaning asks for.
+    reason : str
+        One sentence: what is shown and why.
+    """
+
+    height: float
+    strongest: float
+    signed: bool
+    n_voxels: int
+    survives: bool
+    reason: str
+
+
+def first_look(statmap: StatMap) -> FirstLook | None:
+    """Choose the threshold at which to show a map first.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+
+    Returns
+    -------
+    FirstLook or None
+        None for label maps and maps without any value: there is nothing to threshold.
+
+    Raises
+    ------
+    ResultsError
+        When the map or the sibling that states its p cannot be read.
+    """
+    if statmap.kind is MapKind.LABEL:
+        return None
+    inside = _inside(statmap)
+    if not inside.any():
+        return None
+    tested = statmap.kind.has_tail and statmap.kind is not MapKind.OTHER
+    log_p = log_p_map(statmap) if tested else None
+    if log_p is None:
+        return _by_percentile(statmap, inside)
+    alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
+    survivors = inside & (log_p <= math.log(alpha) + P_TOLERANCE)
+    if not statmap.signed and statmap.kind in {MapKind.Z, MapKind.T}:
+        survivors &= statmap.data > 0
+    if survivors.any():
+        return _by_p(statmap, survivors, alpha)
+    return _faint(statmap, inside, log_p, alpha)
+
+
+def _inside(statmap: StatMap) -> npt.NDArray[np.bool_]:
+    """Voxels that carry a value: 0 and NaN are outside or say nothing."""
+    data = statmap.data
+    return np.asarray(np.isfinite(data) & (data != 0))
+
+
+def _by_p(
+    statmap: StatMap, survivors: npt.NDArray[np.bool_], alpha: float
+) -> FirstLook:
+    strength = np.abs(statmap.data)
+    n = int(survivors.sum())
+    kept = strength[survivors]
+    if statmap.kind is MapKind.P:
+        height, strongest = max(alpha, float(kept.max())), float(kept.min())
+    else:
+        height = _height(statmap, strength, survivors, alpha)
+        strongest = float(kept.max())
+    return FirstLook(
+        height=height,
+        strongest=strongest,
+        signed=statmap.signed,
+        n_voxels=n,
+        survives=True,
+        reason=f"{_criterion(statmap, alpha, height)}: {_voxels(n)}",
+    )
+
+
+def _height(
+    statmap: StatMap, strength: Voxels, survivors: npt.NDArray[np.bool_], alpha: float
+) -> float:
+    """Return the value that divides the survivors from the rest.
+
+    The kind's own height at alpha where it does; the weakest survivor where it cannot,
+    as in a t map whose degrees of freedom differ from voxel to voxel.
+    """
+    weakest = float(strength[survivors].min())
+    if statmap.kind is MapKind.T:
+        return weakest
+    height = height_at(alpha, statmap.kind, statmap.tail)
+    rest = statmap.data if not statmap.signed else strength
+    beyond = rest[~survivors & (rest >= height)]
+    return (
+        height if weakest >= height * (1 - P_TOLERANCE) and not beyond.size else weakest
+    )
+
+
+def _criterion(statmap: StatMap, alpha: float, height: float) -> str:
+    """Say the threshold in the map's own unit and in p."""
+    p_word = f"p_{statmap.correction}" if statmap.correction else "p"
+    if statmap.correction == "FDR":
+        p_word = "q"
+    in_p = f"{p_word} <= {_short(alpha)}"
+    if statmap.kind is MapKind.P:
+        return f"{in_p}, {statmap.tail}"
+    how = [in_p, str(statmap.tail)]
+    if statmap.level == "cluster":
+        how.append("one value a cluster")
+    source = p_map_of(statmap)
+    if source is not None and source.key != statmap.key:
+        how.append(f"by its {source.kind} map")
+    unit = _UNITS.get(statmap.kind, str(statmap.kind))
+    unit = f"|{unit}|" if statmap.signed else unit
+    return f"{unit} >= {height:.3g} ({', '.join(how)})"
+
+
+_UNITS = {MapKind.LOGP: "-log10 p"}
+
+
+def _faint(
+    statmap: StatMap,
+    inside: npt.NDArray[np.bool_],
+    log_p: npt.NDArray[np.float64],
+    alpha: float,
+) -> FirstLook:
+    """Show a map on which nothing survives, and say how far from it it is."""
+    smallest = math.exp(log_p[inside].min())
+    corrected = f"{statmap.correction}-corrected " if statmap.correction else ""
+    reason = (
+        f"no voxel survives {corrected}p <= {_short(alpha)} ({statmap.tail}): "
+        f"the smallest p is {_short(smallest)}"
+    )
+    if (n := iterations_of(statmap)) is not None:
+        reason += f" ({n:,} iterations, so no p can be below {_short(1 / n)})"
+    look = _by_percentile(statmap, inside)
+    return FirstLook(
+        height=look.height,
+        strongest=look.strongest,
+        signed=look.signed,
+        n_voxels=look.n_voxels,
+        survives=False,
+        reason=f"{reason}; shown faintly: {look.reason}",
+    )
+
+
+def _by_percentile(statmap: StatMap, inside: npt.NDArray[np.bool_]) -> FirstLook:
+    values = statmap.data[inside]
+    if statmap.kind is MapKind.P:
+        return _smallest_p(values)
+    strength: Voxels = np.abs(values) if statmap.signed else values
+    if statmap.kind in _WHOLE_RANGE:
+        height, what = float(strength.min()), "the whole range: no test belongs to it"
+    else:
+        height = float(np.percentile(strength, _PERCENTILE))
+        what = f"the strongest 5 %, because no p belongs to {statmap.kind} values"
+        if statmap.kind.has_tail:
+            what = "the strongest 5 %"
+    strongest = float(np.percentile(strength, _CLIP_PERCENTILE))
+    if strongest <= height:
+        strongest = float(strength.max())
+    n = int((strength >= height).sum())
+    unit = f"|{statmap.kind}|" if statmap.signed else str(statmap.kind)
+    return FirstLook(
+        height=height,
+        strongest=strongest,
+        signed=statmap.signed,
+        n_voxels=n,
+        survives=True,
+        reason=f"{unit} >= {height:.3g} ({what}): {_voxels(n)}",
+    )
+
+
+def _smallest_p(values: Voxels) -> FirstLook:
+    height = float(np.percentile(values, 100 - _PERCENTILE))
+    n = int((values <= height).sum())
+    return FirstLook(
+        height=height,
+        strongest=float(values.min()),
+        signed=False,
+        n_voxels=n,
+        survives=True,
+        reason=f"p <= {_short(height)} (the smallest 5 %): {_voxels(n)}",
+    )
+
+
+def _voxels(n: int) -> str:
+    return "1 voxel" if n == 1 else f"{n:,} voxels"
+
+
+def _short(p: float) -> str:
+    """Write p as the field does: .05, .001, 3.2e-07.
+
+    >>> _short(0.05), _short(0.001), _short(1.0), _short(3.2e-7)
+    ('.05', '.001', '1', '3.2e-07')
+    """
+    return f"{p:.3g}".removeprefix("0") if p < 1 else f"{p:.3g}"

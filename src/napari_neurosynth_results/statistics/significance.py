@@ -1,0 +1,215 @@
+"""What a value is worth as p, and the value that a p asks for.
+
+Everything goes through the natural logarithm of p, because p itself underflows float64
+beyond z = 38 while its logarithm never does.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.kinds import MapKind, Tail
+from napari_neurosynth_results.maps.statmap import StatMap, Voxels
+
+#: NiMARE writes float32, where .05 is a little more than .05: p <= alpha has to forgive
+#: this much, relative to alpha.
+P_TOLERANCE = 1e-6
+
+_NEEDS_SIBLING = (
+    "{title} holds {meaning}. Threshold it by value, or use the p or logp map of the "
+    "same test."
+)
+
+
+def height_at(p: float, kind: MapKind, tail: Tail, dof: float | None = None) -> float:
+    """Return the value at which a map of a kind reaches p.
+
+    Parameters
+    ----------
+    p : float
+        Between 0 and 1.
+    kind : MapKind
+        z, t, p, logp or 1 - p.
+    tail : Tail
+        Whether p counts both directions; only z and t ask.
+    dof : float, optional
+        Degrees of freedom, for t.
+
+    Returns
+    -------
+    float
+        The height; values at least as strong are as significant.
+
+    Raises
+    ------
+    ResultsError
+        When values of this kind have no p, or t comes without degrees of freedom.
+    ValueError
+        When p is not between 0 and 1.
+
+    Examples
+    --------
+    >>> round(height_at(0.05, MapKind.Z, Tail.ONE), 3)
+    1.645
+    >>> round(height_at(0.05, MapKind.Z, Tail.TWO), 3)
+    1.96
+    """
+    from scipy.special import ndtri, stdtrit
+
+    if not 0 < p < 1:
+        raise ValueError(f"p has to lie between 0 and 1, not {p}")
+    if kind is MapKind.P:
+        return p
+    if kind is MapKind.LOGP:
+        return -math.log10(p)
+    if kind is MapKind.ONE_MINUS_P:
+        return 1 - p
+    upper = p / 2 if tail is Tail.TWO else p
+    if kind is MapKind.Z:
+        return float(-ndtri(upper))
+    if kind is MapKind.T and dof is not None:
+        return float(-stdtrit(dof, upper))
+    raise ResultsError(
+        _NEEDS_SIBLING.format(title=f"A {kind} map", meaning=kind.meaning)
+    )
+
+
+def log_p_of(
+    values: npt.ArrayLike, kind: MapKind, tail: Tail, dof: float | Voxels | None = None
+) -> npt.NDArray[np.float64]:
+    """Return the natural logarithm of p for values of a kind.
+
+    Parameters
+    ----------
+    values : array_like
+        Any shape.
+    kind : MapKind
+        z, t, p, logp or 1 - p.
+    tail : Tail
+        One-tailed z and t count the positive direction only.
+    dof : float or ndarray, optional
+        Degrees of freedom for t: one, or one a value.
+
+    Returns
+    -------
+    ndarray of float64
+        Same shape; 0 is p = 1.
+
+    Raises
+    ------
+    ResultsError
+        When values of this kind have no p, or t comes without degrees of freedom.
+
+    Examples
+    --------
+    >>> round(float(log_p_of(40.0, MapKind.Z, Tail.ONE)), 3)
+    -804.608
+    """
+    from scipy.special import log_ndtr
+    from scipy.stats import t as student
+
+    x = np.asarray(values, np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if kind is MapKind.P:
+            return np.asarray(np.log(x))
+        if kind is MapKind.LOGP:
+            return -x * math.log(10)
+        if kind is MapKind.ONE_MINUS_P:
+            return np.asarray(np.log1p(-x))
+        strength = np.abs(x) if tail is Tail.TWO else x
+        both = math.log(2) if tail is Tail.TWO else 0.0
+        if kind is MapKind.Z:
+            return np.asarray(np.minimum(log_ndtr(-strength) + both, 0))
+        if kind is MapKind.T and dof is not None:
+            return np.asarray(np.minimum(student.logsf(strength, dof) + both, 0))
+    raise ResultsError(
+        _NEEDS_SIBLING.format(title=f"A {kind} map", meaning=kind.meaning)
+    )
+
+
+def p_map_of(statmap: StatMap) -> StatMap | None:
+    """Find the map that states the p of a map's own test: itself, its logp or its p.
+
+    logp comes first: p may have underflowed where the effect is strongest.
+    """
+    if statmap.kind in {MapKind.LOGP, MapKind.P, MapKind.ONE_MINUS_P}:
+        return statmap
+    siblings = statmap.results.siblings(statmap)
+    partner = siblings.get("logp") or siblings.get("p")
+    if partner is not None and partner.grid.same_as(statmap.grid):
+        return partner
+    return None
+
+
+def log_p_map(statmap: StatMap) -> npt.NDArray[np.float64] | None:
+    """Return the natural logarithm of p in every voxel, 0 (p = 1) outside the mask.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map; its p or logp sibling is used where there is one, else its own z or t
+        by its tail.
+
+    Returns
+    -------
+    ndarray of float64, shape (i, j, k), or None
+        None when the map has no p: no sibling states it and its kind does not tell.
+
+    Raises
+    ------
+    ResultsError
+        When a map cannot be read.
+    """
+    source = p_map_of(statmap) or statmap
+    dof = _dof_of(source)
+    if source.kind is MapKind.T and dof is None:
+        return None
+    if not source.kind.has_tail:
+        return None
+    log_p = log_p_of(source.data, source.kind, source.tail, dof)
+    outside = np.isnan(log_p)
+    if source.kind is MapKind.P:
+        outside |= source.data == 0
+        if source.mask is not None:
+            # A true p of 0 inside the mask underflowed: as small as float32 can say.
+            floored = outside & source.mask & (source.data == 0)
+            log_p[floored] = math.log(np.finfo(np.float32).tiny)
+            outside &= ~floored
+    log_p[outside] = 0
+    return log_p
+
+
+def _dof_of(statmap: StatMap) -> Voxels | None:
+    """Find the degrees of freedom map of a t map; 0 or NaN outside its mask."""
+    if statmap.kind is not MapKind.T:
+        return None
+    test = statmap.results.uncorrected(statmap) or statmap
+    dof = statmap.results.siblings(test).get("dof")
+    if dof is None or not dof.grid.same_as(statmap.grid):
+        return None
+    data: Any = dof.data
+    return np.where(data > 0, data, np.nan)
+
+
+def iterations_of(statmap: StatMap) -> int | None:
+    """Return how many Monte Carlo iterations lie behind a corrected map.
+
+    Read off the methods text, else off the floor: NiMARE gives voxels that beat no null
+    maximum p = 1 - 1 / n_iters (NiMARE 0.22.1, `nimare.correct`).
+    """
+    if statmap.name is None or statmap.name.method != "montecarlo":
+        return None
+    if (stated := statmap.results.iterations) is not None:
+        return stated
+    source = p_map_of(statmap)
+    if source is None:
+        return None
+    log_p = log_p_of(source.data, source.kind, source.tail)
+    weakest = log_p[(log_p < 0) & np.isfinite(log_p)].max(initial=-math.inf)
+    n = 1 / -math.expm1(weakest) if weakest > -math.inf else 0
+    return round(n) if n >= 10 and abs(n - round(n)) < 0.02 * n else None

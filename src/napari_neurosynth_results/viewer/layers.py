@@ -1,0 +1,264 @@
+"""Maps -> napari layer data tuples, without importing napari.
+
+Every layer is (z, y, x) in true MNI millimeters through `scale` and `translate`; which
+way is up on the canvas is the camera's business (`viewer.scene`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.anatomy import template
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import Grid, StatMap
+from napari_neurosynth_results.statistics.first_look import FirstLook, first_look
+from napari_neurosynth_results.viewer.colormaps import coloring
+
+LayerTuple = tuple[Any, dict[str, Any], str]
+
+#: The one place where a layer says which map it shows.
+METADATA_KEY = "neurosynth_results"
+#: Why the layer is shown at the threshold that it is shown at.
+REASON_KEY = "neurosynth_results_threshold"
+#: Marks the underlay, so that it is not added twice.
+UNDERLAY_KEY = "neurosynth_results_underlay"
+#: More layers than this, and nobody finds one; the rest wait in the list of maps.
+MOST_LAYERS = 12
+#: Labels beyond this get no table: an atlas coded in thousands is no list of clusters.
+_MOST_LABELS = 5000
+_FAINT = 0.4
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What one source gives to the viewer.
+
+    Attributes
+    ----------
+    layers : list of tuple
+        napari layer data tuples, the underlay first.
+    shown, waiting : tuple of StatMap
+        Maps that have a layer, and maps that do not.
+    looks : dict of str to FirstLook
+        Map key -> how it is first shown.
+    """
+
+    layers: list[LayerTuple]
+    shown: tuple[StatMap, ...]
+    waiting: tuple[StatMap, ...]
+    looks: dict[str, FirstLook]
+
+    @property
+    def visible(self) -> StatMap | None:
+        """The one map that is not hidden."""
+        return self.shown[0] if self.shown else None
+
+
+def layers_of(results: ResultSet, *, underlay: bool) -> Opened:
+    """Build the first layers of a result set.
+
+    Parameters
+    ----------
+    results : ResultSet
+        Whose maps to show, in their order of interest.
+    underlay : bool
+        Whether to put the MNI template below.
+
+    Returns
+    -------
+    Opened
+        At most `MOST_LAYERS` layers, one map visible. Maps that cannot be read are left
+        out; the result set's ``problems`` then say why.
+    """
+    layers = [underlay_layer()] if underlay else []
+    shown: list[StatMap] = []
+    looks: dict[str, FirstLook] = {}
+    maps = list(results.maps.values())
+    while maps and len(layers) < MOST_LAYERS:
+        batch = maps[: MOST_LAYERS - len(layers)]
+        maps = maps[len(batch) :]
+        read = results.read(batch)
+        for statmap in batch:
+            if statmap.key not in read:
+                continue
+            layer, look = map_layer(statmap, visible=not shown)
+            layers.append(layer)
+            shown.append(statmap)
+            if look is not None:
+                looks[statmap.key] = look
+    return Opened(_visible_on_top(layers, underlay), tuple(shown), tuple(maps), looks)
+
+
+def _visible_on_top(layers: list[LayerTuple], underlay: bool) -> list[LayerTuple]:
+    """Order for the layer list, which shows the last layer on top."""
+    below = layers[:1] if underlay else []
+    return below + layers[len(below) :][::-1]
+
+
+def map_layer(
+    statmap: StatMap, *, visible: bool
+) -> tuple[LayerTuple, FirstLook | None]:
+    """Build the layer of one map.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        The map; its voxels are read.
+    visible : bool
+        Whether the layer is shown at once.
+
+    Returns
+    -------
+    layer : tuple
+        Data, keyword arguments and type for napari.
+    look : FirstLook or None
+        The threshold chosen and its reason; None for label maps and empty maps.
+
+    Raises
+    ------
+    ResultsError
+        When the map cannot be read.
+    """
+    if statmap.kind is MapKind.LABEL:
+        return _label_layer(statmap, visible), None
+    try:
+        look = first_look(statmap)
+    except ResultsError:
+        # The map itself is fine; the sibling that states its p is not.
+        look = None
+    data = statmap.data
+    options: dict[str, Any] = {"blending": "translucent_no_depth"}
+    reason = "every voxel is 0: there is nothing to show"
+    if look is not None:
+        reason = look.reason
+        chosen = coloring(look, statmap.kind)
+        options["colormap"] = chosen.colormap
+        options["contrast_limits"] = chosen.contrast_limits
+        options["opacity"] = 1.0 if look.survives else _FAINT
+        # Maximum projection would hide every negative voxel.
+        options["rendering"] = "translucent" if look.signed else "mip"
+        if statmap.kind is MapKind.P:
+            options["rendering"] = "translucent"
+            data = _with_underflow(statmap, look)
+    else:
+        options["contrast_limits"] = (0.0, 1.0)
+    keywords = {
+        **_placed(statmap.grid),
+        **options,
+        "name": statmap.title,
+        "visible": visible,
+        "metadata": {METADATA_KEY: statmap, REASON_KEY: reason},
+    }
+    return (data.T, keywords, "image"), look
+
+
+def _with_underflow(statmap: StatMap, look: FirstLook) -> npt.NDArray[np.float32]:
+    """Give a p that underflowed to 0 inside the mask a value that can be seen."""
+    if statmap.mask is None:
+        return statmap.data
+    underflowed = statmap.mask & (statmap.data == 0)
+    if not underflowed.any():
+        return statmap.data
+    data = statmap.data.copy(order="K")
+    data[underflowed] = look.strongest
+    return data
+
+
+def _label_layer(statmap: StatMap, visible: bool) -> LayerTuple:
+    values = np.nan_to_num(statmap.data)
+    most = int(values.max(initial=0))
+    # Small integers go to the graphics card unchanged.
+    fitting = np.uint8 if most < 2**8 else np.uint16 if most < 2**16 else np.int32
+    labels = np.rint(np.clip(values, 0, None)).astype(fitting, order="K").T
+    keywords: dict[str, Any] = {
+        **_placed(statmap.grid),
+        "name": statmap.title,
+        "visible": visible,
+        "opacity": 0.8,
+        "metadata": {
+            METADATA_KEY: statmap,
+            REASON_KEY: "labels as written by the program that made the map",
+        },
+    }
+    if most <= _MOST_LABELS:
+        keywords["features"] = _label_features(labels, statmap.grid)
+    return labels, keywords, "labels"
+
+
+def _label_features(labels: npt.NDArray[Any], grid: Grid) -> dict[str, Any]:
+    """Describe each label: row i is label i, and row 0 the background."""
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    where = np.nonzero(labels)
+    values = labels[where]
+    with np.errstate(invalid="ignore"):
+        centers = [
+            np.bincount(values, weights=axis, minlength=len(sizes)) / sizes
+            for axis in where
+        ]
+    voxel = float(np.prod(grid.voxel_size))
+    z, y, x = (
+        np.round(center * size + origin, 1)
+        for center, size, origin in zip(
+            centers, grid.voxel_size[::-1], grid.origin[::-1], strict=True
+        )
+    )
+    return {
+        "cluster": ["", *(str(label) for label in range(1, len(sizes)))],
+        "n_voxels": sizes,
+        "volume_mm3": np.round(sizes * voxel, 1),
+        "center_x": x,
+        "center_y": y,
+        "center_z": z,
+    }
+
+
+def underlay_layer() -> LayerTuple:
+    """Build the layer of the MNI template."""
+    voxels, grid = template.read_underlay()
+    keywords = {
+        **_placed(grid),
+        "name": template.TITLE,
+        "colormap": "gray",
+        # Headroom keeps white matter from outshining the maps.
+        "contrast_limits": (0, 340),
+        "blending": "translucent_no_depth",
+        # In 3D a glass of brain, through which the maps are seen.
+        "rendering": "attenuated_mip",
+        "attenuation": 0.3,
+        "metadata": {UNDERLAY_KEY: True},
+    }
+    return voxels.T, keywords, "image"
+
+
+def _placed(grid: Grid) -> dict[str, Any]:
+    """Place (z, y, x) data in MNI millimeters."""
+    return {
+        "scale": grid.voxel_size[::-1],
+        "translate": grid.origin[::-1],
+        "axis_labels": ("z", "y", "x"),
+        "units": ("mm", "mm", "mm"),
+    }
+
+
+def map_of(layer: Any) -> StatMap | None:
+    """Return the map that a layer shows, None for layers of others."""
+    found = layer.metadata.get(METADATA_KEY)
+    return found if isinstance(found, StatMap) else None
+
+
+def result_sets(layers: Iterable[Any]) -> list[ResultSet]:
+    """List the result sets behind some layers, each once, in order."""
+    found: list[ResultSet] = []
+    for layer in layers:
+        statmap = map_of(layer)
+        if statmap is not None and statmap.results not in found:
+            found.append(statmap.results)
+    return found

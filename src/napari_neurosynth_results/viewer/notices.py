@@ -1,0 +1,125 @@
+"""What to tell after opening: what is shown and why, what waits, what went wrong."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.viewer.layers import Opened
+from napari_neurosynth_results.viewer.settings import PLUGIN
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+#: The widget that lists all maps of a result, by its name in the manifest.
+MAPS_WIDGET = "Maps of a result"
+_MOST_LINES = 8
+
+
+def message_of(results: ResultSet, opened: Opened) -> tuple[str, bool]:
+    """Say what was opened.
+
+    Parameters
+    ----------
+    results : ResultSet
+        What was opened.
+    opened : Opened
+        What became of it.
+
+    Returns
+    -------
+    text : str
+        The first line stands alone where only one is shown.
+    grave : bool
+        Whether something went wrong or nothing survives.
+    """
+    visible = opened.visible
+    look = opened.looks.get(visible.key) if visible else None
+    first = f"{results.title}: {len(results.maps)} maps"
+    if visible is not None and look is not None:
+        first += f". Shown: {visible.title}, {look.reason}"
+    lines = [first]
+    if opened.waiting:
+        lines.append(
+            f"{len(opened.shown)} maps have a layer, {len(opened.waiting)} more wait "
+            f"in Plugins > {MAPS_WIDGET}:"
+        )
+        lines += _first([f"  {statmap.title}" for statmap in opened.waiting])
+    problems = results.problems
+    if problems:
+        lines.append(
+            "1 problem:" if len(problems) == 1 else f"{len(problems)} problems:"
+        )
+        lines += _first([f"  {problem}" for problem in problems])
+    return "\n".join(lines), bool(problems) or (look is not None and not look.survives)
+
+
+def announce(viewer: Viewer, results: ResultSet, opened: Opened) -> None:
+    """Tell in napari's notifications what was opened, and where the rest is.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Where the widget with all maps opens when the user asks for it.
+    results : ResultSet
+        What was opened.
+    opened : Opened
+        What became of it.
+    """
+    from napari.utils.notifications import Notification, notification_manager
+
+    text, grave = message_of(results, opened)
+
+    def show_maps(dialog: object) -> None:
+        viewer.window.add_plugin_dock_widget(PLUGIN, MAPS_WIDGET)
+
+    def copy(dialog: object) -> None:
+        from npe2 import PluginManager
+
+        # By its command, because the clipboard is Qt's and this room has no Qt.
+        commands = PluginManager.instance().commands
+        commands.execute(f"{PLUGIN}.copy_text", args=(diagnostics(results),))
+
+    notification_manager.dispatch(
+        Notification(
+            text,
+            severity="warning" if grave else "info",
+            actions=(("All maps...", show_maps), ("Copy diagnostics", copy)),
+        )
+    )
+
+
+def diagnostics(results: ResultSet) -> str:
+    """Gather what somebody needs to help: versions, maps and problems; no voxels.
+
+    Parameters
+    ----------
+    results : ResultSet
+        The set in question.
+
+    Returns
+    -------
+    str
+        Plain text, one fact a line.
+    """
+    lines = [f"Python {platform.python_version()} on {platform.platform()}"]
+    for package in (PLUGIN, "napari", "nibabel", "numpy", "scipy"):
+        try:
+            lines.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            lines.append(f"{package} not installed")
+    lines.append(f"source: {results.source}")
+    lines += [
+        f"map: {m.key} | {m.title} | {m.kind} | {m.grid}" for m in results.maps.values()
+    ]
+    lines += [f"problem: {problem}" for problem in results.problems]
+    return "\n".join(lines)
+
+
+def _first(lines: list[str]) -> list[str]:
+    """Keep a notification short enough to be read."""
+    if len(lines) <= _MOST_LINES:
+        return lines
+    return [*lines[:_MOST_LINES], f"  and {len(lines) - _MOST_LINES} more"]

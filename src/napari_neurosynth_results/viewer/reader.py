@@ -1,0 +1,200 @@
+"""The one reader: whatever napari hands over -> layers, and a viewer that fits them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_neurosynth_results.api import open_results
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.sources.folder import is_image
+from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.layers import (
+    UNDERLAY_KEY,
+    LayerTuple,
+    Opened,
+    layers_of,
+    map_layer,
+    map_of,
+)
+from napari_neurosynth_results.viewer.notices import announce
+from napari_neurosynth_results.viewer.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+Paths = str | Sequence[str]
+
+
+def get_reader(path: Paths) -> Callable[[Paths], list[LayerTuple]] | None:
+    """Return the reading function for a path that this plugin may open.
+
+    Folders are always accepted: one that holds no map is refused by the reading
+    function, which can say why.
+
+    Parameters
+    ----------
+    path : str or sequence of str
+        A folder, an image file or several image files.
+
+    Returns
+    -------
+    callable or None
+        None for what this plugin does not read.
+    """
+    paths = [path] if isinstance(path, str | os.PathLike) else list(path)
+    if not paths:
+        return None
+    for one in map(os.fspath, paths):
+        if not (os.path.isdir(one) or is_image(os.path.basename(one))):
+            return None
+    return read
+
+
+def read(path: Paths) -> list[LayerTuple]:
+    """Open a source as napari layers, and turn the current viewer the right way up.
+
+    Parameters
+    ----------
+    path : str or sequence of str
+        As for `get_reader`.
+
+    Returns
+    -------
+    list of tuple
+        Layer data tuples, the underlay first.
+
+    Raises
+    ------
+    ResultsError
+        When there is no map to open; the text says what to do.
+    """
+    settings = read_settings()
+    return layers_for_viewer(open_results(path, max_bytes=settings.max_bytes), settings)
+
+
+def layers_for_viewer(results: ResultSet, settings: Settings) -> list[LayerTuple]:
+    """Build the layers of a result set for the current viewer, if there is one.
+
+    Parameters
+    ----------
+    results : ResultSet
+        What to show.
+    settings : Settings
+        The user's preferences.
+
+    Returns
+    -------
+    list of tuple
+        Layer data tuples.
+
+    Raises
+    ------
+    ResultsError
+        When none of the maps can be read.
+    """
+    viewer = _current_viewer()
+    layers: Sequence[Any] = viewer.layers if viewer is not None else ()
+    has_underlay = any(UNDERLAY_KEY in layer.metadata for layer in layers)
+    opened = layers_of(results, underlay=settings.underlay and not has_underlay)
+    if not opened.shown:
+        raise ResultsError("\n".join(results.problems))
+    if viewer is not None:
+        _when_added(viewer, results, opened, settings)
+    return opened.layers
+
+
+def _current_viewer() -> Viewer | None:
+    """Return the viewer in front; without importing napari where it does not run."""
+    napari = sys.modules.get("napari")
+    return napari.current_viewer() if napari is not None else None
+
+
+def _when_added(
+    viewer: Viewer, results: ResultSet, opened: Opened, settings: Settings
+) -> None:
+    """Prepare the viewer once its layers have arrived.
+
+    The reader only hands layers over; somebody may be reading without adding them, and
+    then nobody's camera is turned.
+    """
+    fresh = not viewer.layers
+    visible = opened.visible
+    inserted = viewer.layers.events.inserted
+
+    def arrived(event: Any) -> None:
+        if map_of(event.value) is not visible:
+            return
+        inserted.disconnect(arrived)
+        if settings.orientation != "leave alone" and not scene.is_anatomical(viewer):
+            scene.set_anatomical(viewer, settings.orientation)
+        for layer in viewer.layers:
+            shown = map_of(layer)
+            if shown is not None and shown.results is results:
+                scene.show_color_bar(layer)
+        if fresh and visible is not None:
+            scene.look_at(viewer, *strongest_place(visible))
+        announce(viewer, results, opened)
+
+    inserted.connect(arrived, position="last")
+
+
+def strongest_place(statmap: StatMap) -> tuple[float, float, float]:
+    """Return where a map is strongest.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        The map.
+
+    Returns
+    -------
+    tuple of float
+        MNI x, y and z in mm; the middle of the grid for an empty map. Where many voxels
+        share the largest value, the one nearest to their center.
+    """
+    strength = np.nan_to_num(np.abs(statmap.data) if statmap.signed else statmap.data)
+    if statmap.kind is MapKind.P:
+        strength = np.where(strength > 0, 1 - strength, 0)
+    if not (strength > 0).any():
+        where = np.array(statmap.grid.shape) // 2
+    else:
+        tied = np.argwhere(strength == strength.max())
+        where = tied[np.argmin(((tied - tied.mean(axis=0)) ** 2).sum(axis=1))]
+    x, y, z = statmap.affine[:3, :3] @ where + statmap.affine[:3, 3]
+    return float(x), float(y), float(z)
+
+
+def add_maps(viewer: Viewer, statmaps: Sequence[StatMap]) -> list[str]:
+    """Add layers for maps that wait, hidden but for the first.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Where to add them.
+    statmaps : sequence of StatMap
+        The maps.
+
+    Returns
+    -------
+    list of str
+        What could not be read and why.
+    """
+    from napari.layers import Layer
+
+    problems = []
+    for index, statmap in enumerate(statmaps):
+        try:
+            layer, _ = map_layer(statmap, visible=index == 0)
+        except ResultsError as error:
+            problems.append(str(error))
+            continue
+        scene.show_color_bar(viewer.add_layer(Layer.create(*layer)))
+    return problems

@@ -1,0 +1,189 @@
+"""The viewer as neuroimagers expect it: which way is up, L and R, planes, place.
+
+Layers are (z, y, x) in millimeters. The camera decides which way the axes point, so
+that the same data are right in 2D and not mirrored in 3D. napari objects are used
+through their public interface only.
+"""
+
+from __future__ import annotations
+
+import weakref
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+Plane = Literal["axial", "coronal", "sagittal"]
+
+#: Where the axes z, y, x point on the canvas: depth, vertical, horizontal.
+CAMERA_ORIENTATION = {
+    "neurological": ("towards", "up", "right"),
+    "radiological": ("away", "up", "left"),
+}
+#: Order of the axes z, y, x: sliced, vertical, horizontal.
+PLANE_ORDER: dict[str, tuple[int, int, int]] = {
+    "axial": (0, 1, 2),
+    "coronal": (1, 0, 2),
+    "sagittal": (2, 0, 1),
+}
+#: The letters at the low and the high end of the axes z, y, x.
+_ENDS = (("I", "S"), ("P", "A"), ("L", "R"))
+_MARKS = {
+    "orientation_left": "middle_left",
+    "orientation_right": "middle_right",
+    "orientation_top": "top_center",
+    "orientation_bottom": "bottom_center",
+}
+_MARK_SIZE = 16
+
+
+def set_anatomical(viewer: Viewer, orientation: str) -> None:
+    """Turn the camera the anatomical way, and show letters, scale and place.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+    orientation : {"neurological", "radiological"}
+        Whether the right of the brain is on the right or on the left of the screen.
+    """
+    viewer.scene.camera.orientation = CAMERA_ORIENTATION[orientation]
+    overlays = viewer.canvas.overlays
+    overlays.scale_bar.visible = True
+    overlays.current_slice.visible = True
+    _add_marks(viewer)
+
+
+def is_anatomical(viewer: Viewer) -> bool:
+    """Whether `set_anatomical` was called for a viewer before."""
+    return all(name in viewer.canvas.overlays for name in _MARKS)
+
+
+def show_plane(viewer: Viewer, plane: Plane) -> None:
+    """Show axial, coronal or sagittal slices; the place stays the same.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+    plane : {"axial", "coronal", "sagittal"}
+        The plane.
+    """
+    # Layers with more axes than three keep their leading axes sliced.
+    extra = viewer.dims.ndim - 3
+    if extra < 0:
+        return
+    viewer.dims.ndisplay = 2
+    viewer.dims.order = (*range(extra), *(axis + extra for axis in PLANE_ORDER[plane]))
+    viewer.reset_view()
+
+
+def show_3d(viewer: Viewer) -> None:
+    """Show the volume from above, nose up."""
+    viewer.dims.order = tuple(range(viewer.dims.ndim))
+    viewer.dims.ndisplay = 3
+    viewer.reset_view()
+
+
+def current_plane(viewer: Viewer) -> str:
+    """Return ``"axial"``, ``"coronal"``, ``"sagittal"`` or ``"3D"``."""
+    if viewer.dims.ndisplay == 3:
+        return "3D"
+    sliced = (
+        viewer.dims.order[-3] - (viewer.dims.ndim - 3) if viewer.dims.ndim >= 3 else 0
+    )
+    return next(
+        (name for name, order in PLANE_ORDER.items() if order[0] == sliced), "axial"
+    )
+
+
+def look_at(viewer: Viewer, x: float, y: float, z: float) -> None:
+    """Move the slices to a place.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+    x, y, z : float
+        MNI coordinate in mm.
+    """
+    viewer.dims.point = (*viewer.dims.point[:-3], z, y, x)
+
+
+def show_color_bar(layer: Any) -> None:
+    """Let an image say on the canvas what its colors mean, while it is visible."""
+    if hasattr(layer, "colorbar"):
+        layer.colorbar.visible = True
+
+
+def _add_marks(viewer: Viewer) -> None:
+    """Put the orientation letters on the canvas and keep them right."""
+    if not is_anatomical(viewer):
+        from napari.components.overlays import TextOverlay
+
+        for name, position in _MARKS.items():
+            viewer.canvas.overlays[name] = TextOverlay(
+                position=position, font_size=_MARK_SIZE, box=False
+            )
+        # The viewer owns the events: a strong reference back would keep it alive.
+        update = partial(_update_marks, weakref.ref(viewer))
+        viewer.dims.events.order.connect(update)
+        viewer.dims.events.ndisplay.connect(update)
+        viewer.dims.events.ndim.connect(update)
+        viewer.scene.camera.events.orientation.connect(update)
+    _update_marks(weakref.ref(viewer))
+
+
+def _update_marks(ref: weakref.ref[Any], event: object = None) -> None:
+    viewer = ref()
+    if viewer is None:
+        return
+    letters = canvas_letters(
+        viewer.dims.order, viewer.dims.ndisplay, viewer.scene.camera.orientation
+    )
+    for name in _MARKS:
+        overlay = viewer.canvas.overlays[name]
+        overlay.text = letters.get(name.removeprefix("orientation_"), "")
+        overlay.visible = bool(letters)
+    # A turned volume has no left edge: there the axes say where it points.
+    viewer.canvas.overlays.axes.visible = not letters
+
+
+def canvas_letters(
+    order: tuple[int, ...], ndisplay: int, orientation: tuple[str, ...]
+) -> dict[str, str]:
+    """Say which end of the brain lies at which edge of the canvas.
+
+    Parameters
+    ----------
+    order : tuple of int
+        Order of the viewer's axes; the last three are z, y, x when none is moved.
+    ndisplay : int
+        Dimensions displayed.
+    orientation : tuple of str
+        Where depth, vertical and horizontal axes point.
+
+    Returns
+    -------
+    dict of str to str
+        ``{"left": "L", "right": "R", "top": "A", "bottom": "P"}``; empty in 3D.
+
+    Examples
+    --------
+    >>> canvas_letters((0, 1, 2), 2, ("towards", "up", "right"))["left"]
+    'L'
+    >>> canvas_letters((0, 1, 2), 2, ("away", "up", "left"))["left"]
+    'R'
+    """
+    extra = len(order) - 3
+    if ndisplay != 2 or extra < 0:
+        return {}
+    vertical, horizontal = (axis - extra for axis in order[-2:])
+    if vertical < 0 or horizontal < 0:
+        return {}
+    low, high = _ENDS[vertical]
+    bottom, top = (low, high) if str(orientation[1]) == "up" else (high, low)
+    low, high = _ENDS[horizontal]
+    left, right = (low, high) if str(orientation[2]) == "right" else (high, low)
+    return {"left": left, "right": right, "top": top, "bottom": bottom}

@@ -1,0 +1,66 @@
+"""A napari window of our own: for the command line, and for pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.settings import PLUGIN
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+_PICTURE_SIZE = (1200, 900)
+
+
+def open_window(
+    paths: Sequence[str], *, view: str = "axial", screenshot: str | None = None
+) -> None:
+    """Open paths in a new napari window, and wait until it is closed.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        One folder, one file, or several files that belong together.
+    view : {"axial", "coronal", "sagittal", "3D"}
+        What to show first.
+    screenshot : str, optional
+        Write the window to this PNG file and close it instead of waiting.
+
+    Raises
+    ------
+    ResultsError
+        When the picture cannot be written.
+    """
+    import napari
+
+    viewer = napari.Viewer()
+    one = len(paths) == 1
+    viewer.open(paths[0] if one else list(paths), stack=not one, plugin=PLUGIN)
+    if view == "3D":
+        scene.show_3d(viewer)
+    elif view in scene.PLANE_ORDER:
+        scene.show_plane(viewer, view)  # type: ignore[arg-type]
+    if screenshot is None:
+        napari.run()
+        return
+    try:
+        _write_picture(viewer, screenshot)
+    finally:
+        viewer.close()
+
+
+def _write_picture(viewer: Viewer, path: str) -> None:
+    """Draw the window to a PNG file that appears only when it is whole."""
+    window = viewer.window
+    window.resize(*_PICTURE_SIZE)
+    viewer.reset_view()
+    partial = f"{os.path.splitext(path)[0]}.part.png"
+    try:
+        window.screenshot(partial, canvas_only=False, flash=False)
+        os.replace(partial, path)
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be written: {error.strerror}.") from error

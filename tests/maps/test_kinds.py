@@ -1,4 +1,4 @@
-"""The kind of a map is told by the surest evidence: NiMARE's name, others', the intent."""
+"""The kind of a map is told by the surest evidence: names first, then the intent."""
 
 from __future__ import annotations
 

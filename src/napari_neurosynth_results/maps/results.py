@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 Fact = TypeVar("Fact")
 
-#: Voxels a set keeps alive by itself: about 18 maps of the 2 mm MNI grid.
-CACHE_BYTES = 64 * 2**20
+#: Voxels a set keeps alive by itself: about 6 maps of the 2 mm MNI grid.
+CACHE_BYTES = 24 * 2**20
 
 _CORNERS = np.ix_((0, -1), (0, -1), (0, -1))
 #: Kinds that are non-zero everywhere in the mask, and so show where it ends.
@@ -243,6 +243,10 @@ class ResultSet:
         with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
             read = zip(wanted, pool.map(voxels, wanted), strict=True)
             return {statmap.key: data for statmap, data in read if data is not None}
+
+    def release(self) -> None:
+        """Let go of voxels that nobody else holds; they are read again when needed."""
+        self._cache.clear()
 
     def mask_of(self, statmap: StatMap) -> Mask | None:
         """Return the analysis mask: one for all maps of a run on one grid.

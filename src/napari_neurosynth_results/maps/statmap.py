@@ -27,6 +27,7 @@ _SIGNED = frozenset({MapKind.Z, MapKind.T, MapKind.EST, MapKind.OTHER, MapKind.S
 _MNI_BRAIN = ((-72.0, 72.0), (-108.0, 74.0), (-72.0, 82.0))
 #: A field of view with less of the brain's box than this was placed somewhere else.
 _LEAST_COVERED = 0.25
+_FEWEST_KEPT = 3
 #: No scanner's field of view is longer; a grid that is has its units wrong.
 _LONGEST_MM = 500.0
 
@@ -113,7 +114,8 @@ class VoxelCache:
     Parameters
     ----------
     limit : int
-        Bytes to keep alive.
+        Bytes to keep alive. The last three maps stay even when they are larger: one,
+        its sibling and its mask are looked at in turns.
     """
 
     def __init__(self, limit: int) -> None:
@@ -132,9 +134,14 @@ class VoxelCache:
             self._alive[key] = voxels
             self._kept[key] = voxels
             self._kept.move_to_end(key)
-            while self.nbytes > self._limit:
+            while self.nbytes > self._limit and len(self._kept) > _FEWEST_KEPT:
                 self._kept.popitem(last=False)
         return voxels
+
+    def clear(self) -> None:
+        """Let go of everything; what others hold is still found."""
+        with self._lock:
+            self._kept.clear()
 
     @property
     def nbytes(self) -> int:

@@ -18,6 +18,8 @@ from isal import isal_zlib
 _BEST_RATIO = 1032
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WBITS = 31
+#: Bytes of the shortest gzip member: its header and its trailer.
+_LEAST_GZIP = 18
 # isal's type stub calls this class an instance.
 _Corrupt: type[Exception] = isal_zlib.error  # type: ignore[assignment]
 #: Compressed bytes taken from a file first, and at most. They grow, because what is
@@ -26,6 +28,10 @@ _FIRST_FEED = 4 << 10
 _FEED = 1 << 20
 #: Inflated bytes held at once beside those that were asked for.
 _PIECE = 1 << 20
+#: Inflated bytes that often follow the voxels (FreeSurfer's notes, a writer's padding),
+#: and those that may.
+_LIKELY_BEHIND = 64 << 10
+_MOST_BEHIND = 64 << 20
 
 
 def is_gzip(path: str) -> bool:
@@ -90,16 +96,18 @@ def holds(path: str, needed: int) -> bool:
     size = os.path.getsize(path)
     if not is_gzip(path):
         return size >= needed
-    if size * _BEST_RATIO < needed:
+    if size < _LEAST_GZIP or size * _BEST_RATIO < needed:
         return False
     with open(path, "rb") as file:
         file.seek(-4, os.SEEK_END)
         (stated,) = struct.unpack("<I", file.read(4))
-        if stated == needed % 2**32:
+        if (stated - needed) % 2**32 <= _LIKELY_BEHIND:
             return True
         file.seek(0)
         try:
-            _skip(_GzipStream(file), needed)
+            stream = _GzipStream(file)
+            _skip(stream, needed)
+            _finish(stream)
         except (OSError, EOFError):
             return False
         return True
@@ -132,20 +140,19 @@ def read_bytes(
     OSError
         When it cannot be read, or its gzip stream is corrupt or fails its check sum.
     """
+    size = os.path.getsize(path)
     if not is_gzip(path):
-        data = np.fromfile(path, np.uint8, count, offset=offset)
-        if data.size < count:
-            raise EOFError(f"it ends after {offset + data.size:,} bytes")
-        return data
-    if os.path.getsize(path) * _BEST_RATIO < offset + count:
+        if size < offset + count:
+            raise EOFError(f"it ends after {size:,} bytes")
+        return np.fromfile(path, np.uint8, count, offset=offset)
+    if size * _BEST_RATIO < offset + count:
         raise EOFError("it is far too short for what its header promises")
     with open(path, "rb") as file:
         stream = _GzipStream(file)
         _skip(stream, offset)
         data = _fill(stream, count)
         _skip(stream, max(0, (end or 0) - offset - count))
-        # One byte more makes the stream reach its check sum, if this is its end.
-        stream.read(1)
+        _finish(stream)
     return data
 
 
@@ -204,6 +211,16 @@ def _skip(stream: _GzipStream, count: int) -> None:
         if not (piece := stream.read(min(count, _PIECE))):
             raise EOFError(f"{count:,} bytes are missing")
         count -= len(piece)
+
+
+def _finish(stream: _GzipStream) -> None:
+    """Read to the end, where the check sum of all that was read is."""
+    # Broken voxels often inflate to more than there were, so the end is not at hand.
+    behind = 0
+    while piece := stream.read(_PIECE):
+        behind += len(piece)
+        if behind > _MOST_BEHIND:
+            raise OSError("its gzip stream goes on far beyond its voxels")
 
 
 def _fill(stream: _GzipStream, count: int) -> npt.NDArray[np.uint8]:

@@ -7,7 +7,6 @@ nothing survives, the map is shown faintly and the reason says why.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +18,9 @@ from napari_neurosynth_results.statistics.significance import (
     P_TOLERANCE,
     height_at,
     iterations_of,
-    log_p_map,
     p_map_of,
+    smallest_p,
+    survivors_at,
 )
 
 UNCORRECTED_ALPHA = 0.001
@@ -83,63 +83,70 @@ def first_look(statmap: StatMap) -> FirstLook | None:
     inside = _inside(statmap)
     if not inside.any():
         return None
-    tested = statmap.kind.has_tail and statmap.kind is not MapKind.OTHER
-    log_p = log_p_map(statmap) if tested else None
-    if log_p is None:
-        return _by_percentile(statmap, inside)
     alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
-    survivors = inside & (log_p <= math.log(alpha) + P_TOLERANCE)
+    significant = survivors_at(statmap, alpha) if statmap.kind.has_tail else None
+    if significant is None:
+        return _by_percentile(statmap, inside)
+    survivors = inside & significant
     if not statmap.signed and statmap.kind in {MapKind.Z, MapKind.T}:
         survivors &= statmap.data > 0
     if survivors.any():
         return _by_p(statmap, survivors, alpha)
-    return _faint(statmap, inside, log_p, alpha)
+    return _faint(statmap, inside, alpha)
 
 
 def _inside(statmap: StatMap) -> npt.NDArray[np.bool_]:
     """Voxels that carry a value: 0 and NaN are outside or say nothing."""
     data = statmap.data
-    return np.asarray(np.isfinite(data) & (data != 0))
+    inside = np.isfinite(data) & (data != 0)
+    if statmap.kind is MapKind.P and statmap.mask is not None:
+        # A p of 0 inside the mask underflowed: nothing is stronger.
+        inside |= statmap.mask & (data == 0)
+    return np.asarray(inside)
 
 
 def _by_p(
     statmap: StatMap, survivors: npt.NDArray[np.bool_], alpha: float
 ) -> FirstLook:
-    strength = np.abs(statmap.data)
-    n = int(survivors.sum())
-    kept = strength[survivors]
+    kept = np.abs(statmap.data[survivors])
+    n = kept.size
+    others = 0
     if statmap.kind is MapKind.P:
-        height, strongest = max(alpha, float(kept.max())), float(kept.min())
+        # Where all survivors underflowed to 0, some p below alpha stands for them.
+        strongest = float(kept.min(where=kept > 0, initial=alpha / 2))
+        height = max(alpha, float(kept.max()))
     else:
-        height = _height(statmap, strength, survivors, alpha)
+        height = _height(statmap, float(kept.min()), survivors, alpha)
         strongest = float(kept.max())
+        strength = np.abs(statmap.data) if statmap.signed else statmap.data
+        others = int((strength >= height).sum()) - n
+    reason = f"{_criterion(statmap, alpha, height)}: {_voxels(n)}"
+    if others > 0:
+        reason += f", and {_voxels(others)} as strong with a larger p"
     return FirstLook(
         height=height,
         strongest=strongest,
         signed=statmap.signed,
-        n_voxels=n,
+        n_voxels=n + max(others, 0),
         survives=True,
-        reason=f"{_criterion(statmap, alpha, height)}: {_voxels(n)}",
+        reason=reason,
     )
 
 
 def _height(
-    statmap: StatMap, strength: Voxels, survivors: npt.NDArray[np.bool_], alpha: float
+    statmap: StatMap, weakest: float, survivors: npt.NDArray[np.bool_], alpha: float
 ) -> float:
     """Return the value that divides the survivors from the rest.
 
     The kind's own height at alpha where it does; the weakest survivor where it cannot,
     as in a t map whose degrees of freedom differ from voxel to voxel.
     """
-    weakest = float(strength[survivors].min())
     if statmap.kind is MapKind.T:
         return weakest
     height = height_at(alpha, statmap.kind, statmap.tail)
-    rest = statmap.data if not statmap.signed else strength
-    beyond = rest[~survivors & (rest >= height)]
-    return (
-        height if weakest >= height * (1 - P_TOLERANCE) and not beyond.size else weakest
-    )
+    strength = np.abs(statmap.data) if statmap.signed else statmap.data
+    divides = not (~survivors & (strength >= height)).any()
+    return height if divides and weakest >= height * (1 - P_TOLERANCE) else weakest
 
 
 def _criterion(statmap: StatMap, alpha: float, height: float) -> str:
@@ -167,15 +174,13 @@ _UNITS = {MapKind.LOGP: "-log10 p"}
 def _faint(
     statmap: StatMap,
     inside: npt.NDArray[np.bool_],
-    log_p: npt.NDArray[np.float64],
     alpha: float,
 ) -> FirstLook:
     """Show a map on which nothing survives, and say how far from it it is."""
-    smallest = math.exp(log_p[inside].min())
     corrected = f"{statmap.correction}-corrected " if statmap.correction else ""
     reason = (
         f"no voxel survives {corrected}p <= {_short(alpha)} ({statmap.tail}): "
-        f"the smallest p is {_short(smallest)}"
+        f"the smallest p is {_short(smallest_p(statmap))}"
     )
     if (n := iterations_of(statmap)) is not None:
         reason += f" ({n:,} iterations, so no p can be below {_short(1 / n)})"

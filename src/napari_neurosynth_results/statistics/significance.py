@@ -14,11 +14,13 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
-from napari_neurosynth_results.maps.statmap import StatMap, Voxels
+from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
 
 #: NiMARE writes float32, where .05 is a little more than .05: p <= alpha has to forgive
 #: this much, relative to alpha.
 P_TOLERANCE = 1e-6
+
+_LAST_BIT = float(np.finfo(np.float32).eps)
 
 _NEEDS_SIBLING = (
     "{title} holds {meaning}. Threshold it by value, or use the p or logp map of the "
@@ -182,6 +184,66 @@ def log_p_map(statmap: StatMap) -> npt.NDArray[np.float64] | None:
             outside &= ~floored
     log_p[outside] = 0
     return log_p
+
+
+def survivors_at(statmap: StatMap, alpha: float) -> Mask | None:
+    """Mark the voxels with p <= alpha, by the map that states p.
+
+    Compared in the unit of that map, so that no volume of logarithms is made; alpha
+    is forgiven `P_TOLERANCE`, because float32 holds .05 as a little more than .05.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+    alpha : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    ndarray of bool, shape (i, j, k), or None
+        None when the map has no p.
+
+    Raises
+    ------
+    ResultsError
+        When a map cannot be read.
+    """
+    source = p_map_of(statmap) or statmap
+    alpha *= 1 + P_TOLERANCE
+    data = source.data
+    if source.kind is MapKind.P:
+        small = data <= alpha
+        inside = source.mask if source.mask is not None else data > 0
+        return np.asarray(small & inside)
+    if source.kind in {MapKind.Z, MapKind.LOGP, MapKind.ONE_MINUS_P}:
+        both = source.kind is MapKind.Z and source.tail is Tail.TWO
+        strength = np.abs(data) if both else data
+        # A difference in the last bit of float32 is no difference.
+        height = height_at(alpha, source.kind, source.tail)
+        return np.asarray(strength >= np.float32(height * (1 - _LAST_BIT)))
+    log_p = log_p_map(source)
+    return None if log_p is None else np.asarray(log_p <= math.log(alpha))
+
+
+def smallest_p(statmap: StatMap) -> float:
+    """Return the smallest p of a map that has p values, 1 for an empty one.
+
+    Raises
+    ------
+    ResultsError
+        When a map cannot be read.
+    """
+    source = p_map_of(statmap) or statmap
+    data = source.data
+    if source.kind is MapKind.T:
+        log_p = log_p_map(source)
+        return 1.0 if log_p is None else math.exp(log_p.min())
+    if source.kind is MapKind.P:
+        return float(np.nanmin(data, where=data > 0, initial=1))
+    strength = np.abs(data) if source.tail is Tail.TWO else data
+    strongest = np.nanmax(strength, initial=0)
+    return math.exp(float(log_p_of(strongest, source.kind, source.tail)))
 
 
 def _dof_of(statmap: StatMap) -> Voxels | None:

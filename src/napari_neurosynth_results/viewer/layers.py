@@ -29,8 +29,11 @@ METADATA_KEY = "neurosynth_results"
 REASON_KEY = "neurosynth_results_threshold"
 #: Marks the underlay, so that it is not added twice.
 UNDERLAY_KEY = "neurosynth_results_underlay"
-#: More layers than this, and nobody finds one; the rest wait in the list of maps.
+#: A source gets no more layers than this, the underlay among them.
 MOST_LAYERS = 12
+#: A result that does not fit starts with fewer: each hidden layer costs 7 MB and a
+#: tenth of a second, and the rest is a click away in the list of maps.
+FIRST_LAYERS = 8
 #: Labels beyond this get no table: an atlas coded in thousands is no list of clusters.
 _MOST_LABELS = 5000
 _FAINT = 0.4
@@ -74,15 +77,18 @@ def layers_of(results: ResultSet, *, underlay: bool) -> Opened:
     Returns
     -------
     Opened
-        At most `MOST_LAYERS` layers, one map visible. Maps that cannot be read are left
+        At most `MOST_LAYERS` layers, `FIRST_LAYERS` of a result with more maps than
+        that; one map visible. Maps that cannot be read are left
         out; the result set's ``problems`` then say why.
     """
     layers = [underlay_layer()] if underlay else []
     shown: list[StatMap] = []
     looks: dict[str, FirstLook] = {}
     maps = list(results.maps.values())
-    while maps and len(layers) < MOST_LAYERS:
-        batch = maps[: MOST_LAYERS - len(layers)]
+    fits = len(layers) + len(maps) <= MOST_LAYERS
+    most = MOST_LAYERS if fits else FIRST_LAYERS
+    while maps and len(layers) < most:
+        batch = maps[: most - len(layers)]
         maps = maps[len(batch) :]
         read = results.read(batch)
         for statmap in batch:
@@ -93,6 +99,8 @@ def layers_of(results: ResultSet, *, underlay: bool) -> Opened:
             shown.append(statmap)
             if look is not None:
                 looks[statmap.key] = look
+    # The siblings that told p are not needed again before somebody looks closer.
+    results.release()
     return Opened(_visible_on_top(layers, underlay), tuple(shown), tuple(maps), looks)
 
 

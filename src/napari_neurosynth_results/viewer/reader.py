@@ -160,13 +160,18 @@ def strongest_place(statmap: StatMap) -> tuple[float, float, float]:
         MNI x, y and z in mm; the middle of the grid for an empty map. Where many voxels
         share the largest value, the one nearest to their center.
     """
-    strength = np.nan_to_num(np.abs(statmap.data) if statmap.signed else statmap.data)
+    data = statmap.data
+    where = np.array(statmap.grid.shape) // 2
     if statmap.kind is MapKind.P:
-        strength = np.where(strength > 0, 1 - strength, 0)
-    if not (strength > 0).any():
-        where = np.array(statmap.grid.shape) // 2
+        best = np.nanmin(data, where=data > 0, initial=np.inf)
+        found = np.isfinite(best)
     else:
-        tied = np.argwhere(strength == strength.max())
+        best, lowest = np.nanmax(data, initial=0), np.nanmin(data, initial=0)
+        if statmap.signed and -lowest > best:
+            best = lowest
+        found = best != 0
+    if found:
+        tied = np.argwhere(data == best)
         where = tied[np.argmin(((tied - tied.mean(axis=0)) ** 2).sum(axis=1))]
     x, y, z = statmap.affine[:3, :3] @ where + statmap.affine[:3, 3]
     return float(x), float(y), float(z)

@@ -32,8 +32,6 @@ _ENDS = (("I", "S"), ("P", "A"), ("L", "R"))
 _MARKS = {
     "orientation_left": "middle_left",
     "orientation_right": "middle_right",
-    "orientation_top": "top_center",
-    "orientation_bottom": "bottom_center",
 }
 _MARK_SIZE = 16
 
@@ -112,9 +110,23 @@ def look_at(viewer: Viewer, x: float, y: float, z: float) -> None:
 
 
 def show_color_bar(layer: Any) -> None:
-    """Let an image say on the canvas what its colors mean, while it is visible."""
-    if hasattr(layer, "colorbar"):
+    """Let an image say on the canvas what its colors mean, once it is visible.
+
+    A color bar takes several megabytes of the graphics driver's memory: hidden layers
+    get theirs when they are first shown.
+    """
+    if not hasattr(layer, "colorbar"):
+        return
+    if layer.visible:
         layer.colorbar.visible = True
+    else:
+        layer.events.visible.connect(_show_color_bar_at_last)
+
+
+def _show_color_bar_at_last(event: Any) -> None:
+    layer = event.source
+    layer.events.visible.disconnect(_show_color_bar_at_last)
+    layer.colorbar.visible = True
 
 
 def _add_marks(viewer: Viewer) -> None:

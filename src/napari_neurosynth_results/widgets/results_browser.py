@@ -68,7 +68,7 @@ class MapsOfResult(Container):  # type: ignore[misc]
             ]
         )
         self.result.changed.connect(self._show_result)
-        self.search.changed.connect(self._list)
+        self.search.changed.connect(self._fill)
         self.maps.changed.connect(self._describe)
         self.add.changed.connect(self._add)
         self.copy.changed.connect(self._copy)
@@ -82,7 +82,7 @@ class MapsOfResult(Container):  # type: ignore[misc]
     def _choices(self, widget: object = None) -> list[tuple[str, ResultSet]]:
         return [(found.title, found) for found in result_sets(self._viewer.layers)]
 
-    def _list(self, event: object = None) -> None:
+    def _fill(self, event: object = None) -> None:
         """List the maps that the filter lets through, in their order of interest."""
         results = self.result.value
         maps = results.maps.values() if results is not None else ()
@@ -108,7 +108,7 @@ class MapsOfResult(Container):  # type: ignore[misc]
         self._show_result()
 
     def _show_result(self, event: object = None) -> None:
-        self._list()
+        self._fill()
         results = self.result.value
         problems = results.problems if results is not None else ()
         self.problems.value = "\n".join(problems)

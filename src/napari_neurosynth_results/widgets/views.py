@@ -47,6 +47,10 @@ class AnatomicalViews(Container):  # type: ignore[misc]
             )
             for axis in "xyz"
         )
+        for box in (self.x, self.y, self.z):
+            # Room for "-126.5" between the two buttons.
+            box.native.setDecimals(1)
+            box.native.setMinimumWidth(96)
         place = Container(layout="horizontal", widgets=[self.x, self.y, self.z])
         self.extend([planes, self.side, place])
         self.side.changed.connect(self._turn)

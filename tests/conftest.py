@@ -1,0 +1,103 @@
+"""Small results on disk, and a napari that knows this plugin and nobody's preferences."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from napari_neurosynth_results import open_results
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.viewer.sample_data import sample_folder
+from napari_neurosynth_results.viewer.settings import PLUGIN
+
+# Set before napari is imported: empty means that no preference is read or written.
+os.environ["NAPARI_CONFIG"] = ""
+# Widgets that outlive their viewer are reported, and warnings are errors.
+os.environ["NAPARI_STRICT_QT"] = "1"
+
+#: 20 mm voxels over the whole brain, so that nothing looks misplaced.
+SHAPE = (8, 9, 8)
+AFFINE = np.array(
+    [[20, 0, 0, -70], [0, 20, 0, -110], [0, 0, 20, -60], [0, 0, 0, 1]], float
+)
+Arrays = Mapping[str, npt.ArrayLike]
+Texts = Mapping[str, str]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Write maps (stem -> array) and texts (file name -> text) to a new folder."""
+    count = 0
+
+    def _write(
+        maps: Arrays, texts: Texts | None = None, *, name: str = "", affine: Any = None
+    ) -> Path:
+        nonlocal count
+        count += 1
+        folder = tmp_path / (name or f"run{count}")
+        folder.mkdir(parents=True)
+        affine = AFFINE if affine is None else affine
+        for stem, array in maps.items():
+            image = nib.Nifti1Image(np.asarray(array, np.float32), affine)
+            image.to_filename(folder / f"{stem}.nii.gz")
+        for filename, text in (texts or {}).items():
+            (folder / filename).write_text(text, encoding="utf-8")
+        return folder
+
+    return _write
+
+
+@pytest.fixture
+def opened(write: Callable[..., Path]) -> Callable[..., ResultSet]:
+    """Write maps and texts, and open their folder."""
+
+    def _opened(maps: Arrays, texts: Texts | None = None, **options: Any) -> ResultSet:
+        return open_results(write(maps, texts, **options))
+
+    return _opened
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Return random numbers, the same in every run."""
+    return np.random.default_rng(8)
+
+
+@pytest.fixture(scope="session")
+def sample_path() -> Path:
+    """Return the folder of the packaged sample: an ALE of pain studies."""
+    return Path(sample_folder())
+
+
+@pytest.fixture
+def plugin(npe2pm: Any, plugin_settings: None) -> Iterator[Any]:
+    """Register this plugin and napari's own readers, and no other."""
+    with npe2pm.tmp_plugin(package="napari"), npe2pm.tmp_plugin(package=PLUGIN):
+        yield npe2pm
+
+
+@pytest.fixture
+def preferences(plugin: Any) -> Any:
+    """Return the plugin's preferences, as the dialog of napari changes them."""
+    from napari.settings import get_plugin_settings
+
+    return get_plugin_settings(PLUGIN)
+
+
+@pytest.fixture
+def notifications() -> Iterator[list[Any]]:
+    """Collect what napari tells the user."""
+    from napari.utils.notifications import notification_manager
+
+    told: list[Any] = []
+    notification_manager.notification_ready.connect(told.append)
+    yield told
+    notification_manager.notification_ready.disconnect(told.append)
+    notification_manager.records.clear()

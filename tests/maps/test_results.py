@@ -1,0 +1,653 @@
+"""A result set: order, siblings, masks, tables and texts, and how long voxels live."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import sys
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from napari_neurosynth_results import ResultsError, open_results
+from napari_neurosynth_results.maps.kinds import MapKind, kind_of
+from napari_neurosynth_results.maps.names import parse_name
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import (
+    Grid,
+    MapFile,
+    VoxelCache,
+    Voxels,
+)
+
+Array = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
+Open = Callable[..., ResultSet]
+FWE = "corr-FWE_method-montecarlo"
+N_MASK = 228_483
+
+
+class _Memory:
+    """A voxel source in memory that counts how often it is read."""
+
+    def __init__(self, voxels: Voxels | ResultsError, notices: tuple[str, ...] = ()):
+        self.voxels = voxels
+        self.notices = notices
+        self.reads = 0
+
+    def read(self) -> tuple[Voxels, tuple[str, ...]]:
+        self.reads += 1
+        if isinstance(self.voxels, ResultsError):
+            raise self.voxels
+        return self.voxels.copy(), self.notices
+
+
+def _file(stem: str, source: _Memory) -> MapFile:
+    name = parse_name(stem)
+    grid = Grid((4, 4, 4), np.diag([40.0, 45.0, 40.0, 1.0]))
+    kind = kind_of(name.value if name else None, stem)
+    return MapFile(stem, name, kind, grid, f"{stem}.nii.gz", source)
+
+
+def _set(sources: dict[str, _Memory], **more: object) -> ResultSet:
+    files = [_file(stem, source) for stem, source in sources.items()]
+    return ResultSet(files, title="a title", source="somewhere", **more)  # type: ignore[arg-type]
+
+
+def _ones() -> _Memory:
+    return _Memory(np.ones((4, 4, 4), np.float32))
+
+
+def _names(*stems: str) -> list[str]:
+    return list(_set({stem: _ones() for stem in stems}).maps)
+
+
+# --- order of interest ---
+
+
+def test_kinds_come_in_order_of_interest() -> None:
+    wanted = ["z", "t", "p", "logp", "chi2", "prob", "stat", "est", "se", "tau2"]
+    wanted += ["sigma2", "dof", "anything", "label_tail-positive"]
+    assert _names(*sorted(wanted)) == wanted
+    assert _names(*sorted(wanted, reverse=True)) == wanted
+
+
+def test_corrected_comes_before_uncorrected_and_clusters_before_voxels() -> None:
+    wanted = [
+        f"z_desc-mass_level-cluster_{FWE}",
+        f"z_desc-size_level-cluster_{FWE}",
+        f"z_level-voxel_{FWE}",
+        "z",
+    ]
+    assert _names(*sorted(wanted)) == wanted
+
+
+def test_the_main_contrast_comes_first_and_the_repeated_one_last() -> None:
+    # MKDAChi2's group1 holds the numbers of uniformity once more.
+    wanted = [f"z_desc-{c}" for c in ("association", "uniformity", "group2", "group1")]
+    assert _names(*sorted(wanted)) == wanted
+
+
+def test_groups_of_a_subtraction_come_in_their_own_order() -> None:
+    wanted = [f"z_desc-{c}" for c in ("group1MinusGroup2", "group1", "group2")]
+    assert _names(*sorted(wanted, reverse=True)) == wanted
+
+
+def test_runs_stay_together_within_a_rank() -> None:
+    assert _names("b_z", "a_z", "b_p", "a_p") == ["a_z", "b_z", "a_p", "b_p"]
+
+
+# --- a mapping of maps ---
+
+
+def test_maps_are_a_mapping_by_file_stem() -> None:
+    results = _set({"z": _ones(), "spmT_0001": _ones()})
+    assert len(results.maps) == 2
+    assert "z" in results.maps
+    assert "p" not in results.maps
+    assert [m.key for m in results.maps.values()] == ["z", "spmT_0001"]
+    with pytest.raises(KeyError):
+        _ = results.maps["p"]
+    assert repr(results) == "<ResultSet 'a title': 2 maps, 0 problems>"
+
+
+def test_a_map_is_one_object_while_somebody_holds_it() -> None:
+    results = _set({"z": _ones()})
+    z = results["z"]
+    assert results["z"] is z
+    assert results.maps["z"] is z
+    assert next(iter(results.maps.values())) is z
+
+
+def test_copies_of_a_map_are_the_map() -> None:
+    z = _set({"z": _ones()})["z"]
+    assert copy.copy(z) is z
+    assert copy.deepcopy(z) is z
+    assert copy.deepcopy({"layer": [z]})["layer"][0] is z
+
+
+def test_a_set_dies_without_the_garbage_collector() -> None:
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        results = _set({"z": _ones(), "p": _ones()})
+        z = results["z"]
+        for used in (z.data, z.mask, z.tail, z.signed, results["p"].tail):
+            del used
+        assert list(results.siblings(z)) == ["p"]
+        gone = weakref.ref(z.data)
+        del results, z
+        assert gone() is None
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def test_what_a_map_says_of_itself() -> None:
+    source = _ones()
+    m = _set({f"z_desc-mass_level-cluster_{FWE}": source})[
+        f"z_desc-mass_level-cluster_{FWE}"
+    ]
+    assert (m.kind, m.level, m.correction) == (MapKind.Z, "cluster", "FWE")
+    assert m.title == "z, cluster-level FWE (mass, Monte Carlo)"
+    assert m.path == f"{m.key}.nii.gz"
+    assert m.affine.shape == (4, 4)
+    assert source.reads == 0
+
+
+def test_a_foreign_map_has_no_name_level_or_correction() -> None:
+    m = _set({"spmT_0001": _ones()})["spmT_0001"]
+    assert (m.name, m.level, m.correction) == (None, None, None)
+    assert m.title == "spmT_0001"
+    assert m.results.siblings(m) == {}
+    assert m.results.uncorrected(m) is None
+    assert m.results.run_of(m) == [m]
+
+
+def test_titles_are_unique_in_a_set() -> None:
+    stems = ["z", "z_1", "z_a1B2c3D", "a_z", "b_z", "z_corr-FDR", "z_method-x_corr-FDR"]
+    maps = _set({stem: _ones() for stem in stems}).maps.values()
+    assert len({m.title for m in maps}) == len(stems)
+
+
+# --- siblings and uncorrected maps ---
+
+
+def test_siblings_share_all_entities() -> None:
+    mass = f"desc-mass_level-cluster_{FWE}"
+    results = _set(
+        {
+            stem: _ones()
+            for stem in (
+                *("z", "p", "logp", "stat", f"z_{mass}", f"logp_{mass}"),
+                f"label_{mass}_tail-positive",
+            )
+        }
+    )
+    z = results["z"]
+    found = results.siblings(z)
+    assert {value: m.key for value, m in found.items()} == {
+        "p": "p",
+        "logp": "logp",
+        "stat": "stat",
+    }
+    assert list(results.siblings(results[f"z_{mass}"])) == ["logp"]
+    assert results.siblings(results[f"label_{mass}_tail-positive"]) == {}
+
+
+def test_siblings_may_order_their_entities_differently() -> None:
+    results = _set({"z_desc-A_corr-FDR": _ones(), "p_corr-FDR_desc-A": _ones()})
+    assert list(results.siblings(results["z_desc-A_corr-FDR"])) == ["p"]
+
+
+def test_siblings_stay_in_their_run() -> None:
+    results = _set({stem: _ones() for stem in ("a_z", "b_z", "b_p", "p", "p_1")})
+    assert results.siblings(results["a_z"]) == {}
+    assert results.siblings(results["b_z"])["p"].key == "b_p"
+
+
+def test_random_suffixes_do_not_part_siblings() -> None:
+    results = _set({"z_a1B2c3D": _ones(), "p": _ones()})
+    assert results.siblings(results["z_a1B2c3D"])["p"].key == "p"
+
+
+@pytest.mark.parametrize(
+    ("corrected", "uncorrected"),
+    [
+        (f"z_desc-mass_level-cluster_{FWE}", "z"),
+        (f"logp_level-voxel_{FWE}", "logp"),
+        ("z_corr-FDR_method-indep", "z"),
+        (f"z_desc-associationSize_level-cluster_{FWE}", "z_desc-association"),
+        ("z", "z"),
+        ("stat_corr-FDR", None),
+        ("b_z_corr-FDR", None),
+    ],
+)
+def test_uncorrected(corrected: str, uncorrected: str | None) -> None:
+    results = _set(
+        {
+            stem: _ones()
+            for stem in {corrected, "z", "logp", "p", "z_desc-association", "a_z"}
+        }
+    )
+    found = results.uncorrected(results[corrected])
+    assert (found.key if found else None) == uncorrected
+
+
+def test_uncorrected_with_another_value() -> None:
+    results = _set({stem: _ones() for stem in ("z", "p_corr-FDR", "logp", "b_z")})
+    found = results.uncorrected(results["p_corr-FDR"], "z")
+    assert found is not None
+    assert found.key == "z"
+    assert results.uncorrected(results["b_z"], "logp") is None
+
+
+# --- masks ---
+
+
+@pytest.fixture
+def ale(rng: np.random.Generator, inside: Bool) -> dict[str, Array]:
+    """Uncorrected maps of an ALE: z and logp are 0 at many places inside."""
+    p = np.where(inside, rng.uniform(0.001, 0.999, inside.shape), 0)
+    stat = np.where(inside, rng.uniform(0.1, 1, inside.shape), 0)
+    with np.errstate(divide="ignore"):
+        return {
+            "z": np.where(inside & (p < 0.5), 2.0, 0),
+            "p": p,
+            "logp": np.where(inside & (p < 0.9), -np.log10(p), 0),
+            "stat": stat,
+        }
+
+
+def test_the_mask_is_one_for_all_maps_of_a_run(
+    opened: Open, ale: dict[str, Array], inside: Bool
+) -> None:
+    mass = np.where(ale["z"] > 0, 0.5, 0)
+    results = opened(
+        ale
+        | {f"z_desc-mass_level-cluster_{FWE}": mass}
+        | {"label_corr-FDR_tail-positive": mass * 2}
+    )
+    masks = [m.mask for m in results.maps.values()]
+    assert all(mask is masks[0] for mask in masks)
+    np.testing.assert_array_equal(masks[0], inside)
+    assert masks[0] is not None
+    assert masks[0].dtype == bool
+    with pytest.raises(ValueError, match="read-only"):
+        masks[0][0, 0, 0] = True
+
+
+def test_p_of_zero_is_inside_where_logp_shows_an_effect(
+    opened: Open, ale: dict[str, Array], inside: Bool
+) -> None:
+    # NiMARE < 0.17: p underflows to 0 where the effect is strongest.
+    ale["p"][4, 4, 4] = 0
+    ale["logp"][4, 4, 4] = 320
+    ale["stat"][4, 4, 4] = 0
+    np.testing.assert_array_equal(opened(ale)["p"].mask, inside)
+    ale["logp"][4, 4, 4] = ale["z"][4, 4, 4] = 0
+    mask = opened(ale)["p"].mask
+    assert mask is not None
+    assert not mask[4, 4, 4]
+    assert mask.sum() == inside.sum() - 1
+
+
+@pytest.mark.parametrize(
+    "stems", [("z",), ("logp",), ("z", "logp"), ("z", "stat"), ("z", "logp", "stat")]
+)
+def test_z_and_logp_do_not_tell_the_mask(
+    opened: Open, ale: dict[str, Array], stems: tuple[str, ...]
+) -> None:
+    assert opened({stem: ale[stem] for stem in stems})[stems[0]].mask is None
+
+
+@pytest.mark.parametrize("stem", ["p", "p_corr-FDR_method-indep", "se", "dof"])
+def test_one_map_without_zeros_inside_tells_it(
+    opened: Open, ale: dict[str, Array], inside: Bool, stem: str
+) -> None:
+    results = opened({"z": ale["z"], stem: ale["p"]})
+    np.testing.assert_array_equal(results["z"].mask, inside)
+
+
+def test_corrected_maps_do_not_widen_the_mask(
+    opened: Open, ale: dict[str, Array], inside: Bool
+) -> None:
+    everywhere = np.ones_like(ale["z"])
+    results = opened(
+        ale | {f"z_level-voxel_{FWE}": everywhere, "label_corr-FDR": everywhere}
+    )
+    np.testing.assert_array_equal(results["z"].mask, inside)
+
+
+def test_nan_marks_the_outside(
+    opened: Open, ale: dict[str, Array], inside: Bool
+) -> None:
+    z = np.where(inside, ale["z"], np.nan)
+    assert (z[inside] == 0).any()
+    np.testing.assert_array_equal(opened({"z": z})["z"].mask, inside)
+    np.testing.assert_array_equal(opened({"zstat1": z})["zstat1"].mask, inside)
+
+
+def test_nan_in_the_midst_of_zeros_is_outside_too(
+    opened: Open, ale: dict[str, Array], inside: Bool
+) -> None:
+    # Older NiMARE writes NaN where a voxel could not be fitted, and 0 outside.
+    maps = {stem: array.copy() for stem, array in ale.items()}
+    for array in maps.values():
+        array[3, 3, 3] = np.nan
+    expected = inside.copy()
+    expected[3, 3, 3] = False
+    np.testing.assert_array_equal(opened(maps)["z"].mask, expected)
+    assert opened({"z": maps["z"]})["z"].mask is None
+
+
+def test_runs_have_their_own_masks(
+    opened: Open, ale: dict[str, Array], inside: Bool
+) -> None:
+    half = ale["p"].copy()
+    half[4:] = 0
+    results = opened({"a_z": ale["z"], "a_p": ale["p"], "b_z": ale["z"], "b_p": half})
+    np.testing.assert_array_equal(results["a_z"].mask, inside)
+    np.testing.assert_array_equal(
+        results["b_z"].mask, inside & (half > 0) | (ale["z"] > 0)
+    )
+    assert results["a_p"].mask is not results["b_p"].mask
+
+
+def test_a_map_on_another_grid_does_not_tell_the_mask(
+    opened: Open, ale: dict[str, Array]
+) -> None:
+    results = opened({"z": ale["z"], "p": ale["p"][:-1]})
+    assert results["z"].mask is None
+    assert results["p"].mask is not None
+
+
+def test_a_p_map_that_cannot_be_read_does_not_tell_the_mask(
+    write: Callable[..., Path], ale: dict[str, Array]
+) -> None:
+    folder = write({"z": ale["z"], "logp": ale["logp"], "p": ale["p"]})
+    results = open_results(folder)
+    (folder / "p.nii.gz").write_bytes(b"gone")
+    assert results["z"].mask is None
+    assert any("p.nii.gz" in problem for problem in results.problems)
+
+
+# --- voxels ---
+
+
+def test_voxels_are_read_when_asked_for_and_once() -> None:
+    source = _ones()
+    results = _set({"z": source})
+    assert source.reads == 0
+    assert results["z"].data is results["z"].data
+    assert source.reads == 1
+
+
+def test_data_are_read_only(opened: Open, ale: dict[str, Array]) -> None:
+    data = opened(ale)["z"].data
+    assert data.dtype == np.float32
+    np.testing.assert_array_equal(data, ale["z"].astype(np.float32))
+    with pytest.raises(ValueError, match="read-only"):
+        data[0, 0, 0] = 1
+
+
+def test_has_negatives_and_signed(opened: Open, ale: dict[str, Array]) -> None:
+    stat = ale["stat"].copy()
+    stat[4, 4, 4] = -1
+    results = opened({"stat_desc-group1MinusGroup2": stat, "stat": ale["stat"]})
+    assert results["stat_desc-group1MinusGroup2"].signed
+    assert not results["stat"].signed
+    # -log10 p cannot point anywhere, even when rounding makes it negative.
+    logp = opened({"logp": stat})["logp"]
+    assert logp.has_negatives
+    assert not logp.signed
+
+
+def test_reading_several_leaves_out_what_is_broken() -> None:
+    broken = _Memory(ResultsError("p.nii.gz is broken"))
+    results = _set({"z": _ones(), "p": broken})
+    assert list(results.read(results.maps.values())) == ["z"]
+    assert results.problems == ("p.nii.gz is broken",)
+
+
+def test_problems_are_said_once_and_the_list_grows() -> None:
+    source = _Memory(np.ones((4, 4, 4), np.float32), ("z.nii.gz: something",))
+    results = _set({"z": source}, problems=["before"])
+    assert results.problems == ("before",)
+    _ = results["z"].data
+    results._report("z.nii.gz: something")
+    assert results.problems == ("before", "z.nii.gz: something")
+
+
+def test_a_broken_map_is_refused_each_time_and_reported_once() -> None:
+    source = _Memory(ResultsError("z.nii.gz is broken"))
+    results = _set({"z": source})
+    for _ in range(2):
+        with pytest.raises(ResultsError, match="is broken"):
+            _ = results["z"].data
+    assert results.problems == ("z.nii.gz is broken",)
+
+
+def test_the_cache_keeps_to_its_limit_and_finds_what_others_hold() -> None:
+    voxels = {key: np.zeros((4, 4, 4), np.float32) for key in "abc"}
+    cache = VoxelCache(limit=2 * voxels["a"].nbytes)
+    reads: list[str] = []
+
+    def _read(key: str) -> Voxels:
+        reads.append(key)
+        return voxels[key].copy()
+
+    held = cache.get("a", lambda: _read("a"))
+    for key in "bc":
+        cache.get(key, lambda key=key: _read(key))  # type: ignore[misc]
+    assert cache.nbytes == 2 * held.nbytes
+    assert cache.get("a", lambda: _read("a")) is held
+    assert reads == ["a", "b", "c"]
+    # Nobody held b, and it is the oldest.
+    cache.get("b", lambda: _read("b"))
+    assert reads == ["a", "b", "c", "b"]
+
+
+def test_one_map_larger_than_the_cache_is_handed_over() -> None:
+    cache = VoxelCache(limit=10)
+    voxels = cache.get("z", lambda: np.ones((4, 4, 4), np.float32))
+    assert voxels.sum() == 64
+    assert cache.nbytes == 0
+
+
+# --- grids ---
+
+
+@pytest.mark.parametrize(
+    ("moved", "same"), [(0.0, True), (0.0005, True), (0.01, False), (2.0, False)]
+)
+def test_grids_are_the_same_place_by_place(moved: float, same: bool) -> None:
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    other = affine.copy()
+    other[0, 3] += moved
+    assert Grid((4, 5, 6), affine).same_as(Grid((4, 5, 6), other)) is same
+    assert not Grid((4, 5, 6), affine).same_as(Grid((4, 5, 7), affine))
+
+
+def test_a_grid_reads_as_in_a_sentence() -> None:
+    assert (
+        str(Grid((91, 109, 91), np.diag([2.0, 2.0, 2.0, 1.0]))) == "91 x 109 x 91, 2 mm"
+    )
+    assert (
+        str(Grid((4, 5, 6), np.diag([1.0, 2.0, 3.5, 1.0])))
+        == "4 x 5 x 6, 1 x 2 x 3.5 mm"
+    )
+
+
+def test_a_grid_outside_the_brain_is_doubted() -> None:
+    brain = np.diag([20.0, 20.0, 20.0, 1.0])
+    brain[:3, 3] = (-70, -110, -60)
+    assert Grid((8, 9, 8), brain).mni_doubt() is None
+    away = brain.copy()
+    away[0, 3] = 500
+    assert "misses most of the MNI brain" in (Grid((8, 9, 8), away).mni_doubt() or "")
+    huge = brain * [[10], [10], [10], [1]]
+    assert "impossible for a head" in (Grid((8, 9, 8), huge).mni_doubt() or "")
+
+
+# --- tables and texts ---
+
+
+def test_tables_are_read_when_asked_for_and_once(
+    write: Callable[..., Path], ale: dict[str, Array]
+) -> None:
+    folder = write(ale, {"z_tab-clust.tsv": "Cluster ID\tX\nPositiveTail 1\t-4\n"})
+    results = open_results(folder)
+    assert list(results.tables) == ["z_tab-clust"]
+    assert "z_tab-clust" in results.tables
+    assert len(results.tables) == 1
+    # Written again after opening: so it was not read yet.
+    table = folder / "z_tab-clust.tsv"
+    table.write_text("Cluster ID\tX\nPositiveTail 7\t8\n", encoding="utf-8")
+    assert results.tables["z_tab-clust"]["X"].tolist() == [8]
+    table.unlink()
+    assert results.tables["z_tab-clust"] is results.tables["z_tab-clust"]
+    with pytest.raises(KeyError):
+        _ = results.tables["z"]
+
+
+def test_a_broken_table_is_refused_when_asked_for(
+    write: Callable[..., Path], ale: dict[str, Array]
+) -> None:
+    folder = write(ale, {"z_tab-clust.tsv": ""})
+    results = open_results(folder)
+    with pytest.raises(ResultsError, match=r"z_tab-clust\.tsv"):
+        _ = results.tables["z_tab-clust"]
+
+
+def test_tables_do_not_load_pandas(opened: Open, ale: dict[str, Array]) -> None:
+    before = "pandas" in sys.modules
+    assert list(opened(ale, {"z_tab-clust.tsv": "X\n1\n"}).tables) == ["z_tab-clust"]
+    assert ("pandas" in sys.modules) == before
+
+
+@pytest.mark.parametrize(
+    ("methods", "iterations"),
+    [
+        ("This procedure was repeated 200 times to build null distributions.", 200),
+        ("Family-wise error ... was repeated 10,000 times to build.", 10_000),
+        (
+            "Family-wise error rate correction ... 100 iterations were performed to "
+            "generate the null distribution.",
+            100,
+        ),
+        # ALESubtraction permutes once for p, once more for its correction.
+        (
+            "This randomization procedure was repeated 200 times. Family-wise error "
+            "correction was ... This procedure was repeated 50 times to build.",
+            50,
+        ),
+        ("was repeated 100 times ... was repeated 200 times", None),
+        ("was repeated 100 times ... was repeated 100 times", 100),
+        ("was repeated , times", None),
+        ("", None),
+    ],
+)
+def test_iterations_are_read_off_the_methods(
+    opened: Open, ale: dict[str, Array], methods: str, iterations: int | None
+) -> None:
+    results = opened(ale, {"boilerplate.txt": methods, "references.bib": "@article{a}"})
+    assert results.iterations == iterations
+    assert results.methods == methods
+    assert results.references == "@article{a}"
+    assert results.studies is None
+
+
+def test_titles_and_sources_of_sets(
+    write: Callable[..., Path], ale: dict[str, Array]
+) -> None:
+    folder = write(ale)
+    results = open_results(folder)
+    assert (results.title, results.source) == (folder.name, str(folder))
+    assert open_results(folder / "z.nii.gz").title == "z"
+    assert results.methods == ""
+    assert results.iterations is None
+
+
+# --- the packaged sample ---
+
+
+@pytest.fixture(scope="module")
+def sample(sample_path: Path) -> ResultSet:
+    """Open the sample once."""
+    return open_results(sample_path)
+
+
+def _voxels(folder: Path, stem: str) -> Array:
+    image = nib.load(folder / f"{stem}.nii.gz")
+    return np.asarray(image.dataobj, np.float64)
+
+
+def test_the_sample_opens_whole(sample: ResultSet, sample_path: Path) -> None:
+    assert sample.problems == ()
+    assert set(sample.maps) == {p.name[:-7] for p in sample_path.glob("*.nii.gz")}
+    assert set(sample.tables) == {p.stem for p in sample_path.glob("*.tsv")}
+    assert list(sample.maps)[:4] == [
+        f"z_desc-mass_level-cluster_{FWE}",
+        f"z_desc-size_level-cluster_{FWE}",
+        f"z_level-voxel_{FWE}",
+        "z",
+    ]
+    assert list(sample.maps)[-1].startswith("label_")
+    assert sample.iterations == 1000
+    assert "activation likelihood" in sample.methods
+    assert "@" in sample.references
+
+
+def test_the_sample_has_one_mask(sample: ResultSet, sample_path: Path) -> None:
+    expected = _voxels(sample_path, "p") > 0
+    assert expected.sum() == N_MASK
+    assert len(sample.maps) == 11
+    for m in sample.maps.values():
+        assert m.mask is sample["z"].mask
+    np.testing.assert_array_equal(sample["z"].mask, expected)
+    # Neither z nor the ALE values fill it: what p == 0 means cannot be read off them.
+    for stem in ("z", "stat"):
+        assert 0 < (_voxels(sample_path, stem) != 0).sum() < N_MASK
+
+
+def test_p_below_05_counts_inside_the_mask_only(
+    sample: ResultSet, sample_path: Path
+) -> None:
+    p = _voxels(sample_path, "p")
+    logp = _voxels(sample_path, "logp")
+    mask = sample["p"].mask
+    assert mask is not None
+    data = sample["p"].data
+    significant = mask & (data < 0.05)
+    np.testing.assert_array_equal(significant, logp > -np.log10(0.05))
+    assert significant.sum() == ((p > 0) & (p < 0.05)).sum()
+    assert 10_000 < significant.sum() < 20_000
+    # The trap: outside, p is 0 as well.
+    assert (data < 0.05).sum() - significant.sum() == p.size - N_MASK
+
+
+def test_data_of_the_sample_are_nibabels(sample: ResultSet, sample_path: Path) -> None:
+    # Stored with a negative x step or not: compare place by place.
+    image = nib.as_closest_canonical(nib.load(sample_path / "z.nii.gz"))
+    np.testing.assert_array_equal(
+        sample["z"].data, np.asarray(image.dataobj, np.float32)
+    )
+    np.testing.assert_allclose(sample["z"].affine, image.affine)
+
+
+def test_siblings_and_titles_of_the_sample(sample: ResultSet) -> None:
+    assert set(sample.siblings(sample["z"])) == {"p", "logp", "stat"}
+    mass = sample[f"logp_desc-mass_level-cluster_{FWE}"]
+    assert set(sample.siblings(mass)) == {"z"}
+    found = sample.uncorrected(mass)
+    assert found is not None
+    assert found.key == "logp"
+    titles = {m.title for m in sample.maps.values()}
+    assert len(titles) == 11
+    assert "z, cluster-level FWE (mass, Monte Carlo)" in titles

@@ -319,7 +319,7 @@ def test_corrected_maps_do_not_widen_the_mask(
 ) -> None:
     everywhere = np.ones_like(ale["z"])
     results = opened(
-        ale | {f"z_level-voxel_{FWE}": everywhere, "label_corr-FDR": everywhere}
+        ale | {f"z_level-voxel_{FWE}": everywhere, "label_tail-positive": everywhere}
     )
     np.testing.assert_array_equal(results["z"].mask, inside)
 

@@ -68,6 +68,11 @@ def _q(p: Array) -> Array:
     return np.where(p < 1, np.minimum(p * 30, 0.999), 1)
 
 
+def _mostly(majority: float, sign: Array) -> Array:
+    some = np.arange(sign.size).reshape(sign.shape) % 5 == 0
+    return np.where(some, -majority, majority) * np.abs(sign)
+
+
 # --- measured: the siblings decide, whatever the name would say ---
 
 
@@ -95,9 +100,13 @@ def test_two_tailed_signed_z_is_measured(
     assert z.signed
 
 
-def test_two_tailed_z_without_a_negative_is_measured(opened: Open, p: Array) -> None:
+@pytest.mark.parametrize("missing", ["nothing", "p", "logp"])
+def test_two_tailed_z_without_a_negative_is_measured(
+    opened: Open, p: Array, missing: str
+) -> None:
     # By its signs it would pass for one-tailed.
-    assert opened(_maps(_two(p, np.ones_like(p)), p))["z"].tail is TWO
+    results = opened(_without(_maps(_two(p, np.ones_like(p)), p), missing))
+    assert results["z"].tail is TWO
 
 
 @pytest.mark.parametrize("corrected", [FDR, BONFERRONI])
@@ -116,10 +125,12 @@ def test_corrected_z_of_an_ale_is_two_tailed(
     assert results["stat"].tail is NONE
 
 
+@pytest.mark.parametrize("majority", [1.0, -1.0])
 def test_two_sided_false_is_one_tailed_although_z_is_negative(
-    opened: Open, p: Array, sign: Array
+    opened: Open, p: Array, sign: Array, majority: float
 ) -> None:
     # Stouffers(two_sided=False): z keeps its sign, p of a negative z is near 1.
+    sign = _mostly(majority, sign)
     z = norm.isf(np.where(p < 1, p, 0.5)) * sign
     one_sided = np.where(p < 1, norm.sf(z), 1)
     q = _q(one_sided)
@@ -142,8 +153,7 @@ def test_subtraction_with_inference_maps_is_one_tailed_and_signed(
     opened: Open, p: Array, sign: Array, majority: float
 ) -> None:
     # ALESubtraction with inference maps: each direction has its own one-tailed p.
-    some = np.arange(p.size).reshape(p.shape) % 5 == 0
-    sign = np.where(some, -majority, majority) * np.abs(sign)
+    sign = _mostly(majority, sign)
     small = np.where(p < 1, p / 2, 1)
     results = opened(_maps(_one(small) * sign, small, "desc-group1MinusGroup2"))
     assert results["z_desc-group1MinusGroup2"].tail is ONE
@@ -178,15 +188,38 @@ def test_a_partner_on_another_grid_measures_nothing(
     assert opened(maps)["z"].tail is ONE
 
 
+@pytest.mark.parametrize(("entities", "tail"), [("", ONE), ("_desc-association", TWO)])
 def test_rubbish_beside_measures_nothing(
-    opened: Open, p: Array, rng: np.random.Generator
+    opened: Open, p: Array, rng: np.random.Generator, entities: str, tail: Tail
 ) -> None:
-    shuffled = np.where(p < 1, rng.uniform(0.01, 0.5, p.shape), 0)
-    maps = {"z_desc-association": np.where(p < 1, _one(p), 0)}
-    assert (
-        opened(maps | {"p_desc-association": shuffled}).maps["z_desc-association"].tail
-        is TWO
+    rubbish = np.where(p < 1, rng.uniform(0.01, 0.5, p.shape), 0)
+    z = np.where(p < 1, _one(p), 0)
+    results = opened({f"z{entities}": z, f"p{entities}": rubbish})
+    assert results[f"z{entities}"].tail is tail
+
+
+@pytest.mark.parametrize("corrected", [FDR, BONFERRONI])
+def test_corrected_z_without_its_p_does_not_follow_the_test(
+    opened: Open, p: Array, corrected: str
+) -> None:
+    z = np.where(p < 1, _one(p), 0)
+    results = opened(_maps(_one(p), p) | {f"z_{corrected}": z})
+    assert results["z"].tail is ONE
+    assert results[f"z_{corrected}"].tail is TWO
+
+
+def test_monte_carlo_z_of_a_subtraction_is_two_tailed_whatever_the_test(
+    opened: Open, p: Array, sign: Array
+) -> None:
+    # With inference maps the test is one-tailed, its largest |difference| is not.
+    contrast = "desc-group1MinusGroup2"
+    small = np.where(p < 1, p / 2, 1)
+    results = opened(
+        _maps(_one(small) * sign, small, contrast)
+        | {f"z_{contrast}_{FWE}": np.where(p < 1, 0.1, 0) * sign}
     )
+    assert results[f"z_{contrast}"].tail is ONE
+    assert results[f"z_{contrast}_{FWE}"].tail is TWO
 
 
 def test_where_nothing_is_significant_the_uncorrected_map_tells(

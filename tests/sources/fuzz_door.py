@@ -12,6 +12,7 @@ import time
 import tracemalloc
 import warnings
 from collections import Counter
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -87,7 +88,7 @@ def _files(image: nib.Nifti1Image, extension: str) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         image.to_filename(os.path.join(folder, "z.hdr"))
         return {
-            ending: open(os.path.join(folder, "z" + ending), "rb").read()
+            ending: Path(folder, "z" + ending).read_bytes()
             for ending in (".hdr", ".img")
         }
 

@@ -113,6 +113,19 @@ def test_t_opens_by_its_degrees_of_freedom(opened: Opened, z: Array) -> None:
     assert look.signed
 
 
+def test_voxels_as_strong_without_a_small_p_are_counted_and_told(
+    opened: Opened, z: Array
+) -> None:
+    t, dof = 2 * z, np.full(SHAPE, 100.0)
+    dof[:4] = 4
+    look = looked(opened({"t": t, "dof": dof})["t"])
+    p = np.where(t != 0, 2 * stats.t.sf(np.abs(t), dof), 1)
+    others = (np.abs(t) >= look.height) & (p > 0.001)
+    assert others.sum() > 5
+    assert look.n_voxels == (np.abs(t) >= look.height).sum()
+    assert f"{(p <= 0.001).sum()} voxels, and {others.sum()} voxels" in look.reason
+
+
 def test_t_without_degrees_of_freedom_shows_its_strongest(
     opened: Opened, z: Array
 ) -> None:
@@ -323,4 +336,4 @@ def test_what_is_announced_is_what_the_height_shows(sample_path: Path) -> None:
             shown = (data != 0) & (strength >= look.height * (1 - 1e-6))
         assert look.n_voxels == shown.sum(), key
         assert look.survives, key
-    assert counted == 9
+    assert counted == 10

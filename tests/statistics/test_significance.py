@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from napari_neurosynth_results import ResultsError
+from napari_neurosynth_results import ResultsError, open_results
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.significance import (
@@ -21,12 +23,15 @@ from napari_neurosynth_results.statistics.significance import (
     log_p_map,
     log_p_of,
     p_map_of,
+    smallest_p,
+    survivors_at,
 )
 
 Opened = Callable[..., ResultSet]
 TAILS = st.sampled_from([Tail.ONE, Tail.TWO])
 PS = st.floats(1e-290, 0.4)
 MONTE_CARLO = "level-voxel_corr-FWE_method-montecarlo"
+CLUSTER = "desc-mass_level-cluster_corr-FWE_method-montecarlo"
 SHAPE = (8, 9, 8)
 
 
@@ -179,16 +184,12 @@ def test_logp_comes_before_p(opened: Opened) -> None:
 
 
 def test_a_sibling_on_another_grid_is_no_sibling(
-    write: Callable[..., object], opened: Opened
+    write: Callable[..., Path],
 ) -> None:
     folder = write({"z": voxels(2.0)})
-    import nibabel as nib
-
-    from napari_neurosynth_results import open_results
-
     image = nib.Nifti1Image(np.ones((4, 4, 4), "f4"), np.diag([40, 40, 40, 1]))
-    image.to_filename(folder / "logp.nii.gz")  # type: ignore[operator]
-    results = open_results(folder)  # type: ignore[arg-type]
+    image.to_filename(folder / "logp.nii.gz")
+    results = open_results(folder)
     assert p_map_of(results["z"]) is None
     log_p = log_p_map(results["z"])
     assert log_p is not None
@@ -243,6 +244,43 @@ def test_a_statistic_takes_the_p_of_its_test(opened: Opened) -> None:
     assert in_order(log_p, 1) == pytest.approx([math.log(0.02)])
 
 
+KINDS = {
+    "z": lambda z: z,
+    "t": lambda z: z,
+    "p": lambda z: 2 * stats.norm.sf(np.abs(z)),
+    "logp": lambda z: -np.log10(2 * stats.norm.sf(np.abs(z))),
+    "a_corrp_tstat1": lambda z: 1 - 2 * stats.norm.sf(np.abs(z)),
+}
+
+
+@pytest.mark.parametrize("stem", KINDS)
+@pytest.mark.parametrize("alpha", [0.05, 0.001])
+def test_survivors_are_the_voxels_whose_p_is_small_enough(
+    opened: Opened, rng: np.random.Generator, stem: str, alpha: float
+) -> None:
+    data = np.asarray(KINDS[stem](rng.normal(0, 2.5, SHAPE)), np.float32)
+    data[0] = 0 if stem != "p" else data[0]
+    results = opened({stem: data, "dof": np.full(SHAPE, 30.0)})
+    survivors = survivors_at(results[stem], alpha)
+    log_p = log_p_map(results[stem])
+    assert survivors is not None
+    assert log_p is not None
+    assert (survivors == (np.exp(log_p) <= alpha)).all()
+    assert 0 < survivors.sum() < survivors.size
+    assert smallest_p(results[stem]) == pytest.approx(np.exp(log_p.min()), rel=1e-5)
+
+
+def test_survivors_need_a_p(opened: Opened) -> None:
+    assert survivors_at(opened({"t": voxels(4.0)})["t"], 0.05) is None
+
+
+def test_an_underflowed_p_survives(opened: Opened) -> None:
+    results = opened({"p": voxels(0.5, 0), "stat": voxels(1, 5)})
+    survivors = survivors_at(results["p"], 0.05)
+    assert survivors is not None
+    assert np.argwhere(survivors).tolist() == [[1, 1, 2]]
+
+
 # --- iterations -------------------------------------------------------------------
 
 
@@ -259,9 +297,13 @@ def test_iterations_are_read_off_the_methods_text(opened: Opened) -> None:
 @pytest.mark.parametrize("n", [10, 100, 1000, 5000])
 def test_iterations_are_read_off_the_floor(opened: Opened, n: int) -> None:
     stem = f"logp_{MONTE_CARLO}"
-    floor = -math.log10(1 - 1 / n)
-    results = opened({stem: voxels(2.0, floor, floor)})
+    floor, some = -math.log10(1 - 1 / n), -math.log10(3 / n)
+    results = opened({stem: voxels(some, floor, floor)})
     assert iterations_of(results[stem]) == n
+    # A p between the steps of n iterations, and the floor was none.
+    between = -math.log10(3.4 / n)
+    results = opened({stem: voxels(between, floor, floor)})
+    assert iterations_of(results[stem]) is None
 
 
 def test_a_z_map_finds_the_floor_on_its_sibling(opened: Opened) -> None:
@@ -274,15 +316,22 @@ def test_a_z_map_finds_the_floor_on_its_sibling(opened: Opened) -> None:
 
 def test_a_floor_that_is_none_tells_no_iterations(opened: Opened) -> None:
     stem = f"logp_{MONTE_CARLO}"
-    assert iterations_of(opened({stem: voxels(2.0, 1.5)})[stem]) is None
+    assert iterations_of(opened({stem: voxels(2.0, 0.31)})[stem]) is None
     assert iterations_of(opened({stem: voxels()})[stem]) is None
 
 
-def test_other_maps_have_no_iterations(opened: Opened, sample_path: str) -> None:
-    from napari_neurosynth_results import open_results
+@pytest.mark.parametrize("key", [f"z_{MONTE_CARLO}", f"logp_{CLUSTER}"])
+def test_text_and_floor_agree_in_the_sample(sample_path: Path, key: str) -> None:
+    folder = open_results(sample_path)
+    assert folder.iterations == 1000
+    # The files alone, without the text beside them.
+    alone = open_results(sorted(sample_path.glob("*.nii.gz")))
+    assert alone.iterations is None
+    assert iterations_of(folder[key]) == iterations_of(alone[key]) == 1000
 
+
+def test_other_maps_have_no_iterations(opened: Opened, sample_path: Path) -> None:
     sample = open_results(sample_path)
     assert iterations_of(sample["z"]) is None
-    assert iterations_of(sample[f"z_{MONTE_CARLO}"]) == 1000
     results = opened({"p_corr-FDR_method-indep": voxels(0.999)})
     assert iterations_of(results["p_corr-FDR_method-indep"]) is None

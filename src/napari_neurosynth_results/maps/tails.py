@@ -23,6 +23,9 @@ _TWO_TAILED_CONTRASTS = frozenset(
 )
 #: BalancedALESubtraction: each direction has its own one-tailed p.
 _TWO_ONE_TAILED_CONTRASTS = frozenset({"balancedGroup1MinusGroup2"})
+#: Beside these, group maps are MKDAChi2's, which are two-tailed; ALESubtraction's are
+#: those of single ALEs.
+_TWO_TAILED_GROUPS = frozenset({"association", "uniformity"})
 #: Values that only image-based estimators write; those test both directions by default.
 _IMAGE_BASED_VALUES = frozenset({"est", "se", "tau2", "sigma2", "dof"})
 #: Enough voxels to tell the two conversions apart, few enough to cost nothing.
@@ -177,11 +180,8 @@ def _by_name(statmap: StatMap) -> Tail:
     beside = statmap.results.run_of(statmap)
     values = {other.name.value for other in beside if other.name}
     contrasts = {other.name.contrast for other in beside if other.name}
-    if name.contrast in {"group1", "group2"}:
-        if "group1MinusGroup2" in contrasts:
-            return Tail.ONE
-        if contrasts & {"association", "uniformity"}:
-            return Tail.TWO
+    if name.contrast in {"group1", "group2"} and contrasts & _TWO_TAILED_GROUPS:
+        return Tail.TWO
     if values & _IMAGE_BASED_VALUES:
         return Tail.TWO
     return Tail.TWO if statmap.has_negatives else Tail.ONE

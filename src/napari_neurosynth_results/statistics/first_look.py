@@ -113,7 +113,8 @@ def _by_p(
     others = 0
     if statmap.kind is MapKind.P:
         # Where all survivors underflowed to 0, some p below alpha stands for them.
-        strongest = float(kept.min(where=kept > 0, initial=alpha / 2))
+        above_0 = kept[kept > 0]
+        strongest = float(above_0.min()) if above_0.size else alpha / 2
         height = max(alpha, float(kept.max()))
     else:
         height = _height(statmap, float(kept.min()), survivors, alpha)

@@ -22,6 +22,10 @@ P_TOLERANCE = 1e-6
 
 _LAST_BIT = float(np.finfo(np.float32).eps)
 
+#: How far float32 may carry p times iterations from a whole number.
+_GRAIN = 0.02
+_FEWEST_ITERATIONS = 10
+
 _NEEDS_SIBLING = (
     "{title} holds {meaning}. Threshold it by value, or use the p or logp map of the "
     "same test."
@@ -272,6 +276,11 @@ def iterations_of(statmap: StatMap) -> int | None:
     if source is None:
         return None
     log_p = log_p_of(source.data, source.kind, source.tail)
-    weakest = log_p[(log_p < 0) & np.isfinite(log_p)].max(initial=-math.inf)
-    n = 1 / -math.expm1(weakest) if weakest > -math.inf else 0
-    return round(n) if n >= 10 and abs(n - round(n)) < 0.02 * n else None
+    p = np.exp(log_p[(log_p < 0) & np.isfinite(log_p)])
+    if not p.size or (floor := float(p.max())) == 1:
+        return None
+    n = round(1 / (1 - floor))
+    # Every p of a permutation test is a whole number of n-ths: a mere p near 1 is not.
+    share = p * n
+    grained = bool((np.abs(share - np.rint(share)) < _GRAIN).all())
+    return n if n >= _FEWEST_ITERATIONS and grained else None

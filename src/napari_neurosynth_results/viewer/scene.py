@@ -159,6 +159,7 @@ def _update_marks(ref: weakref.ref[Any], event: object = None) -> None:
         overlay.text = letters.get(name.removeprefix("orientation_"), "")
         overlay.visible = bool(letters)
     # A turned volume has no left edge: there the axes say where it points.
+    viewer.canvas.overlays.axes.box = False
     viewer.canvas.overlays.axes.visible = not letters
 
 

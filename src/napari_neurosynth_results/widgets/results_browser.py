@@ -51,7 +51,7 @@ class MapsOfResult(Container):  # type: ignore[misc]
         )
         self.search = LineEdit()
         self.search.native.setPlaceholderText("Filter: z, FWE, association ...")
-        self.maps = Select(tooltip="Choose one or several")
+        self.maps = Select(choices=self._map_choices, tooltip="Choose one or several")
         self.maps.native.setMinimumHeight(180)
         self.about = Label(value="")
         self.about.native.setWordWrap(True)
@@ -82,19 +82,22 @@ class MapsOfResult(Container):  # type: ignore[misc]
     def _choices(self, widget: object = None) -> list[tuple[str, ResultSet]]:
         return [(found.title, found) for found in result_sets(self._viewer.layers)]
 
-    def _fill(self, event: object = None) -> None:
+    def _map_choices(self, widget: object = None) -> list[tuple[str, StatMap]]:
         """List the maps that the filter lets through, in their order of interest."""
         results = self.result.value
         maps = results.maps.values() if results is not None else ()
         shown = self._shown()
         words = self.search.value.lower().split()
-        # Emptied first: magicgui would keep the order of choices that stay.
-        self.maps.choices = ()
-        self.maps.choices = [
+        return [
             (f"{'● ' if statmap.key in shown else '○ '}{statmap.title}", statmap)
             for statmap in maps
             if all(word in statmap.title.lower() for word in words)
         ]
+
+    def _fill(self, event: object = None) -> None:
+        # Emptied first: magicgui would keep the order of choices that stay.
+        self.maps.choices = ()
+        self.maps.reset_choices()
 
     def _shown(self) -> set[str]:
         """Keys of the chosen result's maps that have a layer."""

@@ -1,0 +1,92 @@
+"""Draw the pictures of README and docs from the packaged sample, by ``make pictures``.
+
+They are looked at before they are committed: they are the proof that left is left.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import napari
+import numpy as np
+from PIL import Image
+from qtpy.QtWidgets import QApplication
+
+from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.reader import strongest_place
+from napari_neurosynth_results.viewer.sample_data import sample_folder
+from napari_neurosynth_results.viewer.settings import PLUGIN
+
+#: Until napari has taken its notification away again.
+_NOTIFICATION_SECONDS = 7
+IMAGES = Path(__file__).parent.parent / "docs" / "images"
+
+
+def main() -> None:
+    """Open the sample and draw it from all sides."""
+    viewer = napari.Viewer()
+    viewer.window.resize(1200, 860)
+    viewer.open(sample_folder(), plugin=PLUGIN)
+    _settle(viewer, seconds=_NOTIFICATION_SECONDS)
+    _save(viewer.window.screenshot(canvas_only=False, flash=False), "window.png")
+    _show_only(viewer, "z, uncorrected")
+    viewer.window.resize(1100, 860)
+    views = []
+    for plane in ("axial", "coronal", "sagittal"):
+        scene.show_plane(viewer, plane)  # type: ignore[arg-type]
+        views.append(_canvas(viewer, f"{plane}.png"))
+    scene.show_3d(viewer)
+    views.append(_canvas(viewer, "3d.png"))
+    # In 3D there is no slider, and the canvas is a little taller.
+    height = min(view.shape[0] for view in views)
+    views = [view[view.shape[0] - height :] for view in views]
+    top, bottom = np.hstack(views[:2]), np.hstack(views[2:])
+    _save(np.vstack([top, bottom])[::2, ::2], "planes.png")
+    scene.show_plane(viewer, "axial")
+    scene.set_anatomical(viewer, "radiological")
+    _canvas(viewer, "radiological.png")
+    scene.set_anatomical(viewer, "neurological")
+    _show_only(viewer, "z, cluster-level FWE (mass, Monte Carlo)")
+    viewer.window.resize(1400, 860)
+    for widget in ("Maps of a result", "Anatomical views"):
+        viewer.window.add_plugin_dock_widget(PLUGIN, widget)
+    _settle(viewer)
+    _save(viewer.window.screenshot(canvas_only=False, flash=False), "widgets.png")
+    viewer.close()
+
+
+def _show_only(viewer: napari.Viewer, title: str) -> None:
+    for layer in viewer.layers:
+        statmap = map_of(layer)
+        if statmap is None:
+            continue
+        layer.visible = statmap.title == title
+        if layer.visible:
+            viewer.layers.selection.active = layer
+            scene.look_at(viewer, *strongest_place(statmap))
+
+
+def _canvas(viewer: napari.Viewer, name: str) -> np.ndarray:
+    _settle(viewer)
+    picture = viewer.screenshot(canvas_only=True, flash=False)
+    _save(picture, name)
+    return picture
+
+
+def _settle(viewer: napari.Viewer, seconds: float = 0.5) -> None:
+    viewer.reset_view()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
+
+
+def _save(picture: np.ndarray, name: str) -> None:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(picture).convert("RGB")
+    image.save(IMAGES / name, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,332 @@
+"""A path opens as a scene: right way up, at the peak, with a word on what happened."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from napari_neurosynth_results import ResultsError, open_results
+from napari_neurosynth_results.anatomy import template
+from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.layers import METADATA_KEY, UNDERLAY_KEY, map_of
+from napari_neurosynth_results.viewer.reader import (
+    add_maps,
+    get_reader,
+    read,
+    strongest_place,
+)
+from napari_neurosynth_results.viewer.settings import PLUGIN
+
+Write = Callable[..., Path]
+MakeViewer = Callable[..., Any]
+SHAPE = (8, 9, 8)
+
+
+@pytest.fixture
+def z() -> np.ndarray:
+    """Return a map with one peak at x 30, y 50, z 40."""
+    data = np.zeros(SHAPE, np.float32)
+    data[5, 8, 5], data[5, 7, 5] = 7, 4
+    return data
+
+
+# --- which paths ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["z.nii.gz", "Z.NII", "z.hdr", "z.img", "brain.mgz", "brain.mgh"]
+)
+def test_images_are_read(name: str) -> None:
+    assert get_reader(f"folder/{name}") is read
+    assert get_reader([f"folder/{name}", "folder/logp.nii.gz"]) is read
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["notes.txt", "table.tsv", "z.nii.gz.part", "picture.tif", "", [], ["z.nii", "a.txt"]],
+)
+def test_other_files_are_left_to_others(path: str | list[str]) -> None:
+    assert get_reader(path) is None
+
+
+def test_every_folder_is_accepted_so_that_a_refusal_can_say_why(
+    tmp_path: Path,
+) -> None:
+    assert get_reader(str(tmp_path)) is read
+    with pytest.raises(ResultsError, match=r"holds no map .*\. Open the folder"):
+        read(str(tmp_path))
+
+
+# --- without a viewer -------------------------------------------------------------
+
+
+def test_npe2_reads_without_napari(sample_path: Path) -> None:
+    code = f"""
+import sys
+import npe2
+npe2.PluginManager.instance().discover()
+layers = npe2.read([{str(sample_path)!r}], stack=False, plugin_name={PLUGIN!r})
+print(len(layers), [kind for _, _, kind in layers].count("labels"))
+assert not {{"napari", "qtpy", "PyQt6", "vispy"}} & set(sys.modules), "loaded"
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    layers, labels = map(int, done.stdout.split())
+    assert layers == len(open_results(sample_path).maps) + 1
+    assert labels == 1
+
+
+def test_the_peak_is_found(write: Write, z: np.ndarray) -> None:
+    signed = np.where(z == 0, 0, -z)
+    signed[2, 2, 2] = 5
+    p = np.where(z > 0, 10.0**-z, 0)
+    outside = np.where(z == 0, np.nan, z)
+    folder = write({"z": z, "t": signed, "p": p, "est": outside})
+    for statmap in open_results(folder).maps.values():
+        assert strongest_place(statmap) == (30, 50, 40), statmap.key
+
+
+def test_a_map_without_a_peak_is_shown_in_its_middle(write: Write) -> None:
+    empty, nothing = np.zeros(SHAPE), np.full(SHAPE, np.nan)
+    results = open_results(write({"z": empty, "stat": nothing, "p": empty}))
+    for statmap in results.maps.values():
+        assert strongest_place(statmap) == (10, -30, 20)
+
+
+def test_the_peak_of_a_flat_cluster_is_near_its_center(write: Write) -> None:
+    flat = np.zeros(SHAPE)
+    flat[1:6, 4, 4] = 2.5
+    results = open_results(write({"logp": flat}))
+    assert strongest_place(results["logp"]) == (-10, -30, 20)
+
+
+# --- in a window ------------------------------------------------------------------
+
+
+@pytest.mark.viewer
+def test_a_folder_opens_as_a_scene_and_a_second_one_joins_it(
+    plugin: Any, make_napari_viewer: MakeViewer, write: Write, z: np.ndarray
+) -> None:
+    viewer = make_napari_viewer()
+    first = write({"z": z, "stat": z})
+    viewer.open(f"{first}/", plugin=PLUGIN)
+
+    assert [layer.name for layer in viewer.layers] == [
+        template.TITLE,
+        "statistic",
+        "z, uncorrected",
+    ]
+    assert [layer.visible for layer in viewer.layers] == [True, False, True]
+    assert viewer.layers[2].colorbar.visible
+    assert viewer.dims.point == (40, 50, 30)
+    assert tuple(map(str, viewer.dims.axis_labels)) == ("z", "y", "x")
+    assert {str(unit) for unit in viewer.dims.units} == {"millimeter"}
+    neurological = scene.CAMERA_ORIENTATION["neurological"]
+    assert viewer.scene.camera.orientation == neurological
+    assert scene.current_plane(viewer) == "axial"
+
+    # Now the user has a place, a side and a plane of their own.
+    scene.set_anatomical(viewer, "radiological")
+    scene.show_plane(viewer, "sagittal")
+    scene.look_at(viewer, -10, 10, 0)
+    # A path object, as scripts give it.
+    viewer.open(write({"z": z[::-1]}), plugin=PLUGIN)
+
+    assert len(viewer.layers) == 4
+    assert sum(UNDERLAY_KEY in layer.metadata for layer in viewer.layers) == 1
+    assert viewer.dims.point == (0, 10, -10)
+    radiological = scene.CAMERA_ORIENTATION["radiological"]
+    assert viewer.scene.camera.orientation == radiological
+    assert scene.current_plane(viewer) == "sagittal"
+
+
+@pytest.mark.viewer
+def test_reading_without_adding_leaves_the_window_alone(
+    plugin: Any,
+    make_napari_viewer: MakeViewer,
+    notifications: list[Any],
+    write: Write,
+    z: np.ndarray,
+) -> None:
+    import npe2
+
+    viewer = make_napari_viewer()
+    orientation = viewer.scene.camera.orientation
+    layers = npe2.read([str(write({"z": z}))], stack=False, plugin_name=PLUGIN)
+    assert len(layers) == 2
+    viewer.add_image(np.zeros((4, 5, 6)), name="somebody else's")
+    assert viewer.scene.camera.orientation == orientation
+    assert not scene.is_anatomical(viewer)
+    assert viewer.dims.point == (1.5, 2, 2.5) or viewer.dims.point == (1, 2, 2)
+    assert notifications == []
+
+
+@pytest.mark.viewer
+def test_preferences_leave_the_camera_and_the_underlay_alone(
+    preferences: Any, make_napari_viewer: MakeViewer, write: Write, z: np.ndarray
+) -> None:
+    preferences.view.orientation = "leave alone"
+    preferences.view.underlay = False
+    viewer = make_napari_viewer()
+    orientation = viewer.scene.camera.orientation
+    viewer.open(write({"z": z}), plugin=PLUGIN)
+    assert [layer.name for layer in viewer.layers] == ["z, uncorrected"]
+    assert viewer.scene.camera.orientation == orientation
+    assert not scene.is_anatomical(viewer)
+    assert viewer.dims.point == (40, 50, 30)
+
+    preferences.view.orientation = "radiological"
+    preferences.view.underlay = True
+    viewer.layers.clear()
+    viewer.open(write({"z": z}), plugin=PLUGIN)
+    radiological = scene.CAMERA_ORIENTATION["radiological"]
+    assert viewer.scene.camera.orientation == radiological
+    assert len(viewer.layers) == 2
+
+    preferences.reading.limit_mib = 16
+    huge = nib.Nifti1Image(np.zeros((160, 160, 160), np.uint8), np.eye(4))
+    folder = write({})
+    huge.to_filename(folder / "z.nii")
+    with pytest.raises(ResultsError, match="the limit is 16 MiB"):
+        viewer.open(folder, plugin=PLUGIN)
+
+
+@pytest.mark.viewer
+def test_the_notification_tells_and_its_buttons_work(
+    plugin: Any,
+    make_napari_viewer: MakeViewer,
+    notifications: list[Any],
+    write: Write,
+    z: np.ndarray,
+) -> None:
+    from qtpy.QtWidgets import QApplication
+
+    folder = write({f"z_desc-contrast{n:02}": z for n in range(15)}, name="many")
+    (folder / "logp.nii.gz").write_bytes(b"this is no image")
+    viewer = make_napari_viewer()
+    viewer.open(folder, plugin=PLUGIN)
+    (told,) = notifications
+
+    first, *lines = told.message.split("\n")
+    assert first.startswith("many: 15 maps. Shown: z, contrast00, uncorrected, z >= 3")
+    assert "2 voxels" in first
+    shown = sum(map_of(layer) is not None for layer in viewer.layers)
+    assert f"{shown} maps have a layer, {15 - shown} more wait" in told.message
+    assert "  z, contrast14, uncorrected" in lines
+    assert "1 problem:" in lines
+    assert any("logp.nii.gz" in line for line in lines)
+    assert str(told.severity) == "warning"
+
+    actions = dict(told.actions)
+    assert list(actions) == ["All maps...", "Copy diagnostics"]
+    actions["All maps..."](None)
+    assert [n for n in viewer.window.dock_widgets if n.startswith("Maps of a result")]
+    actions["Copy diagnostics"](None)
+    copied = QApplication.clipboard().text()
+    assert f"source: {folder}" in copied
+    assert copied.count("map: z_desc-contrast") == 15
+    assert "problem: " in copied
+    assert f"{PLUGIN} " in copied
+
+
+@pytest.mark.viewer
+def test_a_folder_without_maps_says_so_in_the_window(
+    plugin: Any,
+    make_napari_viewer: MakeViewer,
+    notifications: list[Any],
+    write: Write,
+    z: np.ndarray,
+) -> None:
+    viewer = make_napari_viewer()
+    above = write({"z": z}, name="above/below").parent
+    with pytest.raises(ResultsError, match=r"sub-folders do \(below\)"):
+        viewer.open(above, plugin=PLUGIN)
+    assert len(viewer.layers) == 0
+    # The next one opens as if nothing had happened.
+    viewer.open([str(above / "below" / "z.nii.gz")], stack=True, plugin=PLUGIN)
+    assert viewer.layers[-1].name == "z, uncorrected"
+    assert len(notifications) == 1
+
+
+@pytest.mark.viewer
+def test_a_broken_map_is_told_and_the_others_are_shown(
+    plugin: Any,
+    make_napari_viewer: MakeViewer,
+    notifications: list[Any],
+    write: Write,
+    rng: np.random.Generator,
+    z: np.ndarray,
+) -> None:
+    folder = write({"z": rng.normal(size=SHAPE), "stat": z})
+    whole = (folder / "z.nii.gz").read_bytes()
+    (folder / "z.nii.gz").write_bytes(whole[: len(whole) // 2])
+    viewer = make_napari_viewer()
+    viewer.open(folder, plugin=PLUGIN)
+    assert [layer.name for layer in viewer.layers] == [template.TITLE, "statistic"]
+    (told,) = notifications
+    assert "1 problem:" in told.message
+    assert "z.nii.gz" in told.message
+
+
+@pytest.mark.viewer
+def test_dropping_files_on_the_canvas_opens_them(
+    plugin: Any, make_napari_viewer: MakeViewer, write: Write, z: np.ndarray
+) -> None:
+    from napari.settings import get_settings
+    from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+    from qtpy.QtGui import QDropEvent
+
+    viewer = make_napari_viewer()
+    folder = write({"z": z, "logp": z})
+
+    def drop(*paths: Path) -> None:
+        # What a user chose once in napari's dialog of readers.
+        get_settings().plugins.extension2reader = {"*": PLUGIN}
+        mime = QMimeData()
+        mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+        event = QDropEvent(
+            QPointF(100, 100),
+            Qt.DropAction.CopyAction,
+            mime,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        viewer.window._qt_viewer.dropEvent(event)
+
+    drop(folder / "z.nii.gz")
+    assert [layer.name for layer in viewer.layers] == [template.TITLE, "z, uncorrected"]
+    assert scene.is_anatomical(viewer)
+    viewer.layers.clear()
+    drop(folder)
+    assert len(viewer.layers) == 3
+    viewer.layers.clear()
+    drop(folder / "z.nii.gz", folder / "logp.nii.gz")
+    assert len(viewer.layers) == 3
+    assert {layer.metadata[METADATA_KEY].key for layer in viewer.layers[1:]} == {
+        *("z", "logp"),
+    }
+
+
+def test_maps_are_added_one_by_one_and_broken_ones_told(
+    write: Write, z: np.ndarray
+) -> None:
+    from napari.components import ViewerModel
+
+    folder = write({"z": z, "t": z, "stat": z})
+    results = open_results(folder)
+    (folder / "t.nii.gz").unlink()
+    viewer = ViewerModel()
+    problems = add_maps(viewer, [results[key] for key in ("z", "t", "stat")])
+    assert [map_of(layer) for layer in viewer.layers] == [results["z"], results["stat"]]
+    assert [layer.visible for layer in viewer.layers] == [True, False]
+    assert len(problems) == 1
+    assert "t.nii.gz" in problems[0]

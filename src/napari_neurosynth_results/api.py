@@ -43,22 +43,21 @@ def open_results(
     >>> results["z"].title
     'z, uncorrected'
     """
-    if isinstance(source, str | os.PathLike):
-        path = os.fspath(source)
-        if os.path.isdir(path):
-            if path.rstrip("/\\").lower().endswith((".nii", ".nii.gz")):
-                # A folder named like a file: say so instead of "holds no map".
-                return open_files([path.rstrip("/\\")], max_bytes)
-            return open_folder(path, max_bytes)
+    one = isinstance(source, str | os.PathLike)
+    paths = [os.fspath(source)] if one else [os.fspath(path) for path in source]
+    if not paths:
+        raise ResultsError("There is nothing to open: the list of files is empty.")
+    for path in paths:
         if "://" in path:
             raise ResultsError(
                 f"{path} is an address. This version opens what is on disk: download "
                 "the maps and open their folder."
             )
-        return open_files([path], max_bytes)
-    paths = [os.fspath(path) for path in source]
-    if not paths:
-        raise ResultsError("There is nothing to open: the list of files is empty.")
-    if len(paths) == 1:
-        return open_results(paths[0], max_bytes=max_bytes)
-    return open_files(paths, max_bytes)
+    # A folder named like a file is refused as a file, which says what is odd.
+    if len(paths) == 1 and os.path.isdir(paths[0]) and not _named_like_nifti(paths[0]):
+        return open_folder(paths[0], max_bytes)
+    return open_files([path.rstrip("/\\") or path for path in paths], max_bytes)
+
+
+def _named_like_nifti(path: str) -> bool:
+    return path.rstrip("/\\").lower().endswith((".nii", ".nii.gz"))

@@ -17,11 +17,8 @@ from napari_neurosynth_results.maps.kinds import MapKind, kind_of
 from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import MapFile, Voxels
-from napari_neurosynth_results.sources.nifti import (
-    DEFAULT_LIMIT,
-    VolumeFile,
-    open_image,
-)
+from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT, open_image
+from napari_neurosynth_results.sources.volumes import VolumeFile
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,8 +1,7 @@
-"""The one door through which voxels come in.
+"""The one door through which voxels come in: the headers of all formats.
 
-Whatever a file holds - any storage order, number type, byte order, scaling, extra
-axes - what leaves is float32 on an axis-aligned RAS+ grid, or a `ResultsError` that
-names the file and says what is wrong with it.
+A header is checked against its file and against the reading limit before anything is
+believed. What it promises comes out of `sources.volumes` later.
 """
 
 from __future__ import annotations
@@ -10,30 +9,22 @@ from __future__ import annotations
 import logging
 import math
 import os
-from dataclasses import dataclass, field
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 from nibabel.freesurfer.mghformat import MGHHeader
-from nibabel.volumeutils import apply_read_scaling
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.statmap import Grid, Voxels
-from napari_neurosynth_results.sources.grids import Placement, place
-from napari_neurosynth_results.sources.inflate import holds, read_bytes, read_head
+from napari_neurosynth_results.sources.grids import place
+from napari_neurosynth_results.sources.inflate import holds, read_head
+from napari_neurosynth_results.sources.volumes import Layout, VolumeFile, refusal
 
 #: Bytes a file may need in memory before it is refused.
 DEFAULT_LIMIT = 2 * 2**30
 #: More volumes than this are a time series, not a set of maps.
 _MOST_VOLUMES = 200
-#: Stands in for an infinite value when a map has no finite one: z where p underflows
-#: float64 (scipy.stats.norm.sf(38.5) is about 0).
-_STRONGEST = np.float32(38.5)
-#: Voxels scaled at once: float64 in between has not to exist for the whole volume.
-_SLAB = 1 << 18
 #: Bytes that resampling takes for each voxel that results: float32 and two of a mask.
 _RESAMPLED = 6
 _NIFTI = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
@@ -45,128 +36,6 @@ _MGH_HEAD = 284
 _SILENT = logging.getLogger(__name__ + ".header")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
-
-
-@dataclass(frozen=True)
-class VolumeFile:
-    """One volume of an image file: its header is known, its voxels are not read.
-
-    Attributes
-    ----------
-    path : str
-        The file.
-    index, count : int
-        Which of how many volumes.
-    shape : tuple of int
-        The three spatial axes as stored.
-    placement : Placement
-        How the stored axes become an axis-aligned RAS+ grid.
-    intent_code : int
-        NIfTI intent, 0 when the format has none.
-    notices : tuple of str
-        What the header gives reason to say.
-    layout : Layout
-        Where the voxels are and how they are written.
-    """
-
-    path: str
-    index: int
-    count: int
-    shape: tuple[int, int, int]
-    placement: Placement
-    intent_code: int
-    notices: tuple[str, ...]
-    layout: Layout
-
-    @property
-    def grid(self) -> Grid:
-        """The grid on which the voxels will be handed over."""
-        return self.placement.grid
-
-    def read(self, kind: MapKind, smooth: bool) -> tuple[Voxels, tuple[str, ...]]:
-        """Read the voxels.
-
-        Parameters
-        ----------
-        kind : MapKind
-            Decides what an infinite value means.
-        smooth : bool
-            Whether an oblique image may be interpolated linearly; else the nearest
-            voxel is taken.
-
-        Returns
-        -------
-        voxels : ndarray of float32, shape (i, j, k)
-            RAS+; NaN is outside.
-        notices : tuple of str
-            What was changed.
-
-        Raises
-        ------
-        ResultsError
-            When the file is broken or too short.
-        """
-        try:
-            with np.errstate(all="ignore"):
-                self.layout.check_head(self.path)
-                stored = self.layout.read(self.shape, self.index, self.count)
-                finite, notices = _without_infinities(stored, kind)
-                voxels = self.placement.apply(finite, smooth=smooth)
-        except ResultsError:
-            raise
-        except Exception as error:  # the door for untrusted files: nibabel raises many
-            raise _refusal(self.path, error) from error
-        name = os.path.basename(self.path)
-        return voxels, tuple(f"{name}: {notice}" for notice in notices)
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the voxels of an image lie and how they are written.
-
-    Attributes
-    ----------
-    file : str
-        The file that holds them: the ``.img`` of a pair.
-    dtype : dtype
-        Of one stored voxel.
-    offset : int
-        Bytes before the first.
-    slope, inter : float or None
-        Scaling; a slope of None means none.
-    head : bytes
-        The header they were taken from.
-    """
-
-    file: str
-    dtype: np.dtype[Any]
-    offset: int
-    slope: float | None
-    inter: float | None
-    head: bytes = field(repr=False)
-
-    def check_head(self, path: str) -> None:
-        """Refuse a file that was replaced by one whose voxels mean something else."""
-        if read_head(path, len(self.head)) != self.head:
-            raise ResultsError(
-                f"{path} has changed since it was opened. Open it again."
-            )
-
-    def read(self, shape: tuple[int, int, int], index: int, count: int) -> Voxels:
-        """Return one stored volume of `count` as float32, in the file's axis order."""
-        nbytes = math.prod(shape) * self.dtype.itemsize
-        start = self.offset + index * nbytes
-        raw = read_bytes(self.file, start, nbytes, self.offset + count * nbytes)
-        return self._scaled(raw.view(self.dtype)).reshape(shape, order="F")
-
-    def _scaled(self, stored: npt.NDArray[Any]) -> Voxels:
-        if self.slope is None:
-            return stored.astype(np.float32, copy=False)
-        voxels = np.empty(stored.size, np.float32)
-        for start in range(0, stored.size, _SLAB):
-            slab = slice(start, start + _SLAB)
-            voxels[slab] = apply_read_scaling(stored[slab], self.slope, self.inter)
-        return voxels
 
 
 def open_image(path: str, max_bytes: int = DEFAULT_LIMIT) -> list[VolumeFile]:
@@ -206,7 +75,7 @@ def open_image(path: str, max_bytes: int = DEFAULT_LIMIT) -> list[VolumeFile]:
     except ResultsError:
         raise
     except Exception as error:  # the door for untrusted files: nibabel raises many
-        raise _refusal(path, error) from error
+        raise refusal(path, error) from error
 
 
 def _open_nifti(path: str, voxels: str, max_bytes: int) -> list[VolumeFile]:
@@ -421,44 +290,3 @@ def _volumes(
         )
         for index in range(count)
     ]
-
-
-def _without_infinities(
-    voxels: Voxels, kind: MapKind
-) -> tuple[Voxels, tuple[str, ...]]:
-    """Give infinite voxels the strongest finite value, or put them outside; in place.
-
-    An infinite z, t or logp is a p that underflowed: the strongest voxel of the map.
-    In other kinds infinity means nothing.
-    """
-    # A sum is several times faster than isinf; NaN and overflow go the long way.
-    if np.isfinite(voxels.sum()):
-        return voxels, ()
-    infinite = np.isinf(voxels)
-    if not infinite.any():
-        return voxels, ()
-    n = int(infinite.sum())
-    which = "1 infinite voxel was" if n == 1 else f"{n:,} infinite voxels were"
-    if not kind.infinity_is_strongest:
-        voxels[infinite] = np.nan
-        return voxels, (f"{which} taken as outside: infinity means nothing there",)
-    finite = np.isfinite(voxels)
-    highest = voxels.max(initial=0, where=finite)
-    lowest = voxels.min(initial=0, where=finite)
-    voxels[np.isposinf(voxels)] = highest if highest > 0 else _STRONGEST
-    voxels[np.isneginf(voxels)] = lowest if lowest < 0 else -_STRONGEST
-    return voxels, (f"{which} kept at the largest finite value: p underflowed there",)
-
-
-def _refusal(path: str, error: Exception) -> ResultsError:
-    """Turn whatever a broken file provoked into a message that names the file."""
-    if isinstance(error, ResultsError):
-        return error
-    if isinstance(error, FileNotFoundError):
-        return ResultsError(f"{path} does not exist. Check the path.")
-    if isinstance(error, PermissionError):
-        return ResultsError(f"{path} may not be read. Check its permissions.")
-    if isinstance(error, EOFError):
-        return ResultsError(f"{path} is truncated: {error}. Copy or download it again.")
-    reason = str(error) or type(error).__name__
-    return ResultsError(f"{path} cannot be read: {reason}. Copy or download it again.")

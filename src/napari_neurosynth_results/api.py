@@ -43,8 +43,8 @@ def open_results(
     >>> results["z"].title
     'z, uncorrected'
     """
-    one = isinstance(source, str | os.PathLike)
-    paths = [os.fspath(source)] if one else [os.fspath(path) for path in source]
+    sources = [source] if isinstance(source, str | os.PathLike) else source
+    paths = [os.fspath(path) for path in sources]
     if not paths:
         raise ResultsError("There is nothing to open: the list of files is empty.")
     for path in paths:

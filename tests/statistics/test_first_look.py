@@ -13,10 +13,14 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from napari_neurosynth_results import MapKind, Tail, open_results
+from napari_neurosynth_results import MapKind, ResultsError, Tail, open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.first_look import FirstLook, first_look
+from napari_neurosynth_results.statistics.first_look import (
+    FirstLook,
+    first_look,
+    look_without_siblings,
+)
 
 Opened = Callable[..., ResultSet]
 Array = npt.NDArray[np.float32]
@@ -300,6 +304,35 @@ def test_nothing_survives_names_the_iterations(opened: Opened) -> None:
     assert not look.survives
     assert "the smallest p is .1 (100 iterations" in look.reason
     assert "no p can be below .01" in look.reason
+
+
+def test_a_one_tailed_map_of_negatives_has_nothing_to_show(
+    opened: Opened, z: Array, inside: npt.NDArray[np.bool_]
+) -> None:
+    below = -np.abs(z)
+    results = opened({"z": below, "p": p_of(below, Tail.ONE, inside)})
+    assert results["z"].tail is Tail.ONE
+    assert first_look(results["z"]) is None
+    # With some weak positives, those: a height below 0 would light the outside.
+    below[3, 3, 3:6] = 0.2, 0.3, 0.4
+    look = looked(opened({"z": below, "p": p_of(below, Tail.ONE, inside)})["z"])
+    assert not look.survives
+    assert 0.2 < look.height <= look.strongest <= np.float32(0.4)
+
+
+def test_a_map_beside_a_broken_sibling_shows_its_strongest(
+    write: Callable[..., Path], z: Array, inside: npt.NDArray[np.bool_]
+) -> None:
+    folder = write({"z": z, "p": p_of(z, Tail.TWO, inside)})
+    results = open_results(folder)
+    (folder / "p.nii.gz").unlink()
+    with pytest.raises(ResultsError):
+        first_look(results["z"])
+    look = look_without_siblings(results["z"])
+    assert look is not None
+    assert look.height == pytest.approx(np.percentile(np.abs(z[z != 0]), 95))
+    assert look.signed
+    assert "cannot be read" in look.reason
 
 
 def test_empty_maps_and_labels_have_no_threshold(opened: Opened) -> None:

@@ -74,7 +74,7 @@ def test_voxels_lie_at_their_millimeters(
     assert (layer.scale > 0).all()
     for i, j, k in [(0, 0, 0), (6, 7, 8), (2, 5, 1)]:
         x, y, z = (affine @ [i, j, k, 1])[:3]
-        assert layer.get_value((z, y, x), world=True) == data[i, j, k]
+        assert value_at(layer, x, y, z) == data[i, j, k]
 
 
 def test_the_data_are_the_maps_own_voxels(opened: Opened, z: np.ndarray) -> None:
@@ -146,6 +146,8 @@ def test_an_empty_map_has_a_layer_that_says_so(opened: Opened) -> None:
         assert look is None
         layer = Layer.create(*built)
         assert "nothing to show" in layer.metadata[REASON_KEY]
+        # What lies below stays visible.
+        assert not opacity(layer).any()
 
 
 def test_a_p_that_underflowed_can_be_seen(opened: Opened) -> None:
@@ -172,8 +174,9 @@ def test_a_broken_sibling_does_not_take_its_map_along(
     opened = layers_of(results, underlay=False)
     assert [statmap.key for statmap in opened.shown] == ["z"]
     assert any("p.nii.gz" in problem for problem in results.problems)
-    _, keywords, _ = opened.layers[0]
-    assert "every voxel is 0" not in keywords["metadata"][REASON_KEY]
+    reason = opened.layers[0][1]["metadata"][REASON_KEY]
+    assert reason.startswith("|z| >= ")
+    assert "cannot be read" in reason
 
 
 def test_a_map_that_cannot_be_read_raises(
@@ -184,6 +187,13 @@ def test_a_map_that_cannot_be_read_raises(
     (folder / "z.nii.gz").unlink()
     with pytest.raises(ResultsError, match="does not exist"):
         map_layer(results["z"], visible=True)
+
+
+def value_at(layer: Any, x: float, y: float, z: float) -> Any:
+    """Return the voxel of a layer at a place in millimeters."""
+    where = np.array(layer.world_to_data((z, y, x)))
+    assert np.allclose(where, np.rint(where))
+    return layer.data[tuple(np.rint(where).astype(int))]
 
 
 def opacity(layer: Any) -> np.ndarray:
@@ -228,7 +238,7 @@ def test_row_i_of_the_features_describes_label_i(
         middle = np.argwhere(data == label).mean(axis=0) * 20 + (-70, -110, -60)
         assert tuple(row[["center_x", "center_y", "center_z"]]) == pytest.approx(middle)
         x, y, z = np.argwhere(data == label)[0] * 20 + (-70, -110, -60)
-        assert layer.get_value((z, y, x), world=True) == label
+        assert value_at(layer, x, y, z) == label
     missing = set(range(1, max(labels))) - set(labels)
     assert (features["n_voxels"][sorted(missing)] == 0).all()
 

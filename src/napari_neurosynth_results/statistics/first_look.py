@@ -7,7 +7,7 @@ nothing survives, the map is shown faintly and the reason says why.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -71,7 +71,8 @@ def first_look(statmap: StatMap) -> FirstLook | None:
     Returns
     -------
     FirstLook or None
-        None for label maps and maps without any value: there is nothing to threshold.
+        None for label maps and maps without any value to show: there is nothing to
+        threshold.
 
     Raises
     ------
@@ -81,18 +82,44 @@ def first_look(statmap: StatMap) -> FirstLook | None:
     if statmap.kind is MapKind.LABEL:
         return None
     inside = _inside(statmap)
+    if not statmap.signed and statmap.kind in {MapKind.Z, MapKind.T}:
+        inside &= statmap.data > 0
     if not inside.any():
         return None
     alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
     significant = survivors_at(statmap, alpha) if statmap.kind.has_tail else None
     if significant is None:
-        return _by_percentile(statmap, inside)
+        return _by_percentile(statmap, inside, statmap.signed)
     survivors = inside & significant
-    if not statmap.signed and statmap.kind in {MapKind.Z, MapKind.T}:
-        survivors &= statmap.data > 0
     if survivors.any():
         return _by_p(statmap, survivors, alpha)
     return _faint(statmap, inside, alpha)
+
+
+def look_without_siblings(statmap: StatMap) -> FirstLook | None:
+    """Choose a threshold by a map's own values, where a sibling cannot be read.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        A map that `first_look` failed on.
+
+    Returns
+    -------
+    FirstLook or None
+        The strongest 5 %; None when there is no value to show.
+
+    Raises
+    ------
+    ResultsError
+        When the map itself cannot be read.
+    """
+    inside = _inside(statmap)
+    if not inside.any():
+        return None
+    look = _by_percentile(statmap, inside, statmap.has_negatives)
+    why = "the map that states its p cannot be read"
+    return replace(look, reason=f"{look.reason}; {why}")
 
 
 def _inside(statmap: StatMap) -> npt.NDArray[np.bool_]:
@@ -185,22 +212,19 @@ def _faint(
     )
     if (n := iterations_of(statmap)) is not None:
         reason += f" ({n:,} iterations, so no p can be below {_short(1 / n)})"
-    look = _by_percentile(statmap, inside)
-    return FirstLook(
-        height=look.height,
-        strongest=look.strongest,
-        signed=look.signed,
-        n_voxels=look.n_voxels,
-        survives=False,
-        reason=f"{reason}; shown faintly: {look.reason}",
+    look = _by_percentile(statmap, inside, statmap.signed)
+    return replace(
+        look, survives=False, reason=f"{reason}; shown faintly: {look.reason}"
     )
 
 
-def _by_percentile(statmap: StatMap, inside: npt.NDArray[np.bool_]) -> FirstLook:
+def _by_percentile(
+    statmap: StatMap, inside: npt.NDArray[np.bool_], signed: bool
+) -> FirstLook:
     values = statmap.data[inside]
     if statmap.kind is MapKind.P:
         return _smallest_p(values)
-    strength: Voxels = np.abs(values) if statmap.signed else values
+    strength: Voxels = np.abs(values) if signed else values
     if statmap.kind in _WHOLE_RANGE:
         height, what = float(strength.min()), "the whole range: no test belongs to it"
     else:
@@ -212,11 +236,11 @@ def _by_percentile(statmap: StatMap, inside: npt.NDArray[np.bool_]) -> FirstLook
     if strongest <= height:
         strongest = float(strength.max())
     n = int((strength >= height).sum())
-    unit = f"|{statmap.kind}|" if statmap.signed else str(statmap.kind)
+    unit = f"|{statmap.kind}|" if signed else str(statmap.kind)
     return FirstLook(
         height=height,
         strongest=strongest,
-        signed=statmap.signed,
+        signed=signed,
         n_voxels=n,
         survives=True,
         reason=f"{unit} >= {height:.3g} ({what}): {_voxels(n)}",

@@ -18,7 +18,11 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Grid, StatMap
-from napari_neurosynth_results.statistics.first_look import FirstLook, first_look
+from napari_neurosynth_results.statistics.first_look import (
+    FirstLook,
+    first_look,
+    look_without_siblings,
+)
 from napari_neurosynth_results.viewer.colormaps import coloring
 
 LayerTuple = tuple[Any, dict[str, Any], str]
@@ -37,6 +41,15 @@ FIRST_LAYERS = 8
 #: Labels beyond this get no table: an atlas coded in thousands is no list of clusters.
 _MOST_LABELS = 5000
 _FAINT = 0.4
+#: How a map without any value is shown: transparent, so that it hides nothing.
+_NOTHING = FirstLook(
+    height=1.0,
+    strongest=1.0,
+    signed=False,
+    n_voxels=0,
+    survives=False,
+    reason="no voxel is above 0: there is nothing to show",
+)
 
 
 @dataclass(frozen=True)
@@ -139,31 +152,24 @@ def map_layer(
     try:
         look = first_look(statmap)
     except ResultsError:
-        # The map itself is fine; the sibling that states its p is not.
-        look = None
-    data = statmap.data
-    options: dict[str, Any] = {"blending": "translucent_no_depth"}
-    reason = "every voxel is 0: there is nothing to show"
-    if look is not None:
-        reason = look.reason
-        chosen = coloring(look, statmap.kind)
-        options["colormap"] = chosen.colormap
-        options["contrast_limits"] = chosen.contrast_limits
-        options["opacity"] = 1.0 if look.survives else _FAINT
-        # Maximum projection would hide every negative voxel.
-        options["rendering"] = "translucent" if look.signed else "mip"
-        if statmap.kind is MapKind.P:
-            options["rendering"] = "translucent"
-            data = _with_underflow(statmap, look)
-    else:
-        options["contrast_limits"] = (0.0, 1.0)
+        # The map itself may be fine, and only the sibling that states its p is not.
+        look = look_without_siblings(statmap)
+    shown = look or _NOTHING
+    is_p = statmap.kind is MapKind.P
+    chosen = coloring(shown, statmap.kind)
     keywords = {
         **_placed(statmap.grid),
-        **options,
         "name": statmap.title,
         "visible": visible,
-        "metadata": {METADATA_KEY: statmap, REASON_KEY: reason},
+        "blending": "translucent_no_depth",
+        "colormap": chosen.colormap,
+        "contrast_limits": chosen.contrast_limits,
+        "opacity": 1.0 if shown.survives else _FAINT,
+        # Maximum projection would hide every negative voxel and every small p.
+        "rendering": "translucent" if shown.signed or is_p else "mip",
+        "metadata": {METADATA_KEY: statmap, REASON_KEY: shown.reason},
     }
+    data = _with_underflow(statmap, shown) if is_p else statmap.data
     return (data.T, keywords, "image"), look
 
 

@@ -1,4 +1,4 @@
-"""Small results on disk, and a napari that knows this plugin and nobody's preferences."""
+"""Small results on disk, and a napari that knows this plugin and no preferences."""
 
 from __future__ import annotations
 

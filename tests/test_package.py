@@ -97,7 +97,9 @@ def test_what_the_package_needs_is_shipped_with_it(path: str) -> None:
 def test_the_manifest_lies_at_the_root_too() -> None:
     if INSTALLED:
         # There is no root in a wheel, but its licenses have to be in it.
-        licenses = [str(f) for f in distribution(PLUGIN).files or () if "icenses" in f.parts]
+        licenses = [
+            str(f) for f in distribution(PLUGIN).files or () if "licenses" in f.parts
+        ]
         names = "\n".join(licenses)
         assert "MNI152-LICENSE.txt" in names
         assert "pain-ale/LICENSE.txt" in names

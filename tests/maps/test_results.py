@@ -434,29 +434,34 @@ def test_a_broken_map_is_refused_each_time_and_reported_once() -> None:
 
 
 def test_the_cache_keeps_to_its_limit_and_finds_what_others_hold() -> None:
-    voxels = {key: np.zeros((4, 4, 4), np.float32) for key in "abc"}
-    cache = VoxelCache(limit=2 * voxels["a"].nbytes)
+    one = np.zeros((4, 4, 4), np.float32)
+    cache = VoxelCache(limit=4 * one.nbytes)
     reads: list[str] = []
 
-    def _read(key: str) -> Voxels:
-        reads.append(key)
-        return voxels[key].copy()
+    def _get(key: str) -> Voxels:
+        def _read() -> Voxels:
+            reads.append(key)
+            return one.copy()
 
-    held = cache.get("a", lambda: _read("a"))
-    for key in "bc":
-        cache.get(key, lambda key=key: _read(key))  # type: ignore[misc]
-    assert cache.nbytes == 2 * held.nbytes
-    assert cache.get("a", lambda: _read("a")) is held
-    assert reads == ["a", "b", "c"]
-    # Nobody held b, and it is the oldest.
-    cache.get("b", lambda: _read("b"))
-    assert reads == ["a", "b", "c", "b"]
+        return cache.get(key, _read)
+
+    held = _get("a")
+    for key in "bcdef":
+        _get(key)
+    assert cache.nbytes == 4 * one.nbytes
+    assert _get("a") is held
+    assert reads == list("abcdef")
+    # Nobody held b, and it was dropped.
+    _get("b")
+    assert reads == list("abcdefb")
 
 
-def test_one_map_larger_than_the_cache_is_handed_over() -> None:
+def test_the_last_three_maps_stay_however_large_they_are() -> None:
     cache = VoxelCache(limit=10)
-    voxels = cache.get("z", lambda: np.ones((4, 4, 4), np.float32))
-    assert voxels.sum() == 64
+    for key in "abcd":
+        cache.get(key, lambda: np.ones((4, 4, 4), np.float32))
+    assert cache.nbytes == 3 * 256
+    cache.clear()
     assert cache.nbytes == 0
 
 

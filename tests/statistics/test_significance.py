@@ -270,6 +270,45 @@ def test_survivors_are_the_voxels_whose_p_is_small_enough(
     assert smallest_p(results[stem]) == pytest.approx(np.exp(log_p.min()), rel=1e-5)
 
 
+@pytest.mark.parametrize("stem", ["p", "logp"])
+def test_a_millionth_is_forgiven_and_no_more(opened: Opened, stem: str) -> None:
+    p = 0.05 * np.array([1, 1 + 5e-7, 1 + 4e-6])
+    values = p if stem == "p" else -np.log10(p)
+    survivors = survivors_at(opened({stem: voxels(*values)})[stem], 0.05)
+    assert survivors is not None
+    assert survivors[1, 1, 1:4].tolist() == [True, True, False]
+
+
+def test_a_negative_z_survives_only_where_the_test_looked_that_way(
+    opened: Opened, rng: np.random.Generator
+) -> None:
+    z = rng.normal(0, 2.5, SHAPE).astype(np.float32)
+    one_tailed = stats.norm.sf(z)
+    stem = f"z_{MONTE_CARLO}"
+    # The corrected z has no p of its own: its tail is that of the test.
+    results = opened({"z": z, "p": one_tailed, stem: z})
+    survivors = survivors_at(results[stem], 0.01)
+    log_p = log_p_map(results[stem])
+    assert survivors is not None
+    assert log_p is not None
+    assert (survivors == (one_tailed <= 0.01)).all()
+    assert np.allclose(log_p, stats.norm.logsf(z))
+    # Two one-tailed tests in one map: each sign has its own p.
+    stem = "z_desc-balancedGroup1MinusGroup2"
+    results = opened({stem: z})
+    assert results[stem].tail is Tail.ONE
+    survivors = survivors_at(results[stem], 0.01)
+    log_p = log_p_map(results[stem])
+    assert survivors is not None
+    assert log_p is not None
+    assert (survivors == (stats.norm.sf(np.abs(z)) <= 0.01)).all()
+    assert survivors[z < 0].any()
+    assert np.allclose(log_p, stats.norm.logsf(np.abs(z)))
+    assert smallest_p(results[stem]) == pytest.approx(
+        stats.norm.sf(np.abs(z).max()), rel=1e-4
+    )
+
+
 def test_survivors_need_a_p(opened: Opened) -> None:
     assert survivors_at(opened({"t": voxels(4.0)})["t"], 0.05) is None
 

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_neurosynth_results import MapKind, open_results
-from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.first_look import FirstLook, first_look
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.colormaps import Coloring, coloring
@@ -186,7 +185,9 @@ def test_every_map_of_the_sample_lights_what_it_announces(sample_path: Path) -> 
 
 #: 6 mm voxels over the MNI brain.
 GRID = (31, 37, 31)
-AFFINE = np.array([[6, 0, 0, -90], [0, 6, 0, -126], [0, 0, 6, -72], [0, 0, 0, 1]], float)
+AFFINE = np.array(
+    [[6, 0, 0, -90], [0, 6, 0, -126], [0, 0, 6, -72], [0, 0, 0, 1]], float
+)
 
 
 def screen_of_voxels(viewer: Any, plane: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -209,6 +210,7 @@ def screen_of_voxels(viewer: Any, plane: npt.NDArray[Any]) -> npt.NDArray[np.boo
     return np.asarray(np.ptp(pixels, axis=-1) > 60)
 
 
+@pytest.mark.slow
 @pytest.mark.viewer
 def test_the_graphics_card_lights_the_same_voxels(
     preferences: Any,
@@ -221,9 +223,13 @@ def test_the_graphics_card_lights_the_same_voxels(
     z[:, ::4] = np.nan
     edge = np.float32(3.2905268)
     # Values a few parts in a million beside the threshold, where shaders may round.
-    z[:, 1] = edge * (1 + rng.choice([-1, 1], (31, 31)) * rng.uniform(1e-4, 1e-2, (31, 31)))
+    z[:, 1] = edge * (
+        1 + rng.choice([-1, 1], (31, 31)) * rng.uniform(1e-4, 1e-2, (31, 31))
+    )
     p = np.where(np.isnan(z), 0, 10.0 ** -np.abs(z)).astype(np.float32)
-    p[:, 1] = 0.001 * (1 + rng.choice([-1, 1], (31, 31)) * rng.uniform(1e-4, 1e-2, (31, 31)))
+    p[:, 1] = 0.001 * (
+        1 + rng.choice([-1, 1], (31, 31)) * rng.uniform(1e-4, 1e-2, (31, 31))
+    )
     expected = {
         "z": np.abs(z) >= edge,
         "one_z": z.clip(0) >= 3.0902323,

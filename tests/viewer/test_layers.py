@@ -229,7 +229,7 @@ def test_row_i_of_the_features_describes_label_i(
     assert len(features) == max(labels) + 1
     assert features["n_voxels"][0] == 0
     assert features["cluster"][0] == ""
-    for n, label in enumerate(labels, start=1):
+    for label in labels:
         size = int((data == label).sum())
         row = features.loc[label]
         assert row["cluster"] == str(label)

@@ -19,10 +19,14 @@ pytestmark = pytest.mark.viewer
 #: 6 mm voxels over the MNI brain, in RAS+.
 SHAPE = (31, 37, 31)
 RAS = np.array([[6, 0, 0, -90], [0, 6, 0, -126], [0, 0, 6, -72], [0, 0, 0, 1]], float)
-#: Center of a cube of 18 mm, in the right anterior superior corner of the brain.
+#: Half the sides of a box: no two planes cut it alike.
+HALF = np.array([9.0, 27.0, 18.0])
+#: Its center, in the right anterior superior corner of the brain.
 PLACE = np.array([42.0, 42.0, 60.0])
 OPPOSITE = np.array([-42.0, -78.0, -24.0])
 STORED = ("RAS", "LAS", "LPS", "LPI", "SRA")
+#: Which of x, y and z is horizontal and vertical on the screen.
+MEASURES = {"axial": (0, 1), "coronal": (0, 2), "sagittal": (1, 2)}
 Quadrants = dict[tuple[str, str], int]
 
 
@@ -40,12 +44,12 @@ def tilted(degrees: float) -> npt.NDArray[np.float64]:
 
 
 def image(affine: npt.NDArray[np.float64], *places: npt.ArrayLike) -> nib.Nifti1Image:
-    """Light the voxels whose millimeters lie in a cube about each place."""
+    """Light the voxels whose millimeters lie in the box about each place."""
     voxels = np.indices(SHAPE).reshape(3, -1)
     mm = (affine[:3, :3] @ voxels + affine[:3, 3:]).T
     lit = np.zeros(len(mm), bool)
     for place in places:
-        lit |= (np.abs(mm - place) < 9.1).all(axis=1)
+        lit |= (np.abs(mm - place) < HALF + 0.1).all(axis=1)
     return nib.Nifti1Image(np.where(lit, 6.0, 0).reshape(SHAPE).astype("f4"), affine)
 
 
@@ -104,6 +108,13 @@ def quadrants(viewer: Any) -> Quadrants:
     return {where: n for where, n in counts.items() if n}
 
 
+def box_on_screen(viewer: Any) -> tuple[float, float]:
+    """Return height and width of what is lit, in mm."""
+    rows, columns = np.nonzero(lit_pixels(viewer))
+    zoom = viewer.scene.camera.zoom
+    return float(np.ptp(rows) / zoom), float(np.ptp(columns) / zoom)
+
+
 def place_on_screen(viewer: Any) -> tuple[str, str]:
     """Return the one quadrant that is lit."""
     found = quadrants(viewer)
@@ -126,6 +137,11 @@ def test_right_anterior_superior_is_drawn_there(
     for plane in scene.PLANE_ORDER:
         scene.show_plane(viewer, plane)  # type: ignore[arg-type]
         seen[plane] = place_on_screen(viewer)
+        wide, high = MEASURES[plane]
+        found = box_on_screen(viewer)
+        # Voxels that the box only touches are lit, and turned ones stick out.
+        assert found == pytest.approx((2 * HALF[high], 2 * HALF[wide]), abs=16)
+        assert (found[0] > found[1]) == (HALF[high] > HALF[wide])
     # Right, right, and anterior on the right.
     assert seen == dict.fromkeys(scene.PLANE_ORDER, ("top", "right"))
     scene.show_3d(viewer)
@@ -179,7 +195,7 @@ def test_the_volume_is_no_mirror_image(show: Callable[..., Any]) -> None:
 
 
 def near_and_far(counts: Quadrants) -> tuple[tuple[str, str], tuple[str, str]]:
-    """Tell the near cube from the far one by its size on the screen."""
+    """Tell the near box from the far one by its size on the screen."""
     assert len(counts) == 2, f"lit in {counts}"
     far, near = sorted(counts, key=lambda where: counts[where])
     assert counts[near] > 1.3 * counts[far]

@@ -50,7 +50,15 @@ def test_images_are_read(name: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["notes.txt", "table.tsv", "z.nii.gz.part", "picture.tif", "", [], ["z.nii", "a.txt"]],
+    [
+        "notes.txt",
+        "table.tsv",
+        "z.nii.gz.part",
+        "picture.tif",
+        "",
+        [],
+        ["z.nii", "a.txt"],
+    ],
 )
 def test_other_files_are_left_to_others(path: str | list[str]) -> None:
     assert get_reader(path) is None
@@ -166,7 +174,8 @@ def test_reading_without_adding_leaves_the_window_alone(
     viewer.add_image(np.zeros((4, 5, 6)), name="somebody else's")
     assert viewer.scene.camera.orientation == orientation
     assert not scene.is_anatomical(viewer)
-    assert viewer.dims.point == (1.5, 2, 2.5) or viewer.dims.point == (1, 2, 2)
+    # Where napari itself puts the slices.
+    assert viewer.dims.point == (1, 2, 2)
     assert notifications == []
 
 
@@ -267,8 +276,9 @@ def test_a_broken_map_is_told_and_the_others_are_shown(
     z: np.ndarray,
 ) -> None:
     folder = write({"z": rng.normal(size=SHAPE), "stat": z})
-    whole = (folder / "z.nii.gz").read_bytes()
-    (folder / "z.nii.gz").write_bytes(whole[: len(whole) // 2])
+    damaged = bytearray((folder / "z.nii.gz").read_bytes())
+    damaged[-6] ^= 0xFF  # the checksum: only reading the voxels shows it
+    (folder / "z.nii.gz").write_bytes(damaged)
     viewer = make_napari_viewer()
     viewer.open(folder, plugin=PLUGIN)
     assert [layer.name for layer in viewer.layers] == [template.TITLE, "statistic"]

@@ -177,7 +177,7 @@ def log_p_map(statmap: StatMap) -> npt.NDArray[np.float64] | None:
         return None
     if not source.kind.has_tail:
         return None
-    log_p = log_p_of(source.data, source.kind, source.tail, dof)
+    log_p = log_p_of(_strength(source), source.kind, source.tail, dof)
     outside = np.isnan(log_p)
     if source.kind is MapKind.P:
         outside |= source.data == 0
@@ -221,13 +221,23 @@ def survivors_at(statmap: StatMap, alpha: float) -> Mask | None:
         inside = source.mask if source.mask is not None else data > 0
         return np.asarray(small & inside)
     if source.kind in {MapKind.Z, MapKind.LOGP, MapKind.ONE_MINUS_P}:
-        both = source.kind is MapKind.Z and source.tail is Tail.TWO
-        strength = np.abs(data) if both else data
+        strength = _strength(source)
         # A difference in the last bit of float32 is no difference.
         height = height_at(alpha, source.kind, source.tail)
         return np.asarray(strength >= np.float32(height * (1 - _LAST_BIT)))
     log_p = log_p_map(source)
     return None if log_p is None else np.asarray(log_p <= math.log(alpha))
+
+
+def _strength(source: StatMap) -> Voxels:
+    """Return what p falls with: the value, or its size where both directions count.
+
+    They count in a one-tailed map as well, if each direction has a p of its own.
+    """
+    both = source.kind in {MapKind.Z, MapKind.T} and (
+        source.tail is Tail.TWO or source.signed
+    )
+    return np.abs(source.data) if both else source.data
 
 
 def smallest_p(statmap: StatMap) -> float:
@@ -245,8 +255,7 @@ def smallest_p(statmap: StatMap) -> float:
         return 1.0 if log_p is None else math.exp(log_p.min())
     if source.kind is MapKind.P:
         return float(np.nanmin(data, where=data > 0, initial=1))
-    strength = np.abs(data) if source.tail is Tail.TWO else data
-    strongest = np.nanmax(strength, initial=0)
+    strongest = np.nanmax(_strength(source), initial=0)
     return math.exp(float(log_p_of(strongest, source.kind, source.tail)))
 
 

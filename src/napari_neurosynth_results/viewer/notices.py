@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import Opened
 from napari_neurosynth_results.viewer.settings import PLUGIN
 
@@ -71,9 +72,12 @@ def announce(viewer: Viewer, results: ResultSet, opened: Opened) -> None:
     from napari.utils.notifications import Notification, notification_manager
 
     text, grave = message_of(results, opened)
+    # napari keeps its notifications, and the viewer must not be kept with them.
+    ref = scene.weakly(viewer)
 
     def show_maps(dialog: object) -> None:
-        viewer.window.add_plugin_dock_widget(PLUGIN, MAPS_WIDGET)
+        if (still_open := ref()) is not None:
+            still_open.window.add_plugin_dock_widget(PLUGIN, MAPS_WIDGET)
 
     def copy(dialog: object) -> None:
         from npe2 import PluginManager

@@ -72,9 +72,12 @@ def show_plane(viewer: Viewer, plane: Plane) -> None:
     extra = viewer.dims.ndim - 3
     if extra < 0:
         return
+    place = viewer.dims.point
     viewer.dims.ndisplay = 2
     viewer.dims.order = (*range(extra), *(axis + extra for axis in PLANE_ORDER[plane]))
     viewer.reset_view()
+    # Coming from 3D, napari moves the slices to the middle of the volume.
+    viewer.dims.point = place
 
 
 def show_3d(viewer: Viewer) -> None:
@@ -139,12 +142,21 @@ def _add_marks(viewer: Viewer) -> None:
                 position=position, font_size=_MARK_SIZE, box=False
             )
         # The viewer owns the events: a strong reference back would keep it alive.
-        update = partial(_update_marks, weakref.ref(viewer))
+        update = partial(_update_marks, weakly(viewer))
         viewer.dims.events.order.connect(update)
         viewer.dims.events.ndisplay.connect(update)
         viewer.dims.events.ndim.connect(update)
         viewer.scene.camera.events.orientation.connect(update)
-    _update_marks(weakref.ref(viewer))
+    _update_marks(weakly(viewer))
+
+
+def weakly(viewer: Viewer) -> weakref.ref[Viewer]:
+    """Refer to a viewer without keeping it alive.
+
+    Commands and widgets are handed a stand-in, which may be gone long before the viewer
+    that it stands for: it is that one which is referred to.
+    """
+    return weakref.ref(getattr(viewer, "__wrapped__", viewer))
 
 
 def _update_marks(ref: weakref.ref[Any], event: object = None) -> None:

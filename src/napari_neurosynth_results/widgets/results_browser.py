@@ -80,7 +80,14 @@ class MapsOfResult(Container):  # type: ignore[misc]
         self._show_result()
 
     def _choices(self, widget: object = None) -> list[tuple[str, ResultSet]]:
-        return [(found.title, found) for found in result_sets(self._viewer.layers)]
+        """List the results; a title that was there before gets a number."""
+        found = result_sets(self._viewer.layers)
+        titles = [results.title for results in found]
+        counts = [titles[:n].count(title) for n, title in enumerate(titles, start=1)]
+        return [
+            (f"{results.title} ({n})" if n > 1 else results.title, results)
+            for n, results in zip(counts, found, strict=True)
+        ]
 
     def _map_choices(self, widget: object = None) -> list[tuple[str, StatMap]]:
         """List the maps that the filter lets through, in their order of interest."""
@@ -112,11 +119,14 @@ class MapsOfResult(Container):  # type: ignore[misc]
 
     def _show_result(self, event: object = None) -> None:
         self._fill()
+        self._show_problems()
+        self._describe()
+
+    def _show_problems(self) -> None:
         results = self.result.value
         problems = results.problems if results is not None else ()
         self.problems.value = "\n".join(problems)
         self.problems.visible = bool(problems)
-        self._describe()
 
     def _describe(self, event: object = None) -> None:
         """Say what the chosen map is, or what to do."""
@@ -137,7 +147,7 @@ class MapsOfResult(Container):  # type: ignore[misc]
         lines = [f"{os.path.basename(statmap.path)}", statmap.kind.meaning]
         layer = next((x for x in self._viewer.layers if map_of(x) is statmap), None)
         if layer is not None:
-            lines.append(f"Shown at {layer.metadata[REASON_KEY]}")
+            lines.append(f"Shown: {layer.metadata[REASON_KEY]}")
         return "\n".join([*lines, *statmap.notices])
 
     def _add(self, event: object = None) -> None:
@@ -153,6 +163,7 @@ class MapsOfResult(Container):  # type: ignore[misc]
             self._viewer, [m for m in chosen if m.key not in shown]
         ):
             show_warning(problem)
+        self._show_problems()
 
     def _copy(self, event: object = None) -> None:
         if self.result.value is not None:

@@ -56,13 +56,20 @@ class AnatomicalViews(Container):  # type: ignore[misc]
         self.side.changed.connect(self._turn)
         for box in (self.x, self.y, self.z):
             box.changed.connect(self._go)
+        # Bound methods are held weakly by napari: closing the widget ends them.
         napari_viewer.dims.events.point.connect(self._follow)
+        napari_viewer.scene.camera.events.orientation.connect(self._show_side)
         self._follow()
 
     def _side_now(self) -> str:
         now = tuple(map(str, self._viewer.scene.camera.orientation))
         radiological = scene.CAMERA_ORIENTATION["radiological"]
         return "radiological" if now == radiological else "neurological"
+
+    def _show_side(self, event: object = None) -> None:
+        """Say how the camera is turned, whoever turned it."""
+        with self.side.changed.blocked():
+            self.side.value = self._side_now()
 
     def _axial(self) -> None:
         scene.show_plane(self._viewer, "axial")

@@ -1,0 +1,279 @@
+"""The command line answers in words, in JSON, and in exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+import napari_neurosynth_results as nnr
+from napari_neurosynth_results.cli import main
+
+SHAPE = (8, 9, 8)
+Write = Callable[..., Path]
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def folder(write: Write, rng: np.random.Generator) -> Path:
+    """Return a folder of a good map, a damaged one, and a file that is no map."""
+    z = rng.normal(0, 3, SHAPE)
+    folder = write({"z": z, "stat": z}, {"logp.nii.gz": "no image"}, name="pain")
+    damaged = bytearray((folder / "stat.nii.gz").read_bytes())
+    damaged[-6] ^= 0xFF  # the checksum: only reading the voxels shows it
+    (folder / "stat.nii.gz").write_bytes(damaged)
+    return folder
+
+
+def run(
+    *arguments: str, before: str = "", **environment: str | None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    env = {**os.environ, **{k: v for k, v in environment.items() if v is not None}}
+    for name, value in environment.items():
+        if value is None:
+            env.pop(name, None)
+    code = (
+        f"import sys\n{before}\n"
+        "from napari_neurosynth_results.cli import main\n"
+        f"sys.exit(main({list(arguments)!r}))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        env=env,
+    )
+
+
+# --- info -------------------------------------------------------------------------
+
+
+def test_info_lists_the_sample(capsys: Captured, sample_path: Path) -> None:
+    assert main(["info", str(sample_path)]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    lines = out.splitlines()
+    assert lines[0] == "pain-ale: 11 maps, 3 tables"
+    row = next(line for line in lines if line.startswith("z "))
+    data = np.asarray(nib.load(sample_path / "z.nii.gz").dataobj)
+    assert re.split(r"\s{2,}", row) == [
+        *("z", "z, uncorrected", "z", "one-tailed", "-", "91x109x91, 2 mm"),
+        *(f"0 to {data.max():.3g}", "z >= 1.645 (p <= .05)"),
+    ]
+    assert len([line for line in lines[2:] if line]) == 12
+    # Nothing is cut off: every title stands in full.
+    for statmap in nnr.open_results(sample_path).maps.values():
+        assert statmap.title in out
+
+
+def test_info_for_machines(capsys: Captured, sample_path: Path) -> None:
+    assert main(["info", str(sample_path), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    document = json.loads(out)
+    assert document["title"] == "pain-ale"
+    assert document["source"] == str(sample_path)
+    assert document["iterations"] == 1000
+    assert document["problems"] == []
+    assert len(document["tables"]) == 3
+    rows = {row["name"]: row for row in document["maps"]}
+    assert list(rows) == list(nnr.open_results(sample_path).maps)
+    z = rows["z"]
+    p = np.asarray(nib.load(sample_path / "p.nii.gz").dataobj)
+    assert z["n_mask_voxels"] == (p > 0).sum()
+    assert (z["kind"], z["tail"], z["level"], z["correction"], z["error"]) == (
+        *("z", "one-tailed", None, None, None),
+    )
+    assert z["shape"] == [91, 109, 91]
+    assert z["voxel_size_mm"] == [2, 2, 2]
+    fwe = rows["z_level-voxel_corr-FWE_method-montecarlo"]
+    assert (fwe["level"], fwe["correction"]) == ("voxel", "FWE")
+    assert fwe["at_p_05"] == "z >= 1.645 (p_FWE <= .05)"
+    assert rows["p"]["at_p_05"] == "p <= .05"
+    assert rows["logp"]["at_p_05"] == "logp >= 1.301 (p <= .05)"
+    assert rows["stat"]["at_p_05"] == "use logp"
+
+
+def test_info_tells_what_is_broken_and_shows_the_rest(
+    capsys: Captured, folder: Path
+) -> None:
+    assert main(["info", str(folder)]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0] == "pain: 2 maps, 0 tables"
+    assert "cannot be read, see below" in out
+    problems = err.splitlines()
+    assert len(problems) == 2
+    assert all(problem.startswith("! ") for problem in problems)
+    assert "logp.nii.gz" in err
+    assert "stat.nii.gz" in err
+
+
+def test_info_for_machines_tells_what_is_broken(capsys: Captured, folder: Path) -> None:
+    assert main(["info", str(folder), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    document = json.loads(out)
+    rows = {row["name"]: row for row in document["maps"]}
+    assert rows["z"]["error"] is None
+    assert "stat.nii.gz" in rows["stat"]["error"]
+    assert rows["stat"]["range"] is None
+    assert len(document["problems"]) == 2
+
+
+def test_a_map_of_nothing_is_listed(capsys: Captured, write: Write) -> None:
+    folder = write({"stat": np.full(SHAPE, np.nan), "label": np.ones(SHAPE)})
+    assert main(["info", str(folder), "--json"]) == 0
+    # Strict JSON: NaN is none.
+    document = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert {row["name"]: row["range"] for row in document["maps"]} == {
+        "stat": None,
+        "label": [1, 1],
+    }
+
+
+def test_info_of_several_files(capsys: Captured, sample_path: Path) -> None:
+    files = [str(sample_path / f"{stem}.nii.gz") for stem in ("z", "logp")]
+    assert main(["info", *files]) == 0
+    assert capsys.readouterr().out.startswith("pain-ale: 2 maps, 0 tables")
+
+
+# --- refusals ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [["info"], ["open"]])
+def test_a_path_that_is_none_is_told(
+    capsys: Captured, tmp_path: Path, command: list[str]
+) -> None:
+    missing = tmp_path / "missing.nii.gz"
+    assert main([*command, str(missing)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == f"{missing} does not exist. Check the path.\n"
+
+
+def test_a_folder_without_maps_is_told(capsys: Captured, tmp_path: Path) -> None:
+    assert main(["info", str(tmp_path)]) == 1
+    assert "holds no map" in capsys.readouterr().err
+
+
+def test_open_wants_something_to_open(capsys: Captured) -> None:
+    assert main(["open"]) == 1
+    assert capsys.readouterr().err == "Say what to open: a path, or --sample.\n"
+
+
+def test_a_wrong_command_is_told_how_to_ask(capsys: Captured) -> None:
+    for arguments in ([], ["show"], ["info"], ["open", "--view", "upside-down"]):
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+        assert left.value.code == 2
+        assert "usage: napari-neurosynth-results" in capsys.readouterr().err
+
+
+def test_the_version(capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--version"])
+    assert left.value.code == 0
+    assert capsys.readouterr().out == f"{nnr.__version__}\n"
+
+
+def test_without_qt_it_says_what_to_install() -> None:
+    block = "\n".join(
+        f"sys.modules[{name!r}] = None"
+        for name in ("PyQt6", "PySide6", "PyQt5", "PySide2")
+    )
+    done = run("open", "--sample", before=block)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert 'pip install "napari-neurosynth-results[all]"' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 and Wayland")
+def test_without_a_display_it_says_what_to_do() -> None:
+    done = run("open", "--sample", DISPLAY=None, WAYLAND_DISPLAY=None)
+    assert done.returncode == 1
+    assert "There is no display" in done.stderr
+    assert "--screenshot" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_info_needs_neither_qt_nor_display(folder: Path) -> None:
+    block = "\n".join(
+        f"sys.modules[{name!r}] = None" for name in ("PyQt6", "qtpy", "napari", "vispy")
+    )
+    done = run("info", str(folder), before=block, DISPLAY=None, WAYLAND_DISPLAY=None)
+    assert done.returncode == 0
+    assert done.stdout.startswith("pain: 2 maps")
+
+
+# --- pictures ---------------------------------------------------------------------
+
+
+def picture(path: Path) -> np.ndarray:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+@pytest.mark.slow
+@pytest.mark.viewer
+@pytest.mark.parametrize("view", ["axial", "3D"])
+def test_a_screenshot_shows_the_result(write: Write, tmp_path: Path, view: str) -> None:
+    z = np.zeros((31, 37, 31), np.float32)
+    z[18:24, 18:24, 18:24] = 7
+    affine = np.diag([6.0, 6, 6, 1])
+    affine[:3, 3] = -90, -126, -72
+    source = write({"z": z}, affine=affine)
+    path = tmp_path / "shot.png"
+    arguments = ("open", str(source), "--view", view, "--screenshot", str(path))
+    done = run(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"Wrote {path}"
+    shot = picture(path)
+    assert shot.shape[0] >= 600
+    assert shot.shape[1] >= 900
+    # The map is warm, the brain below it gray and light.
+    warm = shot[..., 0] - shot[..., 2] > 60
+    assert warm.sum() > 500
+    gray = (np.ptp(shot, axis=-1) < 10) & (shot[..., 0] > 100)
+    assert gray.sum() > 5000
+    assert [p.name for p in tmp_path.glob("*.png")] == ["shot.png"]
+
+    before = path.read_bytes()
+    again = run(*arguments)
+    assert again.returncode == 1
+    assert again.stderr == f"{path} exists already. Choose another name.\n"
+    assert path.read_bytes() == before
+
+
+@pytest.mark.slow
+@pytest.mark.viewer
+def test_a_picture_that_cannot_be_written_is_told(write: Write, tmp_path: Path) -> None:
+    source = write({"z": np.ones(SHAPE)})
+    path = tmp_path / "nowhere" / "shot.png"
+    done = run("open", str(source), "--screenshot", str(path))
+    assert done.returncode == 1
+    assert f"{path} cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_command_is_installed(sample_path: Path) -> None:
+    """The entry point of the package is the function that is tested here."""
+    from importlib.metadata import entry_points
+
+    found: Any = entry_points(group="console_scripts", name="napari-neurosynth-results")
+    (script,) = found
+    assert script.load() is main

@@ -1,0 +1,258 @@
+"""The list of maps says what is shown, adds what waits, and tells what went wrong."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QApplication
+
+from napari_neurosynth_results import open_results
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.reader import add_maps
+from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.widgets.results_browser import MapsOfResult
+
+SHAPE = (8, 9, 8)
+TITLES = [
+    "z, association, voxel-level FDR (Benjamini-Hochberg)",
+    "z, association, uncorrected",
+    "p, association, uncorrected",
+    "probability, P(A|F)",
+]
+STEMS = ("z_desc-association_corr-FDR_method-indep", "z_desc-association")
+STEMS += ("p_desc-association", "prob_desc-AgF")
+
+
+@pytest.fixture
+def viewer(qapp: Any) -> Any:
+    """Return the model of a viewer: no window, no graphics card."""
+    from napari.components import ViewerModel
+
+    return ViewerModel()
+
+
+@pytest.fixture
+def results(opened: Callable[..., ResultSet], rng: np.random.Generator) -> ResultSet:
+    """Return a result of four maps."""
+    return opened({stem: rng.random(SHAPE) for stem in STEMS}, name="pain")
+
+
+@pytest.fixture
+def widget(viewer: Any, results: ResultSet) -> Iterator[MapsOfResult]:
+    """Return the list, with the first map in the viewer."""
+    add_maps(viewer, [next(iter(results.maps.values()))])
+    made = MapsOfResult(viewer)
+    yield made
+    made.close()
+
+
+def listed(widget: MapsOfResult) -> list[str]:
+    """Return the rows that a user sees."""
+    native = widget.maps.native
+    return [native.item(row).text() for row in range(native.count())]
+
+
+def choose(widget: MapsOfResult, *titles: str) -> None:
+    """Choose rows, as a click does."""
+    native = widget.maps.native
+    native.clearSelection()
+    for row in range(native.count()):
+        item = native.item(row)
+        item.setSelected(item.text()[2:] in titles)
+
+
+def test_an_empty_viewer_says_what_to_do(viewer: Any) -> None:
+    widget = MapsOfResult(viewer)
+    assert widget.about.value.startswith("No result is open. Drop a NiMARE folder")
+    assert listed(widget) == []
+    assert not widget.add.enabled
+    assert not widget.copy.enabled
+    widget.close()
+
+
+def test_maps_are_listed_in_their_order_of_interest(widget: MapsOfResult) -> None:
+    assert listed(widget) == ["● " + TITLES[0], *("○ " + t for t in TITLES[1:])]
+    assert widget.about.value == "4 maps, 1 with a layer (●)."
+    assert widget.result.value.title == "pain"
+
+
+def test_the_filter_keeps_the_order(widget: MapsOfResult) -> None:
+    everything = listed(widget)
+    widget.search.value = "ASSOCIATION uncorrected"
+    assert [row[2:] for row in listed(widget)] == TITLES[1:3]
+    widget.search.value = "nothing of the kind"
+    assert listed(widget) == []
+    widget.search.value = "p,"
+    assert [row[2:] for row in listed(widget)] == [TITLES[2]]
+    widget.search.value = ""
+    assert listed(widget) == everything
+
+
+def test_the_button_adds_what_was_chosen(viewer: Any, widget: MapsOfResult) -> None:
+    choose(widget, *TITLES[2:])
+    assert widget.add.enabled
+    widget.add.native.click()
+    assert [layer.name for layer in viewer.layers] == [TITLES[0], *TITLES[2:]]
+    assert [layer.visible for layer in viewer.layers] == [True, True, False]
+    assert [row[0] for row in listed(widget)] == ["●", "○", "●", "●"]
+
+
+def test_a_double_click_adds_a_map_once_and_shows_it(
+    viewer: Any, widget: MapsOfResult
+) -> None:
+    def double_click(row: int) -> None:
+        native = widget.maps.native
+        native.clearSelection()
+        native.item(row).setSelected(True)
+        native.itemDoubleClicked.emit(native.item(row))
+
+    double_click(1)
+    assert [layer.name for layer in viewer.layers] == TITLES[:2]
+    viewer.layers[1].visible = False
+    double_click(1)
+    assert len(viewer.layers) == 2
+    assert viewer.layers[1].visible
+
+
+def test_a_chosen_map_is_described(widget: MapsOfResult) -> None:
+    choose(widget, TITLES[0])
+    about = widget.about.value
+    assert "z_desc-association_corr-FDR_method-indep.nii.gz" in about
+    assert "z score" in about
+    assert "Shown: " in about
+    assert "voxels" in about
+    choose(widget, TITLES[3])
+    assert "not a p value" in widget.about.value
+    assert "Shown: " not in widget.about.value
+
+
+def test_removing_and_renaming_layers_is_followed(
+    viewer: Any, widget: MapsOfResult
+) -> None:
+    viewer.layers[0].name = "my own name"
+    choose(widget, TITLES[1])
+    widget.add.native.click()
+    del viewer.layers[0]
+    assert [row[0] for row in listed(widget)] == ["○", "●", "○", "○"]
+    viewer.layers.clear()
+    assert widget.about.value.startswith("No result is open.")
+    assert listed(widget) == []
+
+
+def test_results_of_one_name_are_told_apart(
+    viewer: Any,
+    widget: MapsOfResult,
+    opened: Callable[..., ResultSet],
+    rng: np.random.Generator,
+) -> None:
+    other = opened({"stat": rng.random(SHAPE)}, name="elsewhere/pain")
+    add_maps(viewer, [other["stat"]])
+    combo = widget.result.native
+    names = [combo.itemText(row) for row in range(combo.count())]
+    assert names == ["pain", "pain (2)"]
+    widget.result.value = other
+    assert listed(widget) == ["● statistic"]
+
+
+def test_the_same_folder_opened_twice_are_two_results(
+    viewer: Any, widget: MapsOfResult, results: ResultSet
+) -> None:
+    again = open_results(results.source)
+    add_maps(viewer, [again[STEMS[1]]])
+    assert len(widget.result.choices) == 2
+    assert [row[0] for row in listed(widget)] == ["●", "○", "○", "○"]
+    widget.result.value = again
+    assert [row[0] for row in listed(widget)] == ["○", "●", "○", "○"]
+
+
+def test_problems_are_shown_and_copied(
+    viewer: Any, write: Callable[..., Path], rng: np.random.Generator
+) -> None:
+    folder = write({"z": rng.random(SHAPE)})
+    (folder / "logp.nii.gz").write_text("broken")
+    results = open_results(folder)
+    add_maps(viewer, [results["z"]])
+    widget = MapsOfResult(viewer)
+    assert "logp.nii.gz" in widget.problems.value
+    assert not widget.problems.native.isHidden()
+    widget.copy.native.click()
+    copied = QApplication.clipboard().text()
+    assert f"source: {folder}" in copied
+    assert f"problem: {results.problems[0]}" in copied
+    assert "map: z | z, uncorrected | z | 8 x 9 x 8, 20 mm" in copied
+    widget.close()
+
+
+def test_there_is_no_room_for_problems_without_any(widget: MapsOfResult) -> None:
+    assert widget.problems.native.isHidden()
+
+
+def test_a_map_that_broke_since_is_told(
+    viewer: Any,
+    write: Callable[..., Path],
+    rng: np.random.Generator,
+    notifications: list[Any],
+) -> None:
+    folder = write({"z": rng.random(SHAPE), "stat": rng.random(SHAPE)})
+    results = open_results(folder)
+    add_maps(viewer, [results["z"]])
+    results.release()
+    widget = MapsOfResult(viewer)
+    (folder / "stat.nii.gz").unlink()
+    choose(widget, "statistic")
+    widget.add.native.click()
+    assert len(viewer.layers) == 1
+    (told,) = notifications
+    assert "stat.nii.gz" in told.message
+    assert "stat.nii.gz" in widget.problems.value
+    widget.close()
+
+
+def test_a_closed_widget_leaves_no_callbacks(viewer: Any, results: ResultSet) -> None:
+    events = (viewer.layers.events.inserted, viewer.layers.events.removed)
+    before = [len(event.callbacks) for event in events]
+    widget = MapsOfResult(viewer)
+    assert [len(event.callbacks) for event in events] != before
+    widget.close()
+    del widget
+    gc.collect()
+    # napari drops what is gone when an event comes.
+    add_maps(viewer, list(results.maps.values())[:1])
+    viewer.layers.clear()
+    assert [len(event.callbacks) for event in events] == before
+
+
+@pytest.mark.viewer
+def test_the_widget_in_a_window_follows_what_is_opened(
+    plugin: Any,
+    make_napari_viewer_proxy: Callable[..., Any],
+    write: Callable[..., Path],
+    rng: np.random.Generator,
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Maps of a result")
+    assert listed(widget) == []
+    viewer.open(write({stem: rng.random(SHAPE) for stem in STEMS}), plugin=PLUGIN)
+    assert [row[2:] for row in listed(widget)] == TITLES
+    assert {row[0] for row in listed(widget)} == {"●"}
+    del viewer.layers[TITLES[2]]
+    assert [row[0] for row in listed(widget)] == ["●", "●", "○", "●"]
+    choose(widget, TITLES[2])
+    widget.add.native.click()
+    shown = viewer.layers[-1]
+    assert (shown.name, shown.colorbar.visible) == (TITLES[2], True)
+    assert map_of(shown).title == TITLES[2]
+    # Closed, it may not stand in the way of what comes.
+    viewer.window.remove_dock_widget(dock)
+    del dock, widget
+    gc.collect()
+    QApplication.processEvents()
+    viewer.layers.clear()
+    viewer.open(write({"z": rng.random(SHAPE)}), plugin=PLUGIN)
+    assert len(viewer.layers) == 2

@@ -372,6 +372,17 @@ def test_the_tail_of_a_broken_map_is_refused(
         _ = results["z"].tail
 
 
+@pytest.mark.parametrize("broken", ["logp", "p"])
+def test_a_partner_that_cannot_be_read_is_no_partner(
+    write: Callable[..., Path], p: Array, sign: Array, broken: str
+) -> None:
+    folder = write(_maps(_two(p, sign), p))
+    results = open_results(folder)
+    (folder / f"{broken}.nii.gz").write_bytes(b"gone")
+    assert results["z"].tail is TWO
+    assert results["z"].signed
+
+
 # --- the packaged sample ---
 
 

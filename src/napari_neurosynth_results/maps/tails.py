@@ -7,11 +7,13 @@ of names was made by doing that with NiMARE 0.22.1 for every estimator and corre
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 
 if TYPE_CHECKING:
@@ -115,12 +117,16 @@ def _corrected_by_p(statmap: StatMap) -> bool:
 
 
 def _partner(statmap: StatMap) -> StatMap | None:
-    """Find the map that states the p of a z map, on the same grid."""
+    """Find the map that states the p of a z map, on the same grid and unbroken."""
     siblings = statmap.results.siblings(statmap)
-    partner = siblings.get("logp") or siblings.get("p")
-    if partner is None or not partner.grid.same_as(statmap.grid):
-        return None
-    return partner
+    for value in ("logp", "p"):
+        partner = siblings.get(value)
+        if partner is not None and partner.grid.same_as(statmap.grid):
+            with suppress(ResultsError):
+                # Read here, because a partner that cannot be read is no partner.
+                partner.data  # noqa: B018
+                return partner
+    return None
 
 
 def _measured(statmap: StatMap) -> Tail | None:

@@ -370,3 +370,20 @@ def test_what_is_announced_is_what_the_height_shows(sample_path: Path) -> None:
         assert look.n_voxels == shown.sum(), key
         assert look.survives, key
     assert counted == 10
+
+
+@pytest.mark.parametrize("value", ["logp", "p"])
+def test_clusters_that_do_not_survive_stand_out_faintly_from_the_floor(
+    opened: Opened, inside: npt.NDArray[np.bool_], value: str
+) -> None:
+    p = np.where(inside, 0.99, 0)
+    cluster = np.zeros(SHAPE, bool)
+    cluster[3:5, 3:5, 3:4] = True
+    p[cluster] = 0.31
+    with np.errstate(divide="ignore"):
+        logp = np.where(inside, -np.log10(p), 0)
+    maps = opened({f"p_{CLUSTER}": p, f"logp_{CLUSTER}": logp})
+    look = looked(maps[f"{value}_{CLUSTER}"])
+    assert not look.survives
+    assert "smallest p is .31 (" in look.reason
+    assert look.n_voxels == cluster.sum()

@@ -374,3 +374,16 @@ def test_other_maps_have_no_iterations(opened: Opened, sample_path: Path) -> Non
     assert iterations_of(sample["z"]) is None
     results = opened({"p_corr-FDR_method-indep": voxels(0.999)})
     assert iterations_of(results["p_corr-FDR_method-indep"]) is None
+
+
+@pytest.mark.parametrize(("t", "dof"), [(60, 1e5), (100, 500), (1e4, 200), (80, 1e6)])
+def test_t_is_exact_where_its_p_underflows(t: float, dof: float) -> None:
+    # Reference by quadrature of the density, scaled by its value at t.
+    x, step = np.linspace(0, 60 * (dof + t**2) / (dof + 1) / t, 400_001, retstep=True)
+    logpdf = stats.t.logpdf(t + x, dof)
+    area = np.exp(logpdf - logpdf[0])
+    integral = step * (area.sum() - (area[0] + area[-1]) / 2)
+    reference = logpdf[0] + math.log(integral)
+    assert math.isinf(stats.t.logsf(t, dof))
+    ours = log_p_of(t, MapKind.T, Tail.ONE, dof)
+    assert float(ours) == pytest.approx(reference, rel=1e-7)

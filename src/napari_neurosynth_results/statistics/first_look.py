@@ -28,6 +28,7 @@ CORRECTED_ALPHA = 0.05
 #: Maps without a p show their strongest 5 %, and clip colors at 99.9 %.
 _PERCENTILE = 95.0
 _CLIP_PERCENTILE = 99.9
+_BULK = 0.5
 _WHOLE_RANGE = frozenset({MapKind.SE, MapKind.TAU2, MapKind.SIGMA2, MapKind.DOF})
 
 
@@ -228,10 +229,9 @@ def _by_percentile(
     if statmap.kind in _WHOLE_RANGE:
         height, what = float(strength.min()), "the whole range: no test belongs to it"
     else:
-        height = float(np.percentile(strength, _PERCENTILE))
-        what = f"the strongest 5 %, because no p belongs to {statmap.kind} values"
-        if statmap.kind.has_tail:
-            what = "the strongest 5 %"
+        height, what = _strongest_part(strength)
+        if not statmap.kind.has_tail:
+            what += f", because no p belongs to {statmap.kind} values"
     strongest = float(np.percentile(strength, _CLIP_PERCENTILE))
     if strongest <= height:
         strongest = float(strength.max())
@@ -247,8 +247,19 @@ def _by_percentile(
     )
 
 
+def _strongest_part(strength: Voxels) -> tuple[float, str]:
+    """Choose the height above which the strongest 5 % are, and say so."""
+    height = float(np.percentile(strength, _PERCENTILE))
+    above = strength > height
+    if (strength >= height).mean() > _BULK and above.any():
+        # One value fills the map, as the floor of a cluster-level map does.
+        return float(strength[above].min()), "stronger than what most voxels have"
+    return height, "the strongest 5 %"
+
+
 def _smallest_p(values: Voxels) -> FirstLook:
-    height = float(np.percentile(values, 100 - _PERCENTILE))
+    below, what = _strongest_part(-values)
+    height = -below
     n = int((values <= height).sum())
     return FirstLook(
         height=height,
@@ -256,7 +267,7 @@ def _smallest_p(values: Voxels) -> FirstLook:
         signed=False,
         n_voxels=n,
         survives=True,
-        reason=f"p <= {_short(height)} (the smallest 5 %): {_voxels(n)}",
+        reason=f"p <= {_short(height)} ({what}): {_voxels(n)}",
     )
 
 

@@ -117,7 +117,6 @@ def log_p_of(
     -804.608
     """
     from scipy.special import log_ndtr
-    from scipy.stats import t as student
 
     x = np.asarray(values, np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -132,10 +131,35 @@ def log_p_of(
         if kind is MapKind.Z:
             return np.asarray(np.minimum(log_ndtr(-strength) + both, 0))
         if kind is MapKind.T and dof is not None:
-            return np.asarray(np.minimum(student.logsf(strength, dof) + both, 0))
+            return np.minimum(_log_sf_of_t(strength, np.asarray(dof)) + both, 0)
     raise ResultsError(
         _NEEDS_SIBLING.format(title=f"A {kind} map", meaning=kind.meaning)
     )
+
+
+def _log_sf_of_t(
+    t: npt.NDArray[np.float64], dof: npt.NDArray[np.floating]
+) -> npt.NDArray[np.float64]:
+    """Return the logarithm of the upper tail of Student's t, also where it underflows.
+
+    There through the incomplete beta function's hypergeometric series (Abramowitz and
+    Stegun 1964, 26.5.2 and 26.7.1).
+    """
+    from scipy.special import betaln, hyp2f1, stdtr
+
+    t, dof = np.broadcast_arrays(t, np.asarray(dof, np.float64))
+    log_sf = np.array(np.log(stdtr(dof, -t)))
+    gone = np.isneginf(log_sf) & np.isfinite(t)
+    half, size = dof[gone] / 2, t[gone] ** 2
+    x = dof[gone] / (dof[gone] + size)
+    log_sf[gone] = (
+        half * np.log(x)
+        + 0.5 * np.log1p(-x)
+        + np.log(hyp2f1(half + 0.5, 1, half + 1, x))
+        - np.log(2 * half)
+        - betaln(half, 0.5)
+    )
+    return log_sf
 
 
 def p_map_of(statmap: StatMap) -> StatMap | None:

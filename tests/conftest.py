@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,18 @@ AFFINE = np.array(
 )
 Arrays = Mapping[str, npt.ArrayLike]
 Texts = Mapping[str, str]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what to do where there is no display, before Qt ends the process."""
+    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    needs = any(item.get_closest_marker("viewer") for item in items)
+    if sys.platform.startswith("linux") and needs and not display:
+        raise pytest.UsageError(
+            "There is no display for the tests that open a window. Run make test, or "
+            'scripts/with-display.sh pytest, or pytest -m "not viewer".'
+        )
 
 
 @pytest.fixture
@@ -62,6 +75,14 @@ def opened(write: Callable[..., Path]) -> Callable[..., ResultSet]:
         return open_results(write(maps, texts, **options))
 
     return _opened
+
+
+@pytest.fixture
+def inside() -> npt.NDArray[np.bool_]:
+    """Return a mask: all but the rim of the grid."""
+    mask = np.zeros(SHAPE, bool)
+    mask[1:-1, 1:-1, 1:-1] = True
+    return mask
 
 
 @pytest.fixture

@@ -31,14 +31,6 @@ FDR = "corr-FDR_method-indep"
 
 
 @pytest.fixture
-def inside() -> npt.NDArray[np.bool_]:
-    """Return a mask: all but the rim of the grid."""
-    mask = np.zeros(SHAPE, bool)
-    mask[1:-1, 1:-1, 1:-1] = True
-    return mask
-
-
-@pytest.fixture
 def z(rng: np.random.Generator, inside: npt.NDArray[np.bool_]) -> Array:
     """Return scores wide enough that some survive and most do not."""
     return np.where(inside, rng.normal(0, 2.5, SHAPE), 0).astype(np.float32)
@@ -387,3 +379,27 @@ def test_clusters_that_do_not_survive_stand_out_faintly_from_the_floor(
     assert not look.survives
     assert "smallest p is .31 (" in look.reason
     assert look.n_voxels == cluster.sum()
+
+
+@pytest.mark.parametrize("how", ["intent", "spm"])
+def test_t_with_degrees_of_freedom_in_its_header_is_shown_at_p_001(
+    write: Callable[..., Path], inside: npt.NDArray[np.bool_], how: str
+) -> None:
+    rng = np.random.default_rng(3)
+    values = np.where(inside, rng.standard_t(18, SHAPE) * 2, 0).astype(np.float32)
+    path = write({"spmT_0001": values}) / "spmT_0001.nii.gz"
+    image = nib.load(path)
+    # A new array, because the image reads from the file that is written.
+    image = nib.Nifti1Image(values, image.affine, image.header)
+    if how == "intent":
+        image.header.set_intent("t test", (18,))
+    else:
+        image.header["descrip"] = b"SPM{T_[18.0]} - contrast 1: pain > rest"
+    image.to_filename(path)
+    t = next(iter(open_results(path).maps.values()))
+    look = looked(t)
+    p = 2 * stats.t.sf(np.abs(values.astype(float)), 18)
+    assert look.signed
+    assert look.n_voxels == (p <= 0.001).sum() > 0
+    assert look.reason.startswith("|t| >= ")
+    assert "(p <= .001, two-tailed)" in look.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,13 @@ import pytest
 from napari_neurosynth_results import ResultsError, open_results
 from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.layers import METADATA_KEY, UNDERLAY_KEY, map_of
+from napari_neurosynth_results.viewer.layers import (
+    METADATA_KEY,
+    UNDERLAY_KEY,
+    layers_of,
+    map_of,
+)
+from napari_neurosynth_results.viewer.notices import message_of
 from napari_neurosynth_results.viewer.reader import (
     add_maps,
     get_reader,
@@ -340,3 +347,23 @@ def test_maps_are_added_one_by_one_and_broken_ones_told(
     assert [layer.visible for layer in viewer.layers] == [True, False]
     assert len(problems) == 1
     assert "t.nii.gz" in problems[0]
+
+
+def test_a_map_taken_out_of_its_folder_says_what_the_folder_would_add(
+    write: Callable[..., Path], tmp_path: Path
+) -> None:
+    values = np.zeros(SHAPE)
+    values[4, 4, 4] = 4
+    folder = write({"z": values, "p": np.full(SHAPE, 0.5)})
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(folder / "z.nii.gz", alone)
+    hint = "Open its folder to have its p map"
+    for path, hinted in (
+        (folder / "z.nii.gz", True),
+        (folder, False),
+        (alone / "z.nii.gz", False),
+    ):
+        results = open_results(path)
+        text, _ = message_of(results, layers_of(results, underlay=False))
+        assert (hint in text) is hinted

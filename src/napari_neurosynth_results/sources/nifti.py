@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 from typing import Any
 
 import nibabel as nib
@@ -19,7 +20,12 @@ from nibabel.freesurfer.mghformat import MGHHeader
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.grids import place
 from napari_neurosynth_results.sources.inflate import holds, read_head
-from napari_neurosynth_results.sources.volumes import Layout, VolumeFile, refusal
+from napari_neurosynth_results.sources.volumes import (
+    Intent,
+    Layout,
+    VolumeFile,
+    refusal,
+)
 
 #: Bytes a file may need in memory before it is refused.
 DEFAULT_LIMIT = 2 * 2**30
@@ -31,6 +37,9 @@ _NIFTI = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _ONE_FILE = (b"n+1", b"n+2", b"n+2\x00\r\n\x1a\n")
 _TWO_FILES = (b"ni1", b"ni2", b"ni2\x00\r\n\x1a\n")
 _NIFTI_2_HEAD = 540
+# NIFTI_INTENT_TTEST and _FTEST (nifti1.h), and what SPM writes: "SPM{T_[18.0]} - ...".
+_T, _F = 3, 4
+_SPM = re.compile(rb"SPM\{([TF])_\[(\d+(?:\.\d+)?)")
 _MGH_HEAD = 284
 # nibabel reports what it mends in a header to a logger that writes to the terminal.
 _SILENT = logging.getLogger(__name__ + ".header")
@@ -120,10 +129,20 @@ def _open_nifti(path: str, voxels: str, max_bytes: int) -> list[VolumeFile]:
         shape,
         header.get_best_affine(),
         layout,
-        intent_code=int(header["intent_code"]),
+        intent=_intent(header),
         placed=placed,
         spare=max_bytes - needed,
     )
+
+
+def _intent(header: Any) -> Intent:
+    """Read what the numbers are: NIfTI's own way, or SPM's in the description."""
+    code = int(header["intent_code"])
+    dof = float(header["intent_p1"])
+    told = _SPM.search(header["descrip"].item())
+    if told and code == 0:
+        code, dof = _T if told[1] == b"T" else _F, float(told[2])
+    return Intent(code, dof if code == _T and 0 < dof < math.inf else None)
 
 
 def _nifti_header(path: str, head: bytes) -> Any:
@@ -164,7 +183,7 @@ def _open_mgh(path: str, max_bytes: int) -> list[VolumeFile]:
         shape,
         header.get_affine(),
         layout,
-        intent_code=0,
+        intent=Intent(),
         placed=bool(flag),
         spare=max_bytes - needed,
     )
@@ -211,7 +230,7 @@ def _open_pair(path: str, voxels: str, max_bytes: int) -> list[VolumeFile]:
         shape,
         image.affine,
         layout,
-        intent_code=0,
+        intent=Intent(),
         # SPM keeps the orientation of an Analyze image in a file of its own.
         placed=os.path.exists(os.path.splitext(path)[0] + ".mat"),
         spare=max_bytes - needed,
@@ -250,7 +269,7 @@ def _volumes(
     affine: npt.NDArray[np.float64],
     layout: Layout,
     *,
-    intent_code: int,
+    intent: Intent,
     placed: bool,
     spare: int,
 ) -> list[VolumeFile]:
@@ -284,7 +303,7 @@ def _volumes(
             count=count,
             shape=(i, j, k),
             placement=placement,
-            intent_code=intent_code,
+            intent=intent,
             notices=tuple(f"{name}: {notice}" for notice in notices),
             layout=layout,
         )

@@ -30,6 +30,22 @@ _SLAB = 1 << 18
 
 
 @dataclass(frozen=True)
+class Intent:
+    """What a header says that the numbers are.
+
+    Attributes
+    ----------
+    code : int
+        NIfTI intent, 0 when the header does not say.
+    dof : float or None
+        Degrees of freedom of a t map.
+    """
+
+    code: int = 0
+    dof: float | None = None
+
+
+@dataclass(frozen=True)
 class VolumeFile:
     """One volume of an image file: its header is known, its voxels are not read.
 
@@ -43,8 +59,8 @@ class VolumeFile:
         The three spatial axes as stored.
     placement : Placement
         How the stored axes become an axis-aligned RAS+ grid.
-    intent_code : int
-        NIfTI intent, 0 when the format has none.
+    intent : Intent
+        What the header says that the numbers are.
     notices : tuple of str
         What the header gives reason to say.
     layout : Layout
@@ -56,7 +72,7 @@ class VolumeFile:
     count: int
     shape: tuple[int, int, int]
     placement: Placement
-    intent_code: int
+    intent: Intent
     notices: tuple[str, ...]
     layout: Layout
 

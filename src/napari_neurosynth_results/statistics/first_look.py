@@ -19,6 +19,7 @@ from napari_neurosynth_results.statistics.significance import (
     height_at,
     iterations_of,
     p_map_of,
+    short_p,
     smallest_p,
     survivors_at,
 )
@@ -183,7 +184,7 @@ def _criterion(statmap: StatMap, alpha: float, height: float) -> str:
     p_word = f"p_{statmap.correction}" if statmap.correction else "p"
     if statmap.correction == "FDR":
         p_word = "q"
-    in_p = f"{p_word} <= {_short(alpha)}"
+    in_p = f"{p_word} <= {short_p(alpha)}"
     if statmap.kind is MapKind.P:
         return f"{in_p}, {statmap.tail}"
     how = [in_p, str(statmap.tail)]
@@ -208,11 +209,11 @@ def _faint(
     """Show a map on which nothing survives, and say how far from it it is."""
     corrected = f"{statmap.correction}-corrected " if statmap.correction else ""
     reason = (
-        f"no voxel survives {corrected}p <= {_short(alpha)} ({statmap.tail}): "
-        f"the smallest p is {_short(smallest_p(statmap))}"
+        f"no voxel survives {corrected}p <= {short_p(alpha)} ({statmap.tail}): "
+        f"the smallest p is {short_p(smallest_p(statmap))}"
     )
     if (n := iterations_of(statmap)) is not None:
-        reason += f" ({n:,} iterations, so no p can be below {_short(1 / n)})"
+        reason += f" ({n:,} iterations, so no p can be below {short_p(1 / n)})"
     look = _by_percentile(statmap, inside, statmap.signed)
     return replace(
         look, survives=False, reason=f"{reason}; shown faintly: {look.reason}"
@@ -267,18 +268,9 @@ def _smallest_p(values: Voxels) -> FirstLook:
         signed=False,
         n_voxels=n,
         survives=True,
-        reason=f"p <= {_short(height)} ({what}): {_voxels(n)}",
+        reason=f"p <= {short_p(height)} ({what}): {_voxels(n)}",
     )
 
 
 def _voxels(n: int) -> str:
     return "1 voxel" if n == 1 else f"{n:,} voxels"
-
-
-def _short(p: float) -> str:
-    """Write p as the field does: .05, .001, 3.2e-07.
-
-    >>> _short(0.05), _short(0.001), _short(1.0), _short(3.2e-7)
-    ('.05', '.001', '1', '3.2e-07')
-    """
-    return f"{p:.3g}".removeprefix("0") if p < 1 else f"{p:.3g}"

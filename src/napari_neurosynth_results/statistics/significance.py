@@ -283,10 +283,12 @@ def smallest_p(statmap: StatMap) -> float:
     return math.exp(float(log_p_of(strongest, source.kind, source.tail)))
 
 
-def _dof_of(statmap: StatMap) -> Voxels | None:
-    """Find the degrees of freedom map of a t map; 0 or NaN outside its mask."""
+def _dof_of(statmap: StatMap) -> float | Voxels | None:
+    """Find the degrees of freedom of a t map: its header's, or a map of them."""
     if statmap.kind is not MapKind.T:
         return None
+    if statmap.file.dof is not None:
+        return statmap.file.dof
     test = statmap.results.uncorrected(statmap) or statmap
     dof = statmap.results.siblings(test).get("dof")
     if dof is None or not dof.grid.same_as(statmap.grid):
@@ -317,3 +319,12 @@ def iterations_of(statmap: StatMap) -> int | None:
     share = p * n
     grained = bool((np.abs(share - np.rint(share)) < _GRAIN).all())
     return n if n >= _FEWEST_ITERATIONS and grained else None
+
+
+def short_p(p: float) -> str:
+    """Write p as the field does: .05, .001, 3.2e-07.
+
+    >>> short_p(0.05), short_p(0.001), short_p(1.0), short_p(3.2e-7)
+    ('.05', '.001', '1', '3.2e-07')
+    """
+    return f"{p:.3g}".removeprefix("0") if p < 1 else f"{p:.3g}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from napari_neurosynth_results.maps.names import parse_name
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.sources.folder import is_image
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import Opened
 from napari_neurosynth_results.viewer.settings import PLUGIN
@@ -48,6 +51,10 @@ def message_of(results: ResultSet, opened: Opened) -> tuple[str, bool]:
             f"in Plugins > {MAPS_WIDGET}:"
         )
         lines += _first([f"  {statmap.title}" for statmap in opened.waiting])
+    if _is_alone(results):
+        lines.append(
+            "Opened alone. Open its folder to have its p map and its mask beside it."
+        )
     problems = results.problems
     if problems:
         lines.append(
@@ -55,6 +62,19 @@ def message_of(results: ResultSet, opened: Opened) -> tuple[str, bool]:
         )
         lines += _first([f"  {problem}" for problem in problems])
     return "\n".join(lines), bool(problems) or (look is not None and not look.survives)
+
+
+def _is_alone(results: ResultSet) -> bool:
+    """Whether one NiMARE map was taken out of a folder that holds its siblings."""
+    statmaps = list(results.maps.values())
+    if len(statmaps) != 1 or statmaps[0].name is None:
+        return False
+    if os.path.isdir(results.source):
+        return False
+    run = statmaps[0].name.run
+    beside = os.listdir(os.path.dirname(os.path.abspath(statmaps[0].path)))
+    names = (parse_name(file) for file in beside if is_image(file))
+    return sum(1 for name in names if name is not None and name.run == run) > 1
 
 
 def announce(viewer: Viewer, results: ResultSet, opened: Opened) -> None:

@@ -14,7 +14,7 @@ Orientation = Literal["neurological", "radiological", "leave alone"]
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user chose under Preferences > Plugins.
+    """What the user chose under Preferences > Neurosynth results.
 
     Attributes
     ----------

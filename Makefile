@@ -11,7 +11,8 @@ test: $(VENV)/ready
 	@scripts/test.sh $(BIN)
 
 bench: $(VENV)/ready
-	$(BIN)/python benchmarks/open.py
+	@scripts/with-display.sh $(BIN)/python benchmarks/open.py
+	@$(BIN)/python benchmarks/clusters.py
 
 pictures: $(VENV)/ready
 	@scripts/with-display.sh $(BIN)/python scripts/make_pictures.py

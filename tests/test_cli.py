@@ -277,3 +277,49 @@ def test_the_command_is_installed(sample_path: Path) -> None:
     found: Any = entry_points(group="console_scripts", name="napari-neurosynth-results")
     (script,) = found
     assert script.load() is main
+
+
+# --- clusters ---------------------------------------------------------------------
+
+
+def told(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
+    """Run the command line here; return its exit code and what it printed."""
+    code = main(arguments)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_clusters_are_listed_and_saved(
+    capsys: Captured, sample_path: Path, tmp_path: Path
+) -> None:
+    table, labels = tmp_path / "t.tsv", tmp_path / "labels.nii.gz"
+    options = ["--map", "z", "--p", ".001", "--min-voxels", "100"]
+    files = ["--out", str(table), "--labels", str(labels)]
+    code, out, err = told(capsys, "clusters", str(sample_path), *options, *files)
+    assert (code, err) == (0, "")
+    first = "z, uncorrected: z >= 3.09 (p <= .001, one-tailed), extent >= 100 voxels"
+    assert out.startswith(first)
+    assert "6 clusters" in out
+    found = nib.load(labels).get_fdata()
+    assert sorted(np.unique(found)) == [0, 1, 2, 3, 4, 5, 6]
+    assert table.read_text(encoding="utf-8").count("\n") == 3 + 1 + 6
+    code, _, err = told(capsys, "clusters", str(sample_path), *options, *files)
+    assert code == 1
+    assert "exists already" in err
+
+
+def test_clusters_of_a_cluster_level_map_are_read_as_they_were_formed(
+    capsys: Captured, sample_path: Path
+) -> None:
+    code, out, _ = told(capsys, "clusters", str(sample_path))
+    assert code == 0
+    assert "6 significant at p_FWE <= .05 (1,000 iterations)" in out
+
+
+def test_clusters_of_a_map_that_is_none_are_refused(
+    capsys: Captured, sample_path: Path
+) -> None:
+    options = ["--map", "zz", "--p", ".001"]
+    code, out, err = told(capsys, "clusters", str(sample_path), *options)
+    assert (code, out) == (1, "")
+    assert "holds no map named zz" in err

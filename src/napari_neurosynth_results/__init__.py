@@ -9,14 +9,22 @@ __version__ = "0.1.0"
 # Not typing.TYPE_CHECKING: importing typing would double the cost of this import.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from napari_neurosynth_results.api import open_results
+    from napari_neurosynth_results.api import (
+        find_clusters,
+        open_results,
+        save_clusters,
+    )
     from napari_neurosynth_results.errors import ResultsError
     from napari_neurosynth_results.maps.kinds import MapKind, Tail
     from napari_neurosynth_results.maps.results import ResultSet
     from napari_neurosynth_results.maps.statmap import StatMap
+    from napari_neurosynth_results.statistics.clusters import ClusterSet
 
 _HOMES = {
+    "find_clusters": "api",
     "open_results": "api",
+    "save_clusters": "api",
+    "ClusterSet": "statistics.clusters",
     "ResultsError": "errors",
     "MapKind": "maps.kinds",
     "Tail": "maps.kinds",
@@ -25,13 +33,16 @@ _HOMES = {
 }
 
 __all__ = (
+    "ClusterSet",
     "MapKind",
     "ResultSet",
     "ResultsError",
     "StatMap",
     "Tail",
     "__version__",
+    "find_clusters",
     "open_results",
+    "save_clusters",
 )
 
 

@@ -6,9 +6,13 @@ import os
 from collections.abc import Sequence
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.clusters import save_clusters
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.folder import open_files, open_folder
 from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT
+from napari_neurosynth_results.statistics.clusters import find_clusters
+
+__all__ = ("find_clusters", "open_results", "save_clusters")
 
 Source = str | os.PathLike[str]
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from napari_neurosynth_results import __version__
-from napari_neurosynth_results.api import open_results
+from napari_neurosynth_results.api import find_clusters, open_results, save_clusters
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
@@ -21,6 +21,11 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.significance import height_at, p_map_of
 
 _QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
+#: Columns that fit on a screen; the files hold all.
+_SHOWN = [
+    *("label", "sign", "n_voxels", "volume_mm3", "peak_x", "peak_y", "peak_z"),
+    *("peak_value", "peak_logp", "significant", "cluster_p"),
+]
 _NO_QT = (
     "napari needs a Qt binding to open a window, and none is installed. Run:\n"
     '    pip install "napari-neurosynth-results[all]"'
@@ -81,7 +86,39 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("path", nargs="+", metavar="PATH", help="as for open")
     info.add_argument("--json", action="store_true", help="for machines")
     info.set_defaults(run=_info)
+    _add_clusters(commands)
     return parser
+
+
+def _add_clusters(commands: Any) -> None:
+    """Describe the command that lists clusters."""
+    clusters = commands.add_parser("clusters", help="list the clusters of a map")
+    clusters.add_argument("path", nargs="+", metavar="PATH", help="as for open")
+    clusters.add_argument("--map", metavar="NAME", help="as info lists it")
+    height = clusters.add_mutually_exclusive_group()
+    for name, what in (
+        ("value", "height in the map's unit"),
+        ("p", "p of the map's own test"),
+        ("q", "FDR q (Benjamini-Hochberg)"),
+        ("bonferroni", "Bonferroni-corrected p"),
+    ):
+        height.add_argument(f"--{name}", type=float, help=what)
+    clusters.add_argument(
+        "--tail", choices=("positive", "negative", "both", "auto"), default="auto"
+    )
+    clusters.add_argument(
+        "--connectivity",
+        type=int,
+        choices=(6, 18, 26),
+        default=6,
+        help="6 faces (nilearn, NiMARE), 18 edges (SPM), 26 corners (FSL)",
+    )
+    clusters.add_argument("--min-voxels", type=int, default=1, metavar="N")
+    clusters.add_argument("--out", metavar="FILE", help="write the table (.csv, .tsv)")
+    clusters.add_argument(
+        "--labels", metavar="FILE", help="write the label volume (.nii, .nii.gz)"
+    )
+    clusters.set_defaults(run=_clusters)
 
 
 def _open(options: argparse.Namespace) -> int:
@@ -90,6 +127,8 @@ def _open(options: argparse.Namespace) -> int:
     paths = [*options.path, *([sample_folder()] if options.sample else [])]
     if not paths:
         raise ResultsError("Say what to open: a path, or --sample.")
+    # Before a window opens: a wrong path is told at once, and in the terminal.
+    open_results(paths)
     if not any(map(find_spec, _QT_BINDINGS)):
         raise ResultsError(_NO_QT)
     linux = sys.platform.startswith("linux")
@@ -97,8 +136,6 @@ def _open(options: argparse.Namespace) -> int:
         raise ResultsError(_NO_DISPLAY)
     if options.screenshot and os.path.exists(options.screenshot):
         raise ResultsError(f"{options.screenshot} exists already. Choose another name.")
-    # Before a window opens: a wrong path is told at once, and in the terminal.
-    open_results(paths)
     from napari_neurosynth_results.viewer.window import open_window
 
     open_window(paths, view=options.view, screenshot=options.screenshot)
@@ -118,6 +155,33 @@ def _info(options: argparse.Namespace) -> int:
     _print_table(rows)
     for problem in results.problems:
         print(f"! {problem}", file=sys.stderr)
+    return 0
+
+
+def _clusters(options: argparse.Namespace) -> int:
+    results = open_results(options.path)
+    key = options.map or next(iter(results.maps))
+    if key not in results.maps:
+        raise ResultsError(
+            f"{results.title} holds no map named {key}. "
+            f"It holds: {', '.join(results.maps)}."
+        )
+    clusters = find_clusters(
+        results[key],
+        value=options.value,
+        p=options.p,
+        q=options.q,
+        bonferroni=options.bonferroni,
+        tail=options.tail,
+        connectivity=options.connectivity,
+        min_voxels=options.min_voxels,
+    )
+    print(f"{results[key].title}: {clusters}")
+    if len(clusters):
+        print(clusters.table[_SHOWN].to_string(index=False))
+    for path in filter(None, (options.out, options.labels)):
+        save_clusters(clusters, path)
+        print(f"Wrote {path}")
     return 0
 
 

@@ -26,6 +26,9 @@ _Corrupt: type[Exception] = isal_zlib.error  # type: ignore[assignment]
 #: left of them is copied at each step and at the end of each member.
 _FIRST_FEED = 4 << 10
 _FEED = 1 << 20
+#: Files up to this size are inflated in one call, without the interpreter's lock.
+_WHOLE = 8 << 20
+_LEAD = 4 << 10
 #: Inflated bytes held at once beside those that were asked for.
 _PIECE = 1 << 20
 #: Inflated bytes that often follow the voxels (FreeSurfer's notes, a writer's padding),
@@ -131,7 +134,7 @@ def read_bytes(
     Returns
     -------
     ndarray of uint8, shape (count,)
-        The bytes, in memory of their own.
+        The bytes, in memory of their own; not always writeable.
 
     Raises
     ------
@@ -148,9 +151,11 @@ def read_bytes(
     if size * _BEST_RATIO < offset + count:
         raise EOFError("it is far too short for what its header promises")
     with open(path, "rb") as file:
-        stream = _GzipStream(file)
-        _skip(stream, offset)
-        data = _fill(stream, count)
+        stream = _GzipStream(file, feed=size if size <= _WHOLE else _FIRST_FEED)
+        # A header's few bytes are cheaper kept than skipped in a step of their own.
+        lead = offset if offset <= _LEAD else 0
+        _skip(stream, offset - lead)
+        data = _fill(stream, lead + count, at_once=size <= _WHOLE)[lead:]
         _skip(stream, max(0, (end or 0) - offset - count))
         _finish(stream)
     return data
@@ -163,15 +168,17 @@ class _GzipStream:
     ----------
     file : binary file
         Open at its start.
+    feed : int
+        Compressed bytes to take from it first.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], feed: int = _FIRST_FEED) -> None:
         self._file = file
-        self._start_member()
+        self._start_member(feed)
 
-    def _start_member(self) -> None:
+    def _start_member(self, feed: int = _FIRST_FEED) -> None:
         self._inflater = isal_zlib.decompressobj(_GZIP_WBITS)
-        self._feed = _FIRST_FEED
+        self._feed = feed
         self._raw = self._file.read(self._feed)
 
     def read(self, most: int) -> bytes:
@@ -223,10 +230,16 @@ def _finish(stream: _GzipStream) -> None:
             raise OSError("its gzip stream goes on far beyond its voxels")
 
 
-def _fill(stream: _GzipStream, count: int) -> npt.NDArray[np.uint8]:
+def _fill(stream: _GzipStream, count: int, at_once: bool) -> npt.NDArray[np.uint8]:
     """Read exactly `count` bytes into one block of memory."""
+    first = stream.read(count if at_once else min(count, _PIECE))
+    if len(first) == count:
+        return np.frombuffer(first, np.uint8)
+    if not first:
+        raise EOFError(f"{count:,} bytes are missing")
     data = np.empty(count, np.uint8)
-    at = 0
+    at = len(first)
+    data[:at] = np.frombuffer(first, np.uint8)
     while at < count:
         if not (piece := stream.read(min(count - at, _PIECE))):
             raise EOFError(f"{count - at:,} bytes are missing")

@@ -170,7 +170,7 @@ class Layout:
 def _without_infinities(
     voxels: Voxels, kind: MapKind
 ) -> tuple[Voxels, tuple[str, ...]]:
-    """Give infinite voxels the strongest finite value, or put them outside; in place.
+    """Give infinite voxels the strongest finite value, or put them outside.
 
     An infinite z, t or logp is a p that underflowed: the strongest voxel of the map.
     In other kinds infinity means nothing.
@@ -182,6 +182,8 @@ def _without_infinities(
     if not infinite.any():
         return voxels, ()
     n = int(infinite.sum())
+    if not voxels.flags.writeable:
+        voxels = voxels.copy(order="K")
     which = "1 infinite voxel was" if n == 1 else f"{n:,} infinite voxels were"
     if not kind.infinity_is_strongest:
         voxels[infinite] = np.nan

@@ -1,0 +1,90 @@
+"""Clusters on disk: a table that says what it shows, or a label volume."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+
+import numpy as np
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+
+_TABLES = {".csv": ",", ".tsv": "\t"}
+_VOLUMES = (".nii.gz", ".nii")
+
+
+def save_clusters(
+    clusters: ClusterSet, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> None:
+    """Write clusters to a file; its extension says what to write.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        What to write.
+    path : path
+        ``.csv`` or ``.tsv`` for the table, whose first lines, marked ``#``, state map,
+        threshold and connectivity; ``.nii`` or ``.nii.gz`` for the label volume.
+    overwrite : bool
+        Replace a file that exists.
+
+    Raises
+    ------
+    ResultsError
+        When the extension is unknown, the file exists, or it cannot be written.
+    """
+    target = os.fspath(path)
+    write = _writer(clusters, target)
+    if os.path.exists(target) and not overwrite:
+        raise ResultsError(f"{target} exists already. Choose another name.")
+    folder = os.path.dirname(os.path.abspath(target))
+    try:
+        # Under another name until it is whole: nobody ever reads half a file.
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as scratch:
+            partial = os.path.join(scratch, os.path.basename(target))
+            write(partial)
+            os.replace(partial, target)
+    except OSError as error:
+        raise ResultsError(f"{target} cannot be written: {error.strerror}.") from error
+
+
+def _writer(clusters: ClusterSet, target: str) -> Callable[[str], None]:
+    lower = target.lower()
+    if lower.endswith(_VOLUMES):
+        return lambda path: _write_volume(clusters, path)
+    extension = os.path.splitext(lower)[1]
+    if extension in _TABLES:
+        return lambda path: _write_table(clusters, path, _TABLES[extension])
+    known = ", ".join([*_TABLES, *_VOLUMES])
+    raise ResultsError(f"{target}: clusters are saved as {known}.")
+
+
+def _write_table(clusters: ClusterSet, path: str, separator: str) -> None:
+    statmap = clusters.statmap
+    header = (
+        f"# map: {statmap.key} ({statmap.title})",
+        f"# {clusters}",
+        "# coordinates: peak and center of mass, MNI mm",
+    )
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.writelines(f"{line}\n" for line in header)
+        clusters.table.to_csv(file, sep=separator, index=False, lineterminator="\n")
+
+
+def _write_volume(clusters: ClusterSet, path: str) -> None:
+    import nibabel as nib
+
+    # Two bytes hold any number of clusters that fits into a brain.
+    labels = clusters.labels
+    fitting = np.int16 if labels.max(initial=0) < 2**15 else np.int32
+    image = nib.Nifti1Image(labels.astype(fitting), clusters.statmap.affine)
+    image.header.set_xyzt_units("mm")
+    image.header.set_intent("label", name="clusters")
+    image.header["descrip"] = str(clusters.threshold).encode()[:79]
+    # 4: MNI space; 2: aligned to something.
+    code = 2 if clusters.statmap.grid.mni_doubt() else 4
+    image.set_sform(clusters.statmap.affine, code)
+    image.set_qform(clusters.statmap.affine, code)
+    nib.save(image, path)

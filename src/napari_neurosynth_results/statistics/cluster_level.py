@@ -1,0 +1,196 @@
+"""Cluster-level corrected maps: one value a cluster, significant or not.
+
+NiMARE writes the corrected p of each cluster into all of its voxels, and the floor, the
+p of what beats no null maximum, everywhere else in the mask. So a cluster is a set of
+touching voxels of one value, and a height threshold means nothing. Source: NiMARE
+0.22.1 (`nimare.meta.cbma.base`) and the files it writes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.kinds import Tail
+from napari_neurosynth_results.maps.statmap import Mask, StatMap
+from napari_neurosynth_results.statistics.significance import (
+    P_TOLERANCE,
+    iterations_of,
+    log_p_of,
+    p_map_of,
+    short_p,
+)
+from napari_neurosynth_results.statistics.thresholding import Direction, sides_of
+
+#: The floor is 1 - 1 / iterations, of 10 iterations at least. A cluster may have a p
+#: close to 1 as well, but fills less space.
+_FLOOR_P = 0.9 - 1e-6
+_FLOOR_SHARE = 0.5
+#: How far float32 may carry (1 - p) times iterations from 1.
+_GRAIN = 0.02
+#: Two parts a value have to fit into 16 bits; NiMARE's default is 10,000 iterations.
+_MOST_VALUES = 30_000
+
+
+@dataclass(frozen=True)
+class ClusterLevel:
+    """How a cluster-level corrected map was read.
+
+    Attributes
+    ----------
+    alpha : float
+        Level of significance of a cluster.
+    iterations : int or None
+        Monte Carlo iterations, the grain of p.
+    parts : ndarray of uint16, shape (i, j, k)
+        One odd number for each value among positive voxels, the even one after it
+        among negative voxels.
+    values : StatMap
+        The uncorrected map, inside which peaks can be told apart.
+    p_by_part : ndarray
+        Corrected p of the clusters of each part.
+    correction : str
+        ``"FWE"``.
+    tail : Tail
+        How the uncorrected p counts.
+    """
+
+    alpha: float
+    iterations: int | None
+    parts: npt.NDArray[np.uint16] = field(repr=False)
+    values: StatMap = field(repr=False)
+    p_by_part: npt.NDArray[np.float64] = field(repr=False)
+    correction: str
+    tail: Tail
+
+    def __str__(self) -> str:
+        """Level of significance and grain, in words."""
+        grain = f", {self.iterations:,} iterations" if self.iterations else ""
+        return f"p_{self.correction} <= {short_p(self.alpha)}, cluster-level{grain}"
+
+    def describe(self, cluster_p: npt.NDArray[np.float64]) -> str:
+        """Say how many clusters there are and how many are significant.
+
+        Parameters
+        ----------
+        cluster_p : ndarray
+            Corrected p of each cluster.
+
+        Returns
+        -------
+        str
+            One sentence.
+        """
+        n, significant = cluster_p.size, int(self.significant(cluster_p).sum())
+        grain = f" ({self.iterations:,} iterations)" if self.iterations else ""
+        return (
+            f"{n} cluster{'s' * (n != 1)} distinguishable from the floor, "
+            f"{significant} significant at p_{self.correction} <= "
+            f"{short_p(self.alpha)}{grain}"
+        )
+
+    def significant(self, cluster_p: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Mark the clusters with p <= alpha, as float32 says it."""
+        return np.asarray(cluster_p <= self.alpha * (1 + P_TOLERANCE))
+
+    def p_at(self, voxels: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+        """Return the corrected p of the clusters at some voxels, shape (n, 3)."""
+        p: npt.NDArray[np.float64] = self.p_by_part[self.parts[tuple(voxels.T)]]
+        return p
+
+
+def read_clusters(
+    statmap: StatMap,
+    alpha: float,
+    mask: Mask | None = None,
+    tail: Direction = "auto",
+) -> ClusterLevel:
+    """Find which voxels carry which cluster's p.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        A cluster-level corrected map; its logp or p sibling is read where there is
+        one, because zeros hide weak clusters of a one-tailed z.
+    alpha : float
+        Level of significance of a cluster.
+    mask : ndarray of bool, optional
+        Look only here.
+    tail : {"positive", "negative", "both", "auto"}
+        Directions to keep, by the sign of the uncorrected map.
+
+    Returns
+    -------
+    ClusterLevel
+        Voxels at the floor are in no part: a cluster whose p equals the floor cannot be
+        told from it.
+
+    Raises
+    ------
+    ResultsError
+        When alpha is no probability, the direction was not tested, the map holds more
+        values than clusters can have, or a map cannot be read.
+    """
+    if not 0 < alpha < 1:
+        raise ResultsError(f"A probability lies between 0 and 1, not at {alpha}.")
+    source = p_map_of(statmap) or statmap
+    inside = np.isfinite(source.data) & (source.data != 0)
+    carried = np.abs(source.data[inside])
+    values, code, count = np.unique(carried, return_inverse=True, return_counts=True)
+    p = np.exp(log_p_of(values, source.kind, source.tail))
+    iterations = iterations_of(statmap)
+    floor = _floor(p, count, iterations)
+    if values.size > _MOST_VALUES:
+        raise ResultsError(
+            f"{statmap.title} has {values.size:,} values, too many for clusters with "
+            "one value each: its name says cluster-level, its voxels do not."
+        )
+    test = _values_of(statmap)
+    keep = sides_of(test, tail)
+    negative = test.data[inside] < 0 if test.signed else np.zeros(carried.size, bool)
+    part = 2 * code + 1 + negative
+    part[floor[code] | np.where(negative, not keep[1], not keep[0])] = 0
+    parts = np.zeros(statmap.grid.shape, np.uint16, order="F")
+    parts[inside] = part
+    if mask is not None:
+        # Not before: the floor is known by how much of the whole brain it fills.
+        parts *= mask
+    return ClusterLevel(
+        alpha=alpha,
+        iterations=iterations,
+        parts=parts,
+        values=test,
+        p_by_part=np.concatenate([[math.nan], np.repeat(p, 2)]),
+        correction=statmap.correction or "corrected",
+        tail=test.tail,
+    )
+
+
+def _floor(
+    p: npt.NDArray[np.float64], count: npt.NDArray[np.intp], iterations: int | None
+) -> npt.NDArray[np.bool_]:
+    """Mark the value that stands for "in no cluster", if there is one."""
+    floor = np.zeros(p.size, bool)
+    if not p.size:
+        return floor
+    weakest = int(np.argmax(p))
+    fills = bool(count[weakest] >= _FLOOR_SHARE * count.sum())
+    if iterations is not None:
+        # Clusters may fill more than half of the mask.
+        fills |= bool(abs((1 - p[weakest]) * iterations - 1) < _GRAIN)
+    floor[weakest] = fills and p[weakest] >= _FLOOR_P
+    return floor
+
+
+def _values_of(statmap: StatMap) -> StatMap:
+    """Find the uncorrected map of the same test: z, else the map's own value."""
+    results = statmap.results
+    for value in ("z", None):
+        found = results.uncorrected(statmap, value)
+        if found is not None and found.grid.same_as(statmap.grid):
+            return found
+    return statmap

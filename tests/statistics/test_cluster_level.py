@@ -1,0 +1,275 @@
+"""Cluster-level corrected maps: one p a cluster, read as they were formed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy import ndimage, stats
+
+from napari_neurosynth_results import ResultsError, find_clusters, open_results
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.statistics.cluster_level import read_clusters
+from napari_neurosynth_results.viewer.sample_data import sample_folder
+
+Opened = Callable[..., ResultSet]
+Array = npt.NDArray[Any]
+
+SHAPE = (8, 9, 8)
+BRAIN = (slice(1, 7), slice(1, 8), slice(1, 7))
+MASS = "desc-mass_level-cluster_corr-FWE_method-montecarlo"
+ASSOCIATION = "desc-associationMass_level-cluster_corr-FWE_method-montecarlo"
+#: The floor of 200 iterations.
+FLOOR = 1 - 1 / 200
+
+
+def one_tailed(clusters: dict[int, float], floor: float = FLOOR) -> dict[str, Array]:
+    """Return an ALE run with a cluster of four voxels at each x, of that p."""
+    p = np.ones(SHAPE)
+    p[BRAIN] = floor
+    z = np.zeros(SHAPE)
+    z[BRAIN] = 0.5
+    for index, (x, cluster_p) in enumerate(clusters.items()):
+        p[x, 2:4, 2:4] = cluster_p
+        z[x, 2:4, 2:4] = 4
+        z[x, 2, 2] = 5 + index
+    inside = np.zeros(SHAPE, bool)
+    inside[BRAIN] = True
+    uncorrected = np.where(inside, stats.norm.sf(z), 0)
+    return {
+        "z": z,
+        "p": uncorrected,
+        f"logp_{MASS}": np.where(inside, -np.log10(p), 0),
+        f"z_{MASS}": np.where(inside, np.maximum(stats.norm.isf(p), 0), 0),
+    }
+
+
+def rows(clusters: Any) -> list[tuple[int, float, bool]]:
+    """Return size, corrected p and significance of each cluster."""
+    table = clusters.table
+    return [
+        (int(n), round(float(p), 6), bool(yes))
+        for n, p, yes in zip(
+            table.n_voxels, table.cluster_p, table.significant, strict=True
+        )
+    ]
+
+
+def test_the_sample_by_hand() -> None:
+    results = open_results(sample_folder())
+    logp = results[f"logp_{MASS}"].data
+    # Independently: sets of face neighbors that share one value other than the floor.
+    floor, count = np.unique(logp[logp > 0], return_counts=True)
+    expected = []
+    for value in floor:
+        if count[floor == value] > logp.size / 10:
+            continue
+        raw, n = ndimage.label(logp == value)
+        p = round(float(10.0 ** -np.float64(value)), 6)
+        expected += [(int((raw == i).sum()), p, p <= 0.05) for i in range(1, n + 1)]
+    by_logp = find_clusters(results[f"logp_{MASS}"])
+    assert sorted(rows(by_logp)) == sorted(expected)
+    by_z = find_clusters(results[f"z_{MASS}"], p=0.05)
+    assert np.array_equal(by_z.labels, by_logp.labels)
+    assert rows(by_z) == rows(by_logp)
+    # NiMARE's own labels are the clusters above z = 1.65, of 10 voxels or more.
+    nimare = results[f"label_{MASS}_tail-positive"].data
+    table = by_z.table
+    strong = table.label[table.significant & (table.n_voxels >= 10)]
+    assert np.array_equal(np.isin(by_z.labels, strong), nimare > 0)
+    # Peaks come from the uncorrected z.
+    for label, peak in zip(table.label, table.peak_value, strict=True):
+        assert peak == results["z"].data[by_z.labels == label].max()
+    assert str(by_z).endswith("significant at p_FWE <= .05 (1,000 iterations)")
+
+
+def test_clusters_that_touch_stay_apart(opened: Opened) -> None:
+    results = opened(one_tailed({2: 0.01, 3: 0.03}))
+    for value in ("logp", "z"):
+        found = find_clusters(results[f"{value}_{MASS}"], connectivity=26)
+        assert rows(found) == [(4, 0.03, True), (4, 0.01, True)]
+
+
+def test_clusters_that_are_not_significant_stay(opened: Opened) -> None:
+    maps = one_tailed({1: 0.01, 3: 0.3, 5: 0.7})
+    results = opened(maps)
+    # The last has p > .5, and is 0 in the one-tailed z: the logp beside it shows it.
+    for value in ("logp", "z"):
+        found = find_clusters(results[f"{value}_{MASS}"])
+        assert rows(found) == [(4, 0.7, False), (4, 0.3, False), (4, 0.01, True)]
+        assert found.table.peak_value.tolist() == [7, 6, 5]
+    assert "3 clusters distinguishable from the floor, 1 significant" in str(found)
+    del maps[f"logp_{MASS}"]
+    found = find_clusters(opened(maps)[f"z_{MASS}"])
+    assert rows(found) == [(4, 0.3, False), (4, 0.01, True)]
+
+
+def test_p_of_exactly_alpha_is_significant(opened: Opened) -> None:
+    maps = one_tailed({2: 0.05, 4: 0.055})
+    for value in ("logp", "z"):
+        alone = {k: v for k, v in maps.items() if k in ("z", "p", f"{value}_{MASS}")}
+        found = find_clusters(opened(alone)[f"{value}_{MASS}"], p=0.05)
+        assert rows(found) == [(4, 0.055, False), (4, 0.05, True)]
+    stricter = find_clusters(opened(maps)[f"z_{MASS}"], p=0.01)
+    assert not stricter.table.significant.any()
+    assert str(stricter.threshold).startswith("p_FWE <= .01, cluster-level")
+
+
+def test_a_p_map_is_read_as_well(opened: Opened) -> None:
+    maps = one_tailed({2: 0.01, 4: 0.3})
+    p = np.where(maps["p"] > 0, 10.0 ** -maps.pop(f"logp_{MASS}"), 0)
+    del maps[f"z_{MASS}"]
+    found = find_clusters(opened(maps | {f"p_{MASS}": p})[f"p_{MASS}"])
+    assert rows(found) == [(4, 0.3, False), (4, 0.01, True)]
+
+
+def test_a_map_without_its_uncorrected_one(opened: Opened) -> None:
+    logp = one_tailed({2: 0.01, 4: 0.3})[f"logp_{MASS}"]
+    found = find_clusters(opened({f"logp_{MASS}": logp})[f"logp_{MASS}"])
+    assert rows(found) == [(4, 0.01, True), (4, 0.3, False)]
+    assert found.table.peak_value.tolist() == pytest.approx([2, -math.log10(0.3)])
+    assert np.isfinite(found.table.center_x).all()
+
+
+# --- two-tailed -------------------------------------------------------------------
+
+
+def two_tailed(z: Array, p: Array) -> dict[str, Array]:
+    """Return an MKDAChi2-like run: a signed z, and the p of clusters of its size."""
+    inside = np.zeros(SHAPE, bool)
+    inside[BRAIN] = True
+    by_cluster = np.sign(z) * stats.norm.isf(p / 2)
+    p_test = 2 * stats.norm.sf(np.abs(z))
+    return {
+        "z_desc-association": np.where(inside, z, 0),
+        "p_desc-association": np.where(inside, p_test, 0),
+        f"z_{ASSOCIATION}": np.where(inside, by_cluster, 0),
+        f"logp_{ASSOCIATION}": np.where(inside, -np.log10(p), 0),
+    }
+
+
+@pytest.mark.parametrize("values", [("z", "logp"), ("z",), ("logp",)])
+def test_signs_split_a_cluster_and_share_its_p(
+    opened: Opened, rng: np.random.Generator, values: tuple[str, ...]
+) -> None:
+    z = rng.choice([-0.5, 0.5], SHAPE)
+    p = np.full(SHAPE, FLOOR)
+    z[2, 2:4, 2:4], z[3, 2:4, 2:4] = 4, -5
+    p[2:4, 2:4, 2:4] = 0.01
+    z[5, 2:4, 2:4] = -4
+    p[5, 2:4, 2:4] = 0.2
+    maps = two_tailed(z, p)
+    for value in {"z", "logp"} - set(values):
+        del maps[f"{value}_{ASSOCIATION}"]
+    results = opened(maps)
+    for value in values:
+        found = find_clusters(results[f"{value}_{ASSOCIATION}"])
+        assert rows(found) == [(4, 0.01, True), (4, 0.01, True), (4, 0.2, False)]
+        assert found.table.sign.tolist() == [1, -1, -1]
+        assert found.table.peak_value.tolist() == [4, -5, -4]
+        assert found.table.mean_value.tolist() == [4, -5, -4]
+
+
+def test_only_negative_clusters(opened: Opened) -> None:
+    z = np.full(SHAPE, 0.5)
+    p = np.full(SHAPE, FLOOR)
+    z[2, 2:4, 2:4], p[2, 2:4, 2:4] = -4, 0.01
+    found = find_clusters(opened(two_tailed(z, p))[f"z_{ASSOCIATION}"])
+    assert rows(found) == [(4, 0.01, True)]
+    assert found.table.sign.tolist() == [-1]
+
+
+def test_a_side_may_be_chosen(opened: Opened) -> None:
+    z = np.full(SHAPE, 0.5)
+    p = np.full(SHAPE, FLOOR)
+    z[2, 2:4, 2:4], z[3, 2:4, 2:4] = 4, -5
+    p[2:4, 2:4, 2:4] = 0.01
+    results = opened(two_tailed(z, p))
+    for value in ("z", "logp"):
+        statmap = results[f"{value}_{ASSOCIATION}"]
+        for tail, signs in (("positive", [1]), ("negative", [-1]), ("both", [1, -1])):
+            assert find_clusters(statmap, tail=tail).table.sign.tolist() == signs
+    one = opened(one_tailed({2: 0.01}))[f"z_{MASS}"]
+    with pytest.raises(ResultsError, match="only the positive direction"):
+        find_clusters(one, tail="negative")
+
+
+# --- the floor --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("iterations", [10, 200, 10_000])
+def test_the_floor_is_in_no_cluster(opened: Opened, iterations: int) -> None:
+    maps = one_tailed({2: 0.1}, floor=1 - 1 / iterations)
+    results = opened(maps)
+    for value in ("logp", "z"):
+        read = read_clusters(results[f"{value}_{MASS}"], 0.05)
+        assert np.count_nonzero(read.parts) == 4
+        assert read.iterations in (iterations, None)
+
+
+def test_no_cluster_beyond_the_floor(opened: Opened) -> None:
+    for value in ("logp", "z"):
+        found = find_clusters(opened(one_tailed({}))[f"{value}_{MASS}"])
+        assert len(found) == 0
+        assert len(found.table) == 0
+        assert len(found.peaks) == 0
+        assert str(found).startswith("0 clusters distinguishable from the floor")
+
+
+def test_a_mask_limits_where_one_looks(opened: Opened) -> None:
+    results = opened(one_tailed({2: 0.01, 5: 0.3}))
+    mask = np.zeros(SHAPE, bool)
+    mask[:4] = True
+    assert rows(find_clusters(results[f"z_{MASS}"], mask=mask)) == [(4, 0.01, True)]
+    # One cluster and a little of the floor: that it is the floor shows elsewhere.
+    mask[:], mask[2, 2:4, 2:5] = False, True
+    assert rows(find_clusters(results[f"z_{MASS}"], mask=mask)) == [(4, 0.01, True)]
+
+
+def test_a_cluster_may_fill_most_of_the_brain(opened: Opened) -> None:
+    maps = one_tailed({})
+    maps[f"logp_{MASS}"][1:6, 1:8, 1:7] = 2
+    maps["z"][1:6, 1:8, 1:7] = 4
+    assert rows(find_clusters(opened(maps)[f"z_{MASS}"])) == [(210, 0.01, True)]
+
+
+# --- what was chosen when the clusters were formed --------------------------------
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"value": 2.0},
+        {"q": 0.05},
+        {"bonferroni": 0.05},
+        {"p": 0.05, "min_voxels": 10},
+        {"p": 0.05, "value": 2.0},
+        {"p": 0.05, "strict": True},
+    ],
+)
+def test_height_and_extent_are_locked(opened: Opened, asked: dict[str, Any]) -> None:
+    statmap = opened(one_tailed({2: 0.01}))[f"z_{MASS}"]
+    with pytest.raises(ResultsError, match="were chosen when"):
+        find_clusters(statmap, **asked)
+
+
+@pytest.mark.parametrize("alpha", [0, 1, -0.1, math.nan])
+def test_alpha_is_a_probability(opened: Opened, alpha: float) -> None:
+    statmap = opened(one_tailed({2: 0.01}))[f"z_{MASS}"]
+    with pytest.raises(ResultsError, match="between 0 and 1"):
+        find_clusters(statmap, p=alpha)
+
+
+def test_too_many_values_for_clusters(opened: Opened, rng: np.random.Generator) -> None:
+    # A map whose name promises clusters and whose voxels hold none.
+    shape = (45, 45, 45)
+    logp = np.abs(rng.normal(size=shape))
+    statmap = opened({f"logp_{MASS}": logp}, affine=np.diag([2.0, 2, 2, 1]))[
+        f"logp_{MASS}"
+    ]
+    with pytest.raises(ResultsError, match="too many for clusters"):
+        find_clusters(statmap)

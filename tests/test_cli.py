@@ -199,7 +199,10 @@ def test_without_qt_it_says_what_to_install() -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 and Wayland")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"),
+    reason="only on Linux does the environment tell whether there is a display",
+)
 def test_without_a_display_it_says_what_to_do() -> None:
     done = run("open", "--sample", DISPLAY=None, WAYLAND_DISPLAY=None)
     assert done.returncode == 1

@@ -682,7 +682,9 @@ def test_a_missing_file_is_said(tmp_path, good):
     assert "gone.nii does not exist" in results.problems[0]
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no such permissions")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid"), reason="Windows has no file modes that forbid reading"
+)
 def test_an_unreadable_file_is_said(good, save, values):
     secret = good("secret/z.nii.gz")
     secret.chmod(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import nibabel as nib
@@ -382,3 +383,61 @@ def test_the_sentence_says_what_was_done() -> None:
 def test_options_that_mean_nothing(options: dict[str, Any], says: str) -> None:
     with pytest.raises(ResultsError, match=says):
         find_clusters(lone(line(0, 3, 0)), value=2, **options)
+
+
+@pytest.fixture
+def lone_t(tmp_path: Path) -> StatMap:
+    """Return a t map of nobody's test, whose header states 18 degrees of freedom."""
+    rng = np.random.default_rng(5)
+    values = (rng.standard_t(18, (8, 9, 8)) * 2).astype(np.float32)
+    affine = np.diag([20.0, 20, 20, 1])
+    affine[:3, 3] = -70, -110, -60
+    image = nib.Nifti1Image(values, affine)
+    image.header["descrip"] = b"SPM{T_[18.0]} - contrast 1: pain > rest"
+    image.to_filename(tmp_path / "spmT_0001.nii")
+    return open_results(tmp_path / "spmT_0001.nii")["spmT_0001"]
+
+
+@pytest.mark.parametrize(
+    ("tail", "factor", "words"),
+    [
+        ("positive", 1, "one-tailed"),
+        ("negative", 1, "one-tailed"),
+        ("both", 2, "two-tailed"),
+    ],
+)
+def test_a_lone_t_counts_p_as_it_was_asked(
+    lone_t: StatMap, tail: str, factor: int, words: str
+) -> None:
+    t = lone_t.data.astype(float)
+    side = {"positive": t > 0, "negative": t < 0, "both": t != 0}[tail]
+    expected = side & (factor * stats.t.sf(np.abs(t), 18) <= 0.01)
+    found = find_clusters(lone_t, p=0.01, tail=tail)
+    assert np.array_equal(found.labels > 0, expected)
+    assert 0 < expected.sum() < side.sum()
+    height = stats.t.isf(0.01 / factor, 18)
+    assert f">= {height:.3g} (p <= .01, {words})" in str(found.threshold)
+    p = factor * stats.t.sf(np.abs(found.table.peak_value), 18)
+    assert found.table.peak_p.to_numpy() == pytest.approx(p)
+    everywhere = np.ones(t.shape, bool)
+    n = find_clusters(lone_t, bonferroni=0.05, tail=tail, mask=everywhere)
+    cut = side & (factor * stats.t.sf(np.abs(t), 18) <= 0.05 / t.size)
+    assert np.array_equal(n.labels > 0, cut)
+
+
+def test_a_height_on_a_lone_t_says_its_p(lone_t: StatMap) -> None:
+    found = find_clusters(lone_t, value=4.0, tail="positive")
+    assert f"(p <= {stats.t.sf(4, 18):.3g}".replace("0.", ".", 1) in str(found)
+
+
+def test_a_lone_t_without_degrees_of_freedom_has_heights_but_no_p(
+    lone_t: StatMap, tmp_path: Path
+) -> None:
+    image = nib.Nifti1Image(np.asarray(lone_t.data), lone_t.affine)
+    image.to_filename(tmp_path / "spmT_0002.nii")
+    t = open_results(tmp_path / "spmT_0002.nii")["spmT_0002"]
+    found = find_clusters(t, value=4.0)
+    assert len(found) > 0
+    assert found.table.peak_p.isna().all()
+    with pytest.raises(ResultsError, match="degrees of freedom"):
+        find_clusters(t, p=0.01)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind, Tail
+from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.cluster_level import (
     ClusterLevel,
@@ -20,16 +20,15 @@ from napari_neurosynth_results.statistics.cluster_level import (
 )
 from napari_neurosynth_results.statistics.labelling import Labelled, label_clusters
 from napari_neurosynth_results.statistics.significance import (
-    log_p_map,
+    log_p_at,
     log_p_of,
-    p_map_of,
 )
 from napari_neurosynth_results.statistics.thresholding import (
     Applied,
     Direction,
     Threshold,
     apply_threshold,
-    is_lone_z,
+    is_lone,
 )
 
 if TYPE_CHECKING:
@@ -154,21 +153,12 @@ class ClusterSet:
     def _log_p_at(
         self, at: tuple[npt.NDArray[np.intp], ...]
     ) -> npt.NDArray[np.float64]:
-        """Return the natural logarithm of p at some voxels, NaN where there is none.
-
-        Of those alone: a whole volume of logarithms costs more than all the rest.
-        """
-        source = p_map_of(self.values) or self.values
-        x = source.data[at]
-        if is_lone_z(source):
-            return log_p_of(np.abs(x), source.kind, self.threshold.tail)
-        if source.kind in {MapKind.Z, MapKind.LOGP, MapKind.ONE_MINUS_P}:
-            both = source.tail is Tail.TWO or source.signed
-            return log_p_of(np.abs(x) if both else x, source.kind, source.tail)
-        if source.kind is MapKind.P and (x > 0).all():
-            return log_p_of(x, source.kind, source.tail)
-        log_p = log_p_map(self.values)
-        return log_p[at] if log_p is not None else np.full(x.size, np.nan)
+        """Return the natural logarithm of p at some voxels, NaN where there is none."""
+        lone = self.values
+        if is_lone(lone) and (lone.kind is MapKind.Z or lone.file.dof is not None):
+            x = np.abs(lone.data[at])
+            return log_p_of(x, lone.kind, self.threshold.tail, lone.file.dof)
+        return log_p_at(lone, at)
 
     def _mean_values(self) -> npt.NDArray[np.float64]:
         if self.values.kind is not MapKind.P:

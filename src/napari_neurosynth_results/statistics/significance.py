@@ -214,6 +214,41 @@ def log_p_map(statmap: StatMap) -> npt.NDArray[np.float64] | None:
     return log_p
 
 
+def log_p_at(
+    statmap: StatMap, at: tuple[npt.NDArray[np.intp], ...]
+) -> npt.NDArray[np.float64]:
+    """Return the natural logarithm of p at some voxels.
+
+    Of those alone where the map that states p allows it: a whole volume of logarithms
+    costs more than all the rest of a cluster table.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+    at : tuple of ndarray
+        Indices i, j, k.
+
+    Returns
+    -------
+    ndarray of float64
+        NaN where the map has no p.
+
+    Raises
+    ------
+    ResultsError
+        When a map cannot be read.
+    """
+    source = p_map_of(statmap) or statmap
+    x = source.data[at]
+    plain = source.kind in {MapKind.Z, MapKind.LOGP, MapKind.ONE_MINUS_P}
+    if plain or (source.kind is MapKind.P and (x > 0).all()):
+        strength = np.abs(x) if _both_count(source) else x
+        return log_p_of(strength, source.kind, source.tail)
+    log_p = log_p_map(statmap)
+    return log_p[at] if log_p is not None else np.full(x.size, np.nan)
+
+
 def survivors_at(statmap: StatMap, alpha: float) -> Mask | None:
     """Mark the voxels with p <= alpha, by the map that states p.
 
@@ -254,14 +289,18 @@ def survivors_at(statmap: StatMap, alpha: float) -> Mask | None:
 
 
 def _strength(source: StatMap) -> Voxels:
-    """Return what p falls with: the value, or its size where both directions count.
+    """Return what p falls with: the value, or its size where both directions count."""
+    return np.abs(source.data) if _both_count(source) else source.data
 
-    They count in a one-tailed map as well, if each direction has a p of its own.
+
+def _both_count(source: StatMap) -> bool:
+    """Whether p falls in both directions.
+
+    In a one-tailed map as well, if each direction has a p of its own.
     """
-    both = source.kind in {MapKind.Z, MapKind.T} and (
+    return source.kind in {MapKind.Z, MapKind.T} and (
         source.tail is Tail.TWO or source.signed
     )
-    return np.abs(source.data) if both else source.data
 
 
 def smallest_p(statmap: StatMap) -> float:

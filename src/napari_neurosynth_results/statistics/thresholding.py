@@ -195,14 +195,14 @@ def sides_of(statmap: StatMap, asked: Direction) -> Sides:
     return asked == "both", True
 
 
-def is_lone_z(statmap: StatMap) -> bool:
-    """Whether nothing but the question tells how a z map's p counts."""
-    return statmap.name is None and statmap.kind is MapKind.Z
+def is_lone(statmap: StatMap) -> bool:
+    """Whether nothing but the question tells how the p of a z or t map counts."""
+    return statmap.name is None and statmap.kind in {MapKind.Z, MapKind.T}
 
 
 def _tail_of_p(statmap: StatMap, directions: Sides) -> Tail:
     """Say how p counts: as the map's own test did; by the question for a lone map."""
-    if statmap.name is not None or statmap.kind not in {MapKind.Z, MapKind.T}:
+    if not is_lone(statmap):
         return statmap.tail
     return Tail.TWO if all(directions) else Tail.ONE
 
@@ -244,9 +244,11 @@ def _small_p(statmap: StatMap, height: float, strict: bool) -> Parts:
 
 
 def _p_at(statmap: StatMap, height: float, tail: Tail) -> float:
-    if statmap.kind not in {MapKind.Z, MapKind.LOGP, MapKind.ONE_MINUS_P}:
+    dof = statmap.file.dof
+    known = {MapKind.Z, MapKind.LOGP, MapKind.ONE_MINUS_P}
+    if statmap.kind not in known and dof is None:
         return math.nan
-    return math.exp(float(log_p_of(height, statmap.kind, tail)))
+    return math.exp(float(log_p_of(height, statmap.kind, tail, dof)))
 
 
 def _by_p(
@@ -255,8 +257,8 @@ def _by_p(
     """Keep p <= alpha, by the map that states p; else by formula."""
     if alpha <= 0:
         return np.zeros(statmap.grid.shape, np.uint8, order="F"), math.nan, math.nan
-    if is_lone_z(statmap):
-        height = height_at(alpha, statmap.kind, tail)
+    if is_lone(statmap):
+        height = height_at(alpha, statmap.kind, tail, statmap.file.dof)
         # A one-tailed p beyond .5 asks for all of the side that is looked at.
         level = np.float32(max(height * (1 - P_TOLERANCE), _SMALLEST_Z))
         return _beyond(statmap.data, level, directions), height, alpha
@@ -284,10 +286,10 @@ def _uncorrected_alpha(
         return threshold.p, None
     name = "FDR" if threshold.q is not None else "Bonferroni"
     inside = _tested(statmap, mask, name)
-    if is_lone_z(statmap):
+    if is_lone(statmap):
         z = statmap.data[inside]
         strength = np.abs(z) if all(directions) else z if directions[0] else -z
-        log_p = log_p_of(strength, statmap.kind, tail)
+        log_p = log_p_of(strength, statmap.kind, tail, statmap.file.dof)
     else:
         log_p = _log_p_in(statmap, inside, name)
     n = log_p.size

@@ -30,7 +30,7 @@ def test_a_table_is_the_table_below_lines_that_say_what_it_shows(
     lines = (tmp_path / name).read_text(encoding="utf-8").splitlines()
     assert lines[0] == "# map: z (z, uncorrected)"
     assert "z >= 3.09 (p <= .001, one-tailed)" in lines[1]
-    assert "extent >= 50 voxels, 6-connected" in lines[1]
+    assert "extent >= 50 voxels (400 mm3), 6-connected" in lines[1]
     read = pd.read_csv(tmp_path / name, sep=separator, comment="#")
     assert list(read.columns) == list(clusters.table.columns)
     pd.testing.assert_series_equal(read.peak_value, clusters.table.peak_value)

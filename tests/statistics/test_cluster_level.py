@@ -241,19 +241,22 @@ def test_a_cluster_may_fill_most_of_the_brain(opened: Opened) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    ("asked", "says"),
     [
-        {"value": 2.0},
-        {"q": 0.05},
-        {"bonferroni": 0.05},
-        {"p": 0.05, "min_voxels": 10},
-        {"p": 0.05, "value": 2.0},
-        {"p": 0.05, "strict": True},
+        ({"value": 2.0}, "were chosen when"),
+        ({"q": 0.05}, "were chosen when"),
+        ({"bonferroni": 0.05}, "were chosen when"),
+        ({"p": 0.05, "min_voxels": 10}, "were chosen when"),
+        ({"p": 0.05, "min_mm3": 80}, "were chosen when"),
+        ({"p": 0.05, "value": 2.0}, "exactly one"),
+        ({"p": 0.05, "strict": True}, "strict is for a value"),
     ],
 )
-def test_height_and_extent_are_locked(opened: Opened, asked: dict[str, Any]) -> None:
+def test_height_and_extent_are_locked(
+    opened: Opened, asked: dict[str, Any], says: str
+) -> None:
     statmap = opened(one_tailed({2: 0.01}))[f"z_{MASS}"]
-    with pytest.raises(ResultsError, match="were chosen when"):
+    with pytest.raises(ResultsError, match=says):
         find_clusters(statmap, **asked)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Grid, MapFile, StatMap
+from napari_neurosynth_results.statistics.cluster_table import inner_centers
 from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.thresholding import Threshold
 from napari_neurosynth_results.viewer.sample_data import sample_folder
 
 Opened = Callable[..., ResultSet]
@@ -365,7 +368,7 @@ def test_a_statistic_has_the_p_of_its_sibling_or_none(opened: Opened) -> None:
 def test_the_sentence_says_what_was_done() -> None:
     found = find_clusters(lone(line(0, 3, 3, 0, -4, 0)), value=2, min_voxels=2)
     assert str(found) == (
-        "|z| >= 2 (p <= .0455, two-tailed), extent >= 2 voxels, 6-connected: "
+        "|z| >= 2 (p <= .0455, two-tailed), extent >= 2 voxels (16 mm3), 6-connected: "
         "1 cluster, 2 voxels, 0.0 cm3"
     )
 
@@ -375,6 +378,9 @@ def test_the_sentence_says_what_was_done() -> None:
     [
         ({"connectivity": 8}, "6, 18 or 26"),
         ({"min_voxels": 0}, "at least 1"),
+        ({"min_mm3": 0.0}, "above 0"),
+        ({"min_mm3": math.nan}, "above 0"),
+        ({"min_mm3": 8.0, "min_voxels": 2}, "not both"),
         ({"sub_peaks": -1}, "at least 0"),
         ({"peak_distance": -1.0}, "at least 0"),
         ({"mask": np.ones((2, 2, 2), bool)}, "resample the mask"),
@@ -441,3 +447,43 @@ def test_a_lone_t_without_degrees_of_freedom_has_heights_but_no_p(
     assert found.table.peak_p.isna().all()
     with pytest.raises(ResultsError, match="degrees of freedom"):
         find_clusters(t, p=0.01)
+
+
+@pytest.mark.parametrize(
+    ("mm3", "voxels"), [(1, 1), (80, 10), (80.1, 11), (79.9, 10), (5.4, 1), (8.0, 1)]
+)
+def test_an_extent_in_mm3_is_met_by_whole_voxels(mm3: float, voxels: int) -> None:
+    assert Threshold(p=0.05, min_mm3=mm3).voxels_at_least(8.0) == voxels
+
+
+def test_an_extent_in_mm3_is_inclusive() -> None:
+    statmap = lone(line(0, 3, 3, 0, 4, 0))
+    assert find_clusters(statmap, value=2, min_mm3=16).table.n_voxels.tolist() == [2]
+    assert len(find_clusters(statmap, value=2, min_mm3=16.1)) == 0
+
+
+def test_a_cluster_keeps_its_name_for_as_long_as_it_keeps_its_peak() -> None:
+    statmap = lone(line(0, 3, 4, 0, 5, 0, -6, 0))
+    found = find_clusters(statmap, value=2)
+    named = found.renamed(2, "insula ")
+    assert named.names == ["cluster 1", "insula", "cluster 3"]
+    assert named.table.name.tolist() == named.names
+    assert named.labels is found.labels
+    assert found.names == ["cluster 1", "cluster 2", "cluster 3"]
+    higher = replace(find_clusters(statmap, value=3.5), given_names=named.given_names)
+    assert higher.names[1] == "insula"
+    assert named.renamed(2, " ").names == found.names
+    with pytest.raises(ResultsError, match="no cluster 4"):
+        found.renamed(4, "nowhere")
+
+
+def test_the_inner_center_of_a_ring_is_on_the_ring() -> None:
+    data = np.zeros((7, 7, 3), np.float32)
+    data[1:6, 1:6, 1] = 3
+    data[2:5, 2:5, 1] = 0
+    data[6, 6, 2] = -5
+    found = find_clusters(lone(data), value=2)
+    center = found.table[["center_x", "center_y", "center_z"]].to_numpy()[0]
+    assert center.tolist() == [6, 6, 2]
+    # The four nearest are equally far: the first in C order.
+    assert inner_centers(found).tolist() == [[2, 6, 2], [12, 12, 4]]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,17 +17,18 @@ from napari_neurosynth_results.statistics.cluster_level import (
     ClusterLevel,
     read_clusters,
 )
-from napari_neurosynth_results.statistics.labelling import Labelled, label_clusters
-from napari_neurosynth_results.statistics.significance import (
-    log_p_at,
-    log_p_of,
+from napari_neurosynth_results.statistics.cluster_table import (
+    main_peaks,
+    peaks_of,
+    table_of,
+    voxel_mm3,
 )
+from napari_neurosynth_results.statistics.labelling import Labelled, label_clusters
 from napari_neurosynth_results.statistics.thresholding import (
     Applied,
     Direction,
     Threshold,
     apply_threshold,
-    is_lone,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Significance of whole clusters when nothing else is asked.
 DEFAULT_ALPHA = 0.05
+
+Voxel = tuple[int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,28 +48,85 @@ class ClusterSet:
     ----------
     statmap : StatMap
         The map.
+    asked : Threshold
+        What was asked.
     threshold : Applied or ClusterLevel
         What was applied; ``str()`` reads as a sentence.
-    connectivity, min_voxels : int
-        Which neighbors touch, and the smallest cluster kept.
+    min_voxels : int
+        The smallest cluster kept.
     labelled : Labelled
         The clusters as arrays.
     values : StatMap
         The map that peaks and values come from: the uncorrected sibling of a
         cluster-level corrected map, else the map itself.
+    given_names : mapping of tuple to str
+        Names that the user gave, by the voxel (i, j, k) of the peak: a cluster keeps
+        its name for as long as it keeps its peak.
     """
 
     statmap: StatMap
+    asked: Threshold
     threshold: Applied | ClusterLevel
-    connectivity: int
     min_voxels: int
     labelled: Labelled = field(repr=False)
     values: StatMap = field(repr=False)
+    given_names: Mapping[Voxel, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def connectivity(self) -> int:
+        """Which neighbors touch: 6, 18 or 26."""
+        return self.asked.connectivity
 
     @property
     def labels(self) -> npt.NDArray[np.int32]:
         """Label volume, int32 (i, j, k): 0 background, 1..n over both signs."""
         return self.labelled.labels
+
+    @property
+    def peak_voxels(self) -> list[Voxel]:
+        """Voxel (i, j, k) of each cluster's peak: what a cluster is known by."""
+        peaks = self.labelled.peak_voxel[main_peaks(self)]
+        return [(int(i), int(j), int(k)) for i, j, k in peaks]
+
+    @property
+    def names(self) -> list[str]:
+        """Name of each cluster: the user's, else its number."""
+        if not self.given_names:
+            return [f"cluster {label}" for label in range(1, len(self) + 1)]
+        return [
+            self.given_names.get(peak, f"cluster {label}")
+            for label, peak in enumerate(self.peak_voxels, start=1)
+        ]
+
+    def renamed(self, label: int, name: str) -> ClusterSet:
+        """Return the same clusters with another name for one of them.
+
+        Parameters
+        ----------
+        label : int
+            1..n.
+        name : str
+            The name; an empty one gives the number back.
+
+        Returns
+        -------
+        ClusterSet
+            Shares all arrays with this one.
+
+        Raises
+        ------
+        ResultsError
+            When there is no cluster of this label.
+        """
+        if not 1 <= label <= len(self):
+            raise ResultsError(
+                f"There is no cluster {label}: labels go to {len(self)}."
+            )
+        names = dict(self.given_names)
+        names.pop(peak := self.peak_voxels[label - 1], None)
+        if name.strip():
+            names[peak] = name.strip()
+        return replace(self, given_names=names)
 
     def __len__(self) -> int:
         """Count the clusters."""
@@ -78,11 +137,16 @@ class ClusterSet:
         if isinstance(self.threshold, ClusterLevel):
             return self.threshold.describe(self.table.cluster_p.to_numpy())
         n, voxels = len(self), int(self.labelled.size.sum())
-        volume = voxels * _voxel_mm3(self.statmap)
-        extent = f"extent >= {self.min_voxels} voxels" if self.min_voxels > 1 else ""
+        mm3 = voxel_mm3(self.statmap)
+        extent = (
+            f"extent >= {self.min_voxels} voxels ({self.min_voxels * mm3:,.4g} mm3)"
+            if self.min_voxels > 1
+            else ""
+        )
         parts = [str(self.threshold), extent, f"{self.connectivity}-connected"]
         found = (
-            f"{n} cluster{'s' * (n != 1)}, {voxels:,} voxels, {volume / 1000:.1f} cm3"
+            f"{n} cluster{'s' * (n != 1)}, {voxels:,} voxels, "
+            f"{voxels * mm3 / 1000:.1f} cm3"
         )
         return f"{', '.join(part for part in parts if part)}: {found}"
 
@@ -94,89 +158,12 @@ class ClusterSet:
         they come from; ``center_x`` and so on are the center of mass by strength.
         ``peak_logp`` is -log10 of the uncorrected p, which never underflows.
         """
-        import pandas as pd
-
-        found = self.labelled
-        n = len(self)
-        main = np.flatnonzero(np.r_[True, np.diff(found.peak_cluster) > 0])[:n]
-        peaks = self._peak_columns(main)
-        center = _to_mm(self.statmap, found.center)
-        cluster_p, significant = self._cluster_p(found.peak_voxel[main])
-        return pd.DataFrame(
-            {
-                "label": np.arange(1, n + 1),
-                "name": _words(f"cluster {label}" for label in range(1, n + 1)),
-                "sign": found.sign,
-                "n_voxels": found.size,
-                "volume_mm3": found.size * _voxel_mm3(self.statmap),
-                **peaks,
-                "mean_value": self._mean_values(),
-                "center_x": center[:, 0],
-                "center_y": center[:, 1],
-                "center_z": center[:, 2],
-                # Empty until regions are looked up in an atlas.
-                "region": _words([""] * n),
-                "region_percent": np.full(n, np.nan),
-                "significant": significant,
-                "cluster_p": cluster_p,
-            }
-        )
+        return table_of(self)
 
     @cached_property
     def peaks(self) -> pd.DataFrame:
         """One row a peak or sub-peak: cluster ``label``, ``rank`` (0 is the peak)."""
-        import pandas as pd
-
-        cluster = self.labelled.peak_cluster
-        first = np.r_[True, np.diff(cluster) > 0][: cluster.size]
-        start = np.flatnonzero(first)
-        rank = np.arange(cluster.size) - np.repeat(
-            start, np.diff(np.r_[start, cluster.size])
-        )
-        columns = self._peak_columns(np.arange(cluster.size))
-        return pd.DataFrame({"label": cluster + 1, "rank": rank, **columns})
-
-    def _peak_columns(self, which: npt.NDArray[np.intp]) -> dict[str, Any]:
-        voxel = self.labelled.peak_voxel[which]
-        at = tuple(voxel.T)
-        xyz = _to_mm(self.statmap, voxel)
-        at_peak = self._log_p_at(at)
-        return {
-            "peak_x": xyz[:, 0],
-            "peak_y": xyz[:, 1],
-            "peak_z": xyz[:, 2],
-            "peak_value": self.values.data[at].astype(np.float64),
-            "peak_p": np.exp(at_peak),
-            "peak_logp": -at_peak / math.log(10),
-        }
-
-    def _log_p_at(
-        self, at: tuple[npt.NDArray[np.intp], ...]
-    ) -> npt.NDArray[np.float64]:
-        """Return the natural logarithm of p at some voxels, NaN where there is none."""
-        lone = self.values
-        if is_lone(lone) and (lone.kind is MapKind.Z or lone.file.dof is not None):
-            x = np.abs(lone.data[at])
-            return log_p_of(x, lone.kind, self.threshold.tail, lone.file.dof)
-        return log_p_at(lone, at)
-
-    def _mean_values(self) -> npt.NDArray[np.float64]:
-        if self.values.kind is not MapKind.P:
-            return self.labelled.mean * self.labelled.sign
-        # Strength of a p map is not p: average the p themselves.
-        labels = self.labels.ravel(order="F")
-        inside = np.flatnonzero(labels)
-        values = self.values.data.ravel(order="F")[inside]
-        sums = np.bincount(labels[inside], weights=values, minlength=len(self) + 1)
-        return sums[1:] / np.maximum(self.labelled.size, 1)
-
-    def _cluster_p(
-        self, peak: npt.NDArray[np.intp]
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        if isinstance(self.threshold, ClusterLevel):
-            p = self.threshold.p_at(peak)
-            return p, self.threshold.significant(p)
-        return np.full(len(self), np.nan), np.ones(len(self), bool)
+        return peaks_of(self)
 
 
 def find_clusters(
@@ -189,6 +176,7 @@ def find_clusters(
     tail: Direction = "auto",
     connectivity: int = 6,
     min_voxels: int = 1,
+    min_mm3: float | None = None,
     sub_peaks: int = 3,
     peak_distance: float = 8.0,
     mask: Mask | None = None,
@@ -211,6 +199,8 @@ def find_clusters(
         6 faces (nilearn, NiMARE), 18 edges (SPM), 26 corners (FSL).
     min_voxels : int
         Smallest cluster kept.
+    min_mm3 : float, optional
+        The same as a volume; not both.
     sub_peaks : int
         At most so many beside each peak.
     peak_distance : float
@@ -241,10 +231,55 @@ def find_clusters(
     >>> clusters.table.n_voxels.tolist()
     [805, 199, 143, 660, 326, 194]
     """
-    if connectivity not in (6, 18, 26):
-        raise ResultsError(f"connectivity is 6, 18 or 26, not {connectivity}.")
-    if min_voxels < 1:
-        raise ResultsError(f"min_voxels is at least 1, not {min_voxels}.")
+    threshold = Threshold(
+        value=value,
+        p=p if (value, p, q, bonferroni) != (None,) * 4 else _default_p(statmap),
+        q=q,
+        bonferroni=bonferroni,
+        tail=tail,
+        strict=strict,
+        connectivity=connectivity,
+        min_voxels=min_voxels,
+        min_mm3=min_mm3,
+    )
+    return clusters_at(
+        statmap, threshold, mask=mask, sub_peaks=sub_peaks, peak_distance=peak_distance
+    )
+
+
+def clusters_at(
+    statmap: StatMap,
+    threshold: Threshold,
+    *,
+    mask: Mask | None = None,
+    sub_peaks: int = 3,
+    peak_distance: float = 8.0,
+) -> ClusterSet:
+    """Label the clusters of a map at a threshold; `find_clusters` in two steps.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map but a label map.
+    threshold : Threshold
+        What is asked.
+    mask : ndarray of bool, shape (i, j, k), optional
+        Look, and count tests, only here.
+    sub_peaks : int
+        At most so many beside each peak.
+    peak_distance : float
+        Sub-peaks are farther than this, in mm, from every stronger one.
+
+    Returns
+    -------
+    ClusterSet
+        Clusters in order of their peaks, positive ones first.
+
+    Raises
+    ------
+    ResultsError
+        When the question means nothing for the map; the text says why.
+    """
     if min(sub_peaks, peak_distance) < 0:
         raise ResultsError("sub_peaks and peak_distance are at least 0.")
     if mask is not None and mask.shape != statmap.grid.shape:
@@ -252,54 +287,32 @@ def find_clusters(
             f"The mask has shape {mask.shape}, the map {statmap.grid.shape}: "
             "resample the mask to the map's grid first."
         )
-    options = {"sub_peaks": sub_peaks, "peak_distance": peak_distance}
+    applied: Applied | ClusterLevel
     if statmap.level == "cluster":
-        if (value, q, bonferroni) != (None, None, None) or min_voxels > 1 or strict:
+        if threshold.p is None or threshold.has_extent or threshold.strict:
             raise ResultsError(
                 f"{statmap.title}: height and extent were chosen when its clusters "
                 "were formed, and each carries one value. Only p, the level of "
                 "significance of a cluster, can be chosen."
             )
-        read = read_clusters(statmap, p if p is not None else DEFAULT_ALPHA, mask, tail)
-        return _label(statmap, read, read.parts, read.values, connectivity, 1, options)
-    applied = apply_threshold(
-        statmap, Threshold(value, p, q, bonferroni, tail, strict), mask
-    )
-    return _label(
-        statmap, applied, applied.parts, statmap, connectivity, min_voxels, options
-    )
-
-
-def _label(
-    statmap: StatMap,
-    threshold: Applied | ClusterLevel,
-    parts: npt.NDArray[Any],
-    values: StatMap,
-    connectivity: int,
-    min_voxels: int,
-    options: dict[str, Any],
-) -> ClusterSet:
+        applied = read_clusters(statmap, threshold.p, mask, threshold.tail)
+        values, min_voxels = applied.values, 1
+    else:
+        applied = apply_threshold(statmap, threshold, mask)
+        values, min_voxels = statmap, threshold.voxels_at_least(voxel_mm3(statmap))
     labelled = label_clusters(
         values.data,
-        parts,
-        connectivity=connectivity,
+        applied.parts,
+        connectivity=threshold.connectivity,
         min_voxels=min_voxels,
         voxel_size=statmap.grid.voxel_size,
+        sub_peaks=sub_peaks,
+        peak_distance=peak_distance,
         small_is_strong=values.kind is MapKind.P,
-        **options,
     )
-    return ClusterSet(statmap, threshold, connectivity, min_voxels, labelled, values)
+    return ClusterSet(statmap, threshold, applied, min_voxels, labelled, values)
 
 
-def _words(words: Iterable[str]) -> npt.NDArray[np.object_]:
-    """Make a column of text, which without rows is text as well."""
-    return np.array(list(words), dtype=object)
-
-
-def _voxel_mm3(statmap: StatMap) -> float:
-    return float(np.prod(statmap.grid.voxel_size))
-
-
-def _to_mm(statmap: StatMap, voxels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    affine = statmap.affine
-    return np.asarray(voxels @ affine[:3, :3].T + affine[:3, 3])
+def _default_p(statmap: StatMap) -> float | None:
+    """Only clusters that were tested have a level that everybody expects."""
+    return DEFAULT_ALPHA if statmap.level == "cluster" else None

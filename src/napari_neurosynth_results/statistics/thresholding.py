@@ -58,6 +58,12 @@ class Threshold:
     strict : bool
         Keep only what exceeds the height, as nilearn's cluster table does; a value
         only.
+    connectivity : {6, 18, 26}
+        6 faces (nilearn, NiMARE), 18 edges (SPM), 26 corners (FSL).
+    min_voxels : int
+        Smallest cluster kept.
+    min_mm3 : float, optional
+        The same as a volume; not both.
     """
 
     value: float | None = None
@@ -66,6 +72,9 @@ class Threshold:
     bonferroni: float | None = None
     tail: Direction = "auto"
     strict: bool = False
+    connectivity: int = 6
+    min_voxels: int = 1
+    min_mm3: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is ambiguous or out of range."""
@@ -82,6 +91,30 @@ class Threshold:
             raise ResultsError("A height has to be a number.")
         if self.strict and self.value is None:
             raise ResultsError("strict is for a value; p, q and bonferroni mean <=.")
+        if self.connectivity not in (6, 18, 26):
+            raise ResultsError(f"connectivity is 6, 18 or 26, not {self.connectivity}.")
+        if self.min_voxels < 1:
+            raise ResultsError(f"min_voxels is at least 1, not {self.min_voxels}.")
+        if self.min_mm3 is not None and not 0 < self.min_mm3 < math.inf:
+            raise ResultsError(f"min_mm3 is a volume above 0, not {self.min_mm3}.")
+        if self.min_mm3 is not None and self.min_voxels > 1:
+            raise ResultsError("Give the extent as min_voxels or as min_mm3, not both.")
+
+    @property
+    def has_extent(self) -> bool:
+        """Whether small clusters are left out."""
+        return self.min_voxels > 1 or self.min_mm3 is not None
+
+    def voxels_at_least(self, voxel_mm3: float) -> int:
+        """Return the extent in voxels of a size in mm3.
+
+        >>> Threshold(p=0.001, min_mm3=80).voxels_at_least(8.0)
+        10
+        """
+        if self.min_mm3 is None:
+            return self.min_voxels
+        # A volume that is a whole number of voxels stays that number.
+        return max(1, math.ceil(self.min_mm3 / voxel_mm3 * (1 - 1e-9)))
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ UNCORRECTED_ALPHA = 0.001
 CORRECTED_ALPHA = 0.05
 #: Maps without a p show their strongest 5 %, and clip colors at 99.9 %.
 _PERCENTILE = 95.0
-_CLIP_PERCENTILE = 99.9
+CLIP_PERCENTILE = 99.9
 _BULK = 0.5
 _WHOLE_RANGE = frozenset({MapKind.SE, MapKind.TAU2, MapKind.SIGMA2, MapKind.DOF})
 
@@ -233,7 +233,7 @@ def _by_percentile(
         height, what = _strongest_part(strength)
         if not statmap.kind.has_tail:
             what += f", because no p belongs to {statmap.kind} values"
-    strongest = float(np.percentile(strength, _CLIP_PERCENTILE))
+    strongest = float(np.percentile(strength, CLIP_PERCENTILE))
     if strongest <= height:
         strongest = float(strength.max())
     n = int((strength >= height).sum())

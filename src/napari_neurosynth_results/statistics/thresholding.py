@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,8 @@ from napari_neurosynth_results.statistics.significance import (
 )
 
 Direction = Literal["positive", "negative", "both", "auto"]
+Criterion = Literal["value", "p", "q", "bonferroni"]
+CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 Parts = npt.NDArray[np.uint8]
 #: Whether the positive and the negative side are looked at.
 Sides = tuple[bool, bool]
@@ -99,6 +101,23 @@ class Threshold:
             raise ResultsError(f"min_mm3 is a volume above 0, not {self.min_mm3}.")
         if self.min_mm3 is not None and self.min_voxels > 1:
             raise ResultsError("Give the extent as min_voxels or as min_mm3, not both.")
+
+    @classmethod
+    def by(cls, criterion: Criterion, number: float, **options: Any) -> Threshold:
+        """Ask by a criterion that is chosen by name."""
+        options[criterion] = number
+        return cls(**options)
+
+    @property
+    def criterion(self) -> Criterion:
+        """Which of the four is given."""
+        return next(name for name in CRITERIA if getattr(self, name) is not None)
+
+    @property
+    def number(self) -> float:
+        """The height or the probability that is given."""
+        number: float = getattr(self, self.criterion)
+        return number
 
     @property
     def has_extent(self) -> bool:

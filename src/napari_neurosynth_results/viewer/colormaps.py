@@ -18,8 +18,16 @@ from napari_neurosynth_results.statistics.first_look import FirstLook
 
 Colormap = dict[str, Any]
 
-#: vispy looks colors up in a table of this many entries (vispy 0.16, `color.colormap`).
-_TABLE = 1024
+#: vispy looks colors up in a table of 1,024 entries (vispy 0.16, `color.colormap`): the
+#: edges of colors have to lie between two of them. These are the entries of one side.
+_TABLE = 512
+#: Colors of one side: the fewer, the faster the graphics card is told of them.
+_STEPS = 32
+#: Where the threshold may lie in a side. Not everywhere, so that colors change only now
+#: and then while it moves.
+_BANDS = np.unique(np.rint(np.geomspace(1, _TABLE - 1, 100)).astype(int))
+#: How opaque what is just below the threshold is, when it is shown faintly.
+_FAINT = 0.5
 #: Values at or below a contrast limit count as beyond it; this keeps equal ones in.
 _NUDGE = 1e-6
 _CLEAR = (0.0, 0.0, 0.0, 0.0)
@@ -49,7 +57,13 @@ class Coloring:
     contrast_limits: tuple[float, float]
 
 
-def coloring(look: FirstLook, kind: MapKind) -> Coloring:
+def coloring(
+    look: FirstLook,
+    kind: MapKind,
+    *,
+    sides: tuple[bool, bool] | None = None,
+    faint: bool = False,
+) -> Coloring:
     """Choose the colors of a map.
 
     Parameters
@@ -58,6 +72,11 @@ def coloring(look: FirstLook, kind: MapKind) -> Coloring:
         Its threshold and range.
     kind : MapKind
         p maps are strong where they are small.
+    sides : tuple of bool, optional
+        Whether positive and negative values are shown; by default the negative ones of
+        a signed map only.
+    faint : bool
+        Let what is below the threshold shine through, the weaker the fainter.
 
     Returns
     -------
@@ -66,9 +85,10 @@ def coloring(look: FirstLook, kind: MapKind) -> Coloring:
         others run from a transparent low end.
     """
     if kind is MapKind.P:
-        return _small_is_strong(look)
-    if look.signed:
-        return _diverging(look)
+        return _small_is_strong(look, faint)
+    positive, negative = sides or (True, look.signed)
+    if negative or faint:
+        return _in_steps(look, positive, negative, faint)
     low = look.height - abs(look.height) * _NUDGE
     return Coloring(
         {
@@ -81,44 +101,65 @@ def coloring(look: FirstLook, kind: MapKind) -> Coloring:
     )
 
 
-def _diverging(look: FirstLook) -> Coloring:
-    """Warm above, cold below, and exactly nothing between -height and height.
+def _in_steps(look: FirstLook, positive: bool, negative: bool, faint: bool) -> Coloring:
+    """Warm above the height, cold below its negative, and little or nothing between.
 
-    The colors are looked up in a table, so the threshold is exact only where it falls
-    on the edge between two entries. The limit is moved by up to half an entry for that.
+    The threshold is exact only where it falls between two entries of the table. The
+    limit is moved a little for that.
     """
-    half = _TABLE // 2
     height = look.height * (1 - _NUDGE)
-    band = round(half * height / _above(height, look.strongest))
-    band = min(max(band, 1), half - 1)
-    limit = half * height / band
-    strength = np.linspace(0, 1, half - band)
-    warm, cold = _ramp(_WARM, strength), _ramp(_COLD, strength)
-    colors = np.zeros((_TABLE, 4))
-    colors[half + band :] = warm
-    colors[: half - band] = cold[::-1]
+    wanted = _TABLE * height / _above(height, look.strongest)
+    band = int(_BANDS[np.argmin(np.abs(np.log(_BANDS / max(wanted, 1e-9))))])
+    limit = _TABLE * height / band
+    # Colors from zero outwards, and the entries where they end.
+    weak = np.unique(np.rint(np.linspace(0, band, _STEPS + 1 if faint else 2)))
+    strong = np.unique(np.rint(np.linspace(band, _TABLE, _STEPS + 1)))
+    edges = np.concatenate([weak, strong[1:]]) / _TABLE
+    n_weak, n_strong = weak.size - 1, strong.size - 1
+    warm, cold = (_side(stops, n_weak, n_strong, faint) for stops in (_WARM, _COLD))
+    colors = [cold[::-1]] * negative + [warm] * positive
+    controls = [1 - edges[::-1]] * negative + [edges] * positive
+    if positive and negative:
+        controls = [controls[0] / 2, (controls[1][1:] + 1) / 2]
+    which = "both signs" if len(colors) > 1 else "negative" if negative else "positive"
     return Coloring(
         {
             # The name says the content: napari keeps one colormap a name.
-            "name": f"both signs, {band / half:.3f} of the range transparent",
-            "colors": colors,
-            "controls": np.linspace(0, 1, _TABLE + 1),
+            "name": f"{which}, {'faint' if faint else 'nothing'} below "
+            f"{band / _TABLE:.3f} of the range",
+            "colors": np.concatenate(colors),
+            "controls": np.concatenate(controls),
             "interpolation": "zero",
+            "low_color": None if negative else _CLEAR,
+            "high_color": None if positive else _CLEAR,
             "nan_color": _CLEAR,
         },
-        (-limit, limit),
+        (-limit if negative else 0.0, limit if positive else 0.0),
     )
 
 
-def _small_is_strong(look: FirstLook) -> Coloring:
+def _side(
+    stops: tuple[tuple[float, ...], ...], n_weak: int, n_strong: int, faint: bool
+) -> npt.NDArray[np.float64]:
+    """Colors from zero outwards: those below the threshold, and those above it."""
+    colors = np.zeros((n_weak + n_strong, 4))
+    colors[n_weak:] = _ramp(stops, np.linspace(0, 1, n_strong))
+    if faint:
+        colors[:n_weak, :3] = stops[0]
+        colors[:n_weak, 3] = _FAINT * ((np.arange(n_weak) + 0.5) / n_weak) ** 2
+    return colors
+
+
+def _small_is_strong(look: FirstLook, faint: bool) -> Coloring:
     """Colors by decades of p; 0 is outside, beyond the threshold is transparent."""
+    beyond = (*_WARM[0], _FAINT / 4) if faint else _CLEAR
     return Coloring(
         {
-            "name": "small p is strong",
+            "name": f"small p is strong{', larger ones faint' if faint else ''}",
             "colors": _rgba(_WARM[::-1]),
             "controls": _P_STOPS,
             "low_color": _CLEAR,
-            "high_color": _CLEAR,
+            "high_color": beyond,
             "nan_color": _CLEAR,
         },
         (look.strongest / 2, look.height * (1 + _NUDGE)),

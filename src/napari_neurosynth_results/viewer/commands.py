@@ -1,10 +1,16 @@
-"""The commands of menus and palette that change the view."""
+"""The commands of menus and palette: the view, and clusters of the active map."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.statistics.clusters import clusters_at
+from napari_neurosynth_results.statistics.criteria import refusals
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.choices import first_threshold, shows_faintly
+from napari_neurosynth_results.viewer.clusters import show_clusters
+from napari_neurosynth_results.viewer.layers import map_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -38,3 +44,24 @@ def use_neurological(napari_viewer: napari.viewer.Viewer) -> None:
 def use_radiological(napari_viewer: napari.viewer.Viewer) -> None:
     """Put the right of the brain on the left."""
     scene.set_anatomical(napari_viewer, "radiological")
+
+
+def label_clusters(napari_viewer: napari.viewer.Viewer) -> None:
+    """Label the clusters of the active map, at the threshold that was used last."""
+    from napari.utils.notifications import show_info, show_warning
+
+    layer = napari_viewer.layers.selection.active
+    statmap = map_of(layer) if layer is not None else None
+    if statmap is None:
+        show_warning(
+            "Select the layer of a map first: one that was opened by this plugin."
+        )
+        return
+    try:
+        offered = [name for name, why in refusals(statmap).items() if why is None]
+        clusters = clusters_at(statmap, first_threshold(statmap, offered))
+        show_clusters(napari_viewer, layer, clusters, faint=shows_faintly())
+    except ResultsError as error:
+        show_warning(str(error))
+        return
+    show_info(str(clusters))

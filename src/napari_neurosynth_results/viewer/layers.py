@@ -158,7 +158,7 @@ def map_layer(
     is_p = statmap.kind is MapKind.P
     chosen = coloring(shown, statmap.kind)
     keywords = {
-        **_placed(statmap.grid),
+        **placed(statmap.grid),
         "name": statmap.title,
         "visible": visible,
         "blending": "translucent_no_depth",
@@ -192,7 +192,7 @@ def _label_layer(statmap: StatMap, visible: bool) -> LayerTuple:
     fitting = np.uint8 if most < 2**8 else np.uint16 if most < 2**16 else np.int32
     labels = np.rint(np.clip(values, 0, None)).astype(fitting, order="K").T
     keywords: dict[str, Any] = {
-        **_placed(statmap.grid),
+        **placed(statmap.grid),
         "name": statmap.title,
         "visible": visible,
         "opacity": 0.8,
@@ -238,7 +238,7 @@ def underlay_layer() -> LayerTuple:
     """Build the layer of the MNI template."""
     voxels, grid = template.read_underlay()
     keywords = {
-        **_placed(grid),
+        **placed(grid),
         "name": template.TITLE,
         "colormap": "gray",
         # Headroom keeps white matter from outshining the maps.
@@ -252,7 +252,7 @@ def underlay_layer() -> LayerTuple:
     return voxels.T, keywords, "image"
 
 
-def _placed(grid: Grid) -> dict[str, Any]:
+def placed(grid: Grid) -> dict[str, Any]:
     """Place (z, y, x) data in MNI millimeters."""
     return {
         "scale": grid.voxel_size[::-1],

@@ -112,6 +112,31 @@ def look_at(viewer: Viewer, x: float, y: float, z: float) -> None:
     viewer.dims.point = (*viewer.dims.point[:-3], z, y, x)
 
 
+def jump_to(viewer: Viewer, x: float, y: float, z: float) -> None:
+    """Move the slices to a place, and the camera too where that is out of sight.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+    x, y, z : float
+        MNI coordinate in mm.
+    """
+    look_at(viewer, x, y, z)
+    if viewer.dims.ndisplay != 2:
+        return
+    camera = viewer.scene.camera
+    place = [
+        (z, y, x)[axis - (viewer.dims.ndim - 3)] for axis in viewer.dims.order[-2:]
+    ]
+    middle = camera.center[-2:]
+    reach = [size / 2 / camera.zoom for size in viewer.canvas.size]
+    if any(
+        abs(at - here) > far for at, here, far in zip(place, middle, reach, strict=True)
+    ):
+        camera.center = (*camera.center[:-2], *place)
+
+
 def show_color_bar(layer: Any) -> None:
     """Let an image say on the canvas what its colors mean, once it is visible.
 

@@ -1,0 +1,242 @@
+"""What can be asked of a map, and the thresholds that other programs start with."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.kinds import MapKind, Tail
+from napari_neurosynth_results.maps.statmap import Mask, StatMap
+from napari_neurosynth_results.statistics.cluster_level import read_clusters
+from napari_neurosynth_results.statistics.look import strongest_of
+from napari_neurosynth_results.statistics.significance import height_at, smallest_p
+from napari_neurosynth_results.statistics.thresholding import (
+    CRITERIA,
+    Criterion,
+    Direction,
+    Threshold,
+    apply_threshold,
+    sides_of,
+)
+
+_PROBE = 0.05
+_TAILS: tuple[Direction, ...] = ("both", "positive", "negative")
+#: Sliders of p reach as far as the map does, but no farther than this.
+_SMALLEST_P = 1e-12
+_LARGEST_P = 0.5
+
+
+def refusals(statmap: StatMap, mask: Mask | None = None) -> dict[Criterion, str | None]:
+    """Say which criteria mean something for a map.
+
+    Each is tried, so that what is offered is what works.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+    mask : ndarray of bool, optional
+        Where to look.
+
+    Returns
+    -------
+    dict of str to str or None
+        Criterion -> None when it can be asked, else the reason why not.
+    """
+    found: dict[Criterion, str | None] = {}
+    for criterion in CRITERIA:
+        try:
+            asked = Threshold.by(criterion, _PROBE)
+            if statmap.level == "cluster" and criterion == "p":
+                read_clusters(statmap, _PROBE)
+            else:
+                apply_threshold(statmap, asked, mask)
+            found[criterion] = None
+        except ResultsError as error:
+            found[criterion] = str(error)
+    return found
+
+
+def tails_of(statmap: StatMap) -> dict[Direction, str | None]:
+    """Say which directions were tested.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+
+    Returns
+    -------
+    dict of str to str or None
+        Direction -> None when it can be asked, else the reason why not.
+    """
+    found: dict[Direction, str | None] = {}
+    for tail in _TAILS:
+        try:
+            sides_of(statmap, tail)
+            found[tail] = None
+        except ResultsError as error:
+            found[tail] = str(error)
+    return found
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The numbers that a slider runs through; to the right it gets stricter.
+
+    Attributes
+    ----------
+    loose, strict : float
+        The numbers at its ends.
+    logarithmic : bool
+        Whether equal steps are equal factors, as for p.
+    """
+
+    loose: float
+    strict: float
+    logarithmic: bool
+
+    def number_at(self, position: float) -> float:
+        """Return the number at a position from 0 to 1.
+
+        >>> Scale(0.5, 5e-7, True).number_at(0.5)
+        0.0005
+        """
+        if self.logarithmic:
+            ratio = self.strict / self.loose
+            return float(f"{self.loose * ratio**position:.3g}")
+        return float(f"{self.loose + (self.strict - self.loose) * position:.4g}")
+
+    def position_of(self, number: float) -> float:
+        """Return the position of a number, from 0 to 1.
+
+        >>> Scale(0.5, 5e-7, True).position_of(0.0005)
+        0.5
+        """
+        if self.logarithmic:
+            position = math.log(number / self.loose) / math.log(
+                self.strict / self.loose
+            )
+        else:
+            position = (number - self.loose) / (self.strict - self.loose)
+        return min(max(position, 0.0), 1.0)
+
+
+def scale_of(statmap: StatMap, criterion: Criterion) -> Scale:
+    """Choose the range of a slider for a map.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+    criterion : {"value", "p", "q", "bonferroni"}
+        What the slider chooses.
+
+    Returns
+    -------
+    Scale
+        Values from a little above 0 to the strongest; probabilities from .5 to the
+        smallest of the map.
+
+    Raises
+    ------
+    ResultsError
+        When the map cannot be read.
+    """
+    if criterion == "value":
+        strongest = strongest_of(statmap)
+        if statmap.kind is MapKind.P:
+            return Scale(_LARGEST_P, min(strongest, _LARGEST_P / 10), True)
+        return Scale(strongest / 1000, strongest, False)
+    smallest = max(smallest_p(statmap), _SMALLEST_P)
+    if criterion != "p" or statmap.level == "cluster":
+        smallest = max(smallest, 1e-6)
+    return Scale(_LARGEST_P, min(smallest, _LARGEST_P / 10), True)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A threshold that is known by a name.
+
+    Attributes
+    ----------
+    name : str
+        What the list shows.
+    about : str
+        What it imitates.
+    threshold : Threshold
+        What it asks.
+    """
+
+    name: str
+    about: str
+    threshold: Threshold = field(repr=False)
+
+
+def presets_of(statmap: StatMap) -> list[Preset]:
+    """List the presets that make sense for a map.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+
+    Returns
+    -------
+    list of Preset
+        For a cluster-level map levels of significance only.
+    """
+    refused = refusals(statmap)
+    found = []
+    for p in (0.001, 0.005, 0.01, 0.05):
+        text = f"{p:g}".removeprefix("0")
+        found.append(
+            Preset(
+                f"p {text}",
+                f"p <= {text} by the map's own test, no extent",
+                Threshold(p=p),
+            )
+        )
+    found.append(
+        Preset(
+            "FDR q .05",
+            "Benjamini-Hochberg over the analysis mask",
+            Threshold(q=_PROBE),
+        )
+    )
+    if statmap.level != "cluster":
+        found += _programs(statmap)
+    return [preset for preset in found if refused[preset.threshold.criterion] is None]
+
+
+def _programs(statmap: StatMap) -> list[Preset]:
+    """Imitate the programs that a user may come from."""
+    found = [
+        Preset(
+            "SPM-like",
+            "SPM12's results: p <= .001 uncorrected, no extent, voxels that touch by "
+            "an edge are one cluster (18-connected)",
+            Threshold(p=0.001, connectivity=18),
+        )
+    ]
+    if statmap.kind is MapKind.Z:
+        height = height_at(0.001, MapKind.Z, Tail.TWO)
+        found += [
+            Preset(
+                "nilearn-like",
+                "nilearn's threshold_stats_img: z > 3.29 (p < .001, two-tailed, "
+                "whatever the map's test was), no extent, 6-connected",
+                Threshold(value=float(np.float32(height)), strict=True),
+            ),
+            Preset(
+                "NiMARE-workflow-like",
+                "tables and labels of NiMARE's workflows and of Neurosynth Compose: "
+                "z > 1.65, at least 10 voxels, 6-connected. Mind that 1.65 is p .05 "
+                "of a one-tailed map only",
+                Threshold(value=1.65, strict=True, min_voxels=10),
+            ),
+        ]
+    return found

@@ -1,0 +1,93 @@
+"""How a map looks at a threshold that was chosen: where its colors begin and end."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.cluster_level import ClusterLevel
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.first_look import CLIP_PERCENTILE, FirstLook
+from napari_neurosynth_results.statistics.significance import height_at
+
+#: Beyond the strongest value: nothing is shown.
+_NOTHING = 1.01
+
+
+def look_of(clusters: ClusterSet) -> FirstLook:
+    """Say where the colors of a map begin and end at the threshold of its clusters.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        The clusters.
+
+    Returns
+    -------
+    FirstLook
+        Colors can cut by value only: where p was read off another map, the height is
+        the weakest value that survives.
+    """
+    statmap = clusters.statmap
+    strongest = strongest_of(statmap)
+    return FirstLook(
+        height=_height(clusters, strongest),
+        strongest=strongest,
+        signed=statmap.signed,
+        n_voxels=int(clusters.labelled.size.sum()),
+        survives=len(clusters) > 0,
+        reason=str(clusters),
+    )
+
+
+def _height(clusters: ClusterSet, strongest: float) -> float:
+    statmap, threshold = clusters.statmap, clusters.threshold
+    if isinstance(threshold, ClusterLevel):
+        return height_at(threshold.alpha, statmap.kind, statmap.tail)
+    if math.isfinite(threshold.height):
+        return threshold.height
+    kept = np.abs(statmap.data[threshold.parts > 0])
+    if kept.size:
+        return float(kept.max() if statmap.kind is MapKind.P else kept.min())
+    return strongest / _NOTHING if statmap.kind is MapKind.P else strongest * _NOTHING
+
+
+def strongest_of(statmap: StatMap) -> float:
+    """Return the strongest value of a map: the smallest p, else the largest size.
+
+    Of maps without a p of their own a high percentile, because a few voxels at the edge
+    of the brain would take all the colors.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+
+    Returns
+    -------
+    float
+        Finite and above 0.
+
+    Raises
+    ------
+    ResultsError
+        When the map cannot be read.
+    """
+    return statmap.results.remember(
+        (statmap.key, "strongest"), lambda: _strongest(statmap)
+    )
+
+
+def _strongest(statmap: StatMap) -> float:
+    size = np.abs(statmap.data)
+    size = size[np.isfinite(size) & (size > 0)]
+    if not size.size:
+        return 1.0
+    if statmap.kind is MapKind.P:
+        return float(size.min())
+    if statmap.kind.has_tail:
+        return float(size.max())
+    return float(np.percentile(size, CLIP_PERCENTILE))

@@ -1,0 +1,121 @@
+"""The threshold that a map starts with: what the user chose last, where it applies."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.thresholding import Criterion, Threshold
+from napari_neurosynth_results.viewer.settings import PLUGIN
+
+_ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class _Choices:
+    """The defaults of napari.yaml, for when napari does not run."""
+
+    uncorrected_by: str = "p"
+    uncorrected: float = 0.001
+    corrected: float = _ALPHA
+    min_voxels: int = 1
+    connectivity: int = 6
+    faint: bool = False
+
+
+def first_threshold(statmap: StatMap, offered: Collection[Criterion]) -> Threshold:
+    """Choose the threshold at which a map is shown first.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        The map.
+    offered : collection of str
+        The criteria that mean something for it.
+
+    Returns
+    -------
+    Threshold
+        The last choice for such maps; the next best criterion where that is refused.
+    """
+    chosen = _stored()
+    connectivity = int(_plain(chosen.connectivity))
+    if statmap.level == "cluster":
+        return Threshold(p=chosen.corrected, connectivity=connectivity)
+    options: dict[str, Any] = {
+        "connectivity": connectivity,
+        "min_voxels": int(chosen.min_voxels),
+    }
+    if statmap.correction and "p" in offered:
+        return Threshold(p=chosen.corrected, **options)
+    by: Any = _plain(chosen.uncorrected_by)
+    if by in offered and _means_something(statmap, by, chosen.uncorrected):
+        return Threshold.by(by, chosen.uncorrected, **options)
+    if "p" in offered:
+        return Threshold(p=0.001, **options)
+    from napari_neurosynth_results.statistics.first_look import first_look
+
+    look = first_look(statmap)
+    return Threshold(value=look.height if look else 1.0, **options)
+
+
+def remember_choices(statmap: StatMap, asked: Threshold, faint: bool) -> None:
+    """Keep a choice for the next map and the next session.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        The map.
+    asked : Threshold
+        What was asked of it.
+    faint : bool
+        Whether what is below is shown faintly.
+    """
+    chosen = _stored()
+    if isinstance(chosen, _Choices):
+        return
+    wanted: dict[str, Any] = {"faint": faint, "connectivity": asked.connectivity}
+    if statmap.correction:
+        if asked.p is not None:
+            wanted["corrected"] = asked.p
+    elif statmap.kind.has_tail:
+        wanted |= {"uncorrected_by": asked.criterion, "uncorrected": asked.number}
+    if statmap.level != "cluster" and asked.min_mm3 is None:
+        wanted["min_voxels"] = asked.min_voxels
+    for name, value in wanted.items():
+        # Each change is written to napari's settings.
+        if _plain(getattr(chosen, name)) != value:
+            setattr(chosen, name, value)
+
+
+def shows_faintly() -> bool:
+    """Whether what is below a threshold was shown faintly the last time."""
+    return bool(_stored().faint)
+
+
+def _means_something(statmap: StatMap, by: str, number: float) -> bool:
+    """Whether a number can be meant: a z of 3 is nothing for a logp map."""
+    if by == "value":
+        return statmap.kind == "z" and number > 0
+    return 0 < number < 1
+
+
+def _stored() -> Any:
+    """Return napari's store of this plugin's choices, which can be written to."""
+    if "napari" not in sys.modules:
+        return _Choices()
+    from napari.settings import get_plugin_settings
+
+    try:
+        return get_plugin_settings(PLUGIN).threshold
+    except KeyError:
+        # The widget was made without the plugin being registered.
+        return _Choices()
+
+
+def _plain(value: Any) -> Any:
+    """Return what an entry of an enumeration stands for."""
+    return getattr(value, "value", value)

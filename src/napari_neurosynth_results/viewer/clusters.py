@@ -1,0 +1,284 @@
+"""The clusters of a map in the viewer: one Labels layer a map, colors that stay.
+
+A Labels layer carries its `ClusterSet` in its metadata, and the layer of the map is
+thresholded in its colormap: no voxel of it is copied or changed.
+"""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.look import look_of
+from napari_neurosynth_results.statistics.thresholding import sides_of
+from napari_neurosynth_results.viewer import palette
+from napari_neurosynth_results.viewer.colormaps import coloring
+from napari_neurosynth_results.viewer.layers import (
+    METADATA_KEY,
+    REASON_KEY,
+    map_of,
+    placed,
+)
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels, Layer
+    from napari.viewer import Viewer
+
+#: Which color each cluster has, by the voxel of its peak.
+_COLORS_KEY = "neurosynth_results_colors"
+#: The peak of the cluster that is outlined in white.
+_CHOSEN_KEY = "neurosynth_results_chosen"
+
+
+def clusters_of(layer: Layer) -> ClusterSet | None:
+    """Return the clusters that a layer shows, None for layers of others."""
+    found = layer.metadata.get(METADATA_KEY)
+    return found if isinstance(found, ClusterSet) else None
+
+
+def cluster_layer(viewer: Viewer, statmap: StatMap) -> Labels | None:
+    """Find the layer that shows the clusters of a map."""
+    for layer in viewer.layers:
+        clusters = clusters_of(layer)
+        if clusters is not None and clusters.statmap is statmap:
+            return layer
+    return None
+
+
+def map_layers(viewer: Viewer) -> list[Image]:
+    """List the layers of maps that can be thresholded.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+
+    Returns
+    -------
+    list of Image
+        The active layer first, then what is visible, then what is hidden; each from top
+        to bottom, as the layer list shows them.
+    """
+    from napari.layers import Image
+
+    active = viewer.layers.selection.active
+    found = [
+        layer
+        for layer in reversed(viewer.layers)
+        if isinstance(layer, Image) and map_of(layer) is not None
+    ]
+    return sorted(found, key=lambda layer: (layer is not active, not layer.visible))
+
+
+def show_clusters(
+    viewer: Viewer, layer: Image, clusters: ClusterSet, *, faint: bool = False
+) -> Labels:
+    """Show a map at a threshold, and its clusters in a Labels layer.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+    layer : Image
+        The layer of the map.
+    clusters : ClusterSet
+        Its clusters.
+    faint : bool
+        Let what is below the threshold shine through.
+
+    Returns
+    -------
+    Labels
+        New, or the one that showed the map's clusters before. Colors and names stay
+        with the peaks of clusters.
+    """
+    _recolor(layer, clusters, faint)
+    found = cluster_layer(viewer, clusters.statmap)
+    if found is None:
+        return _add(viewer, layer, clusters)
+    names = found.metadata[METADATA_KEY].given_names
+    _update(found, replace(clusters, given_names=names) if names else clusters)
+    return found
+
+
+def rename(layer: Labels, label: int, name: str) -> None:
+    """Give a cluster a name, which it keeps for as long as it keeps its peak.
+
+    Parameters
+    ----------
+    layer : Labels
+        A layer of clusters.
+    label : int
+        The cluster.
+    name : str
+        An empty one gives the number back.
+
+    Raises
+    ------
+    ResultsError
+        When there is no such cluster.
+    """
+    clusters = clusters_of(layer)
+    assert clusters is not None
+    clusters = clusters.renamed(label, name)
+    layer.metadata[METADATA_KEY] = clusters
+    layer.features = _features(clusters)
+
+
+def choose(layer: Labels, label: int | None) -> None:
+    """Outline one cluster in white, and make it the layer's selected label.
+
+    Parameters
+    ----------
+    layer : Labels
+        A layer of clusters.
+    label : int or None
+        None takes the outline away.
+    """
+    clusters = clusters_of(layer)
+    assert clusters is not None
+    peak = clusters.peak_voxels[label - 1] if label else None
+    if peak != layer.metadata.get(_CHOSEN_KEY):
+        layer.metadata[_CHOSEN_KEY] = peak
+        _set_colors(layer, clusters)
+    if label:
+        layer.selected_label = label
+
+
+def chosen_label(layer: Labels) -> int:
+    """Return the cluster that is outlined in white, 0 for none."""
+    clusters = clusters_of(layer)
+    assert clusters is not None
+    peak, peaks = layer.metadata.get(_CHOSEN_KEY), clusters.peak_voxels
+    return peaks.index(peak) + 1 if peak in peaks else 0
+
+
+def _recolor(layer: Image, clusters: ClusterSet, faint: bool) -> None:
+    """Threshold a map in its colormap."""
+    statmap = clusters.statmap
+    look = look_of(clusters)
+    sides = sides_of(statmap, clusters.asked.tail) if statmap.signed else None
+    chosen = coloring(look, statmap.kind, sides=sides, faint=faint)
+    # Making a colormap known to the graphics card costs more than all the rest.
+    if layer.colormap.name != chosen.colormap["name"]:
+        layer.colormap = chosen.colormap
+        signed = chosen.contrast_limits[0] < 0
+        layer.rendering = "mip" if not signed and statmap.kind != "p" else "translucent"
+    if tuple(layer.contrast_limits) != chosen.contrast_limits:
+        layer.contrast_limits = chosen.contrast_limits
+    if layer.opacity != 1:
+        layer.opacity = 1.0
+    layer.metadata[REASON_KEY] = str(clusters)
+
+
+def _add(viewer: Viewer, layer: Image, clusters: ClusterSet) -> Labels:
+    from napari.layers import Labels
+
+    made = Labels(
+        _label_data(clusters),
+        **placed(clusters.statmap.grid),
+        name=f"{layer.name}: clusters",
+        opacity=1.0,
+        blending="translucent_no_depth",
+        visible=layer.visible,
+        features=_features(clusters),
+        metadata={METADATA_KEY: clusters, _COLORS_KEY: {}, REASON_KEY: str(clusters)},
+    )
+    _set_colors(made, clusters)
+    made.contour = 1
+    _lock(made)
+    made.events.editable.connect(_keep_locked)
+    layer.events.visible.connect(partial(_follow_map, weakref.ref(made)))
+    # In 3D napari fills clusters, which is as good; it would warn each time.
+    warnings.filterwarnings("ignore", message="Contours are not displayed during 3D")
+    # The map stays the active layer: its controls are the ones that are needed.
+    active = viewer.layers.selection.active
+    viewer.add_layer(made)
+    if active is not None:
+        viewer.layers.selection.active = active
+    return made
+
+
+def _update(layer: Labels, clusters: ClusterSet) -> None:
+    """Show other clusters; as much as can be in one redrawing."""
+    layer.metadata[METADATA_KEY] = clusters
+    layer.metadata[REASON_KEY] = str(clusters)
+    # Setting the data draws anyway: colors need not draw on their own.
+    with (
+        layer.events.set_data.blocker(),
+        layer.events.thumbnail.blocker(),
+        layer.events.selected_label.blocker(),
+    ):
+        _set_colors(layer, clusters)
+    with layer.events.features.blocker(), layer.events.properties.blocker():
+        layer.features = _features(clusters)
+    # Announces the features as well.
+    layer.data = _label_data(clusters)
+
+
+def _label_data(clusters: ClusterSet) -> npt.NDArray[Any]:
+    """Labels as (z, y, x), in numbers that go to the graphics card unchanged."""
+    fitting = np.uint16 if len(clusters) < 2**16 else np.int32
+    return clusters.labels.astype(fitting, order="K").T
+
+
+def _features(clusters: ClusterSet) -> dict[str, Any]:
+    """Describe each cluster: row i is label i, and row 0 the background."""
+    table = clusters.table
+    columns: dict[str, Any] = {
+        "cluster": table.name,
+        f"peak {clusters.values.kind}": table.peak_value.round(3),
+        "n_voxels": table.n_voxels,
+        "volume_mm3": table.volume_mm3.round(1),
+    }
+    if clusters.statmap.level == "cluster":
+        columns[f"p_{clusters.statmap.correction}"] = table.cluster_p.round(4)
+        columns["significant"] = np.where(table.significant, "yes", "no")
+    return {
+        name: np.concatenate([[_EMPTY.get(values.dtype.kind, "")], values])
+        for name, values in ((name, np.asarray(x)) for name, x in columns.items())
+    }
+
+
+_EMPTY: dict[str, Any] = {"f": np.nan, "i": 0}
+
+
+def _set_colors(layer: Labels, clusters: ClusterSet) -> None:
+    """Color clusters by their peaks, if anything about that has changed."""
+    from napari.utils.colormaps import CyclicLabelColormap
+
+    peaks = clusters.peak_voxels
+    colors = palette.colors_of(
+        peaks, layer.metadata[_COLORS_KEY], clusters.table.significant.to_numpy()
+    )
+    if (chosen := layer.metadata.get(_CHOSEN_KEY)) in peaks:
+        colors[peaks.index(chosen) + 1] = palette.CHOSEN
+    now = layer.colormap
+    if isinstance(now, CyclicLabelColormap) and np.array_equal(now.colors, colors):
+        return
+    layer.colormap = CyclicLabelColormap(colors=colors, background_value=0)
+
+
+def _lock(layer: Labels) -> None:
+    """Painting in the layer would make volume and table disagree."""
+    layer.editable = False
+
+
+def _keep_locked(event: Any) -> None:
+    # napari unlocks a layer whenever its data change.
+    if event.source.editable:
+        _lock(event.source)
+
+
+def _follow_map(ref: weakref.ref[Any], event: Any) -> None:
+    """Hide and show clusters together with their map."""
+    if (layer := ref()) is not None:
+        layer.visible = event.source.visible

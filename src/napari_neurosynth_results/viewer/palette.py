@@ -1,0 +1,72 @@
+"""Colors for clusters that stay the same while a threshold moves.
+
+A cluster is known by its peak, which stays where it is until a stronger cluster
+swallows it. So colors belong to peaks.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import MutableMapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Voxel = tuple[int, int, int]
+Colors = npt.NDArray[np.float32]
+
+_N_COLORS = 24
+#: Neighbors in the sequence differ most when hues go on by the golden ratio.
+_GOLDEN = 0.6180339887
+#: From green over blue to pink: red, orange and yellow are the colors of the maps.
+_HUES = (0.24, 0.92)
+GRAY = (0.62, 0.62, 0.62, 1.0)
+CHOSEN = (1.0, 1.0, 1.0, 1.0)
+
+
+def colors_of(
+    peaks: Sequence[Voxel],
+    remembered: MutableMapping[Voxel, int],
+    significant: npt.NDArray[np.bool_],
+) -> Colors:
+    """Color clusters, those that are not significant gray.
+
+    Parameters
+    ----------
+    peaks : sequence of tuple
+        Voxel of each cluster's peak.
+    remembered : mapping
+        Peak -> number of its color; new peaks are added, with the color that the fewest
+        of these clusters have.
+    significant : ndarray of bool
+        Which clusters are.
+
+    Returns
+    -------
+    ndarray of float32, shape (n + 1, 4)
+        Color of each label; 0 is transparent.
+    """
+    known = [remembered[peak] for peak in peaks if peak in remembered]
+    used = np.bincount(known, minlength=_N_COLORS)
+    for peak in peaks:
+        if peak not in remembered:
+            remembered[peak] = int(np.argmin(used))
+            used[remembered[peak]] += 1
+    # Two rows at least: napari cycles through all but the first.
+    colors = np.zeros((max(len(peaks), 1) + 1, 4), np.float32)
+    colors[1 : len(peaks) + 1] = _PALETTE[[remembered[peak] for peak in peaks]]
+    colors[1 : len(peaks) + 1][~significant] = GRAY
+    return colors
+
+
+def _palette() -> Colors:
+    rows = []
+    for index in range(_N_COLORS):
+        first, last = _HUES
+        hue = first + (last - first) * ((0.18 + index * _GOLDEN) % 1)
+        saturation = (0.95, 0.6)[index % 2]
+        rows.append((*colorsys.hsv_to_rgb(hue, saturation, 1.0), 1.0))
+    return np.array(rows, np.float32)
+
+
+_PALETTE = _palette()

@@ -1,0 +1,76 @@
+"""From the mouse to a cluster: what lies under it, and what a click chose."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from napari_neurosynth_results.viewer.clusters import clusters_of
+from napari_neurosynth_results.viewer.scene import weakly
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+    from napari.viewer import Viewer
+
+#: Told of a layer of clusters (or None), a label (0 for none) and the place.
+Told = Callable[[Any, int, Any], None]
+
+
+def follow_mouse(viewer: Viewer, pick: Told, point: Told) -> None:
+    """Tell a widget which cluster is clicked and which one is pointed at.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Whose mouse to follow.
+    pick, point : callable
+        Bound methods of one object, called after a click and when the mouse moves. The
+        object is held weakly; when it is gone, the mouse is let go.
+    """
+    picks, points = weakref.WeakMethod(pick), weakref.WeakMethod(point)
+
+    def click(viewer: Viewer, event: Any) -> Iterator[None]:
+        dragged = False
+        yield
+        while event.type == "mouse_move":
+            dragged = True
+            yield
+        told = picks()
+        if told is not None and not dragged and event.button == 1:
+            told(*_under(viewer, event), event.position)
+
+    def move(viewer: Viewer, event: Any) -> None:
+        if (told := points()) is not None:
+            told(*_under(viewer, event), event.position)
+
+    viewer.mouse_drag_callbacks.append(click)
+    viewer.mouse_move_callbacks.append(move)
+    weakref.finalize(pick.__self__, _let_go, weakly(viewer), click, move)  # type: ignore[attr-defined]
+
+
+def _let_go(ref: weakref.ref[Viewer], click: object, move: object) -> None:
+    if (viewer := ref()) is None:
+        return
+    for callbacks, ours in (
+        (viewer.mouse_drag_callbacks, click),
+        (viewer.mouse_move_callbacks, move),
+    ):
+        if ours in callbacks:
+            callbacks.remove(ours)
+
+
+def _under(viewer: Viewer, event: Any) -> tuple[Labels | None, int]:
+    """Find the topmost visible cluster at a place."""
+    for layer in reversed(viewer.layers):
+        if not layer.visible or clusters_of(layer) is None:
+            continue
+        label = layer.get_value(
+            event.position,
+            view_direction=event.view_direction,
+            dims_displayed=event.dims_displayed,
+            world=True,
+        )
+        if label:
+            return layer, int(label)
+    return None, 0

@@ -1,0 +1,329 @@
+"""The cluster table as Qt's item model: clusters, and below each its sub-peaks.
+
+Sorting and filtering are done here on whole columns at once, so that the table keeps up
+with a slider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from qtpy.QtCore import QAbstractItemModel, QModelIndex, Qt, Signal
+from qtpy.QtGui import QColor
+
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.significance import short_p
+
+_TOP = QModelIndex()
+_ROLE = Qt.ItemDataRole
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table.
+
+    Attributes
+    ----------
+    key : str
+        Its name in ``ClusterSet.table``.
+    title, about : str
+        What the header shows, and what it means.
+    style : str
+        How numbers are written: a format, ``"p"`` or ``""`` for text.
+    shown : bool
+        Whether it is there before the user chooses.
+    of_peaks : bool
+        Whether sub-peaks have it too.
+    cluster_level : bool
+        Whether only clusters that were tested have it.
+    """
+
+    key: str
+    title: str
+    about: str
+    style: str = ""
+    shown: bool = True
+    of_peaks: bool = False
+    cluster_level: bool = False
+
+
+COLUMNS = (
+    Column("label", "#", "Label of the cluster in the volume; letters are sub-peaks"),
+    Column("name", "Name", "Double-click or F2 renames it"),
+    Column("n_voxels", "Voxels", "Extent in voxels", ",d"),
+    Column("volume_mm3", "mm3", "Volume in cubic millimeters", ",.0f"),
+    Column("peak_x", "x", "MNI x of the peak, mm", ".4g", of_peaks=True),
+    Column("peak_y", "y", "MNI y of the peak, mm", ".4g", of_peaks=True),
+    Column("peak_z", "z", "MNI z of the peak, mm", ".4g", of_peaks=True),
+    Column("peak_value", "Peak", "Value at the peak", ".3f", of_peaks=True),
+    Column("peak_p", "p", "Uncorrected p at the peak", "p", of_peaks=True),
+    Column(
+        "cluster_p", "Cluster p", "Corrected p of the cluster", "p", cluster_level=True
+    ),
+    Column(
+        "significant", "Sig.", "Whether the cluster is significant", cluster_level=True
+    ),
+    Column("region", "Region", "Region of the peak", shown=False),
+    Column("peak_logp", "-log10 p", "of the peak", ".2f", False, of_peaks=True),
+    Column("mean_value", "Mean", "Mean value of the cluster", ".3f", False),
+    Column("center_x", "Center x", "MNI x of the center of mass, mm", ".1f", False),
+    Column("center_y", "Center y", "MNI y of the center of mass, mm", ".1f", False),
+    Column("center_z", "Center z", "MNI z of the center of mass, mm", ".1f", False),
+    Column("sign", "Sign", "1 or -1", "d", False),
+)
+_NAME = next(i for i, column in enumerate(COLUMNS) if column.key == "name")
+
+
+class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
+    """Rows of clusters, each with its sub-peaks below.
+
+    The internal id of an index is 0 for a cluster and the cluster's position in the
+    set plus 1 for a sub-peak.
+    """
+
+    #: Label and new name of a cluster that the user renamed.
+    renamed = Signal(int, str)
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self._clusters: ClusterSet | None = None
+        self._columns: dict[str, npt.NDArray[Any]] = {}
+        self._peaks: dict[str, npt.NDArray[Any]] = {}
+        self._first_peak: npt.NDArray[np.intp] = np.zeros(1, np.intp)
+        self._colors: npt.NDArray[Any] = np.zeros((1, 4))
+        self._rows: npt.NDArray[np.intp] = np.empty(0, np.intp)
+        self._sorted_by = (0, True)
+        self._words: list[str] = []
+
+    def show(
+        self, clusters: ClusterSet | None, colors: npt.NDArray[Any] | None = None
+    ) -> None:
+        """Show a set of clusters, or nothing.
+
+        Parameters
+        ----------
+        clusters : ClusterSet or None
+            The clusters.
+        colors : ndarray, shape (n + 1, 4), optional
+            Color of each label.
+        """
+        self.beginResetModel()
+        self._clusters = clusters
+        self._colors = colors if colors is not None else np.zeros((1, 4))
+        self._columns, self._peaks = {}, {}
+        if clusters is not None:
+            self._columns = {
+                c.key: clusters.table[c.key].to_numpy()
+                for c in COLUMNS
+                if c.key in clusters.table
+            }
+            peaks = clusters.peaks
+            self._peaks = {
+                c.key: peaks[c.key].to_numpy() for c in COLUMNS if c.of_peaks
+            }
+            labels = np.arange(1, len(clusters) + 2)
+            self._first_peak = np.searchsorted(peaks["label"].to_numpy(), labels)
+        self._arrange()
+        self.endResetModel()
+
+    @property
+    def clusters(self) -> ClusterSet | None:
+        """The clusters that are shown."""
+        return self._clusters
+
+    def color(self, colors: npt.NDArray[Any]) -> None:
+        """Show other colors of the same clusters."""
+        self._colors = colors
+        if (n := self.rowCount()) > 0:
+            first, last = self.index(0, 0), self.index(n - 1, 0)
+            self.dataChanged.emit(first, last, [_ROLE.DecorationRole])
+
+    def filter(self, text: str) -> None:
+        """Show only clusters with all these words somewhere in their row."""
+        self.beginResetModel()
+        self._words = text.lower().split()
+        self._arrange()
+        self.endResetModel()
+
+    def sort(
+        self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder
+    ) -> None:
+        """Sort clusters by a column; equal ones keep the order of their labels."""
+        self.beginResetModel()
+        self._sorted_by = (column, order == Qt.SortOrder.AscendingOrder)
+        self._arrange()
+        self.endResetModel()
+
+    def _arrange(self) -> None:
+        n = len(self._clusters) if self._clusters is not None else 0
+        rows = np.arange(n)
+        key, ascending = COLUMNS[self._sorted_by[0]].key, self._sorted_by[1]
+        if n and not (key == "label" and ascending):
+            values = self._columns[key]
+            if values.dtype.kind == "O":
+                values = np.char.lower(values.astype(str))
+            # Ranks can be turned round whatever the type; what is NaN comes last.
+            _, rank = np.unique(values, return_inverse=True)
+            rows = np.argsort(rank if ascending else -rank, kind="stable")
+        if self._words:
+            rows = rows[[self._matches(int(row)) for row in rows]]
+        self._rows = rows
+
+    def _matches(self, row: int) -> bool:
+        text = " ".join(self._text(row, column) for column in COLUMNS).lower()
+        return all(word in text for word in self._words)
+
+    # --- what the rest of the program asks --------------------------------------------
+
+    def label_of(self, index: QModelIndex) -> int:
+        """Return the label of the cluster that a row belongs to, 0 for none."""
+        if not index.isValid():
+            return 0
+        if index.internalId():
+            return int(index.internalId())
+        return int(self._rows[index.row()]) + 1
+
+    def place_of(self, index: QModelIndex) -> tuple[float, float, float]:
+        """Return the place of a row's peak or sub-peak, MNI mm."""
+        which = self._peak_of(index)
+        x, y, z = (float(self._peaks[f"peak_{axis}"][which]) for axis in "xyz")
+        return x, y, z
+
+    def index_of(self, label: int) -> QModelIndex:
+        """Return the row of a cluster, an invalid index where the filter hides it."""
+        found = np.flatnonzero(self._rows == label - 1)
+        return self.index(int(found[0]), 0) if found.size else QModelIndex()
+
+    def text_of(self, index: QModelIndex, columns: Sequence[int]) -> list[str]:
+        """Return the cells of a row as they are shown."""
+        row, peak = index.row(), index.internalId()
+        return [
+            str(self.data(self.createIndex(row, column, peak), _ROLE.DisplayRole) or "")
+            for column in columns
+        ]
+
+    # --- Qt ---------------------------------------------------------------------------
+
+    def rowCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+        """Count clusters, or the sub-peaks of one."""
+        if not parent.isValid():
+            return int(self._rows.size)
+        if parent.internalId() or parent.column() > 0:
+            return 0
+        position = self._rows[parent.row()]
+        return int(self._first_peak[position + 1] - self._first_peak[position] - 1)
+
+    def columnCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+        """Count columns, the hidden ones too."""
+        return len(COLUMNS)
+
+    def index(self, row: int, column: int, parent: QModelIndex = _TOP) -> QModelIndex:
+        """Return the index of a cell."""
+        if not self.hasIndex(row, column, parent):
+            return QModelIndex()
+        if not parent.isValid():
+            return self.createIndex(row, column, 0)
+        return self.createIndex(row, column, int(self._rows[parent.row()]) + 1)
+
+    def parent(self, index: QModelIndex) -> QModelIndex:
+        """Return the cluster of a sub-peak."""
+        if not index.isValid() or not index.internalId():
+            return QModelIndex()
+        return self.index_of(index.internalId())
+
+    def headerData(  # noqa: N802
+        self, section: int, orientation: Qt.Orientation, role: int = _ROLE.DisplayRole
+    ) -> Any:
+        """Return title or meaning of a column."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        column = COLUMNS[section]
+        if role == _ROLE.DisplayRole:
+            return self.title(section)
+        return column.about if role == _ROLE.ToolTipRole else None
+
+    def title(self, section: int) -> str:
+        """Return the title of a column; values are named by their kind."""
+        column = COLUMNS[section]
+        if self._clusters is None:
+            return column.title
+        kind = str(self._clusters.values.kind)
+        # The axis z and the value z would have one title.
+        if column.key == "peak_value":
+            return f"Peak {kind}"
+        return f"Mean {kind}" if column.key == "mean_value" else column.title
+
+    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+        """Let clusters be renamed."""
+        flags = super().flags(index)
+        if index.isValid() and not index.internalId() and index.column() == _NAME:
+            flags |= Qt.ItemFlag.ItemIsEditable
+        return flags
+
+    def data(self, index: QModelIndex, role: int = _ROLE.DisplayRole) -> Any:
+        """Return what a cell shows."""
+        if not index.isValid() or self._clusters is None:
+            return None
+        column = COLUMNS[index.column()]
+        if role in (_ROLE.DisplayRole, _ROLE.EditRole):
+            if not index.internalId():
+                return self._text(int(self._rows[index.row()]), column)
+            return self._peak_text(index, column)
+        if role == _ROLE.TextAlignmentRole and column.style:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == _ROLE.DecorationRole and column.key == "label":
+            return None if index.internalId() else self._color(index.row())
+        return None
+
+    def setData(  # noqa: N802
+        self, index: QModelIndex, value: Any, role: int = _ROLE.EditRole
+    ) -> bool:
+        """Ask for another name; who owns the clusters gives it."""
+        if role != _ROLE.EditRole or index.column() != _NAME or index.internalId():
+            return False
+        self.renamed.emit(self.label_of(index), str(value))
+        return True
+
+    def _color(self, row: int) -> QColor | None:
+        label = int(self._rows[row]) + 1
+        if label >= len(self._colors):
+            return None
+        return QColor.fromRgbF(*(float(part) for part in self._colors[label]))
+
+    def _peak_of(self, index: QModelIndex) -> int:
+        if not index.internalId():
+            return int(self._first_peak[int(self._rows[index.row()])])
+        first = int(self._first_peak[int(index.internalId()) - 1])
+        return first + 1 + int(index.row())
+
+    def _text(self, position: int, column: Column) -> str:
+        if column.key not in self._columns:
+            return ""
+        value = self._columns[column.key][position]
+        if column.key == "significant":
+            return "yes" if value else "no"
+        return _written(value, column.style)
+
+    def _peak_text(self, index: QModelIndex, column: Column) -> str:
+        if column.key == "label":
+            return f"{index.internalId()}{chr(ord('a') + index.row())}"
+        if not column.of_peaks:
+            return ""
+        return _written(self._peaks[column.key][self._peak_of(index)], column.style)
+
+
+def _written(value: Any, style: str) -> str:
+    """Write a number as the field does; nothing for what is unknown.
+
+    >>> _written(6448.0, ",.0f"), _written(float("nan"), ".3f"), _written(0.0005, "p")
+    ('6,448', '', '.0005')
+    """
+    if isinstance(value, str):
+        return value
+    if np.isnan(value):
+        return ""
+    return short_p(float(value)) if style == "p" else format(value, style)

@@ -1,0 +1,451 @@
+"""The cluster widget: the table, and the viewer that follows it, both ways."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import CheckBox, ComboBox, Container, Label, LineEdit, PushButton
+from qtpy.QtCore import QItemSelectionModel, QModelIndex, Qt
+from qtpy.QtGui import QAction, QKeySequence
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHeaderView,
+    QMenu,
+    QShortcut,
+    QTreeView,
+)
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.clusters import save_clusters
+from napari_neurosynth_results.statistics.cluster_table import (
+    inner_centers,
+    voxel_mm3,
+)
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.clusters import (
+    choose,
+    chosen_label,
+    cluster_layer,
+    clusters_of,
+    rename,
+)
+from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.picking import follow_mouse
+from napari_neurosynth_results.widgets.clipboard import copy_text
+from napari_neurosynth_results.widgets.cluster_model import COLUMNS, ClusterModel
+from napari_neurosynth_results.widgets.pieces import row, wrapped_text
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+    from napari.viewer import Viewer
+
+_NOTHING = (
+    "No clusters yet. Threshold a map: Plugins > Neurosynth results > Threshold and "
+    "clusters."
+)
+_TABLES = "Tab-separated table (*.tsv);;Comma-separated table (*.csv)"
+_VOLUMES = "Label volume (*.nii.gz *.nii)"
+#: Wherever the keyboard is in the window; napari uses none of them.
+_KEYS = {
+    "next": "Ctrl+Alt+N",
+    "previous": "Ctrl+Alt+B",
+    "peak": "Ctrl+Alt+P",
+    "center": "Ctrl+Alt+M",
+}
+
+
+class ClusterWidget(Container):  # type: ignore[misc]
+    """List the clusters of a map, and jump to them.
+
+    Parameters
+    ----------
+    napari_viewer : Viewer
+        The viewer whose clusters are listed.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(labels=False)
+        self._viewer = napari_viewer
+        self._layer: Labels | None = None
+        self._selecting = False
+        self._make_form()
+        self._make_table()
+        self._connect()
+        self._refresh()
+
+    # --- the form ---------------------------------------------------------------------
+
+    def _make_form(self) -> None:
+        self.map = ComboBox(
+            choices=self._layer_choices, tooltip="Maps whose clusters are shown"
+        )
+        self.sentence = wrapped_text()
+        self.filter = LineEdit()
+        self.filter.native.setPlaceholderText("Filter: words in any column")
+        self.filter.native.setClearButtonEnabled(True)
+        self.previous, self.next = PushButton(text="◀"), PushButton(text="▶")
+        self.peak, self.center = PushButton(text="Peak"), PushButton(text="Center")
+        for button, what in (
+            (self.previous, "previous"),
+            (self.next, "next"),
+            (self.peak, "peak"),
+            (self.center, "center"),
+        ):
+            button.tooltip = f"Go to the {what} ({_KEYS[what]})"
+        self.only = CheckBox(text="Only this", tooltip="Hide all other clusters")
+        self.pointed = Label(value=" ")
+        self.columns = PushButton(text="Columns")
+        self.copy = PushButton(text="Copy", tooltip="Copy the table as text")
+        self.save_table = PushButton(text="Save table...")
+        self.save_labels = PushButton(text="Save labels...")
+
+    def _make_table(self) -> None:
+        self.model = ClusterModel(self.native)
+        self.view = QTreeView()
+        view = self.view
+        view.setModel(self.model)
+        view.setUniformRowHeights(True)
+        view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        view.setMinimumHeight(160)
+        header = view.header()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setStretchLastSection(False)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        view.setSortingEnabled(True)
+        view.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        for index, column in enumerate(COLUMNS):
+            view.setColumnHidden(index, not column.shown)
+        self.extend(
+            [
+                self.map,
+                self.sentence,
+                self.filter,
+                row(self.previous, self.next, self.peak, self.center, self.only),
+                row(self.columns, self.copy, self.save_table, self.save_labels),
+                self.pointed,
+            ]
+        )
+        # Between the buttons that steer and those that save.
+        self.native.layout().insertWidget(4, view)
+
+    def _connect(self) -> None:
+        self.map.changed.connect(self._show_layer)
+        self.filter.changed.connect(self._filter)
+        self.previous.changed.connect(self.go_previous)
+        self.next.changed.connect(self.go_next)
+        self.peak.changed.connect(self.go_to_peak)
+        self.center.changed.connect(self.go_to_center)
+        self.only.changed.connect(self._hide_others)
+        self.columns.changed.connect(self._choose_columns)
+        self.copy.changed.connect(self.copy_table)
+        self.save_table.changed.connect(self._save_table)
+        self.save_labels.changed.connect(self._save_labels)
+        self.model.renamed.connect(self._rename)
+        self.view.selectionModel().currentChanged.connect(self._select)
+        self.view.header().customContextMenuRequested.connect(self._choose_columns)
+        for what, act in (
+            ("next", self.go_next),
+            ("previous", self.go_previous),
+            ("peak", self.go_to_peak),
+            ("center", self.go_to_center),
+        ):
+            shortcut = QShortcut(QKeySequence(_KEYS[what]), self.native)
+            shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
+            shortcut.activated.connect(act)
+        copy = QShortcut(QKeySequence.StandardKey.Copy, self.view)
+        copy.setContext(Qt.ShortcutContext.WidgetShortcut)
+        copy.activated.connect(self.copy_table)
+        # Bound methods are held weakly by napari: closing the widget ends them.
+        layers = self._viewer.layers
+        layers.events.inserted.connect(self._refresh)
+        layers.events.removed.connect(self._refresh)
+        layers.selection.events.active.connect(self._follow_active)
+        follow_mouse(self._viewer, self._pick, self._point)
+
+    def _layer_choices(self, widget: object = None) -> list[tuple[str, Labels]]:
+        return [
+            (layer.name.removesuffix(": clusters"), layer)
+            for layer in reversed(self._viewer.layers)
+            if clusters_of(layer) is not None
+        ]
+
+    # --- what is shown ----------------------------------------------------------------
+
+    @property
+    def clusters(self) -> ClusterSet | None:
+        """The clusters in the table."""
+        return clusters_of(self._layer) if self._layer is not None else None
+
+    def _refresh(self, event: object = None) -> None:
+        """Follow the layers of the viewer."""
+        with self.map.changed.blocked():
+            self.map.reset_choices()
+        self._follow_active()
+        if self.map.value is not self._layer or self._layer is None:
+            self._show_layer()
+
+    def _follow_active(self, event: object = None) -> None:
+        """Show the clusters of the layer that the user works with."""
+        active = self._viewer.layers.selection.active
+        if active is None:
+            return
+        statmap = map_of(active)
+        layer = active if clusters_of(active) is not None else None
+        if statmap is not None:
+            layer = cluster_layer(self._viewer, statmap)
+        if layer is not None and layer in self.map.choices:
+            self.map.value = layer
+
+    def _show_layer(self, event: object = None) -> None:
+        if self._layer is not None:
+            self._layer.events.features.disconnect(self._show)
+            self._layer.events.colormap.disconnect(self._show_colors)
+            self._layer.events.selected_label.disconnect(self._follow_label)
+        self._layer = self.map.value
+        if self._layer is not None:
+            # The features are announced whenever the clusters change.
+            self._layer.events.features.connect(self._show)
+            self._layer.events.colormap.connect(self._show_colors)
+            self._layer.events.selected_label.connect(self._follow_label)
+        self._show()
+        self._fit_columns()
+
+    def _show(self, event: object = None) -> None:
+        """Fill the table, and keep what was selected and unfolded."""
+        clusters, layer = self.clusters, self._layer
+        self._selecting = True
+        unfolded = self._unfolded()
+        self.model.show(clusters, layer.colormap.colors if layer is not None else None)
+        for widget in (self.filter, self.copy, self.save_table, self.save_labels):
+            widget.enabled = clusters is not None
+        if clusters is None or layer is None:
+            self.sentence.value = _NOTHING
+            self.pointed.value = " "
+            self._selecting = False
+            return
+        self.sentence.value = str(clusters)
+        if unfolded:
+            for label, peak in enumerate(clusters.peak_voxels, start=1):
+                if peak in unfolded:
+                    self.view.expand(self.model.index_of(label))
+        self._mark(chosen_label(layer))
+        self._selecting = False
+
+    def _unfolded(self) -> set[tuple[int, int, int]]:
+        """Peaks of the clusters whose sub-peaks are seen."""
+        clusters = self.model.clusters
+        if clusters is None:
+            return set()
+        rows = (self.model.index(n, 0) for n in range(self.model.rowCount()))
+        labels = [self.model.label_of(row) for row in rows if self.view.isExpanded(row)]
+        peaks = clusters.peak_voxels if labels else []
+        return {peaks[label - 1] for label in labels}
+
+    def _fit_columns(self) -> None:
+        clusters = self.clusters
+        cluster_level = clusters is not None and clusters.statmap.level == "cluster"
+        for index, column in enumerate(COLUMNS):
+            if column.cluster_level:
+                self.view.setColumnHidden(index, not cluster_level)
+        for index in range(len(COLUMNS)):
+            self.view.resizeColumnToContents(index)
+
+    def _show_colors(self, event: object = None) -> None:
+        if self._layer is not None:
+            self.model.color(self._layer.colormap.colors)
+
+    def _filter(self, text: str) -> None:
+        self._selecting = True
+        self.model.filter(text)
+        if self._layer is not None:
+            self._mark(chosen_label(self._layer))
+        self._selecting = False
+
+    # --- both ways --------------------------------------------------------------------
+
+    def _mark(self, label: int) -> None:
+        """Select the row of a cluster without moving the viewer."""
+        index = self.model.index_of(label) if label else QModelIndex()
+        flags = QItemSelectionModel.SelectionFlag
+        before, self._selecting = self._selecting, True
+        if index.isValid():
+            self.view.selectionModel().setCurrentIndex(
+                index, flags.ClearAndSelect | flags.Rows
+            )
+            self.view.scrollTo(index)
+        else:
+            self.view.selectionModel().clear()
+        self._selecting = before
+
+    def _select(self, index: QModelIndex, before: QModelIndex | None = None) -> None:
+        """Go where the row is, and outline its cluster."""
+        if self._selecting or self._layer is None:
+            return
+        label = self.model.label_of(index)
+        if not label:
+            return
+        self._choose(label)
+        scene.jump_to(self._viewer, *self.model.place_of(index))
+
+    def _choose(self, label: int | None) -> None:
+        assert self._layer is not None
+        before, self._selecting = self._selecting, True
+        choose(self._layer, label)
+        self._selecting = before
+
+    def _follow_label(self, event: object = None) -> None:
+        """Follow napari's own table and its label spin box."""
+        if self._selecting or self._layer is None or self.clusters is None:
+            return
+        label = int(self._layer.selected_label)
+        if 1 <= label <= len(self.clusters) and label != chosen_label(self._layer):
+            self._choose(label)
+            self._mark(label)
+            scene.jump_to(self._viewer, *self.model.place_of(self._current()))
+
+    def _pick(self, layer: Labels | None, label: int, position: Any) -> None:
+        """Select the row of the cluster that was clicked; a click beside deselects."""
+        if layer is None:
+            if self._layer is not None and chosen_label(self._layer):
+                self._choose(None)
+                self._mark(0)
+            return
+        if layer is not self._layer:
+            self.map.value = layer
+        self._choose(label)
+        self._mark(label)
+
+    def _point(self, layer: Labels | None, label: int, position: Any) -> None:
+        """Say what the mouse is over."""
+        clusters = clusters_of(layer) if layer is not None and label else None
+        if clusters is None:
+            self.pointed.value = " "
+            return
+        assert layer is not None
+        i, j, k = layer.world_to_data(position)[::-1].round().astype(int)
+        size = int(clusters.labelled.size[label - 1])
+        value = clusters.values
+        here = ""
+        if all(0 <= n < s for n, s in zip((i, j, k), value.grid.shape, strict=True)):
+            here = f": {value.kind} {value.data[i, j, k]:.3g}"
+        self.pointed.value = (
+            f"{clusters.names[label - 1]}{here}, {size:,} voxels "
+            f"({size * voxel_mm3(clusters.statmap):,.0f} mm3)"
+        )
+
+    def _current(self) -> QModelIndex:
+        return self.view.selectionModel().currentIndex()
+
+    def go_next(self) -> None:
+        """Go to the next row."""
+        self._step(1)
+
+    def go_previous(self) -> None:
+        """Go to the row before."""
+        self._step(-1)
+
+    def _step(self, way: int) -> None:
+        n = self.model.rowCount()
+        if not n:
+            return
+        current = self._current()
+        if current.parent().isValid():
+            current = current.parent()
+        # Round and round, from the first or the last on.
+        row = (current.row() + way) % n if current.isValid() else (0 if way > 0 else -1)
+        index = self.model.index(row % n, 0)
+        self.view.setCurrentIndex(index)
+
+    def go_to_peak(self) -> None:
+        """Go to the peak of the chosen cluster."""
+        if self._current().isValid():
+            index = self.model.index_of(self.model.label_of(self._current()))
+            scene.jump_to(self._viewer, *self.model.place_of(index))
+
+    def go_to_center(self) -> None:
+        """Go to the voxel of the chosen cluster nearest to its center of mass."""
+        label, clusters = self.model.label_of(self._current()), self.clusters
+        if label and clusters is not None:
+            x, y, z = inner_centers(clusters)[label - 1]
+            scene.jump_to(self._viewer, float(x), float(y), float(z))
+
+    def _hide_others(self, only: bool) -> None:
+        if self._layer is not None:
+            self._layer.show_selected_label = only
+
+    def _rename(self, label: int, name: str) -> None:
+        if self._layer is not None:
+            rename(self._layer, label, name)
+
+    # --- columns, copies and files ----------------------------------------------------
+
+    def _choose_columns(self, place: object = None) -> None:
+        menu = QMenu(self.native)
+        for index, column in enumerate(COLUMNS):
+            action = QAction(self.model.title(index), menu)
+            action.setToolTip(column.about)
+            action.setCheckable(True)
+            action.setChecked(not self.view.isColumnHidden(index))
+            action.setData(index)
+            menu.addAction(action)
+        menu.setToolTipsVisible(True)
+        menu.triggered.connect(self._toggle_column)
+        menu.popup(
+            self.columns.native.mapToGlobal(self.columns.native.rect().topLeft())
+        )
+
+    def _toggle_column(self, action: QAction) -> None:
+        self.view.setColumnHidden(action.data(), not action.isChecked())
+        self.view.resizeColumnToContents(action.data())
+
+    def table_text(self) -> str:
+        """Return the table as it is shown, tab-separated, sub-peaks included."""
+        header = self.view.header()
+        order = sorted(range(len(COLUMNS)), key=header.visualIndex)
+        columns = [index for index in order if not self.view.isColumnHidden(index)]
+        lines = [[self.model.title(index) for index in columns]]
+        for n in range(self.model.rowCount()):
+            cluster = self.model.index(n, 0)
+            lines.append(self.model.text_of(cluster, columns))
+            lines += [
+                self.model.text_of(self.model.index(m, 0, cluster), columns)
+                for m in range(self.model.rowCount(cluster))
+            ]
+        return "\n".join("\t".join(line) for line in lines)
+
+    def copy_table(self) -> None:
+        """Put the table on the clipboard as text."""
+        copy_text(self.table_text())
+
+    def _save_table(self) -> None:
+        self._save("Save the table of clusters", ".tsv", _TABLES)
+
+    def _save_labels(self) -> None:
+        self._save("Save the label volume", ".nii.gz", _VOLUMES)
+
+    def _save(self, what: str, extension: str, kinds: str) -> None:
+        if (clusters := self.clusters) is None:
+            return
+        suggested = f"{clusters.statmap.key}_clusters{extension}"
+        path, kind = QFileDialog.getSaveFileName(self.native, what, suggested, kinds)
+        if not path:
+            return
+        if "." not in path.rsplit("/", 1)[-1]:
+            path += ".csv" if "csv" in kind else extension
+        self.save_to(path)
+
+    def save_to(self, path: str) -> None:
+        """Save the clusters; the dialog has asked before about a file that exists."""
+        from napari.utils.notifications import show_error, show_info
+
+        if (clusters := self.clusters) is None:
+            return
+        try:
+            save_clusters(clusters, path, overwrite=True)
+        except ResultsError as error:
+            show_error(str(error))
+            return
+        show_info(f"Saved {path}")

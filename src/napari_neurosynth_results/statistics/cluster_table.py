@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.cluster_level import ClusterLevel
 from napari_neurosynth_results.statistics.significance import log_p_at, log_p_of
 from napari_neurosynth_results.statistics.thresholding import is_lone
 
@@ -42,7 +41,6 @@ def table_of(clusters: ClusterSet) -> pd.DataFrame:
     n = len(clusters)
     main = main_peaks(clusters)
     center = to_mm(clusters.statmap, found.center)
-    cluster_p, significant = _cluster_p(clusters, found.peak_voxel[main])
     return pd.DataFrame(
         {
             "label": np.arange(1, n + 1),
@@ -58,8 +56,8 @@ def table_of(clusters: ClusterSet) -> pd.DataFrame:
             # Empty until regions are looked up in an atlas.
             "region": np.full(n, "", dtype=object),
             "region_percent": np.full(n, np.nan),
-            "significant": significant,
-            "cluster_p": cluster_p,
+            "significant": clusters.significant,
+            "cluster_p": clusters.cluster_p,
         }
     )
 
@@ -164,13 +162,3 @@ def _mean_values(clusters: ClusterSet) -> Floats:
     values = clusters.values.data.ravel(order="F")[inside]
     sums = np.bincount(labels[inside], weights=values, minlength=len(clusters) + 1)
     return sums[1:] / np.maximum(found.size, 1)
-
-
-def _cluster_p(
-    clusters: ClusterSet, peak: Indices
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    threshold, n = clusters.threshold, len(clusters)
-    if isinstance(threshold, ClusterLevel):
-        p = threshold.p_at(peak)
-        return p, threshold.significant(p)
-    return np.full(n, np.nan), np.ones(n, bool)

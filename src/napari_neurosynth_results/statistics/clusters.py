@@ -89,6 +89,20 @@ class ClusterSet:
         return [(int(i), int(j), int(k)) for i, j, k in peaks]
 
     @property
+    def cluster_p(self) -> npt.NDArray[np.float64]:
+        """Corrected p of each cluster, NaN where clusters were not tested."""
+        if isinstance(self.threshold, ClusterLevel):
+            return self.threshold.p_at(self.labelled.peak_voxel[main_peaks(self)])
+        return np.full(len(self), np.nan)
+
+    @property
+    def significant(self) -> npt.NDArray[np.bool_]:
+        """Which clusters are significant: all that survive an ordinary threshold."""
+        if isinstance(self.threshold, ClusterLevel):
+            return self.threshold.significant(self.cluster_p)
+        return np.ones(len(self), bool)
+
+    @property
     def names(self) -> list[str]:
         """Name of each cluster: the user's, else its number."""
         if not self.given_names:
@@ -135,7 +149,7 @@ class ClusterSet:
     def __str__(self) -> str:
         """Threshold, extent, connectivity and what came of it, in one sentence."""
         if isinstance(self.threshold, ClusterLevel):
-            return self.threshold.describe(self.table.cluster_p.to_numpy())
+            return self.threshold.describe(self.cluster_p)
         n, voxels = len(self), int(self.labelled.size.sum())
         mm3 = voxel_mm3(self.statmap)
         extent = (

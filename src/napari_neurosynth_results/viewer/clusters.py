@@ -79,7 +79,12 @@ def map_layers(viewer: Viewer) -> list[Image]:
 
 
 def show_clusters(
-    viewer: Viewer, layer: Image, clusters: ClusterSet, *, faint: bool = False
+    viewer: Viewer,
+    layer: Image,
+    clusters: ClusterSet,
+    *,
+    faint: bool = False,
+    describe: bool = True,
 ) -> Labels:
     """Show a map at a threshold, and its clusters in a Labels layer.
 
@@ -93,6 +98,9 @@ def show_clusters(
         Its clusters.
     faint : bool
         Let what is below the threshold shine through.
+    describe : bool
+        Write what the status bar tells of each cluster. While a slider moves nobody
+        points at one: `describe_clusters` does it then in the end.
 
     Returns
     -------
@@ -106,7 +114,22 @@ def show_clusters(
         return _add(viewer, layer, clusters)
     names = found.metadata[METADATA_KEY].given_names
     _update(found, replace(clusters, given_names=names) if names else clusters)
+    if describe:
+        describe_clusters(found)
     return found
+
+
+def describe_clusters(layer: Labels) -> None:
+    """Let napari's status bar and tables say what is known of each cluster.
+
+    Parameters
+    ----------
+    layer : Labels
+        A layer of clusters.
+    """
+    clusters = clusters_of(layer)
+    assert clusters is not None
+    layer.features = _features(clusters)
 
 
 def rename(layer: Labels, label: int, name: str) -> None:
@@ -130,7 +153,7 @@ def rename(layer: Labels, label: int, name: str) -> None:
     assert clusters is not None
     clusters = clusters.renamed(label, name)
     layer.metadata[METADATA_KEY] = clusters
-    layer.features = _features(clusters)
+    describe_clusters(layer)
 
 
 def choose(layer: Labels, label: int | None) -> None:
@@ -218,15 +241,13 @@ def _update(layer: Labels, clusters: ClusterSet) -> None:
         layer.events.selected_label.blocker(),
     ):
         _set_colors(layer, clusters)
-    with layer.events.features.blocker(), layer.events.properties.blocker():
-        layer.features = _features(clusters)
-    # Announces the features as well.
     layer.data = _label_data(clusters)
 
 
 def _label_data(clusters: ClusterSet) -> npt.NDArray[Any]:
     """Labels as (z, y, x), in numbers that go to the graphics card unchanged."""
-    fitting = np.uint16 if len(clusters) < 2**16 else np.int32
+    n = len(clusters)
+    fitting = np.uint8 if n < 2**8 else np.uint16 if n < 2**16 else np.int32
     return clusters.labels.astype(fitting, order="K").T
 
 
@@ -256,9 +277,7 @@ def _set_colors(layer: Labels, clusters: ClusterSet) -> None:
     from napari.utils.colormaps import CyclicLabelColormap
 
     peaks = clusters.peak_voxels
-    colors = palette.colors_of(
-        peaks, layer.metadata[_COLORS_KEY], clusters.table.significant.to_numpy()
-    )
+    colors = palette.colors_of(peaks, layer.metadata[_COLORS_KEY], clusters.significant)
     if (chosen := layer.metadata.get(_CHOSEN_KEY)) in peaks:
         colors[peaks.index(chosen) + 1] = palette.CHOSEN
     now = layer.colormap

@@ -91,6 +91,7 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         self._clusters: ClusterSet | None = None
+        # Taken out of the tables when they are first looked at.
         self._columns: dict[str, npt.NDArray[Any]] = {}
         self._peaks: dict[str, npt.NDArray[Any]] = {}
         self._first_peak: npt.NDArray[np.intp] = np.zeros(1, np.intp)
@@ -116,17 +117,8 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
         self._colors = colors if colors is not None else np.zeros((1, 4))
         self._columns, self._peaks = {}, {}
         if clusters is not None:
-            self._columns = {
-                c.key: clusters.table[c.key].to_numpy()
-                for c in COLUMNS
-                if c.key in clusters.table
-            }
-            peaks = clusters.peaks
-            self._peaks = {
-                c.key: peaks[c.key].to_numpy() for c in COLUMNS if c.of_peaks
-            }
-            labels = np.arange(1, len(clusters) + 2)
-            self._first_peak = np.searchsorted(peaks["label"].to_numpy(), labels)
+            labels = np.arange(len(clusters) + 1)
+            self._first_peak = np.searchsorted(clusters.labelled.peak_cluster, labels)
         self._arrange()
         self.endResetModel()
 
@@ -158,12 +150,26 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
         self._arrange()
         self.endResetModel()
 
+    def _column(self, key: str) -> npt.NDArray[Any]:
+        """Return a column of the table of clusters."""
+        if key not in self._columns:
+            assert self._clusters is not None
+            self._columns[key] = self._clusters.table[key].to_numpy()
+        return self._columns[key]
+
+    def _peak_column(self, key: str) -> npt.NDArray[Any]:
+        """Return a column of the table of peaks and sub-peaks."""
+        if key not in self._peaks:
+            assert self._clusters is not None
+            self._peaks[key] = self._clusters.peaks[key].to_numpy()
+        return self._peaks[key]
+
     def _arrange(self) -> None:
         n = len(self._clusters) if self._clusters is not None else 0
         rows = np.arange(n)
         key, ascending = COLUMNS[self._sorted_by[0]].key, self._sorted_by[1]
         if n and not (key == "label" and ascending):
-            values = self._columns[key]
+            values = self._column(key)
             if values.dtype.kind == "O":
                 values = np.char.lower(values.astype(str))
             # Ranks can be turned round whatever the type; what is NaN comes last.
@@ -190,7 +196,7 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
     def place_of(self, index: QModelIndex) -> tuple[float, float, float]:
         """Return the place of a row's peak or sub-peak, MNI mm."""
         which = self._peak_of(index)
-        x, y, z = (float(self._peaks[f"peak_{axis}"][which]) for axis in "xyz")
+        x, y, z = (float(self._peak_column(f"peak_{axis}")[which]) for axis in "xyz")
         return x, y, z
 
     def index_of(self, label: int) -> QModelIndex:
@@ -301,9 +307,7 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
         return first + 1 + int(index.row())
 
     def _text(self, position: int, column: Column) -> str:
-        if column.key not in self._columns:
-            return ""
-        value = self._columns[column.key][position]
+        value = self._column(column.key)[position]
         if column.key == "significant":
             return "yes" if value else "no"
         return _written(value, column.style)
@@ -313,7 +317,9 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
             return f"{index.internalId()}{chr(ord('a') + index.row())}"
         if not column.of_peaks:
             return ""
-        return _written(self._peaks[column.key][self._peak_of(index)], column.style)
+        return _written(
+            self._peak_column(column.key)[self._peak_of(index)], column.style
+        )
 
 
 def _written(value: Any, style: str) -> str:

@@ -45,6 +45,7 @@ from napari_neurosynth_results.viewer.choices import (
 from napari_neurosynth_results.viewer.clusters import (
     cluster_layer,
     clusters_of,
+    describe_clusters,
     map_layers,
     show_clusters,
 )
@@ -412,7 +413,11 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         try:
             clusters = clusters_at(statmap, self.asked())
             show_clusters(
-                self._viewer, self.map.value, clusters, faint=self.faint.value
+                self._viewer,
+                self.map.value,
+                clusters,
+                faint=self.faint.value,
+                describe=False,
             )
         except ResultsError as error:
             self.sentence.value = f"Not applied. {error}"
@@ -424,6 +429,8 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         if (clusters := self.clusters) is None:
             return
         layer = self.map.value
+        if (shown := cluster_layer(self._viewer, clusters.statmap)) is not None:
+            describe_clusters(shown)
         remember(layer, tried_on(layer).tried(clusters.asked))
         remember_choices(clusters.statmap, clusters.asked, self.faint.value)
         self._show_tried()

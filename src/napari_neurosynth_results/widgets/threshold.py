@@ -309,14 +309,15 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         if self._filling or self.statmap is None:
             return
         try:
-            number = self._number()
-            position = self._scale.position_of(number)
-        except (ResultsError, ValueError):
+            number = self.asked().number
+        except ResultsError:
+            # Applying says what is wrong with it.
             self._change()
             return
-        self._filling = True
-        self.slider.value = round(position * _STEPS)
-        self._filling = False
+        if number > 0:
+            self._filling = True
+            self.slider.value = round(self._scale.position_of(number) * _STEPS)
+            self._filling = False
         self._change()
 
     def _number(self) -> float:

@@ -1,0 +1,391 @@
+"""The table shows the clusters of the viewer, and the viewer follows the table."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import QModelIndex, Qt
+from qtpy.QtWidgets import QApplication
+
+from napari_neurosynth_results import find_clusters, open_results
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.viewer import palette
+from napari_neurosynth_results.viewer.clusters import (
+    chosen_label,
+    cluster_layer,
+    show_clusters,
+)
+from napari_neurosynth_results.viewer.reader import add_maps
+from napari_neurosynth_results.widgets.cluster_model import COLUMNS
+from napari_neurosynth_results.widgets.clusters import ClusterWidget
+
+MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
+
+
+@pytest.fixture
+def viewer(qapp: Any) -> Any:
+    """Return the model of a viewer: no window, no graphics card."""
+    from napari.components import ViewerModel
+
+    return ViewerModel()
+
+
+@pytest.fixture(scope="module")
+def sample(sample_path: Path) -> ResultSet:
+    """Return the packaged sample."""
+    return open_results(sample_path)
+
+
+@pytest.fixture
+def layer(viewer: Any, sample: ResultSet) -> Any:
+    """Return the layer with the clusters of z."""
+    add_maps(viewer, [sample["z"]])
+    return show(viewer, sample, p=0.001, min_voxels=10)
+
+
+@pytest.fixture
+def widget(plugin: Any, viewer: Any, layer: Any) -> Iterator[ClusterWidget]:
+    """Return the table of the clusters of z."""
+    made = ClusterWidget(viewer)
+    yield made
+    made.close()
+
+
+def show(viewer: Any, results: ResultSet, stem: str = "z", **asked: Any) -> Any:
+    """Threshold a map that has a layer."""
+    title = results[stem].title
+    clusters = find_clusters(results[stem], **asked)
+    return show_clusters(viewer, viewer.layers[title], clusters)
+
+
+def cells(widget: ClusterWidget, title: str) -> list[str]:
+    """Return a column of clusters as a user sees it."""
+    lines = [line.split("\t") for line in widget.table_text().split("\n")]
+    column = lines[0].index(title)
+    return [line[column] for line in lines[1:] if line[0].isdigit()]
+
+
+def click_row(widget: ClusterWidget, row: int) -> None:
+    widget.view.setCurrentIndex(widget.model.index(row, 0))
+
+
+def place(viewer: Any) -> tuple[float, ...]:
+    return tuple(viewer.dims.point[::-1])
+
+
+def peak(layer: Any, label: int) -> tuple[float, ...]:
+    table = layer.metadata["neurosynth_results"].table
+    return tuple(table.loc[label - 1, ["peak_x", "peak_y", "peak_z"]])
+
+
+class _Event:
+    """A mouse event as napari hands it over: one object from press to release."""
+
+    def __init__(self, position: tuple[float, ...], kind: str = "mouse_press") -> None:
+        self.position, self.type, self.button = position, kind, 1
+        self.view_direction = None
+        self.dims_displayed = [1, 2]
+        self.modifiers: list[str] = []
+        self.is_dragging = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "__wrapped__":
+            self.__dict__.update(value.__dict__)
+        else:
+            super().__setattr__(name, value)
+
+
+def click_canvas(
+    viewer: Any, x: float, y: float, z: float, dragged: bool = False
+) -> None:
+    """Click at a place, by napari's own way of calling back."""
+    from napari.utils.interactions import (
+        mouse_move_callbacks,
+        mouse_press_callbacks,
+        mouse_release_callbacks,
+    )
+
+    mouse_press_callbacks(viewer, _Event((z, y, x)))
+    if dragged:
+        moved = _Event((z, y, x), "mouse_move")
+        moved.is_dragging = True
+        mouse_move_callbacks(viewer, moved)
+    mouse_release_callbacks(viewer, _Event((z, y, x), "mouse_release"))
+
+
+# --- what is shown ----------------------------------------------------------------
+
+
+def test_without_clusters_the_table_says_how_to_get_some(
+    plugin: Any, viewer: Any
+) -> None:
+    widget = ClusterWidget(viewer)
+    assert widget.sentence.value.startswith("No clusters yet. Threshold a map")
+    assert widget.model.rowCount() == 0
+    assert not widget.save_table.enabled
+    widget.close()
+
+
+def test_the_table_is_that_of_the_clusters(widget: ClusterWidget, layer: Any) -> None:
+    table = widget.clusters.table
+    assert widget.sentence.value == str(widget.clusters)
+    assert cells(widget, "#") == [str(label) for label in table.label]
+    assert cells(widget, "Voxels") == [str(n) for n in table.n_voxels]
+    assert cells(widget, "Peak z") == [f"{value:.3f}" for value in table.peak_value]
+    assert cells(widget, "x") == [f"{x:.4g}" for x in table.peak_x]
+
+
+def test_sub_peaks_are_folded_under_their_cluster(widget: ClusterWidget) -> None:
+    first = widget.model.index(0, 0)
+    peaks = widget.clusters.peaks
+    assert widget.model.rowCount(first) == (peaks.label == 1).sum() - 1 == 3
+    assert not widget.view.isExpanded(first)
+    child = widget.model.index(1, 0, first)
+    assert widget.model.data(child) == "1b"
+    widget.view.setCurrentIndex(child)
+    row = peaks.iloc[2]
+    assert place(widget._viewer) == (row.peak_x, row.peak_y, row.peak_z)
+
+
+def test_the_table_follows_the_threshold_and_keeps_what_is_unfolded(
+    widget: ClusterWidget, viewer: Any, sample: ResultSet
+) -> None:
+    click_row(widget, 1)
+    widget.view.expand(widget.model.index(0, 0))
+    show(viewer, sample, p=1e-4)
+    assert cells(widget, "Voxels") == [
+        str(n) for n in find_clusters(sample["z"], p=1e-4).table.n_voxels
+    ]
+    assert widget.view.isExpanded(widget.model.index(0, 0))
+    assert not widget.view.isExpanded(widget.model.index(3, 0))
+    # The cluster is still chosen, because its peak is still there.
+    assert widget.view.currentIndex().row() == 1
+    assert chosen_label(cluster_layer(viewer, sample["z"])) == 2
+    show(viewer, sample, value=20)
+    assert widget.model.rowCount() == 0
+    assert widget.sentence.value.endswith("0 clusters, 0 voxels, 0.0 cm3")
+    show(viewer, sample, p=0.001)
+    assert widget.view.currentIndex().row() == 1
+
+
+def test_columns_of_tested_clusters_are_there_for_such_maps_only(
+    widget: ClusterWidget, viewer: Any, sample: ResultSet
+) -> None:
+    assert "Cluster p" not in widget.table_text()
+    add_maps(viewer, [sample[MASS]])
+    layer = show(viewer, sample, MASS, p=0.05)
+    viewer.layers.selection.active = layer
+    assert widget.clusters.statmap is sample[MASS]
+    assert cells(widget, "Sig.").count("yes") == 6
+    assert cells(widget, "Sig.").count("no") == 7
+    viewer.layers.selection.active = viewer.layers[sample["z"].title]
+    assert widget.clusters.statmap is sample["z"]
+    assert "Cluster p" not in widget.table_text()
+
+
+def test_words_filter_and_headers_sort(widget: ClusterWidget) -> None:
+    widget.view.sortByColumn(2, Qt.SortOrder.DescendingOrder)
+    sizes = [int(n.replace(",", "")) for n in cells(widget, "Voxels")]
+    assert sizes == sorted(sizes, reverse=True)
+    # All words have to be somewhere in the row.
+    widget.filter.value = "CLUSTER 6,440"
+    assert cells(widget, "#") == ["1"]
+    widget.filter.value = ""
+    assert len(cells(widget, "#")) == 15
+
+
+# --- both ways --------------------------------------------------------------------
+
+
+def test_a_row_jumps_to_the_peak_and_outlines_the_cluster(
+    widget: ClusterWidget, viewer: Any, layer: Any
+) -> None:
+    for row in (4, 0):
+        click_row(widget, row)
+        assert place(viewer) == peak(layer, row + 1)
+        assert layer.selected_label == row + 1
+        white = np.flatnonzero((layer.colormap.colors == palette.CHOSEN).all(axis=1))
+        assert white.tolist() == [row + 1]
+
+
+def test_a_click_on_the_canvas_selects_the_row_and_one_beside_deselects(
+    widget: ClusterWidget, viewer: Any, layer: Any
+) -> None:
+    viewer.dims.point = peak(layer, 3)[::-1]
+    before = place(viewer)
+    click_canvas(viewer, *peak(layer, 3))
+    assert widget.view.currentIndex().row() == 2
+    assert chosen_label(layer) == 3
+    assert place(viewer) == before
+    click_canvas(viewer, 0, 0, 80)
+    assert not widget.view.currentIndex().isValid()
+    assert chosen_label(layer) == 0
+
+
+def test_a_drag_on_the_canvas_selects_nothing(
+    widget: ClusterWidget, viewer: Any, layer: Any
+) -> None:
+    viewer.dims.point = peak(layer, 3)[::-1]
+    click_canvas(viewer, *peak(layer, 3), dragged=True)
+    assert chosen_label(layer) == 0
+
+
+def test_pointing_tells_name_value_and_size(
+    widget: ClusterWidget, viewer: Any, layer: Any
+) -> None:
+    from napari.utils.interactions import mouse_move_callbacks
+
+    viewer.dims.point = peak(layer, 1)[::-1]
+    x, y, z = peak(layer, 1)
+    mouse_move_callbacks(viewer, _Event((z, y, x), "mouse_move"))
+    assert widget.pointed.value == "cluster 1: z 6.73, 805 voxels (6,440 mm3)"
+    mouse_move_callbacks(viewer, _Event((z, 200.0, x), "mouse_move"))
+    assert widget.pointed.value == " "
+
+
+def test_hovering_tells_it_in_the_status_bar_too(layer: Any, viewer: Any) -> None:
+    viewer.dims.point = peak(layer, 1)[::-1]
+    status = layer.get_status(
+        peak(layer, 1)[::-1], view_direction=None, dims_displayed=[1, 2], world=True
+    )
+    assert "cluster: cluster 1" in status["coordinates"]
+    assert "peak z: 6.73" in status["coordinates"]
+    assert "n_voxels: 805" in status["coordinates"]
+
+
+def test_next_and_previous_go_round(
+    widget: ClusterWidget, viewer: Any, layer: Any
+) -> None:
+    widget.go_next()
+    assert place(viewer) == peak(layer, 1)
+    widget.next.native.click()
+    assert place(viewer) == peak(layer, 2)
+    widget.go_previous()
+    widget.previous.native.click()
+    assert place(viewer) == peak(layer, 15)
+
+
+def test_peak_and_center(widget: ClusterWidget, viewer: Any, layer: Any) -> None:
+    click_row(widget, 0)
+    widget.center.native.click()
+    x, y, z = place(viewer)
+    assert (x, y, z) != peak(layer, 1)
+    center = widget.clusters.table.loc[0, ["center_x", "center_y", "center_z"]]
+    assert np.abs(np.array([x, y, z]) - center.to_numpy(float)).max() < 4
+    assert layer.data[tuple(layer.world_to_data((z, y, x)).astype(int))] == 1
+    widget.go_to_peak()
+    assert place(viewer) == peak(layer, 1)
+
+
+def test_the_spin_box_of_napari_moves_the_row(
+    widget: ClusterWidget, viewer: Any, layer: Any
+) -> None:
+    layer.selected_label = 5
+    assert widget.view.currentIndex().row() == 4
+    assert place(viewer) == peak(layer, 5)
+
+
+def test_all_others_can_be_hidden(widget: ClusterWidget, layer: Any) -> None:
+    click_row(widget, 2)
+    widget.only.value = True
+    assert layer.show_selected_label
+    assert layer.colormap.map(np.array([2, 3]))[:, 3].tolist() == [0, 1]
+    widget.only.value = False
+    assert not layer.show_selected_label
+
+
+# --- names, copies, files ---------------------------------------------------------
+
+
+def test_a_name_stays_while_the_threshold_moves_and_goes_into_files(
+    widget: ClusterWidget, viewer: Any, sample: ResultSet, tmp_path: Path
+) -> None:
+    index = widget.model.index(1, 1)
+    assert widget.model.setData(index, "right SII")
+    assert cells(widget, "Name")[1] == "right SII"
+    layer = show(viewer, sample, p=1e-4)
+    assert cells(widget, "Name")[:3] == ["cluster 1", "right SII", "cluster 3"]
+    assert layer.features["cluster"].tolist()[2] == "right SII"
+    widget.save_to(str(tmp_path / "named.tsv"))
+    lines = (tmp_path / "named.tsv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "# map: z (z, uncorrected)"
+    assert "6-connected" in lines[1]
+    saved = pd.read_csv(tmp_path / "named.tsv", sep="\t", comment="#")
+    assert saved.name.tolist()[1] == "right SII"
+
+
+def test_copied_text_is_the_table_that_is_seen(widget: ClusterWidget) -> None:
+    for index, column in enumerate(COLUMNS):
+        widget.view.setColumnHidden(index, column.key not in ("label", "name"))
+    widget.copy.native.click()
+    clipboard = QApplication.clipboard()
+    assert clipboard is not None
+    lines = clipboard.text().split("\n")
+    assert lines[:3] == ["#\tName", "1\tcluster 1", "1a\t"]
+    assert len(lines) == 1 + len(widget.clusters.peaks)
+
+
+def test_saved_labels_are_the_labels_on_the_grid_of_the_map(
+    widget: ClusterWidget, sample: ResultSet, tmp_path: Path
+) -> None:
+    widget.save_to(str(tmp_path / "labels.nii.gz"))
+    image = nib.load(tmp_path / "labels.nii.gz")
+    assert np.array_equal(np.asarray(image.dataobj), widget.clusters.labels)
+    assert np.array_equal(image.affine, sample["z"].affine)
+
+
+def test_a_file_that_cannot_be_written_is_told(
+    widget: ClusterWidget, tmp_path: Path, notifications: list[Any]
+) -> None:
+    widget.save_to(str(tmp_path / "nowhere" / "table.tsv"))
+    assert [n.severity.value for n in notifications] == ["error"]
+    assert "cannot be written" in notifications[0].message
+
+
+# --- layers come and go -----------------------------------------------------------
+
+
+def test_a_deleted_layer_leaves_no_stale_table(
+    widget: ClusterWidget, viewer: Any, layer: Any, sample: ResultSet
+) -> None:
+    click_row(widget, 1)
+    viewer.layers.remove(layer)
+    assert widget.clusters is None
+    assert widget.model.rowCount() == 0
+    assert widget.sentence.value.startswith("No clusters yet")
+    widget.go_next()
+    widget.go_to_peak()
+    widget.go_to_center()
+    click_canvas(viewer, 0, 0, 0)
+    show(viewer, sample, p=1e-4)
+    assert widget.model.rowCount() == len(widget.clusters)
+
+
+def test_a_closed_table_is_let_go_with_its_hold_on_the_mouse(
+    plugin: Any, viewer: Any, layer: Any, sample: ResultSet
+) -> None:
+    before = len(viewer.mouse_drag_callbacks), len(viewer.mouse_move_callbacks)
+    widget = ClusterWidget(viewer)
+    ref = weakref.ref(widget)
+    widget.close()
+    widget.native.deleteLater()
+    del widget
+    for _ in range(3):
+        QApplication.processEvents()
+    gc.collect()
+    assert ref() is None
+    after = len(viewer.mouse_drag_callbacks), len(viewer.mouse_move_callbacks)
+    assert after == before
+    show(viewer, sample, p=1e-4)
+
+
+def test_an_index_of_nothing_is_no_cluster(widget: ClusterWidget) -> None:
+    assert widget.model.label_of(QModelIndex()) == 0

@@ -131,13 +131,14 @@ class Above:
         return outside.reshape(-1)
 
     def voxels(self, at: Ints) -> Ints:
-        """Voxel indices (i, j, k) in the whole image, shape (n, 3)."""
+        """Voxel indices i, j and k in the whole image, shape (3, n)."""
         z, y, x = np.unravel_index(at, self.shape)
-        voxels: Ints = np.column_stack((x, y, z)) + self.corner
+        voxels: Ints = np.array((x, y, z))
+        voxels += self.corner[:, np.newaxis]
         return voxels
 
     def c_index(self, voxels: Ints) -> Ints:
         """Position of voxels in C order of the image: what breaks all ties."""
-        i, j, k = voxels.T
+        i, j, k = voxels
         position: Ints = (i * self.image[1] + j) * self.image[2] + k
         return position

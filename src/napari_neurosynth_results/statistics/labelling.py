@@ -128,14 +128,15 @@ def label_clusters(
     if not at.size:
         return _nothing(parts.shape)
     voxel, cluster = above.voxels(at), above.found.take(at)
-    negative = parts[tuple(voxel.T)] % 2 == 0
+    negative = parts[tuple(voxel)] % 2 == 0
     label, order = _in_order(
         cluster, above.sizes.size, strength, negative, above.c_index(voxel)
     )
-    cluster, voxel = label.take(cluster.take(order)) - 1, voxel[order]
-    kept = _apart(cluster, voxel, np.array(voxel_size), sub_peaks, peak_distance)
-    cluster, voxel, order = cluster[kept], voxel[kept], order[kept]
-    main = order[_is_first(cluster)]
+    cluster, voxel = label.take(cluster.take(order)) - 1, voxel.take(order, axis=1)
+    size = np.array(voxel_size)[:, np.newaxis]
+    kept = _apart(cluster, voxel, size, sub_peaks, peak_distance)
+    cluster = cluster[kept]
+    main = order[kept[_is_first(cluster)]]
     # Neighbors are not looked up any more: make room.
     del above.found, above.strengths, above.at
     found = _labelled(above, label)
@@ -144,7 +145,7 @@ def label_clusters(
         shape=parts.shape,
         sign=np.where(negative[main], -1, 1),
         peak_cluster=cluster,
-        peak_voxel=voxel,
+        peak_voxel=np.ascontiguousarray(voxel.take(kept, axis=1).T),
         **found,
     )
 
@@ -192,7 +193,7 @@ def _in_order(
 
 
 def _apart(
-    cluster: Ints, voxel: Ints, voxel_size: Floats, sub_peaks: int, distance: float
+    cluster: Ints, voxel: Ints, size: Floats, sub_peaks: int, distance: float
 ) -> Ints:
     """Keep the peak of each cluster and the strongest maxima far from those kept.
 
@@ -204,12 +205,13 @@ def _apart(
     for _ in range(sub_peaks + 1):
         if not left.size:
             break
-        is_first = _is_first(cluster[left])
+        is_first = _is_first(cluster)
         first = left[is_first]
         kept.append(first)
-        mine = first[np.cumsum(is_first) - 1]
-        gap = (voxel[left] - voxel[mine]) * voxel_size
-        left = left[np.sqrt((gap**2).sum(axis=1)) > distance]
+        mine = first.take(np.cumsum(is_first) - 1)
+        gap = (voxel.take(left, axis=1) - voxel.take(mine, axis=1)) * size
+        far = np.sqrt(np.square(gap).sum(axis=0)) > distance
+        left, cluster = left[far], cluster[far]
     return np.sort(np.concatenate(kept))
 
 
@@ -222,14 +224,14 @@ def _labelled(above: Above, label: Ints) -> dict[str, Any]:
     # An infinite voxel has all the mass, but infinity times a place has no place.
     np.minimum(strength, _LARGEST, out=strength)
     mass = np.bincount(of_voxel, weights=strength, minlength=n)[1:]
-    center = [
-        np.bincount(of_voxel, weights=strength * axis, minlength=n)[1:] / mass
-        for axis in above.ijk()
-    ]
+    center = np.empty((n - 1, 3))
+    for column, axis in enumerate(above.ijk()):
+        sums = np.bincount(of_voxel, weights=strength * axis, minlength=n)
+        center[:, column] = sums[1:] / mass
     return {
         "where": above.where,
         "label": of_voxel.astype(np.min_scalar_type(n - 1)),
         "size": size[1:],
         "mean": mass / size[1:],
-        "center": np.column_stack(center),
+        "center": center,
     }

@@ -61,7 +61,7 @@ def _above_faces(above: Above) -> Ints:
     for step in _FACES:
         if step[:2] == (0, 0):
             continue
-        left = np.flatnonzero(~lost)
+        left = (~lost).nonzero()[0]
         at, value = at.take(left), value.take(left)
         there = at + above.offset(step)
         lost = above.strengths.take(there) > value
@@ -73,29 +73,33 @@ def _above_faces(above: Above) -> Ints:
 def _not_exceeded(above: Above, at: Ints) -> Ints:
     """Drop voxels that a neighbor of their cluster exceeds, and insides of plateaus."""
     cluster, value = above.found.take(at), above.strengths.take(at)
-    inside = np.ones(at.size, bool)
+    lost, inside = np.zeros(at.size, bool), np.ones(at.size, bool)
+    offsets = np.array([above.offset(step) for step in _NEIGHBORS])
     # Beyond the edge of the image there is nothing to differ from.
     beyond = above.beyond()
-    offsets = np.array([above.offset(step) for step in _NEIGHBORS])[:, np.newaxis]
     while offsets.size and at.size:
         # Few voxels look at all neighbors at once, many at one after the other.
-        some, offsets = np.split(offsets, [max(1, _AT_ONCE // at.size)])
-        there = at + some
-        same = above.found.take(there) == cluster
+        n = max(1, _AT_ONCE // at.size)
+        there = at + offsets[:n, np.newaxis]
+        offsets = offsets[n:]
+        level = above.found.take(there) == cluster
         other = above.strengths.take(there)
-        lost = (same & (other > value)).any(axis=0)
-        same &= other == value
+        lost |= (level & (other > value)).any(axis=0)
+        level &= other == value
         if beyond is not None:
-            same |= beyond.take(there)
-        inside &= same.all(axis=0)
-        left = np.flatnonzero(~lost)
-        at, cluster = at.take(left), cluster.take(left)
-        value, inside = value.take(left), inside.take(left)
+            level |= beyond.take(there)
+        inside &= level.all(axis=0)
+        # To take voxels out is worth it when they are many.
+        if 8 * np.count_nonzero(lost) > at.size:
+            left = (~lost).nonzero()[0]
+            at, cluster = at.take(left), cluster.take(left)
+            value, inside = value.take(left), inside.take(left)
+            lost = np.zeros(at.size, bool)
     if inside.any():
         # Where every voxel is a maximum, all are equal: a flat cluster has no inside.
-        flat = np.bincount(cluster, minlength=above.sizes.size) == above.sizes
-        at = at[~inside | flat.take(cluster)]
-    return at
+        maxima = np.bincount(cluster[~lost], minlength=above.sizes.size)
+        lost |= inside & (maxima < above.sizes).take(cluster)
+    return at[~lost]
 
 
 def _touching(above: Above, at: Ints) -> tuple[Ints, Ints]:
@@ -110,7 +114,7 @@ def _touching(above: Above, at: Ints) -> tuple[Ints, Ints]:
             continue
         there = at + above.offset(step)
         other = number.take(there)
-        one = np.flatnonzero(other < 0)
+        one = (other < 0).nonzero()[0]
         if not one.size:
             continue
         one = one[above.found.take(there[one]) == above.found.take(at[one])]
@@ -123,17 +127,17 @@ def _touching(above: Above, at: Ints) -> tuple[Ints, Ints]:
 
 def _joined(n: int, one: Ints, other: Ints) -> Ints:
     """Give those of n things that are joined, one way or another, the same number."""
-    group = np.arange(n)
+    group: Ints = np.arange(n)
     while True:
         one, other = group.take(one), group.take(other)
-        apart = np.flatnonzero(one != other)
+        apart = (one != other).nonzero()[0]
         if not apart.size:
             return group
         one, other = one.take(apart), other.take(apart)
         # Each group follows the first one that it is joined with ...
         np.minimum.at(group, np.maximum(one, other), np.minimum(one, other))
         # ... and whatever that one follows in turn.
-        while not np.array_equal(group, further := group.take(group)):
+        while not ((further := group.take(group)) == group).all():
             group = further
 
 
@@ -142,15 +146,16 @@ def _middles(above: Above, at: Ints, plateau: Ints) -> Ints:
     voxels = above.voxels(at)
     size = np.bincount(plateau).take(plateau)
     away = np.zeros(at.size)
-    for axis in voxels.T:
+    for axis in voxels:
         center = np.bincount(plateau, weights=axis).take(plateau) / size
         # Half to even, as numpy rounds.
         away += (axis - np.round(center)) ** 2
     nearest = np.full(at.size, np.inf)
     np.minimum.at(nearest, plateau, away)
-    near = np.flatnonzero(away == nearest.take(plateau))
-    position, plateau = above.c_index(voxels[near]), plateau[near]
+    near = (away == nearest.take(plateau)).nonzero()[0]
+    position, plateau = above.c_index(voxels[:, near]), plateau[near]
     order = np.lexsort((position, plateau))
     first = np.ones(near.size, bool)
     np.not_equal(plateau[order[1:]], plateau[order[:-1]], out=first[1:])
-    return near[order[first]]
+    middles: Ints = near[order[first]]
+    return middles

@@ -54,7 +54,8 @@ class Above:
     ) -> None:
         self.image = parts.shape
         flat = parts.ravel(order="F")
-        where = (flat != 0).nonzero()[0]
+        plain = flat.dtype == np.uint8 and flat.max(initial=0) == 1
+        where = (flat.view(np.bool_) if plain else flat != 0).nonzero()[0]
         self.part = flat.take(where)
         strength = values.ravel(order="F").take(where)
         if small_is_strong:
@@ -67,34 +68,32 @@ class Above:
         if where.size:
             self._measure()
 
-    def ijk(self) -> list[npt.NDArray[Any]]:
-        """Return i, j and k of every voxel."""
-        dtype = self.where.dtype.type
-        row = self.where // dtype(self.image[0])
-        k = row // dtype(self.image[1])
-        i = self.where - row * dtype(self.image[0])
-        row -= k * dtype(self.image[1])
-        return [i, row, k]
+    def ijk(self) -> npt.NDArray[Any]:
+        """Return i, j and k of every voxel, shape (3, n)."""
+        ijk = np.empty((3, self.where.size), self.where.dtype)
+        i, row, k = ijk
+        ni, nj = map(self.where.dtype.type, self.image[:2])
+        np.floor_divide(self.where, ni, out=row)
+        np.floor_divide(row, nj, out=k)
+        np.subtract(self.where, row * ni, out=i)
+        row -= k * nj
+        return ijk
 
     def _measure(self) -> None:
         """Find the smallest box, and the place of each voxel in it."""
-        at_ijk = self.ijk()
-        low = [int(axis.min()) for axis in at_ijk]
-        high = [int(axis.max()) for axis in at_ijk]
-        nx, ny, nz = (last - first + 3 for first, last in zip(low, high, strict=True))
-        self.shape = nz, ny, nx
-        #: What the first voxel of the box is in the image.
-        self.corner = np.array(low) - 1
-        self.edges = [
-            (first == 0, last == n - 1)
-            for first, last, n in zip(low, high, self.image, strict=True)
-        ]
-        i, j, k = at_ijk
+        i, j, k = ijk = self.ijk()
+        low, high = ijk.min(axis=1), ijk.max(axis=1)
+        self.edges = low == 0, high == np.array(self.image) - 1
+        #: What the first voxel of the box, with its frame, is in the image.
+        self.corner = low - 1
+        nx, ny, nz = (high - low + 3).tolist()
+        self.shape: Step = nz, ny, nx
         k *= ny
         k += j
         k *= nx
         k += i
-        k -= int(self.offset((self.corner[2], self.corner[1], self.corner[0])))
+        x, y, z = self.corner.tolist()
+        k -= self.offset((z, y, x))
         self.at: Ints = k.astype(np.intp)
 
     def connect(self, connectivity: int) -> None:
@@ -117,14 +116,15 @@ class Above:
     def offset(self, step: Step) -> int:
         """Flat offset of a step along z, y, x."""
         z, y, x = step
-        return (z * self.shape[1] + y) * self.shape[2] + x
+        _, ny, nx = self.shape
+        return (z * ny + y) * nx + x
 
     def beyond(self) -> Bools | None:
         """Mark what of the flat box lies outside the image; None when nothing does."""
-        if not any(map(any, self.edges)):
+        if not np.any(self.edges):
             return None
         outside = np.zeros(self.shape, bool)
-        for axis, (at_start, at_end) in enumerate(self.edges):
+        for axis, (at_start, at_end) in enumerate(zip(*self.edges, strict=True)):
             along = np.moveaxis(outside, 2 - axis, 0)
             along[0] |= at_start
             along[-1] |= at_end

@@ -108,7 +108,7 @@ class Above:
         found = cc3d.connected_components(box, connectivity=connectivity)
         del box
         self.found = found.reshape(-1)
-        self.raw: Ints = self.found.take(self.at).astype(np.intp)
+        self.raw = self.found.take(self.at)
         self.sizes = np.bincount(self.raw)
         self.strengths = np.zeros(self.found.size, np.float32)
         self.strengths[self.at] = self.strength

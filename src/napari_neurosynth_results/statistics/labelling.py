@@ -202,12 +202,12 @@ def _apart(
     maxima come by cluster, strongest first.
     """
     left, kept = np.arange(cluster.size), []
-    for _ in range(sub_peaks + 1):
-        if not left.size:
-            break
+    while left.size:
         is_first = _is_first(cluster)
         first = left[is_first]
         kept.append(first)
+        if len(kept) > sub_peaks:
+            break
         mine = first.take(np.cumsum(is_first) - 1)
         gap = (voxel.take(left, axis=1) - voxel.take(mine, axis=1)) * size
         far = np.sqrt(np.square(gap).sum(axis=0)) > distance

@@ -14,7 +14,7 @@ _FACES = [step for step in _STEPS if sum(map(abs, step)) == 1]
 #: Faces first: they rule most voxels out, and the rest are looked at by fewer.
 _NEIGHBORS = [*_FACES, *(step for step in _STEPS if sum(map(abs, step)) > 1)]
 #: Neighbors looked up in one go, at most: what fits into the processor's cache.
-_AT_ONCE = 2**14
+_AT_ONCE = 2**13
 
 
 def local_maxima(above: Above, wanted: Bools) -> tuple[Ints, npt.NDArray[np.float32]]:

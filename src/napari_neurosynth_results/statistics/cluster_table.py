@@ -41,14 +41,16 @@ def table_of(clusters: ClusterSet) -> pd.DataFrame:
     n = len(clusters)
     main = main_peaks(clusters)
     center = to_mm(clusters.statmap, found.center)
+    peaks = {key: column[main] for key, column in clusters.peak_columns.items()}
+    # Every column is made here, and nobody else's: nothing has to be copied.
     return pd.DataFrame(
         {
             "label": np.arange(1, n + 1),
             "name": np.array(clusters.names, dtype=object),
-            "sign": found.sign,
-            "n_voxels": found.size,
+            "sign": found.sign.copy(),
+            "n_voxels": found.size.copy(),
             "volume_mm3": found.size * voxel_mm3(clusters.statmap),
-            **_peak_columns(clusters, main),
+            **peaks,
             "mean_value": _mean_values(clusters),
             "center_x": center[:, 0],
             "center_y": center[:, 1],
@@ -58,7 +60,8 @@ def table_of(clusters: ClusterSet) -> pd.DataFrame:
             "region_percent": np.full(n, np.nan),
             "significant": clusters.significant,
             "cluster_p": clusters.cluster_p,
-        }
+        },
+        copy=False,
     )
 
 
@@ -78,18 +81,40 @@ def peaks_of(clusters: ClusterSet) -> pd.DataFrame:
     import pandas as pd
 
     cluster = clusters.labelled.peak_cluster
-    start = main_peaks(clusters)
-    rank = np.arange(cluster.size) - np.repeat(
-        start, np.diff(np.r_[start, cluster.size])
-    )
-    columns = _peak_columns(clusters, np.arange(cluster.size))
-    return pd.DataFrame({"label": cluster + 1, "rank": rank, **columns})
+    rank = np.arange(cluster.size) - main_peaks(clusters)[cluster]
+    return pd.DataFrame({"label": cluster + 1, "rank": rank, **clusters.peak_columns})
+
+
+def peak_columns(clusters: ClusterSet) -> dict[str, Floats]:
+    """Find place, value and p of every peak and sub-peak: what both tables tell.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        The clusters.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (m,)
+        By the name of the column.
+    """
+    voxel = clusters.labelled.peak_voxel
+    at = tuple(voxel.T)
+    xyz = to_mm(clusters.statmap, voxel)
+    log_p = _log_p_at(clusters, at)
+    return {
+        "peak_x": xyz[:, 0],
+        "peak_y": xyz[:, 1],
+        "peak_z": xyz[:, 2],
+        "peak_value": clusters.values.data[at].astype(np.float64),
+        "peak_p": np.exp(log_p),
+        "peak_logp": -log_p / math.log(10),
+    }
 
 
 def main_peaks(clusters: ClusterSet) -> Indices:
     """Return which of all peaks is the first of each cluster, shape (n,)."""
-    cluster = clusters.labelled.peak_cluster
-    return np.flatnonzero(np.r_[True, np.diff(cluster) > 0][: cluster.size])
+    return np.searchsorted(clusters.labelled.peak_cluster, np.arange(len(clusters)))
 
 
 def inner_centers(clusters: ClusterSet) -> Floats:
@@ -119,28 +144,13 @@ def inner_centers(clusters: ClusterSet) -> Floats:
 
 def voxel_mm3(statmap: StatMap) -> float:
     """Return the volume of a voxel, in mm3."""
-    return float(np.prod(statmap.grid.voxel_size))
+    return math.prod(statmap.grid.voxel_size)
 
 
 def to_mm(statmap: StatMap, voxels: npt.NDArray[Any]) -> Floats:
     """Turn voxel indices, shape (n, 3), into MNI millimeters."""
     affine = statmap.affine
     return np.asarray(voxels @ affine[:3, :3].T + affine[:3, 3])
-
-
-def _peak_columns(clusters: ClusterSet, which: Indices) -> dict[str, Any]:
-    voxel = clusters.labelled.peak_voxel[which]
-    at = tuple(voxel.T)
-    xyz = to_mm(clusters.statmap, voxel)
-    log_p = _log_p_at(clusters, at)
-    return {
-        "peak_x": xyz[:, 0],
-        "peak_y": xyz[:, 1],
-        "peak_z": xyz[:, 2],
-        "peak_value": clusters.values.data[at].astype(np.float64),
-        "peak_p": np.exp(log_p),
-        "peak_logp": -log_p / math.log(10),
-    }
 
 
 def _log_p_at(clusters: ClusterSet, at: tuple[Indices, ...]) -> Floats:

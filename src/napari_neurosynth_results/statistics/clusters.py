@@ -19,6 +19,7 @@ from napari_neurosynth_results.statistics.cluster_level import (
 )
 from napari_neurosynth_results.statistics.cluster_table import (
     main_peaks,
+    peak_columns,
     peaks_of,
     table_of,
     voxel_mm3,
@@ -178,6 +179,11 @@ class ClusterSet:
     def peaks(self) -> pd.DataFrame:
         """One row a peak or sub-peak: cluster ``label``, ``rank`` (0 is the peak)."""
         return peaks_of(self)
+
+    @cached_property
+    def peak_columns(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Place, value and p of every peak and sub-peak; not to be changed."""
+        return peak_columns(self)
 
 
 def find_clusters(

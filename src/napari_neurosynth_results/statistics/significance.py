@@ -169,10 +169,17 @@ def p_map_of(statmap: StatMap) -> StatMap | None:
     """
     if statmap.kind in {MapKind.LOGP, MapKind.P, MapKind.ONE_MINUS_P}:
         return statmap
+    results = statmap.results
+    key = results.remember((statmap.key, "p map"), lambda: _p_key_of(statmap))
+    return results[key] if key is not None else None
+
+
+def _p_key_of(statmap: StatMap) -> str | None:
+    """Find the key of that map among the siblings: a map itself is not remembered."""
     siblings = statmap.results.siblings(statmap)
     partner = siblings.get("logp") or siblings.get("p")
     if partner is not None and partner.grid.same_as(statmap.grid):
-        return partner
+        return partner.key
     return None
 
 

@@ -276,14 +276,18 @@ def _beyond(
     data: Voxels, height: np.float32, directions: Sides, strict: bool = False
 ) -> Parts:
     """Mark what is as strong as a height, in as few passes over memory as it takes."""
-    parts = np.zeros(data.shape, np.uint8, order="F")
+    parts = np.empty(data.shape, np.uint8, order="F")
     positive, negative = directions
     if positive:
         above = np.greater if strict else np.greater_equal
         above(data, height, out=parts.view(np.bool_))
+    else:
+        parts[...] = 0
     if negative:
         below = np.less if strict else np.less_equal
-        parts += below(data, -height).view(np.uint8) * np.uint8(NEGATIVE)
+        under = below(data, -height).view(np.uint8)
+        under *= np.uint8(NEGATIVE)
+        parts += under
     return parts
 
 

@@ -18,7 +18,8 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.significance import height_at, p_map_of
+from napari_neurosynth_results.statistics.conversion import height_at
+from napari_neurosynth_results.statistics.significance import p_map_of
 
 _QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
 #: Columns that fit on a screen; the files hold all.

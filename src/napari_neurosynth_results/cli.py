@@ -30,10 +30,10 @@ from napari_neurosynth_results.statistics.masking import Masking
 from napari_neurosynth_results.statistics.significance import p_map_of
 
 _QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
-#: Columns that fit on a screen; the files hold all.
+#: Columns that fit on a screen, unless they are empty; the files hold all.
 _SHOWN = [
     *("label", "sign", "n_voxels", "volume_mm3", "peak_x", "peak_y", "peak_z"),
-    *("peak_value", "peak_logp", "significant", "cluster_p"),
+    *("peak_value", "peak_logp", "significant", "borderline", "cluster_p"),
 ]
 _NO_QT = (
     "napari needs a Qt binding to open a window, and none is installed. Run:\n"
@@ -225,7 +225,8 @@ def _clusters(options: argparse.Namespace) -> int:
     )
     print(f"{statmap.title}: {clusters}")
     if len(clusters):
-        print(clusters.table[_SHOWN].to_string(index=False))
+        table = clusters.table[_SHOWN].join(clusters.corrected.drop(columns="label"))
+        print(table.dropna(axis="columns", how="all").to_string(index=False))
     for path in filter(None, (options.out, options.labels)):
         save_clusters(clusters, path)
         print(f"Wrote {path}")

@@ -23,6 +23,7 @@ from napari_neurosynth_results.statistics.cluster_table import (
     table_of,
     voxel_mm3,
 )
+from napari_neurosynth_results.statistics.corrected import corrected_of
 from napari_neurosynth_results.statistics.directions import Direction
 from napari_neurosynth_results.statistics.fdr import Method
 from napari_neurosynth_results.statistics.labelling import Labelled, label_clusters
@@ -165,6 +166,16 @@ class ClusterSet:
         ``peak_logp`` is -log10 of the uncorrected p, which never underflows.
         """
         return table_of(self)
+
+    @cached_property
+    def corrected(self) -> pd.DataFrame:
+        """What every correction says of each cluster at its peak; one row a cluster.
+
+        ``p_fwe_mass``, ``p_fwe_size``, ``peak_p_fwe`` and ``peak_q`` beside ``label``,
+        from all maps of the same test that are at hand; NaN where none tells. Apart
+        from the table, because other maps have to be read.
+        """
+        return corrected_of(self)
 
     @cached_property
     def peaks(self) -> pd.DataFrame:

@@ -33,8 +33,8 @@ def tested_log_p(
     sides: Sides,
     tail: Tail,
     evidence: Evidence,
-) -> Floats:
-    """Return the natural logarithm of p of every test behind a map.
+) -> tuple[Mask, Floats]:
+    """Find the tests behind a map and the natural logarithm of their p.
 
     Parameters
     ----------
@@ -53,8 +53,10 @@ def tested_log_p(
 
     Returns
     -------
-    ndarray of float64, shape (n,)
-        One a test: a voxel of the mask with a finite or infinite value.
+    inside : ndarray of bool, shape (i, j, k)
+        The tests: voxels of the mask with a value, be it infinite.
+    log_p : ndarray of float64, shape (n,)
+        One a test.
 
     Raises
     ------
@@ -86,10 +88,10 @@ def tested_log_p(
     if is_lone(statmap, evidence):
         values = statmap.data[inside]
         strength = np.abs(values) if all(sides) else values if sides[0] else -values
-        return log_p_of(strength, statmap.kind, tail, dof)
+        return inside, log_p_of(strength, statmap.kind, tail, dof)
     log_p = log_p_map(statmap, evidence)
     assert log_p is not None
-    return log_p[inside]
+    return inside, log_p[inside]
 
 
 def _inside(statmap: StatMap, mask: Mask | None, name: str) -> Mask:

@@ -318,7 +318,7 @@ def _log_alpha(
     """
     if threshold.p is not None:
         return math.log(threshold.p), None
-    log_p = tested_log_p(
+    _, log_p = tested_log_p(
         statmap,
         "FDR" if threshold.q is not None else "Bonferroni",
         mask=None if masking is None else masking.mask,

@@ -197,6 +197,14 @@ def test_the_sample_as_nilearn(height: float) -> None:
     assert np.array_equal(ours.labels, again.labels)
 
 
+def test_a_plateau_around_a_hollow_has_its_peak_on_itself() -> None:
+    data = np.zeros((12, 12, 3), np.float32)
+    data[6:11, 6:11, 1] = 3
+    data[7:11, 7:10, 1] = 1
+    found = check_parity(data, 0.5, 0, TWO_MM, False)
+    assert found.peak_voxels == [(6, 8, 1)]
+
+
 # --- not as nilearn ---------------------------------------------------------------
 # Each shows nilearn's answer first: when it changes, so may ours.
 

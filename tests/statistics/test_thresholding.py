@@ -159,14 +159,19 @@ def test_p_logp_and_z_of_one_test_agree(
         assert np.array_equal(kept(alone, p=alpha), expected), value
 
 
-@pytest.mark.parametrize("alpha", [0.05, 0.001])
+@pytest.mark.parametrize("alpha", [0.49, 0.3, 0.05, 0.01, 0.001, 1e-5])
 def test_the_samples_maps_agree(alpha: float) -> None:
     results = open_results(sample_folder())
-    masks = [kept(results[value], p=alpha) for value in ("p", "logp", "z")]
     p = results["p"].data
-    assert masks[0].sum() == np.count_nonzero((p > 0) & (p <= np.float32(alpha)))
-    assert np.array_equal(masks[0], masks[1])
-    assert np.array_equal(masks[0], masks[2])
+    expected = (p > 0) & (p <= np.float32(alpha))
+    assert 0 < expected.sum() < (p > 0).sum()
+    for value in ("p", "logp", "z"):
+        assert np.array_equal(kept(results[value], p=alpha), expected), value
+    # z by its formula and tail, as part of the set and of unknown origin.
+    z = results["z"]
+    by_formula = apply_threshold(z, Threshold(p=alpha), None, Evidence(siblings={}))
+    assert np.array_equal(by_formula.parts != 0, expected)
+    assert np.array_equal(kept(lone(z.data), p=alpha, tail="positive"), expected)
 
 
 def test_p_of_exactly_05_counts_in_float32(opened: Opened) -> None:

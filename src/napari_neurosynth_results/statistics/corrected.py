@@ -97,7 +97,7 @@ def _by_mass(name: MapName) -> bool:
 
 
 def _by_size(name: MapName) -> bool:
-    # NiMARE <= 0.0.13 tested size alone, and did not say so.
+    # NiMARE tested size alone at first, and did not say so (its pull request 609).
     return name.level == "cluster" and name.cluster_statistic in ("size", None)
 
 

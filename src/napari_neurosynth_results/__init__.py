@@ -10,7 +10,10 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from napari_neurosynth_results.api import (
+        brain_mask,
         find_clusters,
+        mask_from_file,
+        mask_from_map,
         open_results,
         save_clusters,
     )
@@ -19,12 +22,19 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.maps.results import ResultSet
     from napari_neurosynth_results.maps.statmap import StatMap
     from napari_neurosynth_results.statistics.clusters import ClusterSet
+    from napari_neurosynth_results.statistics.masking import Masking
+    from napari_neurosynth_results.statistics.montecarlo import MonteCarlo
 
 _HOMES = {
+    "brain_mask": "api",
     "find_clusters": "api",
+    "mask_from_file": "api",
+    "mask_from_map": "api",
     "open_results": "api",
     "save_clusters": "api",
     "ClusterSet": "statistics.clusters",
+    "Masking": "statistics.masking",
+    "MonteCarlo": "statistics.montecarlo",
     "ResultsError": "errors",
     "MapKind": "maps.kinds",
     "Tail": "maps.kinds",
@@ -35,12 +45,17 @@ _HOMES = {
 __all__ = (
     "ClusterSet",
     "MapKind",
+    "Masking",
+    "MonteCarlo",
     "ResultSet",
     "ResultsError",
     "StatMap",
     "Tail",
     "__version__",
+    "brain_mask",
     "find_clusters",
+    "mask_from_file",
+    "mask_from_map",
     "open_results",
     "save_clusters",
 )

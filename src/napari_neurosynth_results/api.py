@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+import numpy as np
+
+from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.clusters import save_clusters
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
 from napari_neurosynth_results.sources.folder import open_files, open_folder
 from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT
+from napari_neurosynth_results.sources.regions import read_region
 from napari_neurosynth_results.statistics.clusters import find_clusters
+from napari_neurosynth_results.statistics.masking import Masking, region_masking
 
-__all__ = ("find_clusters", "open_results", "save_clusters")
+__all__ = (
+    "brain_mask",
+    "find_clusters",
+    "mask_from_file",
+    "mask_from_map",
+    "open_results",
+    "save_clusters",
+)
+
+#: Labels of a file that are listed when a wrong one was asked for.
+_MOST_TOLD = 12
 
 Source = str | os.PathLike[str]
 
@@ -65,3 +82,137 @@ def open_results(
 
 def _named_like_nifti(path: str) -> bool:
     return path.rstrip("/\\").lower().endswith((".nii", ".nii.gz"))
+
+
+def mask_from_map(
+    statmap: StatMap, other: StatMap, *, exclusive: bool = False, **threshold: Any
+) -> Masking:
+    """Make a mask of the clusters of another map: where both, or only one, is strong.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        The map to look at.
+    other : StatMap
+        The map that says where, on any grid of the same space.
+    exclusive : bool
+        Look where the other map is not above its threshold.
+    **threshold
+        As for `find_clusters`: ``p=0.05``, ``value=3``, ``min_voxels=10`` and so on. Of
+        a cluster-level corrected map the significant clusters are taken.
+
+    Returns
+    -------
+    Masking
+        For ``find_clusters(statmap, mask=...)``; ``str()`` reads as in
+        ``inside z, group 1 at p <= .05``.
+
+    Raises
+    ------
+    ResultsError
+        When the threshold means nothing for the other map, or no voxel is left.
+
+    Examples
+    --------
+    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
+    >>> results = open_results(sample_folder())
+    >>> mask = mask_from_map(results["stat"], results["z"], p=0.001)
+    >>> print(mask, int(mask.mask.sum()))
+    inside z, uncorrected at p <= .001 2625
+    """
+    found = find_clusters(other, sub_peaks=0, **threshold)
+    significant = found.table.label[found.table.significant]
+    region = np.isin(found.labels, significant)
+    what = f"{other.title} at {found.asked}"
+    if other.level == "cluster":
+        what = f"the significant clusters of {what}"
+    elif found.min_voxels > 1:
+        what += f", extent >= {found.min_voxels} voxels"
+    return region_masking(
+        region, other.grid, statmap.grid, what=what, exclusive=exclusive
+    )
+
+
+def mask_from_file(
+    statmap: StatMap,
+    path: Source,
+    *,
+    labels: int | Iterable[int] | None = None,
+    exclusive: bool = False,
+) -> Masking:
+    """Make a mask of a mask, region or label image.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        The map to look at.
+    path : path
+        An image of the same space on any grid; the nearest voxel counts.
+    labels : int or iterable of int, optional
+        The labels to look in; everything but 0 and NaN when not given.
+    exclusive : bool
+        Look outside instead.
+
+    Returns
+    -------
+    Masking
+        For ``find_clusters(statmap, mask=...)``; ``str()`` names the file.
+
+    Raises
+    ------
+    ResultsError
+        When the file cannot be read, does not hold a label, or no voxel is left.
+    """
+    path = os.fspath(path)
+    voxels, grid = read_region(path)
+    name = os.path.basename(path)
+    if labels is None:
+        region, what = np.isfinite(voxels) & (voxels != 0), name
+    else:
+        wanted = [labels] if isinstance(labels, int | np.integer) else list(labels)
+        region = _labelled(voxels, wanted, path)
+        numbers = ", ".join(map(str, wanted))
+        what = f"label{'s' * (len(wanted) != 1)} {numbers} of {name}"
+    return region_masking(region, grid, statmap.grid, what=what, exclusive=exclusive)
+
+
+def brain_mask(statmap: StatMap) -> Masking:
+    """Make a mask of the brain of the MNI152 template, for maps whose mask is unknown.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        The map to look at, in MNI space.
+
+    Returns
+    -------
+    Masking
+        For ``find_clusters(statmap, q=0.05, mask=...)``: tests are counted in it.
+
+    Raises
+    ------
+    ResultsError
+        When the map is not in MNI space.
+    """
+    if doubt := statmap.grid.mni_doubt():
+        raise ResultsError(
+            f"{statmap.title} is not in MNI space ({doubt}): the brain of the template "
+            "is not its brain. Give a mask file."
+        )
+    mask, grid = template.read_brain_mask()
+    what = f"the brain of {template.TITLE}"
+    return region_masking(mask, grid, statmap.grid, what=what, exclusive=False)
+
+
+def _labelled(voxels: Voxels, wanted: list[int], path: str) -> Mask:
+    """Mark the voxels of some labels, all of which have to be there."""
+    there = np.unique(voxels[np.isfinite(voxels)])
+    missing = [str(label) for label in wanted if label not in there]
+    if missing or not wanted:
+        some = ", ".join(f"{label:g}" for label in there[:_MOST_TOLD])
+        more = ", ..." if there.size > _MOST_TOLD else ""
+        raise ResultsError(
+            f"{path} holds no label {', '.join(missing) or 'of an empty list'}. "
+            f"It holds: {some}{more}."
+        )
+    return np.isin(voxels, wanted)

@@ -32,7 +32,10 @@ def test_a_table_is_the_table_below_lines_that_say_what_it_shows(
     assert "z >= 3.09 (p <= .001, one-tailed)" in lines[1]
     assert "extent >= 50 voxels (400 mm3), 6-connected" in lines[1]
     read = pd.read_csv(tmp_path / name, sep=separator, comment="#")
-    assert list(read.columns) == list(clusters.table.columns)
+    corrected = ["p_fwe_mass", "p_fwe_size", "peak_p_fwe", "peak_q"]
+    assert list(read.columns) == [*clusters.table.columns, *corrected]
+    for column in corrected:
+        pd.testing.assert_series_equal(read[column], clusters.corrected[column])
     pd.testing.assert_series_equal(read.peak_value, clusters.table.peak_value)
     assert read.n_voxels.tolist() == clusters.table.n_voxels.tolist()
 

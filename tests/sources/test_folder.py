@@ -59,6 +59,30 @@ def no_gc():
 # --- Maps ------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("name", "header", "dof"),
+    [
+        ("map.nii", {"intent_code": 3, "intent_p1": 18.5}, 18.5),
+        ("map.nii", {"intent_code": 4, "intent_p1": 2, "intent_p2": 30}, (2, 30)),
+        ("map.nii", {"intent_code": 6, "intent_p1": 1}, 1),
+        ("map.nii", {"descrip": b"SPM{T_[18.0]} - contrast 1: a"}, 18),
+        ("spmF_0001.nii", {"descrip": b"SPM{F_[2.0,37.5]} - contrast 2"}, (2, 37.5)),
+        ("map.nii", {"descrip": b"SPM{F_[2.0]}"}, None),
+        ("map.nii", {"intent_code": 3, "intent_p1": 0}, None),
+        ("map.nii", {"intent_code": 4, "intent_p1": 2}, None),
+        ("map.nii", {"intent_code": 5, "intent_p1": 3}, None),
+        # The name says better what the numbers are: not those of the header.
+        ("z.nii", {"intent_code": 3, "intent_p1": 18}, None),
+    ],
+)
+def test_degrees_of_freedom_are_read_off_the_header(
+    save, edit, values, name, header, dof
+):
+    path = edit(save(name, values), **header)
+    (statmap,) = open_results(path).maps.values()
+    assert statmap.file.dof == dof
+
+
 def test_a_folder_opens_all_its_maps_by_stem(folder, fill):
     fill("z.nii.gz", "p.nii", "stat.nii.gz")
     results = open_results(folder)

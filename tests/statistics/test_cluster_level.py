@@ -119,6 +119,51 @@ def test_p_of_exactly_alpha_is_significant(opened: Opened) -> None:
     assert str(stricter.threshold).startswith("p_FWE <= .01, cluster-level")
 
 
+def test_a_p_whose_interval_contains_alpha_is_borderline(opened: Opened) -> None:
+    maps = one_tailed({1: 0.005, 2: 0.04, 3: 0.065, 4: 0.2})
+    found = find_clusters(opened(maps)[f"logp_{MASS}"], p=0.05)
+    table = found.table.sort_values("cluster_p")
+    for row in table.itertuples():
+        exact = stats.binomtest(round(row.cluster_p * 200), 200).proportion_ci(0.95)
+        assert row.cluster_p_low == pytest.approx(exact.low)
+        assert row.cluster_p_high == pytest.approx(exact.high)
+    assert table.significant.tolist() == [True, True, False, False]
+    assert table.borderline.tolist() == [False, True, True, False]
+    sentence = (
+        "4 clusters distinguishable from the floor, 2 significant at p_FWE <= .05 "
+        "(200 iterations), 2 borderline"
+    )
+    assert str(found) == sentence
+    # Of p <= .005 nobody knows which side of .005 more iterations would be on.
+    assert find_clusters(found.statmap, p=0.005).table.borderline.sum() == 1
+
+
+def test_without_iterations_nothing_is_known_of_the_interval(opened: Opened) -> None:
+    maps = one_tailed({2: 0.04})
+    del maps[f"logp_{MASS}"]
+    found = find_clusters(opened(maps)[f"z_{MASS}"])
+    assert found.table.cluster_p.tolist() == pytest.approx([0.04])
+    assert found.table[["cluster_p_low", "cluster_p_high"]].isna().all(axis=None)
+    assert not found.table.borderline.any()
+    assert "borderline" not in str(found)
+
+
+def test_siblings_may_be_left_out_or_chosen(opened: Opened) -> None:
+    # Of p > .5 nothing is left in z.
+    results = opened(one_tailed({2: 0.01, 4: 0.7}))
+    statmap = results[f"z_{MASS}"]
+    assert len(find_clusters(statmap)) == 2
+    alone = find_clusters(statmap, siblings={})
+    assert rows(alone) == [(4, 0.01, True)]
+    other = opened(one_tailed({2: 0.2, 3: 0.01}))[f"logp_{MASS}"]
+    chosen = find_clusters(statmap, siblings={"logp": other})
+    assert sorted(rows(chosen)) == [(4, 0.01, True), (4, 0.2, False)]
+    # Peaks have the p of the uncorrected z all the same.
+    assert chosen.table.peak_p[0] == pytest.approx(stats.norm.sf(5), rel=1e-5)
+    with pytest.raises(ResultsError, match="states no p"):
+        find_clusters(statmap, siblings={"p": results["z"]})
+
+
 def test_a_p_map_is_read_as_well(opened: Opened) -> None:
     maps = one_tailed({2: 0.01, 4: 0.3})
     p = np.where(maps["p"] > 0, 10.0 ** -maps.pop(f"logp_{MASS}"), 0)

@@ -37,9 +37,10 @@ COLUMNS = [
     *("label", "name", "sign", "n_voxels", "volume_mm3"),
     *("peak_x", "peak_y", "peak_z", "peak_value", "peak_p", "peak_logp", "mean_value"),
     *("center_x", "center_y", "center_z", "region", "region_percent"),
-    *("significant", "cluster_p"),
+    *("significant", "cluster_p", "cluster_p_low", "cluster_p_high", "borderline"),
 ]
 WORDS = {"name", "region"}
+YES_NO = {"significant", "borderline"}
 WHOLE = {"label", "sign", "n_voxels"}
 TWO_MM = np.diag([2.0, 2.0, 2.0, 1.0])
 ODD = np.array([[1.5, 0, 0, -20], [0, 2, 0, -30.25], [0, 0, 3.7, 7], [0, 0, 0, 1]])
@@ -196,6 +197,14 @@ def test_the_sample_as_nilearn(height: float) -> None:
     assert np.array_equal(ours.labels, again.labels)
 
 
+def test_a_plateau_around_a_hollow_has_its_peak_on_itself() -> None:
+    data = np.zeros((12, 12, 3), np.float32)
+    data[6:11, 6:11, 1] = 3
+    data[7:11, 7:10, 1] = 1
+    found = check_parity(data, 0.5, 0, TWO_MM, False)
+    assert found.peak_voxels == [(6, 8, 1)]
+
+
 # --- not as nilearn ---------------------------------------------------------------
 # Each shows nilearn's answer first: when it changes, so may ours.
 
@@ -277,9 +286,7 @@ def test_columns_and_dtypes_even_without_clusters() -> None:
                 assert dtype.kind in "OTU", column
                 assert all(isinstance(v, str) for v in found.table[column])
             else:
-                kind = (
-                    "i" if column in WHOLE else "b" if column == "significant" else "f"
-                )
+                kind = "i" if column in WHOLE else "b" if column in YES_NO else "f"
                 assert dtype.kind == kind, column
         expected = ["label", "rank", *(c for c in COLUMNS if c.startswith("peak_"))]
         assert list(found.peaks.columns) == expected
@@ -311,7 +318,8 @@ def test_every_number_of_the_table(rng: np.random.Generator) -> None:
         assert row.peak_p == pytest.approx(p)
         assert row.peak_logp == pytest.approx(-math.log10(p))
         assert row.significant
-        assert math.isnan(row.cluster_p)
+        assert np.isnan([row.cluster_p, row.cluster_p_low, row.cluster_p_high]).all()
+        assert not row.borderline
         assert (row.region, row.name) == ("", f"cluster {row.label}")
 
 
@@ -384,6 +392,10 @@ def test_the_sentence_says_what_was_done() -> None:
         ({"sub_peaks": -1}, "at least 0"),
         ({"peak_distance": -1.0}, "at least 0"),
         ({"mask": np.ones((2, 2, 2), bool)}, "resample the mask"),
+        ({"mask": np.ones((3, 3, 3), int)}, "not bool"),
+        ({"atlas": "harvard-oxford"}, "There is no atlas"),
+        ({"dof": 12.0}, "for t, chi2 and F"),
+        ({"fdr": "BY"}, "give q with it"),
     ],
 )
 def test_options_that_mean_nothing(options: dict[str, Any], says: str) -> None:
@@ -447,6 +459,44 @@ def test_a_lone_t_without_degrees_of_freedom_has_heights_but_no_p(
     assert found.table.peak_p.isna().all()
     with pytest.raises(ResultsError, match="degrees of freedom"):
         find_clusters(t, p=0.01)
+    stated = find_clusters(t, p=0.01, dof=18)
+    header = find_clusters(lone_t, p=0.01)
+    assert np.array_equal(stated.labels, header.labels)
+    assert stated.table.equals(header.table)
+    assert str(stated) == str(header)
+    # What is stated counts, not the header.
+    other = find_clusters(lone_t, p=0.01, dof=4)
+    assert other.threshold.height == pytest.approx(stats.t.isf(0.005, 4))
+
+
+def test_peaks_of_f_and_chi2_have_a_p_by_their_degrees_of_freedom() -> None:
+    f = find_clusters(lone(line(0, 9, 0), kind=MapKind.F), value=5, dof=(2, 30))
+    assert f.table.peak_p.tolist() == pytest.approx([stats.f.sf(9, 2, 30)])
+    assert str(f.threshold) == "F >= 5 (p <= .0134)"
+    chi2 = find_clusters(lone(line(0, 2e4, 0), kind=MapKind.CHI2), p=0.01, dof=1)
+    assert chi2.table.peak_p.tolist() == [0]
+    z = -stats.norm.logsf(math.sqrt(2e4)) - math.log(2)
+    assert chi2.table.peak_logp.tolist() == pytest.approx([z / math.log(10)])
+
+
+@pytest.mark.parametrize("atlas", ["default", None])
+def test_there_is_no_atlas_yet(atlas: str | None) -> None:
+    found = find_clusters(lone(line(0, 3, 0)), value=2, atlas=atlas)
+    assert found.table.region.tolist() == [""]
+    assert found.table.region_percent.isna().all()
+
+
+def test_the_p_of_a_peak_is_that_of_the_siblings_chosen(opened: Opened) -> None:
+    z, p = np.zeros((8, 9, 8)), np.zeros((8, 9, 8))
+    z[2, 2, 2], p[2, 2, 2] = 3, 0.002
+    p[1:7, 1:8, 1:7] = np.where(p[1:7, 1:8, 1:7] > 0, p[1:7, 1:8, 1:7], 0.5)
+    statmap = opened({"z": z, "p": p})["z"]
+    assert find_clusters(statmap, p=0.01).table.peak_p[0] == pytest.approx(0.002)
+    alone = find_clusters(statmap, p=0.01, siblings={}).table
+    assert alone.peak_p[0] == pytest.approx(stats.norm.sf(3))
+    other = opened({"p": p / 2})["p"]
+    chosen = find_clusters(statmap, p=0.01, siblings={"p": other}).table
+    assert chosen.peak_p[0] == pytest.approx(0.001)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from napari_neurosynth_results import ResultsError, open_results
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Grid, MapFile, StatMap
+from napari_neurosynth_results.statistics.significance import Evidence
 from napari_neurosynth_results.statistics.thresholding import (
     Applied,
     Threshold,
@@ -158,14 +159,19 @@ def test_p_logp_and_z_of_one_test_agree(
         assert np.array_equal(kept(alone, p=alpha), expected), value
 
 
-@pytest.mark.parametrize("alpha", [0.05, 0.001])
+@pytest.mark.parametrize("alpha", [0.49, 0.3, 0.05, 0.01, 0.001, 1e-5])
 def test_the_samples_maps_agree(alpha: float) -> None:
     results = open_results(sample_folder())
-    masks = [kept(results[value], p=alpha) for value in ("p", "logp", "z")]
     p = results["p"].data
-    assert masks[0].sum() == np.count_nonzero((p > 0) & (p <= np.float32(alpha)))
-    assert np.array_equal(masks[0], masks[1])
-    assert np.array_equal(masks[0], masks[2])
+    expected = (p > 0) & (p <= np.float32(alpha))
+    assert 0 < expected.sum() < (p > 0).sum()
+    for value in ("p", "logp", "z"):
+        assert np.array_equal(kept(results[value], p=alpha), expected), value
+    # z by its formula and tail, as part of the set and of unknown origin.
+    z = results["z"]
+    by_formula = apply_threshold(z, Threshold(p=alpha), None, Evidence(siblings={}))
+    assert np.array_equal(by_formula.parts != 0, expected)
+    assert np.array_equal(kept(lone(z.data), p=alpha, tail="positive"), expected)
 
 
 def test_p_of_exactly_05_counts_in_float32(opened: Opened) -> None:
@@ -284,7 +290,7 @@ def test_nothing_survives_q_of_noise(opened: Opened, rng: np.random.Generator) -
     found = ask(opened(maps)["z"], q=1e-4)
     assert not found.parts.any()
     assert math.isnan(found.height)
-    assert str(found).startswith("z (FDR q <= .0001, ")
+    assert str(found).startswith("z (FDR q <= .0001 (Benjamini-Hochberg), ")
 
 
 @pytest.mark.parametrize(
@@ -324,7 +330,123 @@ def test_a_mask_is_where_one_looks(opened: Opened, rng: np.random.Generator) -> 
     statmap = opened(maps)["z"]
     whole = kept(statmap, p=0.05)
     assert np.array_equal(kept(statmap, half, p=0.05), whole & half)
-    assert ask(statmap, half, bonferroni=0.05).n_tests == half.sum()
+    # Outside the analysis mask nothing was tested, whatever a mask says.
+    few = ask(statmap, half, bonferroni=0.05)
+    assert few.n_tests == (half & (maps["p"] > 0)).sum() < half.sum()
+    assert str(few).endswith(
+        f"{few.n_tests} tests, one-tailed), inside a mask of {half.sum()} voxels"
+    )
+
+
+def test_by_is_that_of_scipy(opened: Opened, rng: np.random.Generator) -> None:
+    maps = one_tailed(rng, 3)
+    inside = maps["p"] > 0
+    p = np.float64(np.float32(maps["p"][inside]))
+    expected = np.zeros(SHAPE, bool)
+    expected[inside] = stats.false_discovery_control(p, method="by") <= 0.05
+    results = opened(maps)
+    for value in maps:
+        found = ask(results[value], q=0.05, fdr="BY")
+        assert np.array_equal(found.parts != 0, expected), value
+        assert "(FDR q <= .05 (Benjamini-Yekutieli), p <= " in str(found)
+    assert 0 < expected.sum() < kept(results["z"], q=0.05).sum()
+
+
+def test_siblings_may_be_chosen(opened: Opened, rng: np.random.Generator) -> None:
+    maps = two_tailed(rng)
+    other = np.where(maps["p"] > 0, rng.uniform(0.001, 1, SHAPE), 0)
+    results = opened(maps | {"prob_desc-A": other})
+    chosen = opened({"p": other})["p"]
+    threshold = Threshold(p=0.05)
+
+    def found(**evidence: Any) -> Applied:
+        return apply_threshold(results["z"], threshold, None, Evidence(**evidence))
+
+    own = found()
+    assert np.array_equal(
+        own.parts, found(siblings=results.siblings(results["z"])).parts
+    )
+    by_other = found(siblings={"p": chosen})
+    expected = (other <= 0.05) & (other > 0) & (maps["z"] != 0)
+    assert np.array_equal(by_other.parts != 0, expected)
+    assert not np.array_equal(by_other.parts, own.parts)
+    # None at all: z itself, by formula and tail.
+    no_siblings = found(siblings={})
+    assert str(no_siblings) == "|z| >= 1.96 (p <= .05, two-tailed)"
+    assert np.array_equal(no_siblings.parts != 0, np.abs(maps["z"]) >= 1.959964)
+    with pytest.raises(ResultsError, match="states no p"):
+        found(siblings={"p": results["prob_desc-A"]})
+    far = opened({"p": np.ones((4, 4, 4))}, affine=np.diag([40, 40, 40, 1]))["p"]
+    with pytest.raises(ResultsError, match="is on another grid"):
+        found(siblings={"p": far})
+
+
+def test_a_chosen_sibling_tells_the_tail_of_a_lone_z(rng: np.random.Generator) -> None:
+    z = rng.normal(0, 2, SHAPE)
+    for factor, height in ((1, "z >= 1.64"), (2, "|z| >= 1.96")):
+        strength = np.abs(z) if factor == 2 else z
+        p = lone(factor * stats.norm.sf(strength), MapKind.P)
+        found = apply_threshold(
+            lone(z), Threshold(p=0.05), None, Evidence(siblings={"p": p})
+        )
+        words = "two-tailed" if factor == 2 else "one-tailed"
+        assert words in str(found)
+        assert height.strip("|z ") in str(found)
+
+
+# --- degrees of freedom -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "dof", "upper"),
+    [
+        (MapKind.T, 12.5, lambda x: stats.t.sf(x, 12.5)),
+        (MapKind.CHI2, 3, lambda x: stats.chi2.sf(x, 3)),
+        (MapKind.F, (2, 30), lambda x: stats.f.sf(x, 2, 30)),
+    ],
+)
+def test_degrees_of_freedom_that_are_stated(
+    rng: np.random.Generator,
+    kind: MapKind,
+    dof: Any,
+    upper: Callable[[Array], Array],
+) -> None:
+    data = np.abs(rng.normal(0, 12, SHAPE)).astype(np.float32)
+    statmap, evidence = lone(data, kind), Evidence(dof=dof)
+    p = upper(data.astype(float))
+    everywhere = np.ones(SHAPE, bool)
+    q = stats.false_discovery_control(p, axis=None).reshape(SHAPE)
+    for asked, expected in (
+        ({"p": 0.01}, p <= 0.01),
+        ({"q": 0.05}, q <= 0.05),
+        ({"bonferroni": 0.05}, p <= 0.05 / p.size),
+    ):
+        found = apply_threshold(statmap, Threshold(**asked), everywhere, evidence)
+        assert np.array_equal(found.parts != 0, expected), asked
+        assert 0 < expected.sum() < expected.size
+        assert upper(found.height) == pytest.approx(found.p)
+    by_height = apply_threshold(statmap, Threshold(value=3), None, evidence)
+    assert by_height.p == pytest.approx(upper(np.float64(3)))
+    for asked in ({"p": 0.01}, {"q": 0.01}):
+        with pytest.raises(ResultsError, match="degrees of freedom"):
+            ask(statmap, everywhere, **asked)
+    wrong = Evidence(dof=4 if kind is MapKind.F else (1, 4))
+    with pytest.raises(ResultsError, match="as degrees of freedom, not"):
+        apply_threshold(statmap, Threshold(p=0.01), None, wrong)
+
+
+def test_degrees_of_freedom_of_a_map_without_them_are_refused() -> None:
+    evidence = Evidence(dof=12)
+    with pytest.raises(ResultsError, match="they are for t, chi2 and F"):
+        apply_threshold(lone(np.ones(SHAPE)), Threshold(p=0.01), None, evidence)
+
+
+def test_a_height_beyond_all_floats_of_p_is_told_by_its_logarithm() -> None:
+    data = np.full(SHAPE, 0.1, np.float32)
+    data[2, 2, 2] = 60
+    found = ask(lone(data), np.ones(SHAPE, bool), q=0.05, tail="positive")
+    assert (found.height, found.p) == (pytest.approx(60), 0)
+    assert "z >= 60 (FDR q <= .05 (Benjamini-Hochberg), logp >= 783.9" in str(found)
 
 
 # --- refusals ---------------------------------------------------------------------
@@ -343,6 +465,8 @@ def test_a_mask_is_where_one_looks(opened: Opened, rng: np.random.Generator) -> 
         ({"value": math.nan}, "has to be a number"),
         ({"value": math.inf}, "has to be a number"),
         ({"p": 0.05, "strict": True}, "strict is for a value"),
+        ({"q": 0.05, "fdr": "by"}, "fdr is one of BH"),
+        ({"p": 0.05, "fdr": "BY"}, "give q with it"),
     ],
 )
 def test_a_question_has_one_answer(asked: dict[str, Any], says: str) -> None:
@@ -381,11 +505,54 @@ def test_refusals_of_what_is_not_known(
     everywhere = np.ones(SHAPE, bool)
     with pytest.raises(ResultsError, match="needs its p or logp"):
         ask(stat, everywhere, q=0.05)
-    thresholded = lone(np.where(maps["z"] > 2, maps["z"], 0))
-    with pytest.raises(ResultsError, match="was thresholded before"):
-        ask(thresholded, everywhere, q=0.05)
     with pytest.raises(ResultsError, match="no voxel of the mask"):
         ask(lone(maps["z"]), ~everywhere, bonferroni=0.05)
+
+
+@pytest.mark.parametrize("asked", [{"q": 0.05}, {"bonferroni": 0.05}])
+@pytest.mark.parametrize(
+    ("kind", "of_z", "dof"),
+    [
+        (MapKind.Z, lambda z: z, None),
+        (MapKind.T, lambda z: z, 40),
+        (MapKind.CHI2, lambda z: z**2, 1),
+        (MapKind.F, lambda z: z**2, (1, 40)),
+        (MapKind.LOGP, lambda z: -np.log10(stats.norm.sf(z)), None),
+        (MapKind.ONE_MINUS_P, lambda z: stats.norm.cdf(z), None),
+        (MapKind.P, lambda z: stats.norm.sf(z), None),
+    ],
+)
+def test_a_map_that_was_thresholded_is_refused(
+    rng: np.random.Generator,
+    asked: dict[str, float],
+    kind: MapKind,
+    of_z: Callable[[Array], Array],
+    dof: Any,
+) -> None:
+    z = np.abs(rng.normal(0, 2, SHAPE))
+    everywhere = np.ones(SHAPE, bool)
+    whole = lone(of_z(z), kind)
+    evidence = Evidence(dof=dof)
+    found = apply_threshold(whole, Threshold(**asked), everywhere, evidence)
+    assert found.n_tests == z.size
+    cut = lone(np.where(z > 1.8, of_z(z), 0), kind)
+    with pytest.raises(ResultsError, match="was thresholded before"):
+        apply_threshold(cut, Threshold(**asked), everywhere, evidence)
+
+
+WITHOUT_P = ["stat", "prob_desc-A", "est", "se", "tau2", "sigma2", "dof", "T1w"]
+
+
+@pytest.mark.parametrize("stem", WITHOUT_P)
+@pytest.mark.parametrize("asked", ["p", "q", "bonferroni"])
+def test_what_has_no_p_is_refused_one(
+    opened: Opened, rng: np.random.Generator, stem: str, asked: str
+) -> None:
+    statmap = opened({stem: np.abs(rng.normal(size=SHAPE))})[stem]
+    says = "has no p: threshold it by value" if asked == "p" else "its p or logp map"
+    with pytest.raises(ResultsError, match=says) as refused:
+        ask(statmap, np.ones(SHAPE, bool), **{asked: 0.05})
+    assert statmap.kind.meaning in str(refused.value)
 
 
 def test_refusals_of_directions(opened: Opened, rng: np.random.Generator) -> None:
@@ -393,6 +560,12 @@ def test_refusals_of_directions(opened: Opened, rng: np.random.Generator) -> Non
     for tail in ("negative", "both"):
         refused(results["z"], "only the positive direction", p=0.05, tail=tail)
         refused(results["logp"], "have no direction", p=0.05, tail=tail)
+    # Also where only the p beside a statistic knows: its values may be negative.
+    maps = one_tailed(rng)
+    results = opened({"p": maps["p"], "est": rng.normal(size=SHAPE), "z": maps["z"]})
+    for asked in ({"p": 0.05}, {"q": 0.05}):
+        refused(results["est"], "only the positive", tail="negative", **asked)
+    assert ask(results["est"], value=1, tail="negative").parts.any()
     refused(results["z"], "tail is positive, negative", p=0.05, tail="left")
     refused(results["z"], "above 0; choose the side", value=-2)
     refused(results["z"], "above 0; choose the side", value=0)

@@ -7,7 +7,7 @@ from importlib.resources import as_file, files
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.maps.statmap import Grid
+from napari_neurosynth_results.maps.statmap import Grid, Mask
 
 UnderlayVoxels = npt.NDArray[np.uint8]
 
@@ -36,3 +36,17 @@ def read_underlay() -> tuple[UnderlayVoxels, Grid]:
         voxels = np.asarray(image.dataobj, dtype=np.uint8)
     i, j, k = voxels.shape
     return voxels, Grid((i, j, k), np.asarray(image.affine, dtype=np.float64))
+
+
+def read_brain_mask() -> tuple[Mask, Grid]:
+    """Return the brain of the 2 mm T1 template: wherever it is not empty.
+
+    Returns
+    -------
+    mask : ndarray of bool, shape (91, 109, 91)
+        True inside; one piece without holes, as the template was skull-stripped.
+    grid : Grid
+        The 2 mm MNI grid, with voxel centers on even millimeters.
+    """
+    voxels, grid = read_underlay()
+    return voxels > 0, grid

@@ -26,7 +26,8 @@ def save_clusters(
         What to write.
     path : path
         ``.csv`` or ``.tsv`` for the table, whose first lines, marked ``#``, state map,
-        threshold and connectivity; ``.nii`` or ``.nii.gz`` for the label volume.
+        threshold and connectivity, and whose last columns are `ClusterSet.corrected`;
+        ``.nii`` or ``.nii.gz`` for the label volume.
     overwrite : bool
         Replace a file that exists.
 
@@ -67,10 +68,13 @@ def _write_table(clusters: ClusterSet, path: str, separator: str) -> None:
         f"# map: {statmap.key} ({statmap.title})",
         f"# {clusters}",
         "# coordinates: peak and center of mass, MNI mm",
+        "# last four columns: corrected p and q at the peak, from all maps of the test",
     )
+    # By position: both have one row a cluster, in the order of the labels.
+    table = clusters.table.join(clusters.corrected.drop(columns="label"))
     with open(path, "w", encoding="utf-8", newline="") as file:
         file.writelines(f"{line}\n" for line in header)
-        clusters.table.to_csv(file, sep=separator, index=False, lineterminator="\n")
+        table.to_csv(file, sep=separator, index=False, lineterminator="\n")
 
 
 def _write_volume(clusters: ClusterSet, path: str) -> None:

@@ -170,8 +170,8 @@ class MapFile:
         Where the voxels come from.
     notices : tuple of str
         What the header gives reason to say.
-    dof : float or None
-        Degrees of freedom of a t map, when its header states them.
+    dof : float, pair of float or None
+        Degrees of freedom of a t, chi2 or (two) F map, when its header states them.
     """
 
     key: str
@@ -181,7 +181,7 @@ class MapFile:
     path: str
     source: VoxelSource = field(repr=False)
     notices: tuple[str, ...] = ()
-    dof: float | None = None
+    dof: float | tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)

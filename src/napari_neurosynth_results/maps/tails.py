@@ -131,8 +131,30 @@ def _partner(statmap: StatMap) -> StatMap | None:
 
 def _measured(statmap: StatMap) -> Tail | None:
     """Invert a z map against the p of the same test, None when that cannot tell."""
-    if (partner := _partner(statmap)) is None:
-        return None
+    partner = _partner(statmap)
+    return None if partner is None else tail_between(statmap, partner)
+
+
+def tail_between(statmap: StatMap, partner: StatMap) -> Tail | None:
+    """Invert a z map against a p or logp map of the same test.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        A z map.
+    partner : StatMap
+        The p or logp map, on the same grid.
+
+    Returns
+    -------
+    Tail or None
+        None when they do not fit, or no voxel tells.
+
+    Raises
+    ------
+    ResultsError
+        When a map cannot be read.
+    """
     from scipy.special import ndtri_exp
 
     z, log_p = _sample(statmap.data, _natural_log_p(partner))
@@ -153,6 +175,8 @@ def _natural_log_p(partner: StatMap) -> npt.NDArray[np.float64]:
     values = partner.data.astype(np.float64)
     if partner.kind is MapKind.LOGP:
         return np.asarray(-values * np.log(10))
+    if partner.kind is MapKind.ONE_MINUS_P:
+        values = 1 - values
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log(values)
 

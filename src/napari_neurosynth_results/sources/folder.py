@@ -179,7 +179,8 @@ def _map_file(volume: VolumeFile, taken: dict[str, MapFile]) -> MapFile:
     base = os.path.basename(volume.path)
     stem = split_extension(base)[0]
     name = parse_name(base)
-    kind = kind_of(name.value if name else None, stem, volume.intent.code)
+    intent = volume.intent
+    kind = kind_of(name.value if name else None, stem, intent.code)
     number = f"#{volume.index + 1}" if volume.count > 1 else ""
     key = stem + number
     # z.nii beside z.nii.gz, or the same name in two folders of a list.
@@ -194,7 +195,8 @@ def _map_file(volume: VolumeFile, taken: dict[str, MapFile]) -> MapFile:
         path=volume.path,
         source=_Voxels(volume, kind, _may_interpolate(kind, name)),
         notices=volume.notices,
-        dof=volume.intent.dof if kind is MapKind.T else None,
+        # A name may tell better than the header what the numbers are.
+        dof=intent.dof if kind is kind_of(None, "", intent.code) else None,
     )
 
 

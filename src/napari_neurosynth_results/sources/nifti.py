@@ -37,9 +37,11 @@ _NIFTI = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _ONE_FILE = (b"n+1", b"n+2", b"n+2\x00\r\n\x1a\n")
 _TWO_FILES = (b"ni1", b"ni2", b"ni2\x00\r\n\x1a\n")
 _NIFTI_2_HEAD = 540
-# NIFTI_INTENT_TTEST and _FTEST (nifti1.h), and what SPM writes: "SPM{T_[18.0]} - ...".
-_T, _F = 3, 4
-_SPM = re.compile(rb"SPM\{([TF])_\[(\d+(?:\.\d+)?)")
+# NIFTI_INTENT_TTEST, _FTEST and _CHISQ (nifti1.h): how many degrees of freedom.
+_T, _F, _CHI2 = 3, 4, 6
+_N_DOF = {_T: 1, _F: 2, _CHI2: 1}
+# What SPM writes: "SPM{T_[18.0]} - ...", "SPM{F_[2.0,18.0]} - ...".
+_SPM = re.compile(rb"SPM\{([TF])_\[(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?\]")
 _MGH_HEAD = 284
 # nibabel reports what it mends in a header to a logger that writes to the terminal.
 _SILENT = logging.getLogger(__name__ + ".header")
@@ -138,11 +140,15 @@ def _open_nifti(path: str, voxels: str, max_bytes: int) -> list[VolumeFile]:
 def _intent(header: Any) -> Intent:
     """Read what the numbers are: NIfTI's own way, or SPM's in the description."""
     code = int(header["intent_code"])
-    dof = float(header["intent_p1"])
+    stated = float(header["intent_p1"]), float(header["intent_p2"])
     told = _SPM.search(header["descrip"].item())
     if told and code == 0:
-        code, dof = _T if told[1] == b"T" else _F, float(told[2])
-    return Intent(code, dof if code == _T and 0 < dof < math.inf else None)
+        code = _T if told[1] == b"T" else _F
+        stated = float(told[2]), float(told[3] or 0)
+    dof = stated[: _N_DOF.get(code, 0)]
+    if not dof or not all(0 < n < math.inf for n in dof):
+        return Intent(code)
+    return Intent(code, stated if code == _F else dof[0])
 
 
 def _nifti_header(path: str, head: bytes) -> Any:

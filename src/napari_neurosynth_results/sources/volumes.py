@@ -37,12 +37,12 @@ class Intent:
     ----------
     code : int
         NIfTI intent, 0 when the header does not say.
-    dof : float or None
-        Degrees of freedom of a t map.
+    dof : float, pair of float or None
+        Degrees of freedom of a t or chi2 map; of numerator and denominator for F.
     """
 
     code: int = 0
-    dof: float | None = None
+    dof: float | tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

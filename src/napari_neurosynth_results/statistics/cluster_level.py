@@ -17,14 +17,15 @@ import numpy.typing as npt
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.statistics.significance import (
+from napari_neurosynth_results.statistics.conversion import (
     P_TOLERANCE,
-    iterations_of,
     log_p_of,
-    p_map_of,
     short_p,
 )
-from napari_neurosynth_results.statistics.thresholding import Direction, sides_of
+from napari_neurosynth_results.statistics.directions import Direction, sides_of
+from napari_neurosynth_results.statistics.masking import Masking, as_masking
+from napari_neurosynth_results.statistics.montecarlo import intervals, iterations_of
+from napari_neurosynth_results.statistics.significance import OWN, Evidence, p_map_of
 
 #: The floor is 1 - 1 / iterations, of 10 iterations at least. A cluster may have a p
 #: close to 1 as well, but fills less space.
@@ -57,6 +58,8 @@ class ClusterLevel:
         ``"FWE"``.
     tail : Tail
         How the uncorrected p counts.
+    masking : Masking, optional
+        Where was looked.
     """
 
     alpha: float
@@ -66,14 +69,17 @@ class ClusterLevel:
     p_by_part: npt.NDArray[np.float64] = field(repr=False)
     correction: str
     tail: Tail
+    masking: Masking | None = None
 
     def __str__(self) -> str:
-        """Level of significance and grain, in words."""
+        """Level of significance, grain and mask, in words."""
         grain = f", {self.iterations:,} iterations" if self.iterations else ""
-        return f"p_{self.correction} <= {short_p(self.alpha)}, cluster-level{grain}"
+        where = f", {self.masking}" if self.masking else ""
+        level = f"p_{self.correction} <= {short_p(self.alpha)}"
+        return f"{level}, cluster-level{grain}{where}"
 
     def describe(self, cluster_p: npt.NDArray[np.float64]) -> str:
-        """Say how many clusters there are and how many are significant.
+        """Say how many clusters there are, are significant, and might be either.
 
         Parameters
         ----------
@@ -87,11 +93,34 @@ class ClusterLevel:
         """
         n, significant = cluster_p.size, int(self.significant(cluster_p).sum())
         grain = f" ({self.iterations:,} iterations)" if self.iterations else ""
+        borderline = int(self.intervals(cluster_p)[2].sum())
         return (
             f"{n} cluster{'s' * (n != 1)} distinguishable from the floor, "
             f"{significant} significant at p_{self.correction} <= "
             f"{short_p(self.alpha)}{grain}"
+            + (f", {borderline} borderline" if borderline else "")
+            + (f", {self.masking}" if self.masking else "")
         )
+
+    def intervals(
+        self, cluster_p: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Return how sure Monte Carlo p are, and which might be on alpha's other side.
+
+        Parameters
+        ----------
+        cluster_p : ndarray
+            Corrected p of each cluster.
+
+        Returns
+        -------
+        low, high : ndarray of float64
+            95 % intervals, NaN when nobody knows the number of iterations.
+        borderline : ndarray of bool
+            Whether the interval contains alpha.
+        """
+        low, high = intervals(cluster_p, self.iterations)
+        return low, high, (low <= self.alpha) & (self.alpha <= high)
 
     def significant(self, cluster_p: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Mark the clusters with p <= alpha, as float32 says it."""
@@ -106,8 +135,9 @@ class ClusterLevel:
 def read_clusters(
     statmap: StatMap,
     alpha: float,
-    mask: Mask | None = None,
+    mask: Mask | Masking | None = None,
     tail: Direction = "auto",
+    evidence: Evidence = OWN,
 ) -> ClusterLevel:
     """Find which voxels carry which cluster's p.
 
@@ -118,10 +148,12 @@ def read_clusters(
         one, because zeros hide weak clusters of a one-tailed z.
     alpha : float
         Level of significance of a cluster.
-    mask : ndarray of bool, optional
+    mask : ndarray of bool or Masking, optional
         Look only here.
     tail : {"positive", "negative", "both", "auto"}
         Directions to keep, by the sign of the uncorrected map.
+    evidence : Evidence
+        Other siblings than the map's own.
 
     Returns
     -------
@@ -137,7 +169,9 @@ def read_clusters(
     """
     if not 0 < alpha < 1:
         raise ResultsError(f"A probability lies between 0 and 1, not at {alpha}.")
-    source = p_map_of(statmap) or statmap
+    evidence.check(statmap)
+    masking = as_masking(mask, statmap.grid)
+    source = p_map_of(statmap, evidence) or statmap
     inside = np.isfinite(source.data) & (source.data != 0)
     carried = np.abs(source.data[inside])
     values, code, count = np.unique(carried, return_inverse=True, return_counts=True)
@@ -156,9 +190,9 @@ def read_clusters(
     part[floor[code] | np.where(negative, not keep[1], not keep[0])] = 0
     parts = np.zeros(statmap.grid.shape, np.uint16, order="F")
     parts[inside] = part
-    if mask is not None:
+    if masking is not None:
         # Not before: the floor is known by how much of the whole brain it fills.
-        parts *= mask
+        parts *= masking.mask
     return ClusterLevel(
         alpha=alpha,
         iterations=iterations,
@@ -167,6 +201,7 @@ def read_clusters(
         p_by_part=np.concatenate([[math.nan], np.repeat(p, 2)]),
         correction=statmap.correction or "corrected",
         tail=test.tail,
+        masking=masking,
     )
 
 

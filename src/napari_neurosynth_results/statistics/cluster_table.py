@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.significance import log_p_at, log_p_of
-from napari_neurosynth_results.statistics.thresholding import is_lone
+from napari_neurosynth_results.statistics.cluster_level import ClusterLevel
+from napari_neurosynth_results.statistics.conversion import FREE, log_p_of
+from napari_neurosynth_results.statistics.directions import is_lone
+from napari_neurosynth_results.statistics.significance import dof_of, log_p_at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +62,7 @@ def table_of(clusters: ClusterSet) -> pd.DataFrame:
             "region_percent": np.full(n, np.nan),
             "significant": clusters.significant,
             "cluster_p": clusters.cluster_p,
+            **_intervals(clusters),
         },
         copy=False,
     )
@@ -155,11 +158,12 @@ def to_mm(statmap: StatMap, voxels: npt.NDArray[Any]) -> Floats:
 
 def _log_p_at(clusters: ClusterSet, at: tuple[Indices, ...]) -> Floats:
     """Return the natural logarithm of p at some voxels, NaN where there is none."""
-    lone = clusters.values
-    if is_lone(lone) and (lone.kind is MapKind.Z or lone.file.dof is not None):
+    lone, evidence = clusters.values, clusters.evidence
+    dof = dof_of(lone, evidence)
+    if is_lone(lone, evidence) and (lone.kind in FREE or dof is not None):
         x = np.abs(lone.data[at])
-        return log_p_of(x, lone.kind, clusters.threshold.tail, lone.file.dof)
-    return log_p_at(lone, at)
+        return log_p_of(x, lone.kind, clusters.threshold.tail, dof)
+    return log_p_at(lone, at, evidence)
 
 
 def _mean_values(clusters: ClusterSet) -> Floats:
@@ -172,3 +176,14 @@ def _mean_values(clusters: ClusterSet) -> Floats:
     values = clusters.values.data.ravel(order="F")[inside]
     sums = np.bincount(labels[inside], weights=values, minlength=len(clusters) + 1)
     return sums[1:] / np.maximum(found.size, 1)
+
+
+def _intervals(clusters: ClusterSet) -> dict[str, Any]:
+    """Say how sure corrected p are; empty for an ordinary threshold."""
+    threshold, n = clusters.threshold, len(clusters)
+    if isinstance(threshold, ClusterLevel):
+        low, high, borderline = threshold.intervals(clusters.cluster_p)
+    else:
+        low = high = np.full(n, np.nan)
+        borderline = np.zeros(n, bool)
+    return {"cluster_p_low": low, "cluster_p_high": high, "borderline": borderline}

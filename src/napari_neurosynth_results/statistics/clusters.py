@@ -24,10 +24,14 @@ from napari_neurosynth_results.statistics.cluster_table import (
     table_of,
     voxel_mm3,
 )
+from napari_neurosynth_results.statistics.corrected import corrected_of
+from napari_neurosynth_results.statistics.directions import Direction
+from napari_neurosynth_results.statistics.fdr import Method
 from napari_neurosynth_results.statistics.labelling import Labelled, label_clusters
+from napari_neurosynth_results.statistics.masking import Masking
+from napari_neurosynth_results.statistics.significance import OWN, Evidence
 from napari_neurosynth_results.statistics.thresholding import (
     Applied,
-    Direction,
     Threshold,
     apply_threshold,
 )
@@ -60,6 +64,8 @@ class ClusterSet:
     values : StatMap
         The map that peaks and values come from: the uncorrected sibling of a
         cluster-level corrected map, else the map itself.
+    evidence : Evidence
+        What states the p of `values` beside its own siblings.
     given_names : mapping of tuple to str
         Names that the user gave, by the voxel (i, j, k) of the peak: a cluster keeps
         its name for as long as it keeps its peak.
@@ -71,6 +77,7 @@ class ClusterSet:
     min_voxels: int
     labelled: Labelled = field(repr=False)
     values: StatMap = field(repr=False)
+    evidence: Evidence = field(default=OWN, repr=False)
     given_names: Mapping[Voxel, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -176,6 +183,16 @@ class ClusterSet:
         return table_of(self)
 
     @cached_property
+    def corrected(self) -> pd.DataFrame:
+        """What every correction says of each cluster at its peak; one row a cluster.
+
+        ``p_fwe_mass``, ``p_fwe_size``, ``peak_p_fwe`` and ``peak_q`` beside ``label``,
+        from all maps of the same test that are at hand; NaN where none tells. Apart
+        from the table, because other maps have to be read.
+        """
+        return corrected_of(self)
+
+    @cached_property
     def peaks(self) -> pd.DataFrame:
         """One row a peak or sub-peak: cluster ``label``, ``rank`` (0 is the peak)."""
         return peaks_of(self)
@@ -193,13 +210,17 @@ def find_clusters(
     p: float | None = None,
     q: float | None = None,
     bonferroni: float | None = None,
+    fdr: Method = "BH",
     tail: Direction = "auto",
     connectivity: int = 6,
     min_voxels: int = 1,
     min_mm3: float | None = None,
     sub_peaks: int = 3,
     peak_distance: float = 8.0,
-    mask: Mask | None = None,
+    siblings: Mapping[str, StatMap] | None = None,
+    dof: float | tuple[float, float] | None = None,
+    mask: Mask | Masking | None = None,
+    atlas: str | None = "default",
     strict: bool = False,
 ) -> ClusterSet:
     """Threshold a map by what its numbers mean, and label its clusters.
@@ -210,9 +231,12 @@ def find_clusters(
         Any map but a label map.
     value, p, q, bonferroni : float, optional
         Exactly one: a height in the map's unit, an uncorrected p (the map's own p for
-        a corrected one), an FDR q (Benjamini-Hochberg) or a Bonferroni-corrected p.
+        a corrected one), an FDR q or a Bonferroni-corrected p.
         For a cluster-level corrected map `p` is the level of significance (.05 when
         nothing is given), and each cluster is read as it was formed.
+    fdr : {"BH", "BY"}
+        How q is counted: Benjamini-Hochberg, or Benjamini-Yekutieli, which allows for
+        any dependence between voxels.
     tail : {"positive", "negative", "both", "auto"}
         Directions; auto takes both where both were tested.
     connectivity : {6, 18, 26}
@@ -225,8 +249,17 @@ def find_clusters(
         At most so many beside each peak.
     peak_distance : float
         Sub-peaks are farther than this, in mm, from every stronger one.
-    mask : ndarray of bool, shape (i, j, k), optional
-        Look, and count tests, only here.
+    siblings : mapping of str to StatMap, optional
+        Maps of the same test by value; those named ``p`` and ``logp`` state its p.
+        Defaults to those of the map's own result set; ``{}`` means none, so that z is
+        read by its formula and tail.
+    dof : float or pair of float, optional
+        Degrees of freedom of a t, chi2 or F map whose header does not state them; of
+        numerator and denominator for F.
+    mask : ndarray of bool, shape (i, j, k), or Masking, optional
+        Look, and count tests, only here (tests in the analysis mask alone).
+    atlas : {"default", None}
+        Reserved: there is no atlas yet, and the region columns are empty.
     strict : bool
         Keep only what exceeds `value`, as nilearn's table does.
 
@@ -261,9 +294,21 @@ def find_clusters(
         connectivity=connectivity,
         min_voxels=min_voxels,
         min_mm3=min_mm3,
+        fdr=fdr,
     )
+    if atlas not in ("default", None):
+        raise ResultsError(
+            f"There is no atlas {atlas!r}: this version has none. Leave atlas out, or "
+            "give None."
+        )
     return clusters_at(
-        statmap, threshold, mask=mask, sub_peaks=sub_peaks, peak_distance=peak_distance
+        statmap,
+        threshold,
+        mask=mask,
+        siblings=siblings,
+        dof=dof,
+        sub_peaks=sub_peaks,
+        peak_distance=peak_distance,
     )
 
 
@@ -271,7 +316,9 @@ def clusters_at(
     statmap: StatMap,
     threshold: Threshold,
     *,
-    mask: Mask | None = None,
+    mask: Mask | Masking | None = None,
+    siblings: Mapping[str, StatMap] | None = None,
+    dof: float | tuple[float, float] | None = None,
     sub_peaks: int = 3,
     peak_distance: float = 8.0,
 ) -> ClusterSet:
@@ -283,8 +330,12 @@ def clusters_at(
         Any map but a label map.
     threshold : Threshold
         What is asked.
-    mask : ndarray of bool, shape (i, j, k), optional
+    mask : ndarray of bool, shape (i, j, k), or Masking, optional
         Look, and count tests, only here.
+    siblings : mapping of str to StatMap, optional
+        Maps that state p, by value; ``{}`` means none.
+    dof : float or pair of float, optional
+        Degrees of freedom of a t, chi2 or F map.
     sub_peaks : int
         At most so many beside each peak.
     peak_distance : float
@@ -302,11 +353,7 @@ def clusters_at(
     """
     if min(sub_peaks, peak_distance) < 0:
         raise ResultsError("sub_peaks and peak_distance are at least 0.")
-    if mask is not None and mask.shape != statmap.grid.shape:
-        raise ResultsError(
-            f"The mask has shape {mask.shape}, the map {statmap.grid.shape}: "
-            "resample the mask to the map's grid first."
-        )
+    evidence = Evidence(siblings, dof)
     applied: Applied | ClusterLevel
     if statmap.level == "cluster":
         if threshold.p is None or threshold.has_extent or threshold.strict:
@@ -315,10 +362,12 @@ def clusters_at(
                 "were formed, and each carries one value. Only p, the level of "
                 "significance of a cluster, can be chosen."
             )
-        applied = read_clusters(statmap, threshold.p, mask, threshold.tail)
+        applied = read_clusters(statmap, threshold.p, mask, threshold.tail, evidence)
         values, min_voxels = applied.values, 1
+        # It was about the corrected p: the uncorrected one has siblings of its own.
+        evidence = OWN
     else:
-        applied = apply_threshold(statmap, threshold, mask)
+        applied = apply_threshold(statmap, threshold, mask, evidence)
         values, min_voxels = statmap, threshold.voxels_at_least(voxel_mm3(statmap))
     labelled = label_clusters(
         values.data,
@@ -330,7 +379,9 @@ def clusters_at(
         peak_distance=peak_distance,
         small_is_strong=values.kind is MapKind.P,
     )
-    return ClusterSet(statmap, threshold, applied, min_voxels, labelled, values)
+    return ClusterSet(
+        statmap, threshold, applied, min_voxels, labelled, values, evidence
+    )
 
 
 def _default_p(statmap: StatMap) -> float | None:

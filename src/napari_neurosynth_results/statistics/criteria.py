@@ -11,15 +11,15 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.cluster_level import read_clusters
+from napari_neurosynth_results.statistics.conversion import height_at
+from napari_neurosynth_results.statistics.directions import Direction, sides_of
 from napari_neurosynth_results.statistics.look import strongest_of
-from napari_neurosynth_results.statistics.significance import height_at, smallest_p
+from napari_neurosynth_results.statistics.significance import smallest_p
 from napari_neurosynth_results.statistics.thresholding import (
     CRITERIA,
     Criterion,
-    Direction,
     Threshold,
     apply_threshold,
-    sides_of,
 )
 
 _PROBE = 0.05

@@ -16,32 +16,44 @@ import numpy.typing as npt
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
-from napari_neurosynth_results.statistics.significance import (
+from napari_neurosynth_results.statistics.conversion import (
+    FREE,
+    NEEDS_DOF,
     P_TOLERANCE,
-    height_at,
-    log_p_map,
+    height_at_log_p,
     log_p_of,
-    p_map_of,
     short_p,
-    survivors_at,
 )
+from napari_neurosynth_results.statistics.directions import (
+    Direction,
+    Sides,
+    check_tested,
+    is_lone,
+    sides_of,
+    tail_of_p,
+)
+from napari_neurosynth_results.statistics.fdr import (
+    METHODS,
+    Method,
+    check_method,
+    critical_log_p,
+)
+from napari_neurosynth_results.statistics.masking import Masking, as_masking
+from napari_neurosynth_results.statistics.multiplicity import tested_log_p
+from napari_neurosynth_results.statistics.significance import (
+    OWN,
+    Evidence,
+    dof_of,
+    p_map_of,
+    survivors_at_log_p,
+)
+from napari_neurosynth_results.statistics.wording import threshold_sentence
 
-Direction = Literal["positive", "negative", "both", "auto"]
 Criterion = Literal["value", "p", "q", "bonferroni"]
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 Parts = npt.NDArray[np.uint8]
-#: Whether the positive and the negative side are looked at.
-Sides = tuple[bool, bool]
 
 POSITIVE, NEGATIVE = 1, 2
-#: Kinds whose values have no direction.
-_UNSIGNED = frozenset(
-    {MapKind.P, MapKind.LOGP, MapKind.ONE_MINUS_P, MapKind.CHI2, MapKind.F}
-)
-#: A z map whose weakest voxel is stronger than this was thresholded by somebody.
-_THRESHOLDED_Z = 1.0
-#: The smallest p whose height can be computed in float64.
-_SMALLEST_P = float(np.finfo(np.float64).tiny)
 _SMALLEST_Z = float(np.finfo(np.float32).tiny)
 
 
@@ -54,7 +66,10 @@ class Threshold:
     value : float, optional
         Height in the map's own unit.
     p, q, bonferroni : float, optional
-        Uncorrected p, FDR q (Benjamini-Hochberg), family-wise p by Bonferroni.
+        Uncorrected p, FDR q, family-wise p by Bonferroni.
+    fdr : {"BH", "BY"}
+        For q: Benjamini-Hochberg, or Benjamini-Yekutieli, which allows for any
+        dependence between voxels.
     tail : {"positive", "negative", "both", "auto"}
         Directions to keep; auto keeps both where both were tested.
     strict : bool
@@ -77,6 +92,7 @@ class Threshold:
     connectivity: int = 6
     min_voxels: int = 1
     min_mm3: float | None = None
+    fdr: Method = "BH"
 
     def __post_init__(self) -> None:
         """Refuse what is ambiguous or out of range."""
@@ -93,6 +109,9 @@ class Threshold:
             raise ResultsError("A height has to be a number.")
         if self.strict and self.value is None:
             raise ResultsError("strict is for a value; p, q and bonferroni mean <=.")
+        check_method(self.fdr)
+        if self.fdr != "BH" and self.q is None:
+            raise ResultsError("fdr says how q is counted: give q with it.")
         if self.connectivity not in (6, 18, 26):
             raise ResultsError(f"connectivity is 6, 18 or 26, not {self.connectivity}.")
         if self.min_voxels < 1:
@@ -101,6 +120,20 @@ class Threshold:
             raise ResultsError(f"min_mm3 is a volume above 0, not {self.min_mm3}.")
         if self.min_mm3 is not None and self.min_voxels > 1:
             raise ResultsError("Give the extent as min_voxels or as min_mm3, not both.")
+
+    def __str__(self) -> str:
+        """Return the height as it was asked.
+
+        >>> str(Threshold(q=0.05, fdr="BY")), str(Threshold(value=3))
+        ('FDR q <= .05 (Benjamini-Yekutieli)', 'value >= 3')
+        """
+        if self.q is not None:
+            return f"FDR q <= {short_p(self.q)} ({METHODS[self.fdr]})"
+        if self.bonferroni is not None:
+            return f"Bonferroni p <= {short_p(self.bonferroni)}"
+        if self.p is not None:
+            return f"p <= {short_p(self.p)}"
+        return f"value {'>' if self.strict else '>='} {self.value:g}"
 
     @classmethod
     def by(cls, criterion: Criterion, number: float, **options: Any) -> Threshold:
@@ -148,13 +181,13 @@ class Applied:
         In the map's unit; for a p map the largest p kept. NaN when nothing survives a
         q or when the height differs from voxel to voxel.
     p : float
-        The uncorrected p that the height means, NaN when unknown.
+        The uncorrected p that the height means, NaN when unknown; may underflow to 0.
     n_tests : int or None
         Voxels tested, for q and Bonferroni.
     tail : Tail
         How the p counts.
     sentence : str
-        Height, p and tail, in words.
+        Height, p, tail and mask, in words.
     """
 
     parts: Parts
@@ -170,7 +203,10 @@ class Applied:
 
 
 def apply_threshold(
-    statmap: StatMap, threshold: Threshold, mask: Mask | None = None
+    statmap: StatMap,
+    threshold: Threshold,
+    mask: Mask | Masking | None = None,
+    evidence: Evidence = OWN,
 ) -> Applied:
     """Find the voxels of a map that survive a threshold.
 
@@ -181,8 +217,10 @@ def apply_threshold(
         carry one value a cluster.
     threshold : Threshold
         What was asked.
-    mask : ndarray of bool, optional
-        Look, and count tests, only here. Defaults to the analysis mask.
+    mask : ndarray of bool or Masking, optional
+        Look, and count tests, only here and in the analysis mask.
+    evidence : Evidence
+        Other siblings than the map's own, degrees of freedom.
 
     Returns
     -------
@@ -201,83 +239,66 @@ def apply_threshold(
             f"{statmap.title}: each cluster carries one value, its own p. A height or "
             "a second correction on top means nothing; ask for p."
         )
-    directions = sides_of(statmap, threshold.tail)
-    tail = _tail_of_p(statmap, directions)
+    evidence.check(statmap)
+    masking = as_masking(mask, statmap.grid)
+    sides = sides_of(statmap, threshold.tail)
+    tail = tail_of_p(statmap, sides, evidence)
+    n_tests = None
     if threshold.value is not None:
-        n_tests = None
-        parts, height, p = _by_value(statmap, threshold, directions, tail)
+        parts, height, log_p = _by_value(statmap, threshold, sides, tail, evidence)
     else:
-        alpha, n_tests = _uncorrected_alpha(statmap, threshold, mask, directions, tail)
-        parts, height, p = _by_p(statmap, alpha, directions, tail)
-    if mask is not None:
-        parts *= mask
+        check_tested(statmap, threshold.tail, evidence)
+        log_p, n_tests = _log_alpha(statmap, threshold, masking, sides, tail, evidence)
+        parts, height = _by_log_p(statmap, log_p, sides, tail, evidence)
+    p = _p_asked(statmap, threshold, log_p)
+    if masking is not None:
+        parts *= masking.mask
+    corrected = threshold.q is not None or threshold.bonferroni is not None
+    sentence = threshold_sentence(
+        statmap.kind,
+        sides,
+        strict=threshold.strict,
+        height=height,
+        correction=str(threshold) if corrected else "",
+        log_p=log_p,
+        n_tests=n_tests,
+        tail=tail,
+    )
     return Applied(
         parts=parts,
-        height=height,
+        height=p if statmap.kind is MapKind.P else height,
         p=p,
         n_tests=n_tests,
         tail=tail,
-        sentence=_sentence(statmap, threshold, directions, height, p, n_tests, tail),
+        sentence=f"{sentence}, {masking}" if masking is not None else sentence,
     )
 
 
-def sides_of(statmap: StatMap, asked: Direction) -> Sides:
-    """Decide whether the positive and the negative side of a map are looked at.
-
-    Raises
-    ------
-    ResultsError
-        When the map has no such side; the text says why.
-    """
-    if asked not in ("positive", "negative", "both", "auto"):
-        raise ResultsError(f"tail is positive, negative, both or auto, not {asked!r}.")
-    if asked == "auto":
-        return True, statmap.signed
-    if asked == "positive":
-        return True, False
-    if statmap.kind in _UNSIGNED:
-        raise ResultsError(f"{statmap.title}: {statmap.kind} values have no direction.")
-    # Of a lone map nobody knows what was tested: the question decides.
-    known = statmap.name is not None
-    if known and statmap.tail is Tail.ONE and not statmap.signed:
-        raise ResultsError(
-            f"{statmap.title} is one-tailed: only the positive direction was tested, "
-            "and its negative values are no evidence for the opposite effect."
-        )
-    return asked == "both", True
-
-
-def is_lone(statmap: StatMap) -> bool:
-    """Whether nothing but the question tells how the p of a z or t map counts."""
-    return statmap.name is None and statmap.kind in {MapKind.Z, MapKind.T}
-
-
-def _tail_of_p(statmap: StatMap, directions: Sides) -> Tail:
-    """Say how p counts: as the map's own test did; by the question for a lone map."""
-    if not is_lone(statmap):
-        return statmap.tail
-    return Tail.TWO if all(directions) else Tail.ONE
-
-
 def _by_value(
-    statmap: StatMap, threshold: Threshold, directions: Sides, tail: Tail
+    statmap: StatMap,
+    threshold: Threshold,
+    sides: Sides,
+    tail: Tail,
+    evidence: Evidence,
 ) -> tuple[Parts, float, float]:
+    """Return what is above a height, the height, and the log p that it means."""
     height = threshold.value
     assert height is not None
     if height <= 0:
         raise ResultsError("A height has to be above 0; choose the side with tail.")
+    log_p = _log_p_at(statmap, height, tail, evidence)
     if statmap.kind is MapKind.P:
-        return _small_p(statmap, height, threshold.strict), height, height
-    parts = _beyond(statmap.data, np.float32(height), directions, threshold.strict)
-    return parts, height, _p_at(statmap, height, tail)
+        return _small_p(statmap, height, threshold.strict), height, log_p
+    parts = _beyond(statmap.data, np.float32(height), sides, threshold.strict)
+    return parts, height, log_p
 
 
 def _beyond(
-    data: Voxels, height: np.float32, directions: Sides, strict: bool = False
+    data: Voxels, height: np.float32, sides: Sides, strict: bool = False
 ) -> Parts:
     """Mark what is as strong as a height, in as few passes over memory as it takes."""
     parts = np.empty(data.shape, np.uint8, order="F")
-    positive, negative = directions
+    positive, negative = sides
     if positive:
         above = np.greater if strict else np.greater_equal
         above(data, height, out=parts.view(np.bool_))
@@ -299,154 +320,96 @@ def _small_p(statmap: StatMap, height: float, strict: bool) -> Parts:
     return (small & inside).view(np.uint8)
 
 
-def _p_at(statmap: StatMap, height: float, tail: Tail) -> float:
-    dof = statmap.file.dof
-    known = {MapKind.Z, MapKind.LOGP, MapKind.ONE_MINUS_P}
-    if statmap.kind not in known and dof is None:
+def _log_p_at(statmap: StatMap, height: float, tail: Tail, evidence: Evidence) -> float:
+    """Return the log p that a height means, NaN when that is not one number."""
+    dof = dof_of(statmap, evidence)
+    if (statmap.kind not in FREE and dof is None) or isinstance(dof, np.ndarray):
         return math.nan
-    return math.exp(float(log_p_of(height, statmap.kind, tail, dof)))
+    return float(log_p_of(height, statmap.kind, tail, dof))
 
 
-def _by_p(
-    statmap: StatMap, alpha: float, directions: Sides, tail: Tail
-) -> tuple[Parts, float, float]:
-    """Keep p <= alpha, by the map that states p; else by formula."""
-    if alpha <= 0:
-        return np.zeros(statmap.grid.shape, np.uint8, order="F"), math.nan, math.nan
-    if is_lone(statmap):
-        height = height_at(alpha, statmap.kind, tail, statmap.file.dof)
-        # A one-tailed p beyond .5 asks for all of the side that is looked at.
-        level = np.float32(max(height * (1 - P_TOLERANCE), _SMALLEST_Z))
-        return _beyond(statmap.data, level, directions), height, alpha
-    survivors = survivors_at(statmap, alpha)
-    if survivors is None:
-        raise ResultsError(
-            f"{statmap.title} holds {statmap.kind.meaning}. Without the p or logp map "
-            "of the same test it has no p: threshold it by value."
-        )
-    parts = _split(statmap, survivors, directions)
-    if statmap.kind in {MapKind.Z, MapKind.P, MapKind.LOGP, MapKind.ONE_MINUS_P}:
-        return parts, height_at(alpha, statmap.kind, tail), alpha
-    return parts, math.nan, alpha
-
-
-def _uncorrected_alpha(
+def _log_alpha(
     statmap: StatMap,
     threshold: Threshold,
-    mask: Mask | None,
-    directions: Sides,
+    masking: Masking | None,
+    sides: Sides,
     tail: Tail,
+    evidence: Evidence,
 ) -> tuple[float, int | None]:
-    """Turn q or a Bonferroni p into the uncorrected p to keep; 0 when nothing is."""
+    """Return the uncorrected log p to keep, NaN for nothing, and the number of tests.
+
+    By the logarithm, because the p of the strongest voxels may have no float.
+    """
     if threshold.p is not None:
-        return threshold.p, None
-    name = "FDR" if threshold.q is not None else "Bonferroni"
-    inside = _tested(statmap, mask, name)
-    if is_lone(statmap):
-        z = statmap.data[inside]
-        strength = np.abs(z) if all(directions) else z if directions[0] else -z
-        log_p = log_p_of(strength, statmap.kind, tail, statmap.file.dof)
-    else:
-        log_p = _log_p_in(statmap, inside, name)
-    n = log_p.size
+        return math.log(threshold.p), None
+    _, log_p = tested_log_p(
+        statmap,
+        "FDR" if threshold.q is not None else "Bonferroni",
+        mask=None if masking is None else masking.mask,
+        sides=sides,
+        tail=tail,
+        evidence=evidence,
+    )
     if threshold.bonferroni is not None:
-        return threshold.bonferroni / n, n
+        return math.log(threshold.bonferroni / log_p.size), log_p.size
     assert threshold.q is not None
-    critical = _critical_log_p(log_p, threshold.q)
-    if critical == -math.inf and not np.isneginf(log_p).any():
-        return 0.0, n
-    # A p that no float can hold survives; so does every other one like it.
-    return max(math.exp(critical), _SMALLEST_P), n
+    critical = critical_log_p(log_p, threshold.q, threshold.fdr)
+    if critical is None:
+        return math.nan, log_p.size
+    # Below p = 1, which no height stands for.
+    return min(critical, -P_TOLERANCE), log_p.size
 
 
-def _tested(statmap: StatMap, mask: Mask | None, name: str) -> Mask:
-    """Mark the voxels that count as tests; refuses where they are not all there."""
-    if statmap.correction:
-        raise ResultsError(
-            f"{statmap.title} is corrected already ({statmap.correction}): {name} on "
-            "top means nothing. Use the uncorrected map, or ask for p."
-        )
-    inside = mask if mask is not None else statmap.mask
-    if inside is None:
-        raise ResultsError(
-            f"{statmap.title}: {name} counts the tests in the analysis mask, and no "
-            "map beside this one shows where it ends. Give a mask, or open the whole "
-            "folder."
-        )
-    source = p_map_of(statmap) or statmap
-    if source.kind is MapKind.Z:
-        size = np.abs(source.data)
-        if size[size > 0].min(initial=np.inf) > _THRESHOLDED_Z:
-            raise ResultsError(
-                f"{statmap.title} was thresholded before: {name} needs every voxel."
-            )
-    # NaN was not tested; infinity was, and is the strongest.
-    inside = inside & ~np.isnan(source.data)
-    if not inside.any():
-        raise ResultsError(f"{statmap.title} has values at no voxel of the mask.")
-    return inside
+def _p_asked(statmap: StatMap, threshold: Threshold, log_p: float) -> float:
+    """Return p as it was asked: its logarithm and back costs the last digit."""
+    if threshold.p is not None:
+        return threshold.p
+    if threshold.value is not None and statmap.kind is MapKind.P:
+        return threshold.value
+    return math.exp(log_p)
 
 
-def _log_p_in(statmap: StatMap, inside: Mask, name: str) -> npt.NDArray[np.float64]:
-    log_p = log_p_map(statmap)
-    if log_p is None:
-        raise ResultsError(
-            f"{statmap.title} holds {statmap.kind.meaning}. {name} needs its p or logp "
-            "map."
-        )
-    return log_p[inside]
+def _by_log_p(
+    statmap: StatMap, log_p: float, sides: Sides, tail: Tail, evidence: Evidence
+) -> tuple[Parts, float]:
+    """Keep p at most this, by the map that states p; else by formula."""
+    if math.isnan(log_p):
+        return np.zeros(statmap.grid.shape, np.uint8, order="F"), math.nan
+    dof = dof_of(statmap, evidence)
+    if is_lone(statmap, evidence):
+        height = height_at_log_p(log_p, statmap.kind, tail, dof)
+        # A one-tailed p beyond .5 asks for all of the side that is looked at.
+        level = np.float32(max(height * (1 - P_TOLERANCE), _SMALLEST_Z))
+        return _beyond(statmap.data, level, sides), height
+    survivors = survivors_at_log_p(statmap, log_p, evidence)
+    if survivors is None:
+        raise ResultsError(_without_p(statmap))
+    parts = _split(statmap, survivors, sides)
+    own = p_map_of(statmap, evidence) in (None, statmap)
+    if statmap.kind in FREE or (own and not isinstance(dof, np.ndarray)):
+        return parts, height_at_log_p(log_p, statmap.kind, tail, dof)
+    return parts, math.nan
 
 
-def _critical_log_p(log_p: npt.NDArray[np.float64], q: float) -> float:
-    """Largest log p that Benjamini-Hochberg keeps at q, -inf when none."""
-    ordered = np.sort(log_p)
-    n = ordered.size
-    allowed = math.log(q) + np.log(np.arange(1, n + 1) / n)
-    kept = np.flatnonzero(ordered <= allowed + P_TOLERANCE)
-    return float(ordered[kept[-1]]) if kept.size else -math.inf
+def _without_p(statmap: StatMap) -> str:
+    help_ = "threshold it by value"
+    if statmap.kind in NEEDS_DOF:
+        help_ += ", or state its degrees of freedom (dof)"
+    return (
+        f"{statmap.title} holds {statmap.kind.meaning}. Without the p or logp map of "
+        f"the same test it has no p: {help_}."
+    )
 
 
-def _split(statmap: StatMap, kept: Mask, directions: Sides) -> Parts:
+def _split(statmap: StatMap, kept: Mask, sides: Sides) -> Parts:
     """Mark the positive and the negative side of what is kept."""
     if statmap.kind is MapKind.P:
         # A p of 0 inside the mask is the strongest there is.
         return kept.view(np.uint8)
     parts = np.zeros(kept.shape, np.uint8, order="F")
-    positive, negative = directions
+    positive, negative = sides
     if positive:
         np.logical_and(kept, statmap.data > 0, out=parts.view(np.bool_))
     if negative:
         parts += (kept & (statmap.data < 0)).view(np.uint8) * np.uint8(NEGATIVE)
     return parts
-
-
-def _sentence(
-    statmap: StatMap,
-    threshold: Threshold,
-    directions: Sides,
-    height: float,
-    p: float,
-    n_tests: int | None,
-    tail: Tail,
-) -> str:
-    """Say it as in ``z >= 3.09 (p <= .001, one-tailed)``."""
-    unit = {(True, True): "|{}|", (False, True): "-{}"}.get(directions, "{}")
-    unit = unit.format(statmap.kind)
-    relation = "<=" if statmap.kind is MapKind.P else ">" if threshold.strict else ">="
-    means = []
-    if threshold.q is not None:
-        means.append(f"FDR q <= {short_p(threshold.q)}")
-    if threshold.bonferroni is not None:
-        means.append(f"Bonferroni p <= {short_p(threshold.bonferroni)}")
-    if math.isfinite(p):
-        means.append(f"p <= {short_p(p)}")
-    if n_tests is not None:
-        means.append(f"{n_tests:,} tests")
-    if tail is not Tail.NONE:
-        means.append(str(tail))
-    what = (
-        f"{unit} {relation} {height:.3g}"
-        if math.isfinite(height)
-        else str(statmap.kind)
-    )
-    return f"{what} ({', '.join(means)})" if means else what

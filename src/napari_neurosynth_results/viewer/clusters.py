@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.directions import sides_of
 from napari_neurosynth_results.statistics.look import look_of
-from napari_neurosynth_results.statistics.thresholding import sides_of
 from napari_neurosynth_results.viewer import palette
 from napari_neurosynth_results.viewer.colormaps import coloring
 from napari_neurosynth_results.viewer.layers import (

@@ -16,7 +16,7 @@ from qtpy.QtCore import QAbstractItemModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QColor
 
 from napari_neurosynth_results.statistics.clusters import ClusterSet
-from napari_neurosynth_results.statistics.significance import short_p
+from napari_neurosynth_results.statistics.conversion import short_p
 
 _TOP = QModelIndex()
 _ROLE = Qt.ItemDataRole

@@ -22,6 +22,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.cluster_table import voxel_mm3
 from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
+from napari_neurosynth_results.statistics.conversion import short_p
 from napari_neurosynth_results.statistics.criteria import (
     Preset,
     Scale,
@@ -30,11 +31,10 @@ from napari_neurosynth_results.statistics.criteria import (
     scale_of,
     tails_of,
 )
-from napari_neurosynth_results.statistics.significance import short_p
+from napari_neurosynth_results.statistics.directions import Direction
 from napari_neurosynth_results.statistics.thresholding import (
     CRITERIA,
     Criterion,
-    Direction,
     Threshold,
 )
 from napari_neurosynth_results.viewer.choices import (

@@ -1,0 +1,174 @@
+"""What every correction says of a cluster: one row of p and q, from all maps at hand.
+
+A reader asks at once whether a cluster survives by mass, by size, by its peak and by
+FDR. The answers lie in several maps, so they are looked up apart from the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.names import MapName
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.cluster_level import read_clusters
+from napari_neurosynth_results.statistics.conversion import Floats
+from napari_neurosynth_results.statistics.directions import sides_of, tail_of_p
+from napari_neurosynth_results.statistics.fdr import adjusted_log_q
+from napari_neurosynth_results.statistics.multiplicity import tested_log_p
+from napari_neurosynth_results.statistics.significance import OWN, Evidence, log_p_at
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_neurosynth_results.statistics.clusters import ClusterSet
+
+Indices = npt.NDArray[np.intp]
+
+#: Which value of a test states p best: p underflows, and z says nothing beyond p = .5.
+_BEST = ("logp", "p", "z")
+#: Only the place of a cluster is asked for, not whether it is significant.
+_ANY_ALPHA = 0.05
+
+
+def corrected_of(clusters: ClusterSet) -> pd.DataFrame:
+    """Look up the corrected p and q of each cluster, at its peak.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        Of any map.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``label`` and, NaN where no map tells: ``p_fwe_mass`` and ``p_fwe_size``, the p
+        of NiMARE's own cluster around the peak; ``peak_p_fwe``, by voxel; ``peak_q``,
+        of the FDR-corrected map, else Benjamini-Hochberg over the analysis mask.
+    """
+    import pandas as pd
+
+    peaks = np.array(clusters.peak_voxels, np.intp).reshape(-1, 3)
+    statmap = clusters.statmap
+    evidence = OWN if statmap.correction else clusters.evidence
+    found = _corrected_maps(statmap)
+    return pd.DataFrame(
+        {
+            "label": np.arange(1, len(peaks) + 1),
+            "p_fwe_mass": _first(found, _by_mass, _cluster_p, peaks),
+            "p_fwe_size": _first(found, _by_size, _cluster_p, peaks),
+            "peak_p_fwe": _first(found, _by_voxel, _voxel_p, peaks),
+            "peak_q": _peak_q(statmap, found, peaks, evidence),
+        }
+    )
+
+
+def _corrected_maps(statmap: StatMap) -> list[StatMap]:
+    """Return the corrected maps of the same test, those that state p best first."""
+    if statmap.name is None:
+        return []
+    test = frozenset(statmap.name.uncorrected().entities)
+    found = [
+        other
+        for other in statmap.results.run_of(statmap)
+        if other.name is not None
+        and other.correction
+        and other.name.value in _BEST
+        and frozenset(other.name.uncorrected().entities) == test
+        and other.grid.same_as(statmap.grid)
+    ]
+    return sorted(found, key=_order)
+
+
+def _order(statmap: StatMap) -> tuple[bool, int]:
+    """Put Monte Carlo before Bonferroni, BH (indep) before BY, logp before p and z."""
+    assert statmap.name is not None
+    best_method = statmap.name.method in ("montecarlo", "indep")
+    return not best_method, _BEST.index(statmap.name.value)
+
+
+def _by_mass(name: MapName) -> bool:
+    return name.level == "cluster" and name.cluster_statistic == "mass"
+
+
+def _by_size(name: MapName) -> bool:
+    # NiMARE tested size alone at first, and did not say so (its pull request 609).
+    return name.level == "cluster" and name.cluster_statistic in ("size", None)
+
+
+def _by_voxel(name: MapName) -> bool:
+    return name.level == "voxel" and name.correction == "FWE"
+
+
+def _by_fdr(name: MapName) -> bool:
+    return name.correction == "FDR"
+
+
+def _first(
+    maps: Iterable[StatMap],
+    fits: Callable[[MapName], bool],
+    read: Callable[[StatMap, Indices], Floats],
+    peaks: Indices,
+) -> Floats:
+    """Read the first map that fits and can be read; NaN when there is none."""
+    for statmap in maps:
+        if statmap.name is None or not fits(statmap.name):
+            continue
+        try:
+            return read(statmap, peaks)
+        except ResultsError:
+            # One broken map is among the problems of its set, and no reason to fail.
+            continue
+    return np.full(len(peaks), np.nan)
+
+
+def _cluster_p(statmap: StatMap, peaks: Indices) -> Floats:
+    return read_clusters(statmap, _ANY_ALPHA).p_at(peaks)
+
+
+def _voxel_p(statmap: StatMap, peaks: Indices) -> Floats:
+    at = tuple(peaks.T)
+    p = np.exp(log_p_at(statmap, at))
+    if statmap.kind is MapKind.P:
+        return p
+    # 0 is outside, and for a one-tailed z any p from .5 on.
+    return np.where(statmap.data[at] == 0, np.nan, p)
+
+
+def _peak_q(
+    statmap: StatMap, corrected: list[StatMap], peaks: Indices, evidence: Evidence
+) -> Floats:
+    """Return q of the FDR-corrected map, else adjust the uncorrected p."""
+    q = _first(corrected, _by_fdr, _voxel_p, peaks)
+    test = _uncorrected(statmap)
+    if not np.isnan(q).all() or test is None:
+        return q
+    try:
+        sides = sides_of(test, "auto")
+        inside, log_p = tested_log_p(
+            test,
+            "FDR",
+            mask=None,
+            sides=sides,
+            tail=tail_of_p(test, sides, evidence),
+            evidence=evidence,
+        )
+    except ResultsError:
+        # Without p, without a known mask, or thresholded before: nobody knows q.
+        return q
+    volume: Floats = np.full(inside.shape, np.nan)
+    volume[inside] = np.exp(adjusted_log_q(log_p))
+    return np.asarray(volume[tuple(peaks.T)])
+
+
+def _uncorrected(statmap: StatMap) -> StatMap | None:
+    if not statmap.correction:
+        return statmap
+    values = (statmap.results.uncorrected(statmap, value) for value in _BEST)
+    found = (test for test in values if test and test.grid.same_as(statmap.grid))
+    return next(found, None)

@@ -1,0 +1,132 @@
+"""Where to look: a mask that says what it is, on the grid of the map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.statmap import Grid, Mask
+
+Number = TypeVar("Number", bound=np.generic)
+
+
+@dataclass(frozen=True, eq=False)
+class Masking:
+    """A mask and what it is.
+
+    Attributes
+    ----------
+    mask : ndarray of bool, shape (i, j, k)
+        True where to look, on the grid of the map.
+    sentence : str
+        Begins with inside or outside: ``inside z, group 1 at p <= .05``.
+    """
+
+    mask: Mask = field(repr=False)
+    sentence: str
+
+    def __str__(self) -> str:
+        """Return the sentence."""
+        return self.sentence
+
+
+def as_masking(mask: Mask | Masking | None, grid: Grid) -> Masking | None:
+    """Take a bare array for a mask that nobody named, and check that it fits.
+
+    Raises
+    ------
+    ResultsError
+        When it has another shape than the map or does not hold bools.
+    """
+    if mask is None:
+        return None
+    array = mask.mask if isinstance(mask, Masking) else np.asarray(mask)
+    if array.dtype != np.bool_:
+        raise ResultsError(
+            f"The mask holds {array.dtype}, not bool. Say which values are inside, as "
+            "in mask=values > 0."
+        )
+    if array.shape != grid.shape:
+        raise ResultsError(
+            f"The mask has shape {array.shape}, the map {grid.shape}: "
+            "resample the mask to the map's grid first."
+        )
+    if isinstance(mask, Masking):
+        return mask
+    return Masking(array, f"inside a mask of {np.count_nonzero(array):,} voxels")
+
+
+def region_masking(
+    region: Mask, region_grid: Grid, grid: Grid, *, what: str, exclusive: bool
+) -> Masking:
+    """Make a mask of a region on whatever grid.
+
+    Parameters
+    ----------
+    region : ndarray of bool, shape (i, j, k)
+        True in the region.
+    region_grid : Grid
+        Its grid, of any voxel size and extent, in the same space.
+    grid : Grid
+        That of the map.
+    what : str
+        The region in words.
+    exclusive : bool
+        Look outside the region.
+
+    Returns
+    -------
+    Masking
+        By the voxel of the region that is nearest to the center of each of the map's.
+
+    Raises
+    ------
+    ResultsError
+        When no voxel of the map is left.
+    """
+    inside = onto_grid(region, region_grid, grid)
+    mask = ~inside if exclusive else inside
+    word = "outside" if exclusive else "inside"
+    if not mask.any():
+        raise ResultsError(f"No voxel of the map is {word} {what}: nothing is left.")
+    return Masking(mask, f"{word} {what}")
+
+
+def onto_grid(
+    voxels: npt.NDArray[Number], source: Grid, target: Grid
+) -> npt.NDArray[Number]:
+    """Resample to another axis-aligned grid by the nearest voxel.
+
+    Parameters
+    ----------
+    voxels : ndarray, shape (i, j, k)
+        On the source grid.
+    source, target : Grid
+        Both in the same space, in mm.
+
+    Returns
+    -------
+    ndarray, shape (l, m, n)
+        0 where the source does not reach. Half-way the higher index is nearest, as in
+        scipy.ndimage.
+    """
+    if source.same_as(target):
+        return voxels
+    taken: list[Any] = []
+    reached: list[Any] = []
+    for axis in range(3):
+        mm = target.origin[axis] + target.voxel_size[axis] * np.arange(
+            target.shape[axis]
+        )
+        index = (mm - source.origin[axis]) / source.voxel_size[axis]
+        # Half-way is not decided by the last bit of an affine.
+        nearest = np.floor(index + 0.5 + 1e-6).astype(np.intp)
+        reached.append((nearest >= 0) & (nearest < source.shape[axis]))
+        taken.append(nearest[reached[-1]])
+    resampled = np.zeros(target.shape, voxels.dtype, order="F")
+    resampled[np.ix_(*reached)] = voxels[np.ix_(*taken)]
+    return resampled

@@ -1,0 +1,126 @@
+"""Which voxels count as tests, and what may not be corrected for their number."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.kinds import MapKind, Tail
+from napari_neurosynth_results.maps.statmap import Mask, StatMap
+from napari_neurosynth_results.statistics.conversion import (
+    FREE,
+    NEEDS_DOF,
+    Floats,
+    log_p_of,
+)
+from napari_neurosynth_results.statistics.directions import Sides, is_lone
+from napari_neurosynth_results.statistics.significance import (
+    Evidence,
+    dof_of,
+    log_p_map,
+    p_map_of,
+)
+
+#: A map whose weakest voxel is stronger than this z was thresholded by somebody.
+_THRESHOLDED_Z = 1.0
+
+
+def tested_log_p(
+    statmap: StatMap,
+    name: str,
+    *,
+    mask: Mask | None,
+    sides: Sides,
+    tail: Tail,
+    evidence: Evidence,
+) -> tuple[Mask, Floats]:
+    """Find the tests behind a map and the natural logarithm of their p.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        An uncorrected map.
+    name : str
+        Of the correction, for what is refused.
+    mask : ndarray of bool, shape (i, j, k), optional
+        Count tests only here, within the analysis mask where that is known.
+    sides : tuple of bool
+        Sides that are looked at, which a lone map is tested on.
+    tail : Tail
+        How p counts.
+    evidence : Evidence
+        What is known beside the map.
+
+    Returns
+    -------
+    inside : ndarray of bool, shape (i, j, k)
+        The tests: voxels of the mask with a value, be it infinite.
+    log_p : ndarray of float64, shape (n,)
+        One a test.
+
+    Raises
+    ------
+    ResultsError
+        When the map is corrected or thresholded already, has no p, or nobody knows how
+        many tests there were.
+    """
+    if statmap.correction:
+        raise ResultsError(
+            f"{statmap.title} is corrected already ({statmap.correction}): {name} on "
+            "top means nothing. Use the uncorrected map, or ask for p."
+        )
+    source = p_map_of(statmap, evidence) or statmap
+    dof = dof_of(source, evidence)
+    if source.kind not in FREE and dof is None:
+        raise ResultsError(
+            f"{statmap.title} holds {statmap.kind.meaning}. {name} needs its p or logp "
+            "map" + (" or its degrees of freedom." if source.kind in NEEDS_DOF else ".")
+        )
+    inside = _inside(statmap, mask, name)
+    if _was_thresholded(source, evidence):
+        raise ResultsError(
+            f"{statmap.title} was thresholded before: {name} needs every voxel."
+        )
+    # NaN was not tested; infinity was, and is the strongest.
+    inside &= ~np.isnan(source.data)
+    if not inside.any():
+        raise ResultsError(f"{statmap.title} has values at no voxel of the mask.")
+    if is_lone(statmap, evidence):
+        values = statmap.data[inside]
+        strength = np.abs(values) if all(sides) else values if sides[0] else -values
+        return inside, log_p_of(strength, statmap.kind, tail, dof)
+    log_p = log_p_map(statmap, evidence)
+    assert log_p is not None
+    return inside, log_p[inside]
+
+
+def _inside(statmap: StatMap, mask: Mask | None, name: str) -> Mask:
+    """Return a new mask: the analysis mask and the one chosen, as far as known."""
+    known = statmap.mask
+    if mask is not None:
+        return mask.copy() if known is None else mask & known
+    if known is None:
+        raise ResultsError(
+            f"{statmap.title}: {name} counts the tests in the analysis mask, and no "
+            "map beside this one shows where it ends. Give a mask (a file, or the "
+            "brain of the template), or open the whole folder."
+        )
+    return known.copy()
+
+
+def _was_thresholded(source: StatMap, evidence: Evidence) -> bool:
+    """Whether every voxel that is not empty is as strong as a z of 1 at least."""
+    kind, data = source.kind, source.data
+    if kind is MapKind.P:
+        weakest = np.nanmax(data, initial=0)
+        if weakest == 0:
+            return False
+    else:
+        strength = np.abs(data) if kind in {MapKind.Z, MapKind.T} else data
+        weakest = np.nanmin(strength, where=strength > 0, initial=np.inf)
+        if not np.isfinite(weakest):
+            return False
+    # A t is weaker than the z of the same size, whatever its degrees of freedom.
+    kind = MapKind.Z if kind is MapKind.T else kind
+    weak = log_p_of(weakest, kind, source.tail, dof_of(source, evidence))
+    return bool(weak < log_p_of(_THRESHOLDED_Z, MapKind.Z, source.tail))

@@ -1,0 +1,179 @@
+"""One row of corrected p and q for each cluster, from every map of its test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from scipy import stats
+
+from napari_neurosynth_results import ResultSet, find_clusters, open_results
+
+Opened = Callable[..., ResultSet]
+Array = npt.NDArray[Any]
+
+SHAPE = (8, 9, 8)
+BRAIN = (slice(1, 7), slice(1, 8), slice(1, 7))
+COLUMNS = ["label", "p_fwe_mass", "p_fwe_size", "peak_p_fwe", "peak_q"]
+FLOOR = 1 - 1 / 200
+MONTE_CARLO = "corr-FWE_method-montecarlo"
+FDR = "corr-FDR_method-indep"
+#: x of the two clusters, strongest first.
+FIRST, SECOND = 2, 4
+
+
+def in_brain(value: float) -> Array:
+    data = np.zeros(SHAPE)
+    data[BRAIN] = value
+    return data
+
+
+def an_ale() -> dict[str, Array]:
+    """Return an ALE run of two clusters, of which one is at the floor of size."""
+    z, mass, size, voxel, q = map(in_brain, (0.5, FLOOR, FLOOR, FLOOR, 0.9))
+    for x, value in ((FIRST, 6), (SECOND, 4)):
+        z[x, 2:4, 2:4] = value - 0.5
+        z[x, 3, 3] = value
+    mass[FIRST, 2:4, 2:4], mass[SECOND, 2:4, 2:4] = 0.005, 0.3
+    size[FIRST, 2:4, 2:4] = 0.015
+    # Only at the peak.
+    voxel[FIRST, 3, 3], voxel[SECOND, 3, 3] = 0.01, 0.4
+    q[FIRST, 3, 3], q[SECOND, 3, 3] = 0.002, 0.07
+    inside = in_brain(1) > 0
+    maps = {"z": z, "p": np.where(inside, stats.norm.sf(z), 0)}
+    for name, p in (
+        (f"desc-mass_level-cluster_{MONTE_CARLO}", mass),
+        (f"desc-size_level-cluster_{MONTE_CARLO}", size),
+        (f"level-voxel_{MONTE_CARLO}", voxel),
+    ):
+        maps[f"logp_{name}"] = np.where(inside, -np.log10(np.where(inside, p, 1)), 0)
+        maps[f"z_{name}"] = np.where(inside, np.maximum(stats.norm.isf(p), 0), 0)
+    return maps | {f"p_{FDR}": q}
+
+
+EXPECTED = pd.DataFrame(
+    {
+        "label": [1, 2],
+        "p_fwe_mass": [0.005, 0.3],
+        "p_fwe_size": [0.015, np.nan],
+        "peak_p_fwe": [0.01, 0.4],
+        "peak_q": [0.002, 0.07],
+    }
+)
+
+
+def test_every_correction_speaks(opened: Opened) -> None:
+    results = opened(an_ale())
+    mass = f"logp_desc-mass_level-cluster_{MONTE_CARLO}"
+    for found in (
+        find_clusters(results["z"], p=0.001),
+        find_clusters(results["p"], p=0.001),
+        find_clusters(results[mass]),
+    ):
+        pd.testing.assert_frame_equal(found.corrected, EXPECTED, atol=1e-6)
+        assert found.corrected.index.equals(found.table.index)
+
+
+def test_the_z_maps_alone_say_the_same(opened: Opened) -> None:
+    maps = {k: v for k, v in an_ale().items() if not k.startswith("logp")}
+    found = find_clusters(opened(maps)["z"], p=0.001)
+    pd.testing.assert_frame_equal(found.corrected, EXPECTED, atol=1e-4)
+
+
+def test_z_of_0_says_nothing(opened: Opened) -> None:
+    maps = an_ale()
+    stem = f"z_level-voxel_{MONTE_CARLO}"
+    maps[stem][SECOND] = 0
+    del maps[stem.replace("z_", "logp_")]
+    found = find_clusters(opened(maps)["z"], p=0.001)
+    assert found.corrected.peak_p_fwe.tolist() == pytest.approx(
+        [0.01, np.nan], nan_ok=True, abs=1e-4
+    )
+
+
+def test_without_an_fdr_map_q_is_adjusted_over_the_analysis_mask(
+    opened: Opened,
+) -> None:
+    maps = an_ale()
+    del maps[f"p_{FDR}"]
+    p = np.float64(np.float32(maps["p"][BRAIN]))
+    q = np.zeros(SHAPE)
+    q[BRAIN] = stats.false_discovery_control(p, axis=None).reshape(p.shape)
+    found = find_clusters(opened(maps)["z"], p=0.001)
+    expected = [q[FIRST, 3, 3], q[SECOND, 3, 3]]
+    assert found.corrected.peak_q.tolist() == pytest.approx(expected)
+    # Without the p map nobody knows where the mask ends.
+    del maps["p"]
+    found = find_clusters(opened(maps)["z"], p=0.001)
+    assert found.corrected.peak_q.isna().all()
+
+
+def test_maps_of_another_test_have_no_say(opened: Opened) -> None:
+    maps = {
+        f"{k.split('_')[0]}_desc-group1" if k in "zp" else k: v
+        for k, v in an_ale().items()
+    }
+    found = find_clusters(opened(maps)["z_desc-group1"], p=0.001)
+    assert found.corrected.drop(columns=["label", "peak_q"]).isna().all(axis=None)
+
+
+def test_monte_carlo_comes_before_bonferroni(opened: Opened) -> None:
+    maps = an_ale()
+    bonferroni = in_brain(1.0)
+    bonferroni[FIRST, 3, 3] = 0.04
+    maps["p_corr-FWE_method-bonferroni"] = bonferroni
+    found = find_clusters(opened(maps)["z"], p=0.001)
+    assert found.corrected.peak_p_fwe.tolist() == pytest.approx([0.01, 0.4])
+    for value in ("z", "logp"):
+        del maps[f"{value}_level-voxel_{MONTE_CARLO}"]
+    found = find_clusters(opened(maps)["z"], p=0.001)
+    assert found.corrected.peak_p_fwe.tolist() == pytest.approx([0.04, 1])
+
+
+def test_a_broken_map_leaves_the_others(
+    write: Callable[..., Path], opened: Opened
+) -> None:
+    folder = write(an_ale())
+    for value in ("logp", "z"):
+        path = folder / f"{value}_desc-mass_level-cluster_{MONTE_CARLO}.nii.gz"
+        content = path.read_bytes()
+        path.write_bytes(content[:-40] + bytes(40))
+    found = find_clusters(open_results(folder)["z"], p=0.001).corrected
+    assert found.p_fwe_mass.isna().all()
+    expected = EXPECTED.drop(columns="p_fwe_mass")
+    pd.testing.assert_frame_equal(found.drop(columns="p_fwe_mass"), expected, atol=1e-6)
+
+
+def test_columns_even_without_clusters(opened: Opened) -> None:
+    for results in (opened(an_ale()), opened({"z": in_brain(0.5)})):
+        none = find_clusters(results["z"], value=9)
+        assert list(none.corrected.columns) == COLUMNS
+        assert len(none.corrected) == 0
+        some = find_clusters(results["z"], value=0.4)
+        assert len(some.corrected) == len(some.table) > 0
+
+
+def test_the_samples_row(sample_path: Path) -> None:
+    results = open_results(sample_path)
+    found = find_clusters(results["z"], p=0.001)
+    corrected = found.corrected.set_index("label")
+    for statistic in ("mass", "size"):
+        stem = f"logp_desc-{statistic}_level-cluster_{MONTE_CARLO}"
+        by_cluster = find_clusters(results[stem])
+        column = corrected[f"p_fwe_{statistic}"]
+        for label, peak in enumerate(found.peak_voxels, start=1):
+            other = by_cluster.labels[peak]
+            p = by_cluster.table.cluster_p[other - 1] if other else np.nan
+            assert column[label] == pytest.approx(p, nan_ok=True)
+        assert column.notna().sum() == len(by_cluster)
+    at = tuple(np.array(found.peak_voxels).T)
+    logp = results[f"logp_level-voxel_{MONTE_CARLO}"].data[at].astype(float)
+    assert corrected.peak_p_fwe.tolist() == pytest.approx(10**-logp)
+    assert (corrected.peak_q <= 0.05).tolist() == [
+        bool(find_clusters(results["z"], q=0.05).labels[p]) for p in found.peak_voxels
+    ]

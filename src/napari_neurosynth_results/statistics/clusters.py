@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -149,6 +149,14 @@ class ClusterSet:
         if name.strip():
             names[peak] = name.strip()
         return replace(self, given_names=names)
+
+    def __copy__(self) -> ClusterSet:
+        """Return the clusters themselves: they cannot change."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ClusterSet:
+        """Return the clusters themselves: copying a layer must not copy a result."""
+        return self
 
     def __len__(self) -> int:
         """Count the clusters."""

@@ -15,10 +15,12 @@ from napari_neurosynth_results.statistics.conversion import height_at
 from napari_neurosynth_results.statistics.directions import Direction, sides_of
 from napari_neurosynth_results.statistics.look import strongest_of
 from napari_neurosynth_results.statistics.significance import smallest_p
-from napari_neurosynth_results.statistics.thresholding import (
+from napari_neurosynth_results.statistics.threshold import (
     CRITERIA,
     Criterion,
     Threshold,
+)
+from napari_neurosynth_results.statistics.thresholding import (
     apply_threshold,
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_neurosynth_results.statistics.thresholding import Threshold
+from napari_neurosynth_results.statistics.threshold import Threshold
 
 if TYPE_CHECKING:
     from napari.layers import Layer

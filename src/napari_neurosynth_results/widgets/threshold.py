@@ -32,7 +32,7 @@ from napari_neurosynth_results.statistics.criteria import (
     tails_of,
 )
 from napari_neurosynth_results.statistics.directions import Direction
-from napari_neurosynth_results.statistics.thresholding import (
+from napari_neurosynth_results.statistics.threshold import (
     CRITERIA,
     Criterion,
     Threshold,

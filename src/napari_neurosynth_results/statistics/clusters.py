@@ -30,11 +30,8 @@ from napari_neurosynth_results.statistics.fdr import Method
 from napari_neurosynth_results.statistics.labelling import Labelled, label_clusters
 from napari_neurosynth_results.statistics.masking import Masking
 from napari_neurosynth_results.statistics.significance import OWN, Evidence
-from napari_neurosynth_results.statistics.thresholding import (
-    Applied,
-    Threshold,
-    apply_threshold,
-)
+from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.statistics.thresholding import Applied, apply_threshold
 
 if TYPE_CHECKING:
     import pandas as pd

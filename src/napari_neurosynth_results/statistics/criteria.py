@@ -17,12 +17,12 @@ from napari_neurosynth_results.statistics.directions import Direction, sides_of
 from napari_neurosynth_results.statistics.look import strongest_of
 from napari_neurosynth_results.statistics.masking import Masking
 from napari_neurosynth_results.statistics.significance import OWN, Evidence, smallest_p
-from napari_neurosynth_results.statistics.thresholding import (
+from napari_neurosynth_results.statistics.threshold import (
     CRITERIA,
     Criterion,
     Threshold,
-    apply_threshold,
 )
+from napari_neurosynth_results.statistics.thresholding import apply_threshold
 
 _PROBE = 0.05
 _TAILS: tuple[Direction, ...] = ("both", "positive", "negative")

@@ -13,7 +13,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import Grid, StatMap
 from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
 from napari_neurosynth_results.statistics.masking import Masking, region_masking
-from napari_neurosynth_results.statistics.thresholding import Threshold
+from napari_neurosynth_results.statistics.threshold import Threshold
 from napari_neurosynth_results.viewer.clusters import clusters_of
 from napari_neurosynth_results.viewer.layers import map_of
 

@@ -14,7 +14,7 @@ from napari_neurosynth_results.statistics.criteria import (
 from napari_neurosynth_results.statistics.directions import Direction
 from napari_neurosynth_results.statistics.masking import Masking
 from napari_neurosynth_results.statistics.significance import Evidence
-from napari_neurosynth_results.statistics.thresholding import CRITERIA, Criterion
+from napari_neurosynth_results.statistics.threshold import CRITERIA, Criterion
 
 _CRITERIA: dict[Criterion, str] = {
     "value": "value",

@@ -14,7 +14,8 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.criteria import scale_of
 from napari_neurosynth_results.statistics.masking import Masking
-from napari_neurosynth_results.statistics.thresholding import Applied, Criterion
+from napari_neurosynth_results.statistics.threshold import Criterion
+from napari_neurosynth_results.statistics.thresholding import Applied
 from napari_neurosynth_results.viewer.choices import (
     first_threshold,
     remember_choices,

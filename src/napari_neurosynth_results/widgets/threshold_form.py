@@ -31,10 +31,7 @@ from napari_neurosynth_results.statistics.criteria import (
 from napari_neurosynth_results.statistics.directions import Direction
 from napari_neurosynth_results.statistics.masking import Masking
 from napari_neurosynth_results.statistics.significance import Evidence, dof_of
-from napari_neurosynth_results.statistics.thresholding import (
-    Criterion,
-    Threshold,
-)
+from napari_neurosynth_results.statistics.threshold import Criterion, Threshold
 from napari_neurosynth_results.widgets.offers import Offers, offers_of
 from napari_neurosynth_results.widgets.pieces import row
 

@@ -10,7 +10,10 @@ import numpy as np
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.statistics.cluster_level import read_clusters
+from napari_neurosynth_results.statistics.cluster_level import (
+    read_clusters,
+    values_of,
+)
 from napari_neurosynth_results.statistics.conversion import height_at
 from napari_neurosynth_results.statistics.directions import Direction, sides_of
 from napari_neurosynth_results.statistics.look import strongest_of
@@ -71,13 +74,16 @@ def tails_of(statmap: StatMap) -> dict[Direction, str | None]:
     Returns
     -------
     dict of str to str or None
-        Direction -> None when it can be asked, else the reason why not.
+        Direction -> None when it can be asked, else the reason why not. The clusters
+        of a cluster-level map have the signs of the uncorrected one.
     """
+    test = values_of(statmap) if statmap.level == "cluster" else statmap
+    nothing = f"{test.title} has no negative values."
     found: dict[Direction, str | None] = {}
     for tail in _TAILS:
         try:
-            sides_of(statmap, tail)
-            found[tail] = None
+            sides_of(test, tail)
+            found[tail] = None if test.signed or tail == "positive" else nothing
         except ResultsError as error:
             found[tail] = str(error)
     return found

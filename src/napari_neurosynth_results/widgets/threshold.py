@@ -479,11 +479,7 @@ def _offers(statmap: StatMap) -> _Offers:
     refused, tails = refusals(statmap), tails_of(statmap)
     return _Offers(
         criteria=[(_word(statmap, c), c) for c in CRITERIA if refused[c] is None],
-        tails=[
-            (word, tail)
-            for tail, word in _TAILS.items()
-            if tails[tail] is None and (statmap.signed or tail == "positive")
-        ],
+        tails=[(word, tail) for tail, word in _TAILS.items() if tails[tail] is None],
         presets=presets_of(statmap),
         no_criteria="\n".join(
             f"No {_CRITERIA[c]}: {why}" for c, why in refused.items() if why

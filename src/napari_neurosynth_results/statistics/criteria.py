@@ -220,14 +220,17 @@ def presets_of(statmap: StatMap) -> list[Preset]:
 
 def _programs(statmap: StatMap) -> list[Preset]:
     """Imitate the programs that a user may come from."""
-    found = [
-        Preset(
-            "SPM-like",
-            "SPM12's results: p <= .001 uncorrected, no extent, voxels that touch by "
-            "an edge are one cluster (18-connected)",
-            Threshold(p=0.001, connectivity=18),
+    found = []
+    if not statmap.correction and statmap.kind is not MapKind.ONE_MINUS_P:
+        # A corrected p has no uncorrected threshold; FSL's 1 - p is corrected, too.
+        found.append(
+            Preset(
+                "SPM-like",
+                "SPM12's results: p <= .001 uncorrected, no extent, voxels that touch "
+                "by an edge are one cluster (18-connected)",
+                Threshold(p=0.001, connectivity=18),
+            )
         )
-    ]
     if statmap.kind is MapKind.Z:
         height = height_at(0.001, MapKind.Z, Tail.TWO)
         found += [

@@ -162,7 +162,8 @@ def _small_is_strong(look: FirstLook, faint: bool) -> Coloring:
             "high_color": beyond,
             "nan_color": _CLEAR,
         },
-        (look.strongest / 2, look.height * (1 + _NUDGE)),
+        # Below both: where nothing survives, the height is the smaller one.
+        (min(look.strongest, look.height) / 2, look.height * (1 + _NUDGE)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,8 @@ from hypothesis import strategies as st
 
 from napari_neurosynth_results import MapKind, open_results
 from napari_neurosynth_results.statistics.first_look import FirstLook, first_look
-from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.colormaps import Coloring, coloring
 from napari_neurosynth_results.viewer.layers import layers_of
-from napari_neurosynth_results.viewer.settings import PLUGIN
 
 Floats = npt.NDArray[np.float32]
 HEIGHTS = st.floats(1e-3, 50)
@@ -181,70 +179,137 @@ def test_every_map_of_the_sample_lights_what_it_announces(sample_path: Path) -> 
     assert checked >= 7
 
 
-# --- on the screen ----------------------------------------------------------------
+# --- sides, and what is below the threshold ---------------------------------------
 
-#: 6 mm voxels over the MNI brain.
-GRID = (31, 37, 31)
-AFFINE = np.array(
-    [[6, 0, 0, -90], [0, 6, 0, -126], [0, 0, 6, -72], [0, 0, 0, 1]], float
+SIDES = st.sampled_from([(True, False), (False, True), (True, True)])
+
+
+def shown_sides(values: Floats, sides: tuple[bool, bool]) -> npt.NDArray[np.bool_]:
+    """Tell which values are on a side that is shown."""
+    positive, negative = sides
+    return (values > 0) & positive | (values < 0) & negative
+
+
+@given(height=HEIGHTS, room=ROOMS, sides=SIDES)
+def test_only_the_sides_that_were_asked_are_lit(
+    height: float, room: float, sides: tuple[bool, bool]
+) -> None:
+    for signed in (True, False):
+        strongest = height * room
+        chosen = coloring(
+            look(height, strongest, signed=signed), MapKind.Z, sides=sides
+        )
+        values = around(height, strongest)
+        expected = reaches(np.abs(values), height) & shown_sides(values, sides)
+        assert (lit(chosen, values) == expected).all()
+        assert not lit(chosen, [np.nan, 0]).any()
+        # The strongest voxels may lie beyond the limits, and stay lit.
+        far = np.array([-9, 9], np.float32) * strongest
+        assert lit(chosen, far).tolist() == [sides[1], sides[0]]
+
+
+def test_negative_values_are_cold_alone_and_beside_positive_ones() -> None:
+    values = -np.linspace(3.01, 8.9, 50)
+    signed = look(3, 9, signed=True)
+    alone = painted(coloring(signed, MapKind.Z, sides=(False, True)), values)
+    both = painted(coloring(signed, MapKind.Z), values)
+    assert np.array_equal(alone, both)
+    assert (alone[:, 2] > alone[:, 0]).all()
+
+
+@given(height=HEIGHTS, room=ROOMS, sides=SIDES)
+def test_below_the_threshold_the_weaker_is_the_fainter(
+    height: float, room: float, sides: tuple[bool, bool]
+) -> None:
+    strongest = height * room
+    chosen = coloring(look(height, strongest), MapKind.Z, sides=sides, faint=True)
+    values = np.sort(around(height, strongest))
+    alpha = painted(chosen, values)[:, 3]
+    shown = shown_sides(values, sides)
+    above = reaches(np.abs(values), height)
+    assert (alpha[shown & above] == 1).all()
+    assert (alpha[shown & ~above] < 0.5).all()
+    assert not alpha[~shown].any()
+    for side, way in ((values > 0, 1), (values < 0, -1)):
+        assert (np.diff(alpha[side][::way]) >= 0).all()
+    assert not painted(chosen, [np.nan, 0])[:, 3].any()
+
+
+@pytest.mark.parametrize("sides", [(True, False), (False, True), (True, True)])
+def test_what_is_just_below_the_threshold_can_be_seen(sides: tuple[bool, bool]) -> None:
+    chosen = coloring(look(3, 6), MapKind.Z, sides=sides, faint=True)
+    sign = 1 if sides[0] else -1
+    alpha = painted(chosen, sign * np.array([0.3, 1.5, 2.9]))[:, 3]
+    assert 0 < alpha[0] < 0.05 < alpha[1] < 0.2 < 0.4 < alpha[2] < 0.5
+
+
+@given(height=st.floats(1e-5, 0.3), room=st.floats(1e-6, 0.9))
+def test_larger_p_are_faint_but_not_those_outside(height: float, room: float) -> None:
+    chosen = coloring(look(height, height * room), MapKind.P, faint=True)
+    values = np.array([height * room, height, height * 1.01, 1, 0, np.nan], np.float32)
+    kept, edge, above, one, outside, nan = painted(chosen, values)[:, 3]
+    assert kept == edge == 1
+    assert 0 < above == one < 0.5
+    assert outside == nan == 0
+
+
+@given(height=st.floats(1e-30, 0.5), room=st.floats(1.001, 1e6))
+@pytest.mark.parametrize("faint", [True, False])
+def test_p_maps_on_which_nothing_survives_are_not_lit(
+    faint: bool, height: float, room: float
+) -> None:
+    chosen = coloring(look(height, height * room), MapKind.P, faint=faint)
+    low, high = chosen.contrast_limits
+    assert 0 < low < high
+    values = height * room * np.array([1, 1.5, 2, 100])
+    assert (painted(chosen, values)[:, 3] < 0.5).all()
+
+
+@given(height=HEIGHTS, room=st.floats(1.01, 10), sides=SIDES)
+def test_maps_on_which_nothing_survives_are_not_lit(
+    height: float, room: float, sides: tuple[bool, bool]
+) -> None:
+    for faint in (True, False):
+        beyond = look(height * room, height, signed=True, survives=False)
+        chosen = coloring(beyond, MapKind.Z, sides=sides, faint=faint)
+        low, high = chosen.contrast_limits
+        assert low < high
+        alpha = painted(chosen, np.linspace(-height, height, 99))[:, 3]
+        assert (alpha < 0.5).all()
+        assert alpha.any() == faint
+
+
+LOOKS = st.tuples(
+    st.floats(0.5, 5),
+    st.floats(1.1, 4),
+    st.none() | SIDES,
+    st.booleans(),
+    st.booleans(),
 )
 
 
-def screen_of_voxels(viewer: Any, plane: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Photograph an axial slice and read one pixel in the middle of each voxel."""
-    viewer.reset_view()
-    for overlay in viewer.canvas.overlays.values():
-        overlay.visible = False
-    for layer in viewer.layers:
-        layer.colorbar.visible = False
-    picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
-    rows, columns = picture.shape[:2]
-    _, middle_y, middle_x = viewer.scene.camera.center
-    zoom = viewer.scene.camera.zoom
-    i, j = np.indices(plane.shape)
-    x, y = i * 6 - 90, j * 6 - 126
-    column = np.rint(columns / 2 + (x - middle_x) * zoom - 0.5).astype(int)
-    row = np.rint(rows / 2 - (y - middle_y) * zoom - 0.5).astype(int)
-    pixels = picture[row, column]
-    # Colors of the maps are far from gray.
-    return np.asarray(np.ptp(pixels, axis=-1) > 60)
-
-
-@pytest.mark.slow
-@pytest.mark.viewer
-def test_the_graphics_card_lights_the_same_voxels(
-    preferences: Any,
-    make_napari_viewer: Callable[..., Any],
-    write: Callable[..., Path],
-    rng: np.random.Generator,
+@given(st.lists(LOOKS, min_size=2, max_size=30), st.sampled_from(MapKind))
+def test_colormaps_of_one_name_have_the_same_colors(
+    asked: list[Any], kind: MapKind
 ) -> None:
-    preferences.view.underlay = False
-    z = rng.normal(0, 3, GRID).astype(np.float32)
-    z[:, ::4] = np.nan
-    edge = np.float32(3.2905268)
-    # Values a few parts in a million beside the threshold, where shaders may round.
-    z[:, 1] = edge * (
-        1 + rng.choice([-1, 1], (31, 31)) * rng.uniform(1e-4, 1e-2, (31, 31))
-    )
-    p = np.where(np.isnan(z), 0, 10.0 ** -np.abs(z)).astype(np.float32)
-    p[:, 1] = 0.001 * (
-        1 + rng.choice([-1, 1], (31, 31)) * rng.uniform(1e-4, 1e-2, (31, 31))
-    )
-    expected = {
-        "z": np.abs(z) >= edge,
-        "one_z": z.clip(0) >= 3.0902323,
-        "p": (p > 0) & (p <= 0.001),
-    }
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1000, 900)
-    maps = {"z": z, "one_z": np.where(z > 0, z, 0), "p": p}
-    for stem, data in maps.items():
-        viewer.layers.clear()
-        folder = write({stem: data}, affine=AFFINE)
-        viewer.open(folder / f"{stem}.nii.gz", plugin=PLUGIN)
-        for k in (3, 15):
-            scene.look_at(viewer, 0, 0, k * 6 - 72)
-            on_screen = screen_of_voxels(viewer, data[..., k])
-            assert on_screen.any()
-            wrong = np.argwhere(on_screen != expected[stem][..., k])
-            assert len(wrong) == 0, (stem, wrong[:5], data[..., k][tuple(wrong[0])])
+    """Known by its name, a colormap need not be sent to the graphics card again."""
+    by_name: dict[str, str] = {}
+    for height, room, sides, signed, faint in asked:
+        found = look(height, height * room, signed=signed)
+        colormap = dict(coloring(found, kind, sides=sides, faint=faint).colormap)
+        name = colormap.pop("name")
+        content = repr({key: np.asarray(v).tolist() for key, v in colormap.items()})
+        assert by_name.setdefault(name, content) == content
+    # And with another name there are other colors.
+    assert len(set(by_name.values())) == len(by_name)
+
+
+def test_colors_change_only_now_and_then_while_a_threshold_moves() -> None:
+    heights = np.linspace(2, 8, 500)
+    for faint in (True, False):
+        chosen = [
+            coloring(look(h, 9, signed=True), MapKind.Z, faint=faint) for h in heights
+        ]
+        names = [one.colormap["name"] for one in chosen]
+        changes = sum(a != b for a, b in itertools.pairwise(names))
+        assert 10 < changes == len(set(names)) - 1 < 50

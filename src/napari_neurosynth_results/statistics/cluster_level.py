@@ -183,7 +183,7 @@ def read_clusters(
             f"{statmap.title} has {values.size:,} values, too many for clusters with "
             "one value each: its name says cluster-level, its voxels do not."
         )
-    test = _values_of(statmap)
+    test = values_of(statmap)
     keep = sides_of(test, tail)
     negative = test.data[inside] < 0 if test.signed else np.zeros(carried.size, bool)
     part = 2 * code + 1 + negative
@@ -221,8 +221,20 @@ def _floor(
     return floor
 
 
-def _values_of(statmap: StatMap) -> StatMap:
-    """Find the uncorrected map of the same test: z, else the map's own value."""
+def values_of(statmap: StatMap) -> StatMap:
+    """Find the map whose peaks and signs those of a corrected map's clusters are.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        A corrected map.
+
+    Returns
+    -------
+    StatMap
+        The uncorrected map of the same test: z, else the map's own value; the map
+        itself where there is neither.
+    """
     results = statmap.results
     for value in ("z", None):
         found = results.uncorrected(statmap, value)

@@ -11,7 +11,10 @@ import numpy as np
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.statistics.cluster_level import read_clusters
+from napari_neurosynth_results.statistics.cluster_level import (
+    read_clusters,
+    values_of,
+)
 from napari_neurosynth_results.statistics.conversion import height_at
 from napari_neurosynth_results.statistics.directions import Direction, sides_of
 from napari_neurosynth_results.statistics.look import strongest_of
@@ -77,13 +80,16 @@ def tails_of(statmap: StatMap) -> dict[Direction, str | None]:
     Returns
     -------
     dict of str to str or None
-        Direction -> None when it can be asked, else the reason why not.
+        Direction -> None when it can be asked, else the reason why not. The clusters
+        of a cluster-level map have the signs of the uncorrected one.
     """
+    test = values_of(statmap) if statmap.level == "cluster" else statmap
+    nothing = f"{test.title} has no negative values."
     found: dict[Direction, str | None] = {}
     for tail in _TAILS:
         try:
-            sides_of(statmap, tail)
-            found[tail] = None
+            sides_of(test, tail)
+            found[tail] = None if test.signed or tail == "positive" else nothing
         except ResultsError as error:
             found[tail] = str(error)
     return found
@@ -226,14 +232,17 @@ def presets_of(
 
 def _programs(statmap: StatMap) -> list[Preset]:
     """Imitate the programs that a user may come from."""
-    found = [
-        Preset(
-            "SPM-like",
-            "SPM12's results: p <= .001 uncorrected, no extent, voxels that touch by "
-            "an edge are one cluster (18-connected)",
-            Threshold(p=0.001, connectivity=18),
+    found = []
+    if not statmap.correction and statmap.kind is not MapKind.ONE_MINUS_P:
+        # A corrected p has no uncorrected threshold; FSL's 1 - p is corrected, too.
+        found.append(
+            Preset(
+                "SPM-like",
+                "SPM12's results: p <= .001 uncorrected, no extent, voxels that touch "
+                "by an edge are one cluster (18-connected)",
+                Threshold(p=0.001, connectivity=18),
+            )
         )
-    ]
     if statmap.kind is MapKind.Z:
         height = height_at(0.001, MapKind.Z, Tail.TWO)
         found += [

@@ -52,7 +52,11 @@ def _height(clusters: ClusterSet, strongest: float) -> float:
     kept = np.abs(statmap.data[threshold.parts > 0])
     if kept.size:
         return float(kept.max() if statmap.kind is MapKind.P else kept.min())
-    return strongest / _NOTHING if statmap.kind is MapKind.P else strongest * _NOTHING
+    if statmap.kind is MapKind.P:
+        return strongest / _NOTHING
+    # Where colors end at a percentile, some voxels are stronger than `strongest`.
+    size = np.abs(statmap.data)
+    return float(size.max(where=np.isfinite(size), initial=strongest)) * _NOTHING
 
 
 def strongest_of(statmap: StatMap) -> float:

@@ -146,7 +146,8 @@ def _side(
     colors[n_weak:] = _ramp(stops, np.linspace(0, 1, n_strong))
     if faint:
         colors[:n_weak, :3] = stops[0]
-        colors[:n_weak, 3] = _FAINT * ((np.arange(n_weak) + 0.5) / n_weak) ** 2
+        # The first is clear: 0 is in it, and fills most of a volume.
+        colors[:n_weak, 3] = _FAINT * (np.arange(n_weak) / n_weak) ** 2
     return colors
 
 
@@ -162,7 +163,8 @@ def _small_is_strong(look: FirstLook, faint: bool) -> Coloring:
             "high_color": beyond,
             "nan_color": _CLEAR,
         },
-        (look.strongest / 2, look.height * (1 + _NUDGE)),
+        # Below both: where nothing survives, the height is the smaller one.
+        (min(look.strongest, look.height) / 2, look.height * (1 + _NUDGE)),
     )
 
 

@@ -55,11 +55,7 @@ def offers_of(statmap: StatMap, masking: Masking | None, evidence: Evidence) -> 
     refused, tails = refusals(statmap, masking, evidence), tails_of(statmap)
     return Offers(
         criteria=[(_word(statmap, c), c) for c in CRITERIA if refused[c] is None],
-        tails=[
-            (word, tail)
-            for tail, word in _TAILS.items()
-            if tails[tail] is None and (statmap.signed or tail == "positive")
-        ],
+        tails=[(word, tail) for tail, word in _TAILS.items() if tails[tail] is None],
         presets=presets_of(statmap, refused),
         no_criteria="\n".join(
             f"No {_CRITERIA[c]}: {why}" for c, why in refused.items() if why

@@ -5,14 +5,19 @@ They are looked at before they are committed: they are the proof that left is le
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
+
+# Before napari is imported: the pictures show the defaults, not somebody's preferences.
+os.environ["NAPARI_CONFIG"] = ""
 
 import napari
 import numpy as np
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 
+from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.reader import strongest_place
@@ -55,6 +60,46 @@ def main() -> None:
     _settle(viewer)
     _save(viewer.window.screenshot(canvas_only=False, flash=False), "widgets.png")
     viewer.close()
+    _thresholds()
+
+
+def _thresholds() -> None:
+    """Draw the threshold widget and the cluster table."""
+    viewer = napari.Viewer()
+    viewer.window.resize(1500, 980)
+    viewer.open(sample_folder(), plugin=PLUGIN)
+    widgets = ("Threshold and clusters", "Cluster table")
+    docks = [viewer.window.add_plugin_dock_widget(PLUGIN, name) for name in widgets]
+    form, table = (made for _, made in docks)
+    _settle(viewer, seconds=_NOTIFICATION_SECONDS)
+    # A slice through clusters that are significant and some that are not.
+    scene.look_at(viewer, 0, 0, _busiest_slice(form.clusters))
+    _settle(viewer)
+    _save(viewer.window.screenshot(canvas_only=False, flash=False), "cluster-level.png")
+    _show_only(viewer, "z, uncorrected")
+    form.map.value = viewer.layers["z, uncorrected"]
+    form.form.voxels.value = 10
+    form.form.faint.value = True
+    _settle(viewer)
+    table.go_next()
+    table.view.expand(table.model.index(0, 0))
+    _settle(viewer)
+    _save(viewer.window.screenshot(canvas_only=False, flash=False), "threshold.png")
+    viewer.close()
+
+
+def _busiest_slice(clusters: ClusterSet) -> float:
+    """Return the z of the slice with most clusters of both kinds, mm."""
+    weak = np.flatnonzero(~clusters.significant) + 1
+    strong = np.flatnonzero(clusters.significant) + 1
+    slices = np.moveaxis(clusters.labels, 2, 0)
+    counts = [
+        min(len(np.intersect1d(one, weak)), 2)
+        + min(len(np.intersect1d(one, strong)), 2)
+        for one in slices
+    ]
+    k = int(np.argmax(counts))
+    return float(clusters.statmap.affine[2, 2] * k + clusters.statmap.affine[2, 3])
 
 
 def _show_only(viewer: napari.Viewer, title: str) -> None:

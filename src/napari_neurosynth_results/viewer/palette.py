@@ -20,7 +20,8 @@ _N_COLORS = 24
 _GOLDEN = 0.6180339887
 #: From green over blue to pink: red, orange and yellow are the colors of the maps.
 _HUES = (0.24, 0.92)
-GRAY = (0.62, 0.62, 0.62, 1.0)
+#: Darker than brain tissue, which it would be lost in.
+GRAY = (0.2, 0.2, 0.2, 1.0)
 CHOSEN = (1.0, 1.0, 1.0, 1.0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import CheckBox, ComboBox, Container, Label, LineEdit, PushButton
+from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, PushButton
 from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QFileDialog, QShortcut
@@ -29,7 +29,7 @@ from napari_neurosynth_results.viewer.picking import follow_mouse
 from napari_neurosynth_results.widgets.clipboard import copy_text
 from napari_neurosynth_results.widgets.cluster_model import ClusterModel
 from napari_neurosynth_results.widgets.cluster_view import ClusterView
-from napari_neurosynth_results.widgets.pieces import row, wrapped_text
+from napari_neurosynth_results.widgets.pieces import narrow, row, wrapped_text
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -75,6 +75,7 @@ class ClusterWidget(Container):  # type: ignore[misc]
         self.map = ComboBox(
             choices=self._layer_choices, tooltip="Maps whose clusters are shown"
         )
+        narrow(self.map)
         self.sentence = wrapped_text()
         self.filter = LineEdit()
         self.filter.native.setPlaceholderText("Filter: words in any column")
@@ -89,11 +90,11 @@ class ClusterWidget(Container):  # type: ignore[misc]
         ):
             button.tooltip = f"Go to the {what} ({_KEYS[what]})"
         self.only = CheckBox(text="Only this", tooltip="Hide all other clusters")
-        self.pointed = Label(value=" ")
+        self.pointed = wrapped_text()
         self.columns = PushButton(text="Columns")
         self.copy = PushButton(text="Copy", tooltip="Copy the table as text")
-        self.save_table = PushButton(text="Save table...")
-        self.save_labels = PushButton(text="Save labels...")
+        self.save_table = PushButton(text="Save table...", tooltip="As CSV or TSV")
+        self.save_labels = PushButton(text="Save labels...", tooltip="As NIfTI")
 
     def _make_table(self) -> None:
         self.model = ClusterModel(self.native)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import Container, Label, Widget
+from magicgui.widgets import ComboBox, Container, Label, Widget
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QSizePolicy
+from qtpy.QtWidgets import QComboBox, QSizePolicy
 
-_READABLE_WIDTH = 240
+_READABLE_WIDTH = 200
+_READABLE_LENGTH = 16
 
 
 def wrapped_text() -> Label:
@@ -14,9 +15,18 @@ def wrapped_text() -> Label:
     label = Label(value="")
     label.native.setWordWrap(True)
     label.native.setMinimumWidth(_READABLE_WIDTH)
-    label.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+    label.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
     label.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
+
+
+def narrow(*lists: ComboBox) -> None:
+    """Keep long texts in lists from widening the dock at the cost of the canvas."""
+    for one in lists:
+        one.native.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        one.native.setMinimumContentsLength(_READABLE_LENGTH)
 
 
 def row(*widgets: Widget, label: str = "") -> Container:

@@ -32,7 +32,7 @@ from napari_neurosynth_results.viewer.history import remember, tried_on
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.question import Question, Where
 from napari_neurosynth_results.widgets.offers import about
-from napari_neurosynth_results.widgets.pieces import row, wrapped_text
+from napari_neurosynth_results.widgets.pieces import narrow, row, wrapped_text
 from napari_neurosynth_results.widgets.threshold_form import ThresholdForm
 from napari_neurosynth_results.widgets.where_fields import WhereFields
 
@@ -89,6 +89,7 @@ class ThresholdWidget(Container):  # type: ignore[misc]
                 row(self.back, self.forward, label="Tried"),
             ]
         )
+        narrow(self.map)
         self.extend([self.form, self.sentence])
 
     def _timer(self, wait: int, act: Any) -> QTimer:

@@ -33,11 +33,12 @@ from napari_neurosynth_results.statistics.masking import Masking
 from napari_neurosynth_results.statistics.significance import Evidence, dof_of
 from napari_neurosynth_results.statistics.threshold import Criterion, Threshold
 from napari_neurosynth_results.widgets.offers import Offers, offers_of
-from napari_neurosynth_results.widgets.pieces import row
+from napari_neurosynth_results.widgets.pieces import narrow, row
 
 Dof = float | tuple[float, float] | None
 
 _STEPS = 1000
+_BOX = 96
 _CONNECTIVITY = {
     "faces 6 (nilearn, NiMARE)": 6,
     "edges 18 (SPM)": 18,
@@ -92,6 +93,9 @@ class ThresholdForm(Container):  # type: ignore[misc]
         self.tail = ComboBox(label="Tail", choices=self._tail_choices)
         self.voxels = SpinBox(min=1, max=10**7, value=1)
         self.mm3 = FloatSpinBox(min=0, max=1e8, step=1)
+        for box in (self.voxels, self.mm3):
+            # Their own wish is room for the largest number that they take.
+            box.native.setFixedWidth(_BOX)
         self.extent = row(
             *(self.voxels, Label(value="voxels"), self.mm3, Label(value="mm3")),
             label="Extent",
@@ -108,6 +112,8 @@ class ThresholdForm(Container):  # type: ignore[misc]
                 *(self.tail, self.extent, self.connectivity, self.faint),
             ]
         )
+
+        narrow(self.preset, self.by, self.fdr, self.tail, self.connectivity)
 
     def _connect(self) -> None:
         self.preset.changed.connect(self._use_preset)

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.viewer.question import BRAIN, Where, masks_in
-from napari_neurosynth_results.widgets.pieces import row
+from napari_neurosynth_results.widgets.pieces import narrow, row
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -52,6 +52,7 @@ class WhereFields:
         self.p = FloatSpinBox(value=0.05, min=1e-6, max=0.5, step=0.01)
         self.p.native.setDecimals(6)
         self.outside = CheckBox(text="outside of it")
+        narrow(self.place)
         self._more = row(self.p, self.outside, label="p <=")
         self.widgets = [self.place, self._more]
         self.place.changed.connect(self._change_place)

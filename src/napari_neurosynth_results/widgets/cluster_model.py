@@ -172,9 +172,12 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
             values = self._column(key)
             if values.dtype.kind == "O":
                 values = np.char.lower(values.astype(str))
-            # Ranks can be turned round whatever the type; what is NaN comes last.
+            # Ranks can be turned round whatever the type; what is NaN stays last.
             _, rank = np.unique(values, return_inverse=True)
-            rows = np.argsort(rank if ascending else -rank, kind="stable")
+            rank = rank if ascending else -rank
+            if values.dtype.kind == "f":
+                rank[np.isnan(values)] = n
+            rows = np.argsort(rank, kind="stable")
         if self._words:
             rows = rows[[self._matches(int(row)) for row in rows]]
         self._rows = rows

@@ -294,7 +294,9 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
         """Ask for another name; who owns the clusters gives it."""
         if role != _ROLE.EditRole or index.column() != _NAME or index.internalId():
             return False
-        self.renamed.emit(self.label_of(index), str(value))
+        # An editor that is left without a change would fix "cluster 3" to the peak.
+        if str(value) != self.data(index, role):
+            self.renamed.emit(self.label_of(index), str(value))
         return True
 
     def _color(self, row: int) -> QColor | None:

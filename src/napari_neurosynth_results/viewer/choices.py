@@ -44,14 +44,16 @@ def first_threshold(statmap: StatMap, offered: Collection[Criterion]) -> Thresho
     """
     chosen = _stored()
     connectivity = int(_plain(chosen.connectivity))
+    # Any number can be typed into napari's preferences.
+    alpha = chosen.corrected if 0 < chosen.corrected < 1 else _ALPHA
     if statmap.level == "cluster":
-        return Threshold(p=chosen.corrected, connectivity=connectivity)
+        return Threshold(p=alpha, connectivity=connectivity)
     options: dict[str, Any] = {
         "connectivity": connectivity,
         "min_voxels": int(chosen.min_voxels),
     }
     if statmap.correction and "p" in offered:
-        return Threshold(p=chosen.corrected, **options)
+        return Threshold(p=alpha, **options)
     by: Any = _plain(chosen.uncorrected_by)
     if by in offered and _means_something(statmap, by, chosen.uncorrected):
         return Threshold.by(by, chosen.uncorrected, **options)

@@ -175,21 +175,6 @@ def test_a_side_is_not_remembered(preferences: Any, lone: ResultSet) -> None:
     assert first(lone["zstat1"]) == Threshold(p=0.01)
 
 
-def test_choices_are_written_when_they_change_only(
-    preferences: Any, sample: ResultSet
-) -> None:
-    """Each change is written to a file of napari's."""
-    written: list[str] = []
-    names = preferences.threshold.events
-    for name in DEFAULTS:
-        getattr(names, name).connect(lambda event: written.append(event.type))
-    asked = Threshold(p=0.01, min_voxels=3, connectivity=26)
-    remember_choices(sample["z"], asked, True)
-    assert sorted(written) == ["connectivity", "faint", "min_voxels", "uncorrected"]
-    remember_choices(sample["z"], asked, True)
-    assert len(written) == 4
-
-
 # --- where it means nothing -------------------------------------------------------
 
 

@@ -88,10 +88,10 @@ def _measure(
     form, table = ThresholdWidget(viewer), ClusterWidget(viewer)
     viewer.window.add_dock_widget(form, area="right")
     viewer.window.add_dock_widget(table, area="right")
-    form.by.value = "value"
-    form.voxels.value = 10
+    form.form.by.value = "value"
+    form.form.voxels.value = 10
     _draw(1.0)
-    low, high = (round(form._scale.position_of(h) * 1000) for h in heights)
+    low, high = (round(form.form._scale.position_of(h) * 1000) for h in heights)
     positions = np.linspace(low, high, STEPS).round().astype(int)
     assert len(set(positions)) == STEPS
     python, painted, nothing = [], [], []
@@ -99,7 +99,7 @@ def _measure(
     for _ in range(ROUNDS):
         for position in positions:
             start = time.perf_counter()
-            form.slider.value = int(position)
+            form.form.slider.value = int(position)
             form._applies.stop()
             form._apply()
             python.append(time.perf_counter() - start)
@@ -109,13 +109,13 @@ def _measure(
         form._applies.timeout.disconnect(form._apply)
         for position in positions:
             start = time.perf_counter()
-            form.slider.value = int(position)
+            form.form.slider.value = int(position)
             form._applies.stop()
             viewer.scene.camera.events.center()
             QApplication.processEvents()
             nothing.append(time.perf_counter() - start)
         form._applies.timeout.connect(form._apply)
-    form.slider.value = int(positions[STEPS // 2])
+    form.form.slider.value = int(positions[STEPS // 2])
     _draw(0.3)
     assert form.clusters is not None
     cost = np.percentile(python, 95) * 1000

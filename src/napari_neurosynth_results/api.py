@@ -121,8 +121,7 @@ def mask_from_map(
     inside z, uncorrected at p <= .001 2625
     """
     found = find_clusters(other, sub_peaks=0, **threshold)
-    significant = found.table.label[found.table.significant]
-    region = np.isin(found.labels, significant)
+    region = np.isin(found.labels, 1 + np.flatnonzero(found.significant))
     what = f"{other.title} at {found.asked}"
     if other.level == "cluster":
         what = f"the significant clusters of {what}"

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Grid, MapFile, StatMap
 from napari_neurosynth_results.statistics.cluster_table import inner_centers
 from napari_neurosynth_results.statistics.clusters import ClusterSet
-from napari_neurosynth_results.statistics.thresholding import Threshold
+from napari_neurosynth_results.statistics.threshold import Threshold
 from napari_neurosynth_results.viewer.sample_data import sample_folder
 
 Opened = Callable[..., ResultSet]
@@ -292,6 +293,13 @@ def test_columns_and_dtypes_even_without_clusters() -> None:
         assert list(found.peaks.columns) == expected
         assert found.peaks["rank"].dtype.kind == "i"
         assert len(found) == len(found.table) == (2 if height == 2 else 0)
+
+
+def test_columns_do_not_share_their_numbers() -> None:
+    table = find_clusters(lone(line(0, 3, 0, -4, 0)), value=2, tail="both").table
+    arrays = [table[column].to_numpy() for column in table if column not in WORDS]
+    for one, other in combinations(arrays, 2):
+        assert not np.shares_memory(one, other)
 
 
 def test_every_number_of_the_table(rng: np.random.Generator) -> None:

@@ -17,7 +17,7 @@ from napari_neurosynth_results.maps.statmap import Grid, MapFile
 from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
 from napari_neurosynth_results.statistics.first_look import FirstLook
 from napari_neurosynth_results.statistics.look import look_of, strongest_of
-from napari_neurosynth_results.statistics.thresholding import Threshold
+from napari_neurosynth_results.statistics.threshold import Threshold
 
 Opened = Callable[..., ResultSet]
 Array = npt.NDArray[Any]

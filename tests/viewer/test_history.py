@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from napari_neurosynth_results.statistics.thresholding import Threshold
+from napari_neurosynth_results.statistics.threshold import Threshold
 from napari_neurosynth_results.viewer.history import Tried, remember, tried_on
 
 MOST = 200
@@ -55,7 +55,7 @@ def test_back_and_forward_end_where_they_began() -> None:
 
 def test_what_came_after_is_forgotten_when_another_is_tried() -> None:
     tried = after(A, B).back().tried(C)
-    assert tried.thresholds == (A, C)
+    assert tried.questions == (A, C)
     assert tried.shown == C
     assert not tried.can_go_forward
 
@@ -68,7 +68,7 @@ def test_a_threshold_that_is_shown_is_not_added_again() -> None:
 
 
 def test_an_equal_threshold_of_long_ago_is_added() -> None:
-    assert after(A, B, A).thresholds == (A, B, A)
+    assert after(A, B, A).questions == (A, B, A)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_thresholds_that_differ_in_anything_are_both_kept(other: Threshold) -> N
 def test_the_oldest_are_forgotten_beyond_200() -> None:
     asked = [Threshold(value=1 + n) for n in range(MOST + 5)]
     tried = after(*asked)
-    assert tried.thresholds == tuple(asked[5:])
+    assert tried.questions == tuple(asked[5:])
     assert tried.shown == asked[-1]
     for _ in range(MOST + 5):
         tried = tried.back()
@@ -98,7 +98,7 @@ def test_the_oldest_are_forgotten_beyond_200() -> None:
 def test_a_history_cannot_be_changed_by_those_who_read_it() -> None:
     tried = after(A)
     tried.tried(B)
-    assert tried.thresholds == (A,)
+    assert tried.questions == (A,)
 
 
 def test_what_was_tried_is_kept_with_the_layer(layer: Any) -> None:

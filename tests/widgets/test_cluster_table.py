@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import QModelIndex, Qt
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QMenu
 
 from napari_neurosynth_results import find_clusters, open_results
 from napari_neurosynth_results.maps.results import ResultSet
@@ -24,8 +24,8 @@ from napari_neurosynth_results.viewer.clusters import (
     show_clusters,
 )
 from napari_neurosynth_results.viewer.reader import add_maps
-from napari_neurosynth_results.widgets.cluster_model import COLUMNS
 from napari_neurosynth_results.widgets.clusters import ClusterWidget
+from napari_neurosynth_results.widgets.columns import COLUMNS
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 
@@ -68,7 +68,7 @@ def show(viewer: Any, results: ResultSet, stem: str = "z", **asked: Any) -> Any:
 
 def cells(widget: ClusterWidget, title: str) -> list[str]:
     """Return a column of clusters as a user sees it."""
-    lines = [line.split("\t") for line in widget.table_text().split("\n")]
+    lines = [line.split("\t") for line in widget.view.text().split("\n")]
     column = lines[0].index(title)
     return [line[column] for line in lines[1:] if line[0].isdigit()]
 
@@ -179,7 +179,7 @@ def test_the_table_follows_the_threshold_and_keeps_what_is_unfolded(
 def test_columns_of_tested_clusters_are_there_for_such_maps_only(
     widget: ClusterWidget, viewer: Any, sample: ResultSet
 ) -> None:
-    assert "Cluster p" not in widget.table_text()
+    assert "Cluster p" not in widget.view.text()
     add_maps(viewer, [sample[MASS]])
     layer = show(viewer, sample, MASS, p=0.05)
     viewer.layers.selection.active = layer
@@ -188,7 +188,37 @@ def test_columns_of_tested_clusters_are_there_for_such_maps_only(
     assert cells(widget, "Sig.").count("no") == 7
     viewer.layers.selection.active = viewer.layers[sample["z"].title]
     assert widget.clusters.statmap is sample["z"]
-    assert "Cluster p" not in widget.table_text()
+    assert "Cluster p" not in widget.view.text()
+
+
+def test_what_every_correction_says_is_a_column_away(
+    widget: ClusterWidget, sample: ResultSet
+) -> None:
+    corrected = widget.clusters.corrected
+    for key in ("p_fwe_mass", "p_fwe_size", "peak_p_fwe", "peak_q"):
+        index = next(i for i, column in enumerate(COLUMNS) if column.key == key)
+        title = widget.model.title(index)
+        assert title not in widget.view.text().split("\n")[0]
+        widget.view.show_column(index)
+        told = [float(text) if text else np.nan for text in cells(widget, title)]
+        assert np.allclose(told, corrected[key], rtol=0.01, equal_nan=True)
+        assert np.isfinite(told[0])
+
+
+def test_columns_are_chosen_from_a_menu(widget: ClusterWidget) -> None:
+    widget.columns.native.click()
+    (menu,) = widget.view.findChildren(QMenu)
+    actions = {action.text(): action for action in menu.actions()}
+    assert list(actions) == [widget.model.title(i) for i in range(len(COLUMNS))]
+    assert actions["Voxels"].isChecked()
+    actions["Mean z"].trigger()
+    actions["Voxels"].trigger()
+    menu.close()
+    header = widget.view.text().split("\n")[0].split("\t")
+    assert "Mean z" in header
+    assert "Voxels" not in header
+    mean = widget.clusters.table.mean_value
+    assert cells(widget, "Mean z") == [f"{value:.3f}" for value in mean]
 
 
 def test_words_filter_and_headers_sort(widget: ClusterWidget) -> None:

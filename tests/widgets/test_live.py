@@ -80,10 +80,10 @@ def test_a_session_with_both_widgets(
     let_go(30)
     assert table.clusters.statmap.key == "z"
     assert table.model.rowCount() == 21
-    handle = form.slider.native
+    handle = form.form.slider.native
     colors = {}
-    for position in range(form.slider.value, form.slider.value + 200, 20):
-        form.slider.value = position
+    for position in range(form.form.slider.value, form.form.slider.value + 200, 20):
+        form.form.slider.value = position
         let_go()
         clusters = table.clusters
         assert table.model.rowCount() == len(clusters)
@@ -124,7 +124,7 @@ def test_a_session_with_both_widgets(
     # 3D and back, then close and open again.
     scene.show_3d(viewer)
     let_go(30)
-    form.slider.value += 20
+    form.form.slider.value += 20
     let_go(400)
     scene.show_plane(viewer, "axial")
     let_go(30)

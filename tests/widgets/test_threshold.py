@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_neurosynth_results import find_clusters, open_results
+from napari_neurosynth_results import find_clusters, mask_from_map, open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer.clusters import cluster_layer, clusters_of
 from napari_neurosynth_results.viewer.history import tried_on
-from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.layers import map_of, placed
 from napari_neurosynth_results.viewer.reader import add_maps
 from napari_neurosynth_results.widgets.threshold import ThresholdWidget
 
@@ -70,7 +71,7 @@ def choose(widget: ThresholdWidget, stem: str) -> None:
 
 def type_number(widget: ThresholdWidget, text: str) -> None:
     """Type a number and leave the field with Return."""
-    native = widget.number.native
+    native = widget.form.number.native
     native.selectAll()
     QTest.keyClicks(native, text)
     QTest.keyClick(native, Qt.Key.Key_Return)
@@ -97,16 +98,19 @@ def test_a_map_states_kind_tail_and_correction(widget: ThresholdWidget) -> None:
 
 
 def test_only_what_makes_sense_is_offered(widget: ThresholdWidget) -> None:
-    assert list(widget.by.choices) == ["value", "p", "q", "bonferroni"]
-    assert list(widget.tail.choices) == ["positive"]
-    assert "one-tailed: only the positive direction" in widget.tail.tooltip
-    assert widget.extent.enabled
+    assert list(widget.form.by.choices) == ["value", "p", "q", "bonferroni"]
+    assert list(widget.form.tail.choices) == ["positive"]
+    assert "one-tailed: only the positive direction" in widget.form.tail.tooltip
+    assert widget.form.extent.enabled
     choose(widget, MASS)
-    assert list(widget.by.choices) == ["p"]
-    assert widget.by.current_choice == "p_FWE of a cluster"
-    assert "corrected already" in widget.by.tooltip or "one value" in widget.by.tooltip
-    assert not widget.extent.enabled
-    assert "when the clusters were formed" in widget.extent.tooltip
+    assert list(widget.form.by.choices) == ["p"]
+    assert widget.form.by.current_choice == "p_FWE of a cluster"
+    assert (
+        "corrected already" in widget.form.by.tooltip
+        or "one value" in widget.form.by.tooltip
+    )
+    assert not widget.form.extent.enabled
+    assert "when the clusters were formed" in widget.form.extent.tooltip
 
 
 def test_a_lone_map_is_refused_fdr_and_says_why(
@@ -115,8 +119,8 @@ def test_a_lone_map_is_refused_fdr_and_says_why(
     folder = write({"z": rng.normal(0, 2, (8, 9, 8))})
     add_maps(viewer, [open_results(folder / "z.nii.gz")["z"]])
     widget = ThresholdWidget(viewer)
-    assert list(widget.by.choices) == ["value", "p"]
-    assert "no map beside this one shows where it ends" in widget.by.tooltip
+    assert list(widget.form.by.choices) == ["value", "p"]
+    assert "no map beside this one shows where it ends" in widget.form.by.tooltip
     widget.close()
 
 
@@ -146,19 +150,19 @@ def test_each_change_shows_what_the_headless_function_finds(
     type_number(widget, "1e-4")
     expected = find_clusters(z, p=1e-4)
     assert shown(widget).table.equals(expected.table)
-    widget.voxels.value = 10
-    assert widget.mm3.value == 80
+    widget.form.voxels.value = 10
+    assert widget.form.mm3.value == 80
     expected = find_clusters(z, p=1e-4, min_voxels=10)
     assert shown(widget).table.equals(expected.table)
-    widget.mm3.value = 101
-    assert widget.voxels.value == 13
+    widget.form.mm3.value = 101
+    assert widget.form.voxels.value == 13
     expected = find_clusters(z, p=1e-4, min_mm3=101)
     assert shown(widget).table.equals(expected.table)
-    widget.connectivity.value = 26
+    widget.form.connectivity.value = 26
     expected = find_clusters(z, p=1e-4, min_mm3=101, connectivity=26)
     assert shown(widget).table.equals(expected.table)
-    widget.by.value = "q"
-    assert widget.number.value == ".05"
+    widget.form.by.value = "q"
+    assert widget.form.number.value == ".05"
     expected = find_clusters(z, q=0.05, min_mm3=101, connectivity=26)
     assert shown(widget).table.equals(expected.table)
 
@@ -167,10 +171,10 @@ def test_another_criterion_keeps_the_threshold_where_it_is(
     widget: ThresholdWidget,
 ) -> None:
     before = shown(widget).table.n_voxels.tolist()
-    widget.by.value = "value"
-    assert widget.number.value == "3.09"
-    widget.by.value = "p"
-    assert float(widget.number.value) == pytest.approx(0.001, rel=0.01)
+    widget.form.by.value = "value"
+    assert widget.form.number.value == "3.09"
+    widget.form.by.value = "p"
+    assert float(widget.form.number.value) == pytest.approx(0.001, rel=0.01)
     assert shown(widget).table.n_voxels.tolist() == pytest.approx(before, abs=10)
 
 
@@ -198,13 +202,15 @@ def test_the_slider_writes_the_number_and_gets_stricter_to_the_right(
     widget: ThresholdWidget,
 ) -> None:
     for by in ("p", "value", "q", "bonferroni"):
-        widget.by.value = by
+        widget.form.by.value = by
         sizes = []
         for position in (50, 300, 600, 1000):
-            widget.slider.value = position
+            widget.form.slider.value = position
             clusters = shown(widget)
             assert clusters.asked.criterion == by
-            assert clusters.asked.number == pytest.approx(float(widget.number.value))
+            assert clusters.asked.number == pytest.approx(
+                float(widget.form.number.value)
+            )
             sizes.append(clusters.labelled.size.sum())
         assert sizes == sorted(sizes, reverse=True)
         assert sizes[0] > sizes[-1]
@@ -219,40 +225,169 @@ def test_a_drag_over_fifty_values_ends_on_the_last_one_with_one_update(
     assert layer is not None
     layer.events.data.connect(lambda event: updates.append(clusters_of(layer)))
     for position in range(200, 250):
-        widget.slider.value = position
+        widget.form.slider.value = position
     assert not updates, "nothing happens while more changes wait"
     let_go()
     assert len(updates) == 1
-    assert updates[0].asked.p == float(widget.number.value)
+    assert updates[0].asked.p == float(widget.form.number.value)
     assert shown(widget) is updates[0]
 
 
 def test_presets_name_what_they_imitate(widget: ThresholdWidget) -> None:
-    names = [name for name, _ in widget._preset_choices()]
+    names = [name for name, _ in widget.form._preset_choices()]
     assert names == [
         *("Choose ...", "p .001", "p .005", "p .01", "p .05", "FDR q .05"),
         *("SPM-like", "nilearn-like", "NiMARE-workflow-like"),
     ]
-    native = widget.preset.native
+    native = widget.form.preset.native
     tips = [
         native.itemData(i, Qt.ItemDataRole.ToolTipRole) for i in range(1, len(names))
     ]
     assert all(tips)
     assert "SPM12" in tips[5]
-    choices = dict(widget._preset_choices())
-    widget.preset.value = choices["SPM-like"]
+    choices = dict(widget.form._preset_choices())
+    widget.form.preset.value = choices["SPM-like"]
     asked = shown(widget).asked
     assert (asked.p, asked.connectivity, asked.min_voxels) == (0.001, 18, 1)
-    widget.preset.value = choices["NiMARE-workflow-like"]
+    widget.form.preset.value = choices["NiMARE-workflow-like"]
     asked = shown(widget).asked
     assert (asked.value, asked.connectivity, asked.min_voxels) == (1.65, 6, 10)
     assert asked.strict
     assert widget.sentence.value.startswith("z > 1.65 (p <= .0495, one-tailed)")
     # Moving on from there is moving on with >=.
-    widget.slider.value += 1
+    widget.form.slider.value += 1
     assert not shown(widget).asked.strict
     choose(widget, MASS)
-    assert "SPM-like" not in dict(widget._preset_choices())
+    assert "SPM-like" not in dict(widget.form._preset_choices())
+
+
+# --- where to look, and degrees of freedom ----------------------------------------
+
+
+def place(widget: ThresholdWidget, text: str) -> None:
+    """Choose a place to look by what the list shows."""
+    choices = dict(widget.where._choices())
+    widget.where.place.value = choices[text]
+
+
+def test_another_map_says_where_to_look(
+    widget: ThresholdWidget, sample: ResultSet
+) -> None:
+    other = sample[MASS]
+    place(widget, f"where {other.title} is significant")
+    mask = mask_from_map(sample["z"], other, p=0.05)
+    expected = find_clusters(sample["z"], p=0.001, mask=mask)
+    assert shown(widget).table.equals(expected.table)
+    assert f"inside the significant clusters of {other.title}" in widget.sentence.value
+    widget.where.outside.value = True
+    assert "outside the significant clusters" in str(shown(widget))
+    mask = mask_from_map(sample["z"], other, p=0.05, exclusive=True)
+    expected = find_clusters(sample["z"], p=0.001, mask=mask)
+    assert shown(widget).table.equals(expected.table)
+    place(widget, "everywhere")
+    assert len(shown(widget)) == 21
+
+
+def test_labels_of_the_viewer_are_a_place_to_look(
+    widget: ThresholdWidget, viewer: Any, sample: ResultSet
+) -> None:
+    z = sample["z"]
+    box = np.zeros(z.grid.shape, np.uint8)
+    box[50:, :, :] = 3
+    made = viewer.add_labels(box.T, name="right", **placed(z.grid))
+    place(widget, "inside right")
+    expected = find_clusters(z, p=0.001, mask=box > 0)
+    assert shown(widget).labels.sum() == expected.labels.sum() > 0
+    assert "inside right" in widget.sentence.value
+    viewer.layers.remove(made)
+    assert len(shown(widget)) == 21
+    assert widget.where.where is None
+    assert "inside right" not in widget.sentence.value
+
+
+def test_a_file_is_a_place_to_look_and_a_broken_one_says_so(
+    widget: ThresholdWidget, sample: ResultSet, tmp_path: Path
+) -> None:
+    z = sample["z"]
+    box = np.zeros(z.grid.shape, np.uint8)
+    box[:40] = 1
+    nib.Nifti1Image(box, z.affine).to_filename(tmp_path / "left.nii.gz")
+    widget.where.look_in_file(str(tmp_path / "left.nii.gz"))
+    expected = find_clusters(z, p=0.001, mask=box > 0)
+    assert np.array_equal(shown(widget).labels, expected.labels)
+    assert "inside left.nii.gz" in widget.sentence.value
+    (tmp_path / "broken.nii.gz").write_bytes(b"no image")
+    before = widget.clusters
+    widget.where.look_in_file(str(tmp_path / "broken.nii.gz"))
+    let_go()
+    assert widget.sentence.value.startswith("Not applied. ")
+    assert "broken.nii.gz" in widget.sentence.value
+    assert widget.clusters is before
+    widget.where.look_in_file("")
+    assert len(shown(widget)) == 21
+
+
+def test_the_brain_of_the_template_makes_fdr_possible_for_a_lone_map(
+    plugin: Any, viewer: Any, sample_path: Path
+) -> None:
+    alone = open_results(sample_path / "z.nii.gz")
+    add_maps(viewer, [alone["z"]])
+    widget = ThresholdWidget(viewer)
+    assert widget.form.offered == ["value", "p"]
+    place(widget, "inside the MNI brain")
+    assert widget.form.offered == ["value", "p", "q", "bonferroni"]
+    widget.form.by.value = "q"
+    widget.form.fdr.value = "BY"
+    assert shown(widget).asked.fdr == "BY"
+    assert "(Benjamini-Yekutieli)" in widget.sentence.value
+    assert "inside the brain of MNI152" in widget.sentence.value
+    place(widget, "everywhere")
+    assert shown(widget).asked.criterion == "p"
+    widget.close()
+
+
+def test_the_place_goes_back_and_forward_too(
+    widget: ThresholdWidget, viewer: Any, sample: ResultSet
+) -> None:
+    settle(widget)
+    place(widget, f"where {sample[MASS].title} is significant")
+    settle(widget)
+    place(widget, "everywhere")
+    settle(widget)
+    widget.back.native.click()
+    assert "inside the significant clusters" in widget.sentence.value
+    assert widget.where.place.value is sample[MASS]
+    widget.close()
+    again = ThresholdWidget(viewer)
+    assert again.where.place.value is sample[MASS]
+    assert "inside the significant clusters" in again.sentence.value
+    again.close()
+
+
+def test_degrees_of_freedom_are_asked_for_where_nobody_states_them(
+    plugin: Any, viewer: Any, write: Callable[..., Path], rng: np.random.Generator
+) -> None:
+    folder = write({"spmT_0001": rng.normal(0, 2, (8, 9, 8))})
+    add_maps(viewer, [open_results(folder / "spmT_0001.nii.gz")["spmT_0001"]])
+    widget = ThresholdWidget(viewer)
+    assert widget.form.offered == ["value"]
+    assert "degrees of freedom" in widget.form.by.tooltip
+    native = widget.form.dof.native
+    QTest.keyClicks(native, "20")
+    QTest.keyClick(native, Qt.Key.Key_Return)
+    assert widget.form.offered == ["value", "p"]
+    widget.form.by.value = "p"
+    type_number(widget, "0.05")
+    statmap = widget.statmap
+    assert statmap is not None
+    expected = find_clusters(statmap, p=0.05, dof=20)
+    assert shown(widget).table.equals(expected.table)
+    assert "two-tailed" in widget.sentence.value
+    native.clear()
+    QTest.keyClicks(native, "twenty")
+    QTest.keyClick(native, Qt.Key.Key_Return)
+    assert "'twenty' is no number" in widget.sentence.value
+    widget.close()
 
 
 # --- memory -----------------------------------------------------------------------
@@ -273,7 +408,7 @@ def test_back_and_forward_go_through_what_was_tried(widget: ThresholdWidget) -> 
         settle(widget)
     widget.back.native.click()
     assert shown(widget).asked.p == 0.01
-    assert widget.number.value == ".01"
+    assert widget.form.number.value == ".01"
     widget.back.native.click()
     assert shown(widget).asked.p == 0.001
     assert not widget.back.enabled
@@ -283,29 +418,33 @@ def test_back_and_forward_go_through_what_was_tried(widget: ThresholdWidget) -> 
     type_number(widget, "0.02")
     settle(widget)
     assert not widget.forward.enabled
-    assert [t.p for t in tried_on(widget.map.value).thresholds] == [0.001, 0.01, 0.02]
+    assert [q.threshold.p for q in tried_on(widget.map.value).questions] == [
+        0.001,
+        0.01,
+        0.02,
+    ]
 
 
 def test_a_drag_counts_once_when_it_rests(widget: ThresholdWidget) -> None:
     settle(widget)
     for position in range(300, 340):
-        widget.slider.value = position
+        widget.form.slider.value = position
         let_go()
     settle(widget)
-    assert len(tried_on(widget.map.value).thresholds) == 2
+    assert len(tried_on(widget.map.value).questions) == 2
 
 
 def test_closing_and_opening_again_loses_nothing(
     widget: ThresholdWidget, viewer: Any
 ) -> None:
     type_number(widget, "1e-5")
-    widget.voxels.value = 7
+    widget.form.voxels.value = 7
     settle(widget)
     before = shown(widget)
     widget.close()
     again = ThresholdWidget(viewer)
-    assert again.number.value == "1e-05"
-    assert again.voxels.value == 7
+    assert again.form.number.value == "1e-05"
+    assert again.form.voxels.value == 7
     assert again.clusters is not None
     assert again.clusters.table.equals(before.table)
     assert again.back.enabled
@@ -316,9 +455,9 @@ def test_the_last_choices_are_remembered_for_the_next_map(
     widget: ThresholdWidget, preferences: Any, sample: ResultSet
 ) -> None:
     type_number(widget, "0.005")
-    widget.voxels.value = 20
-    widget.connectivity.value = 18
-    widget.faint.value = True
+    widget.form.voxels.value = 20
+    widget.form.connectivity.value = 18
+    widget.form.faint.value = True
     settle(widget)
     assert preferences.threshold.uncorrected == 0.005
     add_maps(widget._viewer, [sample["logp"]])
@@ -355,7 +494,7 @@ def test_deleting_the_map_goes_on_to_another_and_in_the_end_to_none(
     let_go()
     assert widget.statmap is None
     assert widget.sentence.value.startswith("No map is open")
-    widget.slider.value = 3
+    widget.form.slider.value = 3
     let_go()
 
 

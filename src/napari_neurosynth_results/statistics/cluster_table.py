@@ -184,6 +184,7 @@ def _intervals(clusters: ClusterSet) -> dict[str, Any]:
     if isinstance(threshold, ClusterLevel):
         low, high, borderline = threshold.intervals(clusters.cluster_p)
     else:
-        low = high = np.full(n, np.nan)
+        # Two arrays: the table does not copy them.
+        low, high = np.full(n, np.nan), np.full(n, np.nan)
         borderline = np.zeros(n, bool)
     return {"cluster_p_low": low, "cluster_p_high": high, "borderline": borderline}

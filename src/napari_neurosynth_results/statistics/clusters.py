@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,11 +30,8 @@ from napari_neurosynth_results.statistics.fdr import Method
 from napari_neurosynth_results.statistics.labelling import Labelled, label_clusters
 from napari_neurosynth_results.statistics.masking import Masking
 from napari_neurosynth_results.statistics.significance import OWN, Evidence
-from napari_neurosynth_results.statistics.thresholding import (
-    Applied,
-    Threshold,
-    apply_threshold,
-)
+from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.statistics.thresholding import Applied, apply_threshold
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,6 +146,14 @@ class ClusterSet:
         if name.strip():
             names[peak] = name.strip()
         return replace(self, given_names=names)
+
+    def __copy__(self) -> ClusterSet:
+        """Return the clusters themselves: they cannot change."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ClusterSet:
+        """Return the clusters themselves: copying a layer must not copy a result."""
+        return self
 
     def __len__(self) -> int:
         """Count the clusters."""

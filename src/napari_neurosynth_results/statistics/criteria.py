@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,13 +18,14 @@ from napari_neurosynth_results.statistics.cluster_level import (
 from napari_neurosynth_results.statistics.conversion import height_at
 from napari_neurosynth_results.statistics.directions import Direction, sides_of
 from napari_neurosynth_results.statistics.look import strongest_of
-from napari_neurosynth_results.statistics.significance import smallest_p
-from napari_neurosynth_results.statistics.thresholding import (
+from napari_neurosynth_results.statistics.masking import Masking
+from napari_neurosynth_results.statistics.significance import OWN, Evidence, smallest_p
+from napari_neurosynth_results.statistics.threshold import (
     CRITERIA,
     Criterion,
     Threshold,
-    apply_threshold,
 )
+from napari_neurosynth_results.statistics.thresholding import apply_threshold
 
 _PROBE = 0.05
 _TAILS: tuple[Direction, ...] = ("both", "positive", "negative")
@@ -32,7 +34,9 @@ _SMALLEST_P = 1e-12
 _LARGEST_P = 0.5
 
 
-def refusals(statmap: StatMap, mask: Mask | None = None) -> dict[Criterion, str | None]:
+def refusals(
+    statmap: StatMap, mask: Mask | Masking | None = None, evidence: Evidence = OWN
+) -> dict[Criterion, str | None]:
     """Say which criteria mean something for a map.
 
     Each is tried, so that what is offered is what works.
@@ -41,8 +45,10 @@ def refusals(statmap: StatMap, mask: Mask | None = None) -> dict[Criterion, str 
     ----------
     statmap : StatMap
         Any map.
-    mask : ndarray of bool, optional
+    mask : ndarray of bool or Masking, optional
         Where to look.
+    evidence : Evidence
+        Other siblings than the map's own, degrees of freedom.
 
     Returns
     -------
@@ -54,9 +60,9 @@ def refusals(statmap: StatMap, mask: Mask | None = None) -> dict[Criterion, str 
         try:
             asked = Threshold.by(criterion, _PROBE)
             if statmap.level == "cluster" and criterion == "p":
-                read_clusters(statmap, _PROBE)
+                read_clusters(statmap, _PROBE, mask, evidence=evidence)
             else:
-                apply_threshold(statmap, asked, mask)
+                apply_threshold(statmap, asked, mask, evidence)
             found[criterion] = None
         except ResultsError as error:
             found[criterion] = str(error)
@@ -131,7 +137,7 @@ class Scale:
         return min(max(position, 0.0), 1.0)
 
 
-def scale_of(statmap: StatMap, criterion: Criterion) -> Scale:
+def scale_of(statmap: StatMap, criterion: Criterion, evidence: Evidence = OWN) -> Scale:
     """Choose the range of a slider for a map.
 
     Parameters
@@ -140,6 +146,8 @@ def scale_of(statmap: StatMap, criterion: Criterion) -> Scale:
         Any map.
     criterion : {"value", "p", "q", "bonferroni"}
         What the slider chooses.
+    evidence : Evidence
+        Other siblings than the map's own, degrees of freedom.
 
     Returns
     -------
@@ -157,7 +165,7 @@ def scale_of(statmap: StatMap, criterion: Criterion) -> Scale:
         if statmap.kind is MapKind.P:
             return Scale(_LARGEST_P, min(strongest, _LARGEST_P / 10), True)
         return Scale(strongest / 1000, strongest, False)
-    smallest = max(smallest_p(statmap), _SMALLEST_P)
+    smallest = max(smallest_p(statmap, evidence), _SMALLEST_P)
     if criterion != "p" or statmap.level == "cluster":
         smallest = max(smallest, 1e-6)
     return Scale(_LARGEST_P, min(smallest, _LARGEST_P / 10), True)
@@ -182,20 +190,24 @@ class Preset:
     threshold: Threshold = field(repr=False)
 
 
-def presets_of(statmap: StatMap) -> list[Preset]:
+def presets_of(
+    statmap: StatMap, refused: Mapping[Criterion, str | None] | None = None
+) -> list[Preset]:
     """List the presets that make sense for a map.
 
     Parameters
     ----------
     statmap : StatMap
         Any map.
+    refused : mapping, optional
+        What `refusals` found, if that was asked before.
 
     Returns
     -------
     list of Preset
         For a cluster-level map levels of significance only.
     """
-    refused = refusals(statmap)
+    refused = refusals(statmap) if refused is None else refused
     found = []
     for p in (0.001, 0.005, 0.01, 0.05):
         text = f"{p:g}".removeprefix("0")

@@ -274,18 +274,30 @@ def survivors_at_log_p(
     return np.asarray(_strength(source) >= np.float32(height * (1 - _LAST_BIT)))
 
 
-def smallest_p(statmap: StatMap) -> float:
+def smallest_p(statmap: StatMap, evidence: Evidence = OWN) -> float:
     """Return the smallest p of a map that has p values, 1 for an empty one.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+    evidence : Evidence
+        Other siblings than the map's own, degrees of freedom.
+
+    Returns
+    -------
+    float
+        May underflow to 0.
 
     Raises
     ------
     ResultsError
         When a map cannot be read.
     """
-    source = p_map_of(statmap) or statmap
+    source = p_map_of(statmap, evidence) or statmap
     data = source.data
     if source.kind not in FREE:
-        log_p = log_p_map(source)
+        log_p = log_p_map(source, evidence)
         return 1.0 if log_p is None else math.exp(log_p.min())
     if source.kind is MapKind.P:
         return float(np.nanmin(data, where=data > 0, initial=1))

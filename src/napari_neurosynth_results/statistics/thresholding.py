@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -22,22 +21,15 @@ from napari_neurosynth_results.statistics.conversion import (
     P_TOLERANCE,
     height_at_log_p,
     log_p_of,
-    short_p,
 )
 from napari_neurosynth_results.statistics.directions import (
-    Direction,
     Sides,
     check_tested,
     is_lone,
     sides_of,
     tail_of_p,
 )
-from napari_neurosynth_results.statistics.fdr import (
-    METHODS,
-    Method,
-    check_method,
-    critical_log_p,
-)
+from napari_neurosynth_results.statistics.fdr import critical_log_p
 from napari_neurosynth_results.statistics.masking import Masking, as_masking
 from napari_neurosynth_results.statistics.multiplicity import tested_log_p
 from napari_neurosynth_results.statistics.significance import (
@@ -47,126 +39,13 @@ from napari_neurosynth_results.statistics.significance import (
     p_map_of,
     survivors_at_log_p,
 )
+from napari_neurosynth_results.statistics.threshold import Threshold
 from napari_neurosynth_results.statistics.wording import threshold_sentence
 
-Criterion = Literal["value", "p", "q", "bonferroni"]
-CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 Parts = npt.NDArray[np.uint8]
 
 POSITIVE, NEGATIVE = 1, 2
 _SMALLEST_Z = float(np.finfo(np.float32).tiny)
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """What the user asked; exactly one of the first four is given.
-
-    Attributes
-    ----------
-    value : float, optional
-        Height in the map's own unit.
-    p, q, bonferroni : float, optional
-        Uncorrected p, FDR q, family-wise p by Bonferroni.
-    fdr : {"BH", "BY"}
-        For q: Benjamini-Hochberg, or Benjamini-Yekutieli, which allows for any
-        dependence between voxels.
-    tail : {"positive", "negative", "both", "auto"}
-        Directions to keep; auto keeps both where both were tested.
-    strict : bool
-        Keep only what exceeds the height, as nilearn's cluster table does; a value
-        only.
-    connectivity : {6, 18, 26}
-        6 faces (nilearn, NiMARE), 18 edges (SPM), 26 corners (FSL).
-    min_voxels : int
-        Smallest cluster kept.
-    min_mm3 : float, optional
-        The same as a volume; not both.
-    """
-
-    value: float | None = None
-    p: float | None = None
-    q: float | None = None
-    bonferroni: float | None = None
-    tail: Direction = "auto"
-    strict: bool = False
-    connectivity: int = 6
-    min_voxels: int = 1
-    min_mm3: float | None = None
-    fdr: Method = "BH"
-
-    def __post_init__(self) -> None:
-        """Refuse what is ambiguous or out of range."""
-        asked = [
-            x for x in (self.value, self.p, self.q, self.bonferroni) if x is not None
-        ]
-        if len(asked) != 1:
-            raise ResultsError("Give exactly one of value, p, q and bonferroni.")
-        if self.value is None and not 0 < asked[0] < 1:
-            raise ResultsError(
-                f"A probability lies between 0 and 1, not at {asked[0]}."
-            )
-        if self.value is not None and not math.isfinite(self.value):
-            raise ResultsError("A height has to be a number.")
-        if self.strict and self.value is None:
-            raise ResultsError("strict is for a value; p, q and bonferroni mean <=.")
-        check_method(self.fdr)
-        if self.fdr != "BH" and self.q is None:
-            raise ResultsError("fdr says how q is counted: give q with it.")
-        if self.connectivity not in (6, 18, 26):
-            raise ResultsError(f"connectivity is 6, 18 or 26, not {self.connectivity}.")
-        if self.min_voxels < 1:
-            raise ResultsError(f"min_voxels is at least 1, not {self.min_voxels}.")
-        if self.min_mm3 is not None and not 0 < self.min_mm3 < math.inf:
-            raise ResultsError(f"min_mm3 is a volume above 0, not {self.min_mm3}.")
-        if self.min_mm3 is not None and self.min_voxels > 1:
-            raise ResultsError("Give the extent as min_voxels or as min_mm3, not both.")
-
-    def __str__(self) -> str:
-        """Return the height as it was asked.
-
-        >>> str(Threshold(q=0.05, fdr="BY")), str(Threshold(value=3))
-        ('FDR q <= .05 (Benjamini-Yekutieli)', 'value >= 3')
-        """
-        if self.q is not None:
-            return f"FDR q <= {short_p(self.q)} ({METHODS[self.fdr]})"
-        if self.bonferroni is not None:
-            return f"Bonferroni p <= {short_p(self.bonferroni)}"
-        if self.p is not None:
-            return f"p <= {short_p(self.p)}"
-        return f"value {'>' if self.strict else '>='} {self.value:g}"
-
-    @classmethod
-    def by(cls, criterion: Criterion, number: float, **options: Any) -> Threshold:
-        """Ask by a criterion that is chosen by name."""
-        options[criterion] = number
-        return cls(**options)
-
-    @property
-    def criterion(self) -> Criterion:
-        """Which of the four is given."""
-        return next(name for name in CRITERIA if getattr(self, name) is not None)
-
-    @property
-    def number(self) -> float:
-        """The height or the probability that is given."""
-        number: float = getattr(self, self.criterion)
-        return number
-
-    @property
-    def has_extent(self) -> bool:
-        """Whether small clusters are left out."""
-        return self.min_voxels > 1 or self.min_mm3 is not None
-
-    def voxels_at_least(self, voxel_mm3: float) -> int:
-        """Return the extent in voxels of a size in mm3.
-
-        >>> Threshold(p=0.001, min_mm3=80).voxels_at_least(8.0)
-        10
-        """
-        if self.min_mm3 is None:
-            return self.min_voxels
-        # A volume that is a whole number of voxels stays that number.
-        return max(1, math.ceil(self.min_mm3 / voxel_mm3 * (1 - 1e-9)))
 
 
 @dataclass(frozen=True)

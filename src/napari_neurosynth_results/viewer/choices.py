@@ -9,7 +9,10 @@ from typing import Any
 
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.thresholding import Criterion, Threshold
+from napari_neurosynth_results.statistics.threshold import (
+    Criterion,
+    Threshold,
+)
 from napari_neurosynth_results.viewer.settings import PLUGIN
 
 _ALPHA = 0.05

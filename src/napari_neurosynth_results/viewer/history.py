@@ -1,11 +1,11 @@
-"""The thresholds that were tried on a map: back and forward, as in a web browser."""
+"""What was tried on a map: back and forward, as in a web browser."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_neurosynth_results.statistics.thresholding import Threshold
+from napari_neurosynth_results.viewer.question import Question
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -17,23 +17,23 @@ _MOST = 200
 
 @dataclass(frozen=True)
 class Tried:
-    """Thresholds in the order in which they were tried.
+    """Questions in the order in which they were tried.
 
     Attributes
     ----------
-    thresholds : tuple of Threshold
+    questions : tuple of Question
         Oldest first.
     at : int
         Which of them is shown, -1 when there is none.
     """
 
-    thresholds: tuple[Threshold, ...] = ()
+    questions: tuple[Question, ...] = ()
     at: int = -1
 
     @property
-    def shown(self) -> Threshold | None:
-        """The threshold that is shown."""
-        return self.thresholds[self.at] if self.thresholds else None
+    def shown(self) -> Question | None:
+        """The question whose answer is shown."""
+        return self.questions[self.at] if self.questions else None
 
     @property
     def can_go_back(self) -> bool:
@@ -43,22 +43,22 @@ class Tried:
     @property
     def can_go_forward(self) -> bool:
         """Whether `back` was taken."""
-        return self.at < len(self.thresholds) - 1
+        return self.at < len(self.questions) - 1
 
-    def tried(self, threshold: Threshold) -> Tried:
+    def tried(self, question: Question) -> Tried:
         """Add one after the one that is shown; what came after that is forgotten."""
-        if threshold == self.shown:
+        if question == self.shown:
             return self
-        kept = (*self.thresholds[: self.at + 1], threshold)[-_MOST:]
+        kept = (*self.questions[: self.at + 1], question)[-_MOST:]
         return Tried(kept, len(kept) - 1)
 
     def back(self) -> Tried:
         """Go to the one before."""
-        return Tried(self.thresholds, max(self.at - 1, min(self.at, 0)))
+        return Tried(self.questions, max(self.at - 1, min(self.at, 0)))
 
     def forward(self) -> Tried:
         """Go to the one after."""
-        return Tried(self.thresholds, min(self.at + 1, len(self.thresholds) - 1))
+        return Tried(self.questions, min(self.at + 1, len(self.questions) - 1))
 
 
 def tried_on(layer: Layer) -> Tried:

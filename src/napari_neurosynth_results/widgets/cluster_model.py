@@ -7,7 +7,6 @@ with a slider.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,66 +15,10 @@ from qtpy.QtCore import QAbstractItemModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QColor
 
 from napari_neurosynth_results.statistics.clusters import ClusterSet
-from napari_neurosynth_results.statistics.conversion import short_p
+from napari_neurosynth_results.widgets.columns import COLUMNS, NAME, Column, written
 
 _TOP = QModelIndex()
 _ROLE = Qt.ItemDataRole
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the table.
-
-    Attributes
-    ----------
-    key : str
-        Its name in ``ClusterSet.table``.
-    title, about : str
-        What the header shows, and what it means.
-    style : str
-        How numbers are written: a format, ``"p"`` or ``""`` for text.
-    shown : bool
-        Whether it is there before the user chooses.
-    of_peaks : bool
-        Whether sub-peaks have it too.
-    cluster_level : bool
-        Whether only clusters that were tested have it.
-    """
-
-    key: str
-    title: str
-    about: str
-    style: str = ""
-    shown: bool = True
-    of_peaks: bool = False
-    cluster_level: bool = False
-
-
-COLUMNS = (
-    Column("label", "#", "Label of the cluster in the volume; letters are sub-peaks"),
-    Column("name", "Name", "Double-click or F2 renames it"),
-    Column("n_voxels", "Voxels", "Extent in voxels", ",d"),
-    Column("volume_mm3", "mm3", "Volume in cubic millimeters", ",.0f"),
-    Column("peak_x", "x", "MNI x of the peak, mm", ".4g", of_peaks=True),
-    Column("peak_y", "y", "MNI y of the peak, mm", ".4g", of_peaks=True),
-    Column("peak_z", "z", "MNI z of the peak, mm", ".4g", of_peaks=True),
-    Column("peak_value", "Peak", "Value at the peak", ".3f", of_peaks=True),
-    Column("peak_p", "p", "Uncorrected p at the peak", "p", of_peaks=True),
-    Column(
-        "cluster_p", "Cluster p", "Corrected p of the cluster", "p", cluster_level=True
-    ),
-    Column(
-        "significant", "Sig.", "Whether the cluster is significant", cluster_level=True
-    ),
-    Column("region", "Region", "Region of the peak", shown=False),
-    Column("peak_logp", "-log10 p", "of the peak", ".2f", False, of_peaks=True),
-    Column("mean_value", "Mean", "Mean value of the cluster", ".3f", False),
-    Column("center_x", "Center x", "MNI x of the center of mass, mm", ".1f", False),
-    Column("center_y", "Center y", "MNI y of the center of mass, mm", ".1f", False),
-    Column("center_z", "Center z", "MNI z of the center of mass, mm", ".1f", False),
-    Column("sign", "Sign", "1 or -1", "d", False),
-)
-_NAME = next(i for i, column in enumerate(COLUMNS) if column.key == "name")
 
 
 class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
@@ -153,8 +96,10 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
     def _column(self, key: str) -> npt.NDArray[Any]:
         """Return a column of the table of clusters."""
         if key not in self._columns:
-            assert self._clusters is not None
-            self._columns[key] = self._clusters.table[key].to_numpy()
+            clusters = self._clusters
+            assert clusters is not None
+            table = clusters.table if key in clusters.table else clusters.corrected
+            self._columns[key] = table[key].to_numpy()
         return self._columns[key]
 
     def _peak_column(self, key: str) -> npt.NDArray[Any]:
@@ -183,7 +128,9 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
         self._rows = rows
 
     def _matches(self, row: int) -> bool:
-        text = " ".join(self._text(row, column) for column in COLUMNS).lower()
+        # Other maps are not read for the sake of a filter.
+        columns = (column for column in COLUMNS if not column.corrected)
+        text = " ".join(self._text(row, column) for column in columns).lower()
         return all(word in text for word in self._words)
 
     # --- what the rest of the program asks --------------------------------------------
@@ -269,7 +216,7 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
     def flags(self, index: QModelIndex) -> Qt.ItemFlag:
         """Let clusters be renamed."""
         flags = super().flags(index)
-        if index.isValid() and not index.internalId() and index.column() == _NAME:
+        if index.isValid() and not index.internalId() and index.column() == NAME:
             flags |= Qt.ItemFlag.ItemIsEditable
         return flags
 
@@ -292,7 +239,7 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
         self, index: QModelIndex, value: Any, role: int = _ROLE.EditRole
     ) -> bool:
         """Ask for another name; who owns the clusters gives it."""
-        if role != _ROLE.EditRole or index.column() != _NAME or index.internalId():
+        if role != _ROLE.EditRole or index.column() != NAME or index.internalId():
             return False
         # An editor that is left without a change would fix "cluster 3" to the peak.
         if str(value) != self.data(index, role):
@@ -312,29 +259,13 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
         return first + 1 + int(index.row())
 
     def _text(self, position: int, column: Column) -> str:
-        value = self._column(column.key)[position]
-        if column.key == "significant":
-            return "yes" if value else "no"
-        return _written(value, column.style)
+        return written(self._column(column.key)[position], column.style)
 
     def _peak_text(self, index: QModelIndex, column: Column) -> str:
         if column.key == "label":
             return f"{index.internalId()}{chr(ord('a') + index.row())}"
         if not column.of_peaks:
             return ""
-        return _written(
+        return written(
             self._peak_column(column.key)[self._peak_of(index)], column.style
         )
-
-
-def _written(value: Any, style: str) -> str:
-    """Write a number as the field does; nothing for what is unknown.
-
-    >>> _written(6448.0, ",.0f"), _written(float("nan"), ".3f"), _written(0.0005, "p")
-    ('6,448', '', '.0005')
-    """
-    if isinstance(value, str):
-        return value
-    if np.isnan(value):
-        return ""
-    return short_p(float(value)) if style == "p" else format(value, style)

@@ -5,16 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, Label, LineEdit, PushButton
-from qtpy.QtCore import QItemSelectionModel, QModelIndex, Qt
-from qtpy.QtGui import QAction, QKeySequence
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QFileDialog,
-    QHeaderView,
-    QMenu,
-    QShortcut,
-    QTreeView,
-)
+from qtpy.QtCore import QModelIndex, Qt
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import QFileDialog, QShortcut
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.clusters import save_clusters
@@ -34,7 +27,8 @@ from napari_neurosynth_results.viewer.clusters import (
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.picking import follow_mouse
 from napari_neurosynth_results.widgets.clipboard import copy_text
-from napari_neurosynth_results.widgets.cluster_model import COLUMNS, ClusterModel
+from napari_neurosynth_results.widgets.cluster_model import ClusterModel
+from napari_neurosynth_results.widgets.cluster_view import ClusterView
 from napari_neurosynth_results.widgets.pieces import row, wrapped_text
 
 if TYPE_CHECKING:
@@ -103,21 +97,7 @@ class ClusterWidget(Container):  # type: ignore[misc]
 
     def _make_table(self) -> None:
         self.model = ClusterModel(self.native)
-        self.view = QTreeView()
-        view = self.view
-        view.setModel(self.model)
-        view.setUniformRowHeights(True)
-        view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        view.setMinimumHeight(160)
-        header = view.header()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setStretchLastSection(False)
-        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        view.setSortingEnabled(True)
-        view.sortByColumn(0, Qt.SortOrder.AscendingOrder)
-        for index, column in enumerate(COLUMNS):
-            view.setColumnHidden(index, not column.shown)
+        self.view = ClusterView(self.model)
         self.extend(
             [
                 self.map,
@@ -129,7 +109,7 @@ class ClusterWidget(Container):  # type: ignore[misc]
             ]
         )
         # Between the buttons that steer and those that save.
-        self.native.layout().insertWidget(4, view)
+        self.native.layout().insertWidget(4, self.view)
 
     def _connect(self) -> None:
         self.map.changed.connect(self._show_layer)
@@ -145,7 +125,6 @@ class ClusterWidget(Container):  # type: ignore[misc]
         self.save_labels.changed.connect(self._save_labels)
         self.model.renamed.connect(self._rename)
         self.view.selectionModel().currentChanged.connect(self._select)
-        self.view.header().customContextMenuRequested.connect(self._choose_columns)
         for what, act in (
             ("next", self.go_next),
             ("previous", self.go_previous),
@@ -211,13 +190,13 @@ class ClusterWidget(Container):  # type: ignore[misc]
             self._layer.events.colormap.connect(self._show_colors)
             self._layer.events.selected_label.connect(self._follow_label)
         self._show()
-        self._fit_columns()
+        self.view.fit_columns()
 
     def _show(self, event: object = None) -> None:
         """Fill the table, and keep what was selected and unfolded."""
         clusters, layer = self.clusters, self._layer
         self._selecting = True
-        unfolded = self._unfolded()
+        unfolded = self.view.unfolded()
         self.model.show(clusters, layer.colormap.colors if layer is not None else None)
         for widget in (self.filter, self.copy, self.save_table, self.save_labels):
             widget.enabled = clusters is not None
@@ -227,31 +206,9 @@ class ClusterWidget(Container):  # type: ignore[misc]
             self._selecting = False
             return
         self.sentence.value = str(clusters)
-        if unfolded:
-            for label, peak in enumerate(clusters.peak_voxels, start=1):
-                if peak in unfolded:
-                    self.view.expand(self.model.index_of(label))
+        self.view.unfold(unfolded)
         self._mark(chosen_label(layer))
         self._selecting = False
-
-    def _unfolded(self) -> set[tuple[int, int, int]]:
-        """Peaks of the clusters whose sub-peaks are seen."""
-        clusters = self.model.clusters
-        if clusters is None:
-            return set()
-        rows = (self.model.index(n, 0) for n in range(self.model.rowCount()))
-        labels = [self.model.label_of(row) for row in rows if self.view.isExpanded(row)]
-        peaks = clusters.peak_voxels if labels else []
-        return {peaks[label - 1] for label in labels}
-
-    def _fit_columns(self) -> None:
-        clusters = self.clusters
-        cluster_level = clusters is not None and clusters.statmap.level == "cluster"
-        for index, column in enumerate(COLUMNS):
-            if column.cluster_level:
-                self.view.setColumnHidden(index, not cluster_level)
-        for index in range(len(COLUMNS)):
-            self.view.resizeColumnToContents(index)
 
     def _show_colors(self, event: object = None) -> None:
         if self._layer is not None:
@@ -268,16 +225,8 @@ class ClusterWidget(Container):  # type: ignore[misc]
 
     def _mark(self, label: int) -> None:
         """Select the row of a cluster without moving the viewer."""
-        index = self.model.index_of(label) if label else QModelIndex()
-        flags = QItemSelectionModel.SelectionFlag
         before, self._selecting = self._selecting, True
-        if index.isValid():
-            self.view.selectionModel().setCurrentIndex(
-                index, flags.ClearAndSelect | flags.Rows
-            )
-            self.view.scrollTo(index)
-        else:
-            self.view.selectionModel().clear()
+        self.view.mark(label)
         self._selecting = before
 
     def _select(self, index: QModelIndex, before: QModelIndex | None = None) -> None:
@@ -382,43 +331,13 @@ class ClusterWidget(Container):  # type: ignore[misc]
 
     # --- columns, copies and files ----------------------------------------------------
 
-    def _choose_columns(self, place: object = None) -> None:
-        menu = QMenu(self.native)
-        for index, column in enumerate(COLUMNS):
-            action = QAction(self.model.title(index), menu)
-            action.setToolTip(column.about)
-            action.setCheckable(True)
-            action.setChecked(not self.view.isColumnHidden(index))
-            action.setData(index)
-            menu.addAction(action)
-        menu.setToolTipsVisible(True)
-        menu.triggered.connect(self._toggle_column)
-        menu.popup(
-            self.columns.native.mapToGlobal(self.columns.native.rect().topLeft())
-        )
-
-    def _toggle_column(self, action: QAction) -> None:
-        self.view.setColumnHidden(action.data(), not action.isChecked())
-        self.view.resizeColumnToContents(action.data())
-
-    def table_text(self) -> str:
-        """Return the table as it is shown, tab-separated, sub-peaks included."""
-        header = self.view.header()
-        order = sorted(range(len(COLUMNS)), key=header.visualIndex)
-        columns = [index for index in order if not self.view.isColumnHidden(index)]
-        lines = [[self.model.title(index) for index in columns]]
-        for n in range(self.model.rowCount()):
-            cluster = self.model.index(n, 0)
-            lines.append(self.model.text_of(cluster, columns))
-            lines += [
-                self.model.text_of(self.model.index(m, 0, cluster), columns)
-                for m in range(self.model.rowCount(cluster))
-            ]
-        return "\n".join("\t".join(line) for line in lines)
+    def _choose_columns(self) -> None:
+        button = self.columns.native
+        self.view.choose_columns(button.mapToGlobal(button.rect().bottomLeft()))
 
     def copy_table(self) -> None:
         """Put the table on the clipboard as text."""
-        copy_text(self.table_text())
+        copy_text(self.view.text())
 
     def _save_table(self) -> None:
         self._save("Save the table of clusters", ".tsv", _TABLES)

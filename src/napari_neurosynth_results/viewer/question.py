@@ -1,0 +1,184 @@
+"""What a user asks of a map in the viewer: a threshold, and where to look."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_neurosynth_results.api import brain_mask, mask_from_file, mask_from_map
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.statmap import Grid, StatMap
+from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
+from napari_neurosynth_results.statistics.masking import Masking, region_masking
+from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.viewer.clusters import clusters_of
+from napari_neurosynth_results.viewer.layers import map_of
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+    from napari.viewer import Viewer
+
+#: Stands for the brain of the template among the places to look.
+BRAIN = "MNI brain"
+
+
+@dataclass(frozen=True)
+class Where:
+    """A place to look, by what the user chose.
+
+    Attributes
+    ----------
+    what : StatMap, Labels or str
+        Another map, a layer of labels, the path of an image, or `BRAIN`.
+    p : float
+        Threshold of another map.
+    outside : bool
+        Look everywhere else.
+    """
+
+    what: StatMap | Labels | str
+    p: float = 0.05
+    outside: bool = False
+
+    def masking(self, statmap: StatMap) -> Masking:
+        """Make the mask, on the grid of a map.
+
+        Parameters
+        ----------
+        statmap : StatMap
+            The map that is looked at.
+
+        Returns
+        -------
+        Masking
+            What it is, in words, and the voxels.
+
+        Raises
+        ------
+        ResultsError
+            When no voxel is left, or a file or map does not serve as a mask.
+        """
+        if isinstance(self.what, StatMap):
+            return mask_from_map(statmap, self.what, exclusive=self.outside, p=self.p)
+        if self.what == BRAIN:
+            return brain_mask(statmap)
+        if isinstance(self.what, str):
+            return mask_from_file(statmap, self.what, exclusive=self.outside)
+        return region_masking(
+            np.asarray(self.what.data).T != 0,
+            grid_of(self.what),
+            statmap.grid,
+            what=self.what.name,
+            exclusive=self.outside,
+        )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Where:
+        """Return the place itself: copying a layer must not copy another one."""
+        return self
+
+    def __str__(self) -> str:
+        """Name what was chosen."""
+        if isinstance(self.what, StatMap):
+            return self.what.title
+        return (
+            os.path.basename(self.what)
+            if isinstance(self.what, str)
+            else str(self.what.name)
+        )
+
+
+@dataclass(frozen=True)
+class Question:
+    """Everything that decides which clusters a map has.
+
+    Attributes
+    ----------
+    threshold : Threshold
+        Height, tail, extent, connectivity.
+    where : Where, optional
+        Look only there.
+    dof : float or pair of float, optional
+        Degrees of freedom, for maps that need them and do not state them.
+    """
+
+    threshold: Threshold
+    where: Where | None = None
+    dof: float | tuple[float, float] | None = None
+
+    def answer(self, statmap: StatMap, masking: Masking | None) -> ClusterSet:
+        """Find the clusters.
+
+        Parameters
+        ----------
+        statmap : StatMap
+            The map.
+        masking : Masking or None
+            The mask of `where`, made once for many thresholds.
+
+        Returns
+        -------
+        ClusterSet
+            The clusters.
+
+        Raises
+        ------
+        ResultsError
+            When the question means nothing for the map.
+        """
+        return clusters_at(statmap, self.threshold, mask=masking, dof=self.dof)
+
+
+def grid_of(layer: Any) -> Grid:
+    """Return the grid of a napari layer in (z, y, x), as one in x, y, z.
+
+    Raises
+    ------
+    ResultsError
+        When the layer is not a volume along the axes of the viewer.
+    """
+    affine = np.asarray(layer.affine.affine_matrix)
+    plain = np.allclose(affine, np.eye(len(affine))) and np.allclose(
+        np.asarray(layer.rotate), np.eye(layer.ndim)
+    )
+    if layer.ndim != 3 or not plain or (np.asarray(layer.scale) <= 0).any():
+        raise ResultsError(
+            f"{layer.name} does not lie along the axes of the viewer: save it as an "
+            "image, and choose that file as the mask."
+        )
+    matrix = np.diag([*layer.scale[::-1], 1.0])
+    matrix[:3, 3] = layer.translate[::-1]
+    x, y, z = layer.data.shape[::-1]
+    return Grid((x, y, z), matrix)
+
+
+def masks_in(viewer: Viewer, statmap: StatMap) -> list[tuple[str, StatMap | Labels]]:
+    """List what is open and can serve as a mask for a map.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+    statmap : StatMap
+        The map that is looked at.
+
+    Returns
+    -------
+    list of tuple
+        Text and what it stands for: other maps that have a p, and layers of labels.
+    """
+    from napari.layers import Labels
+
+    found: list[tuple[str, StatMap | Labels]] = []
+    for layer in reversed(viewer.layers):
+        other = map_of(layer)
+        shown = clusters_of(layer)
+        if shown is not None and shown.statmap is statmap:
+            continue
+        if isinstance(layer, Labels):
+            found.append((f"inside {layer.name}", layer))
+        elif other is not None and other is not statmap and other.kind.has_tail:
+            found.append((f"where {other.title} is significant", other))
+    return found

@@ -1,0 +1,340 @@
+"""The form of the threshold widget: what can be asked of a map, and what is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from magicgui.widgets import (
+    CheckBox,
+    ComboBox,
+    Container,
+    FloatSpinBox,
+    Label,
+    LineEdit,
+    Slider,
+    SpinBox,
+)
+from psygnal import Signal
+from qtpy.QtCore import Qt
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.cluster_table import voxel_mm3
+from napari_neurosynth_results.statistics.conversion import NEEDS_DOF, short_p
+from napari_neurosynth_results.statistics.criteria import (
+    Preset,
+    Scale,
+    scale_of,
+)
+from napari_neurosynth_results.statistics.directions import Direction
+from napari_neurosynth_results.statistics.masking import Masking
+from napari_neurosynth_results.statistics.significance import Evidence, dof_of
+from napari_neurosynth_results.statistics.threshold import Criterion, Threshold
+from napari_neurosynth_results.widgets.offers import Offers, offers_of
+from napari_neurosynth_results.widgets.pieces import row
+
+Dof = float | tuple[float, float] | None
+
+_STEPS = 1000
+_CONNECTIVITY = {
+    "faces 6 (nilearn, NiMARE)": 6,
+    "edges 18 (SPM)": 18,
+    "corners 26 (FSL)": 26,
+}
+_FDR = {"Benjamini-Hochberg": "BH", "Benjamini-Yekutieli (any dependence)": "BY"}
+_NO_PRESET = "Choose ..."
+_LOCKED = "Height and extent were chosen when the clusters were formed"
+_EXTENT = (
+    "Smaller clusters get no outline and no row in the table; colors are cut by value "
+    "alone"
+)
+_DOF = "Degrees of freedom; two for F, as in 2, 30"
+
+
+class ThresholdForm(Container):  # type: ignore[misc]
+    """The fields that make a threshold.
+
+    Attributes
+    ----------
+    asked : Signal
+        The user changed the threshold.
+    reconsidered : Signal
+        The user changed the degrees of freedom: what can be asked may change.
+    """
+
+    asked = Signal()
+    reconsidered = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.margins = (0, 0, 0, 0)
+        self._statmap: StatMap | None = None
+        self._evidence = Evidence()
+        self._filling = False
+        self._strict = False
+        self._extent_in_mm3 = False
+        self._needs_dof = False
+        self._scale = Scale(1, 2, False)
+        self._offers = Offers()
+        self._make()
+        self._connect()
+
+    def _make(self) -> None:
+        self.dof = LineEdit(label="Deg. of freedom", tooltip=_DOF)
+        self.preset = ComboBox(label="Preset", choices=self._preset_choices)
+        self.by = ComboBox(label="Threshold by", choices=self._criterion_choices)
+        self.fdr = ComboBox(label="Method", choices=list(_FDR.items()))
+        self.number = LineEdit(label="at")
+        self.slider = Slider(label=" ", min=0, max=_STEPS, readout=False)
+        self.slider.tooltip = "To the right it gets stricter"
+        self.tail = ComboBox(label="Tail", choices=self._tail_choices)
+        self.voxels = SpinBox(min=1, max=10**7, value=1)
+        self.mm3 = FloatSpinBox(min=0, max=1e8, step=1)
+        self.extent = row(
+            *(self.voxels, Label(value="voxels"), self.mm3, Label(value="mm3")),
+            label="Extent",
+        )
+        self.connectivity = ComboBox(
+            label="Connected by",
+            choices=list(_CONNECTIVITY.items()),
+            tooltip="Which voxels touch, and so belong to one cluster",
+        )
+        self.faint = CheckBox(text="Show below threshold faintly")
+        self.extend(
+            [
+                *(self.dof, self.preset, self.by, self.fdr, self.number, self.slider),
+                *(self.tail, self.extent, self.connectivity, self.faint),
+            ]
+        )
+
+    def _connect(self) -> None:
+        self.preset.changed.connect(self._use_preset)
+        self.by.changed.connect(self._change_criterion)
+        self.slider.changed.connect(self._slide)
+        self.number.native.editingFinished.connect(self._type)
+        self.dof.native.editingFinished.connect(self._change_dof)
+        self.voxels.changed.connect(self._change_voxels)
+        self.mm3.changed.connect(self._change_mm3)
+        for widget in (self.tail, self.connectivity, self.faint, self.fdr):
+            widget.changed.connect(self._change)
+
+    # Asked by magicgui again whenever layers come and go.
+
+    def _criterion_choices(self, widget: object = None) -> list[tuple[str, Criterion]]:
+        return self._offers.criteria
+
+    def _tail_choices(self, widget: object = None) -> list[tuple[str, Direction]]:
+        return self._offers.tails
+
+    def _preset_choices(self, widget: object = None) -> list[tuple[str, Any]]:
+        return [(_NO_PRESET, None), *((p.name, p) for p in self._offers.presets)]
+
+    # --- showing ----------------------------------------------------------------------
+
+    @property
+    def offered(self) -> list[Criterion]:
+        """The criteria that mean something for the map."""
+        return [criterion for _, criterion in self._offers.criteria]
+
+    def offer(self, statmap: StatMap, masking: Masking | None, dof: Dof) -> None:
+        """List the criteria, tails and presets that mean something for a map.
+
+        Parameters
+        ----------
+        statmap : StatMap
+            The map.
+        masking : Masking or None
+            Where to look.
+        dof : float, pair of float or None
+            Degrees of freedom that the user stated.
+
+        Raises
+        ------
+        ResultsError
+            When the map cannot be read.
+        """
+        self._statmap, self._evidence = statmap, Evidence(dof=dof)
+        self._offers = offers = offers_of(statmap, masking, self._evidence)
+        with self._quietly():
+            for widget in (self.by, self.tail, self.preset):
+                widget.reset_choices()
+        self.by.tooltip, self.tail.tooltip = offers.no_criteria, offers.no_tails
+        for index, preset in enumerate(offers.presets, start=1):
+            self.preset.native.setItemData(
+                index, preset.about, Qt.ItemDataRole.ToolTipRole
+            )
+        self._needs_dof = statmap.kind in NEEDS_DOF and dof_of(statmap) is None
+        self.dof.visible = self._needs_dof
+        self.dof.value = _dof_text(dof)
+        locked = statmap.level == "cluster"
+        self.extent.enabled = not locked
+        self.extent.tooltip = _LOCKED if locked else _EXTENT
+        self.mm3.step = voxel_mm3(statmap)
+
+    def fill(self, threshold: Threshold) -> None:
+        """Show a threshold."""
+        assert self._statmap is not None
+        size = voxel_mm3(self._statmap)
+        voxels = threshold.voxels_at_least(size)
+        self._strict = threshold.strict
+        self._extent_in_mm3 = threshold.min_mm3 is not None
+        with self._quietly():
+            self.by.value = threshold.criterion
+            self._scale = scale_of(self._statmap, threshold.criterion, self._evidence)
+            self._write(threshold.number)
+            self.fdr.value = threshold.fdr
+            self.fdr.visible = threshold.criterion == "q"
+            # Both first, where both were tested.
+            auto = threshold.tail == "auto"
+            self.tail.value = self._offers.tails[0][1] if auto else threshold.tail
+            self.voxels.value = voxels
+            self.mm3.value = threshold.min_mm3 or voxels * size
+            self.connectivity.value = threshold.connectivity
+
+    def _write(self, number: float) -> None:
+        self._write_text(number)
+        self.slider.value = round(self._scale.position_of(number) * _STEPS)
+
+    def _write_text(self, number: float) -> None:
+        of_value = self.by.value == "value"
+        self.number.value = f"{number:.4g}" if of_value else short_p(number)
+
+    # --- reading ----------------------------------------------------------------------
+
+    def threshold(self) -> Threshold:
+        """Read the form.
+
+        Raises
+        ------
+        ResultsError
+            When it does not hold a threshold; the text says why.
+        """
+        threshold = Threshold.by(
+            self.by.value,
+            _number(self.number.value),
+            tail=self.tail.value,
+            connectivity=self.connectivity.value,
+            strict=self._strict and self.by.value == "value",
+            fdr=self.fdr.value if self.by.value == "q" else "BH",
+        )
+        if not self.extent.enabled:
+            return threshold
+        if self._extent_in_mm3:
+            return replace(threshold, min_mm3=self.mm3.value)
+        return replace(threshold, min_voxels=self.voxels.value)
+
+    def stated_dof(self) -> Dof:
+        """Read the degrees of freedom, None when there are none.
+
+        Raises
+        ------
+        ResultsError
+            When they are no numbers.
+        """
+        parts = self.dof.value.replace(";", ",").split(",")
+        numbers = [_number(part) for part in parts if part.strip()]
+        if not self._needs_dof or not numbers:
+            return None
+        if len(numbers) > 2:
+            raise ResultsError(f"{self.dof.value!r}: write one number, or two for F.")
+        return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
+
+    # --- changes ----------------------------------------------------------------------
+
+    def _quietly(self) -> _Quiet:
+        return _Quiet(self)
+
+    def _change(self, event: object = None) -> None:
+        if not self._filling and self._statmap is not None:
+            self.asked.emit()
+
+    def _change_dof(self) -> None:
+        if not self._filling and self._needs_dof:
+            self.reconsidered.emit()
+
+    def _slide(self, position: int) -> None:
+        if self._filling:
+            return
+        self._strict = False
+        with self._quietly():
+            self._write_text(self._scale.number_at(position / _STEPS))
+        self._change()
+
+    def _type(self) -> None:
+        if self._filling or self._statmap is None:
+            return
+        try:
+            number = self.threshold().number
+        except ResultsError:
+            # Applying says what is wrong with it.
+            number = 0.0
+        if number > 0:
+            with self._quietly():
+                self.slider.value = round(self._scale.position_of(number) * _STEPS)
+        self._change()
+
+    def _change_criterion(self, criterion: Criterion) -> None:
+        if self._filling or self._statmap is None:
+            return
+        self._scale = scale_of(self._statmap, criterion, self._evidence)
+        number = self.translate(criterion)
+        with self._quietly():
+            self.fdr.visible = criterion == "q"
+            self._write(number)
+        self._change()
+
+    #: How the threshold that is shown reads by another criterion; set by the widget.
+    translate: Callable[[Criterion], float]
+
+    def _change_voxels(self, voxels: int) -> None:
+        if self._filling or self._statmap is None:
+            return
+        self._extent_in_mm3 = False
+        with self._quietly():
+            self.mm3.value = voxels * voxel_mm3(self._statmap)
+        self._change()
+
+    def _change_mm3(self, mm3: float) -> None:
+        if self._filling or self._statmap is None:
+            return
+        self._extent_in_mm3 = mm3 > 0
+        asked = Threshold(p=0.5, min_mm3=mm3 if mm3 > 0 else None)
+        with self._quietly():
+            self.voxels.value = asked.voxels_at_least(voxel_mm3(self._statmap))
+        self._change()
+
+    def _use_preset(self, preset: Preset | None) -> None:
+        if not self._filling and preset is not None:
+            self.fill(preset.threshold)
+            self._change()
+
+
+class _Quiet:
+    """While it lasts, changes of the form are not the user's."""
+
+    def __init__(self, form: ThresholdForm) -> None:
+        self._form = form
+
+    def __enter__(self) -> None:
+        self._before, self._form._filling = self._form._filling, True
+
+    def __exit__(self, *error: object) -> None:
+        self._form._filling = self._before
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text.strip().replace(",", "."))
+    except ValueError:
+        raise ResultsError(
+            f"{text.strip()!r} is no number. Write it as .001, 0.001 or 1e-3."
+        ) from None
+
+
+def _dof_text(dof: Dof) -> str:
+    if dof is None:
+        return ""
+    numbers = dof if isinstance(dof, tuple) else (dof,)
+    return ", ".join(f"{number:g}" for number in numbers)

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.threshold import (
     Criterion,
@@ -46,14 +47,16 @@ def first_threshold(statmap: StatMap, offered: Collection[Criterion]) -> Thresho
     """
     chosen = _stored()
     connectivity = int(_plain(chosen.connectivity))
+    # Any number can be typed into napari's preferences.
+    alpha = chosen.corrected if 0 < chosen.corrected < 1 else _ALPHA
     if statmap.level == "cluster":
-        return Threshold(p=chosen.corrected, connectivity=connectivity)
+        return Threshold(p=alpha, connectivity=connectivity)
     options: dict[str, Any] = {
         "connectivity": connectivity,
         "min_voxels": int(chosen.min_voxels),
     }
     if statmap.correction and "p" in offered:
-        return Threshold(p=chosen.corrected, **options)
+        return Threshold(p=alpha, **options)
     by: Any = _plain(chosen.uncorrected_by)
     if by in offered and _means_something(statmap, by, chosen.uncorrected):
         return Threshold.by(by, chosen.uncorrected, **options)
@@ -84,7 +87,8 @@ def remember_choices(statmap: StatMap, asked: Threshold, faint: bool) -> None:
     if statmap.correction:
         if asked.p is not None:
             wanted["corrected"] = asked.p
-    elif statmap.kind.has_tail:
+    elif statmap.kind.has_tail and (asked.value is None or statmap.kind is MapKind.Z):
+        # A height of z is for z maps, and other heights are for no other map.
         wanted |= {"uncorrected_by": asked.criterion, "uncorrected": asked.number}
     if statmap.level != "cluster" and asked.min_mm3 is None:
         wanted["min_voxels"] = asked.min_voxels
@@ -102,7 +106,7 @@ def shows_faintly() -> bool:
 def _means_something(statmap: StatMap, by: str, number: float) -> bool:
     """Whether a number can be meant: a z of 3 is nothing for a logp map."""
     if by == "value":
-        return statmap.kind == "z" and number > 0
+        return statmap.kind is MapKind.Z and number > 0
     return 0 < number < 1
 
 

@@ -117,9 +117,12 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
             values = self._column(key)
             if values.dtype.kind == "O":
                 values = np.char.lower(values.astype(str))
-            # Ranks can be turned round whatever the type; what is NaN comes last.
+            # Ranks can be turned round whatever the type; what is NaN stays last.
             _, rank = np.unique(values, return_inverse=True)
-            rows = np.argsort(rank if ascending else -rank, kind="stable")
+            rank = rank if ascending else -rank
+            if values.dtype.kind == "f":
+                rank[np.isnan(values)] = n
+            rows = np.argsort(rank, kind="stable")
         if self._words:
             rows = rows[[self._matches(int(row)) for row in rows]]
         self._rows = rows
@@ -238,7 +241,9 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
         """Ask for another name; who owns the clusters gives it."""
         if role != _ROLE.EditRole or index.column() != NAME or index.internalId():
             return False
-        self.renamed.emit(self.label_of(index), str(value))
+        # An editor that is left without a change would fix "cluster 3" to the peak.
+        if str(value) != self.data(index, role):
+            self.renamed.emit(self.label_of(index), str(value))
         return True
 
     def _color(self, row: int) -> QColor | None:

@@ -1,0 +1,395 @@
+"""The item model of the cluster table: what Qt asks of it, and what users see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from qtpy.QtCore import QModelIndex, Qt, qInstallMessageHandler
+from qtpy.QtTest import QAbstractItemModelTester
+from scipy import ndimage, stats
+
+from napari_neurosynth_results import find_clusters, open_results
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.widgets.cluster_model import COLUMNS, ClusterModel
+
+Opened = Callable[..., ResultSet]
+Array = npt.NDArray[Any]
+
+MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
+KEYS = [column.key for column in COLUMNS]
+LABEL, NAME, X = (KEYS.index(key) for key in ("label", "name", "peak_x"))
+UP, DOWN = Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder
+ROLE = Qt.ItemDataRole
+SHAPE = (8, 9, 8)
+EIGHT_MM = np.diag([8.0, 8, 8, 1])
+EIGHT_MM[:3, 3] = -84, -120, -72
+
+
+@pytest.fixture
+def model(qapp: Any) -> ClusterModel:
+    """Return a model that shows nothing yet."""
+    return ClusterModel()
+
+
+@pytest.fixture
+def watched(qapp: Any) -> Iterator[ClusterModel]:
+    """Return a model that Qt's own tester watches."""
+    complaints: list[str] = []
+    made = ClusterModel()
+    # The tester writes to Qt's log, which vispy takes from pytest-qt.
+    before = qInstallMessageHandler(lambda kind, where, what: complaints.append(what))
+    tester = QAbstractItemModelTester(
+        made, QAbstractItemModelTester.FailureReportingMode.Warning
+    )
+    yield made
+    del tester
+    qInstallMessageHandler(before)
+    assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> ClusterSet:
+    """Return hundreds of clusters of both signs, some named, some without a p."""
+    rng, folder = np.random.default_rng(8), tmp_path_factory.mktemp("many")
+    z = ndimage.gaussian_filter(rng.normal(size=(22, 26, 20)), 0.6)
+    z *= 2 / z.std()
+    logp = -(stats.norm.logsf(np.abs(z)) + np.log(2)) / np.log(10)
+    logp[z > 7] = np.nan
+    for stem, data in (("z", z), ("logp", logp)):
+        image = nib.Nifti1Image(data.astype(np.float32), EIGHT_MM)
+        image.to_filename(folder / f"{stem}.nii.gz")
+    z_map = open_results(folder)["z"]
+    found = find_clusters(z_map, value=2.5, tail="both", peak_distance=4)
+    for label, name in ((3, "Insula"), (9, "amygdala"), (200, "Zona incerta")):
+        found = found.renamed(label, name)
+    return found
+
+
+@pytest.fixture
+def few(opened: Opened) -> ClusterSet:
+    """Return a cluster with a sub-peak, and one of a single voxel."""
+    z = np.zeros(SHAPE)
+    z[2, 2, 1:7] = 5, 1, 1, 1, 4, 1
+    z[5, 5, 5] = 3.5
+    return find_clusters(opened({"z": z})["z"], value=0.5)
+
+
+@pytest.fixture(scope="module")
+def tested(sample_path: Path) -> ClusterSet:
+    """Return clusters that carry a p of their own."""
+    return find_clusters(open_results(sample_path)[MASS], p=0.05)
+
+
+def empty(clusters: ClusterSet) -> ClusterSet:
+    return find_clusters(clusters.statmap, value=99)
+
+
+def labels(model: ClusterModel) -> list[int]:
+    """Return the labels of the rows, from top to bottom."""
+    return [model.label_of(model.index(n, 0)) for n in range(model.rowCount())]
+
+
+def text(model: ClusterModel, index: QModelIndex, key: str) -> str:
+    (found,) = model.text_of(index, [KEYS.index(key)])
+    return found
+
+
+# --- what Qt asks -----------------------------------------------------------------
+
+
+def test_the_model_is_what_qt_expects_whatever_is_shown(
+    watched: ClusterModel, many: ClusterSet, few: ClusterSet, tested: ClusterSet
+) -> None:
+    for clusters in (None, few, empty(few), tested, None, few):
+        watched.show(clusters)
+        for order in (DOWN, UP):
+            for column in (NAME, X):
+                watched.sort(column, order)
+        for words in ("cluster 1", "nothing like it", ""):
+            watched.filter(words)
+        watched.color(np.ones((5, 4)))
+    watched.show(many)
+    watched.filter("cluster 1")
+
+
+@pytest.mark.parametrize("fixture", ["many", "few", "tested"])
+def test_each_cluster_has_its_sub_peaks_below_it(
+    request: pytest.FixtureRequest, model: ClusterModel, fixture: str
+) -> None:
+    clusters: ClusterSet = request.getfixturevalue(fixture)
+    model.show(clusters)
+    for arrange in (
+        lambda: None,
+        lambda: model.sort(KEYS.index("mean_value"), DOWN),
+        lambda: model.filter("1"),
+    ):
+        arrange()
+        assert model.rowCount() > 0
+        for row in range(model.rowCount()):
+            check_sub_peaks(model, model.index(row, 0), clusters.peaks)
+
+
+def check_sub_peaks(
+    model: ClusterModel, cluster: QModelIndex, peaks: pd.DataFrame
+) -> None:
+    """Compare a cluster's rows with the table of peaks."""
+    label = model.label_of(cluster)
+    mine = peaks[peaks.label == label]
+    rows = [cluster] + [
+        model.index(n, 0, cluster) for n in range(model.rowCount(cluster))
+    ]
+    assert len(rows) == len(mine)
+    letters = ["", *"abc"]
+    for row, letter, peak in zip(rows, letters, mine.itertuples(), strict=False):
+        assert model.label_of(row) == label
+        assert text(model, row, "label") == f"{label}{letter}"
+        assert model.place_of(row) == (peak.peak_x, peak.peak_y, peak.peak_z)
+        assert text(model, row, "peak_value") == f"{peak.peak_value:.3f}"
+        assert model.parent(row) == (cluster if letter else QModelIndex())
+        assert model.rowCount(row) == (0 if letter else len(mine) - 1)
+
+
+def test_nothing_and_an_empty_set_have_no_rows(
+    model: ClusterModel, few: ClusterSet
+) -> None:
+    for clusters in (None, empty(few)):
+        model.show(few)
+        model.show(clusters)
+        assert model.clusters is clusters
+        assert model.rowCount() == 0
+        assert model.columnCount() == len(COLUMNS)
+        assert not model.index(0, 0).isValid()
+        assert not model.index_of(1).isValid()
+        assert model.label_of(QModelIndex()) == 0
+        model.sort(X, DOWN)
+        model.filter("word")
+        assert model.rowCount() == 0
+        model.filter("")
+
+
+# --- sorting and filtering --------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", [UP, DOWN])
+@pytest.mark.parametrize("column", range(len(COLUMNS)), ids=KEYS)
+def test_rows_are_sorted_as_pandas_does(
+    model: ClusterModel, many: ClusterSet, column: int, order: Qt.SortOrder
+) -> None:
+    key = KEYS[column]
+    model.show(many)
+    model.sort(column, order)
+    expected = many.table.sort_values(
+        key,
+        ascending=order == UP,
+        kind="stable",
+        na_position="last",
+        key=lambda x: x.str.lower() if pd.api.types.is_string_dtype(x) else x,
+    )
+    assert len(many) > 300
+    assert labels(model) == expected.label.tolist()
+    assert 0 < many.table.peak_p.isna().sum() < 20
+
+
+def test_other_clusters_are_sorted_and_filtered_as_those_before(
+    model: ClusterModel, many: ClusterSet
+) -> None:
+    model.sort(KEYS.index("n_voxels"), DOWN)
+    model.filter("cluster")
+    model.show(many)
+    kept = many.table[~many.table.label.isin([3, 9, 200])]
+    kept = kept.sort_values("n_voxels", ascending=False, kind="stable")
+    assert labels(model) == kept.label.tolist()
+
+
+def test_a_row_is_kept_when_all_words_are_in_it(
+    model: ClusterModel, many: ClusterSet
+) -> None:
+    model.show(many)
+    everything = labels(model)
+    for words, kept in (
+        ("INSULA", [3]),
+        ("incerta zona", [200]),
+        ("insula amygdala", []),
+        ("cluster clust3r", []),
+        ("  ", everything),
+    ):
+        model.filter(words)
+        assert labels(model) == kept, words
+    # Columns that are hidden count as well.
+    place = f"{many.table.center_x[40]:.1f}"
+    model.filter(place)
+    assert 41 in labels(model)
+    assert 0 < model.rowCount() < len(many) / 2
+
+
+def test_a_hidden_cluster_has_no_row(model: ClusterModel, many: ClusterSet) -> None:
+    model.show(many)
+    model.filter("insula")
+    assert model.index_of(3) == model.index(0, 0)
+    assert not model.index_of(4).isValid()
+    model.filter("")
+    model.sort(X, DOWN)
+    for label in (1, 4, len(many)):
+        assert model.label_of(model.index_of(label)) == label
+    for label in (0, len(many) + 1):
+        assert not model.index_of(label).isValid()
+
+
+# --- cells ------------------------------------------------------------------------
+
+
+def test_the_cells_of_a_cluster_and_of_its_sub_peak(
+    model: ClusterModel, few: ClusterSet
+) -> None:
+    model.show(few)
+    cluster = model.index(0, 0)
+    assert model.text_of(cluster, range(len(COLUMNS))) == [
+        *("1", "cluster 1", "6", "48,000", "-30", "-70", "-40"),
+        *("5.000", "2.87e-07", "", "yes", "", "6.54", "2.167"),
+        *("-30.0", "-70.0", "1.5", "1"),
+    ]
+    sub_peak = model.index(0, X, cluster.siblingAtColumn(0))
+    assert model.text_of(sub_peak, range(len(COLUMNS))) == [
+        *("1a", "", "", "", "-30", "-70", "40"),
+        *("4.000", "3.17e-05", "", "", "", "4.50", "", "", "", "", ""),
+    ]
+    # In the order that is asked for.
+    assert model.text_of(cluster, [NAME, LABEL]) == ["cluster 1", "1"]
+    assert model.data(sub_peak, ROLE.DisplayRole) == "-30"
+    assert model.rowCount(model.index(1, 0)) == 0
+
+
+def test_significance_in_words(model: ClusterModel, tested: ClusterSet) -> None:
+    model.show(tested)
+    words = [text(model, model.index(n, 0), "significant") for n in range(len(tested))]
+    assert words == ["yes" if yes else "no" for yes in tested.significant]
+    assert set(words) == {"yes", "no"}
+    assert text(model, model.index(0, 0), "cluster_p")[0] == "."
+
+
+def test_headers_name_the_value_by_its_kind(
+    model: ClusterModel, few: ClusterSet, sample_path: Path
+) -> None:
+    def header(role: Any = ROLE.DisplayRole) -> list[Any]:
+        sections = range(len(COLUMNS))
+        return [model.headerData(n, Qt.Orientation.Horizontal, role) for n in sections]
+
+    assert header() == [column.title for column in COLUMNS]
+    model.show(few)
+    assert "Peak z" in header()
+    assert len(set(header())) == len(COLUMNS)
+    model.show(find_clusters(open_results(sample_path)["logp"], p=0.001))
+    assert {"Peak logp", "Mean logp"} < set(header())
+    assert header(ROLE.ToolTipRole) == [column.about for column in COLUMNS]
+    assert model.headerData(0, Qt.Orientation.Vertical) is None
+
+
+def test_numbers_are_aligned_and_words_are_not(
+    model: ClusterModel, few: ClusterSet
+) -> None:
+    model.show(few)
+    for n, column in enumerate(COLUMNS):
+        alignment = model.data(model.index(0, n), ROLE.TextAlignmentRole)
+        right = alignment is not None and bool(alignment & Qt.AlignmentFlag.AlignRight)
+        assert right == (column.style != ""), column.key
+
+
+def test_clusters_have_the_colors_of_their_labels(
+    model: ClusterModel, many: ClusterSet, rng: np.random.Generator
+) -> None:
+    def colors() -> dict[int, list[float]]:
+        found = {}
+        for n in range(model.rowCount()):
+            index = model.index(n, LABEL)
+            color = model.data(index, ROLE.DecorationRole)
+            if color is not None:
+                found[model.label_of(index)] = list(color.getRgbF())
+        return found
+
+    first, second = rng.random((len(many) + 1, 4)), rng.random((51, 4))
+    model.show(many, first)
+    model.sort(X, DOWN)
+    assert list(colors()) == labels(model)
+    for label, color in colors().items():
+        assert color == pytest.approx(first[label], abs=1e-4)
+    changed: list[Any] = []
+    model.dataChanged.connect(lambda *what: changed.append(what))
+    model.color(second)
+    # A label without a color has none.
+    assert sorted(colors()) == list(range(1, 51))
+    assert colors()[7] == pytest.approx(second[7], abs=1e-4)
+    ((top, bottom, roles),) = changed
+    assert (top.row(), bottom.row()) == (0, len(many) - 1)
+    assert [ROLE(role) for role in roles] == [ROLE.DecorationRole]
+
+
+def test_only_the_label_of_a_cluster_is_colored(
+    model: ClusterModel, few: ClusterSet
+) -> None:
+    model.show(few, np.ones((3, 4)))
+    cluster = model.index(0, LABEL)
+    assert model.data(cluster, ROLE.DecorationRole) is not None
+    assert model.data(model.index(0, NAME), ROLE.DecorationRole) is None
+    assert model.data(model.index(0, LABEL, cluster), ROLE.DecorationRole) is None
+
+
+# --- names ------------------------------------------------------------------------
+
+
+def test_a_new_name_is_asked_for_and_not_taken(
+    model: ClusterModel, many: ClusterSet
+) -> None:
+    asked: list[tuple[int, str]] = []
+    model.renamed.connect(lambda label, name: asked.append((label, name)))
+    model.show(many)
+    model.sort(X, DOWN)
+    label = labels(model)[30]
+    assert model.setData(model.index(30, NAME), "Putamen")
+    assert asked == [(label, "Putamen")]
+    # Who owns the clusters gives the name.
+    assert text(model, model.index(30, 0), "name") == f"cluster {label}"
+    model.show(many.renamed(label, "Putamen"))
+    assert text(model, model.index(30, 0), "name") == "Putamen"
+
+
+def test_an_editor_that_is_left_without_a_change_renames_nothing(
+    model: ClusterModel, few: ClusterSet
+) -> None:
+    asked: list[Any] = []
+    model.renamed.connect(lambda *what: asked.append(what))
+    model.show(replace(few))
+    name = model.data(model.index(1, NAME), ROLE.EditRole)
+    assert name == "cluster 2"
+    assert model.setData(model.index(1, NAME), name)
+    assert asked == []
+    # An empty name gives the number back.
+    model.setData(model.index(1, NAME), "")
+    assert asked == [(2, "")]
+
+
+def test_only_names_of_clusters_can_be_edited(
+    model: ClusterModel, few: ClusterSet
+) -> None:
+    asked: list[Any] = []
+    model.renamed.connect(lambda *what: asked.append(what))
+    model.show(few)
+    cluster = model.index(0, 0)
+    cells = [(0, n, QModelIndex()) for n in range(len(COLUMNS))]
+    cells += [(0, n, cluster) for n in range(len(COLUMNS))]
+    for row, column, parent in cells:
+        index = model.index(row, column, parent)
+        editable = bool(model.flags(index) & Qt.ItemFlag.ItemIsEditable)
+        assert editable == (column == NAME and not parent.isValid())
+        if not editable:
+            assert not model.setData(index, "other")
+    assert not model.setData(model.index(0, NAME), "other", ROLE.DisplayRole)
+    assert asked == []

@@ -24,6 +24,7 @@ from napari_neurosynth_results.statistics.criteria import (
     scale_of,
     tails_of,
 )
+from napari_neurosynth_results.statistics.significance import Evidence
 from napari_neurosynth_results.statistics.threshold import CRITERIA, Threshold
 
 Opened = Callable[..., ResultSet]
@@ -148,6 +149,16 @@ def test_a_mask_tells_a_lone_map_its_tests(lone: ResultSet, inside: Array) -> No
     z = lone["zstat1"]
     assert "no map beside this one shows where it ends" in str(refusals(z)["q"])
     assert refusals(z, inside) == dict.fromkeys(CRITERIA)
+
+
+def test_degrees_of_freedom_tell_the_p_of_a_lone_t(lone: ResultSet) -> None:
+    t = lone["spmT_0001"]
+    stated = Evidence(dof=18)
+    found = refusals(t, evidence=stated)
+    assert [name for name, why in found.items() if why is None] == ["value", "p"]
+    strongest = float(np.abs(t.data).max())
+    scale = scale_of(t, "p", stated)
+    assert scale.strict == pytest.approx(2 * stats.t.sf(strongest, 18), rel=1e-4)
 
 
 def test_a_map_that_cannot_be_read_is_offered_nothing(

@@ -17,7 +17,7 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters import clusters_at
 from napari_neurosynth_results.statistics.criteria import refusals
 from napari_neurosynth_results.statistics.first_look import first_look
-from napari_neurosynth_results.statistics.thresholding import Threshold
+from napari_neurosynth_results.statistics.threshold import Threshold
 from napari_neurosynth_results.viewer.choices import (
     first_threshold,
     remember_choices,
@@ -248,7 +248,7 @@ def test_without_napari_the_defaults_hold(sample_path: Path) -> None:
     script = f"""
 import sys
 from napari_neurosynth_results import open_results
-from napari_neurosynth_results.statistics.thresholding import Threshold
+from napari_neurosynth_results.statistics.threshold import Threshold
 from napari_neurosynth_results.viewer import choices
 
 results = open_results({str(sample_path)!r})

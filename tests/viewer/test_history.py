@@ -1,4 +1,4 @@
-"""Back and forward through thresholds, as in a web browser."""
+"""Back and forward through what was asked of a map, as in a web browser."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from napari_neurosynth_results.statistics.threshold import Threshold
 from napari_neurosynth_results.viewer.history import Tried, remember, tried_on
+from napari_neurosynth_results.viewer.question import BRAIN, Question, Where
 
 MOST = 200
-A, B, C = (Threshold(p=p) for p in (0.001, 0.01, 0.05))
+A, B, C = (Question(Threshold(p=p)) for p in (0.001, 0.01, 0.05))
 
 
-def after(*thresholds: Threshold) -> Tried:
-    """Try some thresholds on a map that nothing was tried on."""
+def after(*questions: Question) -> Tried:
+    """Try some questions on a map that nothing was tried on."""
     tried = Tried()
-    for threshold in thresholds:
-        tried = tried.tried(threshold)
+    for question in questions:
+        tried = tried.tried(question)
     return tried
 
 
@@ -60,33 +61,40 @@ def test_what_came_after_is_forgotten_when_another_is_tried() -> None:
     assert not tried.can_go_forward
 
 
-def test_a_threshold_that_is_shown_is_not_added_again() -> None:
+def test_a_question_that_is_shown_is_not_added_again() -> None:
     tried = after(A, B)
-    assert tried.tried(Threshold(p=0.01)) == tried
+    assert tried.tried(Question(Threshold(p=0.01))) == tried
     # Neither does it forget what comes after, as little as a page that is reloaded.
     assert tried.back().tried(A).forward().shown == B
 
 
-def test_an_equal_threshold_of_long_ago_is_added() -> None:
+def test_an_equal_question_of_long_ago_is_added() -> None:
     assert after(A, B, A).questions == (A, B, A)
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        Threshold(p=0.001, connectivity=18),
-        Threshold(p=0.001, min_voxels=10),
-        Threshold(p=0.001, min_mm3=80),
-        Threshold(p=0.001, tail="both"),
-        Threshold(q=0.001),
+        *(
+            Question(Threshold(p=0.001, **options))
+            for options in (
+                {"connectivity": 18},
+                {"min_voxels": 10},
+                {"min_mm3": 80.0},
+                {"tail": "both"},
+            )
+        ),
+        Question(Threshold(q=0.001)),
+        Question(Threshold(p=0.001), Where(BRAIN)),
+        Question(Threshold(p=0.001), dof=20),
     ],
 )
-def test_thresholds_that_differ_in_anything_are_both_kept(other: Threshold) -> None:
+def test_questions_that_differ_in_anything_are_both_kept(other: Question) -> None:
     assert after(A, other).back().shown == A
 
 
 def test_the_oldest_are_forgotten_beyond_200() -> None:
-    asked = [Threshold(value=1 + n) for n in range(MOST + 5)]
+    asked = [Question(Threshold(value=1 + n)) for n in range(MOST + 5)]
     tried = after(*asked)
     assert tried.questions == tuple(asked[5:])
     assert tried.shown == asked[-1]
@@ -123,19 +131,19 @@ class Browser(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.tried = Tried()
-        self.before: list[Threshold] = []
-        self.shown: Threshold | None = None
-        self.later: list[Threshold] = []
+        self.before: list[Question] = []
+        self.shown: Question | None = None
+        self.later: list[Question] = []
 
-    @rule(threshold=st.sampled_from([A, B, C]))
-    def ask(self, threshold: Threshold) -> None:
+    @rule(question=st.sampled_from([A, B, C]))
+    def ask(self, question: Question) -> None:
         """Try one, as a link that is clicked."""
-        self.tried = self.tried.tried(threshold)
-        if threshold == self.shown:
+        self.tried = self.tried.tried(question)
+        if question == self.shown:
             return
         if self.shown is not None:
             self.before.append(self.shown)
-        self.shown, self.later = threshold, []
+        self.shown, self.later = question, []
 
     @rule()
     def back(self) -> None:

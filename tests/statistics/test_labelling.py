@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
+from napari_neurosynth_results.statistics import maxima
 from napari_neurosynth_results.statistics.labelling import Labelled, label_clusters
 
 Array = npt.NDArray[Any]
@@ -169,6 +170,28 @@ def test_memory_order_does_not_matter(rng: np.random.Generator) -> None:
     assert np.array_equal(one.peak_voxel, other.peak_voxel)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.int32])
+def test_the_label_volume_comes_in_the_type_asked_for(
+    dtype: type[np.integer[Any]], rng: np.random.Generator
+) -> None:
+    found = label(np.round(rng.normal(size=(7, 8, 9))), min_voxels=2)
+    volume = found.volume(dtype)
+    assert volume.dtype == dtype
+    assert volume.flags.f_contiguous
+    assert np.array_equal(volume, found.labels)
+    # The smallest type that holds them is the one they are kept in.
+    assert found.label.dtype == np.uint8
+    assert found.label.max() == found.size.size
+
+
+def test_more_than_255_clusters_are_kept_in_16_bits() -> None:
+    data = np.zeros((40, 40, 3), np.float32)
+    data[::2, ::2, 1] = np.arange(400).reshape(20, 20) + 1
+    found = label(data)
+    assert found.label.dtype == np.uint16
+    assert np.array_equal(found.labels[::2, ::2, 1].ravel(), np.arange(400, 0, -1))
+
+
 # --- peaks ------------------------------------------------------------------------
 
 
@@ -300,3 +323,18 @@ def test_nan_outside_the_clusters_is_no_neighbor() -> None:
     found = label(data, parts)
     assert found.labels.ravel().tolist() == [0, 2, 2, 0, 1]
     assert found.peak_voxel[:, 0].tolist() == [4, 2]
+
+
+def test_few_neighbors_at_once_or_all_of_them(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Plateaus up to the edges: what is taken out on the way must not matter.
+    data = np.round(ndimage.gaussian_filter(rng.normal(size=(20, 21, 22)), 1) * 8)
+    found = []
+    for at_once in (1, 10_000, 10**9):
+        monkeypatch.setattr(maxima, "_AT_ONCE", at_once)
+        found.append(label(data, peak_distance=0.0, sub_peaks=1000))
+    assert len(found[0].peak_voxel) > 300
+    for other in found[1:]:
+        assert np.array_equal(found[0].peak_voxel, other.peak_voxel)
+        assert np.array_equal(found[0].labels, other.labels)

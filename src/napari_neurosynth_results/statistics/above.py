@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Ints = npt.NDArray[np.intp]
+from napari_neurosynth_results.statistics.runs import Ints, Step, components
+
 Bools = npt.NDArray[np.bool_]
-#: A step to a neighbor, along z, y, x.
-Step = tuple[int, int, int]
 
 _SMALLEST = np.finfo(np.float32).tiny
 
@@ -98,18 +98,12 @@ class Above:
 
     def connect(self, connectivity: int) -> None:
         """Find which cluster each voxel belongs to, and fill the box."""
-        import cc3d
-
-        highest, lowest = self.part.max(), self.part.min()
-        self.mixed = bool(highest != lowest)
-        # Parts are told apart by their value: one call for both signs.
-        box = np.zeros(self.shape, self.part.dtype if highest > 1 else np.bool_)
-        box.reshape(-1)[self.at] = self.part
-        found = cc3d.connected_components(box, connectivity=connectivity)
-        del box
-        self.found = found.reshape(-1)
-        self.raw = self.found.take(self.at)
-        self.sizes = np.bincount(self.raw)
+        self.mixed = bool(self.part.max() != self.part.min())
+        raw = components(self.at, self.part, self.shape, connectivity)
+        self.sizes = np.bincount(raw)
+        self.raw = raw.astype(np.min_scalar_type(self.sizes.size - 1))
+        self.found = np.zeros(math.prod(self.shape), self.raw.dtype)
+        self.found[self.at] = raw
         self.strengths = np.zeros(self.found.size, np.float32)
         self.strengths[self.at] = self.strength
 

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.statistics.above import Above, Bools, Ints
+from napari_neurosynth_results.statistics.above import Above, Bools
 from napari_neurosynth_results.statistics.maxima import local_maxima
+from napari_neurosynth_results.statistics.runs import Ints
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]

@@ -7,7 +7,8 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.statistics.above import Above, Bools, Ints, Step
+from napari_neurosynth_results.statistics.above import Above, Bools
+from napari_neurosynth_results.statistics.runs import Ints, Step, joined
 
 _STEPS: list[Step] = list(product((-1, 0, 1), (-1, 0, 1), (-1, 0, 1)))
 _FACES = [step for step in _STEPS if sum(map(abs, step)) == 1]
@@ -43,7 +44,7 @@ def local_maxima(above: Above, wanted: Bools) -> tuple[Ints, npt.NDArray[np.floa
     strength = above.strengths.take(at)
     one, other = _touching(above, at)
     if one.size:
-        middle = _middles(above, at, _joined(at.size, one, other))
+        middle = _middles(above, at, joined(at.size, one, other))
         at, strength = at[middle], strength[middle]
     return at, strength
 
@@ -123,22 +124,6 @@ def _touching(above: Above, at: Ints) -> tuple[Ints, Ints]:
     if not ones:
         return np.empty(0, np.intp), np.empty(0, np.intp)
     return np.concatenate(ones), np.concatenate(others)
-
-
-def _joined(n: int, one: Ints, other: Ints) -> Ints:
-    """Give those of n things that are joined, one way or another, the same number."""
-    group: Ints = np.arange(n)
-    while True:
-        one, other = group.take(one), group.take(other)
-        apart = (one != other).nonzero()[0]
-        if not apart.size:
-            return group
-        one, other = one.take(apart), other.take(apart)
-        # Each group follows the first one that it is joined with ...
-        np.minimum.at(group, np.maximum(one, other), np.minimum(one, other))
-        # ... and whatever that one follows in turn.
-        while not ((further := group.take(group)) == group).all():
-            group = further
 
 
 def _middles(above: Above, at: Ints, plateau: Ints) -> Ints:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import warnings
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,7 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
     placed,
 )
+from napari_neurosynth_results.viewer.scene import weakly
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -113,7 +116,8 @@ def show_clusters(
     if found is None:
         return _add(viewer, layer, clusters)
     names = found.metadata[METADATA_KEY].given_names
-    _update(found, replace(clusters, given_names=names) if names else clusters)
+    clusters = replace(clusters, given_names=names) if names else clusters
+    _update(viewer, found, clusters)
     if describe:
         describe_clusters(found)
     return found
@@ -230,25 +234,47 @@ def _add(viewer: Viewer, layer: Image, clusters: ClusterSet) -> Labels:
     return made
 
 
-def _update(layer: Labels, clusters: ClusterSet) -> None:
+def _update(viewer: Viewer, layer: Labels, clusters: ClusterSet) -> None:
     """Show other clusters; as much as can be in one redrawing."""
     layer.metadata[METADATA_KEY] = clusters
     layer.metadata[REASON_KEY] = str(clusters)
-    # Setting the data draws anyway: colors need not draw on their own.
+    # New data tell the graphics card of the colors anyway: they need not do it twice.
     with (
+        layer.events.colormap.blocker(),
         layer.events.set_data.blocker(),
         layer.events.thumbnail.blocker(),
         layer.events.selected_label.blocker(),
     ):
         _set_colors(layer, clusters)
-    layer.data = _label_data(clusters)
+    with _unmeasured(viewer, layer):
+        layer.data = _label_data(clusters)
+
+
+@contextmanager
+def _unmeasured(viewer: Viewer, layer: Labels) -> Iterator[None]:
+    """Keep a viewer from measuring all of its layers because the data of one change.
+
+    It takes as long as all the rest, and new clusters lie on the grid of those before.
+    """
+    model, told = weakly(viewer)(), layer.events.data
+    measuring = [
+        callback
+        for callback in told.callbacks
+        if isinstance(callback, tuple) and callback[0]() is model
+    ]
+    for callback in measuring:
+        told.disconnect(callback)
+    try:
+        yield
+    finally:
+        for _, name in measuring:
+            told.connect((model, name))
 
 
 def _label_data(clusters: ClusterSet) -> npt.NDArray[Any]:
-    """Labels as (z, y, x), in numbers that go to the graphics card unchanged."""
-    n = len(clusters)
-    fitting = np.uint8 if n < 2**8 else np.uint16 if n < 2**16 else np.int32
-    return clusters.labels.astype(fitting, order="K").T
+    """Labels as (z, y, x), in the smallest type: graphics cards take it as it is."""
+    found = clusters.labelled
+    return found.volume(found.label.dtype).T
 
 
 def _features(clusters: ClusterSet) -> dict[str, Any]:
@@ -281,7 +307,11 @@ def _set_colors(layer: Labels, clusters: ClusterSet) -> None:
     if (chosen := layer.metadata.get(_CHOSEN_KEY)) in peaks:
         colors[peaks.index(chosen) + 1] = palette.CHOSEN
     now = layer.colormap
-    if isinstance(now, CyclicLabelColormap) and np.array_equal(now.colors, colors):
+    # Weak clusters are the first to vanish and have the last labels: their colors may
+    # stay behind unused.
+    if isinstance(now, CyclicLabelColormap) and np.array_equal(
+        now.colors[: len(colors)], colors
+    ):
         return
     layer.colormap = CyclicLabelColormap(colors=colors, background_value=0)
 

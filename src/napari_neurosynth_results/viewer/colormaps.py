@@ -22,10 +22,10 @@ Colormap = dict[str, Any]
 #: edges of colors have to lie between two of them. These are the entries of one side.
 _TABLE = 512
 #: Colors of one side: the fewer, the faster the graphics card is told of them.
-_STEPS = 32
+_STEPS = 24
 #: Where the threshold may lie in a side. Not everywhere, so that colors change only now
 #: and then while it moves.
-_BANDS = np.unique(np.rint(np.geomspace(1, _TABLE - 1, 100)).astype(int))
+_BANDS = np.unique(np.rint(np.geomspace(1, _TABLE - 1, 50)).astype(int))
 #: How opaque what is just below the threshold is, when it is shown faintly.
 _FAINT = 0.5
 #: Values at or below a contrast limit count as beyond it; this keeps equal ones in.

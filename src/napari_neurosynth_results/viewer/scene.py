@@ -145,6 +145,8 @@ def show_color_bar(layer: Any) -> None:
     """
     if not hasattr(layer, "colorbar"):
         return
+    # The box behind it is made anew with every step of a threshold.
+    layer.colorbar.box = False
     if layer.visible:
         layer.colorbar.visible = True
     else:

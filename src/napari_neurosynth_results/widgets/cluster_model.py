@@ -19,6 +19,14 @@ from napari_neurosynth_results.widgets.columns import COLUMNS, NAME, Column, wri
 
 _TOP = QModelIndex()
 _ROLE = Qt.ItemDataRole
+_ANSWERED = frozenset(
+    {
+        _ROLE.DisplayRole,
+        _ROLE.EditRole,
+        _ROLE.TextAlignmentRole,
+        _ROLE.DecorationRole,
+    }
+)
 
 
 class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
@@ -222,7 +230,8 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
 
     def data(self, index: QModelIndex, role: int = _ROLE.DisplayRole) -> Any:
         """Return what a cell shows."""
-        if not index.isValid() or self._clusters is None:
+        # Qt asks for a dozen roles a cell, each time it paints one.
+        if role not in _ANSWERED or self._clusters is None or not index.isValid():
             return None
         column = COLUMNS[index.column()]
         if role in (_ROLE.DisplayRole, _ROLE.EditRole):

@@ -13,6 +13,7 @@ test: $(VENV)/ready
 bench: $(VENV)/ready
 	@scripts/with-display.sh $(BIN)/python benchmarks/open.py
 	@$(BIN)/python benchmarks/clusters.py
+	@scripts/with-display.sh $(BIN)/python benchmarks/slider.py
 
 pictures: $(VENV)/ready
 	@scripts/with-display.sh $(BIN)/python scripts/make_pictures.py

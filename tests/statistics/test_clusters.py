@@ -23,7 +23,7 @@ from nilearn.reporting import get_clusters_table
 from scipy import ndimage, stats
 
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Grid, MapFile, StatMap
 from napari_neurosynth_results.statistics.cluster_table import inner_centers
@@ -545,3 +545,38 @@ def test_the_inner_center_of_a_ring_is_on_the_ring() -> None:
     assert center.tolist() == [6, 6, 2]
     # The four nearest are equally far: the first in C order.
     assert inner_centers(found).tolist() == [[2, 6, 2], [12, 12, 4]]
+
+
+def test_clusters_by_value_need_no_sibling_that_can_be_read(
+    write: Callable[..., Path], rng: np.random.Generator
+) -> None:
+    z = rng.normal(0, 2, (8, 9, 8)).astype(np.float32)
+    folder = write({"z": z, "p": 2 * stats.norm.sf(np.abs(z))})
+    results = open_results(folder)
+    assert results["z"].tail is Tail.TWO
+    (folder / "p.nii.gz").write_bytes(b"no image any more")
+    results.release()
+    found = find_clusters(results["z"], value=3)
+    assert len(found) > 0
+    assert np.isnan(found.table.peak_p).all()
+    assert np.isfinite(found.table.peak_value).all()
+    with pytest.raises(ResultsError, match=r"p\.nii\.gz"):
+        find_clusters(results["z"], p=0.001)
+
+
+def test_both_sides_by_p_where_each_direction_was_tested(
+    opened: Opened, rng: np.random.Generator
+) -> None:
+    drawn = rng.normal(0, 2, (8, 9, 8))
+    # One-tailed in the direction of the sign, as BalancedALESubtraction writes it.
+    p = stats.norm.sf(np.abs(drawn))
+    results = opened({"z": drawn, "p": p, "est": drawn * 3})
+    assert results["z"].tail is Tail.ONE
+    assert results["z"].signed
+    both = find_clusters(results["est"], p=0.01, tail="both")
+    assert (both.table.sign < 0).any()
+    assert np.array_equal(both.labels > 0, p <= 0.01)
+    # And refused where only one direction was.
+    results = opened({"z": drawn, "p": stats.norm.sf(drawn), "est": drawn * 3})
+    with pytest.raises(ResultsError, match="one-tailed"):
+        find_clusters(results["est"], p=0.01, tail="both")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.cluster_level import ClusterLevel
@@ -163,7 +164,12 @@ def _log_p_at(clusters: ClusterSet, at: tuple[Indices, ...]) -> Floats:
     if is_lone(lone, evidence) and (lone.kind in FREE or dof is not None):
         x = np.abs(lone.data[at])
         return log_p_of(x, lone.kind, clusters.threshold.tail, dof)
-    return log_p_at(lone, at, evidence)
+    try:
+        return log_p_at(lone, at, evidence)
+    except ResultsError:
+        # The map that states p cannot be read, which its set reports: clusters that
+        # were found by value are no worse for it.
+        return np.full(at[0].size, np.nan)
 
 
 def _mean_values(clusters: ClusterSet) -> Floats:

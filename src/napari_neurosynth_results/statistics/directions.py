@@ -56,7 +56,10 @@ def check_tested(statmap: StatMap, asked: Direction, evidence: Evidence) -> None
     if statmap.kind.has_tail or asked not in ("negative", "both"):
         return
     source = p_map_of(statmap, evidence)
-    if source is not None and source.tail is Tail.ONE:
+    test = statmap.results.siblings(statmap).get("z")
+    # Where each direction has a p of its own, as its z tells, negative values count.
+    each = test is not None and test.signed
+    if source is not None and source.tail is Tail.ONE and not each:
         raise ResultsError(_one_tailed(statmap))
 
 

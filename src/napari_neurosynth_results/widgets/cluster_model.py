@@ -6,6 +6,7 @@ with a slider.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -124,7 +125,7 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
         if n and not (key == "label" and ascending):
             values = self._column(key)
             if values.dtype.kind == "O":
-                values = np.char.lower(values.astype(str))
+                values = np.array([_natural(text) for text in values])
             # Ranks can be turned round whatever the type; what is NaN stays last.
             _, rank = np.unique(values, return_inverse=True)
             rank = rank if ascending else -rank
@@ -278,3 +279,12 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
         return written(
             self._peak_column(column.key)[self._peak_of(index)], column.style
         )
+
+
+def _natural(text: str) -> str:
+    """Put cluster 2 before cluster 10.
+
+    >>> sorted(["Cluster 10", "cluster 2"], key=_natural)
+    ['cluster 2', 'Cluster 10']
+    """
+    return re.sub(r"\d+", lambda digits: digits[0].zfill(9), text.lower())

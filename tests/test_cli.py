@@ -403,3 +403,21 @@ def test_clusters_of_a_map_that_is_none_are_refused(
     code, out, err = told(capsys, "clusters", str(sample_path), *options)
     assert (code, out) == (1, "")
     assert "holds no map named zz" in err
+
+
+def test_a_reader_that_stops_early_gets_no_traceback(
+    sample_path: Path, tmp_path: Path
+) -> None:
+    labels = tmp_path / "labels.nii.gz"
+    command = [sys.executable, "-m", "napari_neurosynth_results.cli", "clusters"]
+    command += [str(sample_path), "--map", "z", "--p", ".5", "--labels", str(labels)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as done:
+        assert done.stdout is not None
+        assert done.stderr is not None
+        # Closed before anything is written, so that the first line finds nobody.
+        done.stdout.close()
+        assert done.stderr.read() == ""
+    assert done.returncode == 1
+    assert labels.exists()

@@ -61,8 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         exit_code: int = options.run(options)
+        sys.stdout.flush()
     except ResultsError as error:
         print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Whoever read has read enough, as head does. What is left goes nowhere, or
+        # Python would complain at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return exit_code
 
@@ -223,12 +229,15 @@ def _clusters(options: argparse.Namespace) -> int:
         dof=options.dof,
         mask=_mask(options, results, statmap),
     )
+    written = [path for path in (options.out, options.labels) if path]
+    # First: whoever reads the table may stop after its first lines.
+    for path in written:
+        save_clusters(clusters, path)
     print(f"{statmap.title}: {clusters}")
     if len(clusters):
         table = clusters.table[_SHOWN].join(clusters.corrected.drop(columns="label"))
         print(table.dropna(axis="columns", how="all").to_string(index=False))
-    for path in filter(None, (options.out, options.labels)):
-        save_clusters(clusters, path)
+    for path in written:
         print(f"Wrote {path}")
     return 0
 

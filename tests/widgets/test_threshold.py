@@ -469,6 +469,31 @@ def test_the_last_choices_are_remembered_for_the_next_map(
     assert shown(widget).asked.p == 0.05
 
 
+def test_what_was_not_applied_does_not_count_as_tried(
+    widget: ThresholdWidget, tmp_path: Path
+) -> None:
+    settle(widget)
+    (tmp_path / "broken.nii.gz").write_bytes(b"no image")
+    widget.where.look_in_file(str(tmp_path / "broken.nii.gz"))
+    settle(widget)
+    assert widget.sentence.value.startswith("Not applied. ")
+    tried = tried_on(widget.map.value)
+    assert [question.where for question in tried.questions] == [None]
+
+
+def test_what_the_user_set_in_the_layer_controls_stays(
+    widget: ThresholdWidget,
+) -> None:
+    layer = widget.map.value
+    layer.opacity, layer.rendering, layer.gamma = 0.6, "iso", 0.8
+    for position in (200, 500, 800):
+        widget.form.slider.value = position
+        let_go()
+    widget.form.faint.value = True
+    let_go()
+    assert (layer.opacity, layer.rendering, layer.gamma) == (0.6, "iso", 0.8)
+
+
 # --- layers come and go -----------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from napari_neurosynth_results.statistics.cluster_level import (
     read_clusters,
 )
 from napari_neurosynth_results.statistics.cluster_table import (
+    inner_centers,
     main_peaks,
     peak_columns,
     peaks_of,
@@ -106,6 +107,14 @@ class ClusterSet:
         if isinstance(self.threshold, ClusterLevel):
             return self.threshold.significant(self.cluster_p)
         return np.ones(len(self), bool)
+
+    @cached_property
+    def inner_centers(self) -> npt.NDArray[np.float64]:
+        """Each cluster's own voxel nearest to its center of mass, MNI mm, (n, 3).
+
+        The center itself may lie outside of its cluster, as that of a ring does.
+        """
+        return inner_centers(self)
 
     @property
     def names(self) -> list[str]:
@@ -335,16 +344,8 @@ def clusters_at(
         Any map but a label map.
     threshold : Threshold
         What is asked.
-    mask : ndarray of bool, shape (i, j, k), or Masking, optional
-        Look, and count tests, only here.
-    siblings : mapping of str to StatMap, optional
-        Maps that state p, by value; ``{}`` means none.
-    dof : float or pair of float, optional
-        Degrees of freedom of a t, chi2 or F map.
-    sub_peaks : int
-        At most so many beside each peak.
-    peak_distance : float
-        Sub-peaks are farther than this, in mm, from every stronger one.
+    mask, siblings, dof, sub_peaks, peak_distance
+        As for `find_clusters`.
 
     Returns
     -------

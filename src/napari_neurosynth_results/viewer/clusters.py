@@ -24,6 +24,7 @@ from napari_neurosynth_results.statistics.look import look_of
 from napari_neurosynth_results.viewer import palette
 from napari_neurosynth_results.viewer.colormaps import coloring
 from napari_neurosynth_results.viewer.layers import (
+    FAINT,
     METADATA_KEY,
     REASON_KEY,
     map_of,
@@ -197,12 +198,8 @@ def _recolor(layer: Image, clusters: ClusterSet, faint: bool) -> None:
     # Making a colormap known to the graphics card costs more than all the rest.
     if layer.colormap.name != chosen.colormap["name"]:
         layer.colormap = chosen.colormap
-        signed = chosen.contrast_limits[0] < 0
-        layer.rendering = "mip" if not signed and statmap.kind != "p" else "translucent"
     if tuple(layer.contrast_limits) != chosen.contrast_limits:
         layer.contrast_limits = chosen.contrast_limits
-    if layer.opacity != 1:
-        layer.opacity = 1.0
     layer.metadata[REASON_KEY] = str(clusters)
 
 
@@ -221,6 +218,9 @@ def _add(viewer: Viewer, layer: Image, clusters: ClusterSet) -> Labels:
     )
     _set_colors(made, clusters)
     made.contour = 1
+    if layer.opacity == FAINT:
+        # It was shown faintly because nothing survived the first threshold.
+        layer.opacity = 1.0
     _lock(made)
     made.events.editable.connect(_keep_locked)
     layer.events.visible.connect(partial(_follow_map, weakref.ref(made)))

@@ -40,7 +40,8 @@ MOST_LAYERS = 12
 FIRST_LAYERS = 8
 #: Labels beyond this get no table: an atlas coded in thousands is no list of clusters.
 _MOST_LABELS = 5000
-_FAINT = 0.4
+#: Opacity of a map of which nothing survives.
+FAINT = 0.4
 #: How a map without any value is shown: transparent, so that it hides nothing.
 _NOTHING = FirstLook(
     height=1.0,
@@ -164,7 +165,7 @@ def map_layer(
         "blending": "translucent_no_depth",
         "colormap": chosen.colormap,
         "contrast_limits": chosen.contrast_limits,
-        "opacity": 1.0 if shown.survives else _FAINT,
+        "opacity": 1.0 if shown.survives else FAINT,
         # Maximum projection would hide every negative voxel and every small p.
         "rendering": "translucent" if shown.signed or is_p else "mip",
         "metadata": {METADATA_KEY: statmap, REASON_KEY: shown.reason},

@@ -11,10 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QShortcut
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.clusters import save_clusters
-from napari_neurosynth_results.statistics.cluster_table import (
-    inner_centers,
-    voxel_mm3,
-)
+from napari_neurosynth_results.statistics.cluster_table import voxel_mm3
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters import (
@@ -319,7 +316,7 @@ class ClusterWidget(Container):  # type: ignore[misc]
         """Go to the voxel of the chosen cluster nearest to its center of mass."""
         label, clusters = self.model.label_of(self._current()), self.clusters
         if label and clusters is not None:
-            x, y, z = inner_centers(clusters)[label - 1]
+            x, y, z = clusters.inner_centers[label - 1]
             scene.jump_to(self._viewer, float(x), float(y), float(z))
 
     def _hide_others(self, only: bool) -> None:

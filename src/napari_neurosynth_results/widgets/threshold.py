@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container, PushButton
@@ -64,6 +63,8 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         self._viewer = napari_viewer
         #: The mask of a place on a map, made once for many thresholds.
         self._mask: tuple[tuple[Where, str], Masking] | None = None
+        #: What the clusters that are shown were asked with.
+        self._answered: Question | None = None
         self._make()
         self._applies = self._timer(0, self._apply)
         self._settles = self._timer(_SETTLED, self._settled)
@@ -152,6 +153,7 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         self.form.enabled = statmap is not None
         self._applies.stop()
         self._settles.stop()
+        self._answered = None
         if statmap is None:
             self.about.value = ""
             self.sentence.value = _NO_MAP
@@ -268,21 +270,18 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         except ResultsError as error:
             self.sentence.value = f"Not applied. {error}"
             return
+        self._answered = question
         self.sentence.value = str(clusters)
 
     def _settled(self) -> None:
         """Count a threshold as tried once the user rests."""
-        if (clusters := self.clusters) is None:
+        statmap, layer = self.statmap, self.map.value
+        if statmap is None or self._answered is None:
             return
-        layer = self.map.value
-        if (shown := cluster_layer(self._viewer, clusters.statmap)) is not None:
+        if (shown := cluster_layer(self._viewer, statmap)) is not None:
             describe_clusters(shown)
-        try:
-            question = replace(self.question(), threshold=clusters.asked)
-        except ResultsError:
-            return
-        remember(layer, tried_on(layer).tried(question))
-        remember_choices(clusters.statmap, clusters.asked, self.form.faint.value)
+        remember(layer, tried_on(layer).tried(self._answered))
+        remember_choices(statmap, self._answered.threshold, self.form.faint.value)
         self._show_tried()
 
     def _go_back(self) -> None:

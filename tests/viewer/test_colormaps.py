@@ -304,12 +304,24 @@ def test_colormaps_of_one_name_have_the_same_colors(
     assert len(set(by_name.values())) == len(by_name)
 
 
-def test_colors_change_only_now_and_then_while_a_threshold_moves() -> None:
-    heights = np.linspace(2, 8, 500)
-    for faint in (True, False):
-        chosen = [
-            coloring(look(h, 9, signed=True), MapKind.Z, faint=faint) for h in heights
-        ]
-        names = [one.colormap["name"] for one in chosen]
-        changes = sum(a != b for a, b in itertools.pairwise(names))
-        assert 10 < changes == len(set(names)) - 1 < 50
+@pytest.mark.parametrize("faint", [True, False])
+@pytest.mark.parametrize("heights", [np.linspace(2, 8, 500), np.linspace(8, 2, 500)])
+def test_colors_change_only_now_and_then_while_a_threshold_moves(
+    heights: Floats, faint: bool
+) -> None:
+    band, names = None, []
+    for height in heights:
+        shown = look(height, 9, signed=True)
+        chosen = coloring(shown, MapKind.Z, faint=faint, before=band)
+        band = chosen.band
+        names.append(chosen.colormap["name"])
+        # The range still fits the map, and the threshold is where it was asked.
+        assert 0.7 <= chosen.contrast_limits[1] / 9 <= 1.5
+        if not faint:
+            values = around(height, 9)
+            assert (lit(chosen, values) == reaches(np.abs(values), height)).all()
+    changes = sum(a != b for a, b in itertools.pairwise(names))
+    assert 1 <= changes <= 4
+    # On its own each height has the range of the map.
+    alone = coloring(look(heights[250], 9, signed=True), MapKind.Z)
+    assert alone.contrast_limits[1] == pytest.approx(9, rel=0.01)

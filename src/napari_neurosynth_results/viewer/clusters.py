@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 
 #: Which color each cluster has, by the voxel of its peak.
 _COLORS_KEY = "neurosynth_results_colors"
+#: Beyond contrast limits, as a share of them.
+_ROOM = 0.5
+#: How much of the range of the map's colormap lies below the threshold.
+_BAND_KEY = "neurosynth_results_band"
 #: The peak of the cluster that is outlined in white.
 _CHOSEN_KEY = "neurosynth_results_chosen"
 
@@ -103,8 +107,8 @@ def show_clusters(
     faint : bool
         Let what is below the threshold shine through.
     describe : bool
-        Write what the status bar tells of each cluster. While a slider moves nobody
-        points at one: `describe_clusters` does it then in the end.
+        Bring status bar and layer list up to date as well. While a slider moves nobody
+        looks there: `describe_clusters` does it then in the end.
 
     Returns
     -------
@@ -115,26 +119,31 @@ def show_clusters(
     _recolor(layer, clusters, faint)
     found = cluster_layer(viewer, clusters.statmap)
     if found is None:
-        return _add(viewer, layer, clusters)
-    names = found.metadata[METADATA_KEY].given_names
-    clusters = replace(clusters, given_names=names) if names else clusters
-    _update(viewer, found, clusters)
+        found = _add(viewer, layer, clusters)
+    else:
+        names = found.metadata[METADATA_KEY].given_names
+        clusters = replace(clusters, given_names=names) if names else clusters
+        _update(viewer, found, clusters)
     if describe:
-        describe_clusters(found)
+        describe_clusters(layer, found)
     return found
 
 
-def describe_clusters(layer: Labels) -> None:
-    """Let napari's status bar and tables say what is known of each cluster.
+def describe_clusters(layer: Image, found: Labels) -> None:
+    """Bring status bar, napari's tables and the thumbnails up to date.
 
     Parameters
     ----------
-    layer : Labels
-        A layer of clusters.
+    layer : Image
+        The layer of a map.
+    found : Labels
+        The layer of its clusters.
     """
-    clusters = clusters_of(layer)
+    clusters = clusters_of(found)
     assert clusters is not None
-    layer.features = _features(clusters)
+    found.features = _features(clusters)
+    for one in (layer, found):
+        one.events.thumbnail()
 
 
 def rename(layer: Labels, label: int, name: str) -> None:
@@ -158,7 +167,7 @@ def rename(layer: Labels, label: int, name: str) -> None:
     assert clusters is not None
     clusters = clusters.renamed(label, name)
     layer.metadata[METADATA_KEY] = clusters
-    describe_clusters(layer)
+    layer.features = _features(clusters)
 
 
 def choose(layer: Labels, label: int | None) -> None:
@@ -194,13 +203,25 @@ def _recolor(layer: Image, clusters: ClusterSet, faint: bool) -> None:
     statmap = clusters.statmap
     look = look_of(clusters)
     sides = sides_of(statmap, clusters.asked.tail) if statmap.signed else None
-    chosen = coloring(look, statmap.kind, sides=sides, faint=faint)
-    # Making a colormap known to the graphics card costs more than all the rest.
-    if layer.colormap.name != chosen.colormap["name"]:
-        layer.colormap = chosen.colormap
-    if tuple(layer.contrast_limits) != chosen.contrast_limits:
-        layer.contrast_limits = chosen.contrast_limits
+    before = layer.metadata.get(_BAND_KEY)
+    chosen = coloring(look, statmap.kind, sides=sides, faint=faint, before=before)
+    layer.metadata[_BAND_KEY] = chosen.band
+    with layer.events.thumbnail.blocker():
+        # Making a colormap known to the graphics card costs more than all the rest.
+        if layer.colormap.name != chosen.colormap["name"]:
+            layer.colormap = chosen.colormap
+        if tuple(layer.contrast_limits) != chosen.contrast_limits:
+            _make_room(layer, chosen.contrast_limits)
+            layer.contrast_limits = chosen.contrast_limits
     layer.metadata[REASON_KEY] = str(clusters)
+
+
+def _make_room(layer: Image, limits: tuple[float, float]) -> None:
+    """Let limits move freely: napari widens their range by a little each time."""
+    low, high = layer.contrast_limits_range
+    if limits[0] < low or limits[1] > high:
+        low, high = min(limits[0], low), max(limits[1], high)
+        layer.contrast_limits_range = low - _ROOM * abs(low), high + _ROOM * abs(high)
 
 
 def _add(viewer: Viewer, layer: Image, clusters: ClusterSet) -> Labels:
@@ -246,8 +267,13 @@ def _update(viewer: Viewer, layer: Labels, clusters: ClusterSet) -> None:
         layer.events.selected_label.blocker(),
     ):
         _set_colors(layer, clusters)
-    with _unmeasured(viewer, layer):
+    with (
+        _unmeasured(viewer, layer),
+        layer.events.thumbnail.blocker(),
+        layer.events.editable.blocker(),
+    ):
         layer.data = _label_data(clusters)
+        _lock(layer)
 
 
 @contextmanager

@@ -23,9 +23,9 @@ Colormap = dict[str, Any]
 _TABLE = 512
 #: Colors of one side: the fewer, the faster the graphics card is told of them.
 _STEPS = 24
-#: Where the threshold may lie in a side. Not everywhere, so that colors change only now
-#: and then while it moves.
-_BANDS = np.unique(np.rint(np.geomspace(1, _TABLE - 1, 50)).astype(int))
+#: The limits of a colormap that is kept may lie so much below or above the strongest
+#: value: as the threshold divided by the band.
+_FITTING = (0.7, 1.2)
 #: How opaque what is just below the threshold is, when it is shown faintly.
 _FAINT = 0.5
 #: Values at or below a contrast limit count as beyond it; this keeps equal ones in.
@@ -51,10 +51,21 @@ _P_STOPS = (0.0, 0.001, 0.01, 0.1, 1.0)
 
 @dataclass(frozen=True)
 class Coloring:
-    """Colormap and contrast limits for a layer."""
+    """Colormap and contrast limits for a layer.
+
+    Attributes
+    ----------
+    colormap : dict
+        As napari's `Colormap` takes it.
+    contrast_limits : tuple of float
+        Of the layer.
+    band : int or None
+        Where the threshold lies in a colormap that is made in steps.
+    """
 
     colormap: Colormap
     contrast_limits: tuple[float, float]
+    band: int | None = None
 
 
 def coloring(
@@ -63,6 +74,7 @@ def coloring(
     *,
     sides: tuple[bool, bool] | None = None,
     faint: bool = False,
+    before: int | None = None,
 ) -> Coloring:
     """Choose the colors of a map.
 
@@ -77,6 +89,9 @@ def coloring(
         a signed map only.
     faint : bool
         Let what is below the threshold shine through, the weaker the fainter.
+    before : int, optional
+        The band of the colors so far. While a threshold moves it is kept for as long as
+        the limits fit the map, because another colormap takes time.
 
     Returns
     -------
@@ -88,7 +103,7 @@ def coloring(
         return _small_is_strong(look, faint)
     positive, negative = sides or (True, look.signed)
     if negative or faint:
-        return _in_steps(look, positive, negative, faint)
+        return _in_steps(look, positive, negative, faint, before)
     low = look.height - abs(look.height) * _NUDGE
     return Coloring(
         {
@@ -101,7 +116,9 @@ def coloring(
     )
 
 
-def _in_steps(look: FirstLook, positive: bool, negative: bool, faint: bool) -> Coloring:
+def _in_steps(
+    look: FirstLook, positive: bool, negative: bool, faint: bool, before: int | None
+) -> Coloring:
     """Warm above the height, cold below its negative, and little or nothing between.
 
     The threshold is exact only where it falls between two entries of the table. The
@@ -109,7 +126,11 @@ def _in_steps(look: FirstLook, positive: bool, negative: bool, faint: bool) -> C
     """
     height = look.height * (1 - _NUDGE)
     wanted = _TABLE * height / _above(height, look.strongest)
-    band = int(_BANDS[np.argmin(np.abs(np.log(_BANDS / max(wanted, 1e-9))))])
+    least, most = _FITTING
+    if before is not None and least * wanted <= before <= most * wanted:
+        band = before
+    else:
+        band = min(max(round(wanted), 1), _TABLE - 1)
     limit = _TABLE * height / band
     # Colors from zero outwards, and the entries where they end.
     weak = np.unique(np.rint(np.linspace(0, band, _STEPS + 1 if faint else 2)))
@@ -135,6 +156,7 @@ def _in_steps(look: FirstLook, positive: bool, negative: bool, faint: bool) -> C
             "nan_color": _CLEAR,
         },
         (-limit if negative else 0.0, limit if positive else 0.0),
+        band,
     )
 
 

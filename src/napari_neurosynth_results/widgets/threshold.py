@@ -279,7 +279,7 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         if statmap is None or self._answered is None:
             return
         if (shown := cluster_layer(self._viewer, statmap)) is not None:
-            describe_clusters(shown)
+            describe_clusters(layer, shown)
         remember(layer, tried_on(layer).tried(self._answered))
         remember_choices(statmap, self._answered.threshold, self.form.faint.value)
         self._show_tried()
@@ -311,7 +311,7 @@ class ThresholdWidget(Container):  # type: ignore[misc]
             return
         self._apply()
         if (shown := cluster_layer(self._viewer, statmap)) is not None:
-            describe_clusters(shown)
+            describe_clusters(layer, shown)
         self._show_tried()
 
     def _show_tried(self) -> None:

@@ -25,7 +25,7 @@ _TABLE = 512
 _STEPS = 24
 #: The limits of a colormap that is kept may lie so much below or above the strongest
 #: value: as the threshold divided by the band.
-_FITTING = (0.7, 1.2)
+_FITTING = (0.7, 1.4)
 #: How opaque what is just below the threshold is, when it is shown faintly.
 _FAINT = 0.5
 #: Values at or below a contrast limit count as beyond it; this keeps equal ones in.

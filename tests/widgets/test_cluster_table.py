@@ -15,7 +15,7 @@ import pytest
 from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtWidgets import QApplication, QMenu
 
-from napari_neurosynth_results import find_clusters, open_results
+from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import palette
 from napari_neurosynth_results.viewer.clusters import (
@@ -28,20 +28,6 @@ from napari_neurosynth_results.widgets.clusters import ClusterWidget
 from napari_neurosynth_results.widgets.columns import COLUMNS
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
-
-
-@pytest.fixture
-def viewer(qapp: Any) -> Any:
-    """Return the model of a viewer: no window, no graphics card."""
-    from napari.components import ViewerModel
-
-    return ViewerModel()
-
-
-@pytest.fixture(scope="module")
-def sample(sample_path: Path) -> ResultSet:
-    """Return the packaged sample."""
-    return open_results(sample_path)
 
 
 @pytest.fixture

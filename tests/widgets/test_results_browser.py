@@ -30,14 +30,6 @@ STEMS += ("p_desc-association", "prob_desc-AgF")
 
 
 @pytest.fixture
-def viewer(qapp: Any) -> Any:
-    """Return the model of a viewer: no window, no graphics card."""
-    from napari.components import ViewerModel
-
-    return ViewerModel()
-
-
-@pytest.fixture
 def results(opened: Callable[..., ResultSet], rng: np.random.Generator) -> ResultSet:
     """Return a result of four maps."""
     return opened({stem: rng.random(SHAPE) for stem in STEMS}, name="pain")

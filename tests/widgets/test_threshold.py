@@ -27,20 +27,6 @@ MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 
 
 @pytest.fixture
-def viewer(qapp: Any) -> Any:
-    """Return the model of a viewer: no window, no graphics card."""
-    from napari.components import ViewerModel
-
-    return ViewerModel()
-
-
-@pytest.fixture(scope="module")
-def sample(sample_path: Path) -> ResultSet:
-    """Return the packaged sample."""
-    return open_results(sample_path)
-
-
-@pytest.fixture
 def widget(plugin: Any, viewer: Any, sample: ResultSet) -> Iterator[ThresholdWidget]:
     """Return the form, with z and its cluster-level map in the viewer, z active."""
     add_maps(viewer, [sample[MASS], sample["z"]])

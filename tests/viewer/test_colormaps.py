@@ -325,3 +325,23 @@ def test_colors_change_only_now_and_then_while_a_threshold_moves(
     # On its own each height has the range of the map.
     alone = coloring(look(heights[250], 9, signed=True), MapKind.Z)
     assert alone.contrast_limits[1] == pytest.approx(9, rel=0.01)
+
+
+@pytest.mark.parametrize("faint", [True, False])
+@pytest.mark.parametrize("sides", [(True, True), (True, False), (False, True)])
+def test_what_is_beyond_the_limits_is_as_bright_as_can_be(
+    sides: tuple[bool, bool], faint: bool
+) -> None:
+    # A band that was kept leaves the strongest values beyond the limits.
+    first = coloring(look(3, 9, signed=True), MapKind.Z, sides=sides, faint=faint)
+    shown = look(2.6, 9, signed=True)
+    chosen = coloring(shown, MapKind.Z, sides=sides, faint=faint, before=first.band)
+    low, high = chosen.contrast_limits
+    assert max(-low, high) < 9 or chosen.band is None
+    for side, sign in zip(sides, (1, -1), strict=True):
+        at_limit, beyond = painted(chosen, np.array([8.0, 9.0]) * sign * 0.97)
+        if side:
+            assert (beyond[:3] >= at_limit[:3]).all()
+            assert beyond[3] == 1
+        else:
+            assert beyond[3] == 0

@@ -145,14 +145,15 @@ def _in_steps(
     which = "both signs" if len(colors) > 1 else "negative" if negative else "positive"
     return Coloring(
         {
-            # The name says the content: napari keeps one colormap a name.
-            "name": f"{which}, {'faint' if faint else 'nothing'} below "
-            f"{band / _TABLE:.3f} of the range",
+            # It says the content, because napari keeps one colormap a name; and it is
+            # short, because napari makes room for it at the cost of the canvas.
+            "name": f"{which}{', faint' if faint else ''} ({band})",
             "colors": np.concatenate(colors),
             "controls": np.concatenate(controls),
             "interpolation": "zero",
-            "low_color": None if negative else _CLEAR,
-            "high_color": None if positive else _CLEAR,
+            # Said, because what lies beyond the limits is else colored anyhow.
+            "low_color": (*_COLD[-1], 1.0) if negative else _CLEAR,
+            "high_color": (*_WARM[-1], 1.0) if positive else _CLEAR,
             "nan_color": _CLEAR,
         },
         (-limit if negative else 0.0, limit if positive else 0.0),

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import QModelIndex, Qt
-from qtpy.QtWidgets import QApplication, QMenu
+from qtpy.QtWidgets import QApplication, QFileDialog, QMenu
 
 from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
@@ -364,6 +364,45 @@ def test_a_file_that_cannot_be_written_is_told(
     widget.save_to(str(tmp_path / "nowhere" / "table.tsv"))
     assert [n.severity.value for n in notifications] == ["error"]
     assert "cannot be written" in notifications[0].message
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind", "saved"),
+    [("table", "tsv", "table.tsv"), ("table", "csv", "table.csv")],
+)
+def test_no_file_is_replaced_that_the_dialog_did_not_ask_about(
+    widget: ClusterWidget,
+    tmp_path: Path,
+    notifications: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str,
+    kind: str,
+    saved: str,
+) -> None:
+    (tmp_path / saved).write_text("somebody's own", encoding="utf-8")
+    answers = [(str(tmp_path / typed), kind), (str(tmp_path / saved), kind)]
+    # The dialog is the user's: its answer stands for a name that was typed.
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: answers.pop(0))
+    widget.save_table.native.click()
+    assert "exists already" in notifications[-1].message
+    assert (tmp_path / saved).read_text(encoding="utf-8") == "somebody's own"
+    # Asked about by the dialog, because it was named in full.
+    widget.save_table.native.click()
+    assert (tmp_path / saved).read_text(encoding="utf-8").startswith("# map: z")
+
+
+def test_only_this_is_said_of_the_layer_that_is_shown(
+    widget: ClusterWidget, viewer: Any, sample: ResultSet
+) -> None:
+    click_row(widget, 0)
+    widget.only.value = True
+    add_maps(viewer, [sample[MASS]])
+    other = show(viewer, sample, MASS, p=0.05)
+    viewer.layers.selection.active = other
+    assert not widget.only.value
+    assert not other.show_selected_label
+    viewer.layers.selection.active = viewer.layers[sample["z"].title]
+    assert widget.only.value
 
 
 # --- layers come and go -----------------------------------------------------------

@@ -9,13 +9,16 @@ from typing import Any
 
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.first_look import (
+    CORRECTED_ALPHA,
+    UNCORRECTED_ALPHA,
+    first_look,
+)
 from napari_neurosynth_results.statistics.threshold import (
     Criterion,
     Threshold,
 )
 from napari_neurosynth_results.viewer.settings import PLUGIN
-
-_ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,8 @@ class _Choices:
     """The defaults of napari.yaml, for when napari does not run."""
 
     uncorrected_by: str = "p"
-    uncorrected: float = 0.001
-    corrected: float = _ALPHA
+    uncorrected: float = UNCORRECTED_ALPHA
+    corrected: float = CORRECTED_ALPHA
     min_voxels: int = 1
     connectivity: int = 6
     faint: bool = False
@@ -48,7 +51,7 @@ def first_threshold(statmap: StatMap, offered: Collection[Criterion]) -> Thresho
     chosen = _stored()
     connectivity = int(_plain(chosen.connectivity))
     # Any number can be typed into napari's preferences.
-    alpha = chosen.corrected if 0 < chosen.corrected < 1 else _ALPHA
+    alpha = chosen.corrected if 0 < chosen.corrected < 1 else CORRECTED_ALPHA
     if statmap.level == "cluster":
         return Threshold(p=alpha, connectivity=connectivity)
     options: dict[str, Any] = {
@@ -61,9 +64,7 @@ def first_threshold(statmap: StatMap, offered: Collection[Criterion]) -> Thresho
     if by in offered and _means_something(statmap, by, chosen.uncorrected):
         return Threshold.by(by, chosen.uncorrected, **options)
     if "p" in offered:
-        return Threshold(p=0.001, **options)
-    from napari_neurosynth_results.statistics.first_look import first_look
-
+        return Threshold(p=UNCORRECTED_ALPHA, **options)
     look = first_look(statmap)
     return Threshold(value=look.height if look else 1.0, **options)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, PushButton
@@ -187,6 +189,8 @@ class ClusterWidget(Container):  # type: ignore[misc]
             self._layer.events.features.connect(self._show)
             self._layer.events.colormap.connect(self._show_colors)
             self._layer.events.selected_label.connect(self._follow_label)
+            with self.only.changed.blocked():
+                self.only.value = self._layer.show_selected_label
         self._show()
         self.view.fit_columns()
 
@@ -272,12 +276,14 @@ class ClusterWidget(Container):  # type: ignore[misc]
             self.pointed.value = " "
             return
         assert layer is not None
-        i, j, k = layer.world_to_data(position)[::-1].round().astype(int)
         size = int(clusters.labelled.size[label - 1])
-        value = clusters.values
-        here = ""
-        if all(0 <= n < s for n, s in zip((i, j, k), value.grid.shape, strict=True)):
-            here = f": {value.kind} {value.data[i, j, k]:.3g}"
+        value, here = clusters.values, ""
+        # In 3D the place is where the line of sight begins, not in the cluster.
+        if self._viewer.dims.ndisplay == 2:
+            i, j, k = layer.world_to_data(position)[::-1].round().astype(int)
+            # The file of a map may be gone since it was opened.
+            with suppress(ResultsError):
+                here = f": {value.kind} {value.data[i, j, k]:.3g}"
         self.pointed.value = (
             f"{clusters.names[label - 1]}{here}, {size:,} voxels "
             f"({size * voxel_mm3(clusters.statmap):,.0f} mm3)"
@@ -302,9 +308,8 @@ class ClusterWidget(Container):  # type: ignore[misc]
         if current.parent().isValid():
             current = current.parent()
         # Round and round, from the first or the last on.
-        row = (current.row() + way) % n if current.isValid() else (0 if way > 0 else -1)
-        index = self.model.index(row % n, 0)
-        self.view.setCurrentIndex(index)
+        now = current.row() if current.isValid() else -1 if way > 0 else n
+        self.view.setCurrentIndex(self.model.index((now + way) % n, 0))
 
     def go_to_peak(self) -> None:
         """Go to the peak of the chosen cluster."""
@@ -350,18 +355,29 @@ class ClusterWidget(Container):  # type: ignore[misc]
         path, kind = QFileDialog.getSaveFileName(self.native, what, suggested, kinds)
         if not path:
             return
-        if "." not in path.rsplit("/", 1)[-1]:
+        # The dialog has asked about a file that exists, but not about the name that
+        # an extension makes of the one that was typed.
+        complete = "." in os.path.basename(path)
+        if not complete:
             path += ".csv" if "csv" in kind else extension
-        self.save_to(path)
+        self.save_to(path, overwrite=complete)
 
-    def save_to(self, path: str) -> None:
-        """Save the clusters; the dialog has asked before about a file that exists."""
+    def save_to(self, path: str, *, overwrite: bool = False) -> None:
+        """Save the clusters, and tell where or why not.
+
+        Parameters
+        ----------
+        path : str
+            Its extension says what is saved.
+        overwrite : bool
+            Whether the user agreed to replace a file that exists.
+        """
         from napari.utils.notifications import show_error, show_info
 
         if (clusters := self.clusters) is None:
             return
         try:
-            save_clusters(clusters, path, overwrite=True)
+            save_clusters(clusters, path, overwrite=overwrite)
         except ResultsError as error:
             show_error(str(error))
             return

@@ -12,7 +12,7 @@ from napari_neurosynth_results.errors import ResultsError
 Progress = Callable[[str, int, int | None], None]
 
 
-class Cancelled(ResultsError):
+class CancelledError(ResultsError):
     """The user stopped it; nothing is wrong."""
 
 
@@ -30,7 +30,7 @@ class Job:
         self._cancelled = threading.Event()
 
     def report(self, what: str, done: int, total: int | None = None) -> None:
-        """Tell how far a part of the job is; raises `Cancelled` once it is stopped."""
+        """Tell how far a part of the job is; raises `CancelledError` once it is stopped."""
         self.check()
         if self._progress is not None:
             self._progress(what, done, total)
@@ -40,11 +40,11 @@ class Job:
         self._cancelled.set()
 
     def check(self) -> None:
-        """Raise `Cancelled` when the job was stopped."""
+        """Raise `CancelledError` when the job was stopped."""
         if self._cancelled.is_set():
-            raise Cancelled("Cancelled.")
+            raise CancelledError("Cancelled.")
 
     def wait(self, seconds: float) -> None:
-        """Sleep, unless the job is cancelled, which raises `Cancelled` at once."""
+        """Sleep, unless the job is cancelled, which raises `CancelledError` at once."""
         self._cancelled.wait(seconds)
         self.check()

@@ -30,7 +30,7 @@ class Job:
         self._cancelled = threading.Event()
 
     def report(self, what: str, done: int, total: int | None = None) -> None:
-        """Tell how far a part of the job is; raises `CancelledError` once it is stopped."""
+        """Tell how far it is; raises `CancelledError` once it is stopped."""
         self.check()
         if self._progress is not None:
             self._progress(what, done, total)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.statmap import MapFile
+from napari_neurosynth_results.maps.statmap import MapEntry
 
 _KIND_ORDER = (
     *(MapKind.Z, MapKind.T, MapKind.P, MapKind.LOGP, MapKind.CHI2, MapKind.F),
@@ -18,17 +18,17 @@ _GROUPS = {"group1": 2, "group2": 3}
 _LAST = 4
 
 
-def in_order_of_interest(files: Iterable[MapFile]) -> list[MapFile]:
+def in_order_of_interest(files: Iterable[MapEntry]) -> list[MapEntry]:
     """Sort maps: by kind, the main contrast first, corrected before uncorrected.
 
     Parameters
     ----------
-    files : iterable of MapFile
+    files : iterable of MapEntry
         The maps of one set.
 
     Returns
     -------
-    list of MapFile
+    list of MapEntry
         The same maps.
     """
     files = list(files)
@@ -38,7 +38,7 @@ def in_order_of_interest(files: Iterable[MapFile]) -> list[MapFile]:
 
 
 def _interest(
-    file: MapFile, uniform: Collection[tuple[str, str, str]]
+    file: MapEntry, uniform: Collection[tuple[str, str, str]]
 ) -> tuple[Any, ...]:
     name = file.name
     kind = _KIND_ORDER.index(file.kind)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
-import numpy as np
-
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.job import CancelledError, Job
+from napari_neurosynth_results.maps.about import NOTHING_KNOWN, About
+from napari_neurosynth_results.maps.analysis_mask import union_mask
+from napari_neurosynth_results.maps.mappings import MapsByKey, TablesByStem
 from napari_neurosynth_results.maps.order import in_order_of_interest
 from napari_neurosynth_results.maps.statmap import (
-    MapFile,
+    MapEntry,
     Mask,
     StatMap,
     VoxelCache,
@@ -28,14 +29,15 @@ from napari_neurosynth_results.maps.titles import unique_titles
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_neurosynth_results.maps.studies import Studies
+
 Fact = TypeVar("Fact")
 
 #: Voxels a set keeps alive by itself: about 6 maps of the 2 mm MNI grid.
 CACHE_BYTES = 24 * 2**20
 
-_CORNERS = np.ix_((0, -1), (0, -1), (0, -1))
-#: Kinds that are non-zero everywhere in the mask, and so show where it ends.
-_DENSE = frozenset({MapKind.P, MapKind.SE, MapKind.DOF})
+#: As many as one server is asked for at once.
+_FETCHED_AT_ONCE = 4
 #: NiMARE 0.22.1: `CBMAEstimator` and `PermutedOLS`, correct_fwe_montecarlo.
 _ITERATIONS = re.compile(
     r"repeated ([\d,]*\d) times|([\d,]*\d) iterations were performed"
@@ -49,7 +51,7 @@ class ResultSet:
 
     Parameters
     ----------
-    files : sequence of MapFile
+    files : sequence of MapEntry
         What the source found.
     title, source : str
         What to call the set; the path or address it came from.
@@ -59,18 +61,26 @@ class ResultSet:
         File stem -> function that reads the table.
     methods, references : str
         Methods text (LaTeX) and BibTeX entries, empty when there are none.
+    about : About
+        Who made the set, and where there is more.
+    iterations : int, optional
+        Monte Carlo iterations, where something surer than the methods text says it.
+    studies : callable, optional
+        Finds the studies behind the maps.
 
     Attributes
     ----------
     tables : mapping of str to pandas.DataFrame
         File stem -> table, read on first use.
-    studies : None
-        Reserved for the studies behind the maps; files on disk hold none.
+    on_demand : bool
+        Whether a map that waits on a server is brought here by whoever looks at it.
+        A viewer says False, because nobody may wait there: maps then come by `fetch`,
+        and what has not come is left out of siblings and masks.
     """
 
     def __init__(
         self,
-        files: Sequence[MapFile],
+        files: Sequence[MapEntry],
         *,
         title: str,
         source: str,
@@ -78,19 +88,25 @@ class ResultSet:
         tables: Mapping[str, Callable[[], pd.DataFrame]] = MappingProxyType({}),
         methods: str = "",
         references: str = "",
+        about: About = NOTHING_KNOWN,
+        iterations: int | None = None,
+        studies: Callable[[], Studies | None] | None = None,
     ) -> None:
         self.title = title
         self.source = source
         self.methods = methods
         self.references = references
-        self.tables: Mapping[str, pd.DataFrame] = _Tables(tables)
-        self.studies = None
+        self.tables: Mapping[str, pd.DataFrame] = TablesByStem(tables)
+        self.about = about
+        self.on_demand = True
+        self._iterations = iterations
+        self._find_studies = studies
         self._problems = list(problems)
         self._cache = VoxelCache(CACHE_BYTES)
         self._facts: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
         files = in_order_of_interest(files)
-        titles = unique_titles([(file.key, file.name) for file in files])
+        titles = unique_titles([(file.label or file.key, file.name) for file in files])
         self._files = {file.key: file for file in files}
         self._titles = dict(zip(self._files, titles, strict=True))
         # Weak, because each map refers to its set: a set that nobody uses any more
@@ -100,7 +116,7 @@ class ResultSet:
     @property
     def maps(self) -> Mapping[str, StatMap]:
         """The maps by file stem, in order of interest."""
-        return _Maps(self._files, self._map)
+        return MapsByKey(self._files, self._map)
 
     def _map(self, key: str) -> StatMap:
         with self._lock:
@@ -131,26 +147,61 @@ class ResultSet:
 
     @property
     def iterations(self) -> int | None:
-        """Monte Carlo iterations, as the methods text states them."""
+        """Monte Carlo iterations, as the methods text or the server states them."""
+        if self._iterations is not None:
+            return self._iterations
         _, correction, text = self.methods.partition(_CORRECTION)
         found = _ITERATIONS.findall(text if correction else self.methods)
         counts = {int("".join(groups).replace(",", "")) for groups in found}
         return counts.pop() if len(counts) == 1 else None
 
-    def run_of(self, statmap: StatMap) -> list[StatMap]:
-        """Return all maps of the same meta-analysis, this one among them."""
+    @property
+    def studies(self) -> Studies | None:
+        """The studies behind the maps, found on first use; None where none are known.
+
+        Raises
+        ------
+        ResultsError
+            When a server holds them and cannot be asked.
+        """
+        if self._find_studies is None:
+            return None
+        return self.remember("studies", self._find_studies)
+
+    def run_of(self, statmap: StatMap, *, listed: bool = False) -> list[StatMap]:
+        """Return all maps of the same meta-analysis, this one among them.
+
+        Parameters
+        ----------
+        statmap : StatMap
+            A map of this set.
+        listed : bool
+            Also those that are not at hand and may not be brought here.
+
+        Returns
+        -------
+        list of StatMap
+            In order of interest.
+        """
         if statmap.name is None:
             return [statmap]
         run = statmap.name.run
-        return [m for m in self.maps.values() if m.name and m.name.run == run]
+        listed = listed or self.on_demand
+        return [
+            m
+            for m in self.maps.values()
+            if m.name and m.name.run == run and (listed or m.at_hand or m is statmap)
+        ]
 
-    def siblings(self, statmap: StatMap) -> dict[str, StatMap]:
+    def siblings(self, statmap: StatMap, *, listed: bool = False) -> dict[str, StatMap]:
         """Find the maps of the same test and correction with another value.
 
         Parameters
         ----------
         statmap : StatMap
             A map of this set.
+        listed : bool
+            Also those that are not at hand and may not be brought here.
 
         Returns
         -------
@@ -162,7 +213,7 @@ class ResultSet:
             return {}
         entities = frozenset(statmap.name.entities)
         found: dict[str, StatMap] = {}
-        for other in self.run_of(statmap):
+        for other in self.run_of(statmap, listed=listed):
             assert other.name is not None
             same = frozenset(other.name.entities) == entities
             if same and other.name.value != statmap.name.value:
@@ -195,6 +246,89 @@ class ResultSet:
                 return other
         return None
 
+    def needed_by(self, statmap: StatMap) -> list[StatMap]:
+        """List the maps without which a map's numbers are not fully understood.
+
+        Parameters
+        ----------
+        statmap : StatMap
+            A map of this set.
+
+        Returns
+        -------
+        list of StatMap
+            The map itself, its siblings, which state p, and the uncorrected maps of its
+            test, which show the mask and the peaks.
+        """
+        found = [statmap, *self.siblings(statmap, listed=True).values()]
+        if statmap.name is not None:
+            test = frozenset(statmap.name.uncorrected().entities)
+            found += [
+                other
+                for other in self.run_of(statmap, listed=True)
+                if other.name and frozenset(other.name.entities) == test
+            ]
+        return list(dict.fromkeys(found))
+
+    def fetch(self, statmaps: Iterable[StatMap], job: Job | None = None) -> list[str]:
+        """Bring maps to this machine, a few at once.
+
+        Parameters
+        ----------
+        statmaps : iterable of StatMap
+            Maps of this set; those that are here are passed over.
+        job : Job, optional
+            Hears how far things are, and may stop them.
+
+        Returns
+        -------
+        list of str
+            What could not be had and why; it is among the problems too.
+
+        Raises
+        ------
+        CancelledError
+            When the job was cancelled; what has come stays.
+        """
+        job = job or Job()
+        missing = [statmap for statmap in statmaps if not statmap.at_hand]
+        if not missing:
+            return []
+
+        def bring(statmap: StatMap) -> str | None:
+            try:
+                job.check()
+                statmap.file.fetch(job)
+            except CancelledError:
+                raise
+            except ResultsError as error:
+                return str(error)
+            return None
+
+        try:
+            with ThreadPoolExecutor(max_workers=_FETCHED_AT_ONCE) as pool:
+                told = [problem for problem in pool.map(bring, missing) if problem]
+        finally:
+            # Masks and tails may be judged better now.
+            self._facts.clear()
+        for problem in told:
+            self._report(problem)
+        return told
+
+    def demand(self, statmap: StatMap) -> None:
+        """Refuse a map that is not at hand, where nobody may wait for it.
+
+        Raises
+        ------
+        ResultsError
+            When the set does not fetch on demand.
+        """
+        if not (self.on_demand or statmap.file.at_hand):
+            raise ResultsError(
+                f"{statmap.title} has not been downloaded yet. Add it in the list of "
+                "maps."
+            )
+
     def voxels_of(self, statmap: StatMap) -> Voxels:
         """Return a map's voxels, keeping them while the memory cap allows.
 
@@ -203,6 +337,7 @@ class ResultSet:
         ResultsError
             When they cannot be read; the reason is then among the problems too.
         """
+        self.demand(statmap)
 
         def read() -> Voxels:
             try:
@@ -262,34 +397,7 @@ class ResultSet:
         """
         run = statmap.name.run if statmap.name else (statmap.key,)
         key = ("mask", *run, statmap.grid.shape, statmap.grid.affine.tobytes())
-        return self.remember(key, lambda: self._union_mask(statmap))
-
-    def _union_mask(self, statmap: StatMap) -> Mask | None:
-        telling = [
-            other
-            for other in self.run_of(statmap)
-            if other.kind is not MapKind.LABEL
-            and (not other.correction or other.kind is MapKind.P)
-            and other.grid.same_as(statmap.grid)
-        ]
-        union: Mask | None = None
-        known = False
-        voxels = self.read(telling)
-        for other in telling:
-            # A map that cannot be read tells nothing.
-            if (data := voxels.get(other.key)) is None:
-                continue
-            nan = np.isnan(data)
-            # Not every NaN marks the outside: older NiMARE writes one where a voxel
-            # could not be fitted, and 0 outside.
-            nan_outside = bool(nan[_CORNERS].any())
-            inside = ~nan if nan_outside else ~nan & (data != 0)
-            known = known or nan_outside or other.kind in _DENSE
-            union = inside if union is None else union | inside
-        if union is None or not known:
-            return None
-        union.flags.writeable = False
-        return union
+        return self.remember(key, lambda: union_mask(statmap))
 
     def remember(self, key: Hashable, find: Callable[[], Fact]) -> Fact:
         """Return a fact about the maps, found when it is first asked for."""
@@ -303,47 +411,3 @@ class ResultSet:
         with self._lock:
             if problem not in self._problems:
                 self._problems.append(problem)
-
-
-class _Maps(Mapping[str, StatMap]):
-    """The maps of a set, made as they are asked for."""
-
-    def __init__(
-        self, files: Mapping[str, MapFile], make: Callable[[str], StatMap]
-    ) -> None:
-        self._files = files
-        self._make = make
-
-    def __getitem__(self, key: str) -> StatMap:
-        return self._make(key)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._files
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._files)
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-
-class _Tables(Mapping[str, "pd.DataFrame"]):
-    """Tables by file stem, each read when it is first asked for."""
-
-    def __init__(self, readers: Mapping[str, Callable[[], pd.DataFrame]]) -> None:
-        self._readers = dict(sorted(readers.items()))
-        self._read: dict[str, pd.DataFrame] = {}
-
-    def __getitem__(self, key: str) -> pd.DataFrame:
-        if key not in self._read:
-            self._read[key] = self._readers[key]()
-        return self._read[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._readers
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._readers)
-
-    def __len__(self) -> int:
-        return len(self._readers)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.names import MapName
 from napari_neurosynth_results.maps.tails import negatives_count, tail_of
@@ -149,6 +151,61 @@ class VoxelCache:
         return sum(voxels.nbytes for voxels in self._kept.values())
 
 
+class MapEntry(Protocol):
+    """What a result set knows of one map: a `MapFile`, or one that waits elsewhere.
+
+    Kind and name are known at once. Grid, notices and degrees of freedom stand in the
+    file's header: asking for them brings a map here that is not at hand.
+    """
+
+    @property
+    def key(self) -> str:
+        """Name of the map in its set."""
+
+    @property
+    def label(self) -> str:
+        """What people call the map when its name is not NiMARE's."""
+
+    @property
+    def name(self) -> MapName | None:
+        """The parsed file name, None when it is not NiMARE's."""
+
+    @property
+    def kind(self) -> MapKind:
+        """What the numbers are."""
+
+    @property
+    def path(self) -> str:
+        """The file, or the address that it comes from."""
+
+    @property
+    def grid(self) -> Grid:
+        """Shape and affine."""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What there is reason to say."""
+
+    @property
+    def dof(self) -> float | tuple[float, float] | None:
+        """Degrees of freedom that the header states."""
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the file is on this machine."""
+
+    @property
+    def nbytes(self) -> int | None:
+        """Size of the file, None when unknown."""
+
+    def fetch(self, job: Job) -> None:
+        """Bring the file to this machine."""
+
+    @property
+    def source(self) -> VoxelSource:
+        """Where the voxels come from."""
+
+
 @dataclass(frozen=True)
 class MapFile:
     """What a source found out about one map before its voxels are read.
@@ -172,6 +229,8 @@ class MapFile:
         What the header gives reason to say.
     dof : float, pair of float or None
         Degrees of freedom of a t, chi2 or (two) F map, when its header states them.
+    label : str
+        What people call the map when its name is not NiMARE's; the key if empty.
     """
 
     key: str
@@ -182,6 +241,21 @@ class MapFile:
     source: VoxelSource = field(repr=False)
     notices: tuple[str, ...] = ()
     dof: float | tuple[float, float] | None = None
+    label: str = ""
+
+    #: What is on disk is here.
+    at_hand: ClassVar[bool] = True
+
+    @property
+    def nbytes(self) -> int | None:
+        """Size of the file, None when it is gone."""
+        try:
+            return os.path.getsize(self.path)
+        except OSError:
+            return None
+
+    def fetch(self, job: Job) -> None:
+        """Do nothing: the file is here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +264,7 @@ class StatMap:
 
     Attributes
     ----------
-    file : MapFile
+    file : MapEntry
         What is known without reading voxels.
     title : str
         Plain words, unique within the set.
@@ -198,7 +272,7 @@ class StatMap:
         The set the map belongs to.
     """
 
-    file: MapFile
+    file: MapEntry
     title: str
     results: ResultSet = field(repr=False)
 
@@ -219,18 +293,36 @@ class StatMap:
 
     @property
     def grid(self) -> Grid:
-        """Shape and affine."""
+        """Shape and affine.
+
+        Raises
+        ------
+        ResultsError
+            When the map is not at hand and cannot be brought here.
+        """
+        self.results.demand(self)
         return self.file.grid
 
     @property
     def path(self) -> str:
-        """The file the map came from."""
+        """The file the map came from, or the address of one on a server."""
         return self.file.path
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What was seen in the header that a user should know."""
-        return self.file.notices
+        """What the header gives reason to say; nothing before it is here."""
+        return self.file.notices if self.at_hand else ()
+
+    @property
+    def dof(self) -> float | tuple[float, float] | None:
+        """Degrees of freedom of a t, chi2 or (two) F map that its header states."""
+        self.results.demand(self)
+        return self.file.dof
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the file is on this machine."""
+        return self.file.at_hand
 
     @property
     def level(self) -> str | None:

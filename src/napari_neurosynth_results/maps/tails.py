@@ -207,7 +207,7 @@ def _by_name(statmap: StatMap) -> Tail:
         return Tail.ONE
     if name.contrast in _TWO_TAILED_CONTRASTS:
         return Tail.TWO
-    beside = statmap.results.run_of(statmap)
+    beside = statmap.results.run_of(statmap, listed=True)
     values = {other.name.value for other in beside if other.name}
     contrasts = {other.name.contrast for other in beside if other.name}
     if name.contrast in {"group1", "group2"} and contrasts & _TWO_TAILED_GROUPS:

@@ -132,7 +132,7 @@ def dof_of(statmap: StatMap, evidence: Evidence = OWN) -> Dof | None:
     """
     if statmap.kind not in NEEDS_DOF:
         return None
-    stated = evidence.dof if evidence.dof is not None else statmap.file.dof
+    stated = evidence.dof if evidence.dof is not None else statmap.dof
     if stated is not None or statmap.kind is MapKind.F:
         return stated
     test = statmap.results.uncorrected(statmap) or statmap

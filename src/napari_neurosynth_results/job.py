@@ -48,3 +48,48 @@ class Job:
         """Sleep, unless the job is cancelled, which raises `CancelledError` at once."""
         self._cancelled.wait(seconds)
         self.check()
+
+
+class Meter:
+    """Adds up what the parts of a job report, for a bar that somebody looks at.
+
+    Parameters
+    ----------
+    expected : int, optional
+        Bytes that all parts will have in the end; else what they have said so far.
+    """
+
+    def __init__(self, expected: int | None = None) -> None:
+        self._expected = expected
+        self._parts: dict[str, tuple[int, int | None]] = {}
+        self._lock = threading.Lock()
+
+    def hear(self, what: str, done: int, total: int | None) -> None:
+        """Take a report, from any thread: this is a `Progress`."""
+        with self._lock:
+            self._parts[what] = (done, total)
+
+    @property
+    def done(self) -> int:
+        """Sum of what the parts have done."""
+        with self._lock:
+            return sum(done for done, _ in self._parts.values())
+
+    @property
+    def total(self) -> int:
+        """What there is to do; 0 while nobody knows."""
+        with self._lock:
+            if self._expected:
+                return max(self._expected, 1)
+            totals = [total for _, total in self._parts.values()]
+        return sum(total for total in totals if total) if all(totals) else 0
+
+    @property
+    def parts(self) -> dict[str, tuple[int, int | None]]:
+        """What is under way: name -> done and total, without what is finished."""
+        with self._lock:
+            return {
+                what: (done, total)
+                for what, (done, total) in self._parts.items()
+                if done != total
+            }

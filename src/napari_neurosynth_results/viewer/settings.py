@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
 
 from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT
+from napari_neurosynth_results.sources.online import Online, site
 
 PLUGIN = "napari-neurosynth-results"
 Orientation = Literal["neurological", "radiological", "leave alone"]
@@ -25,11 +28,14 @@ class Settings:
         Whether the MNI template is put below the first source.
     max_bytes : int
         Reading limit for one file.
+    online : Online
+        Servers and cache; environment variables win over preferences.
     """
 
     orientation: Orientation = "neurological"
     underlay: bool = True
     max_bytes: int = DEFAULT_LIMIT
+    online: Online = field(default_factory=Online.from_environment)
 
 
 def read_settings() -> Settings:
@@ -48,4 +54,20 @@ def read_settings() -> Settings:
         orientation=getattr(orientation, "value", orientation),
         underlay=chosen.view.underlay,
         max_bytes=int(chosen.reading.limit_mib) * 2**20,
+        online=_online(chosen.servers),
     )
+
+
+def _online(chosen: Any) -> Online:
+    """Read servers and cache; what is left empty is the default."""
+    online = Online.from_environment()
+    given: dict[str, Any] = {"cache_bytes": int(chosen.cache_mib) * 2**20}
+    for name in ("neurovault", "compose", "neurostore"):
+        text = getattr(chosen, name).strip()
+        if text and f"NNR_{name.upper()}_URL" not in os.environ:
+            given[name] = site(text, f"Preferences > {name}")
+    if chosen.cache_dir.strip() and "NNR_CACHE_DIR" not in os.environ:
+        given["cache_dir"] = Path(chosen.cache_dir.strip()).expanduser()
+    if "NNR_OFFLINE" not in os.environ:
+        given["offline"] = bool(chosen.offline)
+    return replace(online, **given)

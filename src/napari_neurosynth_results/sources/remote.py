@@ -1,0 +1,203 @@
+"""A map on a server: known by its record, brought here when somebody looks at it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import CancelledError, Job
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.names import MapName, parse_name
+from napari_neurosynth_results.maps.statmap import Grid, MapFile, VoxelSource, Voxels
+from napari_neurosynth_results.sources.atlas_labels import parse_label_xml
+from napari_neurosynth_results.sources.folder import kind_by_record, map_file
+from napari_neurosynth_results.sources.http import NotFoundError
+from napari_neurosynth_results.sources.image_records import ImageRecord
+from napari_neurosynth_results.sources.nifti import open_image
+from napari_neurosynth_results.sources.store import Store
+
+_NO_NAMES: Mapping[int, str] = MappingProxyType({})
+
+
+class RemoteFile:
+    """A map of NeuroVault; a `MapEntry`, whose header is read when it has come.
+
+    Parameters
+    ----------
+    image : ImageRecord
+        What NeuroVault says of it.
+    key : str
+        Name of the map in its set.
+    store : Store
+        Where it comes from, and is kept.
+    max_bytes : int
+        Refuse files that would need more memory than this.
+    address : str
+        The web page of the image, without any secret.
+    """
+
+    def __init__(
+        self, image: ImageRecord, key: str, store: Store, max_bytes: int, address: str
+    ) -> None:
+        self.image = image
+        self._key = key
+        self._store = store
+        self._max_bytes = max_bytes
+        self._address = address
+        self._file: MapFile | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def key(self) -> str:
+        """Name of the map in its set."""
+        return self._key
+
+    @property
+    def label(self) -> str:
+        """What its uploader called it."""
+        return self.image.name or self._key
+
+    @property
+    def name(self) -> MapName | None:
+        """The parsed file name, None when it is not NiMARE's."""
+        return parse_name(self.image.filename)
+
+    @property
+    def kind(self) -> MapKind:
+        """What the numbers are: by the file name first, then by NeuroVault's word."""
+        if self.image.is_atlas:
+            return MapKind.LABEL
+        return kind_by_record(self.image.filename, self.image.map_type)
+
+    @property
+    def path(self) -> str:
+        """The web page of the image, ending in its file name."""
+        return f"{self._address}#{self.image.filename}"
+
+    @property
+    def nbytes(self) -> int | None:
+        """Size of the file, None when unknown."""
+        return self.image.size or None
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the file is in the cache."""
+        return self._file is not None or self._store.find(self.image) is not None
+
+    def fetch(self, job: Job) -> None:
+        """Bring the file here and read its header.
+
+        Raises
+        ------
+        ResultsError
+            When it cannot be had.
+        """
+        with self._lock:
+            if self._file is None:
+                self._file = self._opened(job)
+
+    def _here(self) -> MapFile:
+        self.fetch(Job())
+        assert self._file is not None
+        return self._file
+
+    def _opened(self, job: Job) -> MapFile:
+        image = self.image
+        try:
+            path = self._store.fetch(image, job, self._max_bytes)
+        except NotFoundError as error:
+            if image.filename.isascii():
+                raise
+            raise ResultsError(
+                f"{error} NeuroVault cannot give out files with letters such as those "
+                "in its name: ask its owner to rename it."
+            ) from error
+        volumes = open_image(str(path), self._max_bytes)
+        file = map_file(
+            volumes[0], shown_name=image.filename, map_type=image.map_type
+        )
+        notices = list(file.notices)
+        if len(volumes) > 1:
+            notices.append(
+                f"{image.filename}: it holds {len(volumes)} volumes, and this is the "
+                f"first. Open {path} to have them all."
+            )
+        if whose := image.other_species:
+            notices.append(
+                f"{image.filename}: its space is that of {whose}, not human MNI space"
+            )
+        names = self._label_names(job, notices)
+        return replace(
+            file, kind=self.kind, notices=tuple(notices), label_names=names
+        )
+
+    def _label_names(self, job: Job, notices: list[str]) -> Mapping[int, str]:
+        """Fetch the names of an atlas's labels; without them the labels still show."""
+        if not self.image.labels:
+            return _NO_NAMES
+        what = f"label names of {self.image.filename}"
+        try:
+            data = self._store.beside(self.image, self.image.labels, what, job)
+            return parse_label_xml(data, what)
+        except CancelledError:
+            raise
+        except ResultsError as error:
+            notices.append(f"{self.image.filename}: its labels have no names: {error}")
+            return _NO_NAMES
+
+    @property
+    def grid(self) -> Grid:
+        """Shape and affine."""
+        return self._here().grid
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the header gives reason to say."""
+        return self._here().notices
+
+    @property
+    def dof(self) -> float | tuple[float, float] | None:
+        """Degrees of freedom that the header states."""
+        return self._here().dof
+
+    @property
+    def label_names(self) -> Mapping[int, str]:
+        """Names of labels, for an atlas."""
+        return self._here().label_names
+
+    @property
+    def source(self) -> VoxelSource:
+        """Where the voxels come from: itself."""
+        return self
+
+    def read(self) -> tuple[Voxels, tuple[str, ...]]:
+        """Return the voxels on the map's grid and what had to be said about them.
+
+        Raises
+        ------
+        ResultsError
+            When the file cannot be had or read.
+        """
+        file = self._here()
+        if not os.path.exists(file.path):
+            # The cache made room for others.
+            with self._lock:
+                self._file = None
+            file = self._here()
+        return file.source.read()
+
+    def thumbnail(self, job: Job) -> bytes:
+        """Return the picture of the map that NeuroVault made; empty when there is none.
+
+        Raises
+        ------
+        ResultsError
+            When it cannot be had.
+        """
+        if not self.image.thumbnail:
+            return b""
+        return self._store.beside(self.image, self.image.thumbnail, "thumbnail", job)

@@ -1,0 +1,214 @@
+"""What servers gave, asked for once: the web and the cache as one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.sources.cache import Cache, CacheKey
+from napari_neurosynth_results.sources.http import (
+    OfflineError,
+    ServerError,
+    UnreachableError,
+    Web,
+)
+from napari_neurosynth_results.sources.image_records import ImageRecord
+from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.verify import check_image
+
+#: Stands for a private token in what is kept.
+_HIDDEN = "********"
+#: Compose serves the key that lets anybody write to a result to everybody.
+_SECRET_KEYS = frozenset({"run_key"})
+#: Cost of guessing a token from the name that its documents are kept under: 26 to the
+#: power of 8 tokens, at some 20 ms each.
+_SCRYPT = {"n": 2**13, "r": 8, "p": 1}
+_SALT = b"napari-neurosynth-results: private NeuroVault collections"
+_MOST_BESIDE = 16 << 20
+
+Value = TypeVar("Value", str, Any)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A JSON answer.
+
+    Attributes
+    ----------
+    value : object
+        The answer, without secret keys.
+    saved : str
+        When it was kept, for an answer out of the cache; empty for a fresh one.
+    """
+
+    value: Any
+    saved: str = ""
+
+
+class Store:
+    """The servers and the cache.
+
+    Parameters
+    ----------
+    online : Online
+        Which servers, and where the cache is.
+    """
+
+    def __init__(self, online: Online) -> None:
+        self.online = online
+        self.web = Web(online)
+        self.cache = Cache(online.cache_dir, online.cache_bytes)
+
+    def document(
+        self, url: str, what: str, job: Job, *, secret: str = "", lasting: bool = False
+    ) -> Document:
+        """Return the JSON at an address; what was kept when it cannot be asked.
+
+        Parameters
+        ----------
+        url, what : str
+            The address, and what to call it in messages.
+        job : Job
+            Hears how far it is.
+        secret : str
+            Private token in the address: kept neither in names nor in contents.
+        lasting : bool
+            Whether the document never changes, so that one kept is as good.
+
+        Returns
+        -------
+        Document
+            Fresh, or with the time when it was kept.
+
+        Raises
+        ------
+        ResultsError
+            When there is neither an answer nor a copy.
+        """
+        name = url.replace(secret, _sealed_name(secret)) if secret else url
+        if lasting and (kept := self.cache.get_document(name)) is not None:
+            return Document(kept.value)
+        try:
+            value = self.web.get_json(url, what=what, job=job)
+        except (OfflineError, UnreachableError, ServerError):
+            kept = self.cache.get_document(name)
+            if kept is None:
+                raise
+            return Document(_replaced(kept.value, _HIDDEN, secret), kept.saved)
+        value = _without_keys(value)
+        self.cache.put_document(name, _replaced(value, secret, _HIDDEN))
+        return Document(value)
+
+    def find(self, image: ImageRecord) -> Path | None:
+        """Return the file of an image that was fetched before, else None."""
+        return self.cache.find(self._key(image))
+
+    def fetch(self, image: ImageRecord, job: Job, max_bytes: int) -> Path:
+        """Return the file of an image, downloaded and checked if it is not here.
+
+        Parameters
+        ----------
+        image : ImageRecord
+            The image.
+        job : Job
+            Hears how far it is.
+        max_bytes : int
+            Refuse larger files.
+
+        Returns
+        -------
+        Path
+            A whole file.
+
+        Raises
+        ------
+        ResultsError
+            When it cannot be had; the text says why.
+        """
+        return self.cache.file(
+            self._key(image),
+            lambda path: self.web.download(
+                image.file,
+                path,
+                what=image.filename,
+                expected=image.size or None,
+                max_bytes=max_bytes,
+                job=job,
+            ),
+            lambda path: check_image(path, image.size, max_bytes),
+        )
+
+    def beside(self, image: ImageRecord, url: str, what: str, job: Job) -> bytes:
+        """Return a small file that belongs to an image: its picture, its label names.
+
+        Raises
+        ------
+        ResultsError
+            When it cannot be had.
+        """
+        filename = url.rsplit("/", 1)[-1]
+        key = CacheKey(
+            site=self.online.neurovault,
+            id=f"{image.id}-{what}",
+            filename=filename,
+            modified=image.modified,
+            size=0,
+        )
+
+        def fill(path: Path) -> None:
+            got = self.web.get_bytes(url, what=what, job=job, max_bytes=_MOST_BESIDE)
+            path.write_bytes(got)
+
+        return self.cache.file(key, fill, _accept).read_bytes()
+
+    def _key(self, image: ImageRecord) -> CacheKey:
+        return CacheKey(
+            site=self.online.neurovault,
+            id=str(image.id),
+            filename=image.filename,
+            modified=image.modified,
+            size=image.size,
+        )
+
+
+def _accept(path: Path) -> None:
+    """Accept any content: it is checked by whoever reads it."""
+
+
+def _sealed_name(secret: str) -> str:
+    digest = hashlib.scrypt(secret.encode(), salt=_SALT, dklen=16, **_SCRYPT)
+    return f"private-{digest.hex()}"
+
+
+def _replaced(value: Any, old: str, new: str) -> Any:
+    """Replace a text wherever it stands in a document."""
+    if not (old and new):
+        return value
+    return _mapped(value, lambda text: text.replace(old, new))
+
+
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [_mapped(item, change) for item in value]
+    if isinstance(value, dict):
+        return {change(key): _mapped(item, change) for key, item in value.items()}
+    return value
+
+
+def _without_keys(value: Any) -> Any:
+    """Drop write credentials at any depth, before anything else sees them."""
+    if isinstance(value, list):
+        return [_without_keys(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: _without_keys(item)
+            for key, item in value.items()
+            if key not in _SECRET_KEYS
+        }
+    return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ import numpy as np
 from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.clusters import save_clusters
+from napari_neurosynth_results.job import Job, Progress
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
-from napari_neurosynth_results.sources.folder import open_files, open_folder
 from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT
+from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.opening import Source, open_source
 from napari_neurosynth_results.sources.regions import read_region
 from napari_neurosynth_results.statistics.clusters import find_clusters
 from napari_neurosynth_results.statistics.masking import Masking, region_masking
@@ -31,26 +34,40 @@ __all__ = (
 #: Labels of a file that are listed when a wrong one was asked for.
 _MOST_TOLD = 12
 
-Source = str | os.PathLike[str]
-
 
 def open_results(
-    source: Source | Sequence[Source], *, max_bytes: int = DEFAULT_LIMIT
+    source: Source | Sequence[Source],
+    *,
+    progress: Progress | None = None,
+    cache_dir: Source | None = None,
+    offline: bool = False,
+    max_bytes: int = DEFAULT_LIMIT,
 ) -> ResultSet:
-    """Open the results of a meta-analysis from disk.
+    """Open the results of a meta-analysis, from disk or from a server.
 
     Parameters
     ----------
-    source : path or sequence of paths
-        A folder that NiMARE wrote or that holds maps, one image file, or several.
+    source : path, link, id or sequence of paths
+        A folder that NiMARE wrote or that holds maps, one image file, several, a zip,
+        or nilearn's downloads; the link or number of a NeuroVault collection or image,
+        also a private one; the link or id of a Neurosynth Compose meta-analysis.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``, in bytes for a download, on any
+        thread; `total` is None when unknown.
+    cache_dir : path, optional
+        Where downloads are kept; ``NNR_CACHE_DIR`` or the user's cache if not given.
+    offline : bool
+        Ask no server: open what was downloaded before. ``NNR_OFFLINE`` does it too.
     max_bytes : int
         Refuse files that would need more memory than this, in bytes.
 
     Returns
     -------
     ResultSet
-        Maps in order of interest, tables and texts. Only headers have been read.
-        ``problems`` says what could not be opened and why.
+        Maps in order of interest, tables and texts. Of files on disk only headers have
+        been read; maps on a server come when their voxels or grid are first used, or
+        several at once by `ResultSet.fetch`. ``problems`` says what could not be opened
+        and why.
 
     Raises
     ------
@@ -64,24 +81,11 @@ def open_results(
     >>> results["z"].title
     'z, uncorrected'
     """
-    sources = [source] if isinstance(source, str | os.PathLike) else source
-    paths = [os.fspath(path) for path in sources]
-    if not paths:
-        raise ResultsError("There is nothing to open: the list of files is empty.")
-    for path in paths:
-        if "://" in path:
-            raise ResultsError(
-                f"{path} is an address. This version opens what is on disk: download "
-                "the maps and open their folder."
-            )
-    # A folder named like a file is refused as a file, which says what is odd.
-    if len(paths) == 1 and os.path.isdir(paths[0]) and not _named_like_nifti(paths[0]):
-        return open_folder(paths[0], max_bytes)
-    return open_files([path.rstrip("/\\") or path for path in paths], max_bytes)
-
-
-def _named_like_nifti(path: str) -> bool:
-    return path.rstrip("/\\").lower().endswith((".nii", ".nii.gz"))
+    online = Online.from_environment(
+        cache_dir=Path(cache_dir) if cache_dir is not None else None,
+        offline=offline or None,
+    )
+    return open_source(source, online, Job(progress), max_bytes)
 
 
 def mask_from_map(

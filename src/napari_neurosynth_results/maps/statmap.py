@@ -179,6 +179,10 @@ class MapEntry(Protocol):
         """The file, or the address that it comes from."""
 
     @property
+    def filename(self) -> str:
+        """The name of the file, without its folder."""
+
+    @property
     def grid(self) -> Grid:
         """Shape and affine."""
 
@@ -245,6 +249,11 @@ class MapFile:
 
     #: What is on disk is here.
     at_hand: ClassVar[bool] = True
+
+    @property
+    def filename(self) -> str:
+        """The name of the file, without its folder."""
+        return os.path.basename(self.path)
 
     @property
     def nbytes(self) -> int | None:

@@ -25,7 +25,7 @@ from napari_neurosynth_results.sources.image_records import (
     text_of,
 )
 from napari_neurosynth_results.sources.remote import RemoteFile
-from napari_neurosynth_results.sources.store import Store
+from napari_neurosynth_results.sources.store import Store, sealed
 
 #: Records a page: most collections come in one, and none takes the server long.
 _PAGE = 500
@@ -91,7 +91,7 @@ def open_neurovault(
     listed = list_collection(
         address.site, address.token or address.id, store, job, token=address.token
     )
-    title = _title(listed.record) or f"NeuroVault collection {address.id}"
+    title = text_of(listed.record, "name") or f"NeuroVault collection {address.id}"
     if address.kind in {Kind.FILE, Kind.NIDM}:
         listed, title = _only(listed, address), address.filename
     return results_of(
@@ -99,7 +99,7 @@ def open_neurovault(
         store,
         max_bytes,
         title=title,
-        source=source_of(address.site, listed.record, private=bool(address.token)),
+        source=_source(address, listed.record),
         about=about_collection(listed.record, address.site, bool(address.token)),
     )
 
@@ -208,15 +208,13 @@ def _only(listed: Listed, address: Address) -> Listed:
         chosen = [image for image in listed.images if f"/{wanted}/" in image.file]
     if not chosen:
         raise ResultsError(
-            f"{source_of(address.site, listed.record, private=bool(address.token))} "
-            f"lists no map of {wanted}. Open the whole collection instead."
+            f"{_source(address, listed.record)} lists no map of {wanted}. Open the "
+            "whole collection instead."
         )
     return replace(listed, images=chosen, problems=[])
 
 
-def _open_image(
-    address: Address, store: Store, job: Job, max_bytes: int
-) -> ResultSet:
+def _open_image(address: Address, store: Store, job: Job, max_bytes: int) -> ResultSet:
     number = f"{address.token}-{address.id}" if address.token else address.id
     what = f"NeuroVault image {address.id}"
     url = f"{address.site}/api/images/{number}/"
@@ -238,7 +236,7 @@ def _open_image(
         store,
         max_bytes,
         title=image.name or what,
-        source=f"{page} (private)" if private else page,
+        source=f"{sealed(address.token)}-{image.id}" if address.token else page,
         about=About(
             description=text_of(document.value, "description", longest=_LONG_TEXT),
             links=links,
@@ -288,7 +286,9 @@ def results_of(
     """
     told = [*problems, *listed.problems]
     if listed.saved:
-        told.insert(0, f"Shown as it was on {listed.saved}: the server was not reached.")
+        told.insert(
+            0, f"Shown as it was on {listed.saved}: the server was not reached."
+        )
     if not listed.images:
         reasons = "\n".join(listed.problems)
         raise ResultsError(
@@ -317,29 +317,13 @@ def results_of(
     )
 
 
-def _title(record: Mapping[str, Any]) -> str:
-    return text_of(record, "name")
-
-
-def source_of(site: str, record: Mapping[str, Any], *, private: bool) -> str:
-    """Name the page of a collection, without a private token.
-
-    Parameters
-    ----------
-    site : str
-        The NeuroVault that was asked.
-    record : mapping
-        The collection's record.
-    private : bool
-        Whether it was opened by its token.
-
-    Returns
-    -------
-    str
-        An address, with a word when it does not open for everybody.
-    """
-    page = f"{site}/collections/{record.get('id', '')}/"
-    return f"{page} (private)" if private else page
+def _source(address: Address, record: Mapping[str, Any]) -> str:
+    """Name what opens a collection again: never by its private token."""
+    if address.token:
+        return sealed(address.token)
+    if not record:
+        return address.id
+    return f"{address.site}/collections/{record.get('id', address.id)}/"
 
 
 def about_collection(record: Mapping[str, Any], site: str, private: bool) -> About:

@@ -75,8 +75,13 @@ class RemoteFile:
 
     @property
     def path(self) -> str:
-        """The web page of the image, ending in its file name."""
-        return f"{self._address}#{self.image.filename}"
+        """The web page of the image, without any secret."""
+        return self._address
+
+    @property
+    def filename(self) -> str:
+        """The name of the file on the server."""
+        return self.image.filename
 
     @property
     def nbytes(self) -> int | None:
@@ -117,9 +122,7 @@ class RemoteFile:
                 "in its name: ask its owner to rename it."
             ) from error
         volumes = open_image(str(path), self._max_bytes)
-        file = map_file(
-            volumes[0], shown_name=image.filename, map_type=image.map_type
-        )
+        file = map_file(volumes[0], shown_name=image.filename, map_type=image.map_type)
         notices = list(file.notices)
         if len(volumes) > 1:
             notices.append(
@@ -131,9 +134,7 @@ class RemoteFile:
                 f"{image.filename}: its space is that of {whose}, not human MNI space"
             )
         names = self._label_names(job, notices)
-        return replace(
-            file, kind=self.kind, notices=tuple(notices), label_names=names
-        )
+        return replace(file, kind=self.kind, notices=tuple(notices), label_names=names)
 
     def _label_names(self, job: Job, notices: list[str]) -> Mapping[int, str]:
         """Fetch the names of an atlas's labels; without them the labels still show."""

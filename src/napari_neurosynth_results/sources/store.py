@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -89,7 +90,7 @@ class Store:
         ResultsError
             When there is neither an answer nor a copy.
         """
-        name = url.replace(secret, _sealed_name(secret)) if secret else url
+        name = url.replace(secret, sealed(secret)) if secret else url
         if lasting and (kept := self.cache.get_document(name)) is not None:
             return Document(kept.value)
         try:

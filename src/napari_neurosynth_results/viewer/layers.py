@@ -78,7 +78,7 @@ class Opened:
         return self.shown[0] if self.shown else None
 
 
-def layers_of(results: ResultSet, *, underlay: bool) -> Opened:
+def layers_of(results: ResultSet, *, underlay: bool, most: int = MOST_LAYERS) -> Opened:
     """Build the first layers of a result set.
 
     Parameters
@@ -87,6 +87,8 @@ def layers_of(results: ResultSet, *, underlay: bool) -> Opened:
         Whose maps to show, in their order of interest.
     underlay : bool
         Whether to put the MNI template below.
+    most : int
+        No more maps than this.
 
     Returns
     -------
@@ -98,9 +100,10 @@ def layers_of(results: ResultSet, *, underlay: bool) -> Opened:
     layers = [underlay_layer()] if underlay else []
     shown: list[StatMap] = []
     looks: dict[str, FirstLook] = {}
-    maps = list(results.maps.values())
+    # What waits on a server is for the list of maps.
+    maps = [m for m in results.maps.values() if m.at_hand or results.on_demand]
     fits = len(layers) + len(maps) <= MOST_LAYERS
-    most = MOST_LAYERS if fits else FIRST_LAYERS
+    most = min(most + len(layers), MOST_LAYERS if fits else FIRST_LAYERS)
     while maps and len(layers) < most:
         batch = maps[: most - len(layers)]
         maps = maps[len(batch) :]
@@ -115,7 +118,10 @@ def layers_of(results: ResultSet, *, underlay: bool) -> Opened:
                 looks[statmap.key] = look
     # The siblings that told p are not needed again before somebody looks closer.
     results.release()
-    return Opened(_visible_on_top(layers, underlay), tuple(shown), tuple(maps), looks)
+    waiting = maps + [m for m in results.maps.values() if not m.at_hand]
+    return Opened(
+        _visible_on_top(layers, underlay), tuple(shown), tuple(waiting), looks
+    )
 
 
 def _visible_on_top(layers: list[LayerTuple], underlay: bool) -> list[LayerTuple]:

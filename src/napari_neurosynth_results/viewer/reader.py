@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.folder import is_image
+from napari_neurosynth_results.sources.opening import is_link, open_source
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import (
+    MOST_LAYERS,
     UNDERLAY_KEY,
     LayerTuple,
     Opened,
@@ -26,11 +28,15 @@ from napari_neurosynth_results.viewer.layers import (
 )
 from napari_neurosynth_results.viewer.notices import announce
 from napari_neurosynth_results.viewer.settings import Settings, read_settings
+from napari_neurosynth_results.viewer.waiting import wait_for
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 Paths = str | Sequence[str]
+
+#: Files fetched from a server before anything is shown.
+MOST_FETCHED = 12
 
 
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerTuple]] | None:
@@ -52,10 +58,13 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerTuple]] | None:
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     if not paths:
         return None
-    for one in map(os.fspath, paths):
-        if not (os.path.isdir(one) or is_image(os.path.basename(one))):
-            return None
-    return read
+    return read if all(map(_may_open, map(os.fspath, paths))) else None
+
+
+def _may_open(path: str) -> bool:
+    if os.path.isdir(path) or is_image(os.path.basename(path)):
+        return True
+    return path.lower().endswith(".zip") or is_link(path, read_settings().online)
 
 
 def read(path: Paths) -> list[LayerTuple]:
@@ -77,10 +86,49 @@ def read(path: Paths) -> list[LayerTuple]:
         When there is no map to open; the text says what to do.
     """
     settings = read_settings()
-    return layers_for_viewer(open_results(path, max_bytes=settings.max_bytes), settings)
+
+    def work(job: Job) -> ResultSet:
+        results = open_source(path, settings.online, job, settings.max_bytes)
+        bring_first_maps(results, job, MOST_FETCHED)
+        return results
+
+    results = wait_for(work, "Opening results")
+    return layers_for_viewer(results, settings)
 
 
-def layers_for_viewer(results: ResultSet, settings: Settings) -> list[LayerTuple]:
+def bring_first_maps(results: ResultSet, job: Job, most: int) -> None:
+    """Fetch the most interesting maps with what they need; the others come when wanted.
+
+    From here on no map comes by itself, because nobody may wait for it in a viewer.
+
+    Parameters
+    ----------
+    results : ResultSet
+        What was opened.
+    job : Job
+        Hears how far it is.
+    most : int
+        Fetch no more files than this; what the first map needs comes in any case, up to
+        `MOST_FETCHED`.
+
+    Raises
+    ------
+    CancelledError
+        When the job was cancelled.
+    """
+    results.on_demand = False
+    wanted: dict[StatMap, None] = {}
+    for statmap in results.maps.values():
+        needed = [m for m in results.needed_by(statmap) if m not in wanted]
+        if wanted and len(wanted) + len(needed) > most:
+            break
+        wanted |= dict.fromkeys(needed[:MOST_FETCHED])
+    results.fetch(wanted, job)
+
+
+def layers_for_viewer(
+    results: ResultSet, settings: Settings, most: int = MOST_LAYERS
+) -> list[LayerTuple]:
     """Build the layers of a result set for the current viewer, if there is one.
 
     Parameters
@@ -89,6 +137,8 @@ def layers_for_viewer(results: ResultSet, settings: Settings) -> list[LayerTuple
         What to show.
     settings : Settings
         The user's preferences.
+    most : int
+        No more maps than this.
 
     Returns
     -------
@@ -103,7 +153,8 @@ def layers_for_viewer(results: ResultSet, settings: Settings) -> list[LayerTuple
     viewer = _current_viewer()
     layers: Sequence[Any] = viewer.layers if viewer is not None else ()
     has_underlay = any(UNDERLAY_KEY in layer.metadata for layer in layers)
-    opened = layers_of(results, underlay=settings.underlay and not has_underlay)
+    underlay = settings.underlay and not has_underlay
+    opened = layers_of(results, underlay=underlay, most=most)
     if not opened.shown:
         raise ResultsError("\n".join(results.problems))
     if viewer is not None:
@@ -203,3 +254,30 @@ def add_maps(viewer: Viewer, statmaps: Sequence[StatMap]) -> list[str]:
             continue
         scene.show_color_bar(viewer.add_layer(Layer.create(*layer)))
     return problems
+
+
+def show_first_maps(
+    viewer: Viewer, results: ResultSet, settings: Settings, most: int
+) -> None:
+    """Add the first layers of a result that was opened without napari's reader.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Where to add them.
+    results : ResultSet
+        What was opened.
+    settings : Settings
+        The user's preferences.
+    most : int
+        Add no more maps than this.
+
+    Raises
+    ------
+    ResultsError
+        When none of the maps can be read.
+    """
+    from napari.layers import Layer
+
+    for layer in layers_for_viewer(results, settings, most):
+        viewer.add_layer(Layer.create(*layer))

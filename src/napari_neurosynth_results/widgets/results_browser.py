@@ -1,87 +1,144 @@
-"""The list of all maps of a result: which have a layer, which wait, what went wrong."""
+"""Open a link, an id, a folder or a zip, and choose among the maps of what is open."""
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import (
-    ComboBox,
-    Container,
-    Label,
-    LineEdit,
-    PushButton,
-    Select,
-    TextEdit,
-)
+from magicgui.widgets import ComboBox, Container, LineEdit, PushButton, TextEdit
+from qtpy.QtCore import QModelIndex
+from qtpy.QtWidgets import QFileDialog
 
+from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.viewer.layers import REASON_KEY, map_of, result_sets
+from napari_neurosynth_results.sources.opening import open_source
+from napari_neurosynth_results.viewer.layers import map_of, result_sets
 from napari_neurosynth_results.viewer.notices import diagnostics
-from napari_neurosynth_results.viewer.reader import add_maps
+from napari_neurosynth_results.viewer.reader import (
+    add_maps,
+    bring_first_maps,
+    show_first_maps,
+)
+from napari_neurosynth_results.viewer.recent import recent_sources, remember_source
+from napari_neurosynth_results.viewer.settings import read_settings
 from napari_neurosynth_results.widgets.clipboard import copy_text
+from napari_neurosynth_results.widgets.fetching import Fetching, was_cancelled
+from napari_neurosynth_results.widgets.map_about import MapAbout, about_html, about_text
+from napari_neurosynth_results.widgets.map_model import ANY, FAILED, correction_of
+from napari_neurosynth_results.widgets.map_view import MapView
+from napari_neurosynth_results.widgets.pieces import narrow, row
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _NOTHING_OPEN = (
-    "No result is open. Drop a NiMARE folder or a NIfTI map on the canvas, or use "
-    "File > Open Sample."
+    "Paste the link of a NeuroVault collection or of a Neurosynth Compose "
+    "meta-analysis, or open a NiMARE folder, a zip or a NIfTI map."
 )
+_FILES = "Maps and zips (*.nii *.nii.gz *.hdr *.img *.mgz *.mgh *.zip)"
+#: A user who asks to see something gets this many maps at once.
+_FIRST = 1
+_LOW = 110
 
 
-_READABLE_WIDTH = 240
-
-
-class MapsOfResult(Container):  # type: ignore[misc]
-    """Add layers for maps that wait, and read what went wrong.
+class ResultsBrowser(Container):  # type: ignore[misc]
+    """Open results, see all their maps, and add those that are wanted.
 
     Parameters
     ----------
     napari_viewer : Viewer
-        The viewer whose layers' results are listed.
+        The viewer that maps are added to.
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(labels=False)
         self._viewer = napari_viewer
-        self.result = ComboBox(
-            choices=self._choices, tooltip="Results that have a layer in this viewer"
-        )
+        #: Results opened here that may have no layer yet.
+        self._opened: list[ResultSet] = []
+        self._failed: set[str] = set()
+        self._make_form()
+        self._make_list()
+        self._connect()
+        self._show_result()
+
+    # --- the form ---------------------------------------------------------------------
+
+    def _make_form(self) -> None:
+        self.source = LineEdit(tooltip=_NOTHING_OPEN)
+        self.source.native.setPlaceholderText("Link, id, folder or zip")
+        self.source.native.setClearButtonEnabled(True)
+        self.open = PushButton(text="Open")
+        self.folder = PushButton(text="Folder...", tooltip="Open a folder of maps")
+        self.files = PushButton(text="Files...", tooltip="Open maps or a zip")
+        self.recent = ComboBox(choices=self._recent_choices, nullable=True)
+        self.recent.tooltip = "What was opened last"
+        self.result = ComboBox(choices=self._choices, tooltip="Results that are open")
         self.search = LineEdit()
-        self.search.native.setPlaceholderText("Filter: z, FWE, association ...")
-        self.maps = Select(choices=self._map_choices, tooltip="Choose one or several")
-        self.maps.native.setMinimumHeight(180)
-        self.about = Label(value="")
-        self.about.native.setWordWrap(True)
-        self.about.native.setMinimumWidth(_READABLE_WIDTH)
+        self.search.native.setPlaceholderText("Filter: mass, association ...")
+        self.search.native.setClearButtonEnabled(True)
+        self.kind = ComboBox(choices=self._kind_choices, tooltip="Only this kind")
+        self.correction = ComboBox(
+            choices=self._correction_choices, tooltip="Only this correction"
+        )
+        narrow(self.recent, self.result, self.kind, self.correction)
         self.add = PushButton(text="Add as layers")
+        self.copy = PushButton(text="Copy diagnostics")
         self.problems = TextEdit()
         self.problems.read_only = True
-        self.problems.native.setMaximumHeight(120)
-        self.copy = PushButton(text="Copy diagnostics")
+        self.problems.native.setMaximumHeight(_LOW)
+
+    def _make_list(self) -> None:
+        self.fetching = Fetching()
+        self.view = MapView(self.native)
+        self.model = self.view.rows
+        self.about_map = MapAbout()
+        self.about = about_text()
         self.extend(
             [
-                *(self.result, self.search, self.maps, self.about, self.add),
-                *(self.problems, self.copy),
+                row(self.source, self.open),
+                row(self.recent, self.folder, self.files),
+                self.result,
+                row(self.search, self.kind, self.correction),
+                row(self.add, self.copy),
+                self.problems,
             ]
         )
+        layout = self.native.layout()
+        layout.insertWidget(4, self.view, 1)
+        layout.insertWidget(6, self.fetching)
+        layout.insertWidget(7, self.about_map)
+        layout.insertWidget(8, self.about)
+
+    def _connect(self) -> None:
+        self.source.native.returnPressed.connect(self._open)
+        self.open.changed.connect(self._open)
+        self.folder.changed.connect(self._choose_folder)
+        self.files.changed.connect(self._choose_files)
+        self.recent.changed.connect(self._open_recent)
         self.result.changed.connect(self._show_result)
-        self.search.changed.connect(self._fill)
-        self.maps.changed.connect(self._describe)
+        for widget in (self.search, self.kind, self.correction):
+            widget.changed.connect(self._fill)
+        self.view.selectionModel().selectionChanged.connect(self._describe)
+        self.view.doubleClicked.connect(self._double_clicked)
         self.add.changed.connect(self._add)
         self.copy.changed.connect(self._copy)
-        self.maps.native.itemDoubleClicked.connect(self._add)
+        self.fetching.progressed.connect(self._show_progress)
+        self.native.destroyed.connect(self.fetching.end)
         # Bound methods are held weakly by napari: closing the widget ends them.
-        layers = napari_viewer.layers
+        layers = self._viewer.layers
         layers.events.inserted.connect(self._refresh)
         layers.events.removed.connect(self._refresh)
-        self._show_result()
+
+    # --- what there is to choose ------------------------------------------------------
+
+    def _recent_choices(self, widget: object = None) -> list[tuple[str, str]]:
+        recent = recent_sources(read_settings().online)
+        return [(one.title, one.source) for one in recent]
 
     def _choices(self, widget: object = None) -> list[tuple[str, ResultSet]]:
         """List the results; a title that was there before gets a number."""
         found = result_sets(self._viewer.layers)
+        found += [results for results in self._opened if results not in found]
         titles = [results.title for results in found]
         counts = [titles[:n].count(title) for n, title in enumerate(titles, start=1)]
         return [
@@ -89,81 +146,186 @@ class MapsOfResult(Container):  # type: ignore[misc]
             for n, results in zip(counts, found, strict=True)
         ]
 
-    def _map_choices(self, widget: object = None) -> list[tuple[str, StatMap]]:
-        """List the maps that the filter lets through, in their order of interest."""
+    def _maps(self) -> list[StatMap]:
         results = self.result.value
-        maps = results.maps.values() if results is not None else ()
-        shown = self._shown()
-        words = self.search.value.lower().split()
-        return [
-            (f"{'● ' if statmap.key in shown else '○ '}{statmap.title}", statmap)
-            for statmap in maps
-            if all(word in statmap.title.lower() for word in words)
-        ]
+        return list(results.maps.values()) if results is not None else []
 
-    def _fill(self, event: object = None) -> None:
-        # Emptied first: magicgui would keep the order of choices that stay.
-        self.maps.choices = ()
-        self.maps.reset_choices()
+    def _kind_choices(self, widget: object = None) -> list[tuple[str, str]]:
+        kinds = dict.fromkeys(str(statmap.kind) for statmap in self._maps())
+        return [("any kind", ANY), *((kind, kind) for kind in kinds)]
 
-    def _shown(self) -> set[str]:
-        """Keys of the chosen result's maps that have a layer."""
-        found = (map_of(layer) for layer in self._viewer.layers)
-        return {
-            m.key for m in found if m is not None and m.results is self.result.value
-        }
+    def _correction_choices(self, widget: object = None) -> list[tuple[str, str]]:
+        found = dict.fromkeys(correction_of(statmap) for statmap in self._maps())
+        return [("any correction", ANY), *((text, text) for text in found)]
+
+    # --- opening ----------------------------------------------------------------------
+
+    def _open(self, event: object = None) -> None:
+        if text := self.source.value.strip():
+            self._open_source(text)
+
+    def _choose_folder(self, event: object = None) -> None:
+        if path := QFileDialog.getExistingDirectory(self.native, "Open a folder"):
+            self._open_source(path)
+
+    def _choose_files(self, event: object = None) -> None:
+        paths, _ = QFileDialog.getOpenFileNames(self.native, "Open", "", _FILES)
+        if paths:
+            self._open_source(paths[0] if len(paths) == 1 else paths)
+
+    def _open_recent(self, event: object = None) -> None:
+        if self.recent.value:
+            self._open_source(self.recent.value)
+
+    def _open_source(self, source: str | list[str]) -> None:
+        """Open a source on another thread, and show its first map."""
+        if self.fetching.busy:
+            self._tell("Something is under way. Wait for it, or cancel it.")
+            return
+        settings = read_settings()
+
+        def work(job: Any) -> ResultSet:
+            results = open_source(source, settings.online, job, settings.max_bytes)
+            bring_first_maps(results, job, _FIRST)
+            return results
+
+        def done(results: ResultSet) -> None:
+            self._opened.append(results)
+            if isinstance(source, str):
+                remember_source(settings.online, results.source, results.title)
+                self.recent.reset_choices()
+            self.source.value = ""
+            show_first_maps(self._viewer, results, settings, _FIRST)
+            self._refresh()
+            self.result.value = results
+
+        self.fetching.start(work, "Opening", done=done, failed=self._not_done)
+
+    # --- the list ---------------------------------------------------------------------
 
     def _refresh(self, event: object = None) -> None:
         self.result.reset_choices()
         self._show_result()
 
     def _show_result(self, event: object = None) -> None:
+        self.kind.reset_choices()
+        self.correction.reset_choices()
         self._fill()
+        results = self.result.value
+        self.about.setHtml(about_html(results) if results is not None else "")
+        self.about.setVisible(results is not None)
         self._show_problems()
+
+    def _fill(self, event: object = None) -> None:
+        chosen = self.view.chosen()
+        self.model.show(
+            self.result.value,
+            words=self.search.value.split(),
+            kind=self.kind.value or ANY,
+            correction=self.correction.value or ANY,
+        )
+        self._show_states()
+        self.view.choose(chosen)
         self._describe()
 
-    def _show_problems(self) -> None:
+    def _show_states(self) -> None:
+        self.model.set_states(self._shown(), self._failed)
+
+    def _shown(self) -> set[str]:
+        """Keys of the chosen result's maps that have a layer."""
+        found = (map_of(layer) for layer in self._viewer.layers)
         results = self.result.value
-        problems = results.problems if results is not None else ()
-        self.problems.value = "\n".join(problems)
+        return {m.key for m in found if m is not None and m.results is results}
+
+    def _show_progress(self, percents: dict[str, int]) -> None:
+        keys = {statmap.file.filename: statmap.key for statmap in self._maps()}
+        self.model.set_progress(
+            {keys[name]: part for name, part in percents.items() if name in keys}
+        )
+
+    def _show_problems(self, *more: str) -> None:
+        results = self.result.value
+        problems = (*more, *(results.problems if results is not None else ()))
+        self.problems.value = "\n".join(dict.fromkeys(problems))
         self.problems.visible = bool(problems)
 
-    def _describe(self, event: object = None) -> None:
+    def _describe(self, *event: object) -> None:
         """Say what the chosen map is, or what to do."""
         results = self.result.value
-        chosen = self.maps.value
+        chosen = self.view.chosen()
         self.add.enabled = bool(chosen)
+        again = any(self.model.state_of(statmap) == FAILED for statmap in chosen)
+        self.add.text = "Try again" if again else "Add as layers"
         self.copy.enabled = results is not None
         if results is None:
-            self.about.value = _NOTHING_OPEN
+            self.about_map.say(_NOTHING_OPEN)
         elif not chosen:
-            self.about.value = (
-                f"{len(results.maps)} maps, {len(self._shown())} with a layer (●)."
+            self.about_map.say(
+                f"{len(results.maps)} maps, {len(self._shown())} with a layer. "
+                "Double-click a map to add it."
             )
         else:
-            self.about.value = self._about(chosen[0])
+            self.about_map.show_map(chosen[0], self._viewer.layers)
 
-    def _about(self, statmap: StatMap) -> str:
-        lines = [f"{os.path.basename(statmap.path)}", statmap.kind.meaning]
-        layer = next((x for x in self._viewer.layers if map_of(x) is statmap), None)
-        if layer is not None:
-            lines.append(f"Shown: {layer.metadata[REASON_KEY]}")
-        return "\n".join([*lines, *statmap.notices])
+    # --- adding -----------------------------------------------------------------------
+
+    def _double_clicked(self, index: QModelIndex) -> None:
+        self._add_maps([self.model.map_at(index.row())])
 
     def _add(self, event: object = None) -> None:
-        """Add the chosen maps that have no layer yet; bring the others to view."""
-        from napari.utils.notifications import show_warning
+        self._add_maps(self.view.chosen())
 
+    def _add_maps(self, chosen: list[StatMap]) -> None:
+        """Add maps that have no layer yet; bring the others to view."""
         shown = self._shown()
-        chosen = list(self.maps.value)
         for layer in self._viewer.layers:
             if map_of(layer) in chosen:
                 layer.visible = True
-        for problem in add_maps(
-            self._viewer, [m for m in chosen if m.key not in shown]
-        ):
-            show_warning(problem)
-        self._show_problems()
+        wanted = [statmap for statmap in chosen if statmap.key not in shown]
+        if not wanted:
+            return
+        results = wanted[0].results
+        needed = [m for one in wanted for m in results.needed_by(one)]
+        missing = [m for m in dict.fromkeys(needed) if not m.at_hand]
+        if not missing:
+            self._add_here(wanted)
+            return
+        if self.fetching.busy:
+            self._tell("Something is under way. Wait for it, or cancel it.")
+            return
+        sizes = [statmap.file.nbytes for statmap in missing]
+        self._failed -= {statmap.key for statmap in missing}
+        self._show_states()
+        self.fetching.start(
+            lambda job: results.fetch(missing, job),
+            f"{len(missing)} maps",
+            done=lambda problems: self._add_here(wanted),
+            failed=self._not_done,
+            expected=sum(size for size in sizes if size) if all(sizes) else None,
+        )
+
+    def _add_here(self, wanted: list[StatMap]) -> None:
+        """Add maps that have come; mark those that have not."""
+        missing = {statmap.key for statmap in wanted if not statmap.at_hand}
+        self._failed |= missing
+        here = [statmap for statmap in wanted if statmap.at_hand]
+        problems = add_maps(self._viewer, here)
+        self._show_states()
+        self._describe()
+        self._show_problems(*problems)
+        if missing or problems:
+            self._tell("\n".join([*problems, *wanted[0].results.problems][:4]))
+
+    def _not_done(self, error: ResultsError) -> None:
+        if not was_cancelled(error):
+            self._show_problems(str(error))
+            self._tell(str(error))
+        self._show_states()
+
+    def _tell(self, text: str) -> None:
+        from napari.utils.notifications import show_warning
+
+        show_warning(text)
 
     def _copy(self, event: object = None) -> None:
         if self.result.value is not None:

@@ -1,0 +1,123 @@
+"""Whatever a user may name -> `ResultSet`: a path, a link, an id, a zip."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.sources.addresses import Address, Kind, parse_address
+from napari_neurosynth_results.sources.archive import open_zip
+from napari_neurosynth_results.sources.compose_results import open_compose
+from napari_neurosynth_results.sources.folder import open_files, open_folder
+from napari_neurosynth_results.sources.neurovault import open_neurovault
+from napari_neurosynth_results.sources.nilearn import is_nilearn, open_nilearn
+from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.store import Store
+
+Source = str | os.PathLike[str]
+
+#: What a private collection, or an image of one, is kept under.
+_KEPT = re.compile(r"private-[0-9a-f]{32}(-\d+)?")
+_COMPOSE = frozenset({Kind.META_ANALYSIS, Kind.RESULT, Kind.PROJECT})
+
+
+def open_source(
+    source: Source | Sequence[Source], online: Online, job: Job, max_bytes: int
+) -> ResultSet:
+    """Open what a user named.
+
+    Parameters
+    ----------
+    source : path, link, id or sequence of paths
+        What exists on disk is opened from there; the rest is read as a link or an id.
+    online : Online
+        Servers and cache.
+    job : Job
+        Hears how far it is, and may stop it.
+    max_bytes : int
+        Refuse files that would need more memory than this.
+
+    Returns
+    -------
+    ResultSet
+        Maps in order of interest.
+
+    Raises
+    ------
+    ResultsError
+        When there is no map to open; the text says what to do.
+    """
+    sources = [source] if isinstance(source, str | os.PathLike) else list(source)
+    texts = [os.fspath(one) for one in sources]
+    if not texts:
+        raise ResultsError("There is nothing to open: the list of files is empty.")
+    addresses = [address for text in texts if (address := _address(text, online))]
+    if not addresses:
+        return _open_paths(texts, online, max_bytes)
+    if len(texts) > 1:
+        raise ResultsError("Open links one at a time, and apart from files.")
+    return _open_address(addresses[0], online, job, max_bytes)
+
+
+def is_link(text: str, online: Online) -> bool:
+    """Tell whether a text names something on a server that can be opened.
+
+    Parameters
+    ----------
+    text : str
+        What a user named.
+    online : Online
+        Servers.
+
+    Returns
+    -------
+    bool
+        False for paths, and for what is refused.
+    """
+    try:
+        return _address(text, online) is not None
+    except ResultsError:
+        return False
+
+
+def _address(text: str, online: Online) -> Address | None:
+    """Read a link or id; None for a path."""
+    if os.path.exists(text):
+        return None
+    if _KEPT.fullmatch(text.strip()):
+        kind = Kind.IMAGE if text.strip().count("-") > 1 else Kind.COLLECTION
+        return Address(kind, id=text.strip(), site=online.neurovault)
+    address = parse_address(text, online=online)
+    return None if address.kind is Kind.PATH else address
+
+
+def _open_paths(paths: list[str], online: Online, max_bytes: int) -> ResultSet:
+    paths = [path.removeprefix("file://") for path in paths]
+    if len(paths) == 1:
+        path = paths[0]
+        if path.lower().endswith(".zip") and not os.path.isdir(path):
+            return open_zip(path, max_bytes, unpack_to=online.cache_dir / "zips")
+        # A folder named like a file is refused as a file, which says what is odd.
+        if os.path.isdir(path) and not _named_like_nifti(path):
+            return (open_nilearn if is_nilearn(path) else open_folder)(path, max_bytes)
+    return open_files([path.rstrip("/\\") or path for path in paths], max_bytes)
+
+
+def _named_like_nifti(path: str) -> bool:
+    return path.rstrip("/\\").lower().endswith((".nii", ".nii.gz"))
+
+
+def _open_address(
+    address: Address, online: Online, job: Job, max_bytes: int
+) -> ResultSet:
+    if _KEPT.fullmatch(address.id):
+        online = replace(online, offline=True)
+    store = Store(online)
+    if address.kind in _COMPOSE:
+        return open_compose(address, store, job, max_bytes)
+    return open_neurovault(address, store, job, max_bytes)

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from importlib.util import find_spec
 from typing import Any
 
@@ -22,9 +23,13 @@ from napari_neurosynth_results.api import (
     save_clusters,
 )
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.fetched import save_fetched
+from napari_neurosynth_results.job import Job, Meter, Progress
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.sources.cache import Cache
+from napari_neurosynth_results.sources.online import Online
 from napari_neurosynth_results.statistics.conversion import height_at
 from napari_neurosynth_results.statistics.masking import Masking
 from napari_neurosynth_results.statistics.significance import p_map_of
@@ -82,7 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     window = commands.add_parser("open", help="open a result in napari")
     window.add_argument(
-        "path", nargs="*", metavar="PATH", help="a NiMARE folder, or image files"
+        "path",
+        nargs="*",
+        metavar="SOURCE",
+        help="a NiMARE folder, image files, a zip, or a NeuroVault or Compose link or id",
     )
     window.add_argument(
         "--sample", action="store_true", help="open the packaged sample"
@@ -98,17 +106,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     window.set_defaults(run=_open)
     info = commands.add_parser("info", help="list the maps of a result")
-    info.add_argument("path", nargs="+", metavar="PATH", help="as for open")
+    info.add_argument("path", nargs="+", metavar="SOURCE", help="as for open")
     info.add_argument("--json", action="store_true", help="for machines")
     info.set_defaults(run=_info)
     _add_clusters(commands)
+    fetch = commands.add_parser("fetch", help="download a result for offline use")
+    fetch.add_argument("path", metavar="SOURCE", help="a link or an id")
+    fetch.add_argument("--to", metavar="DIR", required=True, help="a new folder")
+    fetch.set_defaults(run=_fetch)
+    cache = commands.add_parser("cache", help="what was downloaded and is kept")
+    what = cache.add_mutually_exclusive_group(required=True)
+    what.add_argument("--list", action="store_true", help="list it")
+    what.add_argument("--clear", action="store_true", help="delete it")
+    cache.set_defaults(run=_cache)
     return parser
 
 
 def _add_clusters(commands: Any) -> None:
     """Describe the command that lists clusters."""
     clusters = commands.add_parser("clusters", help="list the clusters of a map")
-    clusters.add_argument("path", nargs="+", metavar="PATH", help="as for open")
+    clusters.add_argument("path", nargs="+", metavar="SOURCE", help="as for open")
     clusters.add_argument("--map", metavar="NAME", help="as info lists it")
     height = clusters.add_mutually_exclusive_group()
     for name, what in (
@@ -182,7 +199,7 @@ def _open(options: argparse.Namespace) -> int:
     if not paths:
         raise ResultsError("Say what to open: a path, or --sample.")
     # Before a window opens: a wrong path is told at once, and in the terminal.
-    open_results(paths)
+    open_results(paths, progress=_progress())
     if not any(map(find_spec, _QT_BINDINGS)):
         raise ResultsError(_NO_QT)
     linux = sys.platform.startswith("linux")
@@ -199,7 +216,7 @@ def _open(options: argparse.Namespace) -> int:
 
 
 def _info(options: argparse.Namespace) -> int:
-    results = open_results(options.path)
+    results = open_results(options.path, progress=_progress())
     rows = [_row(statmap) for statmap in results.maps.values()]
     if options.json:
         print(json.dumps(_document(results, rows), indent=2))
@@ -212,8 +229,49 @@ def _info(options: argparse.Namespace) -> int:
     return 0
 
 
+def _fetch(options: argparse.Namespace) -> int:
+    results = open_results(options.path, progress=_progress())
+    written = save_fetched(results, options.to, Job(_progress()))
+    for problem in results.problems:
+        print(f"! {problem}", file=sys.stderr)
+    print(f"Wrote {len(written)} files to {os.path.abspath(options.to)}")
+    return 0 if all(statmap.at_hand for statmap in results.maps.values()) else 1
+
+
+def _cache(options: argparse.Namespace) -> int:
+    online = Online.from_environment()
+    cache = Cache(online.cache_dir, online.cache_bytes)
+    entries = cache.entries()
+    total = sum(entry.size for entry in entries)
+    if options.clear:
+        cache.clear()
+        print(f"Deleted {len(entries)} entries, {total / 1e6:.1f} MB.")
+        return 0
+    for entry in entries:
+        used = datetime.fromtimestamp(entry.last_used)
+        print(f"{entry.size / 1e6:8.2f} MB  {used:%Y-%m-%d %H:%M}  {entry.what}")
+    print(f"{len(entries)} entries, {total / 1e6:.1f} MB in {online.cache_dir}")
+    return 0
+
+
+def _progress() -> Progress | None:
+    """Say on a terminal how far downloads are; a file or a pipe gets no such lines."""
+    if not sys.stderr.isatty():
+        return None
+    meter = Meter()
+
+    def tell(what: str, done: int, total: int | None) -> None:
+        meter.hear(what, done, total)
+        of = f" of {meter.total:,}" if meter.total else ""
+        print(f"\r\033[K{what}: {meter.done:,}{of}", end="", file=sys.stderr)
+        if not meter.parts:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+    return tell
+
+
 def _clusters(options: argparse.Namespace) -> int:
-    results = open_results(options.path)
+    results = open_results(options.path, progress=_progress())
     statmap = _named(results, options.map or next(iter(results.maps)))
     clusters = find_clusters(
         statmap,

@@ -1,4 +1,4 @@
-"""NeuroVault's JSON records -> what is asked of an image; nothing in them is trusted."""
+"""NeuroVault's JSON records -> what is known of an image; nothing is trusted."""
 
 from __future__ import annotations
 
@@ -54,6 +54,20 @@ class ImageRecord:
     collection: str = ""
     thumbnail: str = field(default="", repr=False)
     labels: str = field(default="", repr=False)
+
+    def public(self) -> dict[str, Any]:
+        """Return what may be written to a file: NeuroVault's keys, without addresses."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "file": self.filename,
+            "file_size": self.size,
+            "modify_date": self.modified,
+            "map_type": self.map_type,
+            "image_type": self.image_type,
+            "target_template_image": self.template,
+            "collection_id": self.collection,
+        }
 
     @property
     def is_atlas(self) -> bool:

@@ -226,7 +226,7 @@ def _open_image(address: Address, store: Store, job: Job, max_bytes: int) -> Res
     private = bool(address.token)
     page = f"{address.site}/images/{image.id}/"
     collection = f"{address.site}/collections/{image.collection}/"
-    links = () if private else (Link("Image", page), Link("Collection", collection))
+    links = (Link("Image", page), Link("Collection", collection))
     problems.append(
         f"{image.filename}: opened alone. Open its collection to have its p map and its "
         "mask beside it."
@@ -239,7 +239,7 @@ def _open_image(address: Address, store: Store, job: Job, max_bytes: int) -> Res
         source=f"{sealed(address.token)}-{image.id}" if address.token else page,
         about=About(
             description=text_of(document.value, "description", longest=_LONG_TEXT),
-            links=links,
+            links=() if private else links,
             private=private,
         ),
     )

@@ -12,7 +12,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import MapName, parse_name
-from napari_neurosynth_results.maps.statmap import Grid, MapFile, VoxelSource, Voxels
+from napari_neurosynth_results.maps.statmap import Grid, MapFile, Voxels, VoxelSource
 from napari_neurosynth_results.sources.atlas_labels import parse_label_xml
 from napari_neurosynth_results.sources.folder import kind_by_record, map_file
 from napari_neurosynth_results.sources.http import NotFoundError
@@ -149,6 +149,11 @@ class RemoteFile:
         except ResultsError as error:
             notices.append(f"{self.image.filename}: its labels have no names: {error}")
             return _NO_NAMES
+
+    @property
+    def local_path(self) -> str:
+        """Where the file is kept on this machine."""
+        return self._here().path
 
     @property
     def grid(self) -> Grid:

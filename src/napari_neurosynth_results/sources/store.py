@@ -180,7 +180,20 @@ def _accept(path: Path) -> None:
     """Accept any content: it is checked by whoever reads it."""
 
 
-def _sealed_name(secret: str) -> str:
+@lru_cache(maxsize=16)
+def sealed(secret: str) -> str:
+    """Name what a private token opens, so that nobody finds the token by the name.
+
+    Parameters
+    ----------
+    secret : str
+        The token.
+
+    Returns
+    -------
+    str
+        ``private-`` and 32 hexadecimal digits.
+    """
     digest = hashlib.scrypt(secret.encode(), salt=_SALT, dklen=16, **_SCRYPT)
     return f"private-{digest.hex()}"
 

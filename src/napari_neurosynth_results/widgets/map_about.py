@@ -1,4 +1,4 @@
-"""What there is to say of a map and of its result, with links that open in a browser."""
+"""What there is to say of a map and of its result, with links to the web."""
 
 from __future__ import annotations
 

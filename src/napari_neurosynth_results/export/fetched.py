@@ -1,0 +1,99 @@
+"""A result that came from a server -> a folder that opens without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.sources.remote import RemoteFile
+
+
+def save_fetched(results: ResultSet, folder: str, job: Job) -> list[str]:
+    """Download a whole result to a folder of its own.
+
+    Parameters
+    ----------
+    results : ResultSet
+        What was opened by its link.
+    folder : str
+        A folder that does not exist yet, or is empty.
+    job : Job
+        Hears how far it is.
+
+    Returns
+    -------
+    list of str
+        Names of the files written.
+
+    Raises
+    ------
+    ResultsError
+        When the folder holds something, cannot be written, or no map could be had.
+    CancelledError
+        When the job was cancelled; then there is no folder.
+    """
+    target = Path(folder)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ResultsError(f"{folder} exists already. Choose another name.")
+    if not any(isinstance(m.file, RemoteFile) for m in results.maps.values()):
+        raise ResultsError(f"{results.source} is on this machine already: copy it.")
+    results.fetch(results.maps.values(), job)
+    if not any(statmap.at_hand for statmap in results.maps.values()):
+        raise ResultsError("\n".join(results.problems))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Beside its final place, so that it appears whole or not at all.
+        partial = Path(tempfile.mkdtemp(prefix=".part-", dir=target.parent))
+        try:
+            written = _write(results, partial)
+            partial.chmod(0o755)
+            os.replace(partial, target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise ResultsError(f"{folder} cannot be written: {error.strerror}.") from error
+    return written
+
+
+def _write(results: ResultSet, folder: Path) -> list[str]:
+    for statmap in results.maps.values():
+        file = statmap.file
+        if isinstance(file, RemoteFile) and file.at_hand:
+            record = file.image.public()
+            name = record["file"]
+            if (folder / name).exists():
+                name = record["file"] = f"{file.image.id}_{name}"
+            shutil.copyfile(file.local_path, folder / name)
+            _json(folder / f"image_{file.image.id}_metadata.json", record)
+    about = results.about
+    collection = {
+        "name": results.title,
+        "DOI": about.doi or None,
+        "authors": about.authors or None,
+        "description": about.description or None,
+        "source": results.source,
+        "links": {link.text: link.url for link in about.links},
+        "specification": about.specification,
+        "problems": list(results.problems),
+    }
+    _json(folder / "collection_metadata.json", collection)
+    if results.methods:
+        text = results.methods + "\n"
+        (folder / "boilerplate.txt").write_text(text, encoding="utf-8")
+    for stem, table in results.tables.items():
+        table.to_csv(folder / f"{stem}.tsv", sep="\t", index=False)
+    if results.studies is not None:
+        results.studies.foci.to_csv(folder / "foci.tsv", sep="\t", index=False)
+    return sorted(path.name for path in folder.iterdir())
+
+
+def _json(path: Path, value: Any) -> None:
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    path.write_text(text + "\n", encoding="utf-8")

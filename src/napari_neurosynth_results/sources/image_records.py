@@ -56,7 +56,7 @@ class ImageRecord:
     labels: str = field(default="", repr=False)
 
     def public(self) -> dict[str, Any]:
-        """Return what may be written to a file: NeuroVault's keys, without addresses."""
+        """Return what may be written to a file, under NeuroVault's keys."""
         return {
             "id": self.id,
             "name": self.name,

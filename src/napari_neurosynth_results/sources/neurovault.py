@@ -228,8 +228,8 @@ def _open_image(address: Address, store: Store, job: Job, max_bytes: int) -> Res
     collection = f"{address.site}/collections/{image.collection}/"
     links = (Link("Image", page), Link("Collection", collection))
     problems.append(
-        f"{image.filename}: opened alone. Open its collection to have its p map and its "
-        "mask beside it."
+        f"{image.filename}: opened alone. Open its collection to have its p map and "
+        "its mask beside it."
     )
     return results_of(
         Listed({}, images, problems, document.saved),

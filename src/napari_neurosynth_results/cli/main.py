@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from importlib.util import find_spec
 from typing import Any
-
-import numpy as np
 
 from napari_neurosynth_results import __version__
 from napari_neurosynth_results.api import (
@@ -22,17 +18,12 @@ from napari_neurosynth_results.api import (
     open_results,
     save_clusters,
 )
+from napari_neurosynth_results.cli.info import list_maps
+from napari_neurosynth_results.cli.online import cache, fetch, on_terminal
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.fetched import save_fetched
-from napari_neurosynth_results.job import Job, Meter, Progress
-from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.sources.cache import Cache
-from napari_neurosynth_results.sources.online import Online
-from napari_neurosynth_results.statistics.conversion import height_at
 from napari_neurosynth_results.statistics.masking import Masking
-from napari_neurosynth_results.statistics.significance import p_map_of
 
 _QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
 #: Columns that fit on a screen, unless they are empty; the files hold all.
@@ -90,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         "path",
         nargs="*",
         metavar="SOURCE",
-        help="a NiMARE folder, image files, a zip, or a NeuroVault or Compose link or id",
+        help="a NiMARE folder, images, a zip, a NeuroVault or Compose link or id",
     )
     window.add_argument(
         "--sample", action="store_true", help="open the packaged sample"
@@ -108,17 +99,17 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="list the maps of a result")
     info.add_argument("path", nargs="+", metavar="SOURCE", help="as for open")
     info.add_argument("--json", action="store_true", help="for machines")
-    info.set_defaults(run=_info)
+    info.set_defaults(run=list_maps)
     _add_clusters(commands)
-    fetch = commands.add_parser("fetch", help="download a result for offline use")
-    fetch.add_argument("path", metavar="SOURCE", help="a link or an id")
-    fetch.add_argument("--to", metavar="DIR", required=True, help="a new folder")
-    fetch.set_defaults(run=_fetch)
-    cache = commands.add_parser("cache", help="what was downloaded and is kept")
-    what = cache.add_mutually_exclusive_group(required=True)
+    fetching = commands.add_parser("fetch", help="download a result for offline use")
+    fetching.add_argument("path", metavar="SOURCE", help="a link or an id")
+    fetching.add_argument("--to", metavar="DIR", required=True, help="a new folder")
+    fetching.set_defaults(run=fetch)
+    kept = commands.add_parser("cache", help="what was downloaded and is kept")
+    what = kept.add_mutually_exclusive_group(required=True)
     what.add_argument("--list", action="store_true", help="list it")
     what.add_argument("--clear", action="store_true", help="delete it")
-    cache.set_defaults(run=_cache)
+    kept.set_defaults(run=cache)
     return parser
 
 
@@ -199,7 +190,7 @@ def _open(options: argparse.Namespace) -> int:
     if not paths:
         raise ResultsError("Say what to open: a path, or --sample.")
     # Before a window opens: a wrong path is told at once, and in the terminal.
-    open_results(paths, progress=_progress())
+    open_results(paths, progress=on_terminal())
     if not any(map(find_spec, _QT_BINDINGS)):
         raise ResultsError(_NO_QT)
     linux = sys.platform.startswith("linux")
@@ -215,63 +206,8 @@ def _open(options: argparse.Namespace) -> int:
     return 0
 
 
-def _info(options: argparse.Namespace) -> int:
-    results = open_results(options.path, progress=_progress())
-    rows = [_row(statmap) for statmap in results.maps.values()]
-    if options.json:
-        print(json.dumps(_document(results, rows), indent=2))
-        return 0
-    print(f"{results.title}: {len(rows)} maps, {len(results.tables)} tables")
-    print()
-    _print_table(rows)
-    for problem in results.problems:
-        print(f"! {problem}", file=sys.stderr)
-    return 0
-
-
-def _fetch(options: argparse.Namespace) -> int:
-    results = open_results(options.path, progress=_progress())
-    written = save_fetched(results, options.to, Job(_progress()))
-    for problem in results.problems:
-        print(f"! {problem}", file=sys.stderr)
-    print(f"Wrote {len(written)} files to {os.path.abspath(options.to)}")
-    return 0 if all(statmap.at_hand for statmap in results.maps.values()) else 1
-
-
-def _cache(options: argparse.Namespace) -> int:
-    online = Online.from_environment()
-    cache = Cache(online.cache_dir, online.cache_bytes)
-    entries = cache.entries()
-    total = sum(entry.size for entry in entries)
-    if options.clear:
-        cache.clear()
-        print(f"Deleted {len(entries)} entries, {total / 1e6:.1f} MB.")
-        return 0
-    for entry in entries:
-        used = datetime.fromtimestamp(entry.last_used)
-        print(f"{entry.size / 1e6:8.2f} MB  {used:%Y-%m-%d %H:%M}  {entry.what}")
-    print(f"{len(entries)} entries, {total / 1e6:.1f} MB in {online.cache_dir}")
-    return 0
-
-
-def _progress() -> Progress | None:
-    """Say on a terminal how far downloads are; a file or a pipe gets no such lines."""
-    if not sys.stderr.isatty():
-        return None
-    meter = Meter()
-
-    def tell(what: str, done: int, total: int | None) -> None:
-        meter.hear(what, done, total)
-        of = f" of {meter.total:,}" if meter.total else ""
-        print(f"\r\033[K{what}: {meter.done:,}{of}", end="", file=sys.stderr)
-        if not meter.parts:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-    return tell
-
-
 def _clusters(options: argparse.Namespace) -> int:
-    results = open_results(options.path, progress=_progress())
+    results = open_results(options.path, progress=on_terminal())
     statmap = _named(results, options.map or next(iter(results.maps)))
     clusters = find_clusters(
         statmap,
@@ -324,99 +260,3 @@ def _mask(
     if options.mask:
         return mask_from_file(statmap, options.mask, exclusive=outside)
     return brain_mask(statmap) if options.brain_mask else None
-
-
-def _document(results: ResultSet, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "title": results.title,
-        "source": results.source,
-        "maps": rows,
-        "tables": list(results.tables),
-        "iterations": results.iterations,
-        "problems": list(results.problems),
-    }
-
-
-def _row(statmap: StatMap) -> dict[str, Any]:
-    """Gather what is worth knowing of one map; a broken one says so instead."""
-    row: dict[str, Any] = {
-        "name": statmap.key,
-        "title": statmap.title,
-        "kind": str(statmap.kind),
-        "tail": None,
-        "level": statmap.level,
-        "correction": statmap.correction,
-        "shape": list(statmap.grid.shape),
-        "voxel_size_mm": list(statmap.grid.voxel_size),
-        "range": None,
-        "n_mask_voxels": None,
-        "at_p_05": None,
-        "error": None,
-    }
-    try:
-        data = statmap.data
-        finite = data[np.isfinite(data)]
-        row["tail"] = str(statmap.tail)
-        if finite.size:
-            row["range"] = [float(finite.min()), float(finite.max())]
-        row["n_mask_voxels"] = None if statmap.mask is None else int(statmap.mask.sum())
-        row["at_p_05"] = _at_p_05(statmap)
-    except ResultsError as error:
-        row["error"] = str(error)
-    return row
-
-
-def _at_p_05(statmap: StatMap) -> str | None:
-    """Say which threshold means p <= .05 on a map."""
-    kind = statmap.kind
-    word = "q" if statmap.correction == "FDR" else "p"
-    if statmap.correction == "FWE":
-        word = "p_FWE"
-    if kind is MapKind.P:
-        return f"{word} <= .05"
-    if kind in {MapKind.Z, MapKind.LOGP, MapKind.ONE_MINUS_P}:
-        height = height_at(0.05, kind, statmap.tail)
-        sign = "|z|" if statmap.signed else str(kind)
-        return f"{sign} >= {height:.4g} ({word} <= .05)"
-    partner = p_map_of(statmap)
-    if partner is not None and kind is not MapKind.LABEL:
-        return f"use {partner.key}"
-    return None
-
-
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    titles = (
-        "NAME",
-        "TITLE",
-        "KIND",
-        "TAIL",
-        "CORRECTION",
-        "GRID",
-        "RANGE",
-        "P .05 IS",
-    )
-    table = [titles, *(_cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(titles))]
-    for line in table:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        print("  ".join(cells).rstrip())
-
-
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    correction = " ".join(filter(None, (row["level"], row["correction"]))) or "-"
-    size = " x ".join(f"{mm:.3g}" for mm in dict.fromkeys(row["voxel_size_mm"]))
-    values = row["range"]
-    return (
-        row["name"],
-        row["title"],
-        row["kind"],
-        row["tail"] or "-",
-        correction,
-        f"{'x'.join(map(str, row['shape']))}, {size} mm",
-        f"{values[0]:.3g} to {values[1]:.3g}" if values else "-",
-        "cannot be read, see below" if row["error"] else row["at_p_05"] or "-",
-    )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,126 @@
+"""The command that lists the maps of a result, and says what their numbers mean."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+import numpy as np
+
+from napari_neurosynth_results.api import open_results
+from napari_neurosynth_results.cli.online import on_terminal
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.conversion import height_at
+from napari_neurosynth_results.statistics.significance import p_map_of
+
+
+def list_maps(options: argparse.Namespace) -> int:
+    """Print the maps of a result, for people or for machines."""
+    results = open_results(options.path, progress=on_terminal())
+    rows = [_row(statmap) for statmap in results.maps.values()]
+    if options.json:
+        print(json.dumps(_document(results, rows), indent=2))
+        return 0
+    print(f"{results.title}: {len(rows)} maps, {len(results.tables)} tables")
+    print()
+    _print_table(rows)
+    for problem in results.problems:
+        print(f"! {problem}", file=sys.stderr)
+    return 0
+
+
+def _document(results: ResultSet, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "title": results.title,
+        "source": results.source,
+        "maps": rows,
+        "tables": list(results.tables),
+        "iterations": results.iterations,
+        "problems": list(results.problems),
+    }
+
+
+def _row(statmap: StatMap) -> dict[str, Any]:
+    """Gather what is worth knowing of one map; a broken one says so instead."""
+    row: dict[str, Any] = {
+        "name": statmap.key,
+        "title": statmap.title,
+        "kind": str(statmap.kind),
+        "tail": None,
+        "level": statmap.level,
+        "correction": statmap.correction,
+        "shape": list(statmap.grid.shape),
+        "voxel_size_mm": list(statmap.grid.voxel_size),
+        "range": None,
+        "n_mask_voxels": None,
+        "at_p_05": None,
+        "error": None,
+    }
+    try:
+        data = statmap.data
+        finite = data[np.isfinite(data)]
+        row["tail"] = str(statmap.tail)
+        if finite.size:
+            row["range"] = [float(finite.min()), float(finite.max())]
+        row["n_mask_voxels"] = None if statmap.mask is None else int(statmap.mask.sum())
+        row["at_p_05"] = _at_p_05(statmap)
+    except ResultsError as error:
+        row["error"] = str(error)
+    return row
+
+
+def _at_p_05(statmap: StatMap) -> str | None:
+    """Say which threshold means p <= .05 on a map."""
+    kind = statmap.kind
+    word = "q" if statmap.correction == "FDR" else "p"
+    if statmap.correction == "FWE":
+        word = "p_FWE"
+    if kind is MapKind.P:
+        return f"{word} <= .05"
+    if kind in {MapKind.Z, MapKind.LOGP, MapKind.ONE_MINUS_P}:
+        height = height_at(0.05, kind, statmap.tail)
+        sign = "|z|" if statmap.signed else str(kind)
+        return f"{sign} >= {height:.4g} ({word} <= .05)"
+    partner = p_map_of(statmap)
+    if partner is not None and kind is not MapKind.LABEL:
+        return f"use {partner.key}"
+    return None
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    titles = (
+        "NAME",
+        "TITLE",
+        "KIND",
+        "TAIL",
+        "CORRECTION",
+        "GRID",
+        "RANGE",
+        "P .05 IS",
+    )
+    table = [titles, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(titles))]
+    for line in table:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    correction = " ".join(filter(None, (row["level"], row["correction"]))) or "-"
+    size = " x ".join(f"{mm:.3g}" for mm in dict.fromkeys(row["voxel_size_mm"]))
+    values = row["range"]
+    return (
+        row["name"],
+        row["title"],
+        row["kind"],
+        row["tail"] or "-",
+        correction,
+        f"{'x'.join(map(str, row['shape']))}, {size} mm",
+        f"{values[0]:.3g} to {values[1]:.3g}" if values else "-",
+        "cannot be read, see below" if row["error"] else row["at_p_05"] or "-",
+    )

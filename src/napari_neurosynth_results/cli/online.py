@@ -1,0 +1,57 @@
+"""Commands about downloads: fetch a result whole, list and clear what is kept."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from datetime import datetime
+
+from napari_neurosynth_results.api import open_results
+from napari_neurosynth_results.export.fetched import save_fetched
+from napari_neurosynth_results.job import Job, Meter, Progress
+from napari_neurosynth_results.sources.cache import Cache
+from napari_neurosynth_results.sources.online import Online
+
+
+def fetch(options: argparse.Namespace) -> int:
+    """Download a result to a folder."""
+    results = open_results(options.path, progress=on_terminal())
+    written = save_fetched(results, options.to, Job(on_terminal()))
+    for problem in results.problems:
+        print(f"! {problem}", file=sys.stderr)
+    print(f"Wrote {len(written)} files to {os.path.abspath(options.to)}")
+    return 0 if all(statmap.at_hand for statmap in results.maps.values()) else 1
+
+
+def cache(options: argparse.Namespace) -> int:
+    """List or delete what is kept."""
+    online = Online.from_environment()
+    kept = Cache(online.cache_dir, online.cache_bytes)
+    entries = kept.entries()
+    total = sum(entry.size for entry in entries)
+    if options.clear:
+        kept.clear()
+        print(f"Deleted {len(entries)} entries, {total / 1e6:.1f} MB.")
+        return 0
+    for entry in entries:
+        used = datetime.fromtimestamp(entry.last_used)
+        print(f"{entry.size / 1e6:8.2f} MB  {used:%Y-%m-%d %H:%M}  {entry.what}")
+    print(f"{len(entries)} entries, {total / 1e6:.1f} MB in {online.cache_dir}")
+    return 0
+
+
+def on_terminal() -> Progress | None:
+    """Say on a terminal how far downloads are; a file or a pipe gets no such lines."""
+    if not sys.stderr.isatty():
+        return None
+    meter = Meter()
+
+    def tell(what: str, done: int, total: int | None) -> None:
+        meter.hear(what, done, total)
+        of = f" of {meter.total:,}" if meter.total else ""
+        print(f"\r\033[K{what}: {meter.done:,}{of}", end="", file=sys.stderr)
+        if not meter.parts:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+    return tell

@@ -55,7 +55,7 @@ def main() -> None:
     scene.set_anatomical(viewer, "neurological")
     _show_only(viewer, "z, cluster-level FWE (mass, Monte Carlo)")
     viewer.window.resize(1400, 860)
-    for widget in ("Maps of a result", "Anatomical views"):
+    for widget in ("Results browser", "Anatomical views"):
         viewer.window.add_plugin_dock_widget(PLUGIN, widget)
     _settle(viewer)
     _save(viewer.window.screenshot(canvas_only=False, flash=False), "widgets.png")

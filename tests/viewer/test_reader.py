@@ -245,7 +245,7 @@ def test_the_notification_tells_and_its_buttons_work(
     actions = dict(told.actions)
     assert list(actions) == ["All maps...", "Copy diagnostics"]
     actions["All maps..."](None)
-    assert [n for n in viewer.window.dock_widgets if n.startswith("Maps of a result")]
+    assert [n for n in viewer.window.dock_widgets if n.startswith("Results browser")]
     actions["Copy diagnostics"](None)
     copied = QApplication.clipboard().text()
     assert f"source: {folder}" in copied

@@ -16,7 +16,7 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.reader import add_maps
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.results_browser import MapsOfResult
+from napari_neurosynth_results.widgets.results_browser import ResultsBrowser
 
 SHAPE = (8, 9, 8)
 TITLES = [
@@ -36,73 +36,75 @@ def results(opened: Callable[..., ResultSet], rng: np.random.Generator) -> Resul
 
 
 @pytest.fixture
-def widget(viewer: Any, results: ResultSet) -> Iterator[MapsOfResult]:
+def widget(viewer: Any, results: ResultSet) -> Iterator[ResultsBrowser]:
     """Return the list, with the first map in the viewer."""
     add_maps(viewer, [next(iter(results.maps.values()))])
-    made = MapsOfResult(viewer)
+    made = ResultsBrowser(viewer)
     yield made
     made.close()
 
 
-def listed(widget: MapsOfResult) -> list[str]:
-    """Return the rows that a user sees."""
-    native = widget.maps.native
-    return [native.item(row).text() for row in range(native.count())]
+def listed(widget: ResultsBrowser) -> list[str]:
+    """Return the titles that a user sees."""
+    model = widget.model
+    return [model.index(row, 0).data() for row in range(model.rowCount())]
 
 
-def choose(widget: MapsOfResult, *titles: str) -> None:
+def states(widget: ResultsBrowser) -> list[str]:
+    """Return where a user sees that the maps are."""
+    model = widget.model
+    return [model.index(row, 4).data() for row in range(model.rowCount())]
+
+
+def choose(widget: ResultsBrowser, *titles: str) -> None:
     """Choose rows, as a click does."""
-    native = widget.maps.native
-    native.clearSelection()
-    for row in range(native.count()):
-        item = native.item(row)
-        item.setSelected(item.text()[2:] in titles)
+    model = widget.model
+    maps = [model.map_at(row) for row in range(model.rowCount())]
+    widget.view.choose([statmap for statmap in maps if statmap.title in titles])
 
 
 def test_an_empty_viewer_says_what_to_do(viewer: Any) -> None:
-    widget = MapsOfResult(viewer)
-    assert widget.about.value.startswith("No result is open. Drop a NiMARE folder")
+    widget = ResultsBrowser(viewer)
+    assert widget.about_map.text.text().startswith("Paste the link of a NeuroVault")
     assert listed(widget) == []
     assert not widget.add.enabled
     assert not widget.copy.enabled
     widget.close()
 
 
-def test_maps_are_listed_in_their_order_of_interest(widget: MapsOfResult) -> None:
-    assert listed(widget) == ["● " + TITLES[0], *("○ " + t for t in TITLES[1:])]
-    assert widget.about.value == "4 maps, 1 with a layer (●)."
+def test_maps_are_listed_in_their_order_of_interest(widget: ResultsBrowser) -> None:
+    assert listed(widget) == TITLES
+    assert states(widget) == ["shown", "on disk", "on disk", "on disk"]
+    assert widget.about_map.text.text().startswith("4 maps, 1 with a layer.")
     assert widget.result.value.title == "pain"
 
 
-def test_the_filter_keeps_the_order(widget: MapsOfResult) -> None:
+def test_the_filter_keeps_the_order(widget: ResultsBrowser) -> None:
     everything = listed(widget)
     widget.search.value = "ASSOCIATION uncorrected"
-    assert [row[2:] for row in listed(widget)] == TITLES[1:3]
+    assert listed(widget) == TITLES[1:3]
     widget.search.value = "nothing of the kind"
     assert listed(widget) == []
     widget.search.value = "p,"
-    assert [row[2:] for row in listed(widget)] == [TITLES[2]]
+    assert listed(widget) == [TITLES[2]]
     widget.search.value = ""
     assert listed(widget) == everything
 
 
-def test_the_button_adds_what_was_chosen(viewer: Any, widget: MapsOfResult) -> None:
+def test_the_button_adds_what_was_chosen(viewer: Any, widget: ResultsBrowser) -> None:
     choose(widget, *TITLES[2:])
     assert widget.add.enabled
     widget.add.native.click()
     assert [layer.name for layer in viewer.layers] == [TITLES[0], *TITLES[2:]]
     assert [layer.visible for layer in viewer.layers] == [True, True, False]
-    assert [row[0] for row in listed(widget)] == ["●", "○", "●", "●"]
+    assert states(widget) == ["shown", "on disk", "shown", "shown"]
 
 
 def test_a_double_click_adds_a_map_once_and_shows_it(
-    viewer: Any, widget: MapsOfResult
+    viewer: Any, widget: ResultsBrowser
 ) -> None:
     def double_click(row: int) -> None:
-        native = widget.maps.native
-        native.clearSelection()
-        native.item(row).setSelected(True)
-        native.itemDoubleClicked.emit(native.item(row))
+        widget.view.doubleClicked.emit(widget.model.index(row, 0))
 
     double_click(1)
     assert [layer.name for layer in viewer.layers] == TITLES[:2]
@@ -112,34 +114,34 @@ def test_a_double_click_adds_a_map_once_and_shows_it(
     assert viewer.layers[1].visible
 
 
-def test_a_chosen_map_is_described(widget: MapsOfResult) -> None:
+def test_a_chosen_map_is_described(widget: ResultsBrowser) -> None:
     choose(widget, TITLES[0])
-    about = widget.about.value
+    about = widget.about_map.text.text()
     assert "z_desc-association_corr-FDR_method-indep.nii.gz" in about
     assert "z score" in about
     assert "Shown: " in about
     assert "voxels" in about
     choose(widget, TITLES[3])
-    assert "not a p value" in widget.about.value
-    assert "Shown: " not in widget.about.value
+    assert "not a p value" in widget.about_map.text.text()
+    assert "Shown: " not in widget.about_map.text.text()
 
 
 def test_removing_and_renaming_layers_is_followed(
-    viewer: Any, widget: MapsOfResult
+    viewer: Any, widget: ResultsBrowser
 ) -> None:
     viewer.layers[0].name = "my own name"
     choose(widget, TITLES[1])
     widget.add.native.click()
     del viewer.layers[0]
-    assert [row[0] for row in listed(widget)] == ["○", "●", "○", "○"]
+    assert states(widget) == ["on disk", "shown", "on disk", "on disk"]
     viewer.layers.clear()
-    assert widget.about.value.startswith("No result is open.")
+    assert widget.about_map.text.text().startswith("Paste the link")
     assert listed(widget) == []
 
 
 def test_results_of_one_name_are_told_apart(
     viewer: Any,
-    widget: MapsOfResult,
+    widget: ResultsBrowser,
     opened: Callable[..., ResultSet],
     rng: np.random.Generator,
 ) -> None:
@@ -149,18 +151,18 @@ def test_results_of_one_name_are_told_apart(
     names = [combo.itemText(row) for row in range(combo.count())]
     assert names == ["pain", "pain (2)"]
     widget.result.value = other
-    assert listed(widget) == ["● statistic"]
+    assert listed(widget) == ["statistic"]
 
 
 def test_the_same_folder_opened_twice_are_two_results(
-    viewer: Any, widget: MapsOfResult, results: ResultSet
+    viewer: Any, widget: ResultsBrowser, results: ResultSet
 ) -> None:
     again = open_results(results.source)
     add_maps(viewer, [again[STEMS[1]]])
     assert len(widget.result.choices) == 2
-    assert [row[0] for row in listed(widget)] == ["●", "○", "○", "○"]
+    assert states(widget) == ["shown", "on disk", "on disk", "on disk"]
     widget.result.value = again
-    assert [row[0] for row in listed(widget)] == ["○", "●", "○", "○"]
+    assert states(widget) == ["on disk", "shown", "on disk", "on disk"]
 
 
 def test_problems_are_shown_and_copied(
@@ -170,7 +172,7 @@ def test_problems_are_shown_and_copied(
     (folder / "logp.nii.gz").write_text("broken")
     results = open_results(folder)
     add_maps(viewer, [results["z"]])
-    widget = MapsOfResult(viewer)
+    widget = ResultsBrowser(viewer)
     assert "logp.nii.gz" in widget.problems.value
     assert not widget.problems.native.isHidden()
     widget.copy.native.click()
@@ -181,7 +183,7 @@ def test_problems_are_shown_and_copied(
     widget.close()
 
 
-def test_there_is_no_room_for_problems_without_any(widget: MapsOfResult) -> None:
+def test_there_is_no_room_for_problems_without_any(widget: ResultsBrowser) -> None:
     assert widget.problems.native.isHidden()
 
 
@@ -195,7 +197,7 @@ def test_a_map_that_broke_since_is_told(
     results = open_results(folder)
     add_maps(viewer, [results["z"]])
     results.release()
-    widget = MapsOfResult(viewer)
+    widget = ResultsBrowser(viewer)
     (folder / "stat.nii.gz").unlink()
     choose(widget, "statistic")
     widget.add.native.click()
@@ -209,7 +211,7 @@ def test_a_map_that_broke_since_is_told(
 def test_a_closed_widget_leaves_no_callbacks(viewer: Any, results: ResultSet) -> None:
     events = (viewer.layers.events.inserted, viewer.layers.events.removed)
     before = [len(event.callbacks) for event in events]
-    widget = MapsOfResult(viewer)
+    widget = ResultsBrowser(viewer)
     assert [len(event.callbacks) for event in events] != before
     widget.close()
     del widget
@@ -228,13 +230,13 @@ def test_the_widget_in_a_window_follows_what_is_opened(
     rng: np.random.Generator,
 ) -> None:
     viewer = make_napari_viewer_proxy()
-    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Maps of a result")
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Results browser")
     assert listed(widget) == []
     viewer.open(write({stem: rng.random(SHAPE) for stem in STEMS}), plugin=PLUGIN)
-    assert [row[2:] for row in listed(widget)] == TITLES
-    assert {row[0] for row in listed(widget)} == {"●"}
+    assert listed(widget) == TITLES
+    assert set(states(widget)) == {"shown"}
     del viewer.layers[TITLES[2]]
-    assert [row[0] for row in listed(widget)] == ["●", "●", "○", "●"]
+    assert states(widget) == ["shown", "shown", "on disk", "shown"]
     choose(widget, TITLES[2])
     widget.add.native.click()
     shown = viewer.layers[-1]

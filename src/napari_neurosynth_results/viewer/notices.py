@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 #: The widget that lists all maps of a result, by its name in the manifest.
-MAPS_WIDGET = "Maps of a result"
+MAPS_WIDGET = "Results browser"
 _MOST_LINES = 8
 
 
@@ -69,7 +69,7 @@ def _is_alone(results: ResultSet) -> bool:
     statmaps = list(results.maps.values())
     if len(statmaps) != 1 or statmaps[0].name is None:
         return False
-    if os.path.isdir(results.source):
+    if not os.path.isfile(statmaps[0].path) or os.path.isdir(results.source):
         return False
     run = statmaps[0].name.run
     beside = os.listdir(os.path.dirname(os.path.abspath(statmaps[0].path)))

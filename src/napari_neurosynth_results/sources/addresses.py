@@ -1,0 +1,355 @@
+"""Whatever a user may paste -> what it names, or why it names nothing to open.
+
+Nothing is asked here: links are read by their form alone. Hosts are compared as a
+whole, because a link that merely contains ``neurovault.org`` may lead anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.sources.address_routes import (
+    COMPOSE,
+    DEVELOPMENT,
+    NEUROSTORE,
+    NEUROVAULT,
+    STAGING,
+    WHAT_OPENS,
+    Route,
+)
+from napari_neurosynth_results.sources.online import COMPOSE as COMPOSE_SITE
+from napari_neurosynth_results.sources.online import NEUROSTORE as NEUROSTORE_SITE
+from napari_neurosynth_results.sources.online import NEUROVAULT as NEUROVAULT_SITE
+from napari_neurosynth_results.sources.online import Online
+
+#: Brackets and quotes that come along when a link is copied out of a text.
+_AROUND = " \t\r\n<>\"'`()[]{}«»“”"
+_AFTER = ".,;:!"
+_SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*):(//?)?", re.I)
+_HOST_LIKE = re.compile(r"^[\w.-]+\.[a-z]{2,}(:\d+)?(/|$|\?|#)", re.I)
+_DOI = re.compile(r"^(doi:\s*)?10\.\d{4,}/", re.I)
+_DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
+_COMPACT = re.compile(r"neurovault\.?(collection|image)s?[:/](\d+)$", re.I)
+_PREFIXED = re.compile(r"^(neurovault|collection|image):/{0,2}(.+)$", re.I)
+_QUAD = re.compile(r"^0\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$")
+_PRIVATE_IMAGE = re.compile(r"^([A-Z]{8})-(\d+)$")
+_ALMOST_TOKEN = re.compile(r"^[A-Za-z]{8}$")
+_TOKEN = re.compile(r"^[A-Z]{8}$")
+_COMPOSE_ID = re.compile(r"^(?=.*\d)(?=.*[A-Za-z])[0-9A-Za-z]{12}$")
+_META_ANALYSIS = re.compile(r"/meta-analyses/([0-9A-Za-z]{12})/?$")
+_RESOLVERS = frozenset(
+    {"identifiers.org", "www.identifiers.org", "n2t.net", "bioregistry.io"}
+)
+_EXTENSIONS = (".zip", ".nii", ".nii.gz", ".hdr", ".img", ".mgz", ".mgh")
+_LONGEST = 2000
+_TOKEN_LENGTH = 8
+
+
+class Kind(StrEnum):
+    """What an address names."""
+
+    COLLECTION = "collection"
+    IMAGE = "image"
+    FILE = "file"
+    NIDM = "nidm"
+    META_ANALYSIS = "meta-analysis"
+    RESULT = "result"
+    PROJECT = "project"
+    PATH = "path"
+
+
+class UnsupportedSource(ResultsError):  # noqa: N818 - the name is part of the API
+    """The text names nothing that can be opened; it says what it names instead."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """What a user pasted, understood.
+
+    Attributes
+    ----------
+    kind : Kind
+        What it names.
+    id : str
+        Number of a collection or image, id of Compose, or the path; empty where a
+        private token takes the place of a collection's number.
+    token : str or None
+        Eight capital letters that open a private collection; never shown.
+    host : str
+        The host it was on, as the user knows it; empty for a path.
+    site : str
+        The address of the server to ask.
+    filename : str
+        Of a file or a NIDM-Results pack.
+    collection : str
+        Number of the collection, where the link of an image names it too.
+    """
+
+    kind: Kind
+    id: str = ""
+    token: str | None = field(default=None, repr=False)
+    host: str = ""
+    site: str = ""
+    filename: str = ""
+    collection: str = ""
+
+    def __str__(self) -> str:
+        """Kind and id; ``private`` instead of a token."""
+        return f"{self.kind} {'private' if self.token else self.id}".strip()
+
+
+def parse_address(text: str, *, online: Online | None = None) -> Address:
+    """Read what a user pasted.
+
+    Parameters
+    ----------
+    text : str
+        A link, an id, a compact identifier, or a path.
+    online : Online, optional
+        Servers that count as NeuroVault and Compose; the public ones if not given.
+
+    Returns
+    -------
+    Address
+        What it names.
+
+    Raises
+    ------
+    UnsupportedSource
+        When it names nothing that can be opened; the text says what it is.
+
+    Examples
+    --------
+    >>> address = parse_address("https://neurovault.org/collections/1425/")
+    >>> address.kind, address.id, address.host
+    (<Kind.COLLECTION: 'collection'>, '1425', 'neurovault.org')
+    >>> parse_address("neurovault.image:32015").kind
+    <Kind.IMAGE: 'image'>
+    """
+    online = online or Online()
+    text = text[: _LONGEST + 1].strip(_AROUND).rstrip(_AFTER).strip(_AROUND)
+    if not text:
+        raise UnsupportedSource(f"There is nothing to open. {WHAT_OPENS}")
+    if len(text) > _LONGEST:
+        raise UnsupportedSource(f"That is too long for a link. {WHAT_OPENS}")
+    if compact := _compact(text, online):
+        return compact
+    return _bare(text, online) or _path(text) or _link(text, online)
+
+
+def compose_meta_analysis_of(full_dataset_url: str) -> str | None:
+    """Find the meta-analysis that a collection's ``full_dataset_url`` names.
+
+    Compose writes its own address there, which in real records is often
+    ``http://localhost``: so only the path counts.
+
+    Parameters
+    ----------
+    full_dataset_url : str
+        Out of NeuroVault's record.
+
+    Returns
+    -------
+    str or None
+        The id, for the public Compose.
+    """
+    try:
+        found = _META_ANALYSIS.search(urlsplit(full_dataset_url.strip()).path)
+    except ValueError:
+        return None
+    return found[1] if found else None
+
+
+def _compact(text: str, online: Online) -> Address | None:
+    """Read a compact identifier, alone or behind one of its resolvers."""
+    # Copied out of a PDF, it has blanks where lines were broken.
+    text = re.sub(r"\s+", "", text)
+    if not (found := _COMPACT.search(text)):
+        return None
+    before = re.sub(r"^https?:/{0,2}", "", text[: found.start()].lower()).rstrip("/:")
+    if before and before not in _RESOLVERS:
+        return None
+    return _numbered(found[1].lower(), found[2], online)
+
+
+def _numbered(kind: str, number: str, online: Online) -> Address:
+    made = Kind.IMAGE if kind == "image" else Kind.COLLECTION
+    return Address(made, number, host=_host(online.neurovault), site=online.neurovault)
+
+
+def _host(site: str) -> str:
+    return urlsplit(site).netloc.lower().removeprefix("www.")
+
+
+def _bare(text: str, online: Online) -> Address | None:
+    """Read an id without a link around it."""
+    here = {"host": _host(online.neurovault), "site": online.neurovault}
+    if text.isascii() and text.isdigit():
+        return Address(Kind.COLLECTION, text, **here)
+    if _TOKEN.match(text):
+        return Address(Kind.COLLECTION, token=text, **here)
+    if private := _PRIVATE_IMAGE.match(text):
+        return Address(Kind.IMAGE, private[2], token=private[1], **here)
+    if _COMPOSE_ID.match(text):
+        host = _host(online.compose)
+        return Address(Kind.META_ANALYSIS, text, host=host, site=online.compose)
+    if prefixed := _PREFIXED.match(text):
+        return _prefixed(prefixed[1].lower(), prefixed[2].strip("/"), online)
+    return None
+
+
+def _prefixed(prefix: str, rest: str, online: Online) -> Address:
+    """Read ``neurovault:1425``, ``neurovault://collections/1425`` and the like."""
+    # Qt takes the number of neurovault://1425 for an IPv4 address.
+    if quad := _QUAD.match(rest):
+        high, middle, low = map(int, quad.groups())
+        rest = str((high << 16) + (middle << 8) + low)
+    if rest.isascii() and rest.isdigit():
+        return _numbered("image" if prefix == "image" else "collection", rest, online)
+    if _TOKEN.match(rest) or _PRIVATE_IMAGE.match(rest):
+        found = _bare(rest, online)
+        assert found is not None
+        return found
+    return _link(f"{online.neurovault}/{rest}", online)
+
+
+def _path(text: str) -> Address | None:
+    """Read a path on this machine; what has a scheme or a host is none."""
+    if text.lower().startswith("file:"):
+        rest = unquote(re.sub(r"^file:/{0,2}(localhost(?=/))?", "", text, flags=re.I))
+        return Address(Kind.PATH, rest.lstrip("/") if _DRIVE.match(rest[1:]) else rest)
+    if _DRIVE.match(text):
+        return Address(Kind.PATH, text)
+    if _DOI.match(text):
+        raise UnsupportedSource(
+            f"This is the DOI of a paper, not a result. {WHAT_OPENS}"
+        )
+    if _SCHEME.match(text) and not _HOST_LIKE.match(text):
+        return None
+    named = text.lower().endswith(_EXTENSIONS)
+    parted = any(mark in text for mark in ("/", "\\", os.sep))
+    if text.startswith(("/", "~", ".", "\\")) or (named and not _is_on_host(text)):
+        return Address(Kind.PATH, text)
+    if parted and not _HOST_LIKE.match(text) and not text.startswith("localhost"):
+        return Address(Kind.PATH, text)
+    return None
+
+
+def _is_on_host(text: str) -> bool:
+    return bool(_HOST_LIKE.match(text)) and "/" in text
+
+
+def _link(text: str, online: Online) -> Address:
+    """Read a link by its host and its path."""
+    text = re.sub(r"^(https?):/+", r"\1://", text, flags=re.I)
+    if "://" not in text:
+        text = f"https://{text}"
+    try:
+        parts = urlsplit(text)
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError as error:
+        raise UnsupportedSource(f"That is no address. {WHAT_OPENS}") from error
+    if parts.scheme.lower() not in {"http", "https"} or "@" in parts.netloc:
+        raise UnsupportedSource(
+            f"{host or 'That'} is no link to a page: only plain https links are "
+            f"opened. {WHAT_OPENS}"
+        )
+    where = f"{host}:{port}" if port and port not in {80, 443} else host
+    for pasted, site, routes in _sites(online):
+        base = urlsplit(pasted)
+        prefix = base.path.rstrip("/")
+        if where != base.netloc.lower().removesuffix(":443"):
+            continue
+        if parts.path == prefix or parts.path.startswith(f"{prefix}/"):
+            path = unquote(parts.path[len(prefix) :])
+            return _routed(path, site, routes, where)
+    if host in {"neurosynth.org", "www.neurosynth.org"}:
+        return _neurosynth(parts.query, online)
+    if host in _RESOLVERS:
+        raise UnsupportedSource(
+            f"{host} resolves identifiers, and this one is not NeuroVault's. "
+            f"{WHAT_OPENS}"
+        )
+    raise UnsupportedSource(
+        f"{host or text[:60]} is not a place that results are opened from. {WHAT_OPENS}"
+    )
+
+
+def _routed(path: str, site: str, routes: tuple[Route, ...], host: str) -> Address:
+    """Read the path of a page on a known site."""
+    path = path.rstrip("/")
+    for route in routes:
+        if not (found := route.pattern.fullmatch(path)):
+            continue
+        if route.refusal:
+            raise UnsupportedSource(route.refusal)
+        parts = found.groupdict()
+        shown = host.removeprefix("www.")
+        made = Address(Kind(route.kind), host=shown, site=site)
+        if "id" in parts:
+            return replace(made, id=parts["id"])
+        token, number = parts.get("token"), ""
+        if (cid := parts.get("cid")) is not None:
+            number, token = _collection(cid)
+        if "pk" in parts:
+            return replace(made, id=parts["pk"], token=token, collection=number)
+        filename = parts.get("filename") or ""
+        return replace(made, id=number, token=token, filename=filename)
+    raise UnsupportedSource(
+        f"{host}{path[:80]} is no page that results are opened from. {WHAT_OPENS}"
+    )
+
+
+def _collection(cid: str) -> tuple[str, str | None]:
+    """Tell the number of a collection from a private token."""
+    if cid.isascii() and cid.isdigit():
+        return cid, None
+    if _TOKEN.match(cid):
+        return "", cid
+    if _ALMOST_TOKEN.match(cid) or len(cid) == _TOKEN_LENGTH:
+        raise UnsupportedSource(
+            "The token of a private collection is eight capital letters; this link has "
+            "others. Copy the link again."
+        )
+    raise UnsupportedSource(
+        f"{cid[:40]} is no number of a NeuroVault collection. {WHAT_OPENS}"
+    )
+
+
+def _neurosynth(query: str, online: Online) -> Address:
+    """Read a link of the old Neurosynth, which may carry a NeuroVault image."""
+    images = parse_qs(query).get("neurovault", [""])
+    if images[0].isascii() and images[0].isdigit():
+        return _numbered("image", images[0], online)
+    raise UnsupportedSource(
+        "This is a page of the old Neurosynth, not of Neurosynth Compose; open a "
+        "Compose meta-analysis or a NeuroVault collection instead."
+    )
+
+
+def _sites(online: Online) -> list[tuple[str, str, tuple[Route, ...]]]:
+    """List what may be pasted: a site, the site to ask for it, and its pages."""
+    listed = [
+        (online.neurovault, online.neurovault, NEUROVAULT),
+        # Whoever configured another server wants it asked, whatever was pasted.
+        (NEUROVAULT_SITE, online.neurovault, NEUROVAULT),
+        ("https://www.neurovault.org", online.neurovault, NEUROVAULT),
+        (online.compose, online.compose, COMPOSE),
+        (COMPOSE_SITE, online.compose, COMPOSE),
+        ("https://www.compose.neurosynth.org", online.compose, COMPOSE),
+        # An older name of the public site.
+        ("https://synth.neurostore.xyz", online.compose, COMPOSE),
+        (STAGING, STAGING, COMPOSE),
+        (DEVELOPMENT, DEVELOPMENT, COMPOSE),
+        (online.neurostore, online.neurostore, NEUROSTORE),
+        (NEUROSTORE_SITE, NEUROSTORE_SITE, NEUROSTORE),
+        ("https://staging.neurostore.xyz", "", NEUROSTORE),
+        ("https://dev.neurostore.xyz", "", NEUROSTORE),
+    ]
+    # Longer first: on one host, /compose/... is not a page of what lies at its root.
+    return sorted(listed, key=lambda row: -len(row[0]))

@@ -149,8 +149,8 @@ def refuse_page(answer: Answer) -> None:
         raise Failure(
             BrokenAnswerError(
                 f"{answer.what} was not loaded: {answer.host} gave a web page instead. "
-                "Check the link. If it is right, this network may want you to log in first: "
-                "open any page in your browser, then try again."
+                "Check the link. If it is right, this network may want you to log in "
+                "first: open any page in your browser, then try again."
             ),
             tries=1,
         )

@@ -1,0 +1,388 @@
+"""What was downloaded is kept, so that opening it again is fast and works offline.
+
+Several processes and threads share one folder without talking to each other. That works
+because a file gets its final name only when it is whole and checked, and because
+nothing goes wrong when another one was faster, or deleted what was about to be used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.names import split_extension
+from napari_neurosynth_results.sources.safe_names import safe_name
+
+#: Names of files that are not whole yet begin so.
+_PART = ".part-"
+#: Seconds after which nobody can be writing an unfinished file any more.
+_STALE = 24 * 3600
+_MOST_DOCUMENT = 256 << 20
+#: How often to make a folder that others keep deleting because it is empty.
+_TRIES = 10
+
+
+@dataclass(frozen=True)
+class CacheKey:
+    """Which version of which file.
+
+    Attributes
+    ----------
+    site, id : str
+        Together they name the file, whatever its version: "https://neurovault.org" and
+        "image-1017655". Another file of the same image needs an id of its own.
+    filename : str
+        What to call it; any text.
+    modified : str
+        What the site says about its version.
+    size : int
+        Its bytes by the word of the site, 0 when it says nothing.
+    """
+
+    site: str
+    id: str
+    filename: str
+    modified: str
+    size: int
+
+    @property
+    def folder(self) -> str:
+        """Its folder's name: the first half stands for the file, all of it for this."""
+        item = _digest(self.site, self.id)
+        version = _digest(self.site, self.id, self.filename, self.modified, self.size)
+        return item[:16] + version[:16]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that is kept.
+
+    Attributes
+    ----------
+    name : str
+        Its file name.
+    what : str
+        "file" or "document".
+    size : int
+        Its bytes.
+    last_used : float
+        When, in seconds since 1970.
+    path : Path
+        Where.
+    """
+
+    name: str
+    what: str
+    size: int
+    last_used: float
+    path: Path
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document that was kept.
+
+    Attributes
+    ----------
+    value : Any
+        What `json` makes of it.
+    saved : float
+        When it was put there, in seconds since 1970.
+    """
+
+    value: Any
+    saved: float
+
+
+class Cache:
+    """Files and documents of servers, in a folder that never grows beyond a limit.
+
+    Parameters
+    ----------
+    folder : Path
+        Where; it is made when something is put there.
+    limit_bytes : int
+        What it may hold; the least recently used go first.
+    """
+
+    def __init__(self, folder: Path, limit_bytes: int) -> None:
+        self.folder = folder
+        self.limit_bytes = limit_bytes
+        self._files = folder / "files"
+        self._documents = folder / "documents"
+        self._locks = _KeyLocks()
+
+    def find(self, key: CacheKey) -> Path | None:
+        """Return the file of a key if it is kept, and remember that it was used."""
+        path = self._path(key)
+        try:
+            # A machine that lost power may leave an empty file.
+            if path.stat().st_size == 0:
+                return None
+            with suppress(PermissionError):  # a cache that may only be read
+                os.utime(path)
+        except OSError:
+            return None
+        return path
+
+    def file(
+        self,
+        key: CacheKey,
+        fill: Callable[[Path], None],
+        check: Callable[[Path], None],
+    ) -> Path:
+        """Return the file of a key, got if need be.
+
+        Parameters
+        ----------
+        key : CacheKey
+            Which one. Earlier versions of it are removed when this one is in.
+        fill : callable
+            Writes it to the path that it is given.
+        check : callable
+            Raises `ResultsError` when the file at that path is broken. The path has the
+            final extension, but not the final name.
+
+        Returns
+        -------
+        Path
+            The file. Another process may evict it at any time, as may this one.
+
+        Raises
+        ------
+        ResultsError
+            What `fill` or `check` raised, or that the folder cannot be written to.
+        """
+        with self._locks.held(key):
+            if found := self.find(key):
+                return found
+            path = self._path(key)
+            with self._part(self._files, split_extension(path.name)[1]) as part:
+                fill(part)
+                check(part)
+                with self._writing():
+                    _move_in(part, path)
+            self._remove_others(key)
+            self.evict(keep=path)
+            return path
+
+    def put_document(self, name: str, value: Any) -> None:
+        """Keep a JSON value.
+
+        Parameters
+        ----------
+        name : str
+            Any text; it does not show in the cache.
+        value : Any
+            What `json` can write. Secrets must be taken out before.
+
+        Raises
+        ------
+        ResultsError
+            When the folder cannot be written to.
+        """
+        text = json.dumps({"saved": time.time(), "value": value})
+        path = self._document(name)
+        with self._part(self._documents, ".json") as part, self._writing():
+            part.write_text(text, encoding="utf-8")
+            _move_in(part, path)
+        self.evict(keep=path)
+
+    def get_document(self, name: str) -> Document | None:
+        """Return a value that was put under this name, None when it is not there."""
+        path = self._document(name)
+        try:
+            if path.stat().st_size > _MOST_DOCUMENT:
+                return None
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            document = Document(kept["value"], float(kept["saved"]))
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return None  # not there, or damaged: it is asked for again
+        with suppress(OSError):
+            os.utime(path)
+        return document
+
+    def entries(self) -> list[Entry]:
+        """List what is kept, the most recently used first."""
+        found = [_entry(path, "file") for path in _listed(self._files, "*/*")]
+        found += [_entry(path, "document") for path in _listed(self._documents, "*")]
+        entries = [entry for entry in found if entry is not None]
+        return sorted(entries, key=lambda entry: entry.last_used, reverse=True)
+
+    def clear(self, older_than: float = 0.0) -> int:
+        """Remove what is kept.
+
+        Parameters
+        ----------
+        older_than : float
+            Only what was not used for so many seconds; 0 for all.
+
+        Returns
+        -------
+        int
+            Bytes freed.
+        """
+        self._remove_stale_parts()
+        before = time.time() - older_than
+        return sum(
+            _remove(entry)
+            for entry in self.entries()
+            if older_than <= 0 or entry.last_used < before
+        )
+
+    def evict(self, keep: Path | None = None) -> int:
+        """Remove the least recently used until the rest is within the limit.
+
+        Parameters
+        ----------
+        keep : Path, optional
+            A file that stays in any case.
+
+        Returns
+        -------
+        int
+            Bytes freed.
+        """
+        self._remove_stale_parts()
+        entries = self.entries()
+        excess = sum(entry.size for entry in entries) - self.limit_bytes
+        freed = 0
+        for entry in reversed(entries):
+            if freed >= excess:
+                break
+            if entry.path != keep:
+                freed += _remove(entry)
+        return freed
+
+    def _path(self, key: CacheKey) -> Path:
+        return self._files / key.folder / safe_name(key.filename)
+
+    def _document(self, name: str) -> Path:
+        # Hashed, because a name may hold the token of a private collection.
+        return self._documents / f"{_digest(name)[:32]}.json"
+
+    @contextmanager
+    def _part(self, folder: Path, extension: str) -> Iterator[Path]:
+        """Give a new empty file that only this user can read, gone at the end."""
+        part = folder / f"{_PART}{os.getpid()}-{secrets.token_hex(8)}{extension}"
+        with self._writing():
+            # With every parent private too, if it is ours to make.
+            for parent in (self.folder, folder):
+                parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        try:
+            yield part
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ResultsError(
+                f"The folder for downloads, {self.folder}, cannot be written to: "
+                f"{error.strerror}. Free some space there, or set NNR_CACHE_DIR to "
+                "another folder."
+            ) from error
+
+    def _remove_others(self, key: CacheKey) -> None:
+        for path in _listed(self._files, f"{key.folder[:16]}*/*"):
+            if path.parent.name != key.folder and (entry := _entry(path, "file")):
+                _remove(entry)
+
+    def _remove_stale_parts(self) -> None:
+        for folder in (self._files, self._documents):
+            for part in _listed(folder, f"{_PART}*", parts=True):
+                with suppress(OSError):
+                    if part.stat().st_mtime < time.time() - _STALE:
+                        part.unlink()
+
+
+class _KeyLocks:
+    """A lock for each key that somebody is busy with."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: dict[CacheKey, tuple[threading.Lock, int]] = {}
+
+    @contextmanager
+    def held(self, key: CacheKey) -> Iterator[None]:
+        with self._guard:
+            lock, users = self._locks.get(key, (threading.Lock(), 0))
+            self._locks[key] = lock, users + 1
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                lock, users = self._locks.pop(key)
+                if users > 1:
+                    self._locks[key] = lock, users - 1
+
+
+def _digest(*fields: object) -> str:
+    # As JSON, so that no two lists of fields look alike.
+    text = json.dumps([str(field) for field in fields])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _move_in(part: Path, path: Path) -> None:
+    """Give a finished file its final name."""
+    os.chmod(part, 0o600)
+    for tried in range(_TRIES):
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            os.replace(part, path)
+            return
+        except PermissionError:
+            # Windows: the same file is there already, and somebody reads it.
+            if path.exists():
+                return
+            raise
+        except FileNotFoundError:
+            # Another process removed the folder while it was empty.
+            if tried == _TRIES - 1:
+                raise
+
+
+def _listed(folder: Path, pattern: str, *, parts: bool = False) -> list[Path]:
+    try:
+        return [
+            path
+            for path in folder.glob(pattern)
+            if path.name.startswith(_PART) == parts
+        ]
+    except OSError:  # it is not there, or went away meanwhile
+        return []
+
+
+def _entry(path: Path, what: str) -> Entry | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return Entry(path.name, what, stat.st_size, stat.st_mtime, path)
+
+
+def _remove(entry: Entry) -> int:
+    """Remove one entry, and the folder it had for itself; return the bytes freed."""
+    freed = 0
+    with suppress(OSError):  # gone already, or in use on Windows
+        entry.path.unlink()
+        freed = entry.size
+    if entry.what == "file":
+        with suppress(OSError):
+            entry.path.parent.rmdir()
+    return freed

@@ -21,15 +21,18 @@ from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.names import split_extension
+from napari_neurosynth_results.sources.kept import (
+    PART,
+    Entry,
+    entry_of,
+    listed,
+    move_in,
+    remove,
+    remove_stale_parts,
+)
 from napari_neurosynth_results.sources.safe_names import safe_name
 
-#: Names of files that are not whole yet begin so.
-_PART = ".part-"
-#: Seconds after which nobody can be writing an unfinished file any more.
-_STALE = 24 * 3600
 _MOST_DOCUMENT = 256 << 20
-#: How often to make a folder that others keep deleting because it is empty.
-_TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -61,31 +64,6 @@ class CacheKey:
         item = _digest(self.site, self.id)
         version = _digest(self.site, self.id, self.filename, self.modified, self.size)
         return item[:16] + version[:16]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One thing that is kept.
-
-    Attributes
-    ----------
-    name : str
-        Its file name.
-    what : str
-        "file" or "document".
-    size : int
-        Its bytes.
-    last_used : float
-        When, in seconds since 1970.
-    path : Path
-        Where.
-    """
-
-    name: str
-    what: str
-    size: int
-    last_used: float
-    path: Path
 
 
 @dataclass(frozen=True)
@@ -171,7 +149,7 @@ class Cache:
                 fill(part)
                 check(part)
                 with self._writing():
-                    _move_in(part, path)
+                    move_in(part, path)
             self._remove_others(key)
             self.evict(keep=path)
             return path
@@ -195,7 +173,7 @@ class Cache:
         path = self._document(name)
         with self._part(self._documents, ".json") as part, self._writing():
             part.write_text(text, encoding="utf-8")
-            _move_in(part, path)
+            move_in(part, path)
         self.evict(keep=path)
 
     def get_document(self, name: str) -> Document | None:
@@ -214,8 +192,8 @@ class Cache:
 
     def entries(self) -> list[Entry]:
         """List what is kept, the most recently used first."""
-        found = [_entry(path, "file") for path in _listed(self._files, "*/*")]
-        found += [_entry(path, "document") for path in _listed(self._documents, "*")]
+        found = [entry_of(path, "file") for path in listed(self._files, "*/*")]
+        found += [entry_of(path, "document") for path in listed(self._documents, "*")]
         entries = [entry for entry in found if entry is not None]
         return sorted(entries, key=lambda entry: entry.last_used, reverse=True)
 
@@ -232,10 +210,10 @@ class Cache:
         int
             Bytes freed.
         """
-        self._remove_stale_parts()
+        remove_stale_parts(self._files, self._documents)
         before = time.time() - older_than
         return sum(
-            _remove(entry)
+            remove(entry)
             for entry in self.entries()
             if older_than <= 0 or entry.last_used < before
         )
@@ -253,7 +231,7 @@ class Cache:
         int
             Bytes freed.
         """
-        self._remove_stale_parts()
+        remove_stale_parts(self._files, self._documents)
         entries = self.entries()
         excess = sum(entry.size for entry in entries) - self.limit_bytes
         freed = 0
@@ -261,7 +239,7 @@ class Cache:
             if freed >= excess:
                 break
             if entry.path != keep:
-                freed += _remove(entry)
+                freed += remove(entry)
         return freed
 
     def _path(self, key: CacheKey) -> Path:
@@ -274,9 +252,9 @@ class Cache:
     @contextmanager
     def _part(self, folder: Path, extension: str) -> Iterator[Path]:
         """Give a new empty file that only this user can read, gone at the end."""
-        part = folder / f"{_PART}{os.getpid()}-{secrets.token_hex(8)}{extension}"
+        part = folder / f"{PART}{os.getpid()}-{secrets.token_hex(8)}{extension}"
         with self._writing():
-            # With every parent private too, if it is ours to make.
+            # Not by `parents`, which would leave the first of them open to all.
             for parent in (self.folder, folder):
                 parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -298,16 +276,9 @@ class Cache:
             ) from error
 
     def _remove_others(self, key: CacheKey) -> None:
-        for path in _listed(self._files, f"{key.folder[:16]}*/*"):
-            if path.parent.name != key.folder and (entry := _entry(path, "file")):
-                _remove(entry)
-
-    def _remove_stale_parts(self) -> None:
-        for folder in (self._files, self._documents):
-            for part in _listed(folder, f"{_PART}*", parts=True):
-                with suppress(OSError):
-                    if part.stat().st_mtime < time.time() - _STALE:
-                        part.unlink()
+        for path in listed(self._files, f"{key.folder[:16]}*/*"):
+            if path.parent.name != key.folder and (entry := entry_of(path, "file")):
+                remove(entry)
 
 
 class _KeyLocks:
@@ -336,53 +307,3 @@ def _digest(*fields: object) -> str:
     # As JSON, so that no two lists of fields look alike.
     text = json.dumps([str(field) for field in fields])
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _move_in(part: Path, path: Path) -> None:
-    """Give a finished file its final name."""
-    os.chmod(part, 0o600)
-    for tried in range(_TRIES):
-        try:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            os.replace(part, path)
-            return
-        except PermissionError:
-            # Windows: the same file is there already, and somebody reads it.
-            if path.exists():
-                return
-            raise
-        except FileNotFoundError:
-            # Another process removed the folder while it was empty.
-            if tried == _TRIES - 1:
-                raise
-
-
-def _listed(folder: Path, pattern: str, *, parts: bool = False) -> list[Path]:
-    try:
-        return [
-            path
-            for path in folder.glob(pattern)
-            if path.name.startswith(_PART) == parts
-        ]
-    except OSError:  # it is not there, or went away meanwhile
-        return []
-
-
-def _entry(path: Path, what: str) -> Entry | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return Entry(path.name, what, stat.st_size, stat.st_mtime, path)
-
-
-def _remove(entry: Entry) -> int:
-    """Remove one entry, and the folder it had for itself; return the bytes freed."""
-    freed = 0
-    with suppress(OSError):  # gone already, or in use on Windows
-        entry.path.unlink()
-        freed = entry.size
-    if entry.what == "file":
-        with suppress(OSError):
-            entry.path.parent.rmdir()
-    return freed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 
@@ -9,6 +10,7 @@ from napari_neurosynth_results.maps.names import split_extension
 
 #: Bytes, because that is what file systems count.
 _MOST_BYTES = 120
+_MOST_EXTENSION = 10
 _NOT_IN_WINDOWS = frozenset('<>:"/\\|?*')
 # With any extension, and with superscript digits too (Microsoft, "Naming Files").
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)")
@@ -36,16 +38,22 @@ def safe_name(name: str) -> str:
     '_pain_ ALE.nii.gz'
     """
     name = unicodedata.normalize("NFC", name)
-    # "C" are control, format and private characters, and halves of surrogate pairs.
-    name = "".join(
-        "_" if c in _NOT_IN_WINDOWS or unicodedata.category(c)[0] == "C" else c
-        for c in name
-    ).strip(". ")
+    name = "".join(map(_safe, name)).strip(". ")
     if _DEVICES.match(name):
         name = f"_{name}"
     stem, extension = split_extension(name)
-    if not extension and 0 < len(name) - name.rfind(".") <= 10 and "." in name:
-        stem, extension = name[: name.rfind(".")], name[name.rfind(".") :]
+    if not extension:
+        stem, extension = os.path.splitext(name)
+    if len(extension.encode()) > _MOST_EXTENSION:
+        stem, extension = name, ""
     room = _MOST_BYTES - len(extension.encode())
     stem = stem.encode()[:room].decode(errors="ignore").rstrip(". ")
     return f"{stem or 'file'}{extension}"
+
+
+def _safe(character: str) -> str:
+    kind = unicodedata.category(character)[0]
+    # "C" are control, format and private characters, and halves of surrogate pairs.
+    if kind == "C" or character in _NOT_IN_WINDOWS:
+        return "_"
+    return " " if kind == "Z" else character

@@ -1,4 +1,4 @@
-"""Is what was downloaded an image, and all of it?
+"""Whether what was downloaded is an image, and all of it.
 
 A server that breaks off, or that answers with a page, must be found out before a file
 is kept: once it is in the cache, nobody asks for it again.

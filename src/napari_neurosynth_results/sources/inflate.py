@@ -161,6 +161,36 @@ def read_bytes(
     return data
 
 
+def inflated_length(path: str, most: int) -> int:
+    """Inflate a whole gzip file, keeping nothing, so that its check sums are tested.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    most : int
+        Stop beyond this many inflated bytes.
+
+    Returns
+    -------
+    int
+        How many there are; more than `most` when it stopped.
+
+    Raises
+    ------
+    EOFError
+        When the stream breaks off.
+    OSError
+        When the file cannot be read, is corrupt or fails a check sum.
+    """
+    length = 0
+    with open(path, "rb") as file:
+        stream = _GzipStream(file)
+        while length <= most and (piece := stream.read(_PIECE)):
+            length += len(piece)
+    return length
+
+
 class _GzipStream:
     """A gzip file read forward: its members joined, as gzip demands, and checked.
 

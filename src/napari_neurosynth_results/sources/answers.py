@@ -1,0 +1,195 @@
+"""What the status and the headers of an answer mean, in words for the user."""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from napari_neurosynth_results.sources.exchange import Head
+from napari_neurosynth_results.sources.failures import (
+    BrokenAnswerError,
+    ForbiddenError,
+    NotFoundError,
+    ServerError,
+    WebError,
+)
+from napari_neurosynth_results.sources.job import Job
+
+_PASSING = frozenset({429, 502, 503, 504, *range(520, 528), 530})
+_PRIVATE_HINT = (
+    " A private collection opens only by the link with eight capital letters: ask its "
+    "owner for it."
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer with status 200, and what was asked of whom.
+
+    Attributes
+    ----------
+    head : Head
+        Its status and headers.
+    body : iterator of bytes
+        Its body, as it comes.
+    what, host : str
+        What was asked of whom.
+    job : Job
+        For whom.
+    """
+
+    head: Head
+    body: Iterator[bytes]
+    what: str
+    host: str
+    job: Job
+
+
+class Failure(Exception):  # noqa: N818 - it is on its way to become an error
+    """One try failed; another may not.
+
+    Parameters
+    ----------
+    error : WebError
+        What to raise when no try is left.
+    tries : int, optional
+        How many tries to make at most; None for as many as there are.
+    wait : float, optional
+        Seconds that the server asks to wait.
+    """
+
+    def __init__(
+        self, error: WebError, tries: int | None = None, wait: float | None = None
+    ) -> None:
+        super().__init__(str(error))
+        self.error, self.tries, self.wait = error, tries, wait
+
+
+def refusal(head: Head, what: str, host: str, neurovault: bool) -> Failure:
+    """Say what a status other than 200 means.
+
+    Parameters
+    ----------
+    head : Head
+        The answer.
+    what, host : str
+        What was asked of whom.
+    neurovault : bool
+        Whether that is NeuroVault, whose private collections answer like missing ones.
+
+    Returns
+    -------
+    Failure
+        With the error, and whether to try again.
+    """
+    status, hint = head.status, _PRIVATE_HINT if neurovault else ""
+    if status in (404, 410):
+        return Failure(
+            NotFoundError(
+                f"{what} was not found on {host} ({status}). Check the link in your "
+                f"browser; it may have been removed.{hint}"
+            ),
+            tries=1,
+        )
+    if status in (401, 403):
+        return Failure(
+            ForbiddenError(
+                f"{what} is not open to everybody: {host} refused it ({status}).{hint}"
+            ),
+            tries=1,
+        )
+    if status == 429:
+        text = f"{what} was not loaded: {host} gets too many requests (429)."
+        text += " Wait some minutes, then try again."
+    elif status >= 500:
+        text = f"{what} was not loaded: {host} failed ({status}). "
+        # NeuroVault answers so to paths that its own pages never hold.
+        text += (
+            "Check the link; if it is right, try again later."
+            if status == 500
+            else "It is probably down or overloaded; try again later."
+        )
+    else:
+        text = f"{what} was not loaded: {host} gave an unusual answer ({status}). "
+        text += "Open the link in your browser to see what it says."
+    tries = None if status in _PASSING else 2 if status == 500 else 1
+    return Failure(ServerError(text), tries, retry_after(head))
+
+
+def retry_after(head: Head) -> float | None:
+    """Return how many seconds the server asks to wait, None when it does not."""
+    text = head.get("retry-after").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        when = email.utils.parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    when = when if when.tzinfo else when.replace(tzinfo=dt.UTC)
+    return max(0.0, (when - dt.datetime.now(dt.UTC)).total_seconds())
+
+
+def stated_length(head: Head) -> int | None:
+    """Return how many bytes the body has, None when the answer does not say."""
+    text = head.get("content-length").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def refuse_page(answer: Answer) -> None:
+    """Raise `Failure` for a web page with status 200 where data was asked for."""
+    if (
+        answer.head.get("content-type")
+        .lower()
+        .startswith(("text/html", "application/xhtml"))
+    ):
+        raise Failure(
+            BrokenAnswerError(
+                f"{answer.what} was not loaded: {answer.host} gave a web page instead. "
+                "Check the link. If it is right, this network may want you to log in "
+                "first: open any page in your browser, then try again."
+            ),
+            tries=1,
+        )
+
+
+def parsed(data: bytes, answer: Answer) -> Any:
+    """Return the JSON of a body.
+
+    Parameters
+    ----------
+    data : bytes
+        The body; a byte order mark is skipped.
+    answer : Answer
+        Where it comes from.
+
+    Returns
+    -------
+    Any
+        The value, never None; its shape is for the caller to check.
+
+    Raises
+    ------
+    Failure
+        When it is no JSON, or null.
+    """
+    try:
+        value = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        # An answer without a length that was cut ends up here, so it is tried again;
+        # a page of a captive portal or of a wrong address is not.
+        refuse_page(answer)
+        page = data.lstrip()[:1] == b"<"
+        text = f"{answer.what} was not loaded: the answer of {answer.host} is damaged "
+        text += "(no JSON). Try again; if it stays so, tell the site."
+        raise Failure(BrokenAnswerError(text), tries=1 if page else None) from None
+    if value is None:
+        text = (
+            f"{answer.what} was not loaded: {answer.host} gave an empty answer (null). "
+        )
+        text += "Check the link, or try again later."
+        raise Failure(BrokenAnswerError(text), tries=1)
+    return value

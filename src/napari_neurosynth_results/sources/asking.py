@@ -1,0 +1,290 @@
+"""Ask for one thing until it is there or no try is left: redirects, tokens, pauses."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from typing import TypeVar
+from urllib.parse import urljoin
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from napari_neurosynth_results.sources.answers import (
+    Answer,
+    Failure,
+    refusal,
+)
+from napari_neurosynth_results.sources.exchange import BrokenOffError, Exchange, Head
+from napari_neurosynth_results.sources.failures import (
+    BrokenAnswerError,
+    OfflineError,
+    UnreachableError,
+    WebError,
+)
+from napari_neurosynth_results.sources.job import Job
+from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.origins import Origins, origin_of, redact
+
+#: Requests under way at once. NeuroVault has four workers.
+AT_ONCE = 4
+_MOST_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+#: Seconds between two looks at whether the job was cancelled.
+_LOOK = 0.05
+_NAME = "napari-neurosynth-results"
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for a server, and how often to ask it.
+
+    Attributes
+    ----------
+    timeout : (float, float)
+        Seconds to wait for a connection, and for each piece of an answer.
+    tries : int
+        How often to ask.
+    pause, longest_pause : float
+        Seconds before the second try, and most between two tries.
+    """
+
+    timeout: tuple[float, float]
+    tries: int
+    pause: float
+    longest_pause: float
+
+
+@dataclass(frozen=True)
+class Call:
+    """What somebody wants, the same for all tries and redirects.
+
+    Attributes
+    ----------
+    what : str
+        What it is, to begin a sentence with.
+    job : Job
+        May cancel it.
+    seconds : float
+        The deadline.
+    accept : str
+        Which kind of content to ask for.
+    encoding : str
+        In which form to ask for it; "identity" is left as it comes.
+    """
+
+    what: str
+    job: Job
+    seconds: float
+    accept: str = "*/*"
+    encoding: str = "gzip, deflate"
+
+
+class Asker:
+    """Makes the requests of one `Web`.
+
+    Parameters
+    ----------
+    online : Online
+        Which servers.
+    patience : Patience
+        For how long.
+    """
+
+    def __init__(self, online: Online, patience: Patience) -> None:
+        self._online, self._patience = online, patience
+        self._origins = Origins(online)
+        self._slots = threading.BoundedSemaphore(AT_ONCE)
+        self._adapter = HTTPAdapter(pool_connections=AT_ONCE, pool_maxsize=AT_ONCE)
+        # Only for the proxies and certificates of the environment: requests go out
+        # past it, so that no cookie and no password of .netrc goes along.
+        self._session = requests.Session()
+        self._agent = f"{_NAME}/{version(_NAME)}"
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        self._adapter.close()
+        self._session.close()
+
+    def ask(self, url: str, call: Call, take: Callable[[Answer], _T]) -> _T:
+        """Ask, and hand a good answer on.
+
+        Parameters
+        ----------
+        url : str
+            Any address; it is checked.
+        call : Call
+            What is wanted.
+        take : callable
+            Makes the result of an answer with status 200. It may raise `Failure`.
+
+        Returns
+        -------
+        Any
+            What `take` returned.
+
+        Raises
+        ------
+        WebError
+            When nothing came, with no token in its text.
+        CancelledError
+            When the job was cancelled.
+        """
+        address = self._origins.checked(url)
+        if self._online.offline:
+            raise OfflineError(
+                redact(
+                    f"{call.what} is not kept on this machine, and no server is asked "
+                    "while working offline. Go online (NNR_OFFLINE) to load it.",
+                    self._online,
+                )
+            )
+        failure = self._tried(address, call, take)
+        if not isinstance(failure, WebError):
+            return failure
+        # Raised out here, so that no traceback shows what was handled before.
+        raise type(failure)(redact(str(failure), self._online))
+
+    def _tried(
+        self, url: str, call: Call, take: Callable[[Answer], _T]
+    ) -> _T | WebError:
+        clock = _Clock(call.seconds)
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                return self._once(url, call, clock, take)
+            except WebError as error:  # a redirect to where nobody may go
+                return error
+            except Failure as error:
+                failure = error
+            pause = self._pause(tried, failure.wait)
+            if (
+                tried >= min(self._patience.tries, failure.tries or tried + 1)
+                or pause >= clock.left()
+            ):
+                return failure.error
+            call.job.wait(pause)
+
+    def _pause(self, tried: int, wanted: float | None) -> float:
+        # Spread, so that those who failed together do not come back together.
+        pause = self._patience.pause * 2.0 ** (tried - 1) * random.uniform(0.5, 1.5)
+        return min(max(pause, wanted or 0), self._patience.longest_pause)
+
+    def _once(
+        self, url: str, call: Call, clock: _Clock, take: Callable[[Answer], _T]
+    ) -> _T:
+        """Ask once, through redirects, and without the token if that is not liked."""
+        token, redirects = self._online.token, 0
+        while True:
+            host = origin_of(url).host
+            sends_token = bool(token) and self._origins.is_neurovault(url)
+            try:
+                with self._exchange(url, call, clock, token * sends_token) as exchange:
+                    head = exchange.head()
+                    if head.status == 200:
+                        return take(
+                            Answer(head, exchange.body(), call.what, host, call.job)
+                        )
+            except BrokenOffError as error:
+                raise _broken_off(error, call, host) from None
+            if head.status == 401 and sends_token:
+                token = ""  # an invalid one is refused even where none is needed
+            elif head.status in _REDIRECTS:
+                redirects += 1
+                url = self._redirected(url, head, call, redirects)
+            else:
+                neurovault = self._origins.is_neurovault(url)
+                raise refusal(head, call.what, host, neurovault)
+
+    def _exchange(self, url: str, call: Call, clock: _Clock, token: str) -> Exchange:
+        headers = {
+            "User-Agent": self._agent,
+            "Accept": call.accept,
+            "Accept-Encoding": call.encoding,
+        }
+        if token:
+            headers["Authorization"] = f"Token {token}"
+        with clock.stopped():
+            while not self._slots.acquire(timeout=_LOOK):
+                call.job.check()
+        left = max(clock.left(), 0.001)
+        connect, read = (min(seconds, left) for seconds in self._patience.timeout)
+        return Exchange(
+            partial(self._send, url, headers, (connect, read)),
+            self._slots.release,
+            job=call.job,
+            deadline=time.monotonic() + left,
+            decode=call.encoding != "identity",
+        )
+
+    def _send(
+        self, url: str, headers: dict[str, str], timeout: tuple[float, float]
+    ) -> requests.Response:
+        request = requests.Request("GET", url, headers=headers).prepare()
+        settings = self._session.merge_environment_settings(url, {}, True, None, None)
+        return self._adapter.send(
+            request,
+            stream=True,
+            timeout=timeout,
+            verify=settings["verify"] or True,
+            cert=settings["cert"],
+            proxies=settings["proxies"],
+        )
+
+    def _redirected(self, url: str, head: Head, call: Call, redirects: int) -> str:
+        target = head.get("location")
+        if not target or redirects > _MOST_REDIRECTS:
+            host = origin_of(url).host
+            raise Failure(
+                BrokenAnswerError(
+                    f"{call.what} was not loaded: {host} sends from one address to the "
+                    "next without an end. Open the link in your browser, and copy the "
+                    "address that it ends at."
+                ),
+                tries=1,
+            )
+        with suppress(ValueError):  # what is no address, `checked` refuses
+            target = urljoin(url, target)
+        return self._origins.checked(target)
+
+
+class _Clock:
+    """How much is left of a call's time; it can be stopped.
+
+    Parameters
+    ----------
+    seconds : float
+        How much there is.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+        self._since = 0.0
+
+    def left(self) -> float:
+        return self._end - time.monotonic()
+
+    def stopped(self) -> _Clock:
+        return self
+
+    def __enter__(self) -> None:
+        self._since = time.monotonic()
+
+    def __exit__(self, *exc: object) -> None:
+        self._end += time.monotonic() - self._since
+
+
+def _broken_off(error: BrokenOffError, call: Call, host: str) -> Failure:
+    kind = BrokenAnswerError if error.body else UnreachableError
+    text = f"{call.what} was not loaded from {host}: {error}. "
+    text += "Try again." if error.body else "Check your connection, or try again later."
+    return Failure(kind(text), tries=1 if error.final else None)

@@ -1,0 +1,309 @@
+"""What was downloaded is kept, so that opening it again is fast and works offline.
+
+Several processes and threads share one folder without talking to each other. That works
+because a file gets its final name only when it is whole and checked, and because
+nothing goes wrong when another one was faster, or deleted what was about to be used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.names import split_extension
+from napari_neurosynth_results.sources.kept import (
+    PART,
+    Entry,
+    entry_of,
+    listed,
+    move_in,
+    remove,
+    remove_stale_parts,
+)
+from napari_neurosynth_results.sources.safe_names import safe_name
+
+_MOST_DOCUMENT = 256 << 20
+
+
+@dataclass(frozen=True)
+class CacheKey:
+    """Which version of which file.
+
+    Attributes
+    ----------
+    site, id : str
+        Together they name the file, whatever its version: "https://neurovault.org" and
+        "image-1017655". Another file of the same image needs an id of its own.
+    filename : str
+        What to call it; any text.
+    modified : str
+        What the site says about its version.
+    size : int
+        Its bytes by the word of the site, 0 when it says nothing.
+    """
+
+    site: str
+    id: str
+    filename: str
+    modified: str
+    size: int
+
+    @property
+    def folder(self) -> str:
+        """Its folder's name: the first half stands for the file, all of it for this."""
+        item = _digest(self.site, self.id)
+        version = _digest(self.site, self.id, self.filename, self.modified, self.size)
+        return item[:16] + version[:16]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document that was kept.
+
+    Attributes
+    ----------
+    value : Any
+        What `json` makes of it.
+    saved : float
+        When it was put there, in seconds since 1970.
+    """
+
+    value: Any
+    saved: float
+
+
+class Cache:
+    """Files and documents of servers, in a folder that never grows beyond a limit.
+
+    Parameters
+    ----------
+    folder : Path
+        Where; it is made when something is put there.
+    limit_bytes : int
+        What it may hold; the least recently used go first.
+    """
+
+    def __init__(self, folder: Path, limit_bytes: int) -> None:
+        self.folder = folder
+        self.limit_bytes = limit_bytes
+        self._files = folder / "files"
+        self._documents = folder / "documents"
+        self._locks = _KeyLocks()
+
+    def find(self, key: CacheKey) -> Path | None:
+        """Return the file of a key if it is kept, and remember that it was used."""
+        path = self._path(key)
+        try:
+            # A machine that lost power may leave an empty file.
+            if path.stat().st_size == 0:
+                return None
+            with suppress(PermissionError):  # a cache that may only be read
+                os.utime(path)
+        except OSError:
+            return None
+        return path
+
+    def file(
+        self,
+        key: CacheKey,
+        fill: Callable[[Path], None],
+        check: Callable[[Path], None],
+    ) -> Path:
+        """Return the file of a key, got if need be.
+
+        Parameters
+        ----------
+        key : CacheKey
+            Which one. Earlier versions of it are removed when this one is in.
+        fill : callable
+            Writes it to the path that it is given.
+        check : callable
+            Raises `ResultsError` when the file at that path is broken. The path has the
+            final extension, but not the final name.
+
+        Returns
+        -------
+        Path
+            The file. Another process may evict it at any time, as may this one.
+
+        Raises
+        ------
+        ResultsError
+            What `fill` or `check` raised, or that the folder cannot be written to.
+        """
+        with self._locks.held(key):
+            if found := self.find(key):
+                return found
+            path = self._path(key)
+            with self._part(self._files, split_extension(path.name)[1]) as part:
+                fill(part)
+                check(part)
+                with self._writing():
+                    move_in(part, path)
+            self._remove_others(key)
+            self.evict(keep=path)
+            return path
+
+    def put_document(self, name: str, value: Any) -> None:
+        """Keep a JSON value.
+
+        Parameters
+        ----------
+        name : str
+            Any text; it does not show in the cache.
+        value : Any
+            What `json` can write. Secrets must be taken out before.
+
+        Raises
+        ------
+        ResultsError
+            When the folder cannot be written to.
+        """
+        text = json.dumps({"saved": time.time(), "value": value})
+        path = self._document(name)
+        with self._part(self._documents, ".json") as part, self._writing():
+            part.write_text(text, encoding="utf-8")
+            move_in(part, path)
+        self.evict(keep=path)
+
+    def get_document(self, name: str) -> Document | None:
+        """Return a value that was put under this name, None when it is not there."""
+        path = self._document(name)
+        try:
+            if path.stat().st_size > _MOST_DOCUMENT:
+                return None
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            document = Document(kept["value"], float(kept["saved"]))
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return None  # not there, or damaged: it is asked for again
+        with suppress(OSError):
+            os.utime(path)
+        return document
+
+    def entries(self) -> list[Entry]:
+        """List what is kept, the most recently used first."""
+        found = [entry_of(path, "file") for path in listed(self._files, "*/*")]
+        found += [entry_of(path, "document") for path in listed(self._documents, "*")]
+        entries = [entry for entry in found if entry is not None]
+        return sorted(entries, key=lambda entry: entry.last_used, reverse=True)
+
+    def clear(self, older_than: float = 0.0) -> int:
+        """Remove what is kept.
+
+        Parameters
+        ----------
+        older_than : float
+            Only what was not used for so many seconds; 0 for all.
+
+        Returns
+        -------
+        int
+            Bytes freed.
+        """
+        remove_stale_parts(self._files, self._documents)
+        before = time.time() - older_than
+        return sum(
+            remove(entry)
+            for entry in self.entries()
+            if older_than <= 0 or entry.last_used < before
+        )
+
+    def evict(self, keep: Path | None = None) -> int:
+        """Remove the least recently used until the rest is within the limit.
+
+        Parameters
+        ----------
+        keep : Path, optional
+            A file that stays in any case.
+
+        Returns
+        -------
+        int
+            Bytes freed.
+        """
+        remove_stale_parts(self._files, self._documents)
+        entries = self.entries()
+        excess = sum(entry.size for entry in entries) - self.limit_bytes
+        freed = 0
+        for entry in reversed(entries):
+            if freed >= excess:
+                break
+            if entry.path != keep:
+                freed += remove(entry)
+        return freed
+
+    def _path(self, key: CacheKey) -> Path:
+        return self._files / key.folder / safe_name(key.filename)
+
+    def _document(self, name: str) -> Path:
+        # Hashed, because a name may hold the token of a private collection.
+        return self._documents / f"{_digest(name)[:32]}.json"
+
+    @contextmanager
+    def _part(self, folder: Path, extension: str) -> Iterator[Path]:
+        """Give a new empty file that only this user can read, gone at the end."""
+        part = folder / f"{PART}{os.getpid()}-{secrets.token_hex(8)}{extension}"
+        with self._writing():
+            # Not by `parents`, which would leave the first of them open to all.
+            for parent in (self.folder, folder):
+                parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        try:
+            yield part
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ResultsError(
+                f"The folder for downloads, {self.folder}, cannot be written to: "
+                f"{error.strerror}. Free some space there, or set NNR_CACHE_DIR to "
+                "another folder."
+            ) from error
+
+    def _remove_others(self, key: CacheKey) -> None:
+        for path in listed(self._files, f"{key.folder[:16]}*/*"):
+            if path.parent.name != key.folder and (entry := entry_of(path, "file")):
+                remove(entry)
+
+
+class _KeyLocks:
+    """A lock for each key that somebody is busy with."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: dict[CacheKey, tuple[threading.Lock, int]] = {}
+
+    @contextmanager
+    def held(self, key: CacheKey) -> Iterator[None]:
+        with self._guard:
+            lock, users = self._locks.get(key, (threading.Lock(), 0))
+            self._locks[key] = lock, users + 1
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                lock, users = self._locks.pop(key)
+                if users > 1:
+                    self._locks[key] = lock, users - 1
+
+
+def _digest(*fields: object) -> str:
+    # As JSON, so that no two lists of fields look alike.
+    text = json.dumps([str(field) for field in fields])
+    return hashlib.sha256(text.encode()).hexdigest()

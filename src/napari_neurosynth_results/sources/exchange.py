@@ -1,0 +1,189 @@
+"""One request, made on a thread of its own so that whoever waits can leave at once.
+
+A server may accept a connection and stay silent, or send a byte a second: no time-out
+of a socket ends that in time. So the caller never reads from the socket. It takes
+pieces from a queue, looks after each short wait whether the job was cancelled or the
+time is over, and then shuts the connection.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Self
+
+import requests
+import urllib3
+
+from napari_neurosynth_results.sources.job import Job
+
+#: Bytes read, written and reported at once, at most.
+CHUNK = 64 << 10
+#: Pieces read ahead of whoever takes them.
+_AHEAD = 4
+#: Seconds between two looks at whether the job was cancelled.
+_LOOK = 0.05
+
+
+@dataclass(frozen=True)
+class Head:
+    """What an answer says before its body; the names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+
+    def get(self, name: str) -> str:
+        """Return a header, empty when there is none."""
+        return self.headers.get(name, "")
+
+
+class BrokenOffError(Exception):
+    """The exchange ended early; the text says how, and never holds the address.
+
+    Parameters
+    ----------
+    reason : str
+        What happened.
+    body : bool
+        Whether it happened within a body; else there was no answer at all.
+    final : bool
+        Whether another try would end in the same way.
+    """
+
+    def __init__(self, reason: str, *, body: bool = False, final: bool = False) -> None:
+        super().__init__(reason)
+        self.body = body
+        self.final = final
+
+
+class Exchange:
+    """A request under way: first its head, then its body piece by piece.
+
+    Parameters
+    ----------
+    send : callable
+        Makes the request, and returns when the head of the answer is there.
+    ended : callable
+        Called on the other thread when the connection is not in use any more.
+    job : Job
+        Looked at while waiting.
+    deadline : float
+        When to stop, by `time.monotonic`.
+    decode : bool
+        Whether to unpack a compressed body.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[], requests.Response],
+        ended: Callable[[], object],
+        *,
+        job: Job,
+        deadline: float,
+        decode: bool,
+    ) -> None:
+        self._send, self._ended = send, ended
+        self._job, self._deadline, self._decode = job, deadline, decode
+        self._pieces: queue.Queue[Head | bytes | BrokenOffError] = queue.Queue(_AHEAD)
+        self._left = threading.Event()
+        self._lock = threading.Lock()
+        self._response: requests.Response | None = None
+        # A daemon, because a silent server must not keep the program from ending.
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # the system gives no more threads
+            self._ended()
+            raise BrokenOffError("no thread could be started") from error
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._left.set()
+        with self._lock:
+            if self._response is not None:
+                # It wakes the reader. The connection may be back in its pool already.
+                with suppress(ValueError, RuntimeError, OSError):
+                    self._response.raw.shutdown()
+
+    def head(self) -> Head:
+        """Wait for the head of the answer; raises `BrokenOffError` when none comes."""
+        head = self._next()
+        assert isinstance(head, Head)
+        return head
+
+    def body(self) -> Iterator[bytes]:
+        """Give the body in pieces; raises `BrokenOffError` when it is cut."""
+        while piece := self._next():
+            assert isinstance(piece, bytes)
+            yield piece
+
+    def _next(self) -> Head | bytes:
+        while True:
+            self._job.check()
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise BrokenOffError("it took too long", final=True)
+            try:
+                piece = self._pieces.get(timeout=min(_LOOK, left))
+            except queue.Empty:
+                continue
+            if isinstance(piece, BrokenOffError):
+                raise piece
+            return piece
+
+    def _run(self) -> None:
+        """Make the request and read it, on the other thread."""
+        body = False
+        last: bytes | BrokenOffError = b""
+        try:
+            with self._send() as response:
+                with self._lock:
+                    self._response = response
+                headers = {k.lower(): v for k, v in response.headers.items()}
+                self._put(Head(response.status_code, headers))
+                body = True
+                while piece := self._read(response):
+                    self._put(piece)
+                with self._lock:
+                    self._response = None
+        except Exception as error:  # whatever it is, somebody waits to hear of it
+            # Only words go on: the errors themselves hold the address, and with it
+            # perhaps a private token, which would be in every traceback.
+            last = _broken_off(error, body)
+        finally:
+            with self._lock:
+                self._response = None
+            self._ended()
+        self._put(last)
+
+    def _read(self, response: requests.Response) -> bytes | None:
+        if self._left.is_set():
+            return None
+        piece: bytes | None = response.raw.read1(CHUNK, decode_content=self._decode)
+        return piece
+
+    def _put(self, piece: Head | bytes | BrokenOffError) -> None:
+        while not self._left.is_set():
+            with suppress(queue.Full):
+                return self._pieces.put(piece, timeout=_LOOK)
+        return None
+
+
+def _broken_off(error: Exception, body: bool) -> BrokenOffError:
+    if isinstance(error, (requests.exceptions.SSLError, urllib3.exceptions.SSLError)):
+        return BrokenOffError("its certificate was not accepted", final=True)
+    if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
+        return BrokenOffError("it did not answer in time")
+    if isinstance(error, urllib3.exceptions.DecodeError):
+        return BrokenOffError("its compressed answer is damaged", body=True)
+    if body:
+        return BrokenOffError("the answer broke off", body=True)
+    if isinstance(error, (requests.ConnectionError, OSError)):
+        return BrokenOffError("there was no connection")
+    return BrokenOffError(f"the request failed ({type(error).__name__})", final=True)

@@ -1,0 +1,267 @@
+"""The one way to the internet: few servers, few requests at once, an end to each.
+
+The servers are public and small, their files are read by people in a hurry, and what
+comes back may be anything. So an address is checked before it is asked, tries are few
+and spaced, every size and time is bounded, and an error says what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.sources.answers import (
+    Answer,
+    Failure,
+    parsed,
+    refuse_page,
+    stated_length,
+)
+from napari_neurosynth_results.sources.asking import Asker, Call, Patience
+from napari_neurosynth_results.sources.failures import (
+    BrokenAnswerError,
+    ForbiddenError,
+    NotFoundError,
+    OfflineError,
+    RefusedAddressError,
+    ServerError,
+    UnreachableError,
+    WebError,
+)
+from napari_neurosynth_results.sources.job import Job
+from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.origins import redact
+
+__all__ = [
+    "BrokenAnswerError",
+    "ForbiddenError",
+    "NotFoundError",
+    "OfflineError",
+    "RefusedAddressError",
+    "ServerError",
+    "UnreachableError",
+    "Web",
+    "WebError",
+    "redact",
+]
+
+#: Far above any document of these sites, and what one may take of memory.
+MOST_JSON = 64 << 20
+
+
+class Web:
+    """Asks the configured servers; one for all threads.
+
+    A cancelled job ends a call within 0.1 seconds, and so does the deadline, whatever
+    the server does.
+
+    Parameters
+    ----------
+    online : Online
+        Which servers, and whether to ask at all.
+    timeout : (float, float)
+        Seconds to wait for a connection, and for each piece of an answer.
+    deadline_json, deadline_file : float
+        Seconds after which a document or a file is given up, all tries together. The
+        time in which other requests of this object keep it waiting is not counted.
+    tries : int
+        How often to ask when a server is busy or an answer breaks off.
+    pause : float
+        Seconds before the second try; doubled for each further one.
+    longest_pause : float
+        Most seconds between two tries, whatever the server asks for.
+    """
+
+    def __init__(
+        self,
+        online: Online,
+        *,
+        timeout: tuple[float, float] = (5, 20),
+        deadline_json: float = 60.0,
+        deadline_file: float = 900.0,
+        tries: int = 4,
+        pause: float = 0.5,
+        longest_pause: float = 30.0,
+    ) -> None:
+        self.online = online
+        self._deadline_json, self._deadline_file = deadline_json, deadline_file
+        self._asker = Asker(online, Patience(timeout, tries, pause, longest_pause))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that are kept for the next request."""
+        self._asker.close()
+
+    def get_json(
+        self, url: str, *, what: str, job: Job | None = None, max_bytes: int = MOST_JSON
+    ) -> Any:
+        """Ask for a document.
+
+        Parameters
+        ----------
+        url : str
+            Its address.
+        what : str
+            What it is, to begin a sentence with: "Collection 23064".
+        job : Job, optional
+            To cancel it.
+        max_bytes : int
+            Refuse more.
+
+        Returns
+        -------
+        Any
+            The value of the JSON, not None; nothing else of it is checked.
+
+        Raises
+        ------
+        WebError
+            One of its kinds, when there is no such document or it does not come.
+        CancelledError
+            When the job is cancelled.
+        """
+        call = Call(what, job or Job(), self._deadline_json, accept="application/json")
+        return self._asker.ask(
+            url, call, lambda answer: parsed(_whole(answer, max_bytes), answer)
+        )
+
+    def get_bytes(
+        self, url: str, *, what: str, job: Job | None = None, max_bytes: int
+    ) -> bytes:
+        """Ask for a small file, like a picture or a table of labels.
+
+        Parameters
+        ----------
+        url, what, job, max_bytes
+            As for `get_json`.
+
+        Returns
+        -------
+        bytes
+            The file.
+
+        Raises
+        ------
+        WebError, CancelledError
+            As for `get_json`.
+        """
+
+        def take(answer: Answer) -> bytes:
+            refuse_page(answer)
+            return _whole(answer, max_bytes)
+
+        call = Call(what, job or Job(), self._deadline_json)
+        return self._asker.ask(url, call, take)
+
+    def download(
+        self,
+        url: str,
+        path: Path,
+        *,
+        what: str,
+        expected: int | None = None,
+        max_bytes: int,
+        job: Job | None = None,
+    ) -> None:
+        """Write a file as it comes; after an error there is none.
+
+        Parameters
+        ----------
+        url, what
+            As for `get_json`.
+        path : Path
+            Where to write.
+        expected : int, optional
+            How many bytes it has by the word of another document; not used below 1.
+        max_bytes : int
+            Refuse more.
+        job : Job, optional
+            Hears the bytes of each piece, and may cancel.
+
+        Raises
+        ------
+        WebError, CancelledError
+            As for `get_json`.
+        ResultsError
+            When `path` cannot be written.
+        """
+        call = Call(
+            what,
+            job or Job(),
+            self._deadline_file,
+            # The file itself, not a compressed form of it: its bytes are counted.
+            encoding="identity",
+        )
+        try:
+            self._asker.ask(
+                url, call, lambda answer: _write(answer, path, expected, max_bytes)
+            )
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+
+def _whole(answer: Answer, most: int) -> bytes:
+    _refuse_length(answer, stated_length(answer.head) or 0, most)
+    data = bytearray()
+    for piece in answer.body:
+        data += piece
+        _refuse_length(answer, len(data), most)
+    return bytes(data)
+
+
+def _write(answer: Answer, path: Path, expected: int | None, most: int) -> None:
+    refuse_page(answer)
+    stated = stated_length(answer.head)
+    total = stated or (expected if expected and expected > 0 else None)
+    _refuse_length(answer, total or 0, most)
+    done = 0
+    with _opened(path) as write:
+        for piece in answer.body:
+            done += len(piece)
+            _refuse_length(answer, done, most)
+            write(piece)
+            answer.job.report(answer.what, done, total)
+    if expected is not None and 0 < expected != done:
+        raise Failure(
+            BrokenAnswerError(
+                f"{answer.what} was not loaded: {answer.host} gave {done:,} bytes "
+                f"instead of {expected:,}. Try again later; if it stays so, the file "
+                "on the server is broken."
+            ),
+            # A server that says how much it sends sends that again.
+            tries=None if stated is None else 1,
+        )
+
+
+def _refuse_length(answer: Answer, length: int, most: int) -> None:
+    if length > most:
+        raise Failure(
+            BrokenAnswerError(
+                f"{answer.what} was not loaded: {answer.host} sends more than the "
+                f"{most:,} bytes it may have. Download it with your browser, and look "
+                "at what it is."
+            ),
+            tries=1,
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Callable[[bytes], object]]:
+    """Open a file to write; an error names it and the way out."""
+    try:
+        with open(path, "wb") as file:
+            yield file.write
+    except OSError as error:
+        raise ResultsError(
+            f"{path} cannot be written: {error.strerror}. Free some space, or choose "
+            "another folder by NNR_CACHE_DIR."
+        ) from error

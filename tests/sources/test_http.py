@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.sources.http import (
     BrokenAnswerError,
     ForbiddenError,
@@ -31,7 +32,6 @@ from napari_neurosynth_results.sources.http import (
     WebError,
     redact,
 )
-from napari_neurosynth_results.sources.job import CancelledError, Job
 from napari_neurosynth_results.sources.online import Online
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"

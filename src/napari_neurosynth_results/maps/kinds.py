@@ -121,6 +121,28 @@ _INTENT_KINDS = {
     1002: MapKind.LABEL,
 }
 
+#: NeuroVault's `map_type`, as its API shows it and as older answers stored it.
+_MAP_TYPES = {
+    "t map": MapKind.T,
+    "t": MapKind.T,
+    "z map": MapKind.Z,
+    "z": MapKind.Z,
+    "f map": MapKind.F,
+    "f": MapKind.F,
+    "chi squared map": MapKind.CHI2,
+    "x2": MapKind.CHI2,
+    "p map (given null hypothesis)": MapKind.P,
+    "p": MapKind.P,
+    '1-p map ("inverted" probability)': MapKind.ONE_MINUS_P,
+    "ip": MapKind.ONE_MINUS_P,
+    "univariate-beta map": MapKind.EST,
+    "u": MapKind.EST,
+    "multivariate-beta map": MapKind.EST,
+    "m": MapKind.EST,
+    "parcellation": MapKind.LABEL,
+    "pa": MapKind.LABEL,
+}
+
 #: How SPM and FSL name their statistic images.
 _FOREIGN_NAMES = (
     # First: corrp names end in the statistic that they were made from.
@@ -133,7 +155,9 @@ _FOREIGN_NAMES = (
 )
 
 
-def kind_of(value: str | None, stem: str, intent_code: int = 0) -> MapKind:
+def kind_of(
+    value: str | None, stem: str, intent_code: int = 0, map_type: str = ""
+) -> MapKind:
     """Decide the kind of a map, the surest evidence first.
 
     Parameters
@@ -145,6 +169,9 @@ def kind_of(value: str | None, stem: str, intent_code: int = 0) -> MapKind:
         ``corrp`` images hold 1 - p.
     intent_code : int
         Intent code of the NIfTI header, 0 when there is none.
+    map_type : str
+        NeuroVault's word. It comes after the file name, because Neurosynth Compose sets
+        it by the first letter of that name alone: ``prob`` maps are called P maps.
 
     Returns
     -------
@@ -156,4 +183,7 @@ def kind_of(value: str | None, stem: str, intent_code: int = 0) -> MapKind:
     for pattern, kind in _FOREIGN_NAMES:
         if pattern.search(stem):
             return kind
+    told = map_type.strip().lower()
+    if told in _MAP_TYPES:
+        return _MAP_TYPES[told]
     return _INTENT_KINDS.get(intent_code, MapKind.OTHER)

@@ -311,8 +311,7 @@ class ResultSet:
         finally:
             # Masks and tails may be judged better now.
             self._facts.clear()
-        for problem in told:
-            self._report(problem)
+        self.report(*told)
         return told
 
     def demand(self, statmap: StatMap) -> None:
@@ -343,10 +342,9 @@ class ResultSet:
             try:
                 voxels, notices = statmap.file.source.read()
             except ResultsError as error:
-                self._report(str(error))
+                self.report(str(error))
                 raise
-            for notice in notices:
-                self._report(notice)
+            self.report(*notices)
             voxels.flags.writeable = False
             return voxels
 
@@ -407,7 +405,9 @@ class ResultSet:
         fact: Fact = self._facts[key]
         return fact
 
-    def _report(self, problem: str) -> None:
+    def report(self, *problems: str) -> None:
+        """Add to the problems what was not told yet."""
         with self._lock:
-            if problem not in self._problems:
-                self._problems.append(problem)
+            for problem in problems:
+                if problem not in self._problems:
+                    self._problems.append(problem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from weakref import WeakValueDictionary
@@ -195,6 +195,10 @@ class MapEntry(Protocol):
         """Degrees of freedom that the header states."""
 
     @property
+    def label_names(self) -> Mapping[int, str]:
+        """Names of the labels of an atlas."""
+
+    @property
     def at_hand(self) -> bool:
         """Whether the file is on this machine."""
 
@@ -235,6 +239,8 @@ class MapFile:
         Degrees of freedom of a t, chi2 or (two) F map, when its header states them.
     label : str
         What people call the map when its name is not NiMARE's; the key if empty.
+    label_names : mapping of int to str
+        Names of the labels of an atlas; empty when none are known.
     """
 
     key: str
@@ -246,6 +252,7 @@ class MapFile:
     notices: tuple[str, ...] = ()
     dof: float | tuple[float, float] | None = None
     label: str = ""
+    label_names: Mapping[int, str] = field(default_factory=dict)
 
     #: What is on disk is here.
     at_hand: ClassVar[bool] = True

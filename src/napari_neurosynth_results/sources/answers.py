@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.exchange import Head
 from napari_neurosynth_results.sources.failures import (
     BrokenAnswerError,
@@ -17,7 +18,6 @@ from napari_neurosynth_results.sources.failures import (
     ServerError,
     WebError,
 )
-from napari_neurosynth_results.sources.job import Job
 
 _PASSING = frozenset({429, 502, 503, 504, *range(520, 528), 530})
 _PRIVATE_HINT = (

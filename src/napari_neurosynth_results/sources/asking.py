@@ -16,6 +16,7 @@ from urllib.parse import urljoin
 import requests
 from requests.adapters import HTTPAdapter
 
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.answers import (
     Answer,
     Failure,
@@ -28,7 +29,6 @@ from napari_neurosynth_results.sources.failures import (
     UnreachableError,
     WebError,
 )
-from napari_neurosynth_results.sources.job import Job
 from napari_neurosynth_results.sources.online import Online
 from napari_neurosynth_results.sources.origins import Origins, origin_of, redact
 

@@ -19,7 +19,7 @@ from typing import Self
 import requests
 import urllib3
 
-from napari_neurosynth_results.sources.job import Job
+from napari_neurosynth_results.job import Job
 
 #: Bytes read, written and reported at once, at most.
 CHUNK = 64 << 10

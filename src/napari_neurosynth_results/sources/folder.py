@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, kind_of
@@ -29,6 +31,7 @@ _MOST_TEXT = 1 << 20
 _MOST_TABLE = 64 << 20
 #: Beyond this many images a folder is a data set, not a result.
 _MOST_IMAGES = 1000
+_PROBABILITIES = frozenset({MapKind.P, MapKind.ONE_MINUS_P})
 _PICKLES = (".pkl", ".pkl.gz")
 _PICKLE = (
     "{name} was not read: a pickle can run any code when it is opened. "
@@ -76,6 +79,35 @@ def open_folder(path: str, max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
             "opened. Move what belongs together to a folder of its own."
         )
     problems += [_PICKLE.format(name=name) for name in names if name.endswith(_PICKLES)]
+    methods, references = texts_of(path, problems)
+    return _result_set(
+        images[:_MOST_IMAGES],
+        max_bytes,
+        problems,
+        title=os.path.basename(os.path.abspath(path)),
+        source=path,
+        tables=tables_of(path),
+        methods=methods,
+        references=references,
+    )
+
+
+def texts_of(path: str, problems: list[str]) -> tuple[str, str]:
+    """Read the methods text and the references in a folder.
+
+    Parameters
+    ----------
+    path : str
+        The folder.
+    problems : list of str
+        Gets what could not be read.
+
+    Returns
+    -------
+    methods, references : str
+        Empty when there are none.
+    """
+    names = sorted(name for name in os.listdir(path) if not name.startswith("."))
     methods, references = (
         "\n".join(
             _text(os.path.join(path, name), problems)
@@ -84,20 +116,16 @@ def open_folder(path: str, max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
         )
         for end in ("boilerplate.txt", "references.bib")
     )
-    return _result_set(
-        images[:_MOST_IMAGES],
-        max_bytes,
-        problems,
-        title=os.path.basename(os.path.abspath(path)),
-        source=path,
-        tables={
-            name[: -len(".tsv")]: partial(_table, os.path.join(path, name))
-            for name in names
-            if name.endswith(".tsv")
-        },
-        methods=methods,
-        references=references,
-    )
+    return methods, references
+
+
+def tables_of(path: str) -> dict[str, Callable[[], pd.DataFrame]]:
+    """List the tables in a folder: file stem -> function that reads it."""
+    return {
+        name[: -len(".tsv")]: partial(_table, os.path.join(path, name))
+        for name in os.listdir(path)
+        if name.endswith(".tsv") and not name.startswith(".")
+    }
 
 
 def open_files(paths: Sequence[str], max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
@@ -156,7 +184,7 @@ def _result_set(
             problems.append(str(error))
             continue
         for volume in volumes:
-            file = _map_file(volume, taken=files)
+            file = map_file(volume, taken=files)
             files[file.key] = file
     if not files:
         raise ResultsError(
@@ -175,28 +203,62 @@ def _result_set(
     )
 
 
-def _map_file(volume: VolumeFile, taken: dict[str, MapFile]) -> MapFile:
-    base = os.path.basename(volume.path)
+def map_file(
+    volume: VolumeFile,
+    *,
+    taken: Collection[str] = (),
+    key: str = "",
+    filename: str = "",
+    map_type: str = "",
+    label: str = "",
+    kind: MapKind | None = None,
+) -> MapFile:
+    """Say what a volume of a file is.
+
+    Parameters
+    ----------
+    volume : VolumeFile
+        The volume.
+    taken : collection of str
+        Keys that other maps of the set have.
+    key, filename : str
+        Key of the map and name of its file, where the file on disk has another name.
+    map_type, label : str
+        NeuroVault's word for the kind, and what its uploader called the map.
+    kind : MapKind, optional
+        The kind, where it is known better.
+
+    Returns
+    -------
+    MapFile
+        For a `ResultSet`.
+    """
+    base = filename or os.path.basename(volume.path)
     stem = split_extension(base)[0]
     name = parse_name(base)
     intent = volume.intent
-    kind = kind_of(name.value if name else None, stem, intent.code)
+    value = name.value if name else None
+    kind = kind or kind_of(value, stem, intent.code, map_type)
     number = f"#{volume.index + 1}" if volume.count > 1 else ""
-    key = stem + number
     # z.nii beside z.nii.gz, or the same name in two folders of a list.
-    for candidate in (base + number, volume.path + number):
-        if key in taken:
-            key = candidate
+    names = [(key or stem) + number, base + number, volume.path + number]
+    told_by_server = kind is not kind_of(value, stem)
     return MapFile(
-        key=key,
+        key=next((name for name in names if name not in taken), names[-1]),
         name=name,
         kind=kind,
         grid=volume.grid,
         path=volume.path,
-        source=_Voxels(volume, kind, _may_interpolate(kind, name)),
+        source=_Voxels(
+            volume,
+            kind,
+            _may_interpolate(kind, name),
+            doubted=map_type if told_by_server and kind in _PROBABILITIES else "",
+        ),
         notices=volume.notices,
         # A name may tell better than the header what the numbers are.
         dof=intent.dof if kind is kind_of(None, "", intent.code) else None,
+        label=label,
     )
 
 
@@ -212,9 +274,26 @@ class _Voxels:
     volume: VolumeFile
     kind: MapKind
     smooth: bool
+    #: NeuroVault's word, where nothing else says that the numbers are probabilities.
+    doubted: str = ""
 
     def read(self) -> tuple[Voxels, tuple[str, ...]]:
-        return self.volume.read(self.kind, self.smooth)
+        voxels, notices = self.volume.read(self.kind, self.smooth)
+        if self.doubted:
+            self._check_range(voxels)
+        return voxels, notices
+
+    def _check_range(self, voxels: Voxels) -> None:
+        """Refuse what uploaders call a P map although its values are no p."""
+        lowest = float(np.nanmin(voxels, initial=0))
+        highest = float(np.nanmax(voxels, initial=0))
+        if lowest < 0 or highest > 1:
+            raise ResultsError(
+                f"{os.path.basename(self.volume.path)}: NeuroVault calls it a "
+                f"{self.doubted}, but its values run from {lowest:.3g} to "
+                f"{highest:.3g}: they are no probabilities, so it is not shown as such. "
+                f"Open {self.volume.path} alone to see the numbers."
+            )
 
 
 def _without_pairs(names: Sequence[str]) -> list[str]:

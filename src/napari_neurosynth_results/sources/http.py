@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.answers import (
     Answer,
     Failure,
@@ -31,7 +32,6 @@ from napari_neurosynth_results.sources.failures import (
     UnreachableError,
     WebError,
 )
-from napari_neurosynth_results.sources.job import Job
 from napari_neurosynth_results.sources.online import Online
 from napari_neurosynth_results.sources.origins import redact
 

@@ -6,58 +6,29 @@ somebody looks at a map.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.about import About, Link
-from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.sources.addresses import Address, Kind
-from napari_neurosynth_results.sources.http import ForbiddenError, NotFoundError
-from napari_neurosynth_results.sources.image_records import (
-    ImageRecord,
-    parse_images,
-    text_of,
+from napari_neurosynth_results.sources.compose import compose_id_of
+from napari_neurosynth_results.sources.compose_results import studies_of_meta_analysis
+from napari_neurosynth_results.sources.image_records import parse_images, text_of
+from napari_neurosynth_results.sources.listing import (
+    Listed,
+    asked,
+    list_collection,
+    results_of,
 )
-from napari_neurosynth_results.sources.remote import RemoteFile
+from napari_neurosynth_results.sources.online import Online
 from napari_neurosynth_results.sources.store import Store, sealed
 
-#: Records a page: most collections come in one, and none takes the server long.
-_PAGE = 500
-#: Far beyond every collection that holds results.
-_MOST_IMAGES = 5000
 _LONG_TEXT = 20_000
-_PRIVATE = (
-    "If it is private, its number does not open it: ask its owner for the private "
-    "link, which holds eight capital letters."
-)
-
-
-@dataclass(frozen=True)
-class Listed:
-    """What a collection holds, before any file is asked for.
-
-    Attributes
-    ----------
-    record : mapping
-        NeuroVault's record of the collection; empty when it was not asked for.
-    images : list of ImageRecord
-        What can be fetched.
-    problems : list of str
-        What cannot, and why.
-    saved : str
-        When the list was kept, if it came from the cache; else empty.
-    """
-
-    record: Mapping[str, Any]
-    images: list[ImageRecord]
-    problems: list[str]
-    saved: str
 
 
 def open_neurovault(
@@ -100,103 +71,19 @@ def open_neurovault(
         max_bytes,
         title=title,
         source=_source(address, listed.record),
-        about=about_collection(listed.record, address.site, bool(address.token)),
+        about=about_collection(listed.record, store.online, bool(address.token)),
+        studies=_way_back(listed.record, store),
     )
 
 
-def list_collection(
-    site: str,
-    collection: str,
-    store: Store,
-    job: Job,
-    *,
-    token: str | None = None,
-    with_record: bool = True,
-) -> Listed:
-    """Ask for a collection's record and the records of its images.
-
-    Parameters
-    ----------
-    site : str
-        The NeuroVault to ask.
-    collection : str
-        Its number, or its private token.
-    store : Store
-        The servers and the cache.
-    job : Job
-        Hears how far it is.
-    token : str, optional
-        The private token, which is kept nowhere.
-    with_record : bool
-        Whether the collection's own record is wanted too.
-
-    Returns
-    -------
-    Listed
-        What the collection holds.
-
-    Raises
-    ------
-    ResultsError
-        When it cannot be had.
-    """
-    base = f"{site}/api/collections/{collection}/"
-    what = "the private collection" if token else f"NeuroVault collection {collection}"
-    secret = token or ""
-    record: Mapping[str, Any] = {}
-    saved = ""
-    if with_record:
-        document = _asked(store, base, what, job, secret)
-        if not isinstance(document.value, Mapping):
-            raise ResultsError(f"NeuroVault's answer on {what} is no collection.")
-        record, saved = document.value, document.saved
-    records: list[Any] = []
-    seen: set[int] = set()
-    announced = pages = 0
-    while True:
-        url = f"{base}images/?limit={_PAGE}&offset={pages * _PAGE}"
-        document = _asked(store, url, f"the images of {what}", job, secret)
-        page, announced, more = _page(document.value, what)
-        saved = saved or document.saved
-        fresh = [item for item in page if _id(item) not in seen]
-        seen |= {_id(item) for item in fresh}
-        records += fresh
-        pages += 1
-        job.report(f"list of {what}", len(records), announced or None)
-        if not more or not fresh or pages > math.ceil(announced / _PAGE):
-            break
-        if len(records) >= _MOST_IMAGES:
-            break
-    images, problems = parse_images(records, site)
-    if len(records) < announced:
-        problems.append(
-            f"NeuroVault counts {announced:,} images in {what} but lists "
-            f"{len(records):,}."
-        )
-    return Listed(record, images, problems, saved)
-
-
-def _asked(store: Store, url: str, what: str, job: Job, secret: str = "") -> Any:
-    try:
-        return store.document(url, what, job, secret=secret)
-    except (NotFoundError, ForbiddenError) as error:
-        if secret:
-            raise
-        raise type(error)(f"{error} {_PRIVATE}") from error
-
-
-def _page(value: Any, what: str) -> tuple[list[Any], int, bool]:
-    """Read one page: its records, how many there are in all, whether more follow."""
-    if not isinstance(value, Mapping) or not isinstance(value.get("results"), list):
-        raise ResultsError(f"NeuroVault's list of the images of {what} is no list.")
-    count = value.get("count")
-    announced = count if isinstance(count, int) and count > 0 else 0
-    return value["results"], min(announced, _MOST_IMAGES), bool(value.get("next"))
-
-
-def _id(record: Any) -> int:
-    number = record.get("id") if isinstance(record, Mapping) else None
-    return number if isinstance(number, int) else -1
+def _way_back(
+    record: Mapping[str, Any], store: Store
+) -> Callable[[], Studies | None] | None:
+    """Find the studies of a collection that Compose made, when they are asked for."""
+    if (meta_id := compose_id_of(record)) is None:
+        return None
+    site = store.online.compose
+    return lambda: studies_of_meta_analysis(meta_id, site, store, Job())
 
 
 def _only(listed: Listed, address: Address) -> Listed:
@@ -218,7 +105,7 @@ def _open_image(address: Address, store: Store, job: Job, max_bytes: int) -> Res
     number = f"{address.token}-{address.id}" if address.token else address.id
     what = f"NeuroVault image {address.id}"
     url = f"{address.site}/api/images/{number}/"
-    document = _asked(store, url, what, job, address.token or "")
+    document = asked(store, url, what, job, address.token or "")
     images, problems = parse_images([document.value], address.site)
     if not images:
         raise ResultsError("\n".join(problems))
@@ -245,78 +132,6 @@ def _open_image(address: Address, store: Store, job: Job, max_bytes: int) -> Res
     )
 
 
-def results_of(
-    listed: Listed,
-    store: Store,
-    max_bytes: int,
-    *,
-    title: str,
-    source: str,
-    about: About,
-    methods: str = "",
-    iterations: int | None = None,
-    tables: Mapping[str, Callable[[], Any]] | None = None,
-    studies: Callable[[], Studies | None] | None = None,
-    problems: Sequence[str] = (),
-) -> ResultSet:
-    """Make a result set of what was listed.
-
-    Parameters
-    ----------
-    listed : Listed
-        Images, and what is wrong with others.
-    store : Store
-        Where the files come from.
-    max_bytes : int
-        Refuse files that would need more memory than this.
-    title, source, about, methods, iterations, tables, studies
-        As for `ResultSet`.
-    problems : sequence of str
-        To be told too.
-
-    Returns
-    -------
-    ResultSet
-        Its maps come when somebody looks at them.
-
-    Raises
-    ------
-    ResultsError
-        When there is no map.
-    """
-    told = [*problems, *listed.problems]
-    if listed.saved:
-        told.insert(
-            0, f"Shown as it was on {listed.saved}: the server was not reached."
-        )
-    if not listed.images:
-        reasons = "\n".join(listed.problems)
-        raise ResultsError(
-            f"{source} holds no map. {reasons or 'The collection is empty.'}"
-        )
-    files: dict[str, RemoteFile] = {}
-    site = store.online.neurovault
-    for image in listed.images:
-        key = split_extension(image.filename)[0]
-        if key in files:
-            key = f"{key} ({image.id})"
-        page = f"{site}/images/{image.id}/"
-        files[key] = RemoteFile(image, key, store, max_bytes, page)
-        if whose := image.other_species:
-            told.append(f"{image.filename}: its space is that of {whose}.")
-    return ResultSet(
-        list(files.values()),
-        title=title,
-        source=source,
-        problems=list(dict.fromkeys(told)),
-        about=about,
-        methods=methods,
-        iterations=iterations,
-        tables=tables or {},
-        studies=studies,
-    )
-
-
 def _source(address: Address, record: Mapping[str, Any]) -> str:
     """Name what opens a collection again: never by its private token."""
     if address.token:
@@ -326,15 +141,15 @@ def _source(address: Address, record: Mapping[str, Any]) -> str:
     return f"{address.site}/collections/{record.get('id', address.id)}/"
 
 
-def about_collection(record: Mapping[str, Any], site: str, private: bool) -> About:
+def about_collection(record: Mapping[str, Any], online: Online, private: bool) -> About:
     """Say what a collection's record says for people.
 
     Parameters
     ----------
     record : mapping
         The collection's record.
-    site : str
-        The NeuroVault that was asked.
+    online : Online
+        The servers.
     private : bool
         Whether it was opened by its token.
 
@@ -347,8 +162,14 @@ def about_collection(record: Mapping[str, Any], site: str, private: bool) -> Abo
     links = []
     if isinstance(record.get("id"), int) and not private:
         links.append(
-            Link("NeuroVault collection", f"{site}/collections/{record['id']}/")
+            Link(
+                "NeuroVault collection",
+                f"{online.neurovault}/collections/{record['id']}/",
+            )
         )
+    if meta_id := compose_id_of(record):
+        page = f"{online.compose}/meta-analyses/{meta_id}"
+        links.append(Link("Neurosynth Compose", page))
     if doi:
         links.append(Link("Paper", f"https://doi.org/{doi}"))
     elif (paper := text_of(record, "paper_url", longest=2000)).startswith("http"):

@@ -10,11 +10,11 @@ from types import MappingProxyType
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
-from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.names import MapName, parse_name
+from napari_neurosynth_results.maps.kinds import MapKind, kind_of
+from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
 from napari_neurosynth_results.maps.statmap import Grid, MapFile, Voxels, VoxelSource
 from napari_neurosynth_results.sources.atlas_labels import parse_label_xml
-from napari_neurosynth_results.sources.folder import kind_by_record, map_file
+from napari_neurosynth_results.sources.folder import map_file
 from napari_neurosynth_results.sources.http import NotFoundError
 from napari_neurosynth_results.sources.image_records import ImageRecord
 from napari_neurosynth_results.sources.nifti import open_image
@@ -71,7 +71,8 @@ class RemoteFile:
         """What the numbers are: by the file name first, then by NeuroVault's word."""
         if self.image.is_atlas:
             return MapKind.LABEL
-        return kind_by_record(self.image.filename, self.image.map_type)
+        name, stem = self.name, split_extension(self.image.filename)[0]
+        return kind_of(name.value if name else None, stem, 0, self.image.map_type)
 
     @property
     def path(self) -> str:
@@ -122,7 +123,13 @@ class RemoteFile:
                 "in its name: ask its owner to rename it."
             ) from error
         volumes = open_image(str(path), self._max_bytes)
-        file = map_file(volumes[0], shown_name=image.filename, map_type=image.map_type)
+        file = map_file(
+            volumes[0],
+            key=self._key,
+            filename=image.filename,
+            map_type=image.map_type,
+            kind=self.kind,
+        )
         notices = list(file.notices)
         if len(volumes) > 1:
             notices.append(
@@ -134,7 +141,7 @@ class RemoteFile:
                 f"{image.filename}: its space is that of {whose}, not human MNI space"
             )
         names = self._label_names(job, notices)
-        return replace(file, kind=self.kind, notices=tuple(notices), label_names=names)
+        return replace(file, notices=tuple(notices), label_names=names)
 
     def _label_names(self, job: Job, notices: list[str]) -> Mapping[int, str]:
         """Fetch the names of an atlas's labels; without them the labels still show."""

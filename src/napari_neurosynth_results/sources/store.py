@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -99,7 +100,8 @@ class Store:
             kept = self.cache.get_document(name)
             if kept is None:
                 raise
-            return Document(_replaced(kept.value, _HIDDEN, secret), kept.saved)
+            saved = datetime.fromtimestamp(kept.saved).strftime("%Y-%m-%d %H:%M")
+            return Document(_replaced(kept.value, _HIDDEN, secret), saved)
         value = _without_keys(value)
         self.cache.put_document(name, _replaced(value, secret, _HIDDEN))
         return Document(value)
@@ -140,7 +142,9 @@ class Store:
                 max_bytes=max_bytes,
                 job=job,
             ),
-            lambda path: check_image(path, image.size, max_bytes),
+            lambda path: check_image(
+                path, image.size, what=image.filename, max_bytes=max_bytes
+            ),
         )
 
     def beside(self, image: ImageRecord, url: str, what: str, job: Job) -> bytes:
@@ -154,7 +158,7 @@ class Store:
         filename = url.rsplit("/", 1)[-1]
         key = CacheKey(
             site=self.online.neurovault,
-            id=f"{image.id}-{what}",
+            id=f"{what}-{image.id}",
             filename=filename,
             modified=image.modified,
             size=0,
@@ -169,7 +173,7 @@ class Store:
     def _key(self, image: ImageRecord) -> CacheKey:
         return CacheKey(
             site=self.online.neurovault,
-            id=str(image.id),
+            id=f"image-{image.id}",
             filename=image.filename,
             modified=image.modified,
             size=image.size,

@@ -6,7 +6,7 @@ way is up on the canvas is the camera's business (`viewer.scene`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -209,11 +209,15 @@ def _label_layer(statmap: StatMap, visible: bool) -> LayerTuple:
         },
     }
     if most <= _MOST_LABELS:
-        keywords["features"] = _label_features(labels, statmap.grid)
+        keywords["features"] = _label_features(
+            labels, statmap.grid, statmap.file.label_names
+        )
     return labels, keywords, "labels"
 
 
-def _label_features(labels: npt.NDArray[Any], grid: Grid) -> dict[str, Any]:
+def _label_features(
+    labels: npt.NDArray[Any], grid: Grid, names: Mapping[int, str]
+) -> dict[str, Any]:
     """Describe each label: row i is label i, and row 0 the background."""
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
@@ -232,13 +236,21 @@ def _label_features(labels: npt.NDArray[Any], grid: Grid) -> dict[str, Any]:
         )
     )
     return {
-        "cluster": ["", *(str(label) for label in range(1, len(sizes)))],
+        # What napari's status bar says under the mouse.
+        "cluster": ["", *(_called(label, names) for label in range(1, len(sizes)))],
         "n_voxels": sizes,
         "volume_mm3": np.round(sizes * voxel, 1),
         "center_x": x,
         "center_y": y,
         "center_z": z,
     }
+
+
+def _called(label: int, names: Mapping[int, str]) -> str:
+    """Name a label; among names, one without says so."""
+    if not names:
+        return str(label)
+    return names.get(label, f"label {label} (no name)")
 
 
 def underlay_layer() -> LayerTuple:

@@ -1,0 +1,161 @@
+"""The studies behind a result: their analyses and foci, as the algorithm saw them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Focus:
+    """A place that a study reports.
+
+    Attributes
+    ----------
+    x, y, z : float
+        MNI mm.
+    space : str
+        As stated: ``MNI``, ``TAL``, ``UNKNOWN``, or empty.
+    converted : bool
+        Whether it was given in Talairach space.
+    statistic : str
+        Kind of the value reported there, as in ``T``; empty when there is none.
+    value : float or None
+        That value.
+    """
+
+    x: float
+    y: float
+    z: float
+    space: str = ""
+    converted: bool = False
+    statistic: str = ""
+    value: float | None = None
+
+    @property
+    def space_known(self) -> bool:
+        """Whether the study said which space it is; else MNI is assumed."""
+        return self.converted or self.space.upper() == "MNI"
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A contrast of a study.
+
+    Attributes
+    ----------
+    id, name : str
+        As NeuroStore has them.
+    foci : tuple of Focus
+        None is common.
+    group : int
+        1 or 2 for the groups of the meta-analysis, 0 when it was not used.
+    """
+
+    id: str
+    name: str
+    foci: tuple[Focus, ...] = ()
+    group: int = 1
+
+    @property
+    def included(self) -> bool:
+        """Whether the meta-analysis used it."""
+        return self.group > 0
+
+
+@dataclass(frozen=True)
+class Study:
+    """A paper.
+
+    Attributes
+    ----------
+    id, name, authors, publication, doi, pmid : str
+        As NeuroStore has them; empty when not given.
+    year : int or None
+        Of publication.
+    analyses : tuple of Analysis
+        Its contrasts.
+    """
+
+    id: str
+    name: str
+    authors: str = ""
+    year: int | None = None
+    publication: str = ""
+    doi: str = ""
+    pmid: str = ""
+    analyses: tuple[Analysis, ...] = ()
+
+    @property
+    def experiment(self) -> str:
+        """The row of NiMARE's diagnostics that holds its used analyses, merged."""
+        used = [analysis.name for analysis in self.analyses if analysis.included]
+        return f"{self.name}-{'; '.join(used)}".replace(" ", "_")
+
+
+@dataclass(frozen=True)
+class Studies:
+    """The studies of one meta-analysis.
+
+    Attributes
+    ----------
+    studies : tuple of Study
+        In the order given.
+    name : str
+        Of the studyset.
+    is_snapshot : bool
+        Whether they are as they were when the meta-analysis ran.
+    notices : tuple of str
+        What had to be assumed or left out.
+    """
+
+    studies: tuple[Study, ...]
+    name: str = ""
+    is_snapshot: bool = True
+    notices: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """Return the number of studies."""
+        return len(self.studies)
+
+    def __iter__(self) -> Iterator[Study]:
+        """Go through the studies."""
+        return iter(self.studies)
+
+    @property
+    def included(self) -> tuple[Study, ...]:
+        """The studies of which an analysis was used."""
+        return tuple(s for s in self.studies if any(a.included for a in s.analyses))
+
+    @cached_property
+    def foci(self) -> pd.DataFrame:
+        """One row a focus of an included analysis, in MNI mm.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``study_id, study, analysis_id, analysis, group, x, y, z, space,
+            converted, statistic, value, year, doi, pmid``.
+        """
+        import pandas as pd
+
+        columns = ["study_id", "study", "analysis_id", "analysis", "group"]
+        columns += ["x", "y", "z", "space", "converted", "statistic", "value"]
+        columns += ["year", "doi", "pmid"]
+        rows = [
+            (
+                *(study.id, study.name, analysis.id, analysis.name, analysis.group),
+                *(focus.x, focus.y, focus.z, focus.space, focus.converted),
+                *(focus.statistic, focus.value, study.year, study.doi, study.pmid),
+            )
+            for study in self.studies
+            for analysis in study.analyses
+            if analysis.included
+            for focus in analysis.foci
+        ]
+        return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,204 @@
+"""A zip of maps -> a folder of its own, and nothing outside of it.
+
+A zip may hold anything: names that lead elsewhere, a petabyte in a kilobyte, broken
+parts. What is taken out is the maps, tables and texts, under safe names, counted as
+they inflate; the rest is named and left.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.sources.folder import is_image, open_folder
+from napari_neurosynth_results.sources.nilearn import is_nilearn, open_nilearn
+from napari_neurosynth_results.sources.safe_names import safe_name
+
+#: Members of one zip that are looked at, and that are taken out.
+_MOST_MEMBERS = 20_000
+_MOST_TAKEN = 2000
+#: Compressed maps hardly shrink again; more than deflate's own limit is a lie.
+_MOST_RATIO = 1032
+_PIECE = 1 << 20
+_TEXTS = ("boilerplate.txt", "references.bib", ".tsv", "metadata.json")
+_ENCRYPTED = 0x1
+#: Keeps what was unpacked by an older version, which may have unpacked less, apart.
+_VERSION = "1"
+_BROKEN = (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, ValueError)
+
+
+def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
+    """Open a zip of maps, such as the download of a NeuroVault collection.
+
+    Parameters
+    ----------
+    path : str
+        The zip.
+    max_bytes : int
+        Refuse to unpack more than this, and images that need more memory.
+    unpack_to : Path
+        Where folders of unpacked zips are kept; opening one again finds its folder.
+
+    Returns
+    -------
+    ResultSet
+        Its maps; ``problems`` names what was not taken out and why.
+
+    Raises
+    ------
+    ResultsError
+        When it is no zip, is too large, or holds no map.
+    """
+    try:
+        folder, problems = _unpacked(path, max_bytes, unpack_to)
+    except _BROKEN as error:
+        raise ResultsError(
+            f"{path} is no complete zip ({error}). Download it again; NeuroVault's zip "
+            "of a large collection often breaks off, then open its link instead."
+        ) from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise ResultsError(f"{path} cannot be unpacked: {reason}.") from error
+    nilearn = is_nilearn(str(folder))
+    results = (open_nilearn if nilearn else open_folder)(str(folder), max_bytes)
+    if not nilearn:
+        results.title = os.path.splitext(os.path.basename(path))[0]
+    results.source = path
+    results.report(*problems)
+    return results
+
+
+def _unpacked(path: str, max_bytes: int, root: Path) -> tuple[Path, list[str]]:
+    """Unpack a zip to a folder that is named by its content, unless it is there."""
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
+    folder = root / f"{digest}-{_VERSION}"
+    with zipfile.ZipFile(path) as archive:
+        members, problems = _wanted(archive, max_bytes)
+        if not any(is_image(name) for name in members):
+            told = "\n".join([f"{path} holds no map.", *problems])
+            raise ResultsError(told)
+        if folder.is_dir():
+            return folder, problems
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".part-", dir=root))
+        try:
+            problems += _take_out(archive, members, partial, max_bytes)
+            try:
+                os.replace(partial, folder)
+            except OSError:
+                # Another process was faster, and its folder is as good.
+                if not folder.is_dir():
+                    raise
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return folder, problems
+
+
+def _wanted(
+    archive: zipfile.ZipFile, max_bytes: int
+) -> tuple[dict[str, zipfile.ZipInfo], list[str]]:
+    """Choose what to take out: name in the folder -> member."""
+    infos = archive.infolist()
+    if len(infos) > _MOST_MEMBERS:
+        raise ResultsError(
+            f"{archive.filename} holds {len(infos):,} files: that is no result."
+        )
+    problems: list[str] = []
+    wanted: dict[str, zipfile.ZipInfo] = {}
+    for info in infos:
+        base = PurePosixPath(info.filename.replace("\\", "/")).name
+        if (
+            info.is_dir()
+            or base.startswith(".")
+            or info.filename.startswith("__MACOSX")
+        ):
+            continue
+        if base.lower().endswith(".zip"):
+            problems.append(f"{info.filename}: a zip in a zip is not opened.")
+        if not (is_image(base) or base.lower().endswith(_TEXTS)):
+            continue
+        if refusal := _refusal(info):
+            problems.append(f"{info.filename!r} was not taken out: {refusal}.")
+            continue
+        wanted[_free_name(info.filename, safe_name(base), wanted, problems)] = info
+        if len(wanted) >= _MOST_TAKEN:
+            problems.append(f"Only the first {_MOST_TAKEN:,} files were taken out.")
+            break
+    if sum(info.file_size for info in wanted.values()) > max_bytes:
+        raise ResultsError(
+            f"{archive.filename} would unpack to more than {max_bytes / 2**20:,.0f} "
+            "MiB. Raise max_bytes if it can be trusted."
+        )
+    return wanted, problems
+
+
+def _refusal(info: zipfile.ZipInfo) -> str | None:
+    """Say why a member is not taken out, None when it is."""
+    name = info.filename.replace("\\", "/")
+    if name.startswith("/") or (len(name) > 1 and name[1] == ":"):
+        return "its name is absolute"
+    if ".." in PurePosixPath(name).parts:
+        return "its name leads outside the zip"
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in {0, stat.S_IFREG}:
+        return "it is a link or a device"
+    if info.flag_bits & _ENCRYPTED:
+        return "it is encrypted"
+    if info.file_size > _MOST_RATIO * max(info.compress_size, 1):
+        return "it claims to inflate more than is possible"
+    return None
+
+
+def _free_name(
+    full: str, base: str, taken: dict[str, zipfile.ZipInfo], problems: list[str]
+) -> str:
+    """Tell files of one name apart by their folders, else by a number."""
+    if base not in taken:
+        return base
+    folder = PurePosixPath(full.replace("\\", "/")).parent.name
+    for number in range(1, _MOST_TAKEN + 1):
+        name = safe_name(f"{folder or 'copy'}{'' if number == 1 else number}_{base}")
+        if name not in taken:
+            problems.append(f"{full}: its name occurs before, so it is called {name}.")
+            return name
+    raise ValueError("too many files of one name")
+
+
+def _take_out(
+    archive: zipfile.ZipFile,
+    members: dict[str, zipfile.ZipInfo],
+    folder: Path,
+    max_bytes: int,
+) -> list[str]:
+    """Write members to a folder; say which could not be, and stop at the limit."""
+    problems = []
+    left = max_bytes
+    for name, info in members.items():
+        target = folder / name
+        try:
+            with archive.open(info) as source, open(target, "xb") as file:
+                while piece := source.read(_PIECE):
+                    # Counted here, because sizes in a zip may lie.
+                    left -= len(piece)
+                    if left < 0:
+                        raise ResultsError(
+                            f"{archive.filename} unpacks to more than "
+                            f"{max_bytes / 2**20:,.0f} MiB, whatever it claims. It was "
+                            "not opened."
+                        )
+                    file.write(piece)
+        except _BROKEN as error:
+            target.unlink(missing_ok=True)
+            problems.append(f"{info.filename!r} is broken: {error}.")
+    if not any(is_image(path.name) for path in folder.iterdir()):
+        raise ResultsError("\n".join([f"{archive.filename} holds no map.", *problems]))
+    return problems

@@ -1,0 +1,384 @@
+"""What Neurosynth Compose says of a meta-analysis, in any of its documents' shapes.
+
+Its answers changed twice: ids became objects and ids again. Here they are read, nothing
+is asked.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.sources.addresses import compose_meta_analysis_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ID = re.compile(r"[0-9A-Za-z]{12}")
+#: Older collections are named after the meta-analysis's id.
+_OLD_NAME = re.compile(r"^([0-9A-Za-z]{12})'s meta analysis : ")
+_LONGEST = 20_000
+_MOST_TABLE = 16 << 20
+
+
+@dataclass(frozen=True)
+class MetaAnalysis:
+    """A meta-analysis of Compose.
+
+    Attributes
+    ----------
+    id, name, description : str
+        As its author wrote them.
+    specification : dict
+        What was asked: ``estimator``, ``corrector``, ``filter``, ``conditions``...
+    results : tuple of str
+        Ids of its results, the oldest first.
+    project : str
+        Id of its project, empty when unknown.
+    document : mapping
+        The answer itself, where snapshots are looked for.
+    """
+
+    id: str
+    name: str
+    description: str
+    specification: dict[str, Any]
+    results: tuple[str, ...]
+    project: str
+    document: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ComposeResult:
+    """One result: a collection on NeuroVault, and what is known of its files.
+
+    Attributes
+    ----------
+    id, meta_analysis : str
+        Its id, and the id of the meta-analysis.
+    collection : str
+        Number of the collection on NeuroVault, empty when there is none.
+    problems : tuple of str
+        Files whose upload failed.
+    diagnostics : str
+        The first table of NiMARE's diagnostics, tab-separated; empty without one.
+    document : mapping
+        The answer itself.
+    """
+
+    id: str
+    meta_analysis: str
+    collection: str
+    problems: tuple[str, ...]
+    diagnostics: str = field(repr=False)
+    document: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Where the studyset and the annotation behind a result are.
+
+    Attributes
+    ----------
+    studyset, annotation : object
+        An id to ask Compose for, a whole document, or None.
+    live : str
+        Id of the live studyset in NeuroStore, for when there is no snapshot.
+    live_annotation : str
+        Id of the live annotation.
+    """
+
+    studyset: Any
+    annotation: Any
+    live: str = ""
+    live_annotation: str = ""
+
+
+def parse_meta_analysis(document: Any) -> MetaAnalysis:
+    """Read a meta-analysis.
+
+    Parameters
+    ----------
+    document : object
+        The JSON.
+
+    Returns
+    -------
+    MetaAnalysis
+        What it says.
+
+    Raises
+    ------
+    ResultsError
+        When it is none.
+    """
+    number = id_of(document)
+    if not isinstance(document, Mapping) or not number:
+        raise ResultsError("The answer of Neurosynth Compose is no meta-analysis.")
+    specification = document.get("specification")
+    results = document.get("results")
+    if isinstance(results, str):
+        results = [results]
+    ids = [id_of(result) for result in results if id_of(result)] if results else []
+    return MetaAnalysis(
+        id=number,
+        name=_text(document, "name") or number,
+        description=_text(document, "description"),
+        specification=dict(specification) if isinstance(specification, Mapping) else {},
+        results=tuple(ids),
+        project=id_of(document.get("project")),
+        document=document,
+    )
+
+
+def parse_result(document: Any) -> ComposeResult:
+    """Read one result.
+
+    Parameters
+    ----------
+    document : object
+        The JSON.
+
+    Returns
+    -------
+    ComposeResult
+        What it says.
+
+    Raises
+    ------
+    ResultsError
+        When it is none.
+    """
+    if not isinstance(document, Mapping) or not id_of(document):
+        raise ResultsError("The answer of Neurosynth Compose is no result.")
+    collection = document.get("neurovault_collection")
+    collection = collection if isinstance(collection, Mapping) else {}
+    number = collection.get("collection_id")
+    number = str(number) if isinstance(number, int | str) else ""
+    files = collection.get("files")
+    failed = [
+        file
+        for file in (files if isinstance(files, list) else [])
+        if isinstance(file, Mapping) and file.get("status") == "FAILED"
+    ]
+    table = document.get("diagnostic_table")
+    return ComposeResult(
+        id=id_of(document),
+        meta_analysis=id_of(document.get("meta_analysis_id"))
+        or id_of(document.get("meta_analysis")),
+        collection=number if number.isascii() and number.isdigit() else "",
+        problems=tuple(
+            f"Neurosynth Compose could not upload a {_text(file, 'map_type') or 'map'} "
+            "to NeuroVault."
+            for file in failed
+        ),
+        diagnostics=table if isinstance(table, str) else "",
+        document=document,
+    )
+
+
+def snapshots_of(meta: MetaAnalysis, result: ComposeResult) -> Snapshots:
+    """Find the studyset and annotation that a result was made from.
+
+    The surest source first: the entry of this result, the result's own ids, the newest
+    one that is no placeholder, a snapshot inside the answer; else the live ones.
+
+    Parameters
+    ----------
+    meta : MetaAnalysis
+        The meta-analysis.
+    result : ComposeResult
+        One of its results.
+
+    Returns
+    -------
+    Snapshots
+        Ids or documents.
+    """
+    document = meta.document
+    entries = document.get("snapshots")
+    entry: Mapping[str, Any] = next(
+        (
+            one
+            for one in (entries if isinstance(entries, list) else [])
+            if isinstance(one, Mapping) and one.get("result_id") == result.id
+        ),
+        {},
+    )
+    found = {}
+    for what in ("studyset", "annotation"):
+        key = f"snapshot_{what}_id"
+        holder = document.get(f"neurostore_{what}")
+        found[what] = (
+            id_of(entry.get(key))
+            or id_of(result.document.get(key))
+            or _newest(holder, f"{what}s")
+            or _inline(holder)
+            or _inline(document.get(what))
+            or id_of(document.get(f"cached_{what}"))
+            or None
+        )
+    return Snapshots(
+        found["studyset"],
+        found["annotation"],
+        live=_live(document, "studyset"),
+        live_annotation=_live(document, "annotation"),
+    )
+
+
+def _newest(holder: Any, key: str) -> str:
+    """Return the last entry with a check sum: those without are placeholders."""
+    entries = holder.get(key) if isinstance(holder, Mapping) else None
+    ids = [
+        id_of(one)
+        for one in (entries if isinstance(entries, list) else [])
+        if isinstance(one, Mapping) and one.get("md5")
+    ]
+    return ids[-1] if ids else ""
+
+
+def _inline(holder: Any) -> Mapping[str, Any] | None:
+    if isinstance(holder, Mapping) and isinstance(holder.get("snapshot"), Mapping):
+        return holder
+    return None
+
+
+def _live(document: Mapping[str, Any], what: str) -> str:
+    for key in (f"neurostore_{what}", what):
+        holder = document.get(key)
+        if isinstance(holder, Mapping) and id_of(holder.get("neurostore_id")):
+            return id_of(holder.get("neurostore_id"))
+    return id_of(document.get(f"neurostore_{what}"))
+
+
+def meta_analyses_of(project: Any) -> list[tuple[str, str]]:
+    """List the meta-analyses of a project: id and name, the name empty if unknown."""
+    listed = project.get("meta_analyses") if isinstance(project, Mapping) else None
+    found = [
+        (id_of(one), _text(one, "name"))
+        for one in (listed if isinstance(listed, list) else [])
+    ]
+    return [(number, name) for number, name in found if number]
+
+
+def compose_id_of(record: Mapping[str, Any]) -> str | None:
+    """Find the meta-analysis that a collection of NeuroVault came from.
+
+    Parameters
+    ----------
+    record : mapping
+        The collection's record.
+
+    Returns
+    -------
+    str or None
+        Its id in the public Compose; None when the collection is not Compose's.
+    """
+    if found := compose_meta_analysis_of(_text(record, "full_dataset_url")):
+        return found
+    old = _OLD_NAME.match(_text(record, "name"))
+    return old[1] if old else None
+
+
+def methods_of(meta: MetaAnalysis) -> str:
+    """Say in one sentence what was asked of NiMARE.
+
+    Parameters
+    ----------
+    meta : MetaAnalysis
+        The meta-analysis.
+
+    Returns
+    -------
+    str
+        As in ``ALE (null_method approximate), FWECorrector (method montecarlo, n_iters
+        5000), analyses by the column included.``; empty when nothing is known.
+    """
+    parts = [
+        _algorithm(meta.specification.get(key)) for key in ("estimator", "corrector")
+    ]
+    if isinstance(column := meta.specification.get("filter"), str):
+        parts.append(f"analyses by the column {column}")
+    if isinstance(reference := meta.specification.get("database_studyset"), str):
+        parts.append(f"against the studies of {reference}, which are not listed")
+    told = ", ".join(part for part in parts if part)
+    return f"{told}." if told else ""
+
+
+def iterations_of(meta: MetaAnalysis) -> int | None:
+    """Return the Monte Carlo iterations that the corrector was asked for."""
+    corrector = meta.specification.get("corrector")
+    args = corrector.get("args") if isinstance(corrector, Mapping) else None
+    if not isinstance(args, Mapping) or args.get("method") != "montecarlo":
+        return None
+    count = args.get("n_iters")
+    return count if isinstance(count, int) and count > 0 else None
+
+
+def _algorithm(record: Any) -> str:
+    if not isinstance(record, Mapping) or not (name := _text(record, "type")):
+        return ""
+    args = record.get("args")
+    told = [
+        f"{key} {value}"
+        for key, value in (args.items() if isinstance(args, Mapping) else ())
+        if isinstance(value, str | int | float) and not str(key).startswith("**")
+    ]
+    return f"{name} ({', '.join(told)})" if told else name
+
+
+def read_diagnostics(text: str) -> pd.DataFrame:
+    """Read a table of NiMARE's diagnostics: studies by clusters.
+
+    Parameters
+    ----------
+    text : str
+        Tab-separated; names hold commas and quotes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As NiMARE wrote it, the studies in the column ``id``.
+
+    Raises
+    ------
+    ResultsError
+        When it is no table.
+    """
+    import csv
+
+    import pandas as pd
+
+    if len(text) > _MOST_TABLE:
+        raise ResultsError("The table of diagnostics is too large.")
+    try:
+        return pd.read_csv(io.StringIO(text), sep="\t", quoting=csv.QUOTE_NONE)
+    except ValueError as error:
+        raise ResultsError(f"The table of diagnostics is broken: {error}.") from error
+
+
+def id_of(value: Any) -> str:
+    """Return an id, given as such or within an object; empty when there is none."""
+    if isinstance(value, Mapping):
+        value = value.get("id")
+    return value if isinstance(value, str) and _ID.fullmatch(value) else ""
+
+
+def others_text(results: Sequence[str]) -> str:
+    """Say how to open other results."""
+    if not results:
+        return ""
+    listed = ", ".join(reversed(results))
+    return (
+        f" Other results, the latest first: {listed}. Open one by .../api/"
+        f"meta-analysis-results/{results[-1]}."
+    )
+
+
+def _text(record: Any, key: str) -> str:
+    value = record.get(key) if isinstance(record, Mapping) else None
+    return value.strip()[:_LONGEST] if isinstance(value, str) else ""

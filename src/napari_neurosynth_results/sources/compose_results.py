@@ -1,0 +1,234 @@
+"""Neurosynth Compose: a link to a meta-analysis, result or project -> `ResultSet`.
+
+Three requests show the list of maps: the meta-analysis, its result, and NeuroVault's
+list of images. The two snapshots are asked for when somebody looks at the studies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.maps.about import About, Link
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.studies import Studies
+from napari_neurosynth_results.sources.addresses import Address, Kind
+from napari_neurosynth_results.sources.compose import (
+    ComposeResult,
+    MetaAnalysis,
+    Snapshots,
+    iterations_of,
+    meta_analyses_of,
+    methods_of,
+    others_text,
+    parse_meta_analysis,
+    parse_result,
+    read_diagnostics,
+    snapshots_of,
+)
+from napari_neurosynth_results.sources.listing import list_collection, results_of
+from napari_neurosynth_results.sources.nimads import parse_studies
+from napari_neurosynth_results.sources.store import Store
+
+
+def open_compose(address: Address, store: Store, job: Job, max_bytes: int) -> ResultSet:
+    """Open the latest result of a meta-analysis, or the one that was named.
+
+    Parameters
+    ----------
+    address : Address
+        A meta-analysis, a result or a project.
+    store : Store
+        The servers and the cache.
+    job : Job
+        Hears how far it is.
+    max_bytes : int
+        Refuse files that would need more memory than this.
+
+    Returns
+    -------
+    ResultSet
+        Its maps come when somebody looks at them.
+
+    Raises
+    ------
+    ResultsError
+        When it cannot be had, or has no result.
+    """
+    site = address.site
+    chosen = None
+    meta_id = address.id
+    if address.kind is Kind.RESULT:
+        chosen = parse_result(_get(store, site, _result(address.id), job))
+        if not (meta_id := chosen.meta_analysis):
+            raise ResultsError(
+                f"Result {address.id} names no meta-analysis. Open the link of the "
+                "meta-analysis instead."
+            )
+    if address.kind is Kind.PROJECT:
+        meta_id = _only_meta_analysis(address, store, job)
+    meta = parse_meta_analysis(_get(store, site, _meta_analysis(meta_id), job))
+    if chosen is None:
+        if not meta.results:
+            raise ResultsError(
+                f"{meta.name} has no result yet: it was not run, or it failed. Open it "
+                f"in Neurosynth Compose ({_page(site, meta)})."
+            )
+        chosen = parse_result(_get(store, site, _result(meta.results[-1]), job))
+    return _opened(meta, chosen, site, store, job, max_bytes)
+
+
+def studies_of_meta_analysis(
+    meta_id: str, site: str, store: Store, job: Job
+) -> Studies | None:
+    """Find the studies behind the latest result of a meta-analysis.
+
+    Parameters
+    ----------
+    meta_id : str
+        Id of the meta-analysis.
+    site : str
+        The Compose to ask.
+    store : Store
+        The servers and the cache.
+    job : Job
+        Hears how far it is.
+
+    Returns
+    -------
+    Studies or None
+        None when Compose keeps none.
+
+    Raises
+    ------
+    ResultsError
+        When it cannot be had.
+    """
+    meta = parse_meta_analysis(_get(store, site, _meta_analysis(meta_id), job))
+    if not meta.results:
+        return None
+    result = parse_result(_get(store, site, _result(meta.results[-1]), job))
+    return _studies(meta, snapshots_of(meta, result), site, store, job)
+
+
+def _opened(
+    meta: MetaAnalysis,
+    result: ComposeResult,
+    site: str,
+    store: Store,
+    job: Job,
+    max_bytes: int,
+) -> ResultSet:
+    others = tuple(one for one in meta.results if one != result.id)
+    if not result.collection:
+        raise ResultsError(
+            f"Result {result.id} of {meta.name} has no collection on NeuroVault: its "
+            f"upload failed or is under way.{others_text(others)}"
+        )
+    neurovault = store.online.neurovault
+    listed = list_collection(
+        neurovault, result.collection, store, job, with_record=False
+    )
+    if not listed.images:
+        reasons = " ".join(listed.problems)
+        raise ResultsError(
+            f"Collection {result.collection} of {meta.name} is empty: the upload of "
+            f"its maps failed. {reasons}{others_text(others)}"
+        )
+    about = About(
+        description=meta.description,
+        links=(
+            Link("Neurosynth Compose", _page(site, meta)),
+            Link(
+                "NeuroVault collection",
+                f"{neurovault}/collections/{result.collection}/",
+            ),
+        ),
+        specification=meta.specification,
+        other_results=tuple(reversed(others)),
+    )
+    diagnostics = result.diagnostics
+    tables = {"diagnostics": lambda: read_diagnostics(diagnostics)}
+    snapshots = snapshots_of(meta, result)
+    return results_of(
+        replace(listed, problems=[*result.problems, *listed.problems]),
+        store,
+        max_bytes,
+        title=meta.name,
+        source=_page(site, meta)
+        if result.id == (meta.results or ("",))[-1]
+        else f"{site}{_result(result.id)}",
+        about=about,
+        methods=methods_of(meta),
+        iterations=iterations_of(meta),
+        tables=tables if diagnostics else {},
+        studies=lambda: _studies(meta, snapshots, site, store, Job()),
+    )
+
+
+def _studies(
+    meta: MetaAnalysis, snapshots: Snapshots, site: str, store: Store, job: Job
+) -> Studies | None:
+    """Ask for the studyset and the annotation, the live ones without a snapshot."""
+    studyset = _snapshot(snapshots.studyset, "studysets", site, store, job)
+    annotation = _snapshot(snapshots.annotation, "annotations", site, store, job)
+    is_snapshot = studyset is not None
+    if studyset is None:
+        if not snapshots.live:
+            return None
+        base = f"{store.online.neurostore}/api"
+        what = f"the studyset of {meta.name}"
+        url = f"{base}/studysets/{snapshots.live}?nested=true"
+        studyset = store.document(url, what, job).value
+        if annotation is None and snapshots.live_annotation:
+            url = f"{base}/annotations/{snapshots.live_annotation}"
+            annotation = store.document(
+                url, f"the annotation of {meta.name}", job
+            ).value
+    return parse_studies(
+        studyset, annotation, meta.specification, is_snapshot=is_snapshot
+    )
+
+
+def _snapshot(found: Any, what: str, site: str, store: Store, job: Job) -> Any:
+    if found is None or isinstance(found, Mapping):
+        return found
+    url = f"{site}/api/snapshot-{what}/{found}"
+    # A snapshot never changes: one that was kept is as good.
+    document = store.document(url, f"Snapshot {found}", job, lasting=True).value
+    return document if isinstance(document, Mapping) else None
+
+
+def _only_meta_analysis(address: Address, store: Store, job: Job) -> str:
+    project = _get(store, address.site, f"/api/projects/{address.id}", job)
+    found = meta_analyses_of(project)
+    if len(found) == 1:
+        return found[0][0]
+    if not found:
+        raise ResultsError(f"Project {address.id} has no meta-analysis yet.")
+    listed = "\n".join(f"  {number}  {name}".rstrip() for number, name in found)
+    raise ResultsError(
+        f"Project {address.id} has {len(found)} meta-analyses. Open one of them by its "
+        f"id:\n{listed}"
+    )
+
+
+def _meta_analysis(number: str) -> str:
+    return f"/api/meta-analyses/{number}?nested=true"
+
+
+def _result(number: str) -> str:
+    return f"/api/meta-analysis-results/{number}"
+
+
+def _page(site: str, meta: MetaAnalysis) -> str:
+    project = f"/projects/{meta.project}" if meta.project else ""
+    return f"{site}{project}/meta-analyses/{meta.id}"
+
+
+def _get(store: Store, site: str, path: str, job: Job) -> Any:
+    what = path.split("?")[0].removeprefix("/api/").replace("/", " ")
+    return store.document(f"{site}{path}", f"Neurosynth Compose's {what}", job).value

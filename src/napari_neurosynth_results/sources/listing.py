@@ -1,0 +1,240 @@
+"""The maps of a NeuroVault collection: listed in one or two requests, made a set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.maps.about import About
+from napari_neurosynth_results.maps.names import split_extension
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.studies import Studies
+from napari_neurosynth_results.sources.http import ForbiddenError, NotFoundError
+from napari_neurosynth_results.sources.image_records import ImageRecord, parse_images
+from napari_neurosynth_results.sources.remote import RemoteFile
+from napari_neurosynth_results.sources.store import Document, Store
+
+#: Records a page: most collections come in one, and none takes the server long.
+_PAGE = 500
+#: Far beyond every collection that holds results.
+_MOST_IMAGES = 5000
+_PRIVATE = (
+    "If it is private, its number does not open it: ask its owner for the private "
+    "link, which holds eight capital letters."
+)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a collection holds, before any file is asked for.
+
+    Attributes
+    ----------
+    record : mapping
+        NeuroVault's record of the collection; empty when it was not asked for.
+    images : list of ImageRecord
+        What can be fetched.
+    problems : list of str
+        What cannot, and why.
+    saved : str
+        When the list was kept, if it came from the cache; else empty.
+    """
+
+    record: Mapping[str, Any]
+    images: list[ImageRecord]
+    problems: list[str]
+    saved: str
+
+
+def list_collection(
+    site: str,
+    collection: str,
+    store: Store,
+    job: Job,
+    *,
+    token: str | None = None,
+    with_record: bool = True,
+) -> Listed:
+    """Ask for a collection's record and the records of its images.
+
+    Parameters
+    ----------
+    site : str
+        The NeuroVault to ask.
+    collection : str
+        Its number, or its private token.
+    store : Store
+        The servers and the cache.
+    job : Job
+        Hears how far it is.
+    token : str, optional
+        The private token, which is kept nowhere.
+    with_record : bool
+        Whether the collection's own record is wanted too.
+
+    Returns
+    -------
+    Listed
+        What the collection holds.
+
+    Raises
+    ------
+    ResultsError
+        When it cannot be had.
+    """
+    base = f"{site}/api/collections/{collection}/"
+    what = "the private collection" if token else f"NeuroVault collection {collection}"
+    secret = token or ""
+    record: Mapping[str, Any] = {}
+    saved = ""
+    if with_record:
+        document = asked(store, base, what, job, secret)
+        if not isinstance(document.value, Mapping):
+            raise ResultsError(f"NeuroVault's answer on {what} is no collection.")
+        record, saved = document.value, document.saved
+    records: list[Any] = []
+    seen: set[int] = set()
+    announced = pages = 0
+    while True:
+        url = f"{base}images/?limit={_PAGE}&offset={pages * _PAGE}"
+        document = asked(store, url, f"the images of {what}", job, secret)
+        page, announced, more = _page(document.value, what)
+        saved = saved or document.saved
+        fresh = [item for item in page if _id(item) not in seen]
+        seen |= {_id(item) for item in fresh}
+        records += fresh
+        pages += 1
+        job.report(f"list of {what}", len(records), announced or None)
+        if not more or not fresh or pages > math.ceil(announced / _PAGE):
+            break
+        if len(records) >= _MOST_IMAGES:
+            break
+    images, problems = parse_images(records, site)
+    if len(records) < announced:
+        problems.append(
+            f"NeuroVault counts {announced:,} images in {what} but lists "
+            f"{len(records):,}."
+        )
+    return Listed(record, images, problems, saved)
+
+
+def asked(store: Store, url: str, what: str, job: Job, secret: str = "") -> Document:
+    """Ask NeuroVault; a refusal says what a private collection needs.
+
+    Parameters
+    ----------
+    store : Store
+        The servers and the cache.
+    url, what : str
+        The address, and what to call it.
+    job : Job
+        Hears how far it is.
+    secret : str
+        The private token in the address.
+
+    Returns
+    -------
+    Document
+        The answer, or what was kept.
+
+    Raises
+    ------
+    ResultsError
+        When there is neither.
+    """
+    try:
+        return store.document(url, what, job, secret=secret)
+    except (NotFoundError, ForbiddenError) as error:
+        if secret:
+            raise
+        raise type(error)(f"{error} {_PRIVATE}") from error
+
+
+def _page(value: Any, what: str) -> tuple[list[Any], int, bool]:
+    """Read one page: its records, how many there are in all, whether more follow."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("results"), list):
+        raise ResultsError(f"NeuroVault's list of the images of {what} is no list.")
+    count = value.get("count")
+    announced = count if isinstance(count, int) and count > 0 else 0
+    return value["results"], min(announced, _MOST_IMAGES), bool(value.get("next"))
+
+
+def _id(record: Any) -> int:
+    number = record.get("id") if isinstance(record, Mapping) else None
+    return number if isinstance(number, int) else -1
+
+
+def results_of(
+    listed: Listed,
+    store: Store,
+    max_bytes: int,
+    *,
+    title: str,
+    source: str,
+    about: About,
+    methods: str = "",
+    iterations: int | None = None,
+    tables: Mapping[str, Callable[[], Any]] | None = None,
+    studies: Callable[[], Studies | None] | None = None,
+    problems: Sequence[str] = (),
+) -> ResultSet:
+    """Make a result set of what was listed.
+
+    Parameters
+    ----------
+    listed : Listed
+        Images, and what is wrong with others.
+    store : Store
+        Where the files come from.
+    max_bytes : int
+        Refuse files that would need more memory than this.
+    title, source, about, methods, iterations, tables, studies
+        As for `ResultSet`.
+    problems : sequence of str
+        To be told too.
+
+    Returns
+    -------
+    ResultSet
+        Its maps come when somebody looks at them.
+
+    Raises
+    ------
+    ResultsError
+        When there is no map.
+    """
+    told = [*problems, *listed.problems]
+    if listed.saved:
+        told.insert(
+            0, f"Shown as it was on {listed.saved}: the server was not reached."
+        )
+    if not listed.images:
+        reasons = "\n".join(listed.problems)
+        raise ResultsError(
+            f"{source} holds no map. {reasons or 'The collection is empty.'}"
+        )
+    files: dict[str, RemoteFile] = {}
+    site = store.online.neurovault
+    for image in listed.images:
+        key = split_extension(image.filename)[0]
+        if key in files:
+            key = f"{key} ({image.id})"
+        page = f"{site}/images/{image.id}/"
+        files[key] = RemoteFile(image, key, store, max_bytes, page)
+        if whose := image.other_species:
+            told.append(f"{image.filename}: its space is that of {whose}.")
+    return ResultSet(
+        list(files.values()),
+        title=title,
+        source=source,
+        problems=list(dict.fromkeys(told)),
+        about=about,
+        methods=methods,
+        iterations=iterations,
+        tables=tables or {},
+        studies=studies,
+    )

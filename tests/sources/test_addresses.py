@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.addresses import (
     Address,
     Kind,
@@ -287,11 +286,9 @@ def test_the_way_back_to_compose(url: str, found: str | None) -> None:
 def test_any_text_is_understood_or_refused(text: str) -> None:
     try:
         address = parse_address(text)
-    except ResultsError as error:
-        assert isinstance(error, UnsupportedSource)
-        assert str(error)
-    else:
-        assert address.id or address.token
+    except UnsupportedSource:
+        return
+    assert address.id or address.token
 
 
 @given(st.integers(0, 10**9))

@@ -36,7 +36,7 @@ class Route:
 
 
 #: A collection's number or private token; anything else of this form is refused later.
-_CID = r"(?P<cid>[\w{}.-]+)"
+_CID = r"(?P<cid>[\w{}.-]+?)"
 _PK = r"(?P<pk>\d+)"
 _MID = r"(?P<id>[0-9A-Za-z]{12})"
 _NIDM = r"(?P<filename>[^/]+?\.nidm(?:_\d+)?)"

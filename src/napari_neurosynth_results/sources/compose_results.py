@@ -138,14 +138,12 @@ def _opened(
             f"Collection {result.collection} of {meta.name} is empty: the upload of "
             f"its maps failed. {reasons}{others_text(others)}"
         )
+    collection = f"{neurovault}/collections/{result.collection}/"
     about = About(
         description=meta.description,
         links=(
             Link("Neurosynth Compose", _page(site, meta)),
-            Link(
-                "NeuroVault collection",
-                f"{neurovault}/collections/{result.collection}/",
-            ),
+            Link("NeuroVault collection", collection),
         ),
         specification=meta.specification,
         other_results=tuple(reversed(others)),
@@ -180,14 +178,11 @@ def _studies(
         if not snapshots.live:
             return None
         base = f"{store.online.neurostore}/api"
-        what = f"the studyset of {meta.name}"
         url = f"{base}/studysets/{snapshots.live}?nested=true"
-        studyset = store.document(url, what, job).value
+        studyset = store.document(url, "The live studyset", job).value
         if annotation is None and snapshots.live_annotation:
             url = f"{base}/annotations/{snapshots.live_annotation}"
-            annotation = store.document(
-                url, f"the annotation of {meta.name}", job
-            ).value
+            annotation = store.document(url, "The live annotation", job).value
     return parse_studies(
         studyset, annotation, meta.specification, is_snapshot=is_snapshot
     )

@@ -291,7 +291,7 @@ class _Voxels:
             raise ResultsError(
                 f"{os.path.basename(self.volume.path)}: NeuroVault calls it a "
                 f"{self.doubted}, but its values run from {lowest:.3g} to "
-                f"{highest:.3g}: they are no probabilities, so it is not shown as such. "
+                f"{highest:.3g}: they are no probabilities. "
                 f"Open {self.volume.path} alone to see the numbers."
             )
 

@@ -134,11 +134,9 @@ def _records(
         used.add(image)
         yield os.path.join(folder, image), record
     for name in sorted(names - used):
-        if name.startswith("image_") and name.endswith(".nii.gz"):
-            if not name.endswith("_resampled.nii.gz"):
-                problems.append(
-                    f"{os.path.join(folder, name)} has no record beside it."
-                )
+        lone = name.startswith("image_") and name.endswith(".nii.gz")
+        if lone and not name.endswith("_resampled.nii.gz"):
+            problems.append(f"{os.path.join(folder, name)} has no record beside it.")
 
 
 def _opened(

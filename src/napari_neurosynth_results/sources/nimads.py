@@ -142,7 +142,8 @@ def _groups_by_text(
 ) -> Mapping[str, int]:
     """Group by the texts of a column: weight 1 is group 1, weight -1 group 2."""
     weighted = zip(conditions, weights, strict=False)
-    group_of = {str(c): 1 if w > 0 else 2 for c, w in weighted if _is_number(w)}
+    numbered = ((str(c), _number(w)) for c, w in weighted)
+    group_of = {c: 1 if w > 0 else 2 for c, w in numbered if w is not None}
     if not group_of:
         return {analysis: 1 if value else 0 for analysis, value in values.items()}
     return {analysis: group_of.get(str(v), 0) for analysis, v in values.items()}
@@ -151,12 +152,12 @@ def _groups_by_text(
 def _study(
     record: Mapping[str, Any], groups: Mapping[str, int] | None, counts: Counter[str]
 ) -> Study:
-    year = record.get("year")
+    year = _number(record.get("year"))
     return Study(
         id=_text(record, "id"),
         name=_text(record, "name"),
         authors=_text(record, "authors"),
-        year=int(year) if _is_number(year) and 0 < year < 10_000 else None,
+        year=int(year) if year and 0 < year < 10_000 else None,
         publication=_text(record, "publication"),
         doi=_text(record, "doi"),
         pmid=_text(record, "pmid"),
@@ -181,20 +182,18 @@ def _analysis(
 def _foci(points: Sequence[Any], counts: Counter[str]) -> Iterator[Focus]:
     for point in points:
         counts["foci"] += 1
-        where = point.get("coordinates") if isinstance(point, Mapping) else None
-        placed = isinstance(where, list) and len(where) == 3
-        if not placed or not all(
-            _is_number(mm) and abs(mm) < _FARTHEST for mm in where
-        ):
+        where = _list(point, "coordinates") if isinstance(point, Mapping) else []
+        numbers = [mm for mm in map(_number, where) if mm is not None]
+        if len(where) != 3 or len(numbers) != 3 or max(map(abs, numbers)) > _FARTHEST:
             counts["nowhere"] += 1
             continue
         space = _text(point, "space")
         talairach = space.upper() in _TALAIRACH
         if not talairach and space.upper() != "MNI":
             counts["unknown"] += 1
-        x, y, z = tal_to_mni(where) if talairach else where
+        x, y, z = tal_to_mni(numbers) if talairach else numbers
         statistic, value = _value(_list(point, "values"))
-        yield Focus(float(x), float(y), float(z), space, talairach, statistic, value)
+        yield Focus(x, y, z, space, talairach, statistic, value)
 
 
 def tal_to_mni(where: Sequence[float]) -> tuple[float, float, float]:
@@ -222,8 +221,9 @@ def tal_to_mni(where: Sequence[float]) -> tuple[float, float, float]:
 def _value(values: Sequence[Any]) -> tuple[str, float | None]:
     """Take the first value that is a number."""
     for entry in values:
-        if isinstance(entry, Mapping) and _is_number(entry.get("value")):
-            return _text(entry, "kind"), float(entry["value"])
+        value = _number(entry.get("value")) if isinstance(entry, Mapping) else None
+        if value is not None:
+            return _text(entry, "kind"), value
     return "", None
 
 
@@ -237,6 +237,6 @@ def _text(record: Any, key: str) -> str:
     return str(value).strip()[:_LONGEST] if isinstance(value, str | int) else ""
 
 
-def _is_number(value: Any) -> bool:
+def _number(value: Any) -> float | None:
     real = isinstance(value, int | float) and not isinstance(value, bool)
-    return real and bool(abs(value) < _LARGEST)
+    return float(value) if real and abs(value) < _LARGEST else None

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from local_servers import LocalServers
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer.sample_data import sample_folder
@@ -102,6 +103,26 @@ def plugin(npe2pm: Any, plugin_settings: None) -> Iterator[Any]:
     """Register this plugin and napari's own readers, and no other."""
     with npe2pm.tmp_plugin(package="napari"), npe2pm.tmp_plugin(package=PLUGIN):
         yield npe2pm
+
+
+@pytest.fixture(autouse=True)
+def no_internet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep tests to this machine: no real server is asked, no real cache is used."""
+    for name in ("NEUROVAULT_URL", "COMPOSE_URL", "NEUROSTORE_URL", "NEUROVAULT_TOKEN"):
+        monkeypatch.delenv(f"NNR_{name}", raising=False)
+    monkeypatch.setenv("NNR_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("NNR_OFFLINE", "1")
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch, no_internet: None) -> Iterator[LocalServers]:
+    """Serve NeuroVault, Compose and NeuroStore on this machine, and ask them."""
+    with LocalServers() as web:
+        monkeypatch.setenv("NNR_NEUROVAULT_URL", web.neurovault)
+        monkeypatch.setenv("NNR_COMPOSE_URL", web.compose)
+        monkeypatch.setenv("NNR_NEUROSTORE_URL", web.neurostore)
+        monkeypatch.setenv("NNR_OFFLINE", "0")
+        yield web
 
 
 @pytest.fixture

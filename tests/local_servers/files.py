@@ -1,0 +1,68 @@
+"""Bytes of small files, right and broken."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+#: 20 mm voxels over the whole brain.
+AFFINE = np.array(
+    [[20, 0, 0, -70], [0, 20, 0, -110], [0, 0, 20, -60], [0, 0, 0, 1]], float
+)
+
+
+def nifti_bytes(
+    data: Any, affine: Any = AFFINE, *, dtype: Any = np.float32, big: bool = False
+) -> bytes:
+    """Return a gzipped NIfTI image."""
+    header = nib.Nifti1Header(endianness=">" if big else "<")
+    image = nib.Nifti1Image(np.asarray(data, dtype), affine, header)
+    return gzip.compress(image.to_bytes(), mtime=0)
+
+
+def singular_bytes(data: Any) -> bytes:
+    """Return an image whose affine cannot be inverted."""
+    raw = bytearray(gzip.decompress(nifti_bytes(data)))
+    raw[280:328] = b"\0" * 48  # srow_x, srow_y, srow_z
+    raw[252:256] = struct.pack("<hh", 0, 1)
+    return gzip.compress(bytes(raw), mtime=0)
+
+
+def truncated_bytes(data: Any) -> bytes:
+    """Return half of an image: its header is whole."""
+    whole = nifti_bytes(data)
+    return whole[: len(whole) * 3 // 4]
+
+
+def png_bytes() -> bytes:
+    """Return a picture of four red pixels."""
+    rows = b"\0" + b"\xff\x00\x00" * 2
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows * 2)),
+        (b"IEND", b""),
+    ]
+    data = b"\x89PNG\r\n\x1a\n"
+    for name, body in chunks:
+        crc = zlib.crc32(name + body)
+        data += struct.pack(">I", len(body)) + name + body + struct.pack(">I", crc)
+    return data
+
+
+def label_xml(names: dict[int, str], kind: str = "Label") -> bytes:
+    """Return FSL's list of labels, as NeuroVault keeps it."""
+    labels = "".join(
+        f'<label index="{index}" x="1" y="2" z="3">{name}</label>'
+        for index, name in names.items()
+    )
+    text = (
+        '<?xml version="1.0" encoding="ISO-8859-1"?><atlas version="1.0"><header>'
+        f"<name>An atlas</name><type>{kind}</type></header>"
+        f"<data>{labels}</data></atlas>"
+    )
+    return text.encode("latin-1")

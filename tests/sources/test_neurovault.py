@@ -18,11 +18,8 @@ from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 
 SHAPE = (8, 9, 8)
-RUN = {
-    "z": "Z map",
-    "p": "P map (given null hypothesis)",
-    "stat": "univariate-beta map",
-}
+P_MAP = "P map (given null hypothesis)"
+RUN = {"z": "Z map", "p": P_MAP, "stat": "univariate-beta map"}
 #: Faults that keep one file from coming, and a word of what is said.
 BROKEN_FILES = {
     "404": (Fault.status(404, html=True), "not"),
@@ -34,7 +31,7 @@ BROKEN_FILES = {
     "reset": (Fault.reset(), "broke off"),
     "other bytes": (Fault.body(b"\x1f\x8bnothing"), "bytes"),
     "foreign": (Fault.redirect("http://evil.example/z.nii.gz"), "evil.example"),
-    "loop": (Fault.redirect("?again"), "redirect|sent"),
+    "loop": (Fault.redirect("?again"), "without an end"),
 }
 
 
@@ -177,10 +174,10 @@ def test_the_file_name_says_more_than_the_map_type(
 ) -> None:
     collection = web.add_collection()
     for name, map_type in (
-        ("prob_desc-AgF.nii.gz", "P map (given null hypothesis)"),
+        ("prob_desc-AgF.nii.gz", P_MAP),
         ("logp.nii.gz", "other"),
         ("own name.nii.gz", "T map"),
-        ("raw.nii.gz", "P map (given null hypothesis)"),
+        ("raw.nii.gz", P_MAP),
     ):
         collection.add_image(name, voxels * (20 if name[0] == "r" else 1))
         collection.images[-1]["map_type"] = map_type
@@ -194,7 +191,7 @@ def test_the_file_name_says_more_than_the_map_type(
         "raw": "p",
     }
     assert results["own name"].title == "Contrast of pain"
-    with pytest.raises(ResultsError, match=r"values run from 0 to 19\.\d: they are no"):
+    with pytest.raises(ResultsError, match=r"values run from 0 to \d+(\.\d)?: they"):
         results["raw"].data  # noqa: B018
 
 
@@ -375,7 +372,7 @@ def test_documents_with_a_mark_nulls_and_unknown_keys_are_read(
             image["new"] = {"unknown": [1]}
         return document
 
-    web.fail("images", Fault.change_json(change))
+    web.fail("/api/.*images", Fault.change_json(change))
     results = open_results(url_of(web, collection))
     assert results["z"].data.shape == SHAPE
 

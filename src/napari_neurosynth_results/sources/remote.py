@@ -15,7 +15,10 @@ from napari_neurosynth_results.maps.names import MapName, parse_name, split_exte
 from napari_neurosynth_results.maps.statmap import Grid, MapFile, Voxels, VoxelSource
 from napari_neurosynth_results.sources.atlas_labels import parse_label_xml
 from napari_neurosynth_results.sources.folder import map_file
-from napari_neurosynth_results.sources.http import NotFoundError
+from napari_neurosynth_results.sources.http import (
+    NotFoundError,
+    RefusedAddressError,
+)
 from napari_neurosynth_results.sources.image_records import ImageRecord
 from napari_neurosynth_results.sources.nifti import open_image
 from napari_neurosynth_results.sources.store import Store
@@ -115,6 +118,9 @@ class RemoteFile:
         image = self.image
         try:
             path = self._store.fetch(image, job, self._max_bytes)
+        except RefusedAddressError as error:
+            # It names the host that the server points to, and not what was wanted.
+            raise ResultsError(f"{image.filename} was not loaded: {error}") from error
         except NotFoundError as error:
             if image.filename.isascii():
                 raise

@@ -1,0 +1,209 @@
+"""Zips: whole ones open, hostile ones leave nothing outside, broken ones say so."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import struct
+import threading
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+
+from local_servers import LocalServers, nifti_bytes
+from napari_neurosynth_results import ResultsError, open_results
+from napari_neurosynth_results.sources.archive import open_zip
+
+SHAPE = (8, 9, 8)
+MAP = nifti_bytes(np.ones(SHAPE))
+
+
+def zipped(path: Path, members: Mapping[str, bytes] | list[tuple[Any, bytes]]) -> str:
+    pairs = members.items() if isinstance(members, Mapping) else members
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile warns of duplicate names
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in pairs:
+                archive.writestr(name, data)
+    return str(path)
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+def test_neurovaults_own_zip(web: LocalServers, tmp_path: Path) -> None:
+    collection = web.add_collection("Größe: a/b : 2026-02-18 13:38:48")
+    for stem in ("z", "p", "prob_desc-AgF"):
+        collection.add_image(f"{stem}.nii.gz", np.full(SHAPE, 0.5))
+    got = requests.get(f"{web.neurovault}/collections/{collection.id}/download")
+    path = tmp_path / "download.zip"
+    path.write_bytes(got.content)
+    results = open_results(path)
+    assert list(results.maps) == ["z", "p", "prob_desc-AgF"]
+    assert results.title == "download"
+    assert results.source == str(path)
+    assert results["z"].data.max() == 0.5
+    assert not results.problems
+
+
+def test_tables_and_texts_come_along_and_a_second_opening_is_the_same_folder(
+    tmp_path: Path,
+) -> None:
+    path = zipped(
+        tmp_path / "pain.zip",
+        {
+            "pain/z.nii.gz": MAP,
+            "pain/z_tab-clust.tsv": b"Cluster ID\tX\n1\t2\n",
+            "pain/pain_boilerplate.txt": b"We ran it.",
+            "__MACOSX/._z.nii.gz": b"x",
+            "pain/evil.pkl": b"x",
+        },
+    )
+    results = open_results(path)
+    assert results.methods == "We ran it."
+    assert list(results.tables) == ["z_tab-clust"]
+    cache = Path(os.environ["NNR_CACHE_DIR"])
+    before = files_below(cache)
+    assert list(open_results(path).maps) == ["z"]
+    assert files_below(cache) == before
+    assert len(before) == 3
+
+
+def link(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("../../evil.nii.gz", "leads outside"),
+        ("..\\evil.nii.gz", "leads outside"),
+        ("/tmp/evil.nii.gz", "absolute"),
+        ("C:\\evil.nii.gz", "absolute"),
+        (link("evil.nii.gz"), "a link"),
+        ("inner.zip", "not opened"),
+    ],
+)
+def test_hostile_members_are_named_and_left(
+    tmp_path: Path, name: Any, words: str
+) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    path = zipped(inside / "x.zip", [("z.nii.gz", MAP), (name, b"/etc/passwd")])
+    results = open_zip(path, 1 << 30, unpack_to=inside / "out")
+    assert list(results.maps) == ["z"]
+    assert any(words in problem for problem in results.problems)
+    assert not any("evil" in name for name in files_below(tmp_path))
+
+
+def test_odd_names_are_made_safe_and_told_apart(tmp_path: Path) -> None:
+    members = [
+        ("a: 2026/z.nii.gz", MAP),
+        ("b/z.nii.gz", MAP),
+        ("b/z.nii.gz", MAP),
+        ("con.nii.gz", MAP),
+        ("größe.nii.gz", MAP),
+    ]
+    results = open_results(zipped(tmp_path / "x.zip", members))
+    assert len(results.maps) == 5
+    assert len(results.problems) == 2
+    assert "größe" in results.maps
+
+
+def test_bombs_are_refused(tmp_path: Path) -> None:
+    zeros = b"\0" * (8 << 20)
+    path = zipped(tmp_path / "bomb.zip", {"z.nii.gz": MAP, "big.nii": zeros})
+    with pytest.raises(ResultsError, match="would unpack to more"):
+        open_results(path, max_bytes=4 << 20)
+    # The same, with sizes that lie in both places where they stand.
+    data = Path(path).read_bytes()
+    lied = data.replace(struct.pack("<I", len(zeros)), struct.pack("<I", 1000))
+    (tmp_path / "lie.zip").write_bytes(lied)
+    honest = open_results(tmp_path / "lie.zip", max_bytes=4 << 20)
+    assert list(honest.maps) == ["z"]
+    assert any("big.nii" in problem for problem in honest.problems)
+    many = {f"{n}.txt": b"" for n in range(20_001)}
+    with pytest.raises(ResultsError, match="that is no result"):
+        open_results(zipped(tmp_path / "many.zip", many))
+
+
+def test_a_ratio_that_is_impossible_is_refused(tmp_path: Path) -> None:
+    path = Path(zipped(tmp_path / "x.zip", {"z.nii.gz": MAP, "y.nii.gz": b"abc"}))
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"PK\x01\x02")
+    data[at + 24 : at + 28] = struct.pack("<I", 1 << 30)
+    path.write_bytes(data)
+    results = open_results(path)
+    assert any("more than is possible" in problem for problem in results.problems)
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.6, 0.95])
+def test_a_zip_that_broke_off_says_so(tmp_path: Path, cut: float) -> None:
+    whole = Path(zipped(tmp_path / "x.zip", {"z.nii.gz": MAP, "p.nii.gz": MAP}))
+    data = whole.read_bytes()
+    whole.write_bytes(data[: int(len(data) * cut)])
+    with pytest.raises(ResultsError, match="no complete zip"):
+        open_results(whole)
+
+
+def test_a_broken_member_leaves_the_others(tmp_path: Path) -> None:
+    path = Path(zipped(tmp_path / "x.zip", {"z.nii.gz": MAP, "p.nii.gz": MAP}))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"p.nii.gz") + len(b"p.nii.gz") + 40
+    data[at : at + 10] = b"\xff" * 10
+    path.write_bytes(data)
+    results = open_results(path)
+    assert list(results.maps) == ["z"]
+    assert any("p.nii.gz" in problem for problem in results.problems)
+
+
+def test_a_zip_without_maps_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="holds no map"):
+        open_results(zipped(tmp_path / "x.zip", {"a.txt": b"x"}))
+    (tmp_path / "no.zip").write_bytes(b"nothing of the kind")
+    with pytest.raises(ResultsError, match="no complete zip"):
+        open_results(tmp_path / "no.zip")
+    with pytest.raises(ResultsError, match="cannot be unpacked"):
+        open_results(tmp_path / "missing.zip")
+
+
+def test_two_at_once(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "x.zip", {f"z_desc-{n}.nii.gz": MAP for n in range(20)})
+    found: list[int] = []
+
+    def work() -> None:
+        opened = open_zip(path, 1 << 30, unpack_to=tmp_path / "out")
+        found.append(len(opened.maps))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [20] * 4
+    assert len(list((tmp_path / "out").iterdir())) == 1
+
+
+def test_encrypted_members_are_named(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("z.nii.gz", MAP)
+        archive.writestr("p.nii.gz", MAP)
+    data = bytearray(buffer.getvalue())
+    at = data.rindex(b"PK\x01\x02")
+    data[at + 8] |= 1
+    path = tmp_path / "x.zip"
+    path.write_bytes(data)
+    results = open_results(path)
+    assert list(results.maps) == ["z"]
+    assert any("encrypted" in problem for problem in results.problems)

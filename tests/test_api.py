@@ -75,14 +75,16 @@ def test_nothing_is_refused() -> None:
         open_results([])
 
 
-@pytest.mark.parametrize(
-    "url", ["https://neurovault.org/collections/1425/", "http://example.org/z.nii.gz"]
-)
-def test_an_address_is_refused_with_what_to_do(url: str) -> None:
-    with pytest.raises(ResultsError) as refused:
-        open_results(url)
-    assert str(refused.value).startswith(url)
-    assert "download the maps and open their folder" in str(refused.value)
+def test_other_places_are_refused_with_what_can_be_opened() -> None:
+    with pytest.raises(ResultsError, match=r"example\.org is not a place.*NeuroVault"):
+        open_results("http://example.org/z.nii.gz")
+    with pytest.raises(ResultsError, match="one at a time"):
+        open_results(["1425", "1426"])
+
+
+def test_without_a_network_a_link_says_so() -> None:
+    with pytest.raises(ResultsError, match=r"1425.*offline"):
+        open_results("https://neurovault.org/collections/1425/")
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:

@@ -420,7 +420,7 @@ def test_problems_are_said_once_and_the_list_grows() -> None:
     results = _set({"z": source}, problems=["before"])
     assert results.problems == ("before",)
     _ = results["z"].data
-    results._report("z.nii.gz: something")
+    results.report("z.nii.gz: something")
     assert results.problems == ("before", "z.nii.gz: something")
 
 

@@ -392,10 +392,11 @@ def test_a_folder_with_nothing_but_a_pickle_says_what_to_do(folder, tmp_path):
     assert not traces.exists()
 
 
-@pytest.mark.parametrize("scheme", ["https", "http", "s3", "file"])
-def test_an_address_is_refused(scheme):
-    with pytest.raises(ResultsError, match="is an address"):
-        open_results(f"{scheme}://neurovault.org/media/images/1/z.nii.gz")
+def test_the_address_of_a_file_is_its_path(tmp_path, write):
+    folder = write({"z": np.ones((8, 9, 8))}, name="with blank")
+    assert list(open_results(folder.as_uri()).maps) == ["z"]
+    with pytest.raises(ResultsError, match=r"gone\.nii\.gz does not exist"):
+        open_results((tmp_path / "gone.nii.gz").as_uri())
 
 
 def test_a_missing_folder_and_no_files_are_refused(tmp_path):

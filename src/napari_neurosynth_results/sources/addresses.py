@@ -276,7 +276,8 @@ def _link(text: str, online: Online) -> Address:
             f"{WHAT_OPENS}"
         )
     raise UnsupportedSource(
-        f"{host or text[:60]} is not a place that results are opened from. {WHAT_OPENS}"
+        f"{where or text[:60]} is not a place that results are opened from. "
+        f"{WHAT_OPENS}"
     )
 
 

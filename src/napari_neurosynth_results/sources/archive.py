@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -30,6 +31,7 @@ _MOST_RATIO = 1032
 _PIECE = 1 << 20
 _TEXTS = ("boilerplate.txt", "references.bib", ".tsv", "metadata.json")
 _ENCRYPTED = 0x1
+_DRIVE = re.compile(r"[A-Za-z]:/")
 #: Keeps what was unpacked by an older version, which may have unpacked less, apart.
 _VERSION = "1"
 _BROKEN = (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, ValueError)
@@ -144,7 +146,7 @@ def _wanted(
 def _refusal(info: zipfile.ZipInfo) -> str | None:
     """Say why a member is not taken out, None when it is."""
     name = info.filename.replace("\\", "/")
-    if name.startswith("/") or (len(name) > 1 and name[1] == ":"):
+    if name.startswith("/") or _DRIVE.match(name):
         return "its name is absolute"
     if ".." in PurePosixPath(name).parts:
         return "its name leads outside the zip"

@@ -56,9 +56,9 @@ def open_source(
     texts = [os.fspath(one) for one in sources]
     if not texts:
         raise ResultsError("There is nothing to open: the list of files is empty.")
-    addresses = [address for text in texts if (address := _address(text, online))]
-    if not addresses:
-        return _open_paths(texts, online, max_bytes)
+    addresses = [_address(text, online) for text in texts]
+    if all(address.kind is Kind.PATH for address in addresses):
+        return _open_paths([address.id for address in addresses], online, max_bytes)
     if len(texts) > 1:
         raise ResultsError("Open links one at a time, and apart from files.")
     return _open_address(addresses[0], online, job, max_bytes)
@@ -80,24 +80,25 @@ def is_link(text: str, online: Online) -> bool:
         False for paths, and for what is refused.
     """
     try:
-        return _address(text, online) is not None
+        return _address(text, online).kind is not Kind.PATH
     except ResultsError:
         return False
 
 
-def _address(text: str, online: Online) -> Address | None:
-    """Read a link or id; None for a path."""
+def _address(text: str, online: Online) -> Address:
+    """Read a path, link or id; what exists is a path, whatever it looks like."""
     if os.path.exists(text):
-        return None
+        return Address(Kind.PATH, text)
     if _KEPT.fullmatch(text.strip()):
         kind = Kind.IMAGE if text.strip().count("-") > 1 else Kind.COLLECTION
         return Address(kind, id=text.strip(), site=online.neurovault)
     address = parse_address(text, online=online)
-    return None if address.kind is Kind.PATH else address
+    if address.kind is Kind.PATH:
+        return replace(address, id=os.path.expanduser(address.id))
+    return address
 
 
 def _open_paths(paths: list[str], online: Online, max_bytes: int) -> ResultSet:
-    paths = [path.removeprefix("file://") for path in paths]
     if len(paths) == 1:
         path = paths[0]
         if path.lower().endswith(".zip") and not os.path.isdir(path):

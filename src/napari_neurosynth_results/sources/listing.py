@@ -40,14 +40,14 @@ class Listed:
         What can be fetched.
     problems : list of str
         What cannot, and why.
-    saved : str
-        When the list was kept, if it came from the cache; else empty.
+    kept : str
+        When the list was kept and why it is shown, if it came from the cache.
     """
 
     record: Mapping[str, Any]
     images: list[ImageRecord]
     problems: list[str]
-    saved: str
+    kept: str
 
 
 def list_collection(
@@ -90,12 +90,12 @@ def list_collection(
     what = "the private collection" if token else f"NeuroVault collection {collection}"
     secret = token or ""
     record: Mapping[str, Any] = {}
-    saved = ""
+    kept = ""
     if with_record:
         document = asked(store, base, what, job, secret)
         if not isinstance(document.value, Mapping):
             raise ResultsError(f"NeuroVault's answer on {what} is no collection.")
-        record, saved = document.value, document.saved
+        record, kept = document.value, document.kept
     records: list[Any] = []
     seen: set[int] = set()
     announced = pages = 0
@@ -103,7 +103,7 @@ def list_collection(
         url = f"{base}images/?limit={_PAGE}&offset={pages * _PAGE}"
         document = asked(store, url, f"the images of {what}", job, secret)
         page, announced, more = _page(document.value, what)
-        saved = saved or document.saved
+        kept = kept or document.kept
         fresh = [item for item in page if _id(item) not in seen]
         seen |= {_id(item) for item in fresh}
         records += fresh
@@ -119,7 +119,7 @@ def list_collection(
             f"NeuroVault counts {announced:,} images in {what} but lists "
             f"{len(records):,}."
         )
-    return Listed(record, images, problems, saved)
+    return Listed(record, images, problems, kept)
 
 
 def asked(store: Store, url: str, what: str, job: Job, secret: str = "") -> Document:
@@ -208,10 +208,8 @@ def results_of(
         When there is no map.
     """
     told = [*problems, *listed.problems]
-    if listed.saved:
-        told.insert(
-            0, f"Shown as it was on {listed.saved}: the server was not reached."
-        )
+    if listed.kept:
+        told.insert(0, listed.kept)
     if not listed.images:
         reasons = "\n".join(listed.problems)
         raise ResultsError(

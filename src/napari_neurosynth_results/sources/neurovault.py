@@ -119,7 +119,7 @@ def _open_image(address: Address, store: Store, job: Job, max_bytes: int) -> Res
         "its mask beside it."
     )
     return results_of(
-        Listed({}, images, problems, document.saved),
+        Listed({}, images, problems, document.kept),
         store,
         max_bytes,
         title=image.name or what,

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.cache import Cache, CacheKey
 from napari_neurosynth_results.sources.http import (
+    BrokenAnswerError,
     OfflineError,
     ServerError,
     UnreachableError,
@@ -30,6 +31,8 @@ _SECRET_KEYS = frozenset({"run_key"})
 #: power of 8 tokens, at some 20 ms each.
 _SCRYPT = {"n": 2**13, "r": 8, "p": 1}
 _SALT = b"napari-neurosynth-results: private NeuroVault collections"
+#: Then what was kept is better than nothing, a captive portal's page included.
+_NO_ANSWER = (OfflineError, UnreachableError, ServerError, BrokenAnswerError)
 _MOST_BESIDE = 16 << 20
 
 Value = TypeVar("Value", str, Any)
@@ -43,12 +46,12 @@ class Document:
     ----------
     value : object
         The answer, without secret keys.
-    saved : str
-        When it was kept, for an answer out of the cache; empty for a fresh one.
+    kept : str
+        When it was kept and why it is shown, for an answer out of the cache.
     """
 
     value: Any
-    saved: str = ""
+    kept: str = ""
 
 
 class Store:
@@ -96,12 +99,13 @@ class Store:
             return Document(kept.value)
         try:
             value = self.web.get_json(url, what=what, job=job)
-        except (OfflineError, UnreachableError, ServerError):
+        except _NO_ANSWER as error:
             kept = self.cache.get_document(name)
             if kept is None:
                 raise
             saved = datetime.fromtimestamp(kept.saved).strftime("%Y-%m-%d %H:%M")
-            return Document(_replaced(kept.value, _HIDDEN, secret), saved)
+            reason = f"Shown as it was on {saved}. {error}"
+            return Document(_replaced(kept.value, _HIDDEN, secret), reason)
         value = _without_keys(value)
         self.cache.put_document(name, _replaced(value, secret, _HIDDEN))
         return Document(value)

@@ -21,6 +21,8 @@ _PICTURE_HEIGHT = 64
 _EVERY_MS = 100
 _LONGEST = 1500
 _HIGHEST = 150
+#: Readable on napari's dark and on its light ground.
+_LINK = "#3d9be9"
 
 
 class MapAbout(QWidget):  # type: ignore[misc]
@@ -117,7 +119,8 @@ def about_html(results: ResultSet) -> str:
     if about.authors:
         parts.append(html.escape(about.authors))
     links = [
-        f'<a href="{html.escape(link.url, quote=True)}">{html.escape(link.text)}</a>'
+        f'<a style="color: {_LINK}" href="{html.escape(link.url, quote=True)}">'
+        f"{html.escape(link.text)}</a>"
         for link in about.links
         if link.url.startswith(("https://", "http://"))
     ]

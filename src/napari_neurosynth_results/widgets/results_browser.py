@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, Container, LineEdit, PushButton, TextEdit
 from qtpy.QtCore import QModelIndex
 from qtpy.QtWidgets import QFileDialog
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.opening import open_source
@@ -20,7 +21,7 @@ from napari_neurosynth_results.viewer.reader import (
     show_first_maps,
 )
 from napari_neurosynth_results.viewer.recent import recent_sources, remember_source
-from napari_neurosynth_results.viewer.settings import read_settings
+from napari_neurosynth_results.viewer.settings import Settings, read_settings
 from napari_neurosynth_results.widgets.clipboard import copy_text
 from napari_neurosynth_results.widgets.fetching import Fetching, was_cancelled
 from napari_neurosynth_results.widgets.map_about import MapAbout, about_html, about_text
@@ -70,7 +71,7 @@ class ResultsBrowser(Container):  # type: ignore[misc]
         self.open = PushButton(text="Open")
         self.folder = PushButton(text="Folder...", tooltip="Open a folder of maps")
         self.files = PushButton(text="Files...", tooltip="Open maps or a zip")
-        self.recent = ComboBox(choices=self._recent_choices, nullable=True)
+        self.recent = ComboBox(choices=self._recent_choices)
         self.recent.tooltip = "What was opened last"
         self.result = ComboBox(choices=self._choices, tooltip="Results that are open")
         self.search = LineEdit()
@@ -133,7 +134,7 @@ class ResultsBrowser(Container):  # type: ignore[misc]
 
     def _recent_choices(self, widget: object = None) -> list[tuple[str, str]]:
         recent = recent_sources(read_settings().online)
-        return [(one.title, one.source) for one in recent]
+        return [("Recent ...", ""), *((one.title, one.source) for one in recent)]
 
     def _choices(self, widget: object = None) -> list[tuple[str, ResultSet]]:
         """List the results; a title that was there before gets a number."""
@@ -174,32 +175,55 @@ class ResultsBrowser(Container):  # type: ignore[misc]
             self._open_source(paths[0] if len(paths) == 1 else paths)
 
     def _open_recent(self, event: object = None) -> None:
-        if self.recent.value:
-            self._open_source(self.recent.value)
+        if source := self.recent.value:
+            self.recent.value = ""
+            self._open_source(source)
 
     def _open_source(self, source: str | list[str]) -> None:
-        """Open a source on another thread, and show its first map."""
-        if self.fetching.busy:
-            self._tell("Something is under way. Wait for it, or cancel it.")
+        """List a source's maps, found on another thread; then show the first."""
+        if self._busy():
             return
         settings = read_settings()
 
-        def work(job: Any) -> ResultSet:
-            results = open_source(source, settings.online, job, settings.max_bytes)
-            bring_first_maps(results, job, _FIRST)
-            return results
+        def work(job: Job) -> ResultSet:
+            return open_source(source, settings.online, job, settings.max_bytes)
 
         def done(results: ResultSet) -> None:
+            results.on_demand = False
             self._opened.append(results)
             if isinstance(source, str):
                 remember_source(settings.online, results.source, results.title)
                 self.recent.reset_choices()
             self.source.value = ""
-            show_first_maps(self._viewer, results, settings, _FIRST)
+            self._refresh()
+            self.result.value = results
+            self._show_first(results, settings)
+
+        self.fetching.start(work, "Opening", done=done, failed=self._not_done)
+
+    def _show_first(self, results: ResultSet, settings: Settings) -> None:
+        """Fetch the most interesting map with what it needs, and show it."""
+
+        def done(nothing: None) -> None:
+            try:
+                show_first_maps(self._viewer, results, settings, _FIRST)
+            except ResultsError as error:
+                self._not_done(error)
             self._refresh()
             self.result.value = results
 
-        self.fetching.start(work, "Opening", done=done, failed=self._not_done)
+        self.fetching.start(
+            lambda job: bring_first_maps(results, job, _FIRST),
+            "First map",
+            done=done,
+            failed=self._not_done,
+        )
+
+    def _busy(self) -> bool:
+        """Whether something is under way, and say so."""
+        if self.fetching.busy:
+            self._tell("Something is under way. Wait for it, or cancel it.")
+        return self.fetching.busy
 
     # --- the list ---------------------------------------------------------------------
 
@@ -290,8 +314,7 @@ class ResultsBrowser(Container):  # type: ignore[misc]
         if not missing:
             self._add_here(wanted)
             return
-        if self.fetching.busy:
-            self._tell("Something is under way. Wait for it, or cancel it.")
+        if self._busy():
             return
         sizes = [statmap.file.nbytes for statmap in missing]
         self._failed -= {statmap.key for statmap in missing}

@@ -1,0 +1,266 @@
+"""The browser and a server: paste, watch, cancel, try again, and go offline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QApplication
+
+from local_servers import Fault, LocalServers, label_xml
+from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.widgets.map_about import about_html
+from napari_neurosynth_results.widgets.results_browser import ResultsBrowser
+
+SHAPE = (8, 9, 8)
+STEMS = ("z", "p", "stat", "z_corr-FDR_method-indep", "p_corr-FDR_method-indep")
+DEADLINE = 20.0
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Let Qt work until something has happened."""
+    end = time.monotonic() + DEADLINE
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def wait(widget: ResultsBrowser) -> None:
+    wait_until(lambda: not widget.fetching.busy)
+
+
+def state(widget: ResultsBrowser) -> dict[str, str]:
+    model = widget.model
+    maps = [model.map_at(row) for row in range(model.rowCount())]
+    return {statmap.key: model.state_of(statmap) for statmap in maps}
+
+
+def paste(widget: ResultsBrowser, text: str) -> None:
+    widget.source.value = text
+    widget.source.native.returnPressed.emit()
+
+
+@pytest.fixture
+def collection(web: LocalServers, rng: np.random.Generator) -> Any:
+    """Return a collection of a small run."""
+    collection = web.add_collection("Pain", authors="A <b>", DOI="10.1/x")
+    for stem in STEMS:
+        collection.add_image(f"{stem}.nii.gz", rng.uniform(0.001, 1, SHAPE))
+    return collection
+
+
+@pytest.fixture
+def widget(viewer: Any, web: LocalServers) -> Iterator[ResultsBrowser]:
+    """Return the browser on a viewer without a window."""
+    made = ResultsBrowser(viewer)
+    yield made
+    wait(made)
+    made.close()
+
+
+def test_a_link_is_listed_and_its_first_map_shown(
+    viewer: Any, widget: ResultsBrowser, web: LocalServers, collection: Any
+) -> None:
+    paste(widget, f"{web.neurovault}/collections/{collection.id}/")
+    assert widget.fetching.busy
+    wait(widget)
+    assert widget.source.value == ""
+    assert state(widget) == {
+        "z_corr-FDR_method-indep": "shown",
+        "z": "on disk",
+        "p_corr-FDR_method-indep": "on disk",
+        "p": "on disk",
+        "stat": "on disk",
+    }
+    wait_until(lambda: not widget.fetching.busy)
+    assert [map_of(layer).key for layer in viewer.layers if map_of(layer)] == [
+        "z_corr-FDR_method-indep"
+    ]
+    assert "A &lt;b&gt;" in about_html(widget.result.value)
+    assert "https://doi.org/10.1/x" in about_html(widget.result.value)
+    sizes = [widget.model.index(row, 3).data() for row in range(5)]
+    assert all(size.endswith(" MB") for size in sizes)
+
+
+def test_filters(widget: ResultsBrowser, collection: Any) -> None:
+    paste(widget, str(collection.id))
+    wait(widget)
+    widget.kind.value = "p"
+    assert list(state(widget)) == ["p_corr-FDR_method-indep", "p"]
+    widget.correction.value = "uncorrected"
+    assert list(state(widget)) == ["p"]
+    widget.kind.value = widget.kind.choices[0]
+    widget.search.value = "STAT"
+    assert list(state(widget)) == ["stat"]
+
+
+def test_progress_is_seen_and_cancel_keeps_what_has_come(
+    viewer: Any, widget: ResultsBrowser, web: LocalServers, collection: Any
+) -> None:
+    web.fail(r"/media/.*/(z|p|stat)\.nii", Fault.drip(400))
+    paste(widget, str(collection.id))
+    wait_until(lambda: any(s.endswith("%") for s in state(widget).values()))
+    # The list is there, the first map is under way.
+    assert len(state(widget)) == 5
+    assert not widget.fetching.isHidden()
+    started = time.monotonic()
+    widget.fetching.cancel_button.click()
+    wait(widget)
+    assert time.monotonic() - started < 2
+    assert widget.fetching.isHidden()
+    assert state(widget)["z"] == "on the server"
+    assert len(viewer.layers) == 0
+    web.faults.clear()
+    widget.view.choose([widget.result.value["z"]])
+    widget.add.native.click()
+    wait(widget)
+    assert state(widget)["z"] == "shown"
+
+
+def test_what_failed_is_told_and_tried_again(
+    viewer: Any,
+    widget: ResultsBrowser,
+    web: LocalServers,
+    collection: Any,
+    notifications: list[Any],
+) -> None:
+    collection.add_image("z_desc-b.nii.gz", np.ones(SHAPE))
+    collection.add_image("t.nii.gz", np.ones(SHAPE))
+    paste(widget, str(collection.id))
+    wait(widget)
+    web.fail("/media/.*desc-b", Fault.status(404, html=True))
+    results = widget.result.value
+    widget.view.choose([results["z_desc-b"], results["t"]])
+    widget.add.native.click()
+    wait(widget)
+    assert (state(widget)["z_desc-b"], state(widget)["t"]) == ("failed", "shown")
+    assert "z_desc-b.nii.gz" in widget.problems.value
+    assert any("z_desc-b.nii.gz" in told.message for told in notifications)
+    assert widget.add.text == "Try again"
+    web.faults.clear()
+    widget.add.native.click()
+    wait(widget)
+    assert state(widget)["z_desc-b"] == "shown"
+    assert widget.add.text == "Add as layers"
+
+
+def test_what_is_no_source_is_told(
+    widget: ResultsBrowser, notifications: list[Any]
+) -> None:
+    paste(widget, "https://neurovault.org/search?q=pain")
+    wait(widget)
+    assert "search page" in notifications[-1].message
+    assert "search page" in widget.problems.value
+    paste(widget, "777")
+    wait(widget)
+    assert "777" in notifications[-1].message
+    assert widget.source.value == "777"
+
+
+def test_without_the_network_the_recent_source_opens_again(
+    viewer: Any, widget: ResultsBrowser, web: LocalServers, collection: Any
+) -> None:
+    paste(widget, str(collection.id))
+    wait(widget)
+    web.fail(".", Fault.reset())
+    web.reset_log()
+    names = [name for name, _ in widget._recent_choices()]
+    assert names == ["Recent ...", "Pain"]
+    widget.recent.value = f"{web.neurovault}/collections/{collection.id}/"
+    wait(widget)
+    assert len(widget.result.choices) == 2
+    assert "Shown as it was on" in widget.problems.value
+    assert web.paths("/media/") == []
+
+
+def test_a_map_that_waits_never_holds_up_the_viewer(
+    viewer: Any, widget: ResultsBrowser, web: LocalServers, collection: Any
+) -> None:
+    collection.add_image("chi2.nii.gz", np.ones(SHAPE))
+    collection.add_image("z_desc-other.nii.gz", np.ones(SHAPE))
+    paste(widget, str(collection.id))
+    wait(widget)
+    web.reset_log()
+    results = widget.result.value
+    statmap = results["z_corr-FDR_method-indep"]
+    assert set(results.siblings(statmap)) == {"p"}
+    assert statmap.mask is not None
+    assert not results["z_desc-other"].at_hand
+    assert web.requests == []
+
+
+def test_an_atlas_becomes_labels_with_names(
+    viewer: Any, widget: ResultsBrowser, web: LocalServers
+) -> None:
+    labels = np.zeros(SHAPE, np.int16)
+    labels[2, 2, 2], labels[4, 4, 4] = 1, 3
+    atlas = web.add_collection("Atlas")
+    atlas.add_atlas("atlas.nii.gz", labels, label_xml({1: "V1"}))
+    paste(widget, str(atlas.id))
+    wait(widget)
+    layer = viewer.layers[-1]
+    assert type(layer).__name__ == "Labels"
+    named = list(layer.features["cluster"])
+    assert named == ["", "V1", "label 2 (no name)", "label 3 (no name)"]
+
+
+def test_a_private_link_is_nowhere_in_layers_recent_sources_and_diagnostics(
+    viewer: Any,
+    widget: ResultsBrowser,
+    web: LocalServers,
+    notifications: list[Any],
+    tmp_path: Path,
+) -> None:
+    secret = web.add_collection("Secret", private=True)
+    secret.add_image("z.nii.gz", np.ones(SHAPE))
+    paste(widget, f"{web.neurovault}/collections/{secret.token}/")
+    wait(widget)
+    wait_until(lambda: len(viewer.layers) > 0)
+    widget.copy.native.click()
+    texts = [QApplication.clipboard().text(), widget.problems.value]
+    texts += [str(layer.metadata) + str(layer.source) for layer in viewer.layers]
+    texts += [str(widget._recent_choices()), str(notifications)]
+    texts += [about_html(widget.result.value), widget.source.value]
+    assert secret.token not in "".join(texts)
+    files = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert not any(secret.token.encode() in path.read_bytes() for path in files)
+    # Reopened by what it is kept under, without the server.
+    web.reset_log()
+    widget.recent.value = widget._recent_choices()[1][1]
+    wait(widget)
+    assert len(widget.result.choices) == 2
+    assert web.requests == []
+
+
+@pytest.mark.viewer
+def test_a_link_given_to_napari_fetches_at_most_twelve_files(
+    plugin: Any,
+    make_napari_viewer_proxy: Callable[..., Any],
+    web: LocalServers,
+    notifications: list[Any],
+) -> None:
+    many = web.add_collection("Many")
+    for n in range(30):
+        many.add_image(f"z_desc-{n:02}.nii.gz", np.ones(SHAPE))
+    viewer = make_napari_viewer_proxy()
+    alive: list[int] = []
+    web.latency = 0.05
+    from qtpy.QtCore import QTimer
+
+    timer = QTimer()
+    timer.timeout.connect(lambda: alive.append(1))
+    timer.start(10)
+    viewer.open(f"{web.neurovault}/collections/{many.id}/", plugin=PLUGIN)
+    timer.stop()
+    assert len(web.paths("/media/")) == 12
+    shown = [map_of(layer) for layer in viewer.layers if map_of(layer) is not None]
+    assert len(shown) == 7
+    # While files came, the window went on drawing.
+    assert len(alive) > 5
+    assert "23 more wait in Plugins > Results browser" in notifications[-1].message

@@ -234,6 +234,8 @@ class _Server:
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body are two writes, which Nagle's algorithm would keep 40 ms apart.
+    disable_nagle_algorithm = True
     timeout = 30
     servers: LocalServers
     is_foreign: bool

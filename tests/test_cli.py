@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 import napari_neurosynth_results as nnr
+from local_servers import Fault, LocalServers
+from napari_neurosynth_results import open_results
 from napari_neurosynth_results.cli import main
 
 SHAPE = (8, 9, 8)
@@ -421,3 +423,74 @@ def test_a_reader_that_stops_early_gets_no_traceback(
         assert done.stderr.read() == ""
     assert done.returncode == 1
     assert labels.exists()
+
+
+def test_links_are_listed_and_fetched_whole(
+    web: LocalServers,
+    tmp_path: Path,
+    rng: np.random.Generator,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    collection = web.add_collection("Pain")
+    for stem in ("z", "p", "own"):
+        collection.add_image(f"{stem}.nii.gz", rng.uniform(0.001, 1, SHAPE))
+    collection.images[2] |= {"map_type": "T map", "name": "Contrast"}
+    meta_id = web.add_meta_analysis(collection, diagnostic_table="id\tA\nx\t1\n")
+    link = f"{web.compose}/meta-analyses/{meta_id}"
+    assert main(["info", link, "--json"]) == 0
+    maps = json.loads(capsys.readouterr().out)["maps"]
+    kinds = {"z": "z", "p": "p", "own": "t"}
+    assert {one["name"]: one["kind"] for one in maps} == kinds
+    assert main(["clusters", str(collection.id), "--map", "z", "--p", ".05"]) == 0
+    assert "z, uncorrected" in capsys.readouterr().out
+
+    target = tmp_path / "taken along"
+    assert main(["fetch", link, "--to", str(target)]) == 0
+    assert f"to {target}" in capsys.readouterr().out
+    text = "".join(p.read_text() for p in target.iterdir() if p.suffix == ".json")
+    assert web.run_key not in text
+    again = open_results(target)
+    assert {m.key: str(m.kind) for m in again.maps.values()} == kinds
+    assert again["own"].title == "Contrast"
+    assert set(again.tables) == {"diagnostics", "foci"}
+    assert "ALE" in again.methods
+    assert again.title == "Pain, ALE"
+    # Nothing is written over.
+    assert main(["fetch", link, "--to", str(target)]) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert main(["fetch", str(target), "--to", str(tmp_path / "b")]) == 1
+    assert "is on this machine already" in capsys.readouterr().err
+
+
+def test_fetch_says_what_did_not_come(
+    web: LocalServers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    collection = web.add_collection("Pain")
+    for stem in ("z", "p"):
+        collection.add_image(f"{stem}.nii.gz", np.ones(SHAPE))
+    web.fail(r"/media/.*/p\.nii", Fault.status(404, html=True))
+    assert main(["fetch", str(collection.id), "--to", str(tmp_path / "a")]) == 1
+    assert "p.nii.gz" in capsys.readouterr().err
+    assert list(open_results(tmp_path / "a").maps) == ["z"]
+    web.fail("/media/", Fault.status(404, html=True))
+    other = web.add_collection("Other")
+    other.add_image("z.nii.gz", np.zeros(SHAPE))
+    assert main(["fetch", str(other.id), "--to", str(tmp_path / "b")]) == 1
+    assert not (tmp_path / "b").exists()
+
+
+def test_the_cache_is_listed_and_cleared(
+    web: LocalServers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    collection = web.add_collection("Pain")
+    collection.add_image("z.nii.gz", np.ones(SHAPE))
+    results = open_results(str(collection.id))
+    results.fetch(results.maps.values())
+    assert main(["cache", "--list"]) == 0
+    listed = capsys.readouterr().out
+    assert "z.nii.gz" in listed
+    assert "3 entries" in listed
+    assert main(["cache", "--clear"]) == 0
+    assert "Deleted 3 entries" in capsys.readouterr().out
+    assert main(["cache", "--list"]) == 0
+    assert "0 entries" in capsys.readouterr().out

@@ -1,8 +1,8 @@
-"""Images made on the spot, and the two ways in which a broken one has to be told."""
+"""Images made on the spot, how a broken one has to be told, and servers to ask."""
 
 import gzip
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nibabel as nib
@@ -12,6 +12,9 @@ from nibabel.freesurfer.mghformat import MGHImage
 
 from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.sources.http import Web
+
+from .scripted import Reply, Site, make_web
 
 #: 8 mm over the MNI brain: small, and not doubted.
 _AFFINE = np.array(
@@ -126,3 +129,26 @@ def assert_broken_inside(good) -> Callable[..., None]:
         assert results.problems == (str(caught.value),)
 
     return check
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site()
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def foreign() -> Iterator[Site]:
+    """Run a server that nobody configured; it must hear nothing."""
+    site = Site()
+    site.gives("/", Reply())
+    yield site
+    site.close()
+    assert site.asked == []
+
+
+@pytest.fixture
+def client(site: Site) -> Iterator[Web]:
+    with make_web(site) as client:
+        yield client

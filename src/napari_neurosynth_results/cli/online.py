@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from datetime import datetime
+from pathlib import Path
 
 from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.export.fetched import save_fetched
 from napari_neurosynth_results.job import Job, Meter, Progress
+from napari_neurosynth_results.sources.archive import unpacked_zips
 from napari_neurosynth_results.sources.cache import Cache
 from napari_neurosynth_results.sources.online import Online
 
@@ -29,16 +32,25 @@ def cache(options: argparse.Namespace) -> int:
     online = Online.from_environment()
     kept = Cache(online.cache_dir, online.cache_bytes)
     entries = kept.entries()
+    zips = unpacked_zips(online.cache_dir / "zips")
     total = sum(entry.size for entry in entries)
     if options.clear:
         kept.clear()
-        print(f"Deleted {len(entries)} entries, {total / 1e6:.1f} MB.")
+        for folder in zips:
+            shutil.rmtree(folder, ignore_errors=True)
+        print(f"Deleted {len(entries)} entries, {total / 1e6:.1f} MB{_zips(zips)}.")
         return 0
     for entry in entries:
         used = datetime.fromtimestamp(entry.last_used)
-        print(f"{entry.size / 1e6:8.2f} MB  {used:%Y-%m-%d %H:%M}  {entry.what}")
-    print(f"{len(entries)} entries, {total / 1e6:.1f} MB in {online.cache_dir}")
+        name = entry.name if entry.what == "file" else "(a server's answer)"
+        print(f"{entry.size / 1e6:8.2f} MB  {used:%Y-%m-%d %H:%M}  {name}")
+    where = f"{total / 1e6:.1f} MB in {online.cache_dir}{_zips(zips)}"
+    print(f"{len(entries)} entries, {where}")
     return 0
+
+
+def _zips(folders: list[Path]) -> str:
+    return f", and {len(folders)} unpacked zips" if folders else ""
 
 
 def on_terminal() -> Progress | None:

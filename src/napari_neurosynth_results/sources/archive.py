@@ -15,6 +15,7 @@ import stat
 import tempfile
 import zipfile
 import zlib
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from napari_neurosynth_results.errors import ResultsError
@@ -30,6 +31,8 @@ _MOST_TAKEN = 2000
 _MOST_RATIO = 1032
 _PIECE = 1 << 20
 _TEXTS = ("boilerplate.txt", "references.bib", ".tsv", "metadata.json")
+#: Unpacked zips that are kept; the one that was used longest ago goes first.
+_MOST_KEPT = 10
 _ENCRYPTED = 0x1
 _DRIVE = re.compile(r"[A-Za-z]:/")
 #: Keeps what was unpacked by an older version, which may have unpacked less, apart.
@@ -89,7 +92,11 @@ def _unpacked(path: str, max_bytes: int, root: Path) -> tuple[Path, list[str]]:
             told = "\n".join([f"{path} holds no map.", *problems])
             raise ResultsError(told)
         if folder.is_dir():
+            with suppress(OSError):
+                os.utime(folder)
             return folder, problems
+        for old in unpacked_zips(root)[_MOST_KEPT - 1 :]:
+            shutil.rmtree(old, ignore_errors=True)
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".part-", dir=root))
         try:
@@ -103,6 +110,26 @@ def _unpacked(path: str, max_bytes: int, root: Path) -> tuple[Path, list[str]]:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     return folder, problems
+
+
+def unpacked_zips(root: Path) -> list[Path]:
+    """List the folders of unpacked zips, the last used first.
+
+    Parameters
+    ----------
+    root : Path
+        Where they are kept.
+
+    Returns
+    -------
+    list of Path
+        One folder a zip.
+    """
+    try:
+        folders = [path for path in root.iterdir() if path.is_dir()]
+        return sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)
+    except OSError:  # none was unpacked, or another process tidies up
+        return []
 
 
 def _wanted(

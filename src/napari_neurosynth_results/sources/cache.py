@@ -33,6 +33,8 @@ from napari_neurosynth_results.sources.kept import (
 from napari_neurosynth_results.sources.safe_names import safe_name
 
 _MOST_DOCUMENT = 256 << 20
+#: Files and documents put between two looks at the whole.
+_LOOK_AFTER = 100
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,10 @@ class Cache:
         self._files = folder / "files"
         self._documents = folder / "documents"
         self._locks = _KeyLocks()
+        # Bytes that may come before it is worth looking what there is; other processes
+        # add too, so it is looked again after a while.
+        self._room = 0
+        self._unseen = 0
 
     def find(self, key: CacheKey) -> Path | None:
         """Return the file of a key if it is kept, and remember that it was used."""
@@ -151,7 +157,7 @@ class Cache:
                 with self._writing():
                     move_in(part, path)
             self._remove_others(key)
-            self.evict(keep=path)
+            self._make_room(path)
             return path
 
     def put_document(self, name: str, value: Any) -> None:
@@ -174,7 +180,7 @@ class Cache:
         with self._part(self._documents, ".json") as part, self._writing():
             part.write_text(text, encoding="utf-8")
             move_in(part, path)
-        self.evict(keep=path)
+        self._make_room(path)
 
     def get_document(self, name: str) -> Document | None:
         """Return a value that was put under this name, None when it is not there."""
@@ -234,6 +240,7 @@ class Cache:
         remove_stale_parts(self._files, self._documents)
         entries = self.entries()
         excess = sum(entry.size for entry in entries) - self.limit_bytes
+        self._room, self._unseen = max(0, -excess), 0
         freed = 0
         for entry in reversed(entries):
             if freed >= excess:
@@ -241,6 +248,14 @@ class Cache:
             if entry.path != keep:
                 freed += remove(entry)
         return freed
+
+    def _make_room(self, added: Path) -> None:
+        """Evict once what was added may be too much."""
+        with suppress(OSError):
+            self._room -= added.stat().st_size
+        self._unseen += 1
+        if self._room < 0 or self._unseen > _LOOK_AFTER:
+            self.evict(keep=added)
 
     def _path(self, key: CacheKey) -> Path:
         return self._files / key.folder / safe_name(key.filename)

@@ -14,6 +14,7 @@ bench: $(VENV)/ready
 	@scripts/with-display.sh $(BIN)/python benchmarks/open.py
 	@$(BIN)/python benchmarks/clusters.py
 	@scripts/with-display.sh $(BIN)/python benchmarks/slider.py
+	@$(BIN)/python benchmarks/fetch.py
 
 pictures: $(VENV)/ready
 	@scripts/with-display.sh $(BIN)/python scripts/make_pictures.py

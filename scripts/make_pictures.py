@@ -6,6 +6,8 @@ They are looked at before they are committed: they are the proof that left is le
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -55,12 +57,47 @@ def main() -> None:
     scene.set_anatomical(viewer, "neurological")
     _show_only(viewer, "z, cluster-level FWE (mass, Monte Carlo)")
     viewer.window.resize(1400, 860)
-    for widget in ("Results browser", "Anatomical views"):
-        viewer.window.add_plugin_dock_widget(PLUGIN, widget)
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Anatomical views")
     _settle(viewer)
     _save(viewer.window.screenshot(canvas_only=False, flash=False), "widgets.png")
     viewer.close()
+    _browser()
     _thresholds()
+
+
+def _browser() -> None:
+    """Draw the results browser, with a result of a server on this machine."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+    from local_servers import Fault, LocalServers
+
+    with LocalServers() as web, tempfile.TemporaryDirectory() as cache:
+        os.environ |= {
+            "NNR_NEUROVAULT_URL": web.neurovault,
+            "NNR_COMPOSE_URL": web.compose,
+            "NNR_CACHE_DIR": cache,
+        }
+        collection = web.add_collection("Pain, ALE")
+        for path in sorted(Path(sample_folder()).glob("*.nii.gz")):
+            if not path.name.startswith("label"):  # Compose does not upload these
+                collection.add_image(path.name, path.read_bytes())
+        meta_id = web.add_meta_analysis(collection, n_results=3)
+        viewer = napari.Viewer()
+        viewer.window.resize(1400, 860)
+        _, browser = viewer.window.add_plugin_dock_widget(PLUGIN, "Results browser")
+        browser.source.value = f"{web.compose}/meta-analyses/{meta_id}"
+        browser.open.native.click()
+        while browser.fetching.busy:
+            _settle(viewer, seconds=0.1)
+        _settle(viewer, seconds=_NOTIFICATION_SECONDS)
+        web.fail("/media/", Fault.drip(20_000))
+        results = browser.result.value
+        waiting = [m for m in results.maps.values() if not m.at_hand]
+        browser.view.choose(waiting[:3])
+        browser.add.native.click()
+        _settle(viewer, seconds=0.6)
+        _save(viewer.window.screenshot(canvas_only=False, flash=False), "browser.png")
+        browser.fetching.cancel()
+        viewer.close()
 
 
 def _thresholds() -> None:

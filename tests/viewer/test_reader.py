@@ -13,6 +13,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from local_servers import LocalServers
 from napari_neurosynth_results import ResultsError, open_results
 from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.viewer import scene
@@ -367,3 +368,63 @@ def test_a_map_taken_out_of_its_folder_says_what_the_folder_would_add(
         results = open_results(path)
         text, _ = message_of(results, layers_of(results, underlay=False))
         assert (hint in text) is hinted
+
+
+@pytest.mark.viewer
+def test_dropping_a_link_on_the_canvas_opens_it(
+    plugin: Any, make_napari_viewer: MakeViewer, web: LocalServers, z: np.ndarray
+) -> None:
+    from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+    from qtpy.QtGui import QDropEvent
+
+    collection = web.add_collection("Pain")
+    collection.add_image("z.nii.gz", z)
+    viewer = make_napari_viewer()
+    data = QMimeData()
+    data.setUrls([QUrl(f"{web.neurovault}/collections/{collection.id}/")])
+    event = QDropEvent(
+        QPointF(10, 10),
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    viewer.window._qt_viewer.dropEvent(event)
+    assert viewer.layers[-1].name == "z, uncorrected"
+
+
+def test_what_a_reader_may_open(web: LocalServers, tmp_path: Path) -> None:
+    for path in (
+        *("https://neurovault.org/collections/1425/", "neurovault://collections/1"),
+        *(f"{web.compose}/meta-analyses/Meta00000000", "x.zip", str(tmp_path)),
+    ):
+        assert get_reader(path) is not None, path
+    for path in (
+        *("https://neurovault.org/search", "https://example.org/collections/1/"),
+        *("https://example.org/z.png", "table.csv"),
+    ):
+        assert get_reader(path) is None, path
+
+
+def test_preferences_choose_servers_and_the_environment_wins(
+    preferences: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from napari_neurosynth_results.viewer.settings import read_settings
+
+    monkeypatch.delenv("NNR_CACHE_DIR")
+    monkeypatch.delenv("NNR_OFFLINE")
+    preferences.servers.neurovault = "https://mirror.example/"
+    preferences.servers.cache_dir = str(tmp_path / "kept")
+    preferences.servers.cache_mib = 100
+    preferences.servers.offline = True
+    online = read_settings().online
+    assert (online.neurovault, online.offline) == ("https://mirror.example", True)
+    assert (online.cache_dir, online.cache_bytes) == (tmp_path / "kept", 100 * 2**20)
+    monkeypatch.setenv("NNR_NEUROVAULT_URL", "http://localhost:1/")
+    monkeypatch.setenv("NNR_OFFLINE", "0")
+    online = read_settings().online
+    assert (online.neurovault, online.offline) == ("http://localhost:1", False)
+    monkeypatch.delenv("NNR_NEUROVAULT_URL")
+    preferences.servers.neurovault = "http://mirror.example"
+    with pytest.raises(ResultsError, match="Preferences > neurovault has to be"):
+        read_settings()

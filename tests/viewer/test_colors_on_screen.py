@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy import ndimage
 
+from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.clusters import show_clusters
+from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
 
 #: 6 mm voxels over the MNI brain.
@@ -78,3 +82,34 @@ def test_the_graphics_card_lights_the_same_voxels(
             assert on_screen.any()
             wrong = np.argwhere(on_screen != expected[stem][..., k])
             assert len(wrong) == 0, (stem, wrong[:5], data[..., k][tuple(wrong[0])])
+
+
+@pytest.mark.viewer
+def test_clusters_keep_their_colors_on_screen_while_the_threshold_moves(
+    preferences: Any,
+    make_napari_viewer: Callable[..., Any],
+    write: Callable[..., Path],
+    rng: np.random.Generator,
+) -> None:
+    preferences.view.underlay = False
+    z = ndimage.gaussian_filter(rng.normal(0, 1, GRID), 0.5)
+    folder = write({"z": z / z.std()}, affine=AFFINE)
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(800, 700)
+    viewer.open(folder / "z.nii.gz", plugin=PLUGIN)
+    scene.look_at(viewer, 0, 0, 18)
+    layer = viewer.layers[-1]
+    counts, callbacks = set(), set()
+    # Far enough to change the colors, the number type and nothing at all.
+    for height in (3.5, 3.4, 3.39, 1.9, 1.5, 1.6, 3.4, 3.39, 3.4):
+        clusters = find_clusters(map_of(layer), value=height, tail="positive")
+        found = show_clusters(viewer, layer, clusters)
+        counts.add(found.data.dtype.name)
+        callbacks.add(len(found.events.data.callbacks))
+        shown = viewer.screenshot(canvas_only=True, flash=False)
+        # Told of the colors again, the graphics card shows the same.
+        found.events.colormap()
+        again = viewer.screenshot(canvas_only=True, flash=False)
+        np.testing.assert_array_equal(shown, again)
+    assert len(callbacks) == 1
+    assert len(counts) > 1

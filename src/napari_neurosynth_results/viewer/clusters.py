@@ -42,6 +42,9 @@ _COLORS_KEY = "neurosynth_results_colors"
 _ROOM = 0.5
 #: How much of the range of the map's colormap lies below the threshold.
 _BAND_KEY = "neurosynth_results_band"
+#: napari's own name for what builds the colors of labels on the graphics card; where it
+#: has another one, a step only takes longer.
+_REBUILDS = "_on_colormap_change"
 #: The peak of the cluster that is outlined in white.
 _CHOSEN_KEY = "neurosynth_results_chosen"
 
@@ -266,9 +269,9 @@ def _update(viewer: Viewer, layer: Labels, clusters: ClusterSet) -> None:
         layer.events.thumbnail.blocker(),
         layer.events.selected_label.blocker(),
     ):
-        _set_colors(layer, clusters)
+        recolored = _set_colors(layer, clusters)
     with (
-        _unmeasured(viewer, layer),
+        _undisturbed(viewer, layer, recolored),
         layer.events.thumbnail.blocker(),
         layer.events.editable.blocker(),
     ):
@@ -277,24 +280,29 @@ def _update(viewer: Viewer, layer: Labels, clusters: ClusterSet) -> None:
 
 
 @contextmanager
-def _unmeasured(viewer: Viewer, layer: Labels) -> Iterator[None]:
-    """Keep a viewer from measuring all of its layers because the data of one change.
+def _undisturbed(viewer: Viewer, layer: Labels, recolored: bool) -> Iterator[None]:
+    """Keep new data of a layer from setting off what they do not change.
 
-    It takes as long as all the rest, and new clusters lie on the grid of those before.
+    A viewer measures all of its layers, which takes as long as all the rest, although
+    new clusters lie on the grid of those before. And the graphics card builds its
+    colors anew, although most steps change none. napari looks itself whether the type
+    of the data asks for that.
     """
     model, told = weakly(viewer)(), layer.events.data
-    measuring = [
+    needless = [
         callback
         for callback in told.callbacks
-        if isinstance(callback, tuple) and callback[0]() is model
+        if isinstance(callback, tuple)
+        and (callback[0]() is model or (not recolored and callback[1] == _REBUILDS))
     ]
-    for callback in measuring:
+    for callback in needless:
         told.disconnect(callback)
     try:
         yield
     finally:
-        for _, name in measuring:
-            told.connect((model, name))
+        for owner, name in needless:
+            if (still_there := owner()) is not None:
+                told.connect((still_there, name))
 
 
 def _label_data(clusters: ClusterSet) -> npt.NDArray[Any]:
@@ -324,8 +332,8 @@ def _features(clusters: ClusterSet) -> dict[str, Any]:
 _EMPTY: dict[str, Any] = {"f": np.nan, "i": 0}
 
 
-def _set_colors(layer: Labels, clusters: ClusterSet) -> None:
-    """Color clusters by their peaks, if anything about that has changed."""
+def _set_colors(layer: Labels, clusters: ClusterSet) -> bool:
+    """Color clusters by their peaks; say whether anything about that has changed."""
     from napari.utils.colormaps import CyclicLabelColormap
 
     peaks = clusters.peak_voxels
@@ -338,8 +346,9 @@ def _set_colors(layer: Labels, clusters: ClusterSet) -> None:
     if isinstance(now, CyclicLabelColormap) and np.array_equal(
         now.colors[: len(colors)], colors
     ):
-        return
+        return False
     layer.colormap = CyclicLabelColormap(colors=colors, background_value=0)
+    return True
 
 
 def _lock(layer: Labels) -> None:

@@ -329,6 +329,26 @@ def test_a_file_called_gzipped_on_the_way_is_still_the_file(
     np.testing.assert_array_equal(results["z"].data, voxels)
 
 
+def test_names_that_lead_elsewhere_stay_in_the_cache(
+    web: LocalServers, voxels: np.ndarray, tmp_path: Path
+) -> None:
+    collection = web.add_collection()
+    for name in ("a.nii.gz", "z.nii.gz", "z_1.nii.gz", "100%25 con.nii.gz"):
+        collection.add_image(name, voxels)
+    media = f"{web.neurovault}/media/images/{collection.id}"
+    collection.images[0]["file"] = f"{media}/..%2F..%2Fa.nii.gz"
+    results = open_results(url_of(web, collection))
+    results.fetch(results.maps.values())
+    assert set(results.maps) >= {"z", "z_1"}
+    z, other = results["z"], results["z_1"]
+    assert z.name is not None
+    assert other.name is not None
+    assert z.name.run != other.name.run
+    cache = Path(os.environ["NNR_CACHE_DIR"])
+    outside = [p for p in tmp_path.rglob("*.nii.gz") if cache not in p.parents]
+    assert outside == []
+
+
 def test_letters_that_neurovault_cannot_serve_are_explained(
     web: LocalServers, voxels: np.ndarray
 ) -> None:

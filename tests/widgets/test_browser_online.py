@@ -12,6 +12,7 @@ import pytest
 from qtpy.QtWidgets import QApplication
 
 from local_servers import Fault, LocalServers, label_xml
+from napari_neurosynth_results.job import CancelledError
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.map_about import about_html
@@ -236,6 +237,24 @@ def test_a_private_link_is_nowhere_in_layers_recent_sources_and_diagnostics(
     wait(widget)
     assert len(widget.result.choices) == 2
     assert web.requests == []
+
+
+def test_a_closed_browser_asks_for_nothing_more(
+    viewer: Any, web: LocalServers, collection: Any
+) -> None:
+    widget = ResultsBrowser(viewer)
+    web.fail("/media/", Fault.drip(100))
+    paste(widget, str(collection.id))
+    wait_until(lambda: len(web.paths("/media/")) >= 1)
+    future = widget.fetching._future
+    assert future is not None
+    widget.close()
+    widget.native.deleteLater()
+    del widget
+    wait_until(future.done)
+    assert isinstance(future.exception(), CancelledError)
+    assert len(web.paths("/media/")) <= 5
+    assert len(viewer.layers) == 0
 
 
 @pytest.mark.viewer

@@ -64,7 +64,13 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerTuple]] | None:
 def _may_open(path: str) -> bool:
     if os.path.isdir(path) or is_image(os.path.basename(path)):
         return True
-    return path.lower().endswith(".zip") or is_link(path, read_settings().online)
+    if path.lower().endswith(".zip"):
+        return True
+    try:
+        return is_link(path, read_settings().online)
+    except ResultsError:
+        # Servers are set up wrongly: reading says how, and asking may not.
+        return "://" in path
 
 
 def read(path: Paths) -> list[LayerTuple]:

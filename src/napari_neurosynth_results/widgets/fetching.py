@@ -85,6 +85,8 @@ class Fetching(QWidget):  # type: ignore[misc]
         self._what, self._done, self._failed = what, done, failed
         self._meter = Meter(expected)
         self._job = Job(self._meter.hear)
+        # A widget that is closed waits for nothing any more.
+        self.destroyed.connect(self._job.cancel)
         pool = ThreadPoolExecutor(1)
         self._future = pool.submit(work, self._job)
         # Its thread ends with the work; nobody waits for it.
@@ -135,13 +137,6 @@ class Fetching(QWidget):  # type: ignore[misc]
         self.progressed.emit(
             {what: 100 * part // whole for what, (part, whole) in parts if whole}
         )
-
-    def end(self) -> None:
-        """Stop for good: nobody will be told any more."""
-        self._timer.stop()
-        if self._job is not None:
-            self._job.cancel()
-        self._future = self._done = self._failed = None
 
 
 def was_cancelled(error: ResultsError) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, Container, LineEdit, PushButton, TextEdit
@@ -124,7 +125,6 @@ class ResultsBrowser(Container):  # type: ignore[misc]
         self.add.changed.connect(self._add)
         self.copy.changed.connect(self._copy)
         self.fetching.progressed.connect(self._show_progress)
-        self.native.destroyed.connect(self.fetching.end)
         # Bound methods are held weakly by napari: closing the widget ends them.
         layers = self._viewer.layers
         layers.events.inserted.connect(self._refresh)
@@ -192,7 +192,9 @@ class ResultsBrowser(Container):  # type: ignore[misc]
             results.on_demand = False
             self._opened.append(results)
             if isinstance(source, str):
-                remember_source(settings.online, results.source, results.title)
+                again = results.source
+                again = os.path.abspath(again) if os.path.exists(again) else again
+                remember_source(settings.online, again, results.title)
                 self.recent.reset_choices()
             self.source.value = ""
             self._refresh()

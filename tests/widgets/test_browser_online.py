@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 
 from local_servers import Fault, LocalServers, label_xml
@@ -251,6 +252,7 @@ def test_a_closed_browser_asks_for_nothing_more(
     widget.close()
     widget.native.deleteLater()
     del widget
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     wait_until(future.done)
     assert isinstance(future.exception(), CancelledError)
     assert len(web.paths("/media/")) <= 5

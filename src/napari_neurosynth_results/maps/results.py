@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.job import CancelledError, Job
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.about import NOTHING_KNOWN, About
 from napari_neurosynth_results.maps.analysis_mask import union_mask
+from napari_neurosynth_results.maps.fetching import bring
 from napari_neurosynth_results.maps.mappings import MapsByKey, TablesByStem
 from napari_neurosynth_results.maps.order import in_order_of_interest
 from napari_neurosynth_results.maps.statmap import (
@@ -36,8 +37,6 @@ Fact = TypeVar("Fact")
 #: Voxels a set keeps alive by itself: about 6 maps of the 2 mm MNI grid.
 CACHE_BYTES = 24 * 2**20
 
-#: As many as one server is asked for at once.
-_FETCHED_AT_ONCE = 4
 #: NiMARE 0.22.1: `CBMAEstimator` and `PermutedOLS`, correct_fwe_montecarlo.
 _ITERATIONS = re.compile(
     r"repeated ([\d,]*\d) times|([\d,]*\d) iterations were performed"
@@ -290,24 +289,11 @@ class ResultSet:
         CancelledError
             When the job was cancelled; what has come stays.
         """
-        job = job or Job()
         missing = [statmap for statmap in statmaps if not statmap.at_hand]
         if not missing:
             return []
-
-        def bring(statmap: StatMap) -> str | None:
-            try:
-                job.check()
-                statmap.file.fetch(job)
-            except CancelledError:
-                raise
-            except ResultsError as error:
-                return str(error)
-            return None
-
         try:
-            with ThreadPoolExecutor(max_workers=_FETCHED_AT_ONCE) as pool:
-                told = [problem for problem in pool.map(bring, missing) if problem]
+            told = bring(missing, job or Job())
         finally:
             # Masks and tails may be judged better now.
             self._facts.clear()

@@ -121,9 +121,9 @@ def parse_meta_analysis(document: Any) -> MetaAnalysis:
         raise ResultsError("The answer of Neurosynth Compose is no meta-analysis.")
     specification = document.get("specification")
     results = document.get("results")
-    if isinstance(results, str):
-        results = [results]
-    ids = [id_of(result) for result in results if id_of(result)] if results else []
+    # An old fixture of Compose's own has a bare id.
+    listed = results if isinstance(results, list) else [results]
+    ids = [found for result in listed if (found := id_of(result))]
     return MetaAnalysis(
         id=number,
         name=_text(document, "name") or number,

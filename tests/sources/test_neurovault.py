@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -479,6 +480,19 @@ def test_no_more_than_four_requests_at_once(web: LocalServers) -> None:
     web.latency = 0.01
     results = open_results(url_of(web, collection))
     assert results.fetch(results.maps.values()) == []
+    assert 2 <= web.most_at_once <= 4
+
+
+def test_no_more_than_four_at_once_for_all_that_is_open(web: LocalServers) -> None:
+    collections = [web.add_collection(f"Set {n}") for n in range(3)]
+    for collection in collections:
+        for n in range(8):
+            collection.add_image(f"z_desc-{n}.nii.gz", np.ones(SHAPE))
+    web.latency = 0.02
+    opened = [open_results(str(collection.id)) for collection in collections]
+    with ThreadPoolExecutor(3) as pool:
+        told = list(pool.map(lambda one: one.fetch(one.maps.values()), opened))
+    assert told == [[], [], []]
     assert 2 <= web.most_at_once <= 4
 
 

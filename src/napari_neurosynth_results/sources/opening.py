@@ -17,7 +17,7 @@ from napari_neurosynth_results.sources.folder import open_files, open_folder
 from napari_neurosynth_results.sources.neurovault import open_neurovault
 from napari_neurosynth_results.sources.nilearn import is_nilearn, open_nilearn
 from napari_neurosynth_results.sources.online import Online
-from napari_neurosynth_results.sources.store import Store
+from napari_neurosynth_results.sources.store import store_of
 
 Source = str | os.PathLike[str]
 
@@ -118,7 +118,7 @@ def _open_address(
 ) -> ResultSet:
     if _KEPT.fullmatch(address.id):
         online = replace(online, offline=True)
-    store = Store(online)
+    store = store_of(online)
     if address.kind in _COMPOSE:
         return open_compose(address, store, job, max_bytes)
     return open_neurovault(address, store, job, max_bytes)

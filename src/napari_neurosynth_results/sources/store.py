@@ -184,6 +184,23 @@ class Store:
         )
 
 
+@lru_cache(maxsize=8)
+def store_of(online: Online) -> Store:
+    """Return the one store for some servers: one session, four requests at once.
+
+    Parameters
+    ----------
+    online : Online
+        Which servers, and where the cache is.
+
+    Returns
+    -------
+    Store
+        The same for all that is opened there.
+    """
+    return Store(online)
+
+
 def _accept(path: Path) -> None:
     """Accept any content: it is checked by whoever reads it."""
 

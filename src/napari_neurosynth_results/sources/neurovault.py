@@ -21,7 +21,6 @@ from napari_neurosynth_results.sources.compose_results import studies_of_meta_an
 from napari_neurosynth_results.sources.image_records import parse_images, text_of
 from napari_neurosynth_results.sources.listing import (
     Listed,
-    asked,
     list_collection,
     results_of,
 )
@@ -105,7 +104,7 @@ def _open_image(address: Address, store: Store, job: Job, max_bytes: int) -> Res
     number = f"{address.token}-{address.id}" if address.token else address.id
     what = f"NeuroVault image {address.id}"
     url = f"{address.site}/api/images/{number}/"
-    document = asked(store, url, what, job, address.token or "")
+    document = store.document(url, what, job, secret=address.token or "")
     images, problems = parse_images([document.value], address.site)
     if not images:
         raise ResultsError("\n".join(problems))

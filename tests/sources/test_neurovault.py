@@ -147,6 +147,7 @@ def test_an_image_and_a_file_alone(
     assert "Open its collection" in image.problems[0]
     link = f"{web.neurovault}/media/images/{collection.id}/p.nii.gz"
     assert list(open_results(link).maps) == ["p"]
+    assert open_results(link).source == link
     with pytest.raises(ResultsError, match="lists no map of q"):
         open_results(link.replace("p.nii", "q.nii"))
     with pytest.raises(ResultsError, match="image 777"):
@@ -430,6 +431,7 @@ def test_a_private_collection_opens_by_its_token_and_leaves_it_nowhere(
     caplog.set_level(0)
     collection = web.add_collection("Secret", private=True)
     token = collection.token
+    collection.record["description"] = f"See {web.neurovault}/collections/{token}/"
     record = collection.add_image("z.nii.gz", voxels, map_type="Z map")
     collection.add_atlas("atlas.nii.gz", voxels > 0.5, label_xml({1: "a"}))
     with pytest.raises(ResultsError, match="eight capital letters") as refused:
@@ -441,6 +443,7 @@ def test_a_private_collection_opens_by_its_token_and_leaves_it_nowhere(
     web.fail("/media/", Fault.status(404))
     image = open_results(f"{token}-{record['id']}")
     assert image["z"].data.shape == SHAPE
+    assert "See http" in results.about.description
     shown = [repr(results), results.source, str(results.about), image.source]
     shown += [*results.problems, *(m.path for m in results.maps.values())]
     shown += [
@@ -455,6 +458,9 @@ def test_a_private_collection_opens_by_its_token_and_leaves_it_nowhere(
     web.reset_log()
     again = open_results(results.source)
     assert again["z"].data.shape == SHAPE
+    assert (again.source, again.about.private) == (results.source, True)
+    assert again.about.links == ()
+    assert "Paste the private link" in "".join(again.problems)
     assert open_results(image.source)["z"].data.shape == SHAPE
     assert web.requests == []
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "brain_mask": "api",
+    "contributions": "api",
     "find_clusters": "api",
     "mask_from_file": "api",
     "mask_from_map": "api",
@@ -53,6 +54,7 @@ __all__ = (
     "Tail",
     "__version__",
     "brain_mask",
+    "contributions",
     "find_clusters",
     "mask_from_file",
     "mask_from_map",

@@ -1,0 +1,146 @@
+"""Which experiments are behind a cluster: NiMARE's tables, joined by place.
+
+NiMARE numbers its clusters more than once: the label map and the columns of the counts
+one way, the cluster table another (NiMARE 0.21 and later, cluster-level FWE). Joined by
+those numbers, most clusters get the wrong studies. So each column is followed into the
+label map, and from there to the cluster that lies in the same place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_neurosynth_results.maps.statmap import StatMap
+
+Kind = Literal["foci", "jackknife"]
+
+#: NiMARE's name of a column, and the label that it stands for.
+_COLUMN = re.compile(r"(Positive|Negative)Tail (\d+)")
+#: Share of a labelled region that has to lie in a cluster to be its.
+_MOSTLY = 0.5
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A table of NiMARE's diagnostics and the label map that its columns follow.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row an experiment (``id``), one column a label (``PositiveTail 1``).
+    labels : StatMap
+        The label map.
+    sign : int
+        +1 or -1: the clusters that are counted.
+    """
+
+    table: pd.DataFrame = field(repr=False)
+    labels: StatMap
+    sign: int
+
+
+def join_contributions(
+    clusters: ClusterSet, counted: Sequence[Counted], kind: Kind
+) -> pd.DataFrame:
+    """Give each cluster the column of the label that lies where it lies.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        The clusters.
+    counted : sequence of Counted
+        Tables, each with its label map.
+    kind : {"foci", "jackknife"}
+        Foci of several labels in one cluster add up; shares do not, and are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an experiment, one column a cluster (its label in ``clusters.table``);
+        NaN where NiMARE counted nothing. ``attrs["notices"]`` says what could not be
+        joined.
+
+    Raises
+    ------
+    ResultsError
+        When no column can be joined.
+    """
+    import pandas as pd
+
+    notices: list[str] = []
+    columns: dict[int, pd.Series[float]] = {}
+    for one in counted:
+        table = one.table.set_index("id")
+        table.index.name = "experiment"
+        homes, rest = _homes(clusters, one)
+        notices += rest
+        for cluster, labels in homes.items():
+            names = [name for name in table.columns if _label_of(name) in labels]
+            if len(names) > 1 and kind == "jackknife":
+                notices.append(
+                    f"{clusters.names[cluster - 1]} holds {len(names)} clusters of "
+                    "NiMARE's, whose shares do not add up: they are left out."
+                )
+            elif names:
+                columns[cluster] = table[names].sum(axis="columns")
+    if not columns:
+        raise ResultsError(
+            "None of NiMARE's clusters lies in these clusters, so their studies are "
+            "not known. Lower the threshold, or use the map that NiMARE counted for."
+        )
+    joined = pd.DataFrame(columns).reindex(columns=list(clusters.table["label"]))
+    joined.columns.name = "cluster"
+    joined.attrs["notices"] = tuple(dict.fromkeys(notices))
+    return joined
+
+
+def _homes(
+    clusters: ClusterSet, counted: Counted
+) -> tuple[dict[int, set[int]], list[str]]:
+    """Find which labels lie in which cluster; say what lies in none, and what differs.
+
+    Returns
+    -------
+    homes : dict of int to set of int
+        Cluster -> labels.
+    notices : list of str
+        What a user should know.
+    """
+    labels = np.rint(np.nan_to_num(counted.labels.data)).astype(np.intp)
+    found = np.where(clusters.labels > 0, clusters.labels, 0)
+    signs = np.concatenate([[0], clusters.table["sign"].to_numpy()])
+    found = np.where(signs[found] == counted.sign, found, 0)
+    homes: dict[int, set[int]] = {}
+    notices = []
+    for label in np.unique(labels[labels > 0]).tolist():
+        inside = found[labels == label]
+        # How many of its voxels lie in no cluster, in cluster 1, in cluster 2, ...
+        shares = np.bincount(inside, minlength=len(signs)) / inside.size
+        cluster = int(shares[1:].argmax()) + 1 if len(signs) > 1 else 0
+        if not cluster or shares[cluster] <= _MOSTLY:
+            notices.append(f"NiMARE's cluster {label} lies in none of these clusters.")
+            continue
+        homes.setdefault(cluster, set()).add(label)
+        size = int(clusters.table["n_voxels"].iloc[cluster - 1])
+        if size != inside.size:
+            notices.append(
+                f"{clusters.names[cluster - 1]} has {size:,} voxels; NiMARE counted "
+                f"for its own cluster there, of {inside.size:,}."
+            )
+    return homes, notices
+
+
+def _label_of(column: str) -> int | None:
+    found = _COLUMN.fullmatch(str(column))
+    return int(found[2]) if found else None

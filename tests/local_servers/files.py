@@ -25,6 +25,8 @@ def nifti_bytes(
     """Return a gzipped NIfTI image."""
     header = nib.Nifti1Header(endianness=">" if big else "<")
     image = nib.Nifti1Image(np.asarray(data, dtype), affine, header)
+    # The header given states float32, which would win over the type of the voxels.
+    image.set_data_dtype(dtype)
     return gzip.compress(image.to_bytes(), mtime=0)
 
 

@@ -27,13 +27,15 @@ class Listener(http.server.ThreadingHTTPServer):
     ----------
     handle : callable
         Answers requests.
+    port : int
+        Where to listen; 0 for any that is free.
     """
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, handle: Handle) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, handle: Handle, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.handle = handle
         self.over = threading.Event()
         self.address = f"http://127.0.0.1:{self.server_address[1]}"

@@ -38,6 +38,8 @@ class LocalServers:
     ----------
     latency : float
         Seconds before each answer.
+    port : int
+        Where the sites listen; 0 for any that is free.
 
     Attributes
     ----------
@@ -55,7 +57,7 @@ class LocalServers:
         What fails; see `fail`.
     """
 
-    def __init__(self, latency: float = 0.0) -> None:
+    def __init__(self, latency: float = 0.0, *, port: int = 0) -> None:
         self.latency = latency
         self.faults = Faults()
         self.requests: list[Asked] = []
@@ -64,7 +66,7 @@ class LocalServers:
         self.run_key = RUN_KEY
         self._at_once = 0
         self._lock = threading.Lock()
-        self._main = Listener(self._handle)
+        self._main = Listener(self._handle, port)
         self._foreign = Listener(self._handle_foreign)
         self.neurovault = self._main.address
         self.compose = f"{self.neurovault}/compose"

@@ -439,6 +439,11 @@ def test_links_are_listed_and_fetched_whole(
     link = f"{web.compose}/meta-analyses/{meta_id}"
     assert main(["info", link, "--json"]) == 0
     maps = json.loads(capsys.readouterr().out)["maps"]
+    # A list is no reason to download.
+    assert web.paths("/media/") == []
+    assert not any(one["on_disk"] for one in maps)
+    assert main(["info", link]) == 0
+    assert "on the server" in capsys.readouterr().out
     kinds = {"z": "z", "p": "p", "own": "t"}
     assert {one["name"]: one["kind"] for one in maps} == kinds
     assert main(["clusters", str(collection.id), "--map", "z", "--p", ".05"]) == 0
@@ -494,3 +499,16 @@ def test_the_cache_is_listed_and_cleared(
     assert "Deleted 3 entries" in capsys.readouterr().out
     assert main(["cache", "--list"]) == 0
     assert "0 entries" in capsys.readouterr().out
+
+
+@pytest.mark.viewer
+def test_an_id_is_opened_in_a_window(
+    web: LocalServers, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    collection = web.add_collection("Pain")
+    collection.add_image("z.nii.gz", rng.normal(0, 3, SHAPE))
+    picture = tmp_path / "picture.png"
+    done = run("open", str(collection.id), "--screenshot", str(picture))
+    assert done.returncode == 0, done.stderr
+    assert picture.stat().st_size > 10_000
+    assert len(web.paths("/media/")) == 1

@@ -33,6 +33,7 @@ COLLECTIONS = [
     f"<{NV}/collections/1425/>.",
     f'"{NV}/collections/1425/";',
     f"({NV}/collections/1425/)",
+    f"[the maps]({NV}/collections/1425/).",
     "neurovault.org/collections/1425",
     "www.neurovault.org/collections/1425/",
     "http://neurovault.org/collections/1425/",
@@ -59,6 +60,8 @@ COLLECTIONS = [
     "neurovault.collection:1425",
     "https://identifiers.org/neurovault.collection:1425",
     "https://identifiers.org/neurovault.collection/1425",
+    "https://identifiers.org/neurovault.collection:1425/",
+    "https://identifiers.org/neurovault.collection:1425?from=paper#top",
     "identifi ers.org/neurovault. collection:1425",
     "https://n2t.net/neurovault.collection:1425",
     "https://bioregistry.io/neurovault.collection:1425",
@@ -115,6 +118,8 @@ REFUSED = {
     "image-based meta-analysis": f"{NV}/metaanalyses/3",
     "NeuroVault's front page": NV,
     "eight capital letters": f"{NV}/collections/qwertzui/",
+    "qwertzui is no id": "Qwertzui",
+    "names no file": "file:/",
     "list of meta-analyses": f"{COMPOSE}/meta-analyses",
     "front page of Neurosynth Compose": f"{COMPOSE}/",
     "study, not a result": f"{COMPOSE}/base-studies/{MID}",
@@ -131,6 +136,7 @@ REFUSED = {
     "neurovault.org.evil.com": "https://neurovault.org.evil.com/collections/1/",
     "evil.com is not": "https://evil.com/neurovault.org/collections/1/",
     "only plain https": "https://neurovault.org@evil.com/collections/1/",
+    "neurovault.org is no link": "me@neurovault.org/collections/1/",
     "no number of a": f"{NV}/collections/abc/",
     "ftp": "ftp://ftp.org/collections/1/",
 }
@@ -224,6 +230,11 @@ def test_results_and_other_environments() -> None:
         (r"C:\data\pain", r"C:\data\pain"),
         ("file:///data/a%20b", "/data/a b"),
         ("file:///C:/pain", "C:/pain"),
+        ("file:/data/pain", "/data/pain"),
+        ("file://localhost/data/pain", "/data/pain"),
+        ("file://server/share/pain", "//server/share/pain"),
+        ("~/pain (1)", "~/pain (1)"),
+        (" '/data/pain [old]' ", "/data/pain [old]"),
         ("z.nii.gz", "z.nii.gz"),
         ("pain.zip", "pain.zip"),
     ],
@@ -256,6 +267,8 @@ def test_configured_servers_are_recognized_and_stand_in_for_the_public_ones() ->
     for pasted in (text, f"{COMPOSE}/meta-analyses/{MID}", MID):
         address = parse_address(pasted, online=LOCAL)
         assert (address.kind, address.site) == ("meta-analysis", LOCAL.compose)
+    address = parse_address("127.0.0.1:8000/collections/7", online=LOCAL)
+    assert (address.id, address.site) == ("7", LOCAL.neurovault)
     with pytest.raises(UnsupportedSource, match=r"127\.0\.0\.1:8000"):
         parse_address("http://127.0.0.1:8000/collections/7/")
     with pytest.raises(UnsupportedSource, match="9000"):
@@ -266,6 +279,30 @@ def test_a_token_is_never_shown() -> None:
     for text in (TOKEN, f"{TOKEN}-5", f"{NV}/collections/{TOKEN}/images/5/"):
         address = parse_address(text)
         assert TOKEN not in f"{address} {address!r}"
+    with pytest.raises(UnsupportedSource, match="no page") as refused:
+        parse_address(f"{NV}/collections/{TOKEN}/other")
+    assert TOKEN not in str(refused.value)
+
+
+@pytest.mark.parametrize("token", ["qwertzui", "Qwertzui", "a1b2c3d4"])
+@pytest.mark.parametrize("page", ["collections/{}/images/5/", "api/images/{}-5/"])
+def test_what_is_no_token_is_not_asked_for(token: str, page: str) -> None:
+    with pytest.raises(UnsupportedSource, match="eight capital letters"):
+        parse_address(f"{NV}/{page.format(token)}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u0661\u0662",
+        f"{NV}/images/\u0661/",
+        "neurovault.image:\u0661",
+        f"{TOKEN}-\u0661",
+    ],
+)
+def test_digits_of_other_scripts_are_no_number(text: str) -> None:
+    with pytest.raises(UnsupportedSource):
+        parse_address(text)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,7 @@ def test_an_image_and_a_file_alone(
     assert "Open its collection" in image.problems[0]
     link = f"{web.neurovault}/media/images/{collection.id}/p.nii.gz"
     assert list(open_results(link).maps) == ["p"]
+    assert open_results(link).source == link
     with pytest.raises(ResultsError, match="lists no map of q"):
         open_results(link.replace("p.nii", "q.nii"))
     with pytest.raises(ResultsError, match="image 777"):
@@ -429,6 +431,7 @@ def test_a_private_collection_opens_by_its_token_and_leaves_it_nowhere(
     caplog.set_level(0)
     collection = web.add_collection("Secret", private=True)
     token = collection.token
+    collection.record["description"] = f"See {web.neurovault}/collections/{token}/"
     record = collection.add_image("z.nii.gz", voxels, map_type="Z map")
     collection.add_atlas("atlas.nii.gz", voxels > 0.5, label_xml({1: "a"}))
     with pytest.raises(ResultsError, match="eight capital letters") as refused:
@@ -440,6 +443,7 @@ def test_a_private_collection_opens_by_its_token_and_leaves_it_nowhere(
     web.fail("/media/", Fault.status(404))
     image = open_results(f"{token}-{record['id']}")
     assert image["z"].data.shape == SHAPE
+    assert "See http" in results.about.description
     shown = [repr(results), results.source, str(results.about), image.source]
     shown += [*results.problems, *(m.path for m in results.maps.values())]
     shown += [
@@ -454,6 +458,9 @@ def test_a_private_collection_opens_by_its_token_and_leaves_it_nowhere(
     web.reset_log()
     again = open_results(results.source)
     assert again["z"].data.shape == SHAPE
+    assert (again.source, again.about.private) == (results.source, True)
+    assert again.about.links == ()
+    assert "Paste the private link" in "".join(again.problems)
     assert open_results(image.source)["z"].data.shape == SHAPE
     assert web.requests == []
 
@@ -479,6 +486,19 @@ def test_no_more_than_four_requests_at_once(web: LocalServers) -> None:
     web.latency = 0.01
     results = open_results(url_of(web, collection))
     assert results.fetch(results.maps.values()) == []
+    assert 2 <= web.most_at_once <= 4
+
+
+def test_no_more_than_four_at_once_for_all_that_is_open(web: LocalServers) -> None:
+    collections = [web.add_collection(f"Set {n}") for n in range(3)]
+    for collection in collections:
+        for n in range(8):
+            collection.add_image(f"z_desc-{n}.nii.gz", np.ones(SHAPE))
+    web.latency = 0.02
+    opened = [open_results(str(collection.id)) for collection in collections]
+    with ThreadPoolExecutor(3) as pool:
+        told = list(pool.map(lambda one: one.fetch(one.maps.values()), opened))
+    assert told == [[], [], []]
     assert 2 <= web.most_at_once <= 4
 
 

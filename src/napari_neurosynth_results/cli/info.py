@@ -22,6 +22,8 @@ from napari_neurosynth_results.statistics.significance import p_map_of
 def list_maps(options: argparse.Namespace) -> int:
     """Print the maps of a result, for people or for machines."""
     results = open_results(options.path, progress=on_terminal())
+    # A list is no reason to download maps: what is not here says so.
+    results.on_demand = False
     rows = [_row(statmap) for statmap in results.maps.values()]
     if options.json:
         print(json.dumps(_document(results, rows), indent=2))
@@ -47,6 +49,7 @@ def _document(results: ResultSet, rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _row(statmap: StatMap) -> dict[str, Any]:
     """Gather what is worth knowing of one map; a broken one says so instead."""
+    here = statmap.at_hand
     row: dict[str, Any] = {
         "name": statmap.key,
         "title": statmap.title,
@@ -54,13 +57,17 @@ def _row(statmap: StatMap) -> dict[str, Any]:
         "tail": None,
         "level": statmap.level,
         "correction": statmap.correction,
-        "shape": list(statmap.grid.shape),
-        "voxel_size_mm": list(statmap.grid.voxel_size),
+        "shape": list(statmap.grid.shape) if here else None,
+        "voxel_size_mm": list(statmap.grid.voxel_size) if here else None,
+        "size_bytes": statmap.file.nbytes,
+        "on_disk": here,
         "range": None,
         "n_mask_voxels": None,
         "at_p_05": None,
         "error": None,
     }
+    if not here:
+        return row
     try:
         data = statmap.data
         finite = data[np.isfinite(data)]
@@ -112,7 +119,13 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     correction = " ".join(filter(None, (row["level"], row["correction"]))) or "-"
-    size = " x ".join(f"{mm:.3g}" for mm in dict.fromkeys(row["voxel_size_mm"]))
+    if row["on_disk"]:
+        size = " x ".join(f"{mm:.3g}" for mm in dict.fromkeys(row["voxel_size_mm"]))
+        grid = f"{'x'.join(map(str, row['shape']))}, {size} mm"
+        at_p = "cannot be read, see below" if row["error"] else row["at_p_05"] or "-"
+    else:
+        grid = f"{(row['size_bytes'] or 0) / 1e6:.2f} MB"
+        at_p = "on the server"
     values = row["range"]
     return (
         row["name"],
@@ -120,7 +133,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         row["kind"],
         row["tail"] or "-",
         correction,
-        f"{'x'.join(map(str, row['shape']))}, {size} mm",
+        grid,
         f"{values[0]:.3g} to {values[1]:.3g}" if values else "-",
-        "cannot be read, see below" if row["error"] else row["at_p_05"] or "-",
+        at_p,
     )

@@ -10,6 +10,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from napari_neurosynth_results.sources.online import COMPOSE as COMPOSE_SITE
+from napari_neurosynth_results.sources.online import NEUROSTORE as NEUROSTORE_SITE
+from napari_neurosynth_results.sources.online import NEUROVAULT as NEUROVAULT_SITE
+from napari_neurosynth_results.sources.online import Online
+
 WHAT_OPENS = (
     "What can be opened: a NeuroVault collection or image (link or number), a "
     "Neurosynth Compose meta-analysis (link or id), a folder, a zip or a NIfTI map."
@@ -37,7 +42,8 @@ class Route:
 
 #: A collection's number or private token; anything else of this form is refused later.
 _CID = r"(?P<cid>[\w{}.-]+?)"
-_PK = r"(?P<pk>\d+)"
+# Not \d, which takes the digits of every script.
+_PK = r"(?P<pk>[0-9]+)"
 _MID = r"(?P<id>[0-9A-Za-z]{12})"
 _NIDM = r"(?P<filename>[^/]+?\.nidm(?:_\d+)?)"
 
@@ -126,7 +132,12 @@ NEUROVAULT = _routes(
             r"download_surfaces|js/embed|papaya/embedview))?",
             "image",
         ),
-        (r"/api/images/(?P<token>[A-Z]{8})-(?P<pk>\d+)(?:/datatable)?", "image"),
+        # Eight digits are no token; other wrong tokens are told apart later.
+        (
+            rf"/api/images/(?![0-9]{{8}}-)(?P<cid>[0-9A-Za-z]{{8}})-{_PK}"
+            r"(?:/datatable)?",
+            "image",
+        ),
         (rf"/api/(?:images|atlases)/{_PK}(?:/\w+)?(?:\.json)?", "image"),
         (rf"/media/images/{_CID}/{_NIDM}/.+", "nidm"),
         (rf"/media/images/{_CID}/(?P<filename>[^/]+)", "file"),
@@ -185,3 +196,37 @@ NEUROSTORE = _routes(
 #: Compose for those who build it: copies of the public one, with ids of their own.
 STAGING = "https://staging.synth.neurostore.xyz"
 DEVELOPMENT = "https://dev.synth.neurostore.xyz"
+
+
+def sites_of(online: Online) -> list[tuple[str, str, tuple[Route, ...]]]:
+    """List what may be pasted.
+
+    Parameters
+    ----------
+    online : Online
+        The servers to ask.
+
+    Returns
+    -------
+    list of tuple
+        A site, the site to ask for it, and its pages.
+    """
+    listed = [
+        (online.neurovault, online.neurovault, NEUROVAULT),
+        # Whoever configured another server wants it asked, whatever was pasted.
+        (NEUROVAULT_SITE, online.neurovault, NEUROVAULT),
+        ("https://www.neurovault.org", online.neurovault, NEUROVAULT),
+        (online.compose, online.compose, COMPOSE),
+        (COMPOSE_SITE, online.compose, COMPOSE),
+        ("https://www.compose.neurosynth.org", online.compose, COMPOSE),
+        # An older name of the public site.
+        ("https://synth.neurostore.xyz", online.compose, COMPOSE),
+        (STAGING, STAGING, COMPOSE),
+        (DEVELOPMENT, DEVELOPMENT, COMPOSE),
+        (online.neurostore, online.neurostore, NEUROSTORE),
+        (NEUROSTORE_SITE, NEUROSTORE_SITE, NEUROSTORE),
+        ("https://staging.neurostore.xyz", "", NEUROSTORE),
+        ("https://dev.neurostore.xyz", "", NEUROSTORE),
+    ]
+    # Longer first: on one host, /compose/... is not a page of what lies at its root.
+    return sorted(listed, key=lambda row: -len(row[0]))

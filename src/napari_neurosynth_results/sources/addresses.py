@@ -8,38 +8,39 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from ipaddress import IPv4Address
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.address_routes import (
-    COMPOSE,
-    DEVELOPMENT,
-    NEUROSTORE,
-    NEUROVAULT,
-    STAGING,
     WHAT_OPENS,
     Route,
+    sites_of,
 )
-from napari_neurosynth_results.sources.online import COMPOSE as COMPOSE_SITE
-from napari_neurosynth_results.sources.online import NEUROSTORE as NEUROSTORE_SITE
-from napari_neurosynth_results.sources.online import NEUROVAULT as NEUROVAULT_SITE
 from napari_neurosynth_results.sources.online import Online
 
 #: Brackets and quotes that come along when a link is copied out of a text.
 _AROUND = " \t\r\n<>\"'`()[]{}«»“”"
 _AFTER = ".,;:!"
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*):(//?)?", re.I)
-_HOST_LIKE = re.compile(r"^[\w.-]+\.[a-z]{2,}(:\d+)?(/|$|\?|#)", re.I)
+_HOST_LIKE = re.compile(
+    r"^([\w.-]+\.[a-z]{2,}|localhost|\d+(\.\d+){3})(:\d+)?(/|$|\?|#)", re.I
+)
+_MARKDOWN = re.compile(r"\[[^\]]*\]\(([^\s()]+)\)")
 _DOI = re.compile(r"^(doi:\s*)?10\.\d{4,}/", re.I)
 _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
-_COMPACT = re.compile(r"neurovault\.?(collection|image)s?[:/](\d+)$", re.I)
+_IS_PATH = re.compile(r"^([/\\~.]|[A-Za-z]:[\\/])")
+_COMPACT = re.compile(
+    r"neurovault\.?(collection|image)s?[:/]([0-9]+)/?([?#].*)?$", re.I
+)
 _PREFIXED = re.compile(r"^(neurovault|collection|image):/{0,2}(.+)$", re.I)
-_QUAD = re.compile(r"^0\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$")
-_PRIVATE_IMAGE = re.compile(r"^([A-Z]{8})-(\d+)$")
+_PRIVATE_IMAGE = re.compile(r"^([A-Z]{8})-([0-9]+)$")
 _ALMOST_TOKEN = re.compile(r"^[A-Za-z]{8}$")
 _TOKEN = re.compile(r"^[A-Z]{8}$")
+_TOKEN_INSIDE = re.compile(r"(?<![A-Za-z0-9])[A-Z]{8}(?![A-Za-z0-9])")
 _COMPOSE_ID = re.compile(r"^(?=.*\d)(?=.*[A-Za-z])[0-9A-Za-z]{12}$")
 _META_ANALYSIS = re.compile(r"/meta-analyses/([0-9A-Za-z]{12})/?$")
 _RESOLVERS = frozenset(
@@ -132,7 +133,10 @@ def parse_address(text: str, *, online: Online | None = None) -> Address:
     <Kind.IMAGE: 'image'>
     """
     online = online or Online()
-    text = text[: _LONGEST + 1].strip(_AROUND).rstrip(_AFTER).strip(_AROUND)
+    text = text[: _LONGEST + 1].strip(" \t\r\n\"'")
+    if not _IS_PATH.match(text):
+        # A path may end in a bracket or a dot of its own.
+        text = _unwrapped(text)
     if not text:
         raise UnsupportedSource(f"There is nothing to open. {WHAT_OPENS}")
     if len(text) > _LONGEST:
@@ -140,6 +144,13 @@ def parse_address(text: str, *, online: Online | None = None) -> Address:
     if compact := _compact(text, online):
         return compact
     return _bare(text, online) or _path(text) or _link(text, online)
+
+
+def _unwrapped(text: str) -> str:
+    """Take off what surrounds a link in a text."""
+    if found := _MARKDOWN.search(text):
+        text = found[1]
+    return text.strip(_AROUND).rstrip(_AFTER).strip(_AROUND)
 
 
 def compose_meta_analysis_of(full_dataset_url: str) -> str | None:
@@ -206,9 +217,8 @@ def _bare(text: str, online: Online) -> Address | None:
 def _prefixed(prefix: str, rest: str, online: Online) -> Address:
     """Read ``neurovault:1425``, ``neurovault://collections/1425`` and the like."""
     # Qt takes the number of neurovault://1425 for an IPv4 address.
-    if quad := _QUAD.match(rest):
-        high, middle, low = map(int, quad.groups())
-        rest = str((high << 16) + (middle << 8) + low)
+    with suppress(ValueError):
+        rest = str(int(IPv4Address(rest)))
     if rest.isascii() and rest.isdigit():
         return _numbered("image" if prefix == "image" else "collection", rest, online)
     if _TOKEN.match(rest) or _PRIVATE_IMAGE.match(rest):
@@ -221,9 +231,8 @@ def _prefixed(prefix: str, rest: str, online: Online) -> Address:
 def _path(text: str) -> Address | None:
     """Read a path on this machine; what has a scheme or a host is none."""
     if text.lower().startswith("file:"):
-        rest = unquote(re.sub(r"^file:/{0,2}(localhost(?=/))?", "", text, flags=re.I))
-        return Address(Kind.PATH, rest.lstrip("/") if _DRIVE.match(rest[1:]) else rest)
-    if _DRIVE.match(text):
+        return _file_url(text)
+    if _IS_PATH.match(text):
         return Address(Kind.PATH, text)
     if _DOI.match(text):
         raise UnsupportedSource(
@@ -233,11 +242,22 @@ def _path(text: str) -> Address | None:
         return None
     named = text.lower().endswith(_EXTENSIONS)
     parted = any(mark in text for mark in ("/", "\\", os.sep))
-    if text.startswith(("/", "~", ".", "\\")) or (named and not _is_on_host(text)):
-        return Address(Kind.PATH, text)
-    if parted and not _HOST_LIKE.match(text) and not text.startswith("localhost"):
+    # Of somebody@neurovault.org/..., the host is behind the @.
+    hosted = _HOST_LIKE.match(text.rpartition("@")[2])
+    if (named and not _is_on_host(text)) or (parted and not hosted):
         return Address(Kind.PATH, text)
     return None
+
+
+def _file_url(text: str) -> Address:
+    """Read ``file:///data``, also with the slashes that pathlib leaves of it."""
+    # file://server/share keeps both slashes: that is how Windows names a share.
+    path = unquote(re.sub(r"^file:(//(localhost)?(?=/))?", "", text, flags=re.I))
+    if _DRIVE.match(path.lstrip("/")):
+        path = path.lstrip("/")
+    if not path.strip("/"):
+        raise UnsupportedSource(f"This file: link names no file. {WHAT_OPENS}")
+    return Address(Kind.PATH, path)
 
 
 def _is_on_host(text: str) -> bool:
@@ -260,7 +280,7 @@ def _link(text: str, online: Online) -> Address:
             f"opened. {WHAT_OPENS}"
         )
     where = f"{host}:{port}" if port and port not in {80, 443} else host
-    for pasted, site, routes in _sites(online):
+    for pasted, site, routes in sites_of(online):
         base = urlsplit(pasted)
         prefix = base.path.rstrip("/")
         if where != base.netloc.lower().removesuffix(":443"):
@@ -274,6 +294,11 @@ def _link(text: str, online: Online) -> Address:
         raise UnsupportedSource(
             f"{host} resolves identifiers, and this one is not NeuroVault's. "
             f"{WHAT_OPENS}"
+        )
+    if _ALMOST_TOKEN.match(host):
+        raise UnsupportedSource(
+            f"{host} is no id that can be opened. The token of a private collection is "
+            f"eight capital letters. {WHAT_OPENS}"
         )
     raise UnsupportedSource(
         f"{where or text[:60]} is not a place that results are opened from. "
@@ -301,8 +326,9 @@ def _routed(path: str, site: str, routes: tuple[Route, ...], host: str) -> Addre
             return replace(made, id=parts["pk"], token=token, collection=number)
         filename = parts.get("filename") or ""
         return replace(made, id=number, token=token, filename=filename)
+    shown = _TOKEN_INSIDE.sub("(private)", path)[:80]
     raise UnsupportedSource(
-        f"{host}{path[:80]} is no page that results are opened from. {WHAT_OPENS}"
+        f"{host}{shown} is no page that results are opened from. {WHAT_OPENS}"
     )
 
 
@@ -331,26 +357,3 @@ def _neurosynth(query: str, online: Online) -> Address:
         "This is a page of the old Neurosynth, not of Neurosynth Compose; open a "
         "Compose meta-analysis or a NeuroVault collection instead."
     )
-
-
-def _sites(online: Online) -> list[tuple[str, str, tuple[Route, ...]]]:
-    """List what may be pasted: a site, the site to ask for it, and its pages."""
-    listed = [
-        (online.neurovault, online.neurovault, NEUROVAULT),
-        # Whoever configured another server wants it asked, whatever was pasted.
-        (NEUROVAULT_SITE, online.neurovault, NEUROVAULT),
-        ("https://www.neurovault.org", online.neurovault, NEUROVAULT),
-        (online.compose, online.compose, COMPOSE),
-        (COMPOSE_SITE, online.compose, COMPOSE),
-        ("https://www.compose.neurosynth.org", online.compose, COMPOSE),
-        # An older name of the public site.
-        ("https://synth.neurostore.xyz", online.compose, COMPOSE),
-        (STAGING, STAGING, COMPOSE),
-        (DEVELOPMENT, DEVELOPMENT, COMPOSE),
-        (online.neurostore, online.neurostore, NEUROSTORE),
-        (NEUROSTORE_SITE, NEUROSTORE_SITE, NEUROSTORE),
-        ("https://staging.neurostore.xyz", "", NEUROSTORE),
-        ("https://dev.neurostore.xyz", "", NEUROSTORE),
-    ]
-    # Longer first: on one host, /compose/... is not a page of what lies at its root.
-    return sorted(listed, key=lambda row: -len(row[0]))

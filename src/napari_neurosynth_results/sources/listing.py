@@ -13,19 +13,14 @@ from napari_neurosynth_results.maps.about import About
 from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Studies
-from napari_neurosynth_results.sources.http import ForbiddenError, NotFoundError
 from napari_neurosynth_results.sources.image_records import ImageRecord, parse_images
 from napari_neurosynth_results.sources.remote import RemoteFile
-from napari_neurosynth_results.sources.store import Document, Store
+from napari_neurosynth_results.sources.store import Store
 
 #: Records a page: most collections come in one, and none takes the server long.
 _PAGE = 500
 #: Far beyond every collection that holds results.
 _MOST_IMAGES = 5000
-_PRIVATE = (
-    "If it is private, its number does not open it: ask its owner for the private "
-    "link, which holds eight capital letters."
-)
 
 
 @dataclass(frozen=True)
@@ -92,7 +87,7 @@ def list_collection(
     record: Mapping[str, Any] = {}
     kept = ""
     if with_record:
-        document = asked(store, base, what, job, secret)
+        document = store.document(base, what, job, secret=secret)
         if not isinstance(document.value, Mapping):
             raise ResultsError(f"NeuroVault's answer on {what} is no collection.")
         record, kept = document.value, document.kept
@@ -101,7 +96,7 @@ def list_collection(
     announced = pages = 0
     while True:
         url = f"{base}images/?limit={_PAGE}&offset={pages * _PAGE}"
-        document = asked(store, url, f"the images of {what}", job, secret)
+        document = store.document(url, f"The list of {what}", job, secret=secret)
         page, announced, more = _page(document.value, what)
         kept = kept or document.kept
         fresh = [item for item in page if _id(item) not in seen]
@@ -120,38 +115,6 @@ def list_collection(
             f"{len(records):,}."
         )
     return Listed(record, images, problems, kept)
-
-
-def asked(store: Store, url: str, what: str, job: Job, secret: str = "") -> Document:
-    """Ask NeuroVault; a refusal says what a private collection needs.
-
-    Parameters
-    ----------
-    store : Store
-        The servers and the cache.
-    url, what : str
-        The address, and what to call it.
-    job : Job
-        Hears how far it is.
-    secret : str
-        The private token in the address.
-
-    Returns
-    -------
-    Document
-        The answer, or what was kept.
-
-    Raises
-    ------
-    ResultsError
-        When there is neither.
-    """
-    try:
-        return store.document(url, what, job, secret=secret)
-    except (NotFoundError, ForbiddenError) as error:
-        if secret:
-            raise
-        raise type(error)(f"{error} {_PRIVATE}") from error
 
 
 def _page(value: Any, what: str) -> tuple[list[Any], int, bool]:

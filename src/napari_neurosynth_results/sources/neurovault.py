@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
@@ -21,14 +22,21 @@ from napari_neurosynth_results.sources.compose_results import studies_of_meta_an
 from napari_neurosynth_results.sources.image_records import parse_images, text_of
 from napari_neurosynth_results.sources.listing import (
     Listed,
-    asked,
     list_collection,
     results_of,
 )
 from napari_neurosynth_results.sources.online import Online
-from napari_neurosynth_results.sources.store import Store, sealed
+from napari_neurosynth_results.sources.store import (
+    Store,
+    hidden,
+    is_sealed,
+    sealed,
+)
 
 _LONG_TEXT = 20_000
+_FROM_CACHE = (
+    "Opened from what was downloaded before. Paste the private link to download more."
+)
 
 
 def open_neurovault(
@@ -62,7 +70,9 @@ def open_neurovault(
     listed = list_collection(
         address.site, address.token or address.id, store, job, token=address.token
     )
-    title = text_of(listed.record, "name") or f"NeuroVault collection {address.id}"
+    # Its owner may have written the private link into the description.
+    record = hidden(listed.record, address.token or "")
+    title = text_of(record, "name") or f"NeuroVault collection {address.id}"
     if address.kind in {Kind.FILE, Kind.NIDM}:
         listed, title = _only(listed, address), address.filename
     return results_of(
@@ -70,9 +80,10 @@ def open_neurovault(
         store,
         max_bytes,
         title=title,
-        source=_source(address, listed.record),
-        about=about_collection(listed.record, store.online, bool(address.token)),
-        studies=_way_back(listed.record, store),
+        source=_source(address),
+        about=about_collection(record, store.online, _is_private(address)),
+        studies=_way_back(record, store),
+        problems=[_FROM_CACHE] if is_sealed(address.id) else [],
     )
 
 
@@ -95,7 +106,7 @@ def _only(listed: Listed, address: Address) -> Listed:
         chosen = [image for image in listed.images if f"/{wanted}/" in image.file]
     if not chosen:
         raise ResultsError(
-            f"{_source(address, listed.record)} lists no map of {wanted}. Open the "
+            f"{_source(address)} lists no map of {wanted}. Open the "
             "whole collection instead."
         )
     return replace(listed, images=chosen, problems=[])
@@ -105,13 +116,14 @@ def _open_image(address: Address, store: Store, job: Job, max_bytes: int) -> Res
     number = f"{address.token}-{address.id}" if address.token else address.id
     what = f"NeuroVault image {address.id}"
     url = f"{address.site}/api/images/{number}/"
-    document = asked(store, url, what, job, address.token or "")
+    document = store.document(url, what, job, secret=address.token or "")
     images, problems = parse_images([document.value], address.site)
     if not images:
         raise ResultsError("\n".join(problems))
     image = images[0]
-    private = bool(address.token)
+    private = _is_private(address)
     page = f"{address.site}/images/{image.id}/"
+    source = address.id if is_sealed(address.id) else page
     collection = f"{address.site}/collections/{image.collection}/"
     links = (Link("Image", page), Link("Collection", collection))
     problems.append(
@@ -123,22 +135,33 @@ def _open_image(address: Address, store: Store, job: Job, max_bytes: int) -> Res
         store,
         max_bytes,
         title=image.name or what,
-        source=f"{sealed(address.token)}-{image.id}" if address.token else page,
+        source=f"{sealed(address.token)}-{image.id}" if address.token else source,
         about=About(
-            description=text_of(document.value, "description", longest=_LONG_TEXT),
+            description=text_of(
+                hidden(document.value, address.token or ""),
+                "description",
+                longest=_LONG_TEXT,
+            ),
             links=() if private else links,
             private=private,
         ),
     )
 
 
-def _source(address: Address, record: Mapping[str, Any]) -> str:
-    """Name what opens a collection again: never by its private token."""
+def _is_private(address: Address) -> bool:
+    return bool(address.token) or is_sealed(address.id)
+
+
+def _source(address: Address) -> str:
+    """Name what opens an address again: never by its private token."""
     if address.token:
         return sealed(address.token)
-    if not record:
+    if is_sealed(address.id):
         return address.id
-    return f"{address.site}/collections/{record.get('id', address.id)}/"
+    if address.kind is Kind.FILE:
+        return f"{address.site}/media/images/{address.id}/{quote(address.filename)}"
+    pack = f"{quote(address.filename)}/" if address.kind is Kind.NIDM else ""
+    return f"{address.site}/collections/{address.id}/{pack}"
 
 
 def about_collection(record: Mapping[str, Any], online: Online, private: bool) -> About:

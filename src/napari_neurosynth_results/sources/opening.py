@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,12 +16,10 @@ from napari_neurosynth_results.sources.folder import open_files, open_folder
 from napari_neurosynth_results.sources.neurovault import open_neurovault
 from napari_neurosynth_results.sources.nilearn import is_nilearn, open_nilearn
 from napari_neurosynth_results.sources.online import Online
-from napari_neurosynth_results.sources.store import Store
+from napari_neurosynth_results.sources.store import is_sealed, store_of
 
 Source = str | os.PathLike[str]
 
-#: What a private collection, or an image of one, is kept under.
-_KEPT = re.compile(r"private-[0-9a-f]{32}(-\d+)?")
 _COMPOSE = frozenset({Kind.META_ANALYSIS, Kind.RESULT, Kind.PROJECT})
 
 
@@ -89,7 +86,8 @@ def _address(text: str, online: Online) -> Address:
     """Read a path, link or id; what exists is a path, whatever it looks like."""
     if os.path.exists(text):
         return Address(Kind.PATH, text)
-    if _KEPT.fullmatch(text.strip()):
+    # What a private collection, or an image of one, is kept under.
+    if is_sealed(text.strip()):
         kind = Kind.IMAGE if text.strip().count("-") > 1 else Kind.COLLECTION
         return Address(kind, id=text.strip(), site=online.neurovault)
     address = parse_address(text, online=online)
@@ -116,9 +114,9 @@ def _named_like_nifti(path: str) -> bool:
 def _open_address(
     address: Address, online: Online, job: Job, max_bytes: int
 ) -> ResultSet:
-    if _KEPT.fullmatch(address.id):
+    if is_sealed(address.id):
         online = replace(online, offline=True)
-    store = Store(online)
+    store = store_of(online)
     if address.kind in _COMPOSE:
         return open_compose(address, store, job, max_bytes)
     return open_neurovault(address, store, job, max_bytes)

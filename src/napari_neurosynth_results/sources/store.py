@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +28,7 @@ from napari_neurosynth_results.sources.verify import check_image
 _HIDDEN = "********"
 #: Compose serves the key that lets anybody write to a result to everybody.
 _SECRET_KEYS = frozenset({"run_key"})
+_SEALED = re.compile(r"private-[0-9a-f]{32}(-\d+)?")
 #: Cost of guessing a token from the name that its documents are kept under: 26 to the
 #: power of 8 tokens, at some 20 ms each.
 _SCRYPT = {"n": 2**13, "r": 8, "p": 1}
@@ -107,7 +109,7 @@ class Store:
             reason = f"Shown as it was on {saved}. {error}"
             return Document(_replaced(kept.value, _HIDDEN, secret), reason)
         value = _without_keys(value)
-        self.cache.put_document(name, _replaced(value, secret, _HIDDEN))
+        self.cache.put_document(name, hidden(value, secret))
         return Document(value)
 
     def find(self, image: ImageRecord) -> Path | None:
@@ -184,6 +186,23 @@ class Store:
         )
 
 
+@lru_cache(maxsize=8)
+def store_of(online: Online) -> Store:
+    """Return the one store for some servers: one session, four requests at once.
+
+    Parameters
+    ----------
+    online : Online
+        Which servers, and where the cache is.
+
+    Returns
+    -------
+    Store
+        The same for all that is opened there.
+    """
+    return Store(online)
+
+
 def _accept(path: Path) -> None:
     """Accept any content: it is checked by whoever reads it."""
 
@@ -204,6 +223,16 @@ def sealed(secret: str) -> str:
     """
     digest = hashlib.scrypt(secret.encode(), salt=_SALT, dklen=16, **_SCRYPT)
     return f"private-{digest.hex()}"
+
+
+def is_sealed(text: str) -> bool:
+    """Tell whether a text is what `sealed` makes, for a collection or one image."""
+    return bool(_SEALED.fullmatch(text))
+
+
+def hidden(value: Any, secret: str) -> Any:
+    """Return a document without a private token, wherever it stood."""
+    return _replaced(value, secret, _HIDDEN)
 
 
 def _replaced(value: Any, old: str, new: str) -> Any:

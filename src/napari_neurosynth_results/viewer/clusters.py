@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -262,8 +262,10 @@ def _update(viewer: Viewer, layer: Labels, clusters: ClusterSet) -> None:
     """Show other clusters; as much as can be in one redrawing."""
     layer.metadata[METADATA_KEY] = clusters
     layer.metadata[REASON_KEY] = str(clusters)
-    # New data tell the graphics card of the colors anyway: they need not do it twice.
+    # New data tell the graphics card of the colors anyway: they need not do it twice,
+    # nor need the slice be cut twice. Where napari has no such block, it is.
     with (
+        getattr(layer, "_block_refresh", nullcontext)(),
         layer.events.colormap.blocker(),
         layer.events.set_data.blocker(),
         layer.events.thumbnail.blocker(),

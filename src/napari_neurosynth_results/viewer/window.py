@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.sources.opening import is_link
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.viewer.reader import read
+from napari_neurosynth_results.viewer.settings import PLUGIN, read_settings
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -24,7 +26,7 @@ def open_window(
     Parameters
     ----------
     paths : sequence of str
-        One folder, one file, or several files that belong together.
+        One folder, one link or id, one file, or several files that belong together.
     view : {"axial", "coronal", "sagittal", "3D"}
         What to show first.
     screenshot : str, optional
@@ -38,8 +40,7 @@ def open_window(
     import napari
 
     viewer = napari.Viewer()
-    one = len(paths) == 1
-    viewer.open(paths[0] if one else list(paths), stack=not one, plugin=PLUGIN)
+    _open(viewer, paths)
     if view == "3D":
         scene.show_3d(viewer)
     elif view in scene.PLANE_ORDER:
@@ -51,6 +52,18 @@ def open_window(
         _write_picture(viewer, screenshot)
     finally:
         viewer.close()
+
+
+def _open(viewer: Viewer, paths: Sequence[str]) -> None:
+    """Open paths through napari, which takes no ids and keeps the text of links."""
+    one = len(paths) == 1
+    if one and is_link(paths[0], read_settings().online):
+        from napari.layers import Layer
+
+        for layer in read(paths[0]):
+            viewer.add_layer(Layer.create(*layer))
+    else:
+        viewer.open(paths[0] if one else list(paths), stack=not one, plugin=PLUGIN)
 
 
 def _write_picture(viewer: Viewer, path: str) -> None:

@@ -1,32 +1,65 @@
-"""Records in the shapes of NeuroVault's and Compose's own."""
+"""Records with every key that NeuroVault's own have, so that none is missed."""
 
 from __future__ import annotations
 
 from typing import Any
 
 #: Free-form keys that every collection has, mostly null.
-_COLLECTION_NULLS = (
-    *("type_of_design", "number_of_imaging_runs", "length_of_runs"),
-    *("optimization", "subject_age_mean", "handedness"),
-    *("inclusion_exclusion_criteria", "group_description", "scanner_make"),
-    *("field_strength", "pulse_sequence", "slice_thickness"),
-    *("repetition_time", "echo_time", "software_package", "software_version"),
-    *("quality_control", "used_motion_correction"),
-    *("nonlinear_transform_type", "coordinate_space"),
-    *("target_template_image", "target_resolution", "smoothing_fwhm"),
-    *("hemodynamic_response_function", "group_model_type"),
-    *("group_inference_type"),
+_COLLECTION_NULLS = """
+    doi_add_date type_of_design number_of_imaging_runs
+    number_of_experimental_units length_of_runs length_of_blocks
+    length_of_trials optimization optimization_method subject_age_mean
+    subject_age_min subject_age_max handedness proportion_male_subjects
+    inclusion_exclusion_criteria number_of_rejected_subjects group_comparison
+    group_description scanner_make scanner_model field_strength pulse_sequence
+    parallel_imaging field_of_view matrix_size slice_thickness skip_distance
+    acquisition_orientation order_of_acquisition repetition_time echo_time
+    flip_angle software_package software_version
+    order_of_preprocessing_operations quality_control used_b0_unwarping
+    b0_unwarping_software used_slice_timing_correction
+    slice_timing_correction_software used_motion_correction
+    motion_correction_software motion_correction_reference
+    motion_correction_metric motion_correction_interpolation
+    used_motion_susceptibiity_correction used_intersubject_registration
+    intersubject_registration_software intersubject_transformation_type
+    nonlinear_transform_type transform_similarity_metric interpolation_method
+    object_image_type functional_coregistered_to_structural
+    functional_coregistration_method coordinate_space target_template_image
+    target_resolution used_smoothing smoothing_type smoothing_fwhm
+    resampled_voxel_size intrasubject_model_type intrasubject_estimation_type
+    intrasubject_modeling_software hemodynamic_response_function
+    used_temporal_derivatives used_dispersion_derivatives used_motion_regressors
+    used_reaction_time_regressor used_orthogonalization
+    orthogonalization_description used_high_pass_filter high_pass_filter_method
+    autocorrelation_model group_model_type group_estimation_type
+    group_modeling_software group_inference_type group_model_multilevel
+    group_repeated_measures group_repeated_measures_method nutbrain_hunger_state
+    nutbrain_food_viewing_conditions nutbrain_food_choice_type
+    nutbrain_taste_conditions nutbrain_odor_conditions
+"""
+#: About the person scanned: every image has these, mostly null.
+_IMAGE_NULLS = """
+    figure handedness age sex race ethnicity BMI fat_percentage waist_hip_ratio
+    mean_PDS_score tanner_stage days_since_menstruation hours_since_last_meal
+    bis_bas_score spsrq_score bis11_score reduced_representation
+"""
+#: Only statistic maps have these.
+_STATISTIC_NULLS = """
+    cognitive_paradigm_cogatlas cognitive_paradigm_cogatlas_id
+    cognitive_contrast_cogatlas cognitive_contrast_cogatlas_id
+    number_of_subjects statistic_parameters smoothness_fwhm contrast_definition
+    contrast_definition_cogatlas cognitive_paradigm_description_url
+    cognitive_paradigm_short_description cognitive_paradigm_name
+"""
+
+
+#: So do these, with values.
+_STATISTIC_KEYS = (
+    *("map_type", "analysis_level", "modality", "is_thresholded"),
+    *("perc_bad_voxels", "not_mni", "brain_coverage", "perc_voxels_outside"),
 )
-_IMAGE_NULLS = (
-    *("figure", "handedness", "age", "sex", "race", "ethnicity", "BMI"),
-    *("fat_percentage", "waist_hip_ratio", "reduced_representation"),
-)
-_STATISTIC_NULLS = (
-    *("cognitive_paradigm_cogatlas", "cognitive_contrast_cogatlas"),
-    *("number_of_subjects", "statistic_parameters", "smoothness_fwhm"),
-    *("contrast_definition"),
-)
-USER = "Örnek Kullanici"
+_ADDED = "2026-02-18T14:38:48.931077+01:00"
+_MODIFIED = "2026-02-18T14:38:57.102938+01:00"
 
 
 def collection_record(
@@ -55,7 +88,7 @@ def collection_record(
         "modify_date": "2026-02-18T14:38:57.102938+01:00",
         "communities": [],
     }
-    return record | dict.fromkeys(_COLLECTION_NULLS) | fields
+    return record | dict.fromkeys(_COLLECTION_NULLS.split()) | fields
 
 
 def image_record(
@@ -91,69 +124,50 @@ def image_record(
         "modality": "Other",
         "image_type": "statistic_map",
     }
-    return (
-        record | dict.fromkeys(_IMAGE_NULLS) | dict.fromkeys(_STATISTIC_NULLS) | fields
+    nulls = dict.fromkeys(_IMAGE_NULLS.split()) | dict.fromkeys(
+        _STATISTIC_NULLS.split()
     )
+    return record | nulls | fields
 
 
-def specification(**fields: Any) -> dict[str, Any]:
-    """Return what a meta-analysis was asked to do."""
-    return {
-        "id": "Ahx3YQYb8Jx4",
-        "type": "CBMA",
-        "estimator": {
-            "type": "ALE",
-            "args": {"null_method": "approximate", "**kwargs": {}},
-        },
-        "database_studyset": None,
-        "filter": "included",
-        "corrector": {
-            "type": "FWECorrector",
-            "args": {"method": "montecarlo", "n_iters": 5000},
-        },
-        "conditions": ["true"],
-        "weights": [1.0],
-    } | fields
+def as_atlas(record: dict[str, Any], labels: str) -> dict[str, Any]:
+    """Change an image into an atlas: other keys, and the address of its labels."""
+    for key in (*_STATISTIC_NULLS.split(), *_STATISTIC_KEYS):
+        record.pop(key, None)
+    record |= {"label_description_file": labels, "data": {}, "image_type": "atlas"}
+    return record
 
 
-def studyset(number: str = "ToisksSserJp") -> dict[str, Any]:
-    """Return a studyset of three studies: MNI, Talairach and unknown foci."""
+def as_nidm_map(record: dict[str, Any], pack: str, page: str) -> dict[str, Any]:
+    """Change an image into a map of a NIDM-Results pack; `page` is the pack's."""
+    for key in (*_STATISTIC_NULLS.split(), "modality"):
+        record.pop(key, None)
+    inside = record["file"].rsplit("/", 1)[-1]
+    record |= {
+        "number_of_subjects": None,
+        "nidm_results": page,
+        "nidm_results_ttl": f"{page}.ttl",
+        "description": f"NIDM Results: {pack}.zip > {inside}",
+        "data": {},
+        "image_type": "NIDM results statistic map",
+    }
+    return record
 
-    def point(where: Any, space: str | None) -> dict[str, Any]:
-        values = [{"kind": "T", "value": 5.22}]
-        return {"id": "p", "coordinates": where, "space": space, "values": values}
 
-    def study(number: str, name: str, year: Any, points: list[Any]) -> dict[str, Any]:
-        analysis = {"id": f"a{number}", "name": f"contrast of {name}", "points": points}
-        return {
-            "id": number,
-            "name": name,
-            "authors": "A. Author; B. Writer",
-            "year": year,
-            "doi": "10.1/x",
-            "pmid": "123",
-            "publication": "J",
-            "metadata": {},
-            "analyses": [analysis],
-        }
-
+def nidm_pack(
+    number: int, pack: str, page: str, collection: int, maps: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a pack as `/api/collections/<id>/nidm_results/` lists it."""
     return {
         "id": number,
-        "name": "Studyset for pain",
-        "studies": [
-            study("s1", "Heat", 2012, [point([38, 4, 2], "MNI")]),
-            study("s2", "Cold", None, [point([0, 0, 0], "TAL"), point(None, "MNI")]),
-            study("s3", "Other", 2020, [point([1, 2, 3], "UNKNOWN")]),
-        ],
+        "zip_file": f"{page}.zip",
+        "ttl_file": f"{page}.ttl",
+        "statmaps": [record["url"] for record in maps],
+        "url": page,
+        "name": pack.removesuffix(".nidm"),
+        "description": "",
+        "add_date": _ADDED,
+        "modify_date": _MODIFIED,
+        "polymorphic_ctype": 24,
+        "collection": collection,
     }
-
-
-def annotation(number: str = "CeQLLXWepB3J") -> dict[str, Any]:
-    """Return which analyses are included: all but the third."""
-    notes = [
-        {"analysis": "as1", "study": "s1", "note": {"included": True}},
-        {"analysis": "as2", "study": "s2", "note": {"included": True}},
-        {"analysis": "as3", "study": "s3", "note": {"included": False}},
-    ]
-    keys = {"included": {"type": "boolean", "order": 0}}
-    return {"id": number, "name": "Annotation", "note_keys": keys, "notes": notes}

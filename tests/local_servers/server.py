@@ -1,31 +1,34 @@
-"""The server itself: threads, faults, and a record of what was asked."""
+"""The servers as tests use them: what they hold, how they fail, what was asked."""
 
 from __future__ import annotations
 
-import http.server
-import re
 import socket
-import struct
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
-from local_servers import documents
+from local_servers import compose, documents
+from local_servers.answers import json_answer
+from local_servers.compose import RUN_KEY, MetaAnalysis, Shape
 from local_servers.faults import Answer, Fault, Faults
-from local_servers.sites import RUN_KEY, Collection, Sites
+from local_servers.listening import Listener
+from local_servers.neurovault import Collection
+from local_servers.sites import Sites
 
-_CHUNK = 1 << 15
-_TOKENS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-
-@dataclass(frozen=True)
+@dataclass
 class Asked:
-    """A request that came."""
+    """A request that came; the times are those of `time.monotonic`."""
 
     path: str
     headers: dict[str, str]
+    method: str = "GET"
+    started: float = 0.0
+    #: When it was answered, 0 before.
+    ended: float = 0.0
 
 
 class LocalServers:
@@ -35,9 +38,26 @@ class LocalServers:
     ----------
     latency : float
         Seconds before each answer.
+    port : int
+        Where the sites listen; 0 for any that is free.
+
+    Attributes
+    ----------
+    neurovault, compose, neurostore, foreign : str
+        Addresses of the sites, and of the foreign host.
+    requests, foreign_requests : list of Asked
+        What was asked, in order.
+    most_at_once : int
+        The highest number of requests that were being answered at the same time.
+    run_key : str
+        What must turn up in no file, text or request.
+    sites : Sites
+        What is served; its `urls`, `next_style` and `tokens` may be changed.
+    faults : Faults
+        What fails; see `fail`.
     """
 
-    def __init__(self, latency: float = 0.0) -> None:
+    def __init__(self, latency: float = 0.0, *, port: int = 0) -> None:
         self.latency = latency
         self.faults = Faults()
         self.requests: list[Asked] = []
@@ -46,9 +66,8 @@ class LocalServers:
         self.run_key = RUN_KEY
         self._at_once = 0
         self._lock = threading.Lock()
-        self.over = threading.Event()
-        self._main = _Server(self, foreign=False)
-        self._foreign = _Server(self, foreign=True)
+        self._main = Listener(self._handle, port)
+        self._foreign = Listener(self._handle_foreign)
         self.neurovault = self._main.address
         self.compose = f"{self.neurovault}/compose"
         self.neurostore = f"{self.neurovault}/neurostore"
@@ -61,251 +80,187 @@ class LocalServers:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.over.set()
         self._main.stop()
         self._foreign.stop()
+
+    # --- what was asked ---------------------------------------------------------------
 
     def reset_log(self) -> None:
         """Forget what was asked."""
         with self._lock:
             self.requests.clear()
             self.foreign_requests.clear()
-            self.most_at_once = 0
+            self.most_at_once = self._at_once
 
     def paths(self, part: str = "") -> list[str]:
         """Return the paths asked that hold a text, in order."""
         with self._lock:
             return [asked.path for asked in self.requests if part in asked.path]
 
-    def fail(self, pattern: str, fault: Fault, times: int | None = None) -> None:
-        """Let requests whose path matches fail, a number of times or always."""
-        self.faults.add(re.compile(pattern), fault, times)
-
-    def handle(self, path: str, headers: dict[str, str], foreign: bool) -> Answer:
-        """Record a request and answer it."""
-        asked = Asked(path, headers)
+    @contextmanager
+    def _handle(
+        self, method: str, path: str, headers: dict[str, str]
+    ) -> Iterator[Answer]:
+        asked = Asked(path, headers, method, time.monotonic())
         with self._lock:
-            (self.foreign_requests if foreign else self.requests).append(asked)
+            self.requests.append(asked)
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
-        if foreign:
-            return Answer(200, {"Content-Type": "application/json"}, b"{}")
-        if self.latency:
-            self.over.wait(self.latency)
-        answer = self.sites.answer(path, headers)
+        try:
+            if self.latency:
+                self._main.over.wait(self.latency)
+            yield self._answer(method, path, headers)
+        finally:
+            asked.ended = time.monotonic()
+            with self._lock:
+                self._at_once -= 1
+
+    def _answer(self, method: str, path: str, headers: dict[str, str]) -> Answer:
+        if method in ("GET", "HEAD"):
+            answer = self.sites.answer(path, headers)
+        else:
+            answer = json_answer({"detail": f'Method "{method}" not allowed.'}, 405)
         for fault in self.faults.of(path, authorized="authorization" in headers):
-            answer = fault.apply(answer)
+            fault.change(answer, f"{self.neurovault}{path}")
         return answer
 
-    def done(self) -> None:
-        """Count a request as answered."""
+    @contextmanager
+    def _handle_foreign(
+        self, method: str, path: str, headers: dict[str, str]
+    ) -> Iterator[Answer]:
         with self._lock:
-            self._at_once -= 1
+            asked = Asked(path, headers, method, time.monotonic())
+            self.foreign_requests.append(asked)
+        yield json_answer({})
+
+    # --- how it fails -----------------------------------------------------------------
+
+    def fail(self, pattern: str, fault: Fault, times: int | None = None) -> None:
+        """Let requests whose path matches fail, a number of times or always."""
+        self.faults.add(pattern, fault, times)
+
+    def unheard(self) -> str:
+        """Return the address of a port on which nobody listens."""
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            return f"http://127.0.0.1:{unused.getsockname()[1]}"
 
     # --- what there is ----------------------------------------------------------------
 
     def add_collection(
-        self, name: str = "A collection", *, private: bool = False, **fields: Any
+        self,
+        name: str = "A collection",
+        *,
+        private: bool = False,
+        token: str | None = None,
+        id: int | None = None,  # noqa: A002 - the key of the record
+        **fields: Any,
     ) -> Collection:
-        """Add a collection without images."""
-        number = 100 + len(self.sites.collections)
-        token = None
-        if private:
-            letters = [_TOKENS[(number * k + 7 * k) % 26] for k in range(1, 9)]
-            token = "".join(letters)
-        record = documents.collection_record(
-            number, name, self.neurovault, private=private, **fields
-        )
+        """Add a collection without images; a private one gets a token of 8 letters."""
+        number = 100 + len(self.sites.collections) if id is None else id
+        if private and token is None:
+            token = _token(number)
+        base = self.neurovault
+        fields["private"] = token is not None
+        record = documents.collection_record(number, name, base, **fields)
         if token:
-            record["url"] = f"{self.neurovault}/collections/{token}/"
+            record["url"] = f"{base}/collections/{token}/"
             record["download_url"] = f"{record['url']}download"
-        collection = Collection(number, token, record, self.neurovault)
+        collection = Collection(number, token, record, base)
         self.sites.collections.append(collection)
         return collection
 
     def add_meta_analysis(
-        self, collection: Collection | None, *, shape: str = "2026", **fields: Any
-    ) -> str:
-        """Add a meta-analysis with one result; return its id.
+        self,
+        collection: Collection | None,
+        *,
+        shape: Shape = "2026",
+        name: str = "Pain, ALE",
+        n_results: int = 1,
+        diagnostic_table: str | None = None,
+        studyset: dict[str, Any] | None = None,
+        annotation: dict[str, Any] | None = None,
+        **fields: Any,
+    ) -> MetaAnalysis:
+        """Add a meta-analysis, its project, its results and their snapshots.
 
-        `shape` is "2023", "2024" or "2026"; `fields` go into the specification, but for
-        ``diagnostic_table``, ``name`` and ``n_results``.
+        Parameters
+        ----------
+        collection : Collection or None
+            Where the maps of all its results are; None if the upload failed.
+        shape : {"2026", "2024", "2023"}
+            Of which time the documents look.
+        name, n_results, diagnostic_table, studyset, annotation
+            Parts of the documents.
+        **fields
+            Keys of the specification to set.
+
+        Returns
+        -------
+        MetaAnalysis
+            Its id, which also knows its results.
         """
         number = sum("/meta-analyses/" in path for path in self.sites.documents)
-        meta_id, project = f"Meta{number:08d}", f"Proj{number:08d}"
-        table = fields.pop("diagnostic_table", None)
-        name = fields.pop("name", "Pain, ALE")
-        results = [
-            f"Rslt{number:05d}{n:03d}" for n in range(fields.pop("n_results", 1))
-        ]
-        studyset, note = documents.studyset(), documents.annotation()
-        document: dict[str, Any] = {
-            "id": meta_id,
-            "user": "google-oauth2|1",
-            "username": documents.USER,
-            "name": name,
-            "description": "A meta-analysis of pain",
-            "public": True,
-            "specification": documents.specification(**fields),
-            "project": project,
-            "run_key": RUN_KEY,
-            "results": results,
-        }
-        snapshot_ids = {
+        meta = MetaAnalysis(f"Meta{number:08d}")
+        meta.project_id = f"Proj{number:08d}"
+        results = [f"Rslt{number:05d}{n:03d}" for n in range(n_results)]
+        meta.result_ids = tuple(results)
+        peaks = f"Peak{number:08d}"
+        linked = {
+            "project": meta.project_id,
+            "analysis": peaks,
+            "analysis_url": f"{self.neurostore}/api/analyses/{peaks}",
+            "studyset": compose.studyset() if studyset is None else studyset,
+            "annotation": compose.annotation() if annotation is None else annotation,
             "snapshot_studyset_id": f"Stud{number:08d}",
             "snapshot_annotation_id": f"Anno{number:08d}",
         }
-        if shape == "2026":
-            document["snapshots"] = [
-                {"result_id": result, **snapshot_ids} for result in results
-            ]
-            document["neurostore_studyset"] = {"id": studyset["id"], "studysets": []}
-            document["neurostore_annotation"] = {"id": note["id"], "annotations": []}
-        else:
-            document["results"] = [{"id": result} for result in results]
-            key = "" if shape == "2023" else "neurostore_"
-            document[f"{key}studyset"] = {"snapshot": {"snapshot": studyset}}
-            document[f"{key}annotation"] = {"snapshot": {"snapshot": note}}
-            snapshot_ids = {}
-        put = self.sites.documents
-        put[f"/compose/api/meta-analyses/{meta_id}"] = document
-        listed = {"id": project, "name": "Project", "meta_analyses": [meta_id]}
-        put[f"/compose/api/projects/{project}"] = listed
-        for result in results:
-            put[f"/compose/api/meta-analysis-results/{result}"] = {
-                "id": result,
-                "meta_analysis_id": meta_id,
-                "neurovault_collection": _uploaded(collection, self.neurovault),
-                "diagnostic_table": table,
-                **snapshot_ids,
-            }
-        wrapped = {"snapshot": {"snapshot": studyset}, "neurostore_id": studyset["id"]}
-        put[f"/compose/api/snapshot-studysets/Stud{number:08d}"] = wrapped
-        wrapped = {"snapshot": {"snapshot": note}, "neurostore_id": note["id"]}
-        put[f"/compose/api/snapshot-annotations/Anno{number:08d}"] = wrapped
-        put[f"/neurostore/api/studysets/{studyset['id']}"] = studyset
-        put[f"/neurostore/api/annotations/{note['id']}"] = note
-        return meta_id
-
-
-def _uploaded(collection: Collection | None, base: str) -> dict[str, Any] | None:
-    if collection is None:
-        return None
-    files = [
-        {
-            "image_id": str(image["id"]),
-            "status": "OK",
-            "exception": None,
-            "map_type": image.get("map_type"),
-            "url": f"{base}/api/images/{image['id']}",
-        }
-        for image in collection.images
-    ]
-    number = str(collection.id)
-    url = f"{base}/api/collections/{number}"
-    return {"collection_id": number, "url": url, "files": files}
-
-
-class _Server:
-    """One listening port."""
-
-    def __init__(self, owner: LocalServers, *, foreign: bool) -> None:
-        class Handler(_Handler):
-            servers, is_foreign = owner, foreign
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-        self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), daemon=True
+        document = compose.meta_analysis(
+            str(meta), name, shape, results, linked, specified=fields
         )
+        self._put("compose", "meta-analyses", str(meta), document)
+        for result in results:
+            upload = collection and compose.uploaded(
+                collection.id, collection.images, self.neurovault, shape
+            )
+            document = compose.result(
+                result, str(meta), shape, upload, diagnostic_table, linked
+            )
+            self._put("compose", "meta-analysis-results", result, document)
+        self.add_project(meta, id=meta.project_id)
+        self._put_studies(linked, peaks)
+        return meta
 
-    def start(self) -> None:
-        """Begin to listen."""
-        self._thread.start()
+    def add_project(
+        self,
+        *meta_analyses: str,
+        id: str | None = None,  # noqa: A002 - the key of the document
+        name: str = "Project",
+    ) -> str:
+        """Add a project that lists meta-analyses; return its id."""
+        number = sum("/projects/" in path for path in self.sites.documents)
+        project = id or f"Many{number:08d}"
+        document = compose.project(project, name, [str(m) for m in meta_analyses])
+        self._put("compose", "projects", project, document)
+        return project
 
-    def stop(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def _put_studies(self, linked: dict[str, Any], peaks: str) -> None:
+        for what in ("studyset", "annotation"):
+            document, number = linked[what], linked[f"snapshot_{what}_id"]
+            base = self.neurostore
+            kept = compose.snapshot(number, document, base, f"{what}s")
+            self._put("compose", f"snapshot-{what}s", number, kept)
+            self._put("neurostore", f"{what}s", str(document.get("id")), document)
+        self._put("neurostore", "analyses", peaks, compose.peaks(peaks))
+
+    def _put(self, site: str, what: str, number: str, document: Any) -> None:
+        self.sites.documents[f"/{site}/api/{what}/{number}"] = document
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    # Head and body are two writes, which Nagle's algorithm would keep 40 ms apart.
-    disable_nagle_algorithm = True
-    timeout = 30
-    servers: LocalServers
-    is_foreign: bool
-
-    def log_message(self, *args: object) -> None:
-        """Keep the terminal quiet."""
-
-    def do_GET(self) -> None:
-        """Answer, as well or as badly as was asked for."""
-        headers = {key.lower(): value for key, value in self.headers.items()}
-        try:
-            answer = self.servers.handle(self.path, headers, self.is_foreign)
-            with suppress(OSError):
-                self._send(answer)
-        finally:
-            self.servers.done()
-
-    def _send(self, answer: Answer) -> None:
-        if answer.stall and self.servers.over.wait(answer.stall):
-            self.close_connection = True
-            return
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        if answer.chunked:
-            self.send_header("Transfer-Encoding", "chunked")
-        elif answer.length is None:
-            self.send_header("Connection", "close")
-        else:
-            length = len(answer.body) if answer.length < 0 else answer.length
-            self.send_header("Content-Length", str(length))
-        self.end_headers()
-        body = answer.body if answer.cut_at is None else answer.body[: answer.cut_at]
-        if answer.reset:
-            self._write(body[: len(body) // 2])
-            self._break()
-            return
-        if answer.chunked:
-            self._send_chunks(body, answer.terminated)
-        elif answer.drip:
-            self._drip(body, answer.drip)
-        else:
-            self._write(body)
-        if answer.length is None or answer.cut_at is not None or answer.length >= 0:
-            self.close_connection = True
-
-    def _write(self, body: bytes) -> None:
-        self.wfile.write(body)
-        self.wfile.flush()
-
-    def _send_chunks(self, body: bytes, terminated: bool) -> None:
-        for start in range(0, len(body), _CHUNK):
-            piece = body[start : start + _CHUNK]
-            self._write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
-        if terminated:
-            self._write(b"0\r\n\r\n")
-        else:
-            self.close_connection = True
-
-    def _drip(self, body: bytes, per_second: float) -> None:
-        step = max(1, int(per_second / 50))
-        for start in range(0, len(body), step):
-            self._write(body[start : start + step])
-            if self.servers.over.wait(step / per_second):
-                self.close_connection = True
-                return
-            time.sleep(0)
-
-    def _break(self) -> None:
-        linger = struct.pack("ii", 1, 0)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        self.close_connection = True
-        self.connection.close()
+def _token(number: int) -> str:
+    """Return eight capital letters that no other number gives."""
+    letters = []
+    for _ in range(8):
+        number, letter = divmod(number, 26)
+        letters.append(chr(ord("A") + letter))
+    return "".join(letters)

@@ -1,67 +1,20 @@
-"""The three sites: what they hold, and what they answer to a path."""
+"""The three sites: which path gets which answer, the odd ones too."""
 
 from __future__ import annotations
 
-import io
-import json
 import re
-import zipfile
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote
+from urllib.parse import parse_qs, unquote
 
-from local_servers import documents
+from local_servers.answers import MODIFIED, denied, json_answer, media, missing, page
+from local_servers.archive import zip_answer
+from local_servers.compose import without_nesting
 from local_servers.faults import Answer
-from local_servers.files import nifti_bytes, png_bytes
+from local_servers.neurovault import Collection
+from local_servers.paging import page_of
 
-RUN_KEY = "RUNKEY-do-not-keep-0123456789"
-_MODIFIED = "Wed, 18 Feb 2026 13:38:57 GMT"
-
-
-@dataclass
-class Collection:
-    """A collection: its record, its images, its files by path below its folder."""
-
-    id: int
-    token: str | None
-    record: dict[str, Any]
-    base: str
-    images: list[dict[str, Any]] = field(default_factory=list)
-    files: dict[str, bytes] = field(default_factory=dict)
-    nidm: list[dict[str, Any]] = field(default_factory=list)
-    #: "", "lies", "repeats", "loops" or "foreign": how its list of images is wrong.
-    paging: str = ""
-
-    @property
-    def place(self) -> str:
-        """What stands in its paths: the token of a private collection."""
-        return self.token or str(self.id)
-
-    def add_image(self, filename: str, data: Any, **fields: Any) -> dict[str, Any]:
-        """Add an image; `data` is bytes of a file, or voxels."""
-        body = data if isinstance(data, bytes) else nifti_bytes(data)
-        number = self.id * 1000 + len(self.images) + 1
-        record = documents.image_record(
-            number, quote(filename), len(body), self.base, self.place, **fields
-        )
-        record["collection_id"] = self.id
-        record.setdefault("name", filename)
-        self.images.append(record)
-        self.files[filename] = body
-        self.files[f"glass_brain_{number}.jpg"] = png_bytes()
-        self.record["number_of_images"] = len(self.images)
-        return record
-
-    def add_atlas(self, filename: str, data: Any, xml: bytes) -> dict[str, Any]:
-        """Add an atlas with the names of its labels."""
-        name = filename.replace(".nii.gz", ".xml")
-        self.files[name] = xml
-        record = self.add_image(filename, data, image_type="atlas")
-        for key in ("map_type", "analysis_level", "modality", "is_thresholded"):
-            record.pop(key)
-        media = f"{self.base}/media/images/{self.place}"
-        record["label_description_file"] = f"{media}/{quote(name)}"
-        return record
+_REAL = "http://neurovault.org"
+_IMAGE_PAGE = re.compile(r"/images/(\d+)/")
 
 
 class Sites:
@@ -71,165 +24,210 @@ class Sites:
     ----------
     base : str
         Address of NeuroVault; Compose and NeuroStore lie below it.
+
+    Attributes
+    ----------
+    urls : str
+        "request": addresses in documents name the host asked; "real": neurovault.org,
+        by http, as the real site does behind its proxy.
+    next_style : str
+        The same, for the addresses of further pages only.
+    tokens : set of str or None
+        API tokens that are good; with None, all are.
     """
 
     def __init__(self, base: str) -> None:
         self.base = base
         self.collections: list[Collection] = []
         self.documents: dict[str, Any] = {}
-        #: "request": addresses in answers name the host asked, "real": neurovault.org.
         self.urls = "request"
-
-    # --- what it answers --------------------------------------------------------------
+        self.next_style = "request"
+        self.tokens: set[str] | None = None
 
     def answer(self, target: str, headers: dict[str, str]) -> Answer:
         """Answer one GET."""
-        path, _, query = target.partition("?")
-        path = unquote(path)
-        if path.startswith(("/compose/", "/neurostore/")):
-            return self._document(path)
+        raw, _, query = target.partition("?")
+        path = unquote(raw)
+        if path.startswith(("/compose", "/neurostore")):
+            return self._document(path, query)
         if path.startswith("/media/images/"):
             return self._media(path.removeprefix("/media/images/"), headers)
-        if found := re.fullmatch(r"/collections/([^/]+)/download", path):
-            return self._zip(found[1])
         if path.startswith("/api/"):
-            return self._api(path.removeprefix("/api"), query)
-        return _page(404)
+            return self._api(path.removeprefix("/api"), query, headers)
+        return self._web(path)
 
-    def _document(self, path: str) -> Answer:
+    # --- Compose and NeuroStore -------------------------------------------------------
+
+    def _document(self, path: str, query: str) -> Answer:
         if path in self.documents:
-            return _json(self.documents[path])
+            document = self.documents[path]
+            nested = parse_qs(query).get("nested") == ["true"]
+            if "/meta-analyses/" in path and not nested:
+                document = without_nesting(document)
+            return json_answer(document, kind="application/json")
         if "/api/" not in path:
-            return _page(200)
-        problem = {"type": "about:blank", "title": "Not Found", "status": 404}
-        answer = _json(problem, 404)
-        answer.headers["Content-Type"] = "application/problem+json"
-        return answer
+            return page(200)
+        problem = {
+            "type": "about:blank",
+            "title": "Not Found",
+            "detail": "The requested URL was not found on the server.",
+            "status": 404,
+        }
+        return json_answer(problem, 404, kind="application/problem+json")
 
-    def _api(self, path: str, query: str) -> Answer:
-        if re.fullmatch(r"/(collections|images)/[^/]+\.json", path):
-            return _page(500)
+    # --- NeuroVault's API -------------------------------------------------------------
+
+    def _api(self, path: str, query: str, headers: dict[str, str]) -> Answer:
+        if refused := self._refused(headers):
+            return refused
+        if re.fullmatch(r"/(?:collections|images)(?:/[^/]+)+\.json", path):
+            return page(500)
+        path = re.sub(r"^/(collections|images)\.json$", r"/\1/", path)
         if not path.endswith("/"):
             return Answer(301, {"Location": f"/api{path}/" + (query and f"?{query}")})
-        if found := re.fullmatch(r"/collections/([^/]+)/(\w+)?/?", path):
+        if path in ("/user/", "/my_collections/"):
+            detail = "Authentication credentials were not provided."
+            return json_answer({"detail": detail}, 401)
+        if path in ("/collections/", "/images/", "/atlases/", "/nidm_results/"):
+            return self._told(self._everything(path.strip("/"), query))
+        if found := re.fullmatch(r"/collections/([^/]+)/(?:(\w+)/)?", path):
             return self._collection(found[1], found[2] or "", query)
-        if found := re.fullmatch(r"/(?:images|atlases)/(?:([A-Z]{8})-)?(\d+)/", path):
-            return self._image(found[1], int(found[2]))
-        return _json({"detail": "Not found."}, 404)
+        if found := re.fullmatch(r"/(images|atlases)/(?:([A-Z]{8})-)?(\d+)/", path):
+            return self._image(found[2], int(found[3]), found[1] == "atlases")
+        if found := re.fullmatch(r"/nidm_results/(\d+)/", path):
+            return self._pack(int(found[1]))
+        return missing()
+
+    def _refused(self, headers: dict[str, str]) -> Answer | None:
+        """Return the answer to a bad token, or to a wish for bytes or a page."""
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme == "Token" and self.tokens is not None and token not in self.tokens:
+            answer = json_answer({"detail": "Invalid token."}, 401)
+            answer.headers["WWW-Authenticate"] = "Token"
+            return answer
+        accept = headers.get("accept", "*/*")
+        if "json" in accept or "*/*" in accept.split(",")[0]:
+            return None
+        if "text/html" in accept:
+            return page(200)
+        detail = "Could not satisfy the request Accept header."
+        return json_answer({"detail": detail}, 406)
+
+    def _everything(self, what: str, query: str) -> dict[str, Any]:
+        shown = [c for c in self.collections if not c.token]
+        records = {
+            "collections": [c.record for c in shown],
+            "images": [i for c in shown for i in c.images],
+            "atlases": [i for c in shown for i in _atlases(c)],
+            "nidm_results": [pack for c in shown for pack in c.nidm],
+        }[what]
+        return page_of(records, f"{self.base}/api/{what}/", query)
 
     def _collection(self, place: str, what: str, query: str) -> Answer:
-        if not place.isdigit() and not re.fullmatch("[A-Z]{8}", place):
-            return _page(500)
+        if _strange(place):
+            return page(500)
         collection = self._find(place)
         if collection is None:
-            return _json({"detail": "Not found."}, 404)
+            return missing()
         if collection.token and place != collection.token:
-            forbidden = "You do not have permission to perform this action."
-            return _json({"detail": forbidden}, 403)
+            return denied()
         if not what:
             return self._told(collection.record)
-        if what == "images":
-            return self._told(self._page_of_images(collection, place, query))
-        if what == "nidm_results":
-            return self._told(_listed(collection.nidm))
-        if what == "atlases":
-            atlases = [i for i in collection.images if i["image_type"] == "atlas"]
-            return self._told(_listed(atlases))
-        return _json({"detail": "Not found."}, 404)
+        lists = {
+            "images": collection.images,
+            "nidm_results": collection.nidm,
+            "atlases": _atlases(collection),
+        }
+        if what not in lists:
+            return missing()
+        here = f"{self.base}/api/collections/{place}/{what}/"
+        wrong = collection.paging if what == "images" else ""
+        return self._told(page_of(lists[what], here, query, wrong))
+
+    def _image(self, token: str | None, number: int, only_atlases: bool) -> Answer:
+        for collection in self.collections:
+            images = _atlases(collection) if only_atlases else collection.records
+            for image in images:
+                if image["id"] == number and collection.token == token:
+                    return self._told(image)
+        return missing()
+
+    def _pack(self, number: int) -> Answer:
+        for collection in self.collections:
+            for pack in collection.nidm:
+                if pack["id"] == number and not collection.token:
+                    return self._told(pack)
+        return missing()
+
+    def _told(self, value: Any) -> Answer:
+        if self.next_style == "real" and isinstance(value, dict) and "results" in value:
+            turned = {
+                key: value[key] and value[key].replace(self.base, _REAL)
+                for key in ("next", "previous")
+            }
+            value = value | turned
+        answer = json_answer(value)
+        if self.urls == "real":
+            answer.body = answer.body.replace(self.base.encode(), _REAL.encode())
+        return answer
+
+    # --- NeuroVault's files and pages -------------------------------------------------
+
+    def _media(self, path: str, headers: dict[str, str]) -> Answer:
+        place, _, name = path.partition("/")
+        if _strange(place):
+            return page(500)
+        collection = self._find(place)
+        if collection is None:
+            return page(404)
+        if collection.token and place != collection.token:
+            return page(403)
+        # The route's pattern knows ASCII only.
+        if name not in collection.files or not name.isascii():
+            return page(404)
+        if headers.get("if-modified-since") == MODIFIED:
+            return Answer(304, {"Last-Modified": MODIFIED})
+        return media(name, collection.files[name])
+
+    def _web(self, path: str) -> Answer:
+        if found := re.fullmatch(r"/collections/([^/]+)/(.*)", path):
+            return self._web_collection(found[1], found[2])
+        if found := _IMAGE_PAGE.fullmatch(path):
+            answer = self._image(None, int(found[1]), only_atlases=False)
+            return page(answer.status)
+        return page(200 if path == "/" else 404)
+
+    def _web_collection(self, place: str, rest: str) -> Answer:
+        collection = self._find(place)
+        if collection is None:
+            return page(404)
+        if collection.token and place != collection.token:
+            return page(403)
+        if rest == "download":
+            return zip_answer(collection)
+        if rest.endswith((".nidm.zip", ".nidm.ttl")) and rest in collection.files:
+            return media(rest, collection.files[rest])
+        if not rest:
+            return page(200)
+        numbers = {str(image["id"]) for image in collection.records}
+        found = _IMAGE_PAGE.fullmatch(f"/{rest}")
+        return page(200 if found and found[1] in numbers else 404)
 
     def _find(self, place: str) -> Collection | None:
         return next(
             (c for c in self.collections if place in {str(c.id), c.token}), None
         )
 
-    def _page_of_images(
-        self, collection: Collection, place: str, query: str
-    ) -> dict[str, Any]:
-        asked = parse_qs(query)
-        limit = _number(asked.get("limit", ["100"])[0], 100)
-        limit = min(limit or 100, 1000)
-        offset = _number(asked.get("offset", ["0"])[0], 0)
-        images = collection.images
-        here = f"{self.base}/api/collections/{place}/images/"
-        end = offset + limit
-        following = f"{here}?limit={limit}&offset={end}" if end < len(images) else None
-        page = images[offset:end]
-        count = len(images)
-        if collection.paging == "lies":
-            count += 1000
-            following = f"{here}?limit={limit}&offset={end}"
-        elif collection.paging == "repeats":
-            count, following = len(images) * 2, f"{here}?limit={limit}&offset={end}"
-            page = page or images
-        elif collection.paging == "loops":
-            following, page = f"{here}?{query}", images[:limit]
-        elif collection.paging == "foreign":
-            following = "http://evil.example/api/collections/1/images/"
-        return {"count": count, "next": following, "previous": None, "results": page}
 
-    def _image(self, token: str | None, number: int) -> Answer:
-        for collection in self.collections:
-            for image in collection.images:
-                if image["id"] == number and collection.token == token:
-                    return self._told(image)
-        return _json({"detail": "Not found."}, 404)
-
-    def _media(self, path: str, headers: dict[str, str]) -> Answer:
-        place, _, name = path.partition("/")
-        collection = self._find(place)
-        # The route's pattern knows ASCII only.
-        if collection is None or name not in collection.files or not name.isascii():
-            return _page(404)
-        if collection.token and place != collection.token:
-            return _page(403)
-        told = {
-            "Content-Type": "application/octet-stream",
-            "Content-Disposition": f'inline; filename="{name.split("/")[-1]}"',
-            "Last-Modified": _MODIFIED,
-            "Content-Encoding": "utf-8",
-        }
-        if headers.get("if-modified-since") == _MODIFIED:
-            return Answer(304, told)
-        return Answer(200, told, collection.files[name])
-
-    def _zip(self, place: str) -> Answer:
-        collection = self._find(place)
-        if collection is None:
-            return _page(404)
-        if collection.token and place != collection.token:
-            return _page(403)
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            for image in collection.images:
-                name = unquote(image["file"].rsplit("/", 1)[-1])
-                inside = f"{collection.record['name']}/{name}"
-                archive.writestr(inside, collection.files[name])
-        headers = {"Content-Type": "application/zip"}
-        return Answer(200, headers, buffer.getvalue(), chunked=True)
-
-    def _told(self, value: Any) -> Answer:
-        answer = _json(value)
-        if self.urls == "real":
-            # As behind the proxy of the real site, which hides that it speaks https.
-            answer.body = answer.body.replace(
-                self.base.encode(), b"http://neurovault.org"
-            )
-        return answer
+def _strange(place: str) -> bool:
+    """Return whether the real site fails over a place: no number, no capital token."""
+    return not (place.isdigit() or re.fullmatch("[A-Z]{8}", place))
 
 
-def _listed(records: list[Any]) -> dict[str, Any]:
-    return {"count": len(records), "next": None, "previous": None, "results": records}
-
-
-def _number(text: str, default: int) -> int:
-    return int(text) if text.isdigit() else default
-
-
-def _json(value: Any, status: int = 200) -> Answer:
-    headers = {"Content-Type": "application/json; charset=utf-8"}
-    return Answer(status, headers, json.dumps(value).encode())
-
-
-def _page(status: int) -> Answer:
-    body = f"<html><h1>{status}</h1></html>".encode()
-    return Answer(status, {"Content-Type": "text/html; charset=utf-8"}, body)
+def _atlases(collection: Collection) -> list[dict[str, Any]]:
+    """Return atlases as their own routes do: without the type of image."""
+    return [
+        {key: value for key, value in image.items() if key != "image_type"}
+        for image in collection.records
+        if image["image_type"] == "atlas"
+    ]

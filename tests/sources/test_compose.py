@@ -126,6 +126,8 @@ def test_without_a_snapshot_the_live_studyset_is_used_and_says_so(
     meta_id = web.add_meta_analysis(collection)
     document = web.sites.documents[f"/compose/api/meta-analyses/{meta_id}"]
     document["snapshots"] = []
+    document["neurostore_studyset"]["studysets"] = []
+    document["neurostore_annotation"]["annotations"] = []
     result = web.sites.documents["/compose/api/meta-analysis-results/Rslt00000000"]
     result["snapshot_studyset_id"] = result["snapshot_annotation_id"] = None
     studies = open_results(meta_id).studies

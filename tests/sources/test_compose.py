@@ -22,6 +22,7 @@ from napari_neurosynth_results.sources.compose import (
     parse_result,
     snapshots_of,
 )
+from napari_neurosynth_results.sources.diagnostics import read_diagnostics
 
 SHAPE = (8, 9, 8)
 STEMS = ("z", "p", "stat", "z_corr-FDR_method-indep", "p_corr-FDR_method-indep")
@@ -135,6 +136,57 @@ def test_without_a_snapshot_the_live_studyset_is_used_and_says_so(
     assert not studies.is_snapshot
     assert any("may have changed" in notice for notice in studies.notices)
     assert [study.name for study in studies.included] == ["Heat", "Cold"]
+
+
+def test_a_placeholder_of_a_snapshot_is_passed_over(
+    web: LocalServers, collection: Any
+) -> None:
+    meta_id = web.add_meta_analysis(collection)
+    for path, document in web.sites.documents.items():
+        if "/snapshot-" in path:
+            document["snapshot"] = None
+    studies = open_results(meta_id).studies
+    assert studies is not None
+    assert not studies.is_snapshot
+    assert [study.name for study in studies.included] == ["Heat", "Cold"]
+
+
+def test_uploads_that_failed_or_wait_are_told(
+    web: LocalServers, collection: Any
+) -> None:
+    meta_id = web.add_meta_analysis(collection)
+    path = next(p for p in web.sites.documents if "/meta-analysis-results/" in p)
+    files = web.sites.documents[path]["neurovault_collection"]["files"]
+    files[0] |= {
+        "status": "FAILED",
+        "exception": "Time-out\nTraceback",
+        "map_type": "Z",
+    }
+    files[1] |= {"status": "PENDING", "map_type": "P"}
+    problems = open_results(meta_id).problems
+    assert problems == (
+        "Neurosynth Compose could not upload a Z to NeuroVault: Time-out",
+        "Neurosynth Compose is still uploading a P to NeuroVault.",
+    )
+
+
+@pytest.mark.parametrize("text", ["id\tA\nx\t1\t2\n", "id\tA\nx\t1\ny\t1\t2\n"])
+def test_a_table_whose_rows_are_too_long_is_refused(text: str) -> None:
+    with pytest.raises(ResultsError, match="diagnostics is broken"):
+        read_diagnostics(text)
+
+
+def test_a_study_may_be_called_na() -> None:
+    assert list(read_diagnostics("id\tA\nNA\t1\n")["id"]) == ["NA"]
+
+
+def test_a_document_that_is_nested_without_end_is_refused(
+    web: LocalServers, collection: Any
+) -> None:
+    deep = b'{"id": "Meta00000000", "a": ' + b"[" * 900 + b"]" * 900 + b"}"
+    web.fail("/compose/", Fault.body(deep))
+    with pytest.raises(ResultsError):
+        open_results(web.add_meta_analysis(collection))
 
 
 def test_a_page_instead_of_json_is_refused(web: LocalServers, collection: Any) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_neurosynth_results import ResultsError
+from napari_neurosynth_results.sources import nimads
 from napari_neurosynth_results.sources.nimads import (
     MNI_TO_TAL,
     parse_studies,
@@ -53,6 +54,11 @@ def groups(specification: dict[str, Any], *values: Any) -> list[int]:
             ("x", "y", 1),
             [1, 0, 0],
         ),
+        (
+            {"filter": "c", "conditions": ["x", "y"], "weights": [1, 0]},
+            ("y", "x", "z"),
+            [0, 1, 0],
+        ),
         ({"filter": "c"}, (True,), [1, 0, 0]),
         ({}, (False, False, False), [1, 1, 1]),
     ],
@@ -67,7 +73,30 @@ def test_merged_experiments_are_named_as_nimare_names_its_rows() -> None:
     studies = parse_studies(
         studyset([]), annotation(True, True, False), {"filter": "c"}
     )
-    assert studies.studies[0].experiment == "A_b-c_0;_c_1"
+    assert studies.studies[0].experiments == {1: "A_b-c_0;_c_1"}
+    both = {"filter": "c", "conditions": ["x", "y"], "weights": [1, -1]}
+    studies = parse_studies(studyset([]), annotation("x", "y", "x"), both)
+    assert studies.studies[0].experiments == {1: "A_b-c_0;_c_2", 2: "A_b-c_1"}
+
+
+def test_the_declared_type_of_a_column_counts() -> None:
+    note = annotation(True, "", None)
+    for keys in ({"c": "boolean"}, {"c": {"type": "boolean"}}):
+        specification = {"filter": "c", "conditions": ["true"], "weights": [1.0]}
+        studies = parse_studies(
+            studyset([]), {**note, "note_keys": keys}, specification
+        )
+        assert [a.group for a in studies.studies[0].analyses] == [1, 0, 0]
+
+
+def test_unused_foci_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nimads, "_MOST_FOCI", 10)
+    points = [{"coordinates": [1, 2, 3], "space": "MNI"}] * 6
+    several = studyset(points)
+    several["studies"] *= 5
+    studies = parse_studies(several, annotation(False), {"filter": "c"})
+    assert len(studies) == 1
+    assert any("Only the first 10 foci" in notice for notice in studies.notices)
 
 
 def test_foci_are_moved_flagged_and_counted() -> None:

@@ -92,10 +92,16 @@ class Study:
     analyses: tuple[Analysis, ...] = ()
 
     @property
-    def experiment(self) -> str:
-        """The row of NiMARE's diagnostics that holds its used analyses, merged."""
-        used = [analysis.name for analysis in self.analyses if analysis.included]
-        return f"{self.name}-{'; '.join(used)}".replace(" ", "_")
+    def experiments(self) -> dict[int, str]:
+        """Group -> the row of NiMARE's diagnostics with its merged analyses."""
+        return {
+            group: self._row([a for a in self.analyses if a.group == group])
+            for group in sorted({a.group for a in self.analyses if a.included})
+        }
+
+    def _row(self, analyses: list[Analysis]) -> str:
+        used = "; ".join(analysis.name for analysis in analyses)
+        return f"{self.name}-{used}".replace(" ", "_")
 
 
 @dataclass(frozen=True)

@@ -6,23 +6,19 @@ is asked.
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.addresses import compose_meta_analysis_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _ID = re.compile(r"[0-9A-Za-z]{12}")
 #: Older collections are named after the meta-analysis's id.
 _OLD_NAME = re.compile(r"^([0-9A-Za-z]{12})'s meta analysis : ")
 _LONGEST = 20_000
-_MOST_TABLE = 16 << 20
+_LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -160,25 +156,31 @@ def parse_result(document: Any) -> ComposeResult:
     number = collection.get("collection_id")
     number = str(number) if isinstance(number, int | str) else ""
     files = collection.get("files")
-    failed = [
-        file
-        for file in (files if isinstance(files, list) else [])
-        if isinstance(file, Mapping) and file.get("status") == "FAILED"
-    ]
+    listed = files if isinstance(files, list) else []
+    told = [_problem_of(file) for file in listed if isinstance(file, Mapping)]
     table = document.get("diagnostic_table")
     return ComposeResult(
         id=id_of(document),
         meta_analysis=id_of(document.get("meta_analysis_id"))
         or id_of(document.get("meta_analysis")),
         collection=number if number.isascii() and number.isdigit() else "",
-        problems=tuple(
-            f"Neurosynth Compose could not upload a {_text(file, 'map_type') or 'map'} "
-            "to NeuroVault."
-            for file in failed
-        ),
+        problems=tuple(dict.fromkeys(problem for problem in told if problem)),
         diagnostics=table if isinstance(table, str) else "",
         document=document,
     )
+
+
+def _problem_of(file: Mapping[str, Any]) -> str:
+    """Say what became of an upload, nothing when it went well."""
+    status = file.get("status")
+    what = _text(file, "map_type") or "map"
+    if status == "PENDING":
+        return f"Neurosynth Compose is still uploading a {what} to NeuroVault."
+    if status != "FAILED":
+        return ""
+    reason = _text(file, "exception").partition("\n")[0][:_LONGEST_REASON]
+    because = f": {reason}" if reason else "."
+    return f"Neurosynth Compose could not upload a {what} to NeuroVault{because}"
 
 
 def snapshots_of(meta: MetaAnalysis, result: ComposeResult) -> Snapshots:
@@ -316,7 +318,9 @@ def iterations_of(meta: MetaAnalysis) -> int | None:
     if not isinstance(args, Mapping) or args.get("method") != "montecarlo":
         return None
     count = args.get("n_iters")
-    return count if isinstance(count, int) and count > 0 else None
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        return None
+    return count
 
 
 def _algorithm(record: Any) -> str:
@@ -329,36 +333,6 @@ def _algorithm(record: Any) -> str:
         if isinstance(value, str | int | float) and not str(key).startswith("**")
     ]
     return f"{name} ({', '.join(told)})" if told else name
-
-
-def read_diagnostics(text: str) -> pd.DataFrame:
-    """Read a table of NiMARE's diagnostics: studies by clusters.
-
-    Parameters
-    ----------
-    text : str
-        Tab-separated; names hold commas and quotes.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As NiMARE wrote it, the studies in the column ``id``.
-
-    Raises
-    ------
-    ResultsError
-        When it is no table.
-    """
-    import csv
-
-    import pandas as pd
-
-    if len(text) > _MOST_TABLE:
-        raise ResultsError("The table of diagnostics is too large.")
-    try:
-        return pd.read_csv(io.StringIO(text), sep="\t", quoting=csv.QUOTE_NONE)
-    except ValueError as error:
-        raise ResultsError(f"The table of diagnostics is broken: {error}.") from error
 
 
 def id_of(value: Any) -> str:

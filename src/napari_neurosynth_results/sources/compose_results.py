@@ -15,6 +15,7 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.about import About, Link
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Studies
+from napari_neurosynth_results.sources.address_routes import DEVELOPMENT, STAGING
 from napari_neurosynth_results.sources.addresses import Address, Kind
 from napari_neurosynth_results.sources.compose import (
     ComposeResult,
@@ -26,12 +27,18 @@ from napari_neurosynth_results.sources.compose import (
     others_text,
     parse_meta_analysis,
     parse_result,
-    read_diagnostics,
     snapshots_of,
 )
+from napari_neurosynth_results.sources.diagnostics import read_diagnostics
 from napari_neurosynth_results.sources.listing import list_collection, results_of
-from napari_neurosynth_results.sources.nimads import parse_studies
+from napari_neurosynth_results.sources.nimads import parse_studies, unwrapped
 from napari_neurosynth_results.sources.store import Store
+
+#: The test servers of Compose have studies of their own.
+_NEUROSTORES = {
+    STAGING: "https://staging.neurostore.xyz",
+    DEVELOPMENT: "https://dev.neurostore.xyz",
+}
 
 
 def open_compose(address: Address, store: Store, job: Job, max_bytes: int) -> ResultSet:
@@ -177,7 +184,7 @@ def _studies(
     if studyset is None:
         if not snapshots.live:
             return None
-        base = f"{store.online.neurostore}/api"
+        base = f"{_NEUROSTORES.get(site, store.online.neurostore)}/api"
         url = f"{base}/studysets/{snapshots.live}?nested=true"
         studyset = store.document(url, "The live studyset", job).value
         if annotation is None and snapshots.live_annotation:
@@ -194,7 +201,10 @@ def _snapshot(found: Any, what: str, site: str, store: Store, job: Job) -> Any:
     url = f"{site}/api/snapshot-{what}/{found}"
     # A snapshot never changes: one that was kept is as good.
     document = store.document(url, f"Snapshot {found}", job, lasting=True).value
-    return document if isinstance(document, Mapping) else None
+    # A placeholder holds a snapshot of null: then the live one is asked for.
+    holds = {"studysets": "studies", "annotations": "notes"}[what]
+    inner = unwrapped(document)
+    return document if isinstance(inner, Mapping) and holds in inner else None
 
 
 def _only_meta_analysis(address: Address, store: Store, job: Job) -> str:

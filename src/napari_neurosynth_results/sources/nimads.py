@@ -129,12 +129,25 @@ def _groups(
         if isinstance(note, Mapping):
             values[str(entry.get("analysis"))] = note.get(column)
     conditions = _list(specification, "conditions")
-    if any(isinstance(value, str) for value in values.values()):
+    if _is_text(annotation, column, values):
         weights = _list(specification, "weights")
         return _groups_by_text(values, conditions, weights)
     # Two conditions on yes and no compare those included with all others.
     second = 2 if len(conditions) > 1 else 0
     return {analysis: 1 if value else second for analysis, value in values.items()}
+
+
+def _is_text(
+    annotation: Mapping[str, Any], column: str, values: Mapping[str, Any]
+) -> bool:
+    """Tell a column of texts from one of yes and no: by its declared type, if any."""
+    keys = annotation.get("note_keys")
+    declared = keys.get(column) if isinstance(keys, Mapping) else None
+    if isinstance(declared, Mapping):
+        declared = declared.get("type")
+    if isinstance(declared, str):
+        return declared != "boolean"
+    return any(isinstance(value, str) and value for value in values.values())
 
 
 def _groups_by_text(
@@ -143,7 +156,7 @@ def _groups_by_text(
     """Group by the texts of a column: weight 1 is group 1, weight -1 group 2."""
     weighted = zip(conditions, weights, strict=False)
     numbered = ((str(c), _number(w)) for c, w in weighted)
-    group_of = {c: 1 if w > 0 else 2 for c, w in numbered if w is not None}
+    group_of = {c: 1 if w > 0 else 2 for c, w in numbered if w}
     if not group_of:
         return {analysis: 1 if value else 0 for analysis, value in values.items()}
     return {analysis: group_of.get(str(v), 0) for analysis, v in values.items()}
@@ -174,8 +187,10 @@ def _analysis(
 ) -> Analysis:
     number = _text(record, "id")
     group = 1 if groups is None else groups.get(number, 0)
-    # What was not used is no reason for a notice.
-    foci = tuple(_foci(_list(record, "points"), counts if group else Counter()))
+    here: Counter[str] = Counter()
+    foci = tuple(_foci(_list(record, "points"), here))
+    # What was not used is no reason for a notice, but it takes memory.
+    counts.update(here if group else Counter(foci=here["foci"]))
     return Analysis(number, _text(record, "name"), foci, group)
 
 

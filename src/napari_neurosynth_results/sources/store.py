@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.cache import Cache, CacheKey
 from napari_neurosynth_results.sources.http import (
@@ -108,8 +109,14 @@ class Store:
             saved = datetime.fromtimestamp(kept.saved).strftime("%Y-%m-%d %H:%M")
             reason = f"Shown as it was on {saved}. {error}"
             return Document(_replaced(kept.value, _HIDDEN, secret), reason)
-        value = _without_keys(value)
-        self.cache.put_document(name, hidden(value, secret))
+        try:
+            value = _without_keys(value)
+            self.cache.put_document(name, hidden(value, secret))
+        except RecursionError as error:
+            raise ResultsError(
+                f"{what}: the answer is nested too deeply to be a record of this "
+                "server. Try again later."
+            ) from error
         return Document(value)
 
     def find(self, image: ImageRecord) -> Path | None:

@@ -101,6 +101,11 @@ def _measure(
         for widget in QApplication.allWidgets()
         if type(widget).__name__ == "CanvasBackendDesktop"
     )
+    for position in positions:  # the first time shaders are built
+        form.form.slider.value = int(position)
+        form._applies.stop()
+        form._apply()
+        _rest()
     gc.collect()
     for _ in range(ROUNDS):
         for position in positions:

@@ -19,7 +19,7 @@ import requests
 
 from local_servers import LocalServers, nifti_bytes
 from napari_neurosynth_results import ResultsError, open_results
-from napari_neurosynth_results.sources.archive import open_zip
+from napari_neurosynth_results.sources.archive import open_zip, unpacked_zips
 
 SHAPE = (8, 9, 8)
 MAP = nifti_bytes(np.ones(SHAPE))
@@ -207,3 +207,29 @@ def test_encrypted_members_are_named(tmp_path: Path) -> None:
     results = open_results(path)
     assert list(results.maps) == ["z"]
     assert any("encrypted" in problem for problem in results.problems)
+
+
+def test_other_ways_of_compressing_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("z.nii.gz", MAP)
+        archive.writestr("p.nii.gz", MAP, zipfile.ZIP_LZMA)
+        archive.writestr("t.nii.gz", MAP, zipfile.ZIP_BZIP2)
+    results = open_results(path)
+    assert list(results.maps) == ["z"]
+    assert sum("another way" in problem for problem in results.problems) == 2
+
+
+def test_old_zips_make_room_and_what_was_left_behind_goes(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    stale, busy = out / ".part-stale", out / ".part-busy"
+    for folder in (stale, busy):
+        folder.mkdir(parents=True)
+    os.utime(stale, (0, 0))
+    for n in range(12):
+        path = zipped(tmp_path / f"{n}.zip", {f"z_desc-{n}.nii.gz": MAP})
+        opened = open_zip(path, 1 << 30, unpack_to=out)
+        assert list(opened.maps) == [f"z_desc-{n}"]
+    assert not stale.exists()
+    assert busy.exists()
+    assert len(unpacked_zips(out)) == 10

@@ -13,6 +13,7 @@ import re
 import shutil
 import stat
 import tempfile
+import time
 import zipfile
 import zlib
 from contextlib import suppress
@@ -33,6 +34,8 @@ _PIECE = 1 << 20
 _TEXTS = ("boilerplate.txt", "references.bib", ".tsv", "metadata.json")
 #: Unpacked zips that are kept; the one that was used longest ago goes first.
 _MOST_KEPT = 10
+#: Seconds after which nobody can be unpacking any more.
+_STALE = 24 * 3600
 _ENCRYPTED = 0x1
 _DRIVE = re.compile(r"[A-Za-z]:/")
 #: Keeps what was unpacked by an older version, which may have unpacked less, apart.
@@ -95,7 +98,7 @@ def _unpacked(path: str, max_bytes: int, root: Path) -> tuple[Path, list[str]]:
             with suppress(OSError):
                 os.utime(folder)
             return folder, problems
-        for old in unpacked_zips(root)[_MOST_KEPT - 1 :]:
+        for old in [*unpacked_zips(root)[_MOST_KEPT - 1 :], *_left_behind(root)]:
             shutil.rmtree(old, ignore_errors=True)
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".part-", dir=root))
@@ -126,10 +129,24 @@ def unpacked_zips(root: Path) -> list[Path]:
         One folder a zip.
     """
     try:
-        folders = [path for path in root.iterdir() if path.is_dir()]
+        # Hidden ones are being written, or were left when somebody was killed.
+        folders = [
+            path
+            for path in root.iterdir()
+            if path.is_dir() and not path.name.startswith(".")
+        ]
         return sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)
     except OSError:  # none was unpacked, or another process tidies up
         return []
+
+
+def _left_behind(root: Path) -> list[Path]:
+    """List what nobody can be writing any more."""
+    found = []
+    with suppress(OSError):
+        before = time.time() - _STALE
+        found = [p for p in root.glob(".part-*") if p.stat().st_mtime < before]
+    return found
 
 
 def _wanted(
@@ -180,6 +197,9 @@ def _refusal(info: zipfile.ZipInfo) -> str | None:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in {0, stat.S_IFREG}:
         return "it is a link or a device"
+    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        # Python unpacks those in pieces of any size.
+        return "it is compressed in another way than deflate"
     if info.flag_bits & _ENCRYPTED:
         return "it is encrypted"
     if info.file_size > _MOST_RATIO * max(info.compress_size, 1):

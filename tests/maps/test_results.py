@@ -21,9 +21,9 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import (
     Grid,
     MapFile,
-    VoxelCache,
     Voxels,
 )
+from napari_neurosynth_results.maps.voxel_cache import VoxelCache
 
 Array = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]

@@ -16,7 +16,7 @@ from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import CACHE_BYTES
-from napari_neurosynth_results.maps.statmap import VoxelCache
+from napari_neurosynth_results.maps.voxel_cache import VoxelCache
 
 
 class Bomb:

@@ -22,10 +22,10 @@ from napari_neurosynth_results.maps.statmap import (
     MapEntry,
     Mask,
     StatMap,
-    VoxelCache,
     Voxels,
 )
 from napari_neurosynth_results.maps.titles import unique_titles
+from napari_neurosynth_results.maps.voxel_cache import VoxelCache
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
-from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +26,6 @@ _SIGNED = frozenset({MapKind.Z, MapKind.T, MapKind.EST, MapKind.OTHER, MapKind.S
 _MNI_BRAIN = ((-72.0, 72.0), (-108.0, 74.0), (-72.0, 82.0))
 #: A field of view with less of the brain's box than this was placed somewhere else.
 _LEAST_COVERED = 0.25
-_FEWEST_KEPT = 3
 #: No scanner's field of view is longer; a grid that is has its units wrong.
 _LONGEST_MM = 500.0
 
@@ -105,50 +101,6 @@ class VoxelSource(Protocol):
 
     def read(self) -> tuple[Voxels, tuple[str, ...]]:
         """Return the voxels on the map's grid and what had to be said about them."""
-
-
-class VoxelCache:
-    """Keep recently read voxels, up to a number of bytes.
-
-    What somebody else still holds (a layer, a variable) is found again without being
-    read twice, whether or not it is within the limit.
-
-    Parameters
-    ----------
-    limit : int
-        Bytes to keep alive. The last three maps stay even when they are larger: one,
-        its sibling and its mask are looked at in turns.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._kept: OrderedDict[str, Voxels] = OrderedDict()
-        self._alive: WeakValueDictionary[str, Voxels] = WeakValueDictionary()
-        self._lock = threading.Lock()
-
-    def get(self, key: str, read: Callable[[], Voxels]) -> Voxels:
-        """Return the voxels kept under a key, reading them when they are gone."""
-        with self._lock:
-            voxels = self._alive.get(key)
-        if voxels is None:
-            voxels = read()
-        with self._lock:
-            self._alive[key] = voxels
-            self._kept[key] = voxels
-            self._kept.move_to_end(key)
-            while self.nbytes > self._limit and len(self._kept) > _FEWEST_KEPT:
-                self._kept.popitem(last=False)
-        return voxels
-
-    def clear(self) -> None:
-        """Let go of everything; what others hold is still found."""
-        with self._lock:
-            self._kept.clear()
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes kept alive by the cache itself."""
-        return sum(voxels.nbytes for voxels in self._kept.values())
 
 
 class MapEntry(Protocol):

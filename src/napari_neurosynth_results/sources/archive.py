@@ -40,6 +40,8 @@ _ENCRYPTED = 0x1
 _DRIVE = re.compile(r"[A-Za-z]:/")
 #: Keeps what was unpacked by an older version, which may have unpacked less, apart.
 _VERSION = "1"
+#: What zipfile raises for broken zips; NotImplementedError is its word for a version or
+#: a way of compressing that it does not know.
 _BROKEN = (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, ValueError)
 
 

@@ -52,6 +52,7 @@ class RemoteFile:
         self._max_bytes = max_bytes
         self._address = address
         self._file: MapFile | None = None
+        self._kept: bool | None = None
         self._lock = threading.Lock()
 
     @property
@@ -95,7 +96,10 @@ class RemoteFile:
     @property
     def at_hand(self) -> bool:
         """Whether the file is in the cache."""
-        return self._file is not None or self._store.find(self.image) is not None
+        if self._file is None and self._kept is None:
+            # Looked up once: this is asked for each map of a run while a slider moves.
+            self._kept = self._store.find(self.image) is not None
+        return self._file is not None or bool(self._kept)
 
     def fetch(self, job: Job) -> None:
         """Bring the file here and read its header.

@@ -10,7 +10,7 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.job import CancelledError, Job, Meter
+from napari_neurosynth_results.job import Job, Meter
 from napari_neurosynth_results.widgets.map_model import size_text
 
 Answer = TypeVar("Answer")
@@ -137,8 +137,3 @@ class Fetching(QWidget):  # type: ignore[misc]
         self.progressed.emit(
             {what: 100 * part // whole for what, (part, whole) in parts if whole}
         )
-
-
-def was_cancelled(error: ResultsError) -> bool:
-    """Tell whether the user stopped it, so that nothing is wrong."""
-    return isinstance(error, CancelledError)

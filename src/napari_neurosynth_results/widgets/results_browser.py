@@ -10,7 +10,7 @@ from qtpy.QtCore import QModelIndex
 from qtpy.QtWidgets import QFileDialog
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.opening import open_source
@@ -24,7 +24,7 @@ from napari_neurosynth_results.viewer.reader import (
 from napari_neurosynth_results.viewer.recent import recent_sources, remember_source
 from napari_neurosynth_results.viewer.settings import Settings, read_settings
 from napari_neurosynth_results.widgets.clipboard import copy_text
-from napari_neurosynth_results.widgets.fetching import Fetching, was_cancelled
+from napari_neurosynth_results.widgets.fetching import Fetching
 from napari_neurosynth_results.widgets.map_about import MapAbout, about_html, about_text
 from napari_neurosynth_results.widgets.map_model import ANY, FAILED, correction_of
 from napari_neurosynth_results.widgets.map_view import MapView
@@ -342,7 +342,7 @@ class ResultsBrowser(Container):  # type: ignore[misc]
             self._tell("\n".join([*problems, *wanted[0].results.problems][:4]))
 
     def _not_done(self, error: ResultsError) -> None:
-        if not was_cancelled(error):
+        if not isinstance(error, CancelledError):
             self._show_problems(str(error))
             self._tell(str(error))
         self._show_states()

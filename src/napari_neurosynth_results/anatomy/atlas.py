@@ -1,0 +1,140 @@
+"""A brain atlas: which region lies at a place, and how far the nearest one is.
+
+Everything is looked up by millimeter through the atlas's own grid, never by the voxel
+of a map: atlases and maps differ in voxel size, origin and even in the order of axes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.maps.statmap import Grid
+
+Labels = npt.NDArray[np.integer[Any]]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
+
+#: A place without a region gets that of the nearest one within so many mm.
+REACH_MM = 4.0
+#: What the rest of the brain is called.
+UNLABELLED = "unlabelled"
+
+
+@dataclass(frozen=True, eq=False)
+class Atlas:
+    """Regions of the brain, one at each place.
+
+    Attributes
+    ----------
+    name : str
+        As in ``Desikan-Killiany with cerebellum``.
+    labels : ndarray of int, shape (i, j, k)
+        0 where there is no region; RAS+.
+    grid : Grid
+        Where its voxels are, in MNI mm.
+    names : mapping of int to str
+        Label -> region, as in ``insula R``. A label without a name is called by its
+        number.
+    citation : str
+        What to cite, or where it came from.
+    """
+
+    name: str
+    labels: Labels = field(repr=False)
+    grid: Grid
+    names: Mapping[int, str] = field(repr=False)
+    citation: str = ""
+
+    def name_of(self, label: int) -> str:
+        """Return the region of a label, ``unlabelled`` for 0."""
+        if not label:
+            return UNLABELLED
+        return self.names.get(label, f"label {label}")
+
+    def labels_at(self, places: npt.ArrayLike) -> Ints:
+        """Return the label at each place, 0 where there is none.
+
+        Parameters
+        ----------
+        places : array_like, shape (n, 3)
+            MNI mm.
+
+        Returns
+        -------
+        ndarray of int, shape (n,)
+            Of the voxel that holds the place; 0 outside of the atlas's grid.
+        """
+        voxels = np.floor(self._to_voxels(places) + 0.5).astype(np.intp)
+        return self._take(voxels)
+
+    def nearest(
+        self, places: npt.ArrayLike, reach: float = REACH_MM
+    ) -> tuple[Ints, Floats]:
+        """Return the label at each place, or the nearest one.
+
+        Parameters
+        ----------
+        places : array_like, shape (n, 3)
+            MNI mm.
+        reach : float
+            How far to look, in mm, from the place to the center of a labelled voxel.
+
+        Returns
+        -------
+        labels : ndarray of int, shape (n,)
+            0 where there is none within reach.
+        distances : ndarray, shape (n,)
+            In mm; 0 where the place itself has a label, NaN where nothing is near.
+        """
+        places = np.asarray(places, dtype=np.float64).reshape(-1, 3)
+        labels = self.labels_at(places)
+        distances = np.where(labels > 0, 0.0, np.nan)
+        for row in np.flatnonzero(labels == 0):
+            labels[row], distances[row] = self._nearest_to(places[row], reach)
+        return labels, distances
+
+    def _nearest_to(self, place: Floats, reach: float) -> tuple[int, float]:
+        around = np.floor(self._to_voxels(place)[0] + 0.5) + self._offsets(reach)
+        away = np.linalg.norm(self._to_mm(around) - place, axis=1)
+        labels = self._take(around.astype(np.intp))
+        # The order of the offsets decides between voxels that are equally near.
+        away[(labels == 0) | (away > reach)] = np.inf
+        best = int(away.argmin())
+        if np.isinf(away[best]):
+            return 0, np.nan
+        return int(labels[best]), float(away[best])
+
+    def _offsets(self, reach: float) -> Floats:
+        """Return the voxels around one that may lie within reach of a place in it."""
+        size = np.asarray(self.grid.voxel_size)
+        # A place is at most half a voxel away from the center of its own.
+        far = np.ceil(reach / size + 0.5).astype(int)
+        steps = [range(-n, n + 1) for n in far]
+        return np.array(list(itertools.product(*steps)), dtype=np.float64)
+
+    def _to_voxels(self, places: npt.ArrayLike) -> Floats:
+        places = np.asarray(places, dtype=np.float64).reshape(-1, 3)
+        inverse = self._inverse
+        return np.asarray(places @ inverse[:3, :3].T + inverse[:3, 3])
+
+    def _to_mm(self, voxels: Floats) -> Floats:
+        affine = self.grid.affine
+        return np.asarray(voxels @ affine[:3, :3].T + affine[:3, 3])
+
+    @cached_property
+    def _inverse(self) -> Floats:
+        return np.asarray(np.linalg.inv(self.grid.affine))
+
+    def _take(self, voxels: Ints) -> Ints:
+        """Look voxels up, 0 beyond the edge."""
+        inside = ((voxels >= 0) & (voxels < self.labels.shape)).all(axis=1)
+        found = np.zeros(len(voxels), np.intp)
+        found[inside] = self.labels[tuple(voxels[inside].T)]
+        return np.maximum(found, 0)

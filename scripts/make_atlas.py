@@ -5,12 +5,12 @@
 """Make the brain atlas that clusters are named by.
 
 It has to be shipped, because names are wanted without a network, and few atlases may
-be. The Desikan-Killiany atlas may, with its license beside it; it has no cerebellum, so
-that and the ventral diencephalon are filled in from FreeSurfer's own segmentation of the
-same space.
+be. The Desikan-Killiany atlas may, with its license beside it. It has no cerebellum:
+that and the ventral diencephalon are filled in from FreeSurfer's own segmentation in
+the same space.
 
-Only data files of the two packages are read: neither is imported, and one of them cannot
-be beside a recent nilearn.
+Only data files of the two packages are read: neither is imported, and one of them
+cannot be beside a recent nilearn.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ of a map: atlases and maps differ in voxel size, origin and even in the order of
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -25,6 +25,15 @@ Ints = npt.NDArray[np.intp]
 REACH_MM = 4.0
 #: What the rest of the brain is called.
 UNLABELLED = "unlabelled"
+
+
+def near(region: str, mm: float) -> str:
+    """Say how far a region is, unless the place lies in it.
+
+    >>> near("insula R", 0.0), near("insula R", 2.2), near("", float("nan"))
+    ('insula R', 'insula R (2.2 mm)', '')
+    """
+    return f"{region} ({mm:.2g} mm)" if mm > 0 else region
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +82,34 @@ class Atlas:
         """
         voxels = np.floor(self._to_voxels(places) + 0.5).astype(np.intp)
         return self._take(voxels)
+
+    def labels_of(self, grid: Grid, voxels: Sequence[npt.NDArray[Any]]) -> Ints:
+        """Return the label at each of some voxels of another grid.
+
+        Parameters
+        ----------
+        grid : Grid
+            The other grid.
+        voxels : sequence of ndarray of int, shape (n,)
+            Their indices along i, j and k.
+
+        Returns
+        -------
+        ndarray of int, shape (n,)
+            As from `labels_at` for their centers; quicker, because both grids lie along
+            the same axes and few indices serve many voxels.
+        """
+        found: Any = 0
+        inside: Any = True
+        for axis, index in enumerate(voxels):
+            mm = np.zeros((grid.shape[axis], 3))
+            mm[:, axis] = grid.origin[axis] + grid.voxel_size[axis] * np.arange(len(mm))
+            here = np.floor(self._to_voxels(mm)[:, axis] + 0.5).astype(np.intp)
+            within = (here >= 0) & (here < self.labels.shape[axis])
+            found = found * self.labels.shape[axis] + np.where(within, here, 0)[index]
+            inside = inside & within[index]
+        labels = self.labels.ravel()[found].astype(np.intp)
+        return np.where(inside, np.maximum(labels, 0), 0)
 
     def nearest(
         self, places: npt.ArrayLike, reach: float = REACH_MM

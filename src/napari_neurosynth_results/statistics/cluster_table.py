@@ -14,6 +14,7 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.cluster_level import ClusterLevel
 from napari_neurosynth_results.statistics.conversion import FREE, log_p_of
 from napari_neurosynth_results.statistics.directions import is_lone
+from napari_neurosynth_results.statistics.regions import shares_of
 from napari_neurosynth_results.statistics.significance import dof_of, log_p_at
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def table_of(clusters: ClusterSet) -> pd.DataFrame:
     main = main_peaks(clusters)
     center = to_mm(clusters.statmap, found.center)
     peaks = {key: column[main] for key, column in clusters.peak_columns.items()}
+    region = clusters.peak_regions["region"][main]
     # Every column is made here, and nobody else's: nothing has to be copied.
     return pd.DataFrame(
         {
@@ -58,12 +60,12 @@ def table_of(clusters: ClusterSet) -> pd.DataFrame:
             "center_x": center[:, 0],
             "center_y": center[:, 1],
             "center_z": center[:, 2],
-            # Empty until regions are looked up in an atlas.
-            "region": np.full(n, "", dtype=object),
-            "region_percent": np.full(n, np.nan),
+            "region": region,
+            "region_percent": shares_of(clusters, region),
             "significant": clusters.significant,
             "cluster_p": clusters.cluster_p,
             **_intervals(clusters),
+            "region_mm": clusters.peak_regions["region_mm"][main],
         },
         copy=False,
     )
@@ -86,7 +88,8 @@ def peaks_of(clusters: ClusterSet) -> pd.DataFrame:
 
     cluster = clusters.labelled.peak_cluster
     rank = np.arange(cluster.size) - main_peaks(clusters)[cluster]
-    return pd.DataFrame({"label": cluster + 1, "rank": rank, **clusters.peak_columns})
+    columns = {**clusters.peak_columns, **clusters.peak_regions}
+    return pd.DataFrame({"label": cluster + 1, "rank": rank, **columns})
 
 
 def peak_columns(clusters: ClusterSet) -> dict[str, Floats]:

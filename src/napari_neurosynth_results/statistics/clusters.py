@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
@@ -26,19 +27,19 @@ from napari_neurosynth_results.statistics.cluster_table import (
     voxel_mm3,
 )
 from napari_neurosynth_results.statistics.corrected import corrected_of
-from napari_neurosynth_results.statistics.directions import Direction
-from napari_neurosynth_results.statistics.fdr import Method
 from napari_neurosynth_results.statistics.labelling import Labelled, label_clusters
 from napari_neurosynth_results.statistics.masking import Masking
+from napari_neurosynth_results.statistics.regions import (
+    default_names,
+    peak_regions,
+    regions_of,
+)
 from napari_neurosynth_results.statistics.significance import OWN, Evidence
 from napari_neurosynth_results.statistics.threshold import Threshold
 from napari_neurosynth_results.statistics.thresholding import Applied, apply_threshold
 
 if TYPE_CHECKING:
     import pandas as pd
-
-#: Significance of whole clusters when nothing else is asked.
-DEFAULT_ALPHA = 0.05
 
 Voxel = tuple[int, int, int]
 
@@ -67,6 +68,8 @@ class ClusterSet:
     given_names : mapping of tuple to str
         Names that the user gave, by the voxel (i, j, k) of the peak: a cluster keeps
         its name for as long as it keeps its peak.
+    atlas : Atlas, optional
+        What clusters are named by.
     """
 
     statmap: StatMap
@@ -77,6 +80,7 @@ class ClusterSet:
     values: StatMap = field(repr=False)
     evidence: Evidence = field(default=OWN, repr=False)
     given_names: Mapping[Voxel, str] = field(default_factory=dict, repr=False)
+    atlas: Atlas | None = field(default=None, repr=False)
 
     @property
     def connectivity(self) -> int:
@@ -116,15 +120,30 @@ class ClusterSet:
         """
         return inner_centers(self)
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
-        """Name of each cluster: the user's, else its number."""
+        """Name of each cluster: the user's, else by its region, else its number."""
+        names = default_names(self, self.peak_regions["region"][main_peaks(self)])
         if not self.given_names:
-            return [f"cluster {label}" for label in range(1, len(self) + 1)]
+            return names
         return [
-            self.given_names.get(peak, f"cluster {label}")
-            for label, peak in enumerate(self.peak_voxels, start=1)
+            self.given_names.get(peak, name)
+            for name, peak in zip(names, self.peak_voxels, strict=True)
         ]
+
+    @cached_property
+    def regions(self) -> pd.DataFrame:
+        """How much of each cluster lies in each region of the atlas.
+
+        Columns ``label, region, n_voxels, percent``: of each cluster the largest region
+        first, at last what lies in none (``unlabelled``); empty without an atlas.
+        """
+        return regions_of(self)
+
+    @cached_property
+    def peak_regions(self) -> dict[str, npt.NDArray[Any]]:
+        """Region of every peak and sub-peak, and how far it is in mm."""
+        return peak_regions(self)
 
     def renamed(self, label: int, name: str) -> ClusterSet:
         """Return the same clusters with another name for one of them.
@@ -155,6 +174,22 @@ class ClusterSet:
         if name.strip():
             names[peak] = name.strip()
         return replace(self, given_names=names)
+
+    def named_by(self, atlas: Atlas | None) -> ClusterSet:
+        """Return the same clusters named by another atlas.
+
+        Parameters
+        ----------
+        atlas : Atlas or None
+            Left aside when the map is not in MNI space.
+
+        Returns
+        -------
+        ClusterSet
+            Shares all arrays with this one.
+        """
+        fitting = atlas if self.statmap.grid.mni_doubt() is None else None
+        return replace(self, atlas=fitting)
 
     def __copy__(self) -> ClusterSet:
         """Return the clusters themselves: they cannot change."""
@@ -217,115 +252,6 @@ class ClusterSet:
         return peak_columns(self)
 
 
-def find_clusters(
-    statmap: StatMap,
-    *,
-    value: float | None = None,
-    p: float | None = None,
-    q: float | None = None,
-    bonferroni: float | None = None,
-    fdr: Method = "BH",
-    tail: Direction = "auto",
-    connectivity: int = 6,
-    min_voxels: int = 1,
-    min_mm3: float | None = None,
-    sub_peaks: int = 3,
-    peak_distance: float = 8.0,
-    siblings: Mapping[str, StatMap] | None = None,
-    dof: float | tuple[float, float] | None = None,
-    mask: Mask | Masking | None = None,
-    atlas: str | None = "default",
-    strict: bool = False,
-) -> ClusterSet:
-    """Threshold a map by what its numbers mean, and label its clusters.
-
-    Parameters
-    ----------
-    statmap : StatMap
-        Any map but a label map.
-    value, p, q, bonferroni : float, optional
-        Exactly one: a height in the map's unit, an uncorrected p (the map's own p for
-        a corrected one), an FDR q or a Bonferroni-corrected p.
-        For a cluster-level corrected map `p` is the level of significance (.05 when
-        nothing is given), and each cluster is read as it was formed.
-    fdr : {"BH", "BY"}
-        How q is counted: Benjamini-Hochberg, or Benjamini-Yekutieli, which allows for
-        any dependence between voxels.
-    tail : {"positive", "negative", "both", "auto"}
-        Directions; auto takes both where both were tested.
-    connectivity : {6, 18, 26}
-        6 faces (nilearn, NiMARE), 18 edges (SPM), 26 corners (FSL).
-    min_voxels : int
-        Smallest cluster kept.
-    min_mm3 : float, optional
-        The same as a volume; not both.
-    sub_peaks : int
-        At most so many beside each peak.
-    peak_distance : float
-        Sub-peaks are farther than this, in mm, from every stronger one.
-    siblings : mapping of str to StatMap, optional
-        Maps of the same test by value; those named ``p`` and ``logp`` state its p.
-        Defaults to those of the map's own result set; ``{}`` means none, so that z is
-        read by its formula and tail.
-    dof : float or pair of float, optional
-        Degrees of freedom of a t, chi2 or F map whose header does not state them; of
-        numerator and denominator for F.
-    mask : ndarray of bool, shape (i, j, k), or Masking, optional
-        Look, and count tests, only here (tests in the analysis mask alone).
-    atlas : {"default", None}
-        Reserved: there is no atlas yet, and the region columns are empty.
-    strict : bool
-        Keep only what exceeds `value`, as nilearn's table does.
-
-    Returns
-    -------
-    ClusterSet
-        Clusters in order of their peaks, positive ones first.
-
-    Raises
-    ------
-    ResultsError
-        When the question means nothing for the map; the text says why.
-
-    Examples
-    --------
-    >>> import napari_neurosynth_results as nnr
-    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
-    >>> results = nnr.open_results(sample_folder())
-    >>> clusters = nnr.find_clusters(results["z"], p=0.001, min_voxels=100)
-    >>> print(clusters.threshold)
-    z >= 3.09 (p <= .001, one-tailed)
-    >>> clusters.table.n_voxels.tolist()
-    [805, 199, 143, 660, 326, 194]
-    """
-    threshold = Threshold(
-        value=value,
-        p=p if (value, p, q, bonferroni) != (None,) * 4 else _default_p(statmap),
-        q=q,
-        bonferroni=bonferroni,
-        tail=tail,
-        strict=strict,
-        connectivity=connectivity,
-        min_voxels=min_voxels,
-        min_mm3=min_mm3,
-        fdr=fdr,
-    )
-    if atlas not in ("default", None):
-        raise ResultsError(
-            f"There is no atlas {atlas!r}: this version has none. Leave atlas out, or "
-            "give None."
-        )
-    return clusters_at(
-        statmap,
-        threshold,
-        mask=mask,
-        siblings=siblings,
-        dof=dof,
-        sub_peaks=sub_peaks,
-        peak_distance=peak_distance,
-    )
-
-
 def clusters_at(
     statmap: StatMap,
     threshold: Threshold,
@@ -335,8 +261,9 @@ def clusters_at(
     dof: float | tuple[float, float] | None = None,
     sub_peaks: int = 3,
     peak_distance: float = 8.0,
+    atlas: Atlas | None = None,
 ) -> ClusterSet:
-    """Label the clusters of a map at a threshold; `find_clusters` in two steps.
+    """Threshold a map by what its numbers mean, and label its clusters.
 
     Parameters
     ----------
@@ -345,7 +272,9 @@ def clusters_at(
     threshold : Threshold
         What is asked.
     mask, siblings, dof, sub_peaks, peak_distance
-        As for `find_clusters`.
+        As for `api.find_clusters`.
+    atlas : Atlas, optional
+        What clusters are named by; left aside when the map is not in MNI space.
 
     Returns
     -------
@@ -386,10 +315,12 @@ def clusters_at(
         small_is_strong=values.kind is MapKind.P,
     )
     return ClusterSet(
-        statmap, threshold, applied, min_voxels, labelled, values, evidence
+        statmap,
+        threshold,
+        applied,
+        min_voxels,
+        labelled,
+        values,
+        evidence,
+        atlas=atlas if statmap.grid.mni_doubt() is None else None,
     )
-
-
-def _default_p(statmap: StatMap) -> float | None:
-    """Only clusters that were tested have a level that everybody expects."""
-    return DEFAULT_ALPHA if statmap.level == "cluster" else None

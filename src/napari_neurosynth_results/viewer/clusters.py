@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.directions import sides_of
@@ -171,6 +172,23 @@ def rename(layer: Labels, label: int, name: str) -> None:
     clusters = clusters.renamed(label, name)
     layer.metadata[METADATA_KEY] = clusters
     layer.features = _features(clusters)
+
+
+def name_by(viewer: Viewer, atlas: Atlas | None) -> None:
+    """Name the clusters of all maps by another atlas; names that were given stay.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+    atlas : Atlas or None
+        None gives them numbers.
+    """
+    for layer in viewer.layers:
+        clusters = clusters_of(layer)
+        if clusters is not None:
+            layer.metadata[METADATA_KEY] = clusters.named_by(atlas)
+            layer.features = _features(layer.metadata[METADATA_KEY])
 
 
 def choose(layer: Labels, label: int | None) -> None:

@@ -8,6 +8,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters import clusters_at
 from napari_neurosynth_results.statistics.criteria import refusals
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.atlases import chosen_atlas
 from napari_neurosynth_results.viewer.choices import first_threshold, shows_faintly
 from napari_neurosynth_results.viewer.clusters import show_clusters
 from napari_neurosynth_results.viewer.layers import map_of
@@ -59,7 +60,8 @@ def label_clusters(napari_viewer: napari.viewer.Viewer) -> None:
         return
     try:
         offered = [name for name, why in refusals(statmap).items() if why is None]
-        clusters = clusters_at(statmap, first_threshold(statmap, offered))
+        threshold = first_threshold(statmap, offered)
+        clusters = clusters_at(statmap, threshold, atlas=chosen_atlas())
         show_clusters(napari_viewer, layer, clusters, faint=shows_faintly())
     except ResultsError as error:
         show_warning(str(error))

@@ -14,6 +14,7 @@ from napari_neurosynth_results.maps.statmap import Grid, StatMap
 from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
 from napari_neurosynth_results.statistics.masking import Masking, region_masking
 from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.viewer.atlases import chosen_atlas
 from napari_neurosynth_results.viewer.clusters import clusters_of
 from napari_neurosynth_results.viewer.layers import map_of
 
@@ -128,7 +129,9 @@ class Question:
         ResultsError
             When the question means nothing for the map.
         """
-        return clusters_at(statmap, self.threshold, mask=masking, dof=self.dof)
+        return clusters_at(
+            statmap, self.threshold, mask=masking, dof=self.dof, atlas=chosen_atlas()
+        )
 
 
 def grid_of(layer: Any) -> Grid:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QAbstractItemModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QColor
 
+from napari_neurosynth_results.anatomy.atlas import near
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.widgets.columns import COLUMNS, NAME, Column, written
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _TOP = QModelIndex()
 _ROLE = Qt.ItemDataRole
@@ -108,14 +112,14 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
             clusters = self._clusters
             assert clusters is not None
             table = clusters.table if key in clusters.table else clusters.corrected
-            self._columns[key] = table[key].to_numpy()
+            self._columns[key] = _cells(table, key)
         return self._columns[key]
 
     def _peak_column(self, key: str) -> npt.NDArray[Any]:
         """Return a column of the table of peaks and sub-peaks."""
         if key not in self._peaks:
             assert self._clusters is not None
-            self._peaks[key] = self._clusters.peaks[key].to_numpy()
+            self._peaks[key] = _cells(self._clusters.peaks, key)
         return self._peaks[key]
 
     def _arrange(self) -> None:
@@ -279,6 +283,15 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
         return written(
             self._peak_column(column.key)[self._peak_of(index)], column.style
         )
+
+
+def _cells(table: pd.DataFrame, key: str) -> npt.NDArray[Any]:
+    """Take a column out of a table; regions say how far they are."""
+    values = table[key].to_numpy()
+    if key != "region":
+        return values
+    cells = zip(values, table["region_mm"], strict=True)
+    return np.array([near(region, mm) for region, mm in cells], dtype=object)
 
 
 def _natural(text: str) -> str:

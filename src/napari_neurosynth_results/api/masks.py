@@ -1,100 +1,23 @@
-"""The headless API: what scripts, notebooks, the command line and the viewer call."""
+"""Masks for thresholds: of other maps, of files, of the brain."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from napari_neurosynth_results.anatomy import template
+from napari_neurosynth_results.api.clusters import find_clusters
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.clusters import save_clusters
-from napari_neurosynth_results.job import Job, Progress
-from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
-from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT
-from napari_neurosynth_results.sources.online import Online
-from napari_neurosynth_results.sources.opening import Source, open_source
+from napari_neurosynth_results.sources.opening import Source
 from napari_neurosynth_results.sources.regions import read_region
-from napari_neurosynth_results.statistics.clusters import ClusterSet, find_clusters
-from napari_neurosynth_results.statistics.contributions import (
-    Kind,
-    join_contributions,
-)
-from napari_neurosynth_results.statistics.diagnostics import find_counted
 from napari_neurosynth_results.statistics.masking import Masking, region_masking
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = (
-    "brain_mask",
-    "contributions",
-    "find_clusters",
-    "mask_from_file",
-    "mask_from_map",
-    "open_results",
-    "save_clusters",
-)
 
 #: Labels of a file that are listed when a wrong one was asked for.
 _MOST_TOLD = 12
-
-
-def open_results(
-    source: Source | Sequence[Source],
-    *,
-    progress: Progress | None = None,
-    cache_dir: Source | None = None,
-    offline: bool = False,
-    max_bytes: int = DEFAULT_LIMIT,
-) -> ResultSet:
-    """Open the results of a meta-analysis, from disk or from a server.
-
-    Parameters
-    ----------
-    source : path, link, id or sequence of paths
-        A folder that NiMARE wrote or that holds maps, one image file, several, a zip,
-        or nilearn's downloads; the link or number of a NeuroVault collection or image,
-        also a private one; the link or id of a Neurosynth Compose meta-analysis.
-    progress : callable, optional
-        Called as ``progress(what, done, total)``, in bytes for a download, on any
-        thread; `total` is None when unknown.
-    cache_dir : path, optional
-        Where downloads are kept; ``NNR_CACHE_DIR`` or the user's cache if not given.
-    offline : bool
-        Ask no server: open what was downloaded before. ``NNR_OFFLINE`` does it too.
-    max_bytes : int
-        Refuse files that would need more memory than this, in bytes.
-
-    Returns
-    -------
-    ResultSet
-        Maps in order of interest, tables and texts. Of files on disk only headers have
-        been read; maps on a server come when their voxels or grid are first used, or
-        several at once by `ResultSet.fetch`. ``problems`` says what could not be opened
-        and why.
-
-    Raises
-    ------
-    ResultsError
-        When there is no map to open; the text says what to do.
-
-    Examples
-    --------
-    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
-    >>> results = open_results(sample_folder())
-    >>> results["z"].title
-    'z, uncorrected'
-    """
-    online = Online.from_environment(
-        cache_dir=Path(cache_dir) if cache_dir is not None else None,
-        offline=offline or None,
-    )
-    return open_source(source, online, Job(progress), max_bytes)
 
 
 def mask_from_map(
@@ -186,48 +109,6 @@ def mask_from_file(
         numbers = ", ".join(map(str, wanted))
         what = f"label{'s' * (len(wanted) != 1)} {numbers} of {name}"
     return region_masking(region, grid, statmap.grid, what=what, exclusive=exclusive)
-
-
-def contributions(
-    results: ResultSet, clusters: ClusterSet, kind: Kind = "foci"
-) -> pd.DataFrame:
-    """Say which experiments are behind each cluster, by NiMARE's own diagnostics.
-
-    Parameters
-    ----------
-    results : ResultSet
-        A result with the tables of NiMARE's FocusCounter or Jackknife and the label
-        map that they were counted in.
-    clusters : ClusterSet
-        Clusters of a map of the result.
-    kind : {"foci", "jackknife"}
-        The number of foci of an experiment in a cluster; or the share of the cluster's
-        mean statistic that goes when the experiment is left out, which does not say
-        that the cluster would be lost.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index: experiment id; one column a cluster, its label in ``clusters.table``,
-        NaN where NiMARE counted nothing. Joined by place, never by NiMARE's numbers.
-        ``attrs["notices"]`` says what could not be joined, and where NiMARE counted in
-        a cluster of another size.
-
-    Raises
-    ------
-    ResultsError
-        When the result holds no such table, or no label map to follow it by.
-
-    Examples
-    --------
-    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
-    >>> results = open_results(sample_folder())
-    >>> z = results["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
-    >>> foci = contributions(results, find_clusters(z, p=0.05))
-    >>> int(foci[1].sum())
-    26
-    """
-    return join_contributions(clusters, find_counted(results, clusters, kind), kind)
 
 
 def brain_mask(statmap: StatMap) -> Masking:

@@ -1,0 +1,21 @@
+"""The headless API: what scripts, notebooks, the command line and the viewer call."""
+
+from napari_neurosynth_results.api.clusters import find_clusters
+from napari_neurosynth_results.api.masks import (
+    brain_mask,
+    mask_from_file,
+    mask_from_map,
+)
+from napari_neurosynth_results.api.opening import open_results
+from napari_neurosynth_results.api.studies import contributions
+from napari_neurosynth_results.export.clusters import save_clusters
+
+__all__ = (
+    "brain_mask",
+    "contributions",
+    "find_clusters",
+    "mask_from_file",
+    "mask_from_map",
+    "open_results",
+    "save_clusters",
+)

@@ -1,0 +1,139 @@
+"""Clusters of a map at a threshold, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from napari_neurosynth_results.anatomy.atlas import Atlas
+from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.statmap import Mask, StatMap
+from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
+from napari_neurosynth_results.statistics.directions import Direction
+from napari_neurosynth_results.statistics.fdr import Method
+from napari_neurosynth_results.statistics.masking import Masking
+from napari_neurosynth_results.statistics.threshold import Threshold
+
+#: Significance of whole clusters when nothing else is asked.
+DEFAULT_ALPHA = 0.05
+
+AtlasChoice = Atlas | str
+
+
+def find_clusters(
+    statmap: StatMap,
+    *,
+    value: float | None = None,
+    p: float | None = None,
+    q: float | None = None,
+    bonferroni: float | None = None,
+    fdr: Method = "BH",
+    tail: Direction = "auto",
+    connectivity: int = 6,
+    min_voxels: int = 1,
+    min_mm3: float | None = None,
+    sub_peaks: int = 3,
+    peak_distance: float = 8.0,
+    siblings: Mapping[str, StatMap] | None = None,
+    dof: float | tuple[float, float] | None = None,
+    mask: Mask | Masking | None = None,
+    atlas: AtlasChoice | None = "default",
+    strict: bool = False,
+) -> ClusterSet:
+    """Threshold a map by what its numbers mean, and label its clusters.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map but a label map.
+    value, p, q, bonferroni : float, optional
+        Exactly one: a height in the map's unit, an uncorrected p (the map's own p for
+        a corrected one), an FDR q or a Bonferroni-corrected p.
+        For a cluster-level corrected map `p` is the level of significance (.05 when
+        nothing is given), and each cluster is read as it was formed.
+    fdr : {"BH", "BY"}
+        How q is counted: Benjamini-Hochberg, or Benjamini-Yekutieli, which allows for
+        any dependence between voxels.
+    tail : {"positive", "negative", "both", "auto"}
+        Directions; auto takes both where both were tested.
+    connectivity : {6, 18, 26}
+        6 faces (nilearn, NiMARE), 18 edges (SPM), 26 corners (FSL).
+    min_voxels : int
+        Smallest cluster kept.
+    min_mm3 : float, optional
+        The same as a volume; not both.
+    sub_peaks : int
+        At most so many beside each peak.
+    peak_distance : float
+        Sub-peaks are farther than this, in mm, from every stronger one.
+    siblings : mapping of str to StatMap, optional
+        Maps of the same test by value; those named ``p`` and ``logp`` state its p.
+        Defaults to those of the map's own result set; ``{}`` means none, so that z is
+        read by its formula and tail.
+    dof : float or pair of float, optional
+        Degrees of freedom of a t, chi2 or F map whose header does not state them; of
+        numerator and denominator for F.
+    mask : ndarray of bool, shape (i, j, k), or Masking, optional
+        Look, and count tests, only here (tests in the analysis mask alone).
+    atlas : Atlas or "default", optional
+        What clusters are named by; None leaves the columns of regions empty. A map that
+        is not in MNI space has no regions.
+    strict : bool
+        Keep only what exceeds `value`, as nilearn's table does.
+
+    Returns
+    -------
+    ClusterSet
+        Clusters in order of their peaks, positive ones first.
+
+    Raises
+    ------
+    ResultsError
+        When the question means nothing for the map; the text says why.
+
+    Examples
+    --------
+    >>> import napari_neurosynth_results as nnr
+    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
+    >>> results = nnr.open_results(sample_folder())
+    >>> clusters = nnr.find_clusters(results["z"], p=0.001, min_voxels=100)
+    >>> print(clusters.threshold)
+    z >= 3.09 (p <= .001, one-tailed)
+    >>> clusters.table.n_voxels.tolist()
+    [805, 199, 143, 660, 326, 194]
+    """
+    threshold = Threshold(
+        value=value,
+        p=p if (value, p, q, bonferroni) != (None,) * 4 else _default_p(statmap),
+        q=q,
+        bonferroni=bonferroni,
+        tail=tail,
+        strict=strict,
+        connectivity=connectivity,
+        min_voxels=min_voxels,
+        min_mm3=min_mm3,
+        fdr=fdr,
+    )
+    return clusters_at(
+        statmap,
+        threshold,
+        mask=mask,
+        siblings=siblings,
+        dof=dof,
+        sub_peaks=sub_peaks,
+        peak_distance=peak_distance,
+        atlas=_atlas(atlas),
+    )
+
+
+def _default_p(statmap: StatMap) -> float | None:
+    """Only clusters that were tested have a level that everybody expects."""
+    return DEFAULT_ALPHA if statmap.level == "cluster" else None
+
+
+def _atlas(chosen: AtlasChoice | None) -> Atlas | None:
+    if chosen is None or isinstance(chosen, Atlas):
+        return chosen
+    if chosen != "default":
+        raise ResultsError(f"There is no atlas {chosen!r}.")
+    return read_default_atlas()

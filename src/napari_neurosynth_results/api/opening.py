@@ -1,0 +1,65 @@
+"""Opening a result, wherever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from napari_neurosynth_results.job import Job, Progress
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT
+from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.opening import Source, open_source
+
+
+def open_results(
+    source: Source | Sequence[Source],
+    *,
+    progress: Progress | None = None,
+    cache_dir: Source | None = None,
+    offline: bool = False,
+    max_bytes: int = DEFAULT_LIMIT,
+) -> ResultSet:
+    """Open the results of a meta-analysis, from disk or from a server.
+
+    Parameters
+    ----------
+    source : path, link, id or sequence of paths
+        A folder that NiMARE wrote or that holds maps, one image file, several, a zip,
+        or nilearn's downloads; the link or number of a NeuroVault collection or image,
+        also a private one; the link or id of a Neurosynth Compose meta-analysis.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``, in bytes for a download, on any
+        thread; `total` is None when unknown.
+    cache_dir : path, optional
+        Where downloads are kept; ``NNR_CACHE_DIR`` or the user's cache if not given.
+    offline : bool
+        Ask no server: open what was downloaded before. ``NNR_OFFLINE`` does it too.
+    max_bytes : int
+        Refuse files that would need more memory than this, in bytes.
+
+    Returns
+    -------
+    ResultSet
+        Maps in order of interest, tables and texts. Of files on disk only headers have
+        been read; maps on a server come when their voxels or grid are first used, or
+        several at once by `ResultSet.fetch`. ``problems`` says what could not be opened
+        and why.
+
+    Raises
+    ------
+    ResultsError
+        When there is no map to open; the text says what to do.
+
+    Examples
+    --------
+    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
+    >>> results = open_results(sample_folder())
+    >>> results["z"].title
+    'z, uncorrected'
+    """
+    online = Online.from_environment(
+        cache_dir=Path(cache_dir) if cache_dir is not None else None,
+        offline=offline or None,
+    )
+    return open_source(source, online, Job(progress), max_bytes)

@@ -11,10 +11,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from napari_neurosynth_results.api import (
         brain_mask,
+        contributions,
         find_clusters,
         mask_from_file,
         mask_from_map,
         open_results,
+        robustness,
         save_clusters,
     )
     from napari_neurosynth_results.errors import ResultsError
@@ -32,6 +34,7 @@ _HOMES = {
     "mask_from_file": "api",
     "mask_from_map": "api",
     "open_results": "api",
+    "robustness": "api",
     "save_clusters": "api",
     "ClusterSet": "statistics.clusters",
     "Masking": "statistics.masking",
@@ -59,6 +62,7 @@ __all__ = (
     "mask_from_file",
     "mask_from_map",
     "open_results",
+    "robustness",
     "save_clusters",
 )
 

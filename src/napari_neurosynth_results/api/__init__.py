@@ -7,7 +7,7 @@ from napari_neurosynth_results.api.masks import (
     mask_from_map,
 )
 from napari_neurosynth_results.api.opening import open_results
-from napari_neurosynth_results.api.studies import contributions
+from napari_neurosynth_results.api.studies import contributions, robustness
 from napari_neurosynth_results.export.clusters import save_clusters
 
 __all__ = (
@@ -17,5 +17,6 @@ __all__ = (
     "mask_from_file",
     "mask_from_map",
     "open_results",
+    "robustness",
     "save_clusters",
 )

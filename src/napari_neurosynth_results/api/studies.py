@@ -4,55 +4,148 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.experiments import Experiments
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.contributions import (
     Kind,
     join_contributions,
 )
 from napari_neurosynth_results.statistics.diagnostics import find_counted
+from napari_neurosynth_results.statistics.foci_counts import count_foci
+from napari_neurosynth_results.statistics.misleading import misled
+from napari_neurosynth_results.statistics.robustness import robustness_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def contributions(
-    results: ResultSet, clusters: ClusterSet, kind: Kind = "foci"
+    results: ResultSet,
+    clusters: ClusterSet,
+    kind: Kind = "foci",
+    *,
+    studies: Studies | None = None,
 ) -> pd.DataFrame:
-    """Say which experiments are behind each cluster, by NiMARE's own diagnostics.
+    """Say which experiments are behind each cluster.
+
+    Foci are counted in the clusters themselves when the studies are known, by NiMARE's
+    rule: a focus belongs to the voxel nearest to it. Else, and for shares, NiMARE's own
+    tables are joined by place, never by NiMARE's numbers.
 
     Parameters
     ----------
     results : ResultSet
-        A result with the tables of NiMARE's FocusCounter or Jackknife and the label
-        map that they were counted in.
+        A result with its studies, or with the tables of NiMARE's FocusCounter or
+        Jackknife.
     clusters : ClusterSet
         Clusters of a map of the result.
     kind : {"foci", "jackknife"}
         The number of foci of an experiment in a cluster; or the share of the cluster's
         mean statistic that goes when the experiment is left out, which does not say
         that the cluster would be lost.
+    studies : Studies, optional
+        Those of the result (``results.studies``) when not given.
 
     Returns
     -------
     pandas.DataFrame
         Index: experiment id; one column a cluster, its label in ``clusters.table``,
-        NaN where NiMARE counted nothing. Joined by place, never by NiMARE's numbers.
-        ``attrs["notices"]`` says what could not be joined, and where NiMARE counted in
-        a cluster of another size.
+        NaN where NiMARE counted nothing. ``attrs["source"]`` says where the numbers
+        come from, ``attrs["notices"]`` what could not be joined, where NiMARE counted
+        in a cluster of another size, and where its numbers would have misled.
 
     Raises
     ------
     ResultsError
-        When the result holds no such table, or no label map to follow it by.
+        When the result has neither studies nor such a table, or no label map to follow
+        it by and none that can be made anew and proven.
 
     Examples
     --------
+    >>> import napari_neurosynth_results as nnr
     >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
-    >>> results = open_results(sample_folder())
+    >>> results = nnr.open_results(sample_folder())
     >>> z = results["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
-    >>> foci = contributions(results, find_clusters(z, p=0.05))
+    >>> foci = nnr.contributions(results, nnr.find_clusters(z, p=0.05))
     >>> int(foci[1].sum())
     26
     """
-    return join_contributions(clusters, find_counted(results, clusters, kind), kind)
+    notices: list[str] = []
+    experiments = _experiments(results, studies, notices)
+    if kind == "foci" and experiments is not None:
+        table = count_foci(
+            clusters.labels,
+            clusters.statmap.grid,
+            clusters.labelled.sign,
+            experiments,
+        )
+        n = len(experiments.foci[0])
+        source = f"{n:,} foci of {len(experiments):,} experiments, counted here"
+        notices += experiments.studies.notices
+    else:
+        counted = find_counted(results, clusters, kind, experiments)
+        table = join_contributions(clusters, counted, kind)
+        notices += table.attrs["notices"]
+        source = "NiMARE's table of " + ("foci" if kind == "foci" else "the jackknife")
+    notices += misled(results, clusters)
+    table.attrs = {"notices": tuple(dict.fromkeys(notices)), "source": source}
+    return table
+
+
+def _experiments(
+    results: ResultSet, studies: Studies | None, notices: list[str]
+) -> Experiments | None:
+    """Find what was put into the meta-analysis; None where no focus is known."""
+    if studies is None:
+        try:
+            studies = results.studies
+        except ResultsError as error:
+            notices.append(f"The studies could not be had: {error}")
+    experiments = Experiments(studies) if studies is not None else None
+    if experiments is None or not len(experiments.foci[0]):
+        return None
+    return experiments
+
+
+def robustness(
+    results: ResultSet,
+    clusters: ClusterSet,
+    kind: Kind = "foci",
+    *,
+    studies: Studies | None = None,
+) -> pd.DataFrame:
+    """Say of each cluster how many are behind it, and whether it hangs on one of them.
+
+    Parameters
+    ----------
+    results, clusters, kind, studies
+        As for `contributions`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a cluster: ``experiments`` that contribute, ``of`` how many,
+        ``participants``, the ``dominant`` experiment, ``dominant_percent`` and
+        ``flags`` in words: one experiment only, one with more than half, fewer than 17
+        experiments in all (Eickhoff et al. 2016, NeuroImage 137, 70-85).
+
+    Raises
+    ------
+    ResultsError
+        As `contributions`.
+
+    Examples
+    --------
+    >>> import napari_neurosynth_results as nnr
+    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
+    >>> results = nnr.open_results(sample_folder())
+    >>> z = results["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
+    >>> found = nnr.robustness(results, nnr.find_clusters(z, p=0.05))
+    >>> found.loc[1, ["experiments", "of"]].tolist()
+    [14, 21]
+    """
+    table = contributions(results, clusters, kind, studies=studies)
+    return robustness_of(table, _experiments(results, studies, []))

@@ -55,12 +55,18 @@ class Analysis:
         None is common.
     group : int
         1 or 2 for the groups of the meta-analysis, 0 when it was not used.
+    participants : int or None
+        Sample size, None when not given. NIMADS has it as ``sample_sizes`` (a list, one
+        a group of people) or ``sample_size`` in the metadata of the analysis or of its
+        study; of several groups this is the mean, which is what NiMARE 0.22.1 takes for
+        the width of its ALE kernel.
     """
 
     id: str
     name: str
     foci: tuple[Focus, ...] = ()
     group: int = 1
+    participants: int | None = None
 
     @property
     def included(self) -> bool:

@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from napari_neurosynth_results.maps.statmap import StatMap
 
 Kind = Literal["foci", "jackknife"]
 
@@ -39,15 +38,18 @@ class Counted:
     ----------
     table : pandas.DataFrame
         One row an experiment (``id``), one column a label (``PositiveTail 1``).
-    labels : StatMap
-        The label map.
+    labels : ndarray of int, shape (i, j, k)
+        The label map, on the grid of the clusters.
     sign : int
         +1 or -1: the clusters that are counted.
+    notices : tuple of str
+        What has to be said about where the labels come from.
     """
 
     table: pd.DataFrame = field(repr=False)
-    labels: StatMap
+    labels: npt.NDArray[np.intp] = field(repr=False)
     sign: int
+    notices: tuple[str, ...] = ()
 
 
 def join_contributions(
@@ -84,7 +86,7 @@ def join_contributions(
         table = one.table.set_index("id")
         table.index.name = "experiment"
         homes, rest = _homes(clusters, one)
-        notices += rest
+        notices += [*one.notices, *rest]
         for cluster, labels in homes.items():
             names = [name for name in table.columns if _label_of(name) in labels]
             if len(names) > 1 and kind == "jackknife":
@@ -117,7 +119,7 @@ def _homes(
     notices : list of str
         What a user should know.
     """
-    labels = np.rint(np.nan_to_num(counted.labels.data)).astype(np.intp)
+    labels = counted.labels
     found = np.where(clusters.labels > 0, clusters.labels, 0)
     signs = np.concatenate([[0], clusters.table["sign"].to_numpy()])
     found = np.where(signs[found] == counted.sign, found, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from qtpy.QtCore import QModelIndex, Qt, qInstallMessageHandler
 from qtpy.QtTest import QAbstractItemModelTester
 from scipy import ndimage, stats
 
-from napari_neurosynth_results import find_clusters, open_results
+from napari_neurosynth_results import api, open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.widgets.cluster_model import ClusterModel
@@ -24,6 +25,9 @@ from napari_neurosynth_results.widgets.columns import COLUMNS, NAME
 
 Opened = Callable[..., ResultSet]
 Array = npt.NDArray[Any]
+
+#: Numbers instead of names: what the rows say does not depend on an atlas.
+find_clusters = partial(api.find_clusters, atlas=None)
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 KEYS = [column.key for column in COLUMNS]

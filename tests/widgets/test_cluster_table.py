@@ -212,7 +212,7 @@ def test_words_filter_and_headers_sort(widget: ClusterWidget) -> None:
     sizes = [int(n.replace(",", "")) for n in cells(widget, "Voxels")]
     assert sizes == sorted(sizes, reverse=True)
     # All words have to be somewhere in the row.
-    widget.filter.value = "CLUSTER 6,440"
+    widget.filter.value = "INSULA 6,440"
     assert cells(widget, "#") == ["1"]
     widget.filter.value = ""
     assert len(cells(widget, "#")) == 15
@@ -262,7 +262,7 @@ def test_pointing_tells_name_value_and_size(
     viewer.dims.point = peak(layer, 1)[::-1]
     x, y, z = peak(layer, 1)
     mouse_move_callbacks(viewer, _Event((z, y, x), "mouse_move"))
-    assert widget.pointed.value == "cluster 1: z 6.73, 805 voxels (6,440 mm3)"
+    assert widget.pointed.value == "Insula R: z 6.73, 805 voxels (6,440 mm3)"
     mouse_move_callbacks(viewer, _Event((z, 200.0, x), "mouse_move"))
     assert widget.pointed.value == " "
 
@@ -272,7 +272,7 @@ def test_hovering_tells_it_in_the_status_bar_too(layer: Any, viewer: Any) -> Non
     status = layer.get_status(
         peak(layer, 1)[::-1], view_direction=None, dims_displayed=[1, 2], world=True
     )
-    assert "cluster: cluster 1" in status["coordinates"]
+    assert "cluster: Insula R," in status["coordinates"]
     assert "peak z: 6.73" in status["coordinates"]
     assert "n_voxels: 805" in status["coordinates"]
 
@@ -328,7 +328,7 @@ def test_a_name_stays_while_the_threshold_moves_and_goes_into_files(
     assert widget.model.setData(index, "right SII")
     assert cells(widget, "Name")[1] == "right SII"
     layer = show(viewer, sample, p=1e-4)
-    assert cells(widget, "Name")[:3] == ["cluster 1", "right SII", "cluster 3"]
+    assert cells(widget, "Name")[:3] == ["Insula R", "right SII", "Insula L"]
     assert layer.features["cluster"].tolist()[2] == "right SII"
     widget.save_to(str(tmp_path / "named.tsv"))
     lines = (tmp_path / "named.tsv").read_text(encoding="utf-8").splitlines()
@@ -345,7 +345,7 @@ def test_copied_text_is_the_table_that_is_seen(widget: ClusterWidget) -> None:
     clipboard = QApplication.clipboard()
     assert clipboard is not None
     lines = clipboard.text().split("\n")
-    assert lines[:3] == ["#\tName", "1\tcluster 1", "1a\t"]
+    assert lines[:3] == ["#\tName", "1\tInsula R", "1a\tinsula R"]
     assert len(lines) == 1 + len(widget.clusters.peaks)
 
 

@@ -278,6 +278,9 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
     def _peak_text(self, index: QModelIndex, column: Column) -> str:
         if column.key == "label":
             return f"{index.internalId()}{chr(ord('a') + index.row())}"
+        if column.key == "name":
+            # Nobody names sub-peaks: they are told by where they are.
+            return str(self._peak_column("region")[self._peak_of(index)])
         if not column.of_peaks:
             return ""
         return written(

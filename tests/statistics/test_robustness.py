@@ -1,0 +1,74 @@
+"""Who is behind a cluster, told from tables that were made by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from napari_neurosynth_results.maps.experiments import Experiments
+from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
+from napari_neurosynth_results.statistics.robustness import (
+    DOMINATED,
+    NOBODY,
+    ONE,
+    SMALL,
+    robustness_of,
+)
+
+
+def experiments(*people: int | None) -> Experiments:
+    """Return experiments with sample sizes."""
+    focus = (Focus(0, 0, 0),)
+    return Experiments(
+        Studies(
+            tuple(
+                Study(f"s{n}", f"s{n}", analyses=(Analysis("1", "1", focus, 1, size),))
+                for n, size in enumerate(people)
+            )
+        )
+    )
+
+
+def table(n: int, *columns: dict[int, float]) -> pd.DataFrame:
+    """Return n experiments by clusters, 0 where nothing is given."""
+    values = np.zeros((n, len(columns)))
+    for column, rows in enumerate(columns):
+        for row, value in rows.items():
+            values[row, column] = value
+    names = [f"s{row}-1" for row in range(n)]
+    return pd.DataFrame(values, index=names, columns=range(1, len(columns) + 1))
+
+
+def test_many_experiments_of_which_none_dominates() -> None:
+    people = [10, None, *[20] * 18]
+    found = robustness_of(table(20, {0: 2, 1: 1, 5: 1}), experiments(*people))
+    row = found.loc[1]
+    assert (row.experiments, row.of, row.participants) == (3, 20, 30)
+    assert (row.dominant, row.dominant_percent, row.flags) == ("s0-1", 50, "")
+
+
+def test_flags_say_what_asks_for_caution() -> None:
+    found = robustness_of(table(20, {3: 4}, {}, {0: 0.6, 1: 0.2, 2: -0.3}))
+    assert found.flags.tolist() == [ONE, NOBODY, DOMINATED]
+    # Who weakens a cluster is not behind it.
+    assert found.experiments.tolist() == [1, 0, 2]
+    assert found.loc[3, "dominant_percent"] == 75
+    assert found.participants.isna().all()
+    few = robustness_of(table(16, {3: 1, 4: 1}))
+    assert few.flags.tolist() == [SMALL]
+    assert robustness_of(table(17, {3: 1, 4: 1})).flags.tolist() == [""]
+
+
+def test_what_was_not_counted_is_not_flagged() -> None:
+    nothing = table(3, {0: 1}, {})
+    nothing[2] = np.nan
+    row = robustness_of(nothing).loc[2]
+    assert pd.isna(row.experiments)
+    assert (row.dominant, row.flags) == ("", "")
+    assert np.isnan(row.dominant_percent)
+
+
+def test_without_clusters() -> None:
+    found = robustness_of(table(3))
+    assert len(found) == 0
+    assert found.columns.tolist()[-1] == "flags"

@@ -44,19 +44,19 @@ def test_many_experiments_of_which_none_dominates() -> None:
     found = robustness_of(table(20, {0: 2, 1: 1, 5: 1}), experiments(*people))
     row = found.loc[1]
     assert (row.experiments, row.of, row.participants) == (3, 20, 30)
-    assert (row.dominant, row.dominant_percent, row.flags) == ("s0-1", 50, "")
+    assert (row.dominant, row.dominant_percent, row.cautions) == ("s0-1", 50, "")
 
 
 def test_flags_say_what_asks_for_caution() -> None:
     found = robustness_of(table(20, {3: 4}, {}, {0: 0.6, 1: 0.2, 2: -0.3}))
-    assert found.flags.tolist() == [ONE, NOBODY, DOMINATED]
+    assert found.cautions.tolist() == [ONE, NOBODY, DOMINATED]
     # Who weakens a cluster is not behind it.
     assert found.experiments.tolist() == [1, 0, 2]
     assert found.loc[3, "dominant_percent"] == 75
     assert found.participants.isna().all()
     few = robustness_of(table(16, {3: 1, 4: 1}))
-    assert few.flags.tolist() == [SMALL]
-    assert robustness_of(table(17, {3: 1, 4: 1})).flags.tolist() == [""]
+    assert few.cautions.tolist() == [SMALL]
+    assert robustness_of(table(17, {3: 1, 4: 1})).cautions.tolist() == [""]
 
 
 def test_what_was_not_counted_is_not_flagged() -> None:
@@ -64,11 +64,11 @@ def test_what_was_not_counted_is_not_flagged() -> None:
     nothing[2] = np.nan
     row = robustness_of(nothing).loc[2]
     assert pd.isna(row.experiments)
-    assert (row.dominant, row.flags) == ("", "")
+    assert (row.dominant, row.cautions) == ("", "")
     assert np.isnan(row.dominant_percent)
 
 
 def test_without_clusters() -> None:
     found = robustness_of(table(3))
     assert len(found) == 0
-    assert found.columns.tolist()[-1] == "flags"
+    assert found.columns.tolist()[-1] == "cautions"

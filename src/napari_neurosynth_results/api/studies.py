@@ -129,7 +129,7 @@ def robustness(
     pandas.DataFrame
         One row a cluster: ``experiments`` that contribute, ``of`` how many,
         ``participants``, the ``dominant`` experiment, ``dominant_percent`` and
-        ``flags`` in words: one experiment only, one with more than half, fewer than 17
+        ``cautions`` in words: one experiment only, one with more than half, fewer than 17
         experiments in all (Eickhoff et al. 2016, NeuroImage 137, 70-85).
 
     Raises

@@ -40,9 +40,9 @@ def robustness_of(
     pandas.DataFrame
         One row a cluster: ``experiments`` that contribute, ``of`` how many,
         ``participants`` in them (NaN when no sample size is known), the ``dominant``
-        experiment and its share of all (``dominant_percent``), and ``flags``: what asks
+        experiment and its share of all (``dominant_percent``), and ``cautions``: what asks
         for caution, in words, empty when nothing does. Clusters that nothing was
-        counted for have NaN and no flags.
+        counted for have NaN and no cautions.
     """
     import pandas as pd
 
@@ -53,7 +53,7 @@ def robustness_of(
     ]
     columns = ["experiments", "of", "participants", "dominant", "dominant_percent"]
     index = pd.Index(table.columns, name="cluster")
-    found = pd.DataFrame(rows, index=index, columns=[*columns, "flags"])
+    found = pd.DataFrame(rows, index=index, columns=[*columns, "cautions"])
     return found.astype({"experiments": "Int64", "of": "Int64"})
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.api import (
         brain_mask,
         contributions,
+        contributors,
         find_clusters,
         mask_from_file,
         mask_from_map,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "brain_mask": "api",
     "contributions": "api",
+    "contributors": "api",
     "find_clusters": "api",
     "mask_from_file": "api",
     "mask_from_map": "api",
@@ -58,6 +60,7 @@ __all__ = (
     "__version__",
     "brain_mask",
     "contributions",
+    "contributors",
     "find_clusters",
     "mask_from_file",
     "mask_from_map",

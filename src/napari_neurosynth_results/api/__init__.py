@@ -7,12 +7,17 @@ from napari_neurosynth_results.api.masks import (
     mask_from_map,
 )
 from napari_neurosynth_results.api.opening import open_results
-from napari_neurosynth_results.api.studies import contributions, robustness
+from napari_neurosynth_results.api.studies import (
+    contributions,
+    contributors,
+    robustness,
+)
 from napari_neurosynth_results.export.clusters import save_clusters
 
 __all__ = (
     "brain_mask",
     "contributions",
+    "contributors",
     "find_clusters",
     "mask_from_file",
     "mask_from_map",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.experiments import Experiments
@@ -13,6 +13,7 @@ from napari_neurosynth_results.statistics.contributions import (
     Kind,
     join_contributions,
 )
+from napari_neurosynth_results.statistics.contributors import Contributors
 from napari_neurosynth_results.statistics.diagnostics import find_counted
 from napari_neurosynth_results.statistics.foci_counts import count_foci
 from napari_neurosynth_results.statistics.misleading import misled
@@ -99,7 +100,7 @@ def _experiments(
     results: ResultSet, studies: Studies | None, notices: list[str]
 ) -> Experiments | None:
     """Find what was put into the meta-analysis; None where no focus is known."""
-    if studies is None:
+    if studies is None and (results.on_demand or results.studies_at_hand):
         try:
             studies = results.studies
         except ResultsError as error:
@@ -108,6 +109,56 @@ def _experiments(
     if experiments is None or not len(experiments.foci[0]):
         return None
     return experiments
+
+
+def contributors(
+    results: ResultSet, clusters: ClusterSet, *, studies: Studies | None = None
+) -> Contributors:
+    """Gather all that is known of who is behind the clusters of a map.
+
+    Parameters
+    ----------
+    results : ResultSet
+        A result.
+    clusters : ClusterSet
+        Clusters of one of its maps.
+    studies : Studies, optional
+        Those of the result (``results.studies``) when not given.
+
+    Returns
+    -------
+    Contributors
+        Foci and shares by experiment, the papers behind them, and what has to be said
+        about both; it is false when nothing is known, and its notices say why.
+
+    Examples
+    --------
+    >>> import napari_neurosynth_results as nnr
+    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
+    >>> results = nnr.open_results(sample_folder())
+    >>> z = results["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
+    >>> behind = nnr.contributors(results, nnr.find_clusters(z, p=0.05))
+    >>> len(behind.of(1))
+    14
+    """
+    found: dict[Kind, pd.DataFrame] = {}
+    notices: list[str] = []
+    refusals = []
+    for kind in get_args(Kind):
+        try:
+            table = contributions(results, clusters, kind, studies=studies)
+        except ResultsError as error:
+            refusals.append(str(error))
+            continue
+        found[kind] = table
+        notices += [f"{table.attrs['source']}.", *table.attrs["notices"]]
+    return Contributors(
+        clusters,
+        found.get("foci"),
+        found.get("jackknife"),
+        _experiments(results, studies, []),
+        tuple(dict.fromkeys(notices if found else refusals)),
+    )
 
 
 def robustness(
@@ -129,8 +180,8 @@ def robustness(
     pandas.DataFrame
         One row a cluster: ``experiments`` that contribute, ``of`` how many,
         ``participants``, the ``dominant`` experiment, ``dominant_percent`` and
-        ``cautions`` in words: one experiment only, one with more than half, fewer than 17
-        experiments in all (Eickhoff et al. 2016, NeuroImage 137, 70-85).
+        ``cautions`` in words: one experiment only, one with more than half, fewer than
+        17 experiments in all (Eickhoff et al. 2016, NeuroImage 137, 70-85).
 
     Raises
     ------

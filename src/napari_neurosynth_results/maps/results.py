@@ -16,6 +16,7 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.about import NOTHING_KNOWN, About
 from napari_neurosynth_results.maps.analysis_mask import union_mask
 from napari_neurosynth_results.maps.fetching import bring
+from napari_neurosynth_results.maps.lazy_studies import LazyStudies
 from napari_neurosynth_results.maps.mappings import MapsByKey, TablesByStem
 from napari_neurosynth_results.maps.order import in_order_of_interest
 from napari_neurosynth_results.maps.statmap import (
@@ -66,6 +67,8 @@ class ResultSet:
         Monte Carlo iterations, where something surer than the methods text says it.
     studies : callable, optional
         Finds the studies behind the maps.
+    studies_are_remote : bool
+        Whether finding them may ask a server.
 
     Attributes
     ----------
@@ -90,6 +93,7 @@ class ResultSet:
         about: About = NOTHING_KNOWN,
         iterations: int | None = None,
         studies: Callable[[], Studies | None] | None = None,
+        studies_are_remote: bool = True,
     ) -> None:
         self.title = title
         self.source = source
@@ -99,7 +103,7 @@ class ResultSet:
         self.about = about
         self.on_demand = True
         self._iterations = iterations
-        self._find_studies = studies
+        self._studies = LazyStudies(studies, remote=studies_are_remote)
         self._problems = list(problems)
         self._cache = VoxelCache(CACHE_BYTES)
         self._facts: dict[Hashable, Any] = {}
@@ -163,9 +167,12 @@ class ResultSet:
         ResultsError
             When a server holds them and cannot be asked.
         """
-        if self._find_studies is None:
-            return None
-        return self.remember("studies", self._find_studies)
+        return self._studies.get()
+
+    @property
+    def studies_at_hand(self) -> bool:
+        """Whether `studies` says what it knows without asking a server."""
+        return self._studies.at_hand
 
     def run_of(self, statmap: StatMap, *, listed: bool = False) -> list[StatMap]:
         """Return all maps of the same meta-analysis, this one among them.

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: As given, or within an address.
+_DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+")
+_LONGEST_PMID = 9
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,16 @@ class Study:
     doi: str = ""
     pmid: str = ""
     analyses: tuple[Analysis, ...] = ()
+
+    @property
+    def link(self) -> str:
+        """Address of the paper: its DOI, else PubMed; empty when it has neither."""
+        doi = _DOI.search(self.doi)
+        if doi:
+            return f"https://doi.org/{quote(doi[0], safe='/')}"
+        pmid = self.pmid.strip()
+        known = pmid.isascii() and pmid.isdigit() and len(pmid) <= _LONGEST_PMID
+        return f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/" if known else ""
 
     @property
     def experiments(self) -> dict[int, str]:

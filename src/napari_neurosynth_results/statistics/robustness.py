@@ -40,9 +40,9 @@ def robustness_of(
     pandas.DataFrame
         One row a cluster: ``experiments`` that contribute, ``of`` how many,
         ``participants`` in them (NaN when no sample size is known), the ``dominant``
-        experiment and its share of all (``dominant_percent``), and ``cautions``: what asks
-        for caution, in words, empty when nothing does. Clusters that nothing was
-        counted for have NaN and no cautions.
+        experiment and its share of all (``dominant_percent``), and ``cautions`` in
+        words, empty when nothing asks for any. Clusters that nothing was counted for
+        have NaN and no cautions.
     """
     import pandas as pd
 
@@ -81,12 +81,12 @@ def _row(
         return 0, len(names), np.nan, "", np.nan, "; ".join([NOBODY, *small])
     first = int(gains.argmax())
     share = float(gains[first] / gains.sum())
-    flags = [ONE] if behind.size == 1 else [DOMINATED] if share > _MOST else []
+    one = [ONE] if behind.size == 1 else [DOMINATED] if share > _MOST else []
     return (
         behind.size,
         len(names),
         participants,
         str(names[first]),
         100 * share,
-        "; ".join(flags + small),
+        "; ".join(one + small),
     )

@@ -1,0 +1,168 @@
+"""Who is behind each cluster: foci, shares and papers of experiments in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_neurosynth_results.maps.experiments import Experiments
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.robustness import robustness_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: A smaller share is that of the far end of a kernel.
+_LEAST_SHARE = 0.0005
+#: What a share means, and what it does not.
+SHARE = (
+    "Share: how much of the cluster's mean statistic goes when the experiment is left "
+    "out (NiMARE's jackknife). It is no new test: it does not say whether the cluster "
+    "would still be found."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Contributors:
+    """The experiments behind the clusters of a map.
+
+    Attributes
+    ----------
+    clusters : ClusterSet
+        The clusters.
+    foci : pandas.DataFrame or None
+        Experiments by clusters: foci in the cluster. None when they are not known.
+    shares : pandas.DataFrame or None
+        Experiments by clusters: NiMARE's jackknife. None when there is none.
+    experiments : Experiments or None
+        The studies, when they are known.
+    notices : tuple of str
+        Where the numbers come from, what could not be joined, and why.
+    """
+
+    clusters: ClusterSet
+    foci: pd.DataFrame | None = field(repr=False)
+    shares: pd.DataFrame | None = field(repr=False)
+    experiments: Experiments | None = field(repr=False)
+    notices: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether anything is known."""
+        return self.foci is not None or self.shares is not None
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The experiments, those of the foci first."""
+        tables = [t for t in (self.foci, self._shares) if t is not None]
+        return list(dict.fromkeys(str(name) for t in tables for name in t.index))
+
+    @cached_property
+    def _shares(self) -> pd.DataFrame | None:
+        """The shares under the names that the foci have, where both can be told."""
+        table, experiments = self.shares, self.experiments
+        if table is None or experiments is None:
+            return table
+        found = [experiments.find(str(name)) for name in table.index]
+        names = [
+            one.id if one is not None else str(name)
+            for one, name in zip(found, table.index, strict=True)
+        ]
+        if len(set(names)) < len(names):
+            # NiMARE left out single analyses: their shares are not those of a study.
+            return table
+        return table.set_axis(names, axis="index")
+
+    @cached_property
+    def robustness(self) -> pd.DataFrame:
+        """How many are behind each cluster, and cautions; by foci, else by shares.
+
+        Raises
+        ------
+        ValueError
+            When nothing is known.
+        """
+        table = self.foci if self.foci is not None else self.shares
+        if table is None:
+            raise ValueError("nothing is known of these clusters")
+        return robustness_of(table, self.experiments)
+
+    def of(self, label: int) -> pd.DataFrame:
+        """List the experiments behind one cluster, the most important first.
+
+        Parameters
+        ----------
+        label : int
+            The cluster.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``experiment, study, year, foci, share, participants, link``: by share where
+            there is one, then by foci; those without a focus and with less than .05 %
+            are left out.
+        """
+        import pandas as pd
+
+        foci, shares = self._column(self.foci, label), self._column(self._shares, label)
+        rows: list[tuple[Any, ...]] = []
+        for name in self.ids:
+            n, share = foci.get(name, np.nan), shares.get(name, np.nan)
+            if n > 0 or abs(np.nan_to_num(share)) >= _LEAST_SHARE:
+                rows.append((name, *self._paper(name), n, share))
+        columns = ["experiment", "study", "year", "participants", "link"]
+        table = pd.DataFrame(rows, columns=[*columns, "foci", "share"])
+        table = table.astype(
+            {"foci": "Int64", "year": "Int64", "participants": "Int64"}
+        )
+        order = ["experiment", "study", "year", "foci", "share", "participants", "link"]
+        by = ["share", "foci"] if table["share"].notna().any() else ["foci"]
+        return table.sort_values(by, ascending=False, kind="stable", ignore_index=True)[
+            order
+        ]
+
+    def _column(self, table: pd.DataFrame | None, label: int) -> dict[str, float]:
+        if table is None or label not in table.columns:
+            return {}
+        values = table[label].astype(float).tolist()
+        return dict(zip(map(str, table.index), values, strict=True))
+
+    def _paper(self, name: str) -> tuple[str, int | None, int | None, str]:
+        found = self.experiments.find(name) if self.experiments is not None else None
+        if found is None:
+            return name, None, None, ""
+        study = found.study
+        return study.name or name, study.year, found.participants, study.link
+
+    def sentence(self, label: int) -> str:
+        """Say in one sentence who is behind a cluster.
+
+        Parameters
+        ----------
+        label : int
+            The cluster.
+
+        Returns
+        -------
+        str
+            As in ``Insula R: 14 of 21 experiments, 26 foci, 300 participants; most from
+            pain_03 (15 % of the foci).``
+        """
+        row = self.robustness.loc[label]
+        name = self.clusters.names[label - 1]
+        if np.isnan(row["dominant_percent"]):
+            nobody = "no experiment" if row["cautions"] else "NiMARE counted nothing"
+            return f"{name}: {nobody}."
+        parts = [f"{row['experiments']} of {row['of']} experiments"]
+        foci = self._column(self.foci, label)
+        if self.foci is not None:
+            n = round(sum(foci.values()))
+            parts.append(f"{n} {'focus' if n == 1 else 'foci'}")
+        if np.isfinite(row["participants"]):
+            parts.append(f"{row['participants']:,.0f} participants")
+        most, _, _, _ = self._paper(str(row["dominant"]))
+        what = "the foci" if self.foci is not None else "the shares"
+        share = f"{row['dominant_percent']:.0f} % of {what}"
+        return f"{name}: {', '.join(parts)}; most from {most} ({share})."

@@ -139,7 +139,7 @@ def contributors(
     >>> z = results["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
     >>> behind = nnr.contributors(results, nnr.find_clusters(z, p=0.05))
     >>> len(behind.of(1))
-    14
+    15
     """
     found: dict[Kind, pd.DataFrame] = {}
     notices: list[str] = []

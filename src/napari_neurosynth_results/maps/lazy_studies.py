@@ -44,3 +44,7 @@ class LazyStudies:
             assert self._find is not None
             self._found.append(self._find())
         return self._found[0]
+
+
+#: A result of which no studies are known.
+NOBODY = LazyStudies(None, remote=False)

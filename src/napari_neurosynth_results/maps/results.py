@@ -16,7 +16,7 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.about import NOTHING_KNOWN, About
 from napari_neurosynth_results.maps.analysis_mask import union_mask
 from napari_neurosynth_results.maps.fetching import bring
-from napari_neurosynth_results.maps.lazy_studies import LazyStudies
+from napari_neurosynth_results.maps.lazy_studies import NOBODY, LazyStudies
 from napari_neurosynth_results.maps.mappings import MapsByKey, TablesByStem
 from napari_neurosynth_results.maps.order import in_order_of_interest
 from napari_neurosynth_results.maps.statmap import (
@@ -65,10 +65,8 @@ class ResultSet:
         Who made the set, and where there is more.
     iterations : int, optional
         Monte Carlo iterations, where something surer than the methods text says it.
-    studies : callable, optional
-        Finds the studies behind the maps.
-    studies_are_remote : bool
-        Whether finding them may ask a server.
+    studies : LazyStudies
+        The studies behind the maps, once they are asked for.
 
     Attributes
     ----------
@@ -92,8 +90,7 @@ class ResultSet:
         references: str = "",
         about: About = NOTHING_KNOWN,
         iterations: int | None = None,
-        studies: Callable[[], Studies | None] | None = None,
-        studies_are_remote: bool = True,
+        studies: LazyStudies = NOBODY,
     ) -> None:
         self.title = title
         self.source = source
@@ -103,7 +100,7 @@ class ResultSet:
         self.about = about
         self.on_demand = True
         self._iterations = iterations
-        self._studies = LazyStudies(studies, remote=studies_are_remote)
+        self._studies = studies
         self._problems = list(problems)
         self._cache = VoxelCache(CACHE_BYTES)
         self._facts: dict[Hashable, Any] = {}

@@ -10,6 +10,7 @@ from typing import Any
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.about import About
+from napari_neurosynth_results.maps.lazy_studies import LazyStudies
 from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Studies
@@ -197,5 +198,5 @@ def results_of(
         methods=methods,
         iterations=iterations,
         tables=tables or {},
-        studies=studies,
+        studies=LazyStudies(studies, remote=True),
     )

@@ -136,6 +136,32 @@ class Contributors:
         study = found.study
         return study.name or name, study.year, found.participants, study.link
 
+    def title(self, name: str) -> str:
+        """Return what to call an experiment: its study, where that is known."""
+        return self._paper(name)[0]
+
+    def told(self, name: str, label: int) -> str:
+        """Say what one experiment has to do with one cluster.
+
+        Parameters
+        ----------
+        name : str
+            The experiment.
+        label : int
+            The cluster.
+
+        Returns
+        -------
+        str
+            As in ``pain_03 in Insula R: 4 foci, share 12.1 %``.
+        """
+        foci, shares = self._column(self.foci, label), self._column(self._shares, label)
+        n, share = foci.get(name, np.nan), shares.get(name, np.nan)
+        parts = [_foci(n)] if np.isfinite(n) else []
+        parts += [f"share {100 * share:.1f} %"] if np.isfinite(share) else []
+        what = ", ".join(parts) or "not counted"
+        return f"{self.title(name)} in {self.clusters.names[label - 1]}: {what}"
+
     def sentence(self, label: int) -> str:
         """Say in one sentence who is behind a cluster.
 
@@ -158,11 +184,14 @@ class Contributors:
         parts = [f"{row['experiments']} of {row['of']} experiments"]
         foci = self._column(self.foci, label)
         if self.foci is not None:
-            n = round(sum(foci.values()))
-            parts.append(f"{n} {'focus' if n == 1 else 'foci'}")
+            parts.append(_foci(sum(foci.values())))
         if np.isfinite(row["participants"]):
             parts.append(f"{row['participants']:,.0f} participants")
         most, _, _, _ = self._paper(str(row["dominant"]))
         what = "the foci" if self.foci is not None else "the shares"
         share = f"{row['dominant_percent']:.0f} % of {what}"
         return f"{name}: {', '.join(parts)}; most from {most} ({share})."
+
+
+def _foci(n: float) -> str:
+    return "1 focus" if n == 1 else f"{n:.0f} foci"

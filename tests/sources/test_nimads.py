@@ -11,12 +11,8 @@ from hypothesis import strategies as st
 
 from napari_neurosynth_results import ResultsError
 from napari_neurosynth_results.sources import nimads
-from napari_neurosynth_results.sources.nimads import (
-    MNI_TO_TAL,
-    parse_studies,
-    tal_to_mni,
-    unwrapped,
-)
+from napari_neurosynth_results.sources.nimads import parse_studies, unwrapped
+from napari_neurosynth_results.sources.places import MNI_TO_TAL, tal_to_mni
 
 
 def studyset(points: list[Any]) -> dict[str, Any]:
@@ -179,4 +175,4 @@ def test_any_document_is_read_or_refused(
         parsed = parse_studies(studies, note, specification)
     except ResultsError:
         return
-    assert len(parsed.foci.columns) == 15
+    assert len(parsed.foci.columns) == 16

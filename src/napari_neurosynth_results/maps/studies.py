@@ -168,22 +168,29 @@ class Studies:
         -------
         pandas.DataFrame
             Columns ``study_id, study, analysis_id, analysis, group, x, y, z, space,
-            converted, statistic, value, year, doi, pmid``.
+            converted, statistic, value, year, doi, pmid, participants``; whole numbers
+            that may be missing are ``Int64``.
         """
         import pandas as pd
 
         columns = ["study_id", "study", "analysis_id", "analysis", "group"]
         columns += ["x", "y", "z", "space", "converted", "statistic", "value"]
-        columns += ["year", "doi", "pmid"]
+        columns += ["year", "doi", "pmid", "participants"]
         rows = [
             (
                 *(study.id, study.name, analysis.id, analysis.name, analysis.group),
                 *(focus.x, focus.y, focus.z, focus.space, focus.converted),
                 *(focus.statistic, focus.value, study.year, study.doi, study.pmid),
+                analysis.participants,
             )
             for study in self.studies
             for analysis in study.analyses
             if analysis.included
             for focus in analysis.foci
         ]
-        return pd.DataFrame(rows, columns=columns)
+        # Also when there is no row, or nothing but missing values in a column.
+        types: dict[str, str] = dict.fromkeys(("x", "y", "z", "value"), "float64")
+        types |= dict.fromkeys(("year", "participants"), "Int64")
+        types |= {"group": "int64", "converted": "bool"}
+        types |= {name: "str" for name in columns if name not in types}
+        return pd.DataFrame(rows, columns=columns).astype(types)

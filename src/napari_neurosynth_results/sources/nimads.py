@@ -10,35 +10,28 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
-
-#: MNI to Talairach, "icbm_other" (Lancaster et al. 2007, Hum Brain Mapp 28, 1194-1205);
-#: NiMARE 0.22.1, `nimare.utils.tal2mni`, applies its inverse.
-MNI_TO_TAL = np.array(
-    [
-        [0.9357, 0.0029, -0.0072, -1.0423],
-        [-0.0065, 0.9396, -0.0726, -1.3940],
-        [0.0103, 0.0752, 0.8967, 3.6475],
-        [0.0, 0.0, 0.0, 1.0],
-    ]
+from napari_neurosynth_results.sources.places import (
+    assumed,
+    focus_at,
+    list_of,
+    number_of,
+    participants_of,
+    text_of,
+    year_of,
 )
-_TAL_TO_MNI = np.linalg.inv(MNI_TO_TAL)
-_TALAIRACH = frozenset({"TAL", "TALAIRACH"})
+
+#: (study, analysis) -> group; the study is empty where an analysis is named but once.
+Groups = Mapping[tuple[str, str], int]
 _DEEPEST = 8
 _MOST_FOCI = 1_000_000
-_LONGEST = 2000
-#: No head reaches farther from the origin, in mm.
-_FARTHEST = 1000.0
-_LARGEST = 1e300
 
 
 def parse_studies(
     studyset: Any,
     annotation: Any,
-    specification: Mapping[str, Any],
+    specification: Mapping[str, Any] | None,
     *,
     is_snapshot: bool = True,
 ) -> Studies:
@@ -49,8 +42,9 @@ def parse_studies(
     studyset, annotation : object
         JSON of NeuroStore or of Compose's snapshots, wrapped in any depth; the
         annotation may be None.
-    specification : mapping
-        Of the meta-analysis: ``filter``, ``conditions`` and ``weights``.
+    specification : mapping or None
+        Of the meta-analysis: ``filter``, ``conditions`` and ``weights``. None when
+        there is no meta-analysis that could have left an analysis out.
     is_snapshot : bool
         Whether the studyset is the one that the meta-analysis used.
 
@@ -69,7 +63,9 @@ def parse_studies(
     if not isinstance(listed, list):
         raise ResultsError("The studyset of this result holds no list of studies.")
     notices: list[str] = []
-    groups = _groups(unwrapped(annotation), specification, notices)
+    groups = None
+    if specification is not None:
+        groups = _groups(unwrapped(annotation), specification, notices)
     counts: Counter[str] = Counter()
     studies = []
     for record in listed:
@@ -78,18 +74,12 @@ def parse_studies(
         if counts["foci"] > _MOST_FOCI:
             notices.append(f"Only the first {_MOST_FOCI:,} foci were read.")
             break
-    if counts["nowhere"]:
-        notices.append(f"{counts['nowhere']:,} foci without coordinates were left out.")
-    if counts["unknown"]:
-        notices.append(
-            f"{counts['unknown']:,} foci state no known space; NiMARE took them for "
-            "MNI, and so they are shown."
-        )
+    notices += assumed(counts)
     if not is_snapshot:
         notices.append(
             "The studyset is the live one: it may have changed since the meta-analysis."
         )
-    return Studies(tuple(studies), _text(inner, "name"), is_snapshot, tuple(notices))
+    return Studies(tuple(studies), text_of(inner, "name"), is_snapshot, tuple(notices))
 
 
 def unwrapped(document: Any) -> Any:
@@ -117,28 +107,39 @@ def unwrapped(document: Any) -> Any:
 
 def _groups(
     annotation: Any, specification: Mapping[str, Any], notices: list[str]
-) -> Mapping[str, int] | None:
+) -> Groups | None:
     """Decide which analyses belong to which group; None when all were used."""
     column = specification.get("filter")
     if not isinstance(annotation, Mapping) or not isinstance(column, str):
         notices.append("Which analyses were included is not known: all are shown.")
         return None
-    values: dict[str, Any] = {}
-    for entry in _list(annotation, "notes"):
-        note = entry.get("note") if isinstance(entry, Mapping) else None
-        if isinstance(note, Mapping):
-            values[str(entry.get("analysis"))] = note.get(column)
-    conditions = _list(specification, "conditions")
+    values = _values(annotation, column)
+    conditions = list_of(specification, "conditions")
     if _is_text(annotation, column, values):
-        weights = _list(specification, "weights")
+        weights = list_of(specification, "weights")
         return _groups_by_text(values, conditions, weights)
     # Two conditions on yes and no compare those included with all others.
     second = 2 if len(conditions) > 1 else 0
     return {analysis: 1 if value else second for analysis, value in values.items()}
 
 
+def _values(annotation: Mapping[str, Any], column: str) -> dict[tuple[str, str], Any]:
+    """Collect a column; NiMARE gives the analyses of every study the same ids."""
+    values: dict[tuple[str, str], Any] = {}
+    named: dict[str, list[Any]] = {}
+    for entry in list_of(annotation, "notes"):
+        note = entry.get("note") if isinstance(entry, Mapping) else None
+        if isinstance(note, Mapping):
+            study, analysis = (str(entry.get(key)) for key in ("study", "analysis"))
+            values[study, analysis] = note.get(column)
+            named.setdefault(analysis, []).append(note.get(column))
+    # A note may tell of a study by another id than the studyset does, or of none.
+    once = {("", key): notes[-1] for key, notes in named.items() if len(notes) == 1}
+    return values | once
+
+
 def _is_text(
-    annotation: Mapping[str, Any], column: str, values: Mapping[str, Any]
+    annotation: Mapping[str, Any], column: str, values: Mapping[Any, Any]
 ) -> bool:
     """Tell a column of texts from one of yes and no: by its declared type, if any."""
     keys = annotation.get("note_keys")
@@ -151,11 +152,13 @@ def _is_text(
 
 
 def _groups_by_text(
-    values: Mapping[str, Any], conditions: Sequence[Any], weights: Sequence[Any]
-) -> Mapping[str, int]:
+    values: Mapping[tuple[str, str], Any],
+    conditions: Sequence[Any],
+    weights: Sequence[Any],
+) -> Groups:
     """Group by the texts of a column: weight 1 is group 1, weight -1 group 2."""
     weighted = zip(conditions, weights, strict=False)
-    numbered = ((str(c), _number(w)) for c, w in weighted)
+    numbered = ((str(c), number_of(w)) for c, w in weighted)
     group_of = {c: 1 if w > 0 else 2 for c, w in numbered if w}
     if not group_of:
         return {analysis: 1 if value else 0 for analysis, value in values.items()}
@@ -163,95 +166,56 @@ def _groups_by_text(
 
 
 def _study(
-    record: Mapping[str, Any], groups: Mapping[str, int] | None, counts: Counter[str]
+    record: Mapping[str, Any], groups: Groups | None, counts: Counter[str]
 ) -> Study:
-    year = _number(record.get("year"))
     return Study(
-        id=_text(record, "id"),
-        name=_text(record, "name"),
-        authors=_text(record, "authors"),
-        year=int(year) if year and 0 < year < 10_000 else None,
-        publication=_text(record, "publication"),
-        doi=_text(record, "doi"),
-        pmid=_text(record, "pmid"),
+        id=text_of(record, "id"),
+        name=text_of(record, "name"),
+        authors=text_of(record, "authors"),
+        year=year_of(record.get("year")),
+        publication=text_of(record, "publication"),
+        doi=text_of(record, "doi"),
+        pmid=text_of(record, "pmid"),
         analyses=tuple(
-            _analysis(analysis, groups, counts)
-            for analysis in _list(record, "analyses")
+            _analysis(analysis, record, groups, counts)
+            for analysis in list_of(record, "analyses")
             if isinstance(analysis, Mapping)
         ),
     )
 
 
 def _analysis(
-    record: Mapping[str, Any], groups: Mapping[str, int] | None, counts: Counter[str]
+    record: Mapping[str, Any],
+    study: Mapping[str, Any],
+    groups: Groups | None,
+    counts: Counter[str],
 ) -> Analysis:
-    number = _text(record, "id")
-    group = 1 if groups is None else groups.get(number, 0)
+    number = text_of(record, "id")
+    group = 1
+    if groups is not None:
+        exact = (text_of(study, "id"), number)
+        group = groups.get(exact, groups.get(("", number), 0))
     here: Counter[str] = Counter()
-    foci = tuple(_foci(_list(record, "points"), here))
+    foci = tuple(_foci(list_of(record, "points"), here))
     # What was not used is no reason for a notice, but it takes memory.
     counts.update(here if group else Counter(foci=here["foci"]))
-    return Analysis(number, _text(record, "name"), foci, group)
+    people = participants_of(record.get("metadata"), study.get("metadata"))
+    return Analysis(number, text_of(record, "name"), foci, group, people)
 
 
 def _foci(points: Sequence[Any], counts: Counter[str]) -> Iterator[Focus]:
     for point in points:
-        counts["foci"] += 1
-        where = _list(point, "coordinates") if isinstance(point, Mapping) else []
-        numbers = [mm for mm in map(_number, where) if mm is not None]
-        if len(where) != 3 or len(numbers) != 3 or max(map(abs, numbers)) > _FARTHEST:
-            counts["nowhere"] += 1
-            continue
-        space = _text(point, "space")
-        talairach = space.upper() in _TALAIRACH
-        if not talairach and space.upper() != "MNI":
-            counts["unknown"] += 1
-        x, y, z = tal_to_mni(numbers) if talairach else numbers
-        statistic, value = _value(_list(point, "values"))
-        yield Focus(x, y, z, space, talairach, statistic, value)
-
-
-def tal_to_mni(where: Sequence[float]) -> tuple[float, float, float]:
-    """Move a place from Talairach to MNI space, as NiMARE does.
-
-    Parameters
-    ----------
-    where : sequence of float
-        x, y, z in Talairach mm.
-
-    Returns
-    -------
-    tuple of float
-        x, y, z in MNI mm (inverse of Lancaster's "icbm_other").
-
-    Examples
-    --------
-    >>> [round(mm, 1) for mm in tal_to_mni((0, 0, 0))]
-    [1.1, 1.2, -4.2]
-    """
-    x, y, z, _ = _TAL_TO_MNI @ (*where, 1.0)
-    return float(x), float(y), float(z)
+        where = list_of(point, "coordinates")
+        statistic, value = _value(list_of(point, "values"))
+        focus = focus_at(where, text_of(point, "space"), counts, statistic, value)
+        if focus is not None:
+            yield focus
 
 
 def _value(values: Sequence[Any]) -> tuple[str, float | None]:
     """Take the first value that is a number."""
     for entry in values:
-        value = _number(entry.get("value")) if isinstance(entry, Mapping) else None
+        value = number_of(entry.get("value")) if isinstance(entry, Mapping) else None
         if value is not None:
-            return _text(entry, "kind"), value
+            return text_of(entry, "kind"), value
     return "", None
-
-
-def _list(record: Mapping[str, Any], key: str) -> list[Any]:
-    value = record.get(key)
-    return value if isinstance(value, list) else []
-
-
-def _text(record: Any, key: str) -> str:
-    value = record.get(key) if isinstance(record, Mapping) else None
-    return str(value).strip()[:_LONGEST] if isinstance(value, str | int) else ""
-
-
-def _number(value: Any) -> float | None:
-    real = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if real and abs(value) < _LARGEST else None

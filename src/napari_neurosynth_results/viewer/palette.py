@@ -1,13 +1,14 @@
-"""Colors for clusters that stay the same while a threshold moves.
+"""Colors for clusters that stay the same while a threshold moves, and for studies.
 
 A cluster is known by its peak, which stays where it is until a stronger cluster
-swallows it. So colors belong to peaks.
+swallows it. So colors belong to peaks. A study is known by its place in the list.
 """
 
 from __future__ import annotations
 
 import colorsys
 from collections.abc import MutableMapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,10 @@ _HUES = (0.24, 0.92)
 #: Darker than brain tissue, which it would be lost in.
 GRAY = (0.2, 0.2, 0.2, 1.0)
 CHOSEN = (1.0, 1.0, 1.0, 1.0)
+#: Okabe and Ito's colors for all kinds of color vision, without black.
+_FOR_ALL = ("e69f00", "56b4e9", "009e73", "f0e442", "0072b2", "d55e00", "cc79a7")
+#: After one round the same hues come lighter, then darker.
+_TOWARDS = ((1.0, 0.0), (0.5, 0.5), (0.6, 0.0))
 
 
 def colors_of(
@@ -60,6 +65,29 @@ def colors_of(
     return colors
 
 
+def study_colors(numbers: npt.NDArray[np.integer[Any]]) -> Colors:
+    """Color studies: 21 are told apart, whatever colors one sees.
+
+    Parameters
+    ----------
+    numbers : ndarray of int
+        Places of studies in their list, from 0.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, 4)
+        Their colors; the 22nd study has that of the first.
+    """
+    return _STUDIES[numbers % len(_STUDIES)].copy()
+
+
+def _study_palette() -> Colors:
+    base = np.array([list(bytes.fromhex(code)) for code in _FOR_ALL]) / 255
+    rounds = [share * base + white for share, white in _TOWARDS]
+    colors = np.concatenate(rounds)
+    return np.column_stack([colors, np.ones(len(colors))]).astype(np.float32)
+
+
 def _palette() -> Colors:
     rows = []
     for index in range(_N_COLORS):
@@ -71,3 +99,4 @@ def _palette() -> Colors:
 
 
 _PALETTE = _palette()
+_STUDIES = _study_palette()

@@ -1,0 +1,193 @@
+"""Where a study says it found something -> `Focus`: one reading for all formats.
+
+Foci are moved as NiMARE moves them, so that what is shown is what the algorithm saw.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from napari_neurosynth_results.maps.studies import Focus
+
+#: MNI to Talairach, "icbm_other" (Lancaster et al. 2007, Hum Brain Mapp 28, 1194-1205);
+#: NiMARE 0.22.1, `nimare.utils.tal2mni`, applies its inverse.
+MNI_TO_TAL = np.array(
+    [
+        [0.9357, 0.0029, -0.0072, -1.0423],
+        [-0.0065, 0.9396, -0.0726, -1.3940],
+        [0.0103, 0.0752, 0.8967, 3.6475],
+        [0.0, 0.0, 0.0, 1.0],
+    ]
+)
+_TAL_TO_MNI = np.linalg.inv(MNI_TO_TAL)
+_TALAIRACH = frozenset({"TAL", "TALAIRACH"})
+_LONGEST = 2000
+#: No head reaches farther from the origin, in mm.
+_FARTHEST = 1000.0
+_LARGEST = 1e300
+#: No study ever had more people, and a sum of them fits every integer.
+_MOST_PEOPLE = 10**9
+
+
+def tal_to_mni(where: Sequence[float]) -> tuple[float, float, float]:
+    """Move a place from Talairach to MNI space, as NiMARE does.
+
+    Parameters
+    ----------
+    where : sequence of float
+        x, y, z in Talairach mm.
+
+    Returns
+    -------
+    tuple of float
+        x, y, z in MNI mm (inverse of Lancaster's "icbm_other").
+
+    Examples
+    --------
+    >>> [round(mm, 1) for mm in tal_to_mni((0, 0, 0))]
+    [1.1, 1.2, -4.2]
+    """
+    x, y, z, _ = _TAL_TO_MNI @ (*where, 1.0)
+    return float(x), float(y), float(z)
+
+
+def focus_at(
+    where: Sequence[Any],
+    space: str,
+    counts: Counter[str],
+    statistic: str = "",
+    value: float | None = None,
+) -> Focus | None:
+    """Make a focus of what a document says, and count what had to be assumed.
+
+    Parameters
+    ----------
+    where : sequence
+        x, y, z in mm, when all is well.
+    space : str
+        As stated; Talairach is moved to MNI, what is unknown is taken for MNI.
+    counts : Counter
+        Is added to: ``foci``, and ``nowhere``, ``unknown``.
+    statistic, value : str, float or None
+        What was reported there.
+
+    Returns
+    -------
+    Focus or None
+        None when these are no coordinates inside a head.
+    """
+    counts["foci"] += 1
+    numbers = [mm for mm in map(number_of, where) if mm is not None]
+    if len(where) != 3 or len(numbers) != 3 or max(map(abs, numbers)) > _FARTHEST:
+        counts["nowhere"] += 1
+        return None
+    talairach = space.upper() in _TALAIRACH
+    if not talairach and space.upper() != "MNI":
+        counts["unknown"] += 1
+    x, y, z = tal_to_mni(numbers) if talairach else numbers
+    return Focus(x, y, z, space, talairach, statistic, value)
+
+
+def assumed(counts: Mapping[str, int]) -> list[str]:
+    """Say what was left out and what had to be assumed.
+
+    Parameters
+    ----------
+    counts : mapping
+        Of `focus_at`.
+
+    Returns
+    -------
+    list of str
+        Notices, none when all is well.
+    """
+    notices = []
+    if counts.get("nowhere"):
+        notices.append(f"{counts['nowhere']:,} foci without coordinates were left out.")
+    if counts.get("unknown"):
+        notices.append(
+            f"{counts['unknown']:,} foci state no known space; NiMARE took them for "
+            "MNI, and so they are shown."
+        )
+    return notices
+
+
+def participants_of(*metadata: Any) -> int | None:
+    """Find the sample size of an analysis, where NiMARE 0.22.1 looks for it.
+
+    Parameters
+    ----------
+    *metadata : object
+        Of the analysis first, then of its study; ``sample_sizes`` is a list with one
+        number a group, and goes before ``sample_size``.
+
+    Returns
+    -------
+    int or None
+        Of several groups the mean, to the nearest whole: with it NiMARE's ALE sizes
+        its kernel. A list with anything but numbers is passed over, as NiMARE does.
+
+    Examples
+    --------
+    >>> participants_of({"sample_sizes": [20, 24]}, {"sample_size": 50})
+    22
+    >>> participants_of({"sample_sizes": [None]}, {"sample_size": "50"})
+    50
+    """
+    for record in metadata:
+        if not isinstance(record, Mapping):
+            continue
+        groups = record.get("sample_sizes")
+        for sizes in (groups, [record.get("sample_size")]):
+            counted = _people(sizes) if isinstance(sizes, list) else None
+            if counted is not None:
+                return counted
+    return None
+
+
+def _people(sizes: Sequence[Any]) -> int | None:
+    numbers = [number_of(_as_number(size)) for size in sizes]
+    known = [size for size in numbers if size is not None and 0 < size < _MOST_PEOPLE]
+    if not known or len(known) < len(sizes):
+        return None
+    # Halves go up: Python would round them to even.
+    return int(sum(known) / len(known) + 0.5)
+
+
+def _as_number(value: Any) -> Any:
+    """Take digits in a text for the number that they write."""
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) < 20:
+        return int(value)
+    return value
+
+
+def list_of(record: Any, key: str) -> list[Any]:
+    """Return the list under a key of a JSON object, empty where there is none."""
+    value = record.get(key) if isinstance(record, Mapping) else None
+    return value if isinstance(value, list) else []
+
+
+def text_of(record: Any, key: str) -> str:
+    """Return the text under a key of a JSON object, empty where there is none."""
+    value = record.get(key) if isinstance(record, Mapping) else None
+    if not isinstance(value, str | int):
+        return ""
+    text = str(value).strip()[:_LONGEST]
+    # Half a character (JSON can write one) is none that a window can show.
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def number_of(value: Any) -> float | None:
+    """Return a finite number of sensible size, None for anything else."""
+    real = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if real and abs(value) < _LARGEST else None
+
+
+def year_of(value: Any) -> int | None:
+    """Return a year of publication, None for what is none."""
+    year = number_of(value)
+    return int(year) if year and 1 <= year < 10_000 else None

@@ -1,0 +1,339 @@
+"""The foci of studies in the viewer: a slab of them around the slice, all of them in 3D.
+
+napari's thick slices do the work: the viewer's `dims.thickness` is the slab, which
+images without a projection ignore, and the layer's `rescale_linear` lets foci shrink
+with their distance from the slice. That is one comparison a focus and step; masks of our
+own could show nothing outside of napari's slice, half a millimeter to both sides.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Collection
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.maps.studies import Studies
+from napari_neurosynth_results.viewer.layers import LayerTuple
+from napari_neurosynth_results.viewer.palette import study_colors
+from napari_neurosynth_results.viewer.scene import weakly
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from napari.layers import Layer, Points
+    from napari.viewer import Viewer
+
+#: The one place where a layer says whose foci it shows.
+FOCI_KEY = "neurosynth_results_foci"
+#: Which studies are lit up, and which focus of the table each point is.
+_LIT_KEY = "neurosynth_results_lit"
+#: Thickness of the slab at first, mm.
+SLAB_MM = 10.0
+#: So thick that every focus is seen, and hardly shrinks.
+EVERYTHING_MM = 1000.0
+#: Diameter of a focus in the slice, mm; of one that is lit up, and of the others then.
+_SIZE = 5.0
+_LIT_SIZE = 7.5
+_DIM_SIZE = 4.0
+_DIM_OPACITY = 0.3
+_RING = np.array([0.05, 0.05, 0.05, 1.0], np.float32)
+_LIT_RING = np.ones(4, np.float32)
+#: As a share of the size.
+_RING_WIDTH, _LIT_RING_WIDTH = 0.1, 0.2
+#: Pixels: foci at the rim of the slab can still be seen.
+_LIMITS = (5, 10_000)
+#: Farther from the origin is outside of every head, and the camera would lose the brain.
+_HEAD_MM = 250.0
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What a layer of foci shows, and where."""
+
+    studies: Studies
+    viewer: weakref.ref[Any] | None = None
+    #: The viewer's thickness before there were foci.
+    before: tuple[float, ...] = ()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Shown:
+        """Return itself: napari copies metadata when it duplicates a layer."""
+        return self
+
+
+def studies_of(layer: Layer) -> Studies | None:
+    """Return the studies whose foci a layer shows, None for layers of others."""
+    found = layer.metadata.get(FOCI_KEY)
+    return found.studies if isinstance(found, _Shown) else None
+
+
+def foci_layers(viewer: Viewer) -> list[Points]:
+    """List the layers of foci of a viewer, from bottom to top."""
+    return [layer for layer in viewer.layers if studies_of(layer) is not None]
+
+
+def shown_foci(studies: Studies) -> pd.DataFrame:
+    """Choose the foci that can be shown: those inside of what could be a head.
+
+    Parameters
+    ----------
+    studies : Studies
+        Some studies.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of ``studies.foci``, with its index.
+    """
+    foci = studies.foci
+    return foci[(foci[["x", "y", "z"]].abs() <= _HEAD_MM).all(axis=1)]
+
+
+def foci_layer(studies: Studies) -> LayerTuple:
+    """Build the layer of the foci of included analyses.
+
+    Parameters
+    ----------
+    studies : Studies
+        Whose foci.
+
+    Returns
+    -------
+    tuple
+        Data (z, y, x) in MNI mm, keyword arguments and type for napari. Each study has
+        a color by its place among the studies; features tell of each focus.
+    """
+    foci = shown_foci(studies)
+    keywords: dict[str, Any] = {
+        "name": f"Foci of {len(studies.included):,} studies",
+        "features": _features(foci),
+        "size": _SIZE,
+        "face_color": _colors(studies, foci),
+        "border_color": _RING,
+        "border_width": _RING_WIDTH,
+        "symbol": "disc",
+        "shading": "none",
+        "projection_mode": "rescale_linear",
+        "canvas_size_limits": _LIMITS,
+        "blending": "translucent_no_depth",
+        "axis_labels": ("z", "y", "x"),
+        "units": ("mm", "mm", "mm"),
+        "metadata": {
+            FOCI_KEY: _Shown(studies),
+            _LIT_KEY: (None, np.arange(len(foci))),
+        },
+    }
+    return _places(foci), keywords, "points"
+
+
+def show_foci(viewer: Viewer, studies: Studies, title: str = "") -> Points:
+    """Add the layer of the foci of some studies, and look through a slab.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+    studies : Studies
+        Whose foci.
+    title : str
+        What the layer is called; by default after the number of studies.
+
+    Returns
+    -------
+    Points
+        The layer, or the one that shows these studies already. Removing it undoes all.
+    """
+    from napari.layers import Points
+
+    there = foci_layers(viewer)
+    found = next((layer for layer in there if studies_of(layer) is studies), None)
+    if found is not None:
+        found.visible = True
+        return found
+    data, keywords, _ = foci_layer(studies)
+    made = Points(data, **keywords)
+    made.name = title or made.name
+    _lock(made)
+    made.events.editable.connect(_keep_locked)
+    before = tuple(viewer.dims.thickness) if not there else _before(there[0])
+    made.metadata[FOCI_KEY] = _Shown(studies, weakly(viewer), before)
+    active = viewer.layers.selection.active
+    viewer.add_layer(made)
+    if active is not None:
+        # The controls of the map that is looked at stay at hand.
+        viewer.layers.selection.active = active
+    if not there:
+        set_slab(made, SLAB_MM)
+        # The viewer owns the events: a strong reference back would keep it alive.
+        ref = weakly(viewer)
+        viewer.layers.events.removed.connect(partial(_put_back, ref))
+        viewer.dims.events.ndisplay.connect(partial(_fit_display, ref))
+    _fit_display(weakly(viewer))
+    return made
+
+
+def slab_of(layer: Points) -> float | None:
+    """Return how thick the slab is that foci are seen through.
+
+    Parameters
+    ----------
+    layer : Points
+        A layer of foci, in a viewer.
+
+    Returns
+    -------
+    float or None
+        Half of it lies to each side of the slice, mm; None when all foci are seen.
+    """
+    viewer = _viewer_of(layer)
+    if viewer is None:
+        return SLAB_MM
+    thickness = float(viewer.dims.thickness[-1])
+    return None if thickness >= EVERYTHING_MM else thickness
+
+
+def set_slab(layer: Points, mm: float | None) -> None:
+    """Choose how thick the slab is, for all layers of foci of the viewer.
+
+    Parameters
+    ----------
+    layer : Points
+        A layer of foci, in a viewer.
+    mm : float or None
+        Half of it lies to each side of the slice, along whichever axis is sliced; None
+        shows all foci.
+    """
+    viewer = _viewer_of(layer)
+    if viewer is None:
+        return
+    thickness = EVERYTHING_MM if mm is None else min(max(mm, 0.0), EVERYTHING_MM)
+    # Axes before the last three are not of space.
+    others = tuple(viewer.dims.thickness[:-3])
+    wanted = (*others, *(thickness,) * 3)
+    if tuple(viewer.dims.thickness) != wanted:
+        viewer.dims.thickness = wanted
+
+
+def light_up(layer: Points, study_ids: Collection[str] | None) -> None:
+    """Bring out the foci of some studies: bigger, ringed in white, above the others.
+
+    Parameters
+    ----------
+    layer : Points
+        A layer of foci.
+    study_ids : collection of str or None
+        Ids of the studies; the foci of all others are dimmed. None gives all back.
+    """
+    studies = studies_of(layer)
+    assert studies is not None
+    lit = None if study_ids is None else frozenset(study_ids)
+    before, order = layer.metadata[_LIT_KEY]
+    if lit == before:
+        return
+    foci = shown_foci(studies)
+    chosen = np.zeros(len(foci), bool)
+    if lit is not None:
+        chosen = foci["study_id"].isin(list(lit)).to_numpy()
+    # What comes last is drawn on top.
+    now = np.argsort(chosen, kind="stable")
+    chosen, foci = chosen[now], foci.iloc[now]
+    colors = _colors(studies, foci)
+    if lit is not None:
+        colors[~chosen, 3] = _DIM_OPACITY
+    # Where napari has no such block, each of these draws for itself.
+    with getattr(layer, "_block_refresh", nullcontext)():
+        if not np.array_equal(order, now):
+            layer.selected_data = set()
+            layer.data = _places(foci)
+            layer.features = _features(foci)
+        layer.face_color = colors
+        rings = np.where(chosen[:, None], _LIT_RING, _RING)
+        rings[:, 3] = np.where(chosen | (lit is None), 1.0, 0.0)
+        layer.border_color = rings
+        layer.border_width = np.where(chosen, _LIT_RING_WIDTH, _RING_WIDTH)
+        other = _SIZE if lit is None else _DIM_SIZE
+        layer.size = np.where(chosen, _LIT_SIZE, other)
+        layer.metadata[_LIT_KEY] = (lit, now)
+    layer.refresh()
+
+
+def lit_up(layer: Points) -> frozenset[str] | None:
+    """Return the ids of the studies that are lit up, None when none is."""
+    lit: frozenset[str] | None = layer.metadata[_LIT_KEY][0]
+    return lit
+
+
+def _places(foci: pd.DataFrame) -> npt.NDArray[np.float64]:
+    return foci[["z", "y", "x"]].to_numpy(np.float64)
+
+
+def _features(foci: pd.DataFrame) -> pd.DataFrame:
+    """Describe each focus, as napari's status bar says it under the mouse."""
+    columns = ["study", "analysis", "year", "doi", "statistic", "value", "space"]
+    told = foci[[*columns, "participants"]].reset_index(drop=True)
+    told["space"] = told["space"].where(~foci["converted"].to_numpy(), "TAL to MNI")
+    told["space"] = told["space"].replace("", "unknown")
+    # napari says nothing of what is missing, and knows that of numbers only.
+    numbers = dict.fromkeys(("year", "participants"), "float64")
+    return told.astype(numbers)
+
+
+def _colors(studies: Studies, foci: pd.DataFrame) -> npt.NDArray[np.float32]:
+    number = {study.id: n for n, study in enumerate(studies.studies)}
+    return study_colors(foci["study_id"].map(number).to_numpy(np.int64))
+
+
+def _viewer_of(layer: Points) -> Viewer | None:
+    shown = layer.metadata.get(FOCI_KEY)
+    known = shown.viewer if isinstance(shown, _Shown) else None
+    return known() if known is not None else None
+
+
+def _before(layer: Points) -> tuple[float, ...]:
+    before: tuple[float, ...] = layer.metadata[FOCI_KEY].before
+    return before
+
+
+def _fit_display(ref: weakref.ref[Any], event: object = None) -> None:
+    """Show discs in the order of the layer in 2D, and spheres that hide each other."""
+    viewer = ref()
+    if viewer is None:
+        return
+    flat = viewer.dims.ndisplay == 2
+    for layer in foci_layers(viewer):
+        layer.blending = "translucent_no_depth" if flat else "translucent"
+        layer.shading = "none" if flat else "spherical"
+
+
+def _put_back(ref: weakref.ref[Any], event: Any) -> None:
+    """Give the viewer its thickness back when the last foci are gone."""
+    viewer = ref()
+    shown = event.value.metadata.get(FOCI_KEY)
+    if viewer is None or not isinstance(shown, _Shown) or foci_layers(viewer):
+        return
+    if len(shown.before) == viewer.dims.ndim:
+        viewer.dims.thickness = shown.before
+    else:
+        viewer.dims.thickness = (0.0,) * viewer.dims.ndim
+    for emitter in (viewer.layers.events.removed, viewer.dims.events.ndisplay):
+        for callback in tuple(emitter.callbacks):
+            if isinstance(callback, partial) and callback.func in _OWN:
+                emitter.disconnect(callback)
+
+
+_OWN = (_put_back, _fit_display)
+
+
+def _lock(layer: Layer) -> None:
+    """Moving or adding points would make layer and studies disagree."""
+    layer.editable = False
+
+
+def _keep_locked(event: Any) -> None:
+    # napari unlocks a layer whenever its data change.
+    if event.source.editable:
+        _lock(event.source)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import hashlib
+import json
 import platform
 from importlib.metadata import distribution, version
 from pathlib import Path
@@ -68,7 +69,8 @@ processors may change the last digits.
 ## Sources
 
 - Coordinates and sample sizes: `{studyset}`, shipped with NiMARE {nimare}
-  (sha256 `{studyset_sha}`).
+  (sha256 `{studyset_sha}`). `studyset.json` is the same without what is not
+  needed to find foci and people: images, conditions and empty texts.
 - NiMARE's developers built that studyset from NeuroVault collection 1425,
   "21 pain studies": <https://neurovault.org/collections/1425/>.
 
@@ -91,8 +93,9 @@ https://creativecommons.org/publicdomain/zero/1.0/
 To the extent possible under law, the project waives all copyright and related or
 neighboring rights to them. They come without any warranty.
 
-The coordinates behind them come from the studyset that NiMARE ships (MIT license,
-below). The images of its studies are in NeuroVault collection 1425, under CC0:
+The coordinates behind them, which studyset.json holds, come from the studyset that
+NiMARE ships (MIT license, below). The images of its studies are in NeuroVault
+collection 1425, under CC0:
 https://neurovault.org/collections/1425/
 
 boilerplate.txt and references.bib are text that NiMARE generates; they are under
@@ -171,6 +174,33 @@ def run_meta_analysis(output: Path, n_iters: int, n_cores: int) -> Path:
     return source
 
 
+def write_studies(source: Path, output: Path) -> None:
+    """Write the studies with their foci and sample sizes, and nothing else.
+
+    Parameters
+    ----------
+    source : Path
+        NiMARE's studyset.
+    output : Path
+        Folder that receives ``studyset.json``, a NIMADS studyset like its source.
+    """
+    studyset = json.loads(source.read_text(encoding="utf-8"))
+    studies = [
+        {
+            "id": study["id"],
+            "name": study["name"],
+            "analyses": [
+                {key: analysis[key] for key in ("id", "name", "metadata", "points")}
+                for analysis in study["analyses"]
+            ],
+        }
+        for study in studyset["studies"]
+    ]
+    shorter = {"id": studyset["id"], "name": studyset["name"], "studies": studies}
+    text = json.dumps(shorter, separators=(",", ":"))
+    (output / "studyset.json").write_text(f"{text}\n", encoding="utf-8")
+
+
 def write_texts(output: Path, studyset: Path, n_iters: int) -> None:
     """Write the license and the provenance beside the data.
 
@@ -228,6 +258,7 @@ def main() -> None:
     studyset = run_meta_analysis(output, args.n_iters, args.n_cores)
     for path in output.glob("*.nii.gz"):
         recompress(path)
+    write_studies(studyset, output)
     write_texts(output, studyset, args.n_iters)
 
     size = sum(path.stat().st_size for path in output.iterdir())

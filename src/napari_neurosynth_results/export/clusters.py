@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 
 import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.writing import write_whole
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 
 _TABLES = {".csv": ",", ".tsv": "\t"}
@@ -37,18 +37,7 @@ def save_clusters(
         When the extension is unknown, the file exists, or it cannot be written.
     """
     target = os.fspath(path)
-    write = _writer(clusters, target)
-    if os.path.exists(target) and not overwrite:
-        raise ResultsError(f"{target} exists already. Choose another name.")
-    folder = os.path.dirname(os.path.abspath(target))
-    try:
-        # Under another name until it is whole: nobody ever reads half a file.
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as scratch:
-            partial = os.path.join(scratch, os.path.basename(target))
-            write(partial)
-            os.replace(partial, target)
-    except OSError as error:
-        raise ResultsError(f"{target} cannot be written: {error.strerror}.") from error
+    write_whole(target, _writer(clusters, target), overwrite=overwrite)
 
 
 def _writer(clusters: ClusterSet, target: str) -> Callable[[str], None]:
@@ -67,6 +56,7 @@ def _write_table(clusters: ClusterSet, path: str, separator: str) -> None:
     header = (
         f"# map: {statmap.key} ({statmap.title})",
         f"# {clusters}",
+        f"# regions: {clusters.atlas.name if clusters.atlas else 'none'}",
         "# coordinates: peak and center of mass, MNI mm",
         "# last four columns: corrected p and q at the peak, from all maps of the test",
     )

@@ -16,10 +16,12 @@ import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, kind_of
+from napari_neurosynth_results.maps.lazy_studies import NOBODY, LazyStudies
 from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import MapFile, Voxels
 from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT, open_image
+from napari_neurosynth_results.sources.studies_beside import studies_beside
 from napari_neurosynth_results.sources.volumes import VolumeFile
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ def open_folder(path: str, max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
         tables=tables_of(path),
         methods=methods,
         references=references,
+        studies=studies_beside(path, names),
     )
 
 
@@ -175,6 +178,7 @@ def _result_set(
     tables: dict[str, Callable[[], pd.DataFrame]] | None = None,
     methods: str = "",
     references: str = "",
+    studies: LazyStudies = NOBODY,
 ) -> ResultSet:
     files: dict[str, MapFile] = {}
     for image in images:
@@ -200,6 +204,7 @@ def _result_set(
         tables=tables or {},
         methods=methods.strip(),
         references=references.strip(),
+        studies=studies,
     )
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, PushButton
 from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QFileDialog, QShortcut
+from qtpy.QtWidgets import QShortcut, QSplitter
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.clusters import save_clusters
+from napari_neurosynth_results.export.studies import save_studies
 from napari_neurosynth_results.statistics.cluster_table import voxel_mm3
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.viewer import scene
@@ -28,7 +29,14 @@ from napari_neurosynth_results.viewer.picking import follow_mouse
 from napari_neurosynth_results.widgets.clipboard import copy_text
 from napari_neurosynth_results.widgets.cluster_model import ClusterModel
 from napari_neurosynth_results.widgets.cluster_view import ClusterView
+from napari_neurosynth_results.widgets.details import ClusterDetails
 from napari_neurosynth_results.widgets.pieces import narrow, row, wrapped_text
+from napari_neurosynth_results.widgets.saving import (
+    TABLES,
+    VOLUMES,
+    ask_where,
+    save_and_tell,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -38,8 +46,6 @@ _NOTHING = (
     "No clusters yet. Threshold a map: Plugins > Neurosynth results > Threshold and "
     "clusters."
 )
-_TABLES = "Tab-separated table (*.tsv);;Comma-separated table (*.csv)"
-_VOLUMES = "Label volume (*.nii.gz *.nii)"
 #: Wherever the keyboard is in the window; napari uses none of them.
 _KEYS = {
     "next": "Ctrl+Alt+N",
@@ -108,8 +114,13 @@ class ClusterWidget(Container):  # type: ignore[misc]
                 self.pointed,
             ]
         )
+        self.details = ClusterDetails(self._viewer, self.native)
+        both = QSplitter(Qt.Orientation.Vertical)
+        both.addWidget(self.view)
+        both.addWidget(self.details)
+        both.setChildrenCollapsible(False)
         # Between the buttons that steer and those that save.
-        self.native.layout().insertWidget(4, self.view)
+        self.native.layout().insertWidget(4, both, 1)
 
     def _connect(self) -> None:
         self.map.changed.connect(self._show_layer)
@@ -125,6 +136,8 @@ class ClusterWidget(Container):  # type: ignore[misc]
         self.save_labels.changed.connect(self._save_labels)
         self.model.renamed.connect(self._rename)
         self.view.selectionModel().currentChanged.connect(self._select)
+        self.details.picked.connect(self._go_to)
+        self.details.saving.connect(self._save_studies)
         for what, act in (
             ("next", self.go_next),
             ("previous", self.go_previous),
@@ -206,11 +219,13 @@ class ClusterWidget(Container):  # type: ignore[misc]
             self.sentence.value = _NOTHING
             self.pointed.value = " "
             self._selecting = False
+            self.details.show_clusters(None, 0)
             return
         self.sentence.value = str(clusters)
         self.view.unfold(unfolded)
-        self._mark(chosen_label(layer))
+        self._mark(chosen := chosen_label(layer))
         self._selecting = False
+        self.details.show_clusters(clusters, chosen)
 
     def _show_colors(self, event: object = None) -> None:
         if self._layer is not None:
@@ -246,6 +261,7 @@ class ClusterWidget(Container):  # type: ignore[misc]
         before, self._selecting = self._selecting, True
         choose(self._layer, label)
         self._selecting = before
+        self.details.choose(label or 0)
 
     def _follow_label(self, event: object = None) -> None:
         """Follow napari's own table and its label spin box."""
@@ -288,6 +304,12 @@ class ClusterWidget(Container):  # type: ignore[misc]
             f"{clusters.names[label - 1]}{here}, {size:,} voxels "
             f"({size * voxel_mm3(clusters.statmap):,.0f} mm3)"
         )
+
+    def _go_to(self, label: int) -> None:
+        """Go to a cluster that was chosen elsewhere."""
+        index = self.model.index_of(label)
+        if index.isValid():
+            self.view.setCurrentIndex(index)
 
     def _current(self) -> QModelIndex:
         return self.view.selectionModel().currentIndex()
@@ -343,24 +365,18 @@ class ClusterWidget(Container):  # type: ignore[misc]
         copy_text(self.view.text())
 
     def _save_table(self) -> None:
-        self._save("Save the table of clusters", ".tsv", _TABLES)
+        self._save("Save the table of clusters", ".tsv", TABLES)
 
     def _save_labels(self) -> None:
-        self._save("Save the label volume", ".nii.gz", _VOLUMES)
+        self._save("Save the label volume", ".nii.gz", VOLUMES)
 
     def _save(self, what: str, extension: str, kinds: str) -> None:
         if (clusters := self.clusters) is None:
             return
         suggested = f"{clusters.statmap.key}_clusters{extension}"
-        path, kind = QFileDialog.getSaveFileName(self.native, what, suggested, kinds)
-        if not path:
-            return
-        # The dialog has asked about a file that exists, but not about the name that
-        # an extension makes of the one that was typed.
-        complete = "." in os.path.basename(path)
-        if not complete:
-            path += ".csv" if "csv" in kind else extension
-        self.save_to(path, overwrite=complete)
+        chosen = ask_where(self.native, what, suggested, kinds)
+        if chosen is not None:
+            self.save_to(chosen[0], overwrite=chosen[1])
 
     def save_to(self, path: str, *, overwrite: bool = False) -> None:
         """Save the clusters, and tell where or why not.
@@ -372,13 +388,18 @@ class ClusterWidget(Container):  # type: ignore[misc]
         overwrite : bool
             Whether the user agreed to replace a file that exists.
         """
-        from napari.utils.notifications import show_error, show_info
+        if (clusters := self.clusters) is not None:
+            save = partial(save_clusters, clusters, path, overwrite=overwrite)
+            save_and_tell(save, path)
 
-        if (clusters := self.clusters) is None:
+    def _save_studies(self) -> None:
+        behind = self.details.contributors
+        if not behind:
             return
-        try:
-            save_clusters(clusters, path, overwrite=overwrite)
-        except ResultsError as error:
-            show_error(str(error))
-            return
-        show_info(f"Saved {path}")
+        suggested = f"{behind.clusters.statmap.key}_studies.tsv"
+        chosen = ask_where(self.native, "Save the studies", suggested, TABLES)
+        if chosen is not None:
+            path, overwrite = chosen
+            save_and_tell(
+                partial(save_studies, behind, path, overwrite=overwrite), path
+            )

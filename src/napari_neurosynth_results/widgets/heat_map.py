@@ -62,7 +62,7 @@ class HeatModel(QAbstractTableModel):  # type: ignore[misc]
 
     def experiment(self, index: QModelIndex) -> str:
         """Return the experiment of a cell."""
-        return self._names[index.row()]
+        return str(self._names[index.row()])
 
     def label(self, index: QModelIndex) -> int:
         """Return the cluster of a cell."""
@@ -86,7 +86,7 @@ class HeatModel(QAbstractTableModel):  # type: ignore[misc]
             return self._titles[section]
         if role == _ROLE.DisplayRole or self._behind is None:
             return str(section + 1)
-        return self._behind.clusters.names[section]
+        return str(self._behind.clusters.names[section])
 
     def data(self, index: QModelIndex, role: int = _ROLE.DisplayRole) -> Any:
         """Return the color of a cell, and what it stands for."""

@@ -1,0 +1,166 @@
+"""What is known of a cluster beside its row: regions, studies, and all at a glance."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
+
+from napari_neurosynth_results.api.studies import contributors
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.contributors import Contributors
+from napari_neurosynth_results.viewer.foci import (
+    foci_layers,
+    light_up,
+    show_foci,
+    studies_of,
+)
+from napari_neurosynth_results.widgets.heat_map import HeatView
+from napari_neurosynth_results.widgets.rows import Field, RowsView
+from napari_neurosynth_results.widgets.study_panel import StudyPanel
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_neurosynth_results.maps.studies import Studies
+
+_REGIONS = (
+    Field("region", "Region", "Of the atlas that clusters are named by"),
+    Field("n_voxels", "Voxels", "Voxels of the cluster in the region", ",d"),
+    Field("percent", "%", "Share of the cluster", ".1f", bar=True),
+)
+_NOTHING = "Nothing is known of the studies behind this map."
+
+
+class ClusterDetails(QTabWidget):  # type: ignore[misc]
+    """Tabs beside the table of clusters.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Whose foci are lit up.
+    parent : QWidget
+        Where it belongs.
+    """
+
+    #: Label of a cluster that was clicked in the heat map.
+    picked = Signal(int)
+    #: The user wants the studies in a file.
+    saving = Signal()
+
+    def __init__(self, viewer: Viewer, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._clusters: ClusterSet | None = None
+        self._label = 0
+        #: What was gathered, for which clusters and by which studies.
+        self._gathered: tuple[ClusterSet, Studies | None, Contributors] | None = None
+        self.regions = RowsView(_REGIONS, self)
+        self.studies = StudyPanel(self)
+        self.heat = HeatView(self)
+        self.addTab(self._framed(self.regions), "Regions")
+        self.addTab(self.studies, "Studies")
+        self.addTab(self._framed(self.heat), "Studies x clusters")
+        self.currentChanged.connect(self._fill)
+        self.studies.lit.connect(self._light)
+        self.studies.came.connect(self._fill)
+        self.studies.saving.connect(self.saving)
+        self.heat.picked.connect(self._pick)
+        # Bound methods are held weakly by napari: closing the widget ends them.
+        viewer.layers.events.inserted.connect(self._fill)
+        viewer.layers.events.removed.connect(self._fill)
+
+    def _framed(self, widget: QWidget) -> QWidget:
+        frame = QWidget(self)
+        layout = QVBoxLayout(frame)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.addWidget(widget)
+        return frame
+
+    def show_clusters(self, clusters: ClusterSet | None, label: int) -> None:
+        """Show other clusters, and one of them.
+
+        Parameters
+        ----------
+        clusters : ClusterSet or None
+            The clusters of a map.
+        label : int
+            The chosen one, 0 for none.
+        """
+        self._clusters, self._label = clusters, label
+        self._fill()
+
+    def choose(self, label: int) -> None:
+        """Show another one of the clusters, 0 for none."""
+        if label != self._label:
+            self._label = label
+            self._fill()
+
+    # --- what is known ----------------------------------------------------------------
+
+    @property
+    def contributors(self) -> Contributors | None:
+        """Who is behind the clusters that are shown; gathered when first asked for."""
+        clusters = self._clusters
+        if clusters is None:
+            return None
+        studies = self._studies()
+        if self._gathered is None or self._gathered[:2] != (clusters, studies):
+            results = clusters.statmap.results
+            found = contributors(results, clusters, studies=studies)
+            self._gathered = clusters, studies, found
+        return self._gathered[2]
+
+    def _studies(self) -> Studies | None:
+        """Return those of the result, else those whose foci are shown."""
+        assert self._clusters is not None
+        results, own = self._clusters.statmap.results, None
+        # A broken file is told of among the notices of what was gathered.
+        with suppress(ResultsError):
+            own = results.studies if results.studies_at_hand else None
+        shown = [studies_of(layer) for layer in reversed(foci_layers(self._viewer))]
+        return own or next((one for one in shown if one is not None), None)
+
+    def _fill(self, event: object = None) -> None:
+        """Fill the tab that is seen; the others wait until they are."""
+        clusters, label = self._clusters, self._label
+        if self.currentIndex() == 0:
+            table = clusters.regions if clusters is not None else None
+            if table is not None:
+                self.regions.rows.show(table[table["label"] == label])
+            else:
+                self.regions.rows.show(self.regions.rows.table.iloc[:0])
+            return
+        behind = self.contributors
+        if self.currentIndex() == 1:
+            results = clusters.statmap.results if clusters is not None else None
+            self.studies.offer(results, "Neurosynth Compose")
+            why = "\n".join(behind.notices) if behind is not None and not behind else ""
+            self.studies.show_cluster(behind, label, why)
+        else:
+            self.heat.cells.show(behind)
+
+    # --- both ways --------------------------------------------------------------------
+
+    def _pick(self, label: int, experiment: str) -> None:
+        self.picked.emit(label)
+        if experiment:
+            self.setCurrentWidget(self.studies)
+            self.studies.choose(experiment)
+
+    def _light(self, study_ids: frozenset[str] | None) -> None:
+        """Light up the foci of a study; show them first where nobody did."""
+        layers = [
+            layer
+            for layer in foci_layers(self._viewer)
+            if studies_of(layer) is self._studies()
+        ]
+        if not layers and study_ids is not None:
+            studies = self._studies()
+            if studies is not None and studies.included:
+                layers = [show_foci(self._viewer, studies)]
+        for layer in layers:
+            light_up(layer, study_ids)

@@ -1,0 +1,195 @@
+"""The studies behind the chosen cluster: who, how much, and where to read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QModelIndex, Qt, QUrl, Signal
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_neurosynth_results.statistics.contributors import SHARE, Contributors
+from napari_neurosynth_results.widgets.fetching import Fetching
+from napari_neurosynth_results.widgets.rows import Field, RowsView
+
+if TYPE_CHECKING:
+    from napari_neurosynth_results.errors import ResultsError
+    from napari_neurosynth_results.maps.results import ResultSet
+
+_FIELDS = (
+    Field("study", "Study", "Who found it; a click lights up its foci"),
+    Field("year", "Year", "Of publication", "d"),
+    Field("participants", "N", "Participants", ",d"),
+    Field("foci", "Foci", "Foci of the study in this cluster", "d", bar=True),
+    Field("share", "Share", SHARE, ".1%", bar=True),
+)
+_NO_CLUSTER = "Choose a cluster in the table: here are the studies behind it."
+_ASK = "Get the studies (asks {})"
+
+
+class StudyPanel(QWidget):  # type: ignore[misc]
+    """List the studies behind one cluster.
+
+    Parameters
+    ----------
+    parent : QWidget
+        Where it belongs.
+    """
+
+    #: Ids of the studies whose foci are to be lit up; None for all as before.
+    lit = Signal(object)
+    #: The studies have come from a server.
+    came = Signal()
+    #: The user wants the table in a file.
+    saving = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._behind: Contributors | None = None
+        self._label = 0
+        self.sentence = _text()
+        self.cautions = _text()
+        self.view = RowsView(_FIELDS, self)
+        self.notices = _text()
+        self.ask = QPushButton()
+        self.ask.hide()
+        self.fetching = Fetching()
+        self.paper = QPushButton("Open paper")
+        self.paper.setToolTip("Open the study's DOI or PubMed page in the browser")
+        self.save = QPushButton("Save studies...")
+        self.save.setToolTip("All clusters and their studies, as a tab-separated table")
+        self._arrange()
+        self.paper.clicked.connect(self.open_paper)
+        self.save.clicked.connect(self.saving)
+        self.view.selectionModel().currentChanged.connect(self._light)
+        self.view.doubleClicked.connect(self.open_paper)
+        self.ask.clicked.connect(self._get)
+        self._results: ResultSet | None = None
+        self.show_cluster(None, 0, "")
+
+    def _arrange(self) -> None:
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.paper)
+        buttons.addWidget(self.save)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        for widget in (self.sentence, self.cautions, self.ask, self.fetching):
+            layout.addWidget(widget)
+        layout.addWidget(self.view, 1)
+        layout.addLayout(buttons)
+        layout.addWidget(self.notices)
+
+    def show_cluster(self, behind: Contributors | None, label: int, why: str) -> None:
+        """Show who is behind a cluster.
+
+        Parameters
+        ----------
+        behind : Contributors or None
+            What is known of the map's clusters.
+        label : int
+            The cluster, 0 for none.
+        why : str
+            What to say when nothing is known.
+        """
+        self._behind, self._label = behind, label
+        known = bool(behind) and label > 0
+        table = behind.of(label) if behind and known else None
+        if table is None:
+            self.view.rows.show(self.view.rows.table.iloc[:0])
+            self.sentence.setText(why or _NO_CLUSTER)
+            self.cautions.setText("")
+        else:
+            assert behind is not None
+            self.view.rows.show(table)
+            self.sentence.setText(behind.sentence(label))
+            self.cautions.setText(str(behind.robustness.loc[label, "cautions"]))
+        self.cautions.setVisible(bool(self.cautions.text()))
+        for column, field in enumerate(_FIELDS):
+            empty = table is None or table[field.key].isna().all()
+            self.view.setColumnHidden(column, bool(empty) and column > 0)
+        self.save.setEnabled(bool(behind))
+        self._show_notices()
+        self._enable_paper()
+
+    def _show_notices(self) -> None:
+        notices = list(self._behind.notices) if self._behind else []
+        if self._behind and self._behind.shares is not None:
+            notices.append(SHARE)
+        self.notices.setText("\n".join(notices))
+        self.notices.setVisible(bool(notices))
+
+    def offer(self, results: ResultSet | None, server: str) -> None:
+        """Offer to ask a server for the studies, where that has not been done.
+
+        Parameters
+        ----------
+        results : ResultSet or None
+            Whose studies.
+        server : str
+            What the server is called.
+        """
+        self._results = results
+        self.ask.setText(_ASK.format(server))
+        self.ask.setVisible(results is not None and not results.studies_at_hand)
+
+    def _get(self) -> None:
+        results = self._results
+        if results is None or self.fetching.busy:
+            return
+        self.ask.setEnabled(False)
+        self.fetching.start(
+            lambda job: results.studies,
+            "Studies",
+            done=self._have,
+            failed=self._have_not,
+        )
+
+    def _have(self, studies: object) -> None:
+        self.ask.setEnabled(True)
+        self.ask.hide()
+        self.came.emit()
+        if studies is None:
+            self.sentence.setText("The server keeps no studies of this result.")
+
+    def _have_not(self, error: ResultsError) -> None:
+        self.ask.setEnabled(True)
+        self.sentence.setText(str(error))
+
+    # --- one study --------------------------------------------------------------------
+
+    def _current(self) -> Any:
+        index = self.view.currentIndex()
+        return self.view.rows.row(index) if index.isValid() else None
+
+    def _light(self, index: QModelIndex, before: QModelIndex | None = None) -> None:
+        self._enable_paper()
+        row = self._current()
+        experiments = self._behind.experiments if self._behind else None
+        found = None
+        if experiments is not None and row is not None:
+            found = experiments.find(str(row["experiment"]))
+        self.lit.emit(None if found is None else frozenset({found.study.id}))
+
+    def choose(self, experiment: str) -> None:
+        """Choose the row of an experiment; none where it is not listed."""
+        names = self.view.rows.table["experiment"].tolist()
+        row = names.index(experiment) if experiment in names else -1
+        self.view.setCurrentIndex(self.view.rows.index(row, 0))
+
+    def _enable_paper(self) -> None:
+        row = self._current()
+        self.paper.setEnabled(row is not None and bool(row["link"]))
+
+    def open_paper(self, index: object = None) -> None:
+        """Open the chosen study in the browser."""
+        row = self._current()
+        if row is not None and row["link"]:
+            QDesktopServices.openUrl(QUrl(row["link"]))
+
+
+def _text() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label

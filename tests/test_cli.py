@@ -307,7 +307,7 @@ def test_clusters_are_listed_and_saved(
     assert "6 clusters" in out
     found = nib.load(labels).get_fdata()
     assert sorted(np.unique(found)) == [0, 1, 2, 3, 4, 5, 6]
-    assert table.read_text(encoding="utf-8").count("\n") == 4 + 1 + 6
+    assert table.read_text(encoding="utf-8").count("\n") == 5 + 1 + 6
     code, _, err = told(capsys, "clusters", str(sample_path), *options, *files)
     assert code == 1
     assert "exists already" in err

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.tables import SEPARATORS, write_table
 from napari_neurosynth_results.export.writing import write_whole
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 
-_TABLES = {".csv": ",", ".tsv": "\t"}
+_NOTES = (
+    "coordinates: peak and center of mass, MNI mm",
+    "last four columns: corrected p and q at the peak, from all maps of the test",
+)
 _VOLUMES = (".nii.gz", ".nii")
 
 
@@ -37,34 +41,16 @@ def save_clusters(
         When the extension is unknown, the file exists, or it cannot be written.
     """
     target = os.fspath(path)
-    write_whole(target, _writer(clusters, target), overwrite=overwrite)
-
-
-def _writer(clusters: ClusterSet, target: str) -> Callable[[str], None]:
-    lower = target.lower()
-    if lower.endswith(_VOLUMES):
-        return lambda path: _write_volume(clusters, path)
-    extension = os.path.splitext(lower)[1]
-    if extension in _TABLES:
-        return lambda path: _write_table(clusters, path, _TABLES[extension])
-    known = ", ".join([*_TABLES, *_VOLUMES])
-    raise ResultsError(f"{target}: clusters are saved as {known}.")
-
-
-def _write_table(clusters: ClusterSet, path: str, separator: str) -> None:
-    statmap = clusters.statmap
-    header = (
-        f"# map: {statmap.key} ({statmap.title})",
-        f"# {clusters}",
-        f"# regions: {clusters.atlas.name if clusters.atlas else 'none'}",
-        "# coordinates: peak and center of mass, MNI mm",
-        "# last four columns: corrected p and q at the peak, from all maps of the test",
-    )
+    if target.lower().endswith(_VOLUMES):
+        write = partial(_write_volume, clusters)
+        write_whole(target, write, overwrite=overwrite)
+        return
+    if os.path.splitext(target)[1].lower() not in SEPARATORS:
+        known = ", ".join([*SEPARATORS, *_VOLUMES])
+        raise ResultsError(f"{target}: clusters are saved as {known}.")
     # By position: both have one row a cluster, in the order of the labels.
     table = clusters.table.join(clusters.corrected.drop(columns="label"))
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        file.writelines(f"{line}\n" for line in header)
-        table.to_csv(file, sep=separator, index=False, lineterminator="\n")
+    write_table(clusters, table, target, notes=_NOTES, overwrite=overwrite)
 
 
 def _write_volume(clusters: ClusterSet, path: str) -> None:

@@ -6,15 +6,11 @@ import os
 from typing import TYPE_CHECKING
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.writing import write_whole
+from napari_neurosynth_results.export.tables import write_table
 from napari_neurosynth_results.statistics.contributors import Contributors
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
-#: A spreadsheet takes a cell that begins so for a formula.
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def studies_table(behind: Contributors) -> pd.DataFrame:
@@ -62,27 +58,12 @@ def save_studies(
         When the extension is unknown, nothing is known, the file exists or cannot be
         written.
     """
-    target = os.fspath(path)
-    separator = _SEPARATORS.get(os.path.splitext(target)[1].lower())
-    if separator is None:
-        raise ResultsError(f"{target}: studies are saved as {', '.join(_SEPARATORS)}.")
     if not behind:
         raise ResultsError("\n".join(behind.notices) or "No studies are known.")
-    table = studies_table(behind)
-    for column in ("name", "experiment", "study"):
-        table[column] = table[column].map(_harmless)
-    statmap = behind.clusters.statmap
-    lines = [f"map: {statmap.key} ({statmap.title})", str(behind.clusters)]
-    lines += behind.notices
-
-    def write(partial: str) -> None:
-        with open(partial, "w", encoding="utf-8", newline="") as file:
-            file.writelines(f"# {' '.join(line.split())}\n" for line in lines)
-            table.to_csv(file, sep=separator, index=False, lineterminator="\n")
-
-    write_whole(target, write, overwrite=overwrite)
-
-
-def _harmless(text: str) -> str:
-    """Keep a title that others chose from being run by a spreadsheet."""
-    return f"'{text}" if text.startswith(_FORMULAS) else text
+    write_table(
+        behind.clusters,
+        studies_table(behind),
+        path,
+        notes=behind.notices,
+        overwrite=overwrite,
+    )

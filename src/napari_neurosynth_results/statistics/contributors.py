@@ -187,9 +187,14 @@ class Contributors:
             parts.append(_foci(sum(foci.values())))
         if np.isfinite(row["participants"]):
             parts.append(f"{row['participants']:,.0f} participants")
-        most, _, _, _ = self._paper(str(row["dominant"]))
         what = "the foci" if self.foci is not None else "the shares"
         share = f"{row['dominant_percent']:.0f} % of {what}"
+        column = self._column(
+            self.foci if self.foci is not None else self.shares, label
+        )
+        if list(column.values()).count(column[str(row["dominant"])]) > 1:
+            return f"{name}: {', '.join(parts)}; none has more than {share}."
+        most = self.title(str(row["dominant"]))
         return f"{name}: {', '.join(parts)}; most from {most} ({share})."
 
 

@@ -272,8 +272,13 @@ def underlay_layer() -> LayerTuple:
 
 
 def placed(grid: Grid) -> dict[str, Any]:
-    """Place (z, y, x) data in MNI millimeters."""
+    """Place (z, y, x) data in MNI millimeters, and show slices as they are.
+
+    napari averages images over the viewer's thickness, which foci use as their slab: a
+    mean of z is no z.
+    """
     return {
+        "projection_mode": "none",
         "scale": grid.voxel_size[::-1],
         "translate": grid.origin[::-1],
         "axis_labels": ("z", "y", "x"),

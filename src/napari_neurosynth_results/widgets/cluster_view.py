@@ -13,7 +13,7 @@ from napari_neurosynth_results.statistics.clusters import Voxel
 from napari_neurosynth_results.widgets.cluster_model import ClusterModel
 from napari_neurosynth_results.widgets.columns import COLUMNS
 
-_LOWEST = 160
+_LOWEST = 110
 
 
 class ClusterView(QTreeView):  # type: ignore[misc]

@@ -27,7 +27,7 @@ _ROLE = Qt.ItemDataRole
 #: How much of a cell its bar fills, 0 to 1.
 BAR = int(_ROLE.UserRole) + 1
 _BAR_COLOR = QColor(80, 140, 200, 110)
-_LOWEST = 90
+_LOWEST = 70
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QModelIndex, Qt, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_neurosynth_results.statistics.contributors import SHARE, Contributors
 from napari_neurosynth_results.widgets.fetching import Fetching
@@ -49,8 +56,15 @@ class StudyPanel(QWidget):  # type: ignore[misc]
         self._label = 0
         self.sentence = _text()
         self.cautions = _text()
+        self.cautions.setStyleSheet("font-weight: bold")
         self.view = RowsView(_FIELDS, self)
         self.notices = _text()
+        self.notices.hide()
+        # What has to be said once must not take the room of what is looked at.
+        self.notes = QToolButton()
+        self.notes.setCheckable(True)
+        self.notes.setAutoRaise(True)
+        self.notes.toggled.connect(self.notices.setVisible)
         self.ask = QPushButton()
         self.ask.hide()
         self.fetching = Fetching()
@@ -69,6 +83,7 @@ class StudyPanel(QWidget):  # type: ignore[misc]
 
     def _arrange(self) -> None:
         buttons = QHBoxLayout()
+        buttons.addWidget(self.notes)
         buttons.addWidget(self.paper)
         buttons.addWidget(self.save)
         layout = QVBoxLayout(self)
@@ -76,8 +91,8 @@ class StudyPanel(QWidget):  # type: ignore[misc]
         for widget in (self.sentence, self.cautions, self.ask, self.fetching):
             layout.addWidget(widget)
         layout.addWidget(self.view, 1)
-        layout.addLayout(buttons)
         layout.addWidget(self.notices)
+        layout.addLayout(buttons)
 
     def show_cluster(self, behind: Contributors | None, label: int, why: str) -> None:
         """Show who is behind a cluster.
@@ -115,8 +130,9 @@ class StudyPanel(QWidget):  # type: ignore[misc]
         notices = list(self._behind.notices) if self._behind else []
         if self._behind and self._behind.shares is not None:
             notices.append(SHARE)
-        self.notices.setText("\n".join(notices))
-        self.notices.setVisible(bool(notices))
+        self.notices.setText("\n".join(f"- {notice}" for notice in notices))
+        self.notes.setText(f"{len(notices)} note{'s' * (len(notices) != 1)}")
+        self.notes.setEnabled(bool(notices))
 
     def offer(self, results: ResultSet | None, server: str) -> None:
         """Offer to ask a server for the studies, where that has not been done.

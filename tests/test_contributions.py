@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +22,38 @@ COUNTS = "z_diag-FocusCounter_tab-counts"
 END = "desc-mass_level-cluster_corr-FWE_method-montecarlo"
 
 
+@pytest.fixture
+def part(tmp_path: Path) -> Callable[..., ResultSet]:
+    """Open the sample without some of its files, and others renamed."""
+
+    def _part(*without: str, renamed: dict[str, str] | None = None) -> ResultSet:
+        folder = tmp_path / "part"
+        shutil.copytree(sample_folder(), folder)
+        for pattern in without:
+            found = list(folder.glob(pattern))
+            assert found
+            for path in found:
+                path.unlink()
+        for pattern, name in (renamed or {}).items():
+            [path] = folder.glob(pattern)
+            path.rename(folder / name)
+        return nnr.open_results(folder)
+
+    return _part
+
+
 @pytest.fixture(scope="module")
-def sample() -> ResultSet:
-    """Return the packaged sample."""
+def sample(tmp_path_factory: pytest.TempPathFactory) -> ResultSet:
+    """Return the packaged sample without its studies: NiMARE's tables alone."""
+    folder = tmp_path_factory.mktemp("sample") / "pain-ale"
+    shutil.copytree(sample_folder(), folder)
+    (folder / "studyset.json").unlink()
+    return nnr.open_results(folder)
+
+
+@pytest.fixture(scope="module")
+def whole() -> ResultSet:
+    """Return the packaged sample with its studies."""
     return nnr.open_results(sample_folder())
 
 
@@ -143,3 +175,182 @@ def test_what_cannot_be_followed_is_refused(opened: Callable[..., ResultSet]) ->
         nnr.contributions(results, clusters)
     with pytest.raises(nnr.ResultsError, match="no table of NiMARE's Jackknife"):
         nnr.contributions(results, clusters, "jackknife")
+
+
+# --- foci that are known --------------------------------------------------------------
+
+
+def test_foci_are_counted_where_they_are_known(
+    sample: ResultSet, whole: ResultSet
+) -> None:
+    clusters = nnr.find_clusters(whole[MASS], p=0.05)
+    counted = nnr.contributions(whole, clusters)
+    assert counted.attrs["source"] == "267 foci of 21 experiments, counted here"
+    joined = nnr.contributions(sample, nnr.find_clusters(sample[MASS], p=0.05))
+    assert joined.attrs["source"] == "NiMARE's table of foci"
+    # NiMARE's own counts, where it counted: to the focus.
+    assert list(counted.index) == list(joined.index)
+    assert np.array_equal(counted.loc[:, :6], joined.loc[:, :6])
+    # And in clusters that it did not count for.
+    assert joined[7].isna().all()
+    assert counted[7].sum() == 3
+    assert counted.dtypes.eq(np.int64).all()
+
+
+def test_at_any_threshold_the_foci_are_those_in_the_clusters(whole: ResultSet) -> None:
+    clusters = nnr.find_clusters(whole["z"], p=0.0001, min_voxels=10)
+    counted = nnr.contributions(whole, clusters)
+    foci = whole.studies.foci
+    voxels = np.round(
+        (foci[["x", "y", "z"]] - np.array(clusters.statmap.grid.origin)) / 2
+    )
+    labels = clusters.labels[tuple(voxels.to_numpy(int).T)]
+    for label in range(1, len(clusters) + 1):
+        assert counted[label].sum() == (labels == label).sum()
+    assert counted.to_numpy().sum() < len(foci)
+
+
+def test_other_studies_may_be_given(sample: ResultSet, whole: ResultSet) -> None:
+    clusters = nnr.find_clusters(sample[MASS], p=0.05)
+    counted = nnr.contributions(sample, clusters, studies=whole.studies)
+    assert counted[1].sum() == 26
+    assert "counted here" in counted.attrs["source"]
+
+
+def test_a_broken_studyset_is_told_and_the_tables_serve(
+    part: Callable[..., ResultSet],
+) -> None:
+    results = part()
+    path = Path(results.source) / "studyset.json"
+    path.write_text("{", encoding="utf-8")
+    found = nnr.contributions(results, nnr.find_clusters(results[MASS], p=0.05))
+    assert found.attrs["source"] == "NiMARE's table of foci"
+    assert "The studies could not be had" in found.attrs["notices"][0]
+    assert "studyset.json" in found.attrs["notices"][0]
+
+
+# --- label maps that were not kept ----------------------------------------------------
+
+LABELS = "label_*.nii.gz"
+CLUST = "*_tab-clust.tsv"
+JACKKNIFE = "*Jackknife*.tsv"
+FOCI = "*FocusCounter*.tsv"
+
+
+@pytest.mark.parametrize("kind", ["foci", "jackknife"])
+def test_a_label_map_is_made_anew_and_proven_by_sizes(
+    sample: ResultSet, part: Callable[..., ResultSet], kind: Any
+) -> None:
+    results = part(LABELS, "studyset.json")
+    clusters = nnr.find_clusters(results[MASS], p=0.05)
+    found = nnr.contributions(results, clusters, kind)
+    expected = nnr.contributions(sample, nnr.find_clusters(sample[MASS], p=0.05), kind)
+    assert found.equals(expected)
+    [notice] = found.attrs["notices"]
+    assert "made anew" in notice
+    assert "agrees with the sizes in NiMARE's table of clusters" in notice
+
+
+def test_without_any_proof_nothing_is_joined(part: Callable[..., ResultSet]) -> None:
+    results = part(LABELS, CLUST, "studyset.json")
+    clusters = nnr.find_clusters(results[MASS], p=0.05)
+    with pytest.raises(nnr.ResultsError, match="cannot be shown to fit"):
+        nnr.contributions(results, clusters)
+
+
+def test_a_table_of_compose_is_followed_by_the_foci(
+    sample: ResultSet, part: Callable[..., ResultSet]
+) -> None:
+    results = part(LABELS, CLUST, FOCI, renamed={JACKKNIFE: "diagnostics.tsv"})
+    clusters = nnr.find_clusters(results[MASS], p=0.05)
+    found = nnr.contributions(results, clusters, "jackknife")
+    expected = nnr.contributions(
+        sample, nnr.find_clusters(sample[MASS], p=0.05), "jackknife"
+    )
+    assert found.equals(expected)
+    assert "it agrees with the foci" in found.attrs["notices"][0]
+
+
+def test_a_table_of_compose_that_does_not_fit_is_declined(
+    part: Callable[..., ResultSet],
+) -> None:
+    results = part(LABELS, CLUST, FOCI, renamed={JACKKNIFE: "diagnostics.tsv"})
+    path = Path(results.source) / "diagnostics.tsv"
+    head, *rows = path.read_text(encoding="utf-8").splitlines()
+    cells = [row.split("\t") for row in rows]
+    swapped = [[row[0], row[2], row[1], *row[3:]] for row in cells]
+    text = "\n".join([head, *("\t".join(row) for row in swapped)])
+    path.write_text(f"{text}\n", encoding="utf-8")
+    clusters = nnr.find_clusters(results[MASS], p=0.05)
+    with pytest.raises(nnr.ResultsError, match="Compose keeps no label map"):
+        nnr.contributions(results, clusters, "jackknife")
+    # What is known without it is still told.
+    behind = nnr.contributors(results, clusters)
+    assert behind.shares is None
+    assert behind.foci is not None
+
+
+def test_foci_that_are_not_known_leave_a_table_of_compose_unread(
+    part: Callable[..., ResultSet],
+) -> None:
+    results = part(
+        LABELS, CLUST, JACKKNIFE, "studyset.json", renamed={FOCI: "diagnostics.tsv"}
+    )
+    clusters = nnr.find_clusters(results[MASS], p=0.05)
+    with pytest.raises(nnr.ResultsError, match="Compose keeps no label map"):
+        nnr.contributions(results, clusters)
+    behind = nnr.contributors(results, clusters)
+    assert not behind
+    assert any("Compose keeps no label map" in notice for notice in behind.notices)
+
+
+# --- all in one place -----------------------------------------------------------------
+
+
+def test_contributors_say_who_is_behind_a_cluster(whole: ResultSet) -> None:
+    behind = nnr.contributors(whole, nnr.find_clusters(whole[MASS], p=0.05))
+    table = behind.of(1)
+    assert table.share.is_monotonic_decreasing
+    assert table.foci.sum() == 26
+    assert (table.foci > 0).sum() == 14
+    assert table.loc[0, "study"] == "pain_19.nidm"
+    assert behind.sentence(1) == (
+        "Insula R: 14 of 21 experiments, 26 foci, 243 participants; none has more than "
+        "12 % of the foci."
+    )
+    assert behind.told("pain_19.nidm-1", 1) == (
+        "pain_19.nidm in Insula R: 3 foci, share 13.2 %"
+    )
+    assert behind.sentence(13).startswith("Middle temporal")
+    assert "one experiment only" in behind.robustness.cautions[13]
+    # People of the studies that contribute, and of no others.
+    people = {
+        study["id"]: study["analyses"][0]["metadata"]["sample_sizes"][0]
+        for study in json.loads(
+            (Path(sample_folder()) / "studyset.json").read_text(encoding="utf-8")
+        )["studies"]
+    }
+    counted = nnr.contributions(whole, nnr.find_clusters(whole[MASS], p=0.05))
+    contributing = counted.index[counted[1] > 0]
+    expected = sum(people[name.removesuffix("-1")] for name in contributing)
+    assert behind.robustness.participants[1] == expected == 243
+
+
+def test_contributors_without_studies(sample: ResultSet) -> None:
+    behind = nnr.contributors(sample, nnr.find_clusters(sample[MASS], p=0.05))
+    assert behind.experiments is None
+    assert behind.of(1).participants.isna().all()
+    assert behind.sentence(7).endswith("NiMARE counted nothing.")
+    assert len(behind.of(7)) == 0
+
+
+def test_nothing_known_is_told_with_the_reasons(
+    opened: Callable[..., ResultSet],
+) -> None:
+    results = opened({"z": blocks(5, 4, 0)})
+    behind = nnr.contributors(results, nnr.find_clusters(results["z"], value=3))
+    assert not behind
+    assert len(behind.notices) == 2
+    assert "no table of NiMARE's FocusCounter" in behind.notices[0]
+    with pytest.raises(ValueError, match="nothing is known"):
+        _ = behind.robustness

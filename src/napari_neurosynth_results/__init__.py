@@ -9,11 +9,13 @@ __version__ = "0.1.0"
 # Not typing.TYPE_CHECKING: importing typing would double the cost of this import.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from napari_neurosynth_results.anatomy.atlas import Atlas
     from napari_neurosynth_results.api import (
         brain_mask,
         find_clusters,
         mask_from_file,
         mask_from_map,
+        open_atlas,
         open_results,
         save_clusters,
     )
@@ -31,7 +33,9 @@ _HOMES = {
     "find_clusters": "api",
     "mask_from_file": "api",
     "mask_from_map": "api",
+    "open_atlas": "api",
     "open_results": "api",
+    "Atlas": "anatomy.atlas",
     "save_clusters": "api",
     "ClusterSet": "statistics.clusters",
     "Masking": "statistics.masking",
@@ -44,6 +48,7 @@ _HOMES = {
 }
 
 __all__ = (
+    "Atlas",
     "ClusterSet",
     "MapKind",
     "Masking",
@@ -58,6 +63,7 @@ __all__ = (
     "find_clusters",
     "mask_from_file",
     "mask_from_map",
+    "open_atlas",
     "open_results",
     "save_clusters",
 )

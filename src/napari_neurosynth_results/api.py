@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_neurosynth_results.anatomy import template
+from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.clusters import save_clusters
 from napari_neurosynth_results.job import Job, Progress
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
+from napari_neurosynth_results.sources.atlas_finder import find_atlas
 from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT
 from napari_neurosynth_results.sources.online import Online
 from napari_neurosynth_results.sources.opening import Source, open_source
@@ -36,6 +38,7 @@ __all__ = (
     "find_clusters",
     "mask_from_file",
     "mask_from_map",
+    "open_atlas",
     "open_results",
     "save_clusters",
 )
@@ -95,6 +98,49 @@ def open_results(
         offline=offline or None,
     )
     return open_source(source, online, Job(progress), max_bytes)
+
+
+def open_atlas(
+    source: str | os.PathLike[str] = "default",
+    names: str | os.PathLike[str] | None = None,
+    *,
+    fetch: bool = False,
+) -> Atlas:
+    """Open an atlas: the packaged one, one that is known by name, or one of your own.
+
+    Parameters
+    ----------
+    source : str or path
+        ``"default"`` for Desikan-Killiany with cerebellum, which is in the package;
+        ``"harvard-oxford"``, ``"aal"``, ``"aal2"``, ``"schaefer-200"``,
+        ``"schaefer-400"``, ``"destrieux"`` or ``"juelich"`` where this machine has it;
+        or the path of a label image in MNI space.
+    names : path, optional
+        The file that names the labels of an image: ``.csv``, ``.tsv``, ``.xml``,
+        ``.txt`` or ``.json``. Looked for beside the image when not given.
+    fetch : bool
+        Let nilearn download a known atlas that is not on this machine; never done
+        offline (``NNR_OFFLINE``).
+
+    Returns
+    -------
+    Atlas
+        ``labels_at(places)``, ``nearest(places)`` and ``name_of(label)`` look places up
+        by MNI mm; ``notices`` says what is doubtful.
+
+    Raises
+    ------
+    ResultsError
+        When it is not at hand or cannot be read; the text says what to do.
+
+    Examples
+    --------
+    >>> atlas = open_atlas()
+    >>> labels, distances = atlas.nearest([(38, 4, 2), (-32, -60, -34)])
+    >>> [atlas.name_of(label) for label in labels]
+    ['insula R', 'cerebellum L']
+    """
+    return find_atlas(source, names, fetch=fetch)
 
 
 def mask_from_map(

@@ -44,6 +44,8 @@ class Atlas:
         number.
     citation : str
         What to cite, or where it came from.
+    notices : tuple of str
+        What the files that it was read from give reason to say.
     """
 
     name: str
@@ -51,6 +53,11 @@ class Atlas:
     grid: Grid
     names: Mapping[int, str] = field(repr=False)
     citation: str = ""
+    notices: tuple[str, ...] = ()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Atlas:
+        """Return the atlas itself: copying a layer must not copy its atlas."""
+        return self
 
     def name_of(self, label: int) -> str:
         """Return the region of a label, ``unlabelled`` for 0."""

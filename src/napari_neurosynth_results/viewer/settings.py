@@ -30,12 +30,19 @@ class Settings:
         Reading limit for one file.
     online : Online
         Servers and cache; environment variables win over preferences.
+    atlas : str
+        What names clusters and places: ``default``, ``none``, a known name, or the path
+        of a label image.
+    atlas_names : str
+        The file with the names of that image; empty to look for it.
     """
 
     orientation: Orientation = "neurological"
     underlay: bool = True
     max_bytes: int = DEFAULT_LIMIT
     online: Online = field(default_factory=Online.from_environment)
+    atlas: str = "default"
+    atlas_names: str = ""
 
 
 def read_settings() -> Settings:
@@ -55,6 +62,8 @@ def read_settings() -> Settings:
         underlay=chosen.view.underlay,
         max_bytes=int(chosen.reading.limit_mib) * 2**20,
         online=_online(chosen.servers),
+        atlas=chosen.anatomy.atlas.strip() or "default",
+        atlas_names=chosen.anatomy.atlas_names.strip(),
     )
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import threading
-import warnings
 from importlib.util import find_spec
 
 from napari_neurosynth_results.errors import ResultsError
@@ -64,11 +63,9 @@ def fetch_with_nilearn(known: KnownAtlas, job: Job) -> None:
 
 def _fetch(known: KnownAtlas, failed: list[Exception]) -> None:
     try:
-        with warnings.catch_warnings():
-            # About its own future and about files it finds in disorder.
-            warnings.simplefilter("ignore")
-            datasets = importlib.import_module("nilearn.datasets")
-            for fetch in known.fetches:
-                getattr(datasets, fetch.function)(**fetch.arguments, verbose=0)
+        # Here, because it takes seconds.
+        datasets = importlib.import_module("nilearn.datasets")
+        for fetch in known.fetches:
+            getattr(datasets, fetch.function)(**fetch.arguments, verbose=0)
     except Exception as error:  # whatever a server, nilearn or the disk came up with
         failed.append(error)

@@ -107,8 +107,8 @@ def _open_known(known: KnownAtlas, fetch: bool, offline: bool, job: Job) -> Atla
             )
         if offline:
             raise ResultsError(
-                f"{known.title} is not on this machine, and nothing is downloaded while "
-                f"working offline. Go online, or choose another. {_known()}"
+                f"{known.title} is not on this machine, and nothing is downloaded "
+                f"while working offline. Go online, or choose another. {_known()}"
             )
         fetch_with_nilearn(known, job)
         found = place_at_hand(known)

@@ -74,9 +74,13 @@ def likeliest(
         raise
     except Exception as error:  # the door for untrusted files
         raise refusal(first.path, error) from error
-    top = float(highest.max())
-    least = LEAST if top <= 1 else 100 * LEAST
+    least = LEAST if highest.max() <= 1 else 100 * LEAST
     regions[highest < least] = 0
+    if not regions.any():
+        raise ResultsError(
+            f"{first.path} holds {count} volumes, but no probabilities of regions: "
+            f"none reaches {LEAST:.0%}. An atlas of labels has one volume."
+        )
     return first.placement.apply(regions, smooth=False).astype(np.int32, order="K")
 
 

@@ -34,7 +34,7 @@ ATLAS_KEY = "neurosynth_results_atlas"
 NONE = "none"
 
 _NAMES = ("name", "region", "label_name", "label")
-_NUMBERS = ("index", "label_id", "id", "value")
+_NUMBERS = ("index", "label_id", "id", "value", "label")
 
 
 def chosen_atlas(viewer: Viewer | None = None) -> Atlas | None:
@@ -177,7 +177,8 @@ def _names_in(features: Any) -> dict[int, str]:
     texts = next((c for c in named if _is_text(features[c])), None)
     if texts is None:
         return {}
-    numbered = next((columns[word] for word in _NUMBERS if word in columns), None)
+    counted = (columns[word] for word in _NUMBERS if word in columns)
+    numbered = next((c for c in counted if not _is_text(features[c])), None)
     numbers = range(len(features)) if numbered is None else features[numbered]
     names = {}
     for number, text in zip(numbers, features[texts], strict=True):

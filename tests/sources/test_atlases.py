@@ -322,3 +322,19 @@ def test_a_damaged_image_is_read_or_refused(
         return
     assert atlas.labels.min() >= 0
     assert atlas.labels.max() > 0
+
+
+@pytest.mark.parametrize("where", ["middle", "check sum", "cut", "end"])
+def test_damage_in_gzipped_probabilities_is_found(save: Save, where: str) -> None:
+    rng = np.random.default_rng(8)
+    noise = rng.integers(0, 101, (*SHAPE, 9)).astype(np.uint8)
+    path = save(noise, names=None)
+    raw = bytearray(path.read_bytes())
+    at = len(raw) // 2 if where == "middle" else len(raw) - 6
+    raw[at] ^= 0xFF
+    path.write_bytes(raw[: len(raw) // 2] if where == "cut" else raw)
+    if where == "end":
+        # A second member, for what several programs write.
+        path.write_bytes(save(noise, names=None).read_bytes() + b"\x1f\x8b broken")
+    with pytest.raises(ResultsError, match=r"mine\.nii\.gz"):
+        open_atlas(path)

@@ -200,6 +200,11 @@ FAR[:3, 3] = 900
         (_with(2**31 - 1, np.int32), AFFINE, "labels have to be below"),
         (_with(1e30), AFFINE, "labels have to be below"),
         (np.zeros(SHAPE, np.uint8), AFFINE, "holds no label"),
+        (
+            np.arange(60**3).reshape(60, 60, 60).astype(np.int32),
+            np.array([[3.0, 0, 0, -90], [0, 3, 0, -110], [0, 0, 3, -80], [0, 0, 0, 1]]),
+            "215,999 different numbers",
+        ),
         (np.full(SHAPE, np.nan, np.float32), AFFINE, "holds no label"),
         (_labels(), FAR, "is not in MNI space.*Use an atlas in MNI152"),
         (_labels(), np.diag([0.001, 0.001, 0.001, 1]), "is not in MNI space"),

@@ -35,6 +35,8 @@ TWO = {1: "Insula L", 2: "Insula R"}
         ("x.txt", "# No. Name\n1 Left Insula\n2 Right Insula\n"),
         ("x.txt", "1\tInsula_L\t120\t18\t131\t0\n2\tInsula_R\t120\t18\t132\t0\n"),
         ("x.txt", "1 ctx-lh-Insula 25 5 25 0\n2 ctx-rh-Insula 25 5 25 0\n"),
+        ("x.txt", "1, Insula L\n2, Insula R\n"),
+        ("x.txt", "1 Insula, left\n2 Insula, right\n"),
         ("x.txt", "INL\tInsula_L\t1\nINR\tInsula_R\t2\n"),
         ("x.txt", "1 Insula_L 1\n2 Insula_R 2\n"),
         ("x.json", json.dumps({"1": "Insula_L", "2": "Insula_R"})),

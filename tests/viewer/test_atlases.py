@@ -283,3 +283,8 @@ def test_a_download_makes_an_atlas_available(
     atlas = chosen_atlas()
     assert atlas is not None
     assert atlas.name == "fetched"
+
+
+def test_other_preferences_that_are_wrong_do_not_matter(preferences: Any) -> None:
+    preferences.servers.neurovault = "ftp://nonsense"
+    assert chosen_atlas() is read_default_atlas()

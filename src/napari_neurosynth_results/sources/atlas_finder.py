@@ -82,7 +82,8 @@ def find_atlas(
         raise ResultsError(
             f"{text!r} is neither a file nor an atlas that is known by name. {_known()}"
         )
-    file = os.path.expanduser(os.fspath(names)) if names else find_names(text)
+    text = os.path.abspath(text)
+    file = os.path.abspath(os.path.expanduser(names)) if names else find_names(text)
     return _open_own(_stamp(text), _stamp(file) if file else None, names is None)
 
 

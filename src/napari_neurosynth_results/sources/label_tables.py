@@ -185,6 +185,10 @@ def _delimiter(lines: Sequence[str], path: str) -> str | None:
     for delimiter in candidates:
         # A name may hold a comma, so that one line of text proves nothing.
         if all(delimiter in line for line in lines[:5]):
+            # "1 Frontal pole, left" has no columns, "1, Frontal pole" has.
+            spaced = delimiter in ",;" and candidates[0] == "\t"
+            if spaced and _integer(lines[-1].split()[0]) is not None:
+                return None
             return delimiter
     return None
 

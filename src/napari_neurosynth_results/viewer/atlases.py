@@ -22,7 +22,11 @@ from napari_neurosynth_results.sources.atlas_finder import DEFAULT, find_atlas
 from napari_neurosynth_results.viewer.clusters import clusters_of
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.question import grid_of
-from napari_neurosynth_results.viewer.settings import PLUGIN, read_settings
+from napari_neurosynth_results.viewer.settings import (
+    PLUGIN,
+    preferred_atlas,
+    read_settings,
+)
 from napari_neurosynth_results.viewer.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -56,8 +60,7 @@ def chosen_atlas(viewer: Viewer | None = None) -> Atlas | None:
     for layer in viewer.layers if viewer is not None else ():
         if isinstance(found := layer.metadata.get(ATLAS_KEY), Atlas):
             return found
-    settings = read_settings()
-    return _preferred(settings.atlas, settings.atlas_names)
+    return _preferred(*preferred_atlas())
 
 
 def choose_atlas(viewer: Viewer, what: Any) -> Atlas | None:

@@ -30,19 +30,12 @@ class Settings:
         Reading limit for one file.
     online : Online
         Servers and cache; environment variables win over preferences.
-    atlas : str
-        What names clusters and places: ``default``, ``none``, a known name, or the path
-        of a label image.
-    atlas_names : str
-        The file with the names of that image; empty to look for it.
     """
 
     orientation: Orientation = "neurological"
     underlay: bool = True
     max_bytes: int = DEFAULT_LIMIT
     online: Online = field(default_factory=Online.from_environment)
-    atlas: str = "default"
-    atlas_names: str = ""
 
 
 def read_settings() -> Settings:
@@ -62,9 +55,28 @@ def read_settings() -> Settings:
         underlay=chosen.view.underlay,
         max_bytes=int(chosen.reading.limit_mib) * 2**20,
         online=_online(chosen.servers),
-        atlas=chosen.anatomy.atlas.strip() or "default",
-        atlas_names=chosen.anatomy.atlas_names.strip(),
     )
+
+
+def preferred_atlas() -> tuple[str, str]:
+    """Return what names clusters and places; apart, because it is asked often.
+
+    Returns
+    -------
+    atlas : str
+        ``default``, ``none``, a known name, or the path of a label image.
+    names : str
+        The file with the names of that image; empty to look for it.
+    """
+    if "napari" not in sys.modules:
+        return "default", ""
+    from napari.settings import get_plugin_settings
+
+    try:
+        chosen = get_plugin_settings(PLUGIN).anatomy
+    except KeyError:
+        return "default", ""
+    return chosen.atlas.strip() or "default", chosen.atlas_names.strip()
 
 
 def _online(chosen: Any) -> Online:

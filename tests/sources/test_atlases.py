@@ -18,6 +18,8 @@ from napari_neurosynth_results import ResultsError
 from napari_neurosynth_results.anatomy.region_names import side_of
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.sources.atlases import open_atlas
+from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT, open_image
+from napari_neurosynth_results.sources.probabilities import likeliest
 
 #: 10 mm voxels over the whole brain; x = 0 is the center of a plane.
 SHAPE = (17, 21, 19)
@@ -263,6 +265,33 @@ def test_of_probabilities_the_likeliest_counts(
     plain = np.where(data.max(-1) >= 0.25 * scale, data.argmax(-1) + 1, 0)
     np.testing.assert_array_equal(atlas.labels, plain)
     assert "the likeliest region counts where it has at least 25%" in atlas.notices
+
+
+def test_of_regions_that_are_as_likely_the_first_counts(save: Save) -> None:
+    data = np.full((*SHAPE, 3), 40, np.uint8)
+    data[..., 2] = 39
+    atlas = open_atlas(save(data, names=None))
+    assert set(np.unique(atlas.labels)) == {1}
+
+
+def test_oblique_probabilities_are_not_mixed(save: Save) -> None:
+    turn = np.eye(4)
+    turn[:2, :2] = [[np.cos(0.2), -np.sin(0.2)], [np.sin(0.2), np.cos(0.2)]]
+    volumes = [(_labels() == n) * 100 for n in (1, 2, -1, -1, -1, 3)]
+    data = np.stack(volumes, -1).astype(np.uint8)
+    atlas = open_atlas(save(data, turn @ AFFINE, names=None))
+    # A mean of labels would be a label between them.
+    assert set(np.unique(atlas.labels)) == {0, 1, 2, 6}
+    places = [turn[:3, :3] @ place for place in (LEFT, RIGHT, MIDDLE)]
+    assert atlas.labels_at(places).tolist() == [1, 2, 6]
+
+
+def test_probabilities_that_are_replaced_while_reading(save: Save) -> None:
+    path = save(_probabilities(100, np.uint8))
+    volumes = open_image(str(path))
+    save(_probabilities(1, np.float32))
+    with pytest.raises(ResultsError, match="has changed since"):
+        likeliest(volumes, DEFAULT_LIMIT)
 
 
 def test_probabilities_that_are_flipped_are_turned(save: Save) -> None:

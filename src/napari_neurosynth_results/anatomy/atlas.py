@@ -121,8 +121,9 @@ class Atlas:
     def _offsets(self, reach: float) -> Floats:
         """Return the voxels around one that may lie within reach of a place in it."""
         size = np.asarray(self.grid.voxel_size)
-        # A place is at most half a voxel away from the center of its own.
-        far = np.ceil(reach / size + 0.5).astype(int)
+        # A place is at most half a voxel away from the center of its own; the rest of
+        # the sum is for what division rounds off.
+        far = np.floor(reach / size + 0.5 + 1e-9).astype(int)
         steps = [range(-n, n + 1) for n in far]
         return np.array(list(itertools.product(*steps)), dtype=np.float64)
 

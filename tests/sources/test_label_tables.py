@@ -163,6 +163,7 @@ def test_any_bytes_are_read_or_refused(
         ("atlas.nii", ["labels_a.txt", "labels_b.txt"], None),
         ("atlas.nii", ["notes.csv"], None),
         ("t_res-01_dseg.nii.gz", ["t_dseg.tsv"], "t_dseg.tsv"),
+        ("atlas_aal.nii.gz", ["labels_dk.csv", "labels_aal.csv"], "labels_aal.csv"),
         ("atlas.nii", [], None),
     ],
 )
@@ -181,3 +182,17 @@ def test_json_beside_an_image_may_be_about_something_else(tmp_path: Path) -> Non
     assert find_names(str(tmp_path / "atlas.nii.gz")) is None
     (tmp_path / "atlas.json").write_text('{"1": "Insula"}')
     assert find_names(str(tmp_path / "atlas.nii.gz")) == str(tmp_path / "atlas.json")
+
+
+def test_lists_of_fsl_say_which_image_they_are_for(tmp_path: Path) -> None:
+    images = "<images><imagefile>/HO/{0}-prob-2mm</imagefile><summaryimagefile>"
+    images += "/HO/{0}-maxprob-thr25-2mm</summaryimagefile></images></header>"
+    for name in ("cort", "sub"):
+        text = label_xml({0: f"{name} L"}, "Probabalistic").decode("latin-1")
+        text = text.replace("</header>", images.format(name))
+        (tmp_path / f"{name}.xml").write_text(text, encoding="latin-1")
+    (tmp_path / "HO").mkdir()
+    for name in ("cort", "sub"):
+        image = tmp_path / "HO" / f"{name}-maxprob-thr25-2mm.nii.gz"
+        assert find_names(str(image)) == str(tmp_path / f"{name}.xml")
+    assert find_names(str(tmp_path / "HO" / "other-maxprob-thr25-2mm.nii.gz")) is None

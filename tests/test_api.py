@@ -6,10 +6,17 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_neurosynth_results import ResultsError, ResultSet, open_results
+from napari_neurosynth_results import (
+    Atlas,
+    ResultsError,
+    ResultSet,
+    open_atlas,
+    open_results,
+)
 
 Write = Callable[..., Path]
 
@@ -104,3 +111,35 @@ def test_the_limit_on_memory_holds_for_files_and_folders(folder: Path) -> None:
     for source in (folder, folder / "z.nii.gz", [folder / "z.nii.gz"]):
         with pytest.raises(ResultsError, match="Raise max_bytes"):
             open_results(source, max_bytes=100)
+
+
+def test_an_atlas_by_name_or_by_file(tmp_path: Path) -> None:
+    labels = np.zeros((8, 9, 8), np.int16)
+    labels[1:3, 4:6, 2:4] = 1
+    affine = np.diag([20.0, 20.0, 20.0, 1.0])
+    affine[:3, 3] = (-70, -110, -60)
+    path, names = tmp_path / "own.nii.gz", tmp_path / "words.csv"
+    nib.Nifti1Image(labels, affine).to_filename(path)
+    names.write_text("index,name\n1,Left insula\n")
+    assert isinstance(open_atlas(), Atlas)
+    assert open_atlas("default").name == "Desikan-Killiany with cerebellum"
+    for image, table in ((path, names), (str(path), str(names))):
+        atlas = open_atlas(image, table)
+        assert atlas.name_of(int(atlas.labels_at([(-40, -20, 0)])[0])) == "insula L"
+    with pytest.raises(ResultsError, match="At hand: default"):
+        open_atlas(tmp_path / "none.nii.gz")
+
+
+def test_a_relative_path_and_a_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    affine = np.diag([20.0, 20.0, 20.0, 1.0])
+    affine[:3, 3] = (-70, -110, -60)
+    image = nib.Nifti1Image(np.ones((8, 9, 8), np.uint8), affine)
+    image.to_filename(tmp_path / "own.nii")
+    (tmp_path / "own.txt").write_text("1 brain\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert open_atlas("own.nii").name_of(1) == "brain"
+    assert open_atlas("~/own.nii").name_of(1) == "brain"

@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 # Not typing.TYPE_CHECKING: importing typing would double the cost of this import.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from napari_neurosynth_results.anatomy.atlas import Atlas
     from napari_neurosynth_results.api import (
         brain_mask,
         contributions,
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
         find_clusters,
         mask_from_file,
         mask_from_map,
+        open_atlas,
         open_results,
         robustness,
         save_clusters,
@@ -35,9 +37,11 @@ _HOMES = {
     "find_clusters": "api",
     "mask_from_file": "api",
     "mask_from_map": "api",
+    "open_atlas": "api",
     "open_results": "api",
     "robustness": "api",
     "save_clusters": "api",
+    "Atlas": "anatomy.atlas",
     "ClusterSet": "statistics.clusters",
     "Masking": "statistics.masking",
     "MonteCarlo": "statistics.montecarlo",
@@ -49,6 +53,7 @@ _HOMES = {
 }
 
 __all__ = (
+    "Atlas",
     "ClusterSet",
     "MapKind",
     "Masking",
@@ -64,6 +69,7 @@ __all__ = (
     "find_clusters",
     "mask_from_file",
     "mask_from_map",
+    "open_atlas",
     "open_results",
     "robustness",
     "save_clusters",

@@ -53,6 +53,8 @@ class Atlas:
         number.
     citation : str
         What to cite, or where it came from.
+    notices : tuple of str
+        What the files that it was read from give reason to say.
     """
 
     name: str
@@ -60,6 +62,11 @@ class Atlas:
     grid: Grid
     names: Mapping[int, str] = field(repr=False)
     citation: str = ""
+    notices: tuple[str, ...] = ()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Atlas:
+        """Return the atlas itself: copying a layer must not copy its atlas."""
+        return self
 
     def name_of(self, label: int) -> str:
         """Return the region of a label, ``unlabelled`` for 0."""
@@ -151,8 +158,9 @@ class Atlas:
     def _offsets(self, reach: float) -> Floats:
         """Return the voxels around one that may lie within reach of a place in it."""
         size = np.asarray(self.grid.voxel_size)
-        # A place is at most half a voxel away from the center of its own.
-        far = np.ceil(reach / size + 0.5).astype(int)
+        # A place is at most half a voxel away from the center of its own; the rest of
+        # the sum is for what division rounds off.
+        far = np.floor(reach / size + 0.5 + 1e-9).astype(int)
         steps = [range(-n, n + 1) for n in far]
         return np.array(list(itertools.product(*steps)), dtype=np.float64)
 

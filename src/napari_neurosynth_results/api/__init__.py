@@ -1,5 +1,6 @@
 """The headless API: what scripts, notebooks, the command line and the viewer call."""
 
+from napari_neurosynth_results.api.atlases import open_atlas
 from napari_neurosynth_results.api.clusters import find_clusters
 from napari_neurosynth_results.api.masks import (
     brain_mask,
@@ -21,6 +22,7 @@ __all__ = (
     "find_clusters",
     "mask_from_file",
     "mask_from_map",
+    "open_atlas",
     "open_results",
     "robustness",
     "save_clusters",

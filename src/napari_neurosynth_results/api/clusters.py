@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
-from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
-from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
+from napari_neurosynth_results.sources.atlas_finder import find_atlas
 from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
 from napari_neurosynth_results.statistics.directions import Direction
 from napari_neurosynth_results.statistics.fdr import Method
@@ -17,7 +17,7 @@ from napari_neurosynth_results.statistics.threshold import Threshold
 #: Significance of whole clusters when nothing else is asked.
 DEFAULT_ALPHA = 0.05
 
-AtlasChoice = Atlas | str
+AtlasChoice = Atlas | str | os.PathLike[str]
 
 
 def find_clusters(
@@ -75,9 +75,10 @@ def find_clusters(
         numerator and denominator for F.
     mask : ndarray of bool, shape (i, j, k), or Masking, optional
         Look, and count tests, only here (tests in the analysis mask alone).
-    atlas : Atlas or "default", optional
-        What clusters are named by; None leaves the columns of regions empty. A map that
-        is not in MNI space has no regions.
+    atlas : Atlas, str or path, optional
+        What clusters are named by: the packaged atlas, one from `open_atlas`, or what
+        that opens without asking a server. None leaves the columns of regions empty. A
+        map that is not in MNI space has no regions.
     strict : bool
         Keep only what exceeds `value`, as nilearn's table does.
 
@@ -134,6 +135,4 @@ def _default_p(statmap: StatMap) -> float | None:
 def _atlas(chosen: AtlasChoice | None) -> Atlas | None:
     if chosen is None or isinstance(chosen, Atlas):
         return chosen
-    if chosen != "default":
-        raise ResultsError(f"There is no atlas {chosen!r}.")
-    return read_default_atlas()
+    return find_atlas(chosen)

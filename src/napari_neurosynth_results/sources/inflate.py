@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
 from typing import IO
 
 import numpy as np
@@ -159,6 +160,46 @@ def read_bytes(
         _skip(stream, max(0, (end or 0) - offset - count))
         _finish(stream)
     return data
+
+
+def read_pieces(
+    path: str, offset: int, count: int, times: int
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield pieces of a file that follow each other, inflated once if gzipped.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    offset, count : int
+        Where the first piece starts and how long each is, in inflated bytes.
+    times : int
+        How many there are.
+
+    Yields
+    ------
+    ndarray of uint8, shape (count,)
+        Each in memory of its own; not always writeable.
+
+    Raises
+    ------
+    EOFError
+        When the file ends before.
+    OSError
+        When it cannot be read, or its gzip stream is corrupt or fails its check sum.
+    """
+    if not is_gzip(path):
+        for n in range(times):
+            yield read_bytes(path, offset + n * count, count)
+        return
+    if os.path.getsize(path) * _BEST_RATIO < offset + times * count:
+        raise EOFError("it is far too short for what its header promises")
+    with open(path, "rb") as file:
+        stream = _GzipStream(file)
+        _skip(stream, offset)
+        for _ in range(times):
+            yield _fill(stream, count, at_once=False)
+        _finish(stream)
 
 
 def inflated_length(path: str, most: int) -> int:

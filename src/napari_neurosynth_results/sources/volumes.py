@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +21,11 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import Grid, Voxels
 from napari_neurosynth_results.sources.grids import Placement
-from napari_neurosynth_results.sources.inflate import read_bytes, read_head
+from napari_neurosynth_results.sources.inflate import (
+    read_bytes,
+    read_head,
+    read_pieces,
+)
 
 #: Stands in for an infinite value when a map has no finite one: z where p underflows
 #: float64 (scipy.stats.norm.sf(38.5) is about 0).
@@ -156,6 +161,12 @@ class Layout:
         start = self.offset + index * nbytes
         raw = read_bytes(self.file, start, nbytes, self.offset + count * nbytes)
         return self._scaled(raw.view(self.dtype)).reshape(shape, order="F")
+
+    def each(self, shape: tuple[int, int, int], count: int) -> Iterator[Voxels]:
+        """Yield all `count` stored volumes in turn; only one is in memory."""
+        nbytes = math.prod(shape) * self.dtype.itemsize
+        for raw in read_pieces(self.file, self.offset, nbytes, count):
+            yield self._scaled(raw.view(self.dtype)).reshape(shape, order="F")
 
     def _scaled(self, stored: npt.NDArray[Any]) -> Voxels:
         if self.slope is None:

@@ -286,6 +286,29 @@ def placed(grid: Grid) -> dict[str, Any]:
     }
 
 
+def grid_of(layer: Any) -> Grid:
+    """Return the grid of a napari layer in (z, y, x), as one in x, y, z.
+
+    Raises
+    ------
+    ResultsError
+        When the layer is not a volume along the axes of the viewer.
+    """
+    affine = np.asarray(layer.affine.affine_matrix)
+    plain = np.allclose(affine, np.eye(len(affine))) and np.allclose(
+        np.asarray(layer.rotate), np.eye(layer.ndim)
+    )
+    if layer.ndim != 3 or not plain or (np.asarray(layer.scale) <= 0).any():
+        raise ResultsError(
+            f"{layer.name} does not lie along the axes of the viewer: save it as an "
+            "image, and choose that file as the mask."
+        )
+    matrix = np.diag([*layer.scale[::-1], 1.0])
+    matrix[:3, 3] = layer.translate[::-1]
+    x, y, z = layer.data.shape[::-1]
+    return Grid((x, y, z), matrix)
+
+
 def map_of(layer: Any) -> StatMap | None:
     """Return the map that a layer shows, None for layers of others."""
     found = layer.metadata.get(METADATA_KEY)

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_neurosynth_results.api import brain_mask, mask_from_file, mask_from_map
-from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.statmap import Grid, StatMap
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
 from napari_neurosynth_results.statistics.masking import Masking, region_masking
 from napari_neurosynth_results.statistics.threshold import Threshold
 from napari_neurosynth_results.viewer.atlases import chosen_atlas
 from napari_neurosynth_results.viewer.clusters import clusters_of
-from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.layers import grid_of, map_of
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -132,29 +131,6 @@ class Question:
         return clusters_at(
             statmap, self.threshold, mask=masking, dof=self.dof, atlas=chosen_atlas()
         )
-
-
-def grid_of(layer: Any) -> Grid:
-    """Return the grid of a napari layer in (z, y, x), as one in x, y, z.
-
-    Raises
-    ------
-    ResultsError
-        When the layer is not a volume along the axes of the viewer.
-    """
-    affine = np.asarray(layer.affine.affine_matrix)
-    plain = np.allclose(affine, np.eye(len(affine))) and np.allclose(
-        np.asarray(layer.rotate), np.eye(layer.ndim)
-    )
-    if layer.ndim != 3 or not plain or (np.asarray(layer.scale) <= 0).any():
-        raise ResultsError(
-            f"{layer.name} does not lie along the axes of the viewer: save it as an "
-            "image, and choose that file as the mask."
-        )
-    matrix = np.diag([*layer.scale[::-1], 1.0])
-    matrix[:3, 3] = layer.translate[::-1]
-    x, y, z = layer.data.shape[::-1]
-    return Grid((x, y, z), matrix)
 
 
 def masks_in(viewer: Viewer, statmap: StatMap) -> list[tuple[str, StatMap | Labels]]:

@@ -58,6 +58,27 @@ def read_settings() -> Settings:
     )
 
 
+def preferred_atlas() -> tuple[str, str]:
+    """Return what names clusters and places; apart, because it is asked often.
+
+    Returns
+    -------
+    atlas : str
+        ``default``, ``none``, a known name, or the path of a label image.
+    names : str
+        The file with the names of that image; empty to look for it.
+    """
+    if "napari" not in sys.modules:
+        return "default", ""
+    from napari.settings import get_plugin_settings
+
+    try:
+        chosen = get_plugin_settings(PLUGIN).anatomy
+    except KeyError:
+        return "default", ""
+    return chosen.atlas.strip() or "default", chosen.atlas_names.strip()
+
+
 def _online(chosen: Any) -> Online:
     """Read servers and cache; what is left empty is the default."""
     online = Online.from_environment()

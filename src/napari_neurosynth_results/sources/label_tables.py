@@ -1,0 +1,274 @@
+"""The names of an atlas's labels, from whatever kind of file its makers wrote.
+
+Tables have no common form, so columns are found by their headers, and without headers
+by what is in them. A file that can be understood in two ways is refused.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from napari_neurosynth_results.anatomy.region_names import tidy_name
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.sources.atlas_labels import parse_label_xml
+
+#: Endings of files that names are read from, the likeliest first.
+ENDINGS = (".tsv", ".csv", ".xml", ".txt", ".json", ".lut")
+
+_MOST_BYTES = 16 << 20
+_MOST_LABELS = 100_000
+_NUMBERS = (
+    "index",
+    "id",
+    "value",
+    "label number",
+    "label id",
+    "number",
+    "no",
+    "roi id",
+    "key",
+    "intensity",
+    "label",
+)
+_NAMES = (
+    "name",
+    "label name",
+    "region name",
+    "roi name",
+    "label",
+    "region",
+    "roi",
+    "structure",
+)
+_SIDES = ("hemisphere", "hemi", "side")
+
+Row = tuple[int, str, str]
+
+
+def read_names(path: str) -> dict[int, str]:
+    """Read the names of an atlas's labels.
+
+    Parameters
+    ----------
+    path : str
+        A ``.csv`` or ``.tsv`` table, FSL's or NeuroVault's ``.xml``, a ``.txt`` file of
+        numbers and names (also FreeSurfer's color table), or a ``.json`` object.
+
+    Returns
+    -------
+    dict of int to str
+        As numbered in the file; `parse_label_xml` says what that means in XML. Names
+        are tidied: see `tidy_name`.
+
+    Raises
+    ------
+    ResultsError
+        With the file and the reason, when there are no names in it.
+    """
+    data = _bytes(path)
+    ending = os.path.splitext(path)[1].lower()
+    if ending == ".xml":
+        rows: Iterable[Row] = (
+            (label, name, "") for label, name in parse_label_xml(data, path).items()
+        )
+    elif ending == ".json":
+        rows = _json_rows(_text(data, path), path)
+    else:
+        rows = _table_rows(_text(data, path), path)
+    return _joined(rows, path)
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ResultsError(f"{path} cannot be read: {reason}.") from error
+    if len(data) > _MOST_BYTES:
+        raise ResultsError(f"{path} is too large for a list of labels.")
+    return data
+
+
+def _text(data: bytes, path: str) -> str:
+    """Decode: UTF-8, UTF-16 that says so, or else what Windows wrote for decades."""
+    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp1252", "latin-1"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeError:
+            continue
+        if "\0" not in text:
+            return text
+        break
+    raise ResultsError(f"{path} is not a text file. Give a table of labels and names.")
+
+
+def _joined(rows: Iterable[Row], path: str) -> dict[int, str]:
+    """Tidy the names, and refuse a number that has two."""
+    names: dict[int, str] = {}
+    for label, text, side in rows:
+        if not (name := tidy_name(text, side)):
+            continue
+        if names.setdefault(label, name) != name:
+            raise ResultsError(
+                f"{path} calls label {label} both {names[label]!r} and {name!r}. "
+                "Correct the file."
+            )
+        if len(names) > _MOST_LABELS:
+            raise ResultsError(f"{path} has too many labels for an atlas.")
+    if not names:
+        raise ResultsError(
+            f"{path} names no label. It should have a number and a name in each line."
+        )
+    return names
+
+
+def _json_rows(text: str, path: str) -> list[Row]:
+    """Read ``{id: name}``, ``{id: {"name": ..., "hemisphere": ...}}`` or one inside."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ResultsError(f"{path} cannot be read as JSON: {error}.") from error
+    if isinstance(value, dict):
+        inner = [one for one in value.values() if isinstance(one, dict)]
+        tables = [value, *inner]
+        for table in tables:
+            if rows := _object_rows(table):
+                return rows
+    raise ResultsError(
+        f'{path} is no list of labels. It should read {{"1": "name", ...}}.'
+    )
+
+
+def _object_rows(table: Mapping[str, Any]) -> list[Row]:
+    rows = []
+    for key, value in table.items():
+        label = _integer(key)
+        if isinstance(value, dict):
+            found = {_key(k): v for k, v in value.items()}
+            name = next((found[k] for k in _NAMES if k in found), "")
+            side = next((str(found[k]) for k in _SIDES if k in found), "")
+        else:
+            name, side = value, ""
+        if label is not None and isinstance(name, str):
+            rows.append((label, name, side))
+    return rows
+
+
+def _table_rows(text: str, path: str) -> list[Row]:
+    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.lstrip().startswith(("#", "//"))]
+    if not lines:
+        raise ResultsError(f"{path} is empty. Give a table of labels and names.")
+    if (delimiter := _delimiter(lines, path)) is None:
+        return [row for line in lines if (row := _line_row(line.split()))]
+    try:
+        cells = [
+            [cell.strip() for cell in row]
+            for row in csv.reader(lines, delimiter=delimiter, strict=False)
+        ]
+    except csv.Error as error:
+        raise ResultsError(f"{path} cannot be read as a table: {error}.") from error
+    if any(_integer(cell) is not None for cell in cells[0]):
+        return [row for line in cells if (row := _line_row(line))]
+    return _headed_rows(cells[0], cells[1:], path)
+
+
+def _delimiter(lines: Sequence[str], path: str) -> str | None:
+    """Find what separates columns; None for white space."""
+    candidates = "\t,;" if not path.lower().endswith(".csv") else ",;\t"
+    for delimiter in candidates:
+        # A name may hold a comma, so that one line of text proves nothing.
+        if all(delimiter in line for line in lines[:5]):
+            # "1 Frontal pole, left" has no columns, "1, Frontal pole" has.
+            spaced = delimiter in ",;" and candidates[0] == "\t"
+            if spaced and _integer(lines[-1].split()[0]) is not None:
+                return None
+            return delimiter
+    return None
+
+
+def _headed_rows(
+    header: Sequence[str], cells: Sequence[Sequence[str]], path: str
+) -> list[Row]:
+    """Read a table by the words in its first line."""
+    columns: dict[str, int] = {}
+    for n, word in enumerate(header):
+        columns.setdefault(_key(word), n)
+    number = next(
+        (
+            columns[word]
+            for word in _NUMBERS
+            if word in columns and _is_numbers(cells, columns[word])
+        ),
+        None,
+    )
+    name = next(
+        (columns[word] for word in _NAMES if columns.get(word, number) != number), None
+    )
+    if number is None or name is None:
+        missing = "numbers" if number is None else "names"
+        raise ResultsError(
+            f"{path} has no column of {missing} that is known by its header "
+            f"({', '.join(header)[:200]}). Call the columns index and name."
+        )
+    side = next((columns[word] for word in _SIDES if word in columns), None)
+    rows = []
+    for line in cells:
+        label = _integer(_cell(line, number))
+        if label is not None:
+            text = "" if side is None else _cell(line, side)
+            rows.append((label, _cell(line, name), text))
+    return rows
+
+
+def _is_numbers(cells: Sequence[Sequence[str]], column: int) -> bool:
+    filled = [cell for line in cells if (cell := _cell(line, column))]
+    return bool(filled) and all(_integer(cell) is not None for cell in filled)
+
+
+def _line_row(cells: Sequence[str]) -> Row | None:
+    """Read a line without headers: a number, a name, and perhaps a color.
+
+    The older AAL has a short name, a name and a number.
+    """
+    cells = [cell for cell in cells if cell]
+    if len(cells) < 2:
+        return None
+    label = _integer(cells[0])
+    if label is None:
+        label = _integer(cells[-1])
+        return None if label is None else (label, cells[-2], "")
+    words = list(cells[1:])
+    # Red, green, blue and opacity, perhaps with one number more.
+    colors = 0
+    while colors < len(words) - 1 and _integer(words[-1 - colors]) is not None:
+        colors += 1
+    # The lists of AAL for SPM repeat the number.
+    if colors >= 3 or (colors == 1 and _integer(words[-1]) == label):
+        words = words[:-colors]
+    return label, " ".join(words), ""
+
+
+def _key(word: str) -> str:
+    return " ".join(word.lower().replace("_", " ").replace("-", " ").split())
+
+
+def _cell(line: Sequence[str], column: int) -> str:
+    return line[column] if column < len(line) else ""
+
+
+def _integer(text: str) -> int | None:
+    """Read a whole number; tables made by programs of statistics say 3.0."""
+    text = text.strip()
+    if not 0 < len(text) <= 20 or not text.isascii():
+        return None
+    try:
+        return int(text.removesuffix(".0"))
+    except ValueError:
+        return None

@@ -103,5 +103,6 @@ def test_all_spellings_of_a_side_give_the_same_name(word: str) -> None:
         f"{word} (L)",
         f"L {word}",
     ]
-    if not {"left", "right", "both", "bilateral"} & set(word.lower().split()):
+    sides = {"left", "right", "lh", "rh", "both", "bilateral"}
+    if not sides & set(word.lower().split()):
         assert {tidy_name(text) for text in spelled} == {f"{word} L"}

@@ -54,6 +54,7 @@ class StudyPanel(QWidget):  # type: ignore[misc]
         super().__init__(parent)
         self._behind: Contributors | None = None
         self._label = 0
+        self._lit: frozenset[str] | None = None
         self.sentence = _text()
         self.cautions = _text()
         self.cautions.setStyleSheet("font-weight: bold")
@@ -106,6 +107,7 @@ class StudyPanel(QWidget):  # type: ignore[misc]
         why : str
             What to say when nothing is known.
         """
+        before = self._chosen if label == self._label else ""
         self._behind, self._label = behind, label
         known = bool(behind) and label > 0
         table = behind.of(label) if behind and known else None
@@ -124,6 +126,7 @@ class StudyPanel(QWidget):  # type: ignore[misc]
             self.view.setColumnHidden(column, bool(empty) and column > 0)
         self.save.setEnabled(bool(behind))
         self._show_notices()
+        self.choose(before)
         self._enable_paper()
 
     def _show_notices(self) -> None:
@@ -173,24 +176,36 @@ class StudyPanel(QWidget):  # type: ignore[misc]
 
     # --- one study --------------------------------------------------------------------
 
+    @property
+    def _chosen(self) -> str:
+        """The experiment that is chosen, empty for none."""
+        row = self._current()
+        return "" if row is None else str(row["experiment"])
+
     def _current(self) -> Any:
         index = self.view.currentIndex()
         return self.view.rows.row(index) if index.isValid() else None
 
     def _light(self, index: QModelIndex, before: QModelIndex | None = None) -> None:
         self._enable_paper()
-        row = self._current()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell which study is to be lit up, unless that was told before."""
         experiments = self._behind.experiments if self._behind else None
-        found = None
-        if experiments is not None and row is not None:
-            found = experiments.find(str(row["experiment"]))
-        self.lit.emit(None if found is None else frozenset({found.study.id}))
+        found = experiments.find(self._chosen) if experiments is not None else None
+        lit = frozenset({found.study.id}) if found is not None else None
+        if lit != self._lit:
+            self._lit = lit
+            self.lit.emit(lit)
 
     def choose(self, experiment: str) -> None:
         """Choose the row of an experiment; none where it is not listed."""
-        names = self.view.rows.table["experiment"].tolist()
+        names = list(self.view.rows.table.get("experiment", []))
         row = names.index(experiment) if experiment in names else -1
         self.view.setCurrentIndex(self.view.rows.index(row, 0))
+        # New rows come without a word about the one that was chosen before.
+        self._tell()
 
     def _enable_paper(self) -> None:
         row = self._current()

@@ -1,0 +1,310 @@
+"""Regions, studies and the heat map beside the table of clusters."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+
+from local_servers import LocalServers
+from napari_neurosynth_results import contributors, find_clusters, open_results
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.viewer.clusters import chosen_label, show_clusters
+from napari_neurosynth_results.viewer.foci import foci_layers, lit_up, show_foci
+from napari_neurosynth_results.viewer.reader import add_maps
+from napari_neurosynth_results.viewer.sample_data import sample_folder
+from napari_neurosynth_results.widgets.clusters import ClusterWidget
+from napari_neurosynth_results.widgets.rows import BAR, Field, RowsView
+
+MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
+REGIONS, STUDIES, HEAT = range(3)
+DISPLAY, TOOLTIP = Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole
+
+
+@pytest.fixture
+def widget(plugin: Any, viewer: Any, sample: ResultSet) -> Iterator[ClusterWidget]:
+    """Return the table of the clusters of the cluster-level map."""
+    made = shown(viewer, sample)
+    yield made
+    made.close()
+
+
+def shown(viewer: Any, results: ResultSet) -> ClusterWidget:
+    add_maps(viewer, [results[MASS]])
+    layer = viewer.layers[results[MASS].title]
+    show_clusters(viewer, layer, find_clusters(results[MASS], p=0.05))
+    return ClusterWidget(viewer)
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Let Qt work until something has happened."""
+    end = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def click_row(widget: ClusterWidget, row: int) -> None:
+    widget.view.setCurrentIndex(widget.model.index(row, 0))
+
+
+def texts(view: Any, column: int) -> list[str]:
+    model = view.model()
+    return [model.index(row, column).data() for row in range(model.rowCount())]
+
+
+def test_regions_of_the_chosen_cluster(widget: ClusterWidget) -> None:
+    details = widget.details
+    assert texts(details.regions, 0) == []
+    click_row(widget, 3)
+    table = widget.clusters.regions
+    rows = table[table.label == 4]
+    assert texts(details.regions, 0) == rows.region.tolist()
+    assert texts(details.regions, 0)[:2] == ["superior frontal R", "superior frontal L"]
+    assert texts(details.regions, 0)[-1] == "unlabelled"
+    assert texts(details.regions, 2) == [f"{percent:.1f}" for percent in rows.percent]
+    # The longest bar belongs to the largest share.
+    bars = [details.regions.model().index(row, 2).data(BAR) for row in range(len(rows))]
+    assert max(bars) == 1
+    assert bars.index(1) == rows.percent.tolist().index(rows.percent.max())
+
+
+def test_studies_of_the_chosen_cluster(
+    widget: ClusterWidget, sample: ResultSet
+) -> None:
+    widget.details.setCurrentIndex(STUDIES)
+    panel = widget.details.studies
+    assert "Choose a cluster" in panel.sentence.text()
+    assert not panel.save.isHidden()
+    click_row(widget, 0)
+    behind = contributors(sample, widget.clusters)
+    assert panel.sentence.text() == behind.sentence(1)
+    assert texts(panel.view, 0) == behind.of(1).study.tolist()
+    assert texts(panel.view, 4)[0] == "13.2%"
+    # Nobody knows the years of these studies.
+    assert panel.view.isColumnHidden(1)
+    assert not panel.view.isColumnHidden(2)
+    assert panel.cautions.isHidden()
+    click_row(widget, 12)
+    assert panel.cautions.text() == "one experiment only"
+    assert not panel.cautions.isHidden()
+    panel.notes.setChecked(True)
+    assert "otherwise than in its label map" in panel.notices.text()
+    assert "does not say whether the cluster would still be found" in (
+        panel.notices.text()
+    )
+
+
+def test_a_chosen_study_lights_up_its_foci(widget: ClusterWidget, viewer: Any) -> None:
+    widget.details.setCurrentIndex(STUDIES)
+    click_row(widget, 0)
+    assert not foci_layers(viewer)
+    panel = widget.details.studies
+    panel.view.setCurrentIndex(panel.view.rows.index(0, 0))
+    [layer] = foci_layers(viewer)
+    assert lit_up(layer) == {"pain_19.nidm"}
+    panel.view.setCurrentIndex(panel.view.rows.index(1, 0))
+    assert foci_layers(viewer) == [layer]
+    assert lit_up(layer) == {"pain_13.nidm"}
+    # The row stays chosen although a layer has come.
+    assert panel.view.currentIndex().row() == 1
+    click_row(widget, 1)
+    assert lit_up(layer) is None
+
+
+def test_the_table_sorts_by_any_column(widget: ClusterWidget) -> None:
+    widget.details.setCurrentIndex(STUDIES)
+    click_row(widget, 0)
+    view = widget.details.studies.view
+    came = texts(view, 0)
+    view.sortByColumn(2, Qt.SortOrder.DescendingOrder)
+    people = [int(text) for text in texts(view, 2)]
+    assert people == sorted(people, reverse=True)
+    assert texts(view, 0) != came
+    view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+    assert texts(view, 0) == came
+
+
+def test_the_heat_map_is_the_table_of_foci(widget: ClusterWidget) -> None:
+    widget.details.setCurrentIndex(HEAT)
+    cells = widget.details.heat.cells
+    behind = widget.details.contributors
+    assert (cells.rowCount(), cells.columnCount()) == behind.foci.shape
+    for row in range(cells.rowCount()):
+        for column in range(cells.columnCount()):
+            index = cells.index(row, column)
+            n = behind.foci.loc[cells.experiment(index), column + 1]
+            assert (index.data() or "0") == str(n)
+    most = cells.index(0, 0).data(TOOLTIP)
+    assert most == behind.told(cells.experiment(cells.index(0, 0)), 1)
+    across = Qt.Orientation.Horizontal
+    assert cells.headerData(0, across, DISPLAY) == "1"
+    assert cells.headerData(0, across, TOOLTIP) == "Insula R"
+    # Those behind most clusters come first.
+    n_clusters = (behind.foci > 0).sum(axis=1)
+    order = [cells.experiment(cells.index(row, 0)) for row in range(cells.rowCount())]
+    assert n_clusters[order].is_monotonic_decreasing
+    strongest = cells.index(
+        *divmod(int(behind.foci.loc[order].to_numpy().argmax()), cells.columnCount())
+    )
+    brightness = [
+        cells.index(row, column).data(Qt.ItemDataRole.BackgroundRole).lightness()
+        for row in range(cells.rowCount())
+        for column in range(cells.columnCount())
+    ]
+    color = strongest.data(Qt.ItemDataRole.BackgroundRole)
+    assert color.lightness() == max(brightness)
+
+
+def test_a_click_in_the_heat_map_goes_to_cluster_and_study(
+    widget: ClusterWidget, viewer: Any, sample: ResultSet
+) -> None:
+    widget.details.setCurrentIndex(HEAT)
+    heat = widget.details.heat
+    row = next(r for r in range(21) if heat.cells.index(r, 4).data())
+    experiment = heat.cells.experiment(heat.cells.index(row, 4))
+    heat.clicked.emit(heat.cells.index(row, 4))
+    layer = viewer.layers[f"{sample[MASS].title}: clusters"]
+    assert chosen_label(layer) == 5
+    assert tuple(viewer.dims.point[::-1]) == (-32, -60, -34)
+    panel = widget.details.studies
+    assert widget.details.currentWidget() is panel
+    assert panel.view.rows.row(panel.view.currentIndex())["experiment"] == experiment
+    [layer] = foci_layers(viewer)
+    assert lit_up(layer) == {experiment.removesuffix("-1")}
+
+
+def test_studies_are_saved(
+    widget: ClusterWidget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "who.tsv"
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *args: (str(path), args[-1])
+    )
+    widget.details.setCurrentIndex(STUDIES)
+    widget.details.studies.save.click()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("# map: z_desc-mass")
+    assert any("267 foci of 21 experiments" in line for line in lines if line[0] == "#")
+    saved = pd.read_csv(path, sep="\t", comment="#")
+    behind = widget.details.contributors
+    own = saved[saved.label == 1]
+    assert own.foci.sum() == 26
+    assert own.name.unique().tolist() == ["Insula R"]
+    assert own.experiment.tolist() == behind.of(1).experiment.tolist()
+
+
+def test_a_paper_is_opened_where_there_is_one(
+    plugin: Any, viewer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "pain"
+    shutil.copytree(sample_folder(), folder)
+    path = folder / "studyset.json"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(
+        text.replace(
+            '"name":"pain_19.nidm"', '"name":"Smith","doi":"10.1000/a b<c"'
+        ).replace('"name":"pain_13.nidm"', '"name":"Jones","pmid":"123"'),
+        encoding="utf-8",
+    )
+    opened: list[str] = []
+    monkeypatch.setattr(
+        QDesktopServices, "openUrl", lambda url: opened.append(url.toString())
+    )
+    widget = shown(viewer, open_results(folder))
+    widget.details.setCurrentIndex(STUDIES)
+    click_row(widget, 0)
+    panel = widget.details.studies
+    assert not panel.paper.isEnabled()
+    for row in range(3):
+        panel.view.setCurrentIndex(panel.view.rows.index(row, 0))
+        if panel.paper.isEnabled():
+            panel.paper.click()
+    # NiMARE's table of shares calls them as before: their rows are apart.
+    assert set(opened) <= {
+        "https://doi.org/10.1000/a",
+        "https://pubmed.ncbi.nlm.nih.gov/123/",
+    }
+    names = texts(panel.view, 0)
+    panel.view.setCurrentIndex(panel.view.rows.index(names.index("Smith"), 0))
+    panel.paper.click()
+    assert opened[-1] == "https://doi.org/10.1000/a"
+    widget.close()
+
+
+def test_without_any_studies_the_reason_is_told(
+    plugin: Any, viewer: Any, tmp_path: Path
+) -> None:
+    shutil.copy(Path(sample_folder()) / f"{MASS}.nii.gz", tmp_path)
+    widget = shown(viewer, open_results(tmp_path))
+    widget.details.setCurrentIndex(STUDIES)
+    click_row(widget, 0)
+    panel = widget.details.studies
+    assert "no table of NiMARE's FocusCounter" in panel.sentence.text()
+    assert not panel.save.isEnabled()
+    widget.details.setCurrentIndex(HEAT)
+    assert widget.details.heat.cells.rowCount() == 0
+    widget.close()
+
+
+def test_foci_that_are_shown_serve_a_result_without_studies(
+    plugin: Any, viewer: Any, sample: ResultSet, tmp_path: Path
+) -> None:
+    shutil.copy(Path(sample_folder()) / f"{MASS}.nii.gz", tmp_path)
+    widget = shown(viewer, open_results(tmp_path))
+    widget.details.setCurrentIndex(STUDIES)
+    # Without its uncorrected map the order of the clusters is another one.
+    click_row(widget, widget.clusters.names.index("Insula R"))
+    layer = show_foci(viewer, sample.studies)
+    assert "14 of 21 experiments, 26 foci" in widget.details.studies.sentence.text()
+    viewer.layers.remove(layer)
+    assert "no table of NiMARE's" in widget.details.studies.sentence.text()
+    widget.close()
+
+
+def test_studies_of_a_server_come_when_they_are_asked_for(
+    plugin: Any, viewer: Any, web: LocalServers
+) -> None:
+    collection = web.add_collection("Pain")
+    file = Path(sample_folder()) / f"{MASS}.nii.gz"
+    collection.add_image(file.name, file.read_bytes())
+    meta_id = web.add_meta_analysis(collection)
+    results = open_results(f"{web.compose}/meta-analyses/{meta_id}")
+    results.fetch(results.maps.values())
+    results.on_demand = False
+    widget = shown(viewer, results)
+    widget.details.setCurrentIndex(STUDIES)
+    panel = widget.details.studies
+    click_row(widget, 0)
+    assert not panel.ask.isHidden()
+    assert not results.studies_at_hand
+    panel.ask.click()
+    wait_until(lambda: not panel.fetching.busy)
+    assert panel.ask.isHidden()
+    assert results.studies_at_hand
+    assert "experiment" in panel.sentence.text()
+    widget.close()
+
+
+def test_rows_that_are_not_known_stay_last(qapp: Any) -> None:
+    parent = QWidget()
+    view = RowsView((Field("a", "A", "", "d"), Field("b", "B", "")), parent)
+    table = pd.DataFrame({"a": pd.array([2, None, 1], dtype="Int64"), "b": list("xyz")})
+    view.rows.show(table)
+    for order, expected in (
+        (Qt.SortOrder.AscendingOrder, ["z", "x", "y"]),
+        (Qt.SortOrder.DescendingOrder, ["x", "z", "y"]),
+    ):
+        view.sortByColumn(0, order)
+        assert texts(view, 1) == expected
+    assert texts(view, 0) == ["2", "1", ""]
+    parent.close()

@@ -1,9 +1,9 @@
-"""The foci of studies in the viewer: a slab of them around the slice, all of them in 3D.
+"""The foci of studies in the viewer: a slab of them about the slice, all of them in 3D.
 
 napari's thick slices do the work: the viewer's `dims.thickness` is the slab, which
 images without a projection ignore, and the layer's `rescale_linear` lets foci shrink
-with their distance from the slice. That is one comparison a focus and step; masks of our
-own could show nothing outside of napari's slice, half a millimeter to both sides.
+with their distance from the slice. Masks of our own could show nothing outside of
+napari's slice, which reaches half a millimeter to both sides.
 """
 
 from __future__ import annotations
@@ -41,13 +41,16 @@ _SIZE = 5.0
 _LIT_SIZE = 7.5
 _DIM_SIZE = 4.0
 _DIM_OPACITY = 0.3
+#: With more foci than this, each is smaller: they would cover the brain, and painting
+#: the pixels of 50,000 is what takes time.
+_MANY = 2000
 _RING = np.array([0.05, 0.05, 0.05, 1.0], np.float32)
 _LIT_RING = np.ones(4, np.float32)
 #: As a share of the size.
 _RING_WIDTH, _LIT_RING_WIDTH = 0.1, 0.2
 #: Pixels: foci at the rim of the slab can still be seen.
 _LIMITS = (5, 10_000)
-#: Farther from the origin is outside of every head, and the camera would lose the brain.
+#: Farther out is no head, and the camera would lose the brain.
 _HEAD_MM = 250.0
 
 
@@ -111,7 +114,7 @@ def foci_layer(studies: Studies) -> LayerTuple:
     keywords: dict[str, Any] = {
         "name": f"Foci of {len(studies.included):,} studies",
         "features": _features(foci),
-        "size": _SIZE,
+        "size": _SIZE * _shrink(len(foci)),
         "face_color": _colors(studies, foci),
         "border_color": _RING,
         "border_width": _RING_WIDTH,
@@ -256,7 +259,7 @@ def light_up(layer: Points, study_ids: Collection[str] | None) -> None:
         layer.border_color = rings
         layer.border_width = np.where(chosen, _LIT_RING_WIDTH, _RING_WIDTH)
         other = _SIZE if lit is None else _DIM_SIZE
-        layer.size = np.where(chosen, _LIT_SIZE, other)
+        layer.size = np.where(chosen, _LIT_SIZE, other) * _shrink(len(foci))
         layer.metadata[_LIT_KEY] = (lit, now)
     layer.refresh()
 
@@ -269,6 +272,10 @@ def lit_up(layer: Points) -> frozenset[str] | None:
 
 def _places(foci: pd.DataFrame) -> npt.NDArray[np.float64]:
     return foci[["z", "y", "x"]].to_numpy(np.float64)
+
+
+def _shrink(n_foci: int) -> float:
+    return float((_MANY / max(n_foci, _MANY)) ** 0.25)
 
 
 def _features(foci: pd.DataFrame) -> pd.DataFrame:
@@ -329,7 +336,7 @@ _OWN = (_put_back, _fit_display)
 
 
 def _lock(layer: Layer) -> None:
-    """Moving or adding points would make layer and studies disagree."""
+    """Forbid to move or add points: layer and studies would disagree."""
     layer.editable = False
 
 

@@ -153,7 +153,7 @@ def show_foci(viewer: Viewer, studies: Studies, title: str = "") -> Points:
     from napari.layers import Points
 
     there = foci_layers(viewer)
-    found = next((layer for layer in there if studies_of(layer) is studies), None)
+    found = next((layer for layer in there if studies_of(layer) == studies), None)
     if found is not None:
         found.visible = True
         return found

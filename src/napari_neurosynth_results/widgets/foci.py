@@ -206,8 +206,8 @@ class FociWidget(Container):  # type: ignore[misc]
         studies = wait_for(lambda job: _ask(chosen, job), "Asking for the studies")
         if studies is None:
             raise ResultsError(
-                f"The studies of {chosen.title} are not known: only those of Neurosynth "
-                "Compose come with their results. Choose their file instead."
+                f"The studies of {chosen.title} are not known: only those of "
+                "Neurosynth Compose come with their results. Choose their file instead."
             )
         return studies
 
@@ -273,8 +273,8 @@ def about_foci(studies: Studies) -> str:
 
     Examples
     --------
-    >>> about_foci(Studies((), notices=("Nothing was read.",)))
-    '0 foci of 0 studies.\\nNothing was read.'
+    >>> about_foci(Studies(()))
+    '0 foci of 0 studies.'
     """
     foci = studies.foci
     told = f"{len(foci):,} foci of {len(studies.included):,} studies"

@@ -121,8 +121,6 @@ class FociWidget(Container):  # type: ignore[misc]
         layers.events.inserted.connect(self._refresh)
         layers.events.removed.connect(self._refresh)
         layers.selection.events.active.connect(self._show_state)
-        # napari has sliders for the slab as well, on its right mouse button.
-        self._viewer.dims.events.margin_left.connect(self._show_slab)
 
     # --- what there is to choose ------------------------------------------------------
 

@@ -197,7 +197,7 @@ def _studyset(
         studies = parse_studies(document, None, None)
         if columns:
             notices.append(
-                f"All analyses are shown; an annotation can choose among them: {listed}."
+                f"All analyses are shown; an annotation can choose some, by: {listed}."
             )
     else:
         chosen = next((one for one in found if include in _columns(one)), None)

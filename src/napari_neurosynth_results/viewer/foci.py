@@ -1,16 +1,17 @@
-"""The foci of studies in the viewer: a slab of them around the slice, all of them in 3D.
+"""The foci of studies in the viewer: a slab of them about the slice, all of them in 3D.
 
-napari's thick slices do the work: the viewer's `dims.thickness` is the slab, which
-images without a projection ignore, and the layer's `rescale_linear` lets foci shrink
-with their distance from the slice. That is one comparison a focus and step; masks of our
-own could show nothing outside of napari's slice, half a millimeter to both sides.
+A Points layer is cut half a unit of its data to both sides of the slice, and its mode
+`rescale_linear` lets points shrink with their distance. So the unit of the data is the
+slab: with `scale` 10 the layer shows 10 mm, each layer its own, in the time that napari
+takes for any points. The viewer's own `dims.thickness` would do as well, but it also
+averages images over the slab: maps would show numbers that no voxel has.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Collection
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -36,29 +37,31 @@ _LIT_KEY = "neurosynth_results_lit"
 SLAB_MM = 10.0
 #: So thick that every focus is seen, and hardly shrinks.
 EVERYTHING_MM = 1000.0
+#: napari's slider goes on by the finest layer: a thinner slab would slow it down.
+_THINNEST_MM = 1.0
 #: Diameter of a focus in the slice, mm; of one that is lit up, and of the others then.
 _SIZE = 5.0
 _LIT_SIZE = 7.5
 _DIM_SIZE = 4.0
 _DIM_OPACITY = 0.3
+#: With more foci than this, each is smaller: they would cover the brain, and painting
+#: the pixels of 50,000 is what takes time.
+_MANY = 2000
 _RING = np.array([0.05, 0.05, 0.05, 1.0], np.float32)
 _LIT_RING = np.ones(4, np.float32)
 #: As a share of the size.
 _RING_WIDTH, _LIT_RING_WIDTH = 0.1, 0.2
 #: Pixels: foci at the rim of the slab can still be seen.
 _LIMITS = (5, 10_000)
-#: Farther from the origin is outside of every head, and the camera would lose the brain.
+#: Farther out is no head, and the camera would lose the brain.
 _HEAD_MM = 250.0
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """What a layer of foci shows, and where."""
+    """What a layer of foci shows."""
 
     studies: Studies
-    viewer: weakref.ref[Any] | None = None
-    #: The viewer's thickness before there were foci.
-    before: tuple[float, ...] = ()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Shown:
         """Return itself: napari copies metadata when it duplicates a layer."""
@@ -104,15 +107,18 @@ def foci_layer(studies: Studies) -> LayerTuple:
     Returns
     -------
     tuple
-        Data (z, y, x) in MNI mm, keyword arguments and type for napari. Each study has
-        a color by its place among the studies; features tell of each focus.
+        Data (z, y, x) that ``scale`` puts into MNI mm, keyword arguments and type for
+        napari. Each study has a color by its place among the studies; features tell of
+        each focus, its x, y and z in mm as well.
     """
     foci = shown_foci(studies)
     keywords: dict[str, Any] = {
         "name": f"Foci of {len(studies.included):,} studies",
         "features": _features(foci),
-        "size": _SIZE,
-        "face_color": _colors(studies, foci),
+        "scale": (SLAB_MM,) * 3,
+        "size": _SIZE * _shrink(len(foci)) / SLAB_MM,
+        # napari takes no empty list of colors.
+        "face_color": _colors(studies, foci) if len(foci) else "white",
         "border_color": _RING,
         "border_width": _RING_WIDTH,
         "symbol": "disc",
@@ -127,7 +133,7 @@ def foci_layer(studies: Studies) -> LayerTuple:
             _LIT_KEY: (None, np.arange(len(foci))),
         },
     }
-    return _places(foci), keywords, "points"
+    return _places(foci) / SLAB_MM, keywords, "points"
 
 
 def show_foci(viewer: Viewer, studies: Studies, title: str = "") -> Points:
@@ -150,27 +156,24 @@ def show_foci(viewer: Viewer, studies: Studies, title: str = "") -> Points:
     from napari.layers import Points
 
     there = foci_layers(viewer)
-    found = next((layer for layer in there if studies_of(layer) is studies), None)
-    if found is not None:
-        found.visible = True
-        return found
+    for layer in there:
+        if studies_of(layer) == studies:
+            layer.visible = True
+            return layer
     data, keywords, _ = foci_layer(studies)
     made = Points(data, **keywords)
     made.name = title or made.name
     _lock(made)
     made.events.editable.connect(_keep_locked)
-    before = tuple(viewer.dims.thickness) if not there else _before(there[0])
-    made.metadata[FOCI_KEY] = _Shown(studies, weakly(viewer), before)
     active = viewer.layers.selection.active
     viewer.add_layer(made)
     if active is not None:
         # The controls of the map that is looked at stay at hand.
         viewer.layers.selection.active = active
     if not there:
-        set_slab(made, SLAB_MM)
         # The viewer owns the events: a strong reference back would keep it alive.
         ref = weakly(viewer)
-        viewer.layers.events.removed.connect(partial(_put_back, ref))
+        viewer.layers.events.removed.connect(partial(_let_go, ref))
         viewer.dims.events.ndisplay.connect(partial(_fit_display, ref))
     _fit_display(weakly(viewer))
     return made
@@ -182,40 +185,54 @@ def slab_of(layer: Points) -> float | None:
     Parameters
     ----------
     layer : Points
-        A layer of foci, in a viewer.
+        A layer of foci.
 
     Returns
     -------
     float or None
         Half of it lies to each side of the slice, mm; None when all foci are seen.
     """
-    viewer = _viewer_of(layer)
-    if viewer is None:
-        return SLAB_MM
-    thickness = float(viewer.dims.thickness[-1])
+    thickness = float(layer.scale[-1])
     return None if thickness >= EVERYTHING_MM else thickness
 
 
 def set_slab(layer: Points, mm: float | None) -> None:
-    """Choose how thick the slab is, for all layers of foci of the viewer.
+    """Choose how thick the slab is.
 
     Parameters
     ----------
     layer : Points
-        A layer of foci, in a viewer.
+        A layer of foci.
     mm : float or None
         Half of it lies to each side of the slice, along whichever axis is sliced; None
-        shows all foci.
+        shows all foci. Less than 1 mm is taken for 1 mm.
     """
-    viewer = _viewer_of(layer)
-    if viewer is None:
+    wanted = EVERYTHING_MM if mm is None else mm
+    wanted = min(max(wanted, _THINNEST_MM), EVERYTHING_MM)
+    unit = layer.scale[-1]
+    if wanted == unit:
         return
-    thickness = EVERYTHING_MM if mm is None else min(max(mm, 0.0), EVERYTHING_MM)
-    # Axes before the last three are not of space.
-    others = tuple(viewer.dims.thickness[:-3])
-    wanted = (*others, *(thickness,) * 3)
-    if tuple(viewer.dims.thickness) != wanted:
-        viewer.dims.thickness = wanted
+    foci = _foci_of(layer)
+    with _quietly(layer):
+        layer.size = layer.size * (unit / wanted)
+        layer.data = _places(foci) / wanted
+        layer.scale = (wanted,) * 3
+    layer.refresh()
+
+
+def _foci_of(layer: Points) -> pd.DataFrame:
+    """Return the foci of a layer in the order of its points."""
+    studies = studies_of(layer)
+    assert studies is not None
+    order: npt.NDArray[np.intp] = layer.metadata[_LIT_KEY][1]
+    return shown_foci(studies).iloc[order]
+
+
+def _quietly(layer: Points) -> AbstractContextManager[object]:
+    """Draw once after several changes; where napari has no such block, each time."""
+    quiet: AbstractContextManager[object]
+    quiet = getattr(layer, "_block_refresh", nullcontext)()
+    return quiet
 
 
 def light_up(layer: Points, study_ids: Collection[str] | None) -> None:
@@ -232,9 +249,9 @@ def light_up(layer: Points, study_ids: Collection[str] | None) -> None:
     assert studies is not None
     lit = None if study_ids is None else frozenset(study_ids)
     before, order = layer.metadata[_LIT_KEY]
-    if lit == before:
-        return
     foci = shown_foci(studies)
+    if lit == before or foci.empty:
+        return
     chosen = np.zeros(len(foci), bool)
     if lit is not None:
         chosen = foci["study_id"].isin(list(lit)).to_numpy()
@@ -244,11 +261,11 @@ def light_up(layer: Points, study_ids: Collection[str] | None) -> None:
     colors = _colors(studies, foci)
     if lit is not None:
         colors[~chosen, 3] = _DIM_OPACITY
-    # Where napari has no such block, each of these draws for itself.
-    with getattr(layer, "_block_refresh", nullcontext)():
+    unit = layer.scale[-1]
+    with _quietly(layer):
         if not np.array_equal(order, now):
             layer.selected_data = set()
-            layer.data = _places(foci)
+            layer.data = _places(foci) / unit
             layer.features = _features(foci)
         layer.face_color = colors
         rings = np.where(chosen[:, None], _LIT_RING, _RING)
@@ -256,7 +273,8 @@ def light_up(layer: Points, study_ids: Collection[str] | None) -> None:
         layer.border_color = rings
         layer.border_width = np.where(chosen, _LIT_RING_WIDTH, _RING_WIDTH)
         other = _SIZE if lit is None else _DIM_SIZE
-        layer.size = np.where(chosen, _LIT_SIZE, other)
+        size = np.where(chosen, _LIT_SIZE, other) * _shrink(len(foci))
+        layer.size = size / unit
         layer.metadata[_LIT_KEY] = (lit, now)
     layer.refresh()
 
@@ -271,10 +289,14 @@ def _places(foci: pd.DataFrame) -> npt.NDArray[np.float64]:
     return foci[["z", "y", "x"]].to_numpy(np.float64)
 
 
+def _shrink(n_foci: int) -> float:
+    return float((_MANY / max(n_foci, _MANY)) ** 0.25)
+
+
 def _features(foci: pd.DataFrame) -> pd.DataFrame:
     """Describe each focus, as napari's status bar says it under the mouse."""
     columns = ["study", "analysis", "year", "doi", "statistic", "value", "space"]
-    told = foci[[*columns, "participants"]].reset_index(drop=True)
+    told = foci[[*columns, "participants", "x", "y", "z"]].reset_index(drop=True)
     told["space"] = told["space"].where(~foci["converted"].to_numpy(), "TAL to MNI")
     told["space"] = told["space"].replace("", "unknown")
     # napari says nothing of what is missing, and knows that of numbers only.
@@ -285,17 +307,6 @@ def _features(foci: pd.DataFrame) -> pd.DataFrame:
 def _colors(studies: Studies, foci: pd.DataFrame) -> npt.NDArray[np.float32]:
     number = {study.id: n for n, study in enumerate(studies.studies)}
     return study_colors(foci["study_id"].map(number).to_numpy(np.int64))
-
-
-def _viewer_of(layer: Points) -> Viewer | None:
-    shown = layer.metadata.get(FOCI_KEY)
-    known = shown.viewer if isinstance(shown, _Shown) else None
-    return known() if known is not None else None
-
-
-def _before(layer: Points) -> tuple[float, ...]:
-    before: tuple[float, ...] = layer.metadata[FOCI_KEY].before
-    return before
 
 
 def _fit_display(ref: weakref.ref[Any], event: object = None) -> None:
@@ -309,27 +320,22 @@ def _fit_display(ref: weakref.ref[Any], event: object = None) -> None:
         layer.shading = "none" if flat else "spherical"
 
 
-def _put_back(ref: weakref.ref[Any], event: Any) -> None:
-    """Give the viewer its thickness back when the last foci are gone."""
+def _let_go(ref: weakref.ref[Any], event: object = None) -> None:
+    """Follow the viewer no more when its last foci are gone."""
     viewer = ref()
-    shown = event.value.metadata.get(FOCI_KEY)
-    if viewer is None or not isinstance(shown, _Shown) or foci_layers(viewer):
+    if viewer is None or foci_layers(viewer):
         return
-    if len(shown.before) == viewer.dims.ndim:
-        viewer.dims.thickness = shown.before
-    else:
-        viewer.dims.thickness = (0.0,) * viewer.dims.ndim
     for emitter in (viewer.layers.events.removed, viewer.dims.events.ndisplay):
         for callback in tuple(emitter.callbacks):
             if isinstance(callback, partial) and callback.func in _OWN:
                 emitter.disconnect(callback)
 
 
-_OWN = (_put_back, _fit_display)
+_OWN = (_let_go, _fit_display)
 
 
 def _lock(layer: Layer) -> None:
-    """Moving or adding points would make layer and studies disagree."""
+    """Forbid to move or add points: layer and studies would disagree."""
     layer.editable = False
 
 

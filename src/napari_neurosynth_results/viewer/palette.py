@@ -78,7 +78,8 @@ def study_colors(numbers: npt.NDArray[np.integer[Any]]) -> Colors:
     ndarray of float32, shape (n, 4)
         Their colors; the 22nd study has that of the first.
     """
-    return _STUDIES[numbers % len(_STUDIES)].copy()
+    colors: Colors = _STUDIES[numbers % len(_STUDIES)]
+    return colors
 
 
 def _study_palette() -> Colors:

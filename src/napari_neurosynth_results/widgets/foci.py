@@ -1,0 +1,304 @@
+"""The foci behind a result, or of a file: show them, cut a slab, light up studies."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import (
+    CheckBox,
+    ComboBox,
+    Container,
+    Label,
+    LineEdit,
+    PushButton,
+    Slider,
+)
+from qtpy.QtWidgets import QFileDialog
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import CancelledError, Job
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.studies import Studies
+from napari_neurosynth_results.sources.study_files import (
+    annotation_columns,
+    open_studies,
+)
+from napari_neurosynth_results.viewer.foci import (
+    SLAB_MM,
+    foci_layers,
+    light_up,
+    lit_up,
+    set_slab,
+    show_foci,
+    shown_foci,
+    slab_of,
+    studies_of,
+)
+from napari_neurosynth_results.viewer.layers import result_sets
+from napari_neurosynth_results.viewer.waiting import wait_for
+from napari_neurosynth_results.widgets.pieces import narrow, row, wrapped_text
+from napari_neurosynth_results.widgets.study_list import StudyList
+
+if TYPE_CHECKING:
+    from napari.layers import Points
+    from napari.viewer import Viewer
+
+_FILES = "Studies (*.json *.txt);;All files (*)"
+_NOTHING = (
+    "Choose an open result, or a file: a NIMADS studyset, a NiMARE Dataset (JSON) or "
+    "a text of Sleuth or GingerALE."
+)
+_THINNEST, _THICKEST = 2, 200
+_ALL = ""
+_LOOK_SECONDS = 0.05
+
+
+class FociWidget(Container):  # type: ignore[misc]
+    """Show foci, choose how thick a slab of them is seen, and light up studies.
+
+    Parameters
+    ----------
+    napari_viewer : Viewer
+        The viewer that foci are added to. Their layer outlives the widget.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(labels=False)
+        self._viewer = napari_viewer
+        self._files: list[str] = []
+        self._make_form()
+        self._connect()
+        self._refresh()
+
+    # --- the form ---------------------------------------------------------------------
+
+    def _make_form(self) -> None:
+        self.source = ComboBox(choices=self._choices, nullable=False, tooltip=_NOTHING)
+        self.file = PushButton(text="From a file...", tooltip=_NOTHING)
+        self.column = ComboBox(
+            choices=self._columns,
+            tooltip="The column of the annotation that says which analyses count",
+        )
+        self.show_them = PushButton(text="Show")
+        self.slab = Slider(
+            min=_THINNEST,
+            max=_THICKEST,
+            value=int(SLAB_MM),
+            tooltip="Foci this near the slice are seen: half of it to each side",
+        )
+        self.everything = CheckBox(text="all", tooltip="Show every focus")
+        self.search = LineEdit()
+        self.search.native.setPlaceholderText("Filter studies")
+        self.search.native.setClearButtonEnabled(True)
+        self.none = PushButton(text="Light up none")
+        self.studies = StudyList(self.native)
+        self.about = wrapped_text()
+        narrow(self.source, self.column)
+        self.extend(
+            [
+                row(self.source, self.file),
+                row(self.column, self.show_them),
+                row(Label(value="Slab, mm"), self.slab, self.everything),
+                row(self.search, self.none),
+                self.about,
+            ]
+        )
+        self.native.layout().insertWidget(4, self.studies, 1)
+
+    def _connect(self) -> None:
+        self.source.changed.connect(self._offer_columns)
+        self.file.changed.connect(self._choose_file)
+        self.show_them.changed.connect(self._show)
+        self.slab.changed.connect(self._cut)
+        self.everything.changed.connect(self._cut)
+        self.search.changed.connect(self.studies.filter)
+        self.none.changed.connect(self._light_none)
+        self.studies.chosen.connect(self._light)
+        # Bound methods are held weakly by napari: closing the widget ends them.
+        layers = self._viewer.layers
+        layers.events.inserted.connect(self._refresh)
+        layers.events.removed.connect(self._refresh)
+        layers.selection.events.active.connect(self._show_state)
+
+    # --- what there is to choose ------------------------------------------------------
+
+    def _choices(self, widget: object = None) -> list[tuple[str, Any]]:
+        results = [(one.title, one) for one in result_sets(self._viewer.layers)]
+        files = [(os.path.basename(path), path) for path in self._files]
+        found: list[tuple[str, Any]] = []
+        taken: dict[str, int] = {}
+        for name, value in [*results, *files]:
+            taken[name] = taken.get(name, 0) + 1
+            again = f" ({taken[name]})" if taken[name] > 1 else ""
+            found.append((f"{name}{again}", value))
+        return found or [("no result is open", None)]
+
+    def _columns(self, widget: object = None) -> list[tuple[str, str]]:
+        path = self.source.value
+        columns = annotation_columns(path) if isinstance(path, str) else ()
+        return [("all analyses", _ALL), *((f"only {one}", one) for one in columns)]
+
+    @property
+    def layer(self) -> Points | None:
+        """The layer of foci that is spoken of: the active one, or the topmost."""
+        active = self._viewer.layers.selection.active
+        if active is not None and studies_of(active) is not None:
+            return active
+        found = foci_layers(self._viewer)
+        return found[-1] if found else None
+
+    # --- showing ----------------------------------------------------------------------
+
+    def _choose_file(self, event: object = None) -> None:
+        path, _ = QFileDialog.getOpenFileName(self.native, "Open studies", "", _FILES)
+        if path:
+            self.open_file(path)
+
+    def open_file(self, path: str) -> None:
+        """Choose a file; it is shown at once when there is no more to choose.
+
+        Parameters
+        ----------
+        path : str
+            Of a file of studies.
+        """
+        if path not in self._files:
+            self._files.append(path)
+        self.source.reset_choices()
+        self.source.value = path
+        self._offer_columns()
+        if len(self.column.choices) == 1:
+            self._show()
+
+    def _offer_columns(self, event: object = None) -> None:
+        self.column.reset_choices()
+        self.column.visible = len(self.column.choices) > 1
+
+    def _show(self, event: object = None) -> None:
+        from napari.utils.notifications import show_error
+
+        try:
+            studies = self._find_studies()
+        except CancelledError:
+            return
+        except ResultsError as error:
+            show_error(str(error))
+            return
+        made = show_foci(self._viewer, studies)
+        if self.layer is not made:
+            self._viewer.layers.selection.active = made
+        self._show_state()
+
+    def _find_studies(self) -> Studies:
+        """Read the studies on another thread, where a server may be asked for them."""
+        chosen = self.source.value
+        if isinstance(chosen, str):
+            include = self.column.value or None
+            return wait_for(
+                lambda job: open_studies(chosen, include=include), "Reading studies"
+            )
+        if not isinstance(chosen, ResultSet):
+            raise ResultsError(f"There is no result to show foci of. {_NOTHING}")
+        studies = wait_for(lambda job: _ask(chosen, job), "Asking for the studies")
+        if studies is None:
+            raise ResultsError(
+                f"The studies of {chosen.title} are not known: only those of "
+                "Neurosynth Compose come with their results. Choose their file instead."
+            )
+        return studies
+
+    # --- what is shown ----------------------------------------------------------------
+
+    def _cut(self, event: object = None) -> None:
+        self.slab.enabled = not self.everything.value
+        if self.layer is not None:
+            set_slab(self.layer, None if self.everything.value else self.slab.value)
+
+    def _light(self, study_ids: list[str]) -> None:
+        if self.layer is not None:
+            light_up(self.layer, study_ids or None)
+
+    def _light_none(self, event: object = None) -> None:
+        self.studies.choose([])
+
+    def _refresh(self, event: object = None) -> None:
+        """Follow the layers of the viewer."""
+        self.source.reset_choices()
+        self._offer_columns()
+        self._show_state()
+
+    def _show_state(self, event: object = None) -> None:
+        layer = self.layer
+        for one in (self.slab, self.everything, self.search, self.none):
+            one.enabled = layer is not None
+        if layer is None:
+            self.studies.show_studies(None, None)
+            self.about.value = _NOTHING
+            return
+        studies = studies_of(layer)
+        assert studies is not None
+        self.studies.show_studies(studies, lit_up(layer))
+        self.studies.filter(self.search.value)
+        self.about.value = about_foci(studies)
+        self._show_slab()
+
+    def _show_slab(self, event: object = None) -> None:
+        layer = self.layer
+        if layer is None:
+            return
+        mm = slab_of(layer)
+        with self.slab.changed.blocked(), self.everything.changed.blocked():
+            self.everything.value = mm is None
+            self.slab.enabled = mm is not None
+            if mm is not None:
+                self.slab.value = min(max(round(mm), _THINNEST), _THICKEST)
+
+
+def about_foci(studies: Studies) -> str:
+    """Say how many foci there are, of how many studies, and what was assumed.
+
+    Parameters
+    ----------
+    studies : Studies
+        Some studies.
+
+    Returns
+    -------
+    str
+        A line, and one for each notice.
+
+    Examples
+    --------
+    >>> about_foci(Studies(()))
+    '0 foci of 0 studies.'
+    """
+    foci = studies.foci
+    told = f"{len(foci):,} foci of {len(studies.included):,} studies"
+    if left_out := len(studies) - len(studies.included):
+        told += f" ({left_out:,} more were not used)"
+    moved = foci["converted"]
+    unknown = ~moved & (foci["space"].str.upper() != "MNI")
+    far = len(foci) - len(shown_foci(studies))
+    parts = [
+        (int(moved.sum()), "converted from Talairach"),
+        (int(unknown.sum()), "of unknown space, taken for MNI"),
+        (far, "outside of any head, not shown"),
+    ]
+    said = "; ".join(f"{count:,} {what}" for count, what in parts if count)
+    line = f"{told}: {said}." if said else f"{told}."
+    return "\n".join([line, *studies.notices])
+
+
+def _ask(results: ResultSet, job: Job) -> Studies | None:
+    """Ask for the studies of a result, and let go of the answer when it is cancelled.
+
+    A result remembers its studies: what comes later is there the next time.
+    """
+    asking = ThreadPoolExecutor(1)
+    future = asking.submit(lambda: results.studies)
+    asking.shutdown(wait=False)
+    while not wait([future], _LOOK_SECONDS).done:
+        job.check()
+    return future.result()

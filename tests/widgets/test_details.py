@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
@@ -308,3 +309,59 @@ def test_rows_that_are_not_known_stay_last(qapp: Any) -> None:
         assert texts(view, 1) == expected
     assert texts(view, 0) == ["2", "1", ""]
     parent.close()
+
+
+# --- the atlas ------------------------------------------------------------------------
+
+
+def choose(widget: ClusterWidget, text: str) -> None:
+    """Choose from the list of atlases as a user does."""
+    box = widget.details.atlas
+    box.refresh()
+    row = next(n for n in range(box.count()) if box.itemText(n).startswith(text))
+    box.setCurrentIndex(row)
+    box.activated.emit(row)
+
+
+def test_another_atlas_names_the_clusters_at_once(
+    widget: ClusterWidget, viewer: Any
+) -> None:
+    click_row(widget, 0)
+    assert widget.details.atlas.currentText() == "Desikan-Killiany with cerebellum"
+    halves = np.ones((91, 109, 91), np.uint8)
+    halves[:, :, 45:] = 2
+    layer = viewer.add_labels(
+        halves,
+        scale=(2, 2, 2),
+        translate=(-72, -126, -90),
+        features={"name": ["", "left half", "right half"]},
+        name="halves",
+    )
+    choose(widget, "layer halves")
+    names = [text.rstrip(" 0123456789") for text in texts(widget.view, 1)]
+    assert names[:5] == ["Half R", "Half R", "Half L", "Half R", "Half L"]
+    assert texts(widget.details.regions, 0) == ["half R"]
+    found = viewer.layers[-2]
+    assert found.features["cluster"][1] == "Half R"
+    viewer.layers.remove(layer)
+    choose(widget, "none")
+    assert texts(widget.view, 1)[0] == "cluster 1"
+    assert texts(widget.details.regions, 0) == []
+    choose(widget, "Desikan")
+    assert texts(widget.view, 1)[0] == "Insula R"
+    # What was chosen last counts for the next threshold too.
+    assert widget.details.atlas.currentText().startswith("Desikan")
+
+
+def test_an_atlas_that_cannot_be_had_leaves_the_names(
+    widget: ClusterWidget, viewer: Any, notifications: list[Any]
+) -> None:
+    # No network: nothing is fetched, and the reason is told.
+    choose(widget, "Schaefer")
+    assert "offline" in notifications[-1].message.lower()
+    assert texts(widget.view, 1)[0] == "Insula R"
+    assert widget.details.atlas.currentText() == "Desikan-Killiany with cerebellum"
+    layer = viewer.add_labels(np.ones((4, 4, 4), np.uint8), name="nameless")
+    choose(widget, "layer nameless")
+    assert "names no regions" in notifications[-1].message
+    viewer.layers.remove(layer)

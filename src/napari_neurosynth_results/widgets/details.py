@@ -18,6 +18,7 @@ from napari_neurosynth_results.viewer.foci import (
     show_foci,
     studies_of,
 )
+from napari_neurosynth_results.widgets.atlas_box import AtlasBox
 from napari_neurosynth_results.widgets.heat_map import HeatView
 from napari_neurosynth_results.widgets.rows import Field, RowsView
 from napari_neurosynth_results.widgets.study_panel import StudyPanel
@@ -61,7 +62,8 @@ class ClusterDetails(QTabWidget):  # type: ignore[misc]
         self.regions = RowsView(_REGIONS, self)
         self.studies = StudyPanel(self)
         self.heat = HeatView(self)
-        self.addTab(self._framed(self.regions), "Regions")
+        self.atlas = AtlasBox(viewer, self)
+        self.addTab(self._framed(self.atlas, self.regions), "Regions")
         self.addTab(self.studies, "Studies")
         self.addTab(self._framed(self.heat), "Studies x clusters")
         self.currentChanged.connect(self._fill)
@@ -73,11 +75,12 @@ class ClusterDetails(QTabWidget):  # type: ignore[misc]
         viewer.layers.events.inserted.connect(self._fill)
         viewer.layers.events.removed.connect(self._fill)
 
-    def _framed(self, widget: QWidget) -> QWidget:
+    def _framed(self, *widgets: QWidget) -> QWidget:
         frame = QWidget(self)
         layout = QVBoxLayout(frame)
         layout.setContentsMargins(4, 4, 4, 4)
-        layout.addWidget(widget)
+        for widget in widgets:
+            layout.addWidget(widget)
         return frame
 
     def show_clusters(self, clusters: ClusterSet | None, label: int) -> None:

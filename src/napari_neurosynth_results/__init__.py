@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         mask_from_map,
         open_atlas,
         open_results,
+        open_studies,
         robustness,
         save_clusters,
     )
@@ -39,6 +40,7 @@ _HOMES = {
     "mask_from_map": "api",
     "open_atlas": "api",
     "open_results": "api",
+    "open_studies": "api",
     "robustness": "api",
     "save_clusters": "api",
     "Atlas": "anatomy.atlas",
@@ -71,6 +73,7 @@ __all__ = (
     "mask_from_map",
     "open_atlas",
     "open_results",
+    "open_studies",
     "robustness",
     "save_clusters",
 )

@@ -14,6 +14,7 @@ from napari_neurosynth_results.api.studies import (
     robustness,
 )
 from napari_neurosynth_results.export.clusters import save_clusters
+from napari_neurosynth_results.sources.study_files import open_studies
 
 __all__ = (
     "brain_mask",
@@ -24,6 +25,7 @@ __all__ = (
     "mask_from_map",
     "open_atlas",
     "open_results",
+    "open_studies",
     "robustness",
     "save_clusters",
 )

@@ -1,0 +1,172 @@
+"""How long names and counts take, by ``make bench``: regions of clusters, foci in them.
+
+Beside each stands the plain way: one cluster, or one focus, after the other. Both have
+to give the same before anything is timed. Exits with 1 when a target is missed.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from napari_neurosynth_results import find_clusters, open_results
+from napari_neurosynth_results.anatomy.atlas import UNLABELLED
+from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
+from napari_neurosynth_results.maps.experiments import Experiments
+from napari_neurosynth_results.maps.statmap import Grid
+from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.foci_counts import count_foci
+from napari_neurosynth_results.viewer.sample_data import sample_folder
+
+ROUNDS = 15
+N_FOCI = 50_000
+N_CLUSTERS = 200
+_LOAD = """
+import nibabel, time
+from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
+start = time.perf_counter()
+read_default_atlas()
+print(time.perf_counter() - start)
+"""
+
+
+def main() -> int:
+    """Measure, print the table, and say by the exit code whether all targets hold."""
+    print("| what | ours | the plain way | ratio | target | met |")
+    print("|---|---|---|---|---|---|")
+    good = all([_loading(), *map(_naming, (2.0, 1.0)), _counting()])
+    return 0 if good else 1
+
+
+def _row(what: str, ours: float, plain: float | None, target: float) -> bool:
+    beside = (
+        ("", "") if plain is None else (f"{plain:,.0f} ms", f"{plain / ours:.0f} x")
+    )
+    met = ours <= target
+    print(
+        f"| {what} | {ours:.1f} ms | {beside[0]} | {beside[1]} | <= {target:.0f} ms | "
+        f"{'yes' if met else 'NO'} |"
+    )
+    return met
+
+
+def _timed(work: Callable[[], Any], rounds: int = ROUNDS) -> float:
+    """Return the median time of some rounds, in ms."""
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        times.append(1000 * (time.perf_counter() - start))
+    return median(times)
+
+
+def _loading() -> bool:
+    """Load the atlas in new processes that have nibabel, as every reader has."""
+    command = [sys.executable, "-c", _LOAD]
+    times = [
+        1000 * float(subprocess.run(command, capture_output=True, check=True).stdout)
+        for _ in range(7)
+    ]
+    return _row("loading the packaged atlas", median(times), None, 50)
+
+
+def _naming(height: float) -> bool:
+    z = open_results(sample_folder())["z"]
+    found = find_clusters(z, value=height, sub_peaks=3, atlas=None)
+    atlas = read_default_atlas()
+
+    def ours() -> tuple[list[str], Any]:
+        fresh = found.named_by(atlas)
+        return fresh.names, fresh.regions
+
+    _, regions = ours()
+    shares = {
+        (row.label, row.region): row.n_voxels for row in regions.itertuples(index=False)
+    }
+    assert shares == _plain_shares(found)
+    n, voxels = len(found), int(found.labelled.size.sum())
+    return _row(
+        f"naming {n} clusters of {voxels:,} voxels: peaks, sub-peaks, shares",
+        _timed(ours),
+        _timed(lambda: _plain_shares(found), 3),
+        30,
+    )
+
+
+def _plain_shares(clusters: ClusterSet) -> dict[tuple[int, str], int]:
+    """Count the regions of one cluster after the other."""
+    atlas = read_default_atlas()
+    inverse = np.linalg.inv(atlas.grid.affine)
+    shares: dict[tuple[int, str], int] = {}
+    for label in range(1, len(clusters) + 1):
+        voxels = np.argwhere(clusters.labels == label)
+        places = nib.affines.apply_affine(clusters.statmap.affine, voxels)
+        there = np.rint(nib.affines.apply_affine(inverse, places)).astype(int)
+        inside = ((there >= 0) & (there < atlas.labels.shape)).all(axis=1)
+        values = np.zeros(len(there), int)
+        values[inside] = atlas.labels[tuple(there[inside].T)]
+        for value, count in zip(*np.unique(values, return_counts=True), strict=True):
+            name = atlas.name_of(int(value)) if value else UNLABELLED
+            shares[label, name] = int(count)
+    return shares
+
+
+def _counting() -> bool:
+    rng = np.random.default_rng(7)
+    affine = read_default_atlas().grid.affine
+    grid = Grid((91, 109, 91), affine)
+    labels = np.zeros(grid.shape, np.int32)
+    corners = rng.integers(10, 80, (N_CLUSTERS, 3))
+    for number, (i, j, k) in enumerate(corners, start=1):
+        labels[i : i + 5, j : j + 5, k : k + 5] = number
+    places = rng.normal(0, 30, (N_FOCI, 3)).round(1)
+    per_study = N_FOCI // 1000
+    studies = Studies(
+        tuple(
+            Study(f"s{n}", f"s{n}", analyses=(Analysis("1", "1", _foci(rows)),))
+            for n, rows in enumerate(places.reshape(-1, per_study, 3))
+        )
+    )
+    experiments = Experiments(studies)
+    _ = experiments.foci
+    signs = [1] * N_CLUSTERS
+
+    def ours() -> Any:
+        return count_foci(labels, grid, signs, experiments)
+
+    assert np.array_equal(ours().to_numpy(), _plain_counts(labels, affine, places))
+    return _row(
+        f"counting {N_FOCI:,} foci of 1,000 studies in {N_CLUSTERS} clusters",
+        _timed(ours),
+        _timed(lambda: _plain_counts(labels, affine, places), 3),
+        100,
+    )
+
+
+def _foci(rows: Any) -> tuple[Focus, ...]:
+    return tuple(Focus(*map(float, row)) for row in rows)
+
+
+def _plain_counts(labels: Any, affine: Any, places: Any) -> Any:
+    """Look one focus after the other up."""
+    counts = np.zeros((1000, N_CLUSTERS), int)
+    inverse = np.linalg.inv(affine)
+    for number, place in enumerate(places):
+        voxel = np.round(nib.affines.apply_affine(inverse, place)).astype(int)
+        if ((voxel >= 0) & (voxel < labels.shape)).all():
+            label = labels[tuple(voxel)]
+            if label:
+                counts[number * 1000 // len(places), label - 1] += 1
+    return counts
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -231,7 +231,8 @@ def _foci_of(layer: Points) -> pd.DataFrame:
 def _quietly(layer: Points) -> AbstractContextManager[object]:
     """Draw once after several changes; where napari has no such block, each time."""
     quiet: AbstractContextManager[object]
-    quiet = getattr(layer, "_block_refresh", nullcontext)()
+    bare = getattr(layer, "__wrapped__", layer)
+    quiet = getattr(bare, "_block_refresh", nullcontext)()
     return quiet
 
 

@@ -15,6 +15,7 @@ bench: $(VENV)/ready
 	@$(BIN)/python benchmarks/clusters.py
 	@scripts/with-display.sh $(BIN)/python benchmarks/slider.py
 	@$(BIN)/python benchmarks/fetch.py
+	@scripts/with-display.sh $(BIN)/python benchmarks/foci.py
 
 pictures: $(VENV)/ready
 	@scripts/with-display.sh $(BIN)/python scripts/make_pictures.py

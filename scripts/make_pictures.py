@@ -21,8 +21,11 @@ import numpy as np
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 
+from napari_neurosynth_results.maps.studies import Studies
+from napari_neurosynth_results.sources.study_files import open_studies
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.foci import light_up, show_foci
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.reader import strongest_place
 from napari_neurosynth_results.viewer.sample_data import sample_folder
@@ -59,6 +62,9 @@ def main() -> None:
     viewer.close()
     _browser()
     _thresholds()
+    studyset = Path(sample_folder()) / "studyset.json"
+    if studyset.is_file():
+        draw_foci(open_studies(studyset))
 
 
 def _browser() -> None:
@@ -130,6 +136,56 @@ def _thresholds() -> None:
     _settle(viewer)
     _save(viewer.window.screenshot(canvas_only=False, flash=False), "threshold.png")
     viewer.close()
+
+
+def draw_foci(studies: Studies) -> None:
+    """Draw the foci of the sample: a slab with its widget, all of them, one study lit.
+
+    Parameters
+    ----------
+    studies : Studies
+        Those behind the sample.
+    """
+    viewer = napari.Viewer()
+    viewer.window.resize(1300, 860)
+    viewer.open(sample_folder(), plugin=PLUGIN)
+    _settle(viewer, seconds=1)
+    for one in QApplication.allWidgets():
+        if type(one).__name__ == "NapariQtNotification":
+            one.close()
+    _show_only(viewer, "z, uncorrected")
+    foci = show_foci(viewer, studies)
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Foci")
+    viewer.layers.selection.active = foci
+    widget.slab.value = 16
+    scene.look_at(viewer, 0, 0, 4)
+    _settle(viewer)
+    window = viewer.window.screenshot(canvas_only=False, flash=False)
+    scene.show_plane(viewer, "sagittal")
+    scene.look_at(viewer, 4, 0, 4)
+    counts = studies.foci["study_id"].value_counts()
+    light_up(foci, list(counts.index[:2]))
+    lit = _closer(viewer)
+    light_up(foci, None)
+    scene.show_3d(viewer)
+    space = _closer(viewer)
+    viewer.close()
+    half = window.shape[0] // 2
+    views = [Image.fromarray(one).convert("RGB") for one in (lit, space)]
+    views = [one.resize((one.width * half // one.height, half)) for one in views]
+    width = max(one.width for one in views)
+    page = Image.new("RGB", (window.shape[1] + width, 2 * half))
+    page.paste(Image.fromarray(window).convert("RGB"), (0, 0))
+    for row, one in enumerate(views):
+        page.paste(one, (window.shape[1] + (width - one.width) // 2, row * half))
+    _save(np.asarray(page), "foci.png")
+
+
+def _closer(viewer: napari.Viewer) -> np.ndarray:
+    """Draw the canvas with less black around the brain."""
+    _settle(viewer)
+    viewer.scene.camera.zoom *= 1.25
+    return viewer.screenshot(canvas_only=True, flash=False)
 
 
 def _busiest_slice(clusters: ClusterSet) -> float:

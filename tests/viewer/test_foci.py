@@ -306,24 +306,28 @@ def test_no_foci_at_all(viewer: Any) -> None:
     assert len(layer.data) == 0
 
 
-def test_nothing_keeps_viewer_or_layer_alive(qapp: Any, studies: Studies) -> None:
+def test_a_removed_layer_is_let_go(viewer: Any, studies: Studies) -> None:
+    layer = weakref.ref(show_foci(viewer, studies))
+    light_up(layer(), ["a"])
+    viewer.layers.remove(layer())
+    # napari itself keeps the layer that was active last.
+    viewer.layers.selection.active = viewer.add_image(np.zeros((3, 3, 3)))
+    gc.collect()
+    assert layer() is None
+
+
+def test_a_viewer_is_let_go_though_a_layer_stays(qapp: Any, studies: Studies) -> None:
     from napari.components import ViewerModel
 
     model = ViewerModel()
-    layer = weakref.ref(show_foci(model, studies))
-    light_up(layer(), ["a"])
-    model.layers.clear()
-    # napari itself keeps the layer that was active last.
-    model.layers.selection.active = model.add_image(np.zeros((3, 3, 3)))
-    gc.collect()
-    assert layer() is None
-    kept = show_foci(model, studies)
+    layer = show_foci(model, studies)
+    scene.show_3d(model)
     gone = weakref.ref(model)
     del model
     gc.collect()
     assert gone() is None
-    assert slab_of(kept) == SLAB_MM
-    set_slab(kept, 20)
+    set_slab(layer, 20)
+    assert slab_of(layer) == 20
 
 
 @pytest.mark.viewer

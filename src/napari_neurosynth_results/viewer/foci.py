@@ -43,7 +43,7 @@ _THINNEST_MM = 1.0
 _SIZE = 5.0
 _LIT_SIZE = 7.5
 _DIM_SIZE = 4.0
-_DIM_OPACITY = 0.3
+_DIM_OPACITY = 0.45
 #: With more foci than this, each is smaller: they would cover the brain, and painting
 #: the pixels of 50,000 is what takes time.
 _MANY = 2000
@@ -231,7 +231,8 @@ def _foci_of(layer: Points) -> pd.DataFrame:
 def _quietly(layer: Points) -> AbstractContextManager[object]:
     """Draw once after several changes; where napari has no such block, each time."""
     quiet: AbstractContextManager[object]
-    quiet = getattr(layer, "_block_refresh", nullcontext)()
+    bare = getattr(layer, "__wrapped__", layer)
+    quiet = getattr(bare, "_block_refresh", nullcontext)()
     return quiet
 
 

@@ -67,7 +67,8 @@ class FociWidget(Container):  # type: ignore[misc]
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(labels=False)
         self._viewer = napari_viewer
-        self._files: list[str] = []
+        #: Files opened here, and the columns of their annotations.
+        self._files: dict[str, tuple[str, ...]] = {}
         self._make_form()
         self._connect()
         self._refresh()
@@ -137,7 +138,7 @@ class FociWidget(Container):  # type: ignore[misc]
 
     def _columns(self, widget: object = None) -> list[tuple[str, str]]:
         path = self.source.value
-        columns = annotation_columns(path) if isinstance(path, str) else ()
+        columns = self._files[path] if isinstance(path, str) else ()
         return [("all analyses", _ALL), *((f"only {one}", one) for one in columns)]
 
     @property
@@ -164,8 +165,9 @@ class FociWidget(Container):  # type: ignore[misc]
         path : str
             Of a file of studies.
         """
-        if path not in self._files:
-            self._files.append(path)
+        self._files[path] = wait_for(
+            lambda job: annotation_columns(path), "Reading studies"
+        )
         self.source.reset_choices()
         self.source.value = path
         self._offer_columns()

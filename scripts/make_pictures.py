@@ -19,12 +19,13 @@ import napari
 import nibabel as nib
 import numpy as np
 from PIL import Image
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.sources.study_files import open_studies
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.commands import label_clusters
 from napari_neurosynth_results.viewer.foci import light_up, show_foci
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.reader import strongest_place
@@ -62,9 +63,8 @@ def main() -> None:
     viewer.close()
     _browser()
     _thresholds()
-    studyset = Path(sample_folder()) / "studyset.json"
-    if studyset.is_file():
-        draw_foci(open_studies(studyset))
+    _studies()
+    draw_foci(open_studies(Path(sample_folder()) / "studyset.json"))
 
 
 def _browser() -> None:
@@ -136,6 +136,36 @@ def _thresholds() -> None:
     _settle(viewer)
     _save(viewer.window.screenshot(canvas_only=False, flash=False), "threshold.png")
     viewer.close()
+
+
+def _studies() -> None:
+    """Draw the studies behind a cluster, and the heat map of all."""
+    viewer = napari.Viewer()
+    viewer.window.resize(1500, 980)
+    viewer.open(sample_folder(), plugin=PLUGIN)
+    _, table = viewer.window.add_plugin_dock_widget(PLUGIN, "Cluster table")
+    label_clusters(viewer)
+    _settle(viewer, seconds=_NOTIFICATION_SECONDS)
+    table.go_next()
+    details = table.details
+    details.setCurrentWidget(details.studies)
+    # A study with a focus in the slice.
+    details.studies.choose("pain_18.nidm-1")
+    details.studies.notes.setChecked(True)
+    _settle(viewer)
+    _save(viewer.window.screenshot(canvas_only=False, flash=False), "studies.png")
+    details.setCurrentIndex(details.count() - 1)
+    _settle(viewer)
+    _save(_grabbed(table.native), "heat-map.png")
+    viewer.close()
+
+
+def _grabbed(widget: QWidget) -> np.ndarray:
+    """Draw one widget alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "widget.png")
+        widget.grab().save(path)
+        return np.asarray(Image.open(path).convert("RGB"))
 
 
 def draw_foci(studies: Studies) -> None:

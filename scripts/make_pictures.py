@@ -23,6 +23,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.commands import label_clusters
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.reader import strongest_place
 from napari_neurosynth_results.viewer.sample_data import sample_folder
@@ -59,6 +60,7 @@ def main() -> None:
     viewer.close()
     _browser()
     _thresholds()
+    _readout()
 
 
 def _browser() -> None:
@@ -129,6 +131,23 @@ def _thresholds() -> None:
     table.view.expand(table.model.index(0, 0))
     _settle(viewer)
     _save(viewer.window.screenshot(canvas_only=False, flash=False), "threshold.png")
+    viewer.close()
+
+
+def _readout() -> None:
+    """Draw the anatomical views with what lies in the insula."""
+    viewer = napari.Viewer()
+    viewer.window.resize(1200, 860)
+    viewer.open(sample_folder(), plugin=PLUGIN)
+    _, views = viewer.window.add_plugin_dock_widget(PLUGIN, "Anatomical views")
+    _settle(viewer, seconds=_NOTIFICATION_SECONDS)
+    _show_only(viewer, "z, uncorrected")
+    viewer.layers["p, uncorrected"].visible = True
+    label_clusters(viewer)
+    views.place.text.value = "x=38, y=4, z=2"
+    views.place.go_to(views.place.text.value)
+    _settle(viewer)
+    _save(viewer.window.screenshot(canvas_only=False, flash=False), "readout.png")
     viewer.close()
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _REACH_MM = 1000.0
-#: Room for "-126.5".
-_BOX_WIDTH = 60
+#: Room for "-126.5", and no more: three boxes have to fit a narrow dock.
+_BOX_STYLE = "QAbstractSpinBox { min-width: 48px; padding: 1px 6px; }"
 #: The slices stop at the edge of what there is.
 _STOPPED_MM = 0.05
 _NO_VOLUME = "Open a map first: there is no volume to go to."
@@ -160,7 +160,6 @@ def _box(axis: str) -> Any:
         tooltip=f"MNI {axis} in mm; arrow keys and wheel step, Ctrl+V takes x, y, z",
     )
     box.native.setDecimals(1)
-    # Three boxes with buttons would be wider than a dock.
     box.native.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
-    box.native.setMinimumWidth(_BOX_WIDTH)
+    box.native.setStyleSheet(_BOX_STYLE)
     return box

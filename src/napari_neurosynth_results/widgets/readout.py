@@ -5,26 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QLabel,
-    QSizePolicy,
-    QTableView,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_neurosynth_results.anatomy.coordinates import written_place
 from napari_neurosynth_results.viewer.places import place_of_mouse, place_of_slices
 from napari_neurosynth_results.viewer.readout import PlaceReader
 from napari_neurosynth_results.viewer.scene import weakly
-from napari_neurosynth_results.widgets.readout_model import (
-    MAP,
-    VALUE,
-    P,
-    ReadoutModel,
-)
+from napari_neurosynth_results.widgets.readout_model import ReadoutModel
+from napari_neurosynth_results.widgets.readout_table import ReadoutTable
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -36,10 +24,6 @@ AT_SLICES = "At the slices"
 _INTERVAL_MS = 33
 _NO_VOLUME = "Open a map: there is no volume yet."
 _NO_MAP = "No map is shown."
-#: The widest number of each column.
-_WIDEST = {VALUE: "-8.54e-12", P: "<1.18e-38"}
-_MARGIN = 12
-_FEWEST_ROWS = 3
 #: What a layer tells of when its row may have changed.
 _TELLING = ("visible", "name", "data", "features")
 
@@ -67,7 +51,7 @@ class ReadoutPanel(QWidget):  # type: ignore[misc]
         font.setBold(True)
         self.region.setFont(font)
         self.model = ReadoutModel(self)
-        self.table = _table(self.model)
+        self.table = ReadoutTable(self.model)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -76,9 +60,8 @@ class ReadoutPanel(QWidget):  # type: ignore[misc]
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             layout.addWidget(label)
-        layout.addWidget(self.table, 1)
+        layout.addWidget(self.table)
         layout.addStretch()
-        self.model.modelReset.connect(self._span_names)
         self._follow()
         self.refresh()
 
@@ -140,34 +123,3 @@ class ReadoutPanel(QWidget):  # type: ignore[misc]
         # An empty line would make what is below jump.
         self.region.setText(region or " ")
         self.state.setText(state)
-
-    def _span_names(self) -> None:
-        """Give names the room of value and p: clusters have no p of their own."""
-        self.table.clearSpans()
-        for row in self.model.named_rows():
-            self.table.setSpan(row, VALUE, 1, 2)
-
-
-def _table(model: ReadoutModel) -> QTableView:
-    """Make the table: titles give way, numbers never do."""
-    table = QTableView()
-    table.setModel(model)
-    table.setShowGrid(False)
-    table.setWordWrap(False)
-    table.setTextElideMode(Qt.TextElideMode.ElideRight)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-    table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    metrics = table.fontMetrics()
-    rows, header = table.verticalHeader(), table.horizontalHeader()
-    rows.hide()
-    rows.setMinimumSectionSize(metrics.height() + 6)
-    rows.setDefaultSectionSize(metrics.height() + 6)
-    header.setMinimumSectionSize(20)
-    header.setSectionsClickable(False)
-    header.setSectionResizeMode(MAP, QHeaderView.ResizeMode.Stretch)
-    for column, widest in _WIDEST.items():
-        header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-        header.resizeSection(column, metrics.horizontalAdvance(widest) + _MARGIN)
-    table.setMinimumHeight((_FEWEST_ROWS + 2) * (metrics.height() + 6))
-    return table

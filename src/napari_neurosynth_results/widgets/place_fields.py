@@ -123,6 +123,8 @@ class PlaceFields(Container):  # type: ignore[misc]
 
     def _follow(self, event: object = None) -> None:
         """Show where the slices are, without moving them."""
+        # What was said about another place is past.
+        self._say()
         if (place := place_of_slices(self._viewer)) is None:
             return
         for box, value in zip((self.x, self.y, self.z), place, strict=True):

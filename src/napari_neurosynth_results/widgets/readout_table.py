@@ -43,6 +43,7 @@ class ReadoutTable(QTableView):  # type: ignore[misc]
         rows, columns = self.verticalHeader(), self.horizontalHeader()
         rows.hide()
         columns.setSectionsClickable(False)
+        rows.setMinimumSectionSize(1)
         columns.setMinimumSectionSize(1)
         columns.setSectionResizeMode(MAP, QHeaderView.ResizeMode.Stretch)
         for column in _WIDEST:
@@ -65,9 +66,6 @@ class ReadoutTable(QTableView):  # type: ignore[misc]
         for column, widest in _WIDEST.items():
             width = metrics.horizontalAdvance(widest) + _COLUMN_MARGIN
             self.horizontalHeader().resizeSection(column, width)
-        rows = self.verticalHeader()
-        rows.setMinimumSectionSize(metrics.lineSpacing() + _ROW_MARGIN)
-        rows.setMaximumSectionSize(_MOST_LINES * metrics.lineSpacing() + _ROW_MARGIN)
         self.clearSpans()
         # Clusters have names and no p of their own.
         for row in self._rows.named_rows():
@@ -75,7 +73,10 @@ class ReadoutTable(QTableView):  # type: ignore[misc]
         self._fit_rows()
 
     def _fit_rows(self, *resized: int) -> None:
-        self.resizeRowsToContents()
+        line = self.fontMetrics().lineSpacing()
+        for row in range(self._rows.rowCount()):
+            lines = min(max(self.sizeHintForRow(row), line), _MOST_LINES * line)
+            self.setRowHeight(row, lines + _ROW_MARGIN)
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:  # noqa: N802

@@ -72,6 +72,8 @@ def point(viewer: Any, x: float, y: float, z: float) -> None:
     """Move the mouse over a place, as the canvas tells of it."""
     viewer.mouse_over_canvas = True
     viewer.cursor.position = (z, y, x)
+    for callback in viewer.mouse_move_callbacks:
+        callback(viewer, None)
 
 
 def enter(widget: AnatomicalViews, text: str) -> None:
@@ -136,6 +138,21 @@ def test_the_mouse_goes_before_the_slices(widget: AnatomicalViews, maps: Any) ->
     maps.mouse_over_canvas = False
     settle(widget)
     assert panel.state.text() == "At the slices: 38, 4, 4"
+
+
+def test_a_mouse_that_has_not_moved_is_nowhere(
+    widget: AnatomicalViews, maps: Any
+) -> None:
+    """A window that opens below the mouse does not know where on the canvas it is."""
+    maps.cursor.position = (2, 0, 0)
+    maps.mouse_over_canvas = True
+    settle(widget)
+    assert widget.readout.state.text() == "At the slices: 38, 4, 2"
+    point(maps, -38, 4, 2)
+    maps.mouse_over_canvas = False
+    maps.mouse_over_canvas = True
+    settle(widget)
+    assert widget.readout.state.text() == "At the slices: 38, 4, 2"
 
 
 def test_the_mouse_in_other_planes(widget: AnatomicalViews, maps: Any) -> None:
@@ -351,14 +368,14 @@ def test_what_is_hidden_costs_nothing_and_catches_up(
 def callbacks(viewer: Any, layer: Any) -> list[int]:
     """Count who is told of mouse, slices and layers."""
     told = (
-        viewer.cursor.events.position,
         viewer.events.mouse_over_canvas,
         viewer.dims.events.point,
         viewer.layers.events.removed,
         layer.events.visible,
         layer.events.name,
     )
-    return [len(one.callbacks) for one in told]
+    counts = [len(one.callbacks) for one in told]
+    return [*counts, len(viewer.mouse_move_callbacks)]
 
 
 def test_a_closed_readout_is_let_go(plugin: Any, maps: Any) -> None:
@@ -426,7 +443,11 @@ def test_the_mouse_over_the_canvas_of_a_window(
     viewer.layers.remove(layer)
     settle(widget)
     assert cells(widget.readout) == []
+    # Somebody, as a console does, still holds what is closed.
     viewer.window.remove_dock_widget(dock)
+    viewer.layers[0].visible = False
+    hover(canvas, 0.4, 0.4)
+    scene.look_at(viewer, 1, 1, 1)
     del dock, widget
     gc.collect()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_neurosynth_results.anatomy.coordinates import written_place
+from napari_neurosynth_results.viewer.picking import follow_moves
 from napari_neurosynth_results.viewer.places import place_of_mouse, place_of_slices
 from napari_neurosynth_results.viewer.readout import PlaceReader
 from napari_neurosynth_results.viewer.scene import weakly
@@ -42,6 +44,7 @@ class ReadoutPanel(QWidget):  # type: ignore[misc]
         # Not the stand-in that widgets are given: each of its answers takes longer.
         self._viewer: Any = weakly(viewer)()
         self._reader = PlaceReader(self._viewer)
+        self._moved = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_INTERVAL_MS)
@@ -73,12 +76,12 @@ class ReadoutPanel(QWidget):  # type: ignore[misc]
             viewer.dims.events.ndim,
             viewer.dims.events.ndisplay,
             viewer.dims.events.order,
-            viewer.cursor.events.position,
-            viewer.events.mouse_over_canvas,
             viewer.layers.events.removed,
             viewer.layers.events.reordered,
         ):
             told.connect(self._later)
+        viewer.events.mouse_over_canvas.connect(self._enter_or_leave)
+        follow_moves(viewer, self._move)
         viewer.layers.events.inserted.connect(self._follow_layer)
         for layer in viewer.layers:
             self._follow_events_of(layer)
@@ -92,11 +95,22 @@ class ReadoutPanel(QWidget):  # type: ignore[misc]
             if name in layer.events:
                 layer.events[name].connect(self._later)
 
+    def _enter_or_leave(self, event: object = None) -> None:
+        # Until it moves, napari knows where the mouse was, not where it is.
+        self._moved = False
+        self._later()
+
+    def _move(self) -> None:
+        self._moved = True
+        self._later()
+
     def _later(self, event: object = None) -> None:
         """Refresh soon, once for everything that happens until then."""
-        # What is hidden is brought up to date when it is shown.
-        if self.isVisible() and not self._timer.isActive():
-            self._timer.start()
+        # Qt's part may be gone already, while somebody still holds the widget.
+        with suppress(RuntimeError):
+            # What is hidden is brought up to date when it is shown.
+            if self.isVisible() and not self._timer.isActive():
+                self._timer.start()
 
     def showEvent(self, event: Any) -> None:  # noqa: N802
         """Catch up with what happened while nobody looked."""
@@ -105,7 +119,7 @@ class ReadoutPanel(QWidget):  # type: ignore[misc]
 
     def refresh(self) -> None:
         """Show what lies under the mouse, or at the slices."""
-        mouse = place_of_mouse(self._viewer)
+        mouse = place_of_mouse(self._viewer) if self._moved else None
         place = mouse or place_of_slices(self._viewer)
         if place is None:
             self._write("", _NO_VOLUME)

@@ -21,9 +21,11 @@ import numpy as np
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
+from napari_neurosynth_results.statistics.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.commands import label_clusters
+from napari_neurosynth_results.viewer.atlases import chosen_atlas
+from napari_neurosynth_results.viewer.clusters import show_clusters
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.reader import strongest_place
 from napari_neurosynth_results.viewer.sample_data import sample_folder
@@ -137,15 +139,25 @@ def _thresholds() -> None:
 def _readout() -> None:
     """Draw the anatomical views with what lies in the insula."""
     viewer = napari.Viewer()
-    viewer.window.resize(1200, 860)
+    viewer.window.resize(1400, 860)
     viewer.open(sample_folder(), plugin=PLUGIN)
     _, views = viewer.window.add_plugin_dock_widget(PLUGIN, "Anatomical views")
-    _settle(viewer, seconds=_NOTIFICATION_SECONDS)
     _show_only(viewer, "z, uncorrected")
     viewer.layers["p, uncorrected"].visible = True
-    label_clusters(viewer)
+    layer = viewer.layers["z, uncorrected"]
+    statmap = map_of(layer)
+    assert statmap is not None
+    clusters = clusters_at(
+        statmap, Threshold(p=0.001, min_voxels=10), atlas=chosen_atlas()
+    )
+    show_clusters(viewer, layer, clusters)
     views.place.text.value = "x=38, y=4, z=2"
     views.place.go_to(views.place.text.value)
+    _settle(viewer, seconds=_NOTIFICATION_SECONDS)
+    # Without a window manager the window may not be active, and notifications stay.
+    for widget in QApplication.allWidgets():
+        if type(widget).__name__ == "NapariQtNotification":
+            widget.close()
     _settle(viewer)
     _save(viewer.window.screenshot(canvas_only=False, flash=False), "readout.png")
     viewer.close()

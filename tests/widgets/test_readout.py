@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent, QPointF, Qt
-from qtpy.QtGui import QEnterEvent, QKeyEvent, QMouseEvent
+from qtpy.QtGui import QEnterEvent, QMouseEvent
 from qtpy.QtWidgets import QApplication
 
 from conftest import SHAPE
@@ -21,23 +21,11 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters import rename, show_clusters
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.reader import add_maps
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.readout import ReadoutPanel
 from napari_neurosynth_results.widgets.views import AnatomicalViews
 
-INSULA = (38.0, 4.0, 2.0)
 Z = "z, uncorrected"
-
-
-@pytest.fixture
-def maps(viewer: Any, sample: ResultSet) -> Any:
-    """Return the viewer with two maps of the sample in it, at the insula."""
-    add_maps(viewer, [sample["z"], sample["logp"]])
-    for layer in viewer.layers:
-        layer.visible = True
-    scene.look_at(viewer, *INSULA)
-    return viewer
 
 
 @pytest.fixture
@@ -76,35 +64,6 @@ def point(viewer: Any, x: float, y: float, z: float) -> None:
         callback(viewer, None)
 
 
-def enter(widget: AnatomicalViews, text: str) -> None:
-    """Type into the line, and press Enter."""
-    line = widget.place.text.native
-    line.setText(text)
-    press(line, Qt.Key.Key_Return)
-
-
-def press(
-    target: Any, key: Qt.Key, with_: Any = Qt.KeyboardModifier.NoModifier
-) -> None:
-    QApplication.sendEvent(target, QKeyEvent(QEvent.Type.KeyPress, key, with_))
-
-
-def paste(target: Any, text: str) -> None:
-    """Copy a text elsewhere, and paste it by the keyboard."""
-    QApplication.clipboard().setText(text)
-    press(target, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
-
-
-def slices(viewer: Any) -> tuple[float, ...]:
-    return tuple(viewer.dims.point[-3:][::-1])
-
-
-def said(widget: AnatomicalViews) -> str:
-    """Return what is written beneath the line, if it can be seen."""
-    label = widget.place.said.native
-    return str(label.text()) if label.isVisible() else ""
-
-
 # --- what is shown --------------------------------------------------------------------
 
 
@@ -132,7 +91,7 @@ def test_the_mouse_goes_before_the_slices(widget: AnatomicalViews, maps: Any) ->
     assert panel.state.text() == "Under the mouse: -38.4, 4, 2"
     assert panel.region.text() == "insula L"
     # A slider moves below a mouse that rests.
-    scene.look_at(maps, *INSULA[:2], 4)
+    scene.look_at(maps, 38, 4, 4)
     settle(widget)
     assert panel.state.text() == "Under the mouse: -38.4, 4, 4"
     maps.mouse_over_canvas = False
@@ -157,7 +116,7 @@ def test_a_mouse_that_has_not_moved_is_nowhere(
 
 def test_the_mouse_in_other_planes(widget: AnatomicalViews, maps: Any) -> None:
     scene.show_plane(maps, "sagittal")
-    scene.look_at(maps, *INSULA)
+    scene.look_at(maps, 38, 4, 2)
     point(maps, 0, -38, 20)
     settle(widget)
     assert widget.readout.state.text() == "Under the mouse: 38, -38, 20"
@@ -166,7 +125,7 @@ def test_the_mouse_in_other_planes(widget: AnatomicalViews, maps: Any) -> None:
 def test_in_3d_the_mouse_is_over_no_place(widget: AnatomicalViews, maps: Any) -> None:
     point(maps, -38, 4, 2)
     scene.show_3d(maps)
-    scene.look_at(maps, *INSULA)
+    scene.look_at(maps, 38, 4, 2)
     point(maps, -30, 4, 2)
     settle(widget)
     assert widget.readout.state.text() == "At the slices: 38, 4, 2"
@@ -219,9 +178,6 @@ def test_an_empty_viewer_and_a_flat_picture(plugin: Any, viewer: Any) -> None:
     widget = AnatomicalViews(viewer)
     widget.native.show()
     assert widget.readout.state.text().startswith("Open a map")
-    enter(widget, "38 4 2")
-    assert said(widget).startswith("Open a map first")
-    widget.place.copy_place()
     viewer.add_image(np.zeros((4, 5)))
     point_2d = (1.0, 2.0)
     viewer.mouse_over_canvas, viewer.cursor.position = True, point_2d
@@ -242,84 +198,6 @@ def test_a_narrow_dock_cuts_nothing_off(widget: AnatomicalViews) -> None:
     title = panel.model.index(0, 0)
     tip = title.data(Qt.ItemDataRole.ToolTipRole)
     assert tip.startswith("-log10 p, uncorrected: -log10 of the p value")
-
-
-# --- going somewhere ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("text", ["-38, 4, 2", "z=2 x=\u221238 y=4", "MNI (-38 4 2)"])
-def test_enter_goes_where_the_line_says(
-    widget: AnatomicalViews, maps: Any, text: str
-) -> None:
-    enter(widget, text)
-    assert slices(maps) == (-38, 4, 2)
-    assert (widget.x.value, widget.y.value, widget.z.value) == (-38, 4, 2)
-    assert said(widget) == ""
-    # The next one is typed over it.
-    assert widget.place.text.native.selectedText() == text
-
-
-def test_a_coordinate_is_pasted_into_the_line(
-    widget: AnatomicalViews, maps: Any
-) -> None:
-    paste(widget.place.text.native, "x = -38\ty = 4\tz = 2")
-    assert slices(maps) == INSULA
-    press(widget.place.text.native, Qt.Key.Key_Return)
-    assert slices(maps) == (-38, 4, 2)
-
-
-def test_what_cannot_be_read_is_said_in_words(
-    widget: AnatomicalViews, maps: Any, notifications: list[Any]
-) -> None:
-    enter(widget, "38 4")
-    assert said(widget).startswith('"38 4" has 2 numbers, not 3. Write x, y and z')
-    assert slices(maps) == INSULA
-    widget.place.text.value = "38 4 "
-    assert said(widget) == ""
-    enter(widget, "TAL 38 4 2")
-    assert "Talairach" in said(widget)
-    # Elsewhere it is no longer what matters.
-    scene.look_at(maps, 0, 0, 0)
-    assert said(widget) == ""
-    assert notifications == []
-
-
-def test_the_slices_stop_at_the_edge_and_say_so(
-    widget: AnatomicalViews, maps: Any
-) -> None:
-    enter(widget, "200 4 2")
-    assert slices(maps) == (90, 4, 2)
-    assert said(widget) == (
-        "200, 4, 2 lies outside of what is open: the slices stopped at 90, 4, 2."
-    )
-
-
-@pytest.mark.parametrize("axis", "xyz")
-def test_a_whole_coordinate_is_pasted_into_a_box(
-    widget: AnatomicalViews, maps: Any, axis: str
-) -> None:
-    box = getattr(widget, axis).native
-    paste(box, "-38, 4, 2")
-    assert slices(maps) == (-38, 4, 2)
-    # One number is the box's own, as it always was.
-    box.selectAll()
-    paste(box, "12")
-    press(box, Qt.Key.Key_Return)
-    assert slices(maps)["xyz".index(axis)] == 12
-    box.selectAll()
-    paste(box, "insula")
-    assert getattr(widget, axis).value == 12
-
-
-def test_copy_puts_the_place_on_the_clipboard(
-    widget: AnatomicalViews, maps: Any
-) -> None:
-    scene.look_at(maps, -38, 4.5, 2)
-    widget.place.copy.native.click()
-    assert QApplication.clipboard().text() == "-38, 4.5, 2"
-    scene.look_at(maps, 0, 0, 0)
-    paste(widget.x.native, QApplication.clipboard().text())
-    assert slices(maps) == (-38, 4.5, 2)
 
 
 # --- at what cost ---------------------------------------------------------------------

@@ -18,7 +18,11 @@ from napari_neurosynth_results import find_clusters, open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import MapFile
 from napari_neurosynth_results.statistics.clusters import ClusterSet
-from napari_neurosynth_results.viewer.clusters import rename, show_clusters
+from napari_neurosynth_results.viewer.clusters import (
+    describe_clusters,
+    rename,
+    show_clusters,
+)
 from napari_neurosynth_results.viewer.layers import layers_of, map_layer, map_of
 from napari_neurosynth_results.viewer.readout import PlaceReader, Readout, Row, read_at
 
@@ -257,6 +261,22 @@ def test_the_cluster_at_a_place_is_named(viewer: Any, sample: ResultSet) -> None
     assert read_at(viewer, (240.0, 0.0, 0.0)).rows[0].text == "outside"
     layer.visible = False
     assert read_at(viewer, PLACE).rows[0].kind == "z"
+
+
+def test_while_a_slider_moves_clusters_have_numbers(
+    viewer: Any, sample: ResultSet
+) -> None:
+    """Names cost more than a step of the slider."""
+    add(viewer, sample)
+    layer = next(one for one in viewer.layers if map_of(one) is sample["z"])
+    clusters = find_clusters(sample["z"], value=3.0)
+    made = show_clusters(viewer, layer, clusters)
+    named = read_at(viewer, PLACE).rows[0].text
+    show_clusters(viewer, layer, find_clusters(sample["z"], value=2.9), describe=False)
+    found = read_at(viewer, PLACE).rows[0]
+    assert found.text == f"cluster {found.value:.0f}"
+    describe_clusters(layer, made)
+    assert read_at(viewer, PLACE).rows[0].text == named == "Insula R"
 
 
 def test_degrees_of_freedom_that_were_stated_state_p(

@@ -302,11 +302,10 @@ def _cluster_name(clusters: ClusterSet, label: int) -> str:
     # While a slider moves, the volume may be a step ahead of its clusters.
     if not 0 < label <= len(clusters):
         return _NONE
-    try:
-        return clusters.names[label - 1]
-    except (ResultsError, OSError):
-        # Names look at peaks, for which a file may be needed that has gone.
-        return f"cluster {label}"
+    # Naming looks at every peak and voxel, and the layer's table asks for it in the end
+    # of such a move: until then a number is as good.
+    names = vars(clusters).get("names")
+    return names[label - 1] if names is not None else f"cluster {label}"
 
 
 def _region_at(place: Place, shown: Mapping[StatMap, _Shown]) -> tuple[str, float]:

@@ -23,8 +23,11 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.sources.study_files import open_studies
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
+from napari_neurosynth_results.statistics.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.atlases import chosen_atlas
+from napari_neurosynth_results.viewer.clusters import show_clusters
 from napari_neurosynth_results.viewer.commands import label_clusters
 from napari_neurosynth_results.viewer.foci import light_up, show_foci
 from napari_neurosynth_results.viewer.layers import map_of
@@ -32,8 +35,6 @@ from napari_neurosynth_results.viewer.reader import strongest_place
 from napari_neurosynth_results.viewer.sample_data import sample_folder
 from napari_neurosynth_results.viewer.settings import PLUGIN
 
-#: Until napari has taken its notification away again.
-_NOTIFICATION_SECONDS = 7
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 
 
@@ -42,7 +43,7 @@ def main() -> None:
     viewer = napari.Viewer()
     viewer.window.resize(1200, 860)
     viewer.open(sample_folder(), plugin=PLUGIN)
-    _settle(viewer, seconds=_NOTIFICATION_SECONDS)
+    _quieten(viewer)
     _save(viewer.window.screenshot(canvas_only=False, flash=False), "window.png")
     _show_only(viewer, "z, uncorrected")
     viewer.window.resize(1100, 860)
@@ -65,6 +66,7 @@ def main() -> None:
     _thresholds()
     _studies()
     draw_foci(open_studies(Path(sample_folder()) / "studyset.json"))
+    _readout()
 
 
 def _browser() -> None:
@@ -92,7 +94,7 @@ def _browser() -> None:
         browser.open.native.click()
         while browser.fetching.busy:
             _settle(viewer, seconds=0.1)
-        _settle(viewer, seconds=_NOTIFICATION_SECONDS)
+        _quieten(viewer)
         web.fail("/media/", Fault.drip(20_000))
         results = browser.result.value
         waiting = [m for m in results.maps.values() if not m.at_hand]
@@ -121,7 +123,7 @@ def _thresholds() -> None:
     widgets = ("Threshold and clusters", "Cluster table")
     docks = [viewer.window.add_plugin_dock_widget(PLUGIN, name) for name in widgets]
     form, table = (made for _, made in docks)
-    _settle(viewer, seconds=_NOTIFICATION_SECONDS)
+    _quieten(viewer)
     # A slice through clusters that are significant and some that are not.
     scene.look_at(viewer, 0, 0, _busiest_slice(form.clusters))
     _settle(viewer)
@@ -145,7 +147,7 @@ def _studies() -> None:
     viewer.open(sample_folder(), plugin=PLUGIN)
     _, table = viewer.window.add_plugin_dock_widget(PLUGIN, "Cluster table")
     label_clusters(viewer)
-    _settle(viewer, seconds=_NOTIFICATION_SECONDS)
+    _quieten(viewer)
     table.go_next()
     details = table.details
     details.setCurrentWidget(details.studies)
@@ -179,10 +181,7 @@ def draw_foci(studies: Studies) -> None:
     viewer = napari.Viewer()
     viewer.window.resize(1300, 860)
     viewer.open(sample_folder(), plugin=PLUGIN)
-    _settle(viewer, seconds=1)
-    for one in QApplication.allWidgets():
-        if type(one).__name__ == "NapariQtNotification":
-            one.close()
+    _quieten(viewer)
     _show_only(viewer, "z, uncorrected")
     foci = show_foci(viewer, studies)
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Foci")
@@ -218,6 +217,28 @@ def _closer(viewer: napari.Viewer) -> np.ndarray:
     return viewer.screenshot(canvas_only=True, flash=False)
 
 
+def _readout() -> None:
+    """Draw the anatomical views with what lies in the insula."""
+    viewer = napari.Viewer()
+    viewer.window.resize(1400, 860)
+    viewer.open(sample_folder(), plugin=PLUGIN)
+    _, views = viewer.window.add_plugin_dock_widget(PLUGIN, "Anatomical views")
+    _show_only(viewer, "z, uncorrected")
+    viewer.layers["p, uncorrected"].visible = True
+    layer = viewer.layers["z, uncorrected"]
+    statmap = map_of(layer)
+    assert statmap is not None
+    clusters = clusters_at(
+        statmap, Threshold(p=0.001, min_voxels=10), atlas=chosen_atlas()
+    )
+    show_clusters(viewer, layer, clusters)
+    views.place.text.value = "x=38, y=4, z=2"
+    views.place.go_to(views.place.text.value)
+    _quieten(viewer)
+    _save(viewer.window.screenshot(canvas_only=False, flash=False), "readout.png")
+    viewer.close()
+
+
 def _busiest_slice(clusters: ClusterSet) -> float:
     """Return the z of the slice with most clusters of both kinds, mm."""
     weak = np.flatnonzero(~clusters.significant) + 1
@@ -248,6 +269,15 @@ def _canvas(viewer: napari.Viewer, name: str) -> np.ndarray:
     picture = viewer.screenshot(canvas_only=True, flash=False)
     _save(picture, name)
     return picture
+
+
+def _quieten(viewer: napari.Viewer) -> None:
+    """Take notifications away: without a window manager they may stay for ever."""
+    _settle(viewer, seconds=1.5)
+    for widget in QApplication.allWidgets():
+        if type(widget).__name__ == "NapariQtNotification":
+            widget.close()
+    _settle(viewer)
 
 
 def _settle(viewer: napari.Viewer, seconds: float = 0.5) -> None:

@@ -214,7 +214,7 @@ def log_p_at(
     x = source.data[at]
     plain = source.kind in FREE - {MapKind.P}
     if plain or (source.kind is MapKind.P and (x > 0).all()):
-        strength = np.abs(x) if _both_count(source) else x
+        strength = np.abs(x) if both_count(source) else x
         return log_p_of(strength, source.kind, source.tail)
     log_p = log_p_map(statmap, evidence)
     return log_p[at] if log_p is not None else np.full(x.size, np.nan)
@@ -307,11 +307,11 @@ def smallest_p(statmap: StatMap, evidence: Evidence = OWN) -> float:
 
 def _strength(source: StatMap) -> Voxels:
     """Return what p falls with: the value, or its size where both directions count."""
-    return np.abs(source.data) if _both_count(source) else source.data
+    return np.abs(source.data) if both_count(source) else source.data
 
 
-def _both_count(source: StatMap) -> bool:
-    """Whether p falls in both directions.
+def both_count(source: StatMap) -> bool:
+    """Whether the p that a map states falls in both directions.
 
     In a one-tailed map as well, if each direction has a p of its own.
     """

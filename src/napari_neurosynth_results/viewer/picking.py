@@ -49,15 +49,33 @@ def follow_mouse(viewer: Viewer, pick: Told, point: Told) -> None:
     weakref.finalize(pick.__self__, _let_go, weakly(viewer), click, move)  # type: ignore[attr-defined]
 
 
-def _let_go(ref: weakref.ref[Viewer], click: object, move: object) -> None:
+def follow_moves(viewer: Viewer, moved: Callable[[], None]) -> None:
+    """Tell a widget when the mouse has moved over the canvas.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Whose mouse to follow; its cursor knows where the mouse is.
+    moved : callable
+        A bound method, held weakly as by `follow_mouse`.
+    """
+    moves = weakref.WeakMethod(moved)
+
+    def move(viewer: Viewer, event: Any) -> None:
+        if (told := moves()) is not None:
+            told()
+
+    viewer.mouse_move_callbacks.append(move)
+    weakref.finalize(moved.__self__, _let_go, weakly(viewer), move)  # type: ignore[attr-defined]
+
+
+def _let_go(ref: weakref.ref[Viewer], *ours: object) -> None:
     if (viewer := ref()) is None:
         return
-    for callbacks, ours in (
-        (viewer.mouse_drag_callbacks, click),
-        (viewer.mouse_move_callbacks, move),
-    ):
-        if ours in callbacks:
-            callbacks.remove(ours)
+    for callbacks in (viewer.mouse_drag_callbacks, viewer.mouse_move_callbacks):
+        for one in ours:
+            if one in callbacks:
+                callbacks.remove(one)
 
 
 def _under(viewer: Viewer, event: Any) -> tuple[Labels | None, int]:

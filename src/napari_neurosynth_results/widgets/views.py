@@ -1,21 +1,21 @@
-"""Axial, coronal, sagittal and 3D by button, and the place in millimeters."""
+"""Axial, coronal, sagittal and 3D by button, the place in mm and what lies there."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from magicgui.widgets import Container, FloatSpinBox, PushButton, RadioButtons
+from magicgui.widgets import Container, PushButton, RadioButtons
 
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.widgets.place_fields import PlaceFields
+from napari_neurosynth_results.widgets.readout import ReadoutPanel
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_REACH_MM = 1000.0
-
 
 class AnatomicalViews(Container):  # type: ignore[misc]
-    """Choose the plane, the side of the right and the place.
+    """Choose the plane, the side of the right and the place, and read what is there.
 
     Parameters
     ----------
@@ -37,29 +37,14 @@ class AnatomicalViews(Container):  # type: ignore[misc]
             orientation="horizontal",
             tooltip="neurological: right is right; radiological: right is left",
         )
-        self.x, self.y, self.z = (
-            FloatSpinBox(
-                label=axis,
-                min=-_REACH_MM,
-                max=_REACH_MM,
-                step=1,
-                tooltip=f"MNI {axis} in mm",
-            )
-            for axis in "xyz"
-        )
-        for box in (self.x, self.y, self.z):
-            # Room for "-126.5" between the two buttons.
-            box.native.setDecimals(1)
-            box.native.setMinimumWidth(96)
-        place = Container(layout="horizontal", widgets=[self.x, self.y, self.z])
-        self.extend([planes, self.side, place])
+        self.place = PlaceFields(napari_viewer)
+        self.x, self.y, self.z = self.place.x, self.place.y, self.place.z
+        self.extend([planes, self.side, self.place])
+        self.readout = ReadoutPanel(napari_viewer)
+        self.native.layout().addWidget(self.readout, 1)
         self.side.changed.connect(self._turn)
-        for box in (self.x, self.y, self.z):
-            box.changed.connect(self._go)
         # Bound methods are held weakly by napari: closing the widget ends them.
-        napari_viewer.dims.events.point.connect(self._follow)
         napari_viewer.scene.camera.events.orientation.connect(self._show_side)
-        self._follow()
 
     def _side_now(self) -> str:
         now = tuple(map(str, self._viewer.scene.camera.orientation))
@@ -85,16 +70,3 @@ class AnatomicalViews(Container):  # type: ignore[misc]
 
     def _turn(self) -> None:
         scene.set_anatomical(self._viewer, self.side.value)
-
-    def _go(self) -> None:
-        if self._viewer.dims.ndim >= 3:
-            scene.look_at(self._viewer, self.x.value, self.y.value, self.z.value)
-
-    def _follow(self, event: object = None) -> None:
-        """Show where the slices are, without moving them."""
-        if self._viewer.dims.ndim < 3:
-            return
-        z, y, x = self._viewer.dims.point[-3:]
-        for box, value in ((self.x, x), (self.y, y), (self.z, z)):
-            with box.changed.blocked():
-                box.value = min(max(value, -_REACH_MM), _REACH_MM)

@@ -1,0 +1,173 @@
+"""The p of one voxel after another, as fast as a mouse moves.
+
+What has to be found out once for a map (who states its p, tail, degrees of freedom) is
+found out once; what is left is one value and one formula.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.maps.kinds import MapKind, Tail
+from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
+from napari_neurosynth_results.statistics.conversion import (
+    FREE,
+    Dof,
+    log_p_of,
+    short_p,
+)
+from napari_neurosynth_results.statistics.significance import (
+    OWN,
+    Evidence,
+    both_count,
+    dof_of,
+    p_map_of,
+)
+
+Voxel = tuple[int, int, int]
+
+_LOG_10 = math.log(10)
+#: Below this logarithm p has no float64 of full precision.
+_LEAST_LOG_P = math.log(np.finfo(np.float64).tiny)
+#: A smaller p than this is 0, or 1 - p is 1, in the float32 of a file.
+_UNDERFLOW = {
+    MapKind.P: math.log(np.finfo(np.float32).tiny),
+    MapKind.ONE_MINUS_P: -24 * math.log(2),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class VoxelP:
+    """What states the p of a map, ready to be asked for single voxels.
+
+    Attributes
+    ----------
+    kind, tail : MapKind, Tail
+        Of the map that states p, which may be a sibling.
+    voxels : ndarray of float32, shape (i, j, k)
+        Its values.
+    both : bool
+        Whether its p falls in both directions.
+    dof : float, pair of float, ndarray or None
+        Degrees of freedom, where p needs them.
+    mask : ndarray of bool, shape (i, j, k), or None
+        The analysis mask, which tells a p that underflowed to 0 from the outside.
+    """
+
+    kind: MapKind
+    tail: Tail
+    voxels: Voxels = field(repr=False)
+    both: bool = False
+    dof: Dof | None = field(default=None, repr=False)
+    mask: Mask | None = field(default=None, repr=False)
+
+    def log_p(self, voxel: Voxel) -> float:
+        """Return the natural logarithm of p in a voxel.
+
+        Parameters
+        ----------
+        voxel : tuple of int
+            i, j, k; inside of the grid.
+
+        Returns
+        -------
+        float
+            NaN outside of the mask. Where p underflowed, the largest that it may be.
+        """
+        x, dof = float(self.voxels[voxel]), self._dof_in(voxel)
+        if self._underflowed(x):
+            inside = self.kind is not MapKind.P or (
+                self.mask is not None and self.mask[voxel]
+            )
+            return _UNDERFLOW[self.kind] if inside else math.nan
+        if math.isnan(x) or (isinstance(dof, float) and math.isnan(dof)):
+            return math.nan
+        return float(log_p_of(abs(x) if self.both else x, self.kind, self.tail, dof))
+
+    def written(self, voxel: Voxel) -> str:
+        """Write p in a voxel as the field does, empty where there is none.
+
+        Parameters
+        ----------
+        voxel : tuple of int
+            i, j, k; inside of the grid.
+        """
+        log_p = self.log_p(voxel)
+        if math.isnan(log_p):
+            return ""
+        below = "<" if self._underflowed(float(self.voxels[voxel])) else ""
+        return below + written_log_p(log_p)
+
+    def _underflowed(self, x: float) -> bool:
+        """Whether a value stands for every p that is smaller than float32 can say."""
+        return (self.kind is MapKind.P and x == 0) or (
+            self.kind is MapKind.ONE_MINUS_P and x == 1
+        )
+
+    def _dof_in(self, voxel: Voxel) -> Any:
+        if isinstance(self.dof, np.ndarray):
+            return float(self.dof[voxel])
+        return self.dof
+
+
+def voxel_p(
+    statmap: StatMap,
+    read: Callable[[StatMap], npt.NDArray[np.float32]],
+    evidence: Evidence = OWN,
+) -> VoxelP | None:
+    """Find what states the p of a map.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+    read : callable
+        Returns the voxels of a map, (i, j, k): somebody may hold them already.
+    evidence : Evidence
+        Other siblings, degrees of freedom.
+
+    Returns
+    -------
+    VoxelP or None
+        None when the map has no p. The voxels stay in memory for as long as it does.
+
+    Raises
+    ------
+    ResultsError
+        When a map cannot be read.
+    """
+    source = p_map_of(statmap, evidence) or statmap
+    dof = dof_of(source, evidence)
+    if source.kind not in FREE and dof is None:
+        return None
+    mask = source.mask if source.kind is MapKind.P else None
+    return VoxelP(source.kind, source.tail, read(source), both_count(source), dof, mask)
+
+
+def written_log_p(log_p: float) -> str:
+    """Write p by its natural logarithm, also where p itself underflows.
+
+    Parameters
+    ----------
+    log_p : float
+        Natural logarithm of p; not NaN.
+
+    Examples
+    --------
+    >>> written_log_p(-6.907755278982137), written_log_p(-804.6084420137538)
+    ('.001', '3.66e-350')
+    >>> written_log_p(float("-inf"))
+    '0'
+    """
+    if log_p > _LEAST_LOG_P or math.isinf(log_p):
+        return short_p(math.exp(log_p)) if log_p > -math.inf else "0"
+    exponent = math.floor(log_p / _LOG_10)
+    digits = f"{10 ** (log_p / _LOG_10 - exponent):.3g}"
+    # 9.999 is written as 10, which is the next power.
+    return f"1e{exponent + 1}" if digits == "10" else f"{digits}e{exponent}"

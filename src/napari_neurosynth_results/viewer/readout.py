@@ -1,0 +1,322 @@
+"""What lies at a place: its region, every shown map's value and p, and its cluster.
+
+Each map is asked by millimeter through its own affine, never through the voxels of
+another map. What a layer holds is taken from the layer: a readout that follows the
+mouse may not read files again and again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.anatomy.atlas import near
+from napari_neurosynth_results.anatomy.coordinates import Place
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.statmap import Grid, Mask, StatMap
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.significance import OWN, Evidence
+from napari_neurosynth_results.statistics.voxel_p import Voxel, VoxelP, voxel_p
+from napari_neurosynth_results.viewer.atlases import chosen_atlas
+from napari_neurosynth_results.viewer.clusters import clusters_of
+from napari_neurosynth_results.viewer.layers import map_of
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+#: What rows of clusters are called, where maps have a kind.
+CLUSTERS = "clusters"
+OUTSIDE = "outside"
+_NONE = "none"
+_UNREADABLE = "cannot be read"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one layer says of a place.
+
+    Attributes
+    ----------
+    title : str
+        The layer's name.
+    kind : str
+        Kind of the map, or ``clusters``.
+    value : float
+        Of the voxel that holds the place, a label for label maps and clusters; NaN
+        outside.
+    text : str
+        The value as it is shown: a number, a name, ``outside``.
+    log_p : float
+        Natural logarithm of p, NaN where the map states none.
+    p : str
+        p as it is shown.
+    """
+
+    title: str
+    kind: str
+    value: float
+    text: str
+    log_p: float = math.nan
+    p: str = ""
+
+
+@dataclass(frozen=True)
+class Readout:
+    """What lies at a place.
+
+    Attributes
+    ----------
+    place : tuple of float
+        x, y and z in MNI mm.
+    region : str
+        The region, the nearest one within 4 mm, ``unlabelled``, or empty where no atlas
+        applies.
+    distance : float
+        How far the region is in mm: 0 in it, NaN where there is none.
+    rows : tuple of Row
+        The visible layers of maps and clusters, the topmost first.
+    """
+
+    place: Place
+    region: str
+    distance: float
+    rows: tuple[Row, ...]
+
+    @property
+    def where(self) -> str:
+        """The region with its distance, as in ``insula R (2.2 mm)``."""
+        return near(self.region, self.distance)
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """A map that is ready to be asked for voxels."""
+
+    grid: Grid
+    voxels: npt.NDArray[Any] | None = field(repr=False)
+    mask: Mask | None = field(repr=False)
+    p: VoxelP | None
+    #: What all this was made of; something else asks for it anew.
+    data: Any = field(repr=False)
+    evidence: Evidence
+
+
+class PlaceReader:
+    """Reads out place after place, and keeps in memory what that takes.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Whose layers to ask.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self._shown: dict[StatMap, _Shown] = {}
+
+    def read_at(self, place: Place) -> Readout:
+        """Say what lies at a place; never raises for a map that cannot be read.
+
+        Parameters
+        ----------
+        place : tuple of float
+            x, y and z in MNI mm.
+
+        Returns
+        -------
+        Readout
+            Region and rows.
+        """
+        layers = [layer for layer in reversed(self._viewer.layers) if layer.visible]
+        evidence = _evidence_of(self._viewer.layers)
+        kept, rows = {}, []
+        for layer in layers:
+            if (clusters := clusters_of(layer)) is not None:
+                rows.append(_cluster_row(layer, clusters, place))
+            elif (statmap := map_of(layer)) is not None:
+                shown = self._ready(layer, statmap, evidence.get(statmap, OWN))
+                kept[statmap] = shown
+                rows.append(_map_row(layer, statmap, shown, place))
+        # What is hidden gives its memory back, and is tried again when it is shown.
+        self._shown = kept
+        region, distance = _region_at(place, kept)
+        return Readout(place, region, distance, tuple(rows))
+
+    def _ready(self, layer: Layer, statmap: StatMap, evidence: Evidence) -> _Shown:
+        now = self._shown.get(statmap)
+        if now is None or now.data is not layer.data or now.evidence is not evidence:
+            now = self._prepare(layer, statmap, evidence)
+        return now
+
+    def _prepare(self, layer: Layer, statmap: StatMap, evidence: Evidence) -> _Shown:
+        """Find out once what every voxel of a map is asked for.
+
+        Files may be gone since they were opened: then what needs them is left out.
+        """
+        grid, mask, p = _grid_of(layer, statmap), None, None
+        try:
+            voxels = self._voxels(statmap, layer)
+        except (ResultsError, OSError):
+            # What is on the screen is all that is left.
+            fits = np.shape(layer.data) == grid.shape[::-1]
+            voxels = np.asarray(layer.data).T if fits else None
+        if statmap.kind is not MapKind.LABEL and _complete(statmap):
+            with suppress(ResultsError, OSError):
+                mask = statmap.mask
+            with suppress(ResultsError, OSError):
+                p = voxel_p(statmap, self._voxels, evidence)
+        return _Shown(grid, voxels, mask, p, layer.data, evidence)
+
+    def _voxels(self, statmap: StatMap, layer: Layer | None = None) -> Any:
+        """Return the voxels of a map, (i, j, k); from a layer where one holds them."""
+        layers = [layer] if layer is not None else self._viewer.layers
+        for one in layers:
+            if map_of(one) is statmap and _holds(one, statmap):
+                return one.data.T
+        return statmap.data
+
+
+def read_at(viewer: Viewer, place: Place) -> Readout:
+    """Say what lies at a place, once; `PlaceReader` is quicker for many.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Whose layers to ask.
+    place : tuple of float
+        x, y and z in MNI mm.
+
+    Returns
+    -------
+    Readout
+        Region, and what every visible map says.
+    """
+    return PlaceReader(viewer).read_at(place)
+
+
+def _holds(layer: Layer, statmap: StatMap) -> bool:
+    """Whether the data of a layer are the voxels of its map.
+
+    They are read-only as a map's own are, unless something was changed for the screen:
+    a p that underflowed to 0 is shown as the smallest one.
+    """
+    data = layer.data
+    if not isinstance(data, np.ndarray) or data.ndim != 3:
+        return False
+    if statmap.kind is MapKind.LABEL:
+        return data.dtype.kind in "iu" and not layer.editable
+    return data.dtype == np.float32 and not data.flags.writeable
+
+
+def _grid_of(layer: Layer, statmap: StatMap) -> Grid:
+    """Return the grid of a map, by its layer where the map has gone."""
+    with suppress(ResultsError, OSError):
+        return statmap.grid
+    affine = np.diag([*layer.scale[:-4:-1], 1.0])
+    affine[:3, 3] = layer.translate[:-4:-1]
+    i, j, k = layer.data.shape[:-4:-1]
+    return Grid((i, j, k), affine)
+
+
+def _complete(statmap: StatMap) -> bool:
+    """Whether asking for mask and p would not bring maps here from a server."""
+    results = statmap.results
+    return not results.on_demand or all(
+        other.at_hand for other in results.run_of(statmap)
+    )
+
+
+def _evidence_of(layers: Any) -> dict[StatMap, Evidence]:
+    """Find what users have stated about maps when they thresholded them."""
+    found = {}
+    for layer in layers:
+        clusters = clusters_of(layer)
+        if clusters is not None and clusters.values is clusters.statmap:
+            found[clusters.statmap] = clusters.evidence
+    return found
+
+
+def _voxel_at(grid: Grid, place: Place) -> Voxel | None:
+    """Find the voxel that holds a place, None outside of the grid."""
+    affine, voxel = grid.affine, []
+    for axis in range(3):
+        index = (place[axis] - affine[axis, 3]) / affine[axis, axis]
+        nearest = math.floor(index + 0.5)
+        if not 0 <= nearest < grid.shape[axis]:
+            return None
+        voxel.append(nearest)
+    i, j, k = voxel
+    return i, j, k
+
+
+def _map_row(layer: Layer, statmap: StatMap, shown: _Shown, place: Place) -> Row:
+    title, kind = layer.name, str(statmap.kind)
+    voxel = _voxel_at(shown.grid, place)
+    if voxel is None:
+        return Row(title, kind, math.nan, OUTSIDE)
+    if shown.voxels is None:
+        return Row(title, kind, math.nan, _UNREADABLE)
+    value = float(shown.voxels[voxel])
+    if statmap.kind is MapKind.LABEL:
+        return Row(title, kind, value, _label_text(statmap, value))
+    if _is_outside(statmap, shown, voxel, value):
+        return Row(title, kind, math.nan, OUTSIDE)
+    if shown.p is None:
+        return Row(title, kind, value, f"{value:.4g}")
+    log_p, p = shown.p.log_p(voxel), shown.p.written(voxel)
+    return Row(title, kind, value, f"{value:.4g}", log_p, p)
+
+
+def _is_outside(statmap: StatMap, shown: _Shown, voxel: Voxel, value: float) -> bool:
+    if math.isnan(value):
+        return True
+    if shown.mask is not None:
+        return not shown.mask[voxel]
+    return statmap.kind is MapKind.P and value == 0
+
+
+def _label_text(statmap: StatMap, value: float) -> str:
+    if not value or math.isnan(value):
+        return _NONE
+    return statmap.file.label_names.get(round(value), f"{value:.0f}")
+
+
+def _cluster_row(layer: Layer, clusters: ClusterSet, place: Place) -> Row:
+    grid = _grid_of(layer, clusters.statmap)
+    voxel = _voxel_at(grid, place)
+    if voxel is None:
+        return Row(layer.name, CLUSTERS, math.nan, OUTSIDE)
+    label = int(layer.data.T[voxel])
+    return Row(layer.name, CLUSTERS, float(label), _cluster_name(clusters, label))
+
+
+def _cluster_name(clusters: ClusterSet, label: int) -> str:
+    # While a slider moves, the volume may be a step ahead of its clusters.
+    if not 0 < label <= len(clusters):
+        return _NONE
+    # Naming looks at every peak and voxel, and the layer's table asks for it in the end
+    # of such a move: until then a number is as good.
+    names = vars(clusters).get("names")
+    return names[label - 1] if names is not None else f"cluster {label}"
+
+
+def _region_at(place: Place, shown: Mapping[StatMap, _Shown]) -> tuple[str, float]:
+    """Name the region at a place, unless the maps lie in another space."""
+    if shown and all(one.grid.mni_doubt() for one in shown.values()):
+        return "", math.nan
+    try:
+        atlas = chosen_atlas()
+    except ResultsError:
+        return "", math.nan
+    if atlas is None:
+        return "", math.nan
+    labels, distances = atlas.nearest([place])
+    return atlas.name_of(int(labels[0])), float(distances[0])

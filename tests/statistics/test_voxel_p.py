@@ -1,0 +1,105 @@
+"""The p of single voxels is the p of whole maps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_neurosynth_results import open_results
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.significance import Evidence, log_p_map
+from napari_neurosynth_results.statistics.voxel_p import voxel_p, written_log_p
+
+
+def own_data(statmap: StatMap) -> Any:
+    return statmap.data
+
+
+@pytest.fixture(scope="module")
+def sample(sample_path: Path) -> ResultSet:
+    """Return the packaged sample."""
+    return open_results(sample_path)
+
+
+def test_every_map_of_the_sample(sample: ResultSet, rng: np.random.Generator) -> None:
+    stated = 0
+    for statmap in sample.maps.values():
+        whole, single = log_p_map(statmap), voxel_p(statmap, own_data)
+        assert (whole is None) == (single is None)
+        if whole is None or single is None:
+            continue
+        stated += 1
+        mask = statmap.mask
+        assert mask is not None
+        for voxel in rng.permutation(np.argwhere(mask))[:50].tolist():
+            i, j, k = voxel
+            assert single.log_p((i, j, k)) == pytest.approx(whole[i, j, k])
+    # All but the labels.
+    assert stated == len(sample.maps) - 1
+
+
+def test_both_directions_where_both_were_tested(
+    opened: Callable[..., ResultSet], inside: Any
+) -> None:
+    z = np.where(inside, 1.0, 0)
+    z[3, 3, 3], z[4, 4, 4] = -5, 5
+    results = opened({"z_desc-association": z})
+    single = voxel_p(results["z_desc-association"], own_data)
+    assert single is not None
+    assert single.log_p((3, 3, 3)) == single.log_p((4, 4, 4)) < math.log(1e-6)
+
+
+def test_a_p_that_underflowed_is_less_than_float32_can_say(
+    opened: Callable[..., ResultSet], inside: Any
+) -> None:
+    p = np.where(inside, 0.5, 0)
+    p[4, 4, 4] = 0
+    z = np.where(inside, 1.0, 0)
+    z[4, 4, 4] = 14
+    single = voxel_p(opened({"p": p, "z": z})["p"], own_data)
+    assert single is not None
+    assert single.written((4, 4, 4)) == "<1.18e-38"
+    assert single.written((3, 3, 3)) == ".5"
+    assert single.written((0, 0, 0)) == ""
+    assert math.isnan(single.log_p((0, 0, 0)))
+
+
+def test_logp_never_underflows(opened: Callable[..., ResultSet], inside: Any) -> None:
+    logp = np.where(inside, 1.0, 0)
+    logp[4, 4, 4] = 400.5
+    single = voxel_p(opened({"logp": logp})["logp"], own_data)
+    assert single is not None
+    assert single.written((4, 4, 4)) == "3.16e-401"
+
+
+def test_degrees_of_freedom_stated_or_as_a_map(
+    opened: Callable[..., ResultSet], inside: Any
+) -> None:
+    t = np.where(inside, 3.0, 0)
+    dof = np.where(inside, 10.0, 0)
+    dof[4, 4, 4] = 30
+    alone = opened({"t": t})["t"]
+    assert voxel_p(alone, own_data) is None
+    stated = voxel_p(alone, own_data, Evidence(dof=30.0))
+    by_map = voxel_p(opened({"t": t, "dof": dof})["t"], own_data)
+    assert stated is not None
+    assert by_map is not None
+    assert by_map.log_p((4, 4, 4)) == pytest.approx(stated.log_p((3, 3, 3)))
+    assert by_map.log_p((3, 3, 3)) > by_map.log_p((4, 4, 4))
+    assert by_map.written((0, 0, 0)) == ""
+
+
+@given(st.floats(-5000, -710))
+def test_what_underflows_is_written_with_its_power(log_p: float) -> None:
+    digits, power = written_log_p(log_p).split("e")
+    assert 1 <= float(digits) < 10
+    log_10 = math.log10(float(digits)) + int(power)
+    assert log_10 == pytest.approx(log_p / math.log(10), abs=0.003)

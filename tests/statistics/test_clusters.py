@@ -39,6 +39,7 @@ COLUMNS = [
     *("peak_x", "peak_y", "peak_z", "peak_value", "peak_p", "peak_logp", "mean_value"),
     *("center_x", "center_y", "center_z", "region", "region_percent"),
     *("significant", "cluster_p", "cluster_p_low", "cluster_p_high", "borderline"),
+    "region_mm",
 ]
 WORDS = {"name", "region"}
 YES_NO = {"significant", "borderline"}
@@ -290,6 +291,7 @@ def test_columns_and_dtypes_even_without_clusters() -> None:
                 kind = "i" if column in WHOLE else "b" if column in YES_NO else "f"
                 assert dtype.kind == kind, column
         expected = ["label", "rank", *(c for c in COLUMNS if c.startswith("peak_"))]
+        expected += ["region", "region_mm"]
         assert list(found.peaks.columns) == expected
         assert found.peaks["rank"].dtype.kind == "i"
         assert len(found) == len(found.table) == (2 if height == 2 else 0)
@@ -401,7 +403,7 @@ def test_the_sentence_says_what_was_done() -> None:
         ({"peak_distance": -1.0}, "at least 0"),
         ({"mask": np.ones((2, 2, 2), bool)}, "resample the mask"),
         ({"mask": np.ones((3, 3, 3), int)}, "not bool"),
-        ({"atlas": "harvard-oxford"}, "There is no atlas"),
+        ({"atlas": "no-such"}, "neither a file nor an atlas"),
         ({"dof": 12.0}, "for t, chi2 and F"),
         ({"fdr": "BY"}, "give q with it"),
     ],

@@ -20,10 +20,6 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters import ClusterSet
-from napari_neurosynth_results.statistics.directions import sides_of
-from napari_neurosynth_results.statistics.look import look_of
-from napari_neurosynth_results.viewer import palette
-from napari_neurosynth_results.viewer.colormaps import coloring
 from napari_neurosynth_results.viewer.layers import (
     FAINT,
     METADATA_KEY,
@@ -31,23 +27,21 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
     placed,
 )
+from napari_neurosynth_results.viewer.painting import (
+    CHOSEN_KEY,
+    COLORS_KEY,
+    recolor,
+    set_colors,
+)
 from napari_neurosynth_results.viewer.scene import weakly
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
     from napari.viewer import Viewer
 
-#: Which color each cluster has, by the voxel of its peak.
-_COLORS_KEY = "neurosynth_results_colors"
-#: Beyond contrast limits, as a share of them.
-_ROOM = 0.5
-#: How much of the range of the map's colormap lies below the threshold.
-_BAND_KEY = "neurosynth_results_band"
 #: napari's own name for what builds the colors of labels on the graphics card; where it
 #: has another one, a step only takes longer.
 _REBUILDS = "_on_colormap_change"
-#: The peak of the cluster that is outlined in white.
-_CHOSEN_KEY = "neurosynth_results_chosen"
 
 
 def clusters_of(layer: Layer) -> ClusterSet | None:
@@ -120,7 +114,7 @@ def show_clusters(
         New, or the one that showed the map's clusters before. Colors and names stay
         with the peaks of clusters.
     """
-    _recolor(layer, clusters, faint)
+    recolor(layer, clusters, faint)
     found = cluster_layer(viewer, clusters.statmap)
     if found is None:
         found = _add(viewer, layer, clusters)
@@ -204,9 +198,9 @@ def choose(layer: Labels, label: int | None) -> None:
     clusters = clusters_of(layer)
     assert clusters is not None
     peak = clusters.peak_voxels[label - 1] if label else None
-    if peak != layer.metadata.get(_CHOSEN_KEY):
-        layer.metadata[_CHOSEN_KEY] = peak
-        _set_colors(layer, clusters)
+    if peak != layer.metadata.get(CHOSEN_KEY):
+        layer.metadata[CHOSEN_KEY] = peak
+        set_colors(layer, clusters)
     if label:
         layer.selected_label = label
 
@@ -215,34 +209,8 @@ def chosen_label(layer: Labels) -> int:
     """Return the cluster that is outlined in white, 0 for none."""
     clusters = clusters_of(layer)
     assert clusters is not None
-    peak, peaks = layer.metadata.get(_CHOSEN_KEY), clusters.peak_voxels
+    peak, peaks = layer.metadata.get(CHOSEN_KEY), clusters.peak_voxels
     return peaks.index(peak) + 1 if peak in peaks else 0
-
-
-def _recolor(layer: Image, clusters: ClusterSet, faint: bool) -> None:
-    """Threshold a map in its colormap."""
-    statmap = clusters.statmap
-    look = look_of(clusters)
-    sides = sides_of(statmap, clusters.asked.tail) if statmap.signed else None
-    before = layer.metadata.get(_BAND_KEY)
-    chosen = coloring(look, statmap.kind, sides=sides, faint=faint, before=before)
-    layer.metadata[_BAND_KEY] = chosen.band
-    with layer.events.thumbnail.blocker():
-        # Making a colormap known to the graphics card costs more than all the rest.
-        if layer.colormap.name != chosen.colormap["name"]:
-            layer.colormap = chosen.colormap
-        if tuple(layer.contrast_limits) != chosen.contrast_limits:
-            _make_room(layer, chosen.contrast_limits)
-            layer.contrast_limits = chosen.contrast_limits
-    layer.metadata[REASON_KEY] = str(clusters)
-
-
-def _make_room(layer: Image, limits: tuple[float, float]) -> None:
-    """Let limits move freely: napari widens their range by a little each time."""
-    low, high = layer.contrast_limits_range
-    if limits[0] < low or limits[1] > high:
-        low, high = min(limits[0], low), max(limits[1], high)
-        layer.contrast_limits_range = low - _ROOM * abs(low), high + _ROOM * abs(high)
 
 
 def _add(viewer: Viewer, layer: Image, clusters: ClusterSet) -> Labels:
@@ -256,9 +224,9 @@ def _add(viewer: Viewer, layer: Image, clusters: ClusterSet) -> Labels:
         blending="translucent_no_depth",
         visible=layer.visible,
         features=_features(clusters),
-        metadata={METADATA_KEY: clusters, _COLORS_KEY: {}, REASON_KEY: str(clusters)},
+        metadata={METADATA_KEY: clusters, COLORS_KEY: {}, REASON_KEY: str(clusters)},
     )
-    _set_colors(made, clusters)
+    set_colors(made, clusters)
     made.contour = 1
     if layer.opacity == FAINT:
         # It was shown faintly because nothing survived the first threshold.
@@ -289,7 +257,7 @@ def _update(viewer: Viewer, layer: Labels, clusters: ClusterSet) -> None:
         layer.events.thumbnail.blocker(),
         layer.events.selected_label.blocker(),
     ):
-        recolored = _set_colors(layer, clusters)
+        recolored = set_colors(layer, clusters)
     with (
         _undisturbed(viewer, layer, recolored),
         layer.events.thumbnail.blocker(),
@@ -350,25 +318,6 @@ def _features(clusters: ClusterSet) -> dict[str, Any]:
 
 
 _EMPTY: dict[str, Any] = {"f": np.nan, "i": 0}
-
-
-def _set_colors(layer: Labels, clusters: ClusterSet) -> bool:
-    """Color clusters by their peaks; say whether anything about that has changed."""
-    from napari.utils.colormaps import CyclicLabelColormap
-
-    peaks = clusters.peak_voxels
-    colors = palette.colors_of(peaks, layer.metadata[_COLORS_KEY], clusters.significant)
-    if (chosen := layer.metadata.get(_CHOSEN_KEY)) in peaks:
-        colors[peaks.index(chosen) + 1] = palette.CHOSEN
-    now = layer.colormap
-    # Weak clusters are the first to vanish and have the last labels: their colors may
-    # stay behind unused.
-    if isinstance(now, CyclicLabelColormap) and np.array_equal(
-        now.colors[: len(colors)], colors
-    ):
-        return False
-    layer.colormap = CyclicLabelColormap(colors=colors, background_value=0)
-    return True
 
 
 def _lock(layer: Labels) -> None:

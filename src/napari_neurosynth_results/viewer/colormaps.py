@@ -50,6 +50,44 @@ _P_STOPS = (0.0, 0.001, 0.01, 0.1, 1.0)
 
 
 @dataclass(frozen=True)
+class Hue:
+    """One color for one of several maps.
+
+    Attributes
+    ----------
+    name : str
+        For people.
+    rgb : tuple of float
+        0 to 1.
+    """
+
+    name: str
+    rgb: tuple[float, float, float]
+
+
+#: Colors that are told apart with any color vision (Okabe and Ito 2008), those first
+#: that stand out from gray and from each other most.
+HUES = (
+    Hue("orange", (0.9, 0.6, 0.0)),
+    Hue("sky blue", (0.34, 0.71, 0.91)),
+    Hue("reddish purple", (0.8, 0.47, 0.65)),
+    Hue("bluish green", (0.0, 0.62, 0.45)),
+    Hue("yellow", (0.94, 0.89, 0.26)),
+    Hue("vermilion", (0.84, 0.37, 0.0)),
+)
+
+
+@dataclass(frozen=True)
+class _Paint:
+    """Colors of both sides of zero, weak to strong."""
+
+    warm: tuple[tuple[float, ...], ...]
+    cold: tuple[tuple[float, ...], ...]
+    #: napari keeps one colormap a name: another hue is another colormap.
+    suffix: str = ""
+
+
+@dataclass(frozen=True)
 class Coloring:
     """Colormap and contrast limits for a layer.
 
@@ -75,6 +113,7 @@ def coloring(
     sides: tuple[bool, bool] | None = None,
     faint: bool = False,
     before: int | None = None,
+    hue: Hue | None = None,
 ) -> Coloring:
     """Choose the colors of a map.
 
@@ -92,6 +131,9 @@ def coloring(
     before : int, optional
         The band of the colors so far. While a threshold moves it is kept for as long as
         the limits fit the map, because another colormap takes time.
+    hue : Hue, optional
+        The one color of a map that is seen together with others: light where it is
+        positive, dark where it is negative.
 
     Returns
     -------
@@ -99,16 +141,17 @@ def coloring(
         Signed maps diverge from a transparent middle with limits symmetric about zero;
         others run from a transparent low end.
     """
+    paint = _Paint(_WARM, _COLD) if hue is None else _paint_of(hue)
     if kind is MapKind.P:
-        return _small_is_strong(look, faint)
+        return _small_is_strong(look, faint, paint)
     positive, negative = sides or (True, look.signed)
     if negative or faint:
-        return _in_steps(look, positive, negative, faint, before)
+        return _in_steps(look, (positive, negative), faint, before, paint)
     low = look.height - abs(look.height) * _NUDGE
     return Coloring(
         {
-            "name": "strength above threshold",
-            "colors": _rgba(_WARM),
+            "name": f"strength above threshold{paint.suffix}",
+            "colors": _rgba(paint.warm),
             "low_color": _CLEAR,
             "nan_color": _CLEAR,
         },
@@ -117,13 +160,18 @@ def coloring(
 
 
 def _in_steps(
-    look: FirstLook, positive: bool, negative: bool, faint: bool, before: int | None
+    look: FirstLook,
+    sides: tuple[bool, bool],
+    faint: bool,
+    before: int | None,
+    paint: _Paint,
 ) -> Coloring:
     """Warm above the height, cold below its negative, and little or nothing between.
 
     The threshold is exact only where it falls between two entries of the table. The
     limit is moved a little for that.
     """
+    positive, negative = sides
     height = look.height * (1 - _NUDGE)
     wanted = _TABLE * height / _above(height, look.strongest)
     least, most = _FITTING
@@ -137,7 +185,9 @@ def _in_steps(
     strong = np.unique(np.rint(np.linspace(band, _TABLE, _STEPS + 1)))
     edges = np.concatenate([weak, strong[1:]]) / _TABLE
     n_weak, n_strong = weak.size - 1, strong.size - 1
-    warm, cold = (_side(stops, n_weak, n_strong, faint) for stops in (_WARM, _COLD))
+    warm, cold = (
+        _side(stops, n_weak, n_strong, faint) for stops in (paint.warm, paint.cold)
+    )
     colors = [cold[::-1]] * negative + [warm] * positive
     controls = [1 - edges[::-1]] * negative + [edges] * positive
     if positive and negative:
@@ -147,13 +197,13 @@ def _in_steps(
         {
             # It says the content, because napari keeps one colormap a name; and it is
             # short, because napari makes room for it at the cost of the canvas.
-            "name": f"{which}{', faint' if faint else ''} ({band})",
+            "name": f"{which}{', faint' if faint else ''}{paint.suffix} ({band})",
             "colors": np.concatenate(colors),
             "controls": np.concatenate(controls),
             "interpolation": "zero",
             # Said, because what lies beyond the limits is else colored anyhow.
-            "low_color": (*_COLD[-1], 1.0) if negative else _CLEAR,
-            "high_color": (*_WARM[-1], 1.0) if positive else _CLEAR,
+            "low_color": (*paint.cold[-1], 1.0) if negative else _CLEAR,
+            "high_color": (*paint.warm[-1], 1.0) if positive else _CLEAR,
             "nan_color": _CLEAR,
         },
         (-limit if negative else 0.0, limit if positive else 0.0),
@@ -174,13 +224,14 @@ def _side(
     return colors
 
 
-def _small_is_strong(look: FirstLook, faint: bool) -> Coloring:
+def _small_is_strong(look: FirstLook, faint: bool, paint: _Paint) -> Coloring:
     """Colors by decades of p; 0 is outside, beyond the threshold is transparent."""
-    beyond = (*_WARM[0], _FAINT / 4) if faint else _CLEAR
+    beyond = (*paint.warm[0], _FAINT / 4) if faint else _CLEAR
+    which = ", larger ones faint" if faint else ""
     return Coloring(
         {
-            "name": f"small p is strong{', larger ones faint' if faint else ''}",
-            "colors": _rgba(_WARM[::-1]),
+            "name": f"small p is strong{which}{paint.suffix}",
+            "colors": _rgba(paint.warm[::-1]),
             "controls": _P_STOPS,
             "low_color": _CLEAR,
             "high_color": beyond,
@@ -188,6 +239,18 @@ def _small_is_strong(look: FirstLook, faint: bool) -> Coloring:
         },
         # Below both: where nothing survives, the height is the smaller one.
         (min(look.strongest, look.height) / 2, look.height * (1 + _NUDGE)),
+    )
+
+
+def _paint_of(hue: Hue) -> _Paint:
+    """Make the ramps of one hue: to white for positive, to black for negative."""
+    color = np.array(hue.rgb)
+    warm = [0.55 * color, 0.8 * color, color, 0.6 * color + 0.4]
+    cold = [0.6 * color, 0.45 * color, 0.3 * color]
+    return _Paint(
+        tuple(tuple(map(float, stop)) for stop in warm),
+        tuple(tuple(map(float, stop)) for stop in cold),
+        f", {hue.name}",
     )
 
 

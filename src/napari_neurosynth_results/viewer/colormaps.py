@@ -245,7 +245,7 @@ def _small_is_strong(look: FirstLook, faint: bool, paint: _Paint) -> Coloring:
 def _paint_of(hue: Hue) -> _Paint:
     """Make the ramps of one hue: to white for positive, to black for negative."""
     color = np.array(hue.rgb)
-    warm = [0.55 * color, 0.8 * color, color, 0.6 * color + 0.4]
+    warm = [0.75 * color, 0.9 * color, color, 0.6 * color + 0.4]
     cold = [0.6 * color, 0.45 * color, 0.3 * color]
     return _Paint(
         tuple(tuple(map(float, stop)) for stop in warm),

@@ -1,0 +1,290 @@
+"""Several maps seen together: over each other, as outlines, side by side, by turns.
+
+What is changed for that is kept, and given back when the maps are seen alone again.
+napari objects are used through their public interface only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from napari_neurosynth_results.viewer.clusters import cluster_layer, clusters_of
+from napari_neurosynth_results.viewer.colormaps import HUES, Hue
+from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
+from napari_neurosynth_results.viewer.painting import (
+    BAND_KEY,
+    HUE_KEY,
+    recolor,
+    set_colors,
+)
+from napari_neurosynth_results.viewer.swipe import Swipe
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels, Layer
+    from napari.viewer import Viewer
+
+Mode = Literal["overlay", "outlines", "side by side", "blink", "swipe"]
+
+#: Through which the map below is seen.
+_OVER = 0.65
+_OUTLINE = 2
+#: Marks what was added for a while.
+_FOR_NOW = "neurosynth_results_for_now"
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a layer looked like before."""
+
+    visible: bool
+    opacity: float
+    contour: int | None
+    named: bool
+
+
+class Together:
+    """Shows chosen maps of a viewer together.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self._looks: dict[Layer, _Look] = {}
+        self._order: list[Layer] = []
+        self._grid: tuple[bool, int] | None = None
+        self._maps: list[Image] = []
+        self._turn = 0
+        self._swipe: Swipe | None = None
+        self.mode: Mode | None = None
+
+    @property
+    def maps(self) -> list[Image]:
+        """The maps that are seen together, and are still there."""
+        return [layer for layer in self._maps if layer in self._viewer.layers]
+
+    def show(self, mode: Mode, maps: Sequence[Image]) -> None:
+        """Show maps together, and nothing else that this plugin made.
+
+        Parameters
+        ----------
+        mode : {"overlay", "outlines", "side by side", "blink", "swipe"}
+            How.
+        maps : sequence of Image
+            Layers of maps with clusters; the first is the one that is filled among
+            outlines, and swipe takes the first two.
+        """
+        self.stop()
+        self.mode, self._maps = mode, list(maps)
+        self._remember()
+        for layer in self._ours():
+            layer.visible = layer in self._maps
+        for number, layer in enumerate(self._maps):
+            self._paint(layer, _hue(number))
+        {
+            "overlay": self._overlay,
+            "outlines": self._outlines,
+            "side by side": self._side_by_side,
+            "blink": self._blink,
+            "swipe": self._start_swipe,
+        }[mode]()
+
+    def stop(self) -> None:
+        """Give every layer the look back that it had alone."""
+        if self.mode is None:
+            return
+        self.mode = None
+        if self._swipe is not None:
+            self._swipe.stop()
+            self._swipe = None
+        self._take_away()
+        for layer in self.maps:
+            self._paint(layer, None)
+        for layer, look in self._looks.items():
+            if layer not in self._viewer.layers:
+                continue
+            layer.visible, layer.opacity = look.visible, look.opacity
+            if look.contour is not None:
+                layer.contour = look.contour
+            layer.name_overlay.visible = look.named
+        self._put_in_order(self._order)
+        if self._grid is not None:
+            grid = self._viewer.canvas.grid
+            grid.enabled, grid.stride = self._grid
+            self._viewer.reset_view()
+        self._looks, self._order, self._grid = {}, [], None
+        self._maps = []
+
+    # --- before -----------------------------------------------------------------------
+
+    def _ours(self) -> list[Layer]:
+        """List the layers of maps and clusters."""
+        return [
+            layer
+            for layer in self._viewer.layers
+            if map_of(layer) is not None or clusters_of(layer) is not None
+        ]
+
+    def _remember(self) -> None:
+        self._order = list(self._viewer.layers)
+        self._looks = {
+            layer: _Look(
+                layer.visible,
+                layer.opacity,
+                getattr(layer, "contour", None),
+                layer.name_overlay.visible,
+            )
+            for layer in self._order
+        }
+
+    def _paint(self, layer: Image, hue: Hue | None) -> None:
+        """Give a map and its clusters one color, or those that it has alone."""
+        found = self._clusters(layer)
+        for one in (layer, found):
+            if one is not None and hue is not None:
+                one.metadata[HUE_KEY] = hue
+            elif one is not None:
+                one.metadata.pop(HUE_KEY, None)
+        clusters = clusters_of(found) if found is not None else None
+        if found is None or clusters is None:
+            return
+        # Other colors need other bands.
+        layer.metadata.pop(BAND_KEY, None)
+        recolor(layer, clusters, faint=False)
+        set_colors(found, clusters)
+
+    def _clusters(self, layer: Image) -> Labels | None:
+        statmap = map_of(layer)
+        return cluster_layer(self._viewer, statmap) if statmap is not None else None
+
+    # --- ways to see them -------------------------------------------------------------
+
+    def _overlay(self) -> None:
+        for number, layer in enumerate(self._maps):
+            # The lowest is whole; those above let it through. Outlines as well would
+            # hide small clusters.
+            layer.opacity = _OVER if number else 1.0
+            if (found := self._clusters(layer)) is not None:
+                found.visible = False
+        self._stack(self._maps)
+
+    def _outlines(self) -> None:
+        for number, layer in enumerate(self._maps):
+            found = self._clusters(layer)
+            layer.visible = number == 0
+            if found is not None:
+                # Hiding a map hides its clusters: the outline is what is wanted.
+                found.visible = number > 0
+                found.contour = _OUTLINE
+        if self._maps:
+            # Alone among outlines it has room for all of its colors.
+            self._paint(self._maps[0], None)
+        self._stack(self._maps)
+
+    def _stack(self, maps: Sequence[Image]) -> None:
+        """Put the layers of maps above all others, outlines above maps."""
+        outlines = [found for layer in maps if (found := self._clusters(layer))]
+        top = [*maps, *outlines]
+        rest = [layer for layer in self._viewer.layers if layer not in top]
+        self._put_in_order([*rest, *top])
+
+    def _side_by_side(self) -> None:
+        """Give each map a cell of napari's grid, with an underlay of its own."""
+        grid = self._viewer.canvas.grid
+        self._grid = grid.enabled, grid.stride
+        underlays = [one for one in self._viewer.layers if UNDERLAY_KEY in one.metadata]
+        cells: list[list[Layer]] = []
+        for number, layer in enumerate(self._maps):
+            found = self._clusters(layer)
+            below = underlays[:1] if number == 0 else self._copies(underlays[:1])
+            cells.append([*below, layer, *([found] if found is not None else [])])
+            layer.name_overlay.visible = True
+            self._paint(layer, None)
+        wanted = [layer for cell in cells for layer in cell]
+        for layer in self._viewer.layers:
+            if layer not in wanted:
+                layer.visible = False
+        for layer in wanted:
+            layer.visible = True
+        # napari counts cells from the first layer on, hidden ones too.
+        self._put_in_order(wanted)
+        grid.stride = max((len(cell) for cell in cells), default=1)
+        grid.enabled = True
+        self._viewer.reset_view()
+
+    def _copies(self, underlays: Sequence[Layer]) -> list[Layer]:
+        """Add an underlay once more, with the same voxels."""
+        from napari.layers import Layer
+
+        made = []
+        for layer in underlays:
+            data, keywords, kind = layer.as_layer_data_tuple()
+            keywords["metadata"] = {UNDERLAY_KEY: True, _FOR_NOW: True}
+            made.append(self._viewer.add_layer(Layer.create(data, keywords, kind)))
+        return made
+
+    def _take_away(self) -> None:
+        for layer in list(self._viewer.layers):
+            if _FOR_NOW in layer.metadata:
+                self._viewer.layers.remove(layer)
+
+    def _put_in_order(self, wanted: Sequence[Layer]) -> None:
+        layers = self._viewer.layers
+        for place, layer in enumerate(one for one in wanted if one in layers):
+            now = layers.index(layer)
+            if now != place:
+                layers.move(now, place)
+
+    def _blink(self) -> None:
+        self._turn = 0
+        self._show_turn()
+
+    def next(self) -> Image | None:
+        """Show the next map of those that blink.
+
+        Returns
+        -------
+        Image or None
+            The one that is seen now; None when nothing blinks.
+        """
+        if self.mode != "blink" or not self.maps:
+            return None
+        self._turn += 1
+        return self._show_turn()
+
+    def _show_turn(self) -> Image | None:
+        maps = self.maps
+        if not maps:
+            return None
+        seen = maps[self._turn % len(maps)]
+        for layer in maps:
+            # Clusters follow their map.
+            layer.visible = layer is seen
+        return seen
+
+    def _start_swipe(self) -> None:
+        pair: list[Any] = self._maps[:2]
+        for layer in self._maps:
+            layer.visible = False
+        if len(pair) == 2:
+            self._swipe = Swipe(self._viewer, pair[0], pair[1], _FOR_NOW)
+
+    def swipe_to(self, share: float) -> None:
+        """Move the line between two maps that are swiped.
+
+        Parameters
+        ----------
+        share : float
+            0 shows the second map alone, 1 the first.
+        """
+        if self._swipe is not None:
+            self._swipe.to(share)
+
+
+def _hue(number: int) -> Hue:
+    return HUES[number % len(HUES)]

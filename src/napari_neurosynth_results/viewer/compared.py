@@ -1,0 +1,195 @@
+"""What a comparison adds to the viewer: thresholds alike, agreement, conjunction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
+from napari_neurosynth_results.statistics.comparison import Comparison
+from napari_neurosynth_results.statistics.criteria import refusals
+from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.atlases import chosen_atlas
+from napari_neurosynth_results.viewer.choices import first_threshold, shows_faintly
+from napari_neurosynth_results.viewer.clusters import (
+    cluster_layer,
+    clusters_of,
+    show_clusters,
+)
+from napari_neurosynth_results.viewer.colormaps import HUES
+from napari_neurosynth_results.viewer.layers import map_layer, map_of, placed
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels, Layer
+    from napari.viewer import Viewer
+
+#: Marks the layer of an agreement, which the next one takes the place of.
+AGREEMENT_KEY = "neurosynth_results_agreement"
+_OPACITY = 0.85
+#: Both with the same sign, and with opposite signs.
+BOTH = ("both", (1.0, 1.0, 1.0))
+OPPOSITE = ("both, with opposite signs", (0.84, 0.37, 0.0))
+
+
+def clusters_for(viewer: Viewer, layer: Image) -> ClusterSet:
+    """Return the clusters of a map, found at its first threshold where it has none.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+    layer : Image
+        The layer of a map.
+
+    Returns
+    -------
+    ClusterSet
+        Those that are shown.
+
+    Raises
+    ------
+    ResultsError
+        When the map cannot be thresholded; the text says why.
+    """
+    statmap = map_of(layer)
+    assert statmap is not None
+    shown = cluster_layer(viewer, statmap)
+    clusters = clusters_of(shown) if shown is not None else None
+    if clusters is not None:
+        return clusters
+    offered = [name for name, why in refusals(statmap).items() if why is None]
+    return _threshold(viewer, layer, first_threshold(statmap, offered))
+
+
+def threshold_alike(viewer: Viewer, layers: Sequence[Image]) -> list[str]:
+    """Ask of all maps what was asked of the first.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+    layers : sequence of Image
+        Layers of maps.
+
+    Returns
+    -------
+    list of str
+        Why maps keep their own threshold, those of which it means nothing.
+    """
+    first = clusters_for(viewer, layers[0])
+    told = []
+    for layer in layers[1:]:
+        if clusters_for(viewer, layer).asked == first.asked:
+            continue
+        try:
+            _threshold(viewer, layer, first.asked)
+        except ResultsError as error:
+            told.append(f"{layer.name} keeps its own threshold. {error}")
+    return told
+
+
+def _threshold(viewer: Viewer, layer: Image, threshold: Threshold) -> ClusterSet:
+    statmap = map_of(layer)
+    assert statmap is not None
+    clusters = clusters_at(statmap, threshold, atlas=chosen_atlas(viewer))
+    visible = layer.visible
+    found = show_clusters(viewer, layer, clusters, faint=shows_faintly())
+    found.visible = visible and found.visible
+    shown = clusters_of(found)
+    assert shown is not None
+    return shown
+
+
+def show_agreement(viewer: Viewer, comparison: Comparison) -> Labels:
+    """Show where only one of two maps is above its threshold, and where both are.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+    comparison : Comparison
+        The two.
+
+    Returns
+    -------
+    Labels
+        A layer of its own; the one of the comparison before goes.
+    """
+    from napari.layers import Labels
+    from napari.utils.colormaps import DirectLabelColormap
+
+    for layer in [one for one in viewer.layers if AGREEMENT_KEY in one.metadata]:
+        viewer.layers.remove(layer)
+    names, colors = zip(*legend_of(comparison), strict=True)
+    table = {number: (*rgb, 1.0) for number, rgb in enumerate(colors, start=1)}
+    made = Labels(
+        comparison.agreement.T,
+        **placed(comparison.grid),
+        name=f"agreement: {comparison.name_a} / {comparison.name_b}",
+        opacity=_OPACITY,
+        blending="translucent_no_depth",
+        colormap=DirectLabelColormap(color_dict={None: "transparent", **table}),
+        features={"agreement": ["", *names]},
+        metadata={AGREEMENT_KEY: True},
+    )
+    made.editable = False
+    return viewer.add_layer(made)
+
+
+def legend_of(
+    comparison: Comparison,
+) -> list[tuple[str, tuple[float, float, float]]]:
+    """Say what the labels of an agreement mean, and their colors.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The two maps.
+
+    Returns
+    -------
+    list of tuple
+        Text and color (0 to 1) of labels 1, 2, 3 and 4.
+    """
+    return [
+        (f"only {comparison.name_a}", HUES[0].rgb),
+        (f"only {comparison.name_b}", HUES[1].rgb),
+        BOTH,
+        OPPOSITE,
+    ]
+
+
+def show_map(viewer: Viewer, statmap: StatMap) -> Layer:
+    """Show a map that was made of others, as any map is shown.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+    statmap : StatMap
+        A conjunction or a difference.
+
+    Returns
+    -------
+    Image
+        Its layer: new, or the one that showed the same map before.
+
+    Raises
+    ------
+    ResultsError
+        When it cannot be shown.
+    """
+    from napari.layers import Layer
+
+    made, _ = map_layer(statmap, visible=True)
+    for layer in viewer.layers:
+        shown = map_of(layer)
+        if shown is not None and shown.results.source == statmap.results.source:
+            viewer.layers.remove(layer)
+            break
+    layer = viewer.add_layer(Layer.create(*made))
+    scene.show_color_bar(layer)
+    return layer

@@ -1,0 +1,255 @@
+"""The compare widget: maps chosen from the layers, seen together, and in numbers."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import CheckBox, ComboBox, Container, FloatSlider, PushButton
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import QShortcut
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.comparison import save_comparison
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.comparison import Comparison, compare
+from napari_neurosynth_results.statistics.matrix import Matrix, compare_all
+from napari_neurosynth_results.viewer.clusters import cluster_layer, map_layers
+from napari_neurosynth_results.viewer.compared import (
+    clusters_for,
+    show_agreement,
+    show_map,
+    threshold_alike,
+)
+from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.together import Together
+from napari_neurosynth_results.widgets.compare_numbers import CompareNumbers
+from napari_neurosynth_results.widgets.compare_with import CompareWith
+from napari_neurosynth_results.widgets.map_checks import MapChecks
+from napari_neurosynth_results.widgets.pieces import row, wrapped_text
+from napari_neurosynth_results.widgets.saving import TABLES, ask_where, save_and_tell
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+_OWN, _SAME = "each its own threshold", "all that of the first"
+_ALONE = "as they are"
+_VIEWS = (_ALONE, "overlay", "outlines", "side by side", "blink", "swipe")
+_FEW = "Check two maps or more: of this result, or open another one beside it."
+#: Numbers wait until a slider rests so long, in ms.
+_WAIT = 150
+_BLINK = 800
+_NEXT = "Ctrl+Alt+X"
+
+
+class CompareWidget(Container):  # type: ignore[misc]
+    """Compare maps of the viewer.
+
+    Parameters
+    ----------
+    napari_viewer : Viewer
+        The viewer.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(labels=False)
+        self._viewer = napari_viewer
+        self._together = Together(napari_viewer)
+        self._watched: list[Any] = []
+        self.comparison: Comparison | None = None
+        self.matrix: Matrix | None = None
+        self._make()
+        self._connect()
+        self._refresh()
+
+    def _make(self) -> None:
+        self.maps = MapChecks(self.native)
+        self.others = CompareWith(self._viewer, self.native)
+        self.alike = ComboBox(choices=[_OWN, _SAME], tooltip="At which threshold")
+        self.look = ComboBox(choices=list(_VIEWS), tooltip="How they are seen together")
+        self.line = FloatSlider(min=0, max=1, value=0.5, step=0.01, tracking=True)
+        self.line.tooltip = "The first map left of the line, the second right of it"
+        self.by_itself = CheckBox(text="by itself", tooltip="Blink by itself")
+        self.next = PushButton(text="Next map", tooltip=f"Show the next ({_NEXT})")
+        self.agreement = PushButton(
+            text="Agreement", tooltip="A layer: only one map, or both"
+        )
+        self.conjunction = PushButton(text="Conjunction")
+        self.difference = PushButton(text="Difference")
+        self.save = PushButton(text="Save table...")
+        self.sentence = wrapped_text()
+        self.numbers = CompareNumbers(self.native)
+        self.extend(
+            [
+                row(self.alike, self.look),
+                row(self.line, self.by_itself, self.next),
+                self.sentence,
+                row(self.agreement, self.conjunction, self.difference, self.save),
+            ]
+        )
+        layout = self.native.layout()
+        layout.insertWidget(0, self.maps)
+        layout.insertWidget(1, self.others)
+        layout.addWidget(self.numbers, 1)
+
+    def _connect(self) -> None:
+        self._counts = self._timer(_WAIT, self._compare, single=True)
+        self._blinks = self._timer(_BLINK, self._show_next, single=False)
+        self.maps.changed.connect(self._choose)
+        self.alike.changed.connect(self._choose)
+        self.look.changed.connect(self._show)
+        self.line.changed.connect(self._together.swipe_to)
+        self.by_itself.changed.connect(self._run)
+        self.next.changed.connect(self._show_next)
+        self.agreement.changed.connect(self._add_agreement)
+        self.conjunction.changed.connect(self._add_conjunction)
+        self.difference.changed.connect(self._add_difference)
+        self.save.changed.connect(self._save)
+        shortcut = QShortcut(QKeySequence(_NEXT), self.native)
+        shortcut.activated.connect(self._show_next)
+        # Bound methods are held weakly by napari: closing the widget ends them.
+        layers = self._viewer.layers
+        layers.events.inserted.connect(self._refresh)
+        layers.events.removed.connect(self._refresh)
+        # A look that needs this widget goes with it.
+        self.native.destroyed.connect(self._together.stop)
+
+    def _timer(self, wait: int, act: Any, *, single: bool) -> QTimer:
+        timer = QTimer(self.native)
+        timer.setSingleShot(single)
+        timer.setInterval(wait)
+        timer.timeout.connect(act)
+        return timer
+
+    # --- which maps -------------------------------------------------------------------
+
+    def _refresh(self, event: object = None) -> None:
+        """Follow the layers of the viewer."""
+        before = self.maps.checked
+        self.maps.list_maps(
+            [
+                layer
+                for layer in self._viewer.layers
+                if layer in map_layers(self._viewer)
+            ]
+        )
+        if self.maps.checked != before:
+            self._choose()
+
+    def _choose(self, event: object = None) -> None:
+        """Threshold what was checked, see it as before, and count anew."""
+        chosen: list[Image] = self.maps.checked
+        told: list[str] = []
+        try:
+            for layer in chosen:
+                clusters_for(self._viewer, layer)
+            if self.alike.value == _SAME and len(chosen) > 1:
+                told = threshold_alike(self._viewer, chosen)
+        except ResultsError as error:
+            told = [str(error)]
+        self._watch(chosen)
+        self._show()
+        self._compare()
+        if told:
+            self.sentence.value = "\n".join([*told, self.sentence.value])
+
+    def _watch(self, chosen: list[Image]) -> None:
+        """Count anew when the clusters of a chosen map change."""
+        for layer in self._watched:
+            layer.events.features.disconnect(self._count_soon)
+        found = [self._cluster_layer(layer) for layer in chosen]
+        self._watched = [layer for layer in found if layer is not None]
+        for layer in self._watched:
+            layer.events.features.connect(self._count_soon)
+
+    def _cluster_layer(self, layer: Image) -> Any:
+        statmap = map_of(layer)
+        return cluster_layer(self._viewer, statmap) if statmap is not None else None
+
+    def _count_soon(self, event: object = None) -> None:
+        self._counts.start()
+
+    # --- together ---------------------------------------------------------------------
+
+    def _show(self, event: object = None) -> None:
+        chosen, view = self.maps.checked, self.look.value
+        if view == _ALONE or len(chosen) < 2:
+            self._together.stop()
+        else:
+            self._together.show(view, chosen)
+        self.line.visible = view == "swipe"
+        if view == "swipe":
+            self._together.swipe_to(self.line.value)
+        self.by_itself.visible = self.next.visible = view == "blink"
+        self._run()
+
+    def _run(self, event: object = None) -> None:
+        if self.look.value == "blink" and self.by_itself.value:
+            self._blinks.start()
+        else:
+            self._blinks.stop()
+
+    def _show_next(self, event: object = None) -> None:
+        self._together.next()
+
+    # --- numbers ----------------------------------------------------------------------
+
+    def _compare(self) -> None:
+        """Count what the maps have in common."""
+        self.comparison = self.matrix = None
+        try:
+            clusters = [clusters_for(self._viewer, one) for one in self.maps.checked]
+            if len(clusters) > 1:
+                self.comparison = compare(clusters[0], clusters[1])
+            if len(clusters) > 2:
+                self.matrix = compare_all(clusters)
+            self.sentence.value = self._told(clusters)
+        except ResultsError as error:
+            self.sentence.value = str(error)
+        self.numbers.show_comparison(self.comparison, self.matrix)
+        known = self.comparison
+        for widget in (self.agreement, self.save):
+            widget.enabled = known is not None
+        self._offer(self.conjunction, known and known.conjunction, known, "conjunction")
+        self._offer(self.difference, known and known.difference, known, "difference")
+
+    def _told(self, clusters: list[ClusterSet]) -> str:
+        if self.comparison is None:
+            return _FEW
+        more = len(clusters) - 2
+        rest = (
+            f"\nThe first two of {len(clusters)}; all are in the matrix."
+            if more
+            else ""
+        )
+        return f"{self.comparison}{rest}"
+
+    def _offer(self, button: PushButton, there: Any, known: Any, what: str) -> None:
+        button.enabled = bool(there)
+        why = getattr(known, f"no_{what}", "") if known is not None else ""
+        button.tooltip = why or f"A new layer: the {what} of the first two maps"
+
+    def _add_agreement(self, event: object = None) -> None:
+        if self.comparison is not None:
+            show_agreement(self._viewer, self.comparison)
+
+    def _add_conjunction(self, event: object = None) -> None:
+        if self.comparison is not None and self.comparison.conjunction is not None:
+            show_map(self._viewer, self.comparison.conjunction)
+
+    def _add_difference(self, event: object = None) -> None:
+        if self.comparison is not None and self.comparison.difference is not None:
+            show_map(self._viewer, self.comparison.difference)
+
+    def _save(self, event: object = None) -> None:
+        known = self.comparison
+        if known is None:
+            return
+        name = f"{known.a.statmap.key}_{known.b.statmap.key}_comparison.tsv"
+        chosen = ask_where(self.native, "Save the comparison", name, TABLES)
+        if chosen is not None:
+            path, overwrite = chosen
+            save = partial(save_comparison, known, path, overwrite=overwrite)
+            save_and_tell(save, path)

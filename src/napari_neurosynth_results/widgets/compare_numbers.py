@@ -1,0 +1,193 @@
+"""The numbers of a comparison: a table, a field of values, clusters, a matrix."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QLabel, QTabWidget, QVBoxLayout, QWidget
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.statistics.agreement import common_mask, sample
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.thresholding import Applied
+from napari_neurosynth_results.viewer.compared import legend_of
+from napari_neurosynth_results.widgets.matrix_view import MatrixView
+from napari_neurosynth_results.widgets.rows import Field, RowsView
+from napari_neurosynth_results.widgets.scatter import Scatter
+
+if TYPE_CHECKING:
+    from napari_neurosynth_results.statistics.comparison import Comparison
+    from napari_neurosynth_results.statistics.matrix import Matrix
+
+_TABLE = (
+    Field("measure", "Measure", "What was counted"),
+    Field("over", "Over", "Which voxels"),
+    Field("text", "Value", "Its value and unit"),
+)
+_CLUSTERS = (
+    Field("name_a", "First map", "Cluster of the first map"),
+    Field("name_b", "Second map", "Cluster of the second map that it meets"),
+    Field("n_voxels", "Voxels", "In both", ",d", bar=True),
+    Field("share_a", "% of first", "Share of the first map's cluster", ".0f"),
+    Field("share_b", "% of second", "Share of the second map's cluster", ".0f"),
+    Field("peak_mm", "Peaks, mm", "Distance between the peaks", ".1f"),
+)
+
+
+class CompareNumbers(QTabWidget):  # type: ignore[misc]
+    """Tabs with the numbers of a comparison.
+
+    Parameters
+    ----------
+    parent : QWidget
+        Where it belongs.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._comparison: Comparison | None = None
+        self._matrix: Matrix | None = None
+        self.legend, self.notices = _text(), _text()
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.table = RowsView(_TABLE, self)
+        self.scatter = Scatter(self)
+        self.clusters = RowsView(_CLUSTERS, self)
+        self.measure = QComboBox(self)
+        self.matrix = MatrixView(self)
+        self.addTab(self._page(self.legend, self.table), "Numbers")
+        self.addTab(self._page(self.scatter), "Values")
+        self.addTab(self._page(self.clusters), "Clusters")
+        self.addTab(self._page(self.measure, self.matrix), "Matrix")
+        self.addTab(self._page(self.notices), "Notes")
+        self.currentChanged.connect(self._fill)
+        self.measure.currentTextChanged.connect(self._fill_matrix)
+
+    def _page(self, *widgets: QWidget) -> QWidget:
+        page = QWidget(self)
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(4, 4, 4, 4)
+        for widget in widgets:
+            layout.addWidget(widget)
+        return page
+
+    def show_comparison(
+        self, comparison: Comparison | None, matrix: Matrix | None
+    ) -> None:
+        """Show other numbers.
+
+        Parameters
+        ----------
+        comparison : Comparison or None
+            Of the first two maps.
+        matrix : Matrix or None
+            Of all, when there are more than two.
+        """
+        self._comparison, self._matrix = comparison, matrix
+        self.setTabVisible(3, matrix is not None)
+        self._fill()
+
+    def _fill(self, event: object = None) -> None:
+        """Fill the page that is seen."""
+        known, page = self._comparison, self.currentIndex()
+        if page == 0:
+            self.legend.setText(_legend(known) if known is not None else "")
+            table = _with_text(known.table) if known is not None else _nothing(_TABLE)
+            self.table.rows.show(table)
+        elif page == 1:
+            self._fill_scatter()
+        elif page == 2:
+            table = known.clusters if known is not None else _nothing(_CLUSTERS)
+            self.clusters.rows.show(table)
+        elif page == 3:
+            self._fill_measures()
+        else:
+            notices = known.notices if known is not None else ()
+            self.notices.setText("\n\n".join(notices))
+
+    def _fill_scatter(self) -> None:
+        known = self._comparison
+        if known is None:
+            self.scatter.clear()
+            return
+        try:
+            first, second = (
+                sample(one.statmap, known.grid) for one in (known.a, known.b)
+            )
+        except ResultsError:
+            self.scatter.clear()
+            return
+        inside = common_mask((first, second))
+        if inside is None:
+            # Nobody knows the mask: what neither map has a value in says nothing.
+            inside = (first.values != 0) | (second.values != 0)
+        self.scatter.show_pairs(
+            first.values[inside],
+            second.values[inside],
+            (known.name_a, known.name_b),
+            (_heights(known.a), _heights(known.b)),
+        )
+
+    def _fill_measures(self) -> None:
+        if self._matrix is None:
+            return
+        now = self.measure.currentText()
+        self.measure.blockSignals(True)
+        self.measure.clear()
+        self.measure.addItems(list(self._matrix.tables))
+        self.measure.setCurrentText(now)
+        self.measure.blockSignals(False)
+        self._fill_matrix()
+
+    def _fill_matrix(self, text: str = "") -> None:
+        if self._matrix is not None and self.measure.currentText():
+            self.matrix.show_table(self._matrix.tables[self.measure.currentText()])
+
+
+def _legend(known: Comparison) -> str:
+    """Say what the colors of the layer of agreement mean, with their voxels."""
+    counts = known.overlap.counts["all"]
+    numbers = (
+        counts.only_a - counts.opposite,
+        counts.only_b - counts.opposite,
+        counts.both,
+        counts.opposite,
+    )
+    parts = []
+    for (text, rgb), n in zip(legend_of(known), numbers, strict=True):
+        color = "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
+        told = text.replace("&", "&amp;").replace("<", "&lt;")
+        if n or text != "both, with opposite signs":
+            parts.append(f'<span style="color:{color}">&#9632;</span> {told}: {n:,}')
+    return "<br>".join(parts)
+
+
+def _heights(clusters: ClusterSet) -> list[float]:
+    """Return where a threshold lies among the values of its map."""
+    applied, sides = clusters.threshold, sorted(set(clusters.labelled.sign.tolist()))
+    if not isinstance(applied, Applied) or not math.isfinite(applied.height):
+        return []
+    return [sign * applied.height for sign in sides or [1]]
+
+
+def _with_text(table: pd.DataFrame) -> pd.DataFrame:
+    """Write each value in its unit."""
+    texts = []
+    for value, unit in zip(table["value"], table["unit"], strict=True):
+        number = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3f}"
+        texts.append("" if value != value else f"{number} {unit}".strip())
+    return table.assign(text=texts)
+
+
+def _nothing(fields: tuple[Field, ...]) -> pd.DataFrame:
+    return pd.DataFrame(columns=[field.key for field in fields])
+
+
+def _text() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setAlignment(Qt.AlignmentFlag.AlignTop)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label

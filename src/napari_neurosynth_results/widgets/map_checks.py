@@ -1,0 +1,101 @@
+"""A list of maps, each with a box to check."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
+
+from napari_neurosynth_results.viewer.layers import map_of, result_sets
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+_LOWEST, _HIGHEST = 80, 160
+_LAYER = int(Qt.ItemDataRole.UserRole)
+
+
+class MapChecks(QListWidget):  # type: ignore[misc]
+    """Lists layers of maps; the order of the list is that of the comparison.
+
+    Parameters
+    ----------
+    parent : QWidget
+        Where it belongs.
+    """
+
+    #: Other maps are checked, or the order of those that are.
+    changed = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setMinimumHeight(_LOWEST)
+        self.setMaximumHeight(_HIGHEST)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # The first of the checked ones is the one that others are compared with.
+        self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
+        self.setToolTip("Check the maps to compare; drag to change their order")
+        self.itemChanged.connect(self._tell)
+        self.model().rowsMoved.connect(self._tell)
+
+    def _tell(self, *what: object) -> None:
+        self.changed.emit()
+
+    @property
+    def checked(self) -> list[Image]:
+        """The checked layers, from top to bottom."""
+        items = [self.item(row) for row in range(self.count())]
+        return [
+            item.data(_LAYER)
+            for item in items
+            if item.checkState() == Qt.CheckState.Checked
+        ]
+
+    def list_maps(self, layers: Sequence[Image]) -> None:
+        """List other layers; those that stay keep place and check.
+
+        Parameters
+        ----------
+        layers : sequence of Image
+            Layers of maps.
+        """
+        checked = self.checked
+        before = [self.item(row).data(_LAYER) for row in range(self.count())]
+        kept = [layer for layer in before if layer in layers]
+        self.blockSignals(True)
+        self.clear()
+        several = len(result_sets(layers)) > 1
+        for layer in [*kept, *(one for one in layers if one not in kept)]:
+            item = QListWidgetItem(_title(layer, several))
+            item.setData(_LAYER, layer)
+            item.setToolTip(item.text())
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+            state = (
+                Qt.CheckState.Checked if layer in checked else Qt.CheckState.Unchecked
+            )
+            item.setCheckState(state)
+            self.addItem(item)
+        self.blockSignals(False)
+
+    def check(self, layers: Sequence[Image]) -> None:
+        """Check some layers, and no others."""
+        self.blockSignals(True)
+        for row in range(self.count()):
+            item = self.item(row)
+            wanted = item.data(_LAYER) in layers
+            item.setCheckState(
+                Qt.CheckState.Checked if wanted else Qt.CheckState.Unchecked
+            )
+        self.blockSignals(False)
+        self.changed.emit()
+
+
+def _title(layer: Image, several: bool) -> str:
+    """Call a map by its title, and by its result where there are several."""
+    statmap = map_of(layer)
+    if statmap is None or not several:
+        return str(layer.name)
+    return f"{statmap.results.title}: {statmap.title}"

@@ -202,25 +202,22 @@ def centered(x: npt.NDArray[np.floating]) -> Floats:
 class Ranked:
     """The order of some values, sorted once for every part of them that is asked for.
 
-    Value and position are packed into one integer, whose sort is several times faster
-    than one that has to carry positions along.
+    Only what is not 0 is sorted, because most of a one-tailed map is.
 
     Parameters
     ----------
     values : ndarray of float32, shape (n,)
-        Finite; fewer than 2 ** 32.
+        Finite.
     """
 
     def __init__(self, values: Voxels) -> None:
-        # 0 is added so that -0 equals 0; then bits are put into the order of numbers.
-        bits = (values + np.float32(0)).view(np.uint32)
-        key = np.where(bits & _SIGN_BIT, bits ^ _ALL_BITS, bits | _SIGN_BIT)
-        packed = key.astype(np.uint64)
-        packed <<= np.uint64(32)
-        packed |= np.arange(values.size, dtype=np.uint64)
-        packed.sort()
-        self._order = (packed & np.uint64(_ALL_BITS)).astype(np.intp)
-        self._sorted = (packed >> np.uint64(32)).astype(np.uint32)
+        other, zero = np.flatnonzero(values), np.flatnonzero(values == 0)
+        order, keys = _sorted(values[other])
+        negative = int(np.count_nonzero(values < 0))
+        # 0 has the key of the smallest positive number, less one.
+        keys = np.insert(keys, negative, np.full(zero.size, _SIGN_BIT))
+        self._keys = keys
+        self._order = np.insert(other[order], negative, zero)
 
     def within(self, part: Mask | None) -> Floats:
         """Rank the values of a part among themselves.
@@ -235,12 +232,27 @@ class Ranked:
         ndarray of float64, shape (m,)
             From 0, in the order of the values; ties have their average rank.
         """
-        order, values = self._order, self._sorted
+        order, keys = self._order, self._keys
         if part is not None:
             kept = part[order]
-            order, values = order[kept], values[kept]
-        first = np.flatnonzero(np.append(True, values[1:] != values[:-1])[: order.size])
+            order, keys = order[kept], keys[kept]
+        first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: order.size])
         count = np.diff(np.append(first, order.size))
         ranks = np.empty(self._order.size)
         ranks[order] = np.repeat(first + (count - 1) / 2, count)
         return ranks if part is None else ranks[part]
+
+
+def _sorted(values: Voxels) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint32]]:
+    """Return the order of values that are not 0, and keys in that order.
+
+    By radix, half of the bits at a time: several times faster than comparing numbers
+    (Knuth 1998, The Art of Computer Programming 3, 5.2.5).
+    """
+    # Bits of floats in the order of their numbers: negative ones run backwards.
+    bits = values.view(np.uint32)
+    keys = np.where(bits & _SIGN_BIT, bits ^ _ALL_BITS, bits | _SIGN_BIT)
+    order = np.argsort(keys.astype(np.uint16), kind="stable")
+    upper = (keys >> np.uint32(16)).astype(np.uint16)
+    order = order[np.argsort(upper[order], kind="stable")]
+    return order, keys[order]

@@ -44,8 +44,8 @@ class Alignment:
 def align(statmaps: Sequence[StatMap], names: Sequence[str]) -> Alignment:
     """Choose the grid on which to compare maps.
 
-    The finest is taken, because going to a coarser one would lose voxels. It is extended
-    where another map has values outside of it, so that no cluster is cut off.
+    The finest is taken, because going to a coarser one would lose voxels. It is
+    extended where another map has values outside of it: no cluster is cut off.
 
     Parameters
     ----------

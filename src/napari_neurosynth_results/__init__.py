@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.anatomy.atlas import Atlas
     from napari_neurosynth_results.api import (
         brain_mask,
+        compare_many,
+        compare_maps,
         contributions,
         contributors,
         find_clusters,
@@ -22,17 +24,22 @@ if TYPE_CHECKING:
         open_studies,
         robustness,
         save_clusters,
+        save_comparison,
     )
     from napari_neurosynth_results.errors import ResultsError
     from napari_neurosynth_results.maps.kinds import MapKind, Tail
     from napari_neurosynth_results.maps.results import ResultSet
     from napari_neurosynth_results.maps.statmap import StatMap
     from napari_neurosynth_results.statistics.clusters import ClusterSet
+    from napari_neurosynth_results.statistics.comparison import Comparison
     from napari_neurosynth_results.statistics.masking import Masking
+    from napari_neurosynth_results.statistics.matrix import Matrix
     from napari_neurosynth_results.statistics.montecarlo import MonteCarlo
 
 _HOMES = {
     "brain_mask": "api",
+    "compare_many": "api",
+    "compare_maps": "api",
     "contributions": "api",
     "contributors": "api",
     "find_clusters": "api",
@@ -43,9 +50,12 @@ _HOMES = {
     "open_studies": "api",
     "robustness": "api",
     "save_clusters": "api",
+    "save_comparison": "api",
     "Atlas": "anatomy.atlas",
     "ClusterSet": "statistics.clusters",
+    "Comparison": "statistics.comparison",
     "Masking": "statistics.masking",
+    "Matrix": "statistics.matrix",
     "MonteCarlo": "statistics.montecarlo",
     "ResultsError": "errors",
     "MapKind": "maps.kinds",
@@ -57,8 +67,10 @@ _HOMES = {
 __all__ = (
     "Atlas",
     "ClusterSet",
+    "Comparison",
     "MapKind",
     "Masking",
+    "Matrix",
     "MonteCarlo",
     "ResultSet",
     "ResultsError",
@@ -66,6 +78,8 @@ __all__ = (
     "Tail",
     "__version__",
     "brain_mask",
+    "compare_many",
+    "compare_maps",
     "contributions",
     "contributors",
     "find_clusters",
@@ -76,6 +90,7 @@ __all__ = (
     "open_studies",
     "robustness",
     "save_clusters",
+    "save_comparison",
 )
 
 

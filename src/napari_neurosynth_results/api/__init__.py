@@ -2,6 +2,7 @@
 
 from napari_neurosynth_results.api.atlases import open_atlas
 from napari_neurosynth_results.api.clusters import find_clusters
+from napari_neurosynth_results.api.comparison import compare_many, compare_maps
 from napari_neurosynth_results.api.masks import (
     brain_mask,
     mask_from_file,
@@ -14,10 +15,13 @@ from napari_neurosynth_results.api.studies import (
     robustness,
 )
 from napari_neurosynth_results.export.clusters import save_clusters
+from napari_neurosynth_results.export.comparison import save_comparison
 from napari_neurosynth_results.sources.study_files import open_studies
 
 __all__ = (
     "brain_mask",
+    "compare_many",
+    "compare_maps",
     "contributions",
     "contributors",
     "find_clusters",
@@ -28,4 +32,5 @@ __all__ = (
     "open_studies",
     "robustness",
     "save_clusters",
+    "save_comparison",
 )

@@ -123,7 +123,7 @@ def _dof(text: str) -> float | tuple[float, float]:
 
 def _clusters(options: argparse.Namespace) -> int:
     results = open_results(options.path, progress=on_terminal())
-    statmap = _named(results, options.map or next(iter(results.maps)))
+    statmap = named_map(results, options.map or next(iter(results.maps)))
     clusters = find_clusters(
         statmap,
         value=options.value,
@@ -201,7 +201,14 @@ def _print_studies(behind: Contributors) -> None:
         print(f"- {notice}")
 
 
-def _named(results: ResultSet, key: str) -> StatMap:
+def named_map(results: ResultSet, key: str) -> StatMap:
+    """Return a map by its key.
+
+    Raises
+    ------
+    ResultsError
+        When there is no such map; the text says which there are.
+    """
     if key not in results.maps:
         raise ResultsError(
             f"{results.title} holds no map named {key}. "
@@ -220,7 +227,7 @@ def _mask(
     if outside and not (options.mask or options.mask_map):
         raise ResultsError("--outside needs --mask or --mask-map: outside of what?")
     if options.mask_map:
-        other = _named(results, options.mask_map)
+        other = named_map(results, options.mask_map)
         return mask_from_map(statmap, other, exclusive=outside, p=options.mask_p)
     if options.mask:
         return mask_from_file(statmap, options.mask, exclusive=outside)

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from napari_neurosynth_results import __version__
 from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.cli.clusters import add_clusters
+from napari_neurosynth_results.cli.compare import add_compare
 from napari_neurosynth_results.cli.info import list_maps
 from napari_neurosynth_results.cli.online import cache, fetch, on_terminal
 from napari_neurosynth_results.errors import ResultsError
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("--json", action="store_true", help="for machines")
     info.set_defaults(run=list_maps)
     add_clusters(commands)
+    add_compare(commands)
     fetching = commands.add_parser("fetch", help="download a result for offline use")
     fetching.add_argument("path", metavar="SOURCE", help="a link or an id")
     fetching.add_argument("--to", metavar="DIR", required=True, help="a new folder")

@@ -57,10 +57,7 @@ def write_table(
         f"regions: {atlas.name} ({atlas.citation})" if atlas else "regions: none",
         *notes,
     ]
-    table = table.copy()
-    for column in table.columns:
-        if table[column].dtype == object or str(table[column].dtype) == "str":
-            table[column] = table[column].map(_harmless)
+    table = without_formulas(table)
 
     def write(partial: str) -> None:
         with open(partial, "w", encoding="utf-8", newline="") as file:
@@ -68,6 +65,15 @@ def write_table(
             table.to_csv(file, sep=separator, index=False, lineterminator="\n")
 
     write_whole(target, write, overwrite=overwrite)
+
+
+def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy of a table whose texts no spreadsheet runs."""
+    table = table.copy()
+    for column in table.columns:
+        if table[column].dtype == object or str(table[column].dtype) == "str":
+            table[column] = table[column].map(_harmless)
+    return table
 
 
 def _harmless(value: object) -> object:

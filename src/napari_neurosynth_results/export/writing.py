@@ -36,3 +36,38 @@ def write_whole(target: str, write: Callable[[str], None], *, overwrite: bool) -
             os.replace(partial, target)
     except OSError as error:
         raise ResultsError(f"{target} cannot be written: {error.strerror}.") from error
+
+
+def write_folder(target: str, write: Callable[[str], object]) -> None:
+    """Write a new folder under another name, and give it its own when it is whole.
+
+    Parameters
+    ----------
+    target : str
+        Its name; nothing may be there.
+    write : callable
+        Fills the folder that it is called with.
+
+    Raises
+    ------
+    ResultsError
+        When something is there, or it cannot be written.
+    """
+    target = os.path.abspath(target)
+    taken = f"{target} exists already. Choose another name."
+    if os.path.lexists(target):
+        raise ResultsError(taken)
+    try:
+        with tempfile.TemporaryDirectory(
+            dir=os.path.dirname(target), prefix=".saving-"
+        ) as scratch:
+            # Not the scratch folder itself: only its owner may look into that.
+            partial = os.path.join(scratch, os.path.basename(target))
+            os.mkdir(partial)
+            write(partial)
+            if os.path.lexists(target):
+                # Renaming would replace an empty folder that came meanwhile.
+                raise ResultsError(taken)
+            os.rename(partial, target)
+    except OSError as error:
+        raise ResultsError(f"{target} cannot be written: {error.strerror}.") from error

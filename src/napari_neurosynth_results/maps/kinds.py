@@ -54,6 +54,15 @@ class MapKind(StrEnum):
         """
         return self not in {MapKind.LABEL, MapKind.P}
 
+    @property
+    def may_subtract(self) -> bool:
+        """Whether the difference of two maps' values means anything.
+
+        Scores, estimates and probabilities have a common unit. ALE and OF values grow
+        with the number of experiments, and a difference of p values is nothing.
+        """
+        return self in {MapKind.Z, MapKind.T, MapKind.EST, MapKind.PROB}
+
 
 class Tail(StrEnum):
     """Whether p counts one or both directions; ``str()`` reads as in a sentence."""

@@ -67,6 +67,8 @@ class ResultSet:
         Monte Carlo iterations, where something surer than the methods text says it.
     studies : LazyStudies
         The studies behind the maps, once they are asked for.
+    titles : mapping of str to str
+        Titles by key, for maps whose names do not say what they are.
 
     Attributes
     ----------
@@ -91,6 +93,7 @@ class ResultSet:
         about: About = NOTHING_KNOWN,
         iterations: int | None = None,
         studies: LazyStudies = NOBODY,
+        titles: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.title = title
         self.source = source
@@ -106,9 +109,9 @@ class ResultSet:
         self._facts: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
         files = in_order_of_interest(files)
-        titles = unique_titles([(file.label or file.key, file.name) for file in files])
+        made = unique_titles([(file.label or file.key, file.name) for file in files])
         self._files = {file.key: file for file in files}
-        self._titles = dict(zip(self._files, titles, strict=True))
+        self._titles = dict(zip(self._files, made, strict=True)) | dict(titles)
         # Weak, because each map refers to its set: a set that nobody uses any more
         # has to give its voxels back at once, not when cycles are collected.
         self._alive: WeakValueDictionary[str, StatMap] = WeakValueDictionary()

@@ -15,7 +15,7 @@ Direction = Literal["positive", "negative", "both", "auto"]
 Sides = tuple[bool, bool]
 
 #: Kinds whose values have no direction.
-_UNSIGNED = frozenset(
+UNSIGNED = frozenset(
     {MapKind.P, MapKind.LOGP, MapKind.ONE_MINUS_P, MapKind.CHI2, MapKind.F}
 )
 
@@ -34,7 +34,7 @@ def sides_of(statmap: StatMap, asked: Direction) -> Sides:
         return True, statmap.signed
     if asked == "positive":
         return True, False
-    if statmap.kind in _UNSIGNED:
+    if statmap.kind in UNSIGNED:
         raise ResultsError(f"{statmap.title}: {statmap.kind} values have no direction.")
     # Of a lone map nobody knows what was tested: the question decides.
     known = statmap.name is not None

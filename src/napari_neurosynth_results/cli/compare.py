@@ -1,0 +1,178 @@
+"""The command that compares maps: in words, in a table, and in a folder of files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from napari_neurosynth_results.api import (
+    compare_many,
+    compare_maps,
+    open_results,
+    save_comparison,
+)
+from napari_neurosynth_results.cli.clusters import named_map
+from napari_neurosynth_results.cli.online import on_terminal
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.comparison import Comparison
+from napari_neurosynth_results.statistics.matrix import Matrix
+from napari_neurosynth_results.statistics.threshold import CRITERIA
+
+_EXTENT = ("min_voxels", "min_mm3", "connectivity", "tail")
+
+
+def add_compare(commands: Any) -> None:
+    """Describe the command that compares maps.
+
+    Parameters
+    ----------
+    commands : argparse subparsers
+        Gets it.
+    """
+    command = commands.add_parser(
+        "compare", help="compare two maps, or every two of several"
+    )
+    command.add_argument(
+        "path",
+        nargs="+",
+        metavar="SOURCE[::MAP]",
+        help="as for open; after :: the name of a map, as info lists it",
+    )
+    command.add_argument(
+        "--map", metavar="NAME", help="the map of every SOURCE that names none"
+    )
+    height = command.add_mutually_exclusive_group()
+    for name, what in zip(
+        CRITERIA,
+        (
+            "height in the maps' unit",
+            "p of each map's own test",
+            "FDR q",
+            "Bonferroni-corrected p",
+        ),
+        strict=True,
+    ):
+        height.add_argument(f"--{name}", type=float, help=what)
+    command.add_argument(
+        "--tail", choices=("positive", "negative", "both", "auto"), default="auto"
+    )
+    command.add_argument(
+        "--connectivity",
+        type=int,
+        choices=(6, 18, 26),
+        default=6,
+        help="6 faces (nilearn, NiMARE), 18 edges (SPM), 26 corners (FSL)",
+    )
+    command.add_argument("--min-voxels", type=int, default=1, metavar="N")
+    command.add_argument("--min-mm3", type=float, metavar="MM3")
+    command.add_argument(
+        "--atlas",
+        metavar="NAME",
+        default="default",
+        help="what names clusters, or none",
+    )
+    command.add_argument("--out", metavar="DIR", help="write files into a new folder")
+    command.set_defaults(run=_compare)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    if options.out and os.path.lexists(options.out):
+        # Before maps are downloaded.
+        raise ResultsError(f"{options.out} exists already. Choose another name.")
+    maps = _maps(options)
+    compared: Comparison | Matrix
+    asked = _asked(options)
+    if len(maps) == 2:
+        compared = compare_maps(
+            *maps,
+            threshold_a=asked,
+            atlas=None if options.atlas == "none" else options.atlas,
+        )
+    else:
+        compared = compare_many(maps, threshold=asked)
+    # First: whoever reads the table may stop after its first lines.
+    written = save_comparison(compared, options.out) if options.out else []
+    print(compared)
+    if isinstance(compared, Comparison):
+        _print_two(compared)
+    else:
+        _print_many(compared)
+    for notice in compared.notices:
+        print(f"- {notice}")
+    for path in written:
+        print(f"Wrote {path}")
+    return 0
+
+
+def _asked(options: argparse.Namespace) -> dict[str, Any] | None:
+    """Gather the threshold; None where each map is to have its own first one."""
+    asked = {name: getattr(options, name) for name in CRITERIA}
+    if all(number is None for number in asked.values()):
+        if options.min_voxels > 1 or options.min_mm3 or options.tail != "auto":
+            raise ResultsError(
+                "An extent or a tail needs a height: give --p, --value, --q or "
+                "--bonferroni with it."
+            )
+        return None
+    return asked | {name: getattr(options, name) for name in _EXTENT}
+
+
+def _maps(options: argparse.Namespace) -> list[StatMap]:
+    """Open each source once, and find the maps."""
+    opened: dict[str, ResultSet] = {}
+    found = []
+    for text in options.path:
+        source, _, key = text.partition("::")
+        if source not in opened:
+            opened[source] = open_results(source, progress=on_terminal())
+        results = opened[source]
+        found.append(
+            named_map(results, key or options.map or next(iter(results.maps), ""))
+        )
+    return found
+
+
+def _print_two(compared: Comparison) -> None:
+    print(f"a: {compared.name_a}: {compared.threshold_a}")
+    print(f"b: {compared.name_b}: {compared.threshold_b}")
+    if compared.resampled:
+        print(compared.resampled)
+    print()
+    counted = compared.by_sign
+    # A sign that neither map has is no row worth reading.
+    shown = counted[(counted["a"] > 0) | (counted["b"] > 0) | (counted.index == "all")]
+    columns = ["a", "b", "both", "only_a", "only_b", "opposite", "both_mm3"]
+    print(shown[[*columns, "dice", "jaccard"]].to_string(float_format="{:.4g}".format))
+    if len(compared.clusters):
+        table = compared.clusters.drop(columns="volume_mm3")
+        print(f"\n{table.to_string(index=False, float_format='{:.1f}'.format)}")
+    print()
+    for title, found in (
+        ("common mask", compared.over_mask),
+        ("neither is 0", compared.over_non_zero),
+    ):
+        if found.n_voxels:
+            print(
+                f"{title}: r {found.r:.3f}, rho {found.rho:.3f} over "
+                f"{found.n_voxels:,} voxels"
+            )
+    if compared.no_conjunction:
+        print(f"No conjunction: {compared.no_conjunction}.")
+    if compared.no_difference:
+        print(f"No difference map: {compared.no_difference}.")
+
+
+def _print_many(compared: Matrix) -> None:
+    if compared.resampled:
+        print(compared.resampled)
+    print()
+    for name, clusters in zip(compared.names, compared.clusters, strict=True):
+        print(f"{name}: {clusters}")
+    for measure in ("dice", "jaccard", "r", "rho"):
+        table = getattr(compared, measure)
+        if table.notna().any(axis=None):
+            print(f"\n{measure}\n{table.to_string(float_format='{:.3f}'.format)}")
+    print()

@@ -1,0 +1,342 @@
+"""Two maps compared: what both show, what only one does, and how alike they are.
+
+Maps are thresholded on their own grids, each by what its numbers mean, and only then
+brought together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.statmap import Grid, Mask, StatMap
+from napari_neurosynth_results.statistics.agreement import (
+    NOTHING,
+    Agreement,
+    agreement_of,
+    common_mask,
+    sample,
+)
+from napari_neurosynth_results.statistics.alignment import align
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.comparison_notices import notices_of
+from napari_neurosynth_results.statistics.comparison_tables import (
+    by_sign_of,
+    clusters_of,
+    table_of,
+)
+from napari_neurosynth_results.statistics.conjunction import (
+    conjunction_of,
+    why_no_conjunction,
+)
+from napari_neurosynth_results.statistics.difference import (
+    difference_of,
+    why_no_difference,
+)
+from napari_neurosynth_results.statistics.masking import (
+    Masking,
+    as_masking,
+    onto_grid,
+)
+from napari_neurosynth_results.statistics.overlap import (
+    Marked,
+    Overlap,
+    agreement_volume,
+    mark,
+    of_sign,
+    overlap_of,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What two maps have in common at their thresholds, and how alike they are.
+
+    Attributes
+    ----------
+    a, b : ClusterSet
+        The clusters of each map on its own grid.
+    name_a, name_b : str
+        Titles of the maps; where they are equal the result set is said too.
+    grid : Grid
+        The grid on which voxels are counted.
+    resampled : str
+        What was resampled and how, in words; empty when both are on one grid.
+    marked_a, marked_b : Marked
+        The clusters on the grid.
+    overlap : Overlap
+        Voxels of each, of both, and of each pair of clusters.
+    over_mask, over_non_zero : Agreement
+        Correlations over the common analysis mask, and where neither map is 0. They
+        carry no p: see `notices`.
+    conjunction : StatMap or None
+        The larger of the two p in each voxel where the signs agree: the test of "both"
+        (Nichols et al. 2005). It can be thresholded as any other map.
+    no_conjunction : str
+        Why there is none.
+    difference : StatMap or None
+        The first map minus the second: a picture, which has no p.
+    no_difference : str
+        Why there is none.
+    notices : tuple of str
+        What has to be known to read the numbers.
+    """
+
+    a: ClusterSet
+    b: ClusterSet
+    name_a: str
+    name_b: str
+    grid: Grid = field(repr=False)
+    resampled: str
+    marked_a: Marked = field(repr=False)
+    marked_b: Marked = field(repr=False)
+    overlap: Overlap = field(repr=False)
+    over_mask: Agreement
+    over_non_zero: Agreement
+    conjunction: StatMap | None = field(repr=False)
+    no_conjunction: str
+    difference: StatMap | None = field(repr=False)
+    no_difference: str
+    notices: tuple[str, ...]
+
+    @property
+    def dice(self) -> float:
+        """Twice the shared voxels over the voxels of both; signs have to agree."""
+        return self.overlap.counts["all"].dice
+
+    @property
+    def jaccard(self) -> float:
+        """Shared voxels over the voxels in either; signs have to agree."""
+        return self.overlap.counts["all"].jaccard
+
+    @property
+    def r(self) -> float:
+        """Pearson's correlation over the common mask, NaN where nobody knows it."""
+        return self.over_mask.r
+
+    @property
+    def rho(self) -> float:
+        """Spearman's correlation over the common mask, NaN where nobody knows it."""
+        return self.over_mask.rho
+
+    @property
+    def n_a(self) -> int:
+        """Voxels of the first map above its threshold, on the grid."""
+        return self.overlap.counts["all"].a
+
+    @property
+    def n_b(self) -> int:
+        """Voxels of the second map above its threshold, on the grid."""
+        return self.overlap.counts["all"].b
+
+    @property
+    def n_both(self) -> int:
+        """Voxels above both thresholds with the same sign, on the grid."""
+        return self.overlap.counts["all"].both
+
+    @property
+    def voxel_mm3(self) -> float:
+        """Volume of a voxel of the grid."""
+        return math.prod(self.grid.voxel_size)
+
+    @property
+    def threshold_a(self) -> str:
+        """What was applied to the first map, with its extent, and what came of it."""
+        return str(self.a)
+
+    @property
+    def threshold_b(self) -> str:
+        """What was applied to the second map, with its extent, and what came of it."""
+        return str(self.b)
+
+    @cached_property
+    def agreement(self) -> npt.NDArray[np.uint8]:
+        """Where the two agree, uint8 (i, j, k) on the grid.
+
+        0 neither, 1 only the first, 2 only the second, 3 both with the same sign, 4
+        both with opposite signs.
+        """
+        return agreement_volume(self.marked_a, self.marked_b, self.grid)
+
+    def agreement_of_sign(self, sign: int) -> npt.NDArray[np.uint8]:
+        """Draw the same of one sign alone: 0 neither, 1 and 2 only one, 3 both.
+
+        Parameters
+        ----------
+        sign : {1, -1}
+            Which.
+
+        Returns
+        -------
+        ndarray of uint8, shape (i, j, k)
+            On the grid.
+        """
+        a, b = of_sign(self.marked_a, sign), of_sign(self.marked_b, sign)
+        return agreement_volume(a, b, self.grid)
+
+    @cached_property
+    def by_sign(self) -> pd.DataFrame:
+        """Voxels, mm3, Dice and Jaccard: rows ``all``, ``positive`` and ``negative``.
+
+        ``only_a`` and ``only_b`` hold ``opposite`` too, the voxels in which both are
+        above with opposite signs.
+        """
+        return by_sign_of(self)
+
+    @cached_property
+    def clusters(self) -> pd.DataFrame:
+        """Which clusters of the one meet which of the other; one row a pair.
+
+        ``share_a`` and ``share_b`` are percent of each cluster, on the grid. A cluster
+        that meets none has a row with label 0 on the other side.
+        """
+        return clusters_of(self)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """All numbers, one a row: ``measure, over, value, unit``."""
+        return table_of(self)
+
+    def __str__(self) -> str:
+        """Say what is shared and how alike the maps are, in one sentence."""
+        n = self.overlap.counts["all"]
+        shared = "nothing is above a threshold in either"
+        if n.a + n.b:
+            shared = (
+                f"{n.both:,} voxels ({n.both * self.voxel_mm3 / 1000:.1f} cm3) in both "
+                f"of {n.a:,} and {n.b:,}, Dice {n.dice:.3f}"
+            )
+        over, alike = self.over_mask, "r unknown"
+        where = f"{over.n_voxels:,} voxels of the common mask"
+        if math.isnan(over.r) and self.over_non_zero.n_voxels:
+            over = self.over_non_zero
+            where = f"{over.n_voxels:,} voxels in which neither is 0"
+        if not math.isnan(over.r):
+            alike = f"r {over.r:.3f} over {where}"
+        return f"{self.name_a} and {self.name_b}: {shared}; {alike}"
+
+
+def compare(
+    a: ClusterSet, b: ClusterSet, *, mask: Mask | Masking | None = None
+) -> Comparison:
+    """Compare the clusters of two maps, and the maps themselves.
+
+    Parameters
+    ----------
+    a, b : ClusterSet
+        Clusters of two maps on whatever grids of one space. Of cluster-level corrected
+        maps the significant ones count.
+    mask : ndarray of bool or Masking, optional
+        On the grid of the first map: the analysis mask where nobody knows it. The
+        correlations are over it.
+
+    Returns
+    -------
+    Comparison
+        Counted on the finer of the grids.
+
+    Raises
+    ------
+    ResultsError
+        When a map cannot be read, the mask does not fit, or the maps lie in different
+        places.
+    """
+    maps = a.statmap, b.statmap
+    name_a, name_b = names_of(maps)
+    aligned = align(maps, (name_a, name_b))
+    grid = aligned.grid
+    marked_a, marked_b = mark(a, grid), mark(b, grid)
+    sampled_a, sampled_b = sample(maps[0], grid), sample(maps[1], grid)
+    masking = as_masking(mask, maps[0].grid)
+    given = None if masking is None else onto_grid(masking.mask, maps[0].grid, grid)
+    common = common_mask((sampled_a, sampled_b), given)
+    alike = NOTHING, NOTHING
+    if all(statmap.level != "cluster" for statmap in maps):
+        # Of a map with one value a cluster no correlation of voxels means anything.
+        alike = agreement_of(sampled_a, sampled_b, common)
+    no_conjunction = why_no_conjunction(a, name_a) or why_no_conjunction(b, name_b)
+    no_difference = why_no_difference(*maps, name_a, name_b)
+    tested = common if sampled_a.known and sampled_b.known else None
+    return Comparison(
+        a=a,
+        b=b,
+        name_a=name_a,
+        name_b=name_b,
+        grid=grid,
+        resampled=aligned.resampled,
+        marked_a=marked_a,
+        marked_b=marked_b,
+        overlap=overlap_of(marked_a, marked_b),
+        over_mask=alike[0],
+        over_non_zero=alike[1],
+        conjunction=None
+        if no_conjunction
+        else conjunction_of(
+            a, b, grid, f"conjunction of {name_a} and {name_b}", tested
+        ),
+        no_conjunction=no_conjunction or "",
+        difference=None
+        if no_difference
+        else difference_of(sampled_a, sampled_b, grid, f"{name_a} minus {name_b}"),
+        no_difference=no_difference or "",
+        notices=notices_of(
+            (a, b),
+            (name_a, name_b),
+            (marked_a, marked_b),
+            (sampled_a, sampled_b),
+            alike[0],
+            grid,
+            masking,
+        ),
+    )
+
+
+def names_of(statmaps: Sequence[StatMap]) -> list[str]:
+    """Call each map by its title; say the result set where titles are equal.
+
+    Parameters
+    ----------
+    statmaps : sequence of StatMap
+        Of one result or of several.
+
+    Returns
+    -------
+    list of str
+        No two alike.
+    """
+    titles = [statmap.title for statmap in statmaps]
+    names = [
+        f"{statmap.results.title}: {title}" if titles.count(title) > 1 else title
+        for title, statmap in zip(titles, statmaps, strict=True)
+    ]
+    return [
+        f"{name} ({number})" if names.count(name) > 1 else name
+        for number, name in enumerate(names, start=1)
+    ]
+
+
+def check_own(clusters: ClusterSet, statmap: StatMap) -> ClusterSet:
+    """Return clusters that are those of a map.
+
+    Raises
+    ------
+    ResultsError
+        When they are those of another one.
+    """
+    own = clusters.statmap
+    if own.results is not statmap.results or own.key != statmap.key:
+        raise ResultsError(
+            f"These are clusters of {own.title}, not of {statmap.title}. Give each map "
+            "its own."
+        )
+    return clusters

@@ -1,0 +1,140 @@
+"""What has to be known to read the numbers of a comparison, in words."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from napari_neurosynth_results.maps.statmap import Grid
+from napari_neurosynth_results.statistics.agreement import Agreement, Sampled
+from napari_neurosynth_results.statistics.alignment import covered
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.masking import Masking
+from napari_neurosynth_results.statistics.overlap import Marked, direction_doubt
+
+NO_P = (
+    "No p value belongs to r and rho: neighboring voxels are alike (spatial "
+    "autocorrelation), so that a p from the number of voxels would be far too small."
+)
+_MANY_ZEROS = 0.25
+
+
+def notices_of(
+    clusters: tuple[ClusterSet, ClusterSet],
+    names: tuple[str, str],
+    marked: tuple[Marked, Marked],
+    sampled: tuple[Sampled, Sampled],
+    over_mask: Agreement,
+    grid: Grid,
+    masking: Masking | None,
+) -> tuple[str, ...]:
+    """Gather what is doubtful about a comparison.
+
+    Parameters
+    ----------
+    clusters, names, marked, sampled : pair
+        Of the two maps.
+    over_mask : Agreement
+        Correlations over the common mask.
+    grid : Grid
+        The grid of the comparison.
+    masking : Masking, optional
+        The mask that was given.
+
+    Returns
+    -------
+    tuple of str
+        Sentences.
+
+    Raises
+    ------
+    ResultsError
+        When a map that has to be looked at cannot be read.
+    """
+    told = []
+    for one, name, own in zip(clusters, names, marked, strict=True):
+        if not own.where.size:
+            told.append(f"Nothing in {name} is above its threshold.")
+        if one.statmap.level == "cluster" and not one.significant.all():
+            left_out = int((~one.significant).sum())
+            told.append(
+                f"Of {name} only significant clusters count: {left_out} "
+                f"{'is' if left_out == 1 else 'are'} left out."
+            )
+        if doubt := direction_doubt(one.statmap, name):
+            told.append(f"{doubt}: all of its voxels count as positive.")
+        if doubt := one.statmap.grid.mni_doubt():
+            told.append(f"{name} may not be in MNI space: {doubt}.")
+    told += _beyond(clusters, names, marked, grid)
+    told += _about_values(clusters, names, sampled, over_mask, masking)
+    return (*told, NO_P)
+
+
+def _beyond(
+    clusters: tuple[ClusterSet, ClusterSet],
+    names: tuple[str, str],
+    marked: tuple[Marked, Marked],
+    grid: Grid,
+) -> list[str]:
+    """Say how much of one map lies where the other one has no voxels."""
+    told = []
+    for this, other in ((0, 1), (1, 0)):
+        field = covered(clusters[other].statmap.grid, grid)
+        within = np.ones(marked[this].where.size, bool)
+        index = np.unravel_index(marked[this].where, grid.shape, order="F")
+        for part, at in zip(field, index, strict=True):
+            within &= (at >= part.start) & (at < part.stop)
+        if n := int(np.count_nonzero(~within)):
+            told.append(
+                f"{n:,} voxels of {names[this]} lie outside the image of "
+                f"{names[other]} and are counted as found in one only."
+            )
+    return told
+
+
+def _about_values(
+    clusters: tuple[ClusterSet, ClusterSet],
+    names: tuple[str, str],
+    sampled: tuple[Sampled, Sampled],
+    over_mask: Agreement,
+    masking: Masking | None,
+) -> list[str]:
+    """Say what the correlations can and cannot tell."""
+    first, second = (one.statmap for one in clusters)
+    flat = [
+        name
+        for one, name in zip(clusters, names, strict=True)
+        if one.statmap.level == "cluster"
+    ]
+    if flat:
+        return [
+            f"{' and '.join(flat)} {'has' if len(flat) == 1 else 'have'} one value a "
+            "cluster: voxels are not correlated."
+        ]
+    told = []
+    if first.kind is not second.kind:
+        told.append(
+            f"The correlations compare {first.kind} with {second.kind} values; r is "
+            "about a straight line between them."
+        )
+    unknown = [name for one, name in zip(sampled, names, strict=True) if not one.known]
+    if masking is not None:
+        told.append(f"The correlations are {masking}.")
+    elif len(unknown) == 2:
+        told.append(
+            "Nobody knows the analysis mask of either map: r and rho are given where "
+            "neither is 0, and not over a mask. Give one (mask)."
+        )
+    elif unknown:
+        told.append(
+            f"The analysis mask of {unknown[0]} is unknown: that of the other map is "
+            "taken for both."
+        )
+    for share, name in zip((over_mask.zeros_a, over_mask.zeros_b), names, strict=True):
+        if not math.isnan(share) and share > _MANY_ZEROS:
+            told.append(
+                f"{100 * share:.0f} % of {name} is exactly 0 in the common mask: r and "
+                "rho over it tell much about where the maps are 0."
+            )
+    return told

@@ -1,0 +1,253 @@
+"""Where two tests both reject: the conjunction of two maps, with a p in every voxel.
+
+The p of the conjunction null, "not both effects are there", is the larger of the two
+(Nichols, Brett, Andersson, Wager and Poline 2005, NeuroImage 25, 653-660). It is found
+by the logarithm of p; the smaller of two z would be wrong where their tails differ.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.maps.kinds import MapKind, Tail
+from napari_neurosynth_results.maps.statmap import Grid, Mask, StatMap, Voxels
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.conversion import FREE, Floats, log_p_of
+from napari_neurosynth_results.statistics.derived import derived_map
+from napari_neurosynth_results.statistics.directions import is_lone, sides_of
+from napari_neurosynth_results.statistics.masking import onto_grid
+from napari_neurosynth_results.statistics.overlap import (
+    direction_doubt,
+    direction_map_of,
+)
+from napari_neurosynth_results.statistics.significance import (
+    dof_of,
+    log_p_at,
+    log_p_map,
+    p_map_of,
+)
+from napari_neurosynth_results.statistics.thresholding import Applied
+
+_LOG_2, _LOG_10 = math.log(2), math.log(10)
+_SMALLEST = float(np.finfo(np.float32).tiny)
+
+
+def why_no_conjunction(clusters: ClusterSet, name: str) -> str | None:
+    """Say why a map has no p that a conjunction could take, None when it has.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        Clusters of the map: they say what is known beside it.
+    name : str
+        What to call it.
+
+    Returns
+    -------
+    str or None
+        One sentence without a full stop.
+
+    Raises
+    ------
+    ResultsError
+        When a map cannot be read.
+    """
+    statmap, evidence = clusters.statmap, clusters.evidence
+    if statmap.level == "cluster":
+        return (
+            f"{name} is corrected by cluster: its p is that of whole clusters, not of "
+            "voxels. What both have is the intersection of the clusters, which has no "
+            "p of its own"
+        )
+    if statmap.correction:
+        return (
+            f"{name} is {statmap.correction}-corrected: its p is about the whole map. "
+            "What both have is the intersection at the two thresholds; take the "
+            "uncorrected maps for a p by voxel"
+        )
+    source = p_map_of(statmap, evidence) or statmap
+    if source.kind not in FREE and dof_of(source, evidence) is None:
+        return (
+            f"{name} holds {statmap.kind.meaning}, and no p or logp map of the same "
+            "test is beside it"
+        )
+    return direction_doubt(statmap, name)
+
+
+@dataclass(frozen=True, eq=False)
+class _Conjunction:
+    """What the maps of a conjunction are computed from, each part once.
+
+    Attributes
+    ----------
+    a, b : ClusterSet
+        Clusters of the two maps.
+    grid : Grid
+        The grid of the conjunction.
+    tail : Tail
+        How its p counts.
+    mask : ndarray of bool, optional
+        Where both maps have an analysis mask.
+    """
+
+    a: ClusterSet
+    b: ClusterSet
+    grid: Grid
+    tail: Tail
+    mask: Mask | None
+
+    @cached_property
+    def found(self) -> tuple[npt.NDArray[np.intp], Floats, npt.NDArray[np.bool_]]:
+        """Where both agree (flat, Fortran order), log p there, which is negative."""
+        signs_a, at_a = self._signs(self.a)
+        signs_b, at_b = self._signs(self.b)
+        where = np.flatnonzero((signs_a == signs_b) & (signs_a != 0))
+        log_p = np.maximum(
+            _log_p(self.a, where if at_a is None else at_a[where]),
+            _log_p(self.b, where if at_b is None else at_b[where]),
+        )
+        kept = log_p < 0
+        return where[kept], log_p[kept], signs_a[where[kept]] < 0
+
+    def _signs(
+        self, clusters: ClusterSet
+    ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.intp] | None]:
+        """Return the tested direction of each voxel, and which voxel of the map it is.
+
+        By the nearest voxel, so that every p is one that a test gave, and what survives
+        p <= alpha is what survives it in both maps.
+        """
+        statmap = clusters.statmap
+        signs = _direction(clusters)
+        if statmap.grid.same_as(self.grid):
+            return signs.ravel(order="F"), None
+        number = np.arange(1, signs.size + 1, dtype=np.int32)
+        places = onto_grid(
+            number.reshape(signs.shape, order="F"), statmap.grid, self.grid
+        )
+        at = places.ravel(order="F").astype(np.intp) - 1
+        moved = signs.ravel(order="F")[at]
+        moved[at < 0] = 0
+        return moved, at
+
+    def z(self) -> Voxels:
+        """Compute z by the tail of the conjunction, signed."""
+        from scipy.special import ndtri_exp
+
+        where, log_p, negative = self.found
+        two = self.tail is Tail.TWO
+        z = -ndtri_exp(log_p - _LOG_2 if two else log_p)
+        # As NiMARE writes it: p >= .5 of one tail is no evidence, and 0.
+        z = np.maximum(z, 0)
+        return self._volume(where, np.where(negative, -z, z))
+
+    def logp(self) -> Voxels:
+        """Compute -log10 of p."""
+        where, log_p, _ = self.found
+        return self._volume(where, -log_p / _LOG_10)
+
+    def p(self) -> Voxels:
+        """Compute p: 1 where the two do not agree, 0 outside the mask."""
+        where, log_p, _ = self.found
+        assert self.mask is not None
+        p = self.mask.astype(np.float32, order="F")
+        p.reshape(-1, order="F")[where] = np.maximum(np.exp(log_p), _SMALLEST)
+        return p
+
+    def _volume(self, where: npt.NDArray[np.intp], values: Floats) -> Voxels:
+        volume = np.zeros(self.grid.shape, np.float32, order="F")
+        volume.reshape(-1, order="F")[where] = values
+        return volume
+
+
+def conjunction_of(
+    a: ClusterSet, b: ClusterSet, grid: Grid, title: str, mask: Mask | None
+) -> StatMap:
+    """Make the map of the conjunction of two maps.
+
+    Parameters
+    ----------
+    a, b : ClusterSet
+        Clusters of two maps that `why_no_conjunction` has nothing against. What was
+        asked of them says which directions count.
+    grid : Grid
+        The grid of the comparison; p is that of the nearest voxel.
+    title : str
+        What to call it.
+    mask : ndarray of bool, shape (i, j, k), optional
+        Where both maps were tested, for FDR; None when nobody knows.
+
+    Returns
+    -------
+    StatMap
+        A z map with logp (and p, where the mask is known) beside it. Its z is that of
+        the larger p by its own tail: two-tailed where both maps are, else one-tailed.
+        0 where the signs differ.
+    """
+    tails = {_tail(clusters) for clusters in (a, b)}
+    tail = Tail.TWO if tails == {Tail.TWO} else Tail.ONE
+    made = _Conjunction(a, b, grid, tail, mask)
+    values = {"z": made.z, "logp": made.logp}
+    if mask is not None:
+        values["p"] = made.p
+    statmap = derived_map(grid, title, values, contrast="conjunction")
+    # Its z is made by this tail; where it is 0 everywhere nothing could be measured.
+    for other in statmap.results.maps.values():
+        statmap.results.remember((other.key, "tail"), lambda: tail)
+    return statmap
+
+
+def _tail(clusters: ClusterSet) -> Tail:
+    """Return how the p of a map counts; chi2 and F count both directions."""
+    applied = clusters.threshold
+    assert isinstance(applied, Applied)
+    if is_lone(clusters.statmap, clusters.evidence):
+        return applied.tail
+    source = p_map_of(clusters.statmap, clusters.evidence) or clusters.statmap
+    tail = applied.tail if applied.tail is not Tail.NONE else source.tail
+    return Tail.TWO if tail is Tail.NONE else tail
+
+
+def _direction(clusters: ClusterSet) -> npt.NDArray[np.int8]:
+    """Mark the directions of a map that were tested and asked for: 1, -1, else 0."""
+    statmap = clusters.statmap
+    test = direction_map_of(statmap) or statmap
+    positive, negative = sides_of(statmap, clusters.asked.tail)
+    values = test.data
+    if statmap.kind is MapKind.P and test is statmap:
+        mask = statmap.mask
+        return np.asarray(values > 0 if mask is None else mask, np.int8, order="F")
+    if test is not statmap:
+        # A p has no side that could have been asked for.
+        positive, negative = True, test.signed
+    signs = np.zeros(values.shape, np.int8, order="F")
+    if positive:
+        signs += values > 0
+    if negative:
+        signs -= values < 0
+    return signs
+
+
+def _log_p(clusters: ClusterSet, flat: npt.NDArray[np.intp]) -> Floats:
+    """Return log p of some voxels (flat, Fortran order) as the threshold read it."""
+    statmap = clusters.statmap
+    shape = statmap.grid.shape
+    at = np.unravel_index(flat, shape, order="F")
+    if is_lone(statmap, clusters.evidence):
+        # What was asked decides how the p of a map of unknown origin counts.
+        size = np.abs(statmap.data[at])
+        dof = dof_of(statmap, clusters.evidence)
+        dof = dof[at] if isinstance(dof, np.ndarray) else dof
+        log_p = log_p_of(size, statmap.kind, _tail(clusters), dof)
+    elif flat.size * 4 > statmap.data.size:
+        whole = log_p_map(statmap, clusters.evidence)
+        assert whole is not None
+        log_p = whole[at]
+    else:
+        log_p = log_p_at(statmap, at, clusters.evidence)
+    return np.where(np.isnan(log_p), 0, log_p)

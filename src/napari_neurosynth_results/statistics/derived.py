@@ -1,0 +1,64 @@
+"""Maps that are made of others: they are computed when somebody looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.names import MapName
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import Grid, MapFile, StatMap, Voxels
+
+
+class _Computed:
+    """Voxels that a function returns."""
+
+    def __init__(self, compute: Callable[[], Voxels]) -> None:
+        self._compute = compute
+
+    def read(self) -> tuple[Voxels, tuple[str, ...]]:
+        """Compute them; there is nothing to say about them."""
+        return np.asfortranarray(self._compute(), dtype=np.float32), ()
+
+
+def derived_map(
+    grid: Grid,
+    title: str,
+    values: Mapping[str | MapKind, Callable[[], Voxels]],
+    *,
+    contrast: str,
+) -> StatMap:
+    """Make a map that can be looked at and thresholded as any other.
+
+    Parameters
+    ----------
+    grid : Grid
+        Of all its values.
+    title : str
+        What it is, in words.
+    values : mapping of str or MapKind to callable
+        How to compute its voxels, float32 (i, j, k). Keys that are NiMARE's values
+        (``"z"``, ``"p"``, ``"logp"``) make siblings, which state each other's p; the
+        key `MapKind.OTHER` makes a map that has none. The first is returned.
+    contrast : str
+        Its key, or the ``desc`` in its name.
+
+    Returns
+    -------
+    StatMap
+        In a result set of its own.
+    """
+    files: list[MapFile] = []
+    titles: dict[str, str] = {}
+    for value, compute in values.items():
+        name = None
+        key, kind = contrast, MapKind.OTHER
+        if not isinstance(value, MapKind):
+            name = MapName(value, (("desc", contrast),))
+            key, kind = name.stem, MapKind(value)
+        files.append(MapFile(key, name, kind, grid, "", _Computed(compute)))
+        titles[key] = title if not titles else f"{value} of the {title}"
+    results = ResultSet(files, title=title, source="", titles=titles)
+    return results[files[0].key]

@@ -1,0 +1,216 @@
+"""Many maps compared, every two of them: matrices of overlap and of likeness."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.statmap import Grid, Mask
+from napari_neurosynth_results.statistics.agreement import (
+    Ranked,
+    Sampled,
+    centered,
+    common_mask,
+    sample,
+)
+from napari_neurosynth_results.statistics.alignment import align
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.comparison import names_of
+from napari_neurosynth_results.statistics.comparison_notices import NO_P
+from napari_neurosynth_results.statistics.masking import (
+    Masking,
+    as_masking,
+    onto_grid,
+)
+from napari_neurosynth_results.statistics.overlap import Marked, mark
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """Several maps, every two compared; the rows and columns are the maps in order.
+
+    Attributes
+    ----------
+    clusters : tuple of ClusterSet
+        The clusters of each map on its own grid.
+    names : tuple of str
+        What the maps are called; no two alike.
+    grid : Grid
+        The grid on which voxels are counted.
+    resampled : str
+        What was resampled and how, in words; empty when all maps are on one grid.
+    dice, jaccard : DataFrame
+        As of `Comparison`; NaN where neither map has a voxel above its threshold.
+    r, rho : DataFrame
+        Pearson's and Spearman's correlation over the mask that all maps share; NaN
+        where nobody knows it, and for maps with one value a cluster.
+    n_voxels : int
+        Voxels that the correlations are over.
+    notices : tuple of str
+        What has to be known to read the numbers.
+    """
+
+    clusters: tuple[ClusterSet, ...] = field(repr=False)
+    names: tuple[str, ...]
+    grid: Grid = field(repr=False)
+    resampled: str
+    dice: pd.DataFrame = field(repr=False)
+    jaccard: pd.DataFrame = field(repr=False)
+    r: pd.DataFrame = field(repr=False)
+    rho: pd.DataFrame = field(repr=False)
+    n_voxels: int
+    notices: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return the number of maps."""
+        return len(self.names)
+
+    def __str__(self) -> str:
+        """Say how many maps there are and how much they have in common."""
+        pairs = self.table["dice"]
+        n = len(self)
+        told = "nothing is above a threshold"
+        if pairs.notna().any():
+            told = f"Dice {pairs.min():.3f} to {pairs.max():.3f}"
+        return f"{n} maps, {n * (n - 1) // 2} pairs: {told}"
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row a pair: ``a, b, dice, jaccard, r, rho``."""
+        import pandas as pd
+
+        first, second = np.triu_indices(len(self), 1)
+        names = np.array(self.names, dtype=object)
+        return pd.DataFrame(
+            {
+                "a": names[first],
+                "b": names[second],
+                **{
+                    measure: getattr(self, measure).to_numpy()[first, second]
+                    for measure in ("dice", "jaccard", "r", "rho")
+                },
+            }
+        )
+
+
+def compare_all(
+    clusters: Sequence[ClusterSet],
+    names: Sequence[str] | None = None,
+    *,
+    mask: Mask | Masking | None = None,
+) -> Matrix:
+    """Compare the clusters of every two of several maps, and the maps themselves.
+
+    Correlations are over one set of voxels for all pairs, those in every mask that is
+    known, so that pairs can be held against each other.
+
+    Parameters
+    ----------
+    clusters : sequence of ClusterSet
+        Two at least, on whatever grids of one space.
+    names : sequence of str, optional
+        What to call the maps; their titles when not given.
+    mask : ndarray of bool or Masking, optional
+        On the grid of the first map; the correlations are over it.
+
+    Returns
+    -------
+    Matrix
+        Counted on the finest of the grids.
+
+    Raises
+    ------
+    ResultsError
+        When there are fewer than two maps, a map cannot be read, the mask does not fit,
+        or the maps lie in different places.
+    """
+    if len(clusters) < 2:
+        raise ResultsError("There is nothing to compare: give two maps or more.")
+    maps = [one.statmap for one in clusters]
+    names = tuple(names if names is not None else names_of(maps))
+    aligned = align(maps, names)
+    masking = as_masking(mask, maps[0].grid)
+    given = None
+    if masking is not None:
+        given = onto_grid(masking.mask, maps[0].grid, aligned.grid)
+    sampled = [sample(statmap, aligned.grid) for statmap in maps]
+    common = common_mask(sampled, given)
+    flat = [one.level == "cluster" for one in maps]
+    r, rho = _correlations(sampled, flat, common)
+    shared, sizes = _shared([mark(one, aligned.grid) for one in clusters])
+    total = sizes[:, np.newaxis] + sizes
+    notices = [NO_P]
+    if common is None:
+        notices.insert(0, "Nobody knows an analysis mask: there is no r and no rho.")
+    return Matrix(
+        clusters=tuple(clusters),
+        names=names,
+        grid=aligned.grid,
+        resampled=aligned.resampled,
+        dice=_framed(_over(2 * shared, total), names),
+        jaccard=_framed(_over(shared, total - shared), names),
+        r=_framed(r, names),
+        rho=_framed(rho, names),
+        n_voxels=0 if common is None else int(np.count_nonzero(common)),
+        notices=tuple(notices),
+    )
+
+
+def _shared(marked: Sequence[Marked]) -> tuple[Floats, Floats]:
+    """Count the voxels of each, and those that every two share with the same sign."""
+    # A voxel counts for its sign: two numbers, of which each can be shared.
+    codes = [2 * one.where + (one.sign < 0) for one in marked]
+    sizes = np.array([code.size for code in codes], float)
+    everything = np.unique(np.concatenate(codes))
+    above = np.zeros((len(codes), everything.size), np.float32)
+    for row, code in zip(above, codes, strict=True):
+        row[np.searchsorted(everything, code)] = 1
+    # Exact as long as no two maps share 2 ** 24 voxels, ten times a 1 mm brain.
+    return (above @ above.T).astype(np.float64), sizes
+
+
+def _correlations(
+    sampled: Sequence[Sampled], flat: Sequence[bool], mask: Mask | None
+) -> tuple[Floats, Floats]:
+    n = len(sampled)
+    if mask is None:
+        return np.full((n, n), math.nan), np.full((n, n), math.nan)
+    inside = mask.ravel(order="F")
+    rows = [one.values.ravel(order="F")[inside] for one in sampled]
+    values, ranks = np.zeros((n, rows[0].size)), np.zeros((n, rows[0].size))
+    for number, row in enumerate(rows):
+        if row.size and not flat[number] and (row != row[0]).any():
+            values[number] = centered(row)
+            ranks[number] = centered(Ranked(row).within(None))
+    return _normed(values), _normed(ranks)
+
+
+def _normed(rows: Floats) -> Floats:
+    """Correlate rows that have a mean of 0; NaN where one is constant."""
+    products = rows @ rows.T
+    size = np.sqrt(products.diagonal())
+    size[size == 0] = math.nan
+    return np.asarray(np.clip(products / (size[:, np.newaxis] * size), -1, 1))
+
+
+def _over(part: Floats, whole: Floats) -> Floats:
+    with np.errstate(invalid="ignore"):
+        return np.where(whole > 0, part / np.where(whole > 0, whole, 1), math.nan)
+
+
+def _framed(values: Floats, names: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(values, index=list(names), columns=list(names))

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.lazy_studies import LazyStudies
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Grid, MapFile
 from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
@@ -87,7 +88,8 @@ class _Voxels:
 def add_result(viewer: Any, find: Callable[[], Studies | None], title: str) -> None:
     """Add the layer of a map whose result finds its studies in some way."""
     file = MapFile("z", None, MapKind.Z, Grid((2, 2, 2), np.eye(4)), "", _Voxels())
-    results = ResultSet([file], title=title, source="", studies=find)
+    found = LazyStudies(find, remote=True)
+    results = ResultSet([file], title=title, source="", studies=found)
     viewer.add_image(np.zeros((2, 2, 2)), metadata={METADATA_KEY: results["z"]})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -124,14 +124,15 @@ def show_agreement(viewer: Viewer, comparison: Comparison) -> Labels:
     for layer in [one for one in viewer.layers if AGREEMENT_KEY in one.metadata]:
         viewer.layers.remove(layer)
     names, colors = zip(*legend_of(comparison), strict=True)
-    table = {number: (*rgb, 1.0) for number, rgb in enumerate(colors, start=1)}
+    table: dict[int | None, Any] = {None: "transparent"}
+    table |= {number: (*rgb, 1.0) for number, rgb in enumerate(colors, start=1)}
     made = Labels(
         comparison.agreement.T,
         **placed(comparison.grid),
         name=f"agreement: {comparison.name_a} / {comparison.name_b}",
         opacity=_OPACITY,
         blending="translucent_no_depth",
-        colormap=DirectLabelColormap(color_dict={None: "transparent", **table}),
+        colormap=DirectLabelColormap(color_dict=table),
         features={"agreement": ["", *names]},
         metadata={AGREEMENT_KEY: True},
     )

@@ -29,7 +29,6 @@ Mode = Literal["overlay", "outlines", "side by side", "blink", "swipe"]
 
 #: Through which the map below is seen.
 _OVER = 0.65
-_OUTLINE = 2
 #: Marks what was added for a while.
 _FOR_NOW = "neurosynth_results_for_now"
 
@@ -68,6 +67,14 @@ class Together:
         """The maps that are seen together, and are still there."""
         return [layer for layer in self._maps if layer in self._viewer.layers]
 
+    @property
+    def hues(self) -> list[Hue]:
+        """The colors of the maps, in order; none while each has its own."""
+        if self.mode in (None, "side by side"):
+            return []
+        hues = [_hue(number) for number in range(len(self.maps))]
+        return hues if self.mode != "outlines" else []
+
     def show(self, mode: Mode, maps: Sequence[Image]) -> None:
         """Show maps together, and nothing else that this plugin made.
 
@@ -80,6 +87,7 @@ class Together:
             outlines, and swipe takes the first two.
         """
         self.stop()
+        active = self._viewer.layers.selection.active
         self.mode, self._maps = mode, list(maps)
         self._remember()
         for layer in self._ours():
@@ -93,6 +101,9 @@ class Together:
             "blink": self._blink,
             "swipe": self._start_swipe,
         }[mode]()
+        # What was added for a while is not what the user works with.
+        if active in self._viewer.layers:
+            self._viewer.layers.selection.active = active
 
     def stop(self) -> None:
         """Give every layer the look back that it had alone."""
@@ -180,7 +191,7 @@ class Together:
             if found is not None:
                 # Hiding a map hides its clusters: the outline is what is wanted.
                 found.visible = number > 0
-                found.contour = _OUTLINE
+                found.contour = 1
         if self._maps:
             # Alone among outlines it has room for all of its colors.
             self._paint(self._maps[0], None)

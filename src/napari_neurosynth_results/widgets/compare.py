@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSlider, PushButton
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QShortcut
+from qtpy.QtWidgets import QFileDialog, QShortcut
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.comparison import save_comparison
@@ -28,7 +28,7 @@ from napari_neurosynth_results.widgets.compare_numbers import CompareNumbers
 from napari_neurosynth_results.widgets.compare_with import CompareWith
 from napari_neurosynth_results.widgets.map_checks import MapChecks
 from napari_neurosynth_results.widgets.pieces import row, wrapped_text
-from napari_neurosynth_results.widgets.saving import TABLES, ask_where, save_and_tell
+from napari_neurosynth_results.widgets.saving import save_and_tell
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -78,7 +78,9 @@ class CompareWidget(Container):  # type: ignore[misc]
         )
         self.conjunction = PushButton(text="Conjunction")
         self.difference = PushButton(text="Difference")
-        self.save = PushButton(text="Save table...")
+        self.save = PushButton(
+            text="Save...", tooltip="Tables and volumes, into a new folder"
+        )
         self.sentence = wrapped_text()
         self.numbers = CompareNumbers(self.native)
         self.extend(
@@ -179,6 +181,7 @@ class CompareWidget(Container):  # type: ignore[misc]
             self._together.stop()
         else:
             self._together.show(view, chosen)
+        self.maps.color(self._together.hues)
         self.line.visible = view == "swipe"
         if view == "swipe":
             self._together.swipe_to(self.line.value)
@@ -244,12 +247,11 @@ class CompareWidget(Container):  # type: ignore[misc]
             show_map(self._viewer, self.comparison.difference)
 
     def _save(self, event: object = None) -> None:
-        known = self.comparison
+        known = self.matrix or self.comparison
         if known is None:
             return
-        name = f"{known.a.statmap.key}_{known.b.statmap.key}_comparison.tsv"
-        chosen = ask_where(self.native, "Save the comparison", name, TABLES)
-        if chosen is not None:
-            path, overwrite = chosen
-            save = partial(save_comparison, known, path, overwrite=overwrite)
-            save_and_tell(save, path)
+        path, _ = QFileDialog.getSaveFileName(
+            self.native, "Save into a new folder", "comparison", "New folder (*)"
+        )
+        if path:
+            save_and_tell(partial(save_comparison, known, path), path)

@@ -23,17 +23,22 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.statistics.matrix import Matrix
 
 _TABLE = (
-    Field("measure", "Measure", "What was counted"),
-    Field("over", "Over", "Which voxels"),
-    Field("text", "Value", "Its value and unit"),
+    Field("measure", "Measure", "What was counted; files have all numbers"),
+    Field("value", "Value", "Voxels are those of the finer grid"),
 )
+_MEASURES = {
+    "Dice": "dice",
+    "Jaccard": "jaccard",
+    "Pearson's r": "r",
+    "Spearman's rho": "rho",
+}
 _CLUSTERS = (
     Field("name_a", "First map", "Cluster of the first map"),
     Field("name_b", "Second map", "Cluster of the second map that it meets"),
     Field("n_voxels", "Voxels", "In both", ",d", bar=True),
     Field("share_a", "% of first", "Share of the first map's cluster", ".0f"),
     Field("share_b", "% of second", "Share of the second map's cluster", ".0f"),
-    Field("peak_mm", "Peaks, mm", "Distance between the peaks", ".1f"),
+    Field("peak_distance_mm", "Peaks, mm", "Distance between the peaks", ".1f"),
 )
 
 
@@ -56,6 +61,8 @@ class CompareNumbers(QTabWidget):  # type: ignore[misc]
         self.scatter = Scatter(self)
         self.clusters = RowsView(_CLUSTERS, self)
         self.measure = QComboBox(self)
+        for title, name in _MEASURES.items():
+            self.measure.addItem(title, name)
         self.matrix = MatrixView(self)
         self.addTab(self._page(self.legend, self.table), "Numbers")
         self.addTab(self._page(self.scatter), "Values")
@@ -63,7 +70,7 @@ class CompareNumbers(QTabWidget):  # type: ignore[misc]
         self.addTab(self._page(self.measure, self.matrix), "Matrix")
         self.addTab(self._page(self.notices), "Notes")
         self.currentChanged.connect(self._fill)
-        self.measure.currentTextChanged.connect(self._fill_matrix)
+        self.measure.currentIndexChanged.connect(self._fill)
 
     def _page(self, *widgets: QWidget) -> QWidget:
         page = QWidget(self)
@@ -94,7 +101,7 @@ class CompareNumbers(QTabWidget):  # type: ignore[misc]
         known, page = self._comparison, self.currentIndex()
         if page == 0:
             self.legend.setText(_legend(known) if known is not None else "")
-            table = _with_text(known.table) if known is not None else _nothing(_TABLE)
+            table = _in_short(known) if known is not None else _nothing(_TABLE)
             self.table.rows.show(table)
         elif page == 1:
             self._fill_scatter()
@@ -102,7 +109,9 @@ class CompareNumbers(QTabWidget):  # type: ignore[misc]
             table = known.clusters if known is not None else _nothing(_CLUSTERS)
             self.clusters.rows.show(table)
         elif page == 3:
-            self._fill_measures()
+            if self._matrix is not None:
+                name = self.measure.currentData()
+                self.matrix.show_table(getattr(self._matrix, name))
         else:
             notices = known.notices if known is not None else ()
             self.notices.setText("\n\n".join(notices))
@@ -129,21 +138,6 @@ class CompareNumbers(QTabWidget):  # type: ignore[misc]
             (known.name_a, known.name_b),
             (_heights(known.a), _heights(known.b)),
         )
-
-    def _fill_measures(self) -> None:
-        if self._matrix is None:
-            return
-        now = self.measure.currentText()
-        self.measure.blockSignals(True)
-        self.measure.clear()
-        self.measure.addItems(list(self._matrix.tables))
-        self.measure.setCurrentText(now)
-        self.measure.blockSignals(False)
-        self._fill_matrix()
-
-    def _fill_matrix(self, text: str = "") -> None:
-        if self._matrix is not None and self.measure.currentText():
-            self.matrix.show_table(self._matrix.tables[self.measure.currentText()])
 
 
 def _legend(known: Comparison) -> str:
@@ -172,13 +166,37 @@ def _heights(clusters: ClusterSet) -> list[float]:
     return [sign * applied.height for sign in sides or [1]]
 
 
-def _with_text(table: pd.DataFrame) -> pd.DataFrame:
-    """Write each value in its unit."""
-    texts = []
-    for value, unit in zip(table["value"], table["unit"], strict=True):
-        number = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3f}"
-        texts.append("" if value != value else f"{number} {unit}".strip())
-    return table.assign(text=texts)
+def _in_short(known: Comparison) -> pd.DataFrame:
+    """Put the numbers that are looked at first into a few rows."""
+    rows: list[tuple[str, str]] = []
+    signed = [word for word in ("positive", "negative") if known.by_sign.both[word]]
+    for word in ["all", *(signed if len(signed) > 1 else [])]:
+        counts = known.overlap.counts[word]
+        of = "" if word == "all" else f", {word}"
+        cm3 = counts.both * known.voxel_mm3 / 1000
+        rows += [
+            (f"Dice{of}", f"{counts.dice:.3f}"),
+            (f"Jaccard{of}", f"{counts.jaccard:.3f}"),
+            (f"In both{of}", f"{counts.both:,} voxels, {cm3:,.1f} cm3"),
+            (f"Only in the first{of}", f"{counts.only_a:,} voxels"),
+            (f"Only in the second{of}", f"{counts.only_b:,} voxels"),
+        ]
+    for what, over in (
+        ("in the common mask", known.over_mask),
+        ("where neither is 0", known.over_non_zero),
+    ):
+        if over.n_voxels:
+            rows += [
+                (f"Pearson's r {what}", f"{over.r:.3f}"),
+                (f"Spearman's rho {what}", f"{over.rho:.3f}"),
+                (f"Voxels {what}", f"{over.n_voxels:,}"),
+            ]
+    if known.over_mask.n_voxels:
+        zeros = known.over_mask.zeros_a, known.over_mask.zeros_b
+        rows.append(
+            ("Exactly 0 in the common mask", "{:.0%} and {:.0%}".format(*zeros))
+        )
+    return pd.DataFrame(rows, columns=["measure", "value"])
 
 
 def _nothing(fields: tuple[Field, ...]) -> pd.DataFrame:

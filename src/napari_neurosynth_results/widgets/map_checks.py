@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
 
+from napari_neurosynth_results.viewer.colormaps import Hue
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
 
 if TYPE_CHECKING:
@@ -78,6 +80,26 @@ class MapChecks(QListWidget):  # type: ignore[misc]
             )
             item.setCheckState(state)
             self.addItem(item)
+        self.blockSignals(False)
+
+    def color(self, hues: Sequence[Hue]) -> None:
+        """Show which color each checked map has; none when they are seen alone.
+
+        Parameters
+        ----------
+        hues : sequence of Hue
+            In the order of the checked maps; those beyond have none.
+        """
+        checked = self.checked
+        self.blockSignals(True)
+        for row in range(self.count()):
+            item = self.item(row)
+            layer = item.data(_LAYER)
+            number = checked.index(layer) if layer in checked else len(hues)
+            color = None
+            if number < len(hues):
+                color = QColor.fromRgbF(*hues[number].rgb)
+            item.setData(Qt.ItemDataRole.DecorationRole, color)
         self.blockSignals(False)
 
     def check(self, layers: Sequence[Image]) -> None:

@@ -47,7 +47,7 @@ def ask_where(
     return path, complete
 
 
-def save_and_tell(save: Callable[[], None], path: str) -> None:
+def save_and_tell(save: Callable[[], object], path: str) -> None:
     """Save something, and tell where or why not.
 
     Parameters

@@ -154,7 +154,9 @@ def _ticks(low: float, high: float) -> npt.NDArray[np.float64]:
         if (high - low) / (step * factor) <= _TICKS:
             step *= factor
             break
-    return np.round(np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step, 9)
+    steps = np.arange(np.ceil(low / step), np.floor(high / step) + 1)
+    # Adding 0 takes the sign from -0.
+    return np.asarray(np.round(steps * step, 9) + 0.0)
 
 
 def _image_of(counts: npt.NDArray[np.float64]) -> QImage:

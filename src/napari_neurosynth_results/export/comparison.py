@@ -76,7 +76,7 @@ def _write_two(comparison: Any, folder: str) -> list[str]:
     if (conjunction := comparison.conjunction) is not None:
         logp = conjunction.results.siblings(conjunction)["logp"]
         volumes.append(("conjunction", conjunction, "z score"))
-        volumes.append(("conjunction_logp", logp, "log10 p val"))
+        volumes.append(("conjunction_logp", logp, "log10 p value"))
     if (difference := comparison.difference) is not None:
         volumes.append(("difference", difference, "none"))
     for stem, statmap, intent in volumes:

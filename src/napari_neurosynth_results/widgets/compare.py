@@ -63,6 +63,7 @@ class CompareWidget(Container):  # type: ignore[misc]
         self._make()
         self._connect()
         self._refresh()
+        self._choose()
 
     def _make(self) -> None:
         self.maps = MapChecks(self.native)

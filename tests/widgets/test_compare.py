@@ -1,0 +1,331 @@
+"""The compare widget: which maps, how they are seen, and what is counted."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+
+from napari_neurosynth_results import compare_maps, find_clusters
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.viewer.clusters import (
+    cluster_layer,
+    clusters_of,
+    show_clusters,
+)
+from napari_neurosynth_results.viewer.compared import AGREEMENT_KEY
+from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.reader import add_maps
+from napari_neurosynth_results.viewer.sample_data import sample_folder
+from napari_neurosynth_results.widgets.compare import CompareWidget
+from napari_neurosynth_results.widgets.matrix_view import MatrixView
+from napari_neurosynth_results.widgets.scatter import Scatter
+from napari_neurosynth_results.widgets.threshold import ThresholdWidget
+
+STEMS = ("z", "logp", "stat", "z_desc-mass_level-cluster_corr-FWE_method-montecarlo")
+
+
+@pytest.fixture
+def layers(viewer: Any, sample: ResultSet) -> dict[str, Any]:
+    """Return the layers of some maps of the sample, by file stem."""
+    add_maps(viewer, [sample[stem] for stem in STEMS])
+    found = {map_of(layer): layer for layer in viewer.layers}
+    return {statmap.key: layer for statmap, layer in found.items() if statmap}
+
+
+@pytest.fixture
+def widget(plugin: Any, viewer: Any, layers: dict[str, Any]) -> Iterator[CompareWidget]:
+    """Return the widget on these maps."""
+    made = CompareWidget(viewer)
+    yield made
+    made.close()
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Let Qt work until something has happened."""
+    end = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def texts(view: Any, column: int) -> list[str]:
+    model = view.model()
+    return [model.index(row, column).data() for row in range(model.rowCount())]
+
+
+def measures(widget: CompareWidget) -> dict[str, str]:
+    table = widget.numbers.table
+    return dict(zip(texts(table, 0), texts(table, 1), strict=True))
+
+
+def test_two_maps_have_to_be_chosen(widget: CompareWidget) -> None:
+    assert "Check two maps" in widget.sentence.value
+    assert widget.maps.count() == 4
+    assert widget.maps.checked == []
+    assert not widget.agreement.enabled
+    assert not widget.conjunction.enabled
+    assert measures(widget) == {}
+
+
+def test_the_numbers_are_those_of_the_headless_comparison(
+    widget: CompareWidget, layers: dict[str, Any], sample: ResultSet
+) -> None:
+    widget.maps.check([layers["z"], layers["logp"]])
+    first, second = widget.maps.checked
+    a, b = map_of(first), map_of(second)
+    found = [clusters_of(cluster_layer(widget._viewer, one)) for one in (a, b)]
+    expected = compare_maps(a, b, threshold_a=found[0], threshold_b=found[1])
+    assert widget.sentence.value == str(expected)
+    told = measures(widget)
+    assert told["Dice"] == f"{expected.dice:.3f}"
+    assert told["In both"].startswith(f"{expected.n_both:,} voxels")
+    assert told["Pearson's r in the common mask"] == f"{expected.r:.3f}"
+    assert widget.agreement.enabled
+
+
+def test_numbers_follow_the_threshold(
+    widget: CompareWidget, viewer: Any, layers: dict[str, Any]
+) -> None:
+    form = ThresholdWidget(viewer)
+    widget.maps.check([layers["z"], layers["logp"]])
+    before = measures(widget)["Dice"]
+    form.map.value = layers["z"]
+    form.form.slider.value = 0.9
+    wait_until(lambda: measures(widget)["Dice"] != before)
+    n_z = int(form.clusters.labelled.size.sum())
+    assert n_z in (widget.comparison.n_a, widget.comparison.n_b)
+    form.close()
+
+
+def test_all_may_have_the_threshold_of_the_first(
+    widget: CompareWidget, viewer: Any, layers: dict[str, Any]
+) -> None:
+    show_clusters(viewer, layers["z"], find_clusters(map_of(layers["z"]), p=1e-4))
+    order = [layers["z"], layers["logp"], layers["stat"]]
+    widget.maps.list_maps([])
+    widget.maps.list_maps(order)
+    widget.maps.check(order)
+    widget.alike.value = "all that of the first"
+    asked = {
+        key: clusters_of(cluster_layer(viewer, map_of(layers[key]))).asked
+        for key in ("z", "logp", "stat")
+    }
+    assert asked["logp"] == asked["z"]
+    assert asked["z"].p == 1e-4
+    # A p means something for stat too: its siblings state it.
+    assert asked["stat"].p == 1e-4
+    assert widget.matrix is not None
+
+
+def test_a_threshold_that_means_nothing_is_told(
+    widget: CompareWidget, viewer: Any, layers: dict[str, Any]
+) -> None:
+    z = layers["z"]
+    show_clusters(viewer, z, find_clusters(map_of(z), value=4, min_voxels=10))
+    mass = layers[STEMS[-1]]
+    widget.maps.list_maps([])
+    widget.maps.list_maps([z, mass])
+    widget.maps.check([z, mass])
+    widget.alike.value = "all that of the first"
+    assert "keeps its own threshold" in widget.sentence.value
+    assert clusters_of(cluster_layer(viewer, map_of(mass))).asked.p == 0.05
+
+
+@pytest.mark.parametrize("view", ["overlay", "outlines", "blink", "swipe"])
+def test_ways_to_see_them_show_what_steers_them(
+    widget: CompareWidget, layers: dict[str, Any], view: str
+) -> None:
+    widget.maps.check([layers["z"], layers["logp"]])
+    widget.look.value = view
+    assert widget._together.mode == view
+    assert widget.line.native.isHidden() == (view != "swipe")
+    assert widget.next.native.isHidden() == (view != "blink")
+    widget.look.value = "as they are"
+    assert widget._together.mode is None
+
+
+def test_blinking_by_itself_and_by_key(
+    widget: CompareWidget, layers: dict[str, Any]
+) -> None:
+    widget.maps.check([layers["z"], layers["logp"]])
+    widget.look.value = "blink"
+    first = [layer.visible for layer in widget.maps.checked]
+    widget.next.native.click()
+    assert [layer.visible for layer in widget.maps.checked] == first[::-1]
+    widget._blinks.setInterval(10)
+    widget.by_itself.value = True
+    wait_until(lambda: [one.visible for one in widget.maps.checked] == first)
+    widget.by_itself.value = False
+    assert not widget._blinks.isActive()
+
+
+def test_agreement_is_a_layer_that_says_what_it_means(
+    widget: CompareWidget, viewer: Any, layers: dict[str, Any]
+) -> None:
+    widget.maps.check([layers["z"], layers["logp"]])
+    widget.agreement.native.click()
+    [layer] = [one for one in viewer.layers if AGREEMENT_KEY in one.metadata]
+    known = widget.comparison
+    assert np.array_equal(layer.data.T, known.agreement)
+    assert layer.features["agreement"].tolist() == [
+        "",
+        f"only {known.name_a}",
+        f"only {known.name_b}",
+        "both",
+        "both, with opposite signs",
+    ]
+    assert not layer.editable
+    assert np.allclose(layer.translate, map_of(layers["z"]).grid.origin[::-1])
+    # The next one takes its place.
+    widget.maps.check([layers["z"], layers["stat"]])
+    widget.agreement.native.click()
+    assert sum(AGREEMENT_KEY in one.metadata for one in viewer.layers) == 1
+
+
+def test_a_conjunction_can_be_thresholded_like_any_map(
+    widget: CompareWidget, viewer: Any, layers: dict[str, Any]
+) -> None:
+    widget.maps.check([layers["z"], layers["logp"]])
+    assert widget.conjunction.enabled
+    widget.conjunction.native.click()
+    [layer] = [one for one in viewer.layers if "conjunction" in one.name]
+    statmap = map_of(layer)
+    clusters = find_clusters(statmap, p=0.001)
+    both = widget.comparison.n_both
+    assert int(clusters.labelled.size.sum()) == both
+    assert layer in [
+        widget.maps.item(row).data(256) for row in range(widget.maps.count())
+    ]
+    # Of a corrected map there is none, and the reason is told.
+    widget.maps.check([layers["z"], layers[STEMS[-1]]])
+    assert not widget.conjunction.enabled
+    assert widget.conjunction.tooltip == widget.comparison.no_conjunction
+    assert len(widget.conjunction.tooltip) > 20
+
+
+def test_values_of_both_maps_against_each_other(
+    widget: CompareWidget, layers: dict[str, Any], sample: ResultSet
+) -> None:
+    widget.maps.check([layers["z"], layers["logp"]])
+    widget.numbers.setCurrentIndex(1)
+    counts = widget.numbers.scatter.counts
+    assert counts.sum() == sample["z"].mask.sum()
+    picture = widget.numbers.scatter.grab().toImage()
+    assert not picture.isNull()
+
+
+def test_more_than_two_have_a_matrix(
+    widget: CompareWidget, layers: dict[str, Any]
+) -> None:
+    widget.maps.check([layers["z"], layers["logp"]])
+    assert not widget.numbers.isTabVisible(3)
+    widget.maps.check([layers["z"], layers["logp"], layers["stat"]])
+    assert widget.numbers.isTabVisible(3)
+    widget.numbers.setCurrentIndex(3)
+    for row, name in enumerate(("dice", "jaccard", "r", "rho")):
+        widget.numbers.measure.setCurrentIndex(row)
+        table = getattr(widget.matrix, name)
+        model = widget.numbers.matrix.model()
+        for i in range(3):
+            for j in range(3):
+                value = table.iloc[i, j]
+                shown = model.index(i, j).data()
+                assert shown == (None if np.isnan(value) else f"{value:.2f}")
+    assert "all are in the matrix" in widget.sentence.value
+
+
+def test_it_is_saved_into_a_new_folder(
+    widget: CompareWidget,
+    layers: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    notifications: list[Any],
+) -> None:
+    folder = tmp_path / "out"
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *args: (str(folder), args[-1])
+    )
+    widget.maps.check([layers["z"], layers["logp"]])
+    widget.save.native.click()
+    table = pd.read_csv(folder / "comparison.tsv", sep="\t", comment="#")
+    dice = table[(table.measure == "dice") & table.over.str.startswith("all")].value
+    assert dice.iloc[0] == pytest.approx(widget.comparison.dice)
+    widget.save.native.click()
+    assert notifications[-1].severity.value == "error"
+    assert "exists" in notifications[-1].message
+
+
+def test_another_result_is_opened_beside(
+    widget: CompareWidget, viewer: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "other"
+    shutil.copytree(sample_folder(), folder)
+    widget.others.open(str(folder))
+    wait_until(lambda: not widget.others.fetching.busy)
+    titles = [widget.maps.item(row).text() for row in range(widget.maps.count())]
+    assert sum(title.startswith("other: ") for title in titles) == 3
+    assert sum(title.startswith("pain-ale: ") for title in titles) == 4
+
+
+def test_a_source_that_cannot_be_opened_is_told(
+    widget: CompareWidget, notifications: list[Any]
+) -> None:
+    widget.others.source.setText("/nowhere/at/all")
+    widget.others.source.returnPressed.emit()
+    wait_until(lambda: not widget.others.fetching.busy)
+    assert notifications[-1].severity.value == "error"
+    assert widget.others.source.text() == "/nowhere/at/all"
+
+
+def test_layers_come_and_go_while_it_is_open(
+    widget: CompareWidget, viewer: Any, layers: dict[str, Any]
+) -> None:
+    widget.maps.check([layers["z"], layers["logp"], layers["stat"]])
+    for view in ("overlay", "side by side", "swipe", "outlines", "blink"):
+        widget.look.value = view
+    viewer.layers.remove(layers["logp"])
+    assert layers["logp"] not in widget.maps.checked
+    assert widget.matrix is None
+    assert widget.comparison is not None
+    viewer.layers.remove(layers["stat"])
+    assert "Check two maps" in widget.sentence.value
+    viewer.layers.clear()
+    assert widget.maps.count() == 0
+
+
+def test_pairs_are_counted_where_they_are(qapp: Any) -> None:
+    parent = QWidget()
+    scatter = Scatter(parent)
+    scatter.resize(300, 300)
+    x, y = np.array([0.0, 0, 1, 2]), np.array([0.0, 0, 5, -5])
+    scatter.show_pairs(x, y, ("x", "y"), ([1.5], []))
+    assert scatter.counts.sum() == 4
+    assert scatter.counts.max() == 2
+    scatter.show_pairs(x[:0], y[:0], ("x", "y"), ([], []))
+    assert scatter.counts is None
+    assert not scatter.grab().toImage().isNull()
+    constant = np.zeros(3)
+    scatter.show_pairs(constant, constant, ("x", "y"), ([], []))
+    assert scatter.counts.sum() == 3
+    assert not scatter.grab().toImage().isNull()
+    parent.close()
+
+
+def test_a_matrix_shows_unknown_pairs_as_empty(qapp: Any) -> None:
+    parent = QWidget()
+    view = MatrixView(parent)
+    names = ["a", "b"]
+    view.show_table(pd.DataFrame([[1, np.nan], [np.nan, -1]], names, names))
+    model = view.model()
+    assert model.index(0, 0).data() == "1.00"
+    assert model.index(0, 1).data() is None
+    parent.close()

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_neurosynth_results import find_clusters, mask_from_map, open_results
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.viewer.atlases import choose_atlas
 from napari_neurosynth_results.viewer.clusters import cluster_layer, clusters_of
 from napari_neurosynth_results.viewer.history import tried_on
 from napari_neurosynth_results.viewer.layers import map_of, placed
@@ -533,3 +534,21 @@ def test_a_closed_widget_is_let_go_and_hears_nothing(
     gc.collect()
     assert ref() is None
     add_maps(viewer, [sample["logp"]])
+
+
+def test_another_atlas_names_what_the_slider_finds(
+    viewer: Any, sample: ResultSet, plugin: Any
+) -> None:
+    add_maps(viewer, [sample["z"]])
+    widget = ThresholdWidget(viewer)
+    assert widget.clusters.names[0] == "Insula R"
+    choose_atlas(viewer, "none")
+    widget.form.slider.value += 20
+    widget._settles.stop()
+    widget._apply()
+    widget._settled()
+    assert widget.clusters.names[0] == "cluster 1"
+    choose_atlas(viewer, "default")
+    widget._settled()
+    assert widget.clusters.names[0] == "Insula R"
+    widget.close()

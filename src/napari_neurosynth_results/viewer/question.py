@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.api import brain_mask, mask_from_file, mask_from_map
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
 from napari_neurosynth_results.statistics.masking import Masking, region_masking
 from napari_neurosynth_results.statistics.threshold import Threshold
-from napari_neurosynth_results.viewer.atlases import chosen_atlas
 from napari_neurosynth_results.viewer.clusters import clusters_of
 from napari_neurosynth_results.viewer.layers import grid_of, map_of
 
@@ -108,7 +108,9 @@ class Question:
     where: Where | None = None
     dof: float | tuple[float, float] | None = None
 
-    def answer(self, statmap: StatMap, masking: Masking | None) -> ClusterSet:
+    def answer(
+        self, statmap: StatMap, masking: Masking | None, atlas: Atlas | None = None
+    ) -> ClusterSet:
         """Find the clusters.
 
         Parameters
@@ -117,6 +119,8 @@ class Question:
             The map.
         masking : Masking or None
             The mask of `where`, made once for many thresholds.
+        atlas : Atlas, optional
+            What the clusters are named by.
 
         Returns
         -------
@@ -129,7 +133,7 @@ class Question:
             When the question means nothing for the map.
         """
         return clusters_at(
-            statmap, self.threshold, mask=masking, dof=self.dof, atlas=chosen_atlas()
+            statmap, self.threshold, mask=masking, dof=self.dof, atlas=atlas
         )
 
 

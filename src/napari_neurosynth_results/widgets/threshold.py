@@ -15,6 +15,7 @@ from napari_neurosynth_results.statistics.criteria import scale_of
 from napari_neurosynth_results.statistics.masking import Masking
 from napari_neurosynth_results.statistics.threshold import Criterion
 from napari_neurosynth_results.statistics.thresholding import Applied
+from napari_neurosynth_results.viewer.atlases import chosen_atlas
 from napari_neurosynth_results.viewer.choices import (
     first_threshold,
     remember_choices,
@@ -25,6 +26,7 @@ from napari_neurosynth_results.viewer.clusters import (
     clusters_of,
     describe_clusters,
     map_layers,
+    name_by,
     show_clusters,
 )
 from napari_neurosynth_results.viewer.history import remember, tried_on
@@ -65,6 +67,8 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         self._mask: tuple[tuple[Where, str], Masking] | None = None
         #: What the clusters that are shown were asked with.
         self._answered: Question | None = None
+        #: Asked for when the user rests: it takes a part of a slider's step.
+        self._atlas = chosen_atlas(napari_viewer)
         self._make()
         self._applies = self._timer(0, self._apply)
         self._settles = self._timer(_SETTLED, self._settled)
@@ -262,7 +266,7 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         try:
             question = self.question()
             masking = self._masking(question.where, statmap)
-            clusters = question.answer(statmap, masking)
+            clusters = question.answer(statmap, masking, self._atlas)
             faint = self.form.faint.value
             show_clusters(
                 self._viewer, self.map.value, clusters, faint=faint, describe=False
@@ -280,6 +284,9 @@ class ThresholdWidget(Container):  # type: ignore[misc]
             return
         if (shown := cluster_layer(self._viewer, statmap)) is not None:
             describe_clusters(layer, shown)
+        if (atlas := chosen_atlas(self._viewer)) is not self._atlas:
+            self._atlas = atlas
+            name_by(self._viewer, atlas)
         remember(layer, tried_on(layer).tried(self._answered))
         remember_choices(statmap, self._answered.threshold, self.form.faint.value)
         self._show_tried()

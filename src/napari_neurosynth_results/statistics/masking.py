@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -116,8 +116,9 @@ def onto_grid(
     """
     if source.same_as(target):
         return voxels
-    taken: list[Any] = []
-    reached: list[Any] = []
+    # One axis after the other, and transposed, so that memory is read in order.
+    values = voxels.T
+    reached: list[slice] = []
     for axis in range(3):
         mm = target.origin[axis] + target.voxel_size[axis] * np.arange(
             target.shape[axis]
@@ -125,8 +126,13 @@ def onto_grid(
         index = (mm - source.origin[axis]) / source.voxel_size[axis]
         # Half-way is not decided by the last bit of an affine.
         nearest = np.floor(index + 0.5 + 1e-6).astype(np.intp)
-        reached.append((nearest >= 0) & (nearest < source.shape[axis]))
-        taken.append(nearest[reached[-1]])
+        there = np.flatnonzero((nearest >= 0) & (nearest < source.shape[axis]))
+        # Both grids ascend: what is reached is one stretch.
+        start = int(there[0]) if there.size else 0
+        reached.append(slice(start, start + there.size))
+        values = values.take(nearest[reached[-1]], axis=2 - axis)
+    if values.shape[::-1] == target.shape:
+        return values.T
     resampled = np.zeros(target.shape, voxels.dtype, order="F")
-    resampled[np.ix_(*reached)] = voxels[np.ix_(*taken)]
+    resampled[tuple(reached)] = values.T
     return resampled

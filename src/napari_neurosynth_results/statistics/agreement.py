@@ -181,7 +181,7 @@ def _ranked(x: Voxels, y: Voxels) -> tuple[Ranked, Ranked]:
 
 
 def _share_of_zeros(values: Voxels) -> float:
-    return 1 - np.count_nonzero(values) / values.size if values.size else math.nan
+    return 1 - int(np.count_nonzero(values)) / values.size if values.size else math.nan
 
 
 def pearson(x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> float:

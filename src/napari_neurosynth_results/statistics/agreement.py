@@ -147,28 +147,33 @@ def agreement_of(
         The first is `NOTHING` when the mask is unknown. A one-tailed z is 0 wherever
         p >= .5: the first then tells mostly where both maps are 0.
     """
-    inside = a.inside & b.inside if mask is None else mask
+    inside = mask
+    if inside is None:
+        inside = a.inside & b.inside & (a.values != 0) & (b.values != 0)
     flat = inside.ravel(order="F")
     x, y = a.values.ravel(order="F")[flat], b.values.ravel(order="F")[flat]
     both = (x != 0) & (y != 0)
-    ranks_x, ranks_y = _ranked(x, y)
-    non_zero = Agreement(
-        pearson(x[both], y[both]),
-        pearson(ranks_x.within(both), ranks_y.within(both)),
-        int(np.count_nonzero(both)),
-        0.0 if both.any() else math.nan,
-        0.0 if both.any() else math.nan,
-    )
-    if mask is None:
-        return NOTHING, non_zero
-    over_mask = Agreement(
+    ranks = _ranked(x, y)
+    everywhere = _over(x, y, ranks, None)
+    # Maps that are 0 nowhere in the mask are common: not to be computed again.
+    non_zero = everywhere if both.all() else _over(x, y, ranks, both)
+    return NOTHING if mask is None else everywhere, non_zero
+
+
+def _over(
+    x: Voxels, y: Voxels, ranks: tuple[Ranked, Ranked], part: Mask | None
+) -> Agreement:
+    """Correlate a part of the voxels, all where none is given."""
+    ranks_x, ranks_y = (one.within(part) for one in ranks)
+    if part is not None:
+        x, y = x[part], y[part]
+    return Agreement(
         pearson(x, y),
-        pearson(ranks_x.within(None), ranks_y.within(None)),
+        pearson(ranks_x, ranks_y),
         x.size,
         _share_of_zeros(x),
         _share_of_zeros(y),
     )
-    return over_mask, non_zero
 
 
 def _ranked(x: Voxels, y: Voxels) -> tuple[Ranked, Ranked]:

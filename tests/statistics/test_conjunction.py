@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from maps_in_memory import Array, lone, made
+from maps_in_memory import Array, lone, made, placed
 from napari_neurosynth_results import ResultsError, Tail, find_clusters, open_results
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.comparison import compare
+from napari_neurosynth_results.statistics.masking import onto_grid
 
 SHAPE = (4, 5, 6)
 LEVELS = st.sampled_from([0, 0.3, 1, 1.7, 2.5, 3.5, 9, -1, -2.2, -4, -9])
@@ -144,6 +145,35 @@ def test_fdr_of_a_conjunction(sample_path: Path) -> None:
     kept = stats.false_discovery_control(p) <= 0.05
     assert np.array_equal(ours.labels[z.mask] > 0, kept)
     assert np.allclose(found.data, z.data, atol=2e-3)
+
+
+def test_a_mask_for_correlations_is_none_for_the_conjunction(
+    sample_path: Path,
+) -> None:
+    z = open_results(sample_path)["z"]
+    half = np.zeros(z.grid.shape, bool)
+    half[:40] = True
+    clusters = find_clusters(z, p=0.001, atlas=None)
+    found = compare(clusters, clusters, mask=half)
+    assert found.over_mask.n_voxels == (half & z.mask).sum()
+    assert found.conjunction is not None
+    assert np.array_equal(found.conjunction.mask, z.mask)
+
+
+def test_tests_on_two_grids_are_those_in_both_masks() -> None:
+    rng = np.random.default_rng(2)
+    maps = []
+    for size, shape in ((2.0, (9, 9, 9)), (3.0, (6, 6, 6))):
+        mask = np.zeros(shape, bool)
+        mask[1:-1, 1:-1, 1:-1] = True
+        p = np.where(mask, rng.uniform(0.001, 1, shape), 0)
+        z = np.where(mask, np.maximum(stats.norm.isf(np.where(mask, p, 0.9)), 0), 0)
+        maps.append(made({"z": z, "p": p}, placed(size, (0, 0, 0)))["z"])
+    found = conjoined(*maps)
+    fine = maps[0].grid
+    assert found.grid.same_as(fine)
+    both = maps[0].mask & onto_grid(maps[1].mask, maps[1].grid, fine)
+    assert np.array_equal(found.mask, both)
 
 
 def test_it_says_what_it_is(sample_path: Path) -> None:

@@ -233,12 +233,14 @@ class Ranked:
     """
 
     def __init__(self, values: Voxels) -> None:
+        if values.all():
+            self._order, self._keys = _sorted(values)
+            return
         other, zero = np.flatnonzero(values), np.flatnonzero(values == 0)
         order, keys = _sorted(values[other])
         negative = int(np.count_nonzero(values < 0))
         # 0 has the key of the smallest positive number, less one.
-        keys = np.insert(keys, negative, np.full(zero.size, _SIGN_BIT))
-        self._keys = keys
+        self._keys = np.insert(keys, negative, np.full(zero.size, _SIGN_BIT))
         self._order = np.insert(other[order], negative, zero)
 
     def within(self, part: Mask | None) -> Floats:
@@ -258,10 +260,17 @@ class Ranked:
         if part is not None:
             kept = part[order]
             order, keys = order[kept], keys[kept]
-        first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: order.size])
-        count = np.diff(np.append(first, order.size))
+        if not order.size:
+            return np.empty(0)
+        # Whether a value equals the one before it, and the one after it.
+        equal = keys[1:] == keys[:-1]
+        before, after = np.append(False, equal), np.append(equal, False)
+        first = np.flatnonzero(after & ~before)
+        last = np.flatnonzero(before & ~after)
+        in_order = np.arange(order.size, dtype=np.float64)
+        in_order[before | after] = np.repeat((first + last) / 2, last - first + 1)
         ranks = np.empty(self._order.size)
-        ranks[order] = np.repeat(first + (count - 1) / 2, count)
+        ranks[order] = in_order
         return ranks if part is None else ranks[part]
 
 

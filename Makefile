@@ -16,6 +16,7 @@ bench: $(VENV)/ready
 	@scripts/with-display.sh $(BIN)/python benchmarks/slider.py
 	@$(BIN)/python benchmarks/fetch.py
 	@$(BIN)/python benchmarks/anatomy.py
+	@$(BIN)/python benchmarks/compare.py
 	@scripts/with-display.sh $(BIN)/python benchmarks/foci.py
 
 pictures: $(VENV)/ready

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MEASURES = ("dice", "jaccard", "r", "rho")
+#: NIfTI-1 intent codes (nifti1.h).
+_NO_INTENT, _Z_SCORE, _LOG10_P, _LABEL = 0, 5, 24, 1002
 #: What the values of the agreement volume mean; also in its header.
 _AGREEMENT = "0 neither, 1 only a, 2 only b, 3 both, 4 opposite signs"
 
@@ -70,17 +72,17 @@ def _write_two(comparison: Any, folder: str) -> list[str]:
         os.path.join(folder, names[0]),
         comparison.agreement,
         comparison.grid,
-        ("label", "agreement", _AGREEMENT),
+        (_LABEL, "agreement", _AGREEMENT),
     )
-    volumes: list[tuple[str, StatMap, str]] = []
+    volumes: list[tuple[str, StatMap, int]] = []
     if (conjunction := comparison.conjunction) is not None:
         logp = conjunction.results.siblings(conjunction)["logp"]
-        volumes.append(("conjunction", conjunction, "z score"))
-        volumes.append(("conjunction_logp", logp, "log10 p value"))
+        volumes.append(("conjunction", conjunction, _Z_SCORE))
+        volumes.append(("conjunction_logp", logp, _LOG10_P))
     if (difference := comparison.difference) is not None:
-        volumes.append(("difference", difference, "none"))
+        volumes.append(("difference", difference, _NO_INTENT))
     for stem, statmap, intent in volumes:
-        told = f"{statmap.title}, {statmap.tail}" if intent != "none" else "a minus b"
+        told = f"{statmap.title}, {statmap.tail}" if intent else "a minus b"
         names.append(f"{stem}.nii.gz")
         path = os.path.join(folder, names[-1])
         _write_volume(path, statmap.data, statmap.grid, (intent, stem[:15], told))
@@ -130,7 +132,7 @@ def _write_volume(
     path: str,
     voxels: npt.NDArray[Any],
     grid: Grid,
-    meaning: tuple[str, str, str],
+    meaning: tuple[int, str, str],
 ) -> None:
     """Write a volume with its intent, the name of that and a description."""
     import nibabel as nib

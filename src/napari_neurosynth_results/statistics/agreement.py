@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ from napari_neurosynth_results.statistics.alignment import inside_onto, linear_o
 from napari_neurosynth_results.statistics.masking import onto_grid
 
 Floats = npt.NDArray[np.float64]
+#: Values above which sorting takes much longer than starting a thread.
+_WORTH_A_THREAD = 2**19
 _SIGN_BIT, _ALL_BITS = np.uint32(1 << 31), np.uint32(0xFFFFFFFF)
 
 
@@ -144,32 +147,46 @@ def agreement_of(
         The first is `NOTHING` when the mask is unknown. A one-tailed z is 0 wherever
         p >= .5: the first then tells mostly where both maps are 0.
     """
-    inside = a.inside & b.inside if mask is None else mask
+    inside = mask
+    if inside is None:
+        inside = a.inside & b.inside & (a.values != 0) & (b.values != 0)
     flat = inside.ravel(order="F")
     x, y = a.values.ravel(order="F")[flat], b.values.ravel(order="F")[flat]
     both = (x != 0) & (y != 0)
-    ranks_x, ranks_y = Ranked(x), Ranked(y)
-    non_zero = Agreement(
-        pearson(x[both], y[both]),
-        pearson(ranks_x.within(both), ranks_y.within(both)),
-        int(np.count_nonzero(both)),
-        0.0 if both.any() else math.nan,
-        0.0 if both.any() else math.nan,
-    )
-    if mask is None:
-        return NOTHING, non_zero
-    over_mask = Agreement(
+    ranks = _ranked(x, y)
+    everywhere = _over(x, y, ranks, None)
+    # Maps that are 0 nowhere in the mask are common: not to be computed again.
+    non_zero = everywhere if both.all() else _over(x, y, ranks, both)
+    return NOTHING if mask is None else everywhere, non_zero
+
+
+def _over(
+    x: Voxels, y: Voxels, ranks: tuple[Ranked, Ranked], part: Mask | None
+) -> Agreement:
+    """Correlate a part of the voxels, all where none is given."""
+    ranks_x, ranks_y = (one.within(part) for one in ranks)
+    if part is not None:
+        x, y = x[part], y[part]
+    return Agreement(
         pearson(x, y),
-        pearson(ranks_x.within(None), ranks_y.within(None)),
+        pearson(ranks_x, ranks_y),
         x.size,
         _share_of_zeros(x),
         _share_of_zeros(y),
     )
-    return over_mask, non_zero
+
+
+def _ranked(x: Voxels, y: Voxels) -> tuple[Ranked, Ranked]:
+    """Sort both, side by side where that pays: sorting needs no interpreter."""
+    if x.size < _WORTH_A_THREAD:
+        return Ranked(x), Ranked(y)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(Ranked, (x, y))
+    return first, second
 
 
 def _share_of_zeros(values: Voxels) -> float:
-    return 1 - np.count_nonzero(values) / values.size if values.size else math.nan
+    return 1 - int(np.count_nonzero(values)) / values.size if values.size else math.nan
 
 
 def pearson(x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> float:
@@ -216,12 +233,14 @@ class Ranked:
     """
 
     def __init__(self, values: Voxels) -> None:
+        if values.all():
+            self._order, self._keys = _sorted(values)
+            return
         other, zero = np.flatnonzero(values), np.flatnonzero(values == 0)
         order, keys = _sorted(values[other])
         negative = int(np.count_nonzero(values < 0))
         # 0 has the key of the smallest positive number, less one.
-        keys = np.insert(keys, negative, np.full(zero.size, _SIGN_BIT))
-        self._keys = keys
+        self._keys = np.insert(keys, negative, np.full(zero.size, _SIGN_BIT))
         self._order = np.insert(other[order], negative, zero)
 
     def within(self, part: Mask | None) -> Floats:
@@ -241,10 +260,17 @@ class Ranked:
         if part is not None:
             kept = part[order]
             order, keys = order[kept], keys[kept]
-        first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: order.size])
-        count = np.diff(np.append(first, order.size))
+        if not order.size:
+            return np.empty(0)
+        # Whether a value equals the one before it, and the one after it.
+        equal = keys[1:] == keys[:-1]
+        before, after = np.append(False, equal), np.append(equal, False)
+        first = np.flatnonzero(after & ~before)
+        last = np.flatnonzero(before & ~after)
+        in_order = np.arange(order.size, dtype=np.float64)
+        in_order[before | after] = np.repeat((first + last) / 2, last - first + 1)
         ranks = np.empty(self._order.size)
-        ranks[order] = np.repeat(first + (count - 1) / 2, count)
+        ranks[order] = in_order
         return ranks if part is None else ranks[part]
 
 
@@ -258,6 +284,6 @@ def _sorted(values: Voxels) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint32
     bits = values.view(np.uint32)
     keys = np.where(bits & _SIGN_BIT, bits ^ _ALL_BITS, bits | _SIGN_BIT)
     order = np.argsort(keys.astype(np.uint16), kind="stable")
-    upper = (keys >> np.uint32(16)).astype(np.uint16)
-    order = order[np.argsort(upper[order], kind="stable")]
-    return order, keys[order]
+    keys = keys[order]
+    again = np.argsort((keys >> np.uint32(16)).astype(np.uint16), kind="stable")
+    return order[again], keys[again]

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import Grid, Mask, StatMap, Voxels
+from napari_neurosynth_results.statistics.masking import filled_box, pasted
 
 #: A position this close to a voxel's center is the center: affines have few digits.
 _ON_CENTER = 1e-4
@@ -115,22 +116,21 @@ def linear_onto(voxels: Voxels, source: Grid, target: Grid) -> Voxels:
     if source.same_as(target):
         return voxels
     # Transposed, so that the last and largest step runs through memory in order.
-    values = voxels.T
-    for axis in range(3):
-        low, high, share, reached = _positions(source, target, axis)
-        place = 2 - axis
-        weight = np.where(reached, share, 0).astype(np.float32)
-        rest = np.where(reached, 1 - share, 0).astype(np.float32)
-        shape = [1, 1, 1]
-        shape[place] = weight.size
+    values, parts = voxels.T, []
+    for axis, box in enumerate(filled_box(voxels)):
+        part, low, high, share = _positions(source, target, axis, box)
+        parts.append(part)
+        place, shape = 2 - axis, [1, 1, 1]
+        shape[place] = share.size
+        weight = share.astype(np.float32).reshape(shape)
         out = values.take(low, axis=place)
-        out *= rest.reshape(shape)
         if weight.any():
+            out *= 1 - weight
             above = values.take(high, axis=place)
-            above *= weight.reshape(shape)
+            above *= weight
             out += above
         values = out
-    return values.T
+    return pasted(values.T, parts, target)
 
 
 def inside_onto(mask: Mask, source: Grid, target: Grid) -> Mask:
@@ -151,20 +151,15 @@ def inside_onto(mask: Mask, source: Grid, target: Grid) -> Mask:
     """
     if source.same_as(target):
         return mask
-    values = mask.T
-    for axis in range(3):
-        low, high, share, reached = _positions(source, target, axis)
-        place = 2 - axis
-        high = np.where(share > 0, high, low)
-        shape = [1, 1, 1]
-        shape[place] = reached.size
-        out = values.take(low, axis=place)
-        if (high != low).any():
-            out &= values.take(high, axis=place)
-        if not reached.all():
-            out &= reached.reshape(shape)
+    values, parts = mask.T, []
+    for axis, box in enumerate(filled_box(mask)):
+        part, low, high, share = _positions(source, target, axis, box)
+        parts.append(part)
+        out = values.take(low, axis=2 - axis)
+        if (share > 0).any():
+            out &= values.take(np.where(share > 0, high, low), axis=2 - axis)
         values = out
-    return values.T
+    return pasted(values.T, parts, target)
 
 
 def covered(source: Grid, target: Grid) -> tuple[slice, slice, slice]:
@@ -186,16 +181,23 @@ def _index(source: Grid, target: Grid, axis: int) -> npt.NDArray[np.float64]:
 
 
 def _positions(
-    source: Grid, target: Grid, axis: int
-) -> tuple[Ints, Ints, npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Return both neighbors of each position, the share of the upper, who has both."""
+    source: Grid, target: Grid, axis: int, box: tuple[int, int]
+) -> tuple[slice, Ints, Ints, npt.NDArray[np.float64]]:
+    """Return which positions have a neighbor in a box, both neighbors, the upper share.
+
+    Both grids ascend, so that these positions are one stretch.
+    """
     index = _index(source, target, axis)
     center = np.rint(index)
     index = np.where(np.abs(index - center) < _ON_CENTER, center, index)
     last = source.shape[axis] - 1
-    reached = (index >= 0) & (index <= last)
     low = np.clip(np.floor(index), 0, last).astype(np.intp)
-    return low, np.minimum(low + 1, last), index - np.floor(index), reached
+    high = np.minimum(low + 1, last)
+    reached = (index >= 0) & (index <= last) & (high >= box[0]) & (low <= box[1])
+    there = np.flatnonzero(reached)
+    start = int(there[0]) if there.size else 0
+    part = slice(start, start + there.size)
+    return part, low[part], high[part], (index - np.floor(index))[part]
 
 
 def _extended(grid: Grid, statmap: StatMap) -> Grid:
@@ -224,12 +226,8 @@ def _box_mm(statmap: StatMap) -> npt.NDArray[np.float64]:
     """Return the outer edges, low and high, of the voxels that have a value, (2, 3)."""
     grid = statmap.grid
     data = statmap.data
-    there = np.isfinite(data) & (data != 0)
     ends = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        filled = np.flatnonzero(there.any(axis=others))
-        first, last = (int(filled[0]), int(filled[-1])) if filled.size else (0, -1)
+    for axis, (first, last) in enumerate(filled_box(np.isfinite(data) & (data != 0))):
         size = grid.voxel_size[axis]
         low = grid.origin[axis] + (first - 0.5) * size
         # The upper edge belongs to the next voxel, as for the nearest one.

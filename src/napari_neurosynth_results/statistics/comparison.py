@@ -266,7 +266,6 @@ def compare(
         alike = agreement_of(sampled_a, sampled_b, common)
     no_conjunction = why_no_conjunction(a, name_a) or why_no_conjunction(b, name_b)
     no_difference = why_no_difference(*maps, name_a, name_b)
-    tested = common if sampled_a.known and sampled_b.known else None
     return Comparison(
         a=a,
         b=b,
@@ -281,9 +280,7 @@ def compare(
         over_non_zero=alike[1],
         conjunction=None
         if no_conjunction
-        else conjunction_of(
-            a, b, grid, f"conjunction of {name_a} and {name_b}", tested
-        ),
+        else conjunction_of(a, b, grid, f"conjunction of {name_a} and {name_b}"),
         no_conjunction=no_conjunction or "",
         difference=None
         if no_difference

@@ -91,15 +91,12 @@ class _Conjunction:
         The grid of the conjunction.
     tail : Tail
         How its p counts.
-    mask : ndarray of bool, optional
-        Where both maps have an analysis mask.
     """
 
     a: ClusterSet
     b: ClusterSet
     grid: Grid
     tail: Tail
-    mask: Mask | None
 
     @cached_property
     def found(self) -> tuple[npt.NDArray[np.intp], Floats, npt.NDArray[np.bool_]]:
@@ -154,10 +151,14 @@ class _Conjunction:
     def p(self) -> Voxels:
         """Compute p: 1 where the two do not agree, 0 outside the mask."""
         where, log_p, _ = self.found
-        assert self.mask is not None
-        p = self.mask.astype(np.float32, order="F")
+        masks = [self._mask(clusters.statmap) for clusters in (self.a, self.b)]
+        p = (masks[0] & masks[1]).astype(np.float32, order="F")
         p.reshape(-1, order="F")[where] = np.maximum(np.exp(log_p), _SMALLEST)
         return p
+
+    def _mask(self, statmap: StatMap) -> Mask:
+        assert statmap.mask is not None
+        return onto_grid(statmap.mask, statmap.grid, self.grid)
 
     def _volume(self, where: npt.NDArray[np.intp], values: Floats) -> Voxels:
         volume = np.zeros(self.grid.shape, np.float32, order="F")
@@ -165,9 +166,7 @@ class _Conjunction:
         return volume
 
 
-def conjunction_of(
-    a: ClusterSet, b: ClusterSet, grid: Grid, title: str, mask: Mask | None
-) -> StatMap:
+def conjunction_of(a: ClusterSet, b: ClusterSet, grid: Grid, title: str) -> StatMap:
     """Make the map of the conjunction of two maps.
 
     Parameters
@@ -179,21 +178,19 @@ def conjunction_of(
         The grid of the comparison; p is that of the nearest voxel.
     title : str
         What to call it.
-    mask : ndarray of bool, shape (i, j, k), optional
-        Where both maps were tested, for FDR; None when nobody knows.
 
     Returns
     -------
     StatMap
-        A z map with logp (and p, where the mask is known) beside it. Its z is that of
-        the larger p by its own tail: two-tailed where both maps are, else one-tailed.
-        0 where the signs differ.
+        A z map with logp beside it, and with p where both analysis masks are known, so
+        that tests can be counted. Its z is that of the larger p by its own tail:
+        two-tailed where both maps are, else one-tailed. 0 where the signs differ.
     """
     tails = {_tail(clusters) for clusters in (a, b)}
     tail = Tail.TWO if tails == {Tail.TWO} else Tail.ONE
-    made = _Conjunction(a, b, grid, tail, mask)
+    made = _Conjunction(a, b, grid, tail)
     values = {"z": made.z, "logp": made.logp}
-    if mask is not None:
+    if a.statmap.mask is not None and b.statmap.mask is not None:
         values["p"] = made.p
     statmap = derived_map(grid, title, values, contrast="conjunction")
     # Its z is made by this tail; where it is 0 everywhere nothing could be measured.

@@ -74,4 +74,6 @@ def difference_of(a: Sampled, b: Sampled, grid: Grid, title: str) -> StatMap:
 
 
 def _subtracted(a: Sampled, b: Sampled) -> Voxels:
-    return np.where(a.inside & b.inside, a.values - b.values, np.float32(0))
+    values = np.zeros(a.values.shape, np.float32, order="F")
+    np.subtract(a.values, b.values, out=values, where=a.inside & b.inside)
+    return values

@@ -116,8 +116,9 @@ def onto_grid(
     """
     if source.same_as(target):
         return voxels
-    taken: list[Any] = []
-    reached: list[Any] = []
+    # One axis after the other, and transposed, so that memory is read in order.
+    values, box = voxels.T, filled_box(voxels)
+    reached: list[slice] = []
     for axis in range(3):
         mm = target.origin[axis] + target.voxel_size[axis] * np.arange(
             target.shape[axis]
@@ -125,8 +126,58 @@ def onto_grid(
         index = (mm - source.origin[axis]) / source.voxel_size[axis]
         # Half-way is not decided by the last bit of an affine.
         nearest = np.floor(index + 0.5 + 1e-6).astype(np.intp)
-        reached.append((nearest >= 0) & (nearest < source.shape[axis]))
-        taken.append(nearest[reached[-1]])
-    resampled = np.zeros(target.shape, voxels.dtype, order="F")
-    resampled[np.ix_(*reached)] = voxels[np.ix_(*taken)]
-    return resampled
+        low, high = box[axis]
+        there = np.flatnonzero((nearest >= low) & (nearest <= high))
+        # Both grids ascend: what is reached is one stretch.
+        start = int(there[0]) if there.size else 0
+        reached.append(slice(start, start + there.size))
+        values = values.take(nearest[reached[-1]], axis=2 - axis)
+    return pasted(values.T, reached, target)
+
+
+def pasted(
+    values: npt.NDArray[Number], parts: list[slice], target: Grid
+) -> npt.NDArray[Number]:
+    """Put the part of a grid that has values where it belongs.
+
+    Parameters
+    ----------
+    values : ndarray, shape (l, m, n)
+        The part.
+    parts : list of slice
+        Where it is along each axis.
+    target : Grid
+        The whole.
+
+    Returns
+    -------
+    ndarray, shape (i, j, k)
+        0 elsewhere; in Fortran order.
+    """
+    if values.shape == target.shape:
+        return values
+    whole = np.zeros(target.shape, values.dtype, order="F")
+    whole[tuple(parts)] = values
+    return whole
+
+
+def filled_box(voxels: npt.NDArray[Any]) -> list[tuple[int, int]]:
+    """Return the first and the last index along each axis of what is not 0.
+
+    Parameters
+    ----------
+    voxels : ndarray, shape (i, j, k)
+        NaN is not 0.
+
+    Returns
+    -------
+    list of (int, int)
+        (0, -1) where everything is 0.
+    """
+    filled = voxels if voxels.dtype == np.bool_ else voxels != 0
+    box = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        where = np.flatnonzero(filled.any(axis=others))
+        box.append((int(where[0]), int(where[-1])) if where.size else (0, -1))
+    return box

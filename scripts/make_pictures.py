@@ -65,6 +65,7 @@ def main() -> None:
     _browser()
     _thresholds()
     _studies()
+    _compare()
     draw_foci(open_studies(Path(sample_folder()) / "studyset.json"))
     _readout()
 
@@ -159,6 +160,20 @@ def _studies() -> None:
     details.setCurrentIndex(details.count() - 1)
     _settle(viewer)
     _save(_grabbed(table.native), "heat-map.png")
+    viewer.close()
+
+
+def _compare() -> None:
+    """Draw the compare widget with two maps of the sample."""
+    viewer = napari.Viewer()
+    viewer.window.resize(1500, 980)
+    viewer.open(sample_folder(), plugin=PLUGIN)
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare maps")
+    names = ("z, uncorrected", "-log10 p, voxel-level FWE (Monte Carlo)")
+    widget.maps.check([viewer.layers[name] for name in names])
+    widget.look.value = "overlay"
+    _quieten(viewer)
+    _save(viewer.window.screenshot(canvas_only=False, flash=False), "compare.png")
     viewer.close()
 
 

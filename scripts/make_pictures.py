@@ -65,7 +65,6 @@ def main() -> None:
     _browser()
     _thresholds()
     _studies()
-    _compare()
     draw_foci(open_studies(Path(sample_folder()) / "studyset.json"))
     _readout()
 
@@ -163,17 +162,24 @@ def _studies() -> None:
     viewer.close()
 
 
-def _compare() -> None:
-    """Draw the compare widget with two maps of the sample."""
+def _compare(first: str, second: str) -> None:
+    """Draw the compare widget with the z maps of two results."""
     viewer = napari.Viewer()
     viewer.window.resize(1500, 980)
-    viewer.open(sample_folder(), plugin=PLUGIN)
+    for folder in (first, second):
+        viewer.open(folder, plugin=PLUGIN)
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare maps")
-    names = ("z, uncorrected", "-log10 p, voxel-level FWE (Monte Carlo)")
-    widget.maps.check([viewer.layers[name] for name in names])
-    widget.look.value = "overlay"
+    maps = [layer for layer in viewer.layers if map_of(layer) is not None]
+    widget.maps.check([one for one in maps if map_of(one).key == "z"])
+    widget.look.value = "outlines"
     _quieten(viewer)
-    _save(viewer.window.screenshot(canvas_only=False, flash=False), "compare.png")
+    window = viewer.window.screenshot(canvas_only=False, flash=False)
+    widget.numbers.setCurrentIndex(1)
+    widget.look.value = "side by side"
+    _quieten(viewer)
+    below = viewer.window.screenshot(canvas_only=False, flash=False)
+    # The layer list says nothing here.
+    _save(np.hstack([window[:, 440:], below[:, 440:]]), "compare.png")
     viewer.close()
 
 
@@ -309,4 +315,5 @@ def _save(picture: np.ndarray, name: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # Two results of the same studies by two methods are not in the package.
+    _compare(*sys.argv[1:]) if len(sys.argv) == 3 else main()

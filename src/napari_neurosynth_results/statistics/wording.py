@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.conversion import short_p
 
 
@@ -56,6 +57,30 @@ def threshold_sentence(
         means.append(str(tail))
     what = f"{unit} {relation} {height:.3g}" if math.isfinite(height) else str(kind)
     return f"{what} ({', '.join(means)})" if means else what
+
+
+def about_map(statmap: StatMap) -> str:
+    """State kind, tail and correction of a map, and what its numbers are.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+
+    Returns
+    -------
+    str
+        As in ``z, one-tailed, uncorrected: z scores``.
+    """
+    level = f"{statmap.level}-level " if statmap.level else ""
+    correction = f"{level}{statmap.correction}-corrected"
+    if not statmap.correction:
+        correction = "uncorrected" if statmap.name else "correction unknown"
+    tail = str(statmap.tail) if statmap.kind.has_tail else ""
+    facts = ", ".join(filter(None, (str(statmap.kind), tail, correction)))
+    if statmap.level == "cluster":
+        return f"{facts}: each cluster carries one value, its own p"
+    return f"{facts}: {statmap.kind.meaning}"
 
 
 def _p_in_words(log_p: float) -> str:

@@ -72,16 +72,3 @@ def _word(statmap: StatMap, criterion: Criterion) -> str:
         of = "q" if statmap.correction == "FDR" else f"p_{statmap.correction}"
         return f"{of} of a cluster" if statmap.level == "cluster" else of
     return _CRITERIA[criterion]
-
-
-def about(statmap: StatMap) -> str:
-    """State kind, tail and correction of a map, and what its numbers are."""
-    level = f"{statmap.level}-level " if statmap.level else ""
-    correction = f"{level}{statmap.correction}-corrected"
-    if not statmap.correction:
-        correction = "uncorrected" if statmap.name else "correction unknown"
-    tail = str(statmap.tail) if statmap.kind.has_tail else ""
-    facts = ", ".join(filter(None, (str(statmap.kind), tail, correction)))
-    if statmap.level == "cluster":
-        return f"{facts}: each cluster carries one value, its own p"
-    return f"{facts}: {statmap.kind.meaning}"

@@ -15,6 +15,7 @@ from napari_neurosynth_results.statistics.criteria import scale_of
 from napari_neurosynth_results.statistics.masking import Masking
 from napari_neurosynth_results.statistics.threshold import Criterion
 from napari_neurosynth_results.statistics.thresholding import Applied
+from napari_neurosynth_results.statistics.wording import about_map
 from napari_neurosynth_results.viewer.atlases import chosen_atlas
 from napari_neurosynth_results.viewer.choices import (
     first_threshold,
@@ -32,7 +33,6 @@ from napari_neurosynth_results.viewer.clusters import (
 from napari_neurosynth_results.viewer.history import remember, tried_on
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.question import Question, Where
-from napari_neurosynth_results.widgets.offers import about
 from napari_neurosynth_results.widgets.pieces import narrow, row, wrapped_text
 from napari_neurosynth_results.widgets.threshold_form import ThresholdForm
 from napari_neurosynth_results.widgets.where_fields import WhereFields
@@ -162,7 +162,7 @@ class ThresholdWidget(Container):  # type: ignore[misc]
             self.about.value = ""
             self.sentence.value = _NO_MAP
             return
-        self.about.value = about(statmap)
+        self.about.value = about_map(statmap)
         try:
             self._fill(tried_on(self.map.value).shown)
         except ResultsError as error:

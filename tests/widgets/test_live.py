@@ -176,4 +176,7 @@ def test_menus_offer_the_widgets_where_layers_are_segmented_and_measured(
         "Threshold and clusters (Neurosynth results)",
         "Label the clusters of this map (Neurosynth results)",
     }
-    assert titles("napari/layers/measure") == {"Cluster table (Neurosynth results)"}
+    assert titles("napari/layers/measure") == {
+        "Cluster table (Neurosynth results)",
+        "Compare maps (Neurosynth results)",
+    }

@@ -1,0 +1,89 @@
+"""From millimeters to the voxels of a layer, whatever its transform."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+class NotShown(Exception):  # noqa: N818
+    """A layer cannot be drawn; the text says why."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How the axes of a layer's data depend on z, y and x.
+
+    Attributes
+    ----------
+    matrix : array of shape (n, 3)
+        Data coordinates per mm along z, y and x, for each axis of the data.
+    origin : array of shape (n,)
+        Data coordinates of 0, 0, 0 at the current place along further axes.
+    """
+
+    matrix: npt.NDArray[np.float64]
+    origin: npt.NDArray[np.float64]
+
+    @property
+    def straight(self) -> bool:
+        """Whether the last three axes of the data are z, y and x."""
+        within = np.abs(self.matrix[-3:] - np.diag(np.diag(self.matrix[-3:]))).max()
+        leading = np.abs(self.matrix[:-3]).max(initial=0)
+        return bool(max(within, leading) <= 1e-6 * np.abs(self.matrix).max())
+
+    def along(self, axis: int, mm: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Convert mm along z, y or x (-3, -2, -1) where the data lie straight."""
+        found: npt.NDArray[np.float64] = (
+            np.asarray(mm) * self.matrix[axis, axis] + self.origin[axis]
+        )
+        return found
+
+
+def place_of(viewer: Any) -> tuple[float, float, float]:
+    """Return z, y and x of the slices of a viewer, mm."""
+    z, y, x = map(float, viewer.dims.point[-3:])
+    return z, y, x
+
+
+def placement_of(layer: Any, point: tuple[float, ...], units: Any) -> Placement:
+    """Find out how a layer lies in the world.
+
+    Parameters
+    ----------
+    layer : Layer
+        A layer with z, y and x as its last axes.
+    point : tuple of float
+        The viewer's place along all of its axes.
+    units : tuple or None
+        The viewer's units, None where it draws without.
+
+    Returns
+    -------
+    Placement
+        Of the layer.
+
+    Raises
+    ------
+    NotShown
+        When the layer is flat, or is measured in another unit than the viewer.
+    """
+    n = layer.ndim
+    if n < 3:
+        raise NotShown("not a volume")
+    if units is not None and tuple(layer.units[-3:]) != tuple(units[-3:]):
+        raise NotShown(f"in {layer.units[-1]}, not in {units[-1]}")
+    origin = np.asarray(layer.data_to_world((0.0,) * n), float)
+    steps = [
+        np.asarray(layer.data_to_world(tuple(step)), float) - origin
+        for step in np.eye(n)
+    ]
+    try:
+        inverse = np.linalg.inv(np.column_stack(steps))
+    except np.linalg.LinAlgError as error:
+        raise NotShown("its transform has no inverse") from error
+    here = np.array([*point[-n:-3], 0.0, 0.0, 0.0])
+    return Placement(inverse[:, -3:], inverse @ (here - origin))

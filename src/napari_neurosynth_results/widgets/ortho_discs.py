@@ -1,0 +1,65 @@
+"""Paint the points of a plane, smooth at their edges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtGui import QBrush, QColor, QImage, QPainter, QPen, QPolygonF
+
+from napari_neurosynth_results.viewer.ortho.discs import Discs
+
+
+def paint_discs(picture: npt.NDArray[np.uint8], discs: Discs) -> None:
+    """Paint discs onto a picture.
+
+    Parameters
+    ----------
+    picture : array of uint8 of shape (rows, columns, 4)
+        Is changed.
+    discs : Discs
+        What to paint; symbols other than squares and diamonds are painted as discs.
+    """
+    rows, columns = picture.shape[:2]
+    image = QImage(
+        picture.data, columns, rows, 4 * columns, QImage.Format.Format_RGBX8888
+    )
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    if discs.additive:
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Plus)
+    for n, symbol in enumerate(discs.symbols):
+        painter.setBrush(QBrush(_color(discs.faces[n])))
+        if discs.borders[n] > 0 and discs.lines[n, 3] > 0:
+            painter.setPen(QPen(_color(discs.lines[n]), discs.borders[n]))
+        else:
+            painter.setPen(Qt.PenStyle.NoPen)
+        middle = QPointF(discs.columns[n], discs.rows[n])
+        _PAINTED.get(symbol, _disc)(painter, middle, discs.diameters[n] / 2)
+    painter.end()
+
+
+def _color(color: npt.NDArray[np.float64]) -> QColor:
+    return QColor.fromRgbF(*(float(part) for part in np.clip(color, 0, 1)))
+
+
+def _disc(painter: QPainter, middle: QPointF, radius: float) -> None:
+    painter.drawEllipse(middle, radius, radius)
+
+
+def _square(painter: QPainter, middle: QPointF, radius: float) -> None:
+    half = QPointF(radius, radius)
+    painter.drawRect(QRectF(middle - half, middle + half))
+
+
+def _diamond(painter: QPainter, middle: QPointF, radius: float) -> None:
+    corners = ((0, -radius), (radius, 0), (0, radius), (-radius, 0))
+    painter.drawPolygon(QPolygonF([middle + QPointF(x, y) for x, y in corners]))
+
+
+_PAINTED: dict[str, Callable[[QPainter, QPointF, float], None]] = {
+    "square": _square,
+    "diamond": _diamond,
+}

@@ -41,6 +41,7 @@ from napari_neurosynth_results.viewer.ortho.picture import (
     is_rightward,
 )
 from napari_neurosynth_results.viewer.ortho.placing import place_of
+from napari_neurosynth_results.viewer.ortho.values import values_at
 from napari_neurosynth_results.widgets.ortho_discs import paint_discs
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 _BACKGROUND = QColor(0, 0, 0)
 _LETTERS = QColor(255, 255, 255)
+_DIMMED = QColor(150, 155, 165)
 _SHADOW = QColor(0, 0, 0, 200)
 _CROSSHAIR = QColor(110, 230, 130, 190)
 #: Pixels about the place that the crosshair leaves free.
@@ -178,6 +180,9 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
             self._paint_crosshair(painter, box, window, place)
             self._paint_letters(painter, box, window, place)
             painter.setClipping(False)
+        corner = self._arranged(viewer)[0].corner
+        if corner is not None:
+            self._paint_values(painter, QRect(*corner), values_at(what, place))
         painter.end()
         self.told.emit(left_out)
 
@@ -215,6 +220,26 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         text = f"{'zyx'[axis]} = {place[axis]:.4g} mm"
         corner = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
         _write(painter, inner, corner, text)
+
+    def _paint_values(
+        self, painter: QPainter, box: QRect, values: list[tuple[str, str]]
+    ) -> None:
+        """Say in the part that is left over what each layer says of the place."""
+        self._set_size(painter, _TEXT_POINTS)
+        metrics = painter.fontMetrics()
+        high, wide = metrics.lineSpacing(), box.width() - 2 * _MARGIN
+        # Name and value lie below each other: both may be long.
+        fitting = max((box.height() - 2 * _MARGIN) // (2 * high + _MARGIN), 0)
+        top = box.top() + _MARGIN
+        left = Qt.AlignmentFlag.AlignLeft
+        for name, value in values[:fitting]:
+            for text, color in ((name, _DIMMED), (value, _LETTERS)):
+                line = QRect(box.left() + _MARGIN, top, wide, high)
+                elided = metrics.elidedText(text, Qt.TextElideMode.ElideRight, wide)
+                painter.setPen(color)
+                painter.drawText(line, left, elided)
+                top += high
+            top += _MARGIN
 
     @staticmethod
     def _set_size(painter: QPainter, points: int, *, bold: bool = False) -> None:
@@ -313,7 +338,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Step by a voxel: arrows in the plane clicked last, Page Up and Down through."""
+        """Step by a voxel in the plane that was clicked last, or through it."""
         viewer, found = self.viewer, self.windows()
         if viewer is None or event.key() not in _KEYS:
             super().keyPressEvent(event)

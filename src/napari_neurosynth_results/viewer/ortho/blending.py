@@ -61,7 +61,8 @@ def blend(sheets: Sequence[Sheet], below: npt.NDArray[np.uint8]) -> None:
     if (below[..., :3] != 0).any():
         # What is there already may differ in each pixel.
         rows, columns = (np.arange(n) for n in below.shape[:2])
-    canvas = below[np.ix_(rows, columns)][..., :3].astype(np.float32) / 255
+    canvas = below[np.ix_(rows, columns)][..., :3].astype(np.float32)
+    canvas /= np.float32(255)
     for sheet in sheets:
         _blend_one(sheet, canvas, rows, columns)
     small = np.rint(canvas * 255).astype(np.uint8)

@@ -76,8 +76,8 @@ def discs_of(
         that, inside of the window.
     """
     data = np.asarray(layer.data, float)
-    axis, vertical, horizontal = window.axes
-    across = [n for n in range(layer.ndim) if n - layer.ndim + 3 not in window.axes[1:]]
+    displayed = [axis - 3 + layer.ndim for axis in window.axes[1:]]
+    across = [axis for axis in range(layer.ndim) if axis not in displayed]
     here = placement.origin + placement.matrix @ np.array(place)
     away = data[:, across] - here[across]
     low, high = _slab(layer, placement, margins)
@@ -90,7 +90,7 @@ def discs_of(
     mm = (data[which, -3:] - placement.origin[-3:]) @ np.linalg.inv(
         placement.matrix[-3:]
     ).T
-    down, along = window.pixel_of(tuple(mm.T))
+    down, along = window.pixels_of(mm)
     pixels = abs(float(layer.scale[-1])) * window.field.scale
     diameters = np.clip(sizes * pixels, *layer.canvas_size_limits)
     widths = np.asarray(layer.border_width, float)[which]

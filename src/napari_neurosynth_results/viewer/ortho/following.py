@@ -12,9 +12,25 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 #: What layers tell without looking any different.
-_SILENT = frozenset(
-    ["cursor", "cursor_size", "editable", "feature_defaults", "features", "help", "highlight", "loaded", "locked", "metadata", "mode", "mouse_pan", "mouse_zoom", "name", "properties", "scale_factor", "status", "thumbnail"]
-)
+_SILENT = {
+    "cursor",
+    "cursor_size",
+    "editable",
+    "feature_defaults",
+    "help",
+    "highlight",
+    "loaded",
+    "locked",
+    "metadata",
+    "mode",
+    "mouse_pan",
+    "mouse_zoom",
+    "name",
+    "properties",
+    "scale_factor",
+    "status",
+    "thumbnail",
+}
 
 
 class Follower:

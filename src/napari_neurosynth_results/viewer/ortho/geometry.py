@@ -98,16 +98,22 @@ class Window:
 
     def pixel_of(self, place: Place) -> tuple[float, float]:
         """Return row and column of a place; it may lie outside."""
+        rows, columns = self.pixels_of(np.array([place]))
+        return float(rows[0]), float(columns[0])
+
+    def pixels_of(
+        self, places: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return rows and columns of places, an array of shape (n, 3)."""
         _, vertical, horizontal = self.axes
-        center, scale = self.field.center, self.field.scale
-        row = self.rows / 2 - (place[vertical] - center[vertical]) * scale
-        across = (place[horizontal] - center[horizontal]) * scale
-        return row, self.columns / 2 + self._across * across
+        away = (places - np.array(self.field.center)) * self.field.scale
+        rows = self.rows / 2 - away[:, vertical]
+        return rows, self.columns / 2 + self._across * away[:, horizontal]
 
     def millimeters(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return the vertical mm of each row and the horizontal mm of each column."""
         _, vertical, horizontal = self.axes
-        center, scale = self.field.center, self.field.scale
+        center, scale = np.array(self.field.center), self.field.scale
         down = (np.arange(self.rows) + 0.5 - self.rows / 2) / scale
         across = (np.arange(self.columns) + 0.5 - self.columns / 2) / scale
         return center[vertical] - down, center[horizontal] + self._across * across
@@ -191,7 +197,7 @@ def _lay_out(
 
 
 def _share(lengths: list[float], room: int) -> tuple[list[int], list[int]]:
-    """Share pixels out in proportion, with gaps: where each part starts, and its size."""
+    """Share pixels out in proportion: where each part starts, and its size."""
     edges = np.rint(np.cumsum([0.0, *lengths]) / sum(lengths) * room).astype(int)
     sizes = [max(int(n), 1) for n in np.diff(edges)]
     return [int(edge) + GAP * n for n, edge in enumerate(edges[:-1])], sizes

@@ -42,6 +42,10 @@ class Placement:
         )
         return found
 
+    def voxel_at(self, place: tuple[float, float, float]) -> tuple[int, ...]:
+        """Return the indices of the voxel nearest to z, y and x; any may be outside."""
+        return tuple(np.rint(self.origin + self.matrix @ np.array(place)).astype(int))
+
 
 def place_of(viewer: Any) -> tuple[float, float, float]:
     """Return z, y and x of the slices of a viewer, mm."""

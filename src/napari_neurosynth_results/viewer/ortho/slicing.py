@@ -126,7 +126,8 @@ def _between(
     share = (inside - before).astype(np.float32).reshape(shape)
     one = np.take(voxels, before, axis).astype(np.float32)
     other = np.take(voxels, after, axis).astype(np.float32)
-    return one * (1 - share) + other * share
+    mixed: npt.NDArray[np.float32] = one * (1 - share) + other * share
+    return mixed
 
 
 def _turned(

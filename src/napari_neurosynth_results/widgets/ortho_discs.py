@@ -23,9 +23,10 @@ def paint_discs(picture: npt.NDArray[np.uint8], discs: Discs) -> None:
         What to paint; symbols other than squares and diamonds are painted as discs.
     """
     rows, columns = picture.shape[:2]
+    # Bindings differ in whether Qt may write to what Python owns: it gets a copy.
     image = QImage(
         picture.data, columns, rows, 4 * columns, QImage.Format.Format_RGBX8888
-    )
+    ).copy()
     painter = QPainter(image)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     if discs.additive:
@@ -39,6 +40,10 @@ def paint_discs(picture: npt.NDArray[np.uint8], discs: Discs) -> None:
         middle = QPointF(discs.columns[n], discs.rows[n])
         _PAINTED.get(symbol, _disc)(painter, middle, discs.diameters[n] / 2)
     painter.end()
+    bits = image.constBits()
+    if hasattr(bits, "setsize"):  # PyQt; PySide knows the size
+        bits.setsize(image.sizeInBytes())
+    picture[...] = np.frombuffer(bits, np.uint8).reshape(picture.shape)
 
 
 def _color(color: npt.NDArray[np.float64]) -> QColor:

@@ -32,13 +32,17 @@ def paint_discs(picture: npt.NDArray[np.uint8], discs: Discs) -> None:
     if discs.additive:
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Plus)
     for n, symbol in enumerate(discs.symbols):
-        painter.setBrush(QBrush(_color(discs.faces[n])))
-        if discs.borders[n] > 0 and discs.lines[n, 3] > 0:
-            painter.setPen(QPen(_color(discs.lines[n]), discs.borders[n]))
-        else:
-            painter.setPen(Qt.PenStyle.NoPen)
+        shape = _PAINTED.get(symbol, _disc)
         middle = QPointF(discs.columns[n], discs.rows[n])
-        _PAINTED.get(symbol, _disc)(painter, middle, discs.diameters[n] / 2)
+        radius, border = discs.diameters[n] / 2, discs.borders[n]
+        # As in napari, the face ends where the line begins.
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QBrush(_color(discs.faces[n])))
+        shape(painter, middle, radius - border / 2)
+        if border > 0 and discs.lines[n, 3] > 0:
+            painter.setPen(QPen(_color(discs.lines[n]), border))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            shape(painter, middle, radius)
     painter.end()
     bits = image.constBits()
     if hasattr(bits, "setsize"):  # PyQt; PySide knows the size

@@ -174,4 +174,4 @@ def test_points(viewer: Any, plane: str, mode: str) -> None:
     assert drawn.sum() == pytest.approx(seen.sum(), rel=0.1)
     common = seen & drawn
     assert common.sum() > 0.9 * seen.sum()
-    assert (np.abs(theirs - ours).max(axis=-1) <= 3)[common].mean() > 0.85
+    assert (np.abs(theirs - ours).max(axis=-1) <= 3)[common].mean() > 0.95

@@ -22,6 +22,8 @@ SHAPE = (31, 37, 31)
 RAS = np.array([[6, 0, 0, -90], [0, 6, 0, -126], [0, 0, 6, -72], [0, 0, 0, 1]], float)
 #: Half the sides of a box, x, y and z: no two planes cut it alike.
 HALF = np.array([9.0, 27.0, 18.0])
+#: What the voxels whose middles lie in it measure.
+SIDES = 6 * (2 * (HALF // 6) + 1)
 #: Its middle in x, y and z: right, anterior and superior.
 PLACE = np.array([42.0, 42.0, 60.0])
 #: Which of x, y and z is horizontal and vertical.
@@ -89,9 +91,8 @@ def test_a_box_is_painted_where_it_lies(
         up = box.height() / 2 - (rows.min() + rows.max() + 1) / 2
         assert right / scale + center[wide] == pytest.approx(PLACE[wide], abs=1)
         assert up / scale + center[high] == pytest.approx(PLACE[high], abs=1)
-        # Voxels reach half of their size farther.
-        assert np.ptp(columns) / scale == pytest.approx(2 * HALF[wide] + 6, abs=2)
-        assert np.ptp(rows) / scale == pytest.approx(2 * HALF[high] + 6, abs=2)
+        assert np.ptp(columns) / scale == pytest.approx(SIDES[wide], abs=2)
+        assert np.ptp(rows) / scale == pytest.approx(SIDES[high], abs=2)
 
 
 @pytest.mark.parametrize(

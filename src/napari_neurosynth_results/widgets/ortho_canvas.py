@@ -34,6 +34,7 @@ from napari_neurosynth_results.viewer.ortho.geometry import (
     arrange,
 )
 from napari_neurosynth_results.viewer.ortho.picture import (
+    Drawable,
     draw,
     drawable,
     field_of,
@@ -56,6 +57,7 @@ _CROSSHAIR = QColor(110, 230, 130, 190)
 _HOLE = 9
 _LETTER_POINTS, _TEXT_POINTS = 13, 10
 _MARGIN = 5
+_NOTHING = "Nothing to show: no volume is visible."
 _LEAST, _MOST_ZOOM = 0.5, 30.0
 #: For one notch of the wheel, which Qt counts as 120.
 _ZOOM_A_NOTCH, _NOTCH = 1.15, 120
@@ -157,19 +159,26 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
         """Draw all three planes."""
         painter = QPainter(self)
+        try:
+            left_out = self._paint(painter)
+        finally:
+            # Qt ends the process for a painter that outlives an exception.
+            painter.end()
+        self.told.emit(left_out)
+
+    def _paint(self, painter: QPainter) -> dict[str, str]:
+        """Paint everything, and return what is left out and why."""
         painter.fillRect(self.rect(), _BACKGROUND)
         viewer = self.viewer
-        what = drawable(viewer) if viewer is not None else None
-        if viewer is None or what is None or not what.layers:
-            self._write_middle(painter, "Nothing to show: no volume is visible.")
-            self.told.emit(what.left_out if what is not None else {})
-            painter.end()
-            return
-        left_out = dict(what.left_out)
-        ratio = self.devicePixelRatioF()
-        place = place_of(viewer)
+        what = drawable(viewer) if viewer is not None else Drawable((), {})
+        if viewer is None or not what.layers:
+            self._set_size(painter, _TEXT_POINTS)
+            _write(painter, self.rect(), Qt.AlignmentFlag.AlignCenter, _NOTHING)
+            return what.left_out
+        left_out, place = dict(what.left_out), place_of(viewer)
         for box, window in self.windows().values():
-            picture, failed = draw(viewer, what, _finer(window, ratio), paint_discs)
+            finer = _finer(window, self.devicePixelRatioF())
+            picture, failed = draw(viewer, what, finer, paint_discs)
             left_out |= failed
             rows, columns = picture.shape[:2]
             image = QImage(
@@ -183,8 +192,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         corner = self._arranged(viewer)[0].corner
         if corner is not None:
             self._paint_values(painter, QRect(*corner), values_at(what, place))
-        painter.end()
-        self.told.emit(left_out)
+        return left_out
 
     def _paint_crosshair(
         self, painter: QPainter, box: QRect, window: Window, place: Place
@@ -247,10 +255,6 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         font.setPointSize(points)
         font.setBold(bold)
         painter.setFont(font)
-
-    def _write_middle(self, painter: QPainter, text: str) -> None:
-        self._set_size(painter, _TEXT_POINTS)
-        _write(painter, self.rect(), Qt.AlignmentFlag.AlignCenter, text)
 
     # --- mouse and keyboard -----------------------------------------------------------
 

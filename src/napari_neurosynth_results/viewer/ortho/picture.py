@@ -64,7 +64,7 @@ def drawable(viewer: Viewer) -> Drawable:
         if not layer.visible:
             continue
         try:
-            if not (_is_volume(layer) or _is_points(layer)):
+            if not (is_volume(layer) or _is_points(layer)):
                 raise NotShown(type(layer).__name__)
             found.append((layer, placement_of(layer, point, units)))
         except NotShown as error:
@@ -134,7 +134,7 @@ def field_of(viewer: Viewer) -> tuple[Place, Place]:
     """
     layers = [layer for layer in viewer.layers if layer.ndim >= 3]
     # Points may lie far outside of the brain.
-    volumes = [layer for layer in layers if _is_volume(layer)]
+    volumes = [layer for layer in layers if is_volume(layer)]
     shown = volumes or [layer for layer in layers if _is_points(layer)]
     return bounds([np.asarray(layer.extent.world) for layer in shown])
 
@@ -148,7 +148,8 @@ def _margins(viewer: Viewer) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     return np.asarray(viewer.dims.margin_left), np.asarray(viewer.dims.margin_right)
 
 
-def _is_volume(layer: Any) -> bool:
+def is_volume(layer: Any) -> bool:
+    """Return whether a layer is an image or labels."""
     from napari.layers import Image, Labels
 
     return isinstance(layer, Image | Labels)
@@ -176,7 +177,7 @@ def finest_step(viewer: Viewer) -> Place:
     sizes = [
         np.abs(np.asarray(layer.extent.step, float)[-3:])
         for layer in viewer.layers
-        if _is_volume(layer) and layer.ndim >= 3
+        if is_volume(layer) and layer.ndim >= 3
     ]
     z, y, x = map(float, np.min(sizes, axis=0)) if sizes else (1.0, 1.0, 1.0)
     return z, y, x

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from napari_neurosynth_results.viewer.ortho.geometry import Place
-from napari_neurosynth_results.viewer.ortho.picture import Drawable
+from napari_neurosynth_results.viewer.ortho.picture import Drawable, is_volume
 
 #: The feature that says in words what a label is.
 _WORDS = ("cluster", "region", "name", "label")
@@ -31,11 +32,14 @@ def values_at(what: Drawable, place: Place) -> list[tuple[str, str]]:
     """
     found = []
     for layer, placement in reversed(what.layers):
-        if not hasattr(layer, "multiscale") or getattr(layer, "rgb", False):
+        if not is_volume(layer) or getattr(layer, "rgb", False):
             continue
         data = layer.data[0] if layer.multiscale else layer.data
         voxel = placement.voxel_at(place)
-        if all(0 <= at < size for at, size in zip(voxel, data.shape, strict=True)):
+        if not all(0 <= at < size for at, size in zip(voxel, data.shape, strict=True)):
+            continue
+        # A layer whose data cannot be read is named below the planes already.
+        with suppress(Exception):
             found.append((layer.name, _in_words(layer, np.asarray(data[voxel]).item())))
     return found
 

@@ -96,7 +96,11 @@ def _steps(viewer: napari.Viewer) -> list[float]:
 
 
 def _leak(viewer: napari.Viewer) -> float:
-    """Open and close the view again and again, and return what that leaves, MB."""
+    """Open, paint and delete the view again and again; return what that leaves, MB.
+
+    Not in a dock: napari and Mesa keep about 5 MB for each that is opened and closed,
+    whatever is in it.
+    """
     process = psutil.Process()
     before = 0.0
     for count in range(ROUNDS + 3):
@@ -104,11 +108,10 @@ def _leak(viewer: napari.Viewer) -> float:
             gc.collect()
             before = process.memory_info().rss
         view = OrthoView(viewer)
-        dock = viewer.window.add_dock_widget(view, area="right")
-        _draw(0.1)
-        viewer.window.remove_dock_widget(dock)
+        view.resize(700, 800)
+        view.grab()
         view.deleteLater()
-        del view, dock
+        del view
         _draw(0.1)
     gc.collect()
     return (process.memory_info().rss - before) / 1e6

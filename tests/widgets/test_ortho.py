@@ -304,18 +304,15 @@ def test_a_view_keeps_neither_viewer_nor_layers(
 
     viewer = ViewerModel()
     layer = viewer.add_image(volume, **PLACED)
-    # napari itself keeps the layer that was the active one.
-    viewer.add_image(volume, **PLACED)
     view = OrthoView(viewer)
     pixels(view.canvas)
     layer_gone, viewer_gone = weakref.ref(layer), weakref.ref(viewer)
     viewer.layers.remove(layer)
-    del layer
-    let_go()
-    assert layer_gone() is None
-    del viewer
+    pixels(view.canvas)
+    del layer, viewer
     let_go()
     assert viewer_gone() is None
+    assert layer_gone() is None
     pixels(view.canvas)
     assert view.canvas.viewer is None
     view.close()

@@ -46,7 +46,9 @@ class Sheet:
     inside: npt.NDArray[np.bool_] | None = None
 
 
-def blend(sheets: Sequence[Sheet], below: npt.NDArray[np.uint8]) -> None:
+def blend(
+    sheets: Sequence[Sheet], below: npt.NDArray[np.uint8], *, fresh: bool
+) -> None:
     """Blend sheets onto a picture.
 
     Parameters
@@ -55,20 +57,25 @@ def blend(sheets: Sequence[Sheet], below: npt.NDArray[np.uint8]) -> None:
         From bottom to top.
     below : array of uint8 of shape (rows, columns, 4)
         The picture, which is changed: red, green, blue, and 255.
+    fresh : bool
+        Whether the picture is still black everywhere.
     """
     rows = _runs([(one.top, one.rows) for one in sheets], below.shape[0])
     columns = _runs([(one.left, one.columns) for one in sheets], below.shape[1])
-    if (below[..., :3] != 0).any():
+    if not fresh:
         # What is there already may differ in each pixel.
         rows, columns = (np.arange(n) for n in below.shape[:2])
-    canvas = below[np.ix_(rows, columns)][..., :3].astype(np.float32)
+    small = below[np.ix_(rows, columns)]
+    canvas = small[..., :3].astype(np.float32)
     canvas /= np.float32(255)
     for sheet in sheets:
         _blend_one(sheet, canvas, rows, columns)
-    small = np.rint(canvas * 255).astype(np.uint8)
+    small[..., :3] = np.rint(canvas * 255)
     high = np.diff(rows, append=below.shape[0])
     wide = np.diff(columns, append=below.shape[1])
-    below[..., :3] = np.repeat(np.repeat(small, high, axis=0), wide, axis=1)
+    # The four bytes of a pixel are moved as one.
+    whole = small.view(np.uint32)[..., 0]
+    below.view(np.uint32)[..., 0] = whole.repeat(wide, axis=1).repeat(high, axis=0)
 
 
 def _runs(parts: list[tuple[int, Indices]], size: int) -> Indices:

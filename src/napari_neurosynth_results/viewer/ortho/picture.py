@@ -99,15 +99,16 @@ def draw(
     picture[..., 3] = 255
     place, failed = place_of(viewer), {}
     sheets: list[Sheet] = []
+    fresh = True
     for n, (layer, placement) in enumerate(what.layers):
         # Data may be of any kind and far away: what fails is said below the planes.
         try:
             if _is_points(layer):
                 discs = discs_of(layer, placement, window, place, _margins(viewer))
                 if len(discs):
-                    blend(sheets, picture)
-                    sheets = []
+                    blend(sheets, picture, fresh=fresh)
                     paint(picture, discs)
+                    sheets, fresh = [], False
                 continue
             sheet = sheet_of(layer, placement, window, place, first=n == 0)
         except Exception as error:
@@ -115,7 +116,7 @@ def draw(
             continue
         if sheet is not None:
             sheets.append(sheet)
-    blend(sheets, picture)
+    blend(sheets, picture, fresh=fresh)
     return picture, failed
 
 

@@ -21,8 +21,10 @@ import numpy as np
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 
+from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.clusters import show_clusters
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.reader import strongest_place
 from napari_neurosynth_results.viewer.sample_data import sample_folder
@@ -59,6 +61,7 @@ def main() -> None:
     viewer.close()
     _browser()
     _thresholds()
+    _ortho()
 
 
 def _browser() -> None:
@@ -129,6 +132,24 @@ def _thresholds() -> None:
     table.view.expand(table.model.index(0, 0))
     _settle(viewer)
     _save(viewer.window.screenshot(canvas_only=False, flash=False), "threshold.png")
+    viewer.close()
+
+
+def _ortho() -> None:
+    """Draw the ortho view beside the canvas, with a map and its clusters."""
+    viewer = napari.Viewer()
+    viewer.window.resize(1500, 900)
+    viewer.open(sample_folder(), plugin=PLUGIN)
+    _settle(viewer, seconds=_NOTIFICATION_SECONDS)
+    title = "z, uncorrected"
+    _show_only(viewer, title)
+    layer = viewer.layers[title]
+    show_clusters(viewer, layer, find_clusters(map_of(layer), p=0.001, min_voxels=10))
+    _, view = viewer.window.add_plugin_dock_widget(PLUGIN, "Ortho view")
+    view.canvas.setMinimumWidth(760)
+    scene.look_at(viewer, *strongest_place(map_of(layer)))
+    _settle(viewer)
+    _save(viewer.window.screenshot(canvas_only=False, flash=False), "ortho.png")
     viewer.close()
 
 

@@ -297,22 +297,32 @@ def test_a_closed_view_lets_go(viewer: Any, volume: npt.NDArray[Any]) -> None:
     assert [len(event.callbacks) for event in events] == before
 
 
-def test_a_view_keeps_neither_viewer_nor_layers(
-    qapp: Any, volume: npt.NDArray[Any]
-) -> None:
+def viewer_of(*volumes: npt.NDArray[Any]) -> Any:
+    """Make a viewer: napari keeps the variables of who adds images alive."""
     from napari.components import ViewerModel
 
     viewer = ViewerModel()
-    layer = viewer.add_image(volume, **PLACED)
+    for volume in volumes:
+        viewer.add_image(volume, **PLACED)
+    return viewer
+
+
+def test_a_view_keeps_neither_viewer_nor_layers(
+    qapp: Any, volume: npt.NDArray[Any]
+) -> None:
+    viewer = viewer_of(volume, volume)
     view = OrthoView(viewer)
     pixels(view.canvas)
-    layer_gone, viewer_gone = weakref.ref(layer), weakref.ref(viewer)
-    viewer.layers.remove(layer)
+    layers = [weakref.ref(layer) for layer in viewer.layers]
+    gone = weakref.ref(viewer)
+    viewer.layers.pop(0)
     pixels(view.canvas)
-    del layer, viewer
     let_go()
-    assert viewer_gone() is None
-    assert layer_gone() is None
+    assert layers[0]() is None
+    del viewer
+    let_go()
+    assert gone() is None
+    assert layers[1]() is None
     pixels(view.canvas)
     assert view.canvas.viewer is None
     view.close()

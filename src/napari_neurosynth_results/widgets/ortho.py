@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.ortho.placing import place_of
+from napari_neurosynth_results.viewer.ortho.placing import place_of, unit_of
 from napari_neurosynth_results.widgets.ortho_canvas import OrthoCanvas
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class OrthoView(QWidget):  # type: ignore[misc]
         self.canvas = OrthoCanvas(napari_viewer, self)
         self.canvas.setToolTip(_HELP)
         self.x, self.y, self.z = (self._box(axis) for axis in "xyz")
+        self.unit = QLabel("mm", self)
         self.whole = QPushButton("Reset", self)
         self.whole.setToolTip("Show all of the volume")
         self.not_shown = QLabel(self)
@@ -59,7 +60,7 @@ class OrthoView(QWidget):  # type: ignore[misc]
         for axis, box in (("x", self.x), ("y", self.y), ("z", self.z)):
             row.addWidget(QLabel(axis, self))
             row.addWidget(box, 1)
-        row.addWidget(QLabel("mm", self))
+        row.addWidget(self.unit)
         row.addWidget(self.whole)
         layout.addLayout(row)
         layout.addWidget(self.not_shown)
@@ -88,6 +89,7 @@ class OrthoView(QWidget):  # type: ignore[misc]
         viewer = self.canvas.viewer
         if viewer is None:
             return
+        self.unit.setText(unit_of(viewer))
         z, y, x = place_of(viewer)
         for box, value in ((self.x, x), (self.y, y), (self.z, z)):
             with QSignalBlocker(box):

@@ -41,7 +41,7 @@ from napari_neurosynth_results.viewer.ortho.picture import (
     finest_step,
     is_rightward,
 )
-from napari_neurosynth_results.viewer.ortho.placing import place_of
+from napari_neurosynth_results.viewer.ortho.placing import place_of, unit_of
 from napari_neurosynth_results.viewer.ortho.values import values_at
 from napari_neurosynth_results.widgets.ortho_discs import paint_discs
 
@@ -101,6 +101,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         self._pressed: str | None = None
         self._panning: QPointF | None = None
         self._plane = "axial"
+        self._unit = "mm"
         self._follower = Follower(viewer, self._on_change)
         # Qt may delete the widget long before Python does.
         self.destroyed.connect(self._follower.stop)
@@ -175,6 +176,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
             self._set_size(painter, _TEXT_POINTS)
             _write(painter, self.rect(), Qt.AlignmentFlag.AlignCenter, _NOTHING)
             return what.left_out
+        self._unit = unit_of(viewer)
         left_out, place = dict(what.left_out), place_of(viewer)
         for box, window in self.windows().values():
             finer = _finer(window, self.devicePixelRatioF())
@@ -225,7 +227,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
             _write(painter, inner, sides[side], letter)
         self._set_size(painter, _TEXT_POINTS)
         axis = window.axes[0]
-        text = f"{'zyx'[axis]} = {place[axis]:.4g} mm"
+        text = f"{'zyx'[axis]} = {place[axis]:.4g} {self._unit}"
         corner = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
         _write(painter, inner, corner, text)
 

@@ -91,7 +91,8 @@ def discs_of(
         placement.matrix[-3:]
     ).T
     down, along = window.pixels_of(mm)
-    pixels = abs(float(layer.scale[-1])) * window.field.scale
+    # napari takes the last axis for the size as well.
+    pixels = window.field.scale / np.linalg.norm(placement.matrix[-1])
     diameters = np.clip(sizes * pixels, *layer.canvas_size_limits)
     widths = np.asarray(layer.border_width, float)[which]
     relative = layer.border_width_is_relative
@@ -118,9 +119,11 @@ def _slab(
 ) -> tuple[Numbers, Numbers]:
     """Return how far the slice reaches to both sides, in units of the data."""
     n = layer.ndim
+    # Axes that are none of space keep their own scale.
+    scale = np.abs(np.asarray(layer.scale, float))
+    scale[-3:] = 1 / np.linalg.norm(placement.matrix[-3:], axis=1)
     if str(layer.projection_mode) == "none":
         return np.full(n, _HALF), np.full(n, _HALF)
-    scale = np.abs(np.asarray(layer.scale, float))
     low, high = (np.asarray(margin, float)[-n:] / scale for margin in margins)
     thin = np.isclose(low + high, 0)
     return np.where(thin, _HALF, low), np.where(thin, _HALF, high)

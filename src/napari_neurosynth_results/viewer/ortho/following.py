@@ -81,6 +81,7 @@ class Follower:
         yield viewer.layers.events.reordered
         yield viewer.layers.events.renamed
         yield viewer.dims.events.ndim
+        yield viewer.dims.events.units
         yield viewer.dims.events.margin_left
         yield viewer.dims.events.margin_right
         yield viewer.dims.events.point

@@ -17,6 +17,7 @@ from napari_neurosynth_results.viewer.ortho.placing import (
     Placement,
     place_of,
     placement_of,
+    unit_factors,
 )
 from napari_neurosynth_results.viewer.ortho.slicing import sheet_of
 
@@ -137,12 +138,20 @@ def field_of(viewer: Viewer) -> tuple[Place, Place]:
     # Points may lie far outside of the brain.
     volumes = [layer for layer in layers if is_volume(layer)]
     shown = volumes or [layer for layer in layers if _is_points(layer)]
-    return bounds([np.asarray(layer.extent.world) for layer in shown])
+    return bounds([_reach(layer, viewer.dims.units) for layer in shown])
 
 
 def is_rightward(viewer: Viewer) -> bool:
     """Return whether the viewer's camera shows the right of the brain on the right."""
     return str(viewer.scene.camera.orientation[2]) == "right"
+
+
+def _reach(layer: Any, units: Any) -> npt.NDArray[np.float64]:
+    """Return from where to where a layer reaches, the outermost voxels as a whole."""
+    half = np.abs(np.asarray(layer.extent.step, float)) / 2 if is_volume(layer) else 0
+    low, high = np.asarray(layer.extent.world, float)
+    found: npt.NDArray[np.float64] = np.array([low - half, high + half])
+    return found * unit_factors(layer, units)
 
 
 def _margins(viewer: Viewer) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -176,7 +185,7 @@ def finest_step(viewer: Viewer) -> Place:
         mm; 1 where there is no volume.
     """
     sizes = [
-        np.abs(np.asarray(layer.extent.step, float)[-3:])
+        np.abs(layer.extent.step * unit_factors(layer, viewer.dims.units))[-3:]
         for layer in viewer.layers
         if is_volume(layer) and layer.ndim >= 3
     ]

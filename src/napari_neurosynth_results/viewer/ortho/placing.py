@@ -73,16 +73,15 @@ def placement_of(layer: Any, point: tuple[float, ...], units: Any) -> Placement:
     Raises
     ------
     NotShown
-        When the layer is flat, or is measured in another unit than the viewer.
+        When the layer is flat, or has no volume.
     """
     n = layer.ndim
     if n < 3:
         raise NotShown("not a volume")
-    if units is not None and tuple(layer.units[-3:]) != tuple(units[-3:]):
-        raise NotShown(f"in {layer.units[-1]}, not in {units[-1]}")
-    origin = np.asarray(layer.data_to_world((0.0,) * n), float)
+    factors = unit_factors(layer, units)
+    origin = np.asarray(layer.data_to_world((0.0,) * n), float) * factors
     steps = [
-        np.asarray(layer.data_to_world(tuple(step)), float) - origin
+        np.asarray(layer.data_to_world(tuple(step)), float) * factors - origin
         for step in np.eye(n)
     ]
     try:
@@ -91,3 +90,33 @@ def placement_of(layer: Any, point: tuple[float, ...], units: Any) -> Placement:
         raise NotShown("its transform has no inverse") from error
     here = np.array([*point[-n:-3], 0.0, 0.0, 0.0])
     return Placement(inverse[:, -3:], inverse @ (here - origin))
+
+
+def unit_factors(layer: Any, units: Any) -> npt.NDArray[np.float64]:
+    """Return how many units of the viewer one of the layer is, along its axes.
+
+    Parameters
+    ----------
+    layer : Layer
+        A layer.
+    units : tuple or None
+        The viewer's units: napari takes the finest one of all layers, and none at all
+        where they cannot be compared.
+    """
+    if units is None:
+        return np.ones(layer.ndim)
+    wanted = units[-layer.ndim :]
+    return np.array(
+        [
+            1.0 if mine == theirs else (1 * mine).to(theirs).magnitude
+            for mine, theirs in zip(layer.units, wanted, strict=True)
+        ]
+    )
+
+
+def unit_of(viewer: Any) -> str:
+    """Return what the place of a viewer is counted in, as it is written."""
+    units = viewer.dims.units
+    # Without units, or with those that napari assumes, the place is taken for MNI.
+    written = "mm" if units is None else f"{units[-1]:~}"
+    return "mm" if written in ("px", "pixel") else written

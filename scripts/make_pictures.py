@@ -138,16 +138,17 @@ def _thresholds() -> None:
 def _ortho() -> None:
     """Draw the ortho view beside the canvas, with a map and its clusters."""
     viewer = napari.Viewer()
-    viewer.window.resize(1500, 900)
+    viewer.window.resize(1580, 900)
     viewer.open(sample_folder(), plugin=PLUGIN)
-    _settle(viewer, seconds=_NOTIFICATION_SECONDS)
     title = "z, uncorrected"
     _show_only(viewer, title)
     layer = viewer.layers[title]
     show_clusters(viewer, layer, find_clusters(map_of(layer), p=0.001, min_voxels=10))
     _, view = viewer.window.add_plugin_dock_widget(PLUGIN, "Ortho view")
-    view.canvas.setMinimumWidth(760)
+    view.canvas.setMinimumWidth(740)
     scene.look_at(viewer, *strongest_place(map_of(layer)))
+    _settle(viewer, seconds=_NOTIFICATION_SECONDS)
+    # The canvas has another size by now.
     _settle(viewer)
     _save(viewer.window.screenshot(canvas_only=False, flash=False), "ortho.png")
     viewer.close()

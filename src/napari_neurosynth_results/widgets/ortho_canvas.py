@@ -55,7 +55,7 @@ _SHADOW = QColor(0, 0, 0, 200)
 _CROSSHAIR = QColor(110, 230, 130, 190)
 #: Pixels about the place that the crosshair leaves free.
 _HOLE = 9
-_LETTER_POINTS, _TEXT_POINTS = 13, 10
+_LETTER_POINTS, _TEXT_POINTS = 14, 11
 _MARGIN = 5
 _NOTHING = "Nothing to show: no volume is visible."
 _LEAST, _MOST_ZOOM = 0.5, 30.0

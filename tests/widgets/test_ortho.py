@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QImage, QWheelEvent
+from qtpy.QtGui import QImage, QKeyEvent, QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
@@ -242,6 +242,18 @@ def test_arrows_step_by_the_finest_voxel(
     QTest.keyClick(view.canvas, Qt.Key.Key_Up)
     QTest.keyClick(view.canvas, Qt.Key.Key_PageDown)
     assert place(viewer) == (2 + 4 * across, 6, 2)
+
+
+def test_keys_are_claimed_before_shortcuts(view: OrthoView) -> None:
+    claimed = {}
+    for key in (Qt.Key.Key_Right, Qt.Key.Key_PageUp, Qt.Key.Key_A):
+        event = QKeyEvent(
+            QEvent.Type.ShortcutOverride, key, Qt.KeyboardModifier.NoModifier
+        )
+        event.ignore()
+        QApplication.sendEvent(view.canvas, event)
+        claimed[key] = event.isAccepted()
+    assert list(claimed.values()) == [True, True, False]
 
 
 def test_the_boxes_move_the_slices(

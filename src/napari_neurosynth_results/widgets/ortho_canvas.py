@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QPointF, QRect, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QPointF, QRect, QSize, Qt, Signal
 from qtpy.QtGui import (
     QColor,
     QFont,
@@ -342,6 +342,14 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         _, after = self.windows()[before.plane]
         self._shift_so(after, *after.pixel_of(place), row, column)
         event.accept()
+
+    def event(self, event: QEvent) -> bool:
+        """Claim the keys of the planes before a shortcut of the window takes them."""
+        override = event.type() == QEvent.Type.ShortcutOverride
+        if override and event.key() in _KEYS:
+            event.accept()
+            return True
+        return bool(super().event(event))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Step by a voxel in the plane that was clicked last, or through it."""

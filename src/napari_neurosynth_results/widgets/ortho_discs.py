@@ -7,9 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QPointF, QRectF, Qt
-from qtpy.QtGui import QBrush, QColor, QImage, QPainter, QPen, QPolygonF
+from qtpy.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
 
 from napari_neurosynth_results.viewer.ortho.discs import Discs
+
+#: Of more points the edges are not smoothed: that takes most of the time.
+_MOST_SMOOTH = 1000
 
 
 def paint_discs(picture: npt.NDArray[np.uint8], discs: Discs) -> None:
@@ -28,19 +31,23 @@ def paint_discs(picture: npt.NDArray[np.uint8], discs: Discs) -> None:
         picture.data, columns, rows, 4 * columns, QImage.Format.Format_RGBX8888
     ).copy()
     painter = QPainter(image)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    smooth = len(discs) <= _MOST_SMOOTH
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, smooth)
     if discs.additive:
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Plus)
-    for n, symbol in enumerate(discs.symbols):
-        shape = _PAINTED.get(symbol, _disc)
-        middle = QPointF(discs.columns[n], discs.rows[n])
-        radius, border = discs.diameters[n] / 2, discs.borders[n]
+    faces, lines = _colors(discs.faces), _colors(discs.lines)
+    no_line = QPen(Qt.PenStyle.NoPen)
+    columns_rows = zip(discs.columns.tolist(), discs.rows.tolist(), strict=True)
+    for n, (x, y) in enumerate(columns_rows):
+        shape = _PAINTED.get(discs.symbols[n], _disc)
+        middle = QPointF(x, y)
+        radius, border = float(discs.diameters[n]) / 2, float(discs.borders[n])
         # As in napari, the face ends where the line begins.
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QBrush(_color(discs.faces[n])))
+        painter.setPen(no_line)
+        painter.setBrush(faces[n])
         shape(painter, middle, radius - border / 2)
-        if border > 0 and discs.lines[n, 3] > 0:
-            painter.setPen(QPen(_color(discs.lines[n]), border))
+        if border > 0 and lines[n].alpha() > 0:
+            painter.setPen(QPen(lines[n], border))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             shape(painter, middle, radius)
     painter.end()
@@ -50,8 +57,12 @@ def paint_discs(picture: npt.NDArray[np.uint8], discs: Discs) -> None:
     picture[...] = np.frombuffer(bits, np.uint8).reshape(picture.shape)
 
 
-def _color(color: npt.NDArray[np.float64]) -> QColor:
-    return QColor.fromRgbF(*(float(part) for part in np.clip(color, 0, 1)))
+def _colors(colors: npt.NDArray[np.float64]) -> list[QColor]:
+    """Make a color for each row, and only once for equal ones."""
+    bytes_ = np.rint(np.clip(colors, 0, 1) * 255).astype(int)
+    different, which = np.unique(bytes_, axis=0, return_inverse=True)
+    made = [QColor(*color) for color in different.tolist()]
+    return [made[n] for n in which.ravel().tolist()]
 
 
 def _disc(painter: QPainter, middle: QPointF, radius: float) -> None:

@@ -60,6 +60,8 @@ def blend(
     fresh : bool
         Whether the picture is still black everywhere.
     """
+    if not sheets:
+        return
     rows = _runs([(one.top, one.rows) for one in sheets], below.shape[0])
     columns = _runs([(one.left, one.columns) for one in sheets], below.shape[1])
     if not fresh:

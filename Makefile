@@ -18,6 +18,7 @@ bench: $(VENV)/ready
 	@$(BIN)/python benchmarks/anatomy.py
 	@$(BIN)/python benchmarks/compare.py
 	@scripts/with-display.sh $(BIN)/python benchmarks/foci.py
+	@scripts/with-display.sh $(BIN)/python benchmarks/ortho.py
 
 pictures: $(VENV)/ready
 	@scripts/with-display.sh $(BIN)/python scripts/make_pictures.py

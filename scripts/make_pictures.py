@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.sources.study_files import open_studies
 from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
@@ -67,6 +68,7 @@ def main() -> None:
     _studies()
     draw_foci(open_studies(Path(sample_folder()) / "studyset.json"))
     _readout()
+    _ortho()
 
 
 def _browser() -> None:
@@ -257,6 +259,24 @@ def _readout() -> None:
     views.place.go_to(views.place.text.value)
     _quieten(viewer)
     _save(viewer.window.screenshot(canvas_only=False, flash=False), "readout.png")
+
+
+def _ortho() -> None:
+    """Draw the ortho view beside the canvas, with a map and its clusters."""
+    viewer = napari.Viewer()
+    viewer.window.resize(1580, 900)
+    viewer.open(sample_folder(), plugin=PLUGIN)
+    title = "z, uncorrected"
+    _show_only(viewer, title)
+    layer = viewer.layers[title]
+    show_clusters(viewer, layer, find_clusters(map_of(layer), p=0.001, min_voxels=10))
+    _, view = viewer.window.add_plugin_dock_widget(PLUGIN, "Ortho view")
+    view.canvas.setMinimumWidth(740)
+    scene.look_at(viewer, *strongest_place(map_of(layer)))
+    _quieten(viewer)
+    # The canvas has another size by now.
+    _settle(viewer)
+    _save(viewer.window.screenshot(canvas_only=False, flash=False), "ortho.png")
     viewer.close()
 
 

@@ -1,0 +1,227 @@
+"""Where a place of the brain lies in each of the three planes: one scale, one left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.viewer.scene import PLANE_ORDER, canvas_letters
+
+#: z, y, x in mm, the order of napari's axes.
+Place = tuple[float, float, float]
+#: What is shown when nothing says how big it is, mm.
+_NOWHERE = ((-72.0, -126.0, -90.0), (108.0, 90.0, 90.0))
+#: Pixels between planes.
+GAP = 4
+
+
+@dataclass(frozen=True)
+class Field:
+    """The part of the world that three planes show, the same for all of them.
+
+    Attributes
+    ----------
+    center : tuple of float
+        z, y and x of what lies in the middle of each plane, mm.
+    scale : float
+        Pixels per mm.
+    rightward : bool
+        Whether the right of the brain is on the right: neurological.
+    """
+
+    center: Place
+    scale: float
+    rightward: bool
+
+
+@dataclass(frozen=True)
+class Window:
+    """One plane on the screen.
+
+    Attributes
+    ----------
+    plane : str
+        ``"axial"``, ``"coronal"`` or ``"sagittal"``.
+    rows, columns : int
+        Its size in pixels.
+    field : Field
+        What it shows.
+
+    Examples
+    --------
+    >>> window = Window("axial", 200, 200, Field((0, 0, 0), 2.0, True))
+    >>> window.place_at(row=20, column=180, place=(7.0, 0.0, 0.0))
+    (7.0, 40.0, 40.0)
+    >>> window.pixel_of((7.0, 40.0, 40.0))
+    (20.0, 180.0)
+    """
+
+    plane: str
+    rows: int
+    columns: int
+    field: Field
+
+    @property
+    def axes(self) -> tuple[int, int, int]:
+        """The sliced, the vertical and the horizontal axis among z, y and x."""
+        return PLANE_ORDER[self.plane]
+
+    @property
+    def _across(self) -> int:
+        return 1 if self.field.rightward else -1
+
+    def place_at(self, row: float, column: float, place: Place) -> Place:
+        """Return the place under a pixel.
+
+        Parameters
+        ----------
+        row, column : float
+            Pixels from the top left corner; a pixel's middle is at its half.
+        place : tuple of float
+            z, y and x, mm; gives the coordinate across the plane.
+
+        Returns
+        -------
+        tuple of float
+            z, y and x, mm.
+        """
+        _, vertical, horizontal = self.axes
+        center, scale = self.field.center, self.field.scale
+        found = list(place)
+        found[vertical] = center[vertical] - (row - self.rows / 2) / scale
+        across = self._across * (column - self.columns / 2) / scale
+        found[horizontal] = center[horizontal] + across
+        z, y, x = found
+        return z, y, x
+
+    def pixel_of(self, place: Place) -> tuple[float, float]:
+        """Return row and column of a place; it may lie outside."""
+        rows, columns = self.pixels_of(np.array([place]))
+        return float(rows[0]), float(columns[0])
+
+    def pixels_of(
+        self, places: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return rows and columns of places, an array of shape (n, 3)."""
+        _, vertical, horizontal = self.axes
+        away = (places - np.array(self.field.center)) * self.field.scale
+        rows = self.rows / 2 - away[:, vertical]
+        return rows, self.columns / 2 + self._across * away[:, horizontal]
+
+    def millimeters(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return the vertical mm of each row and the horizontal mm of each column."""
+        _, vertical, horizontal = self.axes
+        center, scale = np.array(self.field.center), self.field.scale
+        down = (np.arange(self.rows) + 0.5 - self.rows / 2) / scale
+        across = (np.arange(self.columns) + 0.5 - self.columns / 2) / scale
+        return center[vertical] - down, center[horizontal] + self._across * across
+
+    def letters(self) -> dict[str, str]:
+        """Say which end of the brain lies at which edge, as `canvas_letters` does."""
+        side = "right" if self.field.rightward else "left"
+        return canvas_letters(self.axes, 2, ("", "up", side))
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """How three planes fill a rectangle.
+
+    Attributes
+    ----------
+    boxes : dict of str to tuple of int
+        Left, top, width and height of each plane, pixels.
+    corner : tuple of int or None
+        The same of the part that is left over when two planes lie above one.
+    scale : float
+        Pixels per mm at which all three show everything.
+    """
+
+    boxes: dict[str, tuple[int, int, int, int]]
+    corner: tuple[int, int, int, int] | None
+    scale: float
+
+
+#: Planes by row and column; "" is what is left over.
+_GRIDS = (
+    (("axial", "coronal", "sagittal"),),
+    (("axial",), ("coronal",), ("sagittal",)),
+    (("coronal", "sagittal"), ("axial", "")),
+)
+
+
+def arrange(width: int, height: int, size: Place) -> Arrangement:
+    """Lay three planes out so that they are as large as can be.
+
+    Parameters
+    ----------
+    width, height : int
+        Of the rectangle to fill, pixels.
+    size : tuple of float
+        How far the volume reaches along z, y and x, mm.
+
+    Returns
+    -------
+    Arrangement
+        In a row, in a column, or two above one.
+    """
+    return max(
+        (_lay_out(grid, width, height, size) for grid in _GRIDS),
+        key=lambda found: found.scale,
+    )
+
+
+def _lay_out(
+    grid: tuple[tuple[str, ...], ...], width: int, height: int, size: Place
+) -> Arrangement:
+    def high(plane: str) -> float:
+        return size[PLANE_ORDER[plane][1]] if plane else 0.0
+
+    def wide(plane: str) -> float:
+        return size[PLANE_ORDER[plane][2]] if plane else 0.0
+
+    heights = [max(map(high, row)) for row in grid]
+    widths = [max(map(wide, column)) for column in zip(*grid, strict=True)]
+    room_x = width - GAP * (len(widths) - 1)
+    room_y = height - GAP * (len(heights) - 1)
+    scale = max(min(room_x / sum(widths), room_y / sum(heights)), 1e-6)
+    lefts, columns = _share(widths, room_x)
+    tops, rows = _share(heights, room_y)
+    boxes = {
+        plane: (lefts[c], tops[r], columns[c], rows[r])
+        for r, row in enumerate(grid)
+        for c, plane in enumerate(row)
+    }
+    return Arrangement(corner=boxes.pop("", None), boxes=boxes, scale=scale)
+
+
+def _share(lengths: list[float], room: int) -> tuple[list[int], list[int]]:
+    """Share pixels out in proportion: where each part starts, and its size."""
+    edges = np.rint(np.cumsum([0.0, *lengths]) / sum(lengths) * room).astype(int)
+    sizes = [max(int(n), 1) for n in np.diff(edges)]
+    return [int(edge) + GAP * n for n, edge in enumerate(edges[:-1])], sizes
+
+
+def bounds(extents: list[npt.NDArray[np.float64]]) -> tuple[Place, Place]:
+    """Enclose what layers reach to.
+
+    Parameters
+    ----------
+    extents : list of array of shape (2, n)
+        Least and greatest coordinate of each layer; the last three are z, y and x, mm.
+
+    Returns
+    -------
+    center, size : tuple of float
+        z, y and x, mm; those of the MNI brain where there is no layer.
+    """
+    found = [np.asarray(one)[:, -3:] for one in extents]
+    found = [one for one in found if np.isfinite(one).all()]
+    if not found:
+        found = [np.array(_NOWHERE)]
+    low = np.min([one[0] for one in found], axis=0)
+    high = np.max([one[1] for one in found], axis=0)
+    z, y, x = (low + high) / 2
+    deep, long, wide = np.maximum(high - low, 1e-3)
+    return (float(z), float(y), float(x)), (float(deep), float(long), float(wide))

@@ -1,0 +1,193 @@
+"""All layers of a viewer in one plane, as pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.viewer.ortho.blending import Sheet, blend
+from napari_neurosynth_results.viewer.ortho.discs import Discs, discs_of
+from napari_neurosynth_results.viewer.ortho.geometry import Place, Window, bounds
+from napari_neurosynth_results.viewer.ortho.placing import (
+    NotShown,
+    Placement,
+    place_of,
+    placement_of,
+    unit_factors,
+)
+from napari_neurosynth_results.viewer.ortho.slicing import sheet_of
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+Picture = npt.NDArray[np.uint8]
+#: Paints discs onto a picture; what does it well needs Qt.
+Paint = Callable[[Picture, Discs], None]
+
+
+@dataclass(frozen=True)
+class Drawable:
+    """The layers of a viewer that planes can be cut from.
+
+    Attributes
+    ----------
+    layers : tuple of (Layer, Placement)
+        Visible ones, from bottom to top.
+    left_out : dict of str to str
+        Name -> why, of visible layers that are not shown.
+    """
+
+    layers: tuple[tuple[Any, Placement], ...]
+    left_out: dict[str, str]
+
+
+def drawable(viewer: Viewer) -> Drawable:
+    """Look through the layers of a viewer.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+
+    Returns
+    -------
+    Drawable
+        What can be drawn, and why the rest cannot.
+    """
+    found: list[tuple[Any, Placement]] = []
+    left_out: dict[str, str] = {}
+    point, units = viewer.dims.point, viewer.dims.units
+    for layer in viewer.layers:
+        if not layer.visible:
+            continue
+        try:
+            if not (is_volume(layer) or _is_points(layer)):
+                raise NotShown(type(layer).__name__)
+            found.append((layer, placement_of(layer, point, units)))
+        except NotShown as error:
+            left_out[layer.name] = str(error)
+    return Drawable(tuple(found), left_out)
+
+
+def draw(
+    viewer: Viewer, what: Drawable, window: Window, paint: Paint
+) -> tuple[Picture, dict[str, str]]:
+    """Draw one plane at the viewer's place.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Gives the place, and the margins of its slices.
+    what : Drawable
+        The layers.
+    window : Window
+        The plane and its pixels.
+    paint : callable
+        Paints discs.
+
+    Returns
+    -------
+    picture : array of uint8 of shape (rows, columns, 4)
+        Red, green, blue, and 255.
+    failed : dict of str to str
+        Name -> why, of layers that could not be drawn.
+    """
+    picture = np.zeros((window.rows, window.columns, 4), np.uint8)
+    picture[..., 3] = 255
+    place, failed = place_of(viewer), {}
+    sheets: list[Sheet] = []
+    fresh = True
+    for n, (layer, placement) in enumerate(what.layers):
+        # Data may be of any kind and far away: what fails is said below the planes.
+        try:
+            if _is_points(layer):
+                discs = discs_of(layer, placement, window, place, _margins(viewer))
+                if len(discs):
+                    blend(sheets, picture, fresh=fresh)
+                    paint(picture, discs)
+                    sheets, fresh = [], False
+                continue
+            sheet = sheet_of(layer, placement, window, place, first=n == 0)
+        except Exception as error:
+            failed[layer.name] = str(error) or type(error).__name__
+            continue
+        if sheet is not None:
+            sheets.append(sheet)
+    blend(sheets, picture, fresh=fresh)
+    return picture, failed
+
+
+def field_of(viewer: Viewer) -> tuple[Place, Place]:
+    """Return center and size of what the planes show when nothing is zoomed.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer; hidden layers count, so that showing them moves nothing.
+
+    Returns
+    -------
+    center, size : tuple of float
+        z, y and x, mm.
+    """
+    layers = [layer for layer in viewer.layers if layer.ndim >= 3]
+    # Points may lie far outside of the brain.
+    volumes = [layer for layer in layers if is_volume(layer)]
+    shown = volumes or [layer for layer in layers if _is_points(layer)]
+    return bounds([_reach(layer, viewer.dims.units) for layer in shown])
+
+
+def is_rightward(viewer: Viewer) -> bool:
+    """Return whether the viewer's camera shows the right of the brain on the right."""
+    return str(viewer.scene.camera.orientation[2]) == "right"
+
+
+def _reach(layer: Any, units: Any) -> npt.NDArray[np.float64]:
+    """Return from where to where a layer reaches, the outermost voxels as a whole."""
+    half = np.abs(np.asarray(layer.extent.step, float)) / 2 if is_volume(layer) else 0
+    low, high = np.asarray(layer.extent.world, float)
+    found: npt.NDArray[np.float64] = np.array([low - half, high + half])
+    return found * unit_factors(layer, units)
+
+
+def _margins(viewer: Viewer) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    return np.asarray(viewer.dims.margin_left), np.asarray(viewer.dims.margin_right)
+
+
+def is_volume(layer: Any) -> bool:
+    """Return whether a layer is an image or labels."""
+    from napari.layers import Image, Labels
+
+    return isinstance(layer, Image | Labels)
+
+
+def _is_points(layer: Any) -> bool:
+    from napari.layers import Points
+
+    return isinstance(layer, Points)
+
+
+def finest_step(viewer: Viewer) -> Place:
+    """Return the size of the smallest voxels along z, y and x.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+
+    Returns
+    -------
+    tuple of float
+        mm; 1 where there is no volume.
+    """
+    sizes = [
+        np.abs(layer.extent.step * unit_factors(layer, viewer.dims.units))[-3:]
+        for layer in viewer.layers
+        if is_volume(layer) and layer.ndim >= 3
+    ]
+    z, y, x = map(float, np.min(sizes, axis=0)) if sizes else (1.0, 1.0, 1.0)
+    return z, y, x

@@ -1,0 +1,163 @@
+"""The slice of a volume in a plane, in the colors of its layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.viewer.ortho.blending import Indices, Sheet
+from napari_neurosynth_results.viewer.ortho.coloring import image_colors, label_colors
+from napari_neurosynth_results.viewer.ortho.geometry import Place, Window
+from napari_neurosynth_results.viewer.ortho.placing import NotShown, Placement
+
+Voxels = npt.NDArray[Any]
+
+
+def sheet_of(
+    layer: Any, placement: Placement, window: Window, place: Place, *, first: bool
+) -> Sheet | None:
+    """Cut a volume and color the slice.
+
+    Parameters
+    ----------
+    layer : Image or Labels
+        The layer.
+    placement : Placement
+        Where it lies.
+    window : Window
+        The plane and its pixels.
+    place : tuple of float
+        z, y and x of the slices, mm.
+    first : bool
+        Whether no other layer is visible below it.
+
+    Returns
+    -------
+    Sheet or None
+        None where the plane does not meet the volume.
+    """
+    data, placement = _level(layer, placement, window.field.scale)
+    color = _colors_of(layer)
+    if not placement.straight:
+        return _turned(layer, data, color, placement, window, place, first)
+    axis, vertical, horizontal = (axis - 3 for axis in window.axes)
+    n = len(placement.origin)
+    sliced = list(placement.origin)
+    sliced[axis] = placement.along(axis, place[axis])
+    # Along the other two axes all voxels are taken.
+    wanted: list[Any] = list(map(_nearest, sliced))
+    for other, at in enumerate(wanted):
+        if other - n not in (vertical, horizontal) and not 0 <= at < data.shape[other]:
+            return None
+    wanted[vertical] = wanted[horizontal] = slice(None)
+    voxels = np.asarray(data[tuple(wanted)])
+    down, across = window.millimeters()
+    rows = placement.along(vertical, down)
+    columns = placement.along(horizontal, across)
+    top, rows = _within(rows, voxels.shape[0])
+    left, columns = _within(columns, voxels.shape[1])
+    if not (len(rows) and len(columns)):
+        return None
+    if _is_smooth(layer):
+        voxels = _between(_between(voxels, rows, 0), columns, 1)
+        nearest = np.arange(len(rows)), np.arange(len(columns))
+    else:
+        nearest = _nearest(rows), _nearest(columns)
+    colors = color(layer, voxels)
+    return Sheet(colors, top, left, *nearest, layer.blending, first)
+
+
+def _colors_of(layer: Any) -> Callable[[Any, Voxels], npt.NDArray[np.float32]]:
+    return image_colors if hasattr(layer, "contrast_limits") else label_colors
+
+
+def _is_smooth(layer: Any) -> bool:
+    """Whether an image is interpolated; all ways of napari are drawn as linear."""
+    return _colors_of(layer) is image_colors and layer.interpolation2d != "nearest"
+
+
+def _level(layer: Any, placement: Placement, scale: float) -> tuple[Any, Placement]:
+    """Choose the coarsest data that are at least as fine as the screen."""
+    if not layer.multiscale:
+        return layer.data, placement
+    full = np.array(layer.data[0].shape[: layer.ndim])
+    chosen = layer.data[0], placement
+    for data in layer.data[1:]:
+        factor = full / np.array(data.shape[: layer.ndim])
+        coarse = Placement(
+            placement.matrix / factor[:, None],
+            # Voxels meet at their edges, not at their middles.
+            (placement.origin + 0.5) / factor - 0.5,
+        )
+        if np.abs(coarse.matrix[-3:]).max() < scale:
+            break
+        chosen = data, coarse
+    return chosen
+
+
+def _nearest(coordinates: npt.ArrayLike) -> Any:
+    return np.rint(coordinates).astype(np.intp)
+
+
+def _within(
+    coordinates: npt.NDArray[np.float64], size: int
+) -> tuple[int, npt.NDArray[np.float64]]:
+    """Return the pixels that show voxels: the first one, and their coordinates."""
+    there = np.flatnonzero((coordinates >= -0.5) & (coordinates < size - 0.5))
+    if not len(there):
+        return 0, coordinates[:0]
+    # A middle of two voxels at the edge belongs to the one that exists.
+    inside = np.clip(coordinates[there], -0.499, size - 0.501)
+    return int(there[0]), inside
+
+
+def _between(
+    voxels: Voxels, coordinates: npt.NDArray[np.float64], axis: int
+) -> npt.NDArray[np.float32]:
+    """Interpolate along an axis; the outermost voxels reach to their edges."""
+    inside = np.clip(coordinates, 0, voxels.shape[axis] - 1)
+    before: Indices = np.floor(inside).astype(np.intp)
+    after = np.minimum(before + 1, voxels.shape[axis] - 1)
+    shape = [1] * voxels.ndim
+    shape[axis] = -1
+    share = (inside - before).astype(np.float32).reshape(shape)
+    one = np.take(voxels, before, axis).astype(np.float32)
+    other = np.take(voxels, after, axis).astype(np.float32)
+    mixed: npt.NDArray[np.float32] = one * (1 - share) + other * share
+    return mixed
+
+
+def _turned(
+    layer: Any,
+    data: Any,
+    color: Callable[[Any, Voxels], npt.NDArray[np.float32]],
+    placement: Placement,
+    window: Window,
+    place: Place,
+    first: bool,
+) -> Sheet | None:
+    """Look up a voxel for each pixel of a volume that does not lie straight."""
+    if not isinstance(data, np.ndarray):
+        raise NotShown("turned, and not in memory")
+    down, across = window.millimeters()
+    axis, vertical, horizontal = window.axes
+    matrix, shape = placement.matrix, data.shape[: layer.ndim]
+    origin = placement.origin + matrix[:, axis] * place[axis]
+    coordinates = (
+        origin[:, None, None]
+        + matrix[:, vertical, None, None] * down[:, None]
+        + matrix[:, horizontal, None, None] * across
+    )
+    indices = _nearest(coordinates)
+    sizes = np.array(shape)[:, None, None]
+    inside = ((indices >= 0) & (indices < sizes)).all(axis=0)
+    if not inside.any():
+        return None
+    indices = np.clip(indices, 0, sizes - 1)
+    voxels = data[tuple(indices)]
+    everywhere = np.arange(window.rows), np.arange(window.columns)
+    colors = color(layer, voxels)
+    return Sheet(colors, 0, 0, *everywhere, layer.blending, first, inside)

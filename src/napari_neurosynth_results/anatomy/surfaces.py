@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.anatomy.meshes import Floats, Ints, Mesh, fitted, smoothed
+from napari_neurosynth_results.anatomy.meshes import (
+    Floats,
+    Ints,
+    Mesh,
+    fitted,
+    smoothed,
+)
 from napari_neurosynth_results.anatomy.template import read_brain_mask
 from napari_neurosynth_results.maps.statmap import Grid
 
@@ -17,7 +23,7 @@ from napari_neurosynth_results.maps.statmap import Grid
 _BLUR = 1.0
 _ROUNDS_OF_BRAIN = 10
 #: As clusters of 2 mm: enough to take the steps off, too little to lose a branch.
-_ROUNDS_OF_CLUSTERS = 8
+_ROUNDS_OF_CLUSTERS = 25
 #: A cluster in a smaller box than this is cut into finer voxels, to be round.
 _SMALL = 15_000
 _FINER = 2

@@ -19,6 +19,7 @@ from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.bodies import body, reshape
 from napari_neurosynth_results.viewer.clusters import clusters_of
+from napari_neurosynth_results.viewer.cortex import hide_cortex
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.palette import Colors
 from napari_neurosynth_results.viewer.shown import shown_clusters, shown_colors
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 OUTLINE = "Brain outline (3D)"
 _OUTLINE_COLOR = (1.0, 1.0, 1.0, 1.0)
 _OUTLINE_OPACITY = 0.18
-_CLOSER = 1.3
 
 
 def show_brain(viewer: Viewer) -> Surface | None:
@@ -53,6 +53,7 @@ def show_brain(viewer: Viewer) -> Surface | None:
     if viewer.dims.ndim < 3:
         scene.show_3d(viewer)
         return None
+    hide_cortex(viewer)
     brain = brain_of(viewer)
     if brain is None:
         # The viewer itself, where a command is handed a stand-in that will be gone.
@@ -63,9 +64,6 @@ def show_brain(viewer: Viewer) -> Surface | None:
     brain.follow_display()
     if fresh:
         view_obliquely(viewer)
-        # napari leaves room for the field of view, which is larger than the brain.
-        viewer.scene.camera.center = _middle_of(brain_outline())
-        viewer.scene.camera.zoom *= _CLOSER
     return brain.outline
 
 
@@ -284,12 +282,6 @@ class _Surfaces:
         return self.clusters.labelled is clusters.labelled and np.array_equal(
             self.colors, colors
         )
-
-
-def _middle_of(mesh: Mesh) -> tuple[float, ...]:
-    """Return the middle of a mesh, (z, y, x)."""
-    middle = (mesh.vertices.min(axis=0) + mesh.vertices.max(axis=0)) / 2
-    return tuple(float(mm) for mm in middle[::-1])
 
 
 def _mesh_of(clusters: ClusterSet) -> Mesh:

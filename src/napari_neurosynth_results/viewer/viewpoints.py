@@ -37,6 +37,10 @@ _LETTERS = {
     "front": ("R", "L"),
     "back": ("L", "R"),
 }
+#: Middle of the brain, (z, y, x) mm. napari's is that of the field of view, and it leaves
+#: more room than the brain needs.
+_MIDDLE = (4.0, -18.0, 0.0)
+_CLOSER = 1.3
 _MARKS = ("orientation_left", "orientation_right")
 
 
@@ -66,7 +70,7 @@ def view_from(viewer: Viewer, side: Side) -> None:
 
 
 def view_obliquely(viewer: Viewer) -> None:
-    """Look at the volume from behind, the left and above, where depth is seen.
+    """Look at the brain from behind, the left and above, where depth is seen.
 
     Parameters
     ----------
@@ -74,6 +78,10 @@ def view_obliquely(viewer: Viewer) -> None:
         The viewer; goes to 3D.
     """
     _look(viewer, "oblique")
+    if viewer.dims.ndim >= 3:
+        viewer.reset_view(reset_camera_angle=False)
+        viewer.scene.camera.center = _MIDDLE
+        viewer.scene.camera.zoom *= _CLOSER
 
 
 def facing(viewer: Viewer) -> Side | None:

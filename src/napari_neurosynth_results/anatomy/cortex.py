@@ -21,8 +21,8 @@ Shape = Literal["pial", "inflated"]
 
 #: How far from the surface a voxel may lie to be counted as cortex, mm.
 REACH_MM = 3.0
-#: Inflated hemispheres lie about an origin of their own and are larger than a brain: how
-#: much smaller they are shown, and where, as x (of the right one), y and z in mm.
+#: Inflated hemispheres lie about an origin of their own and are larger than a brain:
+#: how much smaller they are shown, and where, as x (of the right one), y and z in mm.
 _DEFLATED = 0.75
 _BESIDE = (36.0, -18.0, 12.0)
 

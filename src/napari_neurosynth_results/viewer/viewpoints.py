@@ -37,7 +37,7 @@ _LETTERS = {
     "front": ("R", "L"),
     "back": ("L", "R"),
 }
-#: Middle of the brain, (z, y, x) mm. napari's is that of the field of view, and it leaves
+#: Middle of the brain, (z, y, x) mm. napari's is that of the field of view, and leaves
 #: more room than the brain needs.
 _MIDDLE = (4.0, -18.0, 0.0)
 _CLOSER = 1.3

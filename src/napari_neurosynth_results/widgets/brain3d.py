@@ -1,4 +1,4 @@
-"""Buttons for the brain in 3D and its sides, the glass brain and the cortical surface."""
+"""Buttons for the brain in 3D and its sides, for the glass brain and the cortex."""
 
 from __future__ import annotations
 

@@ -13,6 +13,9 @@ Picture = npt.NDArray[np.float32]
 
 #: Half the width of the line around the brain, mm.
 _LINE_MM = 1.1
+#: Pixels around the template's grid, and how far the edge is from beyond them.
+_RIM = 4
+_FAR_MM = 100.0
 #: How bright the thickest part of the brain is, beside a line of 1.
 _THICKEST = 0.22
 
@@ -39,12 +42,12 @@ def silhouette(axis: int, across: npt.ArrayLike, up: npt.ArrayLike) -> Picture:
     _, grid = read_brain_mask()
     first, second = (other for other in range(3) if other != axis)
     places = np.meshgrid(
-        (np.asarray(across) - grid.origin[first]) / grid.voxel_size[first],
-        (np.asarray(up) - grid.origin[second]) / grid.voxel_size[second],
+        (np.asarray(across) - grid.origin[first]) / grid.voxel_size[first] + _RIM,
+        (np.asarray(up) - grid.origin[second]) / grid.voxel_size[second] + _RIM,
         indexing="ij",
     )
-    away = map_coordinates(distance, places, order=1, mode="nearest")
-    depth = map_coordinates(thickness, places, order=1, mode="constant")
+    away = map_coordinates(distance, places, order=1, cval=-_FAR_MM)
+    depth = map_coordinates(thickness, places, order=1, cval=0)
     line = np.exp(-((away / _LINE_MM) ** 2))
     return np.asarray(np.maximum(line, _THICKEST * depth), np.float32)
 
@@ -55,6 +58,8 @@ def _shadow(axis: int) -> tuple[Picture, Picture]:
     from scipy.ndimage import distance_transform_edt as distance_to
 
     mask, grid = read_brain_mask()
+    # The template is cut off below: a line closes the brain there as well.
+    mask = np.pad(mask, _RIM)
     shadow = np.asarray(mask.any(axis=axis))
     inside, outside = distance_to(shadow), distance_to(~shadow)
     # The edge runs between two pixels.

@@ -190,12 +190,12 @@ class Brain:
         }
 
     def _add(self, viewer: Viewer, place: int, layer: Surface) -> None:
-        """Add a layer; the one that the user works with stays the active one."""
-        active = viewer.layers.selection.active
+        """Add a layer; those that the user works with stay selected."""
+        selected = set(viewer.layers.selection)
         self._busy = True
         viewer.layers.insert(place, layer)
         self._busy = False
-        viewer.layers.selection.active = active
+        viewer.layers.selection = selected
 
     def _wanted(self, viewer: Viewer) -> list[StatMap]:
         """List the maps that the user sees in 2D, by their voxels or clusters."""

@@ -145,14 +145,14 @@ class Cortex:
         ]
         for one in self._hidden:
             one.visible = False
-        active = viewer.layers.selection.active
+        selected = set(viewer.layers.selection)
         where = "" if self._shape == "pial" else ", inflated, not in mm"
         for hemisphere, color in zip(read_cortex(), colors, strict=True):
             name = f"{self._layer.name}: {hemisphere.name} cortex (fsaverage{where})"
             made = body(name, hemisphere.mesh(self._shape), color, blending="opaque")
             viewer.layers.append(made)
             self._halves.append((hemisphere, made))
-        viewer.layers.selection.active = active
+        viewer.layers.selection = selected
         found = cluster_layer(viewer, clusters.statmap)
         if found is not None:
             found.events.data.connect(self._refresh)

@@ -218,13 +218,13 @@ class Glass:
 
     def _place(self, viewer: Viewer) -> None:
         """Put the layers on top, unless the user has moved them."""
-        active = viewer.layers.selection.active
+        selected = set(viewer.layers.selection)
         self._busy = True
         for layer in (self.outline, self.projection):
             if layer not in viewer.layers:
                 viewer.layers.append(layer)
         self._busy = False
-        viewer.layers.selection.active = active
+        viewer.layers.selection = selected
 
     def _say(self, viewer: Viewer, layer: Image, axis: int) -> None:
         self.projection.name = f"Glass brain: maximum projection of {layer.name}"

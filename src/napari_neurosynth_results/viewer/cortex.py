@@ -25,7 +25,7 @@ from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.palette import Colors
 from napari_neurosynth_results.viewer.shown import shown_clusters
 from napari_neurosynth_results.viewer.viewpoints import view_obliquely
-from napari_neurosynth_results.viewer.volumes import Volumes
+from napari_neurosynth_results.viewer.volumes import Volumes, is_seen
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer, Surface
@@ -204,7 +204,7 @@ class Cortex:
 
 
 def _topmost(viewer: Viewer) -> Image:
-    maps = [layer for layer in map_layers(viewer) if layer.visible]
+    maps = [layer for layer in map_layers(viewer) if is_seen(layer)]
     if not maps:
         raise ResultsError("Show a map first: one that was opened by this plugin.")
     return maps[0]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
+#: Marks a layer that would be seen, did it not stand back.
+_BACK_KEY = "neurosynth_results_stands_back"
 #: Told of a layer that was switched on; says whether something else stands for it.
 StandIn = Callable[[Any], bool]
 
@@ -52,7 +54,7 @@ class Volumes:
             return
         self._wanted[layer] = layer.visible
         layer.events.visible.connect(self._switched)
-        self._set(layer, False)
+        self._hide(layer)
 
     def take_all(self) -> None:
         """Let all volumes of the viewer stand back."""
@@ -63,7 +65,7 @@ class Volumes:
                 self._wanted[layer] = layer.visible
                 layer.events.visible.connect(self._switched)
         for layer in list(self._wanted):
-            self._set(layer, False)
+            self._hide(layer)
 
     def wants(self, layer: Layer) -> bool:
         """Whether the user wants to see a layer: as in 2D, or switched on since.
@@ -83,7 +85,14 @@ class Volumes:
             layer.events.visible.disconnect(self._switched)
         # Layers of clusters follow their maps: what was hidden alone is hidden again.
         for layer, visible in sorted(wanted, key=lambda pair: not pair[1]):
+            if visible:
+                layer.metadata.pop(_BACK_KEY, None)
             self._set(layer, visible)
+
+    def _hide(self, layer: Layer) -> None:
+        if self._wanted[layer]:
+            layer.metadata[_BACK_KEY] = True
+        self._set(layer, False)
 
     def _set(self, layer: Layer, visible: bool) -> None:
         if layer.visible != visible:
@@ -101,7 +110,18 @@ class Volumes:
         self._wanted[layer] = True
         stand_in = self._stand_in()
         if stand_in is not None and stand_in(layer):
-            self._set(layer, False)
+            self._hide(layer)
+
+
+def is_seen(layer: Layer) -> bool:
+    """Whether a layer is seen, or would be if surfaces did not stand for it.
+
+    Parameters
+    ----------
+    layer : Layer
+        A layer.
+    """
+    return bool(layer.visible or layer.metadata.get(_BACK_KEY))
 
 
 def _is_volume(layer: Layer) -> bool:

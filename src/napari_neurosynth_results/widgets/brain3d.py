@@ -98,8 +98,8 @@ class Brain3D(Container):  # type: ignore[misc]
     def _show(self, what: str) -> None:
         viewer = self._viewer
         if viewer.dims.ndim < 3:
-            self.sentence.value = "Open a map first."
             self.follow()
+            self.sentence.value = "Open a map first."
             return
         try:
             if what == _SLICES:

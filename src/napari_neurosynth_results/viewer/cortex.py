@@ -117,6 +117,8 @@ class Cortex:
 
     Attributes
     ----------
+    shape : {"pial", "inflated"}
+        Which surface.
     sentence : str
         What is shown, and how much of the map is not.
     """
@@ -124,7 +126,7 @@ class Cortex:
     def __init__(self, viewer: Viewer, layer: Image, shape: Shape) -> None:
         self._ref = scene.weakly(viewer)
         self._layer = layer
-        self._shape: Shape = shape
+        self.shape: Shape = shape
         self._volumes = Volumes(viewer, self._nothing)
         #: Surfaces of the 3D brain that stand back as well.
         self._hidden: list[Layer] = []
@@ -146,10 +148,10 @@ class Cortex:
         for one in self._hidden:
             one.visible = False
         selected = set(viewer.layers.selection)
-        where = "" if self._shape == "pial" else ", inflated, not in mm"
+        where = "" if self.shape == "pial" else ", inflated, not in mm"
         for hemisphere, color in zip(read_cortex(), colors, strict=True):
             name = f"{self._layer.name}: {hemisphere.name} cortex (fsaverage{where})"
-            made = body(name, hemisphere.mesh(self._shape), color, blending="opaque")
+            made = body(name, hemisphere.mesh(self.shape), color, blending="opaque")
             viewer.layers.append(made)
             self._halves.append((hemisphere, made))
         viewer.layers.selection = selected
@@ -186,7 +188,7 @@ class Cortex:
             return
         _, colors = self._read(viewer)
         for (hemisphere, layer), color in zip(self._halves, colors, strict=True):
-            reshape(layer, hemisphere.mesh(self._shape), color)
+            reshape(layer, hemisphere.mesh(self.shape), color)
 
     def _read(self, viewer: Viewer) -> tuple[ClusterSet, list[Colors]]:
         statmap = map_of(self._layer)

@@ -80,12 +80,11 @@ class Brain3D(Container):  # type: ignore[misc]
     def follow(self, event: object = None) -> None:
         """Say what is shown, whoever chose it."""
         viewer = self._viewer
-        in_3d = viewer.dims.ndisplay == 3
-        now = self.shown.value
-        if not in_3d:
+        cortex = cortex_of(viewer)
+        if viewer.dims.ndisplay != 3:
             now = _SLICES
-        elif cortex_of(viewer) is not None:
-            now = now if now in (_PIAL, _INFLATED) else _PIAL
+        elif cortex is not None:
+            now = _PIAL if cortex.shape == "pial" else _INFLATED
         else:
             now = _BRAIN if brain_of(viewer) is not None else _SLICES
         with self.shown.changed.blocked():

@@ -119,7 +119,7 @@ def test_it_says_that_it_is_a_projection(viewer: Any) -> None:
     overlays = viewer.canvas.overlays
     assert overlays[OVERLAY].visible
     assert overlays[OVERLAY].text == (
-        "z, uncorrected: maximum projection along z, not a slice"
+        "z, uncorrected\nmaximum projection along z, not a slice"
     )
     assert not overlays.current_slice.visible
     scene.show_plane(viewer, "sagittal")

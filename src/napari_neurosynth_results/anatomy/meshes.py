@@ -20,7 +20,7 @@ Ints = npt.NDArray[np.int32]
 _INWARDS, _OUTWARDS = 0.5, -0.53
 #: Where the light comes from, as x, y, z. Nearly above, so that no side of the head is
 #: dark, and left and right look alike.
-_LIGHT = (0.0, 0.35, 0.94)
+_LIGHT = (0.0, 0.45, 0.893)
 #: Brightness of what is turned away from the light.
 _SHADE = 0.45
 #: How often a body is swollen or shrunk towards the volume that it should have.
@@ -162,4 +162,4 @@ def light_on(normals: Floats) -> Floats:
         1 towards the light, 0.45 away from it.
     """
     half = 0.5 + 0.5 * (normals @ np.asarray(_LIGHT, np.float32))
-    return np.asarray(_SHADE + (1 - _SHADE) * half, np.float32)
+    return np.asarray(_SHADE + (1 - _SHADE) * half**2, np.float32)

@@ -135,7 +135,7 @@ class Glass:
         overlays = viewer.canvas.overlays
         if OVERLAY not in overlays:
             overlays[OVERLAY] = TextOverlay(
-                position="top_center", font_size=_TEXT_SIZE, box=False
+                position="top_left", font_size=_TEXT_SIZE, box=False
             )
         #: Whether the place of the slice was on the canvas.
         self._slice_was_told = overlays.current_slice.visible

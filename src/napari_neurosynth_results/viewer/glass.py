@@ -229,9 +229,8 @@ class Glass:
     def _say(self, viewer: Viewer, layer: Image, axis: int) -> None:
         self.projection.name = f"Glass brain: maximum projection of {layer.name}"
         overlays = viewer.canvas.overlays
-        overlays[
-            OVERLAY
-        ].text = f"{layer.name}: maximum projection along {'xyz'[axis]}, not a slice"
+        along = f"maximum projection along {'xyz'[axis]}, not a slice"
+        overlays[OVERLAY].text = f"{layer.name}\n{along}"
         overlays[OVERLAY].visible = True
         # "z = 12" beside it would make it look like one.
         overlays.current_slice.visible = False

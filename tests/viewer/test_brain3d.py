@@ -242,6 +242,14 @@ def test_the_command_works_on_the_stand_in_of_a_viewer(
     assert names(viewer)[0] == OUTLINE
     viewer.dims.ndisplay = 2
     assert OUTLINE not in names(viewer)
+    callbacks = len(viewer.dims.events.ndisplay.callbacks)
+    commands.show_3d(PublicOnlyProxy(viewer))
+    commands.show_3d(PublicOnlyProxy(viewer))
+    commands.view_left(PublicOnlyProxy(viewer))
+    assert names(viewer).count(OUTLINE) == 1
+    assert len(viewer.dims.events.ndisplay.callbacks) == callbacks
+    hide_brain(PublicOnlyProxy(viewer))
+    assert len(viewer.dims.events.ndisplay.callbacks) == callbacks - 1
 
 
 def test_a_flat_picture_is_left_alone(qapp: Any) -> None:

@@ -114,6 +114,20 @@ def test_it_follows_the_threshold(viewer: Any, statmap: Any) -> None:
     assert "nothing is above" in cortex_of(viewer).sentence  # type: ignore[union-attr]
 
 
+def test_clusters_that_are_labelled_meanwhile_are_followed_and_no_blob(
+    viewer: Any, statmap: Any
+) -> None:
+    layer = add(viewer, statmap)
+    show_cortex(viewer)
+    _, right = halves(viewer)
+    clusters = clusters_at(statmap, Threshold(value=7))
+    labels = show_clusters(viewer, layer, clusters)
+    assert not labels.visible
+    assert not lit(right).any()
+    show_clusters(viewer, layer, clusters_at(statmap, Threshold(value=3)))
+    assert lit(right).any()
+
+
 def test_volumes_and_the_3d_brain_stand_back_and_come_back(
     viewer: Any, statmap: Any
 ) -> None:

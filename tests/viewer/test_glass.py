@@ -80,6 +80,10 @@ def projection(viewer: Any) -> Any:
     return glass.projection
 
 
+def names(viewer: Any) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
 def state(viewer: Any) -> list[Any]:
     """Describe what the layers of the user are."""
     return [
@@ -189,6 +193,18 @@ def test_layers_may_be_removed_at_any_time(viewer: Any, gone: str) -> None:
         assert glass_of(viewer) is None
         show_glass(viewer)
         assert len([one for one in viewer.layers if "Glass" in one.name]) == 2
+
+
+def test_the_command_works_on_the_stand_in_of_a_viewer(viewer: Any) -> None:
+    from napari.utils._proxies import PublicOnlyProxy
+
+    before = names(viewer)
+    commands.toggle_glass(PublicOnlyProxy(viewer))
+    gc.collect()
+    scene.show_plane(viewer, "coronal")
+    assert projection(viewer).data.shape == (46, 1, 46)
+    commands.toggle_glass(PublicOnlyProxy(viewer))
+    assert names(viewer) == before
 
 
 def test_nothing_keeps_a_closed_viewer_alive(statmap: Any, preferences: Any) -> None:

@@ -57,8 +57,10 @@ def show_brain(viewer: Viewer) -> Surface | None:
     brain = brain_of(viewer)
     if brain is None:
         # The viewer itself, where a command is handed a stand-in that will be gone.
-        brain = Brain(getattr(viewer, "__wrapped__", viewer))
-        viewer.dims.events.ndisplay.connect(partial(_follow_display, brain))
+        brain = Brain(scene.itself(viewer))
+        scene.itself(viewer).dims.events.ndisplay.connect(
+            partial(_follow_display, brain)
+        )
     if fresh:
         scene.show_3d(viewer)
     brain.follow_display()
@@ -81,7 +83,7 @@ def hide_brain(viewer: Viewer) -> None:
 
 def brain_of(viewer: Viewer) -> Brain | None:
     """Return what keeps the brain of a viewer up to date, None before it is shown."""
-    for callback in viewer.dims.events.ndisplay.callbacks:
+    for callback in scene.itself(viewer).dims.events.ndisplay.callbacks:
         if isinstance(callback, partial) and callback.func is _follow_display:
             brain: Brain = callback.args[0]
             return brain

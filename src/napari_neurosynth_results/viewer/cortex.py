@@ -20,7 +20,11 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.bodies import body, reshape
-from napari_neurosynth_results.viewer.clusters import cluster_layer, map_layers
+from napari_neurosynth_results.viewer.clusters import (
+    cluster_layer,
+    clusters_of,
+    map_layers,
+)
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.palette import Colors
 from napari_neurosynth_results.viewer.shown import shown_clusters
@@ -69,8 +73,8 @@ def show_cortex(
     fresh = viewer.dims.ndisplay != 3
     if fresh:
         scene.show_3d(viewer)
-    cortex = Cortex(getattr(viewer, "__wrapped__", viewer), chosen, shape)
-    viewer.dims.events.ndisplay.connect(partial(_follow_display, cortex))
+    cortex = Cortex(scene.itself(viewer), chosen, shape)
+    scene.itself(viewer).dims.events.ndisplay.connect(partial(_follow_display, cortex))
     cortex.enter()
     if fresh:
         view_obliquely(viewer)
@@ -91,7 +95,7 @@ def hide_cortex(viewer: Viewer) -> None:
 
 def cortex_of(viewer: Viewer) -> Cortex | None:
     """Return what keeps the surface up to date, None when there is none."""
-    for callback in viewer.dims.events.ndisplay.callbacks:
+    for callback in scene.itself(viewer).dims.events.ndisplay.callbacks:
         if isinstance(callback, partial) and callback.func is _follow_display:
             cortex: Cortex = callback.args[0]
             return cortex
@@ -158,6 +162,8 @@ class Cortex:
         found = cluster_layer(viewer, clusters.statmap)
         if found is not None:
             found.events.data.connect(self._refresh)
+        # Bound methods are held weakly by napari: they go with this object.
+        viewer.layers.events.inserted.connect(self._inserted)
 
     def follow_display(self) -> None:
         """Take the surfaces away in 2D."""
@@ -174,6 +180,7 @@ class Cortex:
         for callback in tuple(told.callbacks):
             if isinstance(callback, partial) and callback.args[:1] == (self,):
                 told.disconnect(callback)
+        viewer.layers.events.inserted.disconnect(self._inserted)
         for _, layer in self._halves:
             if layer in viewer.layers:
                 viewer.layers.remove(layer)
@@ -181,6 +188,15 @@ class Cortex:
             layer.visible = True
         self._halves, self._hidden = [], []
         self._volumes.give_back()
+
+    def _inserted(self, event: Any) -> None:
+        """Let volumes that are opened meanwhile stand back; clusters are followed."""
+        layer = event.value
+        self._volumes.take(layer)
+        clusters = clusters_of(layer)
+        if clusters is not None and clusters.statmap is map_of(self._layer):
+            layer.events.data.connect(self._refresh)
+            self._refresh()
 
     def _refresh(self, event: object = None) -> None:
         viewer = self._ref()

@@ -48,7 +48,7 @@ def show_glass(viewer: Viewer) -> None:
     if glass_of(viewer) is None:
         for layer in [one for one in viewer.layers if _GLASS_KEY in one.metadata]:
             viewer.layers.remove(layer)
-        glass = Glass(getattr(viewer, "__wrapped__", viewer))
+        glass = Glass(scene.itself(viewer))
         viewer.dims.events.order.connect(partial(_follow, glass))
         viewer.dims.events.ndisplay.connect(partial(_follow, glass))
         glass.refresh()
@@ -82,7 +82,7 @@ def toggle_glass(viewer: Viewer) -> None:
 
 def glass_of(viewer: Viewer) -> Glass | None:
     """Return what keeps the projection up to date, None when there is none."""
-    for callback in viewer.dims.events.order.callbacks:
+    for callback in scene.itself(viewer).dims.events.order.callbacks:
         if isinstance(callback, partial) and callback.func is _follow:
             glass: Glass = callback.args[0]
             return glass

@@ -63,7 +63,7 @@ def view_from(viewer: Viewer, side: Side) -> None:
         for name, letter in zip(_MARKS, letters, strict=True):
             overlays[name].text = letter
             overlays[name].visible = True
-        angles = viewer.scene.camera.events.angles
+        angles = scene.itself(viewer).scene.camera.events.angles
         # One turn by hand, and the letters would be wrong.
         if not any(_is_ours(callback) for callback in angles.callbacks):
             angles.connect(partial(_take_letters_away, scene.weakly(viewer)))

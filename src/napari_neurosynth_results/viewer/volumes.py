@@ -50,21 +50,14 @@ class Volumes:
         layer : Layer
             Any layer.
         """
-        if not _is_volume(layer) or layer in self._wanted:
-            return
-        self._wanted[layer] = layer.visible
-        layer.events.visible.connect(self._switched)
-        self._hide(layer)
+        if self._note(layer):
+            self._hide(layer)
 
     def take_all(self) -> None:
         """Let all volumes of the viewer stand back."""
         layers = list(viewer.layers) if (viewer := self._ref()) is not None else []
-        # All are asked before the first is hidden: some follow others.
-        for layer in layers:
-            if _is_volume(layer) and layer not in self._wanted:
-                self._wanted[layer] = layer.visible
-                layer.events.visible.connect(self._switched)
-        for layer in list(self._wanted):
+        # All are noted before the first is hidden: some follow others.
+        for layer in [one for one in layers if self._note(one)]:
             self._hide(layer)
 
     def wants(self, layer: Layer) -> bool:
@@ -88,6 +81,14 @@ class Volumes:
             if visible:
                 layer.metadata.pop(_BACK_KEY, None)
             self._set(layer, visible)
+
+    def _note(self, layer: Layer) -> bool:
+        """Remember whether a layer is seen; say whether it is a new volume."""
+        if not _is_volume(layer) or layer in self._wanted:
+            return False
+        self._wanted[layer] = layer.visible
+        layer.events.visible.connect(self._switched)
+        return True
 
     def _hide(self, layer: Layer) -> None:
         if self._wanted[layer]:

@@ -86,7 +86,7 @@ def test_the_hemisphere_of_the_cluster_is_colored_where_the_cluster_is(
     deep = read_cortex()[0].sulci > 0
     assert gray[deep].mean() < gray[~deep].mean() - 0.1
     assert "MNI305" in told
-    assert "cerebellum and subcortex are not on it" in told
+    assert "cerebellum and subcortex are missing" in told
     assert viewer.dims.ndisplay == 3
 
 
@@ -100,7 +100,7 @@ def test_it_is_said_how_much_is_not_on_the_surface(
     assert not any(lit(half).any() for half in halves(viewer))
     voxels = int((statmap.data > 0).sum())
     (one,) = notifications
-    assert f"0% of its {voxels} voxels" in one.message
+    assert f"0 % of its {voxels} voxels" in one.message
 
 
 def test_it_follows_the_threshold(viewer: Any, statmap: Any) -> None:

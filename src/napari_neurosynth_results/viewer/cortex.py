@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _GYRUS, _SULCUS = 0.72, 0.48
 _ABOUT = (
     "fsaverage5 is in MNI305 space, a few mm off MNI152, and read at mid-thickness; "
-    "cerebellum and subcortex are not on it"
+    "cerebellum and subcortex are missing"
 )
 
 
@@ -267,7 +267,7 @@ def _sentence(name: str, clusters: ClusterSet) -> str:
     if np.isnan(share):
         return f"{name} on the cortex: nothing is above the threshold. {_ABOUT}."
     return (
-        f"{name} on the cortex: {share:.0%} of its {len(where):,} voxels above the "
-        f"threshold lie within {REACH_MM:g} mm of the surface; the others are not "
-        f"shown. {_ABOUT}."
+        f"{name} on the cortex: {100 * share:.0f} % of its {len(where):,} voxels above "
+        f"the threshold lie within {REACH_MM:g} mm of the surface; what lies deeper is "
+        f"not on it. {_ABOUT}."
     )

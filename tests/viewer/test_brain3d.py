@@ -218,6 +218,23 @@ def test_a_map_that_is_opened_in_3d_is_shown_there(viewer: Any, statmap: Any) ->
     assert layer.visible
 
 
+def test_clusters_that_are_labelled_in_3d_are_seen_in_2d(
+    viewer: Any, statmap: Any
+) -> None:
+    layer = add(viewer, statmap)
+    show_brain(viewer)
+    labels = label(viewer, layer, statmap, 6.5)
+    brain = brain_of(viewer)
+    assert brain is not None
+    surface = brain.surface_of(statmap)
+    assert surface is not None
+    assert millimeters(surface)[:, 0].max() < 0
+    assert not labels.visible
+    viewer.dims.ndisplay = 2
+    assert layer.visible
+    assert labels.visible
+
+
 def test_nothing_keeps_a_closed_viewer_alive(statmap: Any, preferences: Any) -> None:
     from napari.components import ViewerModel
 
@@ -252,7 +269,7 @@ def test_the_command_works_on_the_stand_in_of_a_viewer(
     assert len(viewer.dims.events.ndisplay.callbacks) == callbacks - 1
 
 
-def test_a_flat_picture_is_left_alone(qapp: Any) -> None:
+def test_a_flat_picture_is_left_alone() -> None:
     from napari.components import ViewerModel
 
     flat = ViewerModel()

@@ -126,6 +126,8 @@ def test_clusters_that_are_labelled_meanwhile_are_followed_and_no_blob(
     assert not lit(right).any()
     show_clusters(viewer, layer, clusters_at(statmap, Threshold(value=3)))
     assert lit(right).any()
+    viewer.dims.ndisplay = 2
+    assert labels.visible
 
 
 def test_volumes_and_the_3d_brain_stand_back_and_come_back(

@@ -31,7 +31,7 @@ LETTER = dict(zip(["left", "right", "front", "back"], "LRAP", strict=True))
 
 
 @pytest.fixture
-def viewer(qapp: Any) -> Any:
+def viewer() -> Any:
     """Return the model of a viewer with the MNI brain in it."""
     from napari.components import ViewerModel
     from napari.layers import Layer

@@ -72,11 +72,12 @@ def reshape(layer: Surface, mesh: Mesh, colors: npt.ArrayLike) -> None:
     """
     vertices, faces, lit = _as_data(mesh, colors)
     with ExitStack() as quiet:
-        # Colors of one mesh with vertices of another would be drawn in between.
+        # Colors of one mesh with vertices of another would be cut and drawn in between.
         for emitter in (layer.events.data, layer.events.set_data):
             quiet.enter_context(emitter.blocker())
-        layer.vertex_colors = lit
-    layer.data = (vertices, faces)
+        layer.vertex_colors = None
+        layer.data = (vertices, faces)
+    layer.vertex_colors = lit
 
 
 def _as_data(mesh: Mesh, colors: npt.ArrayLike) -> tuple[Any, Any, Any]:

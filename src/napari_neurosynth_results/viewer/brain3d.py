@@ -264,8 +264,9 @@ class Brain:
         if viewer is None or self._busy or not self._in_3d:
             return
         self._listen_to(layer)
-        self._volumes.take(layer)
         statmap = _map_behind(layer)
+        of_wanted = clusters_of(layer) is not None and statmap in self._wanted(viewer)
+        self._volumes.take(layer, wanted=of_wanted)
         if statmap is not None and self._volumes.wants(layer):
             self._show(viewer, statmap)
 

@@ -192,9 +192,10 @@ class Cortex:
     def _inserted(self, event: Any) -> None:
         """Let volumes that are opened meanwhile stand back; clusters are followed."""
         layer = event.value
-        self._volumes.take(layer)
         clusters = clusters_of(layer)
-        if clusters is not None and clusters.statmap is map_of(self._layer):
+        ours = clusters is not None and clusters.statmap is map_of(self._layer)
+        self._volumes.take(layer, wanted=ours and is_seen(self._layer))
+        if ours:
             layer.events.data.connect(self._refresh)
             self._refresh()
 

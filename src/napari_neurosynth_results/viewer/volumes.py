@@ -42,15 +42,19 @@ class Volumes:
         #: While it is this object that hides and shows, nobody wants anything.
         self._busy = False
 
-    def take(self, layer: Layer) -> None:
+    def take(self, layer: Layer, *, wanted: bool = False) -> None:
         """Let a layer stand back, if it is a volume.
 
         Parameters
         ----------
         layer : Layer
             Any layer.
+        wanted : bool
+            Whether the user wants to see it, although it is hidden: clusters are added
+            as hidden as their map is.
         """
         if self._note(layer):
+            self._wanted[layer] |= wanted
             self._hide(layer)
 
     def take_all(self) -> None:

@@ -19,6 +19,7 @@ bench: $(VENV)/ready
 	@$(BIN)/python benchmarks/compare.py
 	@scripts/with-display.sh $(BIN)/python benchmarks/foci.py
 	@scripts/with-display.sh $(BIN)/python benchmarks/ortho.py
+	@scripts/with-display.sh $(BIN)/python benchmarks/brain3d.py
 
 pictures: $(VENV)/ready
 	@scripts/with-display.sh $(BIN)/python scripts/make_pictures.py

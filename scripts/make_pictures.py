@@ -21,20 +21,24 @@ import numpy as np
 from PIL import Image
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_neurosynth_results import find_clusters
+from napari_neurosynth_results import find_clusters, open_results
 from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.sources.study_files import open_studies
 from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
 from napari_neurosynth_results.statistics.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.atlases import chosen_atlas
+from napari_neurosynth_results.viewer.brain3d import show_brain
 from napari_neurosynth_results.viewer.clusters import show_clusters
 from napari_neurosynth_results.viewer.commands import label_clusters
+from napari_neurosynth_results.viewer.cortex import show_cortex
 from napari_neurosynth_results.viewer.foci import light_up, show_foci
+from napari_neurosynth_results.viewer.glass import hide_glass, show_glass
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.reader import strongest_place
+from napari_neurosynth_results.viewer.reader import add_maps, strongest_place
 from napari_neurosynth_results.viewer.sample_data import sample_folder
 from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.viewer.viewpoints import view_from, view_obliquely
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 
@@ -69,6 +73,7 @@ def main() -> None:
     draw_foci(open_studies(Path(sample_folder()) / "studyset.json"))
     _readout()
     _ortho()
+    _brains()
 
 
 def _browser() -> None:
@@ -280,6 +285,62 @@ def _ortho() -> None:
     viewer.close()
 
 
+def _brains() -> None:
+    """Draw the brain in 3D, as glass and as a surface."""
+    viewer = napari.Viewer()
+    viewer.window.resize(1000, 660)
+    results = open_results(sample_folder())
+    add_maps(viewer, [results["z"]])
+    scene.set_anatomical(viewer, "neurological")
+    layer = next(one for one in viewer.layers if map_of(one) is results["z"])
+    threshold = Threshold(p=0.001, min_voxels=10)
+    show_clusters(viewer, layer, clusters_at(results["z"], threshold))
+    show_brain(viewer)
+    views = [_framed(viewer)]
+    for side in ("left", "top"):
+        view_from(viewer, side)  # type: ignore[arg-type]
+        views.append(_framed(viewer))
+    assert results.studies is not None
+    foci = show_foci(viewer, results.studies)
+    view_obliquely(viewer)
+    views.append(_framed(viewer))
+    viewer.layers.remove(foci)
+    _save(_in_two_rows(views), "brain-3d.png", colors=256)
+    layer.colorbar.visible = True
+    show_glass(viewer)
+    views = []
+    for plane in ("axial", "coronal", "sagittal"):
+        scene.show_plane(viewer, plane)  # type: ignore[arg-type]
+        _settle(viewer)
+        views.append(viewer.screenshot(canvas_only=True, flash=False))
+    _save(np.hstack(views)[::2, ::2], "glass.png")
+    hide_glass(viewer)
+    views = []
+    for shape in ("pial", "inflated"):
+        show_cortex(viewer, layer, shape=shape)  # type: ignore[arg-type]
+        views.append(_framed(viewer))
+        view_from(viewer, "right")
+        views.append(_framed(viewer))
+        scene.show_plane(viewer, "axial")
+    _save(_in_two_rows(views), "surface.png")
+    viewer.close()
+
+
+def _framed(viewer: napari.Viewer) -> np.ndarray:
+    """Photograph a view in 3D as it is."""
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
+        QApplication.processEvents()
+    return viewer.screenshot(canvas_only=True, flash=False)
+
+
+def _in_two_rows(views: list[np.ndarray]) -> np.ndarray:
+    height, width = (min(view.shape[axis] for view in views) for axis in range(2))
+    views = [view[:height, :width] for view in views]
+    half = len(views) // 2
+    return np.vstack([np.hstack(views[:half]), np.hstack(views[half:])])
+
+
 def _busiest_slice(clusters: ClusterSet) -> float:
     """Return the z of the slice with most clusters of both kinds, mm."""
     weak = np.flatnonzero(~clusters.significant) + 1
@@ -328,9 +389,11 @@ def _settle(viewer: napari.Viewer, seconds: float = 0.5) -> None:
         QApplication.processEvents()
 
 
-def _save(picture: np.ndarray, name: str) -> None:
+def _save(picture: np.ndarray, name: str, *, colors: int = 0) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(picture).convert("RGB")
+    if colors:
+        image = image.quantize(colors)
     image.save(IMAGES / name, optimize=True)
 
 

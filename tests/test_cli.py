@@ -250,11 +250,14 @@ def test_a_screenshot_shows_the_result(write: Write, tmp_path: Path, view: str) 
     shot = picture(path)
     assert shot.shape[0] >= 600
     assert shot.shape[1] >= 900
-    # The map is warm, the brain below it gray and light.
-    warm = shot[..., 0] - shot[..., 2] > 60
-    assert warm.sum() > 500
-    gray = (np.ptp(shot, axis=-1) < 10) & (shot[..., 0] > 100)
-    assert gray.sum() > 5000
+    # The map is warm, the brain below it gray and light. In 3D the cluster is green, in
+    # a brain that is dark glass.
+    red, green, blue = np.moveaxis(shot, -1, 0)
+    seen = red - blue > 60 if view == "axial" else green - np.maximum(red, blue) > 60
+    assert seen.sum() > 500
+    gray = np.ptp(shot, axis=-1) < 10
+    light = red > 100 if view == "axial" else (red > 30) & (red < 100)
+    assert (gray & light).sum() > 5000
     assert [p.name for p in tmp_path.glob("*.png")] == ["shot.png"]
 
     before = path.read_bytes()

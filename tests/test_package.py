@@ -18,6 +18,7 @@ import yaml
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.viewer.viewpoints import SIDES, facing
 
 #: The site folder of the built wheel, when it is the wheel that is tested.
 INSTALLED = os.environ.get("NNR_TEST_INSTALLED")
@@ -163,10 +164,15 @@ def test_the_commands_of_the_menu_turn_the_view(
         f"{PLUGIN}.use_{name}": orientation
         for name, orientation in scene.CAMERA_ORIENTATION.items()
     }
-    assert set(menu) == {*planes, *sides}
+    views = {f"{PLUGIN}.view_{side}": side for side in SIDES}
+    others = {f"{PLUGIN}.toggle_glass", f"{PLUGIN}.show_cortex"}
+    assert set(menu) == {*planes, *sides, *views, *others}
     for command in reversed(planes):
         app.commands.execute_command(command).result()
         assert scene.current_plane(viewer).lower() == planes[command]
     for command in reversed(sides):
         app.commands.execute_command(command).result()
         assert viewer.scene.camera.orientation == sides[command]
+    for command, side in views.items():
+        app.commands.execute_command(command).result()
+        assert facing(viewer) == side

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters import clusters_at
 from napari_neurosynth_results.statistics.criteria import refusals
-from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer import brain3d, cortex, glass, scene
 from napari_neurosynth_results.viewer.atlases import chosen_atlas
 from napari_neurosynth_results.viewer.choices import first_threshold, shows_faintly
 from napari_neurosynth_results.viewer.clusters import show_clusters
 from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.viewpoints import view_from
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -33,8 +34,55 @@ def show_sagittal(napari_viewer: napari.viewer.Viewer) -> None:
 
 
 def show_3d(napari_viewer: napari.viewer.Viewer) -> None:
-    """Show the volume in 3D."""
-    scene.show_3d(napari_viewer)
+    """Show the brain in 3D, with the clusters of visible maps inside."""
+    brain3d.show_brain(napari_viewer)
+
+
+def view_left(napari_viewer: napari.viewer.Viewer) -> None:
+    """Look at the left side of the head."""
+    view_from(napari_viewer, "left")
+
+
+def view_right(napari_viewer: napari.viewer.Viewer) -> None:
+    """Look at the right side of the head."""
+    view_from(napari_viewer, "right")
+
+
+def view_top(napari_viewer: napari.viewer.Viewer) -> None:
+    """Look at the head from above."""
+    view_from(napari_viewer, "top")
+
+
+def view_bottom(napari_viewer: napari.viewer.Viewer) -> None:
+    """Look at the head from below."""
+    view_from(napari_viewer, "bottom")
+
+
+def view_front(napari_viewer: napari.viewer.Viewer) -> None:
+    """Look into the face."""
+    view_from(napari_viewer, "front")
+
+
+def view_back(napari_viewer: napari.viewer.Viewer) -> None:
+    """Look at the back of the head."""
+    view_from(napari_viewer, "back")
+
+
+def toggle_glass(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show the maximum projection of the visible map, or take it away."""
+    glass.toggle_glass(napari_viewer)
+
+
+def show_cortex(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show the visible map on the cortical surface."""
+    from napari.utils.notifications import show_info, show_warning
+
+    try:
+        shown = cortex.show_cortex(napari_viewer)
+    except ResultsError as error:
+        show_warning(str(error))
+        return
+    show_info(shown)
 
 
 def use_neurological(napari_viewer: napari.viewer.Viewer) -> None:

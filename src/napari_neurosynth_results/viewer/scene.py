@@ -177,13 +177,19 @@ def _add_marks(viewer: Viewer) -> None:
     _update_marks(weakly(viewer))
 
 
+def itself(viewer: Viewer) -> Viewer:
+    """Return the viewer that a stand-in stands for, or the viewer."""
+    found: Viewer = getattr(viewer, "__wrapped__", viewer)
+    return found
+
+
 def weakly(viewer: Viewer) -> weakref.ref[Viewer]:
     """Refer to a viewer without keeping it alive.
 
     Commands and widgets are handed a stand-in, which may be gone long before the viewer
     that it stands for: it is that one which is referred to.
     """
-    return weakref.ref(getattr(viewer, "__wrapped__", viewer))
+    return weakref.ref(itself(viewer))
 
 
 def _update_marks(ref: weakref.ref[Any], event: object = None) -> None:

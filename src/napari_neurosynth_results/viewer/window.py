@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.opening import is_link
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain3d import show_brain
 from napari_neurosynth_results.viewer.reader import read
 from napari_neurosynth_results.viewer.settings import PLUGIN, read_settings
+from napari_neurosynth_results.viewer.viewpoints import view_obliquely
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -42,7 +44,7 @@ def open_window(
     viewer = napari.Viewer()
     _open(viewer, paths)
     if view == "3D":
-        scene.show_3d(viewer)
+        show_brain(viewer)
     elif view in scene.PLANE_ORDER:
         scene.show_plane(viewer, view)  # type: ignore[arg-type]
     if screenshot is None:
@@ -70,7 +72,10 @@ def _write_picture(viewer: Viewer, path: str) -> None:
     """Draw the window to a PNG file that appears only when it is whole."""
     window = viewer.window
     window.resize(*_PICTURE_SIZE)
-    viewer.reset_view()
+    if viewer.dims.ndisplay == 3:
+        view_obliquely(viewer)
+    else:
+        viewer.reset_view()
     partial = f"{os.path.splitext(path)[0]}.part.png"
     try:
         window.screenshot(partial, canvas_only=False, flash=False)

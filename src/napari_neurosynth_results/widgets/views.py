@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import Container, PushButton, RadioButtons
 
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain3d import show_brain
 from napari_neurosynth_results.widgets.place_fields import PlaceFields
 from napari_neurosynth_results.widgets.readout import ReadoutPanel
 
@@ -66,7 +67,7 @@ class AnatomicalViews(Container):  # type: ignore[misc]
         scene.show_plane(self._viewer, "sagittal")
 
     def _3d(self) -> None:
-        scene.show_3d(self._viewer)
+        show_brain(self._viewer)
 
     def _turn(self) -> None:
         scene.set_anatomical(self._viewer, self.side.value)

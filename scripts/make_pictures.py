@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 # Before napari is imported: the pictures show the defaults, not somebody's preferences.
@@ -21,7 +22,13 @@ import numpy as np
 from PIL import Image
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_neurosynth_results import find_clusters, open_results
+from napari_neurosynth_results import (
+    compare_maps,
+    find_clusters,
+    open_results,
+    save_figure,
+)
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.sources.study_files import open_studies
 from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
@@ -74,6 +81,33 @@ def main() -> None:
     _readout()
     _ortho()
     _brains()
+    draw_figures()
+
+
+def draw_figures() -> None:
+    """Draw the figures that papers would show, on black and on white."""
+    results = open_results(sample_folder())
+    clusters = find_clusters(results["z"], p=0.001, min_voxels=10)
+    tested = find_clusters(
+        results["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        mirrored = _mirrored(results["z"], Path(folder))
+        compared = compare_maps(results["z"], mirrored, threshold_a={"p": 0.001})
+    draw = partial(save_figure, dpi=135, overwrite=True)
+    draw(tested, IMAGES / "lightbox.png", background="white")
+    draw(clusters, IMAGES / "ortho-figure.png", kind="ortho")
+    draw(clusters, IMAGES / "glass-figure.png", kind="glass", background="white")
+    draw(compared, IMAGES / "comparison-figure.png")
+
+
+def _mirrored(statmap: StatMap, folder: Path) -> StatMap:
+    """Make a map to compare with: the same one, left and right exchanged."""
+    path = folder / "mirrored_z.nii.gz"
+    nib.save(nib.Nifti1Image(statmap.data[::-1], statmap.affine), path)
+    (made,) = open_results(path).maps.values()
+    made.data  # noqa: B018
+    return made
 
 
 def _browser() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+from PIL import Image
 
 import napari_neurosynth_results as nnr
 from local_servers import Fault, LocalServers
@@ -226,8 +227,6 @@ def test_info_needs_neither_qt_nor_display(folder: Path) -> None:
 
 
 def picture(path: Path) -> np.ndarray:
-    from PIL import Image
-
     with Image.open(path) as image:
         assert image.format == "PNG"
         return np.asarray(image.convert("RGB")).astype(int)
@@ -314,6 +313,48 @@ def test_clusters_are_listed_and_saved(
     code, _, err = told(capsys, "clusters", str(sample_path), *options, *files)
     assert code == 1
     assert "exists already" in err
+
+
+@pytest.mark.parametrize("kind", ["lightbox", "ortho", "glass"])
+def test_clusters_are_drawn(
+    capsys: Captured, sample_path: Path, tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "f.png"
+    options = ["--map", "z", "--p", ".001", "--figure-kind", kind]
+    figure = ["--figure", str(path)]
+    code, out, err = told(capsys, "clusters", str(sample_path), *options, *figure)
+    assert (code, err) == (0, "")
+    assert out.endswith(f"Wrote {path}\n")
+    with Image.open(path) as image:
+        title, _, rest = image.info["Description"].partition("\n")
+        assert title == "z, uncorrected"
+        assert ("Maximum projection" in rest) == (kind == "glass")
+        assert ("At the peak of" in rest) == (kind == "ortho")
+    code, _, err = told(capsys, "clusters", str(sample_path), *options, *figure)
+    assert code == 1
+    assert "exists already" in err
+
+
+def test_comparisons_are_drawn_where_they_can_be(
+    capsys: Captured, sample_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maps = [f"{sample_path}::{key}" for key in ("z", "logp", "stat")]
+    for n, title in ((2, "z, uncorrected / "), (3, "Dice of 3 maps")):
+        folder = tmp_path / f"{n}"
+        code, out, err = told(capsys, "compare", *maps[:n], "--out", str(folder))
+        assert (code, err) == (0, "")
+        assert out.endswith(f"Wrote {folder / 'comparison.png'}\n")
+        with Image.open(folder / "comparison.png") as image:
+            assert image.info["Description"].startswith(title)
+    monkeypatch.setattr(
+        "napari_neurosynth_results.cli.compare.find_spec", lambda name: None
+    )
+    folder = tmp_path / "without"
+    code, out, err = told(capsys, "compare", *maps[:2], "--out", str(folder))
+    assert (code, err) == (0, "")
+    assert "No comparison.png. Figures need matplotlib" in out
+    assert (folder / "comparison.tsv").exists()
+    assert not (folder / "comparison.png").exists()
 
 
 def test_clusters_of_a_cluster_level_map_are_read_as_they_were_formed(

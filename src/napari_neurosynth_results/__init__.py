@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         robustness,
         save_clusters,
         save_comparison,
+        save_figure,
     )
     from napari_neurosynth_results.errors import ResultsError
     from napari_neurosynth_results.maps.kinds import MapKind, Tail
@@ -51,6 +52,7 @@ _HOMES = {
     "robustness": "api",
     "save_clusters": "api",
     "save_comparison": "api",
+    "save_figure": "api",
     "Atlas": "anatomy.atlas",
     "ClusterSet": "statistics.clusters",
     "Comparison": "statistics.comparison",
@@ -91,6 +93,7 @@ __all__ = (
     "robustness",
     "save_clusters",
     "save_comparison",
+    "save_figure",
 )
 
 

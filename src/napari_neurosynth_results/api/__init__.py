@@ -3,6 +3,7 @@
 from napari_neurosynth_results.api.atlases import open_atlas
 from napari_neurosynth_results.api.clusters import find_clusters
 from napari_neurosynth_results.api.comparison import compare_many, compare_maps
+from napari_neurosynth_results.api.figures import save_figure
 from napari_neurosynth_results.api.masks import (
     brain_mask,
     mask_from_file,
@@ -33,4 +34,5 @@ __all__ = (
     "robustness",
     "save_clusters",
     "save_comparison",
+    "save_figure",
 )

@@ -14,6 +14,7 @@ from napari_neurosynth_results.api import (
     mask_from_map,
     open_results,
     save_clusters,
+    save_figure,
 )
 from napari_neurosynth_results.cli.online import on_terminal
 from napari_neurosynth_results.errors import ResultsError
@@ -94,6 +95,15 @@ def add_clusters(commands: Any) -> None:
     clusters.add_argument(
         "--labels", metavar="FILE", help="write the label volume (.nii, .nii.gz)"
     )
+    clusters.add_argument(
+        "--figure", metavar="FILE", help="draw the clusters (.png, .pdf, .svg)"
+    )
+    clusters.add_argument(
+        "--figure-kind",
+        choices=("lightbox", "ortho", "glass"),
+        default="lightbox",
+        help="slices, three planes at the strongest peak, or projections",
+    )
     clusters.set_defaults(run=_clusters)
 
 
@@ -162,6 +172,9 @@ def _written(
     written = [path for path in (options.out, options.labels) if path]
     for path in written:
         save_clusters(clusters, path)
+    if options.figure:
+        save_figure(clusters, options.figure, kind=options.figure_kind)
+        written.append(options.figure)
     if not options.out:
         return written
     stem, extension = os.path.splitext(options.out)

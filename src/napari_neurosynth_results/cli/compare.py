@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from importlib.util import find_spec
 from typing import Any
 
 from napari_neurosynth_results.api import (
@@ -11,16 +12,19 @@ from napari_neurosynth_results.api import (
     compare_maps,
     open_results,
     save_comparison,
+    save_figure,
 )
 from napari_neurosynth_results.cli.clusters import named_map
 from napari_neurosynth_results.cli.online import on_terminal
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.figures.page import NO_MATPLOTLIB
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.comparison import Comparison
 from napari_neurosynth_results.statistics.matrix import Matrix
 from napari_neurosynth_results.statistics.threshold import CRITERIA
 
+_FIGURE = "comparison.png"
 _EXTENT = ("min_voxels", "min_mm3", "connectivity", "tail")
 
 
@@ -94,7 +98,7 @@ def _compare(options: argparse.Namespace) -> int:
     else:
         compared = compare_many(maps, threshold=asked)
     # First: whoever reads the table may stop after its first lines.
-    written = save_comparison(compared, options.out) if options.out else []
+    written, missing = _written(compared, options.out)
     print(compared)
     if isinstance(compared, Comparison):
         _print_two(compared)
@@ -104,7 +108,22 @@ def _compare(options: argparse.Namespace) -> int:
         print(f"- {notice}")
     for path in written:
         print(f"Wrote {path}")
+    if missing:
+        print(missing)
     return 0
+
+
+def _written(
+    compared: Comparison | Matrix, folder: str | None
+) -> tuple[list[str], str]:
+    """Write the files that were asked for; return their names, and what is missing."""
+    if not folder:
+        return [], ""
+    written = save_comparison(compared, folder)
+    if find_spec("matplotlib") is None:
+        return written, f"No {_FIGURE}. {NO_MATPLOTLIB}"
+    save_figure(compared, figure := os.path.join(folder, _FIGURE))
+    return [*written, figure], ""
 
 
 def _asked(options: argparse.Namespace) -> dict[str, Any] | None:

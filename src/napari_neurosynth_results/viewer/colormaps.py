@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.export.colors import COLD, WARM, Hue
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.statistics.first_look import FirstLook
 
@@ -31,50 +32,7 @@ _FAINT = 0.5
 #: Values at or below a contrast limit count as beyond it; this keeps equal ones in.
 _NUDGE = 1e-6
 _CLEAR = (0.0, 0.0, 0.0, 0.0)
-#: Dark to light, ending in colors that stand out from white matter.
-_WARM = (
-    (0.55, 0.0, 0.0),
-    (0.9, 0.1, 0.0),
-    (1.0, 0.5, 0.0),
-    (1.0, 0.8, 0.0),
-    (1, 1, 0.4),
-)
-_COLD = (
-    (0.0, 0.1, 0.6),
-    (0.0, 0.3, 0.95),
-    (0.0, 0.6, 1.0),
-    (0.2, 0.85, 1.0),
-    (0.6, 1, 1),
-)
 _P_STOPS = (0.0, 0.001, 0.01, 0.1, 1.0)
-
-
-@dataclass(frozen=True)
-class Hue:
-    """One color for one of several maps.
-
-    Attributes
-    ----------
-    name : str
-        For people.
-    rgb : tuple of float
-        0 to 1.
-    """
-
-    name: str
-    rgb: tuple[float, float, float]
-
-
-#: Colors that are told apart with any color vision (Okabe and Ito 2008), those first
-#: that stand out from gray and from each other most.
-HUES = (
-    Hue("orange", (0.9, 0.6, 0.0)),
-    Hue("sky blue", (0.34, 0.71, 0.91)),
-    Hue("reddish purple", (0.8, 0.47, 0.65)),
-    Hue("bluish green", (0.0, 0.62, 0.45)),
-    Hue("yellow", (0.94, 0.89, 0.26)),
-    Hue("vermilion", (0.84, 0.37, 0.0)),
-)
 
 
 @dataclass(frozen=True)
@@ -141,7 +99,7 @@ def coloring(
         Signed maps diverge from a transparent middle with limits symmetric about zero;
         others run from a transparent low end.
     """
-    paint = _Paint(_WARM, _COLD) if hue is None else _paint_of(hue)
+    paint = _Paint(WARM, COLD) if hue is None else _paint_of(hue)
     if kind is MapKind.P:
         return _small_is_strong(look, faint, paint)
     positive, negative = sides or (True, look.signed)

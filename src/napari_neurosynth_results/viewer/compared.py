@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.colors import BOTH, HUES, OPPOSITE
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
 from napari_neurosynth_results.statistics.comparison import Comparison
@@ -19,7 +20,6 @@ from napari_neurosynth_results.viewer.clusters import (
     clusters_of,
     show_clusters,
 )
-from napari_neurosynth_results.viewer.colormaps import HUES
 from napari_neurosynth_results.viewer.layers import map_layer, map_of, placed
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 #: Marks the layer of an agreement, which the next one takes the place of.
 AGREEMENT_KEY = "neurosynth_results_agreement"
 _OPACITY = 0.85
-#: Both with the same sign, and with opposite signs.
-BOTH = ("both", (1.0, 1.0, 1.0))
-OPPOSITE = ("both, with opposite signs", (0.84, 0.37, 0.0))
 
 
 def clusters_for(viewer: Viewer, layer: Image) -> ClusterSet:
@@ -158,8 +155,8 @@ def legend_of(
     return [
         (f"only {comparison.name_a}", HUES[0].rgb),
         (f"only {comparison.name_b}", HUES[1].rgb),
-        BOTH,
-        OPPOSITE,
+        (BOTH.name, BOTH.rgb),
+        (OPPOSITE.name, OPPOSITE.rgb),
     ]
 
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from napari_neurosynth_results.export.colors import HUES, Hue
 from napari_neurosynth_results.viewer.clusters import cluster_layer, clusters_of
-from napari_neurosynth_results.viewer.colormaps import HUES, Hue
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
 from napari_neurosynth_results.viewer.painting import (
     BAND_KEY,

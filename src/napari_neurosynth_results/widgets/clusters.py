@@ -30,11 +30,13 @@ from napari_neurosynth_results.widgets.clipboard import copy_text
 from napari_neurosynth_results.widgets.cluster_model import ClusterModel
 from napari_neurosynth_results.widgets.cluster_view import ClusterView
 from napari_neurosynth_results.widgets.details import ClusterDetails
+from napari_neurosynth_results.widgets.figure_button import FigureButton
+from napari_neurosynth_results.widgets.figure_offers import cluster_figures
 from napari_neurosynth_results.widgets.pieces import narrow, row, wrapped_text
 from napari_neurosynth_results.widgets.saving import (
     TABLES,
     VOLUMES,
-    ask_where,
+    ask_and_save,
     save_and_tell,
 )
 
@@ -100,6 +102,9 @@ class ClusterWidget(Container):  # type: ignore[misc]
         self.copy = PushButton(text="Copy", tooltip="Copy the table as text")
         self.save_table = PushButton(text="Save table...", tooltip="As CSV or TSV")
         self.save_labels = PushButton(text="Save labels...", tooltip="As NIfTI")
+        self.save_figure = FigureButton(
+            lambda: cluster_figures(self.clusters, self._viewer)
+        )
 
     def _make_table(self) -> None:
         self.model = ClusterModel(self.native)
@@ -110,7 +115,8 @@ class ClusterWidget(Container):  # type: ignore[misc]
                 self.sentence,
                 self.filter,
                 row(self.previous, self.next, self.peak, self.center, self.only),
-                row(self.columns, self.copy, self.save_table, self.save_labels),
+                row(self.columns, self.copy, self.save_table),
+                row(self.save_labels, self.save_figure),
                 self.pointed,
             ]
         )
@@ -213,7 +219,8 @@ class ClusterWidget(Container):  # type: ignore[misc]
         self._selecting = True
         unfolded = self.view.unfolded()
         self.model.show(clusters, layer.colormap.colors if layer is not None else None)
-        for widget in (self.filter, self.copy, self.save_table, self.save_labels):
+        saving = (self.save_table, self.save_labels, self.save_figure)
+        for widget in (self.filter, self.copy, *saving):
             widget.enabled = clusters is not None
         if clusters is None or layer is None:
             self.sentence.value = _NOTHING
@@ -371,12 +378,10 @@ class ClusterWidget(Container):  # type: ignore[misc]
         self._save("Save the label volume", ".nii.gz", VOLUMES)
 
     def _save(self, what: str, extension: str, kinds: str) -> None:
-        if (clusters := self.clusters) is None:
-            return
-        suggested = f"{clusters.statmap.key}_clusters{extension}"
-        chosen = ask_where(self.native, what, suggested, kinds)
-        if chosen is not None:
-            self.save_to(chosen[0], overwrite=chosen[1])
+        if (clusters := self.clusters) is not None:
+            suggested = f"{clusters.statmap.key}_clusters{extension}"
+            save = partial(save_clusters, clusters)
+            ask_and_save(self.native, what, suggested, kinds, save)
 
     def save_to(self, path: str, *, overwrite: bool = False) -> None:
         """Save the clusters, and tell where or why not.
@@ -393,13 +398,7 @@ class ClusterWidget(Container):  # type: ignore[misc]
             save_and_tell(save, path)
 
     def _save_studies(self) -> None:
-        behind = self.details.contributors
-        if not behind:
-            return
-        suggested = f"{behind.clusters.statmap.key}_studies.tsv"
-        chosen = ask_where(self.native, "Save the studies", suggested, TABLES)
-        if chosen is not None:
-            path, overwrite = chosen
-            save_and_tell(
-                partial(save_studies, behind, path, overwrite=overwrite), path
-            )
+        if behind := self.details.contributors:
+            suggested = f"{behind.clusters.statmap.key}_studies.tsv"
+            save = partial(save_studies, behind)
+            ask_and_save(self.native, "Save the studies", suggested, TABLES, save)

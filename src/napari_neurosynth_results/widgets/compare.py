@@ -26,6 +26,8 @@ from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.together import Together
 from napari_neurosynth_results.widgets.compare_numbers import CompareNumbers
 from napari_neurosynth_results.widgets.compare_with import CompareWith
+from napari_neurosynth_results.widgets.figure_button import FigureButton
+from napari_neurosynth_results.widgets.figure_offers import comparison_figures
 from napari_neurosynth_results.widgets.map_checks import MapChecks
 from napari_neurosynth_results.widgets.pieces import row, wrapped_text
 from napari_neurosynth_results.widgets.saving import save_and_tell
@@ -82,6 +84,9 @@ class CompareWidget(Container):  # type: ignore[misc]
         self.save = PushButton(
             text="Save...", tooltip="Tables and volumes, into a new folder"
         )
+        self.figure = FigureButton(
+            lambda: comparison_figures(self.comparison, self.matrix)
+        )
         self.sentence = wrapped_text()
         self.numbers = CompareNumbers(self.native)
         self.extend(
@@ -89,7 +94,8 @@ class CompareWidget(Container):  # type: ignore[misc]
                 row(self.alike, self.look),
                 row(self.line, self.by_itself, self.next),
                 self.sentence,
-                row(self.agreement, self.conjunction, self.difference, self.save),
+                row(self.agreement, self.conjunction, self.difference),
+                row(self.save, self.figure),
             ]
         )
         layout = self.native.layout()
@@ -214,7 +220,7 @@ class CompareWidget(Container):  # type: ignore[misc]
             self.sentence.value = str(error)
         self.numbers.show_comparison(self.comparison, self.matrix)
         known = self.comparison
-        for widget in (self.agreement, self.save):
+        for widget in (self.agreement, self.save, self.figure):
             widget.enabled = known is not None
         self._offer(self.conjunction, known and known.conjunction, known, "conjunction")
         self._offer(self.difference, known and known.difference, known, "difference")

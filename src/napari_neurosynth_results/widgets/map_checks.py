@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
 
-from napari_neurosynth_results.viewer.colormaps import Hue
+from napari_neurosynth_results.export.colors import Hue
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
 
 if TYPE_CHECKING:

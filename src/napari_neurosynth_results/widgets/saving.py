@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_neurosynth_results.errors import ResultsError
 
 TABLES = "Tab-separated table (*.tsv);;Comma-separated table (*.csv)"
+PICTURES = "Picture (*.png);;Vectors, PDF (*.pdf);;Vectors, SVG (*.svg)"
 VOLUMES = "Label volume (*.nii.gz *.nii)"
 
 
@@ -42,9 +44,30 @@ def ask_where(
     # extension makes of the one that was typed.
     complete = "." in os.path.basename(path)
     if not complete:
-        extension = ".nii.gz" if suggested.endswith(".nii.gz") else ".tsv"
-        path += ".csv" if "csv" in kind else extension
+        others = (other for other in (".csv", ".pdf", ".svg") if other[1:] in kind)
+        volume = suggested.endswith(".nii.gz")
+        extension = ".nii.gz" if volume else os.path.splitext(suggested)[1]
+        path += next(others, extension)
     return path, complete
+
+
+def ask_and_save(
+    parent: QWidget, what: str, suggested: str, kinds: str, save: Callable[..., object]
+) -> None:
+    """Ask where, save, and tell what came of it.
+
+    Parameters
+    ----------
+    parent, what, suggested, kinds
+        As for `ask_where`.
+    save : callable
+        Called with the path, and with `overwrite`: whether the user agreed to replace a
+        file of that name.
+    """
+    chosen = ask_where(parent, what, suggested, kinds)
+    if chosen is not None:
+        path, overwrite = chosen
+        save_and_tell(partial(save, path, overwrite=overwrite), path)
 
 
 def save_and_tell(save: Callable[[], object], path: str) -> None:

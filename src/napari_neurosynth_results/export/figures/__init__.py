@@ -1,0 +1,24 @@
+"""Figures for papers: drawn without a window, in millimeters, left where left is."""
+
+from napari_neurosynth_results.export.figures.brains import (
+    glass_figure,
+    lightbox_figure,
+    ortho_figure,
+)
+from napari_neurosynth_results.export.figures.compared import (
+    comparison_figure,
+    matrix_figure,
+)
+from napari_neurosynth_results.export.figures.page import Background
+from napari_neurosynth_results.export.figures.saving import check_target, save_figure
+
+__all__ = (
+    "Background",
+    "check_target",
+    "comparison_figure",
+    "glass_figure",
+    "lightbox_figure",
+    "matrix_figure",
+    "ortho_figure",
+    "save_figure",
+)

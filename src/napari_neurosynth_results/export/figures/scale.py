@@ -1,0 +1,261 @@
+"""How strong a voxel is, as a color: warm or cold, from the threshold outwards."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.export.colors import COLD, WARM
+from napari_neurosynth_results.export.figures.page import MINUS
+from napari_neurosynth_results.export.figures.slices import Floats, Overlay
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.statistics.cluster_level import ClusterLevel
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.conversion import short_p
+from napari_neurosynth_results.statistics.look import look_of, strongest_of
+
+#: The weakest voxel has a strength too: 0 is nothing.
+_WEAKEST = 1e-6
+_DECADE = 10.0
+#: Ticks lie at least so much of a side apart.
+_APART = 0.17
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A number beside the bar of colors.
+
+    Attributes
+    ----------
+    strength : float
+        0 to 1 on the warm side, -1 to 0 on the cold side.
+    text : str
+        What it says.
+    cold : bool
+        On which side it is.
+    limit : bool
+        Whether it is the threshold.
+    """
+
+    strength: float
+    text: str
+    cold: bool = False
+    limit: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """The clusters of a map as strengths, and what these mean.
+
+    Attributes
+    ----------
+    shades : ndarray of float32, shape (i, j, k)
+        Strength of each voxel that is shown: above 0 to 1, negative on the cold side; 0
+        where nothing is shown.
+    outlined : ndarray of bool, shape (i, j, k), or None
+        Clusters that were tested and are not significant.
+    height, strongest : float
+        Where the colors begin and end, in the unit of the map.
+    kind : MapKind
+        The unit.
+    label : str
+        What the numbers are, in words.
+    marked : bool
+        Whether the colors begin at the threshold: not where clusters were chosen by a p
+        of their own.
+    beyond : bool
+        Whether some voxels are stronger than the colors.
+    """
+
+    shades: npt.NDArray[np.float32] = field(repr=False)
+    outlined: npt.NDArray[np.bool_] | None = field(repr=False)
+    height: float
+    strongest: float
+    kind: MapKind
+    label: str
+    marked: bool
+    beyond: bool
+
+    @property
+    def warm(self) -> bool:
+        """Whether there is a positive side to explain."""
+        return bool((self.shades > 0).any()) or not self.cold
+
+    @property
+    def cold(self) -> bool:
+        """Whether there is a negative side to explain."""
+        return bool((self.shades < 0).any())
+
+    def overlay(self, clusters: ClusterSet) -> Overlay:
+        """Return what is laid over the brain."""
+        return Overlay(self.shades, clusters.statmap.grid, colors_of, self.outlined)
+
+    def ticks(self) -> list[Tick]:
+        """Return the numbers beside the bar: threshold, end, and round ones between."""
+        warm = self._side()
+        made = warm if self.warm else []
+        if not self.cold:
+            return made
+        cold = [
+            Tick(-one.strength, _negative(one.text), cold=True, limit=one.limit)
+            for one in warm
+        ]
+        return [*cold[::-1], *made]
+
+    def _side(self) -> list[Tick]:
+        small = self.kind is MapKind.P
+        way = "≤" if small else "≥"
+        first = _written(self.height, self.kind)
+        last = _written(self.strongest, self.kind)
+        ends = [Tick(0, f"{way} {first}" if self.marked else first, limit=self.marked)]
+        if not _apart(self.height, self.strongest):
+            return ends
+        between = [
+            Tick(strength, _written(value, self.kind))
+            for value in _round_numbers(self.height, self.strongest, small)
+            if 1.5 * _APART < (strength := float(self.strength(value))) < 1 - _APART
+        ]
+        return [*ends, *between, Tick(1, f"{way} {last}" if self.beyond else last)]
+
+    def strength(self, values: float | npt.NDArray[np.float32]) -> Floats:
+        """Place numbers between threshold and extreme, 0 to 1.
+
+        Parameters
+        ----------
+        values : float or ndarray
+            Sizes, in the unit of the map.
+
+        Returns
+        -------
+        ndarray
+            By decades for p.
+        """
+        return strength_of(values, self.height, self.strongest, self.kind)
+
+
+def strength_of(
+    values: float | npt.NDArray[np.float32],
+    height: float,
+    strongest: float,
+    kind: MapKind,
+) -> Floats:
+    """Place the sizes of values between a threshold and an extreme, 0 to 1."""
+    size = np.abs(np.asarray(values, np.float64))
+    if not _apart(height, strongest):
+        return np.ones_like(size)
+    if kind is MapKind.P:
+        size = np.log10(height / np.maximum(size, 5e-324))
+        return np.clip(size / math.log10(height / strongest), 0, 1)
+    return np.clip((size - height) / (strongest - height), 0, 1)
+
+
+def scale_of(clusters: ClusterSet) -> Scale:
+    """Turn clusters into strengths.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        Of a cluster-level corrected map, the significant ones are shown by the values
+        of the uncorrected map, and the others outlined.
+
+    Returns
+    -------
+    Scale
+        On the grid of the map.
+    """
+    tested = isinstance(clusters.threshold, ClusterLevel)
+    values = clusters.values
+    labels = clusters.labels
+    chosen = np.concatenate([[False], clusters.significant])
+    shown = chosen[labels]
+    sign = np.concatenate([[0], clusters.labelled.sign])[labels[shown]]
+    # The sign of a voxel is that of its cluster; its size is what is colored.
+    found = values.data[shown]
+    height, strongest = _limits(clusters, found)
+    strength = strength_of(found, height, strongest, values.kind)
+    shades = np.zeros(labels.shape, np.float32)
+    shades[shown] = np.where(sign < 0, -1, 1) * np.maximum(strength, _WEAKEST)
+    outlined = (labels > 0) & ~shown
+    small = values.kind is MapKind.P
+    size = np.abs(found)
+    beyond = (size < strongest) if small else (size > strongest * (1 + 1e-6))
+    return Scale(
+        shades=shades,
+        outlined=outlined if outlined.any() else None,
+        height=height,
+        strongest=strongest,
+        kind=values.kind,
+        label=f"{values.kind}" if values is clusters.statmap else values.title,
+        marked=not tested,
+        beyond=bool(beyond.any()),
+    )
+
+
+def _limits(
+    clusters: ClusterSet, found: npt.NDArray[np.float32]
+) -> tuple[float, float]:
+    """Say where colors begin and end."""
+    if not isinstance(clusters.threshold, ClusterLevel):
+        look = look_of(clusters)
+        return look.height, look.strongest
+    values, size = clusters.values, np.abs(found)
+    strongest = strongest_of(values)
+    if not size.size:
+        return strongest, strongest
+    weakest = size.max() if values.kind is MapKind.P else size.min()
+    return float(weakest), strongest
+
+
+def colors_of(shades: npt.NDArray[np.float32]) -> Floats:
+    """Color strengths.
+
+    Parameters
+    ----------
+    shades : ndarray of float
+        Above 0 to 1 warm, below 0 to -1 cold, 0 nothing.
+
+    Returns
+    -------
+    ndarray, shape (..., 4)
+        Red, green, blue and opacity, which is 0 or 1.
+    """
+    made = np.zeros((*shades.shape, 4))
+    for where, stops in ((shades > 0, WARM), (shades < 0, COLD)):
+        at = np.linspace(0, 1, len(stops))
+        for channel, column in enumerate(zip(*stops, strict=True)):
+            made[where, channel] = np.interp(np.abs(shades[where]), at, column)
+        made[where, 3] = 1
+    return made
+
+
+def _apart(height: float, strongest: float) -> bool:
+    return not math.isclose(height, strongest, rel_tol=1e-6)
+
+
+def _round_numbers(height: float, strongest: float, small: bool) -> list[float]:
+    """Choose round numbers between threshold and extreme."""
+    if small:
+        first, last = math.log10(height), math.log10(strongest)
+        step = max(1, math.ceil((first - last) / 4))
+        return [_DECADE**n for n in range(math.floor(first), math.ceil(last), -step)]
+    from matplotlib.ticker import MaxNLocator
+
+    ticks = MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]).tick_values(height, strongest)
+    return [float(tick) for tick in ticks]
+
+
+def _written(value: float, kind: MapKind) -> str:
+    if kind is MapKind.P:
+        return short_p(value).replace("e-0", "e-")
+    return f"{value:.3g}"
+
+
+def _negative(text: str) -> str:
+    """Turn a number of the positive side into that of the negative one."""
+    for way, back in (("≥ ", f"≤ {MINUS}"), ("≤ ", f"≥ {MINUS}")):
+        if text.startswith(way):
+            return back + text.removeprefix(way)
+    return f"{MINUS}{text}"

@@ -1,0 +1,151 @@
+"""Figures are saved from the widgets: of what is shown, as the menu says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QApplication, QFileDialog, QMenu
+
+from napari_neurosynth_results import find_clusters
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.clusters import show_clusters
+from napari_neurosynth_results.viewer.reader import add_maps
+from napari_neurosynth_results.widgets.clusters import ClusterWidget
+from napari_neurosynth_results.widgets.compare import CompareWidget
+
+
+@pytest.fixture
+def table(plugin: Any, viewer: Any, sample: ResultSet) -> Iterator[ClusterWidget]:
+    """Return the table of the clusters of z."""
+    add_maps(viewer, [sample["z"], sample["logp"], sample["stat"]])
+    layer = viewer.layers[sample["z"].title]
+    show_clusters(viewer, layer, find_clusters(sample["z"], p=0.001, min_voxels=10))
+    made = ClusterWidget(viewer)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def compare(viewer: Any, table: Any) -> Iterator[CompareWidget]:
+    """Return the widget that compares the same maps."""
+    made = CompareWidget(viewer)
+    yield made
+    made.close()
+
+
+def menu_of(button: Any) -> dict[str, QAction]:
+    """Open the menu of a button; return its lines."""
+    button.native.click()
+    menu = button.native.findChildren(QMenu)[-1]
+    return {action.text(): action for action in menu.actions() if action.text()}
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, path: Path, kind: str = "png") -> None:
+    """Answer the dialog, which is the user's."""
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *_: (str(path), f"Picture (*.{kind})")
+    )
+
+
+def told_by(path: Path) -> str:
+    with Image.open(path) as image:
+        return str(image.info["Description"])
+
+
+def test_clusters_are_saved_as_figures_of_every_kind(
+    table: ClusterWidget,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    notifications: list[Any],
+) -> None:
+    lines = [text for text in menu_of(table.save_figure) if text != "White background"]
+    assert len(lines) == 6
+    for n, text in enumerate(lines):
+        answer(monkeypatch, path := tmp_path / f"{n}.png")
+        menu_of(table.save_figure)[text].trigger()
+        assert told_by(path).startswith("z, uncorrected\n")
+        assert notifications[-1].message == f"Saved {path}"
+        assert ("Maximum projection" in told_by(path)) == (text == "Glass brain")
+    assert QApplication.overrideCursor() is None
+
+
+def test_three_planes_meet_where_the_viewer_is(
+    table: ClusterWidget, viewer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.look_at(viewer, -12, 30, 24)
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        "napari_neurosynth_results.widgets.figure_button.save_figure",
+        lambda what, path, **options: asked.append(options),
+    )
+    answer(monkeypatch, Path("figure"), "svg")
+    menu_of(table.save_figure)["Three planes, this place"].trigger()
+    assert asked[0]["kind"] == "ortho"
+    assert asked[0]["place"] == (-12, 30, 24)
+    assert asked[0]["background"] == "black"
+
+
+def test_the_background_is_chosen_and_kept(
+    table: ClusterWidget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n, expected in enumerate((0, 255, 255)):
+        lines = menu_of(table.save_figure)
+        if n == 1:
+            lines["White background"].trigger()
+            lines = menu_of(table.save_figure)
+        # A name without an extension gets that of the chosen kind of file.
+        answer(monkeypatch, tmp_path / f"{n}")
+        lines["Glass brain"].trigger()
+        with Image.open(tmp_path / f"{n}.png") as image:
+            assert image.convert("L").getpixel((0, 0)) == expected
+
+
+def test_what_cannot_be_saved_is_told(
+    table: ClusterWidget,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    notifications: list[Any],
+) -> None:
+    answer(monkeypatch, tmp_path / "absent" / "f.png")
+    menu_of(table.save_figure)["Glass brain"].trigger()
+    assert notifications[-1].severity.value == "error"
+    assert "cannot be written" in notifications[-1].message
+    assert QApplication.overrideCursor() is None
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    menu_of(table.save_figure)["Glass brain"].trigger()
+    assert len(notifications) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_clusters_there_is_no_figure(
+    plugin: Any, viewer: Any, table: ClusterWidget
+) -> None:
+    viewer.layers.clear()
+    assert not table.save_figure.enabled
+
+
+def test_comparisons_are_saved_as_figures(
+    compare: CompareWidget,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert not compare.figure.enabled
+    layers = [compare.maps.item(row).data(256) for row in range(3)]
+    compare.maps.check(layers[:2])
+    assert all("Agreement" in text for text in list(menu_of(compare.figure))[:-1])
+    compare.maps.check(layers)
+    lines = menu_of(compare.figure)
+    for text, title in (
+        ("Agreement, axial slices", compare.comparison.name_a),
+        ("Matrix, dice", "Dice of 3 maps"),
+    ):
+        answer(monkeypatch, path := tmp_path / f"{text}.png")
+        lines[text].trigger()
+        assert told_by(path).startswith(title)
+        lines = menu_of(compare.figure)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         robustness,
         save_clusters,
         save_comparison,
+        save_peaks,
+        save_regions,
     )
     from napari_neurosynth_results.errors import ResultsError
     from napari_neurosynth_results.maps.kinds import MapKind, Tail
@@ -51,6 +53,8 @@ _HOMES = {
     "robustness": "api",
     "save_clusters": "api",
     "save_comparison": "api",
+    "save_peaks": "api",
+    "save_regions": "api",
     "Atlas": "anatomy.atlas",
     "ClusterSet": "statistics.clusters",
     "Comparison": "statistics.comparison",
@@ -91,6 +95,8 @@ __all__ = (
     "robustness",
     "save_clusters",
     "save_comparison",
+    "save_peaks",
+    "save_regions",
 )
 
 

@@ -32,9 +32,10 @@ from napari_neurosynth_results.widgets.cluster_view import ClusterView
 from napari_neurosynth_results.widgets.details import ClusterDetails
 from napari_neurosynth_results.widgets.pieces import narrow, row, wrapped_text
 from napari_neurosynth_results.widgets.saving import (
+    CLUSTER_TABLES,
     TABLES,
     VOLUMES,
-    ask_where,
+    ask_and_save,
     save_and_tell,
 )
 
@@ -46,6 +47,7 @@ _NOTHING = (
     "No clusters yet. Threshold a map: Plugins > Neurosynth results > Threshold and "
     "clusters."
 )
+_TABLE_KINDS = "For programs (TSV, CSV) or for a paper (Markdown, LaTeX, HTML)"
 #: Wherever the keyboard is in the window; napari uses none of them.
 _KEYS = {
     "next": "Ctrl+Alt+N",
@@ -98,7 +100,7 @@ class ClusterWidget(Container):  # type: ignore[misc]
         self.pointed = wrapped_text()
         self.columns = PushButton(text="Columns")
         self.copy = PushButton(text="Copy", tooltip="Copy the table as text")
-        self.save_table = PushButton(text="Save table...", tooltip="As CSV or TSV")
+        self.save_table = PushButton(text="Save table...", tooltip=_TABLE_KINDS)
         self.save_labels = PushButton(text="Save labels...", tooltip="As NIfTI")
 
     def _make_table(self) -> None:
@@ -365,18 +367,16 @@ class ClusterWidget(Container):  # type: ignore[misc]
         copy_text(self.view.text())
 
     def _save_table(self) -> None:
-        self._save("Save the table of clusters", ".tsv", TABLES)
+        self._save("Save the table of clusters", ".tsv", CLUSTER_TABLES)
 
     def _save_labels(self) -> None:
         self._save("Save the label volume", ".nii.gz", VOLUMES)
 
     def _save(self, what: str, extension: str, kinds: str) -> None:
-        if (clusters := self.clusters) is None:
-            return
-        suggested = f"{clusters.statmap.key}_clusters{extension}"
-        chosen = ask_where(self.native, what, suggested, kinds)
-        if chosen is not None:
-            self.save_to(chosen[0], overwrite=chosen[1])
+        if (clusters := self.clusters) is not None:
+            suggested = f"{clusters.statmap.key}_clusters{extension}"
+            save = partial(save_clusters, clusters)
+            ask_and_save(self.native, what, suggested, kinds, save)
 
     def save_to(self, path: str, *, overwrite: bool = False) -> None:
         """Save the clusters, and tell where or why not.
@@ -393,13 +393,7 @@ class ClusterWidget(Container):  # type: ignore[misc]
             save_and_tell(save, path)
 
     def _save_studies(self) -> None:
-        behind = self.details.contributors
-        if not behind:
-            return
-        suggested = f"{behind.clusters.statmap.key}_studies.tsv"
-        chosen = ask_where(self.native, "Save the studies", suggested, TABLES)
-        if chosen is not None:
-            path, overwrite = chosen
-            save_and_tell(
-                partial(save_studies, behind, path, overwrite=overwrite), path
-            )
+        if behind := self.details.contributors:
+            suggested = f"{behind.clusters.statmap.key}_studies.tsv"
+            save = partial(save_studies, behind)
+            ask_and_save(self.native, "Save the studies", suggested, TABLES, save)

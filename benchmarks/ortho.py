@@ -68,7 +68,8 @@ def main() -> int:
     median, worst = np.percentile(with_it, [50, 95])
     print(
         "| planes | a step, median | p95 | target | processor, median "
-        "| without the view, median | p95 | three planes alone | left after opening it 20 times |"
+        "| without the view, median | p95 | three planes alone "
+        "| left after opening it 20 times |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
     print(

@@ -309,7 +309,7 @@ def test_clusters_are_listed_and_saved(
     assert "6 clusters" in out
     found = nib.load(labels).get_fdata()
     assert sorted(np.unique(found)) == [0, 1, 2, 3, 4, 5, 6]
-    assert table.read_text(encoding="utf-8").count("\n") == 5 + 1 + 6
+    assert table.read_text(encoding="utf-8").count("\n") == 9 + 1 + 6
     code, _, err = told(capsys, "clusters", str(sample_path), *options, *files)
     assert code == 1
     assert "exists already" in err
@@ -556,3 +556,17 @@ def test_an_id_is_opened_in_a_window(
     assert done.returncode == 0, done.stderr
     assert picture.stat().st_size > 10_000
     assert len(web.paths("/media/")) == 1
+
+
+def test_a_table_for_a_paper_leaves_the_other_tables_to_programs(
+    capsys: Captured, sample_path: Path, tmp_path: Path
+) -> None:
+    paper = tmp_path / "t.md"
+    options = ["--map", "z", "--p", ".001", "--min-voxels", "100", "--regions"]
+    code, _, err = told(
+        capsys, "clusters", str(sample_path), *options, "--out", str(paper)
+    )
+    assert (code, err) == (0, "")
+    assert "| Insula | R | 38 | 4 | 2 |" in paper.read_text(encoding="utf-8")
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"t.md", "t_regions.tsv", "t_regions.json"}

@@ -135,6 +135,7 @@ def test_every_contribution_has_its_command(plugin: Any) -> None:
     manifest = plugin.get_manifest(PLUGIN)
     known = {command.id for command in manifest.contributions.commands}
     used = {reader.command for reader in manifest.contributions.readers}
+    used |= {writer.command for writer in manifest.contributions.writers}
     used |= {widget.command for widget in manifest.contributions.widgets}
     used |= {sample.command for sample in manifest.contributions.sample_data}
     for items in manifest.contributions.menus.values():

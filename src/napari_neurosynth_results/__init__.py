@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         save_clusters,
         save_comparison,
         save_figure,
+        save_peaks,
+        save_regions,
     )
     from napari_neurosynth_results.errors import ResultsError
     from napari_neurosynth_results.maps.kinds import MapKind, Tail
@@ -53,6 +55,8 @@ _HOMES = {
     "save_clusters": "api",
     "save_comparison": "api",
     "save_figure": "api",
+    "save_peaks": "api",
+    "save_regions": "api",
     "Atlas": "anatomy.atlas",
     "ClusterSet": "statistics.clusters",
     "Comparison": "statistics.comparison",
@@ -94,6 +98,8 @@ __all__ = (
     "save_clusters",
     "save_comparison",
     "save_figure",
+    "save_peaks",
+    "save_regions",
 )
 
 

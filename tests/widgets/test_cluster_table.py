@@ -368,7 +368,12 @@ def test_a_file_that_cannot_be_written_is_told(
 
 @pytest.mark.parametrize(
     ("typed", "kind", "saved"),
-    [("table", "tsv", "table.tsv"), ("table", "csv", "table.csv")],
+    [
+        ("table", "Tab-separated table (*.tsv)", "table.tsv"),
+        ("table", "Comma-separated table (*.csv)", "table.csv"),
+        # Some dialogs of desktops do not say which kind was chosen.
+        ("table", "", "table.tsv"),
+    ],
 )
 def test_no_file_is_replaced_that_the_dialog_did_not_ask_about(
     widget: ClusterWidget,
@@ -444,3 +449,25 @@ def test_a_closed_table_is_let_go_with_its_hold_on_the_mouse(
 
 def test_an_index_of_nothing_is_no_cluster(widget: ClusterWidget) -> None:
     assert widget.model.label_of(QModelIndex()) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "extension", "start"),
+    [("Markdown", ".md", "<!--"), ("LaTeX", ".tex", "%"), ("HTML", ".html", "<!DOCT")],
+)
+def test_the_dialog_offers_tables_for_papers(
+    widget: ClusterWidget,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    extension: str,
+    start: str,
+) -> None:
+    def answer(*asked: str) -> tuple[str, str]:
+        chosen = next(one for one in asked[-1].split(";;") if kind in one)
+        return str(tmp_path / "t"), chosen
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    widget.save_table.native.click()
+    text = (tmp_path / f"t{extension}").read_text(encoding="utf-8")
+    assert text.startswith(start)

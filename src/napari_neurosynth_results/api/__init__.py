@@ -17,6 +17,8 @@ from napari_neurosynth_results.api.studies import (
 )
 from napari_neurosynth_results.export.clusters import save_clusters
 from napari_neurosynth_results.export.comparison import save_comparison
+from napari_neurosynth_results.export.peaks import save_peaks
+from napari_neurosynth_results.export.regions import save_regions
 from napari_neurosynth_results.sources.study_files import open_studies
 
 __all__ = (
@@ -35,4 +37,6 @@ __all__ = (
     "save_clusters",
     "save_comparison",
     "save_figure",
+    "save_peaks",
+    "save_regions",
 )

@@ -15,11 +15,12 @@ from napari_neurosynth_results.api import (
     open_results,
     save_clusters,
     save_figure,
+    save_regions,
 )
 from napari_neurosynth_results.cli.online import on_terminal
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.regions import save_regions
 from napari_neurosynth_results.export.studies import save_studies
+from napari_neurosynth_results.export.tables import SEPARATORS
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters import ClusterSet
@@ -90,7 +91,8 @@ def add_clusters(commands: Any) -> None:
     clusters.add_argument(
         "--out",
         metavar="FILE",
-        help="write the table (.csv, .tsv); regions and studies beside it",
+        help="write the table (.csv, .tsv; for a paper .md, .tex, .html); regions and "
+        "studies beside it",
     )
     clusters.add_argument(
         "--labels", metavar="FILE", help="write the label volume (.nii, .nii.gz)"
@@ -178,6 +180,9 @@ def _written(
     if not options.out:
         return written
     stem, extension = os.path.splitext(options.out)
+    if extension.lower() not in SEPARATORS:
+        # A paper prints clusters; the other tables are for programs.
+        extension = ".tsv"
     if options.regions:
         written.append(path := f"{stem}_regions{extension}")
         save_regions(clusters, path)

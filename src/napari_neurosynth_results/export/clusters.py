@@ -1,4 +1,4 @@
-"""Clusters on disk: a table that says what it shows, or a label volume."""
+"""Clusters on disk: a table, a table for a paper, or a label volume."""
 
 from __future__ import annotations
 
@@ -8,7 +8,20 @@ from functools import partial
 import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.tables import SEPARATORS, write_table
+from napari_neurosynth_results.export.paper import paper_table
+from napari_neurosynth_results.export.paper_formats import FORMATS
+from napari_neurosynth_results.export.provenance import made_by, source_of
+from napari_neurosynth_results.export.tables import (
+    SEPARATORS,
+    extension_of,
+    write_table,
+)
+from napari_neurosynth_results.export.volumes import (
+    VOLUMES,
+    Meaning,
+    code_of,
+    write_volume,
+)
 from napari_neurosynth_results.export.writing import write_whole
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 
@@ -16,7 +29,6 @@ _NOTES = (
     "coordinates: peak and center of mass, MNI mm",
     "last four columns: corrected p and q at the peak, from all maps of the test",
 )
-_VOLUMES = (".nii.gz", ".nii")
 
 
 def save_clusters(
@@ -30,7 +42,9 @@ def save_clusters(
         What to write.
     path : path
         ``.csv`` or ``.tsv`` for the table, whose first lines, marked ``#``, state map,
-        threshold and connectivity, and whose last columns are `ClusterSet.corrected`;
+        threshold, atlas, source and versions, and whose last columns are
+        `ClusterSet.corrected`; a ``.json`` of the same name describes it for programs.
+        ``.md``, ``.tex`` (booktabs) or ``.html`` for the table that a paper prints.
         ``.nii`` or ``.nii.gz`` for the label volume.
     overwrite : bool
         Replace a file that exists.
@@ -41,30 +55,43 @@ def save_clusters(
         When the extension is unknown, the file exists, or it cannot be written.
     """
     target = os.fspath(path)
-    if target.lower().endswith(_VOLUMES):
-        write = partial(_write_volume, clusters)
-        write_whole(target, write, overwrite=overwrite)
-        return
-    if os.path.splitext(target)[1].lower() not in SEPARATORS:
-        known = ", ".join([*SEPARATORS, *_VOLUMES])
+    extension = extension_of(target)
+    if target.lower().endswith(VOLUMES):
+        write_whole(target, partial(_write_labels, clusters), overwrite=overwrite)
+    elif extension in FORMATS:
+        write_whole(target, partial(_write_paper, clusters), overwrite=overwrite)
+    elif extension in SEPARATORS:
+        # By position: both have one row a cluster, in the order of the labels.
+        table = clusters.table.join(clusters.corrected.drop(columns="label"))
+        write_table(
+            clusters,
+            table,
+            target,
+            about="Clusters of a map; one row a cluster",
+            notes=_NOTES,
+            overwrite=overwrite,
+        )
+    else:
+        known = ", ".join([*SEPARATORS, *FORMATS, *VOLUMES])
         raise ResultsError(f"{target}: clusters are saved as {known}.")
-    # By position: both have one row a cluster, in the order of the labels.
-    table = clusters.table.join(clusters.corrected.drop(columns="label"))
-    write_table(clusters, table, target, notes=_NOTES, overwrite=overwrite)
 
 
-def _write_volume(clusters: ClusterSet, path: str) -> None:
-    import nibabel as nib
+def _write_paper(clusters: ClusterSet, path: str) -> None:
+    origin = f"Made by {made_by()} from {source_of(clusters.statmap.results)}"
+    text = FORMATS[extension_of(path)](paper_table(clusters), origin)
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.write(text)
 
+
+def _write_labels(clusters: ClusterSet, path: str) -> None:
     # Two bytes hold any number of clusters that fits into a brain.
     labels = clusters.labels
     fitting = np.int16 if labels.max(initial=0) < 2**15 else np.int32
-    image = nib.Nifti1Image(labels.astype(fitting), clusters.statmap.affine)
-    image.header.set_xyzt_units("mm")
-    image.header.set_intent("label", name="clusters")
-    image.header["descrip"] = str(clusters.threshold).encode()[:79]
-    # 4: MNI space; 2: aligned to something.
-    code = 2 if clusters.statmap.grid.mni_doubt() else 4
-    image.set_sform(clusters.statmap.affine, code)
-    image.set_qform(clusters.statmap.affine, code)
-    nib.save(image, path)
+    statmap = clusters.statmap
+    write_volume(
+        path,
+        labels.astype(fitting),
+        statmap.affine,
+        Meaning("label", "clusters", str(clusters.threshold)),
+        code_of(statmap.grid),
+    )

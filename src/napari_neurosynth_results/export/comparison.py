@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from napari_neurosynth_results.export.tables import without_formulas
+from napari_neurosynth_results.export.escaping import plain
+from napari_neurosynth_results.export.provenance import (
+    details_of,
+    made_by,
+    software,
+    source_of,
+)
+from napari_neurosynth_results.export.tables import (
+    sidecar,
+    write_delimited,
+    write_json,
+)
+from napari_neurosynth_results.export.volumes import (
+    Meaning,
+    code_of,
+    meaning_of,
+    write_volume,
+)
 from napari_neurosynth_results.export.writing import write_folder
-from napari_neurosynth_results.maps.statmap import Grid, StatMap
+from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.comparison import Comparison
 from napari_neurosynth_results.statistics.matrix import Matrix
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Details = dict[str, Any]
 
 _MEASURES = ("dice", "jaccard", "r", "rho")
 #: NIfTI-1 intent codes (nifti1.h).
@@ -38,7 +55,7 @@ def save_comparison(
         ``conjunction_logp.nii.gz``, which says its p whatever the tail, and
         ``difference.nii.gz``. Of many ``comparison.tsv``, ``dice.tsv``,
         ``jaccard.tsv``, ``r.tsv`` and ``rho.tsv``. Lines that begin with ``#`` state
-        maps and thresholds.
+        maps, thresholds and sources, as does a ``.json`` beside each table.
     folder : path
         A name that is not taken. It is there only when it is whole.
 
@@ -61,32 +78,30 @@ def save_comparison(
 
 def _write_two(comparison: Any, folder: str) -> list[str]:
     """Write what is known of two maps; return the names of the files."""
-    tables = {
-        "comparison.tsv": comparison.table,
-        "clusters.tsv": comparison.clusters,
-    }
-    for name, table in tables.items():
-        _write_tsv(os.path.join(folder, name), table, _lines(comparison))
-    names = ["agreement.nii.gz"]
-    _write_volume(
-        os.path.join(folder, names[0]),
-        comparison.agreement,
-        comparison.grid,
-        (_LABEL, "agreement", _AGREEMENT),
-    )
-    volumes: list[tuple[str, StatMap, int]] = []
+    lines = _lines(comparison)
+    details = _details([comparison.a, comparison.b])
+    names = []
+    for name, table in (
+        ("comparison.tsv", comparison.table),
+        ("clusters.tsv", comparison.clusters),
+    ):
+        names += _write_table(folder, name, table, lines, details)
+    code = code_of(comparison.grid)
+    affine = comparison.grid.affine
+    volumes = [("agreement", comparison.agreement, Meaning("label", "", _AGREEMENT))]
     if (conjunction := comparison.conjunction) is not None:
         logp = conjunction.results.siblings(conjunction)["logp"]
-        volumes.append(("conjunction", conjunction, _Z_SCORE))
-        volumes.append(("conjunction_logp", logp, _LOG10_P))
+        for stem, statmap in (("conjunction", conjunction), ("conjunction_logp", logp)):
+            volumes.append((stem, statmap.data, meaning_of(statmap)))
     if (difference := comparison.difference) is not None:
-        volumes.append(("difference", difference, _NO_INTENT))
-    for stem, statmap, intent in volumes:
-        told = f"{statmap.title}, {statmap.tail}" if intent else "a minus b"
+        volumes.append(
+            ("difference", difference.data, Meaning("none", "", "a minus b"))
+        )
+    for stem, voxels, meaning in volumes:
         names.append(f"{stem}.nii.gz")
         path = os.path.join(folder, names[-1])
-        _write_volume(path, statmap.data, statmap.grid, (intent, stem[:15], told))
-    return [*tables, *names]
+        write_volume(path, voxels, affine, replace(meaning, name=stem), code)
+    return names
 
 
 def _lines(comparison: Comparison) -> list[str]:
@@ -105,7 +120,8 @@ def _lines(comparison: Comparison) -> list[str]:
         lines.append(f"no conjunction: {comparison.no_conjunction}")
     if comparison.difference is None:
         lines.append(f"no difference: {comparison.no_difference}")
-    return [line for line in (*lines, *comparison.notices) if line]
+    lines += [*comparison.notices, *_origin([comparison.a, comparison.b])]
+    return [line for line in lines if line]
 
 
 def _write_many(matrix: Any, folder: str) -> list[str]:
@@ -117,33 +133,32 @@ def _write_many(matrix: Any, folder: str) -> list[str]:
     tables = {"comparison.tsv": matrix.table}
     for measure in _MEASURES:
         tables[f"{measure}.tsv"] = getattr(matrix, measure).reset_index(names="map")
-    for name, table in tables.items():
-        _write_tsv(os.path.join(folder, name), table, lines)
-    return list(tables)
+    lines += _origin(matrix.clusters)
+    details = _details(matrix.clusters)
+    return [
+        written
+        for name, table in tables.items()
+        for written in _write_table(folder, name, table, lines, details)
+    ]
 
 
-def _write_tsv(path: str, table: pd.DataFrame, lines: Sequence[str]) -> None:
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        file.writelines(f"# {' '.join(line.split())}\n" for line in lines)
-        without_formulas(table).to_csv(file, sep="\t", index=False, lineterminator="\n")
+def _origin(clusters: Sequence[ClusterSet]) -> list[str]:
+    """Say for people where the maps come from, and what compared them."""
+    sources = dict.fromkeys(source_of(one.statmap.results) for one in clusters)
+    return [*(f"source: {source}" for source in sources), f"made by {made_by()}"]
 
 
-def _write_volume(
-    path: str,
-    voxels: npt.NDArray[Any],
-    grid: Grid,
-    meaning: tuple[int, str, str],
-) -> None:
-    """Write a volume with its intent, the name of that and a description."""
-    import nibabel as nib
+def _details(clusters: Sequence[ClusterSet]) -> Details:
+    """Say for programs what was compared."""
+    return {"Maps": list(map(details_of, clusters)), **software()}
 
-    intent, name, description = meaning
-    image = nib.Nifti1Image(np.asarray(voxels), grid.affine)
-    image.header.set_xyzt_units("mm")
-    image.header.set_intent(intent, name=name)
-    image.header["descrip"] = description.encode("ascii", "replace")[:79]
-    # 4: MNI space; 2: aligned to something.
-    code = 2 if grid.mni_doubt() else 4
-    image.set_sform(grid.affine, code)
-    image.set_qform(grid.affine, code)
-    nib.save(image, path)
+
+def _write_table(
+    folder: str, name: str, table: pd.DataFrame, lines: Sequence[str], details: Details
+) -> list[str]:
+    """Write a table and its description; return the names of both."""
+    beside = os.path.splitext(name)[0] + ".json"
+    write_delimited(os.path.join(folder, name), table, lines)
+    described = sidecar(name, table, details | {"Notes": list(map(plain, lines))})
+    write_json(os.path.join(folder, beside), described)
+    return [name, beside]

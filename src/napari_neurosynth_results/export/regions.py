@@ -7,6 +7,10 @@ import os
 from napari_neurosynth_results.export.tables import write_table
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 
+_ABOUT = (
+    "What share of each cluster lies in which region; one row a region of a cluster"
+)
+
 
 def save_regions(
     clusters: ClusterSet, path: str | os.PathLike[str], *, overwrite: bool = False
@@ -19,7 +23,7 @@ def save_regions(
         The clusters.
     path : path
         ``.tsv`` or ``.csv``. Its first lines, marked ``#``, state map, threshold and
-        atlas.
+        atlas; a ``.json`` of the same name describes it for programs.
     overwrite : bool
         Replace a file that exists.
 
@@ -31,4 +35,4 @@ def save_regions(
     names = [clusters.names[label - 1] for label in clusters.regions["label"]]
     table = clusters.regions.copy()
     table.insert(1, "name", names)
-    write_table(clusters, table, path, overwrite=overwrite)
+    write_table(clusters, table, path, about=_ABOUT, overwrite=overwrite)

@@ -64,6 +64,7 @@ def save_studies(
         behind.clusters,
         studies_table(behind),
         path,
+        about="Who is behind each cluster; one row an experiment of a cluster",
         notes=behind.notices,
         overwrite=overwrite,
     )

@@ -1,12 +1,21 @@
-"""Tables about clusters on disk: what they show is said in their first lines."""
+"""Tables on disk: what they show is said in their first lines and in a JSON beside."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.columns import described
+from napari_neurosynth_results.export.escaping import for_spreadsheet, plain
+from napari_neurosynth_results.export.provenance import (
+    PACKAGE,
+    details_of,
+    lines_of,
+    software,
+)
 from napari_neurosynth_results.export.writing import write_whole
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 
@@ -14,8 +23,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
-#: A spreadsheet takes a cell that begins so for a formula.
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+#: Quoted, or a reader would take them for the end of a cell or for a comment.
+_QUOTED = frozenset('",#')
+#: Far above any sidecar of ours.
+_MOST_BYTES = 1 << 20
 
 
 def write_table(
@@ -23,61 +34,145 @@ def write_table(
     table: pd.DataFrame,
     path: str | os.PathLike[str],
     *,
+    about: str,
     notes: Sequence[str] = (),
     overwrite: bool = False,
 ) -> None:
-    """Write a table that belongs to some clusters.
+    """Write a table that belongs to some clusters, and a JSON that describes it.
 
     Parameters
     ----------
     clusters : ClusterSet
-        The clusters: their map, threshold and atlas are stated.
+        The clusters: their map, threshold, atlas and source are stated.
     table : pandas.DataFrame
         What to write. Texts, which others may have chosen, cannot become formulas.
     path : path
-        ``.tsv`` or ``.csv``.
+        ``.tsv`` or ``.csv``; the description has the same name and ``.json``.
+    about : str
+        What one row is.
     notes : sequence of str
         More lines to begin with.
     overwrite : bool
-        Replace a file that exists.
+        Replace a file that exists, and its own description.
 
     Raises
     ------
     ResultsError
-        When the extension is unknown, the file exists or cannot be written.
+        When the extension is unknown, a file exists or cannot be written.
     """
     target = os.fspath(path)
-    separator = SEPARATORS.get(os.path.splitext(target)[1].lower())
-    if separator is None:
+    if extension_of(target) not in SEPARATORS:
         raise ResultsError(f"{target}: a table is saved as {', '.join(SEPARATORS)}.")
-    statmap, atlas = clusters.statmap, clusters.atlas
-    lines = [
-        f"map: {statmap.key} ({statmap.title})",
-        str(clusters),
-        f"regions: {atlas.name} ({atlas.citation})" if atlas else "regions: none",
-        *notes,
+    details = {
+        "Description": about,
+        "Notes": [plain(note) for note in notes],
+        **details_of(clusters),
+        **software(),
+    }
+    beside = os.path.splitext(target)[0] + ".json"
+    _check_free(beside, target, overwrite)
+    lines = lines_of(clusters, notes)
+    write_whole(
+        target, lambda part: write_delimited(part, table, lines), overwrite=overwrite
+    )
+    name = os.path.basename(target)
+    write_whole(
+        beside,
+        lambda part: write_json(part, sidecar(name, table, details)),
+        overwrite=True,
+    )
+
+
+def extension_of(path: str) -> str:
+    """Return the extension of a file, in small letters."""
+    return os.path.splitext(path)[1].lower()
+
+
+def write_delimited(path: str, table: pd.DataFrame, lines: Sequence[str]) -> None:
+    """Write a table as text; its extension says what stands between cells.
+
+    Parameters
+    ----------
+    path : str
+        ``.tsv`` or ``.csv``.
+    table : pandas.DataFrame
+        Each cell is one number or one line.
+    lines : sequence of str
+        What to begin with, marked ``#``.
+    """
+    separator = SEPARATORS[extension_of(path)]
+    columns = [_cells(table.iloc[:, number]) for number in range(table.shape[1])]
+    header = [_quoted(for_spreadsheet(str(name))) for name in table.columns]
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.writelines(f"# {plain(line)}\n" for line in lines)
+        for row in (header, *zip(*columns, strict=True)):
+            file.write(separator.join(row) + "\n")
+
+
+def _cells(column: pd.Series[Any]) -> list[str]:
+    """Write the cells of a column; empty where nothing is known."""
+    unknown = column.isna()
+    return [
+        "" if gone else _quoted(for_spreadsheet(x) if isinstance(x, str) else str(x))
+        for x, gone in zip(column.tolist(), unknown, strict=True)
     ]
-    table = without_formulas(table)
-
-    def write(partial: str) -> None:
-        with open(partial, "w", encoding="utf-8", newline="") as file:
-            file.writelines(f"# {' '.join(line.split())}\n" for line in lines)
-            table.to_csv(file, sep=separator, index=False, lineterminator="\n")
-
-    write_whole(target, write, overwrite=overwrite)
 
 
-def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy of a table whose texts no spreadsheet runs."""
-    table = table.copy()
-    for column in table.columns:
-        if table[column].dtype == object or str(table[column].dtype) == "str":
-            table[column] = table[column].map(_harmless)
-    return table
+def _quoted(text: str) -> str:
+    if _QUOTED.isdisjoint(text):
+        return text
+    return '"' + text.replace('"', '""') + '"'
 
 
-def _harmless(value: object) -> object:
-    """Keep a text that others chose from being run by a spreadsheet."""
-    if isinstance(value, str) and value.startswith(_FORMULAS):
-        return f"'{value}"
-    return value
+def sidecar(
+    name: str, table: pd.DataFrame, details: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Describe a table for programs.
+
+    Parameters
+    ----------
+    name : str
+        Of its file.
+    table : pandas.DataFrame
+        Its columns.
+    details : mapping
+        What else is known.
+
+    Returns
+    -------
+    dict
+        Columns and details side by side, as BIDS has it.
+    """
+    columns = described(str(column) for column in table.columns)
+    return {"File": name, **details, **columns}
+
+
+def write_json(path: str, content: Mapping[str, Any]) -> None:
+    """Write JSON that people can read too."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        json.dump(content, file, indent=2, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+
+
+def _check_free(beside: str, target: str, overwrite: bool) -> None:
+    """Refuse to replace the description of another file, or what is none."""
+    taken = [path for path in (target, beside) if os.path.lexists(path)]
+    if taken and not overwrite:
+        raise ResultsError(f"{taken[0]} exists already. Choose another name.")
+    if beside not in taken:
+        return
+    if not _describes(beside, os.path.basename(target)):
+        raise ResultsError(
+            f"{beside} is in the way: it does not describe {target}. Choose another "
+            "name."
+        )
+
+
+def _describes(beside: str, name: str) -> bool:
+    try:
+        with open(beside, encoding="utf-8") as file:
+            found = json.loads(file.read(_MOST_BYTES))
+        maker = found["GeneratedBy"][0]["Name"]
+        return bool(maker == PACKAGE and found["File"] == name)
+    except (OSError, ValueError, LookupError, TypeError):
+        return False

@@ -34,6 +34,7 @@ from napari_neurosynth_results.widgets.figure_button import FigureButton
 from napari_neurosynth_results.widgets.figure_offers import cluster_figures
 from napari_neurosynth_results.widgets.pieces import narrow, row, wrapped_text
 from napari_neurosynth_results.widgets.saving import (
+    CLUSTER_TABLES,
     TABLES,
     VOLUMES,
     ask_and_save,
@@ -48,6 +49,7 @@ _NOTHING = (
     "No clusters yet. Threshold a map: Plugins > Neurosynth results > Threshold and "
     "clusters."
 )
+_TABLE_KINDS = "For programs (TSV, CSV) or for a paper (Markdown, LaTeX, HTML)"
 #: Wherever the keyboard is in the window; napari uses none of them.
 _KEYS = {
     "next": "Ctrl+Alt+N",
@@ -100,7 +102,7 @@ class ClusterWidget(Container):  # type: ignore[misc]
         self.pointed = wrapped_text()
         self.columns = PushButton(text="Columns")
         self.copy = PushButton(text="Copy", tooltip="Copy the table as text")
-        self.save_table = PushButton(text="Save table...", tooltip="As CSV or TSV")
+        self.save_table = PushButton(text="Save table...", tooltip=_TABLE_KINDS)
         self.save_labels = PushButton(text="Save labels...", tooltip="As NIfTI")
         self.save_figure = FigureButton(
             lambda: cluster_figures(self.clusters, self._viewer)
@@ -372,7 +374,7 @@ class ClusterWidget(Container):  # type: ignore[misc]
         copy_text(self.view.text())
 
     def _save_table(self) -> None:
-        self._save("Save the table of clusters", ".tsv", TABLES)
+        self._save("Save the table of clusters", ".tsv", CLUSTER_TABLES)
 
     def _save_labels(self) -> None:
         self._save("Save the label volume", ".nii.gz", VOLUMES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -12,17 +13,24 @@ from napari_neurosynth_results.errors import ResultsError
 
 TABLES = "Tab-separated table (*.tsv);;Comma-separated table (*.csv)"
 PICTURES = "Picture (*.png);;Vectors, PDF (*.pdf);;Vectors, SVG (*.svg)"
+#: Clusters can be laid out as a paper prints them, too.
+CLUSTER_TABLES = (
+    f"{TABLES};;Table for a paper, Markdown (*.md);;Table for a paper, LaTeX (*.tex);;"
+    "Table for a paper, HTML (*.html)"
+)
 VOLUMES = "Label volume (*.nii.gz *.nii)"
+MAPS = "Map (*.nii.gz *.nii)"
+_FIRST_EXTENSION = re.compile(r"\*(\.[a-z.]+)")
 
 
 def ask_where(
-    parent: QWidget, what: str, suggested: str, kinds: str
+    parent: QWidget | None, what: str, suggested: str, kinds: str
 ) -> tuple[str, bool] | None:
     """Ask for the name of a file.
 
     Parameters
     ----------
-    parent : QWidget
+    parent : QWidget or None
         Whose question it is.
     what : str
         Title of the dialog.
@@ -44,30 +52,9 @@ def ask_where(
     # extension makes of the one that was typed.
     complete = "." in os.path.basename(path)
     if not complete:
-        others = (other for other in (".csv", ".pdf", ".svg") if other[1:] in kind)
-        volume = suggested.endswith(".nii.gz")
-        extension = ".nii.gz" if volume else os.path.splitext(suggested)[1]
-        path += next(others, extension)
+        named = _FIRST_EXTENSION.search(kind or kinds)
+        path += named[1] if named else ""
     return path, complete
-
-
-def ask_and_save(
-    parent: QWidget, what: str, suggested: str, kinds: str, save: Callable[..., object]
-) -> None:
-    """Ask where, save, and tell what came of it.
-
-    Parameters
-    ----------
-    parent, what, suggested, kinds
-        As for `ask_where`.
-    save : callable
-        Called with the path, and with `overwrite`: whether the user agreed to replace a
-        file of that name.
-    """
-    chosen = ask_where(parent, what, suggested, kinds)
-    if chosen is not None:
-        path, overwrite = chosen
-        save_and_tell(partial(save, path, overwrite=overwrite), path)
 
 
 def save_and_tell(save: Callable[[], object], path: str) -> None:
@@ -88,3 +75,25 @@ def save_and_tell(save: Callable[[], object], path: str) -> None:
         show_error(str(error))
         return
     show_info(f"Saved {path}")
+
+
+def ask_and_save(
+    parent: QWidget | None,
+    what: str,
+    suggested: str,
+    kinds: str,
+    save: Callable[..., object],
+) -> None:
+    """Ask where to save something, save it there, and tell what came of it.
+
+    Parameters
+    ----------
+    parent, what, suggested, kinds
+        As for `ask_where`.
+    save : callable
+        Takes the name, and ``overwrite``: whether the user agreed to replace a file.
+    """
+    chosen = ask_where(parent, what, suggested, kinds)
+    if chosen is not None:
+        path, overwrite = chosen
+        save_and_tell(partial(save, path, overwrite=overwrite), path)

@@ -1,0 +1,104 @@
+"""Texts that others chose, made harmless for where they are written.
+
+Titles come from servers, names from users, studies from databases. None of them may
+become a formula of a spreadsheet, a command of LaTeX or a script of a page.
+"""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+
+#: A spreadsheet takes a cell that begins so for a formula, some the wide forms too.
+_FORMULAS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
+#: Longer texts make a table unreadable.
+_MOST = 200
+# Braces around what would be an option or a star of the command before it.
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "{": r"\{",
+        "}": r"\}",
+        "[": "{[}",
+        "]": "{]}",
+        "*": "{*}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "≤": r"$\leq$",
+        "≥": r"$\geq$",
+        "−": "$-$",  # noqa: RUF001
+        "³": r"\textsuperscript{3}",
+    }
+)
+_MARKDOWN = str.maketrans(
+    {character: f"\\{character}" for character in "\\`*_{}[]#!|~$^"}
+    | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+)
+
+
+def plain(text: str) -> str:
+    r"""Put a text on one line, without characters that cannot be seen.
+
+    >>> plain("two\nlines\x00, and \u202ea turn")
+    'two lines, and a turn'
+    """
+    kept = []
+    for character in text:
+        kind = unicodedata.category(character)
+        if kind[0] == "Z" or character in "\t\n\r\v\f\x85":
+            kept.append(" ")
+        # Control and format characters may hide or turn what follows them.
+        elif kind[0] != "C":
+            kept.append(character)
+    return " ".join("".join(kept).split())
+
+
+def short(text: str) -> str:
+    """Put a text on one line, cut where it would fill a page."""
+    text = plain(text)
+    return text if len(text) <= _MOST else f"{text[: _MOST - 1].rstrip()}…"
+
+
+def for_spreadsheet(text: str) -> str:
+    """Keep a text from being run by a spreadsheet.
+
+    >>> for_spreadsheet("=cmd()"), for_spreadsheet("insula R")
+    ("'=cmd()", 'insula R')
+    """
+    text = plain(text)
+    return f"'{text}" if text.startswith(_FORMULAS) else text
+
+
+def for_latex(text: str) -> str:
+    r"""Write a text so that LaTeX prints it.
+
+    >>> for_latex(r"R&D \input{x}, 50 %")
+    'R\\&D \\textbackslash{}input\\{x\\}, 50 \\%'
+    """
+    return plain(text).translate(_LATEX)
+
+
+def for_html(text: str) -> str:
+    """Write a text so that a page shows it.
+
+    >>> for_html("<script>")
+    '&lt;script&gt;'
+    """
+    return html.escape(plain(text), quote=True)
+
+
+def for_markdown(text: str) -> str:
+    r"""Write a text so that Markdown shows it, in a cell of a table too.
+
+    >>> for_markdown("a | b <i>")
+    'a \\| b &lt;i&gt;'
+    """
+    return plain(text).translate(_MARKDOWN)

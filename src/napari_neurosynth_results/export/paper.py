@@ -1,0 +1,171 @@
+"""The table of clusters that a paper prints: which columns, rows and caption.
+
+How it is written down in Markdown, LaTeX and HTML is in `export.paper_formats`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_neurosynth_results.anatomy.atlas import near
+from napari_neurosynth_results.export.escaping import short
+from napari_neurosynth_results.export.provenance import MNI, space_of
+from napari_neurosynth_results.export.written_numbers import (
+    typeset,
+    written_count,
+    written_mm,
+    written_p,
+    written_value,
+)
+from napari_neurosynth_results.statistics.cluster_level import ClusterLevel
+from napari_neurosynth_results.statistics.cluster_table import voxel_mm3
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Column of `ClusterSet.corrected` -> its heading.
+_CORRECTED = {
+    "p_fwe_mass": "p (FWE, cluster mass)",
+    "p_fwe_size": "p (FWE, cluster size)",
+    "peak_p_fwe": "p (FWE, peak)",
+    "peak_q": "q (FDR, peak)",
+}
+_UNCORRECTED = "p (uncorrected)"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row: the peak of a cluster, or a sub-peak below it."""
+
+    cells: tuple[str, ...]
+    is_sub_peak: bool = False
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """A table in words and signs, nothing escaped yet.
+
+    Attributes
+    ----------
+    caption : str
+        What is shown, at which threshold, by which atlas, in which space.
+    columns : tuple of str
+        Headings; the first two columns are texts, the others numbers.
+    lines : tuple of Line
+        The rows.
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    lines: tuple[Line, ...] = field(repr=False)
+
+
+def paper_table(clusters: ClusterSet) -> PaperTable:
+    """Lay out the clusters of a map as papers do.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        Of a cluster-level corrected map only the significant ones are shown; the
+        caption then says how many are not.
+
+    Returns
+    -------
+    PaperTable
+        Region, side, place, size, statistic and p of each peak; below it its sub-peaks.
+    """
+    p_columns = _p_columns(clusters)
+    lines: list[Line] = []
+    kept = np.flatnonzero(clusters.significant)
+    for row in kept.tolist():
+        lines += _lines_of(clusters, row, p_columns)
+    columns = (
+        *("Region" if clusters.atlas else "Cluster", "Side", "x", "y", "z"),
+        *("Voxels", "mm³", f"Peak {clusters.values.kind}"),
+        *(p_columns or [_UNCORRECTED]),
+    )
+    caption = _caption(clusters, len(clusters) - len(kept))
+    return PaperTable(caption, columns, tuple(lines))
+
+
+def _lines_of(
+    clusters: ClusterSet, row: int, p_columns: dict[str, list[str]]
+) -> list[Line]:
+    """Write the peak of a cluster, and its sub-peaks below it."""
+    found, peaks = clusters.labelled, clusters.peaks
+    mm3 = round(int(found.size[row]) * voxel_mm3(clusters.statmap), 1)
+    size = (written_count(int(found.size[row])), written_count(mm3))
+    lines = []
+    for _, peak in peaks[peaks["label"] == row + 1].iterrows():
+        sub = bool(peak["rank"] > 0)
+        p = [written_p(float(peak["peak_p"]))]
+        if p_columns:
+            # Corrections are looked up at the peak of the cluster.
+            p = ["" if sub else column[row] for column in p_columns.values()]
+        cells = (
+            *_place(clusters, peak, row, sub),
+            *(("", "") if sub else size),
+            written_value(float(peak["peak_value"]), clusters.values.kind),
+            *p,
+        )
+        lines.append(Line(cells, sub))
+    return lines
+
+
+def _p_columns(clusters: ClusterSet) -> dict[str, list[str]]:
+    """Write the corrected p that are known, by heading."""
+    iterations = clusters.statmap.results.iterations
+    threshold = clusters.threshold
+    if isinstance(threshold, ClusterLevel):
+        heading = f"p ({threshold.correction}, cluster)"
+        return {
+            heading: [written_p(p, threshold.iterations) for p in clusters.cluster_p]
+        }
+    found = clusters.corrected
+    return {
+        heading: [written_p(float(p), iterations) for p in found[column]]
+        for column, heading in _CORRECTED.items()
+        if found[column].notna().any()
+    }
+
+
+def _place(clusters: ClusterSet, peak: pd.Series, row: int, sub: bool) -> list[str]:
+    """Name the region of a peak and its side, and write its coordinates."""
+    x = float(peak["peak_x"])
+    side = "midline" if x == 0 else "R" if x > 0 else "L"
+    region = str(peak["region"])
+    # The side has a column of its own; where the region lies on the other one, as near
+    # the midline, its name says so.
+    region = region.removesuffix(f" {side}")
+    name = near(region[:1].upper() + region[1:], float(peak["region_mm"]))
+    if not sub:
+        given = clusters.given_names.get(clusters.peak_voxels[row])
+        if given:
+            name = f"{short(given)} ({name})" if name else given
+        elif not name:
+            name = clusters.names[row][:1].upper() + clusters.names[row][1:]
+    xyz = [written_mm(float(peak[f"peak_{axis}"])) for axis in "xyz"]
+    return [short(name), side, *xyz]
+
+
+def _caption(clusters: ClusterSet, left_out: int) -> str:
+    """Say in sentences what the table shows."""
+    told = [f"Clusters of {short(clusters.statmap.title)}: {typeset(str(clusters))}."]
+    if left_out:
+        told.append(f"{left_out} that are not significant are left out.")
+    if (atlas := clusters.atlas) is not None:
+        cited = f" ({short(atlas.citation)})" if atlas.citation else ""
+        told.append(f"Regions: {short(atlas.name)}{cited}.")
+    space = space_of(clusters.statmap.grid)
+    where = f"{space} space" if space else f"the space of the map, which is not {MNI}"
+    told.append(f"Coordinates x, y, z in mm, {where}.")
+    if (clusters.peaks["rank"] > 0).any():
+        told.append("Indented: further peaks of the same cluster.")
+    if any(math.isfinite(mm) and mm > 0 for mm in clusters.peak_regions["region_mm"]):
+        told.append("Distances in parentheses: from the peak to the nearest region.")
+    return " ".join(told)

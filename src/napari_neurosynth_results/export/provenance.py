@@ -1,0 +1,170 @@
+"""Where saved numbers come from: source, map, threshold, atlas and versions.
+
+Said twice: in lines for people, and as numbers for programs.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from napari_neurosynth_results.anatomy.atlas import Atlas
+from napari_neurosynth_results.export.escaping import plain
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import Grid, StatMap
+from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.origins import redact
+from napari_neurosynth_results.statistics.cluster_level import ClusterLevel
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+
+#: The name of this package, by which its own files are known.
+PACKAGE = "napari-neurosynth-results"
+_LIBRARIES = ("nibabel", "numpy", "pandas", "scipy")
+MNI = "MNI152"
+
+
+def made_by() -> str:
+    """Return name and version of this package."""
+    return f"{PACKAGE} {version(PACKAGE)}"
+
+
+def source_of(results: ResultSet) -> str:
+    """Return the path or address of a result, without what would let readers in."""
+    token = os.environ.get("NNR_NEUROVAULT_TOKEN", "").strip()
+    return redact(plain(results.source), Online(token=token))
+
+
+def lines_of(clusters: ClusterSet, notes: Sequence[str] = ()) -> list[str]:
+    """Say for people what a table of clusters shows.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        The clusters.
+    notes : sequence of str
+        More to say.
+
+    Returns
+    -------
+    list of str
+        One line each.
+    """
+    statmap, atlas = clusters.statmap, clusters.atlas
+    lines = [
+        f"map: {statmap.key} ({statmap.title})",
+        str(clusters),
+        f"connectivity: {clusters.connectivity}",
+        f"regions: {atlas.name} ({atlas.citation})" if atlas else "regions: none",
+        *notes,
+        f"source: {source_of(statmap.results)}",
+        f"space: {space_of(statmap.grid) or 'not that of MNI152'}",
+        f"made by {made_by()}",
+    ]
+    return [plain(line) for line in lines]
+
+
+def details_of(clusters: ClusterSet) -> dict[str, Any]:
+    """Say for programs which map, threshold and atlas some clusters come from.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        The clusters.
+
+    Returns
+    -------
+    dict
+        Fit for JSON: what is not a number is None.
+    """
+    statmap = clusters.statmap
+    return {
+        "Summary": plain(str(clusters)),
+        **map_details(statmap),
+        "Threshold": _threshold(clusters),
+        "Atlas": _atlas(clusters.atlas),
+    }
+
+
+def map_details(statmap: StatMap) -> dict[str, Any]:
+    """Say for programs what a map is and where it comes from."""
+    return {
+        "Source": source_of(statmap.results),
+        "Map": {
+            "Key": statmap.key,
+            "Title": statmap.title,
+            "Kind": str(statmap.kind),
+            "Meaning": statmap.kind.meaning,
+            "Tail": str(statmap.tail),
+            "Correction": statmap.correction,
+            "Level": statmap.level,
+            "MonteCarloIterations": statmap.results.iterations,
+        },
+        "Space": space_of(statmap.grid),
+        "VoxelSize": list(statmap.grid.voxel_size),
+    }
+
+
+def software() -> dict[str, Any]:
+    """Say for programs what made a file, in the words of BIDS."""
+    return {
+        "GeneratedBy": [{"Name": PACKAGE, "Version": version(PACKAGE)}],
+        "SoftwareVersions": {
+            "Python": platform.python_version(),
+            **{name: _version(name) for name in _LIBRARIES},
+        },
+    }
+
+
+def space_of(grid: Grid) -> str | None:
+    """Return the space of coordinates, None where they cannot be MNI's."""
+    return None if grid.mni_doubt() else MNI
+
+
+def _threshold(clusters: ClusterSet) -> dict[str, Any]:
+    asked, applied = clusters.asked, clusters.threshold
+    found: dict[str, Any] = {
+        "Sentence": plain(str(applied)),
+        "Criterion": asked.criterion,
+        "Asked": asked.number,
+        "Directions": asked.tail,
+        "Connectivity": asked.connectivity,
+        "MinimumVoxels": clusters.min_voxels,
+        "Tail": str(applied.tail),
+    }
+    if isinstance(applied, ClusterLevel):
+        return found | {
+            "Level": "cluster",
+            "Alpha": applied.alpha,
+            "Correction": applied.correction,
+            "MonteCarloIterations": applied.iterations,
+        }
+    return found | {
+        "Level": "voxel",
+        "Height": number_or_none(applied.height),
+        "UncorrectedP": number_or_none(applied.p),
+        "NumberOfTests": applied.n_tests,
+        "ExceedsHeight": asked.strict,
+        "FalseDiscoveryRate": asked.fdr if asked.q is not None else None,
+    }
+
+
+def number_or_none(value: float) -> float | None:
+    """Return a number that JSON can hold, None for those that it cannot."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _atlas(atlas: Atlas | None) -> dict[str, str] | None:
+    if atlas is None:
+        return None
+    return {"Name": plain(atlas.name), "Citation": plain(atlas.citation)}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

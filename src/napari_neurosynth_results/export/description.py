@@ -23,6 +23,8 @@ class Source:
         What opens it: one path, link or id, or several image files.
     title : str
         What it is called.
+    remote : bool
+        Whether it is on a server, and `paths` holds a link or an id.
     needs_link : bool
         Whether a private token was left out, so that only this machine finds it.
     fetched : tuple of str
@@ -32,6 +34,7 @@ class Source:
 
     paths: tuple[str, ...]
     title: str = ""
+    remote: bool = False
     needs_link: bool = False
     fetched: tuple[str, ...] = ()
 

@@ -50,9 +50,9 @@ def script_of(described: Description) -> str:
 
 
 def one_line(text: str) -> str:
-    """Make a text fit for a comment: nothing in it may end the line.
+    r"""Make a text fit for a comment: nothing in it may end the line.
 
-    >>> one_line("a\\nimport os")
+    >>> one_line("a\nimport os")
     'a import os'
     """
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
@@ -86,6 +86,10 @@ class _Writer:
 
     def _say(self, text: str) -> None:
         self._lines.append(f"# {one_line(text)}")
+
+    def _say_once(self, text: str) -> None:
+        if f"# {one_line(text)}" not in self._lines:
+            self._say(text)
 
     def _gap(self) -> None:
         if self._lines and self._lines[-1]:
@@ -180,7 +184,7 @@ class _Writer:
         if naming.layer:
             file = file_name(naming.layer, "atlas")
             self._gap()
-            self._say(
+            self._say_once(
                 f"FIRST: regions were named by {naming.layer}, which no file stands "
                 f"for. Save its labels as {file}.nii.gz, and their names (columns "
                 f"index and name) as {file}.csv."
@@ -199,7 +203,7 @@ class _Writer:
         if place.kind == "map":
             assert place.map is not None
             other = self._map(place.map)
-            arguments = [on, other, f"p={place.p!r}", *exclusive]
+            arguments = [on, other, f"p={_number(place.p)}", *exclusive]
             return self._assigned(on, _call("nnr.mask_from_map", arguments, 10))
         if place.kind == "file":
             arguments = [on, repr(place.path), *exclusive]
@@ -287,19 +291,25 @@ def _threshold(asked: Asked) -> list[str]:
     plain = Threshold(p=0.5)
     words = [f"{threshold.criterion}={_number(threshold.number)}"]
     words += [
-        f"{name}={value!r}"
+        f"{name}={_literal(value)}"
         for name in _OPTIONS
         if (value := getattr(threshold, name)) != getattr(plain, name)
     ]
     if asked.dof is not None:
-        words.append(f"dof={asked.dof!r}")
+        pair = asked.dof if isinstance(asked.dof, tuple) else None
+        numbers = ", ".join(map(_number, pair)) if pair else ""
+        words.append(f"dof=({numbers})" if pair else f"dof={_literal(asked.dof)}")
     return words
+
+
+def _literal(value: Any) -> str:
+    return _number(value) if isinstance(value, float) else repr(value)
 
 
 def _number(value: float) -> str:
     """Write a number so that it is read back to the last digit."""
-    assert math.isfinite(value)
-    return repr(value)
+    # numpy's numbers say what they are, in names that a script does not know.
+    return repr(float(value)) if math.isfinite(value) else f"float({str(value)!r})"
 
 
 def _call(function: str, arguments: list[str], before: int = 0) -> str:

@@ -229,9 +229,7 @@ class StateReader:
             and _gives(lambda: again.masking(statmap), mask)
         ):
             number = self.clusters(shown)
-            return Place(
-                "clusters", clusters=number, name=layer.name, outside=outside
-            )
+            return Place("clusters", clusters=number, name=layer.name, outside=outside)
         path = _file_of(layer)
         if path and _gives(
             lambda: mask_from_file(statmap, path, exclusive=outside), mask
@@ -252,9 +250,7 @@ class StateReader:
         else:
             file = studies.file
             self._foci.append(
-                FociOf(
-                    None, file.path, file.annotation, file.include, title=layer.name
-                )
+                FociOf(None, file.path, file.annotation, file.include, title=layer.name)
                 if file is not None
                 else FociOf(title=layer.name)
             )

@@ -31,6 +31,9 @@ _MOST_BYTES = 8 << 20
 #: Numbers of a list, each on its own line: no text of JSON holds a line break.
 _NUMBERS = re.compile(r"\[\n\s+([-+0-9.eE,\s]+?)\n\s*\]")
 
+_NOTHING = Description()
+_USUAL = Naming()
+
 Voxel = tuple[int, int, int]
 
 
@@ -172,11 +175,11 @@ class Workspace:
     version: int
     written_by: str = ""
     files: tuple[FilePlace, ...] = ()
-    contents: Description = Description()
+    contents: Description = _NOTHING
     layers: tuple[LayerLook, ...] = ()
     active: int | None = None
     view: View | None = None
-    naming: Naming = Naming()
+    naming: Naming = _USUAL
 
 
 def with_paths(contents: Description, change: Callable[[str], str]) -> Description:

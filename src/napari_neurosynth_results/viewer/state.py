@@ -24,6 +24,7 @@ from napari_neurosynth_results.export.description import (
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
+from napari_neurosynth_results.maps.studies import StudyFile
 from napari_neurosynth_results.sources.opening import is_link
 from napari_neurosynth_results.sources.origins import redact
 from napari_neurosynth_results.sources.store import is_sealed
@@ -116,7 +117,7 @@ class StateReader:
     # --- results and maps -------------------------------------------------------------
 
     def source(self, results: ResultSet) -> int:
-        """Number a result."""
+        """Return the number of a result."""
         if results not in self._results:
             self._results.append(results)
             self._sources.append(self._source(results))
@@ -126,17 +127,18 @@ class StateReader:
         source, title = results.source, results.title
         files = list(dict.fromkeys(statmap.path for statmap in results.maps.values()))
         # Several files are told in one text, which does not open them again.
-        if files != [source] and all(file in source for file in files):
+        if files and files != [source] and all(file in source for file in files):
             return Source(tuple(files), title)
         if os.path.exists(source) or not _is_address(source, self._online):
             return Source((source,), title)
         told = redact(source, self._online)
         here = [key for key, statmap in results.maps.items() if statmap.at_hand]
         fetched = tuple(here) if len(here) < len(results.maps) else ()
-        return Source((told,), title, is_sealed(source) or told != source, fetched)
+        private = is_sealed(source) or told != source
+        return Source((told,), redact(title, self._online), True, private, fetched)
 
     def map(self, statmap: StatMap) -> int:
-        """Number a map."""
+        """Return the number of a map."""
         if statmap in self._maps:
             return self._maps.index(statmap)
         parts = made_of(statmap)
@@ -153,7 +155,7 @@ class StateReader:
     # --- clusters ---------------------------------------------------------------------
 
     def clusters(self, clusters: ClusterSet) -> int:
-        """Number the clusters of a map."""
+        """Return the number of the clusters of a map."""
         clusters = self._now.get(id(clusters.labelled), clusters)
         same = [
             number
@@ -184,7 +186,7 @@ class StateReader:
         return Asked(clusters.asked, place, dof)
 
     def pair(self, a: ClusterSet, b: ClusterSet) -> int:
-        """Number a comparison."""
+        """Return the number of a comparison."""
         pair = self.clusters(a), self.clusters(b)
         if pair not in self._pairs:
             self._pairs.append(pair)
@@ -240,20 +242,17 @@ class StateReader:
     # --- foci -------------------------------------------------------------------------
 
     def foci(self, layer: Layer) -> int:
-        """Number the foci of a layer."""
+        """Return the number of the foci of a layer."""
         studies = studies_of(layer)
         assert studies is not None
         for results in self._all_results():
             if results.studies_at_hand and _studies(results) is studies:
-                self._foci.append(FociOf(self.source(results), title=layer.name))
+                found = FociOf(self.source(results), title=layer.name)
                 break
         else:
-            file = studies.file
-            self._foci.append(
-                FociOf(None, file.path, file.annotation, file.include, title=layer.name)
-                if file is not None
-                else FociOf(title=layer.name)
-            )
+            file = studies.file or StudyFile("")
+            found = FociOf(None, file.path, file.annotation, file.include, layer.name)
+        self._foci.append(found)
         return len(self._foci) - 1
 
     def _all_results(self) -> list[ResultSet]:

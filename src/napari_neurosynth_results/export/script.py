@@ -21,6 +21,8 @@ from napari_neurosynth_results.statistics.threshold import Threshold
 #: Keywords of `find_clusters` that are written when they are not what it assumes.
 _OPTIONS = ("tail", "strict", "connectivity", "min_voxels", "min_mm3", "fdr")
 _LONGEST = 88
+#: How a comment begins that says what has to be done before the script runs.
+FIRST = "# FIRST:"
 
 
 def script_of(described: Description) -> str:

@@ -244,7 +244,8 @@ class Restorer:
                 raise ResultsError(
                     f"{results.title} holds no map {item.key!r} any more."
                 )
-            return results[item.key]
+            found: StatMap = results[item.key]
+            return found
 
         return self._once("map", number, make)
 

@@ -199,6 +199,24 @@ def open_workspace(viewer: Viewer, path: str | os.PathLike[str]) -> list[str]:
     return [*told, *restorer.told, *_choose(viewer, workspace.naming)]
 
 
+def open_and_tell(viewer: Viewer, path: str) -> None:
+    """Open a workspace, and tell in napari's notifications what is missing.
+
+    Raises
+    ------
+    ResultsError
+        As `open_workspace`.
+    """
+    from napari.utils.notifications import show_info, show_warning
+
+    told = open_workspace(viewer, path)
+    name = os.path.basename(path)
+    if told:
+        show_warning("\n".join([f"Opened {name}, but:", *told]))
+    else:
+        show_info(f"Opened {name}")
+
+
 class _Places:
     """Finds files that may have moved together with the workspace."""
 
@@ -263,13 +281,10 @@ def _open(source: Source, wanted: list[Map], settings: Settings, job: Job) -> Re
             "link under contents, sources in the workspace file, or open it yourself."
         ) from error
     results.on_demand = False
+    # Masks and tails are judged by the maps that are at hand: by the same as before.
     keys = [*source.fetched, *(one.key for one in wanted)]
     maps = [results[key] for key in dict.fromkeys(keys) if key in results.maps]
-    needed = [one for statmap in maps for one in results.needed_by(statmap)]
-    if source.remote and not source.fetched:
-        # All were there: masks and tails are judged by all of them.
-        needed = list(results.maps.values())
-    results.fetch(dict.fromkeys([*maps, *needed]), job)
+    results.fetch(maps if source.fetched else results.maps.values(), job)
     return results
 
 

@@ -1,10 +1,10 @@
-"""The commands that keep what was done: as a script, or as a workspace to open again."""
+"""The commands that keep what was done: as a script, or as a workspace."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.script import FIRST, script_of
@@ -45,7 +45,7 @@ def ask_and_save(napari_viewer: napari.viewer.Viewer) -> None:
     title = results[0].title if results else "results"
     kept = "".join(c if c.isalnum() or c in " -_." else "_" for c in title)[:60]
     path, _ = QFileDialog.getSaveFileName(
-        _window(napari_viewer), "Save workspace", f"{kept}{EXTENSION}", _KINDS
+        QApplication.activeWindow(), "Save workspace", f"{kept}{EXTENSION}", _KINDS
     )
     if path:
         complete = path.lower().endswith(EXTENSION)
@@ -74,7 +74,7 @@ def save_and_tell(
 def ask_and_open(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask for a workspace, and open it."""
     path, _ = QFileDialog.getOpenFileName(
-        _window(napari_viewer), "Open workspace", "", _KINDS
+        QApplication.activeWindow(), "Open workspace", "", _KINDS
     )
     if path:
         open_chosen(napari_viewer, path)
@@ -90,10 +90,3 @@ def open_chosen(napari_viewer: napari.viewer.Viewer, path: str) -> None:
         return
     except ResultsError as error:
         show_error(str(error))
-
-
-def _window(viewer: Any) -> QWidget | None:
-    """Return the window that a dialog belongs to; a model of a viewer has none."""
-    window = getattr(viewer, "window", None)
-    found = getattr(window, "_qt_window", None)
-    return found if isinstance(found, QWidget) else None

@@ -241,7 +241,7 @@ def test_a_result_of_compose(
     viewer: Any, web: LocalServers, rng: np.random.Generator, tmp_path: Path
 ) -> None:
     collection = web.add_collection("Pain", full_dataset_url="")
-    z = np.abs(rng.normal(0, 2, SHAPE))
+    z = np.abs(rng.normal(0, 6, SHAPE))
     for stem, data in {"z": z, "p": np.exp(-z), "stat": z}.items():
         collection.add_image(f"{stem}.nii.gz", data)
     meta_id = web.add_meta_analysis(collection)

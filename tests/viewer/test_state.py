@@ -22,10 +22,7 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.atlas_finder import find_atlas
 from napari_neurosynth_results.statistics.comparison import compare
 from napari_neurosynth_results.statistics.threshold import Threshold
-from napari_neurosynth_results.viewer.clusters import (
-    clusters_of,
-    rename,
-)
+from napari_neurosynth_results.viewer.clusters import clusters_of, rename
 from napari_neurosynth_results.viewer.compared import show_agreement, show_map
 from napari_neurosynth_results.viewer.foci import show_foci
 from napari_neurosynth_results.viewer.question import BRAIN, Where

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import Any
 
 from napari_neurosynth_results.export.description import (
@@ -89,6 +90,11 @@ class _Writer:
     def _say(self, text: str) -> None:
         self._lines.append(f"# {one_line(text)}")
 
+    def _tell(self, text: str) -> None:
+        """Write a long comment on lines of its own."""
+        lines = textwrap.wrap(one_line(text), _LONGEST - 2, break_long_words=False)
+        self._lines += [f"# {line}" for line in lines]
+
     def _say_once(self, text: str) -> None:
         if f"# {one_line(text)}" not in self._lines:
             self._say(text)
@@ -105,7 +111,7 @@ class _Writer:
         source: Source = self._state.sources[number]
         name = self._names.new("results")
         if source.title and source.title not in source.paths:
-            self._say(source.title)
+            self._tell(source.title)
         if source.needs_link:
             self._say(
                 "FIRST: it is private. Put its link here: this name only opens what "
@@ -138,7 +144,7 @@ class _Writer:
         title = one_line(found.title)
         if title and title != found.key:
             if len(line) + len(title) + 4 > _LONGEST:
-                self._say(title)
+                self._tell(title)
             else:
                 line += f"  # {title}"
         self._lines.append(line)
@@ -156,7 +162,7 @@ class _Writer:
         atlas = self._atlas(found.naming)
         self._gap()
         if found.sentence:
-            self._say(found.sentence)
+            self._tell(found.sentence)
         name = self._names.new(f"clusters_{on}")
         asked = [on, *_threshold(found.asked)]
         asked += [f"mask={mask}"] * (mask is not None)

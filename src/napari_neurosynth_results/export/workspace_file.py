@@ -60,14 +60,6 @@ class ImageLook:
 
 
 @dataclass(frozen=True)
-class PeakColor:
-    """The number of the color of the cluster with its peak in a voxel (i, j, k)."""
-
-    peak: Voxel
-    color: int
-
-
-@dataclass(frozen=True)
 class LabelsLook:
     """How clusters are drawn.
 
@@ -79,14 +71,15 @@ class LabelsLook:
         Whether all others are hidden.
     chosen : voxel, optional
         The peak of the cluster that is outlined in white.
-    colors : tuple of PeakColor
-        Of clusters that are seen, and of those that were.
+    colors : tuple of (i, j, k, color)
+        By the voxel of the peak: number of the color, also of clusters that were seen
+        before.
     """
 
     contour: int = 1
     only_chosen: bool = False
     chosen: Voxel | None = None
-    colors: tuple[PeakColor, ...] = ()
+    colors: tuple[tuple[int, int, int, int], ...] = ()
 
 
 @dataclass(frozen=True)

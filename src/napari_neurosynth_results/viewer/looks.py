@@ -11,7 +11,6 @@ from napari_neurosynth_results.export.workspace_file import (
     ImageLook,
     LabelsLook,
     LayerLook,
-    PeakColor,
     View,
 )
 from napari_neurosynth_results.viewer import scene
@@ -108,7 +107,7 @@ def _labels(layer: Layer) -> LabelsLook:
         int(layer.contour),
         bool(layer.show_selected_label),
         layer.metadata.get(CHOSEN_KEY),
-        tuple(PeakColor(peak, int(color)) for peak, color in colors.items()),
+        tuple((*peak, int(color)) for peak, color in colors.items()),
     )
 
 
@@ -171,7 +170,7 @@ def _give_outlines(layer: Any, look: LabelsLook) -> None:
     if clusters is None:
         return
     layer.metadata[COLORS_KEY] = {
-        one.peak: one.color for one in look.colors if 0 <= one.color < N_COLORS
+        (i, j, k): color for i, j, k, color in look.colors if 0 <= color < N_COLORS
     }
     set_colors(layer, clusters)
     layer.contour = max(look.contour, 0)

@@ -151,6 +151,27 @@ def test_saved_opened_and_saved_again_it_is_the_same(
     assert [question.threshold.p for question in tried_on(z).questions] == [0.01, 0.001]
 
 
+def test_the_threshold_widget_goes_on_with_the_same_question(
+    worked: Any, tmp_path: Path
+) -> None:
+    from napari_neurosynth_results.widgets.threshold import ThresholdWidget
+
+    path = tmp_path / "a.nnr.json"
+    save_workspace(worked, path)
+    again, _ = open_in_new(path)
+    before = {one.statmap.key: one for one in clusters_in(again)}
+    widget = ThresholdWidget(again)
+    for key in ("z", "logp", "stat"):
+        widget.map.value = next(
+            layer for layer in again.layers if getattr(map_of(layer), "key", "") == key
+        )
+        shown = widget.clusters
+        assert shown is not None
+        assert shown is not before[key]
+        pd.testing.assert_frame_equal(shown.table, before[key].table, check_exact=True)
+    widget.close()
+
+
 def test_it_is_found_when_everything_moves_together(
     viewer: Any, write: Callable[..., Path], rng: np.random.Generator, tmp_path: Path
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -127,6 +127,23 @@ class Study:
 
 
 @dataclass(frozen=True)
+class StudyFile:
+    """The file that studies were read from, and how.
+
+    Attributes
+    ----------
+    path, annotation : str
+        The studies, and the annotation that was given; empty for none.
+    include : str or None
+        The column that says which analyses count.
+    """
+
+    path: str
+    annotation: str = ""
+    include: str | None = None
+
+
+@dataclass(frozen=True)
 class Studies:
     """The studies of one meta-analysis.
 
@@ -140,12 +157,15 @@ class Studies:
         Whether they are as they were when the meta-analysis ran.
     notices : tuple of str
         What had to be assumed or left out.
+    file : StudyFile, optional
+        Where they were read, for those of a file.
     """
 
     studies: tuple[Study, ...]
     name: str = ""
     is_snapshot: bool = True
     notices: tuple[str, ...] = ()
+    file: StudyFile | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         """Return the number of studies."""

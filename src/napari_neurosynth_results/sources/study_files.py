@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.studies import Studies
+from napari_neurosynth_results.maps.studies import Studies, StudyFile
 from napari_neurosynth_results.sources.nimads import parse_studies, unwrapped
 from napari_neurosynth_results.sources.nimare_dataset import is_dataset, parse_dataset
 from napari_neurosynth_results.sources.places import list_of
@@ -95,6 +95,9 @@ def open_studies(
         studies,
         name=studies.name or path.stem,
         notices=(*notices, *studies.notices),
+        file=StudyFile(
+            os.fspath(path), os.fspath(annotation) if annotation else "", include
+        ),
     )
 
 

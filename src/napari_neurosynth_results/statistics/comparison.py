@@ -284,7 +284,9 @@ def compare(
         no_conjunction=no_conjunction or "",
         difference=None
         if no_difference
-        else difference_of(sampled_a, sampled_b, grid, f"{name_a} minus {name_b}"),
+        else difference_of(
+            sampled_a, sampled_b, grid, f"{name_a} minus {name_b}", (a, b)
+        ),
         no_difference=no_difference or "",
         notices=notices_of(
             (a, b),

@@ -192,7 +192,7 @@ def conjunction_of(a: ClusterSet, b: ClusterSet, grid: Grid, title: str) -> Stat
     values = {"z": made.z, "logp": made.logp}
     if a.statmap.mask is not None and b.statmap.mask is not None:
         values["p"] = made.p
-    statmap = derived_map(grid, title, values, contrast="conjunction")
+    statmap = derived_map(grid, title, values, contrast="conjunction", parts=(a, b))
     # Its z is made by this tail; where it is 0 everywhere nothing could be measured.
     for other in statmap.results.maps.values():
         statmap.results.remember((other.key, "tail"), lambda: tail)

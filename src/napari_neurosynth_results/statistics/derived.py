@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,12 +12,18 @@ from napari_neurosynth_results.maps.names import MapName
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Grid, MapFile, StatMap, Voxels
 
+if TYPE_CHECKING:
+    from napari_neurosynth_results.statistics.clusters import ClusterSet
+
 
 class _Computed:
     """Voxels that a function returns."""
 
-    def __init__(self, compute: Callable[[], Voxels]) -> None:
+    def __init__(
+        self, compute: Callable[[], Voxels], parts: tuple[ClusterSet, ...]
+    ) -> None:
         self._compute = compute
+        self.parts = parts
 
     def read(self) -> tuple[Voxels, tuple[str, ...]]:
         """Compute them; there is nothing to say about them."""
@@ -29,6 +36,7 @@ def derived_map(
     values: Mapping[str | MapKind, Callable[[], Voxels]],
     *,
     contrast: str,
+    parts: tuple[ClusterSet, ...] = (),
 ) -> StatMap:
     """Make a map that can be looked at and thresholded as any other.
 
@@ -44,6 +52,8 @@ def derived_map(
         key `MapKind.OTHER` makes a map that has none. The first is returned.
     contrast : str
         Its key, or the ``desc`` in its name.
+    parts : tuple of ClusterSet
+        What it is made of, see `made_of`.
 
     Returns
     -------
@@ -58,7 +68,26 @@ def derived_map(
         if not isinstance(value, MapKind):
             name = MapName(value, (("desc", contrast),))
             key, kind = name.stem, MapKind(value)
-        files.append(MapFile(key, name, kind, grid, "", _Computed(compute)))
+        files.append(MapFile(key, name, kind, grid, "", _Computed(compute, parts)))
         titles[key] = title if not titles else f"{value} of the {title}"
     results = ResultSet(files, title=title, source="", titles=titles)
     return results[files[0].key]
+
+
+def made_of(statmap: StatMap) -> tuple[ClusterSet, ...]:
+    """Return the clusters of the maps that a map was made of.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+
+    Returns
+    -------
+    tuple of ClusterSet
+        Empty for a map that was opened.
+    """
+    if statmap.path:
+        return ()
+    source = statmap.file.source
+    return source.parts if isinstance(source, _Computed) else ()

@@ -9,6 +9,7 @@ import numpy as np
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import Grid, StatMap, Voxels
 from napari_neurosynth_results.statistics.agreement import Sampled
+from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.derived import derived_map
 
 
@@ -52,7 +53,13 @@ def why_no_difference(a: StatMap, b: StatMap, name_a: str, name_b: str) -> str |
     return None
 
 
-def difference_of(a: Sampled, b: Sampled, grid: Grid, title: str) -> StatMap:
+def difference_of(
+    a: Sampled,
+    b: Sampled,
+    grid: Grid,
+    title: str,
+    parts: tuple[ClusterSet, ...] = (),
+) -> StatMap:
     """Make the map of the first minus the second.
 
     Parameters
@@ -63,6 +70,8 @@ def difference_of(a: Sampled, b: Sampled, grid: Grid, title: str) -> StatMap:
         The grid of the comparison.
     title : str
         What to call it.
+    parts : tuple of ClusterSet
+        The clusters of the two.
 
     Returns
     -------
@@ -70,7 +79,9 @@ def difference_of(a: Sampled, b: Sampled, grid: Grid, title: str) -> StatMap:
         Of kind `MapKind.OTHER`, so that it has no p; 0 where one of them has no value.
     """
     compute = partial(_subtracted, a, b)
-    return derived_map(grid, title, {MapKind.OTHER: compute}, contrast="difference")
+    return derived_map(
+        grid, title, {MapKind.OTHER: compute}, contrast="difference", parts=parts
+    )
 
 
 def _subtracted(a: Sampled, b: Sampled) -> Voxels:

@@ -24,10 +24,13 @@ class Masking:
         True where to look, on the grid of the map.
     sentence : str
         Begins with inside or outside: ``inside z, group 1 at p <= .05``.
+    origin : object, optional
+        What it was made of, for whoever has to say how to make it again.
     """
 
     mask: Mask = field(repr=False)
     sentence: str
+    origin: object = field(default=None, repr=False)
 
     def __str__(self) -> str:
         """Return the sentence."""

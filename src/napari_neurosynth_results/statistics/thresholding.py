@@ -67,6 +67,8 @@ class Applied:
         How the p counts.
     sentence : str
         Height, p, tail and mask, in words.
+    masking : Masking, optional
+        Where was looked.
     """
 
     parts: Parts
@@ -75,6 +77,7 @@ class Applied:
     n_tests: int | None
     tail: Tail
     sentence: str
+    masking: Masking | None = None
 
     def __str__(self) -> str:
         """Return the sentence."""
@@ -150,6 +153,7 @@ def apply_threshold(
         n_tests=n_tests,
         tail=tail,
         sentence=f"{sentence}, {masking}" if masking is not None else sentence,
+        masking=masking,
     )
 
 

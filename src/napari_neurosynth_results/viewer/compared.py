@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
@@ -29,6 +30,24 @@ if TYPE_CHECKING:
 #: Marks the layer of an agreement, which the next one takes the place of.
 AGREEMENT_KEY = "neurosynth_results_agreement"
 _OPACITY = 0.85
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """The clusters of two maps that an agreement is about."""
+
+    a: ClusterSet
+    b: ClusterSet
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compared:
+        """Return itself: napari copies metadata when it duplicates a layer."""
+        return self
+
+
+def compared_in(layer: Layer) -> Compared | None:
+    """Return what an agreement is about, None for layers of others."""
+    found = layer.metadata.get(AGREEMENT_KEY)
+    return found if isinstance(found, Compared) else None
 
 
 def clusters_for(viewer: Viewer, layer: Image) -> ClusterSet:
@@ -131,7 +150,7 @@ def show_agreement(viewer: Viewer, comparison: Comparison) -> Labels:
         blending="translucent_no_depth",
         colormap=DirectLabelColormap(color_dict=table),
         features={"agreement": ["", *names]},
-        metadata={AGREEMENT_KEY: True},
+        metadata={AGREEMENT_KEY: Compared(comparison.a, comparison.b)},
     )
     made.editable = False
     return viewer.add_layer(made)

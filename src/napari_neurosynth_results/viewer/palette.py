@@ -16,7 +16,7 @@ import numpy.typing as npt
 Voxel = tuple[int, int, int]
 Colors = npt.NDArray[np.float32]
 
-_N_COLORS = 24
+N_COLORS = 24
 #: Neighbors in the sequence differ most when hues go on by the golden ratio.
 _GOLDEN = 0.6180339887
 #: From green over blue to pink: red, orange and yellow are the colors of the maps.
@@ -53,7 +53,7 @@ def colors_of(
         Color of each label; 0 is transparent.
     """
     known = [remembered[peak] for peak in peaks if peak in remembered]
-    used = np.bincount(known, minlength=_N_COLORS)
+    used = np.bincount(known, minlength=N_COLORS)
     for peak in peaks:
         if peak not in remembered:
             remembered[peak] = int(np.argmin(used))
@@ -91,7 +91,7 @@ def _study_palette() -> Colors:
 
 def _palette() -> Colors:
     rows = []
-    for index in range(_N_COLORS):
+    for index in range(N_COLORS):
         first, last = _HUES
         hue = first + (last - first) * ((0.18 + index * _GOLDEN) % 1)
         saturation = (0.95, 0.6)[index % 2]

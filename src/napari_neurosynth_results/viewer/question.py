@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,6 +61,9 @@ class Where:
         ResultsError
             When no voxel is left, or a file or map does not serve as a mask.
         """
+        return replace(self._made(statmap), origin=self)
+
+    def _made(self, statmap: StatMap) -> Masking:
         if isinstance(self.what, StatMap):
             return mask_from_map(statmap, self.what, exclusive=self.outside, p=self.p)
         if self.what == BRAIN:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.workspace_file import EXTENSION
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
@@ -39,7 +40,7 @@ Paths = str | Sequence[str]
 MOST_FETCHED = 12
 
 
-def get_reader(path: Paths) -> Callable[[Paths], list[LayerTuple]] | None:
+def get_reader(path: Paths) -> Callable[[Paths], list[Any]] | None:
     """Return the reading function for a path that this plugin may open.
 
     Folders are always accepted: one that holds no map is refused by the reading
@@ -48,7 +49,7 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerTuple]] | None:
     Parameters
     ----------
     path : str or sequence of str
-        A folder, an image file or several image files.
+        A folder, an image file, several image files, or a workspace.
 
     Returns
     -------
@@ -58,6 +59,8 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerTuple]] | None:
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     if not paths:
         return None
+    if len(paths) == 1 and os.fspath(paths[0]).lower().endswith(EXTENSION):
+        return read_into_viewer
     return read if all(map(_may_open, map(os.fspath, paths))) else None
 
 
@@ -100,6 +103,33 @@ def read(path: Paths) -> list[LayerTuple]:
 
     results = wait_for(work, "Opening results")
     return layers_for_viewer(results, settings)
+
+
+def read_into_viewer(path: Paths) -> list[tuple[None]]:
+    """Open a workspace in the current viewer, which makes its layers itself.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+
+    Returns
+    -------
+    list of tuple
+        napari's word for a file that was read and has no layers to hand over.
+
+    Raises
+    ------
+    ResultsError
+        When there is no viewer, or the file cannot be opened.
+    """
+    from napari_neurosynth_results.viewer.workspace import open_and_tell
+
+    viewer = _current_viewer()
+    if viewer is None:
+        raise ResultsError("A workspace is opened in a viewer: start napari first.")
+    open_and_tell(viewer, path if isinstance(path, str) else path[0])
+    return [(None,)]
 
 
 def bring_first_maps(results: ResultSet, job: Job, most: int) -> None:

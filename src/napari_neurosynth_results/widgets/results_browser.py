@@ -29,6 +29,7 @@ from napari_neurosynth_results.widgets.map_about import MapAbout, about_html, ab
 from napari_neurosynth_results.widgets.map_model import ANY, FAILED, correction_of
 from napari_neurosynth_results.widgets.map_view import MapView
 from napari_neurosynth_results.widgets.pieces import narrow, row
+from napari_neurosynth_results.widgets.workspace import copy_as_python
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -85,6 +86,10 @@ class ResultsBrowser(Container):  # type: ignore[misc]
         narrow(self.recent, self.result, self.kind, self.correction)
         self.add = PushButton(text="Add as layers")
         self.copy = PushButton(text="Copy diagnostics")
+        self.script = PushButton(
+            text="Copy as Python",
+            tooltip="A script that gives the same tables, of all that is open",
+        )
         self.problems = TextEdit()
         self.problems.read_only = True
         self.problems.native.setMaximumHeight(_LOW)
@@ -101,7 +106,7 @@ class ResultsBrowser(Container):  # type: ignore[misc]
                 row(self.recent, self.folder, self.files),
                 self.result,
                 row(self.search, self.kind, self.correction),
-                row(self.add, self.copy),
+                row(self.add, self.copy, self.script),
                 self.problems,
             ]
         )
@@ -124,6 +129,7 @@ class ResultsBrowser(Container):  # type: ignore[misc]
         self.view.doubleClicked.connect(self._double_clicked)
         self.add.changed.connect(self._add)
         self.copy.changed.connect(self._copy)
+        self.script.changed.connect(self._copy_script)
         self.fetching.progressed.connect(self._show_progress)
         # Bound methods are held weakly by napari: closing the widget ends them.
         layers = self._viewer.layers
@@ -282,7 +288,7 @@ class ResultsBrowser(Container):  # type: ignore[misc]
         self.add.enabled = bool(chosen)
         again = any(self.model.state_of(statmap) == FAILED for statmap in chosen)
         self.add.text = "Try again" if again else "Add as layers"
-        self.copy.enabled = results is not None
+        self.copy.enabled = self.script.enabled = results is not None
         if results is None:
             self.about_map.say(_NOTHING_OPEN)
         elif not chosen:
@@ -355,3 +361,6 @@ class ResultsBrowser(Container):  # type: ignore[misc]
     def _copy(self, event: object = None) -> None:
         if self.result.value is not None:
             copy_text(diagnostics(self.result.value))
+
+    def _copy_script(self, event: object = None) -> None:
+        copy_as_python(self._viewer)

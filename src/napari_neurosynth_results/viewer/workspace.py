@@ -1,0 +1,308 @@
+"""Save all that is open with how it looks to a file, and open it again."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from napari_neurosynth_results import __version__
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.description import (
+    Description,
+    Map,
+    Naming,
+    Source,
+)
+from napari_neurosynth_results.export.workspace_file import (
+    FORMAT,
+    VERSION,
+    FilePlace,
+    Workspace,
+    named_paths,
+    read_workspace,
+    with_paths,
+    write_workspace,
+)
+from napari_neurosynth_results.job import CancelledError, Job
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.sources.opening import open_source
+from napari_neurosynth_results.viewer.atlases import choose_atlas, chosen_atlas
+from napari_neurosynth_results.viewer.looks import (
+    give_view,
+    is_passing,
+    look_of,
+    view_of,
+)
+from napari_neurosynth_results.viewer.naming import naming_of
+from napari_neurosynth_results.viewer.restoring import Restorer
+from napari_neurosynth_results.viewer.settings import (
+    Settings,
+    preferred_atlas,
+    read_settings,
+)
+from napari_neurosynth_results.viewer.state import StateReader
+from napari_neurosynth_results.viewer.waiting import wait_for
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+def save_workspace(
+    viewer: Viewer, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> list[str]:
+    """Save the state of a viewer.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+    path : path
+        A new file; ``.nnr.json`` at its end lets napari open it.
+    overwrite : bool
+        Replace a file that exists.
+
+    Returns
+    -------
+    list of str
+        What is not in the file, because nothing says where it came from.
+
+    Raises
+    ------
+    ResultsError
+        When nothing of this plugin is open, or the file cannot be written.
+    """
+    target = os.path.abspath(os.fspath(path))
+    workspace, told = workspace_of(viewer, os.path.dirname(target))
+    if not workspace.contents.sources and not workspace.contents.foci:
+        raise ResultsError("No result is open: there is nothing to save.")
+    write_workspace(workspace, target, overwrite=overwrite)
+    return told
+
+
+def workspace_of(viewer: Viewer, folder: str) -> tuple[Workspace, list[str]]:
+    """Gather the state of a viewer.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+    folder : str
+        Where the workspace will be, for the paths relative to it.
+
+    Returns
+    -------
+    workspace : Workspace
+        All of it.
+    told : list of str
+        What is left out.
+    """
+    reader = StateReader(viewer)
+    looks, kept, told = [], [], []
+    for layer in viewer.layers:
+        look = look_of(reader, layer)
+        if look is not None:
+            looks.append(look)
+            kept.append(layer)
+        elif not is_passing(layer):
+            told.append(f"{layer.name} is not of this plugin: save it by itself.")
+    contents = with_paths(reader.description, os.path.abspath)
+    for one in contents.clusters:
+        place = one.asked.place
+        if place is not None and place.kind == "painted":
+            told.append(
+                f"The mask {place.name} was painted: save its layer by itself, and "
+                "open it before the workspace."
+            )
+    told += [
+        f"{one.title} is private: its link is not kept. Whoever opens the workspace "
+        "elsewhere has to open the link instead."
+        for one in contents.sources
+        if one.needs_link
+    ]
+    active = viewer.layers.selection.active
+    naming = naming_of(viewer, chosen_atlas(viewer))
+    workspace = Workspace(
+        FORMAT,
+        VERSION,
+        __version__,
+        _files_of(contents, naming, folder),
+        contents,
+        tuple(looks),
+        kept.index(active) if active in kept else None,
+        view_of(viewer) if kept else None,
+        naming,
+    )
+    return workspace, told
+
+
+def _files_of(
+    contents: Description, naming: Naming, folder: str
+) -> tuple[FilePlace, ...]:
+    """List every path with where it is as seen from the workspace."""
+    found: dict[str, FilePlace] = {}
+
+    def note(path: str) -> str:
+        try:
+            beside = os.path.relpath(path, folder)
+        except ValueError:
+            # Another drive of Windows.
+            beside = ""
+        found[path] = FilePlace(path, beside.replace(os.sep, "/"))
+        return path
+
+    with_paths(contents, note)
+    named_paths(naming, note)
+    return tuple(found.values())
+
+
+def open_workspace(viewer: Viewer, path: str | os.PathLike[str]) -> list[str]:
+    """Open what a workspace holds, on top of what is open.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Where to.
+    path : path
+        The file.
+
+    Returns
+    -------
+    list of str
+        What could not be opened, by name and with what to do.
+
+    Raises
+    ------
+    ResultsError
+        When the file is no workspace, is broken or of another version, or none of its
+        results can be opened.
+    """
+    target = os.path.abspath(os.fspath(path))
+    workspace, told = read_workspace(target)
+    here = _Places(workspace.files, os.path.dirname(target))
+    workspace = replace(
+        workspace,
+        contents=with_paths(workspace.contents, here.find),
+        naming=named_paths(workspace.naming, here.find),
+    )
+    settings = read_settings()
+    results, problems = wait_for(
+        lambda job: _open_all(workspace.contents, settings, job), "Opening workspace"
+    )
+    told += problems
+    if workspace.contents.sources and not any(results):
+        raise ResultsError("\n".join([f"{target} cannot be opened.", *told]))
+    restorer = Restorer(viewer, workspace, results)
+    restorer.restore()
+    if workspace.view is not None:
+        give_view(viewer, workspace.view)
+    return [*told, *restorer.told, *_choose(viewer, workspace.naming)]
+
+
+def open_and_tell(viewer: Viewer, path: str) -> None:
+    """Open a workspace, and tell in napari's notifications what is missing.
+
+    Raises
+    ------
+    ResultsError
+        As `open_workspace`.
+    """
+    from napari.utils.notifications import show_info, show_warning
+
+    told = open_workspace(viewer, path)
+    name = os.path.basename(path)
+    if told:
+        show_warning("\n".join([f"Opened {name}, but:", *told]))
+    else:
+        show_info(f"Opened {name}")
+
+
+class _Places:
+    """Finds files that may have moved together with the workspace."""
+
+    def __init__(self, files: tuple[FilePlace, ...], folder: str) -> None:
+        self._beside = {file.path: file.beside for file in files}
+        self._folder = folder
+
+    def find(self, path: str) -> str:
+        """Return where a file is now: beside the workspace, else where it was."""
+        if beside := self._beside.get(path, ""):
+            moved = os.path.normpath(os.path.join(self._folder, beside))
+            if os.path.exists(moved):
+                return moved
+        return path
+
+
+def _open_all(
+    contents: Description, settings: Settings, job: Job
+) -> tuple[list[ResultSet | None], list[str]]:
+    """Open every source with the maps that are wanted of it, on another thread."""
+    found: list[ResultSet | None] = []
+    told: list[str] = []
+    for number, source in enumerate(contents.sources):
+        wanted = [one for one in contents.maps if one.source == number]
+        try:
+            found.append(_open(source, wanted, settings, job))
+        except CancelledError:
+            raise
+        except ResultsError as error:
+            found.append(None)
+            told.append(f"{source.title or source.paths}: {error}")
+    for foci in contents.foci:
+        # Servers may be asked for studies: here nobody waits for the window.
+        number = -1 if foci.source is None else foci.source
+        results = found[number] if 0 <= number < len(found) else None
+        if results is not None:
+            try:
+                _ = results.studies
+            except ResultsError as error:
+                told.append(f"{foci.title}: {error}")
+    return found, told
+
+
+def _open(source: Source, wanted: list[Map], settings: Settings, job: Job) -> ResultSet:
+    missing = [
+        path for path in source.paths if not (source.remote or os.path.exists(path))
+    ]
+    if missing or not source.paths:
+        raise ResultsError(
+            f"{', '.join(missing) or 'It'} is not there, nor where it was as seen from "
+            "the workspace. Move it back, or write where it is under contents, sources "
+            "in the workspace file."
+        )
+    what = source.paths[0] if len(source.paths) == 1 else list(source.paths)
+    try:
+        results = open_source(what, settings.online, job, settings.max_bytes)
+    except ResultsError as error:
+        if not source.needs_link:
+            raise
+        raise ResultsError(
+            f"{error} It is private, and a workspace never keeps its link: write the "
+            "link under contents, sources in the workspace file, or open it yourself."
+        ) from error
+    results.on_demand = False
+    # Masks and tails are judged by the maps that are at hand: by the same as before.
+    keys = [*source.fetched, *(one.key for one in wanted)]
+    maps = [results[key] for key in dict.fromkeys(keys) if key in results.maps]
+    results.fetch(maps if source.fetched else results.maps.values(), job)
+    return results
+
+
+def _choose(viewer: Viewer, naming: Naming) -> list[str]:
+    """Choose the atlas of a workspace, as the user would; say so."""
+    if naming.layer:
+        return []
+    what = naming.atlas or "none"
+    now, names = preferred_atlas()
+    if (now.lower(), names) == (what.lower(), naming.names):
+        return []
+    if naming.names:
+        return [
+            f"Places are named by your own atlas. The workspace had {what} with the "
+            f"names in {naming.names}: choose them under Preferences."
+        ]
+    try:
+        choose_atlas(viewer, what)
+    except ResultsError as error:
+        return [f"Places are named by your own atlas. {error}"]
+    return [f"From now on regions are named by {what}, as in the workspace."]

@@ -1,0 +1,125 @@
+"""The commands that copy a script, and save and open workspaces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QApplication, QFileDialog
+
+from napari_neurosynth_results.export.script import script_of
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.viewer.question import Where
+from napari_neurosynth_results.viewer.state import describe
+from napari_neurosynth_results.widgets.results_browser import ResultsBrowser
+from napari_neurosynth_results.widgets.workspace import (
+    ask_and_open,
+    ask_and_save,
+    copy_as_python,
+)
+from worked_in import threshold
+
+
+def told(notifications: list[Any]) -> list[tuple[str, str]]:
+    return [(str(one.severity), one.message) for one in notifications]
+
+
+def test_the_browser_copies_a_script_of_all_that_is_open(
+    maps: Any, sample: ResultSet, notifications: list[Any]
+) -> None:
+    threshold(maps, sample["z"], Threshold(p=0.001))
+    browser = ResultsBrowser(maps)
+    assert browser.script.enabled
+    browser.script.changed.emit(True)
+    text = QApplication.clipboard().text()
+    assert text == script_of(describe(maps))
+    assert "nnr.find_clusters(z, p=0.001)" in text
+    assert told(notifications) == [
+        ("info", f"Copied {len(text.splitlines())} lines of Python")
+    ]
+    browser.close()
+
+
+def test_an_empty_viewer_has_no_script(viewer: Any, notifications: list[Any]) -> None:
+    QApplication.clipboard().setText("before")
+    copy_as_python(viewer)
+    assert QApplication.clipboard().text() == "before"
+    [(severity, text)] = told(notifications)
+    assert severity == "warning"
+    assert "nothing to write a script of" in text
+    browser = ResultsBrowser(viewer)
+    assert not browser.script.enabled
+    browser.close()
+
+
+def test_what_has_to_be_saved_first_is_told(
+    maps: Any, sample: ResultSet, notifications: list[Any]
+) -> None:
+    grid = sample["z"].grid
+    painted = maps.add_labels(
+        np.ones(grid.shape[::-1], np.uint8),
+        name="area",
+        scale=grid.voxel_size[::-1],
+        translate=grid.origin[::-1],
+    )
+    threshold(maps, sample["z"], Threshold(p=0.001), Where(painted))
+    copy_as_python(maps)
+    [(severity, text)] = told(notifications)
+    assert severity == "warning"
+    assert "Save its voxels as area.nii.gz." in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "saved"),
+    [
+        ("work.nnr.json", "work.nnr.json"),
+        ("work", "work.nnr.json"),
+        ("work.json", "work.nnr.json"),
+    ],
+)
+def test_a_workspace_is_saved_under_a_name_that_opens_again(
+    maps: Any,
+    tmp_path: Path,
+    notifications: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str,
+    saved: str,
+) -> None:
+    asked: list[str] = []
+
+    def answer(parent: Any, title: str, suggested: str, kinds: str) -> Any:
+        asked.append(suggested)
+        return str(tmp_path / typed), kinds
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    ask_and_save(maps)
+    assert asked == ["pain-ale.nnr.json"]
+    path = tmp_path / saved
+    assert path.is_file()
+    assert told(notifications) == [("info", f"Saved {path}")]
+    # The dialog asks about replacing the name that was typed, and no other.
+    ask_and_save(maps)
+    severity, text = told(notifications)[-1]
+    assert severity == ("info" if typed == saved else "error")
+    assert ("exists already" in text) == (typed != saved)
+
+
+def test_a_file_that_is_none_is_refused_in_words(
+    viewer: Any,
+    tmp_path: Path,
+    notifications: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "work.nnr.json"
+    path.write_text("{}")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    ask_and_open(viewer)
+    [(severity, text)] = told(notifications)
+    assert severity == "error"
+    assert "is no workspace" in text
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
+    ask_and_open(viewer)
+    assert len(notifications) == 1

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         save_clusters,
         save_comparison,
     )
+    from napari_neurosynth_results.batch import BatchSummary, run_batch
     from napari_neurosynth_results.errors import ResultsError
     from napari_neurosynth_results.maps.kinds import MapKind, Tail
     from napari_neurosynth_results.maps.results import ResultSet
@@ -51,6 +52,8 @@ _HOMES = {
     "robustness": "api",
     "save_clusters": "api",
     "save_comparison": "api",
+    "run_batch": "batch",
+    "BatchSummary": "batch",
     "Atlas": "anatomy.atlas",
     "ClusterSet": "statistics.clusters",
     "Comparison": "statistics.comparison",
@@ -66,6 +69,7 @@ _HOMES = {
 
 __all__ = (
     "Atlas",
+    "BatchSummary",
     "ClusterSet",
     "Comparison",
     "MapKind",
@@ -89,6 +93,7 @@ __all__ = (
     "open_results",
     "open_studies",
     "robustness",
+    "run_batch",
     "save_clusters",
     "save_comparison",
 )

@@ -72,12 +72,23 @@ def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
     table = table.copy()
     for column in table.columns:
         if table[column].dtype == object or str(table[column].dtype) == "str":
-            table[column] = table[column].map(_harmless)
+            table[column] = table[column].map(harmless)
     return table
 
 
-def _harmless(value: object) -> object:
-    """Keep a text that others chose from being run by a spreadsheet."""
+def harmless(value: object) -> object:
+    """Keep a text that others chose from being run by a spreadsheet.
+
+    Parameters
+    ----------
+    value : object
+        What stands in a cell.
+
+    Returns
+    -------
+    object
+        The same; a text that would be a formula has an apostrophe before it.
+    """
     if isinstance(value, str) and value.startswith(_FORMULAS):
         return f"'{value}"
     return value

@@ -1,0 +1,119 @@
+"""A batch on the workers of a dask.distributed scheduler that runs already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from napari_neurosynth_results import __version__
+from napari_neurosynth_results.batch.answering import Answer, Record, answer
+from napari_neurosynth_results.batch.folder import BatchFolder
+from napari_neurosynth_results.batch.listing import Listed
+from napari_neurosynth_results.batch.local import Heard
+from napari_neurosynth_results.batch.question import Question
+from napari_neurosynth_results.batch.texts import one_line
+from napari_neurosynth_results.errors import ResultsError
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_MISSING = (
+    "A scheduler needs dask.distributed, which is not installed. Run:\n"
+    '    pip install "napari-neurosynth-results[batch]"'
+)
+_PATIENCE = 30
+
+
+def run_there(
+    sources: Sequence[Listed],
+    question: Question,
+    folder: BatchFolder,
+    *,
+    scheduler: str,
+    heard: Heard,
+) -> None:
+    """Ask sources on the workers of a scheduler, and write the answers here.
+
+    Workers open the sources, so they have to see the same paths; nobody but this
+    process writes.
+
+    Parameters
+    ----------
+    sources : sequence of Listed
+        What to ask.
+    question : Question
+        What is asked.
+    folder : BatchFolder
+        Gets the answers.
+    scheduler : str
+        Its address.
+    heard : callable
+        Hears of each source that is through, on this thread.
+
+    Raises
+    ------
+    ResultsError
+        When there is no such scheduler, it has no worker that can do this, or it is
+        lost on the way.
+    """
+    try:
+        from distributed import Client, as_completed
+    except ImportError as error:
+        raise ResultsError(_MISSING) from error
+    try:
+        client = Client(scheduler, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ResultsError(f"No scheduler answers at {scheduler}: {error}.") from error
+    with client:
+        _check_workers(client, scheduler)
+        batch = uuid4().hex
+        by_key = {f"{source.name}-{batch}": source for source in sources}
+        futures = [
+            client.submit(answer, source, question, key=key, pure=False)
+            for key, source in by_key.items()
+        ]
+        completed = as_completed(futures)
+        # Whoever holds a future keeps its answer in the memory of a worker.
+        futures.clear()
+        for future in completed:
+            given = _answer_of(future, by_key[future.key], scheduler)
+            heard(folder.save(given))
+
+
+def _answer_of(future: Future[Any], source: Listed, scheduler: str) -> Answer:
+    """Take an answer from a worker, or why there is none."""
+    if future.status == "finished":
+        given: Answer = future.result()
+        return given
+    if future.status == "error":
+        error = future.exception()
+        why = one_line(f"The worker that opened it failed: {error}")
+        return Answer(Record.failure(source, why), {})
+    raise ResultsError(
+        f"The scheduler at {scheduler} was lost. What is done is kept: run the batch "
+        "again to go on."
+    )
+
+
+def _check_workers(client: Client, scheduler: str) -> None:
+    """Make sure that some worker can do it, before all sources fail for one reason."""
+    try:
+        client.wait_for_workers(1, timeout=_PATIENCE)
+        theirs = client.submit(_version, pure=False).result(timeout=_PATIENCE)
+    except TimeoutError as error:
+        raise ResultsError(f"The scheduler at {scheduler} has no workers.") from error
+    except Exception as error:
+        raise ResultsError(
+            f"The workers at {scheduler} cannot do this ({type(error).__name__}: "
+            f"{error}). They need napari-neurosynth-results {__version__}."
+        ) from error
+    if theirs != __version__:
+        raise ResultsError(
+            f"The workers at {scheduler} have napari-neurosynth-results {theirs}, not "
+            f"{__version__}: install the same."
+        )
+
+
+def _version() -> str:
+    return __version__

@@ -17,6 +17,7 @@ bench: $(VENV)/ready
 	@$(BIN)/python benchmarks/fetch.py
 	@$(BIN)/python benchmarks/anatomy.py
 	@scripts/with-display.sh $(BIN)/python benchmarks/foci.py
+	@$(BIN)/python benchmarks/batch.py
 
 pictures: $(VENV)/ready
 	@scripts/with-display.sh $(BIN)/python scripts/make_pictures.py

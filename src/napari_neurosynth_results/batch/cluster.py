@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -23,6 +24,8 @@ _MISSING = (
     '    pip install "napari-neurosynth-results[batch]"'
 )
 _PATIENCE = 30
+#: How often a source is asked whose worker dies with the answer.
+_TRIES = 5
 
 
 def run_there(
@@ -58,7 +61,7 @@ def run_there(
         lost on the way.
     """
     try:
-        from distributed import Client, as_completed
+        from distributed import Client
     except ImportError as error:
         raise ResultsError(_MISSING) from error
     try:
@@ -67,33 +70,52 @@ def run_there(
         raise ResultsError(f"No scheduler answers at {scheduler}: {error}.") from error
     with client:
         _check_workers(client, scheduler)
-        batch = uuid4().hex
-        by_key = {f"{source.name}-{batch}": source for source in sources}
-        futures = [
-            client.submit(answer, source, question, key=key, pure=False)
-            for key, source in by_key.items()
-        ]
-        completed = as_completed(futures)
-        # Whoever holds a future keeps its answer in the memory of a worker.
-        futures.clear()
-        for future in completed:
-            given = _answer_of(future, by_key[future.key], scheduler)
+        for given in _answers(client, sources, question, scheduler):
             heard(folder.save(given))
 
 
-def _answer_of(future: Future[Any], source: Listed, scheduler: str) -> Answer:
-    """Take an answer from a worker, or why there is none."""
-    if future.status == "finished":
-        given: Answer = future.result()
-        return given
+def _answers(
+    client: Client, sources: Sequence[Listed], question: Question, scheduler: str
+) -> Iterator[Answer]:
+    """Give each answer once it is ready, and forget it."""
+    from distributed import as_completed
+
+    open_yet: dict[str, tuple[Listed, int]] = {}
+
+    def submit(source: Listed, tries: int) -> Future[Any]:
+        # A key of its own: a scheduler takes up what it knows under the same one.
+        key = f"{source.name}-{uuid4().hex}"
+        open_yet[key] = (source, tries)
+        return client.submit(answer, source, question, key=key, pure=False)
+
+    completed = as_completed(loop=client.loop)
+    # Nobody else may hold a future: that would keep its answer in a worker's memory.
+    completed.update([submit(source, 1) for source in sources])
+    for future in completed:
+        source, tries = open_yet.pop(future.key)
+        given = _answer_of(future, source)
+        if given is not None:
+            yield given
+        elif client.status == "running" and tries < _TRIES:
+            completed.add(submit(source, tries + 1))
+        else:
+            raise ResultsError(
+                f"The scheduler at {scheduler} was lost. What is done is kept: run "
+                "the batch again to go on."
+            )
+
+
+def _answer_of(future: Future[Any], source: Listed) -> Answer | None:
+    """Take an answer from a worker; None when it was lost with its worker."""
     if future.status == "error":
-        error = future.exception()
-        why = one_line(f"The worker that opened it failed: {error}")
+        why = one_line(f"The worker that opened it failed: {future.exception()}")
         return Answer(Record.failure(source, why), {})
-    raise ResultsError(
-        f"The scheduler at {scheduler} was lost. What is done is kept: run the batch "
-        "again to go on."
-    )
+    try:
+        # Not for long: it is ready, and what has to be asked anew is asked anew.
+        given: Answer = future.result(timeout=_PATIENCE)
+    except (CancelledError, TimeoutError):
+        return None
+    return given
 
 
 def _check_workers(client: Client, scheduler: str) -> None:

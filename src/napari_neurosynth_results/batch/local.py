@@ -165,12 +165,28 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
     try:
         try:
-            pool.submit(os.getpid).result()
+            # As many as there are workers, so that all of them start now.
+            with _no_interrupt():
+                begun = [pool.submit(os.getpid) for _ in range(workers)]
+            begun[0].result()
         except BrokenExecutor as error:
             raise ResultsError(_NO_START) from error
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Let processes begin deaf to Ctrl+C, which comes here when this is over."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin() -> None:

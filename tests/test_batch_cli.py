@@ -123,3 +123,16 @@ def test_a_batch_that_was_stopped_goes_on(
     assert read(out / "clusters.tsv")["source"].tolist() == many
     left = [p.name for p in (out / "sources").iterdir() if p.name.startswith(".")]
     assert left == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no signals to hold back")
+def test_stopping_while_workers_start_is_quiet(many: list[str], tmp_path: Path) -> None:
+    options = ["--out", str(tmp_path / "out"), "--p", ".001", "--workers", "2"]
+    running = start(SLOW, tmp_path, *many, *options)
+    process = psutil.Process(running.pid)
+    # Two, and the one that Python itself starts beside them.
+    wait_until(lambda: len(process.children()) >= 3)
+    os.killpg(running.pid, signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "Traceback" not in err

@@ -14,6 +14,7 @@ import pytest
 
 import napari_neurosynth_results as nnr
 from batches import blob
+from napari_neurosynth_results.batch import cluster as there
 from napari_neurosynth_results.errors import ResultsError
 
 distributed = pytest.importorskip("distributed")
@@ -56,25 +57,86 @@ def test_a_batch_survives_the_death_of_a_worker(
             killed.append(next(iter(cluster.workers.values())).pid)
             os.kill(killed[0], signal.SIGKILL)
 
-    there = tmp_path / "there"
+    far = tmp_path / "far"
     address = cluster.scheduler_address
     question: dict[str, Any] = {"maps": "z", "p": 0.001}
-    done = nnr.run_batch(sources, there, scheduler=address, progress=kill, **question)
+    done = nnr.run_batch(sources, far, scheduler=address, progress=kill, **question)
     assert len(killed) == 1
     assert [record.source for record in done.failed] == [str(sources[0])]
     here = tmp_path / "here"
     nnr.run_batch(sources, here, workers=0, **question)
     name = "clusters.tsv"
-    assert (there / name).read_bytes() == (here / name).read_bytes()
+    assert (far / name).read_bytes() == (here / name).read_bytes()
     # What was done there need not be done here.
-    again = nnr.run_batch(sources, there, workers=0, **question)
+    again = nnr.run_batch(sources, far, workers=0, **question)
     assert again.n_asked == 1
+
+
+@pytest.fixture
+def threads() -> Iterator[Any]:
+    """Return a cluster of one worker in this process, whose parts can be replaced."""
+    with distributed.LocalCluster(
+        n_workers=1, processes=False, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        yield cluster
+
+
+def test_an_answer_lost_with_its_worker_is_asked_anew(
+    threads: Any, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = [write({"z": blob(4 + n)}, name=f"small{n}") for n in range(3)]
+    answer_of, lost = there._answer_of, [True, True]
+    monkeypatch.setattr(
+        there,
+        "_answer_of",
+        lambda *given: None if lost and lost.pop() else answer_of(*given),
+    )
+    address = threads.scheduler_address
+    done = nnr.run_batch(sources, tmp_path / "out", p=0.001, scheduler=address)
+    assert (lost, done.failed) == ([], [])
+    assert done.clusters["peak_value"].tolist() == [5, 6, 7]
+    monkeypatch.setattr(there, "_answer_of", lambda *given: None)
+    with pytest.raises(ResultsError, match="was lost"):
+        nnr.run_batch(sources, tmp_path / "never", p=0.001, scheduler=address)
+
+
+def test_a_source_that_no_worker_survives_is_a_failure(
+    threads: Any, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deadly(source: Any, question: Any) -> Any:
+        if "bad" in source.text:
+            raise distributed.KilledWorker("answer", None, 3)
+        return answered(source, question)
+
+    answered = there.answer
+    monkeypatch.setattr(there, "answer", deadly)
+    sources = [write({"z": blob()}, name=name) for name in ("bad", "good")]
+    address = threads.scheduler_address
+    done = nnr.run_batch(sources, tmp_path / "out", p=0.001, scheduler=address)
+    assert [record.status for record in done.records] == ["failed", "done"]
+    assert "The worker that opened it failed" in done.records[0].sentence
+
+
+def test_workers_that_cannot_do_it_are_told(
+    threads: Any, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, address = write({"z": blob()}), threads.scheduler_address
+    monkeypatch.setattr(there, "_version", lambda: "0.0.1")
+    with pytest.raises(ResultsError, match=r"have napari-neurosynth-results 0\.0\.1"):
+        nnr.run_batch(folder, tmp_path / "out", p=0.001, scheduler=address)
+    monkeypatch.setattr(there, "_version", lambda: 1 / 0)
+    with pytest.raises(ResultsError, match="cannot do this"):
+        nnr.run_batch(folder, tmp_path / "out", p=0.001, scheduler=address)
+    monkeypatch.setattr(there, "_PATIENCE", 0.5)
+    threads.scale(0)
+    with pytest.raises(ResultsError, match="has no workers"):
+        nnr.run_batch(folder, tmp_path / "out", p=0.001, scheduler=address)
 
 
 def test_no_scheduler_is_told(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_neurosynth_results.batch.cluster._PATIENCE", 1)
+    monkeypatch.setattr(there, "_PATIENCE", 1)
     folder = write({"z": blob()})
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

@@ -13,8 +13,8 @@ from napari_neurosynth_results.batch.folder import BatchFolder
 from napari_neurosynth_results.batch.listing import Listed
 from napari_neurosynth_results.batch.local import Heard
 from napari_neurosynth_results.batch.question import Question
-from napari_neurosynth_results.batch.texts import one_line
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.sources.online import Online
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -108,7 +108,8 @@ def _answers(
 def _answer_of(future: Future[Any], source: Listed) -> Answer | None:
     """Take an answer from a worker; None when it was lost with its worker."""
     if future.status == "error":
-        why = one_line(f"The worker that opened it failed: {future.exception()}")
+        told = f"The worker that opened it failed: {future.exception()}"
+        why = source.without_tokens(told, Online.from_environment())
         return Answer(Record.failure(source, why), {})
     try:
         # Not for long: it is ready, and what has to be asked anew is asked anew.

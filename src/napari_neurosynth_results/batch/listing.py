@@ -151,7 +151,8 @@ def stamp_of(source: Listed) -> str:
     try:
         if os.path.isdir(source.text):
             with os.scandir(source.text) as entries:
-                files = sorted((entry.name, entry.path) for entry in entries)
+                # Not folders: one of them may be that of the batch.
+                files = sorted((e.name, e.path) for e in entries if not e.is_dir())
         else:
             files = [("", source.text)]
         for name, path in files:

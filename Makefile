@@ -20,6 +20,7 @@ bench: $(VENV)/ready
 	@scripts/with-display.sh $(BIN)/python benchmarks/foci.py
 	@scripts/with-display.sh $(BIN)/python benchmarks/ortho.py
 	@scripts/with-display.sh $(BIN)/python benchmarks/brain3d.py
+	@$(BIN)/python benchmarks/batch.py
 
 pictures: $(VENV)/ready
 	@scripts/with-display.sh $(BIN)/python scripts/make_pictures.py

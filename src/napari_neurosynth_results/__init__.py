@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         save_peaks,
         save_regions,
     )
+    from napari_neurosynth_results.batch import BatchSummary, run_batch
     from napari_neurosynth_results.errors import ResultsError
     from napari_neurosynth_results.maps.kinds import MapKind, Tail
     from napari_neurosynth_results.maps.results import ResultSet
@@ -57,6 +58,8 @@ _HOMES = {
     "save_figure": "api",
     "save_peaks": "api",
     "save_regions": "api",
+    "run_batch": "batch",
+    "BatchSummary": "batch",
     "Atlas": "anatomy.atlas",
     "ClusterSet": "statistics.clusters",
     "Comparison": "statistics.comparison",
@@ -72,6 +75,7 @@ _HOMES = {
 
 __all__ = (
     "Atlas",
+    "BatchSummary",
     "ClusterSet",
     "Comparison",
     "MapKind",
@@ -95,6 +99,7 @@ __all__ = (
     "open_results",
     "open_studies",
     "robustness",
+    "run_batch",
     "save_clusters",
     "save_comparison",
     "save_figure",

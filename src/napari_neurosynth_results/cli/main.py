@@ -10,6 +10,7 @@ from importlib.util import find_spec
 
 from napari_neurosynth_results import __version__
 from napari_neurosynth_results.api import open_results
+from napari_neurosynth_results.cli.batch import add_batch
 from napari_neurosynth_results.cli.clusters import add_clusters
 from napari_neurosynth_results.cli.compare import add_compare
 from napari_neurosynth_results.cli.info import list_maps
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     info.set_defaults(run=list_maps)
     add_clusters(commands)
     add_compare(commands)
+    add_batch(commands)
     fetching = commands.add_parser("fetch", help="download a result for offline use")
     fetching.add_argument("path", metavar="SOURCE", help="a link or an id")
     fetching.add_argument("--to", metavar="DIR", required=True, help="a new folder")

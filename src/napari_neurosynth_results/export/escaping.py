@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import html
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: A spreadsheet takes a cell that begins so for a formula, some the wide forms too.
 _FORMULAS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
@@ -75,6 +79,22 @@ def for_spreadsheet(text: str) -> str:
     """
     text = plain(text)
     return f"'{text}" if text.startswith(_FORMULAS) else text
+
+
+def harmless(value: object) -> object:
+    """Return what stands in a cell; a text as `for_spreadsheet` gives it."""
+    return for_spreadsheet(value) if isinstance(value, str) else value
+
+
+def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy of a table whose texts no spreadsheet runs."""
+    from pandas.api.types import is_numeric_dtype
+
+    table = table.copy()
+    for column in table.columns:
+        if not is_numeric_dtype(table[column]):
+            table[column] = table[column].map(harmless)
+    return table
 
 
 def for_latex(text: str) -> str:

@@ -33,6 +33,7 @@ from napari_neurosynth_results.viewer.painting import (
 )
 from napari_neurosynth_results.viewer.palette import N_COLORS
 from napari_neurosynth_results.viewer.state import StateReader
+from napari_neurosynth_results.viewer.together import FOR_NOW
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 _OWN = re.compile(
     r"(strength above threshold|small p is strong|(both signs|negative|positive)\b)"
 )
-#: Added for a while by a look of several maps together.
-_FOR_NOW = "neurosynth_results_for_now"
 
 
 def look_of(reader: StateReader, layer: Layer) -> LayerLook | None:
@@ -128,7 +127,7 @@ def _tried(reader: StateReader, layer: Layer) -> tuple[tuple[Asked, ...], int]:
 
 def is_passing(layer: Layer) -> bool:
     """Whether a layer is there for a while: a look of several maps added it."""
-    return _FOR_NOW in layer.metadata
+    return FOR_NOW in layer.metadata
 
 
 def give_look(layer: Layer, look: LayerLook) -> None:

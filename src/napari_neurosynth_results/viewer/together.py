@@ -30,7 +30,7 @@ Mode = Literal["overlay", "outlines", "side by side", "blink", "swipe"]
 #: Through which the map below is seen.
 _OVER = 0.65
 #: Marks what was added for a while.
-_FOR_NOW = "neurosynth_results_for_now"
+FOR_NOW = "neurosynth_results_for_now"
 
 
 @dataclass(frozen=True)
@@ -235,13 +235,13 @@ class Together:
         made = []
         for layer in underlays:
             data, keywords, kind = layer.as_layer_data_tuple()
-            keywords["metadata"] = {UNDERLAY_KEY: True, _FOR_NOW: True}
+            keywords["metadata"] = {UNDERLAY_KEY: True, FOR_NOW: True}
             made.append(self._viewer.add_layer(Layer.create(data, keywords, kind)))
         return made
 
     def _take_away(self) -> None:
         for layer in list(self._viewer.layers):
-            if _FOR_NOW in layer.metadata:
+            if FOR_NOW in layer.metadata:
                 self._viewer.layers.remove(layer)
 
     def _put_in_order(self, wanted: Sequence[Layer]) -> None:
@@ -283,7 +283,7 @@ class Together:
         for layer in self._maps:
             layer.visible = False
         if len(pair) == 2:
-            self._swipe = Swipe(self._viewer, pair[0], pair[1], _FOR_NOW)
+            self._swipe = Swipe(self._viewer, pair[0], pair[1], FOR_NOW)
 
     def swipe_to(self, share: float) -> None:
         """Move the line between two maps that are swiped.

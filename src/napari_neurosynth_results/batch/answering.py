@@ -1,0 +1,241 @@
+"""One source of a batch, opened and asked: what a worker does."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from napari_neurosynth_results.api import contributors, open_atlas, open_results
+from napari_neurosynth_results.batch.listing import Listed, stamp_of
+from napari_neurosynth_results.batch.question import Question
+from napari_neurosynth_results.batch.texts import one_line
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.escaping import without_formulas
+from napari_neurosynth_results.export.studies import studies_table
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DONE, PARTLY, FAILED = "done", "partly", "failed"
+
+
+@dataclass(frozen=True)
+class Record:
+    """How one source went; no token is in it.
+
+    Attributes
+    ----------
+    source, name, title : str
+        What was listed, the folder of its files, and what the result calls itself.
+    status : str
+        ``done``, ``partly`` (some maps could not be answered) or ``failed``.
+    maps : tuple of str
+        The maps whose clusters were found.
+    n_clusters : int
+        Of all those maps.
+    seconds : float
+        What it took.
+    sentence : str
+        What was applied and found, or why nothing was.
+    failures : tuple of pair of str
+        Map or pattern (empty for the source itself), and what went wrong.
+    notices : tuple of str
+        What has to be known to read the tables.
+    stamp : str
+        What was on disk when it was opened.
+    """
+
+    source: str
+    name: str
+    title: str = ""
+    status: str = FAILED
+    maps: tuple[str, ...] = ()
+    n_clusters: int = 0
+    seconds: float = 0.0
+    sentence: str = ""
+    failures: tuple[tuple[str, str], ...] = ()
+    notices: tuple[str, ...] = ()
+    stamp: str = ""
+
+    @classmethod
+    def failure(cls, source: Listed, sentence: str, **more: Any) -> Self:
+        """Say that nothing came of a source, and why."""
+        return cls(
+            source.shown,
+            source.name,
+            sentence=sentence,
+            failures=(("", sentence),),
+            **more,
+        )
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The record for a file."""
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read a record back.
+
+        Raises
+        ------
+        TypeError, ValueError, KeyError
+            When it is not one.
+        """
+        made = cls(**document)
+        return replace(
+            made,
+            maps=tuple(made.maps),
+            failures=tuple((str(where), str(why)) for where, why in made.failures),
+            notices=tuple(made.notices),
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one source answered: its record, and its tables as text."""
+
+    record: Record
+    tables: Mapping[str, str]
+
+
+def answer(source: Listed, question: Question) -> Answer:
+    """Open a source and find the clusters that are asked.
+
+    Parameters
+    ----------
+    source : Listed
+        The source.
+    question : Question
+        What is asked.
+
+    Returns
+    -------
+    Answer
+        Whatever goes wrong is in its record: one bad source stops no other.
+    """
+    start = time.perf_counter()
+    online = Online.from_environment()
+    stamp = stamp_of(source)
+    try:
+        told = _Asked(source, question, online)
+        record = told.record
+        tables = told.tables
+    except Exception as error:
+        sentence = source.without_tokens(_said(error), online)
+        record, tables = Record.failure(source, sentence), {}
+    seconds = round(time.perf_counter() - start, 3)
+    return Answer(replace(record, seconds=seconds, stamp=stamp), tables)
+
+
+def _said(error: Exception) -> str:
+    """Say what went wrong; what nobody foresaw is named by its type."""
+    if isinstance(error, ResultsError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+class _Asked:
+    """A result while it is asked: gathers tables, sentences and failures."""
+
+    def __init__(self, source: Listed, question: Question, online: Online) -> None:
+        self._source, self._question, self._online = source, question, online
+        self._clusters: list[pd.DataFrame] = []
+        self._studies: list[pd.DataFrame] = []
+        self._sentences: list[str] = []
+        self._failures: list[tuple[str, str]] = []
+        self._notices: list[str] = []
+        results = open_results(source.text)
+        self._title = self._clean(results.title)
+        keys, missing = question.choose(results)
+        holds = ", ".join(results.maps) or "none"
+        for pattern in missing:
+            self._fail(pattern, f"There is no map {pattern}. There are: {holds}.")
+        answered = [key for key in keys if self._ask(results, key)]
+        self._maps = tuple(map(self._clean, answered))
+        self._notices += results.problems
+
+    @property
+    def record(self) -> Record:
+        """How it went."""
+        status = DONE if not self._failures else PARTLY if self._maps else FAILED
+        told = [*self._sentences, *(why for _, why in self._failures)]
+        return Record(
+            self._source.shown,
+            self._source.name,
+            self._title,
+            status,
+            self._maps,
+            sum(map(len, self._clusters)),
+            sentence=one_line(" ".join(told)),
+            failures=tuple(self._failures),
+            notices=tuple(dict.fromkeys(map(self._clean, self._notices))),
+        )
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """The tables as text, by the names of their files."""
+        found = {"clusters.tsv": self._clusters, "studies.tsv": self._studies}
+        return {name: _text(parts) for name, parts in found.items() if parts}
+
+    def _ask(self, results: ResultSet, key: str) -> bool:
+        """Find the clusters of one map; return whether that was possible."""
+        question, statmap = self._question, results[key]
+        try:
+            clusters = clusters_at(
+                statmap,
+                question.threshold_for(statmap),
+                atlas=open_atlas(question.atlas) if question.atlas else None,
+            )
+            table = clusters.table.join(clusters.corrected.drop(columns="label"))
+            if question.studies:
+                self._ask_studies(results, key, clusters)
+        except Exception as error:
+            self._fail(key, _said(error))
+            return False
+        table["threshold"] = str(clusters.threshold)
+        self._clusters.append(self._tidy(table, key))
+        self._sentences.append(self._clean(f"{key}: {clusters}."))
+        return True
+
+    def _ask_studies(self, results: ResultSet, key: str, clusters: ClusterSet) -> None:
+        behind = contributors(results, clusters)
+        if behind:
+            self._studies.append(self._tidy(studies_table(behind), key))
+        self._notices += behind.notices or ["No studies are known."]
+
+    def _tidy(self, table: pd.DataFrame, key: str) -> pd.DataFrame:
+        """Say in each row what it is about, and make its texts harmless."""
+        for place, (column, text) in enumerate(
+            (("source", self._source.shown), ("title", self._title), ("map", key))
+        ):
+            table.insert(place, column, text)
+        for column in table.columns:
+            if table[column].dtype == object or str(table[column].dtype) == "str":
+                table[column] = [
+                    self._clean(cell) if isinstance(cell, str) else cell
+                    for cell in table[column]
+                ]
+        return without_formulas(table)
+
+    def _fail(self, where: str, why: str) -> None:
+        self._failures.append((self._clean(where), self._clean(why)))
+
+    def _clean(self, text: str) -> str:
+        return self._source.without_tokens(text, self._online)
+
+
+def _text(parts: list[pd.DataFrame]) -> str:
+    """Write tables of the same columns below each other."""
+    written = io.StringIO()
+    for index, part in enumerate(parts):
+        part.to_csv(
+            written, sep="\t", index=False, header=not index, lineterminator="\n"
+        )
+    return written.getvalue()

@@ -1,0 +1,142 @@
+"""A batch on the workers of a dask.distributed scheduler that runs already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from napari_neurosynth_results import __version__
+from napari_neurosynth_results.batch.answering import Answer, Record, answer
+from napari_neurosynth_results.batch.folder import BatchFolder
+from napari_neurosynth_results.batch.listing import Listed
+from napari_neurosynth_results.batch.local import Heard
+from napari_neurosynth_results.batch.question import Question
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.sources.online import Online
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_MISSING = (
+    "A scheduler needs dask.distributed, which is not installed. Run:\n"
+    '    pip install "napari-neurosynth-results[batch]"'
+)
+_PATIENCE = 30
+#: How often a source is asked whose worker dies with the answer.
+_TRIES = 5
+
+
+def run_there(
+    sources: Sequence[Listed],
+    question: Question,
+    folder: BatchFolder,
+    *,
+    scheduler: str,
+    heard: Heard,
+) -> None:
+    """Ask sources on the workers of a scheduler, and write the answers here.
+
+    Workers open the sources, so they have to see the same paths; nobody but this
+    process writes.
+
+    Parameters
+    ----------
+    sources : sequence of Listed
+        What to ask.
+    question : Question
+        What is asked.
+    folder : BatchFolder
+        Gets the answers.
+    scheduler : str
+        Its address.
+    heard : callable
+        Hears of each source that is through, on this thread.
+
+    Raises
+    ------
+    ResultsError
+        When there is no such scheduler, it has no worker that can do this, or it is
+        lost on the way.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ResultsError(_MISSING) from error
+    try:
+        client = Client(scheduler, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ResultsError(f"No scheduler answers at {scheduler}: {error}.") from error
+    with client:
+        _check_workers(client, scheduler)
+        for given in _answers(client, sources, question, scheduler):
+            heard(folder.save(given))
+
+
+def _answers(
+    client: Client, sources: Sequence[Listed], question: Question, scheduler: str
+) -> Iterator[Answer]:
+    """Give each answer once it is ready, and forget it."""
+    from distributed import as_completed
+
+    open_yet: dict[str, tuple[Listed, int]] = {}
+
+    def submit(source: Listed, tries: int) -> Future[Any]:
+        # A key of its own: a scheduler takes up what it knows under the same one.
+        key = f"{source.name}-{uuid4().hex}"
+        open_yet[key] = (source, tries)
+        return client.submit(answer, source, question, key=key, pure=False)
+
+    completed = as_completed(loop=client.loop)
+    # Nobody else may hold a future: that would keep its answer in a worker's memory.
+    completed.update([submit(source, 1) for source in sources])
+    for future in completed:
+        source, tries = open_yet.pop(future.key)
+        given = _answer_of(future, source)
+        if given is not None:
+            yield given
+        elif client.status == "running" and tries < _TRIES:
+            completed.add(submit(source, tries + 1))
+        else:
+            raise ResultsError(
+                f"The scheduler at {scheduler} was lost. What is done is kept: run "
+                "the batch again to go on."
+            )
+
+
+def _answer_of(future: Future[Any], source: Listed) -> Answer | None:
+    """Take an answer from a worker; None when it was lost with its worker."""
+    if future.status == "error":
+        told = f"The worker that opened it failed: {future.exception()}"
+        why = source.without_tokens(told, Online.from_environment())
+        return Answer(Record.failure(source, why), {})
+    try:
+        # Not for long: it is ready, and what has to be asked anew is asked anew.
+        given: Answer = future.result(timeout=_PATIENCE)
+    except (CancelledError, TimeoutError):
+        return None
+    return given
+
+
+def _check_workers(client: Client, scheduler: str) -> None:
+    """Make sure that some worker can do it, before all sources fail for one reason."""
+    try:
+        client.wait_for_workers(1, timeout=_PATIENCE)
+        theirs = client.submit(_version, pure=False).result(timeout=_PATIENCE)
+    except TimeoutError as error:
+        raise ResultsError(f"The scheduler at {scheduler} has no workers.") from error
+    except Exception as error:
+        raise ResultsError(
+            f"The workers at {scheduler} cannot do this ({type(error).__name__}: "
+            f"{error}). They need napari-neurosynth-results {__version__}."
+        ) from error
+    if theirs != __version__:
+        raise ResultsError(
+            f"The workers at {scheduler} have napari-neurosynth-results {theirs}, not "
+            f"{__version__}: install the same."
+        )
+
+
+def _version() -> str:
+    return __version__

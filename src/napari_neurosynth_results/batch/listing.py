@@ -1,0 +1,225 @@
+"""What a batch is to open: each source under a name that is safe to write anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from napari_neurosynth_results.batch.texts import one_line
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.names import split_extension
+from napari_neurosynth_results.sources.addresses import parse_address
+from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.opening import Source
+from napari_neurosynth_results.sources.origins import redact
+from napari_neurosynth_results.sources.safe_names import safe_name
+from napari_neurosynth_results.sources.store import sealed
+
+_USER = re.compile(r"(?<=//)[^/@\s]*@")
+#: What a list may weigh: a hundred thousand sources, and no image.
+_MOST_BYTES = 16 * 2**20
+_MOST_OF_NAME = 60
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One source of a batch.
+
+    Attributes
+    ----------
+    text : str
+        What to open; it may hold a private token, and is never written.
+    shown : str
+        The same without tokens.
+    name : str
+        The folder of its files: no two sources share one.
+    """
+
+    text: str = field(repr=False)
+    shown: str
+    name: str
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it is on this machine."""
+        return os.path.lexists(self.text)
+
+    def without_tokens(self, text: str, online: Online) -> str:
+        """Take out of a text about this source what would let its readers in.
+
+        Parameters
+        ----------
+        text : str
+            A title or a sentence.
+        online : Online
+            Whose API token must not be shown.
+
+        Returns
+        -------
+        str
+            One line. Folders may have names of eight capital letters: of what is said
+            about a path only the API token goes.
+        """
+        if self.is_path:
+            return one_line(_without_own_token(text, online))
+        return one_line(_USER.sub("", redact(text, online)))
+
+
+def listed(sources: Iterable[Source], online: Online) -> list[Listed]:
+    """Name the sources of a batch.
+
+    Parameters
+    ----------
+    sources : iterable of path or str
+        Paths, links or ids; one that is named again is taken once.
+    online : Online
+        Servers.
+
+    Returns
+    -------
+    list of Listed
+        In the order given.
+
+    Raises
+    ------
+    ResultsError
+        When there is none.
+    """
+    found: dict[str, Listed] = {}
+    for source in sources:
+        given = os.fspath(source).strip()
+        if not given:
+            continue
+        one = _listed(given, online)
+        found.setdefault(one.name, one)
+    if not found:
+        raise ResultsError("There is nothing to open: the list of sources is empty.")
+    return list(found.values())
+
+
+def _listed(given: str, online: Online) -> Listed:
+    path = os.path.expanduser(given)
+    if os.path.lexists(path):
+        # Workers may stand in another folder, and so may whoever goes on later.
+        text = os.path.abspath(path)
+        shown = one_line(_without_own_token(given, online))
+        known_by = text
+    else:
+        text = given
+        known_by = shown = _shown_link(given, online)
+    digest = hashlib.sha256(known_by.encode(errors="surrogatepass")).hexdigest()[:16]
+    readable = os.path.basename(shown.rstrip("/\\")) or "source"
+    return Listed(text, shown, f"{safe_name(readable)[:_MOST_OF_NAME]}-{digest}")
+
+
+def _shown_link(given: str, online: Online) -> str:
+    """Write a link without its token, but so that two private ones stay two."""
+    text = given
+    try:
+        token = parse_address(given, online=online).token
+    except ResultsError:
+        token = ""
+    if token:
+        text = text.replace(token, sealed(token))
+    return one_line(_USER.sub("", redact(text, online)))
+
+
+def _without_own_token(text: str, online: Online) -> str:
+    return text.replace(online.token, "<token>") if online.token else text
+
+
+def stamp_of(source: Listed) -> str:
+    """Say by sizes and times what is on disk, to notice when it changes.
+
+    Parameters
+    ----------
+    source : Listed
+        A source.
+
+    Returns
+    -------
+    str
+        Empty for what is on a server.
+    """
+    if not source.is_path:
+        return ""
+    seen = hashlib.sha256()
+    try:
+        if os.path.isdir(source.text):
+            with os.scandir(source.text) as entries:
+                # Not folders: one of them may be that of the batch.
+                files = sorted((e.name, e.path) for e in entries if not e.is_dir())
+        else:
+            files = [("", source.text)]
+        for name, path in files:
+            stat = os.stat(path)
+            seen.update(f"{name!r} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    except OSError as error:
+        seen.update(f"{error.strerror}".encode())
+    return seen.hexdigest()[:16]
+
+
+def read_list(given: Iterable[str]) -> list[str]:
+    """Expand what was named on a command line into sources.
+
+    Parameters
+    ----------
+    given : iterable of str
+        Sources; files that are neither images nor zips hold one source a line, and
+        ``-`` stands for such a list on standard input. Empty lines and lines that begin
+        with ``#`` say nothing.
+
+    Returns
+    -------
+    list of str
+        Sources. A relative path in a list is looked for in the current folder, then
+        beside the list.
+
+    Raises
+    ------
+    ResultsError
+        When a list cannot be read, or is no text.
+    """
+    sources: list[str] = []
+    for one in given:
+        if one == "-":
+            sources += _lines(sys.stdin.buffer.read(_MOST_BYTES + 1), "The list")
+        elif os.path.isfile(one) and not _is_result(one):
+            sources += _lines_of_file(one)
+        else:
+            sources.append(one)
+    return sources
+
+
+def _is_result(path: str) -> bool:
+    return path.lower().endswith(".zip") or bool(split_extension(path)[1])
+
+
+def _lines_of_file(path: str) -> list[str]:
+    try:
+        with open(path, "rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read: {error.strerror}.") from error
+    beside = os.path.dirname(os.path.abspath(path))
+    lines = []
+    for line in _lines(content, path):
+        near = os.path.join(beside, line)
+        only_there = not os.path.lexists(line) and os.path.lexists(near)
+        lines.append(near if only_there else line)
+    return lines
+
+
+def _lines(content: bytes, where: str) -> list[str]:
+    if len(content) > _MOST_BYTES or b"\0" in content:
+        raise ResultsError(f"{where} is no list of sources: one line each, as text.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ResultsError(f"{where} is not in UTF-8. Save it as UTF-8.") from error
+    lines = (line.strip() for line in text.split("\n"))
+    return [line for line in lines if line and not line.startswith("#")]

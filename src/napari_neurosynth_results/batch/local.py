@@ -1,0 +1,204 @@
+"""A batch on this machine, by dask in processes of its own.
+
+Threads do not help: maps are inflated without the interpreter's lock, but labelling and
+tables hold it, and those take most of the time.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from napari_neurosynth_results.batch.answering import Answer, Record, answer
+from napari_neurosynth_results.batch.folder import BatchFolder
+from napari_neurosynth_results.batch.listing import Listed
+from napari_neurosynth_results.batch.question import Question
+from napari_neurosynth_results.errors import ResultsError
+
+#: Called with the record of each source that is through.
+Heard = Callable[[Record], None]
+
+_MOST_WORKERS = 8
+#: Starting a process takes about as long as this many results.
+_WORTH_A_WORKER = 4
+_NO_START = (
+    "The worker processes cannot start. In a script, call run_batch beneath "
+    '`if __name__ == "__main__":`, or do without them: workers=0.'
+)
+_DIED = (
+    "The process that opened it ended twice without a word: it may need more memory "
+    "than there is. Open it alone to see."
+)
+
+
+def default_workers(n_sources: int) -> int:
+    """Choose how many processes to start for so many sources.
+
+    Parameters
+    ----------
+    n_sources : int
+        Sources to open.
+
+    Returns
+    -------
+    int
+        At most one a core that this process may use, and 8.
+    """
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:
+        cores = os.cpu_count() or 1
+    return max(1, min(cores, _MOST_WORKERS, n_sources // _WORTH_A_WORKER))
+
+
+def run_here(
+    sources: Sequence[Listed],
+    question: Question,
+    folder: BatchFolder,
+    *,
+    workers: int,
+    heard: Heard,
+) -> None:
+    """Ask sources on this machine.
+
+    Parameters
+    ----------
+    sources : sequence of Listed
+        What to ask.
+    question : Question
+        What is asked.
+    folder : BatchFolder
+        Gets the answers.
+    workers : int
+        Processes; 0 for none but this one.
+    heard : callable
+        Hears of each source that is through, on this thread.
+
+    Raises
+    ------
+    ResultsError
+        When workers cannot start, or the folder cannot be written.
+    """
+    if not workers:
+        _compute(sources, question, folder, heard, set(), None)
+        return
+    left = list(sources)
+    while left:
+        finished: set[str] = set()
+        started: set[str] = set()
+
+        def through(record: Record, finished: set[str] = finished) -> None:
+            finished.add(record.name)
+            heard(record)
+
+        try:
+            with _pool(min(workers, len(left))) as pool:
+                _compute(left, question, folder, through, started, pool)
+            return
+        except BrokenExecutor as error:
+            suspects = [s for s in left if s.name in started - finished]
+            if not suspects:
+                raise ResultsError(_NO_START) from error
+        # One of those that were open has ended its process, and the others with it.
+        for source in suspects:
+            _alone(source, question, folder, through)
+        left = [source for source in left if source.name not in finished]
+
+
+def _alone(
+    source: Listed, question: Question, folder: BatchFolder, heard: Heard
+) -> None:
+    """Ask a source in a process that it can take nobody down with."""
+    try:
+        with _pool(1) as pool:
+            _compute([source], question, folder, heard, set(), pool)
+    except BrokenExecutor:
+        heard(folder.save(Answer(Record.failure(source, _DIED), {})))
+
+
+def _compute(
+    sources: Sequence[Listed],
+    question: Question,
+    folder: BatchFolder,
+    heard: Heard,
+    started: set[str],
+    pool: ProcessPoolExecutor | None,
+) -> None:
+    """Let dask ask the sources; each answer is written where it was found."""
+    import dask
+    from dask.callbacks import Callback
+
+    ask = dask.delayed(_ask_and_save, pure=False, traverse=False)
+    tasks = [
+        ask(source, question, folder, dask_key_name=source.name) for source in sources
+    ]
+
+    def begins(key: str, *_: Any) -> None:
+        started.add(key)
+
+    def ends(_: str, record: Any, *__: Any) -> None:
+        heard(record)
+
+    how: dict[str, Any] = {"scheduler": "sync"}
+    if pool is not None:
+        # One at a time: results differ in size, and the last are to end together.
+        how = {"scheduler": "processes", "pool": pool, "chunksize": 1}
+    with Callback(pretask=begins, posttask=ends):
+        dask.compute(*tasks, traverse=False, optimize_graph=False, **how)
+
+
+def _ask_and_save(source: Listed, question: Question, folder: BatchFolder) -> Record:
+    return folder.save(answer(source, question))
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Start processes, and end them whatever happens."""
+    # Not forked: other threads of this process may hold locks.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
+    try:
+        try:
+            # As many as there are workers, so that all of them start now.
+            with _no_interrupt():
+                begun = [pool.submit(os.getpid) for _ in range(workers)]
+            begun[0].result()
+        except BrokenExecutor as error:
+            raise ResultsError(_NO_START) from error
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Let processes begin deaf to Ctrl+C, which comes here when this is over."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin() -> None:
+    """Let a worker end with the process that started it, and only then."""
+    # Ctrl+C reaches all processes of a terminal: a worker writes what it has first.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        # At once: nobody is left to write for, and what is half written has no name.
+        os._exit(1)

@@ -1,0 +1,165 @@
+"""One call for a whole batch: list, ask, write, sum up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from napari_neurosynth_results.batch.answering import DONE, Record
+from napari_neurosynth_results.batch.cluster import run_there
+from napari_neurosynth_results.batch.folder import BatchFolder
+from napari_neurosynth_results.batch.listing import listed
+from napari_neurosynth_results.batch.local import default_workers, run_here
+from napari_neurosynth_results.batch.page import page
+from napari_neurosynth_results.batch.question import Question
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import Job, Progress
+from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.opening import Source
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class BatchSummary:
+    """What came of a batch.
+
+    Attributes
+    ----------
+    folder : str
+        Where the files are.
+    question : Question
+        What was asked of each result.
+    records : tuple of Record
+        How each source went, in the order of the list.
+    n_asked : int
+        How many were opened now; the others were done before.
+    """
+
+    folder: str
+    question: Question
+    records: tuple[Record, ...] = field(repr=False)
+    n_asked: int
+
+    @property
+    def failed(self) -> list[Record]:
+        """The sources of which something could not be answered."""
+        return [record for record in self.records if record.status != DONE]
+
+    @cached_property
+    def clusters(self) -> pd.DataFrame:
+        """The clusters of all results, read from ``clusters.tsv``."""
+        import pandas as pd
+
+        path = os.path.join(self.folder, "clusters.tsv")
+        # "NA" may be the name of a result.
+        texts = {"source": str, "title": str, "map": str, "name": str, "threshold": str}
+        return pd.read_csv(
+            path, sep="\t", dtype=texts, keep_default_na=False, na_values=[""]
+        )
+
+    def __str__(self) -> str:
+        """Count, in one sentence."""
+        n, failed = len(self.records), len(self.failed)
+        found = sum(record.n_clusters for record in self.records)
+        before = n - self.n_asked
+        told = f"{n} source{'s' * (n != 1)}, {found:,} clusters"
+        told += f", {before} done before" if before else ""
+        return told + (f", {failed} with failures" if failed else "")
+
+
+def run_batch(
+    sources: Source | Iterable[Source],
+    out: str | os.PathLike[str],
+    *,
+    maps: str | Sequence[str] | None = None,
+    atlas: str | os.PathLike[str] | None = "default",
+    studies: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: Progress | None = None,
+    resume: bool = True,
+    **threshold: Any,
+) -> BatchSummary:
+    """Find the clusters of many results, and write them into one table.
+
+    Parameters
+    ----------
+    sources : iterable of path, link or id
+        As for `open_results`; one that is named again is taken once.
+    out : path
+        A new folder, or that of a batch which was stopped. Gets ``clusters.tsv``,
+        ``summary.tsv``, ``failures.tsv``, ``index.html``, with `studies`
+        ``studies.tsv``, and in ``sources`` the tables of each source.
+    maps : str or sequence of str, optional
+        Names or patterns (``z_*``); the first map in order of interest if not given.
+    atlas : str or path, optional
+        What clusters are named by, as for `open_atlas`.
+    studies : bool
+        Say who is behind each cluster.
+    workers : int, optional
+        Processes on this machine; 0 for none but this one. A script that starts
+        processes calls this beneath ``if __name__ == "__main__":``.
+    scheduler : str, optional
+        Address of a dask.distributed scheduler whose workers do it instead. They have
+        to see the same paths.
+    progress : callable, optional
+        Called as ``progress(source, done, total)`` after each source. What it raises
+        stops the batch.
+    resume : bool
+        Go on with a batch that was stopped: what is done and has not changed on disk is
+        kept. False asks all anew.
+    **threshold
+        ``value``, ``p``, ``q`` or ``bonferroni`` and ``fdr``, ``tail``,
+        ``connectivity``, ``min_voxels``, ``min_mm3``, as for `find_clusters`. Without a
+        height each map has that of its first look: p <= .001, of corrected maps .05.
+
+    Returns
+    -------
+    BatchSummary
+        One bad source never stops the others: ``failed`` lists them.
+
+    Raises
+    ------
+    ResultsError
+        When the question means nothing for any map, the folder holds something else,
+        or there are no workers.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import napari_neurosynth_results as nnr
+    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     done = nnr.run_batch(sample_folder(), folder, p=0.001, maps="z", workers=0)
+    ...     print(done, done.clusters["title"].unique().tolist())
+    1 source, 21 clusters ['pain-ale']
+    """
+    if workers is not None and (workers < 0 or scheduler):
+        raise ResultsError("Give workers (0 or more) or a scheduler, not both.")
+    if isinstance(sources, str | os.PathLike):
+        sources = [sources]
+    everything = listed(sources, Online.from_environment())
+    question = Question.of(maps, atlas, studies=studies, **threshold)
+    folder = BatchFolder(os.fspath(out), question, again=not resume)
+    left = [s for s in everything if not (resume and folder.is_done(s))]
+    job = Job(progress)
+    done = len(everything) - len(left)
+
+    def heard(record: Record) -> None:
+        nonlocal done
+        done += 1
+        job.report(record.source, done, len(everything))
+
+    if left and scheduler:
+        run_there(left, question, folder, scheduler=scheduler, heard=heard)
+    elif left:
+        n = default_workers(len(left)) if workers is None else workers
+        run_here(left, question, folder, workers=n, heard=heard)
+    records = folder.merge(everything)
+    folder.write_page(page(records, question, folder))
+    return BatchSummary(folder.path, question, tuple(records), len(left))

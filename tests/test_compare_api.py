@@ -135,6 +135,7 @@ def test_two_maps_on_disk(
     names = {
         *("comparison.tsv", "clusters.tsv", "agreement.nii.gz", "difference.nii.gz"),
         *("conjunction.nii.gz", "conjunction_logp.nii.gz"),
+        *("comparison.json", "clusters.json"),
     }
     assert {os.path.basename(path) for path in written} == names
     assert {path.name for path in folder.iterdir()} == names
@@ -185,7 +186,9 @@ def test_many_maps_on_disk(results: ResultSet, tmp_path: Path) -> None:
     assert table["map"].tolist() == ["'=z", "b", "c"]
     assert table["b"].tolist() == found.dice["b"].tolist()
     assert {path.name for path in (tmp_path / "many").iterdir()} == {
-        *("comparison.tsv", "dice.tsv", "jaccard.tsv", "r.tsv", "rho.tsv")
+        f"{name}.{kind}"
+        for name in ("comparison", "dice", "jaccard", "r", "rho")
+        for kind in ("tsv", "json")
     }
 
 

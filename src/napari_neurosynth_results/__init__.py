@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         save_figure,
         save_peaks,
         save_regions,
+        save_report,
     )
     from napari_neurosynth_results.batch import BatchSummary, run_batch
     from napari_neurosynth_results.errors import ResultsError
@@ -58,6 +59,7 @@ _HOMES = {
     "save_figure": "api",
     "save_peaks": "api",
     "save_regions": "api",
+    "save_report": "api",
     "run_batch": "batch",
     "BatchSummary": "batch",
     "Atlas": "anatomy.atlas",
@@ -105,6 +107,7 @@ __all__ = (
     "save_figure",
     "save_peaks",
     "save_regions",
+    "save_report",
 )
 
 

@@ -175,8 +175,11 @@ def test_menus_offer_the_widgets_where_layers_are_segmented_and_measured(
     assert titles("napari/layers/segment") == {
         "Threshold and clusters (Neurosynth results)",
         "Label the clusters of this map (Neurosynth results)",
+        "Save thresholded map... (Neurosynth results)",
     }
     assert titles("napari/layers/measure") == {
         "Cluster table (Neurosynth results)",
         "Compare maps (Neurosynth results)",
+        "Copy as Python (Neurosynth results)",
+        "Report... (Neurosynth results)",
     }

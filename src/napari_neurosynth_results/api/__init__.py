@@ -10,6 +10,7 @@ from napari_neurosynth_results.api.masks import (
     mask_from_map,
 )
 from napari_neurosynth_results.api.opening import open_results
+from napari_neurosynth_results.api.report import save_report
 from napari_neurosynth_results.api.studies import (
     contributions,
     contributors,
@@ -39,4 +40,5 @@ __all__ = (
     "save_figure",
     "save_peaks",
     "save_regions",
+    "save_report",
 )

@@ -15,6 +15,7 @@ from napari_neurosynth_results.cli.clusters import add_clusters
 from napari_neurosynth_results.cli.compare import add_compare
 from napari_neurosynth_results.cli.info import list_maps
 from napari_neurosynth_results.cli.online import cache, fetch, on_terminal
+from napari_neurosynth_results.cli.report import add_report
 from napari_neurosynth_results.errors import ResultsError
 
 _QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
@@ -90,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     add_clusters(commands)
     add_compare(commands)
     add_batch(commands)
+    add_report(commands)
     fetching = commands.add_parser("fetch", help="download a result for offline use")
     fetching.add_argument("path", metavar="SOURCE", help="a link or an id")
     fetching.add_argument("--to", metavar="DIR", required=True, help="a new folder")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
@@ -26,6 +24,7 @@ from napari_neurosynth_results.maps.statmap import (
     Voxels,
 )
 from napari_neurosynth_results.maps.titles import unique_titles
+from napari_neurosynth_results.maps.together import read_together
 from napari_neurosynth_results.maps.voxel_cache import VoxelCache
 
 if TYPE_CHECKING:
@@ -356,19 +355,7 @@ class ResultSet:
         dict of str to ndarray
             Voxels by key, without the maps that cannot be read: ``problems`` says why.
         """
-
-        def voxels(statmap: StatMap) -> Voxels | None:
-            try:
-                return statmap.data
-            except ResultsError:
-                return None
-
-        wanted = list(statmaps)
-        # Inflating runs without the interpreter's lock; more threads than this would
-        # only wait for memory.
-        with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-            read = zip(wanted, pool.map(voxels, wanted), strict=True)
-            return {statmap.key: data for statmap, data in read if data is not None}
+        return read_together(statmaps)
 
     def release(self) -> None:
         """Let go of voxels that nobody else holds; they are read again when needed."""

@@ -13,7 +13,6 @@ from qtpy.QtWidgets import QShortcut, QSplitter
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.clusters import save_clusters
-from napari_neurosynth_results.export.studies import save_studies
 from napari_neurosynth_results.statistics.cluster_table import voxel_mm3
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.viewer import scene
@@ -35,7 +34,6 @@ from napari_neurosynth_results.widgets.figure_offers import cluster_figures
 from napari_neurosynth_results.widgets.pieces import narrow, row, wrapped_text
 from napari_neurosynth_results.widgets.saving import (
     CLUSTER_TABLES,
-    TABLES,
     VOLUMES,
     ask_and_save,
     save_and_tell,
@@ -140,12 +138,14 @@ class ClusterWidget(Container):  # type: ignore[misc]
         self.only.changed.connect(self._hide_others)
         self.columns.changed.connect(self._choose_columns)
         self.copy.changed.connect(self.copy_table)
-        self.save_table.changed.connect(self._save_table)
-        self.save_labels.changed.connect(self._save_labels)
+        for button, *of in (
+            (self.save_table, "Save the table of clusters", ".tsv", CLUSTER_TABLES),
+            (self.save_labels, "Save the label volume", ".nii.gz", VOLUMES),
+        ):
+            button.changed.connect(partial(self._save, *of))
         self.model.renamed.connect(self._rename)
         self.view.selectionModel().currentChanged.connect(self._select)
         self.details.picked.connect(self._go_to)
-        self.details.saving.connect(self._save_studies)
         for what, act in (
             ("next", self.go_next),
             ("previous", self.go_previous),
@@ -373,13 +373,7 @@ class ClusterWidget(Container):  # type: ignore[misc]
         """Put the table on the clipboard as text."""
         copy_text(self.view.text())
 
-    def _save_table(self) -> None:
-        self._save("Save the table of clusters", ".tsv", CLUSTER_TABLES)
-
-    def _save_labels(self) -> None:
-        self._save("Save the label volume", ".nii.gz", VOLUMES)
-
-    def _save(self, what: str, extension: str, kinds: str) -> None:
+    def _save(self, what: str, extension: str, kinds: str, *_: object) -> None:
         if (clusters := self.clusters) is not None:
             suggested = f"{clusters.statmap.key}_clusters{extension}"
             save = partial(save_clusters, clusters)
@@ -398,9 +392,3 @@ class ClusterWidget(Container):  # type: ignore[misc]
         if (clusters := self.clusters) is not None:
             save = partial(save_clusters, clusters, path, overwrite=overwrite)
             save_and_tell(save, path)
-
-    def _save_studies(self) -> None:
-        if behind := self.details.contributors:
-            suggested = f"{behind.clusters.statmap.key}_studies.tsv"
-            save = partial(save_studies, behind)
-            ask_and_save(self.native, "Save the studies", suggested, TABLES, save)

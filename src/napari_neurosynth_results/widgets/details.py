@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
@@ -10,6 +11,7 @@ from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_neurosynth_results.api.studies import contributors
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.studies import save_studies
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.contributors import Contributors
 from napari_neurosynth_results.viewer.foci import (
@@ -21,6 +23,7 @@ from napari_neurosynth_results.viewer.foci import (
 from napari_neurosynth_results.widgets.atlas_box import AtlasBox
 from napari_neurosynth_results.widgets.heat_map import HeatView
 from napari_neurosynth_results.widgets.rows import Field, RowsView
+from napari_neurosynth_results.widgets.saving import TABLES, ask_and_save
 from napari_neurosynth_results.widgets.study_panel import StudyPanel
 
 if TYPE_CHECKING:
@@ -49,8 +52,6 @@ class ClusterDetails(QTabWidget):  # type: ignore[misc]
 
     #: Label of a cluster that was clicked in the heat map.
     picked = Signal(int)
-    #: The user wants the studies in a file.
-    saving = Signal()
 
     def __init__(self, viewer: Viewer, parent: QWidget) -> None:
         super().__init__(parent)
@@ -69,7 +70,7 @@ class ClusterDetails(QTabWidget):  # type: ignore[misc]
         self.currentChanged.connect(self._fill)
         self.studies.lit.connect(self._light)
         self.studies.came.connect(self._fill)
-        self.studies.saving.connect(self.saving)
+        self.studies.saving.connect(self._save_studies)
         self.heat.picked.connect(self._pick)
         # Bound methods are held weakly by napari: closing the widget ends them.
         viewer.layers.events.inserted.connect(self._fill)
@@ -167,3 +168,9 @@ class ClusterDetails(QTabWidget):  # type: ignore[misc]
                 layers = [show_foci(self._viewer, studies)]
         for layer in layers:
             light_up(layer, study_ids)
+
+    def _save_studies(self) -> None:
+        if behind := self.contributors:
+            suggested = f"{behind.clusters.statmap.key}_studies.tsv"
+            save = partial(save_studies, behind)
+            ask_and_save(self, "Save the studies", suggested, TABLES, save)

@@ -1,0 +1,130 @@
+"""A report of a result, in one call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from napari_neurosynth_results.api.clusters import AtlasChoice
+from napari_neurosynth_results.api.studies import contributors
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export import report
+from napari_neurosynth_results.job import Job, Progress
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.sources.atlas_finder import find_atlas
+from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
+from napari_neurosynth_results.statistics.comparison import Comparison
+from napari_neurosynth_results.statistics.first_threshold import first_threshold_of
+
+__all__ = ("first_clusters", "save_report", "sections_of")
+
+
+def first_clusters(
+    results: ResultSet, *, atlas: AtlasChoice | None = "default"
+) -> list[ClusterSet]:
+    """Find the clusters that a reader of a result wants to see first.
+
+    Parameters
+    ----------
+    results : ResultSet
+        A result.
+    atlas : Atlas, str or path, optional
+        What clusters are named by, as for `find_clusters`.
+
+    Returns
+    -------
+    list of ClusterSet
+        Of the most interesting map, and of the uncorrected map that it was made from,
+        each at its first threshold.
+
+    Raises
+    ------
+    ResultsError
+        When no map can be thresholded.
+    """
+    named = find_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
+    for statmap in results.maps.values():
+        if statmap.kind is MapKind.LABEL:
+            continue
+        wanted = dict.fromkeys([statmap, results.uncorrected(statmap)])
+        return [
+            clusters_at(one, first_threshold_of(one), atlas=named)
+            for one in wanted
+            if one is not None
+        ]
+    raise ResultsError(f"{results.title} holds no map that can be thresholded.")
+
+
+def sections_of(
+    results: ResultSet, clusters: Sequence[ClusterSet], *, studies: bool = True
+) -> list[report.Section]:
+    """Gather what a report says of some clusters.
+
+    Parameters
+    ----------
+    results : ResultSet
+        The result.
+    clusters : sequence of ClusterSet
+        Clusters of its maps.
+    studies : bool
+        Whether to say who is behind them.
+
+    Returns
+    -------
+    list of Section
+        One for each.
+    """
+    return [
+        report.Section(one, contributors(results, one) if studies else None)
+        for one in clusters
+    ]
+
+
+def save_report(
+    results: ResultSet,
+    path: str | os.PathLike[str],
+    *,
+    clusters: Sequence[ClusterSet] | None = None,
+    comparison: Comparison | None = None,
+    studies: bool = True,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a report of a result as one HTML file, which needs no network.
+
+    Reports need matplotlib, jinja2, pybtex and pylatexenc, which come with the extras
+    ``figures`` and ``report``.
+
+    Parameters
+    ----------
+    results : ResultSet
+        The result.
+    path : path
+        Ends in ``.html``.
+    clusters : sequence of ClusterSet, optional
+        What to report; `first_clusters` when not given.
+    comparison : Comparison, optional
+        Of two maps.
+    studies : bool
+        Whether to say who is behind the clusters.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+    overwrite : bool
+        Replace a file that exists.
+
+    Raises
+    ------
+    ResultsError
+        When a library is missing, no map can be thresholded, the file exists or cannot
+        be written.
+    """
+    chosen = first_clusters(results) if clusters is None else list(clusters)
+    report.save_report(
+        results,
+        sections_of(results, chosen, studies=studies),
+        path,
+        comparison=comparison,
+        job=Job(progress),
+        overwrite=overwrite,
+    )

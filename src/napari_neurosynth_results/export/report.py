@@ -1,0 +1,258 @@
+"""One page about a result: maps, clusters, regions, studies, methods; in one file.
+
+The file needs no network and runs no script. All texts that came from elsewhere are
+escaped by the template engine.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.figures import (
+    comparison_figure,
+    glass_figure,
+    lightbox_figure,
+    ortho_figure,
+)
+from napari_neurosynth_results.export.methods import readable_methods
+from napari_neurosynth_results.export.paper import paper_table
+from napari_neurosynth_results.export.provenance import made_by, source_of
+from napari_neurosynth_results.export.report_studies import studies_part
+from napari_neurosynth_results.export.writing import write_whole
+from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.maps.about import Link
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.comparison import Comparison
+from napari_neurosynth_results.statistics.contributors import Contributors
+from napari_neurosynth_results.statistics.wording import about_map
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Sharp on screens, and small enough for mail.
+_DPI = 110
+_WIDTH_MM = 180.0
+_NO_JINJA = (
+    'Reports need jinja2. Run:\n    pip install "napari-neurosynth-results[report]"'
+)
+_LICENSE = (
+    "The brain under the maps is the ICBM 152 template (McGill University). Maps and "
+    "studies belong to those who made them: see the pages linked above."
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a report says of one map.
+
+    Attributes
+    ----------
+    clusters : ClusterSet
+        Its clusters.
+    behind : Contributors or None
+        The studies behind them; None leaves them out.
+    """
+
+    clusters: ClusterSet
+    behind: Contributors | None = None
+
+
+def save_report(
+    results: ResultSet,
+    sections: Sequence[Section],
+    path: str | os.PathLike[str],
+    *,
+    comparison: Comparison | None = None,
+    job: Job | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a report of a result as one HTML file.
+
+    Parameters
+    ----------
+    results : ResultSet
+        The result.
+    sections : sequence of Section
+        One for each map that is reported.
+    path : path
+        Ends in ``.html``.
+    comparison : Comparison, optional
+        Of two maps.
+    job : Job, optional
+        Hears how far it is, in parts; may stop it.
+    overwrite : bool
+        Replace a file that exists.
+
+    Raises
+    ------
+    CancelledError
+        When the job was cancelled.
+    ResultsError
+        When a library is missing, the file exists or cannot be written.
+    """
+    target = os.fspath(path)
+    if os.path.splitext(target)[1].lower() not in (".html", ".htm"):
+        raise ResultsError(f"{target}: a report is saved as .html.")
+    text = report_html(results, sections, comparison=comparison, job=job)
+
+    def write(partial: str) -> None:
+        with open(partial, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+
+    write_whole(target, write, overwrite=overwrite)
+
+
+def report_html(
+    results: ResultSet,
+    sections: Sequence[Section],
+    *,
+    comparison: Comparison | None = None,
+    job: Job | None = None,
+) -> str:
+    """Write the text of a report.
+
+    Parameters
+    ----------
+    results, sections, comparison, job
+        As for `save_report`.
+
+    Returns
+    -------
+    str
+        HTML 5.
+
+    Raises
+    ------
+    CancelledError
+        When the job was cancelled.
+    ResultsError
+        When a library is missing.
+    """
+    try:
+        from jinja2 import Environment, StrictUndefined
+    except ImportError as error:
+        raise ResultsError(_NO_JINJA) from error
+    job = job or Job()
+    template = files("napari_neurosynth_results.export") / "templates/report.html.j2"
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    page = environment.from_string(template.read_text(encoding="utf-8"))
+    steps = len(sections) + bool(comparison)
+    parts = []
+    for number, section in enumerate(sections):
+        job.report("Report", number, steps)
+        parts.append(_section(section, job))
+    compared = None
+    if comparison is not None:
+        job.report("Report", len(sections), steps)
+        compared = _comparison(comparison)
+    methods, why = _methods(results)
+    atlases = {s.clusters.atlas for s in sections if s.clusters.atlas is not None}
+    about = results.about
+    return page.render(
+        title=results.title,
+        source=source_of(results),
+        links=[link for link in about.links if _is_web(link)],
+        authors=about.authors,
+        description=about.description,
+        maps=[{"title": m.title, "about": about_map(m)} for m in results.maps.values()],
+        problems=results.problems,
+        sections=parts,
+        comparison=compared,
+        methods=methods,
+        no_methods=why,
+        made_by=made_by(),
+        atlas="; ".join(f"Regions: {one.name}. {one.citation}" for one in atlases),
+        license=_LICENSE,
+    )
+
+
+def _is_web(link: Link) -> bool:
+    # A link that a browser runs is none.
+    return link.url.startswith(("https://", "http://"))
+
+
+def _section(section: Section, job: Job) -> dict[str, Any]:
+    clusters = section.clusters
+    title, told = clusters.statmap.title, str(clusters.threshold)
+    pictures = []
+    if len(clusters):
+        for figure, what in (
+            (lightbox_figure, "Axial slices"),
+            (ortho_figure, "Axial, coronal and sagittal slices through the peak"),
+            (glass_figure, "Maximum projection from three sides"),
+        ):
+            job.check()
+            made = figure(clusters, background="white", width_mm=_WIDTH_MM)
+            alt = f"{what} of {title} at {told}; the clusters are in the table below."
+            pictures.append(_picture(made, alt, f"{what}."))
+    return {
+        "title": title,
+        "about": about_map(clusters.statmap),
+        "sentence": str(clusters),
+        "pictures": pictures,
+        "table": paper_table(clusters),
+        "studies": studies_part(section.behind) if section.behind else None,
+    }
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    figure = comparison_figure(comparison, background="white", width_mm=_WIDTH_MM)
+    alt = f"Where {comparison.name_a} and {comparison.name_b} are above threshold."
+    rows = [
+        {
+            "measure": measure,
+            "over": over,
+            "value": "" if math.isnan(value) else f"{value:,.6g} {unit}".strip(),
+        }
+        for measure, over, value, unit in comparison.table.to_numpy().tolist()
+    ]
+    return {
+        "sentence": str(comparison),
+        "pictures": [_picture(figure, alt, "Only one of the two, and both.")],
+        "a": f"{comparison.name_a}: {comparison.threshold_a}",
+        "b": f"{comparison.name_b}: {comparison.threshold_b}",
+        "rows": rows,
+        "notes": comparison.notices,
+    }
+
+
+def _methods(results: ResultSet) -> tuple[Any, str]:
+    """Read the methods text; say why where there is none to read."""
+    if not results.methods:
+        return None, "The result brings no methods text."
+    try:
+        return readable_methods(results.methods, results.references), ""
+    except ResultsError as error:
+        return None, str(error)
+
+
+def _picture(figure: Figure, alt: str, caption: str) -> dict[str, Any]:
+    """Draw a figure into the page itself."""
+    drawn = io.BytesIO()
+    figure.savefig(
+        drawn,
+        format="png",
+        dpi=_DPI,
+        facecolor=figure.get_facecolor(),
+        metadata={"Software": None},
+    )
+    # The renderer drops the part of a pixel.
+    width, height = (int(inches * _DPI) for inches in figure.get_size_inches())
+    return {
+        "data": base64.b64encode(drawn.getvalue()).decode("ascii"),
+        "alt": alt,
+        "caption": caption,
+        "width": width,
+        "height": height,
+    }

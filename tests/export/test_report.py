@@ -1,0 +1,233 @@
+"""The report: what is in it, and what can never be."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import napari_neurosynth_results as nnr
+from napari_neurosynth_results.api.report import first_clusters, sections_of
+from napari_neurosynth_results.export.report import report_html
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.viewer.sample_data import sample_folder
+
+MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
+EVIL = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"
+_VOID = {"meta", "img", "br", "link", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Collects the tags of a page, and checks that they nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        """Keep a tag."""
+        self.tags.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Check that it is the one that is open."""
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Keep a text."""
+        self.texts.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        """Return the attributes of all tags of a name."""
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def results() -> ResultSet:
+    """Return the packaged sample."""
+    return nnr.open_results(sample_folder())
+
+
+@pytest.fixture(scope="module")
+def text(results: ResultSet) -> str:
+    """Return the report of the sample."""
+    return report_html(results, sections_of(results, first_clusters(results)))
+
+
+def test_it_says_what_there_is(results: ResultSet, text: str) -> None:
+    page = Page(text)
+    told = " ".join(" ".join(page.texts).split())
+    for statmap in results.maps.values():
+        assert statmap.title in told
+    clusters = first_clusters(results)
+    assert [one.statmap.key for one in clusters] == [MASS, "z"]
+    for one in clusters:
+        assert str(one) in told
+    assert "Insula" in told
+    assert "14 of 21 experiments, 26 foci, 243 participants" in told
+    assert "Desikan-Killiany with cerebellum" in told
+    assert "(Turkeltaub et al., 2002" in told
+    assert "\\cite" not in told
+    assert "https://doi.org/10.52294/001c.87681" in told
+    assert nnr.__version__ in told
+
+
+def test_nothing_is_asked_from_anywhere_and_nothing_runs(text: str) -> None:
+    page = Page(text)
+    assert page.all("script") == []
+    assert page.all("link") == []
+    assert page.all("iframe") == []
+    for image in page.all("img"):
+        assert image["src"].startswith("data:image/png;base64,")
+    [policy] = [
+        one
+        for one in page.all("meta")
+        if one.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policy["content"].startswith("default-src 'none'")
+    for _, attributes in page.tags:
+        assert not any(name.startswith("on") for name in attributes)
+    for link in page.all("a"):
+        assert link["href"].startswith(("https://", "http://", "#"))
+    assert len(text) < 5_000_000
+
+
+def test_pictures_can_be_seen_and_are_told_to_those_who_cannot(text: str) -> None:
+    images = Page(text).all("img")
+    assert len(images) == 6
+    for image in images:
+        data = base64.b64decode(image["src"].split(",", 1)[1])
+        picture = Image.open(io.BytesIO(data))
+        assert picture.size == (int(image["width"]), int(image["height"]))
+        assert np.asarray(picture.convert("L")).std() > 5
+        assert len(image["alt"]) > 40
+
+
+def test_ids_are_found_and_tables_have_heads(text: str) -> None:
+    page = Page(text)
+    ids = [attributes.get("id") for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for link in page.all("a"):
+        if link["href"].startswith("#"):
+            assert link["href"][1:] in ids
+    assert len(page.all("caption")) == len(page.all("table")) == 5
+    assert all(one.get("scope") in ("col", "row") for one in page.all("th"))
+    assert page.all("html")[0]["lang"] == "en"
+
+
+def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
+    folder = tmp_path / "pain <b>&"
+    shutil.copytree(sample_folder(), folder)
+    path = folder / "studyset.json"
+    studyset = json.loads(path.read_text(encoding="utf-8"))
+    for study in studyset["studies"]:
+        study["name"] = EVIL + study["name"]
+        study["doi"] = 'javascript:alert(1)//10.1000/x"onclick=alert(3)'
+    path.write_text(json.dumps(studyset), encoding="utf-8")
+    text = (folder / "boilerplate.txt").read_text(encoding="utf-8")
+    (folder / "boilerplate.txt").write_text(f"{text} {EVIL}", encoding="utf-8")
+    results = nnr.open_results(folder)
+    [clusters, _] = first_clusters(results)
+    clusters = clusters.renamed(1, EVIL)
+    page = Page(report_html(results, sections_of(results, [clusters])))
+    assert page.all("script") == []
+    assert len(page.all("img")) == 3
+    assert page.all("b") == []
+    for _, attributes in page.tags:
+        assert not any(name.startswith("on") for name in attributes)
+    for link in page.all("a"):
+        assert link["href"].startswith(("https://doi.org/10.", "https://", "#"))
+    assert any("<script>alert(1)</script>" in told for told in page.texts)
+
+
+def test_a_comparison_is_reported_too(results: ResultSet) -> None:
+    comparison = nnr.compare_maps(results["z"], results["logp"])
+    text = report_html(results, [], comparison=comparison)
+    page = Page(text)
+    told = " ".join(" ".join(page.texts).split())
+    assert str(comparison) in told
+    assert len(page.all("img")) == 1
+    assert f"{comparison.dice:,.6g}" in told
+
+
+def test_a_map_without_clusters_says_so(results: ResultSet) -> None:
+    nothing = nnr.find_clusters(results["z"], value=100)
+    page = Page(report_html(results, sections_of(results, [nothing], studies=False)))
+    assert page.all("img") == []
+    assert any("No cluster." in told for told in page.texts)
+
+
+def test_it_is_one_file_that_is_never_replaced_silently(
+    results: ResultSet, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.html"
+    steps: list[tuple[str, int, int | None]] = []
+    clusters = [nnr.find_clusters(results["z"], value=100)]
+    nnr.save_report(
+        results, path, clusters=clusters, progress=lambda *step: steps.append(step)
+    )
+    assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
+    assert steps[0] == ("Report", 0, 1)
+    with pytest.raises(nnr.ResultsError, match="exists already"):
+        nnr.save_report(results, path, clusters=clusters)
+    nnr.save_report(results, path, clusters=clusters, overwrite=True)
+    with pytest.raises(nnr.ResultsError, match=r"saved as \.html"):
+        nnr.save_report(results, tmp_path / "report.pdf", clusters=clusters)
+
+
+def test_without_a_methods_text_the_report_says_so(
+    opened: Callable[..., ResultSet],
+) -> None:
+    results = opened({"z": np.ones((8, 9, 8))})
+    text = report_html(results, [])
+    assert "brings no methods text" in text
+
+
+def test_the_same_result_gives_the_same_report(results: ResultSet) -> None:
+    clusters = [nnr.find_clusters(results["z"], p=0.001, min_voxels=100)]
+    first, second = (
+        report_html(results, sections_of(results, clusters)) for _ in range(2)
+    )
+    assert first == second
+
+
+def test_without_jinja2_it_says_what_to_install(
+    results: ResultSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(nnr.ResultsError, match=r"napari-neurosynth-results\[report\]"):
+        report_html(results, [])
+
+
+def test_the_command_writes_a_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from napari_neurosynth_results.cli import main
+
+    out = tmp_path / "out"
+    source = [sample_folder(), "--map", "z", "--out", str(out), "--no-studies"]
+    assert main(["report", *source]) == 0
+    assert "Wrote" in capsys.readouterr().out
+    names = {path.name for path in out.iterdir()}
+    assert names == {"report.html", "z_clusters.tsv", "z_clusters.json"}
+    table = pd.read_csv(out / "z_clusters.tsv", sep="\t", comment="#")
+    assert table.name[0] == "Insula R"
+    assert main(["report", *source]) == 1
+    assert "exists already" in capsys.readouterr().err

@@ -1,0 +1,78 @@
+"""The command that reports what the viewer shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from qtpy.QtWidgets import QFileDialog
+
+from napari_neurosynth_results import find_clusters
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.statistics.comparison import compare
+from napari_neurosynth_results.viewer.clusters import show_clusters
+from napari_neurosynth_results.viewer.compared import show_agreement
+from napari_neurosynth_results.viewer.reader import add_maps
+from napari_neurosynth_results.widgets.report import ask_and_report
+
+
+@pytest.fixture
+def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Answer the dialog with a path."""
+    path = tmp_path / "report.html"
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *args: (str(path), args[-1])
+    )
+    return path
+
+
+def test_without_a_result_it_says_so(
+    viewer: Any, chosen: Path, notifications: list[Any]
+) -> None:
+    ask_and_report(viewer)
+    assert "nothing to report" in notifications[-1].message
+    assert not chosen.exists()
+
+
+def test_it_reports_the_clusters_and_the_comparison_that_are_shown(
+    plugin: Any,
+    viewer: Any,
+    sample: ResultSet,
+    chosen: Path,
+    notifications: list[Any],
+) -> None:
+    add_maps(viewer, [sample["z"], sample["logp"]])
+    z = find_clusters(sample["z"], p=1e-4, min_voxels=20).renamed(1, "my insula")
+    logp = find_clusters(sample["logp"], p=0.001)
+    show_clusters(viewer, viewer.layers[sample["z"].title], z)
+    show_agreement(viewer, compare(z, logp))
+    ask_and_report(viewer)
+    assert notifications[-1].message == f"Saved {chosen}"
+    text = chosen.read_text(encoding="utf-8")
+    assert "my insula" in text
+    assert "extent &gt;= 20 voxels" in text
+    assert "Where z, uncorrected and -log10 p, uncorrected" in text
+
+
+def test_what_cannot_be_written_is_told(
+    plugin: Any,
+    viewer: Any,
+    sample: ResultSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    notifications: list[Any],
+) -> None:
+    add_maps(viewer, [sample["z"]])
+    path = tmp_path / "nowhere" / "report.html"
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *args: (str(path), args[-1])
+    )
+    show_clusters(
+        viewer,
+        viewer.layers[sample["z"].title],
+        find_clusters(sample["z"], value=100),
+    )
+    ask_and_report(viewer)
+    assert notifications[-1].severity.value == "error"
+    assert "cannot be written" in notifications[-1].message

@@ -71,7 +71,7 @@ def worked(viewer: Any, sample: ResultSet, tmp_path: Path) -> Any:
     add_maps(viewer, [sample["p"]])
     label = next(m for m in sample.maps.values() if m.kind == "label")
     add_maps(viewer, [label])
-    comparison = compare(clusters_of(first), clusters_of(second))  # type: ignore
+    comparison = compare(clusters_of(first), clusters_of(second))
     assert comparison.conjunction is not None
     threshold(viewer, comparison.conjunction, Threshold(p=0.0005))
     show_agreement(viewer, comparison)

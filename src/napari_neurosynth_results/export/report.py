@@ -189,7 +189,7 @@ def _section(section: Section, job: Job) -> dict[str, Any]:
     if len(clusters):
         for figure, what in (
             (lightbox_figure, "Axial slices"),
-            (ortho_figure, "Axial, coronal and sagittal slices through the peak"),
+            (ortho_figure, "Sagittal, coronal and axial slices through the peak"),
             (glass_figure, "Maximum projection from three sides"),
         ):
             job.check()

@@ -603,3 +603,11 @@ def test_a_thousand_images_are_enough(folder):
     results = open_results(folder)
     assert len(results.maps) == 1000
     assert "1,002 images" in results.problems[0]
+
+
+def test_a_path_that_is_not_there_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("")
+    with pytest.raises(ResultsError, match="nowhere does not exist"):
+        open_results(tmp_path / "nowhere")
+    with pytest.raises(ResultsError, match="not an image this plugin knows"):
+        open_results(tmp_path / "notes.txt")

@@ -152,8 +152,11 @@ def open_files(paths: Sequence[str], max_bytes: int = DEFAULT_LIMIT) -> ResultSe
     ResultsError
         When none of the files can be opened.
     """
+    known = ", ".join(IMAGE_EXTENSIONS)
     problems = [
-        f"{path} is not an image this plugin knows ({', '.join(IMAGE_EXTENSIONS)})."
+        f"{path} is not an image this plugin knows ({known})."
+        if os.path.lexists(path)
+        else f"{path} does not exist. Check the path."
         for path in paths
         if not is_image(os.path.basename(path))
     ]

@@ -6,6 +6,8 @@ import io
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import psutil
 import pytest
 
 from batches import SLOW, blob, read, records, start, wait_until
+from napari_neurosynth_results.batch.local import no_interrupt
 from napari_neurosynth_results.cli import main
 
 Write = Callable[..., Path]
@@ -136,3 +139,27 @@ def test_stopping_while_workers_start_is_quiet(many: list[str], tmp_path: Path) 
     _, err = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "Traceback" not in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals go to processes there")
+def test_an_interrupt_waits_until_workers_have_begun() -> None:
+    # Such a thread takes the signal while the main one holds it back.
+    over = threading.Event()
+    other = threading.Thread(target=over.wait)
+    other.start()
+    begun: list[bool] = []
+
+    def begin() -> None:
+        with no_interrupt():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+            begun.append(True)
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            begin()
+    finally:
+        over.set()
+        other.join()
+    assert begun == [True]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -166,7 +166,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     try:
         try:
             # As many as there are workers, so that all of them start now.
-            with _no_interrupt():
+            with no_interrupt():
                 begun = [pool.submit(os.getpid) for _ in range(workers)]
             begun[0].result()
         except BrokenExecutor as error:
@@ -177,16 +177,31 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 @contextmanager
-def _no_interrupt() -> Iterator[None]:
-    """Let processes begin deaf to Ctrl+C, which comes here when this is over."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def no_interrupt() -> Iterator[None]:
+    """Let processes begin deaf to Ctrl+C, which comes here when this is over.
+
+    Blocking it is for them, who inherit that. It does not hold it back here, where any
+    other thread takes it for the main one: a process would be left half started.
+    """
+    came: list[int] = []
+    here = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    # What was not set by Python cannot be set again.
+    here = here and handler is not None
+    if here:
+        signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    masked = hasattr(signal, "pthread_sigmask")  # not on Windows
+    if masked:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if masked:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if here:
+            signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _begin() -> None:

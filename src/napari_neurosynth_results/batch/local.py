@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 from napari_neurosynth_results.batch.answering import Answer, Record, answer
@@ -168,6 +169,8 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             # As many as there are workers, so that all of them start now.
             with no_interrupt():
                 begun = [pool.submit(os.getpid) for _ in range(workers)]
+            # Needed here as well, and slow to come: meanwhile the workers start.
+            import_module("dask.multiprocessing")
             begun[0].result()
         except BrokenExecutor as error:
             raise ResultsError(_NO_START) from error

@@ -132,7 +132,8 @@ class ClusterDetails(QTabWidget):  # type: ignore[misc]
         """Fill the tab that is seen; the others wait until they are."""
         clusters, label = self._clusters, self._label
         if self.currentIndex() == 0:
-            table = clusters.regions if clusters is not None else None
+            # Not counted at each step of a slider while no cluster is chosen.
+            table = clusters.regions if clusters is not None and label else None
             if table is not None:
                 self.regions.rows.show(table[table["label"] == label])
             else:

@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench pictures clean
+.PHONY: demo test bench pictures site clean
 
 demo: $(VENV)/ready
 	@scripts/demo.sh $(BIN)
@@ -25,10 +25,13 @@ bench: $(VENV)/ready
 pictures: $(VENV)/ready
 	@scripts/with-display.sh $(BIN)/python scripts/make_pictures.py
 
+site: $(VENV)/ready
+	@scripts/site.sh $(BIN)
+
 # Made again when the dependencies change.
 $(VENV)/ready: pyproject.toml scripts/set-up.sh
 	@scripts/set-up.sh $(VENV)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist demo.png
+	rm -rf $(VENV) build dist demo.png docs/gallery docs/generated docs/sg_execution_times.rst

@@ -62,9 +62,9 @@ def main() -> None:
     views = []
     for plane in ("axial", "coronal", "sagittal"):
         scene.show_plane(viewer, plane)  # type: ignore[arg-type]
-        views.append(_canvas(viewer, f"{plane}.png"))
+        views.append(_canvas(viewer))
     scene.show_3d(viewer)
-    views.append(_canvas(viewer, "3d.png"))
+    views.append(_canvas(viewer))
     # In 3D there is no slider, and the canvas is a little taller.
     height = min(view.shape[0] for view in views)
     views = [view[view.shape[0] - height :] for view in views]
@@ -72,7 +72,7 @@ def main() -> None:
     _save(np.vstack([top, bottom])[::2, ::2], "planes.png")
     scene.show_plane(viewer, "axial")
     scene.set_anatomical(viewer, "radiological")
-    _canvas(viewer, "radiological.png")
+    _save(_canvas(viewer), "radiological.png")
     viewer.close()
     _browser()
     _thresholds()
@@ -400,11 +400,9 @@ def _show_only(viewer: napari.Viewer, title: str) -> None:
             scene.look_at(viewer, *strongest_place(statmap))
 
 
-def _canvas(viewer: napari.Viewer, name: str) -> np.ndarray:
+def _canvas(viewer: napari.Viewer) -> np.ndarray:
     _settle(viewer)
-    picture = viewer.screenshot(canvas_only=True, flash=False)
-    _save(picture, name)
-    return picture
+    return viewer.screenshot(canvas_only=True, flash=False)
 
 
 def _quieten(viewer: napari.Viewer) -> None:

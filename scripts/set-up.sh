@@ -50,4 +50,4 @@ fi
 "$python" -m venv --clear "$venv"
 # Dependency groups need pip 25.1.
 "$venv/bin/python" -m pip install --quiet --upgrade 'pip>=25.1'
-"$venv/bin/python" -m pip install --quiet --editable '.[all]' --group test --group check
+"$venv/bin/python" -m pip install --quiet --editable '.[all]' --group test --group check --group docs

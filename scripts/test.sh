@@ -16,6 +16,9 @@ step "manifest"
 "$bin/npe2" validate napari-neurosynth-results --imports
 [ "$(readlink napari.yaml)" = src/napari_neurosynth_results/napari.yaml ]
 
+step "site"
+scripts/site.sh "$bin"
+
 step "wheel"
 rm -rf build/wheel
 mkdir -p build/wheel

@@ -1,0 +1,31 @@
+"""
+In the viewer
+=============
+
+The sample in napari, with the threshold widget and the table of clusters.
+"""
+
+import time
+
+import imageio.v3 as iio
+import napari
+from qtpy.QtWidgets import QApplication
+
+from napari_neurosynth_results.viewer.sample_data import sample_folder
+
+plugin = "napari-neurosynth-results"
+viewer = napari.Viewer()
+viewer.window.resize(1600, 980)
+viewer.open(sample_folder(), plugin=plugin)
+for name in ("Threshold and clusters", "Cluster table"):
+    viewer.window.add_plugin_dock_widget(plugin, name)
+
+# %%
+# What a user sees, a moment later.
+end = time.monotonic() + 2
+while time.monotonic() < end:
+    QApplication.processEvents()
+viewer.reset_view()
+picture = viewer.window.screenshot(canvas_only=False, flash=False)
+iio.imwrite("window.png", picture)
+viewer.close()

@@ -65,6 +65,7 @@ def main() -> None:
         views.append(_canvas(viewer))
     scene.show_3d(viewer)
     views.append(_canvas(viewer))
+    _save(views[0], "axial.png")
     # In 3D there is no slider, and the canvas is a little taller.
     height = min(view.shape[0] for view in views)
     views = [view[view.shape[0] - height :] for view in views]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -23,6 +24,9 @@ from napari_neurosynth_results.viewer.settings import PLUGIN
 os.environ["NAPARI_CONFIG"] = ""
 # Widgets that outlive their viewer are reported, and warnings are errors.
 os.environ["NAPARI_STRICT_QT"] = "1"
+# Tests press Ctrl+C, which background jobs of a shell are started deaf to.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: 20 mm voxels over the whole brain, so that nothing looks misplaced.
 SHAPE = (8, 9, 8)

@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtCore import QModelIndex, Qt
+from qtpy.QtCore import QCoreApplication, QEvent, QModelIndex, Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QMenu
 
 from napari_neurosynth_results import find_clusters
@@ -438,6 +438,7 @@ def test_a_closed_table_is_let_go_with_its_hold_on_the_mouse(
     widget.close()
     widget.native.deleteLater()
     del widget
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     for _ in range(3):
         QApplication.processEvents()
     gc.collect()

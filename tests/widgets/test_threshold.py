@@ -11,7 +11,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
@@ -530,6 +530,7 @@ def test_a_closed_widget_is_let_go_and_hears_nothing(
     widget.close()
     widget.native.deleteLater()
     del widget
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     let_go()
     gc.collect()
     assert ref() is None

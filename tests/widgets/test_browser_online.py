@@ -284,4 +284,5 @@ def test_a_link_given_to_napari_fetches_at_most_twelve_files(
     assert len(shown) == 7
     # While files came, the window went on drawing.
     assert len(alive) > 5
-    assert "23 more wait in Plugins > Results browser" in notifications[-1].message
+    place = "Plugins > Neurosynth results > Results browser"
+    assert f"23 more wait in {place}" in notifications[-1].message

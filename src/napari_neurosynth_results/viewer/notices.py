@@ -48,7 +48,7 @@ def message_of(results: ResultSet, opened: Opened) -> tuple[str, bool]:
     if opened.waiting:
         lines.append(
             f"{len(opened.shown)} maps have a layer, {len(opened.waiting)} more wait "
-            f"in Plugins > {MAPS_WIDGET}:"
+            f"in Plugins > Neurosynth results > {MAPS_WIDGET}:"
         )
         lines += _first([f"  {statmap.title}" for statmap in opened.waiting])
     if _is_alone(results):

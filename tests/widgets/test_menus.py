@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from qtpy.QtWidgets import QApplication, QMainWindow
-
-from napari_neurosynth_results.viewer.settings import PLUGIN
+from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow
 
 pytestmark = pytest.mark.viewer
 ROOT = Path(__file__).parents[2]
@@ -37,30 +35,41 @@ def entries(menu: Any) -> dict[str, Any]:
     return named
 
 
+def entry(path: str) -> Any:
+    """Return an entry of the one window's menus, None where it is not there."""
+    (window,) = (
+        one for one in QApplication.topLevelWidgets() if isinstance(one, QMainWindow)
+    )
+    menu, found = window.menuBar(), None
+    for name in path.split(" > "):
+        found = entries(menu).get(name)
+        if found is None:
+            return None
+        menu = found.menu()
+    return found
+
+
 def test_every_menu_that_is_told_of_is_there(
     plugin: Any, make_napari_viewer: Callable[..., Any]
 ) -> None:
     make_napari_viewer()
-    (window,) = (
-        one for one in QApplication.topLevelWidgets() if isinstance(one, QMainWindow)
-    )
     paths = told()
     assert len(paths) > 15
     for path, page in paths.items():
-        menu = window.menuBar()
-        for name in path.split(" > "):
-            there = entries(menu)
-            assert name in there, f"{page}: {path}"
-            menu = there[name].menu()
+        assert entry(path) is not None, f"{page}: {path}"
 
 
-def test_the_entry_for_links_opens_the_browser_with_its_box(
+def test_the_entry_for_links_shows_the_browser_and_never_a_second_one(
     plugin: Any, make_napari_viewer: Callable[..., Any]
 ) -> None:
-    from napari._app_model import get_app_model
-
     viewer = make_napari_viewer()
-    get_app_model().commands.execute_command(f"{PLUGIN}.open_link").result()
-    (browser,) = viewer.window.dock_widgets.values()
-    browser.source.value = "no such folder"
+    browser = "Plugins > Neurosynth results > Results browser"
+    link = "File > IO Utilities > Open NeuroVault / Compose / NiMARE..."
+    for path in (browser, link, link):
+        entry(path).trigger()
+        (browser,) = viewer.window.dock_widgets.values()
+        dock = browser.native.parentWidget()
+        assert isinstance(dock, QDockWidget)
+        assert not dock.isHidden()
+        dock.hide()
     assert browser.source.native.isVisibleTo(browser.native)

@@ -12,8 +12,7 @@ from napari_neurosynth_results.viewer.atlases import chosen_atlas
 from napari_neurosynth_results.viewer.choices import first_threshold, shows_faintly
 from napari_neurosynth_results.viewer.clusters import show_clusters
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.notices import MAPS_WIDGET
-from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.viewer.notices import show_browser
 from napari_neurosynth_results.viewer.viewpoints import view_from
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 def open_link(napari_viewer: napari.viewer.Viewer) -> None:
     """Open the results browser, which has a box for a link, an id or a path."""
-    scene.itself(napari_viewer).window.add_plugin_dock_widget(PLUGIN, MAPS_WIDGET)
+    show_browser(scene.itself(napari_viewer))
 
 
 def show_axial(napari_viewer: napari.viewer.Viewer) -> None:

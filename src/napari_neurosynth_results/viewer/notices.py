@@ -46,8 +46,10 @@ def message_of(results: ResultSet, opened: Opened) -> tuple[str, bool]:
         first += f". Shown: {visible.title}, {look.reason}"
     lines = [first]
     if opened.waiting:
+        n = len(opened.shown)
+        shown = f"{n} maps have" if n != 1 else "1 map has"
         lines.append(
-            f"{len(opened.shown)} maps have a layer, {len(opened.waiting)} more wait "
+            f"{shown} a layer, {len(opened.waiting)} more wait "
             f"in Plugins > Neurosynth results > {MAPS_WIDGET}:"
         )
         lines += _first([f"  {statmap.title}" for statmap in opened.waiting])
@@ -77,6 +79,25 @@ def _is_alone(results: ResultSet) -> bool:
     return sum(1 for name in names if name is not None and name.run == run) > 1
 
 
+def show_browser(viewer: Viewer) -> None:
+    """Show the results browser, the one that is open if there is one.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Where it is docked.
+    """
+    for name, widget in viewer.window.dock_widgets.items():
+        # From the menu napari calls it by the plugin's display name, from here by its
+        # name, and would take them for two.
+        if name.startswith(MAPS_WIDGET):
+            dock = widget.native.parentWidget()
+            dock.show()
+            dock.raise_()
+            return
+    viewer.window.add_plugin_dock_widget(PLUGIN, MAPS_WIDGET)
+
+
 def announce(viewer: Viewer, results: ResultSet, opened: Opened) -> None:
     """Tell in napari's notifications what was opened, and where the rest is.
 
@@ -97,7 +118,7 @@ def announce(viewer: Viewer, results: ResultSet, opened: Opened) -> None:
 
     def show_maps(dialog: object) -> None:
         if (still_open := ref()) is not None:
-            still_open.window.add_plugin_dock_widget(PLUGIN, MAPS_WIDGET)
+            show_browser(still_open)
 
     def copy(dialog: object) -> None:
         from npe2 import PluginManager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from typing import Any
 
 import numpy as np
@@ -205,7 +206,7 @@ def test_variables_are_names_and_no_two_are_alike(wanted: list[str]) -> None:
     assert "nnr" not in found
     for name in found:
         compile(f"{name} = 1", "script", "exec")
-        assert not hasattr(__builtins__, name)
+        assert not hasattr(builtins, name)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\0"])

@@ -67,7 +67,8 @@ def test_squares_are_two_tailed(z: float, dof: float) -> None:
     assert log_p_of(z**2, MapKind.CHI2, Tail.NONE, 1.0) == pytest.approx(two, rel=1e-9)
     two = log_p_of(z, MapKind.T, Tail.TWO, dof)
     squared = log_p_of(z**2, MapKind.F, Tail.NONE, (1.0, dof))
-    assert squared == pytest.approx(two, rel=1e-8, abs=1e-12)
+    # As above, close to p = 1.
+    assert squared == pytest.approx(two, rel=1e-8, abs=1e-8)
 
 
 @given(p=st.floats(1e-300, 1))

@@ -195,8 +195,8 @@ def robustness(
     >>> results = nnr.open_results(sample_folder())
     >>> z = results["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
     >>> found = nnr.robustness(results, nnr.find_clusters(z, p=0.05))
-    >>> found.loc[1, ["experiments", "of"]].tolist()
-    [14, 21]
+    >>> print(found.loc[1, "experiments"], "of", found.loc[1, "of"])
+    14 of 21
     """
     table = contributions(results, clusters, kind, studies=studies)
     return robustness_of(table, _experiments(results, studies, []))

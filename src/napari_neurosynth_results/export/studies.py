@@ -33,6 +33,8 @@ def studies_table(behind: Contributors) -> pd.DataFrame:
     for label, part in enumerate(parts, start=1):
         part.insert(0, "label", label)
         part.insert(1, "name", names[label - 1])
+    # Those of clusters without a focus say nothing, not even of which type a column is.
+    parts = [part for part in parts if len(part)] or parts[:1]
     if not parts:
         return pd.DataFrame(columns=["label", "name", "experiment"])
     return pd.concat(parts, ignore_index=True)

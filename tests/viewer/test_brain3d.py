@@ -130,6 +130,26 @@ def test_what_was_hidden_or_selected_stays_so(viewer: Any, statmap: Any) -> None
     assert set(viewer.layers.selection) == {layer, other}
 
 
+def test_the_layer_that_the_user_works_with_stays_the_current_one(
+    viewer: Any, statmap: Any
+) -> None:
+    """Nobody is told of a change, and the arrow keys go on from that layer."""
+    layer = add(viewer, statmap)
+    label(viewer, layer, statmap, 3)
+    viewer.layers.selection.active = layer
+    changes: list[object] = []
+    viewer.layers.selection.events.active.connect(changes.append)
+    for _ in range(2):
+        show_brain(viewer)
+        assert viewer.layers.selection.active is layer
+        viewer.dims.ndisplay = 2
+    assert not changes
+    viewer.layers.select_next()
+    assert (
+        viewer.layers.selection.active is viewer.layers[viewer.layers.index(layer) + 1]
+    )
+
+
 def test_a_map_that_is_switched_on_comes_as_surfaces_then_as_a_volume(
     viewer: Any, opened: Callable[..., Any]
 ) -> None:

@@ -24,6 +24,8 @@ _SPECIALS = set("&%$#_{}~^")
 def latex_to_text(source: str) -> str:
     """Print a piece of LaTeX; anything but escapes is an error."""
     printed, depth, at = [], 0, 0
+    # A head in two lines.
+    source = re.sub(r"^ ?\\shortstack\[r\]\{(.*),\\\\(.*)\} ?$", r"\1, \2", source)
     source = source.replace(r"\textsuperscript{3}", "³").replace("$-$", "\u2212")
     source = source.replace(r"$\leq$", r"\leq{}").replace(r"$\geq$", r"\geq{}")
     while at < len(source):

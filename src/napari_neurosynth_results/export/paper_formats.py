@@ -65,8 +65,14 @@ def _indented(line: Line, escape: Callable[[str], str], indent: str) -> list[str
     return cells
 
 
+def _latex_head(column: str) -> str:
+    """Break a long head after its comma."""
+    first, comma, rest = map(for_latex, column.partition(", "))
+    return rf"\shortstack[r]{{{first},\\{rest}}}" if comma else first
+
+
 def as_latex(table: PaperTable, origin: str) -> str:
-    """Write a table in LaTeX, for the package booktabs.
+    """Write a table in LaTeX, for the packages booktabs and graphicx.
 
     Parameters
     ----------
@@ -81,24 +87,26 @@ def as_latex(table: PaperTable, origin: str) -> str:
         A table environment.
     """
     n = len(table.columns)
-    head = " & ".join(map(for_latex, table.columns))
+    head = " & ".join(map(_latex_head, table.columns))
     rows = [
         " & ".join(_indented(line, for_latex, r"\quad ")) + r" \\"
         for line in table.lines
     ]
     lines = [
         f"% {plain(origin)}",
-        r"% Needs \usepackage{booktabs}.",
+        r"% \usepackage{booktabs,graphicx}; for letters beyond Latin, XeLaTeX or LuaLaTeX",
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{for_latex(table.caption)}}}",
+        # Smaller where it would be wider than the page or column, as it is.
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{{'l' * _TEXTS}{'r' * (n - _TEXTS)}}}",
         r"\toprule",
         rf"{head} \\",
         r"\midrule",
         *rows,
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"

@@ -94,7 +94,7 @@ def as_latex(table: PaperTable, origin: str) -> str:
     ]
     lines = [
         f"% {plain(origin)}",
-        r"% \usepackage{booktabs,graphicx}; for letters beyond Latin, XeLaTeX or LuaLaTeX",
+        r"% \usepackage{booktabs,graphicx}; beyond Latin letters, XeLaTeX or LuaLaTeX",
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{for_latex(table.caption)}}}",

@@ -410,3 +410,26 @@ def test_the_record_of_a_source_is_for_machines(
     path.write_text("{")
     assert nnr.run_batch(three[0], out, p=0.001, workers=0).n_asked == 1
     assert json.loads(path.read_text()) | {"seconds": 0} == record | {"seconds": 0}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such locks")
+def test_a_second_batch_is_kept_out_of_the_folder_and_nothing_changes(
+    sample_path: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    seen: list[str] = []
+
+    def meanwhile(*_: object) -> None:
+        with pytest.raises(ResultsError, match=r"Another batch is at work in .*out"):
+            nnr.run_batch([sample_path], out, maps="p", workers=0, resume=False)
+        seen.append((out / "batch.json").read_text())
+
+    def run() -> nnr.BatchSummary:
+        return nnr.run_batch(
+            [sample_path], out, maps="z", p=0.001, workers=0, progress=meanwhile
+        )
+
+    assert not run().failed
+    assert seen == [(out / "batch.json").read_text()]
+    # The lock went with the batch.
+    assert run().n_asked == 0

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +29,54 @@ _SUMMARY = (
 _FAILURES = ("source", "title", "map", "sentence")
 #: What tables begin with when no source has any row.
 _FIRST = ("source", "title", "map")
+
+
+@contextmanager
+def alone_in(path: str) -> Iterator[None]:
+    """Keep other batches out of a folder, which is made when it is not there.
+
+    A lock of the system: it is gone when the process is, however that ends. Windows has
+    none of this kind, nor have some network drives.
+
+    Parameters
+    ----------
+    path : str
+        The folder.
+
+    Raises
+    ------
+    ResultsError
+        When another batch is at work there.
+    """
+    handle = _locked(path)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _locked(path: str) -> int | None:
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    try:
+        os.makedirs(path, exist_ok=True)
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None  # Whoever writes there says what is wrong.
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise ResultsError(
+            f"Another batch is at work in {path}. Wait until it is done, or choose "
+            "another name."
+        ) from None
+    except OSError:
+        pass
+    return handle
 
 
 class BatchFolder:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.batch.answering import DONE, Record
 from napari_neurosynth_results.batch.cluster import run_there
-from napari_neurosynth_results.batch.folder import BatchFolder
+from napari_neurosynth_results.batch.folder import BatchFolder, alone_in
 from napari_neurosynth_results.batch.listing import listed
 from napari_neurosynth_results.batch.local import default_workers, run_here
 from napari_neurosynth_results.batch.page import page
@@ -126,8 +126,8 @@ def run_batch(
     Raises
     ------
     ResultsError
-        When the question means nothing for any map, the folder holds something else,
-        or there are no workers.
+        When the question means nothing for any map, the folder holds something else or
+        another batch is at work in it, or there are no workers.
 
     Examples
     --------
@@ -145,21 +145,22 @@ def run_batch(
         sources = [sources]
     everything = listed(sources, Online.from_environment())
     question = Question.of(maps, atlas, studies=studies, **threshold)
-    folder = BatchFolder(os.fspath(out), question, again=not resume)
-    left = [s for s in everything if not (resume and folder.is_done(s))]
-    job = Job(progress)
-    done = len(everything) - len(left)
+    with alone_in(os.fspath(out)):
+        folder = BatchFolder(os.fspath(out), question, again=not resume)
+        left = [s for s in everything if not (resume and folder.is_done(s))]
+        job = Job(progress)
+        done = len(everything) - len(left)
 
-    def heard(record: Record) -> None:
-        nonlocal done
-        done += 1
-        job.report(record.source, done, len(everything))
+        def heard(record: Record) -> None:
+            nonlocal done
+            done += 1
+            job.report(record.source, done, len(everything))
 
-    if left and scheduler:
-        run_there(left, question, folder, scheduler=scheduler, heard=heard)
-    elif left:
-        n = default_workers(len(left)) if workers is None else workers
-        run_here(left, question, folder, workers=n, heard=heard)
-    records = folder.merge(everything)
-    folder.write_page(page(records, question, folder))
+        if left and scheduler:
+            run_there(left, question, folder, scheduler=scheduler, heard=heard)
+        elif left:
+            n = default_workers(len(left)) if workers is None else workers
+            run_here(left, question, folder, workers=n, heard=heard)
+        records = folder.merge(everything)
+        folder.write_page(page(records, question, folder))
     return BatchSummary(folder.path, question, tuple(records), len(left))

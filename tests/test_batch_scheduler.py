@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import distributed
 import pytest
 
 import napari_neurosynth_results as nnr
 from batches import blob
 from napari_neurosynth_results.batch import cluster as there
 from napari_neurosynth_results.errors import ResultsError
-
-distributed = pytest.importorskip("distributed")
 
 # Closing sockets and loops of processes that were killed is its own affair.
 pytestmark = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-_MOST = 2000
+_MOST_OF_A_LINE = 2000
 
 
 def one_line(text: str) -> str:
@@ -25,6 +25,6 @@ def one_line(text: str) -> str:
     >>> one_line("pain:\n  ALE \x1b[2J")
     'pain: ALE ?[2J'
     """
-    line = " ".join(text[: 4 * _MOST].split())
+    line = " ".join(text[: 4 * _MOST_OF_A_LINE].split())
     line = "".join("?" if unicodedata.category(c)[0] == "C" else c for c in line)
-    return line if len(line) <= _MOST else f"{line[: _MOST - 3]}..."
+    return line if len(line) <= _MOST_OF_A_LINE else f"{line[: _MOST_OF_A_LINE - 3]}..."

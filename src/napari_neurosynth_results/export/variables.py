@@ -11,7 +11,7 @@ _TAKEN = frozenset(
     {"nnr", "keys", "key", "peak", "label", "given_name", "given_names"}
     | {"region_masking"}
 )
-_LONGEST = 40
+_LONGEST_NAME = 40
 
 
 class Variables:
@@ -99,4 +99,4 @@ def file_name(text: str, otherwise: str) -> str:
 
 def _plain(text: str) -> str:
     words = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
-    return words[:_LONGEST].strip("_")
+    return words[:_LONGEST_NAME].strip("_")

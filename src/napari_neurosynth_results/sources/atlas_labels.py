@@ -6,8 +6,6 @@ from xml.parsers import expat
 
 from napari_neurosynth_results.errors import ResultsError
 
-_MOST_BYTES = 16 << 20
-_MOST_LABELS = 100_000
 _LONGEST = 200
 
 

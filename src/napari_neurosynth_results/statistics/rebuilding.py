@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 HEIGHT = 1.65
 EXTENT = 10
 #: Columns of NiMARE's table of clusters.
-_PLACE = ["X", "Y", "Z"]
+_PEAK_COLUMNS = ["X", "Y", "Z"]
 _SIZE = "Cluster Size (mm3)"
 
 
@@ -109,10 +109,10 @@ def sizes_agree(labels: Labels, grid: Grid, listed: pd.DataFrame) -> bool:
     """
     import pandas as pd
 
-    if not {*_PLACE, _SIZE} <= set(listed.columns):
+    if not {*_PEAK_COLUMNS, _SIZE} <= set(listed.columns):
         return False
-    rows = listed[[*_PLACE, _SIZE]].apply(pd.to_numeric, errors="coerce").dropna()
-    found = labels_at(labels, grid, rows[_PLACE])
+    rows = listed[[*_PEAK_COLUMNS, _SIZE]].apply(pd.to_numeric, errors="coerce").dropna()
+    found = labels_at(labels, grid, rows[_PEAK_COLUMNS])
     volume = np.bincount(labels.ravel()) * float(np.prod(grid.voxel_size))
     # Whole mm3 are written.
     agree = np.abs(volume[found] - rows[_SIZE].to_numpy()) < 1

@@ -17,11 +17,11 @@ _TOP = QModelIndex()
 _ROLE = Qt.ItemDataRole
 #: From nothing to most: dark blue over magenta to yellow, told apart without red and
 #: green, and by lightness alone. In the manner of matplotlib's "plasma".
-_RAMP = np.array(
+_HEAT_RAMP = np.array(
     [(40, 40, 60), (70, 30, 140), (150, 30, 150), (220, 90, 90), (250, 210, 60)], float
 )
-_CELL = QSize(26, 18)
-_NAMES_WIDTH = 150
+_HEAT_CELL = QSize(26, 18)
+_HEAT_NAMES_WIDTH = 150
 
 
 class HeatModel(QAbstractTableModel):  # type: ignore[misc]
@@ -112,9 +112,9 @@ class HeatModel(QAbstractTableModel):  # type: ignore[misc]
     def _color(self, value: float) -> QColor | None:
         if np.isnan(value):
             return None
-        steps = np.linspace(0, 1, len(_RAMP))
+        steps = np.linspace(0, 1, len(_HEAT_RAMP))
         at = self._strength(value)
-        return QColor(*(round(np.interp(at, steps, part)) for part in _RAMP.T))
+        return QColor(*(round(np.interp(at, steps, part)) for part in _HEAT_RAMP.T))
 
 
 class HeatView(QTableView):  # type: ignore[misc]
@@ -138,11 +138,11 @@ class HeatView(QTableView):  # type: ignore[misc]
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setTextElideMode(Qt.TextElideMode.ElideNone)
         across, down = self.horizontalHeader(), self.verticalHeader()
-        for header, size in ((across, _CELL.width()), (down, _CELL.height())):
+        for header, size in ((across, _HEAT_CELL.width()), (down, _HEAT_CELL.height())):
             header.setMinimumSectionSize(size)
             header.setDefaultSectionSize(size)
             header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        down.setMaximumWidth(_NAMES_WIDTH)
+        down.setMaximumWidth(_HEAT_NAMES_WIDTH)
         down.setTextElideMode(Qt.TextElideMode.ElideRight)
         down.setDefaultAlignment(
             Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter

@@ -10,12 +10,10 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-_TOP = QModelIndex()
-_ROLE = Qt.ItemDataRole
 #: From -1 over 0 to 1: blue, dark, orange.
-_RAMP = np.array([(86, 180, 233), (40, 40, 60), (230, 159, 0)], float)
-_CELL = 52
-_NAMES_WIDTH = 140
+_CORRELATION_RAMP = np.array([(86, 180, 233), (40, 40, 60), (230, 159, 0)], float)
+_MATRIX_CELL = 52
+_MATRIX_NAMES_WIDTH = 140
 
 
 class MatrixModel(QAbstractTableModel):  # type: ignore[misc]
@@ -68,7 +66,7 @@ class MatrixModel(QAbstractTableModel):  # type: ignore[misc]
         if role == _ROLE.DisplayRole:
             return f"{value:.2f}"
         if role == _ROLE.BackgroundRole:
-            parts = (np.interp(value, (-1, 0, 1), part) for part in _RAMP.T)
+            parts = (np.interp(value, (-1, 0, 1), part) for part in _CORRELATION_RAMP.T)
             return QColor(*(round(float(part)) for part in parts))
         if role == _ROLE.ForegroundRole:
             return QColor("black" if abs(value) > 0.5 else "white")
@@ -92,9 +90,9 @@ class MatrixView(QTableView):  # type: ignore[misc]
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         across, down = self.horizontalHeader(), self.verticalHeader()
-        across.setDefaultSectionSize(_CELL)
+        across.setDefaultSectionSize(_MATRIX_CELL)
         across.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        down.setMaximumWidth(_NAMES_WIDTH)
+        down.setMaximumWidth(_MATRIX_NAMES_WIDTH)
         down.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         down.setDefaultAlignment(
             Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter

@@ -22,7 +22,7 @@ from napari_neurosynth_results.widgets.saving import ask_where
 if TYPE_CHECKING:
     import napari.viewer
 
-_KINDS = "Report (*.html)"
+_REPORT_FILES = "Report (*.html)"
 
 
 def ask_and_report(napari_viewer: napari.viewer.Viewer) -> None:
@@ -35,7 +35,7 @@ def ask_and_report(napari_viewer: napari.viewer.Viewer) -> None:
         return
     name = "".join(c if c.isalnum() or c in "-_" else "_" for c in results.title)
     window = QApplication.activeWindow()
-    chosen = ask_where(window, "Save a report", f"{name[:60]}.html", _KINDS)
+    chosen = ask_where(window, "Save a report", f"{name[:60]}.html", _REPORT_FILES)
     if chosen is not None:
         report_to(napari_viewer, results, *chosen)
 

@@ -18,7 +18,7 @@ from napari_neurosynth_results.widgets.clipboard import copy_text
 if TYPE_CHECKING:
     import napari.viewer
 
-_KINDS = f"Workspace (*{EXTENSION})"
+_WORKSPACE_FILES = f"Workspace (*{EXTENSION})"
 
 
 def copy_as_python(napari_viewer: napari.viewer.Viewer) -> None:
@@ -45,7 +45,7 @@ def ask_and_save(napari_viewer: napari.viewer.Viewer) -> None:
     title = results[0].title if results else "results"
     kept = "".join(c if c.isalnum() or c in " -_." else "_" for c in title)[:60]
     path, _ = QFileDialog.getSaveFileName(
-        QApplication.activeWindow(), "Save workspace", f"{kept}{EXTENSION}", _KINDS
+        QApplication.activeWindow(), "Save workspace", f"{kept}{EXTENSION}", _WORKSPACE_FILES
     )
     if path:
         complete = path.lower().endswith(EXTENSION)
@@ -74,7 +74,7 @@ def save_and_tell(
 def ask_and_open(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask for a workspace, and open it."""
     path, _ = QFileDialog.getOpenFileName(
-        QApplication.activeWindow(), "Open workspace", "", _KINDS
+        QApplication.activeWindow(), "Open workspace", "", _WORKSPACE_FILES
     )
     if path:
         open_chosen(napari_viewer, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_neurosynth_results.anatomy.meshes import Mesh, fitted, light_on, smoothed
+from napari_neurosynth_results.anatomy.surfaces import Mesh, fitted, light_on, smoothed
 
 #: A cube of side 2 about a place, two triangles a side, counterclockwise from outside.
 CORNERS = np.array(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_neurosynth_results.anatomy.silhouette import silhouette
+from napari_neurosynth_results.anatomy.glass import silhouette
 from napari_neurosynth_results.anatomy.template import read_brain_mask
 
 

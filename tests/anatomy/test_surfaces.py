@@ -9,8 +9,11 @@ import numpy.typing as npt
 import pytest
 
 from napari_neurosynth_results import find_clusters, open_results
-from napari_neurosynth_results.anatomy.meshes import Mesh
-from napari_neurosynth_results.anatomy.surfaces import brain_outline, cluster_surfaces
+from napari_neurosynth_results.anatomy.surfaces import (
+    Mesh,
+    brain_outline,
+    cluster_surfaces,
+)
 from napari_neurosynth_results.anatomy.template import read_brain_mask
 from napari_neurosynth_results.maps.statmap import Grid
 

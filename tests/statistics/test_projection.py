@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_neurosynth_results.statistics.projection import strongest_along
+from napari_neurosynth_results.anatomy.glass import strongest_along
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

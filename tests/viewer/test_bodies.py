@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_neurosynth_results.anatomy.meshes import Mesh
-from napari_neurosynth_results.anatomy.surfaces import cluster_surfaces
+from napari_neurosynth_results.anatomy.surfaces import Mesh, cluster_surfaces
 from napari_neurosynth_results.maps.statmap import Grid
 from napari_neurosynth_results.viewer.bodies import body, reshape
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.anatomy.meshes import Floats, Mesh
+from napari_neurosynth_results.anatomy.surfaces import Floats, Mesh
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import Grid
 

@@ -111,7 +111,9 @@ def sizes_agree(labels: Labels, grid: Grid, listed: pd.DataFrame) -> bool:
 
     if not {*_PEAK_COLUMNS, _SIZE} <= set(listed.columns):
         return False
-    rows = listed[[*_PEAK_COLUMNS, _SIZE]].apply(pd.to_numeric, errors="coerce").dropna()
+    rows = (
+        listed[[*_PEAK_COLUMNS, _SIZE]].apply(pd.to_numeric, errors="coerce").dropna()
+    )
     found = labels_at(labels, grid, rows[_PEAK_COLUMNS])
     volume = np.bincount(labels.ravel()) * float(np.prod(grid.voxel_size))
     # Whole mm3 are written.

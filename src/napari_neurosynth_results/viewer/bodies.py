@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.anatomy.meshes import Mesh, light_on
+from napari_neurosynth_results.anatomy.surfaces import Mesh, light_on
 
 if TYPE_CHECKING:
     from napari.layers import Surface

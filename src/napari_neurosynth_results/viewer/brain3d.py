@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_neurosynth_results.anatomy.meshes import Mesh
-from napari_neurosynth_results.anatomy.surfaces import brain_outline, cluster_surfaces
+from napari_neurosynth_results.anatomy.surfaces import (
+    Mesh,
+    brain_outline,
+    cluster_surfaces,
+)
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.viewer import scene

@@ -45,7 +45,10 @@ def ask_and_save(napari_viewer: napari.viewer.Viewer) -> None:
     title = results[0].title if results else "results"
     kept = "".join(c if c.isalnum() or c in " -_." else "_" for c in title)[:60]
     path, _ = QFileDialog.getSaveFileName(
-        QApplication.activeWindow(), "Save workspace", f"{kept}{EXTENSION}", _WORKSPACE_FILES
+        QApplication.activeWindow(),
+        "Save workspace",
+        f"{kept}{EXTENSION}",
+        _WORKSPACE_FILES,
     )
     if path:
         complete = path.lower().endswith(EXTENSION)

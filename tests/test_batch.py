@@ -19,8 +19,8 @@ import pytest
 import napari_neurosynth_results as nnr
 from batches import blob, read, start
 from local_servers import LocalServers
-from napari_neurosynth_results.batch.listing import listed
-from napari_neurosynth_results.batch.local import default_workers
+from napari_neurosynth_results.batch.inputs import listed
+from napari_neurosynth_results.batch.local_workers import default_workers
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError
 from napari_neurosynth_results.sources.online import Online

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from batches import SLOW, blob, read, records, start, wait_until
-from napari_neurosynth_results.batch.local import no_interrupt
+from napari_neurosynth_results.batch.local_workers import no_interrupt
 from napari_neurosynth_results.cli import main
 
 Write = Callable[..., Path]

@@ -15,7 +15,7 @@ import pytest
 
 import napari_neurosynth_results as nnr
 from batches import blob
-from napari_neurosynth_results.batch import cluster as there
+from napari_neurosynth_results.batch import dask_workers as there
 from napari_neurosynth_results.errors import ResultsError
 
 # Closing sockets and loops of processes that were killed is its own affair.

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from napari_neurosynth_results.batch.answering import DONE, Record
-from napari_neurosynth_results.batch.cluster import run_there
-from napari_neurosynth_results.batch.folder import BatchFolder, alone_in
-from napari_neurosynth_results.batch.listing import listed
-from napari_neurosynth_results.batch.local import default_workers, run_here
-from napari_neurosynth_results.batch.page import page
-from napari_neurosynth_results.batch.question import Question
+from napari_neurosynth_results.batch.dask_workers import run_there
+from napari_neurosynth_results.batch.inputs import listed
+from napari_neurosynth_results.batch.local_workers import default_workers, run_here
+from napari_neurosynth_results.batch.one_source import DONE, Record
+from napari_neurosynth_results.batch.output_folder import BatchFolder, alone_in
+from napari_neurosynth_results.batch.request import Question
+from napari_neurosynth_results.batch.summary_page import page
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job, Progress
 from napari_neurosynth_results.sources.online import Online

@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from napari_neurosynth_results.batch.answering import DONE, Answer, Record
-from napari_neurosynth_results.batch.listing import Listed, stamp_of
-from napari_neurosynth_results.batch.question import Question
+from napari_neurosynth_results.batch.inputs import Listed, stamp_of
+from napari_neurosynth_results.batch.one_source import DONE, Answer, Record
+from napari_neurosynth_results.batch.request import Question
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import harmless
 from napari_neurosynth_results.export.writing import write_folder, write_whole

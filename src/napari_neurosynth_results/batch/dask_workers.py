@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from napari_neurosynth_results import __version__
-from napari_neurosynth_results.batch.answering import Answer, Record, answer
-from napari_neurosynth_results.batch.folder import BatchFolder
-from napari_neurosynth_results.batch.listing import Listed
-from napari_neurosynth_results.batch.local import Heard
-from napari_neurosynth_results.batch.question import Question
+from napari_neurosynth_results.batch.inputs import Listed
+from napari_neurosynth_results.batch.local_workers import Heard
+from napari_neurosynth_results.batch.one_source import Answer, Record, answer
+from napari_neurosynth_results.batch.output_folder import BatchFolder
+from napari_neurosynth_results.batch.request import Question
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.online import Online
 

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from napari_neurosynth_results.api import contributors, open_atlas, open_results
-from napari_neurosynth_results.batch.listing import Listed, stamp_of
-from napari_neurosynth_results.batch.question import Question
+from napari_neurosynth_results.batch.inputs import Listed, stamp_of
+from napari_neurosynth_results.batch.request import Question
 from napari_neurosynth_results.batch.texts import one_line
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import without_formulas

@@ -7,9 +7,9 @@ from html import escape
 from urllib.parse import quote
 
 from napari_neurosynth_results import __version__
-from napari_neurosynth_results.batch.answering import DONE, Record
-from napari_neurosynth_results.batch.folder import SOURCES, BatchFolder
-from napari_neurosynth_results.batch.question import Question
+from napari_neurosynth_results.batch.one_source import DONE, Record
+from napari_neurosynth_results.batch.output_folder import SOURCES, BatchFolder
+from napari_neurosynth_results.batch.request import Question
 
 #: Nothing is loaded from anywhere, whatever a title holds.
 _HEAD = """<!DOCTYPE html>

@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from napari_neurosynth_results.batch.answering import Answer, Record, answer
-from napari_neurosynth_results.batch.folder import BatchFolder
-from napari_neurosynth_results.batch.listing import Listed
-from napari_neurosynth_results.batch.question import Question
+from napari_neurosynth_results.batch.inputs import Listed
+from napari_neurosynth_results.batch.one_source import Answer, Record, answer
+from napari_neurosynth_results.batch.output_folder import BatchFolder
+from napari_neurosynth_results.batch.request import Question
 from napari_neurosynth_results.errors import ResultsError
 
 #: Called with the record of each source that is through.

@@ -17,7 +17,7 @@ from napari_neurosynth_results.api import (
     save_figure,
     save_regions,
 )
-from napari_neurosynth_results.cli.online import on_terminal
+from napari_neurosynth_results.cli.downloads import on_terminal
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.studies import save_studies
 from napari_neurosynth_results.export.tables import SEPARATORS

@@ -15,7 +15,7 @@ from napari_neurosynth_results.api import (
     save_figure,
 )
 from napari_neurosynth_results.cli.clusters import named_map
-from napari_neurosynth_results.cli.online import on_terminal
+from napari_neurosynth_results.cli.downloads import on_terminal
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.figures.page import NO_MATPLOTLIB
 from napari_neurosynth_results.maps.results import ResultSet

@@ -13,8 +13,8 @@ from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.cli.batch import add_batch
 from napari_neurosynth_results.cli.clusters import add_clusters
 from napari_neurosynth_results.cli.compare import add_compare
+from napari_neurosynth_results.cli.downloads import cache, fetch, on_terminal
 from napari_neurosynth_results.cli.info import list_maps
-from napari_neurosynth_results.cli.online import cache, fetch, on_terminal
 from napari_neurosynth_results.cli.report import add_report
 from napari_neurosynth_results.errors import ResultsError
 

@@ -9,7 +9,7 @@ from typing import Any
 from napari_neurosynth_results.api import open_results, save_clusters
 from napari_neurosynth_results.api.report import first_clusters, save_report
 from napari_neurosynth_results.cli.clusters import named_map
-from napari_neurosynth_results.cli.online import on_terminal
+from napari_neurosynth_results.cli.downloads import on_terminal
 from napari_neurosynth_results.export.writing import write_folder
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.atlas_finder import find_atlas

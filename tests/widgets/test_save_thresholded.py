@@ -12,7 +12,7 @@ import pytest
 from qtpy.QtWidgets import QFileDialog
 
 import napari_neurosynth_results as nnr
-from napari_neurosynth_results.export.thresholded import save_thresholded
+from napari_neurosynth_results.export.volumes import save_thresholded
 from napari_neurosynth_results.viewer.clusters import clusters_of, show_clusters
 from napari_neurosynth_results.viewer.settings import PLUGIN
 

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from napari_neurosynth_results.batch.texts import one_line
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.escaping import one_line
 from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.sources.addresses import parse_address
 from napari_neurosynth_results.sources.online import Online

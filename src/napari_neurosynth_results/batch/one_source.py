@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 from napari_neurosynth_results.api import contributors, open_atlas, open_results
 from napari_neurosynth_results.batch.inputs import Listed, stamp_of
 from napari_neurosynth_results.batch.request import Question
-from napari_neurosynth_results.batch.texts import one_line
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.escaping import without_formulas
+from napari_neurosynth_results.export.escaping import one_line, without_formulas
 from napari_neurosynth_results.export.studies import studies_table
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.online import Online

@@ -15,8 +15,8 @@ from napari_neurosynth_results.batch.inputs import Listed, stamp_of
 from napari_neurosynth_results.batch.one_source import DONE, Answer, Record
 from napari_neurosynth_results.batch.request import Question
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.atomic import write_folder, write_whole
 from napari_neurosynth_results.export.escaping import harmless
-from napari_neurosynth_results.export.writing import write_folder, write_whole
 
 SOURCES = "sources"
 _ABOUT = "batch.json"

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from napari_neurosynth_results.api import open_results
-from napari_neurosynth_results.export.fetched import save_fetched
+from napari_neurosynth_results.export.downloaded import save_fetched
 from napari_neurosynth_results.job import Job, Meter, Progress
 from napari_neurosynth_results.sources.archive import unpacked_zips
 from napari_neurosynth_results.sources.cache import Cache

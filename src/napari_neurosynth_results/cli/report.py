@@ -10,7 +10,7 @@ from napari_neurosynth_results.api import open_results, save_clusters
 from napari_neurosynth_results.api.report import first_clusters, save_report
 from napari_neurosynth_results.cli.clusters import named_map
 from napari_neurosynth_results.cli.downloads import on_terminal
-from napari_neurosynth_results.export.writing import write_folder
+from napari_neurosynth_results.export.atomic import write_folder
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.atlas_finder import find_atlas
 from napari_neurosynth_results.sources.safe_names import safe_name

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.atomic import write_whole
 from napari_neurosynth_results.export.paper import paper_table
 from napari_neurosynth_results.export.paper_formats import FORMATS
 from napari_neurosynth_results.export.provenance import made_by, source_of
@@ -22,7 +23,6 @@ from napari_neurosynth_results.export.volumes import (
     code_of,
     write_volume,
 )
-from napari_neurosynth_results.export.writing import write_whole
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 
 _NOTES = (

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari_neurosynth_results.export.atomic import write_folder
 from napari_neurosynth_results.export.escaping import plain
 from napari_neurosynth_results.export.provenance import (
     details_of,
@@ -25,7 +26,6 @@ from napari_neurosynth_results.export.volumes import (
     meaning_of,
     write_volume,
 )
-from napari_neurosynth_results.export.writing import write_folder
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.comparison import Comparison
 from napari_neurosynth_results.statistics.matrix import Matrix

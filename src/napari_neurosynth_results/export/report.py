@@ -16,6 +16,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.atomic import write_whole
 from napari_neurosynth_results.export.figures import (
     comparison_figure,
     glass_figure,
@@ -26,7 +27,6 @@ from napari_neurosynth_results.export.methods import readable_methods
 from napari_neurosynth_results.export.paper import paper_table
 from napari_neurosynth_results.export.provenance import made_by, source_of
 from napari_neurosynth_results.export.report_studies import studies_part
-from napari_neurosynth_results.export.writing import write_whole
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.about import Link
 from napari_neurosynth_results.maps.results import ResultSet

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.atomic import write_whole
 from napari_neurosynth_results.export.columns import described
 from napari_neurosynth_results.export.escaping import for_spreadsheet, plain
 from napari_neurosynth_results.export.provenance import (
@@ -16,7 +17,6 @@ from napari_neurosynth_results.export.provenance import (
     lines_of,
     software,
 )
-from napari_neurosynth_results.export.writing import write_whole
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 
 if TYPE_CHECKING:

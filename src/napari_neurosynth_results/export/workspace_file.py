@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.atomic import write_whole
 from napari_neurosynth_results.export.description import (
     Asked,
     Clusters,
@@ -21,7 +22,6 @@ from napari_neurosynth_results.export.description import (
     Naming,
 )
 from napari_neurosynth_results.export.strict_json import decoded, encoded
-from napari_neurosynth_results.export.writing import write_whole
 
 FORMAT = "napari-neurosynth-results workspace"
 VERSION = 1

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.atomic import write_folder, write_whole
 from napari_neurosynth_results.export.tables import write_json
 from napari_neurosynth_results.export.volumes import VOLUMES, write_volume
-from napari_neurosynth_results.export.writing import write_folder, write_whole
 from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.viewer.layer_names import file_names
 from napari_neurosynth_results.viewer.saved_layers import (

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.atomic import write_whole
 from napari_neurosynth_results.export.figures.page import need_matplotlib, own_settings
-from napari_neurosynth_results.export.writing import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,9 +18,9 @@ import napari_neurosynth_results as nnr
 from napari_neurosynth_results import ClusterSet, ResultsError, ResultSet
 from napari_neurosynth_results.anatomy.template import read_brain_mask
 from napari_neurosynth_results.export import figures
-from napari_neurosynth_results.export.figures.brains import evenly, said
+from napari_neurosynth_results.export.figures.color_scale import colors_of, scale_of
+from napari_neurosynth_results.export.figures.maps import evenly, said
 from napari_neurosynth_results.export.figures.page import text_width, wrapped
-from napari_neurosynth_results.export.figures.scale import colors_of, scale_of
 from napari_neurosynth_results.export.figures.slices import Brain, Overlay, brain_for
 
 Opened = Callable[..., ResultSet]

@@ -1,13 +1,13 @@
 """Figures for papers: drawn without a window, in millimeters, left where left is."""
 
-from napari_neurosynth_results.export.figures.brains import (
+from napari_neurosynth_results.export.figures.comparisons import (
+    comparison_figure,
+    matrix_figure,
+)
+from napari_neurosynth_results.export.figures.maps import (
     glass_figure,
     lightbox_figure,
     ortho_figure,
-)
-from napari_neurosynth_results.export.figures.compared import (
-    comparison_figure,
-    matrix_figure,
 )
 from napari_neurosynth_results.export.figures.page import Background
 from napari_neurosynth_results.export.figures.saving import check_target, save_figure

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import BOTH, COLD, HUES, OPPOSITE, WARM
-from napari_neurosynth_results.export.figures.brains import (
+from napari_neurosynth_results.export.figures.maps import (
     check_side,
     columns_for,
     lightbox_panels,
@@ -26,7 +26,7 @@ from napari_neurosynth_results.export.figures.page import (
     Page,
     text_width,
 )
-from napari_neurosynth_results.export.figures.parts import add_legend, add_rows
+from napari_neurosynth_results.export.figures.panels import add_legend, add_rows
 from napari_neurosynth_results.export.figures.slices import (
     Floats,
     Overlay,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_neurosynth_results.export.figures.color_scale import Scale, colors_of
 from napari_neurosynth_results.export.figures.page import (
     GAP,
     MARGIN,
@@ -17,7 +18,6 @@ from napari_neurosynth_results.export.figures.page import (
     text_width,
     wrapped,
 )
-from napari_neurosynth_results.export.figures.scale import Scale, colors_of
 from napari_neurosynth_results.export.figures.slices import Floats, View
 
 if TYPE_CHECKING:

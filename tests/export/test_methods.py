@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_neurosynth_results import ResultsError, open_results
-from napari_neurosynth_results.export.methods import readable_methods
+from napari_neurosynth_results.export.report.methods import readable_methods
 from napari_neurosynth_results.viewer.sample_data import sample_folder
 
 BIB = r"""

@@ -19,7 +19,7 @@ from PIL import Image
 
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results.api.report import first_clusters, sections_of
-from napari_neurosynth_results.export.report import report_html
+from napari_neurosynth_results.export.report.report import report_html
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer.sample_data import sample_folder
 

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_neurosynth_results.api.report import first_clusters, sections_of
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.report import save_report
+from napari_neurosynth_results.export.report.report import save_report
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.clusters import ClusterSet

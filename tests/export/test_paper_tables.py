@@ -16,13 +16,16 @@ from hypothesis import strategies as st
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results import ClusterSet, ResultSet
 from napari_neurosynth_results.export.escaping import plain
-from napari_neurosynth_results.export.paper import paper_table
-from napari_neurosynth_results.export.paper_formats import (
+from napari_neurosynth_results.export.tables.paper import (
+    paper_table,
+    written_p,
+    written_value,
+)
+from napari_neurosynth_results.export.tables.paper_formats import (
     as_html,
     as_latex,
     as_markdown,
 )
-from napari_neurosynth_results.export.written_numbers import written_p, written_value
 from readers_of_text import latex_rows, latex_to_text, markdown_rows, markdown_to_text
 
 Opened = Callable[..., ResultSet]

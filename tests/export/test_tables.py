@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results import ClusterSet, ResultsError, ResultSet
-from napari_neurosynth_results.export.columns import COLUMNS
 from napari_neurosynth_results.export.escaping import for_spreadsheet
 from napari_neurosynth_results.export.provenance import source_of
-from napari_neurosynth_results.export.studies import save_studies, studies_table
-from napari_neurosynth_results.export.tables import write_delimited
+from napari_neurosynth_results.export.tables.clusters import save_studies, studies_table
+from napari_neurosynth_results.export.tables.write import COLUMNS, write_delimited
 from napari_neurosynth_results.maps.results import ResultSet as Results
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"

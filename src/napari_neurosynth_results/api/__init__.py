@@ -16,10 +16,12 @@ from napari_neurosynth_results.api.studies import (
     contributors,
     robustness,
 )
-from napari_neurosynth_results.export.clusters import save_clusters
-from napari_neurosynth_results.export.comparison import save_comparison
-from napari_neurosynth_results.export.peaks import save_peaks
-from napari_neurosynth_results.export.regions import save_regions
+from napari_neurosynth_results.export.tables.clusters import (
+    save_clusters,
+    save_peaks,
+    save_regions,
+)
+from napari_neurosynth_results.export.tables.comparison import save_comparison
 from napari_neurosynth_results.sources.study_files import open_studies
 
 __all__ = (

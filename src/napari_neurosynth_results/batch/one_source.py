@@ -13,7 +13,7 @@ from napari_neurosynth_results.batch.inputs import Listed, stamp_of
 from napari_neurosynth_results.batch.request import Question
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import one_line, without_formulas
-from napari_neurosynth_results.export.studies import studies_table
+from napari_neurosynth_results.export.tables.clusters import studies_table
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.online import Online
 from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at

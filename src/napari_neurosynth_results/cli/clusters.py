@@ -19,8 +19,8 @@ from napari_neurosynth_results.api import (
 )
 from napari_neurosynth_results.cli.downloads import on_terminal
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.studies import save_studies
-from napari_neurosynth_results.export.tables import SEPARATORS
+from napari_neurosynth_results.export.tables.clusters import save_studies
+from napari_neurosynth_results.export.tables.write import SEPARATORS
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters import ClusterSet

@@ -12,7 +12,7 @@ from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import write_folder, write_whole
-from napari_neurosynth_results.export.tables import write_json
+from napari_neurosynth_results.export.tables.write import write_json
 from napari_neurosynth_results.export.volumes import VOLUMES, write_volume
 from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.viewer.layer_names import file_names

@@ -12,7 +12,7 @@ from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QShortcut, QSplitter
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.clusters import save_clusters
+from napari_neurosynth_results.export.tables.clusters import save_clusters
 from napari_neurosynth_results.statistics.cluster_table import voxel_mm3
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.viewer import scene

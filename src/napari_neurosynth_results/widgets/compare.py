@@ -11,7 +11,7 @@ from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QFileDialog, QShortcut
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.comparison import save_comparison
+from napari_neurosynth_results.export.tables.comparison import save_comparison
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.comparison import Comparison, compare
 from napari_neurosynth_results.statistics.matrix import Matrix, compare_all

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_neurosynth_results.api.studies import contributors
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.studies import save_studies
+from napari_neurosynth_results.export.tables.clusters import save_studies
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.contributors import Contributors
 from napari_neurosynth_results.viewer.foci import (

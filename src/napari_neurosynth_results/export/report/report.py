@@ -25,9 +25,9 @@ from napari_neurosynth_results.export.figures import (
     lightbox_figure,
     ortho_figure,
 )
-from napari_neurosynth_results.export.paper import paper_table
 from napari_neurosynth_results.export.provenance import made_by, source_of
 from napari_neurosynth_results.export.report.methods import readable_methods
+from napari_neurosynth_results.export.tables.paper import paper_table
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.about import Link
 from napari_neurosynth_results.maps.results import ResultSet

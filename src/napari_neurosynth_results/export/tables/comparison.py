@@ -15,7 +15,7 @@ from napari_neurosynth_results.export.provenance import (
     software,
     source_of,
 )
-from napari_neurosynth_results.export.tables import (
+from napari_neurosynth_results.export.tables.write import (
     sidecar,
     write_delimited,
     write_json,

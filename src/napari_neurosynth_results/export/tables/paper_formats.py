@@ -11,7 +11,7 @@ from napari_neurosynth_results.export.escaping import (
     for_markdown,
     plain,
 )
-from napari_neurosynth_results.export.paper import Line, PaperTable
+from napari_neurosynth_results.export.tables.paper import Line, PaperTable
 
 #: Columns of texts; the others hold numbers.
 _TEXTS = 2

@@ -1,0 +1,231 @@
+"""Clusters on disk: a table, a table for a paper, or a label volume."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.atomic import write_whole
+from napari_neurosynth_results.export.provenance import made_by, source_of
+from napari_neurosynth_results.export.tables.paper import paper_table
+from napari_neurosynth_results.export.tables.paper_formats import FORMATS
+from napari_neurosynth_results.export.tables.write import (
+    SEPARATORS,
+    extension_of,
+    write_table,
+)
+from napari_neurosynth_results.export.volumes import (
+    VOLUMES,
+    Meaning,
+    code_of,
+    write_volume,
+)
+from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.contributors import Contributors
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NOTES = (
+    "coordinates: peak and center of mass, MNI mm",
+    "last four columns: corrected p and q at the peak, from all maps of the test",
+)
+
+
+def save_clusters(
+    clusters: ClusterSet, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> None:
+    """Write clusters to a file; its extension says what to write.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        What to write.
+    path : path
+        ``.csv`` or ``.tsv`` for the table, whose first lines, marked ``#``, state map,
+        threshold, atlas, source and versions, and whose last columns are
+        `ClusterSet.corrected`; a ``.json`` of the same name describes it for programs.
+        ``.md``, ``.tex`` (booktabs) or ``.html`` for the table that a paper prints.
+        ``.nii`` or ``.nii.gz`` for the label volume.
+    overwrite : bool
+        Replace a file that exists.
+
+    Raises
+    ------
+    ResultsError
+        When the extension is unknown, the file exists, or it cannot be written.
+    """
+    target = os.fspath(path)
+    extension = extension_of(target)
+    if target.lower().endswith(VOLUMES):
+        write_whole(target, partial(_write_labels, clusters), overwrite=overwrite)
+    elif extension in FORMATS:
+        write_whole(target, partial(_write_paper, clusters), overwrite=overwrite)
+    elif extension in SEPARATORS:
+        # By position: both have one row a cluster, in the order of the labels.
+        table = clusters.table.join(clusters.corrected.drop(columns="label"))
+        write_table(
+            clusters,
+            table,
+            target,
+            about="Clusters of a map; one row a cluster",
+            notes=_NOTES,
+            overwrite=overwrite,
+        )
+    else:
+        known = ", ".join([*SEPARATORS, *FORMATS, *VOLUMES])
+        raise ResultsError(f"{target}: clusters are saved as {known}.")
+
+
+def _write_paper(clusters: ClusterSet, path: str) -> None:
+    origin = f"Made by {made_by()} from {source_of(clusters.statmap.results)}"
+    text = FORMATS[extension_of(path)](paper_table(clusters), origin)
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+
+
+def _write_labels(clusters: ClusterSet, path: str) -> None:
+    # Two bytes hold any number of clusters that fits into a brain.
+    labels = clusters.labels
+    fitting = np.int16 if labels.max(initial=0) < 2**15 else np.int32
+    statmap = clusters.statmap
+    write_volume(
+        path,
+        labels.astype(fitting),
+        statmap.affine,
+        Meaning("label", "clusters", str(clusters.threshold)),
+        code_of(statmap.grid),
+    )
+
+
+# Peaks and sub-peaks of clusters, as a table on disk.
+
+
+def save_peaks(
+    clusters: ClusterSet, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> None:
+    """Write to a file where the peaks and sub-peaks of clusters lie.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        The clusters.
+    path : path
+        ``.tsv`` or ``.csv``. Its first lines, marked ``#``, state map, threshold and
+        atlas; a ``.json`` of the same name describes it for programs.
+    overwrite : bool
+        Replace a file that exists.
+
+    Raises
+    ------
+    ResultsError
+        When the extension is unknown, the file exists or cannot be written.
+    """
+    table = clusters.peaks.copy()
+    table.insert(1, "name", [clusters.names[label - 1] for label in table["label"]])
+    write_table(
+        clusters,
+        table,
+        path,
+        about="Peaks and sub-peaks; one row a peak",
+        overwrite=overwrite,
+    )
+
+
+# Where clusters lie, as a table on disk.
+
+_ABOUT = (
+    "What share of each cluster lies in which region; one row a region of a cluster"
+)
+
+
+def save_regions(
+    clusters: ClusterSet, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> None:
+    """Write to a file what share of each cluster lies in which region.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        The clusters.
+    path : path
+        ``.tsv`` or ``.csv``. Its first lines, marked ``#``, state map, threshold and
+        atlas; a ``.json`` of the same name describes it for programs.
+    overwrite : bool
+        Replace a file that exists.
+
+    Raises
+    ------
+    ResultsError
+        When the extension is unknown, the file exists or cannot be written.
+    """
+    names = [clusters.names[label - 1] for label in clusters.regions["label"]]
+    table = clusters.regions.copy()
+    table.insert(1, "name", names)
+    write_table(clusters, table, path, about=_ABOUT, overwrite=overwrite)
+
+
+# Who is behind each cluster, as a table on disk.
+
+
+def studies_table(behind: Contributors) -> pd.DataFrame:
+    """List the experiments of all clusters below each other.
+
+    Parameters
+    ----------
+    behind : Contributors
+        What is known.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``label, name`` of the cluster, then the columns of `Contributors.of`.
+    """
+    import pandas as pd
+
+    names = behind.clusters.names
+    parts = [behind.of(label) for label in range(1, len(names) + 1)]
+    for label, part in enumerate(parts, start=1):
+        part.insert(0, "label", label)
+        part.insert(1, "name", names[label - 1])
+    # Those of clusters without a focus say nothing, not even of which type a column is.
+    parts = [part for part in parts if len(part)] or parts[:1]
+    if not parts:
+        return pd.DataFrame(columns=["label", "name", "experiment"])
+    return pd.concat(parts, ignore_index=True)
+
+
+def save_studies(
+    behind: Contributors, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> None:
+    """Write who is behind each cluster to a file.
+
+    Parameters
+    ----------
+    behind : Contributors
+        What is known.
+    path : path
+        ``.tsv`` or ``.csv``. Its first lines, marked ``#``, say what was counted.
+    overwrite : bool
+        Replace a file that exists.
+
+    Raises
+    ------
+    ResultsError
+        When the extension is unknown, nothing is known, the file exists or cannot be
+        written.
+    """
+    if not behind:
+        raise ResultsError("\n".join(behind.notices) or "No studies are known.")
+    write_table(
+        behind.clusters,
+        studies_table(behind),
+        path,
+        about="Who is behind each cluster; one row an experiment of a cluster",
+        notes=behind.notices,
+        overwrite=overwrite,
+    )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_neurosynth_results.export.description import (
+from napari_neurosynth_results.export.workspace.contents import (
     Asked,
     Clusters,
     Description,
@@ -23,8 +23,12 @@ from napari_neurosynth_results.export.description import (
     Place,
     Source,
 )
-from napari_neurosynth_results.export.script import FIRST, one_line, script_of
-from napari_neurosynth_results.export.variables import Variables
+from napari_neurosynth_results.export.workspace.script import (
+    FIRST,
+    Variables,
+    one_line,
+    script_of,
+)
 from napari_neurosynth_results.statistics.threshold import Threshold
 
 PAIN = Source(("pain",), "pain")

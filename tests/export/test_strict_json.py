@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.strict_json import decoded, encoded
-from napari_neurosynth_results.export.workspace_file import (
+from napari_neurosynth_results.export.workspace.file import (
     FORMAT,
     VERSION,
     Workspace,
+    decoded,
+    encoded,
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_neurosynth_results.export.description import (
+from napari_neurosynth_results.export.workspace.contents import (
     Asked,
     Clusters,
     Description,
@@ -18,7 +18,7 @@ from napari_neurosynth_results.export.description import (
     Place,
     Source,
 )
-from napari_neurosynth_results.export.workspace_file import (
+from napari_neurosynth_results.export.workspace.file import (
     FORMAT,
     VERSION,
     LabelsLook,

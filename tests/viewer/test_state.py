@@ -16,8 +16,8 @@ import pytest
 
 from local_servers import LocalServers
 from napari_neurosynth_results import open_results
-from napari_neurosynth_results.export.description import Place
-from napari_neurosynth_results.export.script import FIRST, script_of
+from napari_neurosynth_results.export.workspace.contents import Place
+from napari_neurosynth_results.export.workspace.script import FIRST, script_of
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.atlas_finder import find_atlas
 from napari_neurosynth_results.statistics.comparison import compare

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from napari_neurosynth_results.export.script import script_of
+from napari_neurosynth_results.export.workspace.script import script_of
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.threshold import Threshold
 from napari_neurosynth_results.viewer.question import Where

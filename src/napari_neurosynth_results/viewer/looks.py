@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from napari_neurosynth_results.export.description import Asked
-from napari_neurosynth_results.export.workspace_file import (
+from napari_neurosynth_results.export.workspace.contents import Asked
+from napari_neurosynth_results.export.workspace.file import (
     FociLook,
     ImageLook,
     LabelsLook,

@@ -10,7 +10,7 @@ import numpy as np
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.description import Naming
+from napari_neurosynth_results.export.workspace.contents import Naming
 from napari_neurosynth_results.sources.atlas_finder import DEFAULT, find_atlas
 from napari_neurosynth_results.sources.known_atlases import KNOWN
 from napari_neurosynth_results.viewer.atlases import ATLAS_KEY

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.workspace_file import EXTENSION
+from napari_neurosynth_results.export.workspace.file import EXTENSION
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet

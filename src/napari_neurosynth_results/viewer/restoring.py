@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.description import Asked, Naming, Place
-from napari_neurosynth_results.export.workspace_file import LayerLook, Workspace
+from napari_neurosynth_results.export.workspace.contents import Asked, Naming, Place
+from napari_neurosynth_results.export.workspace.file import LayerLook, Workspace
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.atlas_finder import find_atlas

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_neurosynth_results.api import mask_from_file
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.description import (
+from napari_neurosynth_results.export.workspace.contents import (
     Asked,
     Clusters,
     Description,

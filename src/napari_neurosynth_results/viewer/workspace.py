@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from napari_neurosynth_results import __version__
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.description import (
+from napari_neurosynth_results.export.workspace.contents import (
     Description,
     Map,
     Naming,
     Source,
 )
-from napari_neurosynth_results.export.workspace_file import (
+from napari_neurosynth_results.export.workspace.file import (
     FORMAT,
     VERSION,
     FilePlace,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.script import FIRST, script_of
-from napari_neurosynth_results.export.workspace_file import EXTENSION
+from napari_neurosynth_results.export.workspace.file import EXTENSION
+from napari_neurosynth_results.export.workspace.script import FIRST, script_of
 from napari_neurosynth_results.job import CancelledError
 from napari_neurosynth_results.viewer.layers import result_sets
 from napari_neurosynth_results.viewer.state import describe

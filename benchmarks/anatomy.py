@@ -19,9 +19,14 @@ import numpy as np
 from napari_neurosynth_results import find_clusters, open_results
 from napari_neurosynth_results.anatomy.atlas import UNLABELLED
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
-from napari_neurosynth_results.maps.experiments import Experiments
-from napari_neurosynth_results.maps.statmap import Grid
-from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
+from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.studies import (
+    Analysis,
+    Experiments,
+    Focus,
+    Studies,
+    Study,
+)
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.foci_counts import count_foci
 from napari_neurosynth_results.viewer.sample_data import sample_folder

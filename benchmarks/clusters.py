@@ -31,9 +31,11 @@ from nilearn.reporting import get_clusters_table
 from scipy import ndimage
 
 from napari_neurosynth_results import find_clusters, open_results
+from napari_neurosynth_results.maps.entry import MapFile
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import Grid, MapFile, StatMap
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.viewer.sample_data import sample_folder
 
 HEIGHTS = (1.0, 2.3, 3.1)

@@ -22,10 +22,12 @@ from scipy import ndimage, stats
 
 from napari_neurosynth_results import compare_many, compare_maps, open_results
 from napari_neurosynth_results.anatomy import template
+from napari_neurosynth_results.maps.entry import MapFile
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import parse_name
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import Grid, MapFile, StatMap
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.masking import onto_grid
 from napari_neurosynth_results.viewer.sample_data import sample_folder
 

@@ -23,9 +23,11 @@ from nilearn.image import load_img, resample_img
 from qtpy.QtWidgets import QApplication
 
 from napari_neurosynth_results import open_results
+from napari_neurosynth_results.maps.entry import MapFile
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import Grid, MapFile, StatMap
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.viewer.reader import add_maps
 from napari_neurosynth_results.viewer.sample_data import sample_folder
 from napari_neurosynth_results.widgets.clusters import ClusterWidget

@@ -15,7 +15,7 @@ from scipy import stats
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results import ResultsError, ResultSet
 from napari_neurosynth_results.anatomy.template import read_brain_mask
-from napari_neurosynth_results.maps.statmap import Grid
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.statistics.masking import onto_grid
 
 Opened = Callable[..., ResultSet]

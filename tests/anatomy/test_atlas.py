@@ -15,7 +15,7 @@ from napari_neurosynth_results.anatomy.atlas import REACH_MM, UNLABELLED, Atlas
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
 from napari_neurosynth_results.anatomy.region_names import side_of
 from napari_neurosynth_results.anatomy.template import read_brain_mask
-from napari_neurosynth_results.maps.statmap import Grid
+from napari_neurosynth_results.maps.grid import Grid
 
 #: Quarters of a millimeter are exact in binary, so that ties are ties.
 _quarters = st.integers(-60, 60).map(lambda n: n / 4)

@@ -16,7 +16,7 @@ from napari_neurosynth_results.anatomy.cortex import (
     share_on_cortex,
 )
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.statmap import Grid
+from napari_neurosynth_results.maps.grid import Grid
 
 AFFINE = np.array([[4, 0, 0, -90], [0, 4, 0, -126], [0, 0, 4, -72], [0, 0, 0, 1.0]])
 SHAPE = (46, 55, 46)

@@ -15,7 +15,7 @@ from napari_neurosynth_results.anatomy.surfaces import (
     cluster_surfaces,
 )
 from napari_neurosynth_results.anatomy.template import read_brain_mask
-from napari_neurosynth_results.maps.statmap import Grid
+from napari_neurosynth_results.maps.grid import Grid
 
 AFFINE = np.array([[2, 0, 0, -40], [0, 3, 0, -50], [0, 0, 4, 10], [0, 0, 0, 1]], float)
 SHAPE = (12, 11, 10)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_neurosynth_results.maps.names import parse_name
-from napari_neurosynth_results.maps.titles import title_of, unique_titles
+from napari_neurosynth_results.maps.names import parse_name, title_of, unique_titles
 
 _FWE = "corr-FWE_method-montecarlo"
 

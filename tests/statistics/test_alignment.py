@@ -15,7 +15,7 @@ from scipy import ndimage, stats
 
 from maps_in_memory import Array, lone, made, placed
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
-from napari_neurosynth_results.maps.statmap import Grid
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.statistics import alignment
 from napari_neurosynth_results.statistics.alignment import (
     align,

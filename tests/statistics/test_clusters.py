@@ -23,9 +23,11 @@ from nilearn.reporting import get_clusters_table
 from scipy import ndimage, stats
 
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
+from napari_neurosynth_results.maps.entry import MapFile
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import Grid, MapFile, StatMap
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.cluster_table import inner_centers
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.threshold import Threshold

@@ -8,9 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_neurosynth_results.maps.experiments import Experiments
-from napari_neurosynth_results.maps.statmap import Grid
-from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
+from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.studies import (
+    Analysis,
+    Experiments,
+    Focus,
+    Studies,
+    Study,
+)
 from napari_neurosynth_results.statistics.foci_counts import count_foci
 
 SHAPE = (7, 6, 8)

@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
+from napari_neurosynth_results.maps.entry import MapFile
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import Grid, MapFile
 from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
 from napari_neurosynth_results.statistics.first_look import FirstLook
 from napari_neurosynth_results.statistics.look import look_of, strongest_of

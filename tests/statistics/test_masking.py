@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import affine_transform
 
 from napari_neurosynth_results import Masking, ResultsError
-from napari_neurosynth_results.maps.statmap import Grid
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.statistics.masking import (
     as_masking,
     onto_grid,

@@ -11,7 +11,7 @@ import pytest
 from nilearn.reporting import get_clusters_table
 
 import napari_neurosynth_results as nnr
-from napari_neurosynth_results.maps.statmap import Grid
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.statistics.rebuilding import (
     counts_agree,
     is_counts,

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results.anatomy.atlas import UNLABELLED, Atlas
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import Grid
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.viewer.sample_data import sample_folder
 

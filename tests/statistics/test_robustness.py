@@ -6,8 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_neurosynth_results.maps.experiments import Experiments
-from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
+from napari_neurosynth_results.maps.studies import (
+    Analysis,
+    Experiments,
+    Focus,
+    Studies,
+    Study,
+)
 from napari_neurosynth_results.statistics.robustness import (
     DOMINATED,
     NOBODY,

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from napari_neurosynth_results import ResultsError, open_results
+from napari_neurosynth_results.maps.entry import MapFile
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import Grid, MapFile, StatMap
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.significance import Evidence
 from napari_neurosynth_results.statistics.threshold import Threshold
 from napari_neurosynth_results.statistics.thresholding import Applied, apply_threshold

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_neurosynth_results.anatomy.surfaces import Mesh, cluster_surfaces
-from napari_neurosynth_results.maps.statmap import Grid
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.viewer.bodies import body, reshape
 
 GRID = Grid((12, 12, 12), np.diag([2.0, 2, 2, 1]))

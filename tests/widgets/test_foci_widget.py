@@ -16,11 +16,17 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
+from napari_neurosynth_results.maps.entry import MapFile
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.lazy_studies import LazyStudies
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import Grid, MapFile
-from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
+from napari_neurosynth_results.maps.studies import (
+    Analysis,
+    Focus,
+    LazyStudies,
+    Studies,
+    Study,
+)
 from napari_neurosynth_results.viewer.foci import (
     foci_layers,
     lit_up,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.surfaces import Floats, Mesh
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.statmap import Grid
+from napari_neurosynth_results.maps.grid import Grid
 
 Shape = Literal["pial", "inflated"]
 

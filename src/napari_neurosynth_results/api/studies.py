@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.experiments import Experiments
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.studies import Studies
+from napari_neurosynth_results.maps.studies import Experiments, Studies
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.contributions import (
     Kind,

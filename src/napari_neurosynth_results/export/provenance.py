@@ -14,8 +14,9 @@ from typing import Any
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.export.escaping import plain
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import Grid, StatMap
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.online import Online
 from napari_neurosynth_results.sources.origins import redact
 from napari_neurosynth_results.statistics.cluster_level import ClusterLevel

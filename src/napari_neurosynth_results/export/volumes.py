@@ -14,8 +14,9 @@ import numpy.typing as npt
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import write_whole
 from napari_neurosynth_results.export.escaping import plain
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.statmap import Grid, StatMap
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 
 VOLUMES = (".nii.gz", ".nii")

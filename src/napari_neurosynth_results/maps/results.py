@@ -2,35 +2,197 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.maps.about import NOTHING_KNOWN, About
+from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.analysis_mask import union_mask
-from napari_neurosynth_results.maps.fetching import bring
-from napari_neurosynth_results.maps.lazy_studies import NOBODY, LazyStudies
-from napari_neurosynth_results.maps.mappings import MapsByKey, TablesByStem
-from napari_neurosynth_results.maps.order import in_order_of_interest
-from napari_neurosynth_results.maps.statmap import (
-    MapEntry,
-    Mask,
-    StatMap,
-    Voxels,
-)
-from napari_neurosynth_results.maps.titles import unique_titles
-from napari_neurosynth_results.maps.together import read_together
+from napari_neurosynth_results.maps.entry import MapEntry
+from napari_neurosynth_results.maps.names import unique_titles
+from napari_neurosynth_results.maps.ordering import in_order_of_interest
+from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
+from napari_neurosynth_results.maps.studies import NOBODY, LazyStudies
 from napari_neurosynth_results.maps.voxel_cache import VoxelCache
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from napari_neurosynth_results.maps.studies import Studies
+
+
+# Who made a result set, and where there is more about it.
+
+
+@dataclass(frozen=True)
+class Link:
+    """A place on the web.
+
+    Attributes
+    ----------
+    text, url : str
+        What to call it; its address, without any secret.
+    """
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True)
+class About:
+    """What a server says of a result set, for people.
+
+    Attributes
+    ----------
+    authors, doi, description : str
+        As given; empty when not.
+    links : tuple of Link
+        The pages of the set, its paper and its meta-analysis.
+    specification : dict
+        What the meta-analysis was asked to do: estimator, corrector, filter.
+    other_results : tuple of str
+        Ids of further results of the same meta-analysis, the latest first.
+    private : bool
+        Whether the set is only for those who have its link.
+    """
+
+    authors: str = ""
+    doi: str = ""
+    description: str = ""
+    links: tuple[Link, ...] = ()
+    specification: dict[str, object] = field(default_factory=dict)
+    other_results: tuple[str, ...] = ()
+    private: bool = False
+
+
+NOTHING_KNOWN = About()
+
+
+# Several maps at once from where they wait to this machine.
+
+#: As many as one server is asked for at once.
+_AT_ONCE = 4
+
+
+def bring(statmaps: Sequence[StatMap], job: Job) -> list[str]:
+    """Fetch maps, a few at once.
+
+    Parameters
+    ----------
+    statmaps : sequence of StatMap
+        Maps that are not here.
+    job : Job
+        Hears how far things are, and may stop them.
+
+    Returns
+    -------
+    list of str
+        What could not be had and why.
+
+    Raises
+    ------
+    CancelledError
+        When the job was cancelled; what has come stays.
+    """
+
+    def fetch(statmap: StatMap) -> str | None:
+        try:
+            job.check()
+            statmap.file.fetch(job)
+        except CancelledError:
+            raise
+        except ResultsError as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        return [problem for problem in pool.map(fetch, statmaps) if problem]
+
+
+# The mappings that a result set hands out: maps made, tables read, when asked for.
+
+
+class MapsByKey(Mapping[str, StatMap]):
+    """The maps of a set, made as they are asked for."""
+
+    def __init__(
+        self, files: Mapping[str, MapEntry], make: Callable[[str], StatMap]
+    ) -> None:
+        self._files = files
+        self._make = make
+
+    def __getitem__(self, key: str) -> StatMap:
+        return self._make(key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._files
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+class TablesByStem(Mapping[str, "pd.DataFrame"]):
+    """Tables by file stem, each read when it is first asked for."""
+
+    def __init__(self, readers: Mapping[str, Callable[[], pd.DataFrame]]) -> None:
+        self._readers = dict(sorted(readers.items()))
+        self._read: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, key: str) -> pd.DataFrame:
+        if key not in self._read:
+            self._read[key] = self._readers[key]()
+        return self._read[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._readers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._readers)
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+
+# Voxels of several maps, read side by side.
+
+
+def read_together(statmaps: Iterable[StatMap]) -> dict[str, Voxels]:
+    """Read the voxels of maps on several threads.
+
+    Parameters
+    ----------
+    statmaps : iterable of StatMap
+        The maps.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Voxels by key, without the maps that cannot be read.
+    """
+
+    def voxels(statmap: StatMap) -> Voxels | None:
+        try:
+            return statmap.data
+        except ResultsError:
+            return None
+
+    wanted = list(statmaps)
+    # Inflating runs without the interpreter's lock; more threads than this would
+    # only wait for memory.
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        read = zip(wanted, pool.map(voxels, wanted), strict=True)
+        return {statmap.key: data for statmap, data in read if data is not None}
+
 
 Fact = TypeVar("Fact")
 

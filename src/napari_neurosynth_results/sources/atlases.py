@@ -11,8 +11,9 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.names import split_extension
-from napari_neurosynth_results.maps.statmap import Grid, Voxels
+from napari_neurosynth_results.maps.statmap import Voxels
 from napari_neurosynth_results.sources.label_tables import read_names
 from napari_neurosynth_results.sources.names_beside import find_names
 from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT, open_image

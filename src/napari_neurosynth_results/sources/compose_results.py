@@ -12,8 +12,7 @@ from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.maps.about import About, Link
-from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.results import About, Link, ResultSet
 from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.sources.address_routes import DEVELOPMENT, STAGING
 from napari_neurosynth_results.sources.addresses import Address, Kind

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.kinds import MapKind, kind_of
-from napari_neurosynth_results.maps.lazy_studies import NOBODY, LazyStudies
 from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import MapFile, Voxels
+from napari_neurosynth_results.maps.statmap import Voxels
+from napari_neurosynth_results.maps.studies import NOBODY, LazyStudies
 from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT, open_image
 from napari_neurosynth_results.sources.studies_beside import studies_beside
 from napari_neurosynth_results.sources.volumes import VolumeFile

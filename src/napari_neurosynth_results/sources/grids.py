@@ -14,7 +14,8 @@ from nibabel.orientations import (
 )
 from nibabel.spaces import vox2out_vox
 
-from napari_neurosynth_results.maps.statmap import Grid, Voxels
+from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.statmap import Voxels
 
 #: A tilt that moves no voxel by more than this share of its size is rounding.
 _ROUNDING = 0.1

@@ -9,11 +9,9 @@ from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.maps.about import About
-from napari_neurosynth_results.maps.lazy_studies import LazyStudies
 from napari_neurosynth_results.maps.names import split_extension
-from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.studies import Studies
+from napari_neurosynth_results.maps.results import About, ResultSet
+from napari_neurosynth_results.maps.studies import LazyStudies, Studies
 from napari_neurosynth_results.sources.image_records import ImageRecord, parse_images
 from napari_neurosynth_results.sources.remote import RemoteFile
 from napari_neurosynth_results.sources.store import Store

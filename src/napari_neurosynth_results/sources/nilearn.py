@@ -12,11 +12,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.about import About
+from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import parse_name, split_extension
-from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import MapFile
+from napari_neurosynth_results.maps.results import About, ResultSet
 from napari_neurosynth_results.sources.folder import (
     map_file,
     tables_of,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.statmap import Grid, Voxels
+from napari_neurosynth_results.maps.statmap import Voxels
 from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT, open_image
 
 

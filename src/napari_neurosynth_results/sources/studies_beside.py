@@ -6,8 +6,7 @@ import os
 from collections.abc import Sequence
 from functools import partial
 
-from napari_neurosynth_results.maps.lazy_studies import NOBODY, LazyStudies
-from napari_neurosynth_results.maps.studies import Studies
+from napari_neurosynth_results.maps.studies import NOBODY, LazyStudies, Studies
 from napari_neurosynth_results.sources.study_files import (
     annotation_columns,
     open_studies,

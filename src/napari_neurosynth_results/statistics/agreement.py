@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.maps.statmap import Grid, Mask, StatMap, Voxels
+from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
 from napari_neurosynth_results.statistics.alignment import inside_onto, linear_onto
 from napari_neurosynth_results.statistics.masking import onto_grid
 

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.statmap import Grid, Mask, StatMap
+from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.agreement import (
     NOTHING,
     Agreement,

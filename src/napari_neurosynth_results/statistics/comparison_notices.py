@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from napari_neurosynth_results.maps.statmap import Grid
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.statistics.agreement import Agreement, Sampled
 from napari_neurosynth_results.statistics.alignment import covered
 from napari_neurosynth_results.statistics.clusters import ClusterSet

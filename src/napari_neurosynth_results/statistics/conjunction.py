@@ -14,8 +14,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
-from napari_neurosynth_results.maps.statmap import Grid, Mask, StatMap, Voxels
+from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.conversion import FREE, Floats, log_p_of
 from napari_neurosynth_results.statistics.derived import derived_map

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_neurosynth_results.maps.entry import MapFile
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import MapName
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import Grid, MapFile, StatMap, Voxels
+from napari_neurosynth_results.maps.statmap import StatMap, Voxels
 
 if TYPE_CHECKING:
     from napari_neurosynth_results.statistics.clusters import ClusterSet

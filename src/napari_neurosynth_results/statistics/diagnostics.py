@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.experiments import Experiments
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import MapName, parse_name
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.maps.studies import Experiments
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.contributions import Counted, Kind
 from napari_neurosynth_results.statistics.foci_counts import count_foci

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.maps.experiments import Experiments
-from napari_neurosynth_results.maps.statmap import Grid
+from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.studies import Experiments
 
 if TYPE_CHECKING:
     import pandas as pd

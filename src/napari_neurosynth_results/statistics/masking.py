@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.statmap import Grid, Mask
+from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.statmap import Mask
 
 Number = TypeVar("Number", bound=np.generic)
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import Tail
-from napari_neurosynth_results.maps.statmap import Grid, StatMap
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.cluster_table import main_peaks, to_mm
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.directions import UNSIGNED

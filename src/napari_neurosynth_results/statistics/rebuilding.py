@@ -20,7 +20,8 @@ from napari_neurosynth_results.statistics.foci_counts import labels_at
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_neurosynth_results.maps.statmap import Grid, Voxels
+    from napari_neurosynth_results.maps.grid import Grid
+    from napari_neurosynth_results.maps.statmap import Voxels
 
 Labels = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_neurosynth_results.maps.experiments import Experiments
+    from napari_neurosynth_results.maps.studies import Experiments
 
 #: An ALE of fewer experiments may be driven by single ones (Eickhoff et al. 2016,
 #: NeuroImage 137, 70-85).

@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import Grid, StatMap
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.first_look import (
     FirstLook,
     first_look,

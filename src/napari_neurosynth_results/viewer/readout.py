@@ -19,8 +19,9 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.atlas import near
 from napari_neurosynth_results.anatomy.coordinates import Place
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.statmap import Grid, Mask, StatMap
+from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.significance import OWN, Evidence
 from napari_neurosynth_results.statistics.voxel_p import Voxel, VoxelP, voxel_p

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.template import read_underlay
-from napari_neurosynth_results.maps.statmap import Grid
+from napari_neurosynth_results.maps.grid import Grid
 
 Plane = Literal["axial", "coronal", "sagittal"]
 Side = Literal["neurological", "radiological"]

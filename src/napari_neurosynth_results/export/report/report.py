@@ -29,8 +29,7 @@ from napari_neurosynth_results.export.provenance import made_by, source_of
 from napari_neurosynth_results.export.report.methods import readable_methods
 from napari_neurosynth_results.export.tables.paper import paper_table
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.maps.about import Link
-from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.results import Link, ResultSet
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.comparison import Comparison
 from napari_neurosynth_results.statistics.contributors import SHARE, Contributors

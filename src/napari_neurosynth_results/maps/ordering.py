@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from napari_neurosynth_results.maps.entry import MapEntry
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.statmap import MapEntry
 
 _KIND_ORDER = (
     *(MapKind.Z, MapKind.T, MapKind.P, MapKind.LOGP, MapKind.CHI2, MapKind.F),

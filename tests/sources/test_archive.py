@@ -19,7 +19,7 @@ import requests
 
 from local_servers import LocalServers, nifti_bytes
 from napari_neurosynth_results import ResultsError, open_results
-from napari_neurosynth_results.sources.archive import open_zip, unpacked_zips
+from napari_neurosynth_results.sources.zip_archive import open_zip, unpacked_zips
 
 SHAPE = (8, 9, 8)
 MAP = nifti_bytes(np.ones(SHAPE))

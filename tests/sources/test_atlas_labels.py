@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from local_servers import label_xml
 from napari_neurosynth_results import ResultsError
-from napari_neurosynth_results.sources.atlas_labels import parse_label_xml
+from napari_neurosynth_results.sources.atlases.label_names import parse_label_xml
 
 
 def test_the_value_is_the_index_or_one_more() -> None:

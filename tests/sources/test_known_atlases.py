@@ -26,10 +26,10 @@ from local_servers import label_xml
 from napari_neurosynth_results import ResultsError, open_atlas
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
 from napari_neurosynth_results.job import CancelledError, Job
-from napari_neurosynth_results.sources import atlas_downloads
-from napari_neurosynth_results.sources.atlas_finder import find_atlas
-from napari_neurosynth_results.sources.atlas_places import place_at_hand
-from napari_neurosynth_results.sources.known_atlases import KNOWN, known_atlas
+from napari_neurosynth_results.sources.atlases.catalog import KNOWN, known_atlas
+from napari_neurosynth_results.sources.atlases.find import find_atlas
+from napari_neurosynth_results.sources.atlases.label_image import locations
+from napari_neurosynth_results.sources.atlases.locations import place_at_hand
 
 SHAPE = (17, 21, 19)
 AFFINE = np.diag([10.0, 10.0, 10.0, 1.0])
@@ -309,7 +309,7 @@ def test_nothing_is_downloaded_without_being_asked(answers: Any) -> None:
 
 
 def test_without_nilearn_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(atlas_downloads, "find_spec", lambda name: None)
+    monkeypatch.setattr(locations, "find_spec", lambda name: None)
     with pytest.raises(ResultsError, match="pip install nilearn"):
         find_atlas("aal", fetch=True, offline=False)
 
@@ -430,8 +430,8 @@ def test_a_download_that_never_ends_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     release = threading.Event()
-    monkeypatch.setattr(atlas_downloads, "_PATIENCE_S", 0.3)
-    monkeypatch.setattr(atlas_downloads, "_fetch", lambda *a: release.wait(20))
+    monkeypatch.setattr(locations, "_PATIENCE_S", 0.3)
+    monkeypatch.setattr(locations, "_fetch", lambda *a: release.wait(20))
     with pytest.raises(ResultsError, match="did not download"):
         find_atlas("schaefer-200", fetch=True, offline=False)
     release.set()

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from local_servers import label_xml
 from napari_neurosynth_results import ResultsError
-from napari_neurosynth_results.sources.label_tables import ENDINGS, read_names
-from napari_neurosynth_results.sources.names_beside import find_names
+from napari_neurosynth_results.sources.atlases.label_names import (
+    ENDINGS,
+    find_names,
+    read_names,
+)
 
 TWO = {1: "Insula L", 2: "Insula R"}
 

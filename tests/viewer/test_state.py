@@ -19,7 +19,7 @@ from napari_neurosynth_results import open_results
 from napari_neurosynth_results.export.workspace.contents import Place
 from napari_neurosynth_results.export.workspace.script import FIRST, script_of
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.sources.atlas_finder import find_atlas
+from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.comparison import compare
 from napari_neurosynth_results.statistics.threshold import Threshold
 from napari_neurosynth_results.viewer.clusters import clusters_of, rename

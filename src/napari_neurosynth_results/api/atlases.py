@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
-from napari_neurosynth_results.sources.atlas_finder import find_atlas
+from napari_neurosynth_results.sources.atlases.find import find_atlas
 
 
 def open_atlas(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.sources.atlas_finder import find_atlas
+from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
 from napari_neurosynth_results.statistics.directions import Direction
 from napari_neurosynth_results.statistics.fdr import Method

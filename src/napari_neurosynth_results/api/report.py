@@ -12,7 +12,7 @@ from napari_neurosynth_results.export.report.report import report
 from napari_neurosynth_results.job import Job, Progress
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.sources.atlas_finder import find_atlas
+from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
 from napari_neurosynth_results.statistics.comparison import Comparison
 from napari_neurosynth_results.statistics.first_threshold import first_threshold_of

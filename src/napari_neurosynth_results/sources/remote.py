@@ -15,7 +15,7 @@ from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind, kind_of
 from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
 from napari_neurosynth_results.maps.statmap import Voxels
-from napari_neurosynth_results.sources.atlas_labels import parse_label_xml
+from napari_neurosynth_results.sources.atlases.label_names import parse_label_xml
 from napari_neurosynth_results.sources.folder import map_file
 from napari_neurosynth_results.sources.http import (
     NotFoundError,

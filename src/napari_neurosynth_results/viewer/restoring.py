@@ -12,7 +12,7 @@ from napari_neurosynth_results.export.workspace.contents import Asked, Naming, P
 from napari_neurosynth_results.export.workspace.file import LayerLook, Workspace
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.sources.atlas_finder import find_atlas
+from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.sources.study_files import open_studies
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.comparison import Comparison, compare

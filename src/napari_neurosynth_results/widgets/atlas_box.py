@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError
-from napari_neurosynth_results.sources.atlas_places import place_at_hand
-from napari_neurosynth_results.sources.known_atlases import KNOWN
+from napari_neurosynth_results.sources.atlases.catalog import KNOWN
+from napari_neurosynth_results.sources.atlases.locations import place_at_hand
 from napari_neurosynth_results.viewer.atlases import (
     ATLAS_KEY,
     NONE,

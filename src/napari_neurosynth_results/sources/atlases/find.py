@@ -11,21 +11,23 @@ from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.sources.atlas_downloads import fetch_with_nilearn
-from napari_neurosynth_results.sources.atlas_places import origin_of, place_at_hand
-from napari_neurosynth_results.sources.atlases import (
+from napari_neurosynth_results.sources.atlases.catalog import (
+    KNOWN,
+    KnownAtlas,
+    known_atlas,
+)
+from napari_neurosynth_results.sources.atlases.label_image import (
     Path,
     fit_names,
     open_atlas,
     read_labels,
 )
-from napari_neurosynth_results.sources.known_atlases import (
-    KNOWN,
-    KnownAtlas,
-    known_atlas,
+from napari_neurosynth_results.sources.atlases.label_names import find_names, read_names
+from napari_neurosynth_results.sources.atlases.locations import (
+    fetch_with_nilearn,
+    origin_of,
+    place_at_hand,
 )
-from napari_neurosynth_results.sources.label_tables import read_names
-from napari_neurosynth_results.sources.names_beside import find_names
 from napari_neurosynth_results.sources.online import Online
 
 #: What the packaged atlas is called.

@@ -9,12 +9,116 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from xml.parsers import expat
 
 from napari_neurosynth_results.anatomy.region_names import tidy_name
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.sources.atlas_labels import parse_label_xml
+from napari_neurosynth_results.maps.names import split_extension
+
+# FSL's XML of atlas labels -> names by voxel value.
+
+_LONGEST = 200
+
+
+def parse_label_xml(data: bytes, what: str) -> dict[int, str]:
+    """Read the names of an atlas's labels.
+
+    In FSL's files the voxels of an atlas of type ``Label`` hold the index of a label,
+    those of a probabilistic one (its summary image) the index plus 1. A second form,
+    which NeuroVault accepts too, has the value itself in an ``<index>`` element.
+
+    Parameters
+    ----------
+    data : bytes
+        The file; its own declaration says how it is encoded.
+    what : str
+        What to call it in messages.
+
+    Returns
+    -------
+    dict of int to str
+        Voxel value -> name; the order in the file does not matter.
+
+    Raises
+    ------
+    ResultsError
+        When it is no such file, or declares entities, which may expand without end.
+    """
+    if len(data) > _MOST_BYTES:
+        raise ResultsError(f"{what}: too large for a list of labels.")
+    reader = _Reader()
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.text
+    parser.StartDoctypeDeclHandler = _refuse
+    try:
+        parser.Parse(data, True)
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        raise ResultsError(f"{what} cannot be read as XML: {error}.") from error
+    if not (names := reader.names()):
+        raise ResultsError(f"{what} names no label.")
+    return names
+
+
+def _refuse(*declaration: object) -> None:
+    # Entities are declared in a document type, and nowhere else.
+    raise ValueError("it declares a document type, which lists of labels do not need")
+
+
+class _Reader:
+    """Collects labels while the parser reads."""
+
+    def __init__(self) -> None:
+        self._inside: list[str] = []
+        self._text: dict[str, str] = {}
+        self._index: str | None = None
+        self._found: list[tuple[str, str, bool]] = []
+        self._type = ""
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._inside.append(tag.lower())
+        if self._inside[-1] == "label":
+            self._text = {}
+            self._index = attributes.get("index")
+
+    def text(self, text: str) -> None:
+        if not self._inside:
+            return
+        tag = self._inside[-1]
+        if tag == "type":
+            self._type += text
+        if "label" in self._inside:
+            self._text[tag] = (self._text.get(tag, "") + text)[:_LONGEST]
+
+    def end(self, tag: str) -> None:
+        if self._inside.pop() != "label":
+            return
+        if self._index is not None:
+            self._found.append((self._index, self._text.get("label", ""), True))
+        else:
+            number, name = self._text.get("index", ""), self._text.get("name", "")
+            self._found.append((number, name, False))
+        if len(self._found) > _MOST_LABELS:
+            raise ValueError("it has too many labels")
+
+    def names(self) -> dict[int, str]:
+        """Return the names by voxel value."""
+        # FSL itself spells the word in two ways.
+        shift = 1 if self._type.strip().lower().startswith("probab") else 0
+        names = {}
+        for index, name, fsl in self._found:
+            try:
+                value = int(index.strip()) + (shift if fsl else 0)
+            except ValueError:
+                continue
+            if name := " ".join(name.split()):
+                names[value] = name
+        return names
+
 
 #: Endings of files that names are read from, the likeliest first.
 ENDINGS = (".tsv", ".csv", ".xml", ".txt", ".json", ".lut")
@@ -272,3 +376,88 @@ def _integer(text: str) -> int | None:
         return int(text.removesuffix(".0"))
     except ValueError:
         return None
+
+
+# Where the names of a label image are when nobody says: beside it, by its name.
+
+#: Files looked at in a folder that may hold anything.
+_MOST_FILES = 2000
+_HEAD = 8192
+# Tables of BIDS leave out what does not change the labels.
+_RESOLUTION = re.compile(r"_res-[0-9a-zA-Z]+")
+_SAYS_LABELS = re.compile(r"(?i)label|lut|lookup|region|parcel|rois?(?![a-z])|names")
+
+
+def find_names(image: str) -> str | None:
+    """Find the file that names the labels of an image.
+
+    Parameters
+    ----------
+    image : str
+        The image.
+
+    Returns
+    -------
+    str or None
+        A file of the same name, but for its ending and for BIDS's ``res-``, or with
+        labels for atlas; one of FSL's lists that says it is for this image; or else the
+        only list of labels in the folder. None when there is none, or several.
+    """
+    folder = os.path.dirname(image) or "."
+    stem = split_extension(os.path.basename(image))[0]
+    stem = stem or os.path.splitext(os.path.basename(image))[0]
+    others = (_RESOLUTION.sub("", stem), stem.replace("atlas", "labels"))
+    for name in dict.fromkeys((stem, *others)):
+        for ending in ENDINGS:
+            path = os.path.join(folder, name + ending)
+            # Beside images of BIDS lie .json files about how they were made.
+            if os.path.isfile(path) and (ending != ".json" or _is_names(path)):
+                return path
+    return _fsl_list(folder, stem) or _only_list(folder)
+
+
+def _fsl_list(folder: str, stem: str) -> str | None:
+    """Return the list in the folder above that names this image as one of its own."""
+    folder = os.path.abspath(folder)
+    above, inside = os.path.split(folder)
+    wanted = f"/{inside}/{stem}<".encode()
+    for name in _names_in(above):
+        path = os.path.join(above, name)
+        if name.lower().endswith(".xml") and wanted in _head(path):
+            return path
+    return None
+
+
+def _only_list(folder: str) -> str | None:
+    """Return the one file of a folder that says that it is a list of labels."""
+    found = [
+        os.path.join(folder, name)
+        for name in _names_in(folder)
+        if os.path.splitext(name)[1].lower() in ENDINGS
+        and _SAYS_LABELS.search(os.path.splitext(name)[0])
+    ]
+    return found[0] if len(found) == 1 and _is_names(found[0]) else None
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    return names if len(names) <= _MOST_FILES else []
+
+
+def _head(path: str) -> bytes:
+    """Read where FSL's lists say which images they are for."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(_HEAD)
+    except OSError:
+        return b""
+
+
+def _is_names(path: str) -> bool:
+    try:
+        return bool(read_names(path))
+    except ResultsError:
+        return False

@@ -1,0 +1,133 @@
+"""Where this machine has the atlases that are known by name; nothing is imported."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.sources.atlases.catalog import KnownAtlas, Place
+
+#: For nilearn's own folders: variable and what follows it.
+_NILEARN = ("NILEARN_SHARED_DATA", "NILEARN_DATA")
+
+
+def place_at_hand(known: KnownAtlas) -> tuple[Place, str] | None:
+    """Find the files of an atlas.
+
+    Parameters
+    ----------
+    known : KnownAtlas
+        The atlas.
+
+    Returns
+    -------
+    place : Place
+        The first place of which all files are there; None instead of both when there
+        is none.
+    root : str
+        The folder that they are below.
+    """
+    for place in known.places:
+        for root in _roots(place.root):
+            files = (f for part in place.parts for f in (part.image, part.names))
+            if all(os.path.isfile(os.path.join(root, file)) for file in files):
+                return place, root
+    return None
+
+
+def origin_of(place: Place) -> str:
+    """Say in words where an atlas came from, with the version of a package."""
+    if place.root == "fsl":
+        return "from FSL"
+    if place.root == "nilearn":
+        return "as downloaded by nilearn"
+    try:
+        return f"from {place.root} {version(place.root)}"
+    except PackageNotFoundError:
+        return f"from {place.root}"
+
+
+def _roots(root: str) -> Iterator[str]:
+    if root == "fsl":
+        if folder := os.environ.get("FSLDIR", "").strip():
+            yield folder
+    elif root == "nilearn":
+        # As nilearn documents it; importing it takes seconds.
+        for variable in _NILEARN:
+            yield from filter(None, os.environ.get(variable, "").split(os.pathsep))
+        yield os.path.expanduser(os.path.join("~", "nilearn_data"))
+    else:
+        try:
+            spec = find_spec(root)
+        except (ImportError, ValueError):
+            return
+        if spec is not None:
+            yield from spec.submodule_search_locations or ()
+
+
+# nilearn's downloads of atlases: when asked for, apart from the thread that waits.
+#
+# What it downloads stays in nilearn's own folder, as if the user had called it.
+
+#: A download that takes longer is given up.
+_PATIENCE_S = 600.0
+_STEP_S = 0.1
+
+
+def fetch_with_nilearn(known: KnownAtlas, job: Job) -> None:
+    """Let nilearn download an atlas.
+
+    Parameters
+    ----------
+    known : KnownAtlas
+        The atlas.
+    job : Job
+        May stop it: a download under way then ends unheard.
+
+    Raises
+    ------
+    ResultsError
+        When nilearn is not installed, or could not download it.
+    """
+    if find_spec("nilearn") is None:
+        raise ResultsError(
+            f"{known.title} is downloaded by nilearn, which is not installed. "
+            "Install it (pip install nilearn), or give a label image of your own."
+        )
+    failed: list[Exception] = []
+    # nilearn cannot be told to stop, so nobody waits for its thread.
+    thread = threading.Thread(target=_fetch, args=(known, failed), daemon=True)
+    thread.start()
+    waited = 0.0
+    while thread.is_alive():
+        job.report(f"{known.title}, by nilearn", 0)
+        if waited > _PATIENCE_S:
+            raise ResultsError(
+                f"nilearn did not download {known.title} within "
+                f"{_PATIENCE_S / 60:.0f} minutes. Try again later."
+            )
+        thread.join(_STEP_S)
+        waited += _STEP_S
+    job.check()
+    if failed:
+        reason = " ".join(str(failed[0]).split())[:300] or type(failed[0]).__name__
+        raise ResultsError(
+            f"nilearn could not download {known.title}: {reason}. Check the network, "
+            "or copy its folder nilearn_data from a machine that has it."
+        ) from failed[0]
+
+
+def _fetch(known: KnownAtlas, failed: list[Exception]) -> None:
+    try:
+        # Here, because it takes seconds.
+        datasets = importlib.import_module("nilearn.datasets")
+        for fetch in known.fetches:
+            getattr(datasets, fetch.function)(**fetch.arguments, verbose=0)
+    except Exception as error:  # whatever a server, nilearn or the disk came up with
+        failed.append(error)

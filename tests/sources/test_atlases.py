@@ -18,7 +18,7 @@ from napari_neurosynth_results import ResultsError
 from napari_neurosynth_results.anatomy.region_names import side_of
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.sources.atlases.label_image import likeliest, open_atlas
-from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT, open_image
+from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT, open_image
 
 #: 10 mm voxels over the whole brain; x = 0 is the center of a plane.
 SHAPE = (17, 21, 19)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.cache import Cache, CacheKey
-from napari_neurosynth_results.sources.safe_names import safe_name
+from napari_neurosynth_results.sources.files.safe_names import safe_name
 
 KEY = CacheKey("https://neurovault.org", "image-1", "z.nii.gz", "2025-01-01", 5)
 POSIX = sys.platform != "win32"

@@ -9,7 +9,7 @@ from nibabel.affines import apply_affine
 from nibabel.orientations import axcodes2ornt, ornt_transform
 
 from napari_neurosynth_results.api import open_results
-from napari_neurosynth_results.sources.grids import place
+from napari_neurosynth_results.sources.files.orientation import place
 
 CODES = [
     "".join(letters)

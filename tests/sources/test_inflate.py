@@ -10,8 +10,8 @@ import zlib
 import numpy as np
 import pytest
 
-from napari_neurosynth_results.sources import inflate
-from napari_neurosynth_results.sources.inflate import (
+from napari_neurosynth_results.sources.files import gzip_reader
+from napari_neurosynth_results.sources.files.gzip_reader import (
     holds,
     is_gzip,
     read_bytes,
@@ -86,7 +86,7 @@ def test_members_are_joined(file, noise):
 @pytest.mark.parametrize("extra", range(-3, 4))
 def test_a_member_may_end_anywhere_in_what_is_fed(file, noise, extra):
     # The next magic number is then cut in two, or starts the next feed.
-    for feed in (inflate._FIRST_FEED, 3 * inflate._FIRST_FEED):
+    for feed in (gzip_reader._FIRST_FEED, 3 * gzip_reader._FIRST_FEED):
         first = stored_member(noise[:1000], feed + extra)
         path = file(first + gzip.compress(noise[1000:5000]))
         assert read_bytes(path, 0, 5000).tobytes() == noise[:5000]
@@ -156,7 +156,7 @@ def test_inflating_holds_little_beside_what_was_asked_for(file):
     tracemalloc.stop()
     assert data.nbytes == 1 << 20
     # A piece in the making is grown by doubling, so may be there twice and a half.
-    assert peak < (1 << 20) + 3 * inflate._PIECE + 2 * inflate._FEED
+    assert peak < (1 << 20) + 3 * gzip_reader._PIECE + 2 * gzip_reader._FEED
 
 
 def test_many_empty_members_do_not_hang(file):
@@ -167,7 +167,7 @@ def test_many_empty_members_do_not_hang(file):
 
 
 def test_a_stream_that_goes_on_without_end_is_refused(file):
-    path = file(gzip.compress(b"abc" + bytes(inflate._MOST_BEHIND + (1 << 20)), 1))
+    path = file(gzip.compress(b"abc" + bytes(gzip_reader._MOST_BEHIND + (1 << 20)), 1))
     with pytest.raises(OSError, match="far beyond its voxels"):
         read_bytes(path, 0, 3)
     assert not holds(path, 3)

@@ -9,8 +9,7 @@ import pytest
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.cache import Cache, CacheKey
-from napari_neurosynth_results.sources.nifti import open_image
-from napari_neurosynth_results.sources.verify import check_image
+from napari_neurosynth_results.sources.files.images import check_image, open_image
 
 
 def refused(path: Path, *args, **options) -> str:

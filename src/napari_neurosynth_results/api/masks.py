@@ -12,8 +12,8 @@ from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.api.clusters import find_clusters
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
+from napari_neurosynth_results.sources.files.images import read_region
 from napari_neurosynth_results.sources.opening import Source
-from napari_neurosynth_results.sources.regions import read_region
 from napari_neurosynth_results.statistics.masking import Masking, region_masking
 
 #: Labels of a file that are listed when a wrong one was asked for.

@@ -13,10 +13,10 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import one_line
 from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.sources.addresses import parse_address
+from napari_neurosynth_results.sources.files.safe_names import safe_name
 from napari_neurosynth_results.sources.online import Online
 from napari_neurosynth_results.sources.opening import Source
 from napari_neurosynth_results.sources.origins import redact
-from napari_neurosynth_results.sources.safe_names import safe_name
 from napari_neurosynth_results.sources.store import sealed
 
 _USER = re.compile(r"(?<=//)[^/@\s]*@")

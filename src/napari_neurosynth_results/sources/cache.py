@@ -21,6 +21,7 @@ from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.names import split_extension
+from napari_neurosynth_results.sources.files.safe_names import safe_name
 from napari_neurosynth_results.sources.kept import (
     PART,
     Entry,
@@ -30,7 +31,6 @@ from napari_neurosynth_results.sources.kept import (
     remove,
     remove_stale_parts,
 )
-from napari_neurosynth_results.sources.safe_names import safe_name
 
 _MOST_DOCUMENT = 256 << 20
 #: Files and documents put between two looks at the whole.

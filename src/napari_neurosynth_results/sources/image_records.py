@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from napari_neurosynth_results.sources.folder import is_image
+from napari_neurosynth_results.sources.files.folder import is_image
 
 #: NeuroVault's own hosts: its answers name them over http, whatever was asked.
 _HOSTS = frozenset({"neurovault.org", "www.neurovault.org"})

@@ -11,7 +11,7 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.addresses import Address, Kind, parse_address
 from napari_neurosynth_results.sources.compose_results import open_compose
-from napari_neurosynth_results.sources.folder import open_files, open_folder
+from napari_neurosynth_results.sources.files.folder import open_files, open_folder
 from napari_neurosynth_results.sources.neurovault import open_neurovault
 from napari_neurosynth_results.sources.nilearn import is_nilearn, open_nilearn
 from napari_neurosynth_results.sources.online import Online

@@ -16,13 +16,13 @@ from napari_neurosynth_results.maps.kinds import MapKind, kind_of
 from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
 from napari_neurosynth_results.maps.statmap import Voxels
 from napari_neurosynth_results.sources.atlases.label_names import parse_label_xml
-from napari_neurosynth_results.sources.folder import map_file
+from napari_neurosynth_results.sources.files.folder import map_file
+from napari_neurosynth_results.sources.files.images import open_image
 from napari_neurosynth_results.sources.http import (
     NotFoundError,
     RefusedAddressError,
 )
 from napari_neurosynth_results.sources.image_records import ImageRecord
-from napari_neurosynth_results.sources.nifti import open_image
 from napari_neurosynth_results.sources.store import Store
 
 _NO_NAMES: Mapping[int, str] = MappingProxyType({})

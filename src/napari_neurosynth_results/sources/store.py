@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.cache import Cache, CacheKey
+from napari_neurosynth_results.sources.files.images import check_image
 from napari_neurosynth_results.sources.http import (
     BrokenAnswerError,
     OfflineError,
@@ -23,7 +24,6 @@ from napari_neurosynth_results.sources.http import (
 )
 from napari_neurosynth_results.sources.image_records import ImageRecord
 from napari_neurosynth_results.sources.online import Online
-from napari_neurosynth_results.sources.verify import check_image
 
 #: Stands for a private token in what is kept.
 _HIDDEN = "********"

@@ -13,7 +13,7 @@ from dataclasses import replace
 from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.sources.safe_names import safe_name
+from napari_neurosynth_results.sources.files.safe_names import safe_name
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.viewer.saved_layers import SavedLayer
 

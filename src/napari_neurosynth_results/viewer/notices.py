@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_neurosynth_results.maps.names import parse_name
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.sources.folder import is_image
+from napari_neurosynth_results.sources.files.folder import is_image
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import Opened
 from napari_neurosynth_results.viewer.settings import PLUGIN

@@ -15,7 +15,7 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.sources.folder import is_image
+from napari_neurosynth_results.sources.files.folder import is_image
 from napari_neurosynth_results.sources.opening import is_link, open_source
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import (

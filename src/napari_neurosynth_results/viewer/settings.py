@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT
+from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT
 from napari_neurosynth_results.sources.online import Online, site
 
 PLUGIN = "napari-neurosynth-results"

@@ -16,9 +16,12 @@ from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.maps.statmap import Voxels
 from napari_neurosynth_results.sources.atlases.label_names import find_names, read_names
-from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT, open_image
-from napari_neurosynth_results.sources.regions import read_region
-from napari_neurosynth_results.sources.volumes import VolumeFile, refusal
+from napari_neurosynth_results.sources.files.images import (
+    DEFAULT_LIMIT,
+    open_image,
+    read_region,
+)
+from napari_neurosynth_results.sources.files.volumes import VolumeFile, refusal
 
 # An image with one volume of probabilities for each region -> the likeliest regions.
 #

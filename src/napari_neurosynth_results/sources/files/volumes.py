@@ -21,12 +21,12 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import Voxels
-from napari_neurosynth_results.sources.grids import Placement
-from napari_neurosynth_results.sources.inflate import (
+from napari_neurosynth_results.sources.files.gzip_reader import (
     read_bytes,
     read_head,
     read_pieces,
 )
+from napari_neurosynth_results.sources.files.orientation import Placement
 
 #: Stands in for an infinite value when a map has no finite one: z where p underflows
 #: float64 (scipy.stats.norm.sf(38.5) is about 0).

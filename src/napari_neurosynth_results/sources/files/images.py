@@ -10,6 +10,7 @@ import logging
 import math
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 import nibabel as nib
@@ -18,9 +19,17 @@ import numpy.typing as npt
 from nibabel.freesurfer.mghformat import MGHHeader
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.sources.grids import place
-from napari_neurosynth_results.sources.inflate import holds, read_head
-from napari_neurosynth_results.sources.volumes import (
+from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.statmap import Voxels
+from napari_neurosynth_results.sources.files.gzip_reader import (
+    holds,
+    inflated_length,
+    is_gzip,
+    read_head,
+)
+from napari_neurosynth_results.sources.files.orientation import place
+from napari_neurosynth_results.sources.files.volumes import (
     Intent,
     Layout,
     VolumeFile,
@@ -315,3 +324,90 @@ def _volumes(
         )
         for index in range(count)
     ]
+
+
+# Mask and region files: any image that says with its values what is inside.
+
+
+def read_region(path: str, max_bytes: int = DEFAULT_LIMIT) -> tuple[Voxels, Grid]:
+    """Read a mask or label image.
+
+    Parameters
+    ----------
+    path : str
+        Any image that `open_image` reads, of one volume.
+    max_bytes : int
+        Refuse files that would need more memory than this.
+
+    Returns
+    -------
+    voxels : ndarray of float32, shape (i, j, k)
+        RAS+; never interpolated, so that a label stays the label it is.
+    grid : Grid
+        Where they are, in mm.
+
+    Raises
+    ------
+    ResultsError
+        When the file cannot be read, holds or holds several volumes.
+    """
+    volumes = open_image(path, max_bytes)
+    if len(volumes) != 1:
+        raise ResultsError(
+            f"{path} holds {len(volumes)} volumes: a mask is one. Extract the one that "
+            "you want to look in."
+        )
+    voxels, _ = volumes[0].read(MapKind.LABEL, smooth=False)
+    return voxels, volumes[0].grid
+
+
+# Whether what was downloaded is an image, and all of it.
+#
+# A server that breaks off, or that answers with a page, must be found out before a file
+# is kept: once it is in the cache, nobody asks for it again.
+
+
+def check_image(
+    path: Path,
+    expected_bytes: int = 0,
+    *,
+    what: str = "",
+    max_bytes: int = DEFAULT_LIMIT,
+) -> None:
+    """Refuse a file that is not a whole image.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its extension is one of an image.
+    expected_bytes : int
+        How long it has to be; 0 when that is not known.
+    what : str
+        What to call it in messages, instead of its path.
+    max_bytes : int
+        Refuse images that would need more memory than this, and inflate no further.
+
+    Raises
+    ------
+    ResultsError
+        With the reason, when its length is wrong, its gzip stream breaks off or fails
+        its check sum, or its header is not one of an image that can be opened.
+    """
+    try:
+        length = path.stat().st_size
+        if 0 < expected_bytes != length:
+            raise ResultsError(
+                f"{path} has {length:,} bytes instead of {expected_bytes:,}. "
+                "Download it again."
+            )
+        # The header first: it is cheap, and says best what a wrong file is.
+        open_image(str(path), max_bytes)
+        if is_gzip(str(path)) and inflated_length(str(path), max_bytes) > max_bytes:
+            raise ResultsError(
+                f"{path} inflates to more than {max_bytes:,} bytes. It was not kept."
+            )
+    except Exception as error:  # as for opening: nibabel raises many
+        told = refusal(str(path), error)
+        if not what:
+            raise told from error
+        raise ResultsError(str(told).replace(str(path), what)) from error

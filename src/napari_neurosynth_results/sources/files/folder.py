@@ -21,9 +21,9 @@ from napari_neurosynth_results.maps.names import MapName, parse_name, split_exte
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Voxels
 from napari_neurosynth_results.maps.studies import NOBODY, LazyStudies
-from napari_neurosynth_results.sources.nifti import DEFAULT_LIMIT, open_image
+from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT, open_image
+from napari_neurosynth_results.sources.files.volumes import VolumeFile
 from napari_neurosynth_results.sources.studies_beside import studies_beside
-from napari_neurosynth_results.sources.volumes import VolumeFile
 
 if TYPE_CHECKING:
     import pandas as pd

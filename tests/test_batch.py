@@ -23,7 +23,7 @@ from napari_neurosynth_results.batch.inputs import listed
 from napari_neurosynth_results.batch.local_workers import default_workers
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError
-from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.web.servers import Online
 
 Write = Callable[..., Path]
 

@@ -12,7 +12,7 @@ from nibabel.freesurfer.mghformat import MGHImage
 
 from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.sources.http import Web
+from napari_neurosynth_results.sources.web.client import Web
 
 from .scripted import Reply, Site, make_web
 

@@ -10,10 +10,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.sources.http import (
-    Web,
-)
-from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.web.client import Web
+from napari_neurosynth_results.sources.web.servers import Online
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 PRIVATE = "QWERTYUI"

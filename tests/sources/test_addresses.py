@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_neurosynth_results.sources.addresses import (
+from napari_neurosynth_results.sources.online.links import (
     Address,
     Kind,
     UnsupportedSource,
     compose_meta_analysis_of,
     parse_address,
 )
-from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.web.servers import Online
 
 NV = "https://neurovault.org"
 COMPOSE = "https://compose.neurosynth.org"

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.sources.cache import Cache, CacheKey
 from napari_neurosynth_results.sources.files.safe_names import safe_name
+from napari_neurosynth_results.sources.web.cache import Cache, CacheKey
 
 KEY = CacheKey("https://neurovault.org", "image-1", "z.nii.gz", "2025-01-01", 5)
 POSIX = sys.platform != "win32"
@@ -152,7 +152,7 @@ def test_threads_that_want_other_things_do_not_wait(cache) -> None:
 CHILD = """
 import sys, time
 from pathlib import Path
-from napari_neurosynth_results.sources.cache import Cache, CacheKey
+from napari_neurosynth_results.sources.web.cache import Cache, CacheKey
 
 folder, halts = Path(sys.argv[1]), sys.argv[2] == "halts"
 cache = Cache(folder, 40 * 100_000)

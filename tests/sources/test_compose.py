@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from local_servers import Fault, LocalServers
 from napari_neurosynth_results import ResultsError, open_results
-from napari_neurosynth_results.sources.compose import (
+from napari_neurosynth_results.sources.online.compose import read_diagnostics
+from napari_neurosynth_results.sources.online.compose_records import (
     compose_id_of,
     iterations_of,
     meta_analyses_of,
@@ -22,7 +23,6 @@ from napari_neurosynth_results.sources.compose import (
     parse_result,
     snapshots_of,
 )
-from napari_neurosynth_results.sources.diagnostics import read_diagnostics
 
 SHAPE = (8, 9, 8)
 STEMS = ("z", "p", "stat", "z_corr-FDR_method-indep", "p_corr-FDR_method-indep")

@@ -12,7 +12,7 @@ import pytest
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.sources.http import (
+from napari_neurosynth_results.sources.web.client import (
     BrokenAnswerError,
     ForbiddenError,
     NotFoundError,
@@ -20,7 +20,7 @@ from napari_neurosynth_results.sources.http import (
     UnreachableError,
     Web,
 )
-from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.web.servers import Online
 
 from .scripted import (
     PRIVATE,

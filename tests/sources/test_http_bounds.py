@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from napari_neurosynth_results.job import CancelledError, Job
-from napari_neurosynth_results.sources.http import (
+from napari_neurosynth_results.sources.web.client import (
     BrokenAnswerError,
     OfflineError,
     RefusedAddressError,
@@ -17,7 +17,7 @@ from napari_neurosynth_results.sources.http import (
     WebError,
     redact,
 )
-from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.web.servers import Online
 
 from .scripted import (
     PRIVATE,

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_neurosynth_results.sources.failures import RefusedAddressError
-from napari_neurosynth_results.sources.online import Online
-from napari_neurosynth_results.sources.origins import Origins, origin_of
+from napari_neurosynth_results.sources.web.allowed_hosts import Origins, origin_of
+from napari_neurosynth_results.sources.web.responses import RefusedAddressError
+from napari_neurosynth_results.sources.web.servers import Online
 
 REAL = Origins(Online())
 LOCAL = Origins(Online(*["http://127.0.0.1:8000"] * 3))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.sources.cache import Cache, CacheKey
 from napari_neurosynth_results.sources.files.images import check_image, open_image
+from napari_neurosynth_results.sources.web.cache import Cache, CacheKey
 
 
 def refused(path: Path, *args, **options) -> str:

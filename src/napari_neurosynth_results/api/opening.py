@@ -8,8 +8,8 @@ from pathlib import Path
 from napari_neurosynth_results.job import Job, Progress
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT
-from napari_neurosynth_results.sources.online import Online
 from napari_neurosynth_results.sources.opening import Source, open_source
+from napari_neurosynth_results.sources.web.servers import Online
 
 
 def open_results(

@@ -14,7 +14,7 @@ from napari_neurosynth_results.batch.one_source import Answer, Record, answer
 from napari_neurosynth_results.batch.output_folder import BatchFolder
 from napari_neurosynth_results.batch.request import Question
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.web.servers import Online
 
 if TYPE_CHECKING:
     from distributed import Client, Future

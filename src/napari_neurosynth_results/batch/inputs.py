@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import one_line
 from napari_neurosynth_results.maps.names import split_extension
-from napari_neurosynth_results.sources.addresses import parse_address
 from napari_neurosynth_results.sources.files.safe_names import safe_name
-from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.online.links import parse_address
+from napari_neurosynth_results.sources.online.store import sealed
 from napari_neurosynth_results.sources.opening import Source
-from napari_neurosynth_results.sources.origins import redact
-from napari_neurosynth_results.sources.store import sealed
+from napari_neurosynth_results.sources.web.allowed_hosts import redact
+from napari_neurosynth_results.sources.web.servers import Online
 
 _USER = re.compile(r"(?<=//)[^/@\s]*@")
 #: What a list may weigh: a hundred thousand sources, and no image.

@@ -17,8 +17,8 @@ from napari_neurosynth_results.batch.request import Question
 from napari_neurosynth_results.batch.summary_page import page
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job, Progress
-from napari_neurosynth_results.sources.online import Online
 from napari_neurosynth_results.sources.opening import Source
+from napari_neurosynth_results.sources.web.servers import Online
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,8 +12,8 @@ from pathlib import Path
 from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.export.downloaded import save_fetched
 from napari_neurosynth_results.job import Job, Meter, Progress
-from napari_neurosynth_results.sources.cache import Cache
-from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.web.cache import Cache
+from napari_neurosynth_results.sources.web.servers import Online
 from napari_neurosynth_results.sources.zip_archive import unpacked_zips
 
 

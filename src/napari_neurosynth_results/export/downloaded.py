@@ -12,7 +12,7 @@ from typing import Any
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.sources.remote import RemoteFile
+from napari_neurosynth_results.sources.online.remote_map import RemoteFile
 
 
 def save_fetched(results: ResultSet, folder: str, job: Job) -> list[str]:

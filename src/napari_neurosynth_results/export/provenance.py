@@ -17,8 +17,8 @@ from napari_neurosynth_results.export.escaping import plain
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.sources.online import Online
-from napari_neurosynth_results.sources.origins import redact
+from napari_neurosynth_results.sources.web.allowed_hosts import redact
+from napari_neurosynth_results.sources.web.servers import Online
 from napari_neurosynth_results.statistics.cluster_level import ClusterLevel
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 

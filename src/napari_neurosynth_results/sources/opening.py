@@ -9,13 +9,16 @@ from dataclasses import replace
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.sources.addresses import Address, Kind, parse_address
-from napari_neurosynth_results.sources.compose_results import open_compose
 from napari_neurosynth_results.sources.files.folder import open_files, open_folder
-from napari_neurosynth_results.sources.neurovault import open_neurovault
-from napari_neurosynth_results.sources.nilearn import is_nilearn, open_nilearn
-from napari_neurosynth_results.sources.online import Online
-from napari_neurosynth_results.sources.store import is_sealed, store_of
+from napari_neurosynth_results.sources.online.compose import open_compose
+from napari_neurosynth_results.sources.online.links import Address, Kind, parse_address
+from napari_neurosynth_results.sources.online.neurovault import open_neurovault
+from napari_neurosynth_results.sources.online.nilearn_downloads import (
+    is_nilearn,
+    open_nilearn,
+)
+from napari_neurosynth_results.sources.online.store import is_sealed, store_of
+from napari_neurosynth_results.sources.web.servers import Online
 from napari_neurosynth_results.sources.zip_archive import open_zip
 
 Source = str | os.PathLike[str]

@@ -23,7 +23,10 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.files.folder import is_image, open_folder
 from napari_neurosynth_results.sources.files.safe_names import safe_name
-from napari_neurosynth_results.sources.nilearn import is_nilearn, open_nilearn
+from napari_neurosynth_results.sources.online.nilearn_downloads import (
+    is_nilearn,
+    open_nilearn,
+)
 
 #: Members of one zip that are looked at, and that are taken out.
 _MOST_MEMBERS = 20_000

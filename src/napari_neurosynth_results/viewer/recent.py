@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_neurosynth_results.sources.cache import Cache
-from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.web.cache import Cache
+from napari_neurosynth_results.sources.web.servers import Online
 
 _NAME = "recent sources"
 _MOST = 15

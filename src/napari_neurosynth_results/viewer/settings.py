@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT
-from napari_neurosynth_results.sources.online import Online, site
+from napari_neurosynth_results.sources.web.servers import Online, site
 
 PLUGIN = "napari-neurosynth-results"
 Orientation = Literal["neurological", "radiological", "leave alone"]

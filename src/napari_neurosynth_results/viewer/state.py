@@ -25,9 +25,9 @@ from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.maps.studies import StudyFile
+from napari_neurosynth_results.sources.online.store import is_sealed
 from napari_neurosynth_results.sources.opening import is_link
-from napari_neurosynth_results.sources.origins import redact
-from napari_neurosynth_results.sources.store import is_sealed
+from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.statistics.clusters import ClusterSet
 from napari_neurosynth_results.statistics.derived import made_of
 from napari_neurosynth_results.statistics.masking import Masking

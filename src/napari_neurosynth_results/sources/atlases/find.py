@@ -28,7 +28,7 @@ from napari_neurosynth_results.sources.atlases.locations import (
     origin_of,
     place_at_hand,
 )
-from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.web.servers import Online
 
 #: What the packaged atlas is called.
 DEFAULT = "default"

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
-from napari_neurosynth_results.sources.failures import RefusedAddressError
-from napari_neurosynth_results.sources.online import COMPOSE, NEUROVAULT, Online
+from napari_neurosynth_results.sources.web.responses import RefusedAddressError
+from napari_neurosynth_results.sources.web.servers import COMPOSE, NEUROVAULT, Online
 
 _PORTS = {"http": 80, "https": 443}
 _WWW_NEUROVAULT = "https://www.neurovault.org"

@@ -12,9 +12,12 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.maps.results import About, ResultSet
 from napari_neurosynth_results.maps.studies import LazyStudies, Studies
-from napari_neurosynth_results.sources.image_records import ImageRecord, parse_images
-from napari_neurosynth_results.sources.remote import RemoteFile
-from napari_neurosynth_results.sources.store import Store
+from napari_neurosynth_results.sources.online.neurovault_records import (
+    ImageRecord,
+    parse_images,
+)
+from napari_neurosynth_results.sources.online.remote_map import RemoteFile
+from napari_neurosynth_results.sources.online.store import Store
 
 #: Records a page: most collections come in one, and none takes the server long.
 _PAGE = 500

@@ -15,22 +15,25 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import About, Link, ResultSet
 from napari_neurosynth_results.maps.studies import Studies
-from napari_neurosynth_results.sources.addresses import Address, Kind
-from napari_neurosynth_results.sources.compose import compose_id_of
-from napari_neurosynth_results.sources.compose_results import studies_of_meta_analysis
-from napari_neurosynth_results.sources.image_records import parse_images, text_of
-from napari_neurosynth_results.sources.listing import (
+from napari_neurosynth_results.sources.online.collection_listing import (
     Listed,
     list_collection,
     results_of,
 )
-from napari_neurosynth_results.sources.online import Online
-from napari_neurosynth_results.sources.store import (
+from napari_neurosynth_results.sources.online.compose import studies_of_meta_analysis
+from napari_neurosynth_results.sources.online.compose_records import compose_id_of
+from napari_neurosynth_results.sources.online.links import Address, Kind
+from napari_neurosynth_results.sources.online.neurovault_records import (
+    parse_images,
+    text_of,
+)
+from napari_neurosynth_results.sources.online.store import (
     Store,
     hidden,
     is_sealed,
     sealed,
 )
+from napari_neurosynth_results.sources.web.servers import Online
 
 _LONG_TEXT = 20_000
 _FROM_CACHE = (

@@ -18,7 +18,7 @@ from napari_neurosynth_results.maps.names import parse_name, split_extension
 from napari_neurosynth_results.maps.results import About, ResultSet
 from napari_neurosynth_results.sources.files.folder import map_file, tables_of, texts_of
 from napari_neurosynth_results.sources.files.images import open_image
-from napari_neurosynth_results.sources.image_records import text_of
+from napari_neurosynth_results.sources.online.neurovault_records import text_of
 
 _COLLECTION = "collection_metadata.json"
 _IMAGE = "_metadata.json"

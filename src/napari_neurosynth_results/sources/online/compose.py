@@ -6,17 +6,23 @@ list of images. The two snapshots are asked for when somebody looks at the studi
 
 from __future__ import annotations
 
+import csv
+import io
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import About, Link, ResultSet
 from napari_neurosynth_results.maps.studies import Studies
-from napari_neurosynth_results.sources.address_routes import DEVELOPMENT, STAGING
-from napari_neurosynth_results.sources.addresses import Address, Kind
-from napari_neurosynth_results.sources.compose import (
+from napari_neurosynth_results.sources.nimads import parse_studies, unwrapped
+from napari_neurosynth_results.sources.online.collection_listing import (
+    list_collection,
+    results_of,
+)
+from napari_neurosynth_results.sources.online.compose_records import (
     ComposeResult,
     MetaAnalysis,
     Snapshots,
@@ -28,10 +34,62 @@ from napari_neurosynth_results.sources.compose import (
     parse_result,
     snapshots_of,
 )
-from napari_neurosynth_results.sources.diagnostics import read_diagnostics
-from napari_neurosynth_results.sources.listing import list_collection, results_of
-from napari_neurosynth_results.sources.nimads import parse_studies, unwrapped
-from napari_neurosynth_results.sources.store import Store
+from napari_neurosynth_results.sources.online.link_patterns import DEVELOPMENT, STAGING
+from napari_neurosynth_results.sources.online.links import Address, Kind
+from napari_neurosynth_results.sources.online.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+# The table of NiMARE's diagnostics as Compose hands it out: one long text.
+
+_MOST_TABLE = 16 << 20
+
+
+def read_diagnostics(text: str) -> pd.DataFrame:
+    """Read a table of studies by clusters.
+
+    Parameters
+    ----------
+    text : str
+        Tab-separated; names hold commas and quotes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The studies in the column ``id``, as text; numbers in all others.
+
+    Raises
+    ------
+    ResultsError
+        When it is no table.
+    """
+    import pandas as pd
+
+    if len(text) > _MOST_TABLE:
+        raise ResultsError("The table of diagnostics is too large.")
+    try:
+        with warnings.catch_warnings():
+            # A row of more cells than the head has would shift all values.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(
+                io.StringIO(text),
+                sep="\t",
+                quoting=csv.QUOTE_NONE,
+                index_col=False,
+                # A study may be called NA.
+                dtype=str,
+                keep_default_na=False,
+            )
+    except (ValueError, pd.errors.ParserWarning) as error:
+        raise ResultsError(f"The table of diagnostics is broken: {error}.") from error
+    if "id" not in table.columns:
+        raise ResultsError("The table of diagnostics names no studies.")
+    for column in table.columns.drop("id"):
+        table[column] = pd.to_numeric(table[column], errors="coerce")
+    return table
+
 
 #: The test servers of Compose have studies of their own.
 _NEUROSTORES = {

@@ -18,12 +18,12 @@ from napari_neurosynth_results.maps.statmap import Voxels
 from napari_neurosynth_results.sources.atlases.label_names import parse_label_xml
 from napari_neurosynth_results.sources.files.folder import map_file
 from napari_neurosynth_results.sources.files.images import open_image
-from napari_neurosynth_results.sources.http import (
+from napari_neurosynth_results.sources.online.neurovault_records import ImageRecord
+from napari_neurosynth_results.sources.online.store import Store
+from napari_neurosynth_results.sources.web.client import (
     NotFoundError,
     RefusedAddressError,
 )
-from napari_neurosynth_results.sources.image_records import ImageRecord
-from napari_neurosynth_results.sources.store import Store
 
 _NO_NAMES: Mapping[int, str] = MappingProxyType({})
 

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from napari_neurosynth_results.sources.online import COMPOSE as COMPOSE_SITE
-from napari_neurosynth_results.sources.online import NEUROSTORE as NEUROSTORE_SITE
-from napari_neurosynth_results.sources.online import NEUROVAULT as NEUROVAULT_SITE
-from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.web.servers import COMPOSE as COMPOSE_SITE
+from napari_neurosynth_results.sources.web.servers import NEUROSTORE as NEUROSTORE_SITE
+from napari_neurosynth_results.sources.web.servers import NEUROVAULT as NEUROVAULT_SITE
+from napari_neurosynth_results.sources.web.servers import Online
 
 WHAT_OPENS = (
     "What can be opened: a NeuroVault collection or image (link or number), a "

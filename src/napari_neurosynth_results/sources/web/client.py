@@ -14,16 +14,11 @@ from typing import Any, Self
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.sources.answers import (
+from napari_neurosynth_results.sources.web.allowed_hosts import redact
+from napari_neurosynth_results.sources.web.responses import (
     Answer,
-    Failure,
-    parsed,
-    refuse_page,
-    stated_length,
-)
-from napari_neurosynth_results.sources.asking import Asker, Call, Patience
-from napari_neurosynth_results.sources.failures import (
     BrokenAnswerError,
+    Failure,
     ForbiddenError,
     NotFoundError,
     OfflineError,
@@ -31,9 +26,12 @@ from napari_neurosynth_results.sources.failures import (
     ServerError,
     UnreachableError,
     WebError,
+    parsed,
+    refuse_page,
+    stated_length,
 )
-from napari_neurosynth_results.sources.online import Online
-from napari_neurosynth_results.sources.origins import redact
+from napari_neurosynth_results.sources.web.retries import Asker, Call, Patience
+from napari_neurosynth_results.sources.web.servers import Online
 
 __all__ = [
     "BrokenAnswerError",

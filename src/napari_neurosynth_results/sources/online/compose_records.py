@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.sources.addresses import compose_meta_analysis_of
+from napari_neurosynth_results.sources.online.links import compose_meta_analysis_of
 
 _ID = re.compile(r"[0-9A-Za-z]{12}")
 #: Older collections are named after the meta-analysis's id.

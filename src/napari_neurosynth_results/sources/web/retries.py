@@ -17,20 +17,22 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.sources.answers import (
-    Answer,
-    Failure,
-    refusal,
+from napari_neurosynth_results.sources.web.allowed_hosts import (
+    Origins,
+    origin_of,
+    redact,
 )
-from napari_neurosynth_results.sources.exchange import BrokenOffError, Exchange, Head
-from napari_neurosynth_results.sources.failures import (
+from napari_neurosynth_results.sources.web.request import BrokenOffError, Exchange, Head
+from napari_neurosynth_results.sources.web.responses import (
+    Answer,
     BrokenAnswerError,
+    Failure,
     OfflineError,
     UnreachableError,
     WebError,
+    refusal,
 )
-from napari_neurosynth_results.sources.online import Online
-from napari_neurosynth_results.sources.origins import Origins, origin_of, redact
+from napari_neurosynth_results.sources.web.servers import Online
 
 #: Requests under way at once. NeuroVault has four workers.
 AT_ONCE = 4

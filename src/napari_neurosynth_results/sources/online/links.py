@@ -15,12 +15,12 @@ from ipaddress import IPv4Address
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.sources.address_routes import (
+from napari_neurosynth_results.sources.online.link_patterns import (
     WHAT_OPENS,
     Route,
     sites_of,
 )
-from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.web.servers import Online
 
 #: Brackets and quotes that come along when a link is copied out of a text.
 _AROUND = " \t\r\n<>\"'`()[]{}«»“”"

@@ -13,17 +13,17 @@ from typing import Any, TypeVar
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.sources.cache import Cache, CacheKey
 from napari_neurosynth_results.sources.files.images import check_image
-from napari_neurosynth_results.sources.http import (
+from napari_neurosynth_results.sources.online.neurovault_records import ImageRecord
+from napari_neurosynth_results.sources.web.cache import Cache, CacheKey
+from napari_neurosynth_results.sources.web.client import (
     BrokenAnswerError,
     OfflineError,
     ServerError,
     UnreachableError,
     Web,
 )
-from napari_neurosynth_results.sources.image_records import ImageRecord
-from napari_neurosynth_results.sources.online import Online
+from napari_neurosynth_results.sources.web.servers import Online
 
 #: Stands for a private token in what is kept.
 _HIDDEN = "********"

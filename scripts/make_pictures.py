@@ -30,7 +30,7 @@ from napari_neurosynth_results import (
 )
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.maps.studies import Studies
-from napari_neurosynth_results.sources.study_files import open_studies
+from napari_neurosynth_results.sources.studies.study_files import open_studies
 from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
 from napari_neurosynth_results.statistics.threshold import Threshold
 from napari_neurosynth_results.viewer import scene

@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_neurosynth_results import ResultsError
-from napari_neurosynth_results.sources import nimads
-from napari_neurosynth_results.sources.nimads import parse_studies, unwrapped
-from napari_neurosynth_results.sources.places import MNI_TO_TAL, tal_to_mni
+from napari_neurosynth_results.sources.studies import nimads
+from napari_neurosynth_results.sources.studies.nimads import parse_studies, unwrapped
+from napari_neurosynth_results.sources.studies.study_fields import (
+    MNI_TO_TAL,
+    tal_to_mni,
+)
 
 
 def studyset(points: list[Any]) -> dict[str, Any]:

@@ -13,11 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_neurosynth_results import ResultsError
-from napari_neurosynth_results.sources import study_files
-from napari_neurosynth_results.sources.nimare_dataset import parse_dataset
-from napari_neurosynth_results.sources.places import participants_of, tal_to_mni
-from napari_neurosynth_results.sources.sleuth import parse_sleuth
-from napari_neurosynth_results.sources.study_files import (
+from napari_neurosynth_results.sources.studies import study_files
+from napari_neurosynth_results.sources.studies.nimare_dataset import parse_dataset
+from napari_neurosynth_results.sources.studies.sleuth import parse_sleuth
+from napari_neurosynth_results.sources.studies.study_fields import (
+    participants_of,
+    tal_to_mni,
+)
+from napari_neurosynth_results.sources.studies.study_files import (
     annotation_columns,
     open_studies,
 )

@@ -22,7 +22,7 @@ from napari_neurosynth_results.export.tables.clusters import (
     save_regions,
 )
 from napari_neurosynth_results.export.tables.comparison import save_comparison
-from napari_neurosynth_results.sources.study_files import open_studies
+from napari_neurosynth_results.sources.studies.study_files import open_studies
 
 __all__ = (
     "brain_mask",

@@ -21,7 +21,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Studies
-from napari_neurosynth_results.sources.study_files import (
+from napari_neurosynth_results.sources.studies.study_files import (
     annotation_columns,
     open_studies,
 )

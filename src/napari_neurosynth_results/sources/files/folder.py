@@ -23,7 +23,7 @@ from napari_neurosynth_results.maps.statmap import Voxels
 from napari_neurosynth_results.maps.studies import NOBODY, LazyStudies
 from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT, open_image
 from napari_neurosynth_results.sources.files.volumes import VolumeFile
-from napari_neurosynth_results.sources.studies_beside import studies_beside
+from napari_neurosynth_results.sources.studies.study_files import studies_beside
 
 if TYPE_CHECKING:
     import pandas as pd

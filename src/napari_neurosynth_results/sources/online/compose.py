@@ -17,7 +17,6 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import About, Link, ResultSet
 from napari_neurosynth_results.maps.studies import Studies
-from napari_neurosynth_results.sources.nimads import parse_studies, unwrapped
 from napari_neurosynth_results.sources.online.collection_listing import (
     list_collection,
     results_of,
@@ -37,6 +36,7 @@ from napari_neurosynth_results.sources.online.compose_records import (
 from napari_neurosynth_results.sources.online.link_patterns import DEVELOPMENT, STAGING
 from napari_neurosynth_results.sources.online.links import Address, Kind
 from napari_neurosynth_results.sources.online.store import Store
+from napari_neurosynth_results.sources.studies.nimads import parse_studies, unwrapped
 
 if TYPE_CHECKING:
     import pandas as pd

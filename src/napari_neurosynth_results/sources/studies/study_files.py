@@ -8,17 +8,26 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.studies import Studies, StudyFile
-from napari_neurosynth_results.sources.nimads import parse_studies, unwrapped
-from napari_neurosynth_results.sources.nimare_dataset import is_dataset, parse_dataset
-from napari_neurosynth_results.sources.places import list_of
-from napari_neurosynth_results.sources.sleuth import is_sleuth, parse_sleuth
+from napari_neurosynth_results.maps.studies import (
+    NOBODY,
+    LazyStudies,
+    Studies,
+    StudyFile,
+)
+from napari_neurosynth_results.sources.studies.nimads import parse_studies, unwrapped
+from napari_neurosynth_results.sources.studies.nimare_dataset import (
+    is_dataset,
+    parse_dataset,
+)
+from napari_neurosynth_results.sources.studies.sleuth import is_sleuth, parse_sleuth
+from napari_neurosynth_results.sources.studies.study_fields import list_of
 
 _MIB = 2**20
 MOST_MIB = 64
@@ -264,3 +273,41 @@ def _columns(annotation: Mapping[str, Any]) -> list[str]:
         if isinstance(note, Mapping):
             found |= dict.fromkeys(note)
     return list(found)
+
+
+# The studies that lie beside the maps of a folder.
+
+#: The column that Neurosynth Compose chooses analyses by, unless told otherwise.
+_INCLUDED = "included"
+
+
+def studies_beside(path: str, names: Sequence[str]) -> LazyStudies:
+    """Find the studyset of a folder: the one JSON file that is called so.
+
+    Parameters
+    ----------
+    path : str
+        The folder.
+    names : sequence of str
+        The files in it.
+
+    Returns
+    -------
+    LazyStudies
+        Read on first use; none when no file is called a studyset, or several are.
+    """
+    found = [
+        name
+        for name in names
+        if name.lower().endswith(".json")
+        and "studyset" in name.lower()
+        and "annotation" not in name.lower()
+    ]
+    if len(found) != 1:
+        return NOBODY
+    return LazyStudies(partial(_open, os.path.join(path, found[0])), remote=False)
+
+
+def _open(path: str) -> Studies:
+    known = _INCLUDED in annotation_columns(path)
+    return open_studies(path, include=_INCLUDED if known else None)

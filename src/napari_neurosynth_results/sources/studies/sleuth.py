@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
-from napari_neurosynth_results.sources.places import (
+from napari_neurosynth_results.sources.studies.study_fields import (
     assumed,
     focus_at,
     participants_of,

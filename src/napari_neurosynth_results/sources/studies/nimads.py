@@ -12,7 +12,7 @@ from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
-from napari_neurosynth_results.sources.places import (
+from napari_neurosynth_results.sources.studies.study_fields import (
     assumed,
     focus_at,
     list_of,

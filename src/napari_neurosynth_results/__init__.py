@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.statistics.comparison import Comparison
     from napari_neurosynth_results.statistics.masking import Masking
     from napari_neurosynth_results.statistics.matrix import Matrix
-    from napari_neurosynth_results.statistics.montecarlo import MonteCarlo
+    from napari_neurosynth_results.statistics.p_values.monte_carlo import MonteCarlo
 
 _HOMES = {
     "brain_mask": "api",
@@ -67,7 +67,7 @@ _HOMES = {
     "Comparison": "statistics.comparison",
     "Masking": "statistics.masking",
     "Matrix": "statistics.matrix",
-    "MonteCarlo": "statistics.montecarlo",
+    "MonteCarlo": "statistics.p_values.monte_carlo",
     "ResultsError": "errors",
     "MapKind": "maps.kinds",
     "Tail": "maps.kinds",

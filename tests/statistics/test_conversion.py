@@ -14,7 +14,7 @@ from scipy import stats
 
 from napari_neurosynth_results import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
-from napari_neurosynth_results.statistics.conversion import (
+from napari_neurosynth_results.statistics.p_values.conversion import (
     height_at,
     height_at_log_p,
     log_p_of,

@@ -24,7 +24,7 @@ from napari_neurosynth_results.statistics.criteria import (
     scale_of,
     tails_of,
 )
-from napari_neurosynth_results.statistics.significance import Evidence
+from napari_neurosynth_results.statistics.p_values.significance import Evidence
 from napari_neurosynth_results.statistics.threshold import CRITERIA, Threshold
 
 Opened = Callable[..., ResultSet]

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from napari_neurosynth_results import ResultsError
-from napari_neurosynth_results.statistics.fdr import (
+from napari_neurosynth_results.statistics.p_values.multiple_testing import (
     Method,
     adjusted_log_q,
     critical_log_p,

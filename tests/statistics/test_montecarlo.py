@@ -15,7 +15,7 @@ from scipy import stats
 
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.statistics.montecarlo import (
+from napari_neurosynth_results.statistics.p_values.monte_carlo import (
     MonteCarlo,
     intervals,
     iterations_of,

@@ -15,7 +15,7 @@ from scipy import stats
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.statistics.significance import (
+from napari_neurosynth_results.statistics.p_values.significance import (
     log_p_map,
     p_map_of,
     smallest_p,

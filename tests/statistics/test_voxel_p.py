@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.significance import Evidence, log_p_map
-from napari_neurosynth_results.statistics.voxel_p import voxel_p, written_log_p
+from napari_neurosynth_results.statistics.p_values.significance import (
+    Evidence,
+    log_p_map,
+)
+from napari_neurosynth_results.statistics.p_values.voxel_p import voxel_p, written_log_p
 
 
 def own_data(statmap: StatMap) -> Any:

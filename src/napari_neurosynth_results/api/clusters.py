@@ -9,9 +9,9 @@ from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
-from napari_neurosynth_results.statistics.directions import Direction
-from napari_neurosynth_results.statistics.fdr import Method
 from napari_neurosynth_results.statistics.masking import Masking
+from napari_neurosynth_results.statistics.p_values.directions import Direction
+from napari_neurosynth_results.statistics.p_values.multiple_testing import Method
 from napari_neurosynth_results.statistics.threshold import Threshold
 
 #: Significance of whole clusters when nothing else is asked.

@@ -13,9 +13,9 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.directions import Direction
-from napari_neurosynth_results.statistics.fdr import Method
 from napari_neurosynth_results.statistics.first_threshold import first_threshold_of
+from napari_neurosynth_results.statistics.p_values.directions import Direction
+from napari_neurosynth_results.statistics.p_values.multiple_testing import Method
 from napari_neurosynth_results.statistics.threshold import Threshold
 
 

@@ -15,8 +15,8 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.conversion import height_at
-from napari_neurosynth_results.statistics.significance import p_map_of
+from napari_neurosynth_results.statistics.p_values.conversion import height_at
+from napari_neurosynth_results.statistics.p_values.significance import p_map_of
 
 
 def list_maps(options: argparse.Namespace) -> int:

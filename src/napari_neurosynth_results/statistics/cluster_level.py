@@ -17,15 +17,22 @@ import numpy.typing as npt
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.statistics.conversion import (
+from napari_neurosynth_results.statistics.masking import Masking, as_masking
+from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
     log_p_of,
     short_p,
 )
-from napari_neurosynth_results.statistics.directions import Direction, sides_of
-from napari_neurosynth_results.statistics.masking import Masking, as_masking
-from napari_neurosynth_results.statistics.montecarlo import intervals, iterations_of
-from napari_neurosynth_results.statistics.significance import OWN, Evidence, p_map_of
+from napari_neurosynth_results.statistics.p_values.directions import Direction, sides_of
+from napari_neurosynth_results.statistics.p_values.monte_carlo import (
+    intervals,
+    iterations_of,
+)
+from napari_neurosynth_results.statistics.p_values.significance import (
+    OWN,
+    Evidence,
+    p_map_of,
+)
 
 #: The floor is 1 - 1 / iterations, of 10 iterations at least. A cluster may have a p
 #: close to 1 as well, but fills less space.

@@ -12,10 +12,10 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.cluster_level import ClusterLevel
-from napari_neurosynth_results.statistics.conversion import FREE, log_p_of
-from napari_neurosynth_results.statistics.directions import is_lone
+from napari_neurosynth_results.statistics.p_values.conversion import FREE, log_p_of
+from napari_neurosynth_results.statistics.p_values.directions import is_lone
+from napari_neurosynth_results.statistics.p_values.significance import dof_of, log_p_at
 from napari_neurosynth_results.statistics.regions import shares_of
-from napari_neurosynth_results.statistics.significance import dof_of, log_p_at
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -29,12 +29,12 @@ from napari_neurosynth_results.statistics.cluster_table import (
 from napari_neurosynth_results.statistics.corrected import corrected_of
 from napari_neurosynth_results.statistics.labelling import Labelled, label_clusters
 from napari_neurosynth_results.statistics.masking import Masking
+from napari_neurosynth_results.statistics.p_values.significance import OWN, Evidence
 from napari_neurosynth_results.statistics.regions import (
     default_names,
     peak_regions,
     regions_of,
 )
-from napari_neurosynth_results.statistics.significance import OWN, Evidence
 from napari_neurosynth_results.statistics.threshold import Threshold
 from napari_neurosynth_results.statistics.thresholding import Applied, apply_threshold
 

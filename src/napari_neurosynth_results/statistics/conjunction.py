@@ -18,15 +18,19 @@ from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
 from napari_neurosynth_results.statistics.clusters import ClusterSet
-from napari_neurosynth_results.statistics.conversion import FREE, Floats, log_p_of
 from napari_neurosynth_results.statistics.derived import derived_map
-from napari_neurosynth_results.statistics.directions import is_lone, sides_of
 from napari_neurosynth_results.statistics.masking import onto_grid
 from napari_neurosynth_results.statistics.overlap import (
     direction_doubt,
     direction_map_of,
 )
-from napari_neurosynth_results.statistics.significance import (
+from napari_neurosynth_results.statistics.p_values.conversion import (
+    FREE,
+    Floats,
+    log_p_of,
+)
+from napari_neurosynth_results.statistics.p_values.directions import is_lone, sides_of
+from napari_neurosynth_results.statistics.p_values.significance import (
     dof_of,
     log_p_at,
     log_p_map,

@@ -17,11 +17,17 @@ from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import MapName
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.cluster_level import read_clusters
-from napari_neurosynth_results.statistics.conversion import Floats
-from napari_neurosynth_results.statistics.directions import sides_of, tail_of_p
-from napari_neurosynth_results.statistics.fdr import adjusted_log_q
-from napari_neurosynth_results.statistics.multiplicity import tested_log_p
-from napari_neurosynth_results.statistics.significance import OWN, Evidence, log_p_at
+from napari_neurosynth_results.statistics.p_values.conversion import Floats
+from napari_neurosynth_results.statistics.p_values.directions import sides_of, tail_of_p
+from napari_neurosynth_results.statistics.p_values.multiple_testing import (
+    adjusted_log_q,
+    tested_log_p,
+)
+from napari_neurosynth_results.statistics.p_values.significance import (
+    OWN,
+    Evidence,
+    log_p_at,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

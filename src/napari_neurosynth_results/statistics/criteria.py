@@ -15,11 +15,15 @@ from napari_neurosynth_results.statistics.cluster_level import (
     read_clusters,
     values_of,
 )
-from napari_neurosynth_results.statistics.conversion import height_at
-from napari_neurosynth_results.statistics.directions import Direction, sides_of
 from napari_neurosynth_results.statistics.look import strongest_of
 from napari_neurosynth_results.statistics.masking import Masking
-from napari_neurosynth_results.statistics.significance import OWN, Evidence, smallest_p
+from napari_neurosynth_results.statistics.p_values.conversion import height_at
+from napari_neurosynth_results.statistics.p_values.directions import Direction, sides_of
+from napari_neurosynth_results.statistics.p_values.significance import (
+    OWN,
+    Evidence,
+    smallest_p,
+)
 from napari_neurosynth_results.statistics.threshold import (
     CRITERIA,
     Criterion,

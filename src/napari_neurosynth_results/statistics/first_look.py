@@ -14,13 +14,13 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap, Voxels
-from napari_neurosynth_results.statistics.conversion import (
+from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
     height_at,
     short_p,
 )
-from napari_neurosynth_results.statistics.montecarlo import iterations_of
-from napari_neurosynth_results.statistics.significance import (
+from napari_neurosynth_results.statistics.p_values.monte_carlo import iterations_of
+from napari_neurosynth_results.statistics.p_values.significance import (
     p_map_of,
     smallest_p,
     survivors_at,

@@ -10,7 +10,7 @@ from napari_neurosynth_results.statistics.first_look import (
     UNCORRECTED_ALPHA,
     first_look,
 )
-from napari_neurosynth_results.statistics.significance import survivors_at
+from napari_neurosynth_results.statistics.p_values.significance import survivors_at
 from napari_neurosynth_results.statistics.threshold import Threshold
 
 

@@ -10,8 +10,8 @@ from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.cluster_level import ClusterLevel
 from napari_neurosynth_results.statistics.clusters import ClusterSet
-from napari_neurosynth_results.statistics.conversion import height_at
 from napari_neurosynth_results.statistics.first_look import CLIP_PERCENTILE, FirstLook
+from napari_neurosynth_results.statistics.p_values.conversion import height_at
 
 #: Beyond the strongest value: nothing is shown.
 _NOTHING = 1.01

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.statistics.conversion import short_p
-from napari_neurosynth_results.statistics.directions import Direction
-from napari_neurosynth_results.statistics.fdr import METHODS, Method, check_method
+from napari_neurosynth_results.statistics.p_values.conversion import short_p
+from napari_neurosynth_results.statistics.p_values.directions import Direction
+from napari_neurosynth_results.statistics.p_values.multiple_testing import (
+    METHODS,
+    Method,
+    check_method,
+)
 
 Criterion = Literal["value", "p", "q", "bonferroni"]
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)

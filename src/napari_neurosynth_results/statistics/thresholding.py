@@ -15,24 +15,26 @@ import numpy.typing as npt
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
-from napari_neurosynth_results.statistics.conversion import (
+from napari_neurosynth_results.statistics.masking import Masking, as_masking
+from napari_neurosynth_results.statistics.p_values.conversion import (
     FREE,
     NEEDS_DOF,
     P_TOLERANCE,
     height_at_log_p,
     log_p_of,
 )
-from napari_neurosynth_results.statistics.directions import (
+from napari_neurosynth_results.statistics.p_values.directions import (
     Sides,
     check_tested,
     is_lone,
     sides_of,
     tail_of_p,
 )
-from napari_neurosynth_results.statistics.fdr import critical_log_p
-from napari_neurosynth_results.statistics.masking import Masking, as_masking
-from napari_neurosynth_results.statistics.multiplicity import tested_log_p
-from napari_neurosynth_results.statistics.significance import (
+from napari_neurosynth_results.statistics.p_values.multiple_testing import (
+    critical_log_p,
+    tested_log_p,
+)
+from napari_neurosynth_results.statistics.p_values.significance import (
     OWN,
     Evidence,
     dof_of,

@@ -6,7 +6,7 @@ import math
 
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.conversion import short_p
+from napari_neurosynth_results.statistics.p_values.conversion import short_p
 
 
 def threshold_sentence(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_neurosynth_results.statistics.clusters import ClusterSet
-from napari_neurosynth_results.statistics.directions import sides_of
 from napari_neurosynth_results.statistics.look import look_of
+from napari_neurosynth_results.statistics.p_values.directions import sides_of
 from napari_neurosynth_results.viewer import palette
 from napari_neurosynth_results.viewer.colormaps import coloring
 from napari_neurosynth_results.viewer.layers import REASON_KEY

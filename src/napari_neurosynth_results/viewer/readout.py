@@ -23,8 +23,8 @@ from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters import ClusterSet
-from napari_neurosynth_results.statistics.significance import OWN, Evidence
-from napari_neurosynth_results.statistics.voxel_p import Voxel, VoxelP, voxel_p
+from napari_neurosynth_results.statistics.p_values.significance import OWN, Evidence
+from napari_neurosynth_results.statistics.p_values.voxel_p import Voxel, VoxelP, voxel_p
 from napari_neurosynth_results.viewer.atlases import chosen_atlas
 from napari_neurosynth_results.viewer.clusters import clusters_of
 from napari_neurosynth_results.viewer.layers import map_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_neurosynth_results.statistics.conversion import short_p
+from napari_neurosynth_results.statistics.p_values.conversion import short_p
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from napari_neurosynth_results.statistics.criteria import (
     refusals,
     tails_of,
 )
-from napari_neurosynth_results.statistics.directions import Direction
 from napari_neurosynth_results.statistics.masking import Masking
-from napari_neurosynth_results.statistics.significance import Evidence
+from napari_neurosynth_results.statistics.p_values.directions import Direction
+from napari_neurosynth_results.statistics.p_values.significance import Evidence
 from napari_neurosynth_results.statistics.threshold import CRITERIA, Criterion
 
 _CRITERIA: dict[Criterion, str] = {

@@ -22,15 +22,15 @@ from qtpy.QtCore import Qt
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.cluster_table import voxel_mm3
-from napari_neurosynth_results.statistics.conversion import NEEDS_DOF, short_p
 from napari_neurosynth_results.statistics.criteria import (
     Preset,
     Scale,
     scale_of,
 )
-from napari_neurosynth_results.statistics.directions import Direction
 from napari_neurosynth_results.statistics.masking import Masking
-from napari_neurosynth_results.statistics.significance import Evidence, dof_of
+from napari_neurosynth_results.statistics.p_values.conversion import NEEDS_DOF, short_p
+from napari_neurosynth_results.statistics.p_values.directions import Direction
+from napari_neurosynth_results.statistics.p_values.significance import Evidence, dof_of
 from napari_neurosynth_results.statistics.threshold import Criterion, Threshold
 from napari_neurosynth_results.widgets.offers import Offers, offers_of
 from napari_neurosynth_results.widgets.pieces import narrow, row

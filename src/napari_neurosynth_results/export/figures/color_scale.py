@@ -14,8 +14,8 @@ from napari_neurosynth_results.export.figures.slices import Floats, Overlay
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.statistics.cluster_level import ClusterLevel
 from napari_neurosynth_results.statistics.clusters import ClusterSet
-from napari_neurosynth_results.statistics.conversion import short_p
 from napari_neurosynth_results.statistics.look import look_of, strongest_of
+from napari_neurosynth_results.statistics.p_values.conversion import short_p
 
 #: The weakest voxel has a strength too: 0 is nothing.
 _WEAKEST = 1e-6

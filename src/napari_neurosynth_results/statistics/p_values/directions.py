@@ -8,7 +8,11 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.maps.tails import tail_between
-from napari_neurosynth_results.statistics.significance import OWN, Evidence, p_map_of
+from napari_neurosynth_results.statistics.p_values.significance import (
+    OWN,
+    Evidence,
+    p_map_of,
+)
 
 Direction = Literal["positive", "negative", "both", "auto"]
 #: Whether the positive and the negative side are looked at.

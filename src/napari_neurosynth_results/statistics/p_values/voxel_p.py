@@ -16,13 +16,13 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
-from napari_neurosynth_results.statistics.conversion import (
+from napari_neurosynth_results.statistics.p_values.conversion import (
     FREE,
     Dof,
     log_p_of,
     short_p,
 )
-from napari_neurosynth_results.statistics.significance import (
+from napari_neurosynth_results.statistics.p_values.significance import (
     OWN,
     Evidence,
     both_count,

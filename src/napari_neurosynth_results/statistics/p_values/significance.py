@@ -16,7 +16,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
-from napari_neurosynth_results.statistics.conversion import (
+from napari_neurosynth_results.statistics.p_values.conversion import (
     FREE,
     NEEDS_DOF,
     P_TOLERANCE,

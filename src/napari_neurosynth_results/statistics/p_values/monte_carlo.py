@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.conversion import (
+from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
     Floats,
     log_p_of,
     short_p,
 )
-from napari_neurosynth_results.statistics.significance import p_map_of
+from napari_neurosynth_results.statistics.p_values.significance import p_map_of
 
 #: How far float32 may carry p times iterations from a whole number.
 _GRAIN = 0.02

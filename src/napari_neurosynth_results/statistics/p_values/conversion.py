@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
-from napari_neurosynth_results.statistics.survival import (
+from napari_neurosynth_results.statistics.p_values.far_tails import (
     chi2_at_log_sf,
     f_at_log_sf,
     log_sf_of_chi2,

@@ -19,8 +19,8 @@ from qtpy.QtWidgets import QApplication
 
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.anatomy.surfaces import brain_outline, cluster_surfaces
-from napari_neurosynth_results.statistics.clusters import clusters_at
-from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.brain3d import show_brain
 from napari_neurosynth_results.viewer.clusters import show_clusters

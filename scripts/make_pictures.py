@@ -31,8 +31,11 @@ from napari_neurosynth_results import (
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.sources.studies.study_files import open_studies
-from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
-from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.statistics.clusters.cluster_set import (
+    ClusterSet,
+    clusters_at,
+)
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.atlases import chosen_atlas
 from napari_neurosynth_results.viewer.brain3d import show_brain

@@ -16,7 +16,7 @@ import napari_neurosynth_results as nnr
 from napari_neurosynth_results import ResultsError, ResultSet
 from napari_neurosynth_results.anatomy.template import read_brain_mask
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.statistics.masking import onto_grid
+from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
 
 Opened = Callable[..., ResultSet]
 #: The grid that fixtures write on.

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.maps.kinds import MapKind, Tail
     from napari_neurosynth_results.maps.results import ResultSet
     from napari_neurosynth_results.maps.statmap import StatMap
-    from napari_neurosynth_results.statistics.clusters import ClusterSet
+    from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
     from napari_neurosynth_results.statistics.comparison import Comparison
-    from napari_neurosynth_results.statistics.masking import Masking
     from napari_neurosynth_results.statistics.matrix import Matrix
     from napari_neurosynth_results.statistics.p_values.monte_carlo import MonteCarlo
+    from napari_neurosynth_results.statistics.thresholds.masks import Masking
 
 _HOMES = {
     "brain_mask": "api",
@@ -63,9 +63,9 @@ _HOMES = {
     "run_batch": "batch",
     "BatchSummary": "batch",
     "Atlas": "anatomy.atlas",
-    "ClusterSet": "statistics.clusters",
+    "ClusterSet": "statistics.clusters.cluster_set",
     "Comparison": "statistics.comparison",
-    "Masking": "statistics.masking",
+    "Masking": "statistics.thresholds.masks",
     "Matrix": "statistics.matrix",
     "MonteCarlo": "statistics.p_values.monte_carlo",
     "ResultsError": "errors",

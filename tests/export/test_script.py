@@ -29,7 +29,7 @@ from napari_neurosynth_results.export.workspace.script import (
     one_line,
     script_of,
 )
-from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 PAIN = Source(("pain",), "pain")
 Z, P = Map("z", "z, uncorrected", 0), Map("p", "p, uncorrected", 0)

@@ -29,7 +29,7 @@ from napari_neurosynth_results.export.workspace.file import (
     with_paths,
     write_workspace,
 )
-from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "workspace.md"
 

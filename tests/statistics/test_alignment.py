@@ -23,7 +23,7 @@ from napari_neurosynth_results.statistics.alignment import (
     linear_onto,
 )
 from napari_neurosynth_results.statistics.comparison import compare
-from napari_neurosynth_results.statistics.masking import onto_grid
+from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
 
 GRIDS = st.builds(
     lambda shape, size, origin: Grid(shape, _affine(size, origin)),

@@ -15,7 +15,7 @@ from maps_in_memory import Array, lone, made, placed
 from napari_neurosynth_results import ResultsError, Tail, find_clusters, open_results
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.comparison import compare
-from napari_neurosynth_results.statistics.masking import onto_grid
+from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
 
 SHAPE = (4, 5, 6)
 LEVELS = st.sampled_from([0, 0.3, 1, 1.7, 2.5, 3.5, 9, -1, -2.2, -4, -9])

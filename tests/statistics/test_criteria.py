@@ -16,16 +16,19 @@ from scipy import stats
 from napari_neurosynth_results import ResultsError, open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters import clusters_at
-from napari_neurosynth_results.statistics.criteria import (
+from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
+from napari_neurosynth_results.statistics.p_values.significance import Evidence
+from napari_neurosynth_results.statistics.thresholds.threshold import (
+    CRITERIA,
+    Threshold,
+)
+from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import (
     Scale,
     presets_of,
     refusals,
     scale_of,
     tails_of,
 )
-from napari_neurosynth_results.statistics.p_values.significance import Evidence
-from napari_neurosynth_results.statistics.threshold import CRITERIA, Threshold
 
 Opened = Callable[..., ResultSet]
 Array = npt.NDArray[Any]

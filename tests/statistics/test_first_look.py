@@ -16,7 +16,7 @@ from scipy import stats
 from napari_neurosynth_results import MapKind, ResultsError, Tail, open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.first_look import (
+from napari_neurosynth_results.statistics.thresholds.first_look import (
     FirstLook,
     first_look,
     look_without_siblings,

@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from napari_neurosynth_results.statistics import maxima
-from napari_neurosynth_results.statistics.labelling import Labelled, label_clusters
+from napari_neurosynth_results.statistics.clusters.cluster_set import maxima
+from napari_neurosynth_results.statistics.clusters.labelling import (
+    Labelled,
+    label_clusters,
+)
 
 Array = npt.NDArray[Any]
 Voxel = tuple[int, int, int]

@@ -15,10 +15,16 @@ from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
-from napari_neurosynth_results.statistics.first_look import FirstLook
-from napari_neurosynth_results.statistics.look import look_of, strongest_of
-from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.statistics.clusters.cluster_set import (
+    ClusterSet,
+    clusters_at,
+)
+from napari_neurosynth_results.statistics.clusters.color_range import look_of
+from napari_neurosynth_results.statistics.thresholds.first_look import (
+    FirstLook,
+    strongest_of,
+)
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 Opened = Callable[..., ResultSet]
 Array = npt.NDArray[Any]

@@ -13,7 +13,7 @@ from scipy.ndimage import affine_transform
 
 from napari_neurosynth_results import Masking, ResultsError
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.statistics.masking import (
+from napari_neurosynth_results.statistics.thresholds.masks import (
     as_masking,
     onto_grid,
     region_masking,

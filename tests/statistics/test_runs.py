@@ -14,7 +14,7 @@ from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from napari_neurosynth_results.statistics.runs import components, joined
+from napari_neurosynth_results.statistics.clusters.connected import components, joined
 
 Array = npt.NDArray[Any]
 

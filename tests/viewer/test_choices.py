@@ -14,10 +14,10 @@ import pytest
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters import clusters_at
-from napari_neurosynth_results.statistics.criteria import refusals
-from napari_neurosynth_results.statistics.first_look import first_look
-from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
+from napari_neurosynth_results.statistics.thresholds.first_look import first_look
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
+from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
 from napari_neurosynth_results.viewer.choices import (
     first_threshold,
     remember_choices,
@@ -248,7 +248,7 @@ def test_without_napari_the_defaults_hold(sample_path: Path) -> None:
     script = f"""
 import sys
 from napari_neurosynth_results import open_results
-from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import choices
 
 results = open_results({str(sample_path)!r})

@@ -13,7 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_neurosynth_results import MapKind, open_results
-from napari_neurosynth_results.statistics.first_look import FirstLook, first_look
+from napari_neurosynth_results.statistics.thresholds.first_look import (
+    FirstLook,
+    first_look,
+)
 from napari_neurosynth_results.viewer.colormaps import Coloring, coloring
 from napari_neurosynth_results.viewer.layers import layers_of
 

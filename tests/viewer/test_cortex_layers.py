@@ -11,8 +11,8 @@ import pytest
 
 from napari_neurosynth_results.anatomy.cortex import read_cortex
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.statistics.clusters import clusters_at
-from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import commands
 from napari_neurosynth_results.viewer.brain3d import brain_of, show_brain
 from napari_neurosynth_results.viewer.clusters import show_clusters

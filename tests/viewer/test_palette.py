@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.statistics.first_look import FirstLook
+from napari_neurosynth_results.statistics.thresholds.first_look import FirstLook
 from napari_neurosynth_results.viewer.colormaps import coloring
 from napari_neurosynth_results.viewer.palette import CHOSEN, GRAY, Voxel, colors_of
 

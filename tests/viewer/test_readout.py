@@ -17,7 +17,7 @@ from conftest import AFFINE, SHAPE
 from napari_neurosynth_results import find_clusters, open_results
 from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer.clusters import (
     describe_clusters,
     rename,

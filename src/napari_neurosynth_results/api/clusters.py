@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.sources.atlases.find import find_atlas
-from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
-from napari_neurosynth_results.statistics.masking import Masking
+from napari_neurosynth_results.statistics.clusters.cluster_set import (
+    ClusterSet,
+    clusters_at,
+)
 from napari_neurosynth_results.statistics.p_values.directions import Direction
 from napari_neurosynth_results.statistics.p_values.multiple_testing import Method
-from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.statistics.thresholds.masks import Masking
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 #: Significance of whole clusters when nothing else is asked.
 DEFAULT_ALPHA = 0.05

@@ -10,16 +10,21 @@ from napari_neurosynth_results.api.atlases import open_atlas
 from napari_neurosynth_results.api.clusters import AtlasChoice, find_clusters
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
+from napari_neurosynth_results.statistics.clusters.cluster_set import (
+    ClusterSet,
+    clusters_at,
+)
 from napari_neurosynth_results.statistics.comparison import (
     Comparison,
     check_own,
     compare,
 )
-from napari_neurosynth_results.statistics.first_threshold import first_threshold_of
-from napari_neurosynth_results.statistics.masking import Masking
 from napari_neurosynth_results.statistics.matrix import Matrix, compare_all
-from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.statistics.thresholds.first_look import (
+    first_threshold_of,
+)
+from napari_neurosynth_results.statistics.thresholds.masks import Masking
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 #: Keywords of `find_clusters`, a threshold, or clusters that were found already.
 Asked = Mapping[str, Any] | Threshold | ClusterSet

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export import figures
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison import Comparison
 from napari_neurosynth_results.statistics.matrix import Matrix
 

@@ -14,7 +14,10 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
 from napari_neurosynth_results.sources.files.images import read_region
 from napari_neurosynth_results.sources.opening import Source
-from napari_neurosynth_results.statistics.masking import Masking, region_masking
+from napari_neurosynth_results.statistics.thresholds.masks import (
+    Masking,
+    region_masking,
+)
 
 #: Labels of a file that are listed when a wrong one was asked for.
 _MOST_TOLD = 12

@@ -13,9 +13,14 @@ from napari_neurosynth_results.job import Job, Progress
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.atlases.find import find_atlas
-from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
+from napari_neurosynth_results.statistics.clusters.cluster_set import (
+    ClusterSet,
+    clusters_at,
+)
 from napari_neurosynth_results.statistics.comparison import Comparison
-from napari_neurosynth_results.statistics.first_threshold import first_threshold_of
+from napari_neurosynth_results.statistics.thresholds.first_look import (
+    first_threshold_of,
+)
 
 __all__ = ("first_clusters", "save_report", "sections_of")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Experiments, Studies
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.contributions import (
     Kind,
     join_contributions,

@@ -16,7 +16,10 @@ from napari_neurosynth_results.export.escaping import one_line, without_formulas
 from napari_neurosynth_results.export.tables.clusters import studies_table
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.web.servers import Online
-from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
+from napari_neurosynth_results.statistics.clusters.cluster_set import (
+    ClusterSet,
+    clusters_at,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

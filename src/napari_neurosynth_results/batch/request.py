@@ -13,10 +13,12 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.first_threshold import first_threshold_of
 from napari_neurosynth_results.statistics.p_values.directions import Direction
 from napari_neurosynth_results.statistics.p_values.multiple_testing import Method
-from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.statistics.thresholds.first_look import (
+    first_threshold_of,
+)
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 
 @dataclass(frozen=True)

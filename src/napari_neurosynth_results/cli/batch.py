@@ -10,7 +10,7 @@ from typing import Any
 
 from napari_neurosynth_results.batch import BatchSummary, read_list, run_batch
 from napari_neurosynth_results.job import Progress
-from napari_neurosynth_results.statistics.threshold import CRITERIA
+from napari_neurosynth_results.statistics.thresholds.threshold import CRITERIA
 
 #: What a shell says of a process that Ctrl+C ended.
 _INTERRUPTED = 130

@@ -22,7 +22,7 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.comparison import Comparison
 from napari_neurosynth_results.statistics.matrix import Matrix
-from napari_neurosynth_results.statistics.threshold import CRITERIA
+from napari_neurosynth_results.statistics.thresholds.threshold import CRITERIA
 
 _FIGURE = "comparison.png"
 _EXTENT = ("min_voxels", "min_mm3", "connectivity", "tail")

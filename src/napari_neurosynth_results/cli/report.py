@@ -14,8 +14,13 @@ from napari_neurosynth_results.export.atomic import write_folder
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.sources.files.safe_names import safe_name
-from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
-from napari_neurosynth_results.statistics.first_threshold import first_threshold_of
+from napari_neurosynth_results.statistics.clusters.cluster_set import (
+    ClusterSet,
+    clusters_at,
+)
+from napari_neurosynth_results.statistics.thresholds.first_look import (
+    first_threshold_of,
+)
 
 
 def add_report(commands: Any) -> None:

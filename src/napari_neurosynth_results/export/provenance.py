@@ -19,8 +19,8 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.sources.web.servers import Online
-from napari_neurosynth_results.statistics.cluster_level import ClusterLevel
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.thresholds.cluster_level import ClusterLevel
 
 #: The name of this package, by which its own files are known.
 PACKAGE = "napari-neurosynth-results"

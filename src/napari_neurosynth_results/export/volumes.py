@@ -17,7 +17,7 @@ from napari_neurosynth_results.export.escaping import plain
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 VOLUMES = (".nii.gz", ".nii")
 #: NIfTI's xform codes: in MNI space; aligned to something.

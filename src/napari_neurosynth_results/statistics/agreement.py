@@ -17,7 +17,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
 from napari_neurosynth_results.statistics.alignment import inside_onto, linear_onto
-from napari_neurosynth_results.statistics.masking import onto_grid
+from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
 
 Floats = npt.NDArray[np.float64]
 #: Values above which sorting takes much longer than starting a thread.

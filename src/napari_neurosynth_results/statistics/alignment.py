@@ -16,7 +16,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
-from napari_neurosynth_results.statistics.masking import filled_box, pasted
+from napari_neurosynth_results.statistics.thresholds.masks import filled_box, pasted
 
 #: A position this close to a voxel's center is the center: affines have few digits.
 _ON_CENTER = 1e-4

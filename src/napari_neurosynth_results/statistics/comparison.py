@@ -26,7 +26,7 @@ from napari_neurosynth_results.statistics.agreement import (
     sample,
 )
 from napari_neurosynth_results.statistics.alignment import align
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison_notices import notices_of
 from napari_neurosynth_results.statistics.comparison_tables import (
     by_sign_of,
@@ -41,11 +41,6 @@ from napari_neurosynth_results.statistics.difference import (
     difference_of,
     why_no_difference,
 )
-from napari_neurosynth_results.statistics.masking import (
-    Masking,
-    as_masking,
-    onto_grid,
-)
 from napari_neurosynth_results.statistics.overlap import (
     Marked,
     Overlap,
@@ -53,6 +48,11 @@ from napari_neurosynth_results.statistics.overlap import (
     mark,
     of_sign,
     overlap_of,
+)
+from napari_neurosynth_results.statistics.thresholds.masks import (
+    Masking,
+    as_masking,
+    onto_grid,
 )
 
 if TYPE_CHECKING:

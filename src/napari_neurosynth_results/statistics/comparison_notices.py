@@ -9,9 +9,9 @@ import numpy as np
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.statistics.agreement import Agreement, Sampled
 from napari_neurosynth_results.statistics.alignment import covered
-from napari_neurosynth_results.statistics.clusters import ClusterSet
-from napari_neurosynth_results.statistics.masking import Masking
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.overlap import Marked, direction_doubt
+from napari_neurosynth_results.statistics.thresholds.masks import Masking
 
 NO_P = (
     "No p value belongs to r and rho: neighboring voxels are alike (spatial "

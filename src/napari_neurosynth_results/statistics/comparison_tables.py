@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.statistics.agreement import Agreement
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.overlap import Marked, peaks_mm
 
 if TYPE_CHECKING:

@@ -17,9 +17,8 @@ import numpy.typing as npt
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.derived import derived_map
-from napari_neurosynth_results.statistics.masking import onto_grid
 from napari_neurosynth_results.statistics.overlap import (
     direction_doubt,
     direction_map_of,
@@ -36,7 +35,8 @@ from napari_neurosynth_results.statistics.p_values.significance import (
     log_p_map,
     p_map_of,
 )
-from napari_neurosynth_results.statistics.thresholding import Applied
+from napari_neurosynth_results.statistics.thresholds.apply import Applied
+from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
 
 _LOG_2, _LOG_10 = math.log(2), math.log(10)
 _SMALLEST = float(np.finfo(np.float32).tiny)

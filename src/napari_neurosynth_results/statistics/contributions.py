@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 if TYPE_CHECKING:
     import pandas as pd

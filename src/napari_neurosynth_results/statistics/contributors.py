@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_neurosynth_results.maps.studies import Experiments
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.robustness import robustness_of
 
 if TYPE_CHECKING:

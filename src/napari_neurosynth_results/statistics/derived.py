@@ -15,7 +15,7 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap, Voxels
 
 if TYPE_CHECKING:
-    from napari_neurosynth_results.statistics.clusters import ClusterSet
+    from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 
 class _Computed:

@@ -14,7 +14,7 @@ from napari_neurosynth_results.maps.names import MapName, parse_name
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.maps.studies import Experiments
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.contributions import Counted, Kind
 from napari_neurosynth_results.statistics.foci_counts import count_foci
 from napari_neurosynth_results.statistics.rebuilding import (

@@ -10,7 +10,7 @@ from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap, Voxels
 from napari_neurosynth_results.statistics.agreement import Sampled
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.derived import derived_map
 
 

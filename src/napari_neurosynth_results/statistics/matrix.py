@@ -22,15 +22,15 @@ from napari_neurosynth_results.statistics.agreement import (
     sample,
 )
 from napari_neurosynth_results.statistics.alignment import align
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison import names_of
 from napari_neurosynth_results.statistics.comparison_notices import NO_P
-from napari_neurosynth_results.statistics.masking import (
+from napari_neurosynth_results.statistics.overlap import Marked, mark
+from napari_neurosynth_results.statistics.thresholds.masks import (
     Masking,
     as_masking,
     onto_grid,
 )
-from napari_neurosynth_results.statistics.overlap import Marked, mark
 
 if TYPE_CHECKING:
     import pandas as pd

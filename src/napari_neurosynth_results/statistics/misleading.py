@@ -11,7 +11,7 @@ import numpy as np
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import MapName, parse_name
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.diagnostics import labels_of, target_of
 from napari_neurosynth_results.statistics.foci_counts import labels_at
 

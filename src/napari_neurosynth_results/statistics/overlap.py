@@ -11,10 +11,13 @@ import numpy.typing as npt
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.cluster_table import main_peaks, to_mm
-from napari_neurosynth_results.statistics.clusters import ClusterSet
-from napari_neurosynth_results.statistics.masking import onto_grid
+from napari_neurosynth_results.statistics.clusters.cluster_set import (
+    ClusterSet,
+    main_peaks,
+    to_mm,
+)
 from napari_neurosynth_results.statistics.p_values.directions import UNSIGNED
+from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
 
 Ints = npt.NDArray[np.intp]
 Signs = npt.NDArray[np.int8]

@@ -19,7 +19,7 @@ from napari_neurosynth_results.anatomy.surfaces import (
     cluster_surfaces,
 )
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.bodies import body, reshape
 from napari_neurosynth_results.viewer.clusters import clusters_of

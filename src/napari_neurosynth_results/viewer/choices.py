@@ -9,12 +9,12 @@ from typing import Any
 
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.first_look import (
+from napari_neurosynth_results.statistics.thresholds.first_look import (
     CORRECTED_ALPHA,
     UNCORRECTED_ALPHA,
     first_look,
 )
-from napari_neurosynth_results.statistics.threshold import (
+from napari_neurosynth_results.statistics.thresholds.threshold import (
     Criterion,
     Threshold,
 )

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer.layers import (
     FAINT,
     METADATA_KEY,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.export.colors import COLD, WARM, Hue
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.statistics.first_look import FirstLook
+from napari_neurosynth_results.statistics.thresholds.first_look import FirstLook
 
 Colormap = dict[str, Any]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.statistics.clusters import clusters_at
-from napari_neurosynth_results.statistics.criteria import refusals
+from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
+from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
 from napari_neurosynth_results.viewer import brain3d, cortex, glass, scene
 from napari_neurosynth_results.viewer.atlases import chosen_atlas
 from napari_neurosynth_results.viewer.choices import first_threshold, shows_faintly

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import BOTH, HUES, OPPOSITE
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
+from napari_neurosynth_results.statistics.clusters.cluster_set import (
+    ClusterSet,
+    clusters_at,
+)
 from napari_neurosynth_results.statistics.comparison import Comparison
-from napari_neurosynth_results.statistics.criteria import refusals
-from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
+from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.atlases import chosen_atlas
 from napari_neurosynth_results.viewer.choices import first_threshold, shows_faintly

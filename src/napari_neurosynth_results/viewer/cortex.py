@@ -17,7 +17,7 @@ from napari_neurosynth_results.anatomy.cortex import (
     share_on_cortex,
 )
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.bodies import body, reshape
 from napari_neurosynth_results.viewer.clusters import (

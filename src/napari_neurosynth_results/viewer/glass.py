@@ -16,7 +16,7 @@ import numpy as np
 from napari_neurosynth_results.anatomy.glass import silhouette, strongest_along
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters import clusters_of, map_layers
 from napari_neurosynth_results.viewer.layers import map_of

@@ -14,7 +14,7 @@ from napari_neurosynth_results.maps.names import MapName, parse_name, split_exte
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.files.safe_names import safe_name
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer.saved_layers import SavedLayer
 
 _EXTENSION = ".nii.gz"

@@ -19,7 +19,7 @@ from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.first_look import (
+from napari_neurosynth_results.statistics.thresholds.first_look import (
     FirstLook,
     first_look,
     look_without_siblings,

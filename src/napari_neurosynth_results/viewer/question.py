@@ -11,9 +11,15 @@ import numpy as np
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.api import brain_mask, mask_from_file, mask_from_map
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
-from napari_neurosynth_results.statistics.masking import Masking, region_masking
-from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.statistics.clusters.cluster_set import (
+    ClusterSet,
+    clusters_at,
+)
+from napari_neurosynth_results.statistics.thresholds.masks import (
+    Masking,
+    region_masking,
+)
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer.clusters import clusters_of
 from napari_neurosynth_results.viewer.layers import grid_of, map_of
 

@@ -22,7 +22,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.significance import OWN, Evidence
 from napari_neurosynth_results.statistics.p_values.voxel_p import Voxel, VoxelP, voxel_p
 from napari_neurosynth_results.viewer.atlases import chosen_atlas

@@ -28,7 +28,7 @@ from napari_neurosynth_results.export.volumes import (
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap, Voxels
 from napari_neurosynth_results.sources.files.orientation import place
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer.layers import METADATA_KEY
 
 Numbers = npt.NDArray[Any]

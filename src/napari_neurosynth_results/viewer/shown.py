@@ -9,8 +9,11 @@ import numpy as np
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters import ClusterSet, clusters_at
-from napari_neurosynth_results.statistics.criteria import refusals
+from napari_neurosynth_results.statistics.clusters.cluster_set import (
+    ClusterSet,
+    clusters_at,
+)
+from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
 from napari_neurosynth_results.viewer import palette
 from napari_neurosynth_results.viewer.atlases import chosen_atlas
 from napari_neurosynth_results.viewer.choices import first_threshold

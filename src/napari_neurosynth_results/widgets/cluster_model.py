@@ -16,7 +16,7 @@ from qtpy.QtCore import QAbstractItemModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QColor
 
 from napari_neurosynth_results.anatomy.atlas import near
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.widgets.columns import COLUMNS, NAME, Column, written
 
 if TYPE_CHECKING:

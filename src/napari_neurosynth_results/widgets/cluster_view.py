@@ -9,7 +9,7 @@ from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTreeView
 
-from napari_neurosynth_results.statistics.clusters import Voxel
+from napari_neurosynth_results.statistics.clusters.cluster_set import Voxel
 from napari_neurosynth_results.widgets.cluster_model import ClusterModel
 from napari_neurosynth_results.widgets.columns import COLUMNS
 

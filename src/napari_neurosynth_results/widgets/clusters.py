@@ -13,8 +13,10 @@ from qtpy.QtWidgets import QShortcut, QSplitter
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.tables.clusters import save_clusters
-from napari_neurosynth_results.statistics.cluster_table import voxel_mm3
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import (
+    ClusterSet,
+    voxel_mm3,
+)
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters import (
     choose,

@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QComboBox, QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.agreement import common_mask, sample
-from napari_neurosynth_results.statistics.clusters import ClusterSet
-from napari_neurosynth_results.statistics.thresholding import Applied
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.thresholds.apply import Applied
 from napari_neurosynth_results.viewer.compared import legend_of
 from napari_neurosynth_results.widgets.matrix_view import MatrixView
 from napari_neurosynth_results.widgets.rows import Field, RowsView

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.criteria import (
+from napari_neurosynth_results.statistics.p_values.directions import Direction
+from napari_neurosynth_results.statistics.p_values.significance import Evidence
+from napari_neurosynth_results.statistics.thresholds.masks import Masking
+from napari_neurosynth_results.statistics.thresholds.threshold import (
+    CRITERIA,
+    Criterion,
+)
+from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import (
     Preset,
     presets_of,
     refusals,
     tails_of,
 )
-from napari_neurosynth_results.statistics.masking import Masking
-from napari_neurosynth_results.statistics.p_values.directions import Direction
-from napari_neurosynth_results.statistics.p_values.significance import Evidence
-from napari_neurosynth_results.statistics.threshold import CRITERIA, Criterion
 
 _CRITERIA: dict[Criterion, str] = {
     "value": "value",

@@ -11,7 +11,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.report.report import save_report
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison import Comparison, compare
 from napari_neurosynth_results.viewer.clusters import clusters_of
 from napari_neurosynth_results.viewer.compared import compared_in

@@ -10,12 +10,11 @@ from qtpy.QtCore import QTimer
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters import ClusterSet
-from napari_neurosynth_results.statistics.criteria import scale_of
-from napari_neurosynth_results.statistics.masking import Masking
-from napari_neurosynth_results.statistics.threshold import Criterion
-from napari_neurosynth_results.statistics.thresholding import Applied
-from napari_neurosynth_results.statistics.wording import about_map
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.thresholds.apply import Applied, about_map
+from napari_neurosynth_results.statistics.thresholds.masks import Masking
+from napari_neurosynth_results.statistics.thresholds.threshold import Criterion
+from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import scale_of
 from napari_neurosynth_results.viewer.atlases import chosen_atlas
 from napari_neurosynth_results.viewer.choices import (
     first_threshold,

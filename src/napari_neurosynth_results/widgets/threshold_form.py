@@ -21,17 +21,20 @@ from qtpy.QtCore import Qt
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.cluster_table import voxel_mm3
-from napari_neurosynth_results.statistics.criteria import (
+from napari_neurosynth_results.statistics.clusters.cluster_set import voxel_mm3
+from napari_neurosynth_results.statistics.p_values.conversion import NEEDS_DOF, short_p
+from napari_neurosynth_results.statistics.p_values.directions import Direction
+from napari_neurosynth_results.statistics.p_values.significance import Evidence, dof_of
+from napari_neurosynth_results.statistics.thresholds.masks import Masking
+from napari_neurosynth_results.statistics.thresholds.threshold import (
+    Criterion,
+    Threshold,
+)
+from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import (
     Preset,
     Scale,
     scale_of,
 )
-from napari_neurosynth_results.statistics.masking import Masking
-from napari_neurosynth_results.statistics.p_values.conversion import NEEDS_DOF, short_p
-from napari_neurosynth_results.statistics.p_values.directions import Direction
-from napari_neurosynth_results.statistics.p_values.significance import Evidence, dof_of
-from napari_neurosynth_results.statistics.threshold import Criterion, Threshold
 from napari_neurosynth_results.widgets.offers import Offers, offers_of
 from napari_neurosynth_results.widgets.pieces import narrow, row
 

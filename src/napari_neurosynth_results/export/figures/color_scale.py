@@ -12,10 +12,11 @@ from napari_neurosynth_results.export.colors import COLD, WARM
 from napari_neurosynth_results.export.figures.page import MINUS
 from napari_neurosynth_results.export.figures.slices import Floats, Overlay
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.statistics.cluster_level import ClusterLevel
-from napari_neurosynth_results.statistics.clusters import ClusterSet
-from napari_neurosynth_results.statistics.look import look_of, strongest_of
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.color_range import look_of
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
+from napari_neurosynth_results.statistics.thresholds.cluster_level import ClusterLevel
+from napari_neurosynth_results.statistics.thresholds.first_look import strongest_of
 
 #: The weakest voxel has a strength too: 0 is nothing.
 _WEAKEST = 1e-6

@@ -24,7 +24,7 @@ from napari_neurosynth_results.export.figures.slices import (
     spread,
     voxel_at,
 )
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -30,10 +30,10 @@ from napari_neurosynth_results.export.report.methods import readable_methods
 from napari_neurosynth_results.export.tables.paper import paper_table
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import Link, ResultSet
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison import Comparison
 from napari_neurosynth_results.statistics.contributors import SHARE, Contributors
-from napari_neurosynth_results.statistics.wording import about_map
+from napari_neurosynth_results.statistics.thresholds.apply import about_map
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -24,7 +24,7 @@ from napari_neurosynth_results.export.volumes import (
     code_of,
     write_volume,
 )
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.contributors import Contributors
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from napari_neurosynth_results.export.volumes import (
     meaning_of,
     write_volume,
 )
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison import Comparison
 from napari_neurosynth_results.statistics.matrix import Matrix
 

@@ -15,9 +15,11 @@ from napari_neurosynth_results.anatomy.atlas import near
 from napari_neurosynth_results.export.escaping import short
 from napari_neurosynth_results.export.provenance import MNI, space_of
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.statistics.cluster_level import ClusterLevel
-from napari_neurosynth_results.statistics.cluster_table import voxel_mm3
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import (
+    ClusterSet,
+    voxel_mm3,
+)
+from napari_neurosynth_results.statistics.thresholds.cluster_level import ClusterLevel
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from napari_neurosynth_results.export.provenance import (
     lines_of,
     software,
 )
-from napari_neurosynth_results.statistics.clusters import ClusterSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,7 +19,7 @@ from napari_neurosynth_results.export.workspace.contents import (
     Place,
     Source,
 )
-from napari_neurosynth_results.statistics.threshold import Threshold
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 # Names for the variables and files of a script, made of whatever things are called.
 
@@ -333,7 +333,7 @@ class _Writer:
         other = self._clusters(place.clusters)
         there = f"{other}.statmap.grid"
         self._imports.add(
-            "from napari_neurosynth_results.statistics.masking import region_masking"
+            "from napari_neurosynth_results.statistics.thresholds.masks import region_masking"
         )
         arguments = [
             f"{other}.labels != 0",

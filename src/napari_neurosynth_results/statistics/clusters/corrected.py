@@ -16,7 +16,6 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import MapName
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.cluster_level import read_clusters
 from napari_neurosynth_results.statistics.p_values.conversion import Floats
 from napari_neurosynth_results.statistics.p_values.directions import sides_of, tail_of_p
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
@@ -28,11 +27,12 @@ from napari_neurosynth_results.statistics.p_values.significance import (
     Evidence,
     log_p_at,
 )
+from napari_neurosynth_results.statistics.thresholds.cluster_level import read_clusters
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_neurosynth_results.statistics.clusters import ClusterSet
+    from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 Indices = npt.NDArray[np.intp]
 

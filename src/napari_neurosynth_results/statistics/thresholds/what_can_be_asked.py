@@ -11,12 +11,6 @@ import numpy as np
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.statistics.cluster_level import (
-    read_clusters,
-    values_of,
-)
-from napari_neurosynth_results.statistics.look import strongest_of
-from napari_neurosynth_results.statistics.masking import Masking
 from napari_neurosynth_results.statistics.p_values.conversion import height_at
 from napari_neurosynth_results.statistics.p_values.directions import Direction, sides_of
 from napari_neurosynth_results.statistics.p_values.significance import (
@@ -24,12 +18,18 @@ from napari_neurosynth_results.statistics.p_values.significance import (
     Evidence,
     smallest_p,
 )
-from napari_neurosynth_results.statistics.threshold import (
+from napari_neurosynth_results.statistics.thresholds.apply import apply_threshold
+from napari_neurosynth_results.statistics.thresholds.cluster_level import (
+    read_clusters,
+    values_of,
+)
+from napari_neurosynth_results.statistics.thresholds.first_look import strongest_of
+from napari_neurosynth_results.statistics.thresholds.masks import Masking
+from napari_neurosynth_results.statistics.thresholds.threshold import (
     CRITERIA,
     Criterion,
     Threshold,
 )
-from napari_neurosynth_results.statistics.thresholding import apply_threshold
 
 _PROBE = 0.05
 _TAILS: tuple[Direction, ...] = ("both", "positive", "negative")

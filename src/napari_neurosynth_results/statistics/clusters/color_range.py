@@ -7,11 +7,13 @@ import math
 import numpy as np
 
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.cluster_level import ClusterLevel
-from napari_neurosynth_results.statistics.clusters import ClusterSet
-from napari_neurosynth_results.statistics.first_look import CLIP_PERCENTILE, FirstLook
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.conversion import height_at
+from napari_neurosynth_results.statistics.thresholds.cluster_level import ClusterLevel
+from napari_neurosynth_results.statistics.thresholds.first_look import (
+    FirstLook,
+    strongest_of,
+)
 
 #: Beyond the strongest value: nothing is shown.
 _NOTHING = 1.01
@@ -57,41 +59,3 @@ def _height(clusters: ClusterSet, strongest: float) -> float:
     # Where colors end at a percentile, some voxels are stronger than `strongest`.
     size = np.abs(statmap.data)
     return float(size.max(where=np.isfinite(size), initial=strongest)) * _NOTHING
-
-
-def strongest_of(statmap: StatMap) -> float:
-    """Return the strongest value of a map: the smallest p, else the largest size.
-
-    Of maps without a p of their own a high percentile, because a few voxels at the edge
-    of the brain would take all the colors.
-
-    Parameters
-    ----------
-    statmap : StatMap
-        Any map.
-
-    Returns
-    -------
-    float
-        Finite and above 0.
-
-    Raises
-    ------
-    ResultsError
-        When the map cannot be read.
-    """
-    return statmap.results.remember(
-        (statmap.key, "strongest"), lambda: _strongest(statmap)
-    )
-
-
-def _strongest(statmap: StatMap) -> float:
-    size = np.abs(statmap.data)
-    size = size[np.isfinite(size) & (size > 0)]
-    if not size.size:
-        return 1.0
-    if statmap.kind is MapKind.P:
-        return float(size.min())
-    if statmap.kind.has_tail:
-        return float(size.max())
-    return float(np.percentile(size, CLIP_PERCENTILE))

@@ -13,7 +13,7 @@ from napari_neurosynth_results.anatomy.atlas import UNLABELLED
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_neurosynth_results.statistics.clusters import ClusterSet
+    from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 Floats = npt.NDArray[np.float64]
 Objects = npt.NDArray[np.object_]

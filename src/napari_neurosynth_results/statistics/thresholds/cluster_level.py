@@ -17,7 +17,6 @@ import numpy.typing as npt
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.statistics.masking import Masking, as_masking
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
     log_p_of,
@@ -33,6 +32,7 @@ from napari_neurosynth_results.statistics.p_values.significance import (
     Evidence,
     p_map_of,
 )
+from napari_neurosynth_results.statistics.thresholds.masks import Masking, as_masking
 
 #: The floor is 1 - 1 / iterations, of 10 iterations at least. A cluster may have a p
 #: close to 1 as well, but fills less space.

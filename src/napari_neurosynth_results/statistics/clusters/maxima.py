@@ -7,8 +7,13 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.statistics.above import Above, Bools
-from napari_neurosynth_results.statistics.runs import Ints, Step, joined
+from napari_neurosynth_results.statistics.clusters.connected import (
+    Above,
+    Bools,
+    Ints,
+    Step,
+    joined,
+)
 
 _STEPS: list[Step] = list(product((-1, 0, 1), (-1, 0, 1), (-1, 0, 1)))
 _FACES = [step for step in _STEPS if sum(map(abs, step)) == 1]

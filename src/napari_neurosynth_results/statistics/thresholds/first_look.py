@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap, Voxels
 from napari_neurosynth_results.statistics.p_values.conversion import (
@@ -25,6 +26,7 @@ from napari_neurosynth_results.statistics.p_values.significance import (
     smallest_p,
     survivors_at,
 )
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 UNCORRECTED_ALPHA = 0.001
 CORRECTED_ALPHA = 0.05
@@ -276,3 +278,75 @@ def _smallest_p(values: Voxels) -> FirstLook:
 
 def _voxels(n: int) -> str:
     return "1 voxel" if n == 1 else f"{n:,} voxels"
+
+
+def strongest_of(statmap: StatMap) -> float:
+    """Return the strongest value of a map: the smallest p, else the largest size.
+
+    Of maps without a p of their own a high percentile, because a few voxels at the edge
+    of the brain would take all the colors.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+
+    Returns
+    -------
+    float
+        Finite and above 0.
+
+    Raises
+    ------
+    ResultsError
+        When the map cannot be read.
+    """
+    return statmap.results.remember(
+        (statmap.key, "strongest"), lambda: _strongest(statmap)
+    )
+
+
+def _strongest(statmap: StatMap) -> float:
+    size = np.abs(statmap.data)
+    size = size[np.isfinite(size) & (size > 0)]
+    if not size.size:
+        return 1.0
+    if statmap.kind is MapKind.P:
+        return float(size.min())
+    if statmap.kind.has_tail:
+        return float(size.max())
+    return float(np.percentile(size, CLIP_PERCENTILE))
+
+
+# The threshold of a map when nobody asked for one: that of its first look.
+
+
+def first_threshold_of(statmap: StatMap) -> Threshold:
+    """Choose a threshold for a map, as the viewer does before anything was chosen.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map but a label map.
+
+    Returns
+    -------
+    Threshold
+        p <= .001 for an uncorrected map, p <= .05 for a corrected one (q for FDR), by
+        the p of its own test. Maps without a p: the height of `first_look`, which keeps
+        their strongest 5 %.
+
+    Raises
+    ------
+    ResultsError
+        When there is nothing to threshold, or a map cannot be read.
+    """
+    if statmap.kind is MapKind.LABEL:
+        raise ResultsError(f"{statmap.title}: labels are not thresholded.")
+    alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
+    if survivors_at(statmap, alpha) is not None:
+        return Threshold(p=alpha)
+    look = first_look(statmap)
+    if look is None or not look.height > 0:
+        raise ResultsError(f"{statmap.title} holds nothing that could be thresholded.")
+    return Threshold(value=look.height)

@@ -13,9 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.statistics.above import Above, Bools
-from napari_neurosynth_results.statistics.maxima import local_maxima
-from napari_neurosynth_results.statistics.runs import Ints
+from napari_neurosynth_results.statistics.clusters.connected import Above, Bools, Ints
+from napari_neurosynth_results.statistics.clusters.maxima import local_maxima
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]

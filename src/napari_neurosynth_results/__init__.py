@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.maps.results import ResultSet
     from napari_neurosynth_results.maps.statmap import StatMap
     from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-    from napari_neurosynth_results.statistics.comparison import Comparison
-    from napari_neurosynth_results.statistics.matrix import Matrix
+    from napari_neurosynth_results.statistics.comparison.comparison import Comparison
+    from napari_neurosynth_results.statistics.comparison.matrix import Matrix
     from napari_neurosynth_results.statistics.p_values.monte_carlo import MonteCarlo
     from napari_neurosynth_results.statistics.thresholds.masks import Masking
 
@@ -64,9 +64,9 @@ _HOMES = {
     "BatchSummary": "batch",
     "Atlas": "anatomy.atlas",
     "ClusterSet": "statistics.clusters.cluster_set",
-    "Comparison": "statistics.comparison",
+    "Comparison": "statistics.comparison.comparison",
     "Masking": "statistics.thresholds.masks",
-    "Matrix": "statistics.matrix",
+    "Matrix": "statistics.comparison.matrix",
     "MonteCarlo": "statistics.p_values.monte_carlo",
     "ResultsError": "errors",
     "MapKind": "maps.kinds",

@@ -18,7 +18,10 @@ from maps_in_memory import Array, lone, made, placed
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.statistics.comparison import Comparison, compare
+from napari_neurosynth_results.statistics.comparison.comparison import (
+    Comparison,
+    compare,
+)
 
 SHAPE = (4, 5, 6)
 LEVELS = st.sampled_from([0, 0, 0, 1, 1.5, 2, 3, -1, -2, -3, np.nan])

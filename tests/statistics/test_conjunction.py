@@ -14,7 +14,7 @@ from scipy import stats
 from maps_in_memory import Array, lone, made, placed
 from napari_neurosynth_results import ResultsError, Tail, find_clusters, open_results
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.comparison import compare
+from napari_neurosynth_results.statistics.comparison.comparison import compare
 from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
 
 SHAPE = (4, 5, 6)

@@ -13,8 +13,8 @@ from scipy import stats
 
 from maps_in_memory import lone, placed
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
-from napari_neurosynth_results.statistics.comparison import compare
-from napari_neurosynth_results.statistics.matrix import compare_all
+from napari_neurosynth_results.statistics.comparison.comparison import compare
+from napari_neurosynth_results.statistics.comparison.matrix import compare_all
 
 SHAPE = (4, 5, 6)
 LEVELS = st.sampled_from([0, 0, 1, 2, 3, -1, -3, np.nan])

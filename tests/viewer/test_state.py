@@ -20,7 +20,7 @@ from napari_neurosynth_results.export.workspace.contents import Place
 from napari_neurosynth_results.export.workspace.script import FIRST, script_of
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.atlases.find import find_atlas
-from napari_neurosynth_results.statistics.comparison import compare
+from napari_neurosynth_results.statistics.comparison.comparison import compare
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer.clusters import clusters_of, rename
 from napari_neurosynth_results.viewer.compared import show_agreement, show_map

@@ -17,7 +17,7 @@ from local_servers import LocalServers
 from napari_neurosynth_results import ResultsError, open_results, open_studies
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison import compare
+from napari_neurosynth_results.statistics.comparison.comparison import compare
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters import choose, clusters_of, rename

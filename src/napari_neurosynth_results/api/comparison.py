@@ -14,12 +14,12 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
     clusters_at,
 )
-from napari_neurosynth_results.statistics.comparison import (
+from napari_neurosynth_results.statistics.comparison.comparison import (
     Comparison,
     check_own,
     compare,
 )
-from napari_neurosynth_results.statistics.matrix import Matrix, compare_all
+from napari_neurosynth_results.statistics.comparison.matrix import Matrix, compare_all
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     first_threshold_of,
 )

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export import figures
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison import Comparison
-from napari_neurosynth_results.statistics.matrix import Matrix
+from napari_neurosynth_results.statistics.comparison.comparison import Comparison
+from napari_neurosynth_results.statistics.comparison.matrix import Matrix
 
 Kind = Literal["lightbox", "ortho", "glass", "matrix"]
 

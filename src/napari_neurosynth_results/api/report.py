@@ -17,7 +17,7 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
     clusters_at,
 )
-from napari_neurosynth_results.statistics.comparison import Comparison
+from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     first_threshold_of,
 )

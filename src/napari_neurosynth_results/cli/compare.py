@@ -20,8 +20,8 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.figures.page import NO_MATPLOTLIB
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.comparison import Comparison
-from napari_neurosynth_results.statistics.matrix import Matrix
+from napari_neurosynth_results.statistics.comparison.comparison import Comparison
+from napari_neurosynth_results.statistics.comparison.matrix import Matrix
 from napari_neurosynth_results.statistics.thresholds.threshold import CRITERIA
 
 _FIGURE = "comparison.png"

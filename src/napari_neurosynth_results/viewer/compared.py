@@ -13,7 +13,7 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
     clusters_at,
 )
-from napari_neurosynth_results.statistics.comparison import Comparison
+from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
 from napari_neurosynth_results.viewer import scene

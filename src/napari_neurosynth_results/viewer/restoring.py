@@ -15,7 +15,10 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.sources.studies.study_files import open_studies
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison import Comparison, compare
+from napari_neurosynth_results.statistics.comparison.comparison import (
+    Comparison,
+    compare,
+)
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.atlases import chosen_atlas
 from napari_neurosynth_results.viewer.clusters import show_clusters

@@ -29,7 +29,7 @@ from napari_neurosynth_results.sources.online.store import is_sealed
 from napari_neurosynth_results.sources.opening import is_link
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.derived import made_of
+from napari_neurosynth_results.statistics.comparison.derived_maps import made_of
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.viewer.clusters import clusters_of
 from napari_neurosynth_results.viewer.compared import compared_in

@@ -13,8 +13,11 @@ from qtpy.QtWidgets import QFileDialog, QShortcut
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.tables.comparison import save_comparison
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison import Comparison, compare
-from napari_neurosynth_results.statistics.matrix import Matrix, compare_all
+from napari_neurosynth_results.statistics.comparison.comparison import (
+    Comparison,
+    compare,
+)
+from napari_neurosynth_results.statistics.comparison.matrix import Matrix, compare_all
 from napari_neurosynth_results.viewer.clusters import cluster_layer, map_layers
 from napari_neurosynth_results.viewer.compared import (
     clusters_for,

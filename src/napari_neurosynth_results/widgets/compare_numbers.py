@@ -10,8 +10,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.statistics.agreement import common_mask, sample
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.comparison.agreement import (
+    common_mask,
+    sample,
+)
 from napari_neurosynth_results.statistics.thresholds.apply import Applied
 from napari_neurosynth_results.viewer.compared import legend_of
 from napari_neurosynth_results.widgets.matrix_view import MatrixView
@@ -19,8 +22,8 @@ from napari_neurosynth_results.widgets.rows import Field, RowsView
 from napari_neurosynth_results.widgets.scatter import Scatter
 
 if TYPE_CHECKING:
-    from napari_neurosynth_results.statistics.comparison import Comparison
-    from napari_neurosynth_results.statistics.matrix import Matrix
+    from napari_neurosynth_results.statistics.comparison.comparison import Comparison
+    from napari_neurosynth_results.statistics.comparison.matrix import Matrix
 
 _TABLE = (
     Field("measure", "Measure", "What was counted; files have all numbers"),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.api.figures import Kind
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison import Comparison
-from napari_neurosynth_results.statistics.matrix import Matrix
+from napari_neurosynth_results.statistics.comparison.comparison import Comparison
+from napari_neurosynth_results.statistics.comparison.matrix import Matrix
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

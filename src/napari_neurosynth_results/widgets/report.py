@@ -12,7 +12,10 @@ from napari_neurosynth_results.export.report.report import save_report
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison import Comparison, compare
+from napari_neurosynth_results.statistics.comparison.comparison import (
+    Comparison,
+    compare,
+)
 from napari_neurosynth_results.viewer.clusters import clusters_of
 from napari_neurosynth_results.viewer.compared import compared_in
 from napari_neurosynth_results.viewer.layers import map_of, result_sets

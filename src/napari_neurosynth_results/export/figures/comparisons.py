@@ -34,8 +34,8 @@ from napari_neurosynth_results.export.figures.slices import (
     Side,
     brain_for,
 )
-from napari_neurosynth_results.statistics.comparison import Comparison
-from napari_neurosynth_results.statistics.matrix import Matrix
+from napari_neurosynth_results.statistics.comparison.comparison import Comparison
+from napari_neurosynth_results.statistics.comparison.matrix import Matrix
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

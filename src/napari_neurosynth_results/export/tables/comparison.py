@@ -27,8 +27,8 @@ from napari_neurosynth_results.export.volumes import (
     write_volume,
 )
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison import Comparison
-from napari_neurosynth_results.statistics.matrix import Matrix
+from napari_neurosynth_results.statistics.comparison.comparison import Comparison
+from napari_neurosynth_results.statistics.comparison.matrix import Matrix
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,18 +14,18 @@ import numpy.typing as npt
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import Mask
-from napari_neurosynth_results.statistics.agreement import (
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.comparison.agreement import (
     Ranked,
     Sampled,
     centered,
     common_mask,
     sample,
 )
-from napari_neurosynth_results.statistics.alignment import align
-from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison import names_of
-from napari_neurosynth_results.statistics.comparison_notices import NO_P
-from napari_neurosynth_results.statistics.overlap import Marked, mark
+from napari_neurosynth_results.statistics.comparison.alignment import align
+from napari_neurosynth_results.statistics.comparison.comparison import names_of
+from napari_neurosynth_results.statistics.comparison.notices import NO_P
+from napari_neurosynth_results.statistics.comparison.overlap import Marked, mark
 from napari_neurosynth_results.statistics.thresholds.masks import (
     Masking,
     as_masking,

@@ -1,25 +1,25 @@
-"""Where two tests both reject: the conjunction of two maps, with a p in every voxel.
-
-The p of the conjunction null, "not both effects are there", is the larger of the two
-(Nichols, Brett, Andersson, Wager and Poline 2005, NeuroImage 25, 653-660). It is found
-by the logarithm of p; the smaller of two z would be wrong where their tails differ.
-"""
+"""Maps that are made of others: they are computed when somebody looks at them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
+from napari_neurosynth_results.maps.names import MapName
+from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.derived import derived_map
-from napari_neurosynth_results.statistics.overlap import (
+from napari_neurosynth_results.statistics.comparison.agreement import Sampled
+from napari_neurosynth_results.statistics.comparison.overlap import (
     direction_doubt,
     direction_map_of,
 )
@@ -37,6 +37,93 @@ from napari_neurosynth_results.statistics.p_values.significance import (
 )
 from napari_neurosynth_results.statistics.thresholds.apply import Applied
 from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
+
+if TYPE_CHECKING:
+    from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+
+
+class _Computed:
+    """Voxels that a function returns."""
+
+    def __init__(
+        self, compute: Callable[[], Voxels], parts: tuple[ClusterSet, ...]
+    ) -> None:
+        self._compute = compute
+        self.parts = parts
+
+    def read(self) -> tuple[Voxels, tuple[str, ...]]:
+        """Compute them; there is nothing to say about them."""
+        return np.asfortranarray(self._compute(), dtype=np.float32), ()
+
+
+def derived_map(
+    grid: Grid,
+    title: str,
+    values: Mapping[str | MapKind, Callable[[], Voxels]],
+    *,
+    contrast: str,
+    parts: tuple[ClusterSet, ...] = (),
+) -> StatMap:
+    """Make a map that can be looked at and thresholded as any other.
+
+    Parameters
+    ----------
+    grid : Grid
+        Of all its values.
+    title : str
+        What it is, in words.
+    values : mapping of str or MapKind to callable
+        How to compute its voxels, float32 (i, j, k). Keys that are NiMARE's values
+        (``"z"``, ``"p"``, ``"logp"``) make siblings, which state each other's p; the
+        key `MapKind.OTHER` makes a map that has none. The first is returned.
+    contrast : str
+        Its key, or the ``desc`` in its name.
+    parts : tuple of ClusterSet
+        What it is made of, see `made_of`.
+
+    Returns
+    -------
+    StatMap
+        In a result set of its own.
+    """
+    files: list[MapFile] = []
+    titles: dict[str, str] = {}
+    for value, compute in values.items():
+        name = None
+        key, kind = contrast, MapKind.OTHER
+        if not isinstance(value, MapKind):
+            name = MapName(value, (("desc", contrast),))
+            key, kind = name.stem, MapKind(value)
+        files.append(MapFile(key, name, kind, grid, "", _Computed(compute, parts)))
+        titles[key] = title if not titles else f"{value} of the {title}"
+    results = ResultSet(files, title=title, source="", titles=titles)
+    return results[files[0].key]
+
+
+def made_of(statmap: StatMap) -> tuple[ClusterSet, ...]:
+    """Return the clusters of the maps that a map was made of.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+
+    Returns
+    -------
+    tuple of ClusterSet
+        Empty for a map that was opened.
+    """
+    if statmap.path:
+        return ()
+    source = statmap.file.source
+    return source.parts if isinstance(source, _Computed) else ()
+
+
+# Where two tests both reject: the conjunction of two maps, with a p in every voxel.
+#
+# The p of the conjunction null, "not both effects are there", is the larger of the two
+# (Nichols, Brett, Andersson, Wager and Poline 2005, NeuroImage 25, 653-660). It is found
+# by the logarithm of p; the smaller of two z would be wrong where their tails differ.
 
 _LOG_2, _LOG_10 = math.log(2), math.log(10)
 _SMALLEST = float(np.finfo(np.float32).tiny)
@@ -253,3 +340,83 @@ def _log_p(clusters: ClusterSet, flat: npt.NDArray[np.intp]) -> Floats:
     else:
         log_p = log_p_at(statmap, at, clusters.evidence)
     return np.where(np.isnan(log_p), 0, log_p)
+
+
+# One map minus another: a picture of where they differ, and no test of it.
+
+
+def why_no_difference(a: StatMap, b: StatMap, name_a: str, name_b: str) -> str | None:
+    """Say why the difference of two maps would mean nothing, None when it does.
+
+    Parameters
+    ----------
+    a, b : StatMap
+        The maps.
+    name_a, name_b : str
+        What to call them.
+
+    Returns
+    -------
+    str or None
+        One sentence without a full stop.
+
+    Raises
+    ------
+    ResultsError
+        When a map that has to be looked at cannot be read.
+    """
+    if a.kind is not b.kind:
+        return f"{name_a} holds {a.kind} and {name_b} {b.kind} values: another unit"
+    if not a.kind.may_subtract:
+        return f"both hold {a.kind.meaning}, and their difference means nothing"
+    for statmap, name in ((a, name_a), (b, name_b)):
+        if statmap.correction:
+            return (
+                f"{name} is corrected: its values say how surely an effect is not 0, "
+                "not how large it is"
+            )
+    if a.tail is not b.tail:
+        return (
+            f"{name_a} is {a.tail} and {name_b} {b.tail}: the same {a.kind} means "
+            "another p"
+        )
+    if a.kind is MapKind.T and (a.dof != b.dof or a.dof is None):
+        return f"their degrees of freedom differ or are unknown: {a.dof} and {b.dof}"
+    return None
+
+
+def difference_of(
+    a: Sampled,
+    b: Sampled,
+    grid: Grid,
+    title: str,
+    parts: tuple[ClusterSet, ...] = (),
+) -> StatMap:
+    """Make the map of the first minus the second.
+
+    Parameters
+    ----------
+    a, b : Sampled
+        Values of two maps that `why_no_difference` has nothing against, on the grid.
+    grid : Grid
+        The grid of the comparison.
+    title : str
+        What to call it.
+    parts : tuple of ClusterSet
+        The clusters of the two.
+
+    Returns
+    -------
+    StatMap
+        Of kind `MapKind.OTHER`, so that it has no p; 0 where one of them has no value.
+    """
+    compute = partial(_subtracted, a, b)
+    return derived_map(
+        grid, title, {MapKind.OTHER: compute}, contrast="difference", parts=parts
+    )
+
+
+def _subtracted(a: Sampled, b: Sampled) -> Voxels:
+    values = np.zeros(a.values.shape, np.float32, order="F")
+    np.subtract(a.values, b.values, out=values, where=a.inside & b.inside)
+    return values

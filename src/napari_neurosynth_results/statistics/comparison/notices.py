@@ -7,10 +7,13 @@ import math
 import numpy as np
 
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.statistics.agreement import Agreement, Sampled
-from napari_neurosynth_results.statistics.alignment import covered
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.overlap import Marked, direction_doubt
+from napari_neurosynth_results.statistics.comparison.agreement import Agreement, Sampled
+from napari_neurosynth_results.statistics.comparison.alignment import covered
+from napari_neurosynth_results.statistics.comparison.overlap import (
+    Marked,
+    direction_doubt,
+)
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 
 NO_P = (

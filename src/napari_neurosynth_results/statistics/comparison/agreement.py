@@ -16,7 +16,10 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
-from napari_neurosynth_results.statistics.alignment import inside_onto, linear_onto
+from napari_neurosynth_results.statistics.comparison.alignment import (
+    inside_onto,
+    linear_onto,
+)
 from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
 
 Floats = npt.NDArray[np.float64]

@@ -28,7 +28,7 @@ from napari_neurosynth_results.maps.studies import (
     Study,
 )
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.foci_counts import count_foci
+from napari_neurosynth_results.statistics.studies.contributions import count_foci
 from napari_neurosynth_results.viewer.sample_data import sample_folder
 
 ROUNDS = 15

@@ -16,7 +16,7 @@ from napari_neurosynth_results.maps.studies import (
     Studies,
     Study,
 )
-from napari_neurosynth_results.statistics.foci_counts import count_foci
+from napari_neurosynth_results.statistics.studies.contributions import count_foci
 
 SHAPE = (7, 6, 8)
 AFFINE = np.diag([2.0, 3.0, 2.5, 1.0])

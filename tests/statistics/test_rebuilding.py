@@ -12,7 +12,7 @@ from nilearn.reporting import get_clusters_table
 
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.statistics.rebuilding import (
+from napari_neurosynth_results.statistics.studies.nimare_diagnostics import (
     counts_agree,
     is_counts,
     numbers_of,

@@ -13,7 +13,7 @@ from napari_neurosynth_results.maps.studies import (
     Studies,
     Study,
 )
-from napari_neurosynth_results.statistics.robustness import (
+from napari_neurosynth_results.statistics.studies.contributors import (
     DOMINATED,
     NOBODY,
     ONE,

@@ -8,15 +8,19 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Experiments, Studies
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.contributions import (
+from napari_neurosynth_results.statistics.studies.contributions import (
     Kind,
+    count_foci,
     join_contributions,
 )
-from napari_neurosynth_results.statistics.contributors import Contributors
-from napari_neurosynth_results.statistics.diagnostics import find_counted
-from napari_neurosynth_results.statistics.foci_counts import count_foci
-from napari_neurosynth_results.statistics.misleading import misled
-from napari_neurosynth_results.statistics.robustness import robustness_of
+from napari_neurosynth_results.statistics.studies.contributors import (
+    Contributors,
+    robustness_of,
+)
+from napari_neurosynth_results.statistics.studies.nimare_diagnostics import (
+    find_counted,
+    misled,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,7 +24,7 @@ from napari_neurosynth_results.export.tables.write import SEPARATORS
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.contributors import Contributors
+from napari_neurosynth_results.statistics.studies.contributors import Contributors
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 
 #: Columns that fit on a screen, unless they are empty; the files hold all.

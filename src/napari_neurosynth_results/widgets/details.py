@@ -13,7 +13,7 @@ from napari_neurosynth_results.api.studies import contributors
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.tables.clusters import save_studies
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.contributors import Contributors
+from napari_neurosynth_results.statistics.studies.contributors import Contributors
 from napari_neurosynth_results.viewer.foci import (
     foci_layers,
     light_up,

@@ -11,7 +11,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 if TYPE_CHECKING:
-    from napari_neurosynth_results.statistics.contributors import Contributors
+    from napari_neurosynth_results.statistics.studies.contributors import Contributors
 
 _TOP = QModelIndex()
 _ROLE = Qt.ItemDataRole

@@ -15,7 +15,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_neurosynth_results.statistics.contributors import SHARE, Contributors
+from napari_neurosynth_results.statistics.studies.contributors import (
+    SHARE,
+    Contributors,
+)
 from napari_neurosynth_results.widgets.fetching import Fetching
 from napari_neurosynth_results.widgets.rows import Field, RowsView
 

@@ -32,7 +32,10 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import Link, ResultSet
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
-from napari_neurosynth_results.statistics.contributors import SHARE, Contributors
+from napari_neurosynth_results.statistics.studies.contributors import (
+    SHARE,
+    Contributors,
+)
 from napari_neurosynth_results.statistics.thresholds.apply import about_map
 
 if TYPE_CHECKING:

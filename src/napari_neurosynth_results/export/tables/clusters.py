@@ -25,7 +25,7 @@ from napari_neurosynth_results.export.volumes import (
     write_volume,
 )
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.contributors import Contributors
+from napari_neurosynth_results.statistics.studies.contributors import Contributors
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -27,9 +27,9 @@ from napari_neurosynth_results.maps.studies import (
     Studies,
     Study,
 )
+from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies.contributions import count_foci
-from napari_neurosynth_results.viewer.sample_data import sample_folder
 
 ROUNDS = 15
 N_FOCI = 50_000

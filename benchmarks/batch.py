@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from napari_neurosynth_results.viewer.sample_data import sample_folder
+from napari_neurosynth_results.sample import sample_folder
 
 #: Two workers against one.
 FASTER = 1.8

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.anatomy.surfaces import brain_outline, cluster_surfaces
+from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
@@ -27,7 +28,6 @@ from napari_neurosynth_results.viewer.clusters import show_clusters
 from napari_neurosynth_results.viewer.cortex import hide_cortex, show_cortex
 from napari_neurosynth_results.viewer.glass import hide_glass, show_glass
 from napari_neurosynth_results.viewer.reader import add_maps
-from napari_neurosynth_results.viewer.sample_data import sample_folder
 
 FIRST, AGAIN = 1.5, 0.3
 ROUNDS = 7

@@ -28,8 +28,8 @@ from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import parse_name
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
-from napari_neurosynth_results.viewer.sample_data import sample_folder
 
 ROUNDS = 9
 HEIGHT = 2.3

@@ -25,8 +25,8 @@ from nilearn.datasets import neurovault as peer
 from local_servers import LocalServers, nifti_bytes
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.viewer.layers import layers_of
-from napari_neurosynth_results.viewer.sample_data import sample_folder
 
 LATENCY = 0.05
 IMAGES = 100

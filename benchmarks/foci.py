@@ -20,10 +20,10 @@ from qtpy.QtWidgets import QApplication
 
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
+from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.foci import light_up, set_slab, show_foci
 from napari_neurosynth_results.viewer.reader import add_maps
-from napari_neurosynth_results.viewer.sample_data import sample_folder
 
 N_FOCI = 50_000
 PER_STUDY = 25

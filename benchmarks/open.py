@@ -24,7 +24,7 @@ import nibabel as nib
 import numpy as np
 
 from napari_neurosynth_results import open_results
-from napari_neurosynth_results.viewer.sample_data import sample_folder
+from napari_neurosynth_results.sample import sample_folder
 
 ROUNDS = 25
 STARTS = 40

@@ -30,6 +30,7 @@ from napari_neurosynth_results import (
 )
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.maps.studies import Studies
+from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.sources.studies.study_files import open_studies
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
@@ -46,7 +47,6 @@ from napari_neurosynth_results.viewer.foci import light_up, show_foci
 from napari_neurosynth_results.viewer.glass import hide_glass, show_glass
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.reader import add_maps, strongest_place
-from napari_neurosynth_results.viewer.sample_data import sample_folder
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.viewer.viewpoints import view_from, view_obliquely
 

@@ -33,7 +33,7 @@ N_STUDIES, N_FOCI = 21, 267
 VERSIONED = ("nimare", "nilearn", "nibabel", "numpy", "scipy", "pandas", "numba")
 DEFAULT_OUTPUT = (
     Path(__file__).resolve().parents[1]
-    / "src/napari_neurosynth_results/viewer/sample/pain-ale"
+    / "src/napari_neurosynth_results/sample/pain-ale"
 )
 
 PROVENANCE = """\

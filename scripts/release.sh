@@ -24,7 +24,7 @@ show=$PWD/scripts/with-display.sh
 cd "$scratch"
 run="$venv/bin/napari-neurosynth-results"
 cp -r "$("$venv/bin/python" -c '
-from napari_neurosynth_results.viewer.sample_data import sample_folder
+from napari_neurosynth_results.sample import sample_folder
 print(sample_folder())')" pain
 "$run" info pain
 "$run" clusters pain --map z --p .001 --min-voxels 10 --regions --studies --out t.md

@@ -17,7 +17,7 @@ import pytest
 from local_servers import LocalServers
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.viewer.sample_data import sample_folder
+from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.viewer.settings import PLUGIN
 
 # Set before napari is imported: empty means that no preference is read or written.

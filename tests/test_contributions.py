@@ -13,7 +13,7 @@ import pytest
 
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.viewer.sample_data import sample_folder
+from napari_neurosynth_results.sample import sample_folder
 
 SHAPE = (8, 9, 8)
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"

@@ -50,7 +50,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 def test_opening_a_result_loads_neither_napari_nor_qt() -> None:
     code = """
 import napari_neurosynth_results as nnr
-from napari_neurosynth_results.viewer.sample_data import sample_folder
+from napari_neurosynth_results.sample import sample_folder
 nnr.open_results(sample_folder())['z'].data
 """
     loaded = loaded_by(code)
@@ -86,9 +86,9 @@ def test_the_package_is_the_one_under_test() -> None:
         "py.typed",
         "anatomy/data/mni152_t1_2mm.nii.gz",
         "anatomy/data/MNI152-LICENSE.txt",
-        "viewer/sample/pain-ale/z.nii.gz",
-        "viewer/sample/pain-ale/LICENSE.txt",
-        "viewer/sample/pain-ale/PROVENANCE.md",
+        "sample/pain-ale/z.nii.gz",
+        "sample/pain-ale/LICENSE.txt",
+        "sample/pain-ale/PROVENANCE.md",
     ],
 )
 def test_what_the_package_needs_is_shipped_with_it(path: str) -> None:

@@ -7,7 +7,7 @@ survives is named, listed and drawn.
 """
 
 import napari_neurosynth_results as nnr
-from napari_neurosynth_results.viewer.sample_data import sample_folder
+from napari_neurosynth_results.sample import sample_folder
 
 results = nnr.open_results(sample_folder())  # or a link to Neurosynth Compose
 for statmap in results.maps.values():

@@ -7,7 +7,7 @@ not. There is nothing to cut at a height: each cluster has its own corrected p.
 """
 
 import napari_neurosynth_results as nnr
-from napari_neurosynth_results.viewer.sample_data import sample_folder
+from napari_neurosynth_results.sample import sample_folder
 
 results = nnr.open_results(sample_folder())
 corrected = results["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]

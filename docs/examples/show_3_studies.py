@@ -7,7 +7,7 @@ in another order than its label map, so that joining by number names the wrong s
 """
 
 import napari_neurosynth_results as nnr
-from napari_neurosynth_results.viewer.sample_data import sample_folder
+from napari_neurosynth_results.sample import sample_folder
 
 results = nnr.open_results(sample_folder())
 clusters = nnr.find_clusters(

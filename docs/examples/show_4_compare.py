@@ -7,7 +7,7 @@ voxels survive in one, in the other, in both.
 """
 
 import napari_neurosynth_results as nnr
-from napari_neurosynth_results.viewer.sample_data import sample_folder
+from napari_neurosynth_results.sample import sample_folder
 
 results = nnr.open_results(sample_folder())
 corrected = next(

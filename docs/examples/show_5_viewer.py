@@ -11,7 +11,7 @@ import imageio.v3 as iio
 import napari
 from qtpy.QtWidgets import QApplication
 
-from napari_neurosynth_results.viewer.sample_data import sample_folder
+from napari_neurosynth_results.sample import sample_folder
 
 plugin = "napari-neurosynth-results"
 viewer = napari.Viewer()

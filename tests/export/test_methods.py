@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from napari_neurosynth_results import ResultsError, open_results
 from napari_neurosynth_results.export.report.methods import readable_methods
-from napari_neurosynth_results.viewer.sample_data import sample_folder
+from napari_neurosynth_results.sample import sample_folder
 
 BIB = r"""
 @article{one, author={Doe, Ann}, year={2001}, title={First}, journal={J},

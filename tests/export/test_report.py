@@ -21,7 +21,7 @@ import napari_neurosynth_results as nnr
 from napari_neurosynth_results.api.report import first_clusters, sections_of
 from napari_neurosynth_results.export.report.report import report_html
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.viewer.sample_data import sample_folder
+from napari_neurosynth_results.sample import sample_folder
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 EVIL = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"

@@ -10,7 +10,7 @@ from pathlib import Path
 import napari_neurosynth_results
 from local_servers.server import LocalServers
 
-_SAMPLE = Path(napari_neurosynth_results.__file__).parent / "viewer/sample/pain-ale"
+_SAMPLE = Path(napari_neurosynth_results.__file__).parent / "sample/pain-ale"
 _Z, _P = "Z map", "P map (given null hypothesis)"
 
 

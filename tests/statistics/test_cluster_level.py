@@ -13,8 +13,8 @@ from scipy import ndimage, stats
 
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.statistics.thresholds.cluster_level import read_clusters
-from napari_neurosynth_results.viewer.sample_data import sample_folder
 
 Opened = Callable[..., ResultSet]
 Array = npt.NDArray[Any]

@@ -15,8 +15,8 @@ from napari_neurosynth_results.anatomy.atlas import UNLABELLED, Atlas
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.viewer.sample_data import sample_folder
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 

@@ -19,13 +19,13 @@ from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.statistics.p_values.significance import Evidence
 from napari_neurosynth_results.statistics.thresholds.apply import (
     Applied,
     apply_threshold,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-from napari_neurosynth_results.viewer.sample_data import sample_folder
 
 Opened = Callable[..., ResultSet]
 Array = npt.NDArray[Any]

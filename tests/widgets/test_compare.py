@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
 from napari_neurosynth_results import compare_maps, find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.viewer.clusters import (
     cluster_layer,
     clusters_of,
@@ -23,7 +24,6 @@ from napari_neurosynth_results.viewer.clusters import (
 from napari_neurosynth_results.viewer.compared import AGREEMENT_KEY
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.reader import add_maps
-from napari_neurosynth_results.viewer.sample_data import sample_folder
 from napari_neurosynth_results.widgets.compare import CompareWidget
 from napari_neurosynth_results.widgets.matrix_view import MatrixView
 from napari_neurosynth_results.widgets.scatter import Scatter

@@ -73,7 +73,7 @@ def compare_maps(
     Examples
     --------
     >>> import napari_neurosynth_results as nnr
-    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
+    >>> from napari_neurosynth_results.sample import sample_folder
     >>> results = nnr.open_results(sample_folder())
     >>> strict = {"p": 0.0001}
     >>> comparison = nnr.compare_maps(
@@ -122,7 +122,7 @@ def compare_many(
     Examples
     --------
     >>> import napari_neurosynth_results as nnr
-    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
+    >>> from napari_neurosynth_results.sample import sample_folder
     >>> results = nnr.open_results(sample_folder())
     >>> maps = {"z": results["z"], "stat": results["stat"]}
     >>> nnr.compare_many(maps, threshold={"p": 0.001}).dice.loc["z", "stat"]

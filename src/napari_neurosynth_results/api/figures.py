@@ -64,7 +64,7 @@ def save_figure(
     --------
     >>> import os, tempfile
     >>> import napari_neurosynth_results as nnr
-    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
+    >>> from napari_neurosynth_results.sample import sample_folder
     >>> results = nnr.open_results(sample_folder())
     >>> clusters = nnr.find_clusters(results["z"], p=0.001, min_voxels=10)
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -54,7 +54,7 @@ def mask_from_map(
     Examples
     --------
     >>> import napari_neurosynth_results as nnr
-    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
+    >>> from napari_neurosynth_results.sample import sample_folder
     >>> results = nnr.open_results(sample_folder())
     >>> mask = nnr.mask_from_map(results["stat"], results["z"], p=0.001)
     >>> print(mask, int(mask.mask.sum()))

@@ -53,7 +53,7 @@ def open_results(
 
     Examples
     --------
-    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
+    >>> from napari_neurosynth_results.sample import sample_folder
     >>> results = open_results(sample_folder())
     >>> results["z"].title
     'z, uncorrected'

@@ -70,7 +70,7 @@ def contributions(
     Examples
     --------
     >>> import napari_neurosynth_results as nnr
-    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
+    >>> from napari_neurosynth_results.sample import sample_folder
     >>> results = nnr.open_results(sample_folder())
     >>> z = results["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
     >>> foci = nnr.contributions(results, nnr.find_clusters(z, p=0.05))
@@ -137,7 +137,7 @@ def contributors(
     Examples
     --------
     >>> import napari_neurosynth_results as nnr
-    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
+    >>> from napari_neurosynth_results.sample import sample_folder
     >>> results = nnr.open_results(sample_folder())
     >>> z = results["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
     >>> behind = nnr.contributors(results, nnr.find_clusters(z, p=0.05))
@@ -194,7 +194,7 @@ def robustness(
     Examples
     --------
     >>> import napari_neurosynth_results as nnr
-    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
+    >>> from napari_neurosynth_results.sample import sample_folder
     >>> results = nnr.open_results(sample_folder())
     >>> z = results["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
     >>> found = nnr.robustness(results, nnr.find_clusters(z, p=0.05))

@@ -133,7 +133,7 @@ def run_batch(
     --------
     >>> import tempfile
     >>> import napari_neurosynth_results as nnr
-    >>> from napari_neurosynth_results.viewer.sample_data import sample_folder
+    >>> from napari_neurosynth_results.sample import sample_folder
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     done = nnr.run_batch(sample_folder(), folder, p=0.001, maps="z", workers=0)
     ...     print(done, done.clusters["title"].unique().tolist())

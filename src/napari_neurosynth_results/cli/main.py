@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _open(options: argparse.Namespace) -> int:
-    from napari_neurosynth_results.viewer.sample_data import sample_folder
+    from napari_neurosynth_results.sample import sample_folder
 
     paths = [*options.path, *([sample_folder()] if options.sample else [])]
     if not paths:

@@ -16,7 +16,7 @@ def sample_folder() -> str:
     str
         A folder as NiMARE writes it; its ``PROVENANCE.md`` says how it was made.
     """
-    return os.fspath(files("napari_neurosynth_results.viewer") / "sample" / "pain-ale")  # type: ignore[call-overload, no-any-return]
+    return os.fspath(files("napari_neurosynth_results.sample") / "pain-ale")  # type: ignore[call-overload, no-any-return]
 
 
 def open_sample() -> list[LayerTuple]:

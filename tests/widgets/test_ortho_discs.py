@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from napari_neurosynth_results.viewer.ortho.discs import Discs
+from napari_neurosynth_results.viewer.ortho.points import Discs
 from napari_neurosynth_results.widgets.ortho_discs import paint_discs
 
 

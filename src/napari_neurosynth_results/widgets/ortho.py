@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.ortho.placing import place_of, unit_of
+from napari_neurosynth_results.viewer.ortho.layer_transform import place_of, unit_of
 from napari_neurosynth_results.widgets.ortho_canvas import OrthoCanvas
 
 if TYPE_CHECKING:

@@ -33,6 +33,7 @@ from napari_neurosynth_results.viewer.ortho.geometry import (
     Window,
     arrange,
 )
+from napari_neurosynth_results.viewer.ortho.layer_transform import place_of, unit_of
 from napari_neurosynth_results.viewer.ortho.picture import (
     Drawable,
     draw,
@@ -40,9 +41,8 @@ from napari_neurosynth_results.viewer.ortho.picture import (
     field_of,
     finest_step,
     is_rightward,
+    values_at,
 )
-from napari_neurosynth_results.viewer.ortho.placing import place_of, unit_of
-from napari_neurosynth_results.viewer.ortho.values import values_at
 from napari_neurosynth_results.widgets.ortho_discs import paint_discs
 
 if TYPE_CHECKING:

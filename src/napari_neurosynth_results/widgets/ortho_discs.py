@@ -9,7 +9,7 @@ import numpy.typing as npt
 from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
 
-from napari_neurosynth_results.viewer.ortho.discs import Discs
+from napari_neurosynth_results.viewer.ortho.points import Discs
 
 #: Of more points the edges are not smoothed: that takes most of the time.
 _MOST_SMOOTH = 1000

@@ -10,9 +10,12 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_neurosynth_results.anatomy.coordinates import written_place
 from napari_neurosynth_results.viewer.picking import follow_moves
-from napari_neurosynth_results.viewer.places import place_of_mouse, place_of_slices
 from napari_neurosynth_results.viewer.readout import PlaceReader
-from napari_neurosynth_results.viewer.scene import weakly
+from napari_neurosynth_results.viewer.scene import (
+    place_of_mouse,
+    place_of_slices,
+    weakly,
+)
 from napari_neurosynth_results.widgets.readout_model import ReadoutModel
 from napari_neurosynth_results.widgets.readout_table import ReadoutTable
 

@@ -10,16 +10,16 @@ import numpy.typing as npt
 import pytest
 
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.ortho.discs import Discs
 from napari_neurosynth_results.viewer.ortho.geometry import Field, Window
+from napari_neurosynth_results.viewer.ortho.layer_transform import unit_of
 from napari_neurosynth_results.viewer.ortho.picture import (
     draw,
     drawable,
     field_of,
     finest_step,
+    values_at,
 )
-from napari_neurosynth_results.viewer.ortho.placing import unit_of
-from napari_neurosynth_results.viewer.ortho.values import values_at
+from napari_neurosynth_results.viewer.ortho.points import Discs
 
 PLACED: dict[str, Any] = {"scale": (2, 2, 2), "translate": (-10, -20, -30)}
 GRAY: dict[str, Any] = {"colormap": "gray", "contrast_limits": (0, 1)}

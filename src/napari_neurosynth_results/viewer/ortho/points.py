@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.viewer.ortho.geometry import Place, Window
-from napari_neurosynth_results.viewer.ortho.placing import Placement
+from napari_neurosynth_results.viewer.ortho.layer_transform import Placement
 
 Numbers = npt.NDArray[np.float64]
 #: napari draws what lies half a unit of the data to both sides of the slice.

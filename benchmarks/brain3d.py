@@ -24,7 +24,7 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_a
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.brain3d import show_brain
-from napari_neurosynth_results.viewer.clusters import show_clusters
+from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.cortex import hide_cortex, show_cortex
 from napari_neurosynth_results.viewer.glass import hide_glass, show_glass
 from napari_neurosynth_results.viewer.reader import add_maps

@@ -23,7 +23,10 @@ from qtpy.QtWidgets import QApplication
 from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.clusters import map_layers, show_clusters
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    map_layers,
+    show_clusters,
+)
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.ortho import OrthoView

@@ -38,9 +38,9 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.atlases import chosen_atlas
 from napari_neurosynth_results.viewer.brain3d import show_brain
-from napari_neurosynth_results.viewer.clusters import show_clusters
+from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
+from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.commands import label_clusters
 from napari_neurosynth_results.viewer.cortex import show_cortex
 from napari_neurosynth_results.viewer.foci import light_up, show_foci

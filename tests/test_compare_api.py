@@ -15,7 +15,7 @@ from maps_in_memory import Array, lone, made, placed
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-from napari_neurosynth_results.viewer.choices import first_threshold
+from napari_neurosynth_results.viewer.clusters.defaults import first_threshold
 
 CORRECTED = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 

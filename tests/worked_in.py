@@ -8,10 +8,10 @@ from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-from napari_neurosynth_results.viewer.clusters import show_clusters
-from napari_neurosynth_results.viewer.history import remember, tried_on
+from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
+from napari_neurosynth_results.viewer.clusters.history import remember, tried_on
+from napari_neurosynth_results.viewer.clusters.request import Question, Where
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.question import Question, Where
 from napari_neurosynth_results.viewer.reader import add_maps
 
 

@@ -17,15 +17,17 @@ from napari.layers import Image, Labels
 from local_servers import LocalServers, label_xml
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
-from napari_neurosynth_results.viewer import atlases
-from napari_neurosynth_results.viewer.atlases import (
+from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     ATLAS_KEY,
     atlas_of_layer,
     choose_atlas,
     chosen_atlas,
     fetch_atlas,
 )
-from napari_neurosynth_results.viewer.clusters import show_clusters
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    atlas_choice,
+    show_clusters,
+)
 from napari_neurosynth_results.viewer.layers import map_layer
 
 LEFT, RIGHT = (-40.0, -10.0, 0.0), (50.0, -10.0, 0.0)
@@ -34,7 +36,7 @@ LEFT, RIGHT = (-40.0, -10.0, 0.0), (50.0, -10.0, 0.0)
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Start without an atlas in memory, and on a machine that has none."""
-    atlases._preferred.cache_clear()
+    atlas_choice._preferred.cache_clear()
     monkeypatch.delenv("FSLDIR", raising=False)
     monkeypatch.setenv("NILEARN_DATA", str(tmp_path / "nilearn"))
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -125,7 +127,7 @@ def test_a_broken_file_is_told_too(
 def test_without_napari_there_are_no_preferences() -> None:
     code = (
         "import sys\n"
-        "from napari_neurosynth_results.viewer.atlases import chosen_atlas\n"
+        "from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas\n"
         "assert chosen_atlas().name.startswith('Desikan')\n"
         "assert not {'napari', 'nilearn'} & set(sys.modules)\n"
     )
@@ -275,7 +277,7 @@ def test_a_download_makes_an_atlas_available(
         asked.append((what, options.get("fetch"), options.get("offline")))
         return atlas_of_layer(_layer(name="fetched"))
 
-    monkeypatch.setattr(atlases, "find_atlas", find)
+    monkeypatch.setattr(atlas_choice, "find_atlas", find)
     monkeypatch.setenv("NNR_OFFLINE", "0")
     assert fetch_atlas("schaefer-200").name == "fetched"
     assert asked == [("schaefer-200", True, False)]

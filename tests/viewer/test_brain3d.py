@@ -21,7 +21,10 @@ from napari_neurosynth_results.viewer.brain3d import (
     hide_brain,
     show_brain,
 )
-from napari_neurosynth_results.viewer.clusters import choose, show_clusters
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    choose,
+    show_clusters,
+)
 from napari_neurosynth_results.viewer.foci import show_foci
 from napari_neurosynth_results.viewer.layers import map_layer, underlay_layer
 from napari_neurosynth_results.viewer.viewpoints import facing, view_from

@@ -18,7 +18,7 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_a
 from napari_neurosynth_results.statistics.thresholds.first_look import first_look
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
-from napari_neurosynth_results.viewer.choices import (
+from napari_neurosynth_results.viewer.clusters.defaults import (
     first_threshold,
     remember_choices,
     shows_faintly,
@@ -249,7 +249,7 @@ def test_without_napari_the_defaults_hold(sample_path: Path) -> None:
 import sys
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-from napari_neurosynth_results.viewer import choices
+from napari_neurosynth_results.viewer.clusters import choices
 
 results = open_results({str(sample_path)!r})
 choices.remember_choices(results["z"], Threshold(q=0.1), True)

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.clusters import show_clusters
+from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
 

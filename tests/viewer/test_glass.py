@@ -13,7 +13,7 @@ import pytest
 from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import commands, scene
-from napari_neurosynth_results.viewer.clusters import show_clusters
+from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.glass import (
     OVERLAY,
     glass_of,

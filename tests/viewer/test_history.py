@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-from napari_neurosynth_results.viewer.history import Tried, remember, tried_on
-from napari_neurosynth_results.viewer.question import BRAIN, Question, Where
+from napari_neurosynth_results.viewer.clusters.history import Tried, remember, tried_on
+from napari_neurosynth_results.viewer.clusters.request import BRAIN, Question, Where
 
 MOST = 200
 A, B, C = (Question(Threshold(p=p)) for p in (0.001, 0.01, 0.05))

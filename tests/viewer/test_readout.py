@@ -18,13 +18,18 @@ from napari_neurosynth_results import find_clusters, open_results
 from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.viewer.clusters import (
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     describe_clusters,
     rename,
     show_clusters,
 )
+from napari_neurosynth_results.viewer.clusters.readout import (
+    PlaceReader,
+    Readout,
+    Row,
+    read_at,
+)
 from napari_neurosynth_results.viewer.layers import layers_of, map_layer, map_of
-from napari_neurosynth_results.viewer.readout import PlaceReader, Readout, Row, read_at
 
 PLACE = (38.0, 4.0, 2.0)
 LABELS = "label_desc-mass_level-cluster_corr-FWE_method-montecarlo_tail-positive"

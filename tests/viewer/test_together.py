@@ -13,7 +13,7 @@ import pytest
 from napari_neurosynth_results.export.colors import HUES
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.clusters import cluster_layer
+from napari_neurosynth_results.viewer.clusters.cluster_layers import cluster_layer
 from napari_neurosynth_results.viewer.compared import clusters_for
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of, underlay_layer
 from napari_neurosynth_results.viewer.reader import add_maps

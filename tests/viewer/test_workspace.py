@@ -20,12 +20,16 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import compare
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.clusters import choose, clusters_of, rename
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    choose,
+    clusters_of,
+    rename,
+)
+from napari_neurosynth_results.viewer.clusters.history import tried_on
+from napari_neurosynth_results.viewer.clusters.request import BRAIN, Where
 from napari_neurosynth_results.viewer.compared import compared_in, show_agreement
 from napari_neurosynth_results.viewer.foci import light_up, set_slab, show_foci
-from napari_neurosynth_results.viewer.history import tried_on
 from napari_neurosynth_results.viewer.layers import map_of, underlay_layer
-from napari_neurosynth_results.viewer.question import BRAIN, Where
 from napari_neurosynth_results.viewer.reader import add_maps, get_reader
 from napari_neurosynth_results.viewer.workspace import open_workspace, save_workspace
 from worked_in import threshold

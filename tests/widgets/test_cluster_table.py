@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMenu
 from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import palette
-from napari_neurosynth_results.viewer.clusters import (
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     chosen_label,
     cluster_layer,
     show_clusters,

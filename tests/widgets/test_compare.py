@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 from napari_neurosynth_results import compare_maps, find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
-from napari_neurosynth_results.viewer.clusters import (
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
     show_clusters,

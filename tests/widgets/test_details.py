@@ -19,7 +19,10 @@ from local_servers import LocalServers
 from napari_neurosynth_results import contributors, find_clusters, open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
-from napari_neurosynth_results.viewer.clusters import chosen_label, show_clusters
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    chosen_label,
+    show_clusters,
+)
 from napari_neurosynth_results.viewer.foci import foci_layers, lit_up, show_foci
 from napari_neurosynth_results.viewer.reader import add_maps
 from napari_neurosynth_results.widgets.clusters import ClusterWidget

@@ -13,7 +13,10 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_neurosynth_results.viewer import palette, scene
-from napari_neurosynth_results.viewer.clusters import chosen_label, clusters_of
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    chosen_label,
+    clusters_of,
+)
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
 

@@ -19,7 +19,10 @@ from conftest import SHAPE
 from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.clusters import rename, show_clusters
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    rename,
+    show_clusters,
+)
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.readout import ReadoutPanel

@@ -13,7 +13,10 @@ from qtpy.QtWidgets import QFileDialog
 
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results.export.volumes import save_thresholded
-from napari_neurosynth_results.viewer.clusters import clusters_of, show_clusters
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    clusters_of,
+    show_clusters,
+)
 from napari_neurosynth_results.viewer.settings import PLUGIN
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"

@@ -17,9 +17,12 @@ from qtpy.QtWidgets import QApplication
 
 from napari_neurosynth_results import find_clusters, mask_from_map, open_results
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.viewer.atlases import choose_atlas
-from napari_neurosynth_results.viewer.clusters import cluster_layer, clusters_of
-from napari_neurosynth_results.viewer.history import tried_on
+from napari_neurosynth_results.viewer.clusters.atlas_choice import choose_atlas
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    cluster_layer,
+    clusters_of,
+)
+from napari_neurosynth_results.viewer.clusters.history import tried_on
 from napari_neurosynth_results.viewer.layers import map_of, placed
 from napari_neurosynth_results.viewer.reader import add_maps
 from napari_neurosynth_results.widgets.threshold import ThresholdWidget

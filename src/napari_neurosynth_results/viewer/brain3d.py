@@ -22,11 +22,14 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.bodies import body, reshape
-from napari_neurosynth_results.viewer.clusters import clusters_of
+from napari_neurosynth_results.viewer.clusters.as_shown import (
+    shown_clusters,
+    shown_colors,
+)
+from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.cortex import hide_cortex
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.palette import Colors
-from napari_neurosynth_results.viewer.shown import shown_clusters, shown_colors
 from napari_neurosynth_results.viewer.viewpoints import view_obliquely
 from napari_neurosynth_results.viewer.volumes import Volumes
 

@@ -17,12 +17,15 @@ from napari_neurosynth_results.statistics.comparison.comparison import Compariso
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.atlases import chosen_atlas
-from napari_neurosynth_results.viewer.choices import first_threshold, shows_faintly
-from napari_neurosynth_results.viewer.clusters import (
+from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
     show_clusters,
+)
+from napari_neurosynth_results.viewer.clusters.defaults import (
+    first_threshold,
+    shows_faintly,
 )
 from napari_neurosynth_results.viewer.layers import map_layer, map_of, placed
 

@@ -20,14 +20,14 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.bodies import body, reshape
-from napari_neurosynth_results.viewer.clusters import (
+from napari_neurosynth_results.viewer.clusters.as_shown import shown_clusters
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
     map_layers,
 )
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.palette import Colors
-from napari_neurosynth_results.viewer.shown import shown_clusters
 from napari_neurosynth_results.viewer.viewpoints import view_obliquely
 from napari_neurosynth_results.viewer.volumes import Volumes, is_seen
 

@@ -14,7 +14,14 @@ from napari_neurosynth_results.export.workspace.file import (
     View,
 )
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.clusters import choose, clusters_of
+from napari_neurosynth_results.viewer.clusters.cluster_layers import choose, clusters_of
+from napari_neurosynth_results.viewer.clusters.history import tried_on
+from napari_neurosynth_results.viewer.clusters.painting import (
+    BAND_KEY,
+    CHOSEN_KEY,
+    COLORS_KEY,
+    set_colors,
+)
 from napari_neurosynth_results.viewer.compared import compared_in
 from napari_neurosynth_results.viewer.foci import (
     light_up,
@@ -23,14 +30,7 @@ from napari_neurosynth_results.viewer.foci import (
     slab_of,
     studies_of,
 )
-from napari_neurosynth_results.viewer.history import tried_on
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
-from napari_neurosynth_results.viewer.painting import (
-    BAND_KEY,
-    CHOSEN_KEY,
-    COLORS_KEY,
-    set_colors,
-)
 from napari_neurosynth_results.viewer.palette import N_COLORS
 from napari_neurosynth_results.viewer.state import StateReader
 from napari_neurosynth_results.viewer.together import FOR_NOW

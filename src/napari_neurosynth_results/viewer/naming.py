@@ -13,7 +13,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.workspace.contents import Naming
 from napari_neurosynth_results.sources.atlases.catalog import KNOWN
 from napari_neurosynth_results.sources.atlases.find import DEFAULT, find_atlas
-from napari_neurosynth_results.viewer.atlases import ATLAS_KEY
+from napari_neurosynth_results.viewer.clusters.atlas_choice import ATLAS_KEY
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import preferred_atlas
 

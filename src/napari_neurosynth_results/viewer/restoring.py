@@ -20,19 +20,19 @@ from napari_neurosynth_results.statistics.comparison.comparison import (
     compare,
 )
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.atlases import chosen_atlas
-from napari_neurosynth_results.viewer.clusters import show_clusters
+from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
+from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
+from napari_neurosynth_results.viewer.clusters.history import Tried, remember
+from napari_neurosynth_results.viewer.clusters.painting import BAND_KEY
+from napari_neurosynth_results.viewer.clusters.request import BRAIN, Question, Where
 from napari_neurosynth_results.viewer.compared import show_agreement
 from napari_neurosynth_results.viewer.foci import show_foci
-from napari_neurosynth_results.viewer.history import Tried, remember
 from napari_neurosynth_results.viewer.layers import (
     UNDERLAY_KEY,
     map_layer,
     underlay_layer,
 )
 from napari_neurosynth_results.viewer.looks import give_look
-from napari_neurosynth_results.viewer.painting import BAND_KEY
-from napari_neurosynth_results.viewer.question import BRAIN, Question, Where
 
 if TYPE_CHECKING:
     from napari.layers import Layer

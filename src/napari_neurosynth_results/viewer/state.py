@@ -31,12 +31,12 @@ from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.derived_maps import made_of
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
-from napari_neurosynth_results.viewer.clusters import clusters_of
+from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
+from napari_neurosynth_results.viewer.clusters.request import BRAIN, Where
 from napari_neurosynth_results.viewer.compared import compared_in
 from napari_neurosynth_results.viewer.foci import studies_of
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.naming import naming_of
-from napari_neurosynth_results.viewer.question import BRAIN, Where
 from napari_neurosynth_results.viewer.settings import read_settings
 
 if TYPE_CHECKING:

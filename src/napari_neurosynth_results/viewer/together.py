@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_neurosynth_results.export.colors import HUES, Hue
-from napari_neurosynth_results.viewer.clusters import cluster_layer, clusters_of
-from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
-from napari_neurosynth_results.viewer.painting import (
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    cluster_layer,
+    clusters_of,
+)
+from napari_neurosynth_results.viewer.clusters.painting import (
     BAND_KEY,
     HUE_KEY,
     recolor,
     set_colors,
 )
+from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
 from napari_neurosynth_results.viewer.swipe import Swipe
 
 if TYPE_CHECKING:

@@ -27,7 +27,10 @@ from napari_neurosynth_results.export.workspace.file import (
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.opening import open_source
-from napari_neurosynth_results.viewer.atlases import choose_atlas, chosen_atlas
+from napari_neurosynth_results.viewer.clusters.atlas_choice import (
+    choose_atlas,
+    chosen_atlas,
+)
 from napari_neurosynth_results.viewer.looks import (
     give_view,
     is_passing,

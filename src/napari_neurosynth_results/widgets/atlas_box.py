@@ -11,14 +11,17 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError
 from napari_neurosynth_results.sources.atlases.catalog import KNOWN
 from napari_neurosynth_results.sources.atlases.locations import place_at_hand
-from napari_neurosynth_results.viewer.atlases import (
+from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     ATLAS_KEY,
     NONE,
     choose_atlas,
     chosen_atlas,
     fetch_atlas,
 )
-from napari_neurosynth_results.viewer.clusters import clusters_of, name_by
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    clusters_of,
+    name_by,
+)
 from napari_neurosynth_results.viewer.settings import preferred_atlas
 
 if TYPE_CHECKING:

@@ -18,15 +18,15 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
     voxel_mm3,
 )
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.clusters import (
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     choose,
     chosen_label,
     cluster_layer,
     clusters_of,
     rename,
 )
+from napari_neurosynth_results.viewer.clusters.picking import follow_mouse
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.picking import follow_mouse
 from napari_neurosynth_results.widgets.clipboard import copy_text
 from napari_neurosynth_results.widgets.cluster_model import ClusterModel
 from napari_neurosynth_results.widgets.cluster_view import ClusterView

@@ -18,7 +18,10 @@ from napari_neurosynth_results.statistics.comparison.comparison import (
     compare,
 )
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix, compare_all
-from napari_neurosynth_results.viewer.clusters import cluster_layer, map_layers
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    cluster_layer,
+    map_layers,
+)
 from napari_neurosynth_results.viewer.compared import (
     clusters_for,
     show_agreement,

@@ -9,8 +9,8 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_neurosynth_results.anatomy.coordinates import written_place
-from napari_neurosynth_results.viewer.picking import follow_moves
-from napari_neurosynth_results.viewer.readout import PlaceReader
+from napari_neurosynth_results.viewer.clusters.picking import follow_moves
+from napari_neurosynth_results.viewer.clusters.readout import PlaceReader
 from napari_neurosynth_results.viewer.scene import (
     place_of_mouse,
     place_of_slices,

@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.viewer.readout import CLUSTERS, Row
+from napari_neurosynth_results.viewer.clusters.readout import CLUSTERS, Row
 
 TITLES = ("Map", "Value", "p")
 MAP, VALUE, P = range(3)

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QApplication
 
 from napari_neurosynth_results.export.volumes import save_thresholded
-from napari_neurosynth_results.viewer.clusters import cluster_layer, clusters_of
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    cluster_layer,
+    clusters_of,
+)
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.widgets.saving import MAPS, ask_and_save
 

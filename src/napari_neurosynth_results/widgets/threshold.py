@@ -15,13 +15,8 @@ from napari_neurosynth_results.statistics.thresholds.apply import Applied, about
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.threshold import Criterion
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import scale_of
-from napari_neurosynth_results.viewer.atlases import chosen_atlas
-from napari_neurosynth_results.viewer.choices import (
-    first_threshold,
-    remember_choices,
-    shows_faintly,
-)
-from napari_neurosynth_results.viewer.clusters import (
+from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
     describe_clusters,
@@ -29,9 +24,14 @@ from napari_neurosynth_results.viewer.clusters import (
     name_by,
     show_clusters,
 )
-from napari_neurosynth_results.viewer.history import remember, tried_on
+from napari_neurosynth_results.viewer.clusters.defaults import (
+    first_threshold,
+    remember_choices,
+    shows_faintly,
+)
+from napari_neurosynth_results.viewer.clusters.history import remember, tried_on
+from napari_neurosynth_results.viewer.clusters.request import Question, Where
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.question import Question, Where
 from napari_neurosynth_results.widgets.pieces import narrow, row, wrapped_text
 from napari_neurosynth_results.widgets.threshold_form import ThresholdForm
 from napari_neurosynth_results.widgets.where_fields import WhereFields

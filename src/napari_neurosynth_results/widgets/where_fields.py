@@ -10,7 +10,7 @@ from psygnal import Signal
 from qtpy.QtWidgets import QFileDialog
 
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.viewer.question import BRAIN, Where, masks_in
+from napari_neurosynth_results.viewer.clusters.request import BRAIN, Where, masks_in
 from napari_neurosynth_results.widgets.pieces import narrow, row
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_neurosynth_results.viewer.question import Question
+from napari_neurosynth_results.viewer.clusters.request import Question
 
 if TYPE_CHECKING:
     from napari.layers import Layer

@@ -20,18 +20,18 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.viewer.clusters.painting import (
+    CHOSEN_KEY,
+    COLORS_KEY,
+    recolor,
+    set_colors,
+)
 from napari_neurosynth_results.viewer.layers import (
     FAINT,
     METADATA_KEY,
     REASON_KEY,
     map_of,
     placed,
-)
-from napari_neurosynth_results.viewer.painting import (
-    CHOSEN_KEY,
-    COLORS_KEY,
-    recolor,
-    set_colors,
 )
 from napari_neurosynth_results.viewer.scene import weakly
 

@@ -20,7 +20,7 @@ from napari_neurosynth_results.statistics.thresholds.masks import (
     region_masking,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-from napari_neurosynth_results.viewer.clusters import clusters_of
+from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.layers import grid_of, map_of
 
 if TYPE_CHECKING:

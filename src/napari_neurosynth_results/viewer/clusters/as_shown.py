@@ -15,9 +15,12 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
 )
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
 from napari_neurosynth_results.viewer import palette
-from napari_neurosynth_results.viewer.atlases import chosen_atlas
-from napari_neurosynth_results.viewer.choices import first_threshold
-from napari_neurosynth_results.viewer.clusters import cluster_layer, clusters_of
+from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    cluster_layer,
+    clusters_of,
+)
+from napari_neurosynth_results.viewer.clusters.defaults import first_threshold
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

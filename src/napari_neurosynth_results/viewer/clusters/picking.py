@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from napari_neurosynth_results.viewer.clusters import clusters_of
+from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.scene import weakly
 
 if TYPE_CHECKING:

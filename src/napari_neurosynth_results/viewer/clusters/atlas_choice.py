@@ -19,7 +19,7 @@ from napari_neurosynth_results.anatomy.region_names import tidy_name
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.sources.atlases.find import DEFAULT, find_atlas
-from napari_neurosynth_results.viewer.clusters import clusters_of
+from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.layers import grid_of, map_of
 from napari_neurosynth_results.viewer.settings import (
     PLUGIN,

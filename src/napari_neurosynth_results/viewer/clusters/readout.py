@@ -25,8 +25,8 @@ from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.significance import OWN, Evidence
 from napari_neurosynth_results.statistics.p_values.voxel_p import Voxel, VoxelP, voxel_p
-from napari_neurosynth_results.viewer.atlases import chosen_atlas
-from napari_neurosynth_results.viewer.clusters import clusters_of
+from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
+from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.layers import map_of
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
     show_clusters,
 )
-from napari_neurosynth_results.viewer.compared import AGREEMENT_KEY
+from napari_neurosynth_results.viewer.compare.results import AGREEMENT_KEY
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.reader import add_maps
 from napari_neurosynth_results.widgets.compare import CompareWidget

@@ -22,7 +22,8 @@ from napari_neurosynth_results.viewer.clusters.painting import (
     COLORS_KEY,
     set_colors,
 )
-from napari_neurosynth_results.viewer.compared import compared_in
+from napari_neurosynth_results.viewer.compare.display_modes import FOR_NOW
+from napari_neurosynth_results.viewer.compare.results import compared_in
 from napari_neurosynth_results.viewer.foci import (
     light_up,
     lit_up,
@@ -33,7 +34,6 @@ from napari_neurosynth_results.viewer.foci import (
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
 from napari_neurosynth_results.viewer.palette import N_COLORS
 from napari_neurosynth_results.viewer.state import StateReader
-from napari_neurosynth_results.viewer.together import FOR_NOW
 
 if TYPE_CHECKING:
     from napari.layers import Layer

@@ -25,7 +25,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import show_cluste
 from napari_neurosynth_results.viewer.clusters.history import Tried, remember
 from napari_neurosynth_results.viewer.clusters.painting import BAND_KEY
 from napari_neurosynth_results.viewer.clusters.request import BRAIN, Question, Where
-from napari_neurosynth_results.viewer.compared import show_agreement
+from napari_neurosynth_results.viewer.compare.results import show_agreement
 from napari_neurosynth_results.viewer.foci import show_foci
 from napari_neurosynth_results.viewer.layers import (
     UNDERLAY_KEY,

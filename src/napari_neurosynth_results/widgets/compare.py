@@ -22,14 +22,14 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     map_layers,
 )
-from napari_neurosynth_results.viewer.compared import (
+from napari_neurosynth_results.viewer.compare.display_modes import Together
+from napari_neurosynth_results.viewer.compare.results import (
     clusters_for,
     show_agreement,
     show_map,
     threshold_alike,
 )
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.together import Together
 from napari_neurosynth_results.widgets.compare_numbers import CompareNumbers
 from napari_neurosynth_results.widgets.compare_with import CompareWith
 from napari_neurosynth_results.widgets.figure_button import FigureButton

@@ -16,7 +16,7 @@ from napari_neurosynth_results.statistics.comparison.agreement import (
     sample,
 )
 from napari_neurosynth_results.statistics.thresholds.apply import Applied
-from napari_neurosynth_results.viewer.compared import legend_of
+from napari_neurosynth_results.viewer.compare.results import legend_of
 from napari_neurosynth_results.widgets.matrix_view import MatrixView
 from napari_neurosynth_results.widgets.rows import Field, RowsView
 from napari_neurosynth_results.widgets.scatter import Scatter

@@ -17,7 +17,7 @@ from napari_neurosynth_results.statistics.comparison.comparison import (
     compare,
 )
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
-from napari_neurosynth_results.viewer.compared import compared_in
+from napari_neurosynth_results.viewer.compare.results import compared_in
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
 from napari_neurosynth_results.viewer.waiting import wait_for
 from napari_neurosynth_results.widgets.saving import ask_where

@@ -27,7 +27,7 @@ from napari_neurosynth_results.viewer.brain3d import show_brain
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.cortex import hide_cortex, show_cortex
 from napari_neurosynth_results.viewer.glass import hide_glass, show_glass
-from napari_neurosynth_results.viewer.reader import add_maps
+from napari_neurosynth_results.viewer.plugin.reader import add_maps
 
 FIRST, AGAIN = 1.5, 0.3
 ROUNDS = 7

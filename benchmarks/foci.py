@@ -23,7 +23,7 @@ from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Stu
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.foci import light_up, set_slab, show_foci
-from napari_neurosynth_results.viewer.reader import add_maps
+from napari_neurosynth_results.viewer.plugin.reader import add_maps
 
 N_FOCI = 50_000
 PER_STUDY = 25

@@ -12,7 +12,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import show_cluste
 from napari_neurosynth_results.viewer.clusters.history import remember, tried_on
 from napari_neurosynth_results.viewer.clusters.request import Question, Where
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.reader import add_maps
+from napari_neurosynth_results.viewer.plugin.reader import add_maps
 
 
 def threshold(

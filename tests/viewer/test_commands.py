@@ -15,9 +15,9 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.clusters.defaults import remember_choices
-from napari_neurosynth_results.viewer.commands import label_clusters
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.reader import add_maps
+from napari_neurosynth_results.viewer.plugin.commands import label_clusters
+from napari_neurosynth_results.viewer.plugin.reader import add_maps
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 SHAPE = (8, 9, 8)

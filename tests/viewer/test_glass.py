@@ -12,7 +12,7 @@ import pytest
 
 from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-from napari_neurosynth_results.viewer import commands, scene
+from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.glass import (
     OVERLAY,
@@ -22,6 +22,7 @@ from napari_neurosynth_results.viewer.glass import (
     toggle_glass,
 )
 from napari_neurosynth_results.viewer.layers import map_layer, underlay_layer
+from napari_neurosynth_results.viewer.plugin import commands
 
 #: 4 mm voxels over the MNI brain.
 SHAPE = (46, 55, 46)

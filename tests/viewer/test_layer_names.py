@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from napari_neurosynth_results.export.volumes import ALIGNED, Meaning
 from napari_neurosynth_results.maps.names import parse_name
-from napari_neurosynth_results.viewer.layer_names import file_names
-from napari_neurosynth_results.viewer.saved_layers import SavedLayer
+from napari_neurosynth_results.viewer.plugin.layer_to_file import SavedLayer
+from napari_neurosynth_results.viewer.plugin.writer import file_names
 
 #: What means something to file systems and in NiMARE's names.
 NAMES = st.lists(

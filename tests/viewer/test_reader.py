@@ -23,8 +23,8 @@ from napari_neurosynth_results.viewer.layers import (
     layers_of,
     map_of,
 )
-from napari_neurosynth_results.viewer.notices import message_of
-from napari_neurosynth_results.viewer.reader import (
+from napari_neurosynth_results.viewer.plugin.messages import message_of
+from napari_neurosynth_results.viewer.plugin.reader import (
     add_maps,
     get_reader,
     read,

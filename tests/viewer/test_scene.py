@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from napari_neurosynth_results import open_results
-from napari_neurosynth_results.viewer import commands, scene
+from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import layers_of, map_layer, underlay_layer
-from napari_neurosynth_results.viewer.notices import announce
+from napari_neurosynth_results.viewer.plugin import commands
+from napari_neurosynth_results.viewer.plugin.messages import announce
 
 #: Direction of increasing millimeters along z, y and x.
 TOWARDS = ("S", "A", "R")

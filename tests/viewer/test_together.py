@@ -17,7 +17,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import cluster_lay
 from napari_neurosynth_results.viewer.compare.display_modes import Together
 from napari_neurosynth_results.viewer.compare.results import clusters_for
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of, underlay_layer
-from napari_neurosynth_results.viewer.reader import add_maps
+from napari_neurosynth_results.viewer.plugin.reader import add_maps
 
 SHAPE = (20, 24, 20)
 AFFINE = np.diag([8.0, 8, 8, 1])

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_neurosynth_results.viewer import commands, scene
+from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import underlay_layer
+from napari_neurosynth_results.viewer.plugin import commands
 from napari_neurosynth_results.viewer.viewpoints import (
     SIDES,
     facing,

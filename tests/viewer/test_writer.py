@@ -18,12 +18,12 @@ from nilearn.image import load_img, resample_img
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results import ResultsError, ResultSet
 from napari_neurosynth_results.viewer.layers import map_layer, placed, underlay_layer
-from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.viewer.writer import (
+from napari_neurosynth_results.viewer.plugin.writer import (
     write_image,
     write_labels,
     write_layers,
 )
+from napari_neurosynth_results.viewer.settings import PLUGIN
 
 Opened = Callable[..., ResultSet]
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"

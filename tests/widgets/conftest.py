@@ -10,7 +10,7 @@ import pytest
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.reader import add_maps
+from napari_neurosynth_results.viewer.plugin.reader import add_maps
 
 
 @pytest.fixture

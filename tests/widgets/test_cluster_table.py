@@ -23,7 +23,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     show_clusters,
 )
-from napari_neurosynth_results.viewer.reader import add_maps
+from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.clusters import ClusterWidget
 from napari_neurosynth_results.widgets.columns import COLUMNS
 

@@ -23,7 +23,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.compare.results import AGREEMENT_KEY
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.reader import add_maps
+from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.compare import CompareWidget
 from napari_neurosynth_results.widgets.matrix_view import MatrixView
 from napari_neurosynth_results.widgets.scatter import Scatter

@@ -24,7 +24,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     show_clusters,
 )
 from napari_neurosynth_results.viewer.foci import foci_layers, lit_up, show_foci
-from napari_neurosynth_results.viewer.reader import add_maps
+from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.clusters import ClusterWidget
 from napari_neurosynth_results.widgets.rows import BAR, Field, RowsView
 

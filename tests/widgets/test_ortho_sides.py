@@ -14,7 +14,7 @@ from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QWidget
 
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.reader import read
+from napari_neurosynth_results.viewer.plugin.reader import read
 from napari_neurosynth_results.widgets.ortho import OrthoView
 
 #: 6 mm voxels over the MNI brain, in RAS+.

@@ -119,7 +119,7 @@ def _open(options: argparse.Namespace) -> int:
         raise ResultsError(_NO_DISPLAY)
     if options.screenshot and os.path.exists(options.screenshot):
         raise ResultsError(f"{options.screenshot} exists already. Choose another name.")
-    from napari_neurosynth_results.viewer.window import open_window
+    from napari_neurosynth_results.viewer.plugin.window import open_window
 
     open_window(paths, view=options.view, screenshot=options.screenshot)
     if options.screenshot:

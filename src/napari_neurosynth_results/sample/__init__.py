@@ -21,6 +21,6 @@ def sample_folder() -> str:
 
 def open_sample() -> list[LayerTuple]:
     """Open the sample as napari layers."""
-    from napari_neurosynth_results.viewer.reader import read
+    from napari_neurosynth_results.viewer.plugin.reader import read
 
     return read(sample_folder())

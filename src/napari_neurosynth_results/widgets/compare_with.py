@@ -17,7 +17,10 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.opening import open_source
-from napari_neurosynth_results.viewer.reader import bring_first_maps, show_first_maps
+from napari_neurosynth_results.viewer.plugin.reader import (
+    bring_first_maps,
+    show_first_maps,
+)
 from napari_neurosynth_results.viewer.settings import read_settings
 from napari_neurosynth_results.widgets.fetching import Fetching
 

@@ -15,13 +15,16 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.opening import open_source
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
-from napari_neurosynth_results.viewer.notices import diagnostics
-from napari_neurosynth_results.viewer.reader import (
+from napari_neurosynth_results.viewer.plugin.messages import diagnostics
+from napari_neurosynth_results.viewer.plugin.reader import (
     add_maps,
     bring_first_maps,
     show_first_maps,
 )
-from napari_neurosynth_results.viewer.recent import recent_sources, remember_source
+from napari_neurosynth_results.viewer.plugin.recent import (
+    recent_sources,
+    remember_source,
+)
 from napari_neurosynth_results.viewer.settings import Settings, read_settings
 from napari_neurosynth_results.widgets.clipboard import copy_text
 from napari_neurosynth_results.widgets.fetching import Fetching

@@ -15,7 +15,7 @@ from napari_neurosynth_results.viewer.clusters.defaults import (
     shows_faintly,
 )
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.notices import show_browser
+from napari_neurosynth_results.viewer.plugin.messages import show_browser
 from napari_neurosynth_results.viewer.viewpoints import view_from
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.opening import is_link
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.brain3d import show_brain
-from napari_neurosynth_results.viewer.reader import read
+from napari_neurosynth_results.viewer.plugin.reader import read
 from napari_neurosynth_results.viewer.settings import PLUGIN, read_settings
 from napari_neurosynth_results.viewer.viewpoints import view_obliquely
 

@@ -27,7 +27,7 @@ from napari_neurosynth_results.viewer.layers import (
     map_layer,
     map_of,
 )
-from napari_neurosynth_results.viewer.notices import announce
+from napari_neurosynth_results.viewer.plugin.messages import announce
 from napari_neurosynth_results.viewer.settings import Settings, read_settings
 from napari_neurosynth_results.viewer.waiting import wait_for
 

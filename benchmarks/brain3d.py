@@ -23,11 +23,11 @@ from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.brain3d import show_brain
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
-from napari_neurosynth_results.viewer.cortex import hide_cortex, show_cortex
-from napari_neurosynth_results.viewer.glass import hide_glass, show_glass
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
+from napari_neurosynth_results.viewer.three_d.brain import show_brain
+from napari_neurosynth_results.viewer.three_d.cortex import hide_cortex, show_cortex
+from napari_neurosynth_results.viewer.three_d.glass import hide_glass, show_glass
 
 FIRST, AGAIN = 1.5, 0.3
 ROUNDS = 7

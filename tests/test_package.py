@@ -18,7 +18,7 @@ import yaml
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.viewer.viewpoints import SIDES, facing
+from napari_neurosynth_results.viewer.three_d.viewpoints import SIDES, facing
 
 #: The site folder of the built wheel, when it is the wheel that is tested.
 INSTALLED = os.environ.get("NNR_TEST_INSTALLED")

@@ -7,7 +7,7 @@ import pytest
 
 from napari_neurosynth_results.anatomy.surfaces import Mesh, cluster_surfaces
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.viewer.bodies import body, reshape
+from napari_neurosynth_results.viewer.three_d.surface_layers import body, reshape
 
 GRID = Grid((12, 12, 12), np.diag([2.0, 2, 2, 1]))
 

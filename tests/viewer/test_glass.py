@@ -14,15 +14,15 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_a
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
-from napari_neurosynth_results.viewer.glass import (
+from napari_neurosynth_results.viewer.layers import map_layer, underlay_layer
+from napari_neurosynth_results.viewer.plugin import commands
+from napari_neurosynth_results.viewer.three_d.glass import (
     OVERLAY,
     glass_of,
     hide_glass,
     show_glass,
     toggle_glass,
 )
-from napari_neurosynth_results.viewer.layers import map_layer, underlay_layer
-from napari_neurosynth_results.viewer.plugin import commands
 
 #: 4 mm voxels over the MNI brain.
 SHAPE = (46, 55, 46)

@@ -12,7 +12,7 @@ import pytest
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import underlay_layer
 from napari_neurosynth_results.viewer.plugin import commands
-from napari_neurosynth_results.viewer.viewpoints import (
+from napari_neurosynth_results.viewer.three_d.viewpoints import (
     SIDES,
     facing,
     view_from,

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.brain3d import brain_of, show_brain
-from napari_neurosynth_results.viewer.cortex import cortex_of
-from napari_neurosynth_results.viewer.glass import glass_of, toggle_glass
 from napari_neurosynth_results.viewer.layers import map_layer
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.viewer.viewpoints import SIDES, facing
+from napari_neurosynth_results.viewer.three_d.brain import brain_of, show_brain
+from napari_neurosynth_results.viewer.three_d.cortex import cortex_of
+from napari_neurosynth_results.viewer.three_d.glass import glass_of, toggle_glass
+from napari_neurosynth_results.viewer.three_d.viewpoints import SIDES, facing
 from napari_neurosynth_results.widgets.brain3d import Brain3D
 
 

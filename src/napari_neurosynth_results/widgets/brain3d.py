@@ -9,10 +9,22 @@ from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.brain3d import brain_of, hide_brain, show_brain
-from napari_neurosynth_results.viewer.cortex import cortex_of, hide_cortex, show_cortex
-from napari_neurosynth_results.viewer.glass import glass_of, hide_glass, show_glass
-from napari_neurosynth_results.viewer.viewpoints import SIDES, view_from
+from napari_neurosynth_results.viewer.three_d.brain import (
+    brain_of,
+    hide_brain,
+    show_brain,
+)
+from napari_neurosynth_results.viewer.three_d.cortex import (
+    cortex_of,
+    hide_cortex,
+    show_cortex,
+)
+from napari_neurosynth_results.viewer.three_d.glass import (
+    glass_of,
+    hide_glass,
+    show_glass,
+)
+from napari_neurosynth_results.viewer.three_d.viewpoints import SIDES, view_from
 from napari_neurosynth_results.widgets.pieces import row, wrapped_text
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
-from napari_neurosynth_results.viewer import brain3d, cortex, glass, scene
+from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.clusters.defaults import (
@@ -16,7 +16,8 @@ from napari_neurosynth_results.viewer.clusters.defaults import (
 )
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.messages import show_browser
-from napari_neurosynth_results.viewer.viewpoints import view_from
+from napari_neurosynth_results.viewer.three_d import brain, cortex, glass
+from napari_neurosynth_results.viewer.three_d.viewpoints import view_from
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -44,7 +45,7 @@ def show_sagittal(napari_viewer: napari.viewer.Viewer) -> None:
 
 def show_3d(napari_viewer: napari.viewer.Viewer) -> None:
     """Show the brain in 3D, with the clusters of visible maps inside."""
-    brain3d.show_brain(napari_viewer)
+    brain.show_brain(napari_viewer)
 
 
 def view_left(napari_viewer: napari.viewer.Viewer) -> None:

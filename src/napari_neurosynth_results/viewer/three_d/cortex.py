@@ -19,7 +19,6 @@ from napari_neurosynth_results.anatomy.cortex import (
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.bodies import body, reshape
 from napari_neurosynth_results.viewer.clusters.as_shown import shown_clusters
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
@@ -28,8 +27,9 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.palette import Colors
-from napari_neurosynth_results.viewer.viewpoints import view_obliquely
-from napari_neurosynth_results.viewer.volumes import Volumes, is_seen
+from napari_neurosynth_results.viewer.three_d.hidden_volumes import Volumes, is_seen
+from napari_neurosynth_results.viewer.three_d.surface_layers import body, reshape
+from napari_neurosynth_results.viewer.three_d.viewpoints import view_obliquely
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer, Surface

@@ -26,7 +26,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.clusters.request import BRAIN, Where
 from napari_neurosynth_results.viewer.compare.results import show_agreement, show_map
 from napari_neurosynth_results.viewer.foci import show_foci
-from napari_neurosynth_results.viewer.state import describe
+from napari_neurosynth_results.viewer.workspace.describe import describe
 from worked_in import threshold
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"

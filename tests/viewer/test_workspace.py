@@ -31,7 +31,10 @@ from napari_neurosynth_results.viewer.compare.results import compared_in, show_a
 from napari_neurosynth_results.viewer.foci import light_up, set_slab, show_foci
 from napari_neurosynth_results.viewer.layers import map_of, underlay_layer
 from napari_neurosynth_results.viewer.plugin.reader import add_maps, get_reader
-from napari_neurosynth_results.viewer.workspace import open_workspace, save_workspace
+from napari_neurosynth_results.viewer.workspace.save_and_open import (
+    open_workspace,
+    save_workspace,
+)
 from worked_in import threshold
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"

@@ -11,8 +11,11 @@ from napari_neurosynth_results.export.workspace.file import EXTENSION
 from napari_neurosynth_results.export.workspace.script import FIRST, script_of
 from napari_neurosynth_results.job import CancelledError
 from napari_neurosynth_results.viewer.layers import result_sets
-from napari_neurosynth_results.viewer.state import describe
-from napari_neurosynth_results.viewer.workspace import open_and_tell, save_workspace
+from napari_neurosynth_results.viewer.workspace.describe import describe
+from napari_neurosynth_results.viewer.workspace.save_and_open import (
+    open_and_tell,
+    save_workspace,
+)
 from napari_neurosynth_results.widgets.clipboard import copy_text
 
 if TYPE_CHECKING:

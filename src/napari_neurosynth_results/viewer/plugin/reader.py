@@ -123,7 +123,7 @@ def read_into_viewer(path: Paths) -> list[tuple[None]]:
     ResultsError
         When there is no viewer, or the file cannot be opened.
     """
-    from napari_neurosynth_results.viewer.workspace import open_and_tell
+    from napari_neurosynth_results.viewer.workspace.save_and_open import open_and_tell
 
     viewer = _current_viewer()
     if viewer is None:

@@ -36,8 +36,8 @@ from napari_neurosynth_results.viewer.clusters.request import BRAIN, Where
 from napari_neurosynth_results.viewer.compare.results import compared_in
 from napari_neurosynth_results.viewer.foci import studies_of
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.naming import naming_of
 from napari_neurosynth_results.viewer.settings import read_settings
+from napari_neurosynth_results.viewer.workspace.atlas_reference import naming_of
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer

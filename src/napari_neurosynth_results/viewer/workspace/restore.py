@@ -32,7 +32,7 @@ from napari_neurosynth_results.viewer.layers import (
     map_layer,
     underlay_layer,
 )
-from napari_neurosynth_results.viewer.looks import give_look
+from napari_neurosynth_results.viewer.workspace.looks import give_look
 
 if TYPE_CHECKING:
     from napari.layers import Layer

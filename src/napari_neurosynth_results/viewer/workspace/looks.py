@@ -33,7 +33,7 @@ from napari_neurosynth_results.viewer.foci import (
 )
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
 from napari_neurosynth_results.viewer.palette import N_COLORS
-from napari_neurosynth_results.viewer.state import StateReader
+from napari_neurosynth_results.viewer.workspace.describe import StateReader
 
 if TYPE_CHECKING:
     from napari.layers import Layer

@@ -16,8 +16,8 @@ from local_servers import Fault, LocalServers, label_xml
 from napari_neurosynth_results.job import CancelledError
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.map_about import about_html
-from napari_neurosynth_results.widgets.results_browser import ResultsBrowser
+from napari_neurosynth_results.widgets.browser.about_map import about_html
+from napari_neurosynth_results.widgets.browser.results_browser import ResultsBrowser
 
 SHAPE = (8, 9, 8)
 STEMS = ("z", "p", "stat", "z_corr-FDR_method-indep", "p_corr-FDR_method-indep")

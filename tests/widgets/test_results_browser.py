@@ -16,7 +16,7 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.results_browser import ResultsBrowser
+from napari_neurosynth_results.widgets.browser.results_browser import ResultsBrowser
 
 SHAPE = (8, 9, 8)
 TITLES = [

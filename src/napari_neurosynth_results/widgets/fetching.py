@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidg
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job, Meter
-from napari_neurosynth_results.widgets.map_model import size_text
+from napari_neurosynth_results.widgets.browser.map_list import size_text
 
 Answer = TypeVar("Answer")
 

@@ -26,11 +26,19 @@ from napari_neurosynth_results.viewer.plugin.recent import (
     remember_source,
 )
 from napari_neurosynth_results.viewer.settings import Settings, read_settings
+from napari_neurosynth_results.widgets.browser.about_map import (
+    MapAbout,
+    about_html,
+    about_text,
+)
+from napari_neurosynth_results.widgets.browser.map_list import (
+    ANY,
+    FAILED,
+    MapView,
+    correction_of,
+)
 from napari_neurosynth_results.widgets.clipboard import copy_text
 from napari_neurosynth_results.widgets.fetching import Fetching
-from napari_neurosynth_results.widgets.map_about import MapAbout, about_html, about_text
-from napari_neurosynth_results.widgets.map_model import ANY, FAILED, correction_of
-from napari_neurosynth_results.widgets.map_view import MapView
 from napari_neurosynth_results.widgets.pieces import narrow, row
 from napari_neurosynth_results.widgets.workspace import copy_as_python
 

@@ -30,7 +30,7 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
-from napari_neurosynth_results.widgets.clusters import ClusterWidget
+from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
 from napari_neurosynth_results.widgets.threshold import ThresholdWidget
 
 STEPS = 50

@@ -20,8 +20,8 @@ from scipy import ndimage, stats
 from napari_neurosynth_results import api, open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.widgets.cluster_model import ClusterModel
-from napari_neurosynth_results.widgets.columns import COLUMNS, NAME
+from napari_neurosynth_results.widgets.clusters.columns import COLUMNS, NAME
+from napari_neurosynth_results.widgets.clusters.table import ClusterModel
 
 Opened = Callable[..., ResultSet]
 Array = npt.NDArray[Any]

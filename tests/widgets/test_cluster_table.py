@@ -24,8 +24,8 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     show_clusters,
 )
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
-from napari_neurosynth_results.widgets.clusters import ClusterWidget
-from napari_neurosynth_results.widgets.columns import COLUMNS
+from napari_neurosynth_results.widgets.clusters.columns import COLUMNS
+from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 

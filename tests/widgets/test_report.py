@@ -14,7 +14,7 @@ from napari_neurosynth_results.statistics.comparison.comparison import compare
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.compare.results import show_agreement
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
-from napari_neurosynth_results.widgets.report import ask_and_report
+from napari_neurosynth_results.widgets.commands import ask_and_report
 
 
 @pytest.fixture

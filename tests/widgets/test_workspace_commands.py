@@ -15,7 +15,7 @@ from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer.clusters.request import Where
 from napari_neurosynth_results.viewer.workspace.describe import describe
 from napari_neurosynth_results.widgets.browser.results_browser import ResultsBrowser
-from napari_neurosynth_results.widgets.workspace import (
+from napari_neurosynth_results.widgets.commands import (
     ask_and_open,
     ask_and_save,
     copy_as_python,

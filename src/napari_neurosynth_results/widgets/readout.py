@@ -2,25 +2,220 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, QTimer
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QLabel,
+    QSizePolicy,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_neurosynth_results.anatomy.coordinates import written_place
+from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.viewer.clusters.picking import follow_moves
-from napari_neurosynth_results.viewer.clusters.readout import PlaceReader
+from napari_neurosynth_results.viewer.clusters.readout import CLUSTERS, PlaceReader, Row
 from napari_neurosynth_results.viewer.scene import (
     place_of_mouse,
     place_of_slices,
     weakly,
 )
-from napari_neurosynth_results.widgets.readout_model import ReadoutModel
-from napari_neurosynth_results.widgets.readout_table import ReadoutTable
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+
+
+# The rows of a readout as Qt's item model: map, value, p.
+
+TITLES = ("Map", "Value", "p")
+MAP, VALUE, P = range(3)
+
+_TOP = QModelIndex()
+_ROLE = Qt.ItemDataRole
+_ABOUT = (
+    "Visible maps, the topmost first",
+    "Of the voxel that holds the place",
+    "As the map states it: of a corrected map the corrected p",
+)
+#: What holds a name in place of a number, and no p.
+_NAMED = frozenset({CLUSTERS, str(MapKind.LABEL)})
+
+
+class ReadoutModel(QAbstractTableModel):  # type: ignore[misc]
+    """What the visible maps say of a place."""
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self._rows: tuple[Row, ...] = ()
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Show other rows; those of the same maps only get other numbers.
+
+        Parameters
+        ----------
+        rows : sequence of Row
+            The topmost map first.
+        """
+        rows = tuple(rows)
+        same = _maps(rows) == _maps(self._rows)
+        if same:
+            self._rows = rows
+            if rows:
+                last = self.index(len(rows) - 1, P)
+                self.dataChanged.emit(self.index(0, VALUE), last)
+            return
+        self.beginResetModel()
+        self._rows = rows
+        self.endResetModel()
+
+    def named_rows(self) -> list[int]:
+        """List the rows that hold a name, which may take the room of value and p."""
+        return [n for n, row in enumerate(self._rows) if row.kind in _NAMED]
+
+    def rowCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+        """Count the maps."""
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+        """Map, value and p."""
+        return 0 if parent.isValid() else len(TITLES)
+
+    def headerData(  # noqa: N802
+        self, section: int, orientation: Qt.Orientation, role: int = _ROLE.DisplayRole
+    ) -> Any:
+        """Return title or meaning of a column."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == _ROLE.TextAlignmentRole:
+            return _alignment(section)
+        if role == _ROLE.DisplayRole:
+            return TITLES[section]
+        return _ABOUT[section] if role == _ROLE.ToolTipRole else None
+
+    def data(self, index: QModelIndex, role: int = _ROLE.DisplayRole) -> Any:
+        """Return what a cell shows."""
+        if not index.isValid():
+            return None
+        row, column = self._rows[index.row()], index.column()
+        if role == _ROLE.DisplayRole:
+            return (row.title, row.text, row.p)[column]
+        if role == _ROLE.TextAlignmentRole:
+            return _alignment(column)
+        return _about(row, column) if role == _ROLE.ToolTipRole else None
+
+
+def _maps(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    return [(row.title, row.kind) for row in rows]
+
+
+def _alignment(column: int) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignLeft if column == MAP else Qt.AlignmentFlag.AlignRight
+    return side | Qt.AlignmentFlag.AlignVCenter
+
+
+def _about(row: Row, column: int) -> str:
+    """Say in full what a cell has no room for."""
+    if row.kind in _NAMED or math.isnan(row.value):
+        return (row.title, row.text, row.p)[column]
+    if column == MAP:
+        return f"{row.title}: {MapKind(row.kind).meaning}"
+    return f"{row.kind} {row.value:.6g}" if column == VALUE else row.p
+
+
+# The readout's table as it is seen: titles give way, numbers never do.
+
+#: The widest number of each column.
+_WIDEST = {VALUE: "-8.543e-12", P: "<1.18e-38"}
+_COLUMN_MARGIN, _ROW_MARGIN = 10, 6
+#: Titles of corrected maps differ at their end: they get a second line, no third.
+_MOST_LINES = 2
+_FEWEST_ROWS = 3
+#: What a style sheet may put around rows.
+_SPARE = 2
+
+
+class ReadoutTable(QTableView):  # type: ignore[misc]
+    """Show a `ReadoutModel`, as high as its rows and as narrow as a dock.
+
+    Parameters
+    ----------
+    model : ReadoutModel
+        The rows.
+    """
+
+    def __init__(self, model: ReadoutModel) -> None:
+        super().__init__()
+        self._rows = model
+        self.setModel(model)
+        self.setShowGrid(False)
+        self.setWordWrap(True)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        policy = QSizePolicy.Policy
+        self.setSizePolicy(policy.Ignored, policy.Maximum)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        rows, columns = self.verticalHeader(), self.horizontalHeader()
+        rows.hide()
+        columns.setSectionsClickable(False)
+        rows.setMinimumSectionSize(1)
+        columns.setMinimumSectionSize(1)
+        columns.setSectionResizeMode(MAP, QHeaderView.ResizeMode.Stretch)
+        for column in _WIDEST:
+            columns.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+        # Later, because a layout that is being laid out cannot be told of other sizes.
+        later = Qt.ConnectionType.QueuedConnection
+        columns.sectionResized.connect(self._fit_rows, later)
+        model.modelReset.connect(self._arrange)
+        self._arrange()
+
+    def changeEvent(self, event: Any) -> None:  # noqa: N802
+        """Follow another font."""
+        super().changeEvent(event)
+        if event.type() in (event.Type.FontChange, event.Type.StyleChange):
+            self._arrange()
+
+    def _arrange(self) -> None:
+        """Make room for what the rows hold."""
+        metrics = self.fontMetrics()
+        for column, widest in _WIDEST.items():
+            width = metrics.horizontalAdvance(widest) + _COLUMN_MARGIN
+            self.horizontalHeader().resizeSection(column, width)
+        self.clearSpans()
+        # Clusters have names and no p of their own.
+        for row in self._rows.named_rows():
+            self.setSpan(row, VALUE, 1, 2)
+        self._fit_rows()
+
+    def _fit_rows(self, *resized: int) -> None:
+        line = self.fontMetrics().lineSpacing()
+        for row in range(self._rows.rowCount()):
+            lines = min(max(self.sizeHintForRow(row), line), _MOST_LINES * line)
+            self.setRowHeight(row, lines + _ROW_MARGIN)
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """As high as all rows."""
+        return QSize(super().sizeHint().width(), self._height(self.verticalHeader()))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """As high as a few rows; the others are scrolled to."""
+        width = super().minimumSizeHint().width()
+        return QSize(width, self._height(self.verticalHeader(), _FEWEST_ROWS))
+
+    def _height(self, rows: QHeaderView, most: int | None = None) -> int:
+        """Return how high some rows are, with all that is around them."""
+        heights = [rows.sectionSize(row) for row in range(rows.count())][:most]
+        header = self.horizontalHeader().sizeHint().height()
+        return int(header + sum(heights) + 2 * self.frameWidth() + _SPARE)
+
 
 UNDER_MOUSE = "Under the mouse"
 AT_SLICES = "At the slices"

@@ -20,11 +20,11 @@ from napari_neurosynth_results.viewer.foci import (
     show_foci,
     studies_of,
 )
-from napari_neurosynth_results.widgets.atlas_box import AtlasBox
+from napari_neurosynth_results.widgets.clusters.atlas_box import AtlasBox
+from napari_neurosynth_results.widgets.clusters.studies import StudyPanel
 from napari_neurosynth_results.widgets.heat_map import HeatView
 from napari_neurosynth_results.widgets.rows import Field, RowsView
 from napari_neurosynth_results.widgets.saving import TABLES, ask_and_save
-from napari_neurosynth_results.widgets.study_panel import StudyPanel
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -24,8 +24,8 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 from napari_neurosynth_results.viewer.compare.results import AGREEMENT_KEY
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
+from napari_neurosynth_results.widgets.common.color_grid import MatrixView
 from napari_neurosynth_results.widgets.compare import CompareWidget
-from napari_neurosynth_results.widgets.matrix_view import MatrixView
 from napari_neurosynth_results.widgets.scatter import Scatter
 from napari_neurosynth_results.widgets.threshold import ThresholdWidget
 

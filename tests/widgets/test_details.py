@@ -26,7 +26,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 from napari_neurosynth_results.viewer.foci import foci_layers, lit_up, show_foci
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
-from napari_neurosynth_results.widgets.rows import BAR, Field, RowsView
+from napari_neurosynth_results.widgets.common.table_view import BAR, Field, RowsView
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 REGIONS, STUDIES, HEAT = range(3)

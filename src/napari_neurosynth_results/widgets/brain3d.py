@@ -25,7 +25,7 @@ from napari_neurosynth_results.viewer.three_d.glass import (
     show_glass,
 )
 from napari_neurosynth_results.viewer.three_d.viewpoints import SIDES, view_from
-from napari_neurosynth_results.widgets.pieces import row, wrapped_text
+from napari_neurosynth_results.widgets.common.layout import row, wrapped_text
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -32,8 +32,12 @@ from napari_neurosynth_results.viewer.workspace.save_and_open import (
     open_and_tell,
     save_workspace,
 )
-from napari_neurosynth_results.widgets.clipboard import copy_text
-from napari_neurosynth_results.widgets.saving import MAPS, ask_and_save, ask_where
+from napari_neurosynth_results.widgets.common.layout import copy_text
+from napari_neurosynth_results.widgets.common.save_dialogs import (
+    MAPS,
+    ask_and_save,
+    ask_where,
+)
 
 if TYPE_CHECKING:
     import napari.viewer

@@ -30,13 +30,15 @@ from napari_neurosynth_results.viewer.compare.results import (
     threshold_alike,
 )
 from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.widgets.common.figure_button import (
+    FigureButton,
+    comparison_figures,
+)
+from napari_neurosynth_results.widgets.common.layout import row, wrapped_text
+from napari_neurosynth_results.widgets.common.save_dialogs import save_and_tell
 from napari_neurosynth_results.widgets.compare_numbers import CompareNumbers
 from napari_neurosynth_results.widgets.compare_with import CompareWith
-from napari_neurosynth_results.widgets.figure_button import FigureButton
-from napari_neurosynth_results.widgets.figure_offers import comparison_figures
 from napari_neurosynth_results.widgets.map_checks import MapChecks
-from napari_neurosynth_results.widgets.pieces import row, wrapped_text
-from napari_neurosynth_results.widgets.saving import save_and_tell
 
 if TYPE_CHECKING:
     from napari.layers import Image

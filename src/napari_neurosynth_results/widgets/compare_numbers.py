@@ -17,8 +17,8 @@ from napari_neurosynth_results.statistics.comparison.agreement import (
 )
 from napari_neurosynth_results.statistics.thresholds.apply import Applied
 from napari_neurosynth_results.viewer.compare.results import legend_of
-from napari_neurosynth_results.widgets.matrix_view import MatrixView
-from napari_neurosynth_results.widgets.rows import Field, RowsView
+from napari_neurosynth_results.widgets.common.color_grid import MatrixView
+from napari_neurosynth_results.widgets.common.table_view import Field, RowsView
 from napari_neurosynth_results.widgets.scatter import Scatter
 
 if TYPE_CHECKING:

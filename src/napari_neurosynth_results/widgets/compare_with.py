@@ -22,7 +22,7 @@ from napari_neurosynth_results.viewer.plugin.reader import (
     show_first_maps,
 )
 from napari_neurosynth_results.viewer.settings import read_settings
-from napari_neurosynth_results.widgets.fetching import Fetching
+from napari_neurosynth_results.widgets.common.background_job import Fetching
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -32,7 +32,7 @@ from napari_neurosynth_results.viewer.clusters.defaults import (
 from napari_neurosynth_results.viewer.clusters.history import remember, tried_on
 from napari_neurosynth_results.viewer.clusters.request import Question, Where
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.widgets.pieces import narrow, row, wrapped_text
+from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
 from napari_neurosynth_results.widgets.threshold_form import ThresholdForm
 from napari_neurosynth_results.widgets.where_fields import WhereFields
 

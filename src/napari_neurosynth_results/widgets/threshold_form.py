@@ -35,8 +35,8 @@ from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import (
     Scale,
     scale_of,
 )
+from napari_neurosynth_results.widgets.common.layout import narrow, row
 from napari_neurosynth_results.widgets.offers import Offers, offers_of
-from napari_neurosynth_results.widgets.pieces import narrow, row
 
 Dof = float | tuple[float, float] | None
 

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.viewer.clusters.request import BRAIN, Where, masks_in
-from napari_neurosynth_results.widgets.pieces import narrow, row
+from napari_neurosynth_results.widgets.common.layout import narrow, row
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -37,10 +37,9 @@ from napari_neurosynth_results.widgets.browser.map_list import (
     MapView,
     correction_of,
 )
-from napari_neurosynth_results.widgets.clipboard import copy_text
 from napari_neurosynth_results.widgets.commands import copy_as_python
-from napari_neurosynth_results.widgets.fetching import Fetching
-from napari_neurosynth_results.widgets.pieces import narrow, row
+from napari_neurosynth_results.widgets.common.background_job import Fetching
+from napari_neurosynth_results.widgets.common.layout import copy_text, narrow, row
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -22,9 +22,9 @@ from napari_neurosynth_results.viewer.foci import (
 )
 from napari_neurosynth_results.widgets.clusters.atlas_box import AtlasBox
 from napari_neurosynth_results.widgets.clusters.studies import StudyPanel
-from napari_neurosynth_results.widgets.heat_map import HeatView
-from napari_neurosynth_results.widgets.rows import Field, RowsView
-from napari_neurosynth_results.widgets.saving import TABLES, ask_and_save
+from napari_neurosynth_results.widgets.common.color_grid import HeatView
+from napari_neurosynth_results.widgets.common.save_dialogs import TABLES, ask_and_save
+from napari_neurosynth_results.widgets.common.table_view import Field, RowsView
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

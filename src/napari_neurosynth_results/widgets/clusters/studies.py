@@ -19,8 +19,8 @@ from napari_neurosynth_results.statistics.studies.contributors import (
     SHARE,
     Contributors,
 )
-from napari_neurosynth_results.widgets.fetching import Fetching
-from napari_neurosynth_results.widgets.rows import Field, RowsView
+from napari_neurosynth_results.widgets.common.background_job import Fetching
+from napari_neurosynth_results.widgets.common.table_view import Field, RowsView
 
 if TYPE_CHECKING:
     from napari_neurosynth_results.errors import ResultsError

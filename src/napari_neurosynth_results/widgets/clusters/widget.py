@@ -27,13 +27,19 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.clusters.picking import follow_mouse
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.widgets.clipboard import copy_text
 from napari_neurosynth_results.widgets.clusters.details import ClusterDetails
 from napari_neurosynth_results.widgets.clusters.table import ClusterModel, ClusterView
-from napari_neurosynth_results.widgets.figure_button import FigureButton
-from napari_neurosynth_results.widgets.figure_offers import cluster_figures
-from napari_neurosynth_results.widgets.pieces import narrow, row, wrapped_text
-from napari_neurosynth_results.widgets.saving import (
+from napari_neurosynth_results.widgets.common.figure_button import (
+    FigureButton,
+    cluster_figures,
+)
+from napari_neurosynth_results.widgets.common.layout import (
+    copy_text,
+    narrow,
+    row,
+    wrapped_text,
+)
+from napari_neurosynth_results.widgets.common.save_dialogs import (
     CLUSTER_TABLES,
     VOLUMES,
     ask_and_save,

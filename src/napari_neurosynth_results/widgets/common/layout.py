@@ -34,3 +34,21 @@ def row(*widgets: Widget, label: str = "") -> Container:
     made = Container(layout="horizontal", labels=False, label=label, widgets=widgets)
     made.margins = (0, 0, 0, 0)
     return made
+
+
+# Copy text: the one thing a notification needs of Qt.
+
+
+def copy_text(text: str = "") -> None:
+    """Put text on the clipboard.
+
+    Parameters
+    ----------
+    text : str
+        What to copy; nothing is done for an empty text.
+    """
+    from qtpy.QtWidgets import QApplication
+
+    clipboard = QApplication.clipboard()
+    if text and clipboard is not None:
+        clipboard.setText(text)

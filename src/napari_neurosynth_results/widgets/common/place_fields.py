@@ -17,8 +17,7 @@ from napari_neurosynth_results.anatomy.coordinates import (
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.scene import place_of_slices
-from napari_neurosynth_results.widgets.clipboard import copy_text
-from napari_neurosynth_results.widgets.pieces import row, wrapped_text
+from napari_neurosynth_results.widgets.common.layout import copy_text, row, wrapped_text
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -1,19 +1,28 @@
-"""Which figures can be drawn of what is shown: the lines of a menu."""
+"""The button that saves a figure: of which kind, where, and on which paper."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_neurosynth_results.api.figures import Kind
+from magicgui.widgets import PushButton
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QMenu
+
+from napari_neurosynth_results.api.figures import Kind, save_figure
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix
+from napari_neurosynth_results.widgets.common.save_dialogs import PICTURES, ask_and_save
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+
+
+# Which figures can be drawn of what is shown: the lines of a menu.
 
 
 @dataclass(frozen=True)
@@ -101,3 +110,64 @@ def comparison_figures(
                 Offer(f"Matrix, {measure}", matrix, "matrix", "comparison", options)
             )
     return made
+
+
+_WHITE = "White background"
+
+
+class FigureButton(PushButton):  # type: ignore[misc]
+    """Offer figures in a menu, and save the one that is chosen.
+
+    Parameters
+    ----------
+    offers : callable
+        Returns what can be drawn when the button is pressed.
+    """
+
+    def __init__(self, offers: Callable[[], Sequence[Offer]]) -> None:
+        super().__init__(text="Save figure...", tooltip="As PNG, PDF or SVG")
+        self._offers = offers
+        self._white = False
+        self.changed.connect(self._open_menu)
+
+    def _open_menu(self) -> None:
+        menu = QMenu(self.native)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for offer in self._offers():
+            action = menu.addAction(offer.text)
+            action.triggered.connect(partial(self._save, offer))
+        menu.addSeparator()
+        white = menu.addAction(_WHITE)
+        white.setCheckable(True)
+        white.setChecked(self._white)
+        white.toggled.connect(self._set_white)
+        menu.popup(self.native.mapToGlobal(self.native.rect().bottomLeft()))
+
+    def _set_white(self, white: bool) -> None:
+        self._white = white
+
+    def _save(self, offer: Offer, checked: bool = False) -> None:
+        suggested = f"{offer.name}_{offer.kind}.png"
+        save = partial(self._draw, offer)
+        ask_and_save(self.native, "Save the figure", suggested, PICTURES, save)
+
+    def _draw(self, offer: Offer, path: str, *, overwrite: bool) -> None:
+        with _waiting():
+            save_figure(
+                offer.what,
+                path,
+                kind=offer.kind,
+                background="white" if self._white else "black",
+                overwrite=overwrite,
+                **offer.options,
+            )
+
+
+@contextmanager
+def _waiting() -> Iterator[None]:
+    """Show that something takes a second or two."""
+    QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+    try:
+        yield
+    finally:
+        QApplication.restoreOverrideCursor()

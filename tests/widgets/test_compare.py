@@ -25,8 +25,8 @@ from napari_neurosynth_results.viewer.compare.results import AGREEMENT_KEY
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.common.color_grid import MatrixView
-from napari_neurosynth_results.widgets.compare import CompareWidget
-from napari_neurosynth_results.widgets.scatter import Scatter
+from napari_neurosynth_results.widgets.compare.scatter import Scatter
+from napari_neurosynth_results.widgets.compare.widget import CompareWidget
 from napari_neurosynth_results.widgets.threshold import ThresholdWidget
 
 STEMS = ("z", "logp", "stat", "z_desc-mass_level-cluster_corr-FWE_method-montecarlo")

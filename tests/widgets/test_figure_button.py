@@ -17,7 +17,7 @@ from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
-from napari_neurosynth_results.widgets.compare import CompareWidget
+from napari_neurosynth_results.widgets.compare.widget import CompareWidget
 
 
 @pytest.fixture

@@ -36,9 +36,9 @@ from napari_neurosynth_results.widgets.common.figure_button import (
 )
 from napari_neurosynth_results.widgets.common.layout import row, wrapped_text
 from napari_neurosynth_results.widgets.common.save_dialogs import save_and_tell
-from napari_neurosynth_results.widgets.compare_numbers import CompareNumbers
-from napari_neurosynth_results.widgets.compare_with import CompareWith
-from napari_neurosynth_results.widgets.map_checks import MapChecks
+from napari_neurosynth_results.widgets.compare.map_choice import MapChecks
+from napari_neurosynth_results.widgets.compare.numbers import CompareNumbers
+from napari_neurosynth_results.widgets.compare.other_result import CompareWith
 
 if TYPE_CHECKING:
     from napari.layers import Image

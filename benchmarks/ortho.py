@@ -29,7 +29,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.ortho import OrthoView
+from napari_neurosynth_results.widgets.ortho.widget import OrthoView
 
 STEPS = 150
 TARGET_MS = 100.0

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.ortho import OrthoView
+from napari_neurosynth_results.widgets.ortho.widget import OrthoView
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 PLACED: dict[str, Any] = {"scale": (4, 4, 4), "translate": (-40, -60, -50)}

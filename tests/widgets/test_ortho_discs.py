@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from napari_neurosynth_results.viewer.ortho.points import Discs
-from napari_neurosynth_results.widgets.ortho_discs import paint_discs
+from napari_neurosynth_results.widgets.ortho.canvas import paint_discs
 
 
 def black() -> npt.NDArray[np.uint8]:

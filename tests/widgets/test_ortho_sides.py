@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.plugin.reader import read
-from napari_neurosynth_results.widgets.ortho import OrthoView
+from napari_neurosynth_results.widgets.ortho.widget import OrthoView
 
 #: 6 mm voxels over the MNI brain, in RAS+.
 SHAPE = (31, 37, 31)

@@ -12,7 +12,7 @@ import pytest
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.ortho.geometry import Field, Window
 from napari_neurosynth_results.viewer.ortho.picture import draw, drawable
-from napari_neurosynth_results.widgets.ortho_discs import paint_discs
+from napari_neurosynth_results.widgets.ortho.canvas import paint_discs
 
 pytestmark = pytest.mark.viewer
 

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.ortho.layer_transform import place_of, unit_of
-from napari_neurosynth_results.widgets.ortho_canvas import OrthoCanvas
+from napari_neurosynth_results.widgets.ortho.canvas import OrthoCanvas
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

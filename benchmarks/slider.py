@@ -31,7 +31,7 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
-from napari_neurosynth_results.widgets.threshold import ThresholdWidget
+from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
 
 STEPS = 50
 ROUNDS = 5

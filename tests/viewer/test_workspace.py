@@ -161,7 +161,7 @@ def test_saved_opened_and_saved_again_it_is_the_same(
 def test_the_threshold_widget_goes_on_with_the_same_question(
     worked: Any, tmp_path: Path
 ) -> None:
-    from napari_neurosynth_results.widgets.threshold import ThresholdWidget
+    from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
 
     path = tmp_path / "a.nnr.json"
     save_workspace(worked, path)

@@ -27,7 +27,7 @@ from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.common.color_grid import MatrixView
 from napari_neurosynth_results.widgets.compare.scatter import Scatter
 from napari_neurosynth_results.widgets.compare.widget import CompareWidget
-from napari_neurosynth_results.widgets.threshold import ThresholdWidget
+from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
 
 STEMS = ("z", "logp", "stat", "z_desc-mass_level-cluster_corr-FWE_method-montecarlo")
 

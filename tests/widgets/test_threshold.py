@@ -25,7 +25,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 from napari_neurosynth_results.viewer.clusters.history import tried_on
 from napari_neurosynth_results.viewer.layers import map_of, placed
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
-from napari_neurosynth_results.widgets.threshold import ThresholdWidget
+from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 

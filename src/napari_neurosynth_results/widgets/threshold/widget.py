@@ -33,8 +33,8 @@ from napari_neurosynth_results.viewer.clusters.history import remember, tried_on
 from napari_neurosynth_results.viewer.clusters.request import Question, Where
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
-from napari_neurosynth_results.widgets.threshold_form import ThresholdForm
-from napari_neurosynth_results.widgets.where_fields import WhereFields
+from napari_neurosynth_results.widgets.threshold.form import ThresholdForm
+from napari_neurosynth_results.widgets.threshold.where_to_look import WhereFields
 
 if TYPE_CHECKING:
     from napari.layers import Image

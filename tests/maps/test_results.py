@@ -16,11 +16,10 @@ import pytest
 
 from napari_neurosynth_results import ResultsError, open_results
 from napari_neurosynth_results.maps.entry import MapFile
-from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind, kind_of
 from napari_neurosynth_results.maps.names import parse_name
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import Voxels
 from napari_neurosynth_results.maps.voxel_cache import VoxelCache
 
 Array = npt.NDArray[np.float64]

@@ -127,7 +127,8 @@ def test_a_broken_file_is_told_too(
 def test_without_napari_there_are_no_preferences() -> None:
     code = (
         "import sys\n"
-        "from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas\n"
+        "from napari_neurosynth_results.viewer.clusters.atlas_choice"
+        " import chosen_atlas\n"
         "assert chosen_atlas().name.startswith('Desikan')\n"
         "assert not {'napari', 'nilearn'} & set(sys.modules)\n"
     )

@@ -16,8 +16,8 @@ from napari_neurosynth_results.viewer.clusters.request import Where
 from napari_neurosynth_results.viewer.workspace.describe import describe
 from napari_neurosynth_results.widgets.browser.results_browser import ResultsBrowser
 from napari_neurosynth_results.widgets.commands import (
-    ask_and_open,
-    ask_and_save,
+    ask_and_open_workspace,
+    ask_and_save_workspace,
     copy_as_python,
 )
 from worked_in import threshold
@@ -95,13 +95,13 @@ def test_a_workspace_is_saved_under_a_name_that_opens_again(
         return str(tmp_path / typed), kinds
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
-    ask_and_save(maps)
+    ask_and_save_workspace(maps)
     assert asked == ["pain-ale.nnr.json"]
     path = tmp_path / saved
     assert path.is_file()
     assert told(notifications) == [("info", f"Saved {path}")]
     # The dialog asks about replacing the name that was typed, and no other.
-    ask_and_save(maps)
+    ask_and_save_workspace(maps)
     severity, text = told(notifications)[-1]
     assert severity == ("info" if typed == saved else "error")
     assert ("exists already" in text) == (typed != saved)
@@ -116,10 +116,10 @@ def test_a_file_that_is_none_is_refused_in_words(
     path = tmp_path / "work.nnr.json"
     path.write_text("{}")
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
-    ask_and_open(viewer)
+    ask_and_open_workspace(viewer)
     [(severity, text)] = told(notifications)
     assert severity == "error"
     assert "is no workspace" in text
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
-    ask_and_open(viewer)
+    ask_and_open_workspace(viewer)
     assert len(notifications) == 1

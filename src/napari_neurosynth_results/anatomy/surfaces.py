@@ -15,8 +15,8 @@ from napari_neurosynth_results.maps.grid import Grid
 
 # Triangles and what can be done to them: smooth, swell, measure and light.
 #
-# A mesh may hold many closed bodies at once. Everything is done to all of them together,
-# so that the cost does not grow with their number.
+# A mesh may hold many closed bodies at once. Everything is done to all of them
+# together, so that the cost does not grow with their number.
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]

@@ -11,7 +11,8 @@ import numpy as np
 from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.api.clusters import find_clusters
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
+from napari_neurosynth_results.maps.grid import Voxels
+from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.sources.files.images import read_region
 from napari_neurosynth_results.sources.opening import Source
 from napari_neurosynth_results.statistics.thresholds.masks import (

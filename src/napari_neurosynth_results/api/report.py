@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from napari_neurosynth_results.api.clusters import AtlasChoice
 from napari_neurosynth_results.api.studies import contributors
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.report.report import report
+from napari_neurosynth_results.export.report import report
 from napari_neurosynth_results.job import Job, Progress
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet

@@ -1,20 +1,16 @@
-"""MOVER docstring."""
+"""What a result set knows of a map before its voxels are read."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import MapName
-
-if TYPE_CHECKING:
-    pass
-from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.maps.statmap import Voxels
 
 
 class VoxelSource(Protocol):

@@ -1,20 +1,21 @@
-"""MOVER docstring."""
+"""The grid that a map stands on: shape, affine, and whether it is in MNI space."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    pass
-from napari_neurosynth_results.maps.statmap import (
-    _LEAST_COVERED,
-    _LONGEST_MM,
-    _MNI_BRAIN,
-)
+#: The values of a map on its grid.
+Voxels = npt.NDArray[np.float32]
+
+#: Where a brain lies in MNI152 space, in mm: (low, high) of x, y and z.
+_MNI_BRAIN = ((-72.0, 72.0), (-108.0, 74.0), (-72.0, 82.0))
+#: A field of view with less of the brain's box than this was placed somewhere else.
+_LEAST_COVERED = 0.25
+#: No scanner's field of view is longer; a grid that is has its units wrong.
+_LONGEST_MM = 500.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,9 +16,10 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.analysis_mask import union_mask
 from napari_neurosynth_results.maps.entry import MapEntry
+from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.names import unique_titles
 from napari_neurosynth_results.maps.ordering import in_order_of_interest
-from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
+from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.maps.studies import NOBODY, LazyStudies
 from napari_neurosynth_results.maps.voxel_cache import VoxelCache
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.maps.entry import MapEntry
-from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.names import MapName
 from napari_neurosynth_results.maps.tails import negatives_count, tail_of
@@ -17,16 +17,9 @@ from napari_neurosynth_results.maps.tails import negatives_count, tail_of
 if TYPE_CHECKING:
     from napari_neurosynth_results.maps.results import ResultSet
 
-Voxels = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 _SIGNED = frozenset({MapKind.Z, MapKind.T, MapKind.EST, MapKind.OTHER, MapKind.STAT})
-#: Where a brain lies in MNI152 space, in mm: (low, high) of x, y and z.
-_MNI_BRAIN = ((-72.0, 72.0), (-108.0, 74.0), (-72.0, 82.0))
-#: A field of view with less of the brain's box than this was placed somewhere else.
-_LEAST_COVERED = 0.25
-#: No scanner's field of view is longer; a grid that is has its units wrong.
-_LONGEST_MM = 500.0
 
 
 @dataclass(frozen=True, eq=False)

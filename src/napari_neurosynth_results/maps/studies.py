@@ -222,8 +222,8 @@ class Studies:
 # Experiments: what a meta-analysis counts, the analyses of one study taken together.
 #
 # Compose merges all analyses of a study that were used, so that nobody is counted twice
-# (Turkeltaub et al. 2012, Hum Brain Mapp 33, 1-13); the rows of NiMARE's diagnostics are
-# then these.
+# (Turkeltaub et al. 2012, Hum Brain Mapp 33, 1-13); the rows of NiMARE's diagnostics
+# are then these.
 
 
 @dataclass(frozen=True)

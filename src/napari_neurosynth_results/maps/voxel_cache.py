@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from weakref import WeakValueDictionary
 
-from napari_neurosynth_results.maps.statmap import Voxels
+from napari_neurosynth_results.maps.grid import Voxels
 
 _FEWEST_KEPT = 3
 

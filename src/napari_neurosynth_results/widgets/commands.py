@@ -180,7 +180,7 @@ def copy_as_python(napari_viewer: napari.viewer.Viewer) -> None:
         show_info(f"Copied {len(text.splitlines())} lines of Python")
 
 
-def ask_and_save(napari_viewer: napari.viewer.Viewer) -> None:
+def ask_and_save_workspace(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to, and save the workspace."""
     results = result_sets(napari_viewer.layers)
     title = results[0].title if results else "results"
@@ -215,7 +215,7 @@ def save_and_tell(
         show_info(f"Saved {path}")
 
 
-def ask_and_open(napari_viewer: napari.viewer.Viewer) -> None:
+def ask_and_open_workspace(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask for a workspace, and open it."""
     path, _ = QFileDialog.getOpenFileName(
         QApplication.activeWindow(), "Open workspace", "", _WORKSPACE_FILES

@@ -1,1 +1,1 @@
-"""MOVER report."""
+"""The report: one HTML file, with the text for a methods section."""

@@ -1,1 +1,1 @@
-"""MOVER tables."""
+"""Tables: of clusters and comparisons, for programs and for papers."""

@@ -1,1 +1,1 @@
-"""MOVER workspace."""
+"""Workspaces as files and as Python scripts."""

@@ -333,7 +333,8 @@ class _Writer:
         other = self._clusters(place.clusters)
         there = f"{other}.statmap.grid"
         self._imports.add(
-            "from napari_neurosynth_results.statistics.thresholds.masks import region_masking"
+            "from napari_neurosynth_results.statistics.thresholds.masks"
+            " import region_masking"
         )
         arguments = [
             f"{other}.labels != 0",

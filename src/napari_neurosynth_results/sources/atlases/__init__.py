@@ -1,1 +1,1 @@
-"""MOVER atlases."""
+"""Atlases of others: where they are, their label images and names."""

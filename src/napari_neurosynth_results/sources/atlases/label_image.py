@@ -12,9 +12,8 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.names import split_extension
-from napari_neurosynth_results.maps.statmap import Voxels
 from napari_neurosynth_results.sources.atlases.label_names import find_names, read_names
 from napari_neurosynth_results.sources.files.images import (
     DEFAULT_LIMIT,

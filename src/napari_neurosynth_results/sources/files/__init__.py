@@ -1,1 +1,1 @@
-"""MOVER files."""
+"""Image files: found in folders, read, the right way up."""

@@ -16,10 +16,10 @@ import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.entry import MapFile
+from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import MapKind, kind_of
 from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import Voxels
 from napari_neurosynth_results.maps.studies import NOBODY, LazyStudies
 from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT, open_image
 from napari_neurosynth_results.sources.files.volumes import VolumeFile

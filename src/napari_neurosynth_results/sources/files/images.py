@@ -19,9 +19,8 @@ import numpy.typing as npt
 from nibabel.freesurfer.mghformat import MGHHeader
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.statmap import Voxels
 from napari_neurosynth_results.sources.files.gzip_reader import (
     holds,
     inflated_length,

@@ -14,8 +14,7 @@ from nibabel.orientations import (
 )
 from nibabel.spaces import vox2out_vox
 
-from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.maps.statmap import Voxels
+from napari_neurosynth_results.maps.grid import Grid, Voxels
 
 #: A tilt that moves no voxel by more than this share of its size is rounding.
 _ROUNDING = 0.1

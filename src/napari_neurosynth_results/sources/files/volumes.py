@@ -18,9 +18,8 @@ import numpy.typing as npt
 from nibabel.volumeutils import apply_read_scaling
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.statmap import Voxels
 from napari_neurosynth_results.sources.files.gzip_reader import (
     read_bytes,
     read_head,

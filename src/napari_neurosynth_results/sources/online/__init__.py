@@ -1,1 +1,1 @@
-"""MOVER online."""
+"""NeuroVault and Neurosynth Compose: links, records, maps that wait there."""

@@ -11,10 +11,9 @@ from types import MappingProxyType
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.entry import MapFile, VoxelSource
-from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind, kind_of
 from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
-from napari_neurosynth_results.maps.statmap import Voxels
 from napari_neurosynth_results.sources.atlases.label_names import parse_label_xml
 from napari_neurosynth_results.sources.files.folder import map_file
 from napari_neurosynth_results.sources.files.images import open_image

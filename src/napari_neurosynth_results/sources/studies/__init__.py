@@ -1,1 +1,1 @@
-"""MOVER studies."""
+"""Files of studies: NIMADS, NiMARE datasets, Sleuth text."""

@@ -1,1 +1,1 @@
-"""MOVER web."""
+"""Requests: to whom, how often, what may come back, what is kept."""

@@ -15,8 +15,8 @@ from napari_neurosynth_results.sources.web.request import Head
 
 # What can go wrong between this machine and a server, each a class of its own.
 #
-# Whoever opens a link decides by the class: a missing map is skipped, a silent server is
-# not asked again for each of the other maps.
+# Whoever opens a link decides by the class: a missing map is skipped, a silent server
+# is not asked again for each of the other maps.
 
 
 class WebError(ResultsError):

@@ -1,1 +1,1 @@
-"""MOVER clusters."""
+"""Clusters: connected voxels above a threshold, their peaks, regions and table."""

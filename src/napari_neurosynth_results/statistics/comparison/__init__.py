@@ -1,1 +1,1 @@
-"""MOVER comparison."""
+"""Comparison: overlap, agreement and difference of maps."""

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
+from napari_neurosynth_results.maps.grid import Grid, Voxels
+from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.thresholds.masks import filled_box, pasted
 
 #: A position this close to a voxel's center is the center: affines have few digits.

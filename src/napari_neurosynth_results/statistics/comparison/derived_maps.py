@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.maps.entry import MapFile
-from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.names import MapName
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
+from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.agreement import Sampled
 from napari_neurosynth_results.statistics.comparison.overlap import (
@@ -122,8 +122,9 @@ def made_of(statmap: StatMap) -> tuple[ClusterSet, ...]:
 # Where two tests both reject: the conjunction of two maps, with a p in every voxel.
 #
 # The p of the conjunction null, "not both effects are there", is the larger of the two
-# (Nichols, Brett, Andersson, Wager and Poline 2005, NeuroImage 25, 653-660). It is found
-# by the logarithm of p; the smaller of two z would be wrong where their tails differ.
+# (Nichols, Brett, Andersson, Wager and Poline 2005, NeuroImage 25, 653-660). It is
+# found by the logarithm of p; the smaller of two z would be wrong where their tails
+# differ.
 
 _LOG_2, _LOG_10 = math.log(2), math.log(10)
 _SMALLEST = float(np.finfo(np.float32).tiny)

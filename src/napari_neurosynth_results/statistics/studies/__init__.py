@@ -1,1 +1,1 @@
-"""MOVER studies."""
+"""Studies: which foci and experiments are behind a cluster."""

@@ -152,10 +152,10 @@ def _label_of(column: str) -> int | None:
 
 # How many foci of each experiment lie in each cluster, by NiMARE's rule.
 #
-# NiMARE 0.22.1 (`FocusCounter`) moves a focus to the nearest voxel, as it does before it
-# draws a kernel around it, and counts it for each cluster of which a voxel is less than
-# one voxel away. Between voxels that is the voxel itself: the next one is exactly one
-# away.
+# NiMARE 0.22.1 (`FocusCounter`) moves a focus to the nearest voxel, as it does before
+# it draws a kernel around it, and counts it for each cluster of which a voxel is less
+# than one voxel away. Between voxels that is the voxel itself: the next one is exactly
+# one away.
 
 
 def count_foci(

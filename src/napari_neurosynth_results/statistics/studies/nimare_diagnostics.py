@@ -26,17 +26,16 @@ from napari_neurosynth_results.statistics.studies.contributions import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_neurosynth_results.maps.grid import Grid
-    from napari_neurosynth_results.maps.statmap import Voxels
+    from napari_neurosynth_results.maps.grid import Grid, Voxels
 
 
 # NiMARE's label map, made anew where it was not kept, and checked before it is used.
 #
-# Neurosynth Compose uploads no label maps, and hands out the table of diagnostics without
-# them: its columns are numbers of clusters that nobody sees. NiMARE's workflow (0.22.1)
-# labels what is above 1.65 in its target map and has at least 10 voxels, in the order in
-# which nilearn sorts the clusters. That can be done again; but whether it fits has to be
-# shown by something else than the number of clusters.
+# Neurosynth Compose uploads no label maps, and hands out the table of diagnostics
+# without them: its columns are numbers of clusters that nobody sees. NiMARE's workflow
+# (0.22.1) labels what is above 1.65 in its target map and has at least 10 voxels, in
+# the order in which nilearn sorts the clusters. That can be done again; but whether it
+# fits has to be shown by something else than the number of clusters.
 
 Labels = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
@@ -390,8 +389,8 @@ def _targets(results: ResultSet, clusters: ClusterSet) -> Iterator[StatMap]:
 
 # Where NiMARE's own numbers of clusters would lead to the wrong studies.
 #
-# Since NiMARE 0.21 the table of clusters of a cluster-level FWE map is numbered anew, and
-# the label map and the diagnostics are not.
+# Since NiMARE 0.21 the table of clusters of a cluster-level FWE map is numbered anew,
+# and the label map and the diagnostics are not.
 
 _PLACE = ["X", "Y", "Z"]
 

@@ -1,1 +1,1 @@
-"""MOVER thresholds."""
+"""Thresholds: what may be asked of a map, and what survives."""

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
-from napari_neurosynth_results.maps.statmap import Mask, StatMap, Voxels
+from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     FREE,
     NEEDS_DOF,

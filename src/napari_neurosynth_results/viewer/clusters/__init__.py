@@ -1,1 +1,1 @@
-"""MOVER clusters."""
+"""Clusters on screen: their layers, colors, choice and readout."""

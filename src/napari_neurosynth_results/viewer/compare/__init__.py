@@ -1,1 +1,1 @@
-"""MOVER compare."""
+"""Maps on screen together."""

@@ -1,1 +1,1 @@
-"""MOVER plugin."""
+"""What napari calls: reader, writer, commands, messages."""

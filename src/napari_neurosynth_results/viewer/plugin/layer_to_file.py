@@ -25,8 +25,9 @@ from napari_neurosynth_results.export.volumes import (
     code_of,
     meaning_of,
 )
+from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.statmap import StatMap, Voxels
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.files.orientation import place
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer.layers import METADATA_KEY

@@ -15,6 +15,7 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.sources.files.folder import is_image
 from napari_neurosynth_results.sources.opening import is_link, open_source
 from napari_neurosynth_results.viewer import scene
@@ -317,3 +318,8 @@ def show_first_maps(
 
     for layer in layers_for_viewer(results, settings, most):
         viewer.add_layer(Layer.create(*layer))
+
+
+def open_sample() -> list[LayerTuple]:
+    """Open the sample as napari layers."""
+    return read(sample_folder())

@@ -1,1 +1,1 @@
-"""MOVER three_d."""
+"""Three dimensions: brain, glass brain, cortex, clusters as surfaces."""

@@ -1,1 +1,1 @@
-"""MOVER workspace."""
+"""Workspaces: what a viewer shows, described and brought back."""

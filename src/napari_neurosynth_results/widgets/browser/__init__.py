@@ -1,1 +1,1 @@
-"""MOVER browser."""
+"""The browser of results: links, maps, what is known of them."""

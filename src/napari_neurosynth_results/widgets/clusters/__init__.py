@@ -1,1 +1,1 @@
-"""MOVER clusters."""
+"""The cluster table and what is shown of a cluster."""

@@ -1,1 +1,1 @@
-"""MOVER common."""
+"""What the panels share: tables, dialogs, jobs, layout."""

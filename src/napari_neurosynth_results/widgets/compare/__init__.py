@@ -1,1 +1,1 @@
-"""MOVER compare."""
+"""The comparison of maps."""

@@ -1,1 +1,1 @@
-"""MOVER ortho."""
+"""Three planes at once."""

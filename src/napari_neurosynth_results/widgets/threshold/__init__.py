@@ -1,1 +1,1 @@
-"""MOVER threshold."""
+"""The threshold form."""

@@ -1,0 +1,9 @@
+"""The fixed name under which links are parsed: ``parse_address`` and what it returns."""
+
+from napari_neurosynth_results.sources.online.links import (
+    Address,
+    UnsupportedSource,
+    parse_address,
+)
+
+__all__ = ("Address", "UnsupportedSource", "parse_address")

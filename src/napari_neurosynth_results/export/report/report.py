@@ -226,7 +226,9 @@ def report_html(
     except ImportError as error:
         raise ResultsError(_NO_JINJA) from error
     job = job or Job()
-    template = files("napari_neurosynth_results.export.report") / "templates/report.html.j2"
+    template = (
+        files("napari_neurosynth_results.export.report") / "templates/report.html.j2"
+    )
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )

@@ -17,6 +17,7 @@ from napari.layers import Image, Labels
 from local_servers import LocalServers, label_xml
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
+from napari_neurosynth_results.viewer.clusters import atlas_choice
 from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     ATLAS_KEY,
     atlas_of_layer,
@@ -24,10 +25,7 @@ from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     chosen_atlas,
     fetch_atlas,
 )
-from napari_neurosynth_results.viewer.clusters.cluster_layers import (
-    atlas_choice,
-    show_clusters,
-)
+from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.layers import map_layer
 
 LEFT, RIGHT = (-40.0, -10.0, 0.0), (50.0, -10.0, 0.0)

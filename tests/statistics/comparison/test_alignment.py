@@ -16,13 +16,13 @@ from scipy import ndimage, stats
 from maps_in_memory import Array, lone, made, placed
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.statistics.comparison import alignment
 from napari_neurosynth_results.statistics.comparison.alignment import (
     align,
     inside_onto,
     linear_onto,
 )
 from napari_neurosynth_results.statistics.comparison.comparison import (
-    alignment,
     compare,
 )
 from napari_neurosynth_results.statistics.thresholds.masks import onto_grid

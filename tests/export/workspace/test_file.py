@@ -31,7 +31,7 @@ from napari_neurosynth_results.export.workspace.file import (
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "workspace.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "workspace.md"
 
 
 def test_the_documented_example_is_read(tmp_path: Path) -> None:

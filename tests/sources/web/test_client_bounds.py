@@ -19,7 +19,7 @@ from napari_neurosynth_results.sources.web.client import (
 )
 from napari_neurosynth_results.sources.web.servers import Online
 
-from .scripted import (
+from ..scripted import (
     PRIVATE,
     SOON,
     TOKEN,

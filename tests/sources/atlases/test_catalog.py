@@ -26,9 +26,9 @@ from local_servers import label_xml
 from napari_neurosynth_results import ResultsError, open_atlas
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
 from napari_neurosynth_results.job import CancelledError, Job
+from napari_neurosynth_results.sources.atlases import locations
 from napari_neurosynth_results.sources.atlases.catalog import KNOWN, known_atlas
 from napari_neurosynth_results.sources.atlases.find import find_atlas
-from napari_neurosynth_results.sources.atlases.label_image import locations
 from napari_neurosynth_results.sources.atlases.locations import place_at_hand
 
 SHAPE = (17, 21, 19)

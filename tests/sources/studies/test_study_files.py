@@ -222,7 +222,7 @@ def test_what_a_sleuth_text_lacks_is_told() -> None:
     ("content", "told"),
     [
         (pickle.dumps({"studies": []}), "pickle.*to_nimads"),
-        (gzip.compress(b"{}"), "pickle.*to_nimads"),
+        (gzip.compress(b"{}", mtime=0), "pickle.*to_nimads"),
         (b"PK\x03\x04", "zip"),
         (b"PAR1", "from_parquet"),
         ({"format": "nimare-studyset-parquet", "tables": {}}, "from_parquet"),

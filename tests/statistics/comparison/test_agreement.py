@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import rankdata
 
+from napari_neurosynth_results.statistics.comparison import agreement
 from napari_neurosynth_results.statistics.comparison.agreement import (
     Ranked,
     Sampled,
     agreement_of,
 )
-from napari_neurosynth_results.statistics.comparison.comparison import agreement
 
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 TIED = st.sampled_from([0.0, -0.0, 1.0, -1.0, 1e-45, -1e-45, 3e38, -3e38])

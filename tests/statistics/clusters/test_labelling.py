@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from napari_neurosynth_results.statistics.clusters.cluster_set import maxima
+from napari_neurosynth_results.statistics.clusters import maxima
 from napari_neurosynth_results.statistics.clusters.labelling import (
     Labelled,
     label_clusters,

@@ -43,17 +43,22 @@ def modules() -> dict[str, Path]:
 
 
 @cache
-def imported_by(path: Path) -> set[str]:
-    """Return the names in the package that a file imports, wherever in it."""
+def parsed(path: Path) -> ast.Module:
+    """Return what is in a file; read once, because every part below asks."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imported_by(path: Path) -> frozenset[str]:
+    """Return the dotted names that a file imports, wherever in it."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ImportFrom) and node.module:
             # What is imported from a folder may be a module of it.
             found |= {f"{node.module}.{name.name}" for name in node.names}
         elif isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
-    inside = f"{PACKAGE}."
-    return {name.removeprefix(inside) for name in found if name.startswith(inside)}
+    return frozenset(found)
 
 
 def arrows_below(room: str) -> dict[str, set[str]]:
@@ -70,14 +75,15 @@ def arrows_below(room: str) -> dict[str, set[str]]:
         Every module and folder of the room, and what it imports of the others.
     """
     start = f"{room}." if room else ""
+    ours = f"{PACKAGE}.{start}"
     inside = {name: path for name, path in modules().items() if name.startswith(start)}
     names = {name.removeprefix(start).split(".")[0] for name in inside}
     arrows: dict[str, set[str]] = {name: set() for name in sorted(names)}
     for name, path in inside.items():
         mine = name.removeprefix(start).split(".")[0]
         for other in imported_by(path):
-            theirs = other.removeprefix(start).split(".")[0]
-            if other.startswith(start) and theirs in names and theirs != mine:
+            theirs = other.removeprefix(ours).split(".")[0]
+            if other.startswith(ours) and theirs in names and theirs != mine:
                 arrows[mine].add(theirs)
     return arrows
 
@@ -128,7 +134,7 @@ def about(name: str) -> str:
     """Return the first sentence of a module or folder, as it says itself."""
     path = SOURCES / name.replace(".", "/")
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    text = ast.get_docstring(parsed(path)) or ""
     return text.split("\n\n")[0].replace("\n", " ")
 
 
@@ -162,15 +168,12 @@ class Box:
 
 def screen_of(room: str) -> str:
     """Return what a room knows of the screen: ``qt``, ``napari`` or nothing."""
-    known: set[str] = set()
-    for name, path in modules().items():
-        if name.split(".")[0] != room:
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                known.add(node.module.split(".")[0])
-            elif isinstance(node, ast.Import):
-                known |= {alias.name.split(".")[0] for alias in node.names}
+    known = {
+        other.split(".")[0]
+        for name, path in modules().items()
+        if name.split(".")[0] == room
+        for other in imported_by(path)
+    }
     if known & {"qtpy", "magicgui", "superqt"}:
         return "qt"
     return "napari" if "napari" in known else ""

@@ -2,10 +2,17 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench pictures site clean
+.PHONY: demo check test bench pictures site clean
 
 demo: $(VENV)/ready
 	@scripts/demo.sh $(BIN)
+
+check: $(VENV)/ready
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m pytest -m "not viewer and not slow"
 
 test: $(VENV)/ready
 	@scripts/test.sh $(BIN)

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 Mask = npt.NDArray[np.bool_]
 
-_SIGNED = frozenset({MapKind.Z, MapKind.T, MapKind.EST, MapKind.OTHER, MapKind.STAT})
-
 
 @dataclass(frozen=True, eq=False)
 class StatMap:
@@ -138,7 +136,7 @@ class StatMap:
         A one-tailed z may be negative, but that is never evidence for a deactivation,
         unless the test gave the negative direction a p of its own.
         """
-        if self.kind not in _SIGNED or not self.has_negatives:
+        if not self.kind.row.signed or not self.has_negatives:
             return False
         return self.results.remember(
             (self.key, "signed"), lambda: negatives_count(self)

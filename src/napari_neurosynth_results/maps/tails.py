@@ -14,7 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind, Tail
+from napari_neurosynth_results.maps.kinds import (
+    P_VALUES,
+    VALUE_KINDS,
+    MapKind,
+    PFormula,
+    Tail,
+)
 
 if TYPE_CHECKING:
     from napari_neurosynth_results.maps.statmap import StatMap
@@ -28,8 +34,6 @@ _TWO_ONE_TAILED_CONTRASTS = frozenset({"balancedGroup1MinusGroup2"})
 #: Beside these, group maps are MKDAChi2's, which are two-tailed; ALESubtraction's are
 #: those of single ALEs.
 _TWO_TAILED_GROUPS = frozenset({"association", "uniformity"})
-#: Values that only image-based estimators write; those test both directions by default.
-_IMAGE_BASED_VALUES = frozenset({"est", "se", "tau2", "sigma2", "dof"})
 #: Enough voxels to tell the two conversions apart, few enough to cost nothing.
 _SAMPLE = 5000
 #: NiMARE writes float32; a conversion that fits leaves less than this in z.
@@ -119,7 +123,7 @@ def _corrected_by_p(statmap: StatMap) -> bool:
 def _partner(statmap: StatMap) -> StatMap | None:
     """Find the map that states the p of a z map, on the same grid and unbroken."""
     siblings = statmap.results.siblings(statmap)
-    for value in ("logp", "p"):
+    for value in P_VALUES:
         partner = siblings.get(value)
         if partner is not None and partner.grid.same_as(statmap.grid):
             with suppress(ResultsError):
@@ -172,10 +176,10 @@ def tail_between(statmap: StatMap, partner: StatMap) -> Tail | None:
 
 
 def _natural_log_p(partner: StatMap) -> npt.NDArray[np.float64]:
-    values = partner.data.astype(np.float64)
-    if partner.kind is MapKind.LOGP:
+    values, formula = partner.data.astype(np.float64), partner.kind.row.p
+    if formula is PFormula.LOG10:
         return np.asarray(-values * np.log(10))
-    if partner.kind is MapKind.ONE_MINUS_P:
+    if formula is PFormula.COMPLEMENT:
         values = 1 - values
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log(values)
@@ -212,6 +216,7 @@ def _by_name(statmap: StatMap) -> Tail:
     contrasts = {other.name.contrast for other in beside if other.name}
     if name.contrast in {"group1", "group2"} and contrasts & _TWO_TAILED_GROUPS:
         return Tail.TWO
-    if values & _IMAGE_BASED_VALUES:
+    # Image-based estimators test both directions by default.
+    if any(VALUE_KINDS[value].row.image_based for value in values):
         return Tail.TWO
     return Tail.TWO if statmap.has_negatives else Tail.ONE

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import MapName, parse_name
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -266,7 +265,7 @@ def _counted(
     ]
     for statmap in of_target:
         assert statmap.name is not None
-        if statmap.kind is MapKind.LABEL and statmap.name.get("tail") in {None, tail}:
+        if statmap.kind.row.holds_labels and statmap.name.get("tail") in {None, tail}:
             _check_grid(statmap, clusters)
             return Counted(table, labels_of(statmap), sign)
     for statmap in of_target:
@@ -441,7 +440,7 @@ def _mismatches(
     rows = wrong = 0
     for statmap in results.run_of(clusters.statmap):
         other = statmap.name
-        if statmap.kind is not MapKind.LABEL or other is None:
+        if not statmap.kind.row.holds_labels or other is None:
             continue
         if target_of(other) != target_of(name):
             continue

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from napari_neurosynth_results.errors import ResultsError
@@ -17,10 +17,12 @@ from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.analysis_mask import union_mask
 from napari_neurosynth_results.maps.entry import MapEntry
 from napari_neurosynth_results.maps.grid import Voxels
+from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.names import unique_titles
 from napari_neurosynth_results.maps.ordering import in_order_of_interest
-from napari_neurosynth_results.maps.statmap import Mask, StatMap
+from napari_neurosynth_results.maps.statmap import Fact, Mask, StatMap
 from napari_neurosynth_results.maps.studies import NOBODY, LazyStudies
+from napari_neurosynth_results.maps.tails import negatives_count, tail_of
 from napari_neurosynth_results.maps.voxel_cache import VoxelCache
 
 if TYPE_CHECKING:
@@ -194,8 +196,6 @@ def read_together(statmaps: Iterable[StatMap]) -> dict[str, Voxels]:
         read = zip(wanted, pool.map(voxels, wanted), strict=True)
         return {statmap.key: data for statmap, data in read if data is not None}
 
-
-Fact = TypeVar("Fact")
 
 #: Voxels a set keeps alive by itself: about 6 maps of the 2 mm MNI grid.
 CACHE_BYTES = 24 * 2**20
@@ -540,6 +540,26 @@ class ResultSet:
         key = ("mask", *run, statmap.grid.shape, statmap.grid.affine.tobytes())
         return self.remember(key, lambda: union_mask(statmap))
 
+    def tail_of(self, statmap: StatMap) -> Tail:
+        """Return the tail of a map: measured on its siblings, else by its name.
+
+        Raises
+        ------
+        ResultsError
+            When a map that has to be looked at cannot be read.
+        """
+        return self.remember((statmap.key, "tail"), lambda: tail_of(statmap))
+
+    def negatives_count(self, statmap: StatMap) -> bool:
+        """Whether the test behind a map looked at the negative direction at all.
+
+        Raises
+        ------
+        ResultsError
+            When a map that has to be looked at cannot be read.
+        """
+        return self.remember((statmap.key, "signed"), lambda: negatives_count(statmap))
+
     def remember(self, key: Hashable, find: Callable[[], Fact]) -> Fact:
         """Return a fact about the maps, found when it is first asked for."""
         # Without the lock: finding may read maps on other threads, which report.
@@ -554,3 +574,20 @@ class ResultSet:
             for problem in problems:
                 if problem not in self._problems:
                     self._problems.append(problem)
+
+
+def result_of(statmap: StatMap) -> ResultSet:
+    """Return the result set of a map, with the tables and texts beside its maps.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+
+    Returns
+    -------
+    ResultSet
+        Nothing else makes maps.
+    """
+    assert isinstance(statmap.results, ResultSet)
+    return statmap.results

@@ -8,7 +8,6 @@ of names was made by doing that with NiMARE 0.22.1 for every estimator and corre
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +20,7 @@ from napari_neurosynth_results.maps.kinds import (
     PFormula,
     Tail,
 )
-
-if TYPE_CHECKING:
-    from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.maps.statmap import StatMap
 
 #: Contrasts that NiMARE tests in both directions (MKDAChi2, ALESubtraction).
 _TWO_TAILED_CONTRASTS = frozenset(

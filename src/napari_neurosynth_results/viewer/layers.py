@@ -17,7 +17,7 @@ from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import ColorFamily, Zero
-from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     FirstLook,
@@ -323,5 +323,5 @@ def result_sets(layers: Iterable[Any]) -> list[ResultSet]:
     for layer in layers:
         statmap = map_of(layer)
         if statmap is not None and statmap.results not in found:
-            found.append(statmap.results)
+            found.append(result_of(statmap))
     return found

@@ -1,4 +1,4 @@
-"""NiMARE's file names, both ways: text -> `MapName` -> the same text.
+"""NiMARE's file names, both ways: text -> `MapName` -> the same text; and in words.
 
 The grammar is ``[<prefix>_]<value>[_<key>-<label>...][_<server suffix>]<extension>``.
 Entities are kept in the order found, unknown ones too, so that a name always survives
@@ -208,7 +208,7 @@ def _parse_entities(
     return tuple(entities), suffix
 
 
-# Plain-words titles for maps: what a user reads in the layer list.
+# In words: what a user reads in the layer list.
 
 _CONTRAST_WORDS = {
     "group1": "group 1",

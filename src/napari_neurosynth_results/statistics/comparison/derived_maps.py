@@ -1,4 +1,10 @@
-"""Maps that are made of others: they are computed when somebody looks at them."""
+"""Maps that are made of others: they are computed when somebody looks at them.
+
+The p of the conjunction null, "not both effects are there", is the larger of the two
+(Nichols, Brett, Andersson, Wager and Poline 2005, NeuroImage 25, 653-660). It is found
+by the logarithm of p; the smaller of two z would be wrong where their tails differ. One
+map minus another is a picture of where they differ, and no test of it.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +32,9 @@ from napari_neurosynth_results.statistics.p_values.conversion import Floats, log
 from napari_neurosynth_results.statistics.p_values.directions import sides_of
 from napari_neurosynth_results.statistics.thresholds.apply import Applied
 from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
+
+_LOG_2, _LOG_10 = math.log(2), math.log(10)
+_SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 class _Computed:
@@ -103,17 +112,6 @@ def made_of(statmap: StatMap) -> tuple[ClusterSet, ...]:
         return ()
     source = statmap.file.source
     return source.parts if isinstance(source, _Computed) else ()
-
-
-# Where two tests both reject: the conjunction of two maps, with a p in every voxel.
-#
-# The p of the conjunction null, "not both effects are there", is the larger of the two
-# (Nichols, Brett, Andersson, Wager and Poline 2005, NeuroImage 25, 653-660). It is
-# found by the logarithm of p; the smaller of two z would be wrong where their tails
-# differ.
-
-_LOG_2, _LOG_10 = math.log(2), math.log(10)
-_SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 def why_no_conjunction(clusters: ClusterSet, name: str) -> str | None:
@@ -324,9 +322,6 @@ def _log_p(clusters: ClusterSet, flat: npt.NDArray[np.intp]) -> Floats:
     else:
         log_p = source.log_p_at(at)
     return np.where(np.isnan(log_p), 0, log_p)
-
-
-# One map minus another: a picture of where they differ, and no test of it.
 
 
 def why_no_difference(a: StatMap, b: StatMap, name_a: str, name_b: str) -> str | None:

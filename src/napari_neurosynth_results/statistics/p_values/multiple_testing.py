@@ -1,4 +1,7 @@
-"""False discovery rate: p adjusted for the number of tests, as logarithms."""
+"""False discovery rate: p adjusted for the number of tests, as logarithms.
+
+Also which voxels count as tests, and what may not be corrected for their number.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,8 @@ from napari_neurosynth_results.statistics.p_values.significance import PSource
 #: BH holds for independent and positively dependent tests, BY for any.
 Method = Literal["BH", "BY"]
 METHODS: dict[Method, str] = {"BH": "Benjamini-Hochberg", "BY": "Benjamini-Yekutieli"}
+#: A map whose weakest voxel is stronger than this z was thresholded by somebody.
+_THRESHOLDED_Z = 1.0
 
 
 def adjusted_log_q(log_p: npt.ArrayLike, method: Method = "BH") -> Floats:
@@ -109,12 +114,6 @@ def _adjusted(ordered: Floats, method: Method) -> Floats:
     raised = ordered + log_n - np.log(rank)
     falling: Floats = np.minimum.accumulate(raised[::-1])[::-1]
     return np.minimum(falling, 0)
-
-
-# Which voxels count as tests, and what may not be corrected for their number.
-
-#: A map whose weakest voxel is stronger than this z was thresholded by somebody.
-_THRESHOLDED_Z = 1.0
 
 
 def tested_log_p(

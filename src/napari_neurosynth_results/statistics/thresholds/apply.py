@@ -284,7 +284,7 @@ def _split(statmap: StatMap, kept: Mask, sides: Sides) -> Parts:
     return parts
 
 
-# A threshold in words, as a paper would state it.
+# In words, as a paper would state it.
 
 
 def threshold_sentence(

@@ -125,6 +125,63 @@ def look_without_siblings(statmap: StatMap) -> FirstLook | None:
     return replace(look, reason=f"{look.reason}; {why}")
 
 
+def first_threshold_of(statmap: StatMap) -> Threshold:
+    """Choose a threshold for a map, as the viewer does before anything was chosen.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map but a label map.
+
+    Returns
+    -------
+    Threshold
+        p <= .001 for an uncorrected map, p <= .05 for a corrected one (q for FDR), by
+        the p of its own test. Maps without a p: the height of `first_look`, which keeps
+        their strongest 5 %.
+
+    Raises
+    ------
+    ResultsError
+        When there is nothing to threshold, or a map cannot be read.
+    """
+    if not statmap.kind.row.criteria:
+        raise ResultsError(f"{statmap.title}: {statmap.kind}s are not thresholded.")
+    alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
+    if PSource(statmap).survivors(alpha) is not None:
+        return Threshold(p=alpha)
+    look = first_look(statmap)
+    if look is None or not look.height > 0:
+        raise ResultsError(f"{statmap.title} holds nothing that could be thresholded.")
+    return Threshold(value=look.height)
+
+
+def strongest_of(statmap: StatMap) -> float:
+    """Return the strongest value of a map: the smallest p, else the largest size.
+
+    Of maps without a p of their own a high percentile, because a few voxels at the edge
+    of the brain would take all the colors.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+
+    Returns
+    -------
+    float
+        Finite and above 0.
+
+    Raises
+    ------
+    ResultsError
+        When the map cannot be read.
+    """
+    return statmap.results.remember(
+        (statmap.key, "strongest"), lambda: _strongest(statmap)
+    )
+
+
 def _inside(statmap: StatMap) -> npt.NDArray[np.bool_]:
     """Voxels that carry a value: 0 and NaN are outside or say nothing."""
     data = statmap.data
@@ -270,32 +327,6 @@ def _voxels(n: int) -> str:
     return "1 voxel" if n == 1 else f"{n:,} voxels"
 
 
-def strongest_of(statmap: StatMap) -> float:
-    """Return the strongest value of a map: the smallest p, else the largest size.
-
-    Of maps without a p of their own a high percentile, because a few voxels at the edge
-    of the brain would take all the colors.
-
-    Parameters
-    ----------
-    statmap : StatMap
-        Any map.
-
-    Returns
-    -------
-    float
-        Finite and above 0.
-
-    Raises
-    ------
-    ResultsError
-        When the map cannot be read.
-    """
-    return statmap.results.remember(
-        (statmap.key, "strongest"), lambda: _strongest(statmap)
-    )
-
-
 def _strongest(statmap: StatMap) -> float:
     size = np.abs(statmap.data)
     size = size[np.isfinite(size) & (size > 0)]
@@ -306,37 +337,3 @@ def _strongest(statmap: StatMap) -> float:
     if statmap.kind.has_tail:
         return float(size.max())
     return float(np.percentile(size, CLIP_PERCENTILE))
-
-
-# The threshold of a map when nobody asked for one: that of its first look.
-
-
-def first_threshold_of(statmap: StatMap) -> Threshold:
-    """Choose a threshold for a map, as the viewer does before anything was chosen.
-
-    Parameters
-    ----------
-    statmap : StatMap
-        Any map but a label map.
-
-    Returns
-    -------
-    Threshold
-        p <= .001 for an uncorrected map, p <= .05 for a corrected one (q for FDR), by
-        the p of its own test. Maps without a p: the height of `first_look`, which keeps
-        their strongest 5 %.
-
-    Raises
-    ------
-    ResultsError
-        When there is nothing to threshold, or a map cannot be read.
-    """
-    if not statmap.kind.row.criteria:
-        raise ResultsError(f"{statmap.title}: {statmap.kind}s are not thresholded.")
-    alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
-    if PSource(statmap).survivors(alpha) is not None:
-        return Threshold(p=alpha)
-    look = first_look(statmap)
-    if look is None or not look.height > 0:
-        raise ResultsError(f"{statmap.title} holds nothing that could be thresholded.")
-    return Threshold(value=look.height)

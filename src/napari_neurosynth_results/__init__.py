@@ -4,11 +4,10 @@ The names below are the headless API. They are imported on first use, so that im
 the package costs nothing: no napari, Qt, nibabel, pandas, numpy or scipy is loaded.
 """
 
-__version__ = "0.1.0"
-
 # Not typing.TYPE_CHECKING: importing typing would double the cost of this import.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from napari_neurosynth_results._version import __version__
     from napari_neurosynth_results.anatomy.atlas import Atlas
     from napari_neurosynth_results.api import (
         brain_mask,
@@ -71,6 +70,7 @@ _HOMES = {
     "ResultsError": "errors",
     "MapKind": "maps.kinds",
     "Tail": "maps.kinds",
+    "__version__": "_version",
     "ResultSet": "maps.results",
     "StatMap": "maps.statmap",
 }

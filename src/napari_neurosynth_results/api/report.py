@@ -10,7 +10,6 @@ from napari_neurosynth_results.api.studies import contributors
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.report import report
 from napari_neurosynth_results.job import Job, Progress
-from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
@@ -50,7 +49,7 @@ def first_clusters(
     """
     named = find_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
     for statmap in results.maps.values():
-        if statmap.kind is MapKind.LABEL:
+        if not statmap.kind.row.criteria:
             continue
         wanted = dict.fromkeys([statmap, results.uncorrected(statmap)])
         return [

@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from napari_neurosynth_results import __version__
+from napari_neurosynth_results._version import __version__
 from napari_neurosynth_results.batch.inputs import Listed
 from napari_neurosynth_results.batch.local_workers import Heard
 from napari_neurosynth_results.batch.one_source import Answer, Record, answer

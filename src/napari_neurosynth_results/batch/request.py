@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from napari_neurosynth_results import __version__
+from napari_neurosynth_results._version import __version__
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.directions import Direction
@@ -161,7 +160,7 @@ class Question:
         keys, missing : list of str
             Keys in order of interest, and the patterns that no map has.
         """
-        keys = [k for k, m in results.maps.items() if m.kind is not MapKind.LABEL]
+        keys = [k for k, m in results.maps.items() if m.kind.row.criteria]
         if not self.maps:
             return keys[:1], [] if keys else ["any but labels"]
         found = {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote
 
-from napari_neurosynth_results import __version__
+from napari_neurosynth_results._version import __version__
 from napari_neurosynth_results.batch.one_source import DONE, Record
 from napari_neurosynth_results.batch.output_folder import SOURCES, BatchFolder
 from napari_neurosynth_results.batch.request import Question

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from napari_neurosynth_results._version import __version__
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.export.escaping import plain
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.maps.statmap import MapSet, StatMap
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.sources.web.servers import Online
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -30,10 +30,10 @@ MNI = "MNI152"
 
 def made_by() -> str:
     """Return name and version of this package."""
-    return f"{PACKAGE} {version(PACKAGE)}"
+    return f"{PACKAGE} {__version__}"
 
 
-def source_of(results: ResultSet) -> str:
+def source_of(results: MapSet) -> str:
     """Return the path or address of a result, without what would let readers in."""
     token = os.environ.get("NNR_NEUROVAULT_TOKEN", "").strip()
     return redact(plain(results.source), Online(token=token))
@@ -112,7 +112,7 @@ def map_details(statmap: StatMap) -> dict[str, Any]:
 def software() -> dict[str, Any]:
     """Say for programs what made a file, in the words of BIDS."""
     return {
-        "GeneratedBy": [{"Name": PACKAGE, "Version": version(PACKAGE)}],
+        "GeneratedBy": [{"Name": PACKAGE, "Version": __version__}],
         "SoftwareVersions": {
             "Python": platform.python_version(),
             **{name: _version(name) for name in _LIBRARIES},

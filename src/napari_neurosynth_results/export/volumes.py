@@ -15,26 +15,12 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import write_whole
 from napari_neurosynth_results.export.escaping import plain
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 VOLUMES = (".nii.gz", ".nii")
 #: NIfTI's xform codes: in MNI space; aligned to something.
 MNI_SPACE, ALIGNED = 4, 2
-#: Kind -> NIfTI's name for it.
-_INTENTS = {
-    MapKind.Z: "z score",
-    MapKind.T: "t test",
-    MapKind.P: "p value",
-    MapKind.LOGP: "log10 p value",
-    MapKind.CHI2: "chi2",
-    MapKind.F: "f test",
-    MapKind.EST: "estimate",
-    MapKind.LABEL: "label",
-}
-#: How many degrees of freedom each has.
-_N_DOF = {MapKind.T: 1, MapKind.CHI2: 1, MapKind.F: 2}
 # Bytes of a NIfTI header, one of which ends the text.
 _NAME, _DESCRIPTION = 15, 79
 #: NIfTI-1 counts voxels along an axis in 16 bits.
@@ -80,10 +66,10 @@ def meaning_of(statmap: StatMap) -> Meaning:
     """
     kind, dof = statmap.kind, statmap.dof
     stated = dof if isinstance(dof, tuple) else () if dof is None else (dof,)
-    if len(stated) != _N_DOF.get(kind, 0):
+    if len(stated) != kind.row.p.n_dof:
         stated = ()
     told = f"{statmap.title}, {statmap.tail}" if kind.has_tail else statmap.title
-    return Meaning(_INTENTS.get(kind, "none"), str(kind), told, stated)
+    return Meaning(kind.row.intent, str(kind), told, stated)
 
 
 def code_of(grid: Grid) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,10 +42,19 @@ class Grid:
         return float(x), float(y), float(z)
 
     @property
+    def voxel_mm3(self) -> float:
+        """Volume of a voxel, in mm3."""
+        return math.prod(self.voxel_size)
+
+    @property
     def origin(self) -> tuple[float, float, float]:
         """Center of the first voxel, in mm."""
         x, y, z = self.affine[:3, 3]
         return float(x), float(y), float(z)
+
+    def to_mm(self, voxels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Turn voxel indices, shape (n, 3), into mm."""
+        return np.asarray(voxels @ self.affine[:3, :3].T + self.affine[:3, 3])
 
     def same_as(self, other: Grid) -> bool:
         """Whether voxel i, j, k is the same place in both grids."""

@@ -1,4 +1,7 @@
-"""The studies behind a result: their analyses and foci, as the algorithm saw them."""
+"""The studies behind a result: their analyses and foci, as the algorithm saw them.
+
+What a meta-analysis counts are experiments: the analyses of one study taken together.
+"""
 
 from __future__ import annotations
 
@@ -219,16 +222,12 @@ class Studies:
         return pd.DataFrame(rows, columns=columns).astype(types)
 
 
-# Experiments: what a meta-analysis counts, the analyses of one study taken together.
-#
-# Compose merges all analyses of a study that were used, so that nobody is counted twice
-# (Turkeltaub et al. 2012, Hum Brain Mapp 33, 1-13); the rows of NiMARE's diagnostics
-# are then these.
-
-
 @dataclass(frozen=True)
 class Experiment:
     """The analyses of one study that were used in one group.
+
+    Compose merges them, so that nobody is counted twice (Turkeltaub et al. 2012, Hum
+    Brain Mapp 33, 1-13); the rows of NiMARE's diagnostics are then these.
 
     Attributes
     ----------
@@ -339,9 +338,6 @@ class Experiments:
                 names.setdefault(f"{one.study.id}-{analysis.id}", one)
                 names.setdefault(f"{one.study.name}-{analysis.name}", one)
         return names
-
-
-# Studies that are looked for when somebody first asks who is behind a result.
 
 
 class LazyStudies:

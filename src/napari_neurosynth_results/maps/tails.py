@@ -8,16 +8,19 @@ of names was made by doing that with NiMARE 0.22.1 for every estimator and corre
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind, Tail
-
-if TYPE_CHECKING:
-    from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.maps.kinds import (
+    P_VALUES,
+    VALUE_KINDS,
+    MapKind,
+    PFormula,
+    Tail,
+)
+from napari_neurosynth_results.maps.statmap import StatMap
 
 #: Contrasts that NiMARE tests in both directions (MKDAChi2, ALESubtraction).
 _TWO_TAILED_CONTRASTS = frozenset(
@@ -28,8 +31,6 @@ _TWO_ONE_TAILED_CONTRASTS = frozenset({"balancedGroup1MinusGroup2"})
 #: Beside these, group maps are MKDAChi2's, which are two-tailed; ALESubtraction's are
 #: those of single ALEs.
 _TWO_TAILED_GROUPS = frozenset({"association", "uniformity"})
-#: Values that only image-based estimators write; those test both directions by default.
-_IMAGE_BASED_VALUES = frozenset({"est", "se", "tau2", "sigma2", "dof"})
 #: Enough voxels to tell the two conversions apart, few enough to cost nothing.
 _SAMPLE = 5000
 #: NiMARE writes float32; a conversion that fits leaves less than this in z.
@@ -119,7 +120,7 @@ def _corrected_by_p(statmap: StatMap) -> bool:
 def _partner(statmap: StatMap) -> StatMap | None:
     """Find the map that states the p of a z map, on the same grid and unbroken."""
     siblings = statmap.results.siblings(statmap)
-    for value in ("logp", "p"):
+    for value in P_VALUES:
         partner = siblings.get(value)
         if partner is not None and partner.grid.same_as(statmap.grid):
             with suppress(ResultsError):
@@ -172,10 +173,10 @@ def tail_between(statmap: StatMap, partner: StatMap) -> Tail | None:
 
 
 def _natural_log_p(partner: StatMap) -> npt.NDArray[np.float64]:
-    values = partner.data.astype(np.float64)
-    if partner.kind is MapKind.LOGP:
+    values, formula = partner.data.astype(np.float64), partner.kind.row.p
+    if formula is PFormula.LOG10:
         return np.asarray(-values * np.log(10))
-    if partner.kind is MapKind.ONE_MINUS_P:
+    if formula is PFormula.COMPLEMENT:
         values = 1 - values
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log(values)
@@ -212,6 +213,7 @@ def _by_name(statmap: StatMap) -> Tail:
     contrasts = {other.name.contrast for other in beside if other.name}
     if name.contrast in {"group1", "group2"} and contrasts & _TWO_TAILED_GROUPS:
         return Tail.TWO
-    if values & _IMAGE_BASED_VALUES:
+    # Image-based estimators test both directions by default.
+    if any(VALUE_KINDS[value].row.image_based for value in values):
         return Tail.TWO
     return Tail.TWO if statmap.has_negatives else Tail.ONE

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.export.colors import COLD, WARM, Hue
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.kinds import ColorFamily, MapKind
 from napari_neurosynth_results.statistics.thresholds.first_look import FirstLook
 
 Colormap = dict[str, Any]
@@ -100,7 +100,7 @@ def coloring(
         others run from a transparent low end.
     """
     paint = _Paint(WARM, COLD) if hue is None else _paint_of(hue)
-    if kind is MapKind.P:
+    if kind.row.colors is ColorFamily.DECADES:
         return _small_is_strong(look, faint, paint)
     positive, negative = sides or (True, look.signed)
     if negative or faint:

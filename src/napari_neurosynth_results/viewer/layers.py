@@ -16,8 +16,8 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.kinds import ColorFamily, Zero
+from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     FirstLook,
@@ -155,7 +155,8 @@ def map_layer(
     ResultsError
         When the map cannot be read.
     """
-    if statmap.kind is MapKind.LABEL:
+    row = statmap.kind.row
+    if row.colors is ColorFamily.LABELS:
         return _label_layer(statmap, visible), None
     try:
         look = first_look(statmap)
@@ -163,7 +164,6 @@ def map_layer(
         # The map itself may be fine, and only the sibling that states its p is not.
         look = look_without_siblings(statmap)
     shown = look or _NOTHING
-    is_p = statmap.kind is MapKind.P
     chosen = coloring(shown, statmap.kind)
     keywords = {
         **placed(statmap.grid),
@@ -174,10 +174,11 @@ def map_layer(
         "contrast_limits": chosen.contrast_limits,
         "opacity": 1.0 if shown.survives else FAINT,
         # Maximum projection would hide every negative voxel and every small p.
-        "rendering": "translucent" if shown.signed or is_p else "mip",
+        "rendering": "translucent" if shown.signed or row.small_is_strong else "mip",
         "metadata": {METADATA_KEY: statmap, REASON_KEY: shown.reason},
     }
-    data = _with_underflow(statmap, shown) if is_p else statmap.data
+    outside = row.zero is Zero.OUTSIDE
+    data = _with_underflow(statmap, shown) if outside else statmap.data
     return (data.T, keywords, "image"), look
 
 
@@ -322,5 +323,5 @@ def result_sets(layers: Iterable[Any]) -> list[ResultSet]:
     for layer in layers:
         statmap = map_of(layer)
         if statmap is not None and statmap.results not in found:
-            found.append(statmap.results)
+            found.append(result_of(statmap))
     return found

@@ -14,7 +14,7 @@ from napari_neurosynth_results.export.volumes import save_thresholded
 from napari_neurosynth_results.export.workspace.file import EXTENSION
 from napari_neurosynth_results.export.workspace.script import FIRST, script_of
 from napari_neurosynth_results.job import CancelledError, Job
-from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import (
     Comparison,
@@ -111,10 +111,10 @@ def _result_of(viewer: napari.viewer.Viewer) -> ResultSet | None:
     active = viewer.layers.selection.active
     statmap = map_of(active) if active is not None else None
     if statmap is not None:
-        return statmap.results
+        return result_of(statmap)
     clusters = clusters_of(active) if active is not None else None
     if clusters is not None:
-        return clusters.statmap.results
+        return result_of(clusters.statmap)
     opened = result_sets(viewer.layers)
     return opened[0] if opened else None
 

@@ -44,8 +44,6 @@ _ABOUT = (
     "Of the voxel that holds the place",
     "As the map states it: of a corrected map the corrected p",
 )
-#: What holds a name in place of a number, and no p.
-_NAMED = frozenset({CLUSTERS, str(MapKind.LABEL)})
 
 
 class ReadoutModel(QAbstractTableModel):  # type: ignore[misc]
@@ -77,7 +75,7 @@ class ReadoutModel(QAbstractTableModel):  # type: ignore[misc]
 
     def named_rows(self) -> list[int]:
         """List the rows that hold a name, which may take the room of value and p."""
-        return [n for n, row in enumerate(self._rows) if row.kind in _NAMED]
+        return [n for n, row in enumerate(self._rows) if _is_named(row)]
 
     def rowCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
         """Count the maps."""
@@ -120,9 +118,14 @@ def _alignment(column: int) -> Qt.AlignmentFlag:
     return side | Qt.AlignmentFlag.AlignVCenter
 
 
+def _is_named(row: Row) -> bool:
+    """Whether a row holds a name in place of a number, and no p."""
+    return row.kind == CLUSTERS or MapKind(row.kind).row.holds_labels
+
+
 def _about(row: Row, column: int) -> str:
     """Say in full what a cell has no room for."""
-    if row.kind in _NAMED or math.isnan(row.value):
+    if _is_named(row) or math.isnan(row.value):
         return (row.title, row.text, row.p)[column]
     if column == MAP:
         return f"{row.title}: {MapKind(row.kind).meaning}"

@@ -20,7 +20,7 @@ from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sample import sample_folder
-from napari_neurosynth_results.statistics.p_values.significance import Evidence
+from napari_neurosynth_results.statistics.p_values.significance import Evidence, PSource
 from napari_neurosynth_results.statistics.thresholds.apply import (
     Applied,
     apply_threshold,
@@ -53,7 +53,7 @@ def lone(data: Array, kind: MapKind = MapKind.Z) -> StatMap:
 
 
 def ask(statmap: StatMap, mask: Array | None = None, **asked: Any) -> Applied:
-    return apply_threshold(statmap, Threshold(**asked), mask)
+    return apply_threshold(PSource(statmap), Threshold(**asked), mask)
 
 
 def kept(statmap: StatMap, mask: Array | None = None, **asked: Any) -> Array:
@@ -171,7 +171,7 @@ def test_the_samples_maps_agree(alpha: float) -> None:
         assert np.array_equal(kept(results[value], p=alpha), expected), value
     # z by its formula and tail, as part of the set and of unknown origin.
     z = results["z"]
-    by_formula = apply_threshold(z, Threshold(p=alpha), None, Evidence(siblings={}))
+    by_formula = apply_threshold(PSource(z, Evidence(siblings={})), Threshold(p=alpha))
     assert np.array_equal(by_formula.parts != 0, expected)
     assert np.array_equal(kept(lone(z.data), p=alpha, tail="positive"), expected)
 
@@ -362,7 +362,7 @@ def test_siblings_may_be_chosen(opened: Opened, rng: np.random.Generator) -> Non
     threshold = Threshold(p=0.05)
 
     def found(**evidence: Any) -> Applied:
-        return apply_threshold(results["z"], threshold, None, Evidence(**evidence))
+        return apply_threshold(PSource(results["z"], Evidence(**evidence)), threshold)
 
     own = found()
     assert np.array_equal(
@@ -389,7 +389,7 @@ def test_a_chosen_sibling_tells_the_tail_of_a_lone_z(rng: np.random.Generator) -
         strength = np.abs(z) if factor == 2 else z
         p = lone(factor * stats.norm.sf(strength), MapKind.P)
         found = apply_threshold(
-            lone(z), Threshold(p=0.05), None, Evidence(siblings={"p": p})
+            PSource(lone(z), Evidence(siblings={"p": p})), Threshold(p=0.05)
         )
         words = "two-tailed" if factor == 2 else "one-tailed"
         assert words in str(found)
@@ -414,7 +414,8 @@ def test_degrees_of_freedom_that_are_stated(
     upper: Callable[[Array], Array],
 ) -> None:
     data = np.abs(rng.normal(0, 12, SHAPE)).astype(np.float32)
-    statmap, evidence = lone(data, kind), Evidence(dof=dof)
+    statmap = lone(data, kind)
+    source = PSource(statmap, Evidence(dof=dof))
     p = upper(data.astype(float))
     everywhere = np.ones(SHAPE, bool)
     q = stats.false_discovery_control(p, axis=None).reshape(SHAPE)
@@ -423,24 +424,24 @@ def test_degrees_of_freedom_that_are_stated(
         ({"q": 0.05}, q <= 0.05),
         ({"bonferroni": 0.05}, p <= 0.05 / p.size),
     ):
-        found = apply_threshold(statmap, Threshold(**asked), everywhere, evidence)
+        found = apply_threshold(source, Threshold(**asked), everywhere)
         assert np.array_equal(found.parts != 0, expected), asked
         assert 0 < expected.sum() < expected.size
         assert upper(found.height) == pytest.approx(found.p)
-    by_height = apply_threshold(statmap, Threshold(value=3), None, evidence)
+    by_height = apply_threshold(source, Threshold(value=3))
     assert by_height.p == pytest.approx(upper(np.float64(3)))
     for asked in ({"p": 0.01}, {"q": 0.01}):
         with pytest.raises(ResultsError, match="degrees of freedom"):
             ask(statmap, everywhere, **asked)
     wrong = Evidence(dof=4 if kind is MapKind.F else (1, 4))
     with pytest.raises(ResultsError, match="as degrees of freedom, not"):
-        apply_threshold(statmap, Threshold(p=0.01), None, wrong)
+        apply_threshold(PSource(statmap, wrong), Threshold(p=0.01))
 
 
 def test_degrees_of_freedom_of_a_map_without_them_are_refused() -> None:
     evidence = Evidence(dof=12)
     with pytest.raises(ResultsError, match="they are for t, chi2 and F"):
-        apply_threshold(lone(np.ones(SHAPE)), Threshold(p=0.01), None, evidence)
+        apply_threshold(PSource(lone(np.ones(SHAPE)), evidence), Threshold(p=0.01))
 
 
 def test_a_height_beyond_all_floats_of_p_is_told_by_its_logarithm() -> None:
@@ -535,11 +536,11 @@ def test_a_map_that_was_thresholded_is_refused(
     everywhere = np.ones(SHAPE, bool)
     whole = lone(of_z(z), kind)
     evidence = Evidence(dof=dof)
-    found = apply_threshold(whole, Threshold(**asked), everywhere, evidence)
+    found = apply_threshold(PSource(whole, evidence), Threshold(**asked), everywhere)
     assert found.n_tests == z.size
     cut = lone(np.where(z > 1.8, of_z(z), 0), kind)
     with pytest.raises(ResultsError, match="was thresholded before"):
-        apply_threshold(cut, Threshold(**asked), everywhere, evidence)
+        apply_threshold(PSource(cut, evidence), Threshold(**asked), everywhere)
 
 
 WITHOUT_P = ["stat", "prob_desc-A", "est", "se", "tau2", "sigma2", "dof", "T1w"]

@@ -14,6 +14,7 @@ from scipy import ndimage, stats
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
+from napari_neurosynth_results.statistics.p_values.significance import PSource
 from napari_neurosynth_results.statistics.thresholds.cluster_level import read_clusters
 
 Opened = Callable[..., ResultSet]
@@ -251,7 +252,7 @@ def test_the_floor_is_in_no_cluster(opened: Opened, iterations: int) -> None:
     maps = one_tailed({2: 0.1}, floor=1 - 1 / iterations)
     results = opened(maps)
     for value in ("logp", "z"):
-        read = read_clusters(results[f"{value}_{MASS}"], 0.05)
+        read = read_clusters(PSource(results[f"{value}_{MASS}"]), 0.05)
         assert np.count_nonzero(read.parts) == 4
         assert read.iterations in (iterations, None)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.export.colors import COLD, WARM
 from napari_neurosynth_results.export.figures.page import MINUS
 from napari_neurosynth_results.export.figures.slices import Floats, Overlay
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.kinds import ColorFamily, MapKind
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.color_range import look_of
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
@@ -107,7 +107,7 @@ class Scale:
         return [*cold[::-1], *made]
 
     def _side(self) -> list[Tick]:
-        small = self.kind is MapKind.P
+        small = self.kind.row.small_is_strong
         way = "≤" if small else "≥"
         first = _written(self.height, self.kind)
         last = _written(self.strongest, self.kind)
@@ -147,7 +147,7 @@ def strength_of(
     size = np.abs(np.asarray(values, np.float64))
     if not _apart(height, strongest):
         return np.ones_like(size)
-    if kind is MapKind.P:
+    if kind.row.colors is ColorFamily.DECADES:
         size = np.log10(height / np.maximum(size, 5e-324))
         return np.clip(size / math.log10(height / strongest), 0, 1)
     return np.clip((size - height) / (strongest - height), 0, 1)
@@ -180,7 +180,7 @@ def scale_of(clusters: ClusterSet) -> Scale:
     shades = np.zeros(labels.shape, np.float32)
     shades[shown] = np.where(sign < 0, -1, 1) * np.maximum(strength, _WEAKEST)
     outlined = (labels > 0) & ~shown
-    small = values.kind is MapKind.P
+    small = values.kind.row.small_is_strong
     size = np.abs(found)
     beyond = (size < strongest) if small else (size > strongest * (1 + 1e-6))
     return Scale(
@@ -206,7 +206,7 @@ def _limits(
     strongest = strongest_of(values)
     if not size.size:
         return strongest, strongest
-    weakest = size.max() if values.kind is MapKind.P else size.min()
+    weakest = size.max() if values.kind.row.small_is_strong else size.min()
     return float(weakest), strongest
 
 
@@ -249,7 +249,7 @@ def _round_numbers(height: float, strongest: float, small: bool) -> list[float]:
 
 
 def _written(value: float, kind: MapKind) -> str:
-    if kind is MapKind.P:
+    if kind.row.small_is_strong:
         return short_p(value).replace("e-0", "e-")
     return f"{value:.3g}"
 

@@ -17,7 +17,6 @@ from napari_neurosynth_results.export.provenance import MNI, space_of
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
-    voxel_mm3,
 )
 from napari_neurosynth_results.statistics.thresholds.cluster_level import ClusterLevel
 
@@ -32,7 +31,6 @@ _MINUS = "−"  # noqa: RUF001
 _LEAST_P = 0.001
 #: How far float32 may carry p from one in so many iterations.
 _GRAIN = 1e-3
-_TWO_DECIMALS = frozenset({MapKind.Z, MapKind.T, MapKind.CHI2, MapKind.F, MapKind.LOGP})
 
 
 def written_p(p: float, iterations: int | None = None) -> str:
@@ -79,11 +77,7 @@ def written_value(value: float, kind: MapKind) -> str:
     """
     if math.isnan(value):
         return ""
-    if kind in {MapKind.P, MapKind.ONE_MINUS_P}:
-        text = f"{value:.3g}"
-    else:
-        text = f"{value:.2f}" if kind in _TWO_DECIMALS else f"{value:.3g}"
-    return text.replace("-", _MINUS)
+    return format(value, kind.row.written).replace("-", _MINUS)
 
 
 def written_mm(mm: float) -> str:
@@ -185,7 +179,7 @@ def _lines_of(
 ) -> list[Line]:
     """Write the peak of a cluster, and its sub-peaks below it."""
     found, peaks = clusters.labelled, clusters.peaks
-    mm3 = round(int(found.size[row]) * voxel_mm3(clusters.statmap), 1)
+    mm3 = round(int(found.size[row]) * clusters.statmap.grid.voxel_mm3, 1)
     size = (written_count(int(found.size[row])), written_count(mm3))
     lines = []
     for _, peak in peaks[peaks["label"] == row + 1].iterrows():

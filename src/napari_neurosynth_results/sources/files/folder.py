@@ -34,7 +34,6 @@ _MOST_TEXT = 1 << 20
 _MOST_TABLE = 64 << 20
 #: Beyond this many images a folder is a data set, not a result.
 _MOST_IMAGES = 1000
-_PROBABILITIES = frozenset({MapKind.P, MapKind.ONE_MINUS_P})
 _PICKLES = (".pkl", ".pkl.gz")
 _PICKLE = (
     "{name} was not read: a pickle can run any code when it is opened. "
@@ -262,7 +261,7 @@ def map_file(
             volume,
             kind,
             _may_interpolate(kind, name),
-            doubted=map_type if told_by_server and kind in _PROBABILITIES else "",
+            doubted=map_type if told_by_server and kind.row.is_probability else "",
         ),
         notices=volume.notices,
         # A name may tell better than the header what the numbers are.
@@ -296,7 +295,8 @@ class _Voxels:
         """Refuse what uploaders call a P map although its values are no p."""
         lowest = float(np.nanmin(voxels, initial=0))
         highest = float(np.nanmax(voxels, initial=0))
-        if lowest < 0 or highest > 1:
+        least, most = self.kind.row.possible
+        if lowest < least or highest > most:
             raise ResultsError(
                 f"{os.path.basename(self.volume.path)}: NeuroVault calls it a "
                 f"{self.doubted}, but its values run from {lowest:.3g} to "

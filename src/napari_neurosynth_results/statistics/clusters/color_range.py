@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.conversion import height_at
 from napari_neurosynth_results.statistics.thresholds.cluster_level import ClusterLevel
@@ -53,8 +52,8 @@ def _height(clusters: ClusterSet, strongest: float) -> float:
         return threshold.height
     kept = np.abs(statmap.data[threshold.parts > 0])
     if kept.size:
-        return float(kept.max() if statmap.kind is MapKind.P else kept.min())
-    if statmap.kind is MapKind.P:
+        return float(kept.max() if statmap.kind.row.small_is_strong else kept.min())
+    if statmap.kind.row.small_is_strong:
         return strongest / _NOTHING
     # Where colors end at a percentile, some voxels are stronger than `strongest`.
     size = np.abs(statmap.data)

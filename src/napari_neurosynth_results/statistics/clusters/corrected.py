@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.kinds import P_VALUES, Zero
 from napari_neurosynth_results.maps.names import MapName
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import Floats
@@ -25,30 +25,32 @@ from napari_neurosynth_results.statistics.p_values.multiple_testing import (
 from napari_neurosynth_results.statistics.p_values.significance import (
     OWN,
     Evidence,
-    log_p_at,
+    PSource,
 )
 from napari_neurosynth_results.statistics.thresholds.cluster_level import read_clusters
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-
 Indices = npt.NDArray[np.intp]
 
 #: Which value of a test states p best: p underflows, and z says nothing beyond p = .5.
-_BEST = ("logp", "p", "z")
+_BEST = (*P_VALUES, "z")
 #: Only the place of a cluster is asked for, not whether it is significant.
 _ANY_ALPHA = 0.05
 
 
-def corrected_of(clusters: ClusterSet) -> pd.DataFrame:
+def corrected_of(statmap: StatMap, peaks: Indices, evidence: Evidence) -> pd.DataFrame:
     """Look up the corrected p and q of each cluster, at its peak.
 
     Parameters
     ----------
-    clusters : ClusterSet
-        Of any map.
+    statmap : StatMap
+        The map of the clusters.
+    peaks : ndarray of int, shape (n, 3)
+        Voxel of each cluster's peak.
+    evidence : Evidence
+        What states the p of the map beside its own siblings.
 
     Returns
     -------
@@ -59,9 +61,6 @@ def corrected_of(clusters: ClusterSet) -> pd.DataFrame:
     """
     import pandas as pd
 
-    peaks = np.array(clusters.peak_voxels, np.intp).reshape(-1, 3)
-    statmap = clusters.statmap
-    evidence = OWN if statmap.correction else clusters.evidence
     found = _corrected_maps(statmap)
     return pd.DataFrame(
         {
@@ -69,7 +68,9 @@ def corrected_of(clusters: ClusterSet) -> pd.DataFrame:
             "p_fwe_mass": _first(found, _by_mass, _cluster_p, peaks),
             "p_fwe_size": _first(found, _by_size, _cluster_p, peaks),
             "peak_p_fwe": _first(found, _by_voxel, _voxel_p, peaks),
-            "peak_q": _peak_q(statmap, found, peaks, evidence),
+            "peak_q": _peak_q(
+                statmap, found, peaks, OWN if statmap.correction else evidence
+            ),
         }
     )
 
@@ -134,15 +135,15 @@ def _first(
 
 
 def _cluster_p(statmap: StatMap, peaks: Indices) -> Floats:
-    return read_clusters(statmap, _ANY_ALPHA).p_at(peaks)
+    return read_clusters(PSource(statmap), _ANY_ALPHA).p_at(peaks)
 
 
 def _voxel_p(statmap: StatMap, peaks: Indices) -> Floats:
     at = tuple(peaks.T)
-    p = np.exp(log_p_at(statmap, at))
-    if statmap.kind is MapKind.P:
+    p = np.exp(PSource(statmap).log_p_at(at))
+    if statmap.kind.row.zero is Zero.OUTSIDE:
         return p
-    # 0 is outside, and for a one-tailed z any p from .5 on.
+    # A 0 says nothing: outside, or for a one-tailed z any p from .5 on.
     return np.where(statmap.data[at] == 0, np.nan, p)
 
 
@@ -155,14 +156,9 @@ def _peak_q(
     if not np.isnan(q).all() or test is None:
         return q
     try:
-        sides = sides_of(test, "auto")
+        source, sides = PSource(test, evidence), sides_of(test, "auto")
         inside, log_p = tested_log_p(
-            test,
-            "FDR",
-            mask=None,
-            sides=sides,
-            tail=tail_of_p(test, sides, evidence),
-            evidence=evidence,
+            source, "FDR", mask=None, sides=sides, tail=tail_of_p(source, sides)
         )
     except ResultsError:
         # Without p, without a known mask, or thresholded before: nobody knows q.

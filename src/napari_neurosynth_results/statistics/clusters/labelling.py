@@ -64,6 +64,35 @@ class Labelled:
         """Label volume (i, j, k): 0 background, 1..n in the order of the peaks."""
         return self.volume(np.int32)
 
+    @cached_property
+    def main_peaks(self) -> Ints:
+        """Which of all peaks is the first of each cluster, shape (n,)."""
+        return np.searchsorted(self.peak_cluster, np.arange(self.size.size))
+
+    def inner_voxels(self, voxel_size: tuple[float, float, float]) -> Ints:
+        """Find each cluster's own voxel that is nearest to its center of mass.
+
+        The center itself may lie outside, as that of a ring does.
+
+        Parameters
+        ----------
+        voxel_size : tuple of float
+            In mm.
+
+        Returns
+        -------
+        ndarray of int, shape (n, 3)
+            Of voxels that are equally near the first in C order.
+        """
+        voxels = np.argwhere(self.labels)
+        label = self.labels[tuple(voxels.T)]
+        size = np.array(voxel_size)
+        away = (((voxels - self.center[label - 1]) * size) ** 2).sum(axis=1)
+        order = np.lexsort((np.arange(label.size), away, label))
+        _, first = np.unique(label[order], return_index=True)
+        inner: Ints = voxels[order[first]]
+        return inner
+
     def volume(self, dtype: type[Label] | np.dtype[Label]) -> npt.NDArray[Label]:
         """Write the label volume in a type of one's choice.
 

@@ -11,12 +11,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters.cluster_set import (
-    ClusterSet,
-    main_peaks,
-    to_mm,
-)
-from napari_neurosynth_results.statistics.p_values.directions import UNSIGNED
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
 
 Ints = npt.NDArray[np.intp]
@@ -116,7 +111,7 @@ def direction_map_of(statmap: StatMap) -> StatMap | None:
         The map itself where its values have a direction; for p, logp, chi2 and F the z
         (else t or est) map of the same test. None when there is none.
     """
-    if statmap.kind not in UNSIGNED:
+    if not statmap.kind.row.lost_direction:
         return statmap
     results = statmap.results
     for value in ("z", "t", "est"):
@@ -275,5 +270,5 @@ def of_sign(marked: Marked, sign: int) -> Marked:
 
 def peaks_mm(clusters: ClusterSet) -> npt.NDArray[np.float64]:
     """Return the peak of each cluster in MNI mm, shape (n, 3)."""
-    peaks = clusters.labelled.peak_voxel[main_peaks(clusters)]
-    return to_mm(clusters.statmap, peaks)
+    found = clusters.labelled
+    return clusters.statmap.grid.to_mm(found.peak_voxel[found.main_peaks])

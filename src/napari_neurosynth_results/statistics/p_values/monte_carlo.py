@@ -13,7 +13,7 @@ from napari_neurosynth_results.statistics.p_values.conversion import (
     log_p_of,
     short_p,
 )
-from napari_neurosynth_results.statistics.p_values.significance import p_map_of
+from napari_neurosynth_results.statistics.p_values.significance import PSource
 
 #: How far float32 may carry p times iterations from a whole number.
 _GRAIN = 0.02
@@ -110,10 +110,10 @@ def iterations_of(statmap: StatMap) -> int | None:
         return None
     if (stated := statmap.results.iterations) is not None:
         return stated
-    source = p_map_of(statmap)
-    if source is None:
+    source = PSource(statmap)
+    if not source.kind.row.p.states_p:
         return None
-    log_p = log_p_of(source.data, source.kind, source.tail)
+    log_p = log_p_of(source.map.data, source.kind, source.tail)
     p = np.exp(log_p[(log_p < 0) & np.isfinite(log_p)])
     if not p.size or (floor := float(p.max())) == 1:
         return None

@@ -1,4 +1,7 @@
-"""False discovery rate: p adjusted for the number of tests, as logarithms."""
+"""False discovery rate: p adjusted for the number of tests, as logarithms.
+
+Also which voxels count as tests, and what may not be corrected for their number.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +15,18 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
-    FREE,
-    NEEDS_DOF,
     P_TOLERANCE,
     Floats,
     log_p_of,
 )
-from napari_neurosynth_results.statistics.p_values.directions import Sides, is_lone
-from napari_neurosynth_results.statistics.p_values.significance import (
-    Evidence,
-    dof_of,
-    log_p_map,
-    p_map_of,
-)
+from napari_neurosynth_results.statistics.p_values.directions import Sides
+from napari_neurosynth_results.statistics.p_values.significance import PSource
 
 #: BH holds for independent and positively dependent tests, BY for any.
 Method = Literal["BH", "BY"]
 METHODS: dict[Method, str] = {"BH": "Benjamini-Hochberg", "BY": "Benjamini-Yekutieli"}
+#: A map whose weakest voxel is stronger than this z was thresholded by somebody.
+_THRESHOLDED_Z = 1.0
 
 
 def adjusted_log_q(log_p: npt.ArrayLike, method: Method = "BH") -> Floats:
@@ -118,27 +116,20 @@ def _adjusted(ordered: Floats, method: Method) -> Floats:
     return np.minimum(falling, 0)
 
 
-# Which voxels count as tests, and what may not be corrected for their number.
-
-#: A map whose weakest voxel is stronger than this z was thresholded by somebody.
-_THRESHOLDED_Z = 1.0
-
-
 def tested_log_p(
-    statmap: StatMap,
+    source: PSource,
     name: str,
     *,
     mask: Mask | None,
     sides: Sides,
     tail: Tail,
-    evidence: Evidence,
 ) -> tuple[Mask, Floats]:
     """Find the tests behind a map and the natural logarithm of their p.
 
     Parameters
     ----------
-    statmap : StatMap
-        An uncorrected map.
+    source : PSource
+        What states the p of an uncorrected map.
     name : str
         Of the correction, for what is refused.
     mask : ndarray of bool, shape (i, j, k), optional
@@ -147,8 +138,6 @@ def tested_log_p(
         Sides that are looked at, which a lone map is tested on.
     tail : Tail
         How p counts.
-    evidence : Evidence
-        What is known beside the map.
 
     Returns
     -------
@@ -163,32 +152,32 @@ def tested_log_p(
         When the map is corrected or thresholded already, has no p, or nobody knows how
         many tests there were.
     """
+    statmap = source.statmap
     if statmap.correction:
         raise ResultsError(
             f"{statmap.title} is corrected already ({statmap.correction}): {name} on "
             "top means nothing. Use the uncorrected map, or ask for p."
         )
-    source = p_map_of(statmap, evidence) or statmap
-    dof = dof_of(source, evidence)
-    if source.kind not in FREE and dof is None:
+    if not source.has_p:
+        or_dof = " or its degrees of freedom" if source.kind.row.p.n_dof else ""
         raise ResultsError(
             f"{statmap.title} holds {statmap.kind.meaning}. {name} needs its p or logp "
-            "map" + (" or its degrees of freedom." if source.kind in NEEDS_DOF else ".")
+            f"map{or_dof}."
         )
     inside = _inside(statmap, mask, name)
-    if _was_thresholded(source, evidence):
+    if _was_thresholded(source):
         raise ResultsError(
             f"{statmap.title} was thresholded before: {name} needs every voxel."
         )
     # NaN was not tested; infinity was, and is the strongest.
-    inside &= ~np.isnan(source.data)
+    inside &= ~np.isnan(source.map.data)
     if not inside.any():
         raise ResultsError(f"{statmap.title} has values at no voxel of the mask.")
-    if is_lone(statmap, evidence):
+    if source.is_lone:
         values = statmap.data[inside]
         strength = np.abs(values) if all(sides) else values if sides[0] else -values
-        return inside, log_p_of(strength, statmap.kind, tail, dof)
-    log_p = log_p_map(statmap, evidence)
+        return inside, log_p_of(strength, statmap.kind, tail, source.dof)
+    log_p = source.log_p()
     assert log_p is not None
     return inside, log_p[inside]
 
@@ -207,19 +196,19 @@ def _inside(statmap: StatMap, mask: Mask | None, name: str) -> Mask:
     return known.copy()
 
 
-def _was_thresholded(source: StatMap, evidence: Evidence) -> bool:
+def _was_thresholded(source: PSource) -> bool:
     """Whether every voxel that is not empty is as strong as a z of 1 at least."""
-    kind, data = source.kind, source.data
-    if kind is MapKind.P:
+    kind, data = source.kind, source.map.data
+    if kind.row.small_is_strong:
         weakest = np.nanmax(data, initial=0)
         if weakest == 0:
             return False
     else:
-        strength = np.abs(data) if kind in {MapKind.Z, MapKind.T} else data
+        strength = np.abs(data) if kind.row.p.by_tail else data
         weakest = np.nanmin(strength, where=strength > 0, initial=np.inf)
         if not np.isfinite(weakest):
             return False
     # A t is weaker than the z of the same size, whatever its degrees of freedom.
-    kind = MapKind.Z if kind is MapKind.T else kind
-    weak = log_p_of(weakest, kind, source.tail, dof_of(source, evidence))
+    kind = MapKind.Z if kind.row.p.by_tail else kind
+    weak = log_p_of(weakest, kind, source.tail, source.dof)
     return bool(weak < log_p_of(_THRESHOLDED_Z, MapKind.Z, source.tail))

@@ -150,21 +150,18 @@ def _label_of(column: str) -> int | None:
     return int(found[2]) if found else None
 
 
-# How many foci of each experiment lie in each cluster, by NiMARE's rule.
-#
-# NiMARE 0.22.1 (`FocusCounter`) moves a focus to the nearest voxel, as it does before
-# it draws a kernel around it, and counts it for each cluster of which a voxel is less
-# than one voxel away. Between voxels that is the voxel itself: the next one is exactly
-# one away.
-
-
 def count_foci(
     labels: npt.NDArray[np.integer[Any]],
     grid: Grid,
     signs: npt.ArrayLike,
     experiments: Experiments,
 ) -> pd.DataFrame:
-    """Count the foci of each experiment in each cluster.
+    """Count the foci of each experiment in each cluster, by NiMARE's rule.
+
+    NiMARE 0.22.1 (`FocusCounter`) moves a focus to the nearest voxel, as it does before
+    it draws a kernel around it, and counts it for each cluster of which a voxel is less
+    than one voxel away. Between voxels that is the voxel itself: the next one is
+    exactly one away.
 
     Parameters
     ----------

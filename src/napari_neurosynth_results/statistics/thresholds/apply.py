@@ -17,8 +17,6 @@ from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
-    FREE,
-    NEEDS_DOF,
     P_TOLERANCE,
     height_at_log_p,
     log_p_of,
@@ -27,7 +25,6 @@ from napari_neurosynth_results.statistics.p_values.conversion import (
 from napari_neurosynth_results.statistics.p_values.directions import (
     Sides,
     check_tested,
-    is_lone,
     sides_of,
     tail_of_p,
 )
@@ -35,103 +32,14 @@ from napari_neurosynth_results.statistics.p_values.multiple_testing import (
     critical_log_p,
     tested_log_p,
 )
-from napari_neurosynth_results.statistics.p_values.significance import (
-    OWN,
-    Evidence,
-    dof_of,
-    p_map_of,
-    survivors_at_log_p,
-)
+from napari_neurosynth_results.statistics.p_values.significance import PSource
 from napari_neurosynth_results.statistics.thresholds.masks import Masking, as_masking
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
-# A threshold in words, as a paper would state it.
-
-
-def threshold_sentence(
-    kind: MapKind,
-    sides: tuple[bool, bool],
-    *,
-    strict: bool,
-    height: float,
-    correction: str,
-    log_p: float,
-    n_tests: int | None,
-    tail: Tail,
-) -> str:
-    """Say it as in ``z >= 3.09 (p <= .001, one-tailed)``.
-
-    Parameters
-    ----------
-    kind : MapKind
-        The unit of the height.
-    sides : tuple of bool
-        Whether the positive and the negative side are looked at.
-    strict : bool
-        Whether the height itself is left out.
-    height : float
-        NaN or infinite when it is not one number.
-    correction : str
-        What was asked instead of an uncorrected p, in words; empty when nothing was.
-    log_p : float
-        The uncorrected p, NaN when unknown.
-    n_tests : int or None
-        Tests that were corrected for.
-    tail : Tail
-        How p counts.
-
-    Returns
-    -------
-    str
-        Without a full stop.
-    """
-    unit = {(True, True): "|{}|", (False, True): "-{}"}.get(sides, "{}").format(kind)
-    relation = "<=" if kind is MapKind.P else ">" if strict else ">="
-    means = [correction] if correction else []
-    if math.isfinite(log_p):
-        means.append(_p_in_words(log_p))
-    if n_tests is not None:
-        means.append(f"{n_tests:,} tests")
-    if tail is not Tail.NONE:
-        means.append(str(tail))
-    what = f"{unit} {relation} {height:.3g}" if math.isfinite(height) else str(kind)
-    return f"{what} ({', '.join(means)})" if means else what
-
-
-def about_map(statmap: StatMap) -> str:
-    """State kind, tail and correction of a map, and what its numbers are.
-
-    Parameters
-    ----------
-    statmap : StatMap
-        Any map.
-
-    Returns
-    -------
-    str
-        As in ``z, one-tailed, uncorrected: z scores``.
-    """
-    level = f"{statmap.level}-level " if statmap.level else ""
-    correction = f"{level}{statmap.correction}-corrected"
-    if not statmap.correction:
-        correction = "uncorrected" if statmap.name else "correction unknown"
-    tail = str(statmap.tail) if statmap.kind.has_tail else ""
-    facts = ", ".join(filter(None, (str(statmap.kind), tail, correction)))
-    if statmap.level == "cluster":
-        return f"{facts}: each cluster carries one value, its own p"
-    return f"{facts}: {statmap.kind.meaning}"
-
-
-def _p_in_words(log_p: float) -> str:
-    """Write p, or its -log10 where no float holds it."""
-    if (p := math.exp(log_p)) > 0:
-        return f"p <= {short_p(p)}"
-    return f"logp >= {-log_p / math.log(10):.4g}"
-
-
 Parts = npt.NDArray[np.uint8]
 
-POSITIVE, NEGATIVE = 1, 2
+#: The number of the negative side; that of the positive one is 1.
+_NEGATIVE = 2
 _SMALLEST_Z = float(np.finfo(np.float32).tiny)
 
 
@@ -172,24 +80,19 @@ class Applied:
 
 
 def apply_threshold(
-    statmap: StatMap,
-    threshold: Threshold,
-    mask: Mask | Masking | None = None,
-    evidence: Evidence = OWN,
+    source: PSource, threshold: Threshold, mask: Mask | Masking | None = None
 ) -> Applied:
     """Find the voxels of a map that survive a threshold.
 
     Parameters
     ----------
-    statmap : StatMap
-        Any map but a label map; cluster-level corrected maps are refused, because they
-        carry one value a cluster.
+    source : PSource
+        Any map but a label map, and what states its p; cluster-level corrected maps are
+        refused, because they carry one value a cluster.
     threshold : Threshold
         What was asked.
     mask : ndarray of bool or Masking, optional
         Look, and count tests, only here and in the analysis mask.
-    evidence : Evidence
-        Other siblings than the map's own, degrees of freedom.
 
     Returns
     -------
@@ -201,24 +104,25 @@ def apply_threshold(
     ResultsError
         When the question means nothing for the map; the text says why.
     """
-    if statmap.kind is MapKind.LABEL:
-        raise ResultsError(f"{statmap.title}: labels are not thresholded.")
+    statmap = source.statmap
+    if threshold.criterion not in statmap.kind.row.criteria:
+        raise ResultsError(f"{statmap.title}: {statmap.kind}s are not thresholded.")
     if statmap.level == "cluster":
         raise ResultsError(
             f"{statmap.title}: each cluster carries one value, its own p. A height or "
             "a second correction on top means nothing; ask for p."
         )
-    evidence.check(statmap)
+    source.evidence.check(statmap)
     masking = as_masking(mask, statmap.grid)
     sides = sides_of(statmap, threshold.tail)
-    tail = tail_of_p(statmap, sides, evidence)
+    tail = tail_of_p(source, sides)
     n_tests = None
     if threshold.value is not None:
-        parts, height, log_p = _by_value(statmap, threshold, sides, tail, evidence)
+        parts, height, log_p = _by_value(source, threshold, sides, tail)
     else:
-        check_tested(statmap, threshold.tail, evidence)
-        log_p, n_tests = _log_alpha(statmap, threshold, masking, sides, tail, evidence)
-        parts, height = _by_log_p(statmap, log_p, sides, tail, evidence)
+        check_tested(source, threshold.tail)
+        log_p, n_tests = _log_alpha(source, threshold, masking, sides, tail)
+        parts, height = _by_log_p(source, log_p, sides, tail)
     p = _p_asked(statmap, threshold, log_p)
     if masking is not None:
         parts *= masking.mask
@@ -235,7 +139,7 @@ def apply_threshold(
     )
     return Applied(
         parts=parts,
-        height=p if statmap.kind is MapKind.P else height,
+        height=p if statmap.kind.row.small_is_strong else height,
         p=p,
         n_tests=n_tests,
         tail=tail,
@@ -245,19 +149,15 @@ def apply_threshold(
 
 
 def _by_value(
-    statmap: StatMap,
-    threshold: Threshold,
-    sides: Sides,
-    tail: Tail,
-    evidence: Evidence,
+    source: PSource, threshold: Threshold, sides: Sides, tail: Tail
 ) -> tuple[Parts, float, float]:
     """Return what is above a height, the height, and the log p that it means."""
     height = threshold.value
     assert height is not None
     if height <= 0:
         raise ResultsError("A height has to be above 0; choose the side with tail.")
-    log_p = _log_p_at(statmap, height, tail, evidence)
-    if statmap.kind is MapKind.P:
+    statmap, log_p = source.statmap, _log_p_of_height(source, height, tail)
+    if statmap.kind.row.small_is_strong:
         return _small_p(statmap, height, threshold.strict), height, log_p
     parts = _beyond(statmap.data, np.float32(height), sides, threshold.strict)
     return parts, height, log_p
@@ -277,7 +177,7 @@ def _beyond(
     if negative:
         below = np.less if strict else np.less_equal
         under = below(data, -height).view(np.uint8)
-        under *= np.uint8(NEGATIVE)
+        under *= np.uint8(_NEGATIVE)
         parts += under
     return parts
 
@@ -290,21 +190,20 @@ def _small_p(statmap: StatMap, height: float, strict: bool) -> Parts:
     return (small & inside).view(np.uint8)
 
 
-def _log_p_at(statmap: StatMap, height: float, tail: Tail, evidence: Evidence) -> float:
+def _log_p_of_height(source: PSource, height: float, tail: Tail) -> float:
     """Return the log p that a height means, NaN when that is not one number."""
-    dof = dof_of(statmap, evidence)
-    if (statmap.kind not in FREE and dof is None) or isinstance(dof, np.ndarray):
+    kind, dof = source.statmap.kind, source.own_dof
+    if (not kind.row.says_p_alone and dof is None) or isinstance(dof, np.ndarray):
         return math.nan
-    return float(log_p_of(height, statmap.kind, tail, dof))
+    return float(log_p_of(height, kind, tail, dof))
 
 
 def _log_alpha(
-    statmap: StatMap,
+    source: PSource,
     threshold: Threshold,
     masking: Masking | None,
     sides: Sides,
     tail: Tail,
-    evidence: Evidence,
 ) -> tuple[float, int | None]:
     """Return the uncorrected log p to keep, NaN for nothing, and the number of tests.
 
@@ -313,12 +212,11 @@ def _log_alpha(
     if threshold.p is not None:
         return math.log(threshold.p), None
     _, log_p = tested_log_p(
-        statmap,
+        source,
         "FDR" if threshold.q is not None else "Bonferroni",
         mask=None if masking is None else masking.mask,
         sides=sides,
         tail=tail,
-        evidence=evidence,
     )
     if threshold.bonferroni is not None:
         return math.log(threshold.bonferroni / log_p.size), log_p.size
@@ -334,36 +232,37 @@ def _p_asked(statmap: StatMap, threshold: Threshold, log_p: float) -> float:
     """Return p as it was asked: its logarithm and back costs the last digit."""
     if threshold.p is not None:
         return threshold.p
-    if threshold.value is not None and statmap.kind is MapKind.P:
+    if threshold.value is not None and statmap.kind.row.small_is_strong:
         return threshold.value
     return math.exp(log_p)
 
 
 def _by_log_p(
-    statmap: StatMap, log_p: float, sides: Sides, tail: Tail, evidence: Evidence
+    source: PSource, log_p: float, sides: Sides, tail: Tail
 ) -> tuple[Parts, float]:
     """Keep p at most this, by the map that states p; else by formula."""
+    statmap = source.statmap
     if math.isnan(log_p):
         return np.zeros(statmap.grid.shape, np.uint8, order="F"), math.nan
-    dof = dof_of(statmap, evidence)
-    if is_lone(statmap, evidence):
+    dof = source.own_dof
+    if source.is_lone:
         height = height_at_log_p(log_p, statmap.kind, tail, dof)
         # A one-tailed p beyond .5 asks for all of the side that is looked at.
         level = np.float32(max(height * (1 - P_TOLERANCE), _SMALLEST_Z))
         return _beyond(statmap.data, level, sides), height
-    survivors = survivors_at_log_p(statmap, log_p, evidence)
+    survivors = source.survivors_at_log_p(log_p)
     if survivors is None:
         raise ResultsError(_without_p(statmap))
     parts = _split(statmap, survivors, sides)
-    own = p_map_of(statmap, evidence) in (None, statmap)
-    if statmap.kind in FREE or (own and not isinstance(dof, np.ndarray)):
+    stated = source.is_beside or isinstance(dof, np.ndarray)
+    if statmap.kind.row.says_p_alone or not stated:
         return parts, height_at_log_p(log_p, statmap.kind, tail, dof)
     return parts, math.nan
 
 
 def _without_p(statmap: StatMap) -> str:
     help_ = "threshold it by value"
-    if statmap.kind in NEEDS_DOF:
+    if statmap.kind.row.p.n_dof:
         help_ += ", or state its degrees of freedom (dof)"
     return (
         f"{statmap.title} holds {statmap.kind.meaning}. Without the p or logp map of "
@@ -373,7 +272,7 @@ def _without_p(statmap: StatMap) -> str:
 
 def _split(statmap: StatMap, kept: Mask, sides: Sides) -> Parts:
     """Mark the positive and the negative side of what is kept."""
-    if statmap.kind is MapKind.P:
+    if statmap.kind.row.small_is_strong:
         # A p of 0 inside the mask is the strongest there is.
         return kept.view(np.uint8)
     parts = np.zeros(kept.shape, np.uint8, order="F")
@@ -381,5 +280,89 @@ def _split(statmap: StatMap, kept: Mask, sides: Sides) -> Parts:
     if positive:
         np.logical_and(kept, statmap.data > 0, out=parts.view(np.bool_))
     if negative:
-        parts += (kept & (statmap.data < 0)).view(np.uint8) * np.uint8(NEGATIVE)
+        parts += (kept & (statmap.data < 0)).view(np.uint8) * np.uint8(_NEGATIVE)
     return parts
+
+
+# In words, as a paper would state it.
+
+
+def threshold_sentence(
+    kind: MapKind,
+    sides: tuple[bool, bool],
+    *,
+    strict: bool,
+    height: float,
+    correction: str,
+    log_p: float,
+    n_tests: int | None,
+    tail: Tail,
+) -> str:
+    """Say it as in ``z >= 3.09 (p <= .001, one-tailed)``.
+
+    Parameters
+    ----------
+    kind : MapKind
+        The unit of the height.
+    sides : tuple of bool
+        Whether the positive and the negative side are looked at.
+    strict : bool
+        Whether the height itself is left out.
+    height : float
+        NaN or infinite when it is not one number.
+    correction : str
+        What was asked instead of an uncorrected p, in words; empty when nothing was.
+    log_p : float
+        The uncorrected p, NaN when unknown.
+    n_tests : int or None
+        Tests that were corrected for.
+    tail : Tail
+        How p counts.
+
+    Returns
+    -------
+    str
+        Without a full stop.
+    """
+    unit = {(True, True): "|{}|", (False, True): "-{}"}.get(sides, "{}").format(kind)
+    relation = "<=" if kind.row.small_is_strong else ">" if strict else ">="
+    means = [correction] if correction else []
+    if math.isfinite(log_p):
+        means.append(_p_in_words(log_p))
+    if n_tests is not None:
+        means.append(f"{n_tests:,} tests")
+    if tail is not Tail.NONE:
+        means.append(str(tail))
+    what = f"{unit} {relation} {height:.3g}" if math.isfinite(height) else str(kind)
+    return f"{what} ({', '.join(means)})" if means else what
+
+
+def about_map(statmap: StatMap) -> str:
+    """State kind, tail and correction of a map, and what its numbers are.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+
+    Returns
+    -------
+    str
+        As in ``z, one-tailed, uncorrected: z scores``.
+    """
+    level = f"{statmap.level}-level " if statmap.level else ""
+    correction = f"{level}{statmap.correction}-corrected"
+    if not statmap.correction:
+        correction = "uncorrected" if statmap.name else "correction unknown"
+    tail = str(statmap.tail) if statmap.kind.has_tail else ""
+    facts = ", ".join(filter(None, (str(statmap.kind), tail, correction)))
+    if statmap.level == "cluster":
+        return f"{facts}: each cluster carries one value, its own p"
+    return f"{facts}: {statmap.kind.meaning}"
+
+
+def _p_in_words(log_p: float) -> str:
+    """Write p, or its -log10 where no float holds it."""
+    if (p := math.exp(log_p)) > 0:
+        return f"p <= {short_p(p)}"
+    return f"logp >= {-log_p / math.log(10):.4g}"

@@ -27,11 +27,7 @@ from napari_neurosynth_results.statistics.p_values.monte_carlo import (
     intervals,
     iterations_of,
 )
-from napari_neurosynth_results.statistics.p_values.significance import (
-    OWN,
-    Evidence,
-    p_map_of,
-)
+from napari_neurosynth_results.statistics.p_values.significance import PSource
 from napari_neurosynth_results.statistics.thresholds.masks import Masking, as_masking
 
 #: The floor is 1 - 1 / iterations, of 10 iterations at least. A cluster may have a p
@@ -140,27 +136,24 @@ class ClusterLevel:
 
 
 def read_clusters(
-    statmap: StatMap,
+    source: PSource,
     alpha: float,
     mask: Mask | Masking | None = None,
     tail: Direction = "auto",
-    evidence: Evidence = OWN,
 ) -> ClusterLevel:
     """Find which voxels carry which cluster's p.
 
     Parameters
     ----------
-    statmap : StatMap
-        A cluster-level corrected map; its logp or p sibling is read where there is
-        one, because zeros hide weak clusters of a one-tailed z.
+    source : PSource
+        What states the p of a cluster-level corrected map: its logp or p sibling where
+        there is one, because zeros hide weak clusters of a one-tailed z.
     alpha : float
         Level of significance of a cluster.
     mask : ndarray of bool or Masking, optional
         Look only here.
     tail : {"positive", "negative", "both", "auto"}
         Directions to keep, by the sign of the uncorrected map.
-    evidence : Evidence
-        Other siblings than the map's own.
 
     Returns
     -------
@@ -176,11 +169,12 @@ def read_clusters(
     """
     if not 0 < alpha < 1:
         raise ResultsError(f"A probability lies between 0 and 1, not at {alpha}.")
-    evidence.check(statmap)
+    statmap = source.statmap
+    source.evidence.check(statmap)
     masking = as_masking(mask, statmap.grid)
-    source = p_map_of(statmap, evidence) or statmap
-    inside = np.isfinite(source.data) & (source.data != 0)
-    carried = np.abs(source.data[inside])
+    read = source.map
+    inside = np.isfinite(read.data) & (read.data != 0)
+    carried = np.abs(read.data[inside])
     values, code, count = np.unique(carried, return_inverse=True, return_counts=True)
     p = np.exp(log_p_of(values, source.kind, source.tail))
     iterations = iterations_of(statmap)

@@ -16,7 +16,7 @@ from napari_neurosynth_results.statistics.p_values.directions import Direction, 
 from napari_neurosynth_results.statistics.p_values.significance import (
     OWN,
     Evidence,
-    smallest_p,
+    PSource,
 )
 from napari_neurosynth_results.statistics.thresholds.apply import apply_threshold
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
@@ -59,14 +59,15 @@ def refusals(
     dict of str to str or None
         Criterion -> None when it can be asked, else the reason why not.
     """
+    source = PSource(statmap, evidence)
     found: dict[Criterion, str | None] = {}
     for criterion in CRITERIA:
         try:
             asked = Threshold.by(criterion, _PROBE)
             if statmap.level == "cluster" and criterion == "p":
-                read_clusters(statmap, _PROBE, mask, evidence=evidence)
+                read_clusters(source, _PROBE, mask)
             else:
-                apply_threshold(statmap, asked, mask, evidence)
+                apply_threshold(source, asked, mask)
             found[criterion] = None
         except ResultsError as error:
             found[criterion] = str(error)
@@ -166,10 +167,10 @@ def scale_of(statmap: StatMap, criterion: Criterion, evidence: Evidence = OWN) -
     """
     if criterion == "value":
         strongest = strongest_of(statmap)
-        if statmap.kind is MapKind.P:
+        if statmap.kind.row.small_is_strong:
             return Scale(_LARGEST_P, min(strongest, _LARGEST_P / 10), True)
         return Scale(strongest / 1000, strongest, False)
-    smallest = max(smallest_p(statmap, evidence), _SMALLEST_P)
+    smallest = max(PSource(statmap, evidence).smallest_p(), _SMALLEST_P)
     if criterion != "p" or statmap.level == "cluster":
         smallest = max(smallest, 1e-6)
     return Scale(_LARGEST_P, min(smallest, _LARGEST_P / 10), True)
@@ -237,8 +238,8 @@ def presets_of(
 def _programs(statmap: StatMap) -> list[Preset]:
     """Imitate the programs that a user may come from."""
     found = []
-    if not statmap.correction and statmap.kind is not MapKind.ONE_MINUS_P:
-        # A corrected p has no uncorrected threshold; FSL's 1 - p is corrected, too.
+    if not statmap.correction and not statmap.kind.row.corrected_already:
+        # A corrected p has no uncorrected threshold.
         found.append(
             Preset(
                 "SPM-like",

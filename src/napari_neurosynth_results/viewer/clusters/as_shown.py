@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
@@ -44,7 +43,7 @@ def shown_clusters(viewer: Viewer, statmap: StatMap) -> ClusterSet | None:
     layer = cluster_layer(viewer, statmap)
     if layer is not None:
         return clusters_of(layer)
-    if statmap.kind is MapKind.LABEL:
+    if not statmap.kind.row.criteria:
         return None
     try:
         offered = [name for name, why in refusals(statmap).items() if why is None]

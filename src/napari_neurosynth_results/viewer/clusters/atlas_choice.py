@@ -17,7 +17,6 @@ from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
 from napari_neurosynth_results.anatomy.region_names import tidy_name
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.sources.atlases.find import DEFAULT, find_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.layers import grid_of, map_of
@@ -152,7 +151,7 @@ def atlas_of_layer(layer: Any) -> Atlas | None:
     if not hasattr(layer, "selected_label") or clusters_of(layer) is not None:
         return None
     statmap = map_of(layer)
-    if statmap is not None and statmap.kind is MapKind.LABEL:
+    if statmap is not None and statmap.kind.row.holds_labels:
         raw: Mapping[int, str] = statmap.file.label_names
         names = {label: tidy_name(name) for label, name in raw.items()}
     else:

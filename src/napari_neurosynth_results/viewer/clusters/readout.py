@@ -20,10 +20,14 @@ from napari_neurosynth_results.anatomy.atlas import near
 from napari_neurosynth_results.anatomy.coordinates import Place
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.kinds import Zero
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.p_values.significance import OWN, Evidence
+from napari_neurosynth_results.statistics.p_values.significance import (
+    OWN,
+    Evidence,
+    PSource,
+)
 from napari_neurosynth_results.statistics.p_values.voxel_p import Voxel, VoxelP, voxel_p
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
@@ -169,11 +173,11 @@ class PlaceReader:
             # What is on the screen is all that is left.
             fits = np.shape(layer.data) == grid.shape[::-1]
             voxels = np.asarray(layer.data).T if fits else None
-        if statmap.kind is not MapKind.LABEL and _complete(statmap):
+        if not statmap.kind.row.holds_labels and _complete(statmap):
             with suppress(ResultsError, OSError):
                 mask = statmap.mask
             with suppress(ResultsError, OSError):
-                p = voxel_p(statmap, self._voxels, evidence)
+                p = voxel_p(PSource(statmap, evidence), self._voxels)
         return _Shown(grid, voxels, mask, p, layer.data, evidence)
 
     def _voxels(self, statmap: StatMap, layer: Layer | None = None) -> Any:
@@ -212,7 +216,7 @@ def _holds(layer: Layer, statmap: StatMap) -> bool:
     data = layer.data
     if not isinstance(data, np.ndarray) or data.ndim != 3:
         return False
-    if statmap.kind is MapKind.LABEL:
+    if statmap.kind.row.holds_labels:
         return data.dtype.kind in "iu" and not layer.editable
     return data.dtype == np.float32 and not data.flags.writeable
 
@@ -266,7 +270,7 @@ def _map_row(layer: Layer, statmap: StatMap, shown: _Shown, place: Place) -> Row
     if shown.voxels is None:
         return Row(title, kind, math.nan, _UNREADABLE)
     value = float(shown.voxels[voxel])
-    if statmap.kind is MapKind.LABEL:
+    if statmap.kind.row.holds_labels:
         return Row(title, kind, value, _label_text(statmap, value))
     if _is_outside(statmap, shown, voxel, value):
         return Row(title, kind, math.nan, OUTSIDE)
@@ -281,7 +285,7 @@ def _is_outside(statmap: StatMap, shown: _Shown, voxel: Voxel, value: float) -> 
         return True
     if shown.mask is not None:
         return not shown.mask[voxel]
-    return statmap.kind is MapKind.P and value == 0
+    return statmap.kind.row.zero is Zero.OUTSIDE and value == 0
 
 
 def _label_text(statmap: StatMap, value: float) -> str:

@@ -26,7 +26,7 @@ from napari_neurosynth_results.export.volumes import (
     meaning_of,
 )
 from napari_neurosynth_results.maps.grid import Voxels
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.kinds import Zero
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.files.orientation import place
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -191,14 +191,14 @@ def _own_voxels(shown: Numbers, statmap: StatMap) -> Voxels | None:
     try:
         own = statmap.data
     except ResultsError:
-        if statmap.kind is MapKind.P:
+        if statmap.kind.row.zero is Zero.OUTSIDE:
             raise
         # The file is gone, and the layer is all that there is.
         return shown
     if shown.shape != own.shape or shown.dtype != own.dtype:
         return None
     differs = (shown != own) & ~(np.isnan(shown) & np.isnan(own))
-    if statmap.kind is MapKind.P:
+    if statmap.kind.row.zero is Zero.OUTSIDE:
         differs &= own != 0
     return None if differs.any() else own
 

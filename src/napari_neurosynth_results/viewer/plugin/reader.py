@@ -12,7 +12,6 @@ import numpy as np
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.workspace.file import EXTENSION
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sample import sample_folder
@@ -250,7 +249,7 @@ def strongest_place(statmap: StatMap) -> tuple[float, float, float]:
     """
     data = statmap.data
     where = np.array(statmap.grid.shape) // 2
-    if statmap.kind is MapKind.P:
+    if statmap.kind.row.small_is_strong:
         best = np.nanmin(data, where=data > 0, initial=np.inf)
         found = np.isfinite(best)
     else:

@@ -17,8 +17,7 @@ from napari_neurosynth_results.export.atomic import write_folder, write_whole
 from napari_neurosynth_results.export.tables.write import write_json
 from napari_neurosynth_results.export.volumes import VOLUMES, write_volume
 from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
-from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.maps.statmap import MapSet, StatMap
 from napari_neurosynth_results.sources.files.safe_names import safe_name
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer.plugin.layer_to_file import (
@@ -65,12 +64,12 @@ def file_names(layers: Sequence[SavedLayer]) -> list[str]:
     return names
 
 
-def _prefixes(layers: Sequence[SavedLayer]) -> dict[ResultSet, str]:
+def _prefixes(layers: Sequence[SavedLayer]) -> dict[MapSet, str]:
     """Tell results apart, when there are several."""
     sets = dict.fromkeys(found for layer in layers if (found := _set_of(layer)))
     if len(sets) < 2:
         return {}
-    prefixes: dict[ResultSet, str] = {}
+    prefixes: dict[MapSet, str] = {}
     for results in sets:
         short = _NOT_IN_PREFIX.sub("-", results.title)[:_LONGEST_PREFIX].strip("-")
         prefix, number = short or "result", 2
@@ -80,7 +79,7 @@ def _prefixes(layers: Sequence[SavedLayer]) -> dict[ResultSet, str]:
     return prefixes
 
 
-def _set_of(layer: SavedLayer) -> ResultSet | None:
+def _set_of(layer: SavedLayer) -> MapSet | None:
     statmap = _map_of(layer)
     return statmap.results if statmap is not None and statmap.name else None
 
@@ -90,7 +89,7 @@ def _map_of(layer: SavedLayer) -> StatMap | None:
     return shown.statmap if isinstance(shown, ClusterSet) else shown
 
 
-def _stem(layer: SavedLayer, prefixes: dict[ResultSet, str]) -> str:
+def _stem(layer: SavedLayer, prefixes: dict[MapSet, str]) -> str:
     statmap = _map_of(layer)
     name = statmap.name if statmap is not None and not layer.edited else None
     if statmap is None or name is None:

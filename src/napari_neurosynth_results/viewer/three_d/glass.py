@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_neurosynth_results.anatomy.glass import silhouette, strongest_along
-from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
@@ -206,7 +205,7 @@ class Glass:
                 statmap.data,
                 clusters.labelled.volume(clusters.labelled.label.dtype),
                 axis,
-                small_is_strong=statmap.kind is MapKind.P,
+                small_is_strong=statmap.kind.row.small_is_strong,
             )
             size, origin = list(statmap.grid.voxel_size), list(statmap.grid.origin)
             # About the same middle as the outline: the slab holds the whole brain.

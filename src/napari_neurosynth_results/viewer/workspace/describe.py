@@ -22,7 +22,7 @@ from napari_neurosynth_results.export.workspace.contents import (
     Source,
 )
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.maps.studies import StudyFile
 from napari_neurosynth_results.sources.online.store import is_sealed
@@ -147,7 +147,7 @@ class StateReader:
             made: Any = "difference" if statmap.kind is MapKind.OTHER else "conjunction"
             found = Map(statmap.key, statmap.title, None, self.pair(a, b), made)
         else:
-            found = Map(statmap.key, statmap.title, self.source(statmap.results))
+            found = Map(statmap.key, statmap.title, self.source(result_of(statmap)))
         self._maps.append(statmap)
         self._described[len(self._maps) - 1] = found
         return len(self._maps) - 1
@@ -257,7 +257,7 @@ class StateReader:
 
     def _all_results(self) -> list[ResultSet]:
         shown = (map_of(layer) for layer in self._viewer.layers)
-        return list(dict.fromkeys(m.results for m in shown if m is not None))
+        return list(dict.fromkeys(result_of(m) for m in shown if m is not None))
 
 
 def _is_address(source: str, online: Any) -> bool:

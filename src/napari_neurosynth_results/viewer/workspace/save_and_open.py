@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_neurosynth_results import __version__
+from napari_neurosynth_results._version import __version__
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.workspace.contents import (
     Description,

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 from napari_neurosynth_results.api.studies import contributors
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.tables.clusters import save_studies
+from napari_neurosynth_results.maps.results import result_of
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
 from napari_neurosynth_results.viewer.foci import (
@@ -113,7 +114,7 @@ class ClusterDetails(QTabWidget):  # type: ignore[misc]
             return None
         studies = self._studies()
         if self._gathered is None or self._gathered[:2] != (clusters, studies):
-            results = clusters.statmap.results
+            results = result_of(clusters.statmap)
             found = contributors(results, clusters, studies=studies)
             self._gathered = clusters, studies, found
         return self._gathered[2]
@@ -121,7 +122,7 @@ class ClusterDetails(QTabWidget):  # type: ignore[misc]
     def _studies(self) -> Studies | None:
         """Return those of the result, else those whose foci are shown."""
         assert self._clusters is not None
-        results, own = self._clusters.statmap.results, None
+        results, own = result_of(self._clusters.statmap), None
         # A broken file is told of among the notices of what was gathered.
         with suppress(ResultsError):
             own = results.studies if results.studies_at_hand else None
@@ -141,7 +142,7 @@ class ClusterDetails(QTabWidget):  # type: ignore[misc]
             return
         behind = self.contributors
         if self.currentIndex() == 1:
-            results = clusters.statmap.results if clusters is not None else None
+            results = result_of(clusters.statmap) if clusters is not None else None
             self.studies.offer(results, "Neurosynth Compose")
             why = "\n".join(behind.notices) if behind is not None and not behind else ""
             self.studies.show_cluster(behind, label, why)

@@ -15,7 +15,6 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.tables.clusters import save_clusters
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
-    voxel_mm3,
 )
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
@@ -318,7 +317,7 @@ class ClusterWidget(Container):  # type: ignore[misc]
                 here = f": {value.kind} {value.data[i, j, k]:.3g}"
         self.pointed.value = (
             f"{clusters.names[label - 1]}{here}, {size:,} voxels "
-            f"({size * voxel_mm3(clusters.statmap):,.0f} mm3)"
+            f"({size * clusters.statmap.grid.voxel_mm3:,.0f} mm3)"
         )
 
     def _go_to(self, label: int) -> None:

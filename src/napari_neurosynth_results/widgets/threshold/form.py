@@ -21,10 +21,9 @@ from qtpy.QtCore import Qt
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters.cluster_set import voxel_mm3
-from napari_neurosynth_results.statistics.p_values.conversion import NEEDS_DOF, short_p
+from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.p_values.directions import Direction
-from napari_neurosynth_results.statistics.p_values.significance import Evidence, dof_of
+from napari_neurosynth_results.statistics.p_values.significance import Evidence, PSource
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.threshold import (
     CRITERIA,
@@ -237,18 +236,19 @@ class ThresholdForm(Container):  # type: ignore[misc]
             self.preset.native.setItemData(
                 index, preset.about, Qt.ItemDataRole.ToolTipRole
             )
-        self._needs_dof = statmap.kind in NEEDS_DOF and dof_of(statmap) is None
+        takes_dof = statmap.kind.row.p.n_dof > 0
+        self._needs_dof = takes_dof and PSource(statmap).own_dof is None
         self.dof.visible = self._needs_dof
         self.dof.value = _dof_text(dof)
         locked = statmap.level == "cluster"
         self.extent.enabled = not locked
         self.extent.tooltip = _LOCKED if locked else _EXTENT
-        self.mm3.step = voxel_mm3(statmap)
+        self.mm3.step = statmap.grid.voxel_mm3
 
     def fill(self, threshold: Threshold) -> None:
         """Show a threshold."""
         assert self._statmap is not None
-        size = voxel_mm3(self._statmap)
+        size = self._statmap.grid.voxel_mm3
         voxels = threshold.voxels_at_least(size)
         self._strict = threshold.strict
         self._extent_in_mm3 = threshold.min_mm3 is not None
@@ -365,7 +365,7 @@ class ThresholdForm(Container):  # type: ignore[misc]
             return
         self._extent_in_mm3 = False
         with self._quietly():
-            self.mm3.value = voxels * voxel_mm3(self._statmap)
+            self.mm3.value = voxels * self._statmap.grid.voxel_mm3
         self._change()
 
     def _change_mm3(self, mm3: float) -> None:
@@ -374,7 +374,7 @@ class ThresholdForm(Container):  # type: ignore[misc]
         self._extent_in_mm3 = mm3 > 0
         asked = Threshold(p=0.5, min_mm3=mm3 if mm3 > 0 else None)
         with self._quietly():
-            self.voxels.value = asked.voxels_at_least(voxel_mm3(self._statmap))
+            self.voxels.value = asked.voxels_at_least(self._statmap.grid.voxel_mm3)
         self._change()
 
     def _use_preset(self, preset: Preset | None) -> None:

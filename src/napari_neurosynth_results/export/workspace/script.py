@@ -10,13 +10,13 @@ import textwrap
 from typing import Any
 
 from napari_neurosynth_results.export.workspace.contents import (
-    Asked,
     Clusters,
     Description,
     FociOf,
+    MaskReference,
     Naming,
     Pair,
-    Place,
+    SavedRequest,
     Source,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -304,7 +304,7 @@ class _Writer:
 
     # --- places -----------------------------------------------------------------------
 
-    def _mask(self, place: Place, on: str) -> str:
+    def _mask(self, place: MaskReference, on: str) -> str:
         exclusive = ["exclusive=True"] * place.outside
         if place.kind == "brain":
             return f"nnr.brain_mask({on})"
@@ -328,7 +328,7 @@ class _Writer:
         arguments = [on, repr(file), *exclusive]
         return self._assigned(on, _call("nnr.mask_from_file", arguments, 10), gap=False)
 
-    def _mask_of_clusters(self, place: Place, on: str) -> str:
+    def _mask_of_clusters(self, place: MaskReference, on: str) -> str:
         assert place.clusters is not None
         other = self._clusters(place.clusters)
         there = f"{other}.statmap.grid"
@@ -394,7 +394,7 @@ class _Writer:
         self._lines.append(f"print({name}.foci)")
 
 
-def _threshold(asked: Asked) -> list[str]:
+def _threshold(asked: SavedRequest) -> list[str]:
     """Write a threshold as keywords of `find_clusters`."""
     threshold = asked.threshold
     plain = Threshold(p=0.5)

@@ -23,6 +23,8 @@ from napari_neurosynth_results.statistics.p_values.conversion import (
 )
 from napari_neurosynth_results.statistics.p_values.monte_carlo import iterations_of
 from napari_neurosynth_results.statistics.p_values.significance import (
+    OWN,
+    Evidence,
     p_map_of,
     smallest_p,
     survivors_at,
@@ -322,13 +324,15 @@ def _strongest(statmap: StatMap) -> float:
 # The threshold of a map when nobody asked for one: that of its first look.
 
 
-def first_threshold_of(statmap: StatMap) -> Threshold:
+def first_threshold_of(statmap: StatMap, evidence: Evidence = OWN) -> Threshold:
     """Choose a threshold for a map, as the viewer does before anything was chosen.
 
     Parameters
     ----------
     statmap : StatMap
         Any map but a label map.
+    evidence : Evidence
+        Degrees of freedom that the user states.
 
     Returns
     -------
@@ -345,7 +349,7 @@ def first_threshold_of(statmap: StatMap) -> Threshold:
     if statmap.kind is MapKind.LABEL:
         raise ResultsError(f"{statmap.title}: labels are not thresholded.")
     alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
-    if survivors_at(statmap, alpha) is not None:
+    if survivors_at(statmap, alpha, evidence) is not None:
         return Threshold(p=alpha)
     look = first_look(statmap)
     if look is None or not look.height > 0:

@@ -12,6 +12,7 @@ from napari_neurosynth_results.export.report import report
 from napari_neurosynth_results.job import Job, Progress
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
@@ -22,7 +23,32 @@ from napari_neurosynth_results.statistics.thresholds.first_look import (
     first_threshold_of,
 )
 
-__all__ = ("first_clusters", "save_report", "sections_of")
+__all__ = ("first_clusters", "first_maps", "save_report", "sections_of")
+
+
+def first_maps(results: ResultSet) -> list[StatMap]:
+    """Choose the maps that a reader of a result wants to see first.
+
+    Parameters
+    ----------
+    results : ResultSet
+        A result.
+
+    Returns
+    -------
+    list of StatMap
+        The most interesting map, and the uncorrected map that it was made from.
+
+    Raises
+    ------
+    ResultsError
+        When no map can be thresholded.
+    """
+    for statmap in results.maps.values():
+        if statmap.kind is not MapKind.LABEL:
+            wanted = dict.fromkeys([statmap, results.uncorrected(statmap)])
+            return [one for one in wanted if one is not None]
+    raise ResultsError(f"{results.title} holds no map that can be thresholded.")
 
 
 def first_clusters(
@@ -40,8 +66,7 @@ def first_clusters(
     Returns
     -------
     list of ClusterSet
-        Of the most interesting map, and of the uncorrected map that it was made from,
-        each at its first threshold.
+        Of `first_maps`, each at its first threshold.
 
     Raises
     ------
@@ -49,16 +74,10 @@ def first_clusters(
         When no map can be thresholded.
     """
     named = find_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
-    for statmap in results.maps.values():
-        if statmap.kind is MapKind.LABEL:
-            continue
-        wanted = dict.fromkeys([statmap, results.uncorrected(statmap)])
-        return [
-            clusters_at(one, first_threshold_of(one), atlas=named)
-            for one in wanted
-            if one is not None
-        ]
-    raise ResultsError(f"{results.title} holds no map that can be thresholded.")
+    return [
+        clusters_at(one, first_threshold_of(one), atlas=named)
+        for one in first_maps(results)
+    ]
 
 
 def sections_of(

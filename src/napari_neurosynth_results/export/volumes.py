@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import write_whole
+from napari_neurosynth_results.export.atomic import checked_path, write_whole
 from napari_neurosynth_results.export.escaping import plain
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
@@ -165,9 +164,7 @@ def save_thresholded(
     ResultsError
         When the extension is unknown, the file exists or cannot be written.
     """
-    target = os.fspath(path)
-    if not target.lower().endswith(VOLUMES):
-        raise ResultsError(f"{target}: a map is saved as {', '.join(VOLUMES)}.")
+    target = checked_path(path, VOLUMES, f"a map is saved as {', '.join(VOLUMES)}")
     write_whole(target, partial(_write, clusters), overwrite=overwrite)
 
 

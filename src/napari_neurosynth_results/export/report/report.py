@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import write_whole
+from napari_neurosynth_results.export.atomic import checked_path, write_text
 from napari_neurosynth_results.export.figures import (
     comparison_figure,
     glass_figure,
@@ -183,16 +183,9 @@ def save_report(
     ResultsError
         When a library is missing, the file exists or cannot be written.
     """
-    target = os.fspath(path)
-    if os.path.splitext(target)[1].lower() not in (".html", ".htm"):
-        raise ResultsError(f"{target}: a report is saved as .html.")
+    target = checked_path(path, (".html", ".htm"), "a report is saved as .html")
     text = report_html(results, sections, comparison=comparison, job=job)
-
-    def write(partial: str) -> None:
-        with open(partial, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-
-    write_whole(target, write, overwrite=overwrite)
+    write_text(target, text, overwrite=overwrite)
 
 
 def report_html(

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from napari_neurosynth_results.anatomy.atlas import Atlas
     from napari_neurosynth_results.api import (
+        MaskSource,
         brain_mask,
         compare_many,
         compare_maps,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.statistics.thresholds.masks import Masking
 
 _HOMES = {
+    "MaskSource": "api",
     "brain_mask": "api",
     "compare_many": "api",
     "compare_maps": "api",
@@ -81,6 +83,7 @@ __all__ = (
     "ClusterSet",
     "Comparison",
     "MapKind",
+    "MaskSource",
     "Masking",
     "Matrix",
     "MonteCarlo",

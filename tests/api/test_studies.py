@@ -336,6 +336,18 @@ def test_contributors_say_who_is_behind_a_cluster(whole: ResultSet) -> None:
     assert behind.robustness.participants[1] == expected == 243
 
 
+def test_those_behind_most_clusters_come_first(whole: ResultSet) -> None:
+    behind = nnr.contributors(whole, nnr.find_clusters(whole["z"], p=0.001))
+    assert behind.ranked is not None
+    assert behind.foci is not None
+    table = behind.ranked
+    assert sorted(table.index) == sorted(behind.foci.index)
+    ranks = list(zip((table > 0).sum(axis=1), table.sum(axis=1), strict=True))
+    assert ranks == sorted(ranks, reverse=True)
+    assert len(set(ranks)) > 5
+    pd.testing.assert_frame_equal(table.sort_index(), behind.foci.sort_index())
+
+
 def test_contributors_without_studies(sample: ResultSet) -> None:
     behind = nnr.contributors(sample, nnr.find_clusters(sample[MASS], p=0.05))
     assert behind.experiments is None

@@ -136,10 +136,9 @@ def _print_studies(behind: Contributors) -> None:
     if not behind:
         print("\n".join(behind.notices))
         return
-    cautions = behind.robustness["cautions"].tolist()
-    for label, caution in enumerate(cautions, start=1):
+    for label in range(1, len(behind.clusters) + 1):
         print(f"{label:>3} {behind.sentence(label)}")
-        if caution:
+        if caution := behind.caution(label):
             print(f"    Caution: {caution}.")
     for notice in behind.notices:
         print(f"- {notice}")

@@ -144,7 +144,7 @@ def save_report(
         be written.
     """
     chosen = first_clusters(results) if clusters is None else list(clusters)
-    report.save_report(
+    report.write_report(
         results,
         sections_of(results, chosen, studies=studies),
         path,

@@ -26,7 +26,7 @@ from napari_neurosynth_results.export.workspace.contents import (
 from napari_neurosynth_results.export.workspace.script import (
     FIRST,
     Variables,
-    one_line,
+    as_comment,
     script_of,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -222,4 +222,4 @@ def test_variables_are_names_and_no_two_are_alike(wanted: list[str]) -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\0"])
 def test_a_comment_never_ends_early(end: str) -> None:
-    assert one_line(f"a{end}b") == "a b"
+    assert as_comment(f"a{end}b") == "a b"

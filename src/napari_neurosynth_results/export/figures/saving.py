@@ -18,7 +18,7 @@ _DPI = (30, 1200)
 _MAKER = "napari-neurosynth-results"
 
 
-def save_figure(
+def write_figure(
     figure: Figure,
     path: str | os.PathLike[str],
     *,

@@ -26,8 +26,11 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 if TYPE_CHECKING:
     import pandas as pd
 
-
-# What the columns of saved tables mean, and in which units, for their sidecars.
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+#: Quoted, or a reader would take them for the end of a cell or for a comment.
+_QUOTED = frozenset('",#')
+#: Far above any sidecar of ours.
+_MOST_BYTES = 1 << 20
 
 _MM = "mm"
 _PERCENT = "percent"
@@ -71,37 +74,6 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "participants": ("Number of participants", "participants"),
     "link": ("Where the study is found", ""),
 }
-
-
-def described(columns: Iterable[str]) -> dict[str, Any]:
-    """Describe columns in the words of BIDS.
-
-    Parameters
-    ----------
-    columns : iterable of str
-        Their names.
-
-    Returns
-    -------
-    dict
-        Column -> ``Description`` and, where it has a unit, ``Units``; without the
-        columns that nobody has described.
-    """
-    found: dict[str, Any] = {}
-    for column in columns:
-        if column in COLUMNS:
-            meaning, unit = COLUMNS[column]
-            found[column] = {"Description": meaning}
-            if unit:
-                found[column]["Units"] = unit
-    return found
-
-
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
-#: Quoted, or a reader would take them for the end of a cell or for a comment.
-_QUOTED = frozenset('",#')
-#: Far above any sidecar of ours.
-_MOST_BYTES = 1 << 20
 
 
 def write_table(
@@ -219,6 +191,30 @@ def sidecar(
     """
     columns = described(str(column) for column in table.columns)
     return {"File": name, **details, **columns}
+
+
+def described(columns: Iterable[str]) -> dict[str, Any]:
+    """Describe columns in the words of BIDS.
+
+    Parameters
+    ----------
+    columns : iterable of str
+        Their names.
+
+    Returns
+    -------
+    dict
+        Column -> ``Description`` and, where it has a unit, ``Units``; without the
+        columns that nobody has described.
+    """
+    found: dict[str, Any] = {}
+    for column in columns:
+        if column in COLUMNS:
+            meaning, unit = COLUMNS[column]
+            found[column] = {"Description": meaning}
+            if unit:
+                found[column]["Units"] = unit
+    return found
 
 
 def write_json(path: str, content: Mapping[str, Any]) -> None:

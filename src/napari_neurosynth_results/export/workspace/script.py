@@ -21,109 +21,17 @@ from napari_neurosynth_results.export.workspace.contents import (
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
-# Names for the variables and files of a script, made of whatever things are called.
-
+#: Keywords of `find_clusters` that are written when they are not what it assumes.
+_OPTIONS = ("tail", "strict", "connectivity", "min_voxels", "min_mm3", "fdr")
+_LONGEST = 88
+#: How a comment begins that says what has to be done before the script runs.
+FIRST = "# FIRST:"
 #: What a script uses already.
 _TAKEN = frozenset(
     {"nnr", "keys", "key", "peak", "label", "given_name", "given_names"}
     | {"region_masking"}
 )
 _LONGEST_NAME = 40
-
-
-class Variables:
-    """Hands out names, each once."""
-
-    def __init__(self) -> None:
-        self._used: set[str] = set(_TAKEN)
-
-    def new(self, wanted: str) -> str:
-        """Return a name that is like another one, and that nothing else has.
-
-        Parameters
-        ----------
-        wanted : str
-            Any text.
-
-        Returns
-        -------
-        str
-            An identifier.
-
-        Examples
-        --------
-        >>> names = Variables()
-        >>> names.new("results"), names.new("results"), names.new("class")
-        ('results', 'results_2', 'class_')
-        """
-        name = _plain(wanted) or "map"
-        if name[0].isdigit():
-            name = f"map_{name}"
-        if keyword.iskeyword(name) or hasattr(builtins, name):
-            name += "_"
-        found, number = name, 1
-        while found in self._used:
-            number += 1
-            found = f"{name}_{number}"
-        self._used.add(found)
-        return found
-
-    def new_for_map(self, key: str) -> str:
-        """Return a short name for a map.
-
-        Parameters
-        ----------
-        key : str
-            The stem of its file; of NiMARE's names the keys of entities are left out.
-
-        Returns
-        -------
-        str
-            An identifier.
-
-        Examples
-        --------
-        >>> Variables().new_for_map("z_desc-mass_level-cluster_corr-FWE_method-x")
-        'z_mass_cluster_fwe'
-        """
-        parts = [part.split("-", 1) for part in key.split("_")]
-        words = [part[-1] for part in parts if part[0] != "method"]
-        return self.new("_".join(words).lower())
-
-
-def file_name(text: str, otherwise: str) -> str:
-    """Make a file name, without extension, that every system takes.
-
-    Parameters
-    ----------
-    text : str
-        What it is to be like.
-    otherwise : str
-        For a text that has no letters.
-
-    Returns
-    -------
-    str
-        Letters, digits and ``_``.
-
-    Examples
-    --------
-    >>> file_name("my 'mask'/1", "mask"), file_name("脳", "mask")
-    ('my_mask_1', 'mask')
-    """
-    return _plain(text) or otherwise
-
-
-def _plain(text: str) -> str:
-    words = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
-    return words[:_LONGEST_NAME].strip("_")
-
-
-#: Keywords of `find_clusters` that are written when they are not what it assumes.
-_OPTIONS = ("tail", "strict", "connectivity", "min_voxels", "min_mm3", "fdr")
-_LONGEST = 88
-#: How a comment begins that says what has to be done before the script runs.
-FIRST = "# FIRST:"
 
 
 def script_of(described: Description) -> str:
@@ -152,10 +60,10 @@ def script_of(described: Description) -> str:
     return _Writer(described).text()
 
 
-def one_line(text: str) -> str:
+def as_comment(text: str) -> str:
     r"""Make a text fit for a comment: nothing in it may end the line.
 
-    >>> one_line("a\nimport os")
+    >>> as_comment("a\nimport os")
     'a import os'
     """
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
@@ -188,15 +96,15 @@ class _Writer:
         return "\n".join([*head, "", *self._lines]).rstrip("\n") + "\n"
 
     def _say(self, text: str) -> None:
-        self._lines.append(f"# {one_line(text)}")
+        self._lines.append(f"# {as_comment(text)}")
 
     def _tell(self, text: str) -> None:
         """Write a long comment on lines of its own."""
-        lines = textwrap.wrap(one_line(text), _LONGEST - 2, break_long_words=False)
+        lines = textwrap.wrap(as_comment(text), _LONGEST - 2, break_long_words=False)
         self._lines += [f"# {line}" for line in lines]
 
     def _say_once(self, text: str) -> None:
-        if f"# {one_line(text)}" not in self._lines:
+        if f"# {as_comment(text)}" not in self._lines:
             self._say(text)
 
     def _gap(self) -> None:
@@ -241,7 +149,7 @@ class _Writer:
             value = f"{self._source(found.source)}[{found.key!r}]"
         name = self._names.new_for_map(found.key)
         line = f"{name} = {value}"
-        title = one_line(found.title)
+        title = as_comment(found.title)
         if title and title != found.key:
             if len(line) + len(title) + 4 > _LONGEST:
                 self._tell(title)
@@ -433,3 +341,94 @@ def _listed(line: str, start: str, items: list[str], end: str) -> list[str]:
     if len(line) <= _LONGEST:
         return [line]
     return [start, *(f"    {item}," for item in items), end]
+
+
+# --- names for variables and files, made of whatever things are called ------------
+
+
+class Variables:
+    """Hands out names, each once."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set(_TAKEN)
+
+    def new(self, wanted: str) -> str:
+        """Return a name that is like another one, and that nothing else has.
+
+        Parameters
+        ----------
+        wanted : str
+            Any text.
+
+        Returns
+        -------
+        str
+            An identifier.
+
+        Examples
+        --------
+        >>> names = Variables()
+        >>> names.new("results"), names.new("results"), names.new("class")
+        ('results', 'results_2', 'class_')
+        """
+        name = _plain(wanted) or "map"
+        if name[0].isdigit():
+            name = f"map_{name}"
+        if keyword.iskeyword(name) or hasattr(builtins, name):
+            name += "_"
+        found, number = name, 1
+        while found in self._used:
+            number += 1
+            found = f"{name}_{number}"
+        self._used.add(found)
+        return found
+
+    def new_for_map(self, key: str) -> str:
+        """Return a short name for a map.
+
+        Parameters
+        ----------
+        key : str
+            The stem of its file; of NiMARE's names the keys of entities are left out.
+
+        Returns
+        -------
+        str
+            An identifier.
+
+        Examples
+        --------
+        >>> Variables().new_for_map("z_desc-mass_level-cluster_corr-FWE_method-x")
+        'z_mass_cluster_fwe'
+        """
+        parts = [part.split("-", 1) for part in key.split("_")]
+        words = [part[-1] for part in parts if part[0] != "method"]
+        return self.new("_".join(words).lower())
+
+
+def file_name(text: str, otherwise: str) -> str:
+    """Make a file name, without extension, that every system takes.
+
+    Parameters
+    ----------
+    text : str
+        What it is to be like.
+    otherwise : str
+        For a text that has no letters.
+
+    Returns
+    -------
+    str
+        Letters, digits and ``_``.
+
+    Examples
+    --------
+    >>> file_name("my 'mask'/1", "mask"), file_name("脳", "mask")
+    ('my_mask_1', 'mask')
+    """
+    return _plain(text) or otherwise
+
+
+def _plain(text: str) -> str:
+    words = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
+    return words[:_LONGEST_NAME].strip("_")

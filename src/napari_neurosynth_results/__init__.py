@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from napari_neurosynth_results._version import __version__
     from napari_neurosynth_results.anatomy.atlas import Atlas
     from napari_neurosynth_results.api import (
+        MaskSource,
         brain_mask,
         compare_many,
         compare_maps,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.statistics.thresholds.masks import Masking
 
 _HOMES = {
+    "MaskSource": "api",
     "brain_mask": "api",
     "compare_many": "api",
     "compare_maps": "api",
@@ -81,6 +83,7 @@ __all__ = (
     "ClusterSet",
     "Comparison",
     "MapKind",
+    "MaskSource",
     "Masking",
     "Matrix",
     "MonteCarlo",

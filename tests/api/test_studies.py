@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import napari_neurosynth_results as nnr
@@ -334,6 +335,18 @@ def test_contributors_say_who_is_behind_a_cluster(whole: ResultSet) -> None:
     contributing = counted.index[counted[1] > 0]
     expected = sum(people[name.removesuffix("-1")] for name in contributing)
     assert behind.robustness.participants[1] == expected == 243
+
+
+def test_those_behind_most_clusters_come_first(whole: ResultSet) -> None:
+    behind = nnr.contributors(whole, nnr.find_clusters(whole["z"], p=0.001))
+    assert behind.ranked is not None
+    assert behind.foci is not None
+    table = behind.ranked
+    assert sorted(table.index) == sorted(behind.foci.index)
+    ranks = list(zip((table > 0).sum(axis=1), table.sum(axis=1), strict=True))
+    assert ranks == sorted(ranks, reverse=True)
+    assert len(set(ranks)) > 5
+    pd.testing.assert_frame_equal(table.sort_index(), behind.foci.sort_index())
 
 
 def test_contributors_without_studies(sample: ResultSet) -> None:

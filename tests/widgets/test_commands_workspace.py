@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 from napari_neurosynth_results.export.workspace.script import script_of
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-from napari_neurosynth_results.viewer.clusters.request import Where
+from napari_neurosynth_results.viewer.clusters.mask_choice import MaskChoice
 from napari_neurosynth_results.viewer.workspace.describe import describe
 from napari_neurosynth_results.widgets.browser.results_browser import ResultsBrowser
 from napari_neurosynth_results.widgets.commands import (
@@ -65,7 +65,7 @@ def test_what_has_to_be_saved_first_is_told(
         scale=grid.voxel_size[::-1],
         translate=grid.origin[::-1],
     )
-    threshold(maps, sample["z"], Threshold(p=0.001), Where(painted))
+    threshold(maps, sample["z"], Threshold(p=0.001), MaskChoice(painted))
     copy_as_python(maps)
     [(severity, text)] = told(notifications)
     assert severity == "warning"

@@ -11,6 +11,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.report import report
 from napari_neurosynth_results.job import Job, Progress
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
@@ -21,7 +22,32 @@ from napari_neurosynth_results.statistics.thresholds.first_look import (
     first_threshold_of,
 )
 
-__all__ = ("first_clusters", "save_report", "sections_of")
+__all__ = ("first_clusters", "first_maps", "save_report", "sections_of")
+
+
+def first_maps(results: ResultSet) -> list[StatMap]:
+    """Choose the maps that a reader of a result wants to see first.
+
+    Parameters
+    ----------
+    results : ResultSet
+        A result.
+
+    Returns
+    -------
+    list of StatMap
+        The most interesting map, and the uncorrected map that it was made from.
+
+    Raises
+    ------
+    ResultsError
+        When no map can be thresholded.
+    """
+    for statmap in results.maps.values():
+        if statmap.kind.row.criteria:
+            wanted = dict.fromkeys([statmap, results.uncorrected(statmap)])
+            return [one for one in wanted if one is not None]
+    raise ResultsError(f"{results.title} holds no map that can be thresholded.")
 
 
 def first_clusters(
@@ -39,8 +65,7 @@ def first_clusters(
     Returns
     -------
     list of ClusterSet
-        Of the most interesting map, and of the uncorrected map that it was made from,
-        each at its first threshold.
+        Of `first_maps`, each at its first threshold.
 
     Raises
     ------
@@ -48,16 +73,10 @@ def first_clusters(
         When no map can be thresholded.
     """
     named = find_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
-    for statmap in results.maps.values():
-        if not statmap.kind.row.criteria:
-            continue
-        wanted = dict.fromkeys([statmap, results.uncorrected(statmap)])
-        return [
-            clusters_at(one, first_threshold_of(one), atlas=named)
-            for one in wanted
-            if one is not None
-        ]
-    raise ResultsError(f"{results.title} holds no map that can be thresholded.")
+    return [
+        clusters_at(one, first_threshold_of(one), atlas=named)
+        for one in first_maps(results)
+    ]
 
 
 def sections_of(
@@ -124,7 +143,7 @@ def save_report(
         be written.
     """
     chosen = first_clusters(results) if clusters is None else list(clusters)
-    report.save_report(
+    report.write_report(
         results,
         sections_of(results, chosen, studies=studies),
         path,

@@ -12,7 +12,7 @@ from napari_neurosynth_results.batch.inputs import Listed
 from napari_neurosynth_results.batch.local_workers import Heard
 from napari_neurosynth_results.batch.one_source import Answer, Record, answer
 from napari_neurosynth_results.batch.output_folder import BatchFolder
-from napari_neurosynth_results.batch.request import Question
+from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.web.servers import Online
 
@@ -30,7 +30,7 @@ _TRIES = 5
 
 def run_there(
     sources: Sequence[Listed],
-    question: Question,
+    request: BatchRequest,
     folder: BatchFolder,
     *,
     scheduler: str,
@@ -45,7 +45,7 @@ def run_there(
     ----------
     sources : sequence of Listed
         What to ask.
-    question : Question
+    request : BatchRequest
         What is asked.
     folder : BatchFolder
         Gets the answers.
@@ -70,12 +70,12 @@ def run_there(
         raise ResultsError(f"No scheduler answers at {scheduler}: {error}.") from error
     with client:
         _check_workers(client, scheduler)
-        for given in _answers(client, sources, question, scheduler):
+        for given in _answers(client, sources, request, scheduler):
             heard(folder.save(given))
 
 
 def _answers(
-    client: Client, sources: Sequence[Listed], question: Question, scheduler: str
+    client: Client, sources: Sequence[Listed], request: BatchRequest, scheduler: str
 ) -> Iterator[Answer]:
     """Give each answer once it is ready, and forget it."""
     from distributed import as_completed
@@ -86,7 +86,7 @@ def _answers(
         # A key of its own: a scheduler takes up what it knows under the same one.
         key = f"{source.name}-{uuid4().hex}"
         open_yet[key] = (source, tries)
-        return client.submit(answer, source, question, key=key, pure=False)
+        return client.submit(answer, source, request, key=key, pure=False)
 
     completed = as_completed(loop=client.loop)
     # Nobody else may hold a future: that would keep its answer in a worker's memory.

@@ -19,7 +19,7 @@ from typing import Any
 from napari_neurosynth_results.batch.inputs import Listed
 from napari_neurosynth_results.batch.one_source import Answer, Record, answer
 from napari_neurosynth_results.batch.output_folder import BatchFolder
-from napari_neurosynth_results.batch.request import Question
+from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.errors import ResultsError
 
 #: Called with the record of each source that is through.
@@ -60,7 +60,7 @@ def default_workers(n_sources: int) -> int:
 
 def run_here(
     sources: Sequence[Listed],
-    question: Question,
+    request: BatchRequest,
     folder: BatchFolder,
     *,
     workers: int,
@@ -72,7 +72,7 @@ def run_here(
     ----------
     sources : sequence of Listed
         What to ask.
-    question : Question
+    request : BatchRequest
         What is asked.
     folder : BatchFolder
         Gets the answers.
@@ -87,7 +87,7 @@ def run_here(
         When workers cannot start, or the folder cannot be written.
     """
     if not workers:
-        _compute(sources, question, folder, heard, set(), None)
+        _compute(sources, request, folder, heard, set(), None)
         return
     left = list(sources)
     while left:
@@ -100,7 +100,7 @@ def run_here(
 
         try:
             with _pool(min(workers, len(left))) as pool:
-                _compute(left, question, folder, through, started, pool)
+                _compute(left, request, folder, through, started, pool)
             return
         except BrokenExecutor as error:
             suspects = [s for s in left if s.name in started - finished]
@@ -108,24 +108,24 @@ def run_here(
                 raise ResultsError(_NO_START) from error
         # One of those that were open has ended its process, and the others with it.
         for source in suspects:
-            _alone(source, question, folder, through)
+            _alone(source, request, folder, through)
         left = [source for source in left if source.name not in finished]
 
 
 def _alone(
-    source: Listed, question: Question, folder: BatchFolder, heard: Heard
+    source: Listed, request: BatchRequest, folder: BatchFolder, heard: Heard
 ) -> None:
     """Ask a source in a process that it can take nobody down with."""
     try:
         with _pool(1) as pool:
-            _compute([source], question, folder, heard, set(), pool)
+            _compute([source], request, folder, heard, set(), pool)
     except BrokenExecutor:
         heard(folder.save(Answer(Record.failure(source, _DIED), {})))
 
 
 def _compute(
     sources: Sequence[Listed],
-    question: Question,
+    request: BatchRequest,
     folder: BatchFolder,
     heard: Heard,
     started: set[str],
@@ -137,7 +137,7 @@ def _compute(
 
     ask = dask.delayed(_ask_and_save, pure=False, traverse=False)
     tasks = [
-        ask(source, question, folder, dask_key_name=source.name) for source in sources
+        ask(source, request, folder, dask_key_name=source.name) for source in sources
     ]
 
     def begins(key: str, *_: Any) -> None:
@@ -154,8 +154,8 @@ def _compute(
         dask.compute(*tasks, traverse=False, optimize_graph=False, **how)
 
 
-def _ask_and_save(source: Listed, question: Question, folder: BatchFolder) -> Record:
-    return folder.save(answer(source, question))
+def _ask_and_save(source: Listed, request: BatchRequest, folder: BatchFolder) -> Record:
+    return folder.save(answer(source, request))
 
 
 @contextmanager

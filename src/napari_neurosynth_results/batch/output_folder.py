@@ -13,9 +13,14 @@ from typing import Any
 
 from napari_neurosynth_results.batch.inputs import Listed, stamp_of
 from napari_neurosynth_results.batch.one_source import DONE, Answer, Record
-from napari_neurosynth_results.batch.request import Question
+from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import write_folder, write_whole
+from napari_neurosynth_results.export.atomic import (
+    put_text,
+    write_folder,
+    write_text,
+    write_whole,
+)
 from napari_neurosynth_results.export.escaping import harmless
 
 SOURCES = "sources"
@@ -86,7 +91,7 @@ class BatchFolder:
     ----------
     path : str
         The folder; made when it is not there.
-    question : Question
+    request : BatchRequest
         What is asked.
     again : bool
         Forget all answers that are there.
@@ -97,9 +102,11 @@ class BatchFolder:
         When the folder holds something else, or answers to another question.
     """
 
-    def __init__(self, path: str, question: Question, *, again: bool = False) -> None:
+    def __init__(
+        self, path: str, request: BatchRequest, *, again: bool = False
+    ) -> None:
         self.path = os.path.abspath(path)
-        self._question = question
+        self._request = request
         if os.path.lexists(self.path) and not os.path.isdir(self.path):
             raise ResultsError(f"{path} is a file. Choose another name.")
         try:
@@ -115,7 +122,7 @@ class BatchFolder:
     def _claim(self, again: bool) -> None:
         """Make sure that this is a folder of ours, and about this question."""
         about = self._at(_ABOUT)
-        asked = json.dumps(self._question.document, indent=2)
+        asked = json.dumps(self._request.document, indent=2)
         if not os.path.lexists(about):
             if any(not name.startswith(_SAVING) for name in os.listdir(self.path)):
                 raise ResultsError(
@@ -131,7 +138,7 @@ class BatchFolder:
             # Also what is not listed now: it answered another question, and whoever
             # goes on must not take it for an answer to this one.
             shutil.rmtree(self._at(SOURCES), ignore_errors=True)
-        _write(about, asked + "\n")
+        write_text(about, asked + "\n", overwrite=True)
 
     def _sweep(self) -> None:
         """Take away what a process that was killed had begun to write."""
@@ -184,9 +191,7 @@ class BatchFolder:
 
         def fill(partial: str) -> None:
             for name, text in texts.items():
-                path = os.path.join(partial, name)
-                with open(path, "w", encoding="utf-8", newline="") as file:
-                    file.write(text)
+                put_text(os.path.join(partial, name), text)
 
         shutil.rmtree(target, ignore_errors=True)
         write_folder(target, fill)
@@ -218,10 +223,7 @@ class BatchFolder:
             self.record_of(source) or Record.failure(source, "It was not asked.")
             for source in sources
         ]
-        names = ["clusters.tsv"]
-        if self._question.studies:
-            names.append("studies.tsv")
-        for name in names:
+        for name in self._request.tables:
             paths = [
                 self._at(SOURCES, record.name, name)
                 for record in records
@@ -244,7 +246,7 @@ class BatchFolder:
 
     def write_page(self, text: str) -> None:
         """Write the page that shows it all."""
-        _write(self._at("index.html"), text)
+        write_text(self._at("index.html"), text, overwrite=True)
 
     def _write_rows(
         self, name: str, columns: Sequence[str], rows: Iterable[dict[str, Any]]
@@ -294,11 +296,3 @@ def _read(path: str) -> Any:
             return json.load(file)
     except (OSError, ValueError):
         return None
-
-
-def _write(path: str, text: str) -> None:
-    def fill(partial: str) -> None:
-        with open(partial, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-
-    write_whole(path, fill, overwrite=True)

@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from napari_neurosynth_results.api.map_requests import MaskSource
 from napari_neurosynth_results.batch.dask_workers import run_there
 from napari_neurosynth_results.batch.inputs import listed
 from napari_neurosynth_results.batch.local_workers import default_workers, run_here
 from napari_neurosynth_results.batch.one_source import DONE, Record
 from napari_neurosynth_results.batch.output_folder import BatchFolder, alone_in
-from napari_neurosynth_results.batch.request import Question
+from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.batch.summary_page import page
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job, Progress
 from napari_neurosynth_results.sources.opening import Source
 from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.statistics.thresholds.request import StatedDof
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +34,7 @@ class BatchSummary:
     ----------
     folder : str
         Where the files are.
-    question : Question
+    question : BatchRequest
         What was asked of each result.
     records : tuple of Record
         How each source went, in the order of the list.
@@ -41,7 +43,7 @@ class BatchSummary:
     """
 
     folder: str
-    question: Question
+    question: BatchRequest
     records: tuple[Record, ...] = field(repr=False)
     n_asked: int
 
@@ -78,6 +80,9 @@ def run_batch(
     *,
     maps: str | Sequence[str] | None = None,
     atlas: str | os.PathLike[str] | None = "default",
+    mask: MaskSource | str | os.PathLike[str] | None = None,
+    dof: StatedDof | None = None,
+    regions: bool = False,
     studies: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -93,12 +98,20 @@ def run_batch(
         As for `open_results`; one that is named again is taken once.
     out : path
         A new folder, or that of a batch which was stopped. Gets ``clusters.tsv``,
-        ``summary.tsv``, ``failures.tsv``, ``index.html``, with `studies`
-        ``studies.tsv``, and in ``sources`` the tables of each source.
+        ``summary.tsv``, ``failures.tsv``, ``index.html``, with `regions` and `studies`
+        ``regions.tsv`` and ``studies.tsv``, and in ``sources`` the tables of each
+        source.
     maps : str or sequence of str, optional
         Names or patterns (``z_*``); the first map in order of interest if not given.
     atlas : str or path, optional
         What clusters are named by, as for `open_atlas`.
+    mask : path or MaskSource, optional
+        Look, and count tests, only there: in a mask or region image, or by
+        ``MaskSource("map", "z", p=0.05)`` in another map of each result.
+    dof : float or pair of float, optional
+        Degrees of freedom of the t, chi2 and F maps among those that are asked.
+    regions : bool
+        Say what share of each cluster lies in which region.
     studies : bool
         Say who is behind each cluster.
     workers : int, optional
@@ -144,9 +157,17 @@ def run_batch(
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
     everything = listed(sources, Online.from_environment())
-    question = Question.of(maps, atlas, studies=studies, **threshold)
+    request = BatchRequest.of(
+        maps,
+        atlas,
+        mask=mask,
+        dof=dof,
+        regions=regions,
+        studies=studies,
+        **threshold,
+    )
     with alone_in(os.fspath(out)):
-        folder = BatchFolder(os.fspath(out), question, again=not resume)
+        folder = BatchFolder(os.fspath(out), request, again=not resume)
         left = [s for s in everything if not (resume and folder.is_done(s))]
         job = Job(progress)
         done = len(everything) - len(left)
@@ -157,10 +178,10 @@ def run_batch(
             job.report(record.source, done, len(everything))
 
         if left and scheduler:
-            run_there(left, question, folder, scheduler=scheduler, heard=heard)
+            run_there(left, request, folder, scheduler=scheduler, heard=heard)
         elif left:
             n = default_workers(len(left)) if workers is None else workers
-            run_here(left, question, folder, workers=n, heard=heard)
+            run_here(left, request, folder, workers=n, heard=heard)
         records = folder.merge(everything)
-        folder.write_page(page(records, question, folder))
-    return BatchSummary(folder.path, question, tuple(records), len(left))
+        folder.write_page(page(records, request, folder))
+    return BatchSummary(folder.path, request, tuple(records), len(left))

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from napari_neurosynth_results._version import __version__
 from napari_neurosynth_results.batch.one_source import DONE, Record
 from napari_neurosynth_results.batch.output_folder import SOURCES, BatchFolder
-from napari_neurosynth_results.batch.request import Question
+from napari_neurosynth_results.batch.request import BatchRequest
 
 #: Nothing is loaded from anywhere, whatever a title holds.
 _HEAD = """<!DOCTYPE html>
@@ -38,6 +38,12 @@ a { color: #0b57d0; }
 </style>
 </head>
 """
+#: What a link to a table of one source says.
+_LABELS = {
+    "clusters.tsv": "clusters",
+    "regions.tsv": "regions",
+    "studies.tsv": "studies",
+}
 _COLUMNS = (
     '<th scope="col">Result</th><th scope="col">Status</th>'
     '<th scope="col" class="number">Clusters</th>'
@@ -46,14 +52,14 @@ _COLUMNS = (
 )
 
 
-def page(records: Sequence[Record], question: Question, folder: BatchFolder) -> str:
+def page(records: Sequence[Record], request: BatchRequest, folder: BatchFolder) -> str:
     """Write the page of a batch.
 
     Parameters
     ----------
     records : sequence of Record
         How each source went.
-    question : Question
+    request : BatchRequest
         What was asked.
     folder : BatchFolder
         Where the tables of each source are.
@@ -65,15 +71,13 @@ def page(records: Sequence[Record], question: Question, folder: BatchFolder) -> 
     """
     failed = sum(record.status != DONE for record in records)
     clusters = sum(record.n_clusters for record in records)
-    tables = ["clusters.tsv", "summary.tsv", "failures.tsv"]
-    if question.studies:
-        tables.insert(1, "studies.tsv")
+    tables = [*request.tables, "summary.tsv", "failures.tsv"]
     parts = [
         _HEAD,
         "<body>\n<h1>Clusters of many results</h1>\n",
         f"<p>{len(records)} source{'s' * (len(records) != 1)}, {clusters:,} clusters, "
         f"{failed} with failures.</p>\n",
-        f"<p>Asked: {escape(str(question))}.</p>\n",
+        f"<p>Asked: {escape(str(request))}.</p>\n",
         f"<p>All together: {', '.join(_link(name, name) for name in tables)}.</p>\n",
         f"<table>\n<thead><tr>{_COLUMNS}</tr></thead>\n<tbody>\n",
         *(_row(record, folder) for record in records),
@@ -87,7 +91,7 @@ def page(records: Sequence[Record], question: Question, folder: BatchFolder) -> 
 def _row(record: Record, folder: BatchFolder) -> str:
     links = [
         _link(f"{SOURCES}/{record.name}/{name}", label)
-        for name, label in (("clusters.tsv", "clusters"), ("studies.tsv", "studies"))
+        for name, label in _LABELS.items()
         if folder.has_table(record, name)
     ]
     title = escape(record.title or record.source)

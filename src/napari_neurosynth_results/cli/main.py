@@ -17,6 +17,7 @@ from napari_neurosynth_results.cli.downloads import cache, fetch, on_terminal
 from napari_neurosynth_results.cli.info import list_maps
 from napari_neurosynth_results.cli.report import add_report
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.atomic import taken
 
 _QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
 _NO_QT = (
@@ -118,7 +119,7 @@ def _open(options: argparse.Namespace) -> int:
     if linux and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise ResultsError(_NO_DISPLAY)
     if options.screenshot and os.path.exists(options.screenshot):
-        raise ResultsError(f"{options.screenshot} exists already. Choose another name.")
+        raise taken(options.screenshot)
     from napari_neurosynth_results.viewer.plugin.window import open_window
 
     open_window(paths, view=options.view, screenshot=options.screenshot)

@@ -4,9 +4,50 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from napari_neurosynth_results.errors import ResultsError
+
+
+def checked_path(
+    path: str | os.PathLike[str], extensions: Iterable[str], refusal: str
+) -> str:
+    """Return the name of a file whose extension says what is to be written.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    extensions : iterable of str
+        Those that can be written, as in ``.nii.gz``; capitals do not matter.
+    refusal : str
+        What to say of another one: ``a map is saved as .nii``.
+
+    Returns
+    -------
+    str
+        The path.
+
+    Raises
+    ------
+    ResultsError
+        For another extension.
+
+    Examples
+    --------
+    >>> checked_path("z.NII", [".nii"], "a map is saved as .nii")
+    'z.NII'
+    """
+    target = os.fspath(path)
+    name = os.path.basename(target).lower()
+    if not any(name.endswith(one) and len(name) > len(one) for one in extensions):
+        raise ResultsError(f"{target}: {refusal}.")
+    return target
+
+
+def taken(path: str | os.PathLike[str]) -> ResultsError:
+    """Return the error that says that a name is not free."""
+    return ResultsError(f"{os.fspath(path)} exists already. Choose another name.")
 
 
 def write_whole(target: str, write: Callable[[str], None], *, overwrite: bool) -> None:
@@ -27,7 +68,7 @@ def write_whole(target: str, write: Callable[[str], None], *, overwrite: bool) -
         When the file exists, or it cannot be written.
     """
     if os.path.exists(target) and not overwrite:
-        raise ResultsError(f"{target} exists already. Choose another name.")
+        raise taken(target)
     folder = os.path.dirname(os.path.abspath(target))
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as scratch:
@@ -38,7 +79,41 @@ def write_whole(target: str, write: Callable[[str], None], *, overwrite: bool) -
         raise ResultsError(f"{target} cannot be written: {error.strerror}.") from error
 
 
-def write_folder(target: str, write: Callable[[str], object]) -> None:
+def write_text(target: str, text: str, *, overwrite: bool) -> None:
+    """Write a text as `write_whole` does, in UTF-8, with the line ends that it has.
+
+    Parameters
+    ----------
+    target, overwrite
+        As for `write_whole`.
+    text : str
+        What to write.
+
+    Raises
+    ------
+    ResultsError
+        When the file exists, or it cannot be written.
+    """
+    write_whole(target, lambda partial: put_text(partial, text), overwrite=overwrite)
+
+
+def put_text(path: str, text: str) -> None:
+    """Write a text to a file that nobody reads yet.
+
+    Parameters
+    ----------
+    path : str
+        In a folder of `write_folder`, or as `write_whole` gives it.
+    text : str
+        Line ends stay what they are on every system.
+    """
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+
+
+def write_folder(
+    target: str, write: Callable[[str], object], *, over_empty: bool = False
+) -> None:
     """Write a new folder under another name, and give it its own when it is whole.
 
     Parameters
@@ -47,6 +122,8 @@ def write_folder(target: str, write: Callable[[str], object]) -> None:
         Its name; nothing may be there.
     write : callable
         Fills the folder that it is called with.
+    over_empty : bool
+        Whether a folder may be there that holds nothing.
 
     Raises
     ------
@@ -54,10 +131,13 @@ def write_folder(target: str, write: Callable[[str], object]) -> None:
         When something is there, or it cannot be written.
     """
     target = os.path.abspath(target)
-    taken = f"{target} exists already. Choose another name."
-    if os.path.lexists(target):
-        raise ResultsError(taken)
+
+    def is_empty() -> bool:
+        return over_empty and os.path.isdir(target) and not os.listdir(target)
+
     try:
+        if os.path.lexists(target) and not is_empty():
+            raise taken(target)
         with tempfile.TemporaryDirectory(
             dir=os.path.dirname(target), prefix=".saving-"
         ) as scratch:
@@ -65,9 +145,11 @@ def write_folder(target: str, write: Callable[[str], object]) -> None:
             partial = os.path.join(scratch, os.path.basename(target))
             os.mkdir(partial)
             write(partial)
-            if os.path.lexists(target):
+            if is_empty():
+                os.rmdir(target)
+            elif os.path.lexists(target):
                 # Renaming would replace an empty folder that came meanwhile.
-                raise ResultsError(taken)
+                raise taken(target)
             os.rename(partial, target)
     except OSError as error:
         raise ResultsError(f"{target} cannot be written: {error.strerror}.") from error

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.atomic import taken, write_folder
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.online.remote_map import RemoteFile
@@ -41,7 +40,7 @@ def save_fetched(results: ResultSet, folder: str, job: Job) -> list[str]:
     """
     target = Path(folder)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ResultsError(f"{folder} exists already. Choose another name.")
+        raise taken(folder)
     if not any(isinstance(m.file, RemoteFile) for m in results.maps.values()):
         raise ResultsError(f"{results.source} is on this machine already: copy it.")
     results.fetch(results.maps.values(), job)
@@ -49,16 +48,14 @@ def save_fetched(results: ResultSet, folder: str, job: Job) -> list[str]:
         raise ResultsError("\n".join(results.problems))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Beside its final place, so that it appears whole or not at all.
-        partial = Path(tempfile.mkdtemp(prefix=".part-", dir=target.parent))
-        try:
-            written = _write(results, partial)
-            partial.chmod(0o755)
-            os.replace(partial, target)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise ResultsError(f"{folder} cannot be written: {error.strerror}.") from error
+    written: list[str] = []
+    write_folder(
+        folder,
+        lambda partial: written.extend(_write(results, Path(partial))),
+        over_empty=True,
+    )
     return written
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 #: A spreadsheet takes a cell that begins so for a formula, some the wide forms too.
 _FORMULAS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
-#: Longer texts make a table unreadable.
-_MOST = 200
+#: Longer texts make a table unreadable, and longer lines a terminal.
+_MOST, _MOST_OF_A_LINE = 200, 2000
 # Braces around what would be an option or a star of the command before it.
 _LATEX = str.maketrans(
     {
@@ -71,6 +71,29 @@ def short(text: str) -> str:
     return text if len(text) <= _MOST else f"{text[: _MOST - 1].rstrip()}…"
 
 
+def one_line(text: str) -> str:
+    r"""Return a text on one line, without control characters.
+
+    Parameters
+    ----------
+    text : str
+        Anything that a file or a server gave.
+
+    Returns
+    -------
+    str
+        At most 2000 characters; what a terminal would obey is a question mark.
+
+    Examples
+    --------
+    >>> one_line("pain:\n  ALE \x1b[2J")
+    'pain: ALE ?[2J'
+    """
+    line = " ".join(text[: 4 * _MOST_OF_A_LINE].split())
+    line = "".join("?" if unicodedata.category(c)[0] == "C" else c for c in line)
+    return line if len(line) <= _MOST_OF_A_LINE else f"{line[: _MOST_OF_A_LINE - 3]}..."
+
+
 def for_spreadsheet(text: str) -> str:
     """Keep a text from being run by a spreadsheet.
 
@@ -122,31 +145,3 @@ def for_markdown(text: str) -> str:
     'a \\| b &lt;i&gt;'
     """
     return plain(text).translate(_MARKDOWN)
-
-
-# Texts that others chose, as one harmless line for tables, pages and terminals.
-
-_MOST_OF_A_LINE = 2000
-
-
-def one_line(text: str) -> str:
-    r"""Return a text on one line, without control characters.
-
-    Parameters
-    ----------
-    text : str
-        Anything that a file or a server gave.
-
-    Returns
-    -------
-    str
-        At most 2000 characters; what a terminal would obey is a question mark.
-
-    Examples
-    --------
-    >>> one_line("pain:\n  ALE \x1b[2J")
-    'pain: ALE ?[2J'
-    """
-    line = " ".join(text[: 4 * _MOST_OF_A_LINE].split())
-    line = "".join("?" if unicodedata.category(c)[0] == "C" else c for c in line)
-    return line if len(line) <= _MOST_OF_A_LINE else f"{line[: _MOST_OF_A_LINE - 3]}..."

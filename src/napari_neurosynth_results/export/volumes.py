@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import write_whole
+from napari_neurosynth_results.export.atomic import checked_path, write_whole
 from napari_neurosynth_results.export.escaping import plain
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -118,20 +117,6 @@ def write_volume(
     nib.save(image, path)
 
 
-def _smallest(affine: npt.NDArray[np.float64]) -> float:
-    """Return the smallest size of a voxel."""
-    return float(np.sqrt((affine[:3, :3] ** 2).sum(axis=0)).min())
-
-
-def _ascii(text: str, most: int) -> bytes:
-    """Write a text in the one encoding that every program reads in a header."""
-    letters = unicodedata.normalize("NFKD", plain(text))
-    return letters.encode("ascii", "ignore")[:most]
-
-
-# A map on disk as it is seen at its threshold: 0 outside of its clusters.
-
-
 def save_thresholded(
     clusters: ClusterSet, path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> None:
@@ -151,13 +136,11 @@ def save_thresholded(
     ResultsError
         When the extension is unknown, the file exists or cannot be written.
     """
-    target = os.fspath(path)
-    if not target.lower().endswith(VOLUMES):
-        raise ResultsError(f"{target}: a map is saved as {', '.join(VOLUMES)}.")
-    write_whole(target, partial(_write, clusters), overwrite=overwrite)
+    target = checked_path(path, VOLUMES, f"a map is saved as {', '.join(VOLUMES)}")
+    write_whole(target, partial(_write_thresholded, clusters), overwrite=overwrite)
 
 
-def _write(clusters: ClusterSet, path: str) -> None:
+def _write_thresholded(clusters: ClusterSet, path: str) -> None:
     statmap = clusters.statmap
     # Label 0 is the background, which is never kept.
     kept = np.concatenate([[False], clusters.significant])[clusters.labels]
@@ -166,3 +149,14 @@ def _write(clusters: ClusterSet, path: str) -> None:
     meaning = meaning_of(statmap)
     meaning = Meaning(meaning.intent, meaning.name, told, meaning.dof)
     write_volume(path, voxels, statmap.affine, meaning, code_of(statmap.grid))
+
+
+def _smallest(affine: npt.NDArray[np.float64]) -> float:
+    """Return the smallest size of a voxel."""
+    return float(np.sqrt((affine[:3, :3] ** 2).sum(axis=0)).min())
+
+
+def _ascii(text: str, most: int) -> bytes:
+    """Write a text in the one encoding that every program reads in a header."""
+    letters = unicodedata.normalize("NFKD", plain(text))
+    return letters.encode("ascii", "ignore")[:most]

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_neurosynth_results.api.report import first_clusters, sections_of
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.report.report import save_report
+from napari_neurosynth_results.export.report.report import write_report
 from napari_neurosynth_results.export.volumes import save_thresholded
 from napari_neurosynth_results.export.workspace.file import EXTENSION
 from napari_neurosynth_results.export.workspace.script import FIRST, script_of
@@ -87,7 +87,7 @@ def report_to(
     def work(job: Job) -> None:
         chosen = shown or first_clusters(results)
         sections = sections_of(results, chosen)
-        save_report(
+        write_report(
             results,
             sections,
             path,

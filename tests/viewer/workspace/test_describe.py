@@ -16,14 +16,14 @@ import pytest
 
 from local_servers import LocalServers
 from napari_neurosynth_results import open_results
-from napari_neurosynth_results.export.workspace.contents import Place
+from napari_neurosynth_results.export.workspace.contents import MaskReference
 from napari_neurosynth_results.export.workspace.script import FIRST, script_of
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.comparison.comparison import compare
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of, rename
-from napari_neurosynth_results.viewer.clusters.request import BRAIN, Where
+from napari_neurosynth_results.viewer.clusters.mask_choice import BRAIN, MaskChoice
 from napari_neurosynth_results.viewer.compare.results import show_agreement, show_map
 from napari_neurosynth_results.viewer.foci import show_foci
 from napari_neurosynth_results.viewer.workspace.describe import describe
@@ -91,7 +91,7 @@ def test_the_script_of_the_sample_gives_the_same_tables(
     z, logp, stat = sample["z"], sample["logp"], sample["stat"]
     first = threshold(viewer, z, Threshold(p=0.001, min_voxels=30, connectivity=26))
     rename(first, 1, 'it\'s the "insula"\\\n')
-    inside = Where(z, 0.01)
+    inside = MaskChoice(z, 0.01)
     second = threshold(viewer, logp, Threshold(q=0.03), inside)
     bare = threshold(viewer, stat, Threshold(bonferroni=0.01), atlas=None)
     mass = threshold(viewer, sample[MASS], Threshold(p=0.2))
@@ -144,11 +144,13 @@ def test_masks_of_clusters_files_and_the_brain(
 
     first = threshold(viewer, sample["z"], Threshold(p=0.01))
     strict = Threshold(p=0.001)
-    second = threshold(viewer, sample["logp"], strict, Where(first, outside=outside))
+    second = threshold(
+        viewer, sample["logp"], strict, MaskChoice(first, outside=outside)
+    )
     path = str(tmp_path / "it's \\ a\nmask.nii.gz")
     save_clusters(clusters_of(first), path)  # type: ignore[arg-type]
-    third = threshold(viewer, sample["stat"], strict, Where(path, outside=outside))
-    fourth = threshold(viewer, sample[MASS], Threshold(p=0.1), Where(BRAIN))
+    third = threshold(viewer, sample["stat"], strict, MaskChoice(path, outside=outside))
+    fourth = threshold(viewer, sample[MASS], Threshold(p=0.1), MaskChoice(BRAIN))
     tables = run(script_of(describe(viewer)), tmp_path)
     for name, layer in zip(
         ("logp", "stat", "z_mass_cluster_fwe"), (second, third, fourth), strict=True
@@ -172,7 +174,7 @@ def test_a_mask_that_was_painted_says_what_to_save_first(
         scale=grid.voxel_size[::-1],
         translate=grid.origin[::-1],
     )
-    made = threshold(viewer, sample["z"], Threshold(p=0.001), Where(painted))
+    made = threshold(viewer, sample["z"], Threshold(p=0.001), MaskChoice(painted))
     text = script_of(describe(viewer))
     [told] = [line for line in text.splitlines() if line.startswith(FIRST)]
     assert "my 'area' import os" in told
@@ -189,13 +191,13 @@ def test_clusters_that_changed_since_they_were_a_mask_are_not_taken_for_it(
     viewer: Any, sample: ResultSet
 ) -> None:
     first = threshold(viewer, sample["z"], Threshold(p=0.01))
-    threshold(viewer, sample["logp"], Threshold(p=0.001), Where(first))
+    threshold(viewer, sample["logp"], Threshold(p=0.001), MaskChoice(first))
     found = describe(viewer).clusters[1].asked.place
     assert found is not None
     assert (found.kind, found.clusters) == ("clusters", 0)
     threshold(viewer, sample["z"], Threshold(p=0.02))
     found = describe(viewer).clusters[1].asked.place
-    assert found == Place("painted", name=first.name)
+    assert found == MaskReference("painted", name=first.name)
 
 
 @pytest.mark.parametrize("name", ["it's", 'a "b"', "back\\slash", "line\nbreak", "脳"])

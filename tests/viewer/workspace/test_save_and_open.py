@@ -26,7 +26,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     rename,
 )
 from napari_neurosynth_results.viewer.clusters.history import tried_on
-from napari_neurosynth_results.viewer.clusters.request import BRAIN, Where
+from napari_neurosynth_results.viewer.clusters.mask_choice import BRAIN, MaskChoice
 from napari_neurosynth_results.viewer.compare.results import compared_in, show_agreement
 from napari_neurosynth_results.viewer.foci import light_up, set_slab, show_foci
 from napari_neurosynth_results.viewer.layers import map_of, underlay_layer
@@ -72,9 +72,9 @@ def worked(viewer: Any, sample: ResultSet, tmp_path: Path) -> Any:
     rename(first, 2, 'it\'s "here"\\ 脳')
     choose(first, 3)
     first.contour = 2
-    second = threshold(viewer, logp, Threshold(q=0.03), Where(z, 0.01))
-    third = threshold(viewer, sample["stat"], Threshold(value=0.02), Where(first))
-    threshold(viewer, sample[MASS], Threshold(p=0.2), Where(BRAIN), atlas=None)
+    second = threshold(viewer, logp, Threshold(q=0.03), MaskChoice(z, 0.01))
+    third = threshold(viewer, sample["stat"], Threshold(value=0.02), MaskChoice(first))
+    threshold(viewer, sample[MASS], Threshold(p=0.2), MaskChoice(BRAIN), atlas=None)
     add_maps(viewer, [sample["p"]])
     label = next(m for m in sample.maps.values() if m.kind == "label")
     add_maps(viewer, [label])
@@ -155,7 +155,7 @@ def test_saved_opened_and_saved_again_it_is_the_same(
     assert one.name.startswith("agreement")
     # The widget of thresholds goes on where it was.
     z = next(one for one in again.layers if getattr(map_of(one), "key", "") == "z")
-    assert [question.threshold.p for question in tried_on(z).questions] == [0.01, 0.001]
+    assert [request.threshold.p for request in tried_on(z).requests] == [0.01, 0.001]
 
 
 def test_the_threshold_widget_goes_on_with_the_same_question(
@@ -243,7 +243,7 @@ def test_what_is_not_ours_or_was_painted_is_told(
     voxels[30:60, 40:70, 45:80] = 1
     placed = {"scale": grid.voxel_size[::-1], "translate": grid.origin[::-1]}
     painted = viewer.add_labels(voxels, name="area", **placed)
-    made = threshold(viewer, sample["z"], Threshold(p=0.001), Where(painted))
+    made = threshold(viewer, sample["z"], Threshold(p=0.001), MaskChoice(painted))
     path = tmp_path / "work.nnr.json"
     told = save_workspace(viewer, path)
     assert told[0] == "area is not of this plugin: save it by itself."

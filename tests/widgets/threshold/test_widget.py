@@ -408,7 +408,7 @@ def test_back_and_forward_go_through_what_was_tried(widget: ThresholdWidget) -> 
     type_number(widget, "0.02")
     settle(widget)
     assert not widget.forward.enabled
-    assert [q.threshold.p for q in tried_on(widget.map.value).questions] == [
+    assert [q.threshold.p for q in tried_on(widget.map.value).requests] == [
         0.001,
         0.01,
         0.02,
@@ -421,7 +421,7 @@ def test_a_drag_counts_once_when_it_rests(widget: ThresholdWidget) -> None:
         widget.form.slider.value = position
         let_go()
     settle(widget)
-    assert len(tried_on(widget.map.value).questions) == 2
+    assert len(tried_on(widget.map.value).requests) == 2
 
 
 def test_closing_and_opening_again_loses_nothing(
@@ -468,7 +468,7 @@ def test_what_was_not_applied_does_not_count_as_tried(
     settle(widget)
     assert widget.sentence.value.startswith("Not applied. ")
     tried = tried_on(widget.map.value)
-    assert [question.where for question in tried.questions] == [None]
+    assert [request.place for request in tried.requests] == [None]
 
 
 def test_what_the_user_set_in_the_layer_controls_stays(

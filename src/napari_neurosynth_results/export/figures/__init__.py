@@ -10,7 +10,7 @@ from napari_neurosynth_results.export.figures.maps import (
     ortho_figure,
 )
 from napari_neurosynth_results.export.figures.page import Background
-from napari_neurosynth_results.export.figures.saving import check_target, save_figure
+from napari_neurosynth_results.export.figures.saving import check_target, write_figure
 
 __all__ = (
     "Background",
@@ -20,5 +20,5 @@ __all__ = (
     "lightbox_figure",
     "matrix_figure",
     "ortho_figure",
-    "save_figure",
+    "write_figure",
 )

@@ -29,10 +29,7 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
-# The glass brain: what is strongest along each line of sight, inside an outline.
-
-#: Thickness of brain, as shares of the most, at which a line is drawn.
+#: Of a glass brain: thickness, as shares of the most, at which a line is drawn.
 _LEVELS = (0.25, 0.5, 0.75)
 _FAINT, _STRONG = 0.16, 0.75
 _FILL = 0.05
@@ -41,7 +38,7 @@ _FILL = 0.05
 def glass_picture(
     brain: Brain, view: View, overlay: Overlay, ink: tuple[float, float, float]
 ) -> Floats:
-    """Draw a projection inside the outline of the brain.
+    """Draw what is strongest along each line of sight, inside the outline of the brain.
 
     Parameters
     ----------
@@ -133,7 +130,7 @@ def lightbox_figure(
     Returns
     -------
     matplotlib.figure.Figure
-        Not known to pyplot. `save_figure` writes it.
+        Not known to pyplot. `write_figure` writes it.
 
     Raises
     ------

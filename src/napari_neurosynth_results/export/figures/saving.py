@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import write_whole
+from napari_neurosynth_results.export.atomic import checked_path, taken, write_whole
 from napari_neurosynth_results.export.figures.page import need_matplotlib, own_settings
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _DPI = (30, 1200)
 _MAKER = "napari-neurosynth-results"
 
 
-def save_figure(
+def write_figure(
     figure: Figure,
     path: str | os.PathLike[str],
     *,
@@ -89,14 +89,13 @@ def check_target(
     ResultsError
         For another extension or resolution, or when the file exists.
     """
-    target = os.fspath(path)
-    if os.path.splitext(target)[1].lower() not in FORMATS:
-        raise ResultsError(f"{target}: figures are saved as {', '.join(FORMATS)}.")
+    known = ", ".join(FORMATS)
+    target = checked_path(path, FORMATS, f"figures are saved as {known}")
     low, high = _DPI
     if not low <= dpi <= high:
         raise ResultsError(f"dpi is {low} to {high}; journals ask for 300 or 600.")
     if os.path.exists(target) and not overwrite:
-        raise ResultsError(f"{target} exists already. Choose another name.")
+        raise taken(target)
     return target
 
 

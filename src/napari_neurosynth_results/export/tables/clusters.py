@@ -1,4 +1,4 @@
-"""Clusters on disk: a table, a table for a paper, or a label volume."""
+"""Clusters on disk: tables of them, of their peaks, regions and studies; labels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import write_whole
+from napari_neurosynth_results.export.atomic import (
+    checked_path,
+    write_text,
+    write_whole,
+)
 from napari_neurosynth_results.export.provenance import made_by, source_of
 from napari_neurosynth_results.export.tables.paper import paper_table
 from napari_neurosynth_results.export.tables.paper_formats import FORMATS
@@ -30,6 +34,7 @@ from napari_neurosynth_results.statistics.studies.contributors import Contributo
 if TYPE_CHECKING:
     import pandas as pd
 
+_KNOWN = (*SEPARATORS, *FORMATS, *VOLUMES)
 _NOTES = (
     "coordinates: peak and center of mass, MNI mm",
     "last four columns: corrected p and q at the peak, from all maps of the test",
@@ -59,50 +64,23 @@ def save_clusters(
     ResultsError
         When the extension is unknown, the file exists, or it cannot be written.
     """
-    target = os.fspath(path)
+    target = checked_path(path, _KNOWN, f"clusters are saved as {', '.join(_KNOWN)}")
     extension = extension_of(target)
     if target.lower().endswith(VOLUMES):
         write_whole(target, partial(_write_labels, clusters), overwrite=overwrite)
     elif extension in FORMATS:
-        write_whole(target, partial(_write_paper, clusters), overwrite=overwrite)
-    elif extension in SEPARATORS:
-        # By position: both have one row a cluster, in the order of the labels.
-        table = clusters.table.join(clusters.corrected.drop(columns="label"))
+        origin = f"Made by {made_by()} from {source_of(clusters.statmap.results)}"
+        text = FORMATS[extension](paper_table(clusters), origin)
+        write_text(target, text, overwrite=overwrite)
+    else:
         write_table(
             clusters,
-            table,
+            clusters_table(clusters),
             target,
             about="Clusters of a map; one row a cluster",
             notes=_NOTES,
             overwrite=overwrite,
         )
-    else:
-        known = ", ".join([*SEPARATORS, *FORMATS, *VOLUMES])
-        raise ResultsError(f"{target}: clusters are saved as {known}.")
-
-
-def _write_paper(clusters: ClusterSet, path: str) -> None:
-    origin = f"Made by {made_by()} from {source_of(clusters.statmap.results)}"
-    text = FORMATS[extension_of(path)](paper_table(clusters), origin)
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-
-
-def _write_labels(clusters: ClusterSet, path: str) -> None:
-    # Two bytes hold any number of clusters that fits into a brain.
-    labels = clusters.labels
-    fitting = np.int16 if labels.max(initial=0) < 2**15 else np.int32
-    statmap = clusters.statmap
-    write_volume(
-        path,
-        labels.astype(fitting),
-        statmap.affine,
-        Meaning("label", "clusters", str(clusters.threshold)),
-        code_of(statmap.grid),
-    )
-
-
-# Peaks and sub-peaks of clusters, as a table on disk.
 
 
 def save_peaks(
@@ -125,22 +103,13 @@ def save_peaks(
     ResultsError
         When the extension is unknown, the file exists or cannot be written.
     """
-    table = clusters.peaks.copy()
-    table.insert(1, "name", [clusters.names[label - 1] for label in table["label"]])
     write_table(
         clusters,
-        table,
+        _with_names(clusters, clusters.peaks),
         path,
         about="Peaks and sub-peaks; one row a peak",
         overwrite=overwrite,
     )
-
-
-# Where clusters lie, as a table on disk.
-
-_ABOUT = (
-    "What share of each cluster lies in which region; one row a region of a cluster"
-)
 
 
 def save_regions(
@@ -163,40 +132,14 @@ def save_regions(
     ResultsError
         When the extension is unknown, the file exists or cannot be written.
     """
-    names = [clusters.names[label - 1] for label in clusters.regions["label"]]
-    table = clusters.regions.copy()
-    table.insert(1, "name", names)
-    write_table(clusters, table, path, about=_ABOUT, overwrite=overwrite)
-
-
-# Who is behind each cluster, as a table on disk.
-
-
-def studies_table(behind: Contributors) -> pd.DataFrame:
-    """List the experiments of all clusters below each other.
-
-    Parameters
-    ----------
-    behind : Contributors
-        What is known.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``label, name`` of the cluster, then the columns of `Contributors.of`.
-    """
-    import pandas as pd
-
-    names = behind.clusters.names
-    parts = [behind.of(label) for label in range(1, len(names) + 1)]
-    for label, part in enumerate(parts, start=1):
-        part.insert(0, "label", label)
-        part.insert(1, "name", names[label - 1])
-    # Those of clusters without a focus say nothing, not even of which type a column is.
-    parts = [part for part in parts if len(part)] or parts[:1]
-    if not parts:
-        return pd.DataFrame(columns=["label", "name", "experiment"])
-    return pd.concat(parts, ignore_index=True)
+    write_table(
+        clusters,
+        regions_table(clusters),
+        path,
+        about="What share of each cluster lies in which region; one row a region of a "
+        "cluster",
+        overwrite=overwrite,
+    )
 
 
 def save_studies(
@@ -229,3 +172,84 @@ def save_studies(
         notes=behind.notices,
         overwrite=overwrite,
     )
+
+
+def clusters_table(clusters: ClusterSet) -> pd.DataFrame:
+    """Return the table of clusters, and beside it what every correction says.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        The clusters.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a cluster: `ClusterSet.table`, then `ClusterSet.corrected`.
+    """
+    # By position: both have one row a cluster, in the order of the labels.
+    return clusters.table.join(clusters.corrected.drop(columns="label"))
+
+
+def regions_table(clusters: ClusterSet) -> pd.DataFrame:
+    """Say what share of each cluster lies in which region.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        The clusters.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``label, name`` of the cluster, then the columns of `ClusterSet.regions`.
+    """
+    return _with_names(clusters, clusters.regions)
+
+
+def studies_table(behind: Contributors) -> pd.DataFrame:
+    """List the experiments of all clusters below each other.
+
+    Parameters
+    ----------
+    behind : Contributors
+        What is known.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``label, name`` of the cluster, then the columns of `Contributors.of`.
+    """
+    import pandas as pd
+
+    names = behind.clusters.names
+    parts = [behind.of(label) for label in range(1, len(names) + 1)]
+    for label, part in enumerate(parts, start=1):
+        part.insert(0, "label", label)
+        part.insert(1, "name", names[label - 1])
+    # Those of clusters without a focus say nothing, not even of which type a column is.
+    parts = [part for part in parts if len(part)] or parts[:1]
+    if not parts:
+        return pd.DataFrame(columns=["label", "name", "experiment"])
+    return pd.concat(parts, ignore_index=True)
+
+
+def _write_labels(clusters: ClusterSet, path: str) -> None:
+    # Two bytes hold any number of clusters that fits into a brain.
+    labels = clusters.labels
+    fitting = np.int16 if labels.max(initial=0) < 2**15 else np.int32
+    statmap = clusters.statmap
+    write_volume(
+        path,
+        labels.astype(fitting),
+        statmap.affine,
+        Meaning("label", "clusters", str(clusters.threshold)),
+        code_of(statmap.grid),
+    )
+
+
+def _with_names(clusters: ClusterSet, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy that says the name of a cluster beside its label."""
+    table = table.copy()
+    table.insert(1, "name", [clusters.names[label - 1] for label in table["label"]])
+    return table

@@ -8,7 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import write_whole
+from napari_neurosynth_results.export.atomic import (
+    checked_path,
+    put_text,
+    taken,
+    write_whole,
+)
 from napari_neurosynth_results.export.escaping import for_spreadsheet, plain
 from napari_neurosynth_results.export.provenance import (
     PACKAGE,
@@ -21,8 +26,11 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 if TYPE_CHECKING:
     import pandas as pd
 
-
-# What the columns of saved tables mean, and in which units, for their sidecars.
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+#: Quoted, or a reader would take them for the end of a cell or for a comment.
+_QUOTED = frozenset('",#')
+#: Far above any sidecar of ours.
+_MOST_BYTES = 1 << 20
 
 _MM = "mm"
 _PERCENT = "percent"
@@ -68,37 +76,6 @@ COLUMNS: dict[str, tuple[str, str]] = {
 }
 
 
-def described(columns: Iterable[str]) -> dict[str, Any]:
-    """Describe columns in the words of BIDS.
-
-    Parameters
-    ----------
-    columns : iterable of str
-        Their names.
-
-    Returns
-    -------
-    dict
-        Column -> ``Description`` and, where it has a unit, ``Units``; without the
-        columns that nobody has described.
-    """
-    found: dict[str, Any] = {}
-    for column in columns:
-        if column in COLUMNS:
-            meaning, unit = COLUMNS[column]
-            found[column] = {"Description": meaning}
-            if unit:
-                found[column]["Units"] = unit
-    return found
-
-
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
-#: Quoted, or a reader would take them for the end of a cell or for a comment.
-_QUOTED = frozenset('",#')
-#: Far above any sidecar of ours.
-_MOST_BYTES = 1 << 20
-
-
 def write_table(
     clusters: ClusterSet,
     table: pd.DataFrame,
@@ -130,9 +107,8 @@ def write_table(
     ResultsError
         When the extension is unknown, a file exists or cannot be written.
     """
-    target = os.fspath(path)
-    if extension_of(target) not in SEPARATORS:
-        raise ResultsError(f"{target}: a table is saved as {', '.join(SEPARATORS)}.")
+    known = ", ".join(SEPARATORS)
+    target = checked_path(path, SEPARATORS, f"a table is saved as {known}")
     details = {
         "Description": about,
         "Notes": [plain(note) for note in notes],
@@ -217,19 +193,42 @@ def sidecar(
     return {"File": name, **details, **columns}
 
 
+def described(columns: Iterable[str]) -> dict[str, Any]:
+    """Describe columns in the words of BIDS.
+
+    Parameters
+    ----------
+    columns : iterable of str
+        Their names.
+
+    Returns
+    -------
+    dict
+        Column -> ``Description`` and, where it has a unit, ``Units``; without the
+        columns that nobody has described.
+    """
+    found: dict[str, Any] = {}
+    for column in columns:
+        if column in COLUMNS:
+            meaning, unit = COLUMNS[column]
+            found[column] = {"Description": meaning}
+            if unit:
+                found[column]["Units"] = unit
+    return found
+
+
 def write_json(path: str, content: Mapping[str, Any]) -> None:
     """Write JSON that people can read too."""
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        json.dump(content, file, indent=2, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    put_text(path, text + "\n")
 
 
 def _check_free(beside: str, target: str, overwrite: bool) -> None:
     """Refuse to replace the description of another file, or what is none."""
-    taken = [path for path in (target, beside) if os.path.lexists(path)]
-    if taken and not overwrite:
-        raise ResultsError(f"{taken[0]} exists already. Choose another name.")
-    if beside not in taken:
+    there = [path for path in (target, beside) if os.path.lexists(path)]
+    if there and not overwrite:
+        raise taken(there[0])
+    if beside not in there:
         return
     if not _describes(beside, os.path.basename(target)):
         raise ResultsError(

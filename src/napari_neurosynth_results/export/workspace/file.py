@@ -19,10 +19,10 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import write_whole
 from napari_neurosynth_results.export.workspace.contents import (
-    Asked,
     Clusters,
     Description,
     Naming,
+    SavedRequest,
 )
 
 # Data classes <-> JSON: whatever a file holds is checked before anybody believes it.
@@ -104,7 +104,7 @@ def _decoded(kind: Any, value: Any, where: str, told: list[str]) -> Any:
         raise _wrong(where, f"one of {', '.join(map(repr, get_args(kind)))}")
     if get_origin(kind) is tuple:
         return _tuple(get_args(kind), value, where, told)
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+    if dataclasses.is_dataclass(get_origin(kind) or kind):
         return _data_class(kind, value, where, told)
     return _plain(kind, value, where)
 
@@ -116,7 +116,9 @@ def _chosen(kinds: tuple[Any, ...], value: Any) -> Any:
             return kind
         if isinstance(value, list) and get_origin(kind) is tuple:
             return kind
-        if isinstance(value, Mapping) and dataclasses.is_dataclass(kind):
+        if isinstance(value, Mapping) and dataclasses.is_dataclass(
+            get_origin(kind) or kind
+        ):
             return kind
     return next(kind for kind in kinds if kind is not type(None))
 
@@ -139,11 +141,11 @@ def _tuple(kinds: tuple[Any, ...], value: Any, where: str, told: list[str]) -> A
 def _data_class(kind: Any, value: Any, where: str, told: list[str]) -> Any:
     if not isinstance(value, Mapping):
         raise _wrong(where, "an object")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     if unknown := [str(key)[:_MOST_TOLD] for key in value if key not in hints]:
         told.append(f"{where}: {', '.join(unknown[:5])} is not known, and left aside.")
     given = {}
-    for field in dataclasses.fields(kind):
+    for field in dataclasses.fields(get_origin(kind) or kind):
         if field.name in value:
             given[field.name] = _decoded(
                 hints[field.name], value[field.name], f"{where}.{field.name}", told
@@ -154,6 +156,18 @@ def _data_class(kind: Any, value: Any, where: str, told: list[str]) -> Any:
         return kind(**given)
     except ResultsError as error:
         raise ResultsError(f"{where}: {error}") from error
+
+
+def _hints(kind: Any) -> dict[str, Any]:
+    """Return the types of the fields, of a generic class those that it was made for."""
+    made = get_origin(kind) or kind
+    chosen = dict(zip(getattr(made, "__parameters__", ()), get_args(kind), strict=True))
+    return {
+        name: hint[tuple(chosen[one] for one in hint.__parameters__)]
+        if getattr(hint, "__parameters__", ())
+        else chosen.get(hint, hint)
+        for name, hint in get_type_hints(made).items()
+    }
 
 
 def _plain(kind: Any, value: Any, where: str) -> Any:
@@ -266,7 +280,7 @@ class LayerLook:
         As in napari.
     image, labels, foci
         What only such layers have.
-    tried : tuple of Asked
+    tried : tuple of ThresholdRequest
         Thresholds that were tried on a map, oldest first.
     tried_at : int
         Which of them is shown.
@@ -280,7 +294,7 @@ class LayerLook:
     image: ImageLook | None = None
     labels: LabelsLook | None = None
     foci: FociLook | None = None
-    tried: tuple[Asked, ...] = ()
+    tried: tuple[SavedRequest, ...] = ()
     tried_at: int = -1
 
 
@@ -358,7 +372,7 @@ def with_paths(contents: Description, change: Callable[[str], str]) -> Descripti
     def changed(path: str) -> str:
         return change(path) if path else path
 
-    def asked(one: Asked) -> Asked:
+    def asked(one: SavedRequest) -> SavedRequest:
         place = one.place
         if place is None:
             return one

@@ -64,6 +64,25 @@ class Contributors:
         """Whether anything is known."""
         return self.foci is not None or self.shares is not None
 
+    @property
+    def counted(self) -> pd.DataFrame | None:
+        """Experiments by clusters: foci where they are known, else shares."""
+        return self.foci if self.foci is not None else self.shares
+
+    @cached_property
+    def ranked(self) -> pd.DataFrame | None:
+        """`counted`: those behind most clusters first, then those with most in them."""
+        if self.counted is None:
+            return None
+        strength = np.nan_to_num(self.counted.to_numpy(dtype=np.float64))
+        order = np.lexsort((-strength.sum(axis=1), -(strength > 0).sum(axis=1)))
+        return self.counted.iloc[order]
+
+    @property
+    def notes(self) -> list[str]:
+        """The notices, and what a share means where there are shares."""
+        return [*self.notices, *([SHARE] if self.shares is not None else [])]
+
     @cached_property
     def ids(self) -> list[str]:
         """The experiments, those of the foci first."""
@@ -95,10 +114,9 @@ class Contributors:
         ValueError
             When nothing is known.
         """
-        table = self.foci if self.foci is not None else self.shares
-        if table is None:
+        if self.counted is None:
             raise ValueError("nothing is known of these clusters")
-        return robustness_of(table, self.experiments)
+        return robustness_of(self.counted, self.experiments)
 
     def of(self, label: int) -> pd.DataFrame:
         """List the experiments behind one cluster, the most important first.
@@ -200,13 +218,15 @@ class Contributors:
             parts.append(f"{row['participants']:,.0f} participants")
         what = "the foci" if self.foci is not None else "the shares"
         share = f"{row['dominant_percent']:.0f} % of {what}"
-        column = self._column(
-            self.foci if self.foci is not None else self.shares, label
-        )
+        column = self._column(self.counted, label)
         if list(column.values()).count(column[str(row["dominant"])]) > 1:
             return f"{name}: {', '.join(parts)}; none has more than {share}."
         most = self.title(str(row["dominant"]))
         return f"{name}: {', '.join(parts)}; most from {most} ({share})."
+
+    def caution(self, label: int) -> str:
+        """Return what has to be said of a cluster beside its sentence, if anything."""
+        return str(self.robustness.loc[label, "cautions"])
 
 
 def _foci(n: float) -> str:

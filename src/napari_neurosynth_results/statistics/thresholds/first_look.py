@@ -22,7 +22,11 @@ from napari_neurosynth_results.statistics.p_values.conversion import (
     short_p,
 )
 from napari_neurosynth_results.statistics.p_values.monte_carlo import iterations_of
-from napari_neurosynth_results.statistics.p_values.significance import PSource
+from napari_neurosynth_results.statistics.p_values.significance import (
+    OWN,
+    Evidence,
+    PSource,
+)
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 UNCORRECTED_ALPHA = 0.001
@@ -125,13 +129,15 @@ def look_without_siblings(statmap: StatMap) -> FirstLook | None:
     return replace(look, reason=f"{look.reason}; {why}")
 
 
-def first_threshold_of(statmap: StatMap) -> Threshold:
+def first_threshold_of(statmap: StatMap, evidence: Evidence = OWN) -> Threshold:
     """Choose a threshold for a map, as the viewer does before anything was chosen.
 
     Parameters
     ----------
     statmap : StatMap
         Any map but a label map.
+    evidence : Evidence
+        Degrees of freedom that the user states.
 
     Returns
     -------
@@ -148,7 +154,7 @@ def first_threshold_of(statmap: StatMap) -> Threshold:
     if not statmap.kind.row.criteria:
         raise ResultsError(f"{statmap.title}: {statmap.kind}s are not thresholded.")
     alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
-    if PSource(statmap).survivors(alpha) is not None:
+    if PSource(statmap, evidence).survivors(alpha) is not None:
         return Threshold(p=alpha)
     look = first_look(statmap)
     if look is None or not look.height > 0:

@@ -10,15 +10,14 @@ import numpy as np
 from napari_neurosynth_results.api import mask_from_file
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.workspace.contents import (
-    Asked,
     Clusters,
     Description,
-    Dof,
     FociOf,
     GivenName,
     Map,
+    MaskReference,
     Pair,
-    Place,
+    SavedRequest,
     Source,
 )
 from napari_neurosynth_results.maps.kinds import MapKind
@@ -31,8 +30,9 @@ from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.derived_maps import made_of
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
+from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
-from napari_neurosynth_results.viewer.clusters.request import BRAIN, Where
+from napari_neurosynth_results.viewer.clusters.mask_choice import BRAIN, MaskChoice
 from napari_neurosynth_results.viewer.compare.results import compared_in
 from napari_neurosynth_results.viewer.foci import studies_of
 from napari_neurosynth_results.viewer.layers import map_of
@@ -176,14 +176,13 @@ class StateReader:
         )
         return len(self._found) - 1
 
-    def _asked_of(self, clusters: ClusterSet) -> Asked:
+    def _asked_of(self, clusters: ClusterSet) -> SavedRequest:
         self._under_way.append(id(clusters.labelled))
         try:
             place = self._place_of(clusters.statmap, clusters.threshold.masking)
         finally:
             self._under_way.pop()
-        dof: Dof = clusters.evidence.dof
-        return Asked(clusters.asked, place, dof)
+        return ThresholdRequest(clusters.asked, place, clusters.evidence.dof)
 
     def pair(self, a: ClusterSet, b: ClusterSet) -> int:
         """Return the number of a comparison."""
@@ -194,36 +193,40 @@ class StateReader:
 
     # --- places -----------------------------------------------------------------------
 
-    def _place_of(self, statmap: StatMap, masking: Masking | None) -> Place | None:
+    def _place_of(
+        self, statmap: StatMap, masking: Masking | None
+    ) -> MaskReference | None:
         """Say where was looked, by what gives the very same voxels again."""
         if masking is None:
             return None
-        if not isinstance(masking.origin, Where):
-            return Place("painted", name=masking.sentence)
+        if not isinstance(masking.origin, MaskChoice):
+            return MaskReference("painted", name=masking.sentence)
         where = masking.origin
         return self.place(where) or self._layer_place(
             statmap, where.what, where.outside, masking.mask
         )
 
-    def place(self, where: Where) -> Place | None:
+    def place(self, where: MaskChoice) -> MaskReference | None:
         """Describe a place, None for one that is a layer of labels."""
         if isinstance(where.what, StatMap):
             on = self.map(where.what)
-            return Place("map", on, where.p, name=str(where), outside=where.outside)
+            return MaskReference(
+                "map", on, where.p, name=str(where), outside=where.outside
+            )
         if where.what == BRAIN:
-            return Place("brain", name=BRAIN)
+            return MaskReference("brain", name=BRAIN)
         if isinstance(where.what, str):
-            return Place(
+            return MaskReference(
                 "file", path=where.what, name=str(where), outside=where.outside
             )
         return None
 
     def _layer_place(
         self, statmap: StatMap, layer: Labels | Any, outside: bool, mask: Mask
-    ) -> Place:
+    ) -> MaskReference:
         """Find out what a layer of labels shows, if that is what it showed then."""
         shown = clusters_of(layer)
-        again = Where(layer, outside=outside)
+        again = MaskChoice(layer, outside=outside)
         if (
             shown is not None
             and layer in self._viewer.layers
@@ -231,13 +234,15 @@ class StateReader:
             and _gives(lambda: again.masking(statmap), mask)
         ):
             number = self.clusters(shown)
-            return Place("clusters", clusters=number, name=layer.name, outside=outside)
+            return MaskReference(
+                "clusters", clusters=number, name=layer.name, outside=outside
+            )
         path = _file_of(layer)
         if path and _gives(
             lambda: mask_from_file(statmap, path, exclusive=outside), mask
         ):
-            return Place("file", path=path, name=layer.name, outside=outside)
-        return Place("painted", name=layer.name, outside=outside)
+            return MaskReference("file", path=path, name=layer.name, outside=outside)
+        return MaskReference("painted", name=layer.name, outside=outside)
 
     # --- foci -------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from napari_neurosynth_results.export.workspace.contents import Asked
+from napari_neurosynth_results.export.workspace.contents import SavedRequest
 from napari_neurosynth_results.export.workspace.file import (
     FociLook,
     ImageLook,
@@ -13,6 +13,7 @@ from napari_neurosynth_results.export.workspace.file import (
     LayerLook,
     View,
 )
+from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import choose, clusters_of
 from napari_neurosynth_results.viewer.clusters.history import tried_on
@@ -110,16 +111,16 @@ def _labels(layer: Layer) -> LabelsLook:
     )
 
 
-def _tried(reader: StateReader, layer: Layer) -> tuple[tuple[Asked, ...], int]:
+def _tried(reader: StateReader, layer: Layer) -> tuple[tuple[SavedRequest, ...], int]:
     """Describe what was tried, but for places that are layers of labels."""
     tried = tried_on(layer)
-    kept: list[Asked] = []
+    kept: list[SavedRequest] = []
     at = -1
-    for number, question in enumerate(tried.questions):
-        place = reader.place(question.where) if question.where is not None else None
-        if question.where is not None and place is None:
+    for number, request in enumerate(tried.requests):
+        place = reader.place(request.place) if request.place is not None else None
+        if request.place is not None and place is None:
             continue
-        kept.append(Asked(question.threshold, place, question.dof))
+        kept.append(ThresholdRequest(request.threshold, place, request.dof))
         if number <= tried.at:
             at = len(kept) - 1
     return tuple(kept), at

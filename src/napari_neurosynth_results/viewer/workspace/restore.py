@@ -7,8 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
+from napari_neurosynth_results.api.map_requests import requested_clusters
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.workspace.contents import Asked, Naming, Place
+from napari_neurosynth_results.export.workspace.contents import (
+    MaskReference,
+    Naming,
+    SavedRequest,
+)
 from napari_neurosynth_results.export.workspace.file import LayerLook, Workspace
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -19,12 +24,17 @@ from napari_neurosynth_results.statistics.comparison.comparison import (
     Comparison,
     compare,
 )
+from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
-from napari_neurosynth_results.viewer.clusters.history import Tried, remember
+from napari_neurosynth_results.viewer.clusters.history import ThresholdHistory, remember
+from napari_neurosynth_results.viewer.clusters.mask_choice import (
+    BRAIN,
+    MaskChoice,
+    ViewerRequest,
+)
 from napari_neurosynth_results.viewer.clusters.painting import BAND_KEY
-from napari_neurosynth_results.viewer.clusters.request import BRAIN, Question, Where
 from napari_neurosynth_results.viewer.compare.results import show_agreement
 from napari_neurosynth_results.viewer.foci import show_foci
 from napari_neurosynth_results.viewer.layers import (
@@ -176,19 +186,21 @@ class Restorer:
 
         return self._once("the layer of clusters", number, make)
 
-    def _tried(self, look: LayerLook | None, asked: Asked) -> Tried:
+    def _tried(self, look: LayerLook | None, asked: SavedRequest) -> ThresholdHistory:
         """Return what was tried on a map; what is shown is among it."""
-        shown = self._question(asked)
+        shown = self._request(asked)
         if look is None or not 0 <= look.tried_at < len(look.tried):
-            return Tried((shown,), 0)
-        questions = []
+            return ThresholdHistory((shown,), 0)
+        requests = []
         for one in look.tried:
             try:
-                questions.append(self._question(one))
+                requests.append(self._request(one))
             except ResultsError:
-                questions.append(Question(one.threshold, None, one.dof))
-        tried = Tried(tuple(questions), look.tried_at)
-        return tried if questions[look.tried_at] == shown else tried.tried(shown)
+                requests.append(ThresholdRequest(one.threshold, dof=one.dof))
+        history = ThresholdHistory(tuple(requests), look.tried_at)
+        if history.shown == shown:
+            return history
+        return history.with_next(shown)
 
     def _agreement(self, number: int) -> Layer:
         return self._once(
@@ -258,10 +270,10 @@ class Restorer:
 
         def make() -> ClusterSet:
             statmap = self.map(item.map)
-            question = self._question(item.asked)
-            masking = question.where.masking(statmap) if question.where else None
+            request = self._request(item.asked)
+            masking = request.place.masking(statmap) if request.place else None
             atlas = self._atlas(item.naming)
-            found = question.answer(statmap, masking, atlas)
+            found = requested_clusters(statmap, request, masking, atlas=atlas)
             names = {one.peak: one.name.strip() for one in item.names}
             return replace(found, given_names=names) if names else found
 
@@ -276,22 +288,22 @@ class Restorer:
             lambda: compare(self.clusters(item.a), self.clusters(item.b)),
         )
 
-    def _question(self, asked: Asked) -> Question:
-        where = self._where(asked.place) if asked.place is not None else None
-        return Question(asked.threshold, where, asked.dof)
+    def _request(self, asked: SavedRequest) -> ViewerRequest:
+        place = self._choice(asked.place) if asked.place is not None else None
+        return ThresholdRequest(asked.threshold, place, asked.dof)
 
-    def _where(self, place: Place) -> Where:
+    def _choice(self, place: MaskReference) -> MaskChoice:
         if place.kind == "brain":
-            return Where(BRAIN)
+            return MaskChoice(BRAIN)
         if place.kind == "file":
-            return Where(place.path, outside=place.outside)
+            return MaskChoice(place.path, outside=place.outside)
         if place.kind == "map":
             other = self.map(-1 if place.map is None else place.map)
-            return Where(other, place.p, place.outside)
+            return MaskChoice(other, place.p, place.outside)
         if place.kind == "clusters":
             number = -1 if place.clusters is None else place.clusters
-            return Where(self._cluster_layer(number), outside=place.outside)
-        return Where(self._painted(place.name), outside=place.outside)
+            return MaskChoice(self._cluster_layer(number), outside=place.outside)
+        return MaskChoice(self._painted(place.name), outside=place.outside)
 
     def _painted(self, name: str) -> Any:
         """Find a layer of labels that somebody opened before."""

@@ -122,7 +122,7 @@ class StudyPanel(QWidget):  # type: ignore[misc]
             assert behind is not None
             self.view.rows.show(table)
             self.sentence.setText(behind.sentence(label))
-            self.cautions.setText(str(behind.robustness.loc[label, "cautions"]))
+            self.cautions.setText(behind.caution(label))
         self.cautions.setVisible(bool(self.cautions.text()))
         for column, field in enumerate(_FIELDS):
             empty = table is None or table[field.key].isna().all()
@@ -133,9 +133,7 @@ class StudyPanel(QWidget):  # type: ignore[misc]
         self._enable_paper()
 
     def _show_notices(self) -> None:
-        notices = list(self._behind.notices) if self._behind else []
-        if self._behind and self._behind.shares is not None:
-            notices.append(SHARE)
+        notices = self._behind.notes if self._behind else []
         self.notices.setText("\n".join(f"- {notice}" for notice in notices))
         self.notes.setText(f"{len(notices)} note{'s' * (len(notices) != 1)}")
         self.notes.setEnabled(bool(notices))

@@ -45,17 +45,12 @@ class HeatModel(QAbstractTableModel):  # type: ignore[misc]
         """Show other clusters: their foci, else their shares."""
         self.beginResetModel()
         self._behind = behind
-        table = None
-        if behind:
-            table = behind.foci if behind.foci is not None else behind.shares
+        table = behind.ranked if behind else None
         if table is None:
             self._values, self._names = np.zeros((0, 0)), []
         else:
-            values = table.to_numpy(dtype=np.float64)
-            strong = np.nan_to_num(values)
-            order = np.lexsort((-strong.sum(axis=1), -(strong > 0).sum(axis=1)))
-            self._values = values[order]
-            self._names = [str(table.index[row]) for row in order]
+            self._values = table.to_numpy(dtype=np.float64)
+            self._names = [str(name) for name in table.index]
         self._titles = (
             [behind.title(name) for name in self._names] if behind is not None else []
         )

@@ -25,6 +25,7 @@ from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.p_values.directions import Direction
 from napari_neurosynth_results.statistics.p_values.significance import Evidence, PSource
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
+from napari_neurosynth_results.statistics.thresholds.request import StatedDof
 from napari_neurosynth_results.statistics.thresholds.threshold import (
     CRITERIA,
     Criterion,
@@ -99,8 +100,6 @@ def _word(statmap: StatMap, criterion: Criterion) -> str:
         return f"{of} of a cluster" if statmap.level == "cluster" else of
     return _CRITERIA[criterion]
 
-
-Dof = float | tuple[float, float] | None
 
 _STEPS = 1000
 _BOX = 96
@@ -209,7 +208,9 @@ class ThresholdForm(Container):  # type: ignore[misc]
         """The criteria that mean something for the map."""
         return [criterion for _, criterion in self._offers.criteria]
 
-    def offer(self, statmap: StatMap, masking: Masking | None, dof: Dof) -> None:
+    def offer(
+        self, statmap: StatMap, masking: Masking | None, dof: StatedDof | None
+    ) -> None:
         """List the criteria, tails and presets that mean something for a map.
 
         Parameters
@@ -297,7 +298,7 @@ class ThresholdForm(Container):  # type: ignore[misc]
             return replace(threshold, min_mm3=self.mm3.value)
         return replace(threshold, min_voxels=self.voxels.value)
 
-    def stated_dof(self) -> Dof:
+    def stated_dof(self) -> StatedDof | None:
         """Read the degrees of freedom, None when there are none.
 
         Raises
@@ -405,7 +406,7 @@ def _number(text: str) -> float:
         ) from None
 
 
-def _dof_text(dof: Dof) -> str:
+def _dof_text(dof: StatedDof | None) -> str:
     if dof is None:
         return ""
     numbers = dof if isinstance(dof, tuple) else (dof,)

@@ -10,7 +10,11 @@ from psygnal import Signal
 from qtpy.QtWidgets import QFileDialog
 
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.viewer.clusters.request import BRAIN, Where, masks_in
+from napari_neurosynth_results.viewer.clusters.mask_choice import (
+    BRAIN,
+    MaskChoice,
+    masks_in,
+)
 from napari_neurosynth_results.widgets.common.layout import narrow, row
 
 if TYPE_CHECKING:
@@ -71,14 +75,14 @@ class WhereFields:
             (_FILE, _FILE),
         ]
 
-    def fill(self, statmap: StatMap, where: Where | None) -> None:
+    def fill(self, statmap: StatMap, where: MaskChoice | None) -> None:
         """Show a place, everywhere if it is no longer there.
 
         Parameters
         ----------
         statmap : StatMap
             The map that is looked at.
-        where : Where or None
+        where : MaskChoice or None
             The place.
         """
         self._statmap = statmap
@@ -108,12 +112,12 @@ class WhereFields:
             self._change_place(self.place.value)
 
     @property
-    def where(self) -> Where | None:
+    def where(self) -> MaskChoice | None:
         """The place that is chosen, None for everywhere."""
         place = self.place.value
         if place in (None, _EVERYWHERE, _FILE):
             return None
-        return Where(place, self.p.value, self.outside.value and place != BRAIN)
+        return MaskChoice(place, self.p.value, self.outside.value and place != BRAIN)
 
     def _show(self) -> None:
         """Show what belongs to the place that is chosen."""

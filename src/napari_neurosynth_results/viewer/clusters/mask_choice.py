@@ -1,4 +1,4 @@
-"""What a user asks of a map in the viewer: a threshold, and where to look."""
+"""Where to look, as a user chooses it among what is open in the viewer."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.api import brain_mask, mask_from_file, mask_from_map
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters.cluster_set import (
-    ClusterSet,
-    clusters_at,
-)
 from napari_neurosynth_results.statistics.thresholds.masks import (
     Masking,
     region_masking,
 )
+from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.layers import grid_of, map_of
@@ -32,8 +28,8 @@ BRAIN = "MNI brain"
 
 
 @dataclass(frozen=True)
-class Where:
-    """A place to look, by what the user chose.
+class MaskChoice:
+    """A place to look, by the thing on screen that the user chose.
 
     Attributes
     ----------
@@ -84,7 +80,7 @@ class Where:
             exclusive=self.outside,
         )
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Where:
+    def __deepcopy__(self, memo: dict[int, Any]) -> MaskChoice:
         """Return the place itself: copying a layer must not copy another one."""
         return self
 
@@ -99,51 +95,8 @@ class Where:
         )
 
 
-@dataclass(frozen=True)
-class Question:
-    """Everything that decides which clusters a map has.
-
-    Attributes
-    ----------
-    threshold : Threshold
-        Height, tail, extent, connectivity.
-    where : Where, optional
-        Look only there.
-    dof : float or pair of float, optional
-        Degrees of freedom, for maps that need them and do not state them.
-    """
-
-    threshold: Threshold
-    where: Where | None = None
-    dof: float | tuple[float, float] | None = None
-
-    def answer(
-        self, statmap: StatMap, masking: Masking | None, atlas: Atlas | None = None
-    ) -> ClusterSet:
-        """Find the clusters.
-
-        Parameters
-        ----------
-        statmap : StatMap
-            The map.
-        masking : Masking or None
-            The mask of `where`, made once for many thresholds.
-        atlas : Atlas, optional
-            What the clusters are named by.
-
-        Returns
-        -------
-        ClusterSet
-            The clusters.
-
-        Raises
-        ------
-        ResultsError
-            When the question means nothing for the map.
-        """
-        return clusters_at(
-            statmap, self.threshold, mask=masking, dof=self.dof, atlas=atlas
-        )
+#: What is asked of a map in the viewer.
+ViewerRequest = ThresholdRequest[Threshold, MaskChoice]
 
 
 def masks_in(viewer: Viewer, statmap: StatMap) -> list[tuple[str, StatMap | Labels]]:

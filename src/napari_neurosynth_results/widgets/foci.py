@@ -47,7 +47,7 @@ from napari_neurosynth_results.viewer.foci import (
 )
 from napari_neurosynth_results.viewer.layers import result_sets
 from napari_neurosynth_results.viewer.palette import study_colors
-from napari_neurosynth_results.viewer.waiting import wait_for
+from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
 
 if TYPE_CHECKING:

@@ -21,12 +21,12 @@ from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.sources.atlases.find import DEFAULT, find_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.layers import grid_of, map_of
+from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.settings import (
     PLUGIN,
     preferred_atlas,
     read_settings,
 )
-from napari_neurosynth_results.viewer.waiting import wait_for
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

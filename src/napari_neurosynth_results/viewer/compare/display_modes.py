@@ -15,7 +15,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
 )
-from napari_neurosynth_results.viewer.clusters.painting import (
+from napari_neurosynth_results.viewer.clusters.layer_colors import (
     BAND_KEY,
     HUE_KEY,
     recolor,

@@ -29,8 +29,8 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
 )
 from napari_neurosynth_results.viewer.plugin.messages import announce
+from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.settings import Settings, read_settings
-from napari_neurosynth_results.viewer.waiting import wait_for
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -21,13 +21,13 @@ from napari_neurosynth_results.anatomy.surfaces import (
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.clusters.as_shown import (
-    shown_clusters,
-    shown_colors,
-)
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.palette import Colors
+from napari_neurosynth_results.viewer.three_d.cluster_source import (
+    shown_clusters,
+    shown_colors,
+)
 from napari_neurosynth_results.viewer.three_d.cortex import hide_cortex
 from napari_neurosynth_results.viewer.three_d.hidden_volumes import Volumes
 from napari_neurosynth_results.viewer.three_d.surface_layers import body, reshape

@@ -19,7 +19,6 @@ from napari_neurosynth_results.anatomy.cortex import (
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.clusters.as_shown import shown_clusters
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
@@ -27,6 +26,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.palette import Colors
+from napari_neurosynth_results.viewer.three_d.cluster_source import shown_clusters
 from napari_neurosynth_results.viewer.three_d.hidden_volumes import Volumes, is_seen
 from napari_neurosynth_results.viewer.three_d.surface_layers import body, reshape
 from napari_neurosynth_results.viewer.three_d.viewpoints import view_obliquely

@@ -31,21 +31,21 @@ from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     choose_atlas,
     chosen_atlas,
 )
+from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.settings import (
     Settings,
     preferred_atlas,
     read_settings,
 )
-from napari_neurosynth_results.viewer.waiting import wait_for
-from napari_neurosynth_results.viewer.workspace.atlas_reference import naming_of
-from napari_neurosynth_results.viewer.workspace.describe import StateReader
-from napari_neurosynth_results.viewer.workspace.looks import (
+from napari_neurosynth_results.viewer.workspace.appearance import (
     give_view,
     is_passing,
     look_of,
     view_of,
 )
-from napari_neurosynth_results.viewer.workspace.restore import Restorer
+from napari_neurosynth_results.viewer.workspace.atlas_reference import naming_of
+from napari_neurosynth_results.viewer.workspace.restorer import Restorer
+from napari_neurosynth_results.viewer.workspace.state_reader import StateReader
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -16,7 +16,7 @@ from napari_neurosynth_results.statistics.comparison.agreement import (
     sample,
 )
 from napari_neurosynth_results.statistics.thresholds.apply import Applied
-from napari_neurosynth_results.viewer.compare.results import legend_of
+from napari_neurosynth_results.viewer.compare.comparison_layers import legend_of
 from napari_neurosynth_results.widgets.common.color_grid import MatrixView
 from napari_neurosynth_results.widgets.common.table_view import Field, RowsView
 from napari_neurosynth_results.widgets.compare.scatter import Scatter

@@ -28,7 +28,7 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.ortho.following import Follower
+from napari_neurosynth_results.viewer.ortho.follower import Follower
 from napari_neurosynth_results.viewer.ortho.geometry import (
     Arrangement,
     Field,

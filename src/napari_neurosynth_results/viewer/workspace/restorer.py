@@ -23,16 +23,16 @@ from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.clusters.history import Tried, remember
-from napari_neurosynth_results.viewer.clusters.painting import BAND_KEY
+from napari_neurosynth_results.viewer.clusters.layer_colors import BAND_KEY
 from napari_neurosynth_results.viewer.clusters.request import BRAIN, Question, Where
-from napari_neurosynth_results.viewer.compare.results import show_agreement
+from napari_neurosynth_results.viewer.compare.comparison_layers import show_agreement
 from napari_neurosynth_results.viewer.foci import show_foci
 from napari_neurosynth_results.viewer.layers import (
     UNDERLAY_KEY,
     map_layer,
     underlay_layer,
 )
-from napari_neurosynth_results.viewer.workspace.looks import give_look
+from napari_neurosynth_results.viewer.workspace.appearance import give_look
 
 if TYPE_CHECKING:
     from napari.layers import Layer

@@ -33,7 +33,7 @@ from napari_neurosynth_results.statistics.comparison.derived_maps import made_of
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.clusters.request import BRAIN, Where
-from napari_neurosynth_results.viewer.compare.results import compared_in
+from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
 from napari_neurosynth_results.viewer.foci import studies_of
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import read_settings

@@ -16,14 +16,14 @@ from napari_neurosynth_results.export.workspace.file import (
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import choose, clusters_of
 from napari_neurosynth_results.viewer.clusters.history import tried_on
-from napari_neurosynth_results.viewer.clusters.painting import (
+from napari_neurosynth_results.viewer.clusters.layer_colors import (
     BAND_KEY,
     CHOSEN_KEY,
     COLORS_KEY,
     set_colors,
 )
+from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
 from napari_neurosynth_results.viewer.compare.display_modes import FOR_NOW
-from napari_neurosynth_results.viewer.compare.results import compared_in
 from napari_neurosynth_results.viewer.foci import (
     light_up,
     lit_up,
@@ -33,7 +33,7 @@ from napari_neurosynth_results.viewer.foci import (
 )
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
 from napari_neurosynth_results.viewer.palette import N_COLORS
-from napari_neurosynth_results.viewer.workspace.describe import StateReader
+from napari_neurosynth_results.viewer.workspace.state_reader import StateReader
 
 if TYPE_CHECKING:
     from napari.layers import Layer

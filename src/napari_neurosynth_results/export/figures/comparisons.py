@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.anatomy.planes import Convention, Plane
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import BOTH, COLD, HUES, OPPOSITE, WARM
 from napari_neurosynth_results.export.figures.maps import (
@@ -30,8 +31,6 @@ from napari_neurosynth_results.export.figures.panels import add_legend, add_rows
 from napari_neurosynth_results.export.figures.slices import (
     Floats,
     Overlay,
-    Plane,
-    Side,
     brain_for,
 )
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
@@ -62,7 +61,7 @@ def comparison_figure(
     plane: Plane = "axial",
     places: Sequence[float] | None = None,
     columns: int | None = None,
-    side: Side = "neurological",
+    side: Convention = "neurological",
     *,
     background: Background = "black",
     width_mm: float = 180.0,

@@ -7,17 +7,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_neurosynth_results.anatomy.glass import (
+    engraving,
+    strongest_along,
+    thickness_along,
+)
+from napari_neurosynth_results.anatomy.planes import (
+    AXES,
+    CONVENTIONS,
+    Convention,
+    HeadSide,
+    Plane,
+    facing_side,
+    hemisphere_letter,
+)
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.figures.color_scale import Scale, scale_of
 from napari_neurosynth_results.export.figures.page import MINUS, TITLE, Background, Page
 from napari_neurosynth_results.export.figures.panels import Panel, add_bar, add_rows
 from napari_neurosynth_results.export.figures.slices import (
-    AXES,
     Brain,
     Floats,
     Overlay,
-    Plane,
-    Side,
     View,
     blend,
     brain_for,
@@ -28,14 +39,6 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-# The glass brain: what is strongest along each line of sight, inside an outline.
-
-#: Thickness of brain, as shares of the most, at which a line is drawn.
-_LEVELS = (0.25, 0.5, 0.75)
-_FAINT, _STRONG = 0.16, 0.75
-_FILL = 0.05
 
 
 def glass_picture(
@@ -63,30 +66,14 @@ def glass_picture(
     columns, rows = view.pixels()
     paper = 0.0 if brain.background == "black" else 1.0
     made = np.full((rows.size, columns.size, 3), paper)
-    lines = _lines(brain, view)
-    made += lines[:, :, np.newaxis] * (np.array(ink) - made)
-    strongest = np.abs(overlay.volume).argmax(axis=axis, keepdims=True)
-    flat = np.take_along_axis(overlay.volume, strongest, axis).squeeze(axis)
+    if brain.voxels is not None:
+        thickness = thickness_along(brain.voxels > 0, axis)
+        lines = engraving(spread(thickness, brain.grid, view))
+        made += lines[:, :, np.newaxis] * (np.array(ink) - made)
+    flat = strongest_along(overlay.volume, overlay.volume != 0, axis)
+    # Where nothing is shown, an overlay is 0.
+    flat = np.nan_to_num(flat)
     return blend(made, overlay.paint(spread(flat, overlay.grid, view)))
-
-
-def _lines(brain: Brain, view: View) -> Floats:
-    """Draw the outline, and faintly how thick the brain is: how much ink, 0 to 1."""
-    columns, rows = view.pixels()
-    ink = np.zeros((rows.size, columns.size))
-    if brain.voxels is None:
-        return ink
-    from scipy.ndimage import binary_dilation, gaussian_filter
-
-    thick = (brain.voxels > 0).sum(axis=AXES[view.plane][0]).astype(np.float64)
-    picture = gaussian_filter(spread(thick, brain.grid, view), 3)
-    for level in _LEVELS:
-        inside = picture > level * picture.max()
-        ink[binary_dilation(inside) & ~inside] = _FAINT
-    inside = picture > 0.02 * picture.max()
-    ink[inside] = np.maximum(ink[inside], _FILL)
-    ink[binary_dilation(inside, iterations=2) & ~inside] = _STRONG
-    return ink
 
 
 #: How many slices a lightbox has when nothing is asked, and in how many columns.
@@ -96,7 +83,14 @@ _WIDE = 120.0
 #: Room for a letter on paper, and how wide three planes are together.
 _LETTER_MM, _THREE_BRAINS_MM = 2.8, 560.0
 _PLANES: tuple[Plane, ...] = ("sagittal", "coronal", "axial")
-_SIDES = ("neurological", "radiological")
+_SEEN_FROM: dict[HeadSide, str] = {
+    "left": "from the left",
+    "right": "from the right",
+    "top": "from above",
+    "bottom": "from below",
+    "front": "from the front",
+    "back": "from behind",
+}
 
 
 def lightbox_figure(
@@ -104,7 +98,7 @@ def lightbox_figure(
     plane: Plane = "axial",
     places: Sequence[float] | None = None,
     columns: int | None = None,
-    side: Side = "neurological",
+    side: Convention = "neurological",
     *,
     background: Background = "black",
     width_mm: float = 180.0,
@@ -154,7 +148,7 @@ def lightbox_figure(
 def ortho_figure(
     clusters: ClusterSet,
     place: tuple[float, float, float] | None = None,
-    side: Side = "neurological",
+    side: Convention = "neurological",
     *,
     background: Background = "black",
     width_mm: float = 180.0,
@@ -202,7 +196,7 @@ def ortho_figure(
 
 def glass_figure(
     clusters: ClusterSet,
-    side: Side = "neurological",
+    side: Convention = "neurological",
     *,
     background: Background = "black",
     width_mm: float = 180.0,
@@ -229,13 +223,10 @@ def glass_figure(
     """
     page, scale, overlay, brain = _begin(clusters, background, width_mm, side)
     views = [brain.view(plane, side, overlay, _beside(page)) for plane in _PLANES]
-    seen = ("from the right", "from behind", "from above")
-    if side == "radiological":
-        seen = ("from the right", "from the front", "from below")
-    panels = [
-        Panel(view, glass_picture(brain, view, overlay, page.ink), text)
-        for view, text in zip(views, seen, strict=True)
-    ]
+    panels = []
+    for view in views:
+        seen = _SEEN_FROM[facing_side(view.plane, mirrored=view.mirrored)]
+        panels.append(Panel(view, glass_picture(brain, view, overlay, page.ink), seen))
     add_rows(page, panels, len(panels))
     add_bar(page, scale)
     told = (
@@ -251,7 +242,7 @@ def lightbox_panels(
     overlay: Overlay,
     plane: Plane,
     places: Sequence[float] | None,
-    side: Side,
+    side: Convention,
 ) -> tuple[list[Panel], str]:
     """Draw the slices of a lightbox.
 
@@ -361,8 +352,9 @@ def said(plane: Plane, mm: float) -> str:
     """Say where a slice lies; of sagittal ones, in which half."""
     axis = AXES[plane][0]
     mm = round(mm, 1) + 0.0
-    half = ("" if mm == 0 else " (R)" if mm > 0 else " (L)") if axis == 0 else ""
-    return f"{'xyz'[axis]} = {mm:g}{half}".replace("-", MINUS)
+    half = hemisphere_letter(mm) if axis == 0 else ""
+    text = f"{'xyz'[axis]} = {mm:g}".replace("-", MINUS)
+    return f"{text} ({half})" if half else text
 
 
 def strongest_peak(
@@ -402,7 +394,7 @@ def _beside(page: Page) -> float:
 
 
 def _begin(
-    clusters: ClusterSet, background: Background, width_mm: float, side: Side
+    clusters: ClusterSet, background: Background, width_mm: float, side: Convention
 ) -> tuple[Page, Scale, Overlay, Brain]:
     check_side(side)
     page = Page(width_mm, background)
@@ -421,8 +413,8 @@ def check_side(side: str) -> None:
     ResultsError
         For another word than neurological or radiological.
     """
-    if side not in _SIDES:
-        raise ResultsError(f"side is {' or '.join(_SIDES)}, not {side}.")
+    if side not in CONVENTIONS:
+        raise ResultsError(f"side is {' or '.join(CONVENTIONS)}, not {side}.")
 
 
 def _finish(

@@ -122,18 +122,18 @@ def _row_drawer(
 def _write_letters(page: Page, axes: Axes, panel: Panel, scale: float) -> None:
     width, height = panel.view.size
     inset = _LETTER_MM / scale
-    left, right, bottom, top = panel.view.letters
     # Beside the brain, or in the corners, which no brain fills.
     y, va = (height - inset, "top") if panel.corners else (height / 2, "center")
     places = {
-        "l": (inset, y, left, "left", va),
-        "r": (width - inset, y, right, "right", va),
-        "b": (width / 2, inset, bottom, "center", "bottom"),
-        "t": (width / 2, height - inset, top, "center", "top"),
+        "left": (inset, y, "left", va),
+        "right": (width - inset, y, "right", va),
+        "bottom": (width / 2, inset, "center", "bottom"),
+        "top": (width / 2, height - inset, "center", "top"),
     }
-    for side in "lr" if panel.corners else "lrbt":
-        x, y, letter, ha, va = places[side]
-        axes.text(x, y, letter, fontsize=SMALL, color=page.ink, ha=ha, va=va)
+    letters = panel.view.letters
+    for edge in list(places)[: 2 if panel.corners else 4]:
+        x, y, ha, va = places[edge]
+        axes.text(x, y, letters[edge], fontsize=SMALL, color=page.ink, ha=ha, va=va)
 
 
 def _draw_cross(page: Page, axes: Axes, panel: Panel) -> None:

@@ -8,29 +8,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.anatomy.planes import (
+    AXES,
+    Convention,
+    Plane,
+    edge_letters,
+    is_mirrored,
+)
 from napari_neurosynth_results.anatomy.template import read_underlay
 from napari_neurosynth_results.maps.grid import Grid
 
-Plane = Literal["axial", "coronal", "sagittal"]
-Side = Literal["neurological", "radiological"]
 Floats = npt.NDArray[np.float64]
 Volume = npt.NDArray[Any]
 Paint = Callable[[Volume], Floats]
 Span = tuple[float, float]
 
-#: The axis that a plane cuts, the one across the picture, and the one up it.
-AXES: dict[str, tuple[int, int, int]] = {
-    "axial": (2, 0, 1),
-    "coronal": (1, 0, 2),
-    "sagittal": (0, 1, 2),
-}
-#: What lies at the low and the high end of x, y and z.
-ENDS = (("L", "R"), ("P", "A"), ("I", "S"))
 #: Of a picture; at 300 dpi finer than print in every layout.
 _PIXEL_MM = 0.5
 #: Around the brain.
@@ -54,8 +51,7 @@ class View:
     across, up : tuple of float
         Low and high end in mm.
     mirrored : bool
-        Whether the low end of `across` is on the right: left is right, as radiologists
-        look at axial and coronal planes.
+        Whether the low end of `across` is on the right, as `is_mirrored` says.
     """
 
     plane: Plane
@@ -69,11 +65,10 @@ class View:
         return self.across[1] - self.across[0], self.up[1] - self.up[0]
 
     @property
-    def letters(self) -> tuple[str, str, str, str]:
-        """What lies on the left, on the right, below and above."""
+    def letters(self) -> dict[str, str]:
+        """What lies at which edge, as `edge_letters` says it."""
         _, across, up = AXES[self.plane]
-        left, right = ENDS[across][::-1] if self.mirrored else ENDS[across]
-        return left, right, *ENDS[up]
+        return edge_letters(across, up, rightward=not self.mirrored)
 
     def pixels(self) -> tuple[Floats, Floats]:
         """Return the mm of the columns from the left, and of the rows from the top."""
@@ -225,7 +220,11 @@ class Brain:
         return found
 
     def view(
-        self, plane: Plane, side: Side, overlay: Overlay, margin: float = _MARGIN_MM
+        self,
+        plane: Plane,
+        side: Convention,
+        overlay: Overlay,
+        margin: float = _MARGIN_MM,
     ) -> View:
         """Choose what pictures of a plane show: all of the brain and of the overlay.
 
@@ -254,8 +253,7 @@ class Brain:
             )
             for axis in (across, up)
         ]
-        mirrored = side == "radiological" and across == 0
-        return View(plane, spans[0], spans[1], mirrored)
+        return View(plane, spans[0], spans[1], is_mirrored(plane, side))
 
     def picture(self, view: View, place: float, overlay: Overlay) -> Floats:
         """Draw a slice with what is laid over it.

@@ -22,6 +22,7 @@ from napari_neurosynth_results.viewer.clusters.layer_colors import (
     set_colors,
 )
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
+from napari_neurosynth_results.viewer.scene import grows_rightwards
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -87,7 +88,7 @@ class Swipe:
         self._share = share
         axis = self._viewer.dims.order[-1]
         low, high = self._viewer.dims.range[axis][:2]
-        rightwards = str(self._viewer.scene.camera.orientation[2]) == "right"
+        rightwards = grows_rightwards(self._viewer)
         cut = low + (high - low) * (share if rightwards else 1 - share)
         for layer, shown, is_first in zip(
             self._pair, self._shown, (True, False), strict=True

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.viewer.scene import PLANE_ORDER, canvas_letters
+from napari_neurosynth_results.anatomy.planes import edge_letters
+from napari_neurosynth_results.viewer.scene import PLANE_ORDER
 
 #: z, y, x in mm, the order of napari's axes.
 Place = tuple[float, float, float]
@@ -119,9 +120,11 @@ class Window:
         return center[vertical] - down, center[horizontal] + self._across * across
 
     def letters(self) -> dict[str, str]:
-        """Say which end of the brain lies at which edge, as `canvas_letters` does."""
-        side = "right" if self.field.rightward else "left"
-        return canvas_letters(self.axes, 2, ("", "up", side))
+        """Say which end of the brain lies at which edge, as `edge_letters` does."""
+        _, vertical, horizontal = self.axes
+        return edge_letters(
+            2 - horizontal, 2 - vertical, rightward=self.field.rightward
+        )
 
 
 @dataclass(frozen=True)

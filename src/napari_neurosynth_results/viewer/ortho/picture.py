@@ -142,11 +142,6 @@ def field_of(viewer: Viewer) -> tuple[Place, Place]:
     return bounds([_reach(layer, viewer.dims.units) for layer in shown])
 
 
-def is_rightward(viewer: Viewer) -> bool:
-    """Return whether the viewer's camera shows the right of the brain on the right."""
-    return str(viewer.scene.camera.orientation[2]) == "right"
-
-
 def _reach(layer: Any, units: Any) -> npt.NDArray[np.float64]:
     """Return from where to where a layer reaches, the outermost voxels as a whole."""
     half = np.abs(np.asarray(layer.extent.step, float)) / 2 if is_volume(layer) else 0

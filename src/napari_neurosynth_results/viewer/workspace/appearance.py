@@ -181,15 +181,7 @@ def _give_outlines(layer: Any, look: LabelsLook) -> None:
 def view_of(viewer: Viewer) -> View:
     """Say where a viewer looks."""
     camera = viewer.scene.camera
-    orientation = tuple(str(way) for way in camera.orientation)
-    side: Any = next(
-        (
-            name
-            for name, ways in scene.CAMERA_ORIENTATION.items()
-            if ways == orientation
-        ),
-        "",
-    )
+    side = scene.shown_convention(viewer) or ""
     plane: Any = scene.current_plane(viewer)
     z, y, x = (float(mm) for mm in viewer.dims.point[-3:])
     center, angles = (_three(values) for values in (camera.center, camera.angles))

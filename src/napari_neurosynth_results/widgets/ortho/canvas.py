@@ -43,7 +43,6 @@ from napari_neurosynth_results.viewer.ortho.picture import (
     drawable,
     field_of,
     finest_step,
-    is_rightward,
     values_at,
 )
 from napari_neurosynth_results.viewer.ortho.points import Discs
@@ -206,7 +205,8 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         center, size = field_of(viewer)
         found = arrange(self.width(), self.height(), size)
         z, y, x = (at + by for at, by in zip(center, self._shift, strict=True))
-        return found, Field((z, y, x), found.scale * self._zoom, is_rightward(viewer))
+        rightward = scene.grows_rightwards(viewer)
+        return found, Field((z, y, x), found.scale * self._zoom, rightward)
 
     def windows(self) -> dict[str, tuple[QRect, Window]]:
         """Return where each plane lies in the widget, and what it shows.

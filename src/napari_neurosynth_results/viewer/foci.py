@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Collection
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.viewer.layers import LayerTuple
+from napari_neurosynth_results.viewer.napari_private import refreshed_once
 from napari_neurosynth_results.viewer.palette import study_colors
 from napari_neurosynth_results.viewer.scene import weakly
 
@@ -213,7 +213,7 @@ def set_slab(layer: Points, mm: float | None) -> None:
     if wanted == unit:
         return
     foci = _foci_of(layer)
-    with _quietly(layer):
+    with refreshed_once(layer):
         layer.size = layer.size * (unit / wanted)
         layer.data = _places(foci) / wanted
         layer.scale = (wanted,) * 3
@@ -226,14 +226,6 @@ def _foci_of(layer: Points) -> pd.DataFrame:
     assert studies is not None
     order: npt.NDArray[np.intp] = layer.metadata[_LIT_KEY][1]
     return shown_foci(studies).iloc[order]
-
-
-def _quietly(layer: Points) -> AbstractContextManager[object]:
-    """Draw once after several changes; where napari has no such block, each time."""
-    quiet: AbstractContextManager[object]
-    bare = getattr(layer, "__wrapped__", layer)
-    quiet = getattr(bare, "_block_refresh", nullcontext)()
-    return quiet
 
 
 def light_up(layer: Points, study_ids: Collection[str] | None) -> None:
@@ -263,7 +255,7 @@ def light_up(layer: Points, study_ids: Collection[str] | None) -> None:
     if lit is not None:
         colors[~chosen, 3] = _DIM_OPACITY
     unit = layer.scale[-1]
-    with _quietly(layer):
+    with refreshed_once(layer):
         if not np.array_equal(order, now):
             layer.selected_data = set()
             layer.data = _places(foci) / unit

@@ -1,8 +1,7 @@
 """The viewer as neuroimagers expect it: which way is up, L and R, planes, place.
 
 Layers are (z, y, x) in millimeters. The camera decides which way the axes point, so
-that the same data are right in 2D and not mirrored in 3D. napari objects are used
-through their public interface only.
+that the same data are right in 2D and not mirrored in 3D.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from napari_neurosynth_results.anatomy.planes import (
     edge_letters,
     is_rightward,
 )
+from napari_neurosynth_results.viewer.napari_private import unwrapped
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -185,19 +185,13 @@ def _add_marks(viewer: Viewer) -> None:
     _update_marks(weakly(viewer))
 
 
-def itself(viewer: Viewer) -> Viewer:
-    """Return the viewer that a stand-in stands for, or the viewer."""
-    found: Viewer = getattr(viewer, "__wrapped__", viewer)
-    return found
-
-
 def weakly(viewer: Viewer) -> weakref.ref[Viewer]:
     """Refer to a viewer without keeping it alive.
 
     Commands and widgets are handed a stand-in, which may be gone long before the viewer
     that it stands for: it is that one which is referred to.
     """
-    return weakref.ref(itself(viewer))
+    return weakref.ref(unwrapped(viewer))
 
 
 def _update_marks(ref: weakref.ref[Any], event: object = None) -> None:

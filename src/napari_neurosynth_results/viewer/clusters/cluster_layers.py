@@ -6,10 +6,7 @@ thresholded in its colormap: no voxel of it is copied or changed.
 
 from __future__ import annotations
 
-import warnings
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -33,15 +30,15 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
     placed,
 )
-from napari_neurosynth_results.viewer.scene import weakly
+from napari_neurosynth_results.viewer.napari_private import (
+    ignore_contour_warning,
+    refreshed_once,
+    undisturbed,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
     from napari.viewer import Viewer
-
-#: napari's own name for what builds the colors of labels on the graphics card; where it
-#: has another one, a step only takes longer.
-_REBUILDS = "_on_colormap_change"
 
 
 def clusters_of(layer: Layer) -> ClusterSet | None:
@@ -234,8 +231,7 @@ def _add(viewer: Viewer, layer: Image, clusters: ClusterSet) -> Labels:
     _lock(made)
     made.events.editable.connect(_keep_locked)
     layer.events.visible.connect(partial(_follow_map, weakref.ref(made)))
-    # In 3D napari fills clusters, which is as good; it would warn each time.
-    warnings.filterwarnings("ignore", message="Contours are not displayed during 3D")
+    ignore_contour_warning()
     # The map stays the active layer: its controls are the ones that are needed.
     active = viewer.layers.selection.active
     viewer.add_layer(made)
@@ -249,9 +245,9 @@ def _update(viewer: Viewer, layer: Labels, clusters: ClusterSet) -> None:
     layer.metadata[METADATA_KEY] = clusters
     layer.metadata[REASON_KEY] = str(clusters)
     # New data tell the graphics card of the colors anyway: they need not do it twice,
-    # nor need the slice be cut twice. Where napari has no such block, it is.
+    # nor need the slice be cut twice.
     with (
-        getattr(layer, "_block_refresh", nullcontext)(),
+        refreshed_once(layer),
         layer.events.colormap.blocker(),
         layer.events.set_data.blocker(),
         layer.events.thumbnail.blocker(),
@@ -259,38 +255,12 @@ def _update(viewer: Viewer, layer: Labels, clusters: ClusterSet) -> None:
     ):
         recolored = set_colors(layer, clusters)
     with (
-        _undisturbed(viewer, layer, recolored),
+        undisturbed(viewer, layer, recolored=recolored),
         layer.events.thumbnail.blocker(),
         layer.events.editable.blocker(),
     ):
         layer.data = _label_data(clusters)
         _lock(layer)
-
-
-@contextmanager
-def _undisturbed(viewer: Viewer, layer: Labels, recolored: bool) -> Iterator[None]:
-    """Keep new data of a layer from setting off what they do not change.
-
-    A viewer measures all of its layers, which takes as long as all the rest, although
-    new clusters lie on the grid of those before. And the graphics card builds its
-    colors anew, although most steps change none. napari looks itself whether the type
-    of the data asks for that.
-    """
-    model, told = weakly(viewer)(), layer.events.data
-    needless = [
-        callback
-        for callback in told.callbacks
-        if isinstance(callback, tuple)
-        and (callback[0]() is model or (not recolored and callback[1] == _REBUILDS))
-    ]
-    for callback in needless:
-        told.disconnect(callback)
-    try:
-        yield
-    finally:
-        for owner, name in needless:
-            if (still_there := owner()) is not None:
-                told.connect((still_there, name))
 
 
 def _label_data(clusters: ClusterSet) -> npt.NDArray[Any]:

@@ -1,7 +1,6 @@
 """Several maps seen together: over each other, as outlines, side by side, by turns.
 
 What is changed for that is kept, and given back when the maps are seen alone again.
-napari objects are used through their public interface only.
 """
 
 from __future__ import annotations

@@ -9,14 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_neurosynth_results.viewer.napari_private import COLOR_TABLE
 from napari_neurosynth_results.viewer.ortho.blending import Colors, Indices, Sheet
 from napari_neurosynth_results.viewer.ortho.geometry import Place, Window
 from napari_neurosynth_results.viewer.ortho.layer_transform import NotShown, Placement
 
 # The colors of voxels, as napari's layers say them.
-
-#: As many entries as the table that graphics cards look colors up in.
-_TABLE = 1024
 
 
 def image_colors(layer: Any, values: npt.NDArray[Any]) -> Colors:
@@ -42,9 +40,9 @@ def image_colors(layer: Any, values: npt.NDArray[Any]) -> Colors:
     shown = np.nan_to_num(share, nan=0.0, posinf=2.0, neginf=-1.0)
     if layer.gamma != 1:
         shown = np.sign(shown) * np.abs(shown) ** np.float32(layer.gamma)
-    entries = np.floor(np.clip(shown, 0, 1) * _TABLE).astype(np.int16)
+    entries = np.floor(np.clip(shown, 0, 1) * COLOR_TABLE).astype(np.int16)
     colormap = layer.colormap
-    colors = _table(colormap)[np.minimum(entries, _TABLE - 1)]
+    colors = _table(colormap)[np.minimum(entries, COLOR_TABLE - 1)]
     if colormap.high_color is not None:
         colors[shown >= 1] = colormap.high_color
     if colormap.low_color is not None:
@@ -55,7 +53,7 @@ def image_colors(layer: Any, values: npt.NDArray[Any]) -> Colors:
 
 
 def _table(colormap: Any) -> Colors:
-    middles = (np.arange(_TABLE) + 0.5) / _TABLE
+    middles = (np.arange(COLOR_TABLE) + 0.5) / COLOR_TABLE
     table: Colors = np.asarray(colormap.map(middles), np.float32)
     return table
 

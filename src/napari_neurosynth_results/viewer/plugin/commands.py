@@ -15,6 +15,7 @@ from napari_neurosynth_results.viewer.clusters.defaults import (
     shows_faintly,
 )
 from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.napari_private import unwrapped
 from napari_neurosynth_results.viewer.plugin.messages import show_browser
 from napari_neurosynth_results.viewer.three_d import brain, cortex, glass
 from napari_neurosynth_results.viewer.three_d.viewpoints import view_from
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 def open_link(napari_viewer: napari.viewer.Viewer) -> None:
     """Open the results browser, which has a box for a link, an id or a path."""
-    show_browser(scene.itself(napari_viewer))
+    show_browser(unwrapped(napari_viewer))
 
 
 def show_axial(napari_viewer: napari.viewer.Viewer) -> None:

@@ -23,6 +23,7 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.napari_private import unwrapped
 from napari_neurosynth_results.viewer.palette import Colors
 from napari_neurosynth_results.viewer.three_d.cluster_source import (
     shown_clusters,
@@ -64,10 +65,8 @@ def show_brain(viewer: Viewer) -> Surface | None:
     brain = brain_of(viewer)
     if brain is None:
         # The viewer itself, where a command is handed a stand-in that will be gone.
-        brain = Brain(scene.itself(viewer))
-        scene.itself(viewer).dims.events.ndisplay.connect(
-            partial(_follow_display, brain)
-        )
+        brain = Brain(unwrapped(viewer))
+        unwrapped(viewer).dims.events.ndisplay.connect(partial(_follow_display, brain))
     if fresh:
         scene.show_3d(viewer)
     brain.follow_display()
@@ -90,7 +89,7 @@ def hide_brain(viewer: Viewer) -> None:
 
 def brain_of(viewer: Viewer) -> Brain | None:
     """Return what keeps the brain of a viewer up to date, None before it is shown."""
-    for callback in scene.itself(viewer).dims.events.ndisplay.callbacks:
+    for callback in unwrapped(viewer).dims.events.ndisplay.callbacks:
         if isinstance(callback, partial) and callback.func is _follow_display:
             brain: Brain = callback.args[0]
             return brain

@@ -25,6 +25,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     map_layers,
 )
 from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.napari_private import unwrapped
 from napari_neurosynth_results.viewer.palette import Colors
 from napari_neurosynth_results.viewer.three_d.cluster_source import shown_clusters
 from napari_neurosynth_results.viewer.three_d.hidden_volumes import Volumes, is_seen
@@ -73,8 +74,8 @@ def show_cortex(
     fresh = viewer.dims.ndisplay != 3
     if fresh:
         scene.show_3d(viewer)
-    cortex = Cortex(scene.itself(viewer), chosen, shape)
-    scene.itself(viewer).dims.events.ndisplay.connect(partial(_follow_display, cortex))
+    cortex = Cortex(unwrapped(viewer), chosen, shape)
+    unwrapped(viewer).dims.events.ndisplay.connect(partial(_follow_display, cortex))
     cortex.enter()
     if fresh:
         view_obliquely(viewer)
@@ -95,7 +96,7 @@ def hide_cortex(viewer: Viewer) -> None:
 
 def cortex_of(viewer: Viewer) -> Cortex | None:
     """Return what keeps the surface up to date, None when there is none."""
-    for callback in scene.itself(viewer).dims.events.ndisplay.callbacks:
+    for callback in unwrapped(viewer).dims.events.ndisplay.callbacks:
         if isinstance(callback, partial) and callback.func is _follow_display:
             cortex: Cortex = callback.args[0]
             return cortex

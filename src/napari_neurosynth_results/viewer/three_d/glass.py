@@ -7,7 +7,6 @@ the brain, so that it is seen wherever the sliders are.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     map_layers,
 )
 from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.napari_private import refreshed_once, unwrapped
 from napari_neurosynth_results.viewer.three_d.cluster_source import shown_clusters
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def show_glass(viewer: Viewer) -> None:
     if glass_of(viewer) is None:
         for layer in [one for one in viewer.layers if _GLASS_KEY in one.metadata]:
             viewer.layers.remove(layer)
-        glass = Glass(scene.itself(viewer))
+        glass = Glass(unwrapped(viewer))
         viewer.dims.events.order.connect(partial(_follow, glass))
         viewer.dims.events.ndisplay.connect(partial(_follow, glass))
         glass.refresh()
@@ -84,7 +84,7 @@ def toggle_glass(viewer: Viewer) -> None:
 
 def glass_of(viewer: Viewer) -> Glass | None:
     """Return what keeps the projection up to date, None when there is none."""
-    for callback in scene.itself(viewer).dims.events.order.callbacks:
+    for callback in unwrapped(viewer).dims.events.order.callbacks:
         if isinstance(callback, partial) and callback.func is _follow:
             glass: Glass = callback.args[0]
             return glass
@@ -295,7 +295,7 @@ def _map_seen(viewer: Viewer) -> Image | None:
 
 def _fill(layer: Image, data: Any, size: list[float], origin: list[float]) -> None:
     """Put an array as (z, y, x) into a layer, at a place given as x, y, z."""
-    with getattr(layer, "_block_refresh", nullcontext)():
+    with refreshed_once(layer):
         layer.data = np.ascontiguousarray(data, np.float32)
         layer.scale = size[::-1]
         layer.translate = origin[::-1]

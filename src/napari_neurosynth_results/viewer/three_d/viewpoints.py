@@ -16,6 +16,7 @@ from napari_neurosynth_results.anatomy.planes import (
     side_letters,
 )
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.napari_private import unwrapped
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -48,7 +49,7 @@ def view_from(viewer: Viewer, side: HeadSide) -> None:
         for name, letter in zip(scene.MARKS, letters, strict=True):
             overlays[name].text = letter
             overlays[name].visible = True
-        angles = scene.itself(viewer).scene.camera.events.angles
+        angles = unwrapped(viewer).scene.camera.events.angles
         # One turn by hand, and the letters would be wrong.
         if not any(_is_ours(callback) for callback in angles.callbacks):
             angles.connect(partial(_take_letters_away, scene.weakly(viewer)))

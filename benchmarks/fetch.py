@@ -26,7 +26,7 @@ from local_servers import LocalServers, nifti_bytes
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
-from napari_neurosynth_results.viewer.layers import layers_of
+from napari_neurosynth_results.viewer.layers import build_layers
 
 LATENCY = 0.05
 IMAGES = 100
@@ -158,7 +158,7 @@ def _again(web: LocalServers, folder: str) -> list[Row]:
 
 
 def _first_layer(results: ResultSet) -> None:
-    opened = layers_of(results, underlay=False, most=1)
+    opened = build_layers(results, underlay=False, most=1)
     assert len(opened.layers) == 1
 
 

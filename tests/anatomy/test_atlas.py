@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_neurosynth_results.anatomy.atlas import REACH_MM, UNLABELLED, Atlas
+from napari_neurosynth_results.anatomy.atlas import REGION_REACH_MM, UNLABELLED, Atlas
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
 from napari_neurosynth_results.anatomy.region_names import side_of
 from napari_neurosynth_results.anatomy.template import read_brain_mask
@@ -64,7 +64,7 @@ def _plainly(
 @given(
     atlases(),
     st.tuples(_quarters, _quarters, _quarters),
-    st.sampled_from([0.0, 1.0, REACH_MM, 7.5]),
+    st.sampled_from([0.0, 1.0, REGION_REACH_MM, 7.5]),
 )
 def test_the_nearest_region_is_the_nearest(
     atlas: Atlas, place: tuple[float, float, float], reach: float

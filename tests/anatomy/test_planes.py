@@ -19,8 +19,8 @@ from napari_neurosynth_results.anatomy.planes import (
     is_rightward,
     side_letters,
 )
-from napari_neurosynth_results.export.figures.slices import View
-from napari_neurosynth_results.viewer.ortho.geometry import Field, Window
+from napari_neurosynth_results.export.figures.slices import PlaneView
+from napari_neurosynth_results.viewer.ortho.geometry import FieldOfView, Window
 from napari_neurosynth_results.viewer.scene import (
     CAMERA_ORIENTATION,
     PLANE_ORDER,
@@ -51,12 +51,12 @@ def test_paper_canvas_and_ortho_view_have_the_same_letters(
     edges = {"left": left, "right": right, "top": top, "bottom": bottom}
     canvas = canvas_letters(PLANE_ORDER[plane], 2, CAMERA_ORIENTATION[convention])
     assert canvas == edges
-    field = Field((0.0, 0.0, 0.0), 1.0, is_rightward(convention))
+    field = FieldOfView((0.0, 0.0, 0.0), 1.0, is_rightward(convention))
     assert Window(plane, 10, 10, field).letters() == edges
     if plane == "sagittal":
         # On paper the front is always on the right.
         edges = dict(zip(edges, EDGES[plane], strict=True))
-    view = View(plane, (0.0, 1.0), (0.0, 1.0), is_mirrored(plane, convention))
+    view = PlaneView(plane, (0.0, 1.0), (0.0, 1.0), is_mirrored(plane, convention))
     assert view.letters == edges
 
 

@@ -55,8 +55,8 @@ def test_stand_ins_say_what_they_stand_for(labels: Any) -> None:
     name = napari_private.WRAPPED
     stand_in = PublicOnlyProxy(labels)
     assert hasattr(stand_in, name), f"napari's PublicOnlyProxy has no {name} any more"
-    assert napari_private.unwrapped(stand_in) is labels
-    assert napari_private.unwrapped(labels) is labels
+    assert napari_private.unproxied(stand_in) is labels
+    assert napari_private.unproxied(labels) is labels
 
 
 def test_the_canvas_rebuilds_colors_by_the_same_name() -> None:

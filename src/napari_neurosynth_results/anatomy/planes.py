@@ -14,7 +14,7 @@ Plane = Literal["axial", "coronal", "sagittal"]
 Convention = Literal["neurological", "radiological"]
 #: A side of the head that faces the observer.
 HeadSide = Literal["left", "right", "top", "bottom", "front", "back"]
-Direction = tuple[float, float, float]
+Vector = tuple[float, float, float]
 
 PLANES: tuple[Plane, ...] = get_args(Plane)
 CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
@@ -30,7 +30,7 @@ AXES: dict[str, tuple[int, int, int]] = {
 #: What lies at the low and the high end of x, y and z.
 ENDS = (("L", "R"), ("P", "A"), ("I", "S"))
 #: Where an observer looks who has a side of the head before him, and what is up.
-HEAD_VIEWS: dict[HeadSide, tuple[Direction, Direction]] = {
+HEAD_VIEWS: dict[HeadSide, tuple[Vector, Vector]] = {
     "left": ((1, 0, 0), (0, 0, 1)),
     "right": ((-1, 0, 0), (0, 0, 1)),
     "top": ((0, 0, -1), (0, 1, 0)),

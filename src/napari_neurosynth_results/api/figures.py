@@ -90,4 +90,4 @@ def save_figure(
         known = "lightbox" if isinstance(what, Comparison) else ", ".join(_OF_CLUSTERS)
         raise ResultsError(f"kind is {known}, not {kind}.")
     figure = draw(what, background=background, **options)
-    figures.save_figure(figure, target, dpi=dpi, overwrite=overwrite)
+    figures.write_figure(figure, target, dpi=dpi, overwrite=overwrite)

@@ -272,7 +272,7 @@ def light_up(layer: Points, study_ids: Collection[str] | None) -> None:
     layer.refresh()
 
 
-def lit_up(layer: Points) -> frozenset[str] | None:
+def lit_studies(layer: Points) -> frozenset[str] | None:
     """Return the ids of the studies that are lit up, None when none is."""
     lit: frozenset[str] | None = layer.metadata[_LIT_KEY][0]
     return lit

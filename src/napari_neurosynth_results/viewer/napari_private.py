@@ -38,7 +38,7 @@ def ignore_contour_warning() -> None:
     warnings.filterwarnings("ignore", message=CONTOUR_WARNING)
 
 
-def unwrapped(thing: Wrapped) -> Wrapped:
+def unproxied(thing: Wrapped) -> Wrapped:
     """Return the viewer or layer that napari's stand-in stands for.
 
     Commands and widgets are handed a `PublicOnlyProxy`, which may be gone long before
@@ -57,7 +57,7 @@ def refreshed_once(layer: Any) -> AbstractContextManager[object]:
     have; `layer.refresh()` is called afterwards. Where the name is gone, the slice is
     cut each time: slower, and the same picture in the end.
     """
-    bare = unwrapped(layer)
+    bare = unproxied(layer)
     quiet: AbstractContextManager[object]
     quiet = getattr(bare, BLOCK_REFRESH, nullcontext)()
     return quiet
@@ -85,7 +85,7 @@ def undisturbed(viewer: Any, layer: Any, *, recolored: bool) -> Iterator[None]:
     recolored : bool
         Whether the graphics card has to be told of colors.
     """
-    model, told = unwrapped(viewer), layer.events.data
+    model, told = unproxied(viewer), layer.events.data
     needless = [
         callback
         for callback in told.callbacks

@@ -10,7 +10,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_neurosynth_results.anatomy.coordinates import Place
+from napari_neurosynth_results.anatomy.coordinates import Coordinate
 from napari_neurosynth_results.anatomy.planes import (
     AXES,
     CONVENTIONS,
@@ -19,7 +19,7 @@ from napari_neurosynth_results.anatomy.planes import (
     edge_letters,
     is_rightward,
 )
-from napari_neurosynth_results.viewer.napari_private import unwrapped
+from napari_neurosynth_results.viewer.napari_private import unproxied
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -191,7 +191,7 @@ def weakly(viewer: Viewer) -> weakref.ref[Viewer]:
     Commands and widgets are handed a stand-in, which may be gone long before the viewer
     that it stands for: it is that one which is referred to.
     """
-    return weakref.ref(unwrapped(viewer))
+    return weakref.ref(unproxied(viewer))
 
 
 def _update_marks(ref: weakref.ref[Any], event: object = None) -> None:
@@ -266,7 +266,7 @@ def shown_convention(viewer: Viewer) -> Convention | None:
 # The two places that a user means: where the slices are, and where the mouse is.
 
 
-def place_of_slices(viewer: Viewer) -> Place | None:
+def place_of_slices(viewer: Viewer) -> Coordinate | None:
     """Return where the slices are.
 
     Parameters
@@ -285,7 +285,7 @@ def place_of_slices(viewer: Viewer) -> Place | None:
     return float(x), float(y), float(z)
 
 
-def place_of_mouse(viewer: Viewer) -> Place | None:
+def place_of_mouse(viewer: Viewer) -> Coordinate | None:
     """Return the place in a slice that the mouse is over.
 
     Parameters

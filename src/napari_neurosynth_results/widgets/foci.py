@@ -38,7 +38,7 @@ from napari_neurosynth_results.viewer.foci import (
     SLAB_MM,
     foci_layers,
     light_up,
-    lit_up,
+    lit_studies,
     set_slab,
     show_foci,
     shown_foci,
@@ -357,7 +357,7 @@ class FociWidget(Container):  # type: ignore[misc]
             return
         studies = studies_of(layer)
         assert studies is not None
-        self.studies.show_studies(studies, lit_up(layer))
+        self.studies.show_studies(studies, lit_studies(layer))
         self.studies.filter(self.search.value)
         self.about.value = about_foci(studies)
         self._show_slab()

@@ -18,9 +18,12 @@ import napari_neurosynth_results as nnr
 from napari_neurosynth_results import ClusterSet, ResultsError, ResultSet
 from napari_neurosynth_results.anatomy.template import read_brain_mask
 from napari_neurosynth_results.export import figures
-from napari_neurosynth_results.export.figures.color_scale import colors_of, scale_of
-from napari_neurosynth_results.export.figures.maps import evenly, said
-from napari_neurosynth_results.export.figures.page import text_width, wrapped
+from napari_neurosynth_results.export.figures.color_scale import (
+    build_color_scale,
+    shade_colors,
+)
+from napari_neurosynth_results.export.figures.maps import even_places, slice_caption
+from napari_neurosynth_results.export.figures.page import text_width, wrap_text
 from napari_neurosynth_results.export.figures.slices import Brain, Overlay, brain_for
 
 Opened = Callable[..., ResultSet]
@@ -115,7 +118,7 @@ def test_left_is_where_the_letter_says(
 def test_a_voxel_lies_at_its_millimeters_in_every_plane(opened: Opened) -> None:
     clusters = found_at(opened, (31, -43, 21, 8))
     brain = brain_for(clusters.statmap.grid, "black")
-    overlay = scale_of(clusters).overlay(clusters)
+    overlay = build_color_scale(clusters).overlay(clusters)
     for plane, depth, across, up in (
         ("axial", 21, 31, -43),
         ("coronal", -43, 31, 21),
@@ -139,7 +142,7 @@ def test_the_template_is_no_mirror_image() -> None:
     voxels = np.zeros(grid.shape, np.uint8)
     voxels[10:40, 60:100, 40:60] = 200
     brain = Brain("black", voxels, grid)
-    clusters = Overlay(np.zeros(grid.shape, np.float32), grid, colors_of)
+    clusters = Overlay(np.zeros(grid.shape, np.float32), grid, shade_colors)
     view = brain.view("axial", "neurological", clusters, 40)
     across, up = middle(brain.picture(view, 20, clusters)[:, :, 0] > 0.5)
     columns, rows = view.pixels()
@@ -207,12 +210,12 @@ def test_a_mouse_is_not_laid_over_a_human_brain(opened: Opened) -> None:
 
 def test_strengths_run_from_the_threshold_to_the_strongest(opened: Opened) -> None:
     clusters = found_at(opened, (-41, 1, 1, 3), (41, 1, 1, 5), (1, -59, 1, 7))
-    scale = scale_of(clusters)
+    scale = build_color_scale(clusters)
     found = sorted({round(float(one), 3) for one in scale.shades[scale.shades > 0]})
     assert found == [0.0, 0.5, 1.0]
     assert (scale.height, scale.strongest, scale.marked) == (3, 7, True)
     assert [tick.text for tick in scale.ticks() if tick.limit] == ["≥ 3"]
-    assert colors_of(np.array([0, np.float32(0.5)], np.float32))[:, 3].tolist() == [
+    assert shade_colors(np.array([0, np.float32(0.5)], np.float32))[:, 3].tolist() == [
         0,
         1,
     ]
@@ -220,7 +223,7 @@ def test_strengths_run_from_the_threshold_to_the_strongest(opened: Opened) -> No
 
 def test_small_p_is_strong_by_decades(sample: ResultSet) -> None:
     clusters = nnr.find_clusters(sample["p"], p=0.001)
-    scale = scale_of(clusters)
+    scale = build_color_scale(clusters)
     values = sample["p"].data[clusters.labels > 0]
     shades = scale.shades[clusters.labels > 0]
     assert np.corrcoef(-np.log10(values), shades)[0, 1] == pytest.approx(1)
@@ -233,7 +236,7 @@ def test_of_tested_clusters_only_the_significant_ones_are_colored(
     sample: ResultSet,
 ) -> None:
     clusters = nnr.find_clusters(sample[MASS])
-    scale = scale_of(clusters)
+    scale = build_color_scale(clusters)
     colored = np.unique(clusters.labels[scale.shades != 0])
     assert colored.tolist() == (np.flatnonzero(clusters.significant) + 1).tolist()
     assert scale.outlined is not None
@@ -278,10 +281,10 @@ def test_slices_are_chosen_evenly_between_the_first_and_the_last_cluster(
     sample: ResultSet,
 ) -> None:
     clusters = nnr.find_clusters(sample["z"], p=0.001, min_voxels=10)
-    overlay = scale_of(clusters).overlay(clusters)
+    overlay = build_color_scale(clusters).overlay(clusters)
     brain = brain_for(clusters.statmap.grid, "black")
     for plane, axis in (("axial", 2), ("coronal", 1), ("sagittal", 0)):
-        places = evenly(brain, overlay, plane)  # type: ignore[arg-type]
+        places = even_places(brain, overlay, plane)  # type: ignore[arg-type]
         filled = np.flatnonzero(
             (clusters.labels > 0).any(axis=tuple({0, 1, 2} - {axis}))
         )
@@ -298,8 +301,8 @@ def test_slices_say_where_they_lie(opened: Opened) -> None:
     clusters = found_at(opened, (-41, 1, 1, 8))
     figure = figures.lightbox_figure(clusters, places=[-12, 4.5], columns=1)
     assert {"z = \N{MINUS SIGN}12", "z = 4.5"} <= set(texts(figure))
-    assert said("sagittal", -38) == "x = \N{MINUS SIGN}38 (L)"
-    assert said("sagittal", 0) == "x = 0"
+    assert slice_caption("sagittal", -38) == "x = \N{MINUS SIGN}38 (L)"
+    assert slice_caption("sagittal", 0) == "x = 0"
     few = figures.lightbox_figure(clusters)
     # Three slices have a cluster: no more are shown.
     assert len(panels(few)) == 3
@@ -363,11 +366,11 @@ def test_texts_stay_on_the_paper_and_are_large_enough(
 
 
 def test_long_texts_are_wrapped_even_without_spaces() -> None:
-    lines = wrapped(f"a title {'x' * 200} ends", 7, 60)
+    lines = wrap_text(f"a title {'x' * 200} ends", 7, 60)
     assert "".join(lines).replace(" ", "") == f"atitle{'x' * 200}ends"
     assert len(lines) > 3
     assert max(text_width(line, 7) for line in lines) <= 60
-    assert wrapped("", 7, 60) == [""]
+    assert wrap_text("", 7, 60) == [""]
 
 
 def test_dollars_in_a_title_are_no_mathematics(opened: Opened) -> None:

@@ -4,7 +4,7 @@ from napari_neurosynth_results.export.figures.comparisons import (
     comparison_figure,
     matrix_figure,
 )
-from napari_neurosynth_results.export.figures.file import check_target, save_figure
+from napari_neurosynth_results.export.figures.file import check_target, write_figure
 from napari_neurosynth_results.export.figures.maps import (
     glass_figure,
     lightbox_figure,
@@ -20,5 +20,5 @@ __all__ = (
     "lightbox_figure",
     "matrix_figure",
     "ortho_figure",
-    "save_figure",
+    "write_figure",
 )

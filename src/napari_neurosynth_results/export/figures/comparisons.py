@@ -29,10 +29,10 @@ from napari_neurosynth_results.export.figures.page import (
 )
 from napari_neurosynth_results.export.figures.panels import add_legend, add_rows
 from napari_neurosynth_results.export.figures.slices import (
-    Floats,
     Overlay,
     brain_for,
 )
+from napari_neurosynth_results.maps.arrays import Float64Array
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix
 
@@ -106,14 +106,16 @@ def comparison_figure(
     return page.finish()
 
 
-def _colors(background: Background) -> Floats:
+def _colors(background: Background) -> Float64Array:
     """Colors and opacity of what an agreement volume holds, 0 to 4."""
     both = BOTH.rgb if background == "black" else _DARK_BOTH
     rows = [(0.0, 0.0, 0.0), HUES[0].rgb, HUES[1].rgb, both, OPPOSITE.rgb]
     return np.column_stack([np.array(rows), [0.0, 1, 1, 1, 1]])
 
 
-def _entries(comparison: Comparison, table: Floats) -> list[tuple[Floats, str]]:
+def _entries(
+    comparison: Comparison, table: Float64Array
+) -> list[tuple[Float64Array, str]]:
     """Say what each color means, and of how many voxels."""
     counts = np.bincount(comparison.agreement.ravel(), minlength=5)
     names = (
@@ -239,7 +241,7 @@ def _draw_cells(
         page.write(figure, at, text, size=size, ha="center", va="center", **options)
 
 
-def _heat(values: npt.NDArray[np.float64], paper: Color) -> Floats:
+def _heat(values: npt.NDArray[np.float64], paper: Color) -> Float64Array:
     """Color -1 to 1: from paper to warm, and to cold where negative."""
     made = np.full((*values.shape, 3), _UNKNOWN)
     at = np.linspace(0, 1, len(WARM) + 1)

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: What a figure can be saved as.
-FORMATS = (".png", ".pdf", ".svg")
+FIGURE_FORMATS = (".png", ".pdf", ".svg")
 _DPI = (30, 1200)
 _MAKER = "napari-neurosynth-results"
 
 
-def save_figure(
+def write_figure(
     figure: Figure,
     path: str | os.PathLike[str],
     *,
@@ -90,8 +90,10 @@ def check_target(
         For another extension or resolution, or when the file exists.
     """
     target = os.fspath(path)
-    if os.path.splitext(target)[1].lower() not in FORMATS:
-        raise ResultsError(f"{target}: figures are saved as {', '.join(FORMATS)}.")
+    if os.path.splitext(target)[1].lower() not in FIGURE_FORMATS:
+        raise ResultsError(
+            f"{target}: figures are saved as {', '.join(FIGURE_FORMATS)}."
+        )
     low, high = _DPI
     if not low <= dpi <= high:
         raise ResultsError(f"dpi is {low} to {high}; journals ask for 300 or 600.")

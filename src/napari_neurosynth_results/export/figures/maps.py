@@ -22,19 +22,22 @@ from napari_neurosynth_results.anatomy.planes import (
     hemisphere_letter,
 )
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.figures.color_scale import Scale, scale_of
+from napari_neurosynth_results.export.figures.color_scale import (
+    ColorScale,
+    build_color_scale,
+)
 from napari_neurosynth_results.export.figures.page import MINUS, TITLE, Background, Page
 from napari_neurosynth_results.export.figures.panels import Panel, add_bar, add_rows
 from napari_neurosynth_results.export.figures.slices import (
     Brain,
-    Floats,
     Overlay,
-    View,
-    blend,
+    PlaneView,
     brain_for,
+    lay_over,
     spread,
     voxel_at,
 )
+from napari_neurosynth_results.maps.arrays import Float64Array
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 if TYPE_CHECKING:
@@ -42,15 +45,15 @@ if TYPE_CHECKING:
 
 
 def glass_picture(
-    brain: Brain, view: View, overlay: Overlay, ink: tuple[float, float, float]
-) -> Floats:
+    brain: Brain, view: PlaneView, overlay: Overlay, ink: tuple[float, float, float]
+) -> Float64Array:
     """Draw a projection inside the outline of the brain.
 
     Parameters
     ----------
     brain : Brain
         Whose outline is drawn; none outside of MNI space.
-    view : View
+    view : PlaneView
         From where it is seen.
     overlay : Overlay
         Strengths, of which the largest size along each line is shown.
@@ -73,7 +76,7 @@ def glass_picture(
     flat = strongest_along(overlay.volume, overlay.volume != 0, axis)
     # Where nothing is shown, an overlay is 0.
     flat = np.nan_to_num(flat)
-    return blend(made, overlay.paint(spread(flat, overlay.grid, view)))
+    return lay_over(made, overlay.paint(spread(flat, overlay.grid, view)))
 
 
 #: How many slices a lightbox has when nothing is asked, and in how many columns.
@@ -186,7 +189,7 @@ def ortho_figure(
         picture = brain.picture(view, at[axis], overlay)
         cross = at[across], at[up]
         panels.append(
-            Panel(view, picture, said(plane, at[axis]), at[axis], cross=cross)
+            Panel(view, picture, slice_caption(plane, at[axis]), at[axis], cross=cross)
         )
     add_rows(page, panels, len(panels))
     add_bar(page, scale)
@@ -271,7 +274,7 @@ def lightbox_panels(
         raise ResultsError(f"plane is axial, coronal or sagittal, not {plane}.")
     told = ""
     if places is None:
-        places = evenly(brain, overlay, plane)
+        places = even_places(brain, overlay, plane)
         told = (
             f"{len(places)} slices, evenly from the first with a cluster to the last."
         )
@@ -280,12 +283,18 @@ def lightbox_panels(
     _check_places(places, plane, brain, overlay)
     view = brain.view(plane, side, overlay)
     return [
-        Panel(view, brain.picture(view, mm, overlay), said(plane, mm), mm, corners=True)
+        Panel(
+            view,
+            brain.picture(view, mm, overlay),
+            slice_caption(plane, mm),
+            mm,
+            corners=True,
+        )
         for mm in places
     ], told
 
 
-def evenly(brain: Brain, overlay: Overlay, plane: Plane) -> list[float]:
+def even_places(brain: Brain, overlay: Overlay, plane: Plane) -> list[float]:
     """Choose slices: evenly from the first that shows something to the last.
 
     Parameters
@@ -348,7 +357,7 @@ def columns_for(width_mm: float, n: int, asked: int | None) -> int:
     return min(asked, n)
 
 
-def said(plane: Plane, mm: float) -> str:
+def slice_caption(plane: Plane, mm: float) -> str:
     """Say where a slice lies; of sagittal ones, in which half."""
     axis = AXES[plane][0]
     mm = round(mm, 1) + 0.0
@@ -395,12 +404,12 @@ def _beside(page: Page) -> float:
 
 def _begin(
     clusters: ClusterSet, background: Background, width_mm: float, side: Convention
-) -> tuple[Page, Scale, Overlay, Brain]:
+) -> tuple[Page, ColorScale, Overlay, Brain]:
     check_side(side)
     page = Page(width_mm, background)
     page.text(clusters.statmap.title, TITLE, bold=True)
     page.space(1.5)
-    scale = scale_of(clusters)
+    scale = build_color_scale(clusters)
     overlay = scale.overlay(clusters)
     return page, scale, overlay, brain_for(clusters.statmap.grid, background)
 
@@ -418,7 +427,12 @@ def check_side(side: str) -> None:
 
 
 def _finish(
-    page: Page, clusters: ClusterSet, scale: Scale, told: str, *, outlines: bool = True
+    page: Page,
+    clusters: ClusterSet,
+    scale: ColorScale,
+    told: str,
+    *,
+    outlines: bool = True,
 ) -> None:
     """Say what the figure shows."""
     n = int((~clusters.significant).sum())

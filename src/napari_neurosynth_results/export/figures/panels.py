@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_neurosynth_results.export.figures.color_scale import Scale, colors_of
+from napari_neurosynth_results.export.figures.color_scale import (
+    ColorScale,
+    shade_colors,
+)
 from napari_neurosynth_results.export.figures.page import (
     GAP,
     MARGIN,
@@ -16,9 +19,10 @@ from napari_neurosynth_results.export.figures.page import (
     TEXT,
     Page,
     text_width,
-    wrapped,
+    wrap_text,
 )
-from napari_neurosynth_results.export.figures.slices import Floats, View
+from napari_neurosynth_results.export.figures.slices import PlaneView
+from napari_neurosynth_results.maps.arrays import Float64Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +49,7 @@ class Panel:
 
     Attributes
     ----------
-    view : View
+    view : PlaneView
         What it shows.
     picture : ndarray, shape (rows, columns, 3)
         Its colors.
@@ -59,8 +63,8 @@ class Panel:
         Where a crosshair is, across and up in mm.
     """
 
-    view: View
-    picture: Floats = field(repr=False)
+    view: PlaneView
+    picture: Float64Array = field(repr=False)
     text: str
     place: float = 0.0
     corners: bool = False
@@ -149,14 +153,14 @@ def _draw_cross(page: Page, axes: Axes, panel: Panel) -> None:
     axes.set_ylim(0, height)
 
 
-def add_bar(page: Page, scale: Scale) -> None:
+def add_bar(page: Page, scale: ColorScale) -> None:
     """Add the colors of a map with their numbers; the threshold is marked.
 
     Parameters
     ----------
     page : Page
         Where.
-    scale : Scale
+    scale : ColorScale
         What the colors mean.
     """
     if not scale.shades.any():
@@ -178,7 +182,7 @@ def add_bar(page: Page, scale: Scale) -> None:
 
 
 def _draw_bar(
-    page: Page, figure: Figure, scale: Scale, place: tuple[float, float, float]
+    page: Page, figure: Figure, scale: ColorScale, place: tuple[float, float, float]
 ) -> None:
     left, top, width = place
     low = -1 - _STUB if scale.cold else 0.0
@@ -186,7 +190,7 @@ def _draw_bar(
     n = 600
     at = np.linspace(low, high, n)
     strength = np.sign(at) * np.clip(np.abs(at) - _STUB, 0, None)
-    colors = colors_of(strength.astype(np.float32))[np.newaxis]
+    colors = shade_colors(strength.astype(np.float32))[np.newaxis]
     gray = np.broadcast_to(_BELOW, (1, n, 3))
     picture = gray * (1 - colors[:, :, 3:]) + colors[:, :, :3] * colors[:, :, 3:]
     span = high - low
@@ -209,7 +213,7 @@ def _draw_bar(
     axes.set_ylim(0, 1)
 
 
-def add_legend(page: Page, entries: Sequence[tuple[Floats, str]]) -> None:
+def add_legend(page: Page, entries: Sequence[tuple[Float64Array, str]]) -> None:
     """Add colors and what they mean, one below the other.
 
     Parameters
@@ -222,12 +226,12 @@ def add_legend(page: Page, entries: Sequence[tuple[Floats, str]]) -> None:
     from matplotlib.patches import Rectangle
 
     for color, text in entries:
-        lines = wrapped(text, TEXT, page.inner - _SWATCH - GAP)
+        lines = wrap_text(text, TEXT, page.inner - _SWATCH - GAP)
 
         def draw(
             figure: Figure,
             top: float,
-            color: Floats = color,
+            color: Float64Array = color,
             lines: list[str] = lines,
         ) -> None:
             axes = page.axes(figure, MARGIN, top, _SWATCH, _SWATCH)

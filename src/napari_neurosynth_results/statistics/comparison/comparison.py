@@ -93,7 +93,7 @@ def by_sign_of(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def clusters_of(comparison: Comparison) -> pd.DataFrame:
+def meeting_clusters(comparison: Comparison) -> pd.DataFrame:
     """List which clusters meet.
 
     Parameters
@@ -352,7 +352,7 @@ class Comparison:
         ``share_a`` and ``share_b`` are percent of each cluster, on the grid. A cluster
         that meets none has a row with label 0 on the other side.
         """
-        return clusters_of(self)
+        return meeting_clusters(self)
 
     @cached_property
     def table(self) -> pd.DataFrame:

@@ -28,7 +28,7 @@ from napari_neurosynth_results.viewer.layers import (
     METADATA_KEY,
     REASON_KEY,
     map_of,
-    placed,
+    placement_keywords,
 )
 from napari_neurosynth_results.viewer.napari_private import (
     ignore_contour_warning,
@@ -215,7 +215,7 @@ def _add(viewer: Viewer, layer: Image, clusters: ClusterSet) -> Labels:
 
     made = Labels(
         _label_data(clusters),
-        **placed(clusters.statmap.grid),
+        **placement_keywords(clusters.statmap.grid),
         name=f"{layer.name}: clusters",
         opacity=1.0,
         blending="translucent_no_depth",

@@ -92,7 +92,9 @@ def set_colors(layer: Labels, clusters: ClusterSet) -> bool:
     from napari.utils.colormaps import CyclicLabelColormap
 
     peaks = clusters.peak_voxels
-    colors = palette.colors_of(peaks, layer.metadata[COLORS_KEY], clusters.significant)
+    colors = palette.cluster_colors(
+        peaks, layer.metadata[COLORS_KEY], clusters.significant
+    )
     if (hue := layer.metadata.get(HUE_KEY)) is not None:
         colors[1 : len(peaks) + 1][clusters.significant] = (*hue.rgb, 1.0)
     if (chosen := layer.metadata.get(CHOSEN_KEY)) in peaks:

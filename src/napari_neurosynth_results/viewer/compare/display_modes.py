@@ -124,7 +124,7 @@ Mode = Literal["overlay", "outlines", "side by side", "blink", "swipe"]
 #: Through which the map below is seen.
 _OVER = 0.65
 #: Marks what was added for a while.
-FOR_NOW = "neurosynth_results_for_now"
+TEMPORARY_KEY = "neurosynth_results_for_now"
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class _Look:
     named: bool
 
 
-class Together:
+class JointDisplay:
     """Shows chosen maps of a viewer together.
 
     Parameters
@@ -329,13 +329,13 @@ class Together:
         made = []
         for layer in underlays:
             data, keywords, kind = layer.as_layer_data_tuple()
-            keywords["metadata"] = {UNDERLAY_KEY: True, FOR_NOW: True}
+            keywords["metadata"] = {UNDERLAY_KEY: True, TEMPORARY_KEY: True}
             made.append(self._viewer.add_layer(Layer.create(data, keywords, kind)))
         return made
 
     def _take_away(self) -> None:
         for layer in list(self._viewer.layers):
-            if FOR_NOW in layer.metadata:
+            if TEMPORARY_KEY in layer.metadata:
                 self._viewer.layers.remove(layer)
 
     def _put_in_order(self, wanted: Sequence[Layer]) -> None:
@@ -377,7 +377,7 @@ class Together:
         for layer in self._maps:
             layer.visible = False
         if len(pair) == 2:
-            self._swipe = Swipe(self._viewer, pair[0], pair[1], FOR_NOW)
+            self._swipe = Swipe(self._viewer, pair[0], pair[1], TEMPORARY_KEY)
 
     def swipe_to(self, share: float) -> None:
         """Move the line between two maps that are swiped.

@@ -11,7 +11,7 @@ from napari_neurosynth_results.anatomy.planes import edge_letters
 from napari_neurosynth_results.viewer.scene import PLANE_ORDER
 
 #: z, y, x in mm, the order of napari's axes.
-Place = tuple[float, float, float]
+PlaceZYX = tuple[float, float, float]
 #: What is shown when nothing says how big it is, mm.
 _NOWHERE = ((-72.0, -126.0, -90.0), (108.0, 90.0, 90.0))
 #: Pixels between planes.
@@ -19,7 +19,7 @@ GAP = 4
 
 
 @dataclass(frozen=True)
-class Field:
+class FieldOfView:
     """The part of the world that three planes show, the same for all of them.
 
     Attributes
@@ -32,7 +32,7 @@ class Field:
         Whether the right of the brain is on the right: neurological.
     """
 
-    center: Place
+    center: PlaceZYX
     scale: float
     rightward: bool
 
@@ -47,12 +47,12 @@ class Window:
         ``"axial"``, ``"coronal"`` or ``"sagittal"``.
     rows, columns : int
         Its size in pixels.
-    field : Field
+    field : FieldOfView
         What it shows.
 
     Examples
     --------
-    >>> window = Window("axial", 200, 200, Field((0, 0, 0), 2.0, True))
+    >>> window = Window("axial", 200, 200, FieldOfView((0, 0, 0), 2.0, True))
     >>> window.place_at(row=20, column=180, place=(7.0, 0.0, 0.0))
     (7.0, 40.0, 40.0)
     >>> window.pixel_of((7.0, 40.0, 40.0))
@@ -62,7 +62,7 @@ class Window:
     plane: str
     rows: int
     columns: int
-    field: Field
+    field: FieldOfView
 
     @property
     def axes(self) -> tuple[int, int, int]:
@@ -73,7 +73,7 @@ class Window:
     def _across(self) -> int:
         return 1 if self.field.rightward else -1
 
-    def place_at(self, row: float, column: float, place: Place) -> Place:
+    def place_at(self, row: float, column: float, place: PlaceZYX) -> PlaceZYX:
         """Return the place under a pixel.
 
         Parameters
@@ -97,7 +97,7 @@ class Window:
         z, y, x = found
         return z, y, x
 
-    def pixel_of(self, place: Place) -> tuple[float, float]:
+    def pixel_of(self, place: PlaceZYX) -> tuple[float, float]:
         """Return row and column of a place; it may lie outside."""
         rows, columns = self.pixels_of(np.array([place]))
         return float(rows[0]), float(columns[0])
@@ -154,7 +154,7 @@ _GRIDS = (
 )
 
 
-def arrange(width: int, height: int, size: Place) -> Arrangement:
+def arrange(width: int, height: int, size: PlaceZYX) -> Arrangement:
     """Lay three planes out so that they are as large as can be.
 
     Parameters
@@ -176,7 +176,7 @@ def arrange(width: int, height: int, size: Place) -> Arrangement:
 
 
 def _lay_out(
-    grid: tuple[tuple[str, ...], ...], width: int, height: int, size: Place
+    grid: tuple[tuple[str, ...], ...], width: int, height: int, size: PlaceZYX
 ) -> Arrangement:
     def high(plane: str) -> float:
         return size[PLANE_ORDER[plane][1]] if plane else 0.0
@@ -206,7 +206,7 @@ def _share(lengths: list[float], room: int) -> tuple[list[int], list[int]]:
     return [int(edge) + GAP * n for n, edge in enumerate(edges[:-1])], sizes
 
 
-def bounds(extents: list[npt.NDArray[np.float64]]) -> tuple[Place, Place]:
+def bounds(extents: list[npt.NDArray[np.float64]]) -> tuple[PlaceZYX, PlaceZYX]:
     """Enclose what layers reach to.
 
     Parameters

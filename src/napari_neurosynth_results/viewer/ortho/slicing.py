@@ -9,10 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_neurosynth_results.maps.arrays import IndexArray
 from napari_neurosynth_results.viewer.napari_private import COLOR_TABLE
-from napari_neurosynth_results.viewer.ortho.blending import Colors, Indices, Sheet
-from napari_neurosynth_results.viewer.ortho.geometry import Place, Window
-from napari_neurosynth_results.viewer.ortho.layer_transform import NotShown, Placement
+from napari_neurosynth_results.viewer.ortho.blending import Sheet
+from napari_neurosynth_results.viewer.ortho.geometry import PlaceZYX, Window
+from napari_neurosynth_results.viewer.ortho.layer_transform import (
+    LayerTransform,
+    NotShownError,
+)
+from napari_neurosynth_results.viewer.palette import Colors
 
 # The colors of voxels, as napari's layers say them.
 
@@ -104,11 +109,13 @@ def _with_alpha(colors: npt.NDArray[Any], opacity: float) -> Colors:
     return colors
 
 
-Voxels = npt.NDArray[Any]
-
-
-def sheet_of(
-    layer: Any, placement: Placement, window: Window, place: Place, *, first: bool
+def cut_sheet(
+    layer: Any,
+    placement: LayerTransform,
+    window: Window,
+    place: PlaceZYX,
+    *,
+    first: bool,
 ) -> Sheet | None:
     """Cut a volume and color the slice.
 
@@ -116,7 +123,7 @@ def sheet_of(
     ----------
     layer : Image or Labels
         The layer.
-    placement : Placement
+    placement : LayerTransform
         Where it lies.
     window : Window
         The plane and its pixels.
@@ -161,7 +168,9 @@ def sheet_of(
     return Sheet(colors, top, left, *nearest, layer.blending, first)
 
 
-def _colors_of(layer: Any) -> Callable[[Any, Voxels], npt.NDArray[np.float32]]:
+def _colors_of(
+    layer: Any,
+) -> Callable[[Any, npt.NDArray[Any]], npt.NDArray[np.float32]]:
     return image_colors if hasattr(layer, "contrast_limits") else label_colors
 
 
@@ -170,7 +179,9 @@ def _is_smooth(layer: Any) -> bool:
     return _colors_of(layer) is image_colors and layer.interpolation2d != "nearest"
 
 
-def _level(layer: Any, placement: Placement, scale: float) -> tuple[Any, Placement]:
+def _level(
+    layer: Any, placement: LayerTransform, scale: float
+) -> tuple[Any, LayerTransform]:
     """Choose the coarsest data that are at least as fine as the screen."""
     if not layer.multiscale:
         return layer.data, placement
@@ -178,9 +189,9 @@ def _level(layer: Any, placement: Placement, scale: float) -> tuple[Any, Placeme
     chosen = layer.data[0], placement
     for data in layer.data[1:]:
         factor = full / np.array(data.shape[: layer.ndim])
-        coarse = Placement(
+        coarse = LayerTransform(
             placement.matrix / factor[:, None],
-            # Voxels meet at their edges, not at their middles.
+            # npt.NDArray[Any] meet at their edges, not at their middles.
             (placement.origin + 0.5) / factor - 0.5,
         )
         if np.abs(coarse.matrix[-3:]).max() < scale:
@@ -206,11 +217,11 @@ def _within(
 
 
 def _between(
-    voxels: Voxels, coordinates: npt.NDArray[np.float64], axis: int
+    voxels: npt.NDArray[Any], coordinates: npt.NDArray[np.float64], axis: int
 ) -> npt.NDArray[np.float32]:
     """Interpolate along an axis; the outermost voxels reach to their edges."""
     inside = np.clip(coordinates, 0, voxels.shape[axis] - 1)
-    before: Indices = np.floor(inside).astype(np.intp)
+    before: IndexArray = np.floor(inside).astype(np.intp)
     after = np.minimum(before + 1, voxels.shape[axis] - 1)
     shape = [1] * voxels.ndim
     shape[axis] = -1
@@ -224,15 +235,15 @@ def _between(
 def _turned(
     layer: Any,
     data: Any,
-    color: Callable[[Any, Voxels], npt.NDArray[np.float32]],
-    placement: Placement,
+    color: Callable[[Any, npt.NDArray[Any]], npt.NDArray[np.float32]],
+    placement: LayerTransform,
     window: Window,
-    place: Place,
+    place: PlaceZYX,
     first: bool,
 ) -> Sheet | None:
     """Look up a voxel for each pixel of a volume that does not lie straight."""
     if not isinstance(data, np.ndarray):
-        raise NotShown("turned, and not in memory")
+        raise NotShownError("turned, and not in memory")
     down, across = window.millimeters()
     axis, vertical, horizontal = window.axes
     matrix, shape = placement.matrix, data.shape[: layer.ndim]

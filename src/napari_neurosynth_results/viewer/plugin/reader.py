@@ -22,9 +22,9 @@ from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import (
     MOST_LAYERS,
     UNDERLAY_KEY,
+    FirstLayers,
     LayerTuple,
-    Opened,
-    layers_of,
+    build_layers,
     map_layer,
     map_of,
 )
@@ -191,7 +191,7 @@ def layers_for_viewer(
     layers: Sequence[Any] = viewer.layers if viewer is not None else ()
     has_underlay = any(UNDERLAY_KEY in layer.metadata for layer in layers)
     underlay = settings.underlay and not has_underlay
-    opened = layers_of(results, underlay=underlay, most=most)
+    opened = build_layers(results, underlay=underlay, most=most)
     if not opened.shown:
         raise ResultsError("\n".join(results.problems))
     if viewer is not None:
@@ -206,7 +206,7 @@ def _current_viewer() -> Viewer | None:
 
 
 def _when_added(
-    viewer: Viewer, results: ResultSet, opened: Opened, settings: Settings
+    viewer: Viewer, results: ResultSet, opened: FirstLayers, settings: Settings
 ) -> None:
     """Prepare the viewer once its layers have arrived.
 

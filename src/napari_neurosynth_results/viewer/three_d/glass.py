@@ -22,14 +22,14 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     map_layers,
 )
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.napari_private import refreshed_once, unwrapped
+from napari_neurosynth_results.viewer.napari_private import refreshed_once, unproxied
 from napari_neurosynth_results.viewer.three_d.cluster_source import shown_clusters
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
-OUTLINE = "Glass brain: outline"
+GLASS_OUTLINE = "Glass brain: outline"
 #: The text on the canvas that says that this is no slice.
 OVERLAY = "neurosynth_results_projection"
 _GLASS_KEY = "neurosynth_results_glass"
@@ -50,7 +50,7 @@ def show_glass(viewer: Viewer) -> None:
     if glass_of(viewer) is None:
         for layer in [one for one in viewer.layers if _GLASS_KEY in one.metadata]:
             viewer.layers.remove(layer)
-        glass = Glass(unwrapped(viewer))
+        glass = GlassBrain(unproxied(viewer))
         viewer.dims.events.order.connect(partial(_follow, glass))
         viewer.dims.events.ndisplay.connect(partial(_follow, glass))
         glass.refresh()
@@ -82,21 +82,21 @@ def toggle_glass(viewer: Viewer) -> None:
         hide_glass(viewer)
 
 
-def glass_of(viewer: Viewer) -> Glass | None:
+def glass_of(viewer: Viewer) -> GlassBrain | None:
     """Return what keeps the projection up to date, None when there is none."""
-    for callback in unwrapped(viewer).dims.events.order.callbacks:
+    for callback in unproxied(viewer).dims.events.order.callbacks:
         if isinstance(callback, partial) and callback.func is _follow:
-            glass: Glass = callback.args[0]
+            glass: GlassBrain = callback.args[0]
             return glass
     return None
 
 
-def _follow(glass: Glass, event: object = None) -> None:
+def _follow(glass: GlassBrain, event: object = None) -> None:
     """Let the viewer, which owns its events, keep the projection alive."""
     glass.refresh()
 
 
-class Glass:
+class GlassBrain:
     """The two layers of a projection, which follow the viewer.
 
     Parameters
@@ -125,7 +125,7 @@ class Glass:
         empty = np.zeros((1, 1, 1), np.float32)
         self.outline = Image(
             empty,
-            name=OUTLINE,
+            name=GLASS_OUTLINE,
             blending="opaque",
             contrast_limits=(0, _BRIGHTEST),
             interpolation2d="cubic",

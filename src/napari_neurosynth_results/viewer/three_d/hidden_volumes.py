@@ -23,7 +23,7 @@ _BACK_KEY = "neurosynth_results_stands_back"
 StandIn = Callable[[Any], bool]
 
 
-class Volumes:
+class HiddenVolumes:
     """The images and labels of a viewer, and whether the user wants to see them.
 
     Parameters

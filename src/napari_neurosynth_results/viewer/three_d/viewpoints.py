@@ -11,19 +11,19 @@ import numpy as np
 from napari_neurosynth_results.anatomy.planes import (
     HEAD_SIDES,
     HEAD_VIEWS,
-    Direction,
     HeadSide,
+    Vector,
     side_letters,
 )
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.napari_private import unwrapped
+from napari_neurosynth_results.viewer.napari_private import unproxied
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 #: From behind, a little from the left and from above: where the observer looks, as x, y
 #: and z, and what is up. Right is on the right.
-_OBLIQUE: tuple[Direction, Direction] = ((0.55, 0.72, -0.45), (0, 0, 1))
+_OBLIQUE: tuple[Vector, Vector] = ((0.55, 0.72, -0.45), (0, 0, 1))
 #: Middle of the brain, (z, y, x) mm. napari's is that of the field of view, and leaves
 #: more room than the brain needs.
 _MIDDLE = (4.0, -18.0, 0.0)
@@ -49,7 +49,7 @@ def view_from(viewer: Viewer, side: HeadSide) -> None:
         for name, letter in zip(scene.MARKS, letters, strict=True):
             overlays[name].text = letter
             overlays[name].visible = True
-        angles = unwrapped(viewer).scene.camera.events.angles
+        angles = unproxied(viewer).scene.camera.events.angles
         # One turn by hand, and the letters would be wrong.
         if not any(_is_ours(callback) for callback in angles.callbacks):
             angles.connect(partial(_take_letters_away, scene.weakly(viewer)))
@@ -85,7 +85,7 @@ def facing(viewer: Viewer) -> HeadSide | None:
     return None
 
 
-def _look(viewer: Viewer, look: Direction, up: Direction) -> None:
+def _look(viewer: Viewer, look: Vector, up: Vector) -> None:
     extra = viewer.dims.ndim - 3
     if extra < 0:
         return

@@ -23,10 +23,10 @@ from napari_neurosynth_results.viewer.clusters.layer_colors import (
     set_colors,
 )
 from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
-from napari_neurosynth_results.viewer.compare.display_modes import FOR_NOW
+from napari_neurosynth_results.viewer.compare.display_modes import TEMPORARY_KEY
 from napari_neurosynth_results.viewer.foci import (
     light_up,
-    lit_up,
+    lit_studies,
     set_slab,
     slab_of,
     studies_of,
@@ -45,7 +45,7 @@ _OWN = re.compile(
 )
 
 
-def look_of(reader: StateReader, layer: Layer) -> LayerLook | None:
+def describe_look(reader: StateReader, layer: Layer) -> LayerLook | None:
     """Say how a layer looks.
 
     Parameters
@@ -60,7 +60,7 @@ def look_of(reader: StateReader, layer: Layer) -> LayerLook | None:
     LayerLook or None
         None for layers of others, and for those that are there for a while.
     """
-    if is_passing(layer):
+    if is_temporary(layer):
         return None
     given: dict[str, Any] = {
         "name": layer.name,
@@ -82,7 +82,7 @@ def look_of(reader: StateReader, layer: Layer) -> LayerLook | None:
     if (pair := compared_in(layer)) is not None:
         return LayerLook("agreement", reader.pair(pair.a, pair.b), **given)
     if studies_of(layer) is not None:
-        lit = lit_up(layer)
+        lit = lit_studies(layer)
         ids = None if lit is None else tuple(sorted(lit))
         foci = FociLook(slab_of(layer), ids)
         return LayerLook("foci", reader.foci(layer), foci=foci, **given)
@@ -125,12 +125,12 @@ def _tried(reader: StateReader, layer: Layer) -> tuple[tuple[Asked, ...], int]:
     return tuple(kept), at
 
 
-def is_passing(layer: Layer) -> bool:
+def is_temporary(layer: Layer) -> bool:
     """Whether a layer is there for a while: a look of several maps added it."""
-    return FOR_NOW in layer.metadata
+    return TEMPORARY_KEY in layer.metadata
 
 
-def give_look(layer: Layer, look: LayerLook) -> None:
+def apply_look(layer: Layer, look: LayerLook) -> None:
     """Make a layer look as it did.
 
     Parameters
@@ -178,7 +178,7 @@ def _give_outlines(layer: Any, look: LabelsLook) -> None:
     layer.show_selected_label = look.only_chosen
 
 
-def view_of(viewer: Viewer) -> View:
+def describe_view(viewer: Viewer) -> View:
     """Say where a viewer looks."""
     camera = viewer.scene.camera
     side = scene.shown_convention(viewer) or ""
@@ -188,7 +188,7 @@ def view_of(viewer: Viewer) -> View:
     return View(plane, side, (x, y, z), center, float(camera.zoom), angles)
 
 
-def give_view(viewer: Viewer, view: View) -> None:
+def apply_view(viewer: Viewer, view: View) -> None:
     """Look where a viewer looked.
 
     Parameters

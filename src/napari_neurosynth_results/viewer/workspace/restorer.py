@@ -32,7 +32,7 @@ from napari_neurosynth_results.viewer.layers import (
     map_layer,
     underlay_layer,
 )
-from napari_neurosynth_results.viewer.workspace.appearance import give_look
+from napari_neurosynth_results.viewer.workspace.appearance import apply_look
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -88,7 +88,7 @@ class Restorer:
         for layer in dict.fromkeys(layers.values()):
             self._to_top(layer)
         for number, layer in layers.items():
-            give_look(layer, self._looks[number])
+            apply_look(layer, self._looks[number])
         # Hiding a map hides its clusters, wherever they were put.
         for number, layer in layers.items():
             layer.visible = self._looks[number].visible

@@ -37,7 +37,7 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import compared_
 from napari_neurosynth_results.viewer.foci import studies_of
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import read_settings
-from napari_neurosynth_results.viewer.workspace.atlas_reference import naming_of
+from napari_neurosynth_results.viewer.workspace.atlas_reference import describe_atlas
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
@@ -170,7 +170,7 @@ class StateReader:
         self._clusters[len(self._found) - 1] = Clusters(
             on,
             asked,
-            naming_of(self._viewer, clusters.atlas),
+            describe_atlas(self._viewer, clusters.atlas),
             tuple(GivenName(*one) for one in clusters.given_names.items()),
             str(clusters),
         )

@@ -1,4 +1,9 @@
-"""Surfaces of what is given as voxels: the outline of the brain, and clusters."""
+"""Surfaces of what is given as voxels: the outline of the brain, and clusters.
+
+Triangles are smoothed, swollen, measured and lit. A mesh may hold many closed bodies at
+once: everything is done to all of them together, so that the cost does not grow with
+their number.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +19,6 @@ from napari_neurosynth_results.anatomy.template import read_brain_mask
 from napari_neurosynth_results.maps.arrays import Float32Array, Int32Array
 from napari_neurosynth_results.maps.grid import Grid
 
-# Triangles and what can be done to them: smooth, swell, measure and light.
-#
-# A mesh may hold many closed bodies at once. Everything is done to all of them
-# together, so that the cost does not grow with their number.
-
-
 #: Taubin's two steps, which smooth a surface without shrinking it: Taubin 1995, "A
 #: signal processing approach to fair surface design".
 _INWARDS, _OUTWARDS = 0.5, -0.53
@@ -30,6 +29,14 @@ _LIGHT = (0.0, 0.45, 0.893)
 _SHADE = 0.45
 #: How often a body is swollen or shrunk towards the volume that it should have.
 _FITTINGS = 4
+#: How much the outline of the brain is blurred, in voxels, and then smoothed.
+_BLUR = 1.0
+_ROUNDS_OF_BRAIN = 10
+#: As clusters of 2 mm: enough to take the steps off, too little to lose a branch.
+_ROUNDS_OF_CLUSTERS = 25
+#: A cluster in a smaller box than this is cut into finer voxels, to be round.
+_SMALL = 15_000
+_FINER = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,16 +175,6 @@ def light_on(normals: Float32Array) -> Float32Array:
     """
     half = 0.5 + 0.5 * (normals @ np.asarray(_LIGHT, np.float32))
     return np.asarray(_SHADE + (1 - _SHADE) * half**2, np.float32)
-
-
-#: How much the outline of the brain is blurred, in voxels, and then smoothed.
-_BLUR = 1.0
-_ROUNDS_OF_BRAIN = 10
-#: As clusters of 2 mm: enough to take the steps off, too little to lose a branch.
-_ROUNDS_OF_CLUSTERS = 25
-#: A cluster in a smaller box than this is cut into finer voxels, to be round.
-_SMALL = 15_000
-_FINER = 2
 
 
 @cache

@@ -15,6 +15,7 @@ from napari_neurosynth_results.anatomy.glass import (
 from napari_neurosynth_results.anatomy.planes import (
     AXES,
     CONVENTIONS,
+    PLANES,
     Convention,
     HeadSide,
     Plane,
@@ -42,6 +43,23 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+#: How many slices a lightbox has when nothing is asked, and in how many columns.
+_SLICES = 12
+_COLUMNS = {"narrow": 4, "wide": 6}
+_WIDE = 120.0
+#: Room for a letter on paper, and how wide three planes are together.
+_LETTER_MM, _THREE_BRAINS_MM = 2.8, 560.0
+#: From left to right.
+_PLANES = PLANES[::-1]
+_SEEN_FROM: dict[HeadSide, str] = {
+    "left": "from the left",
+    "right": "from the right",
+    "top": "from above",
+    "bottom": "from below",
+    "front": "from the front",
+    "back": "from behind",
+}
 
 
 def glass_picture(
@@ -77,23 +95,6 @@ def glass_picture(
     # Where nothing is shown, an overlay is 0.
     flat = np.nan_to_num(flat)
     return lay_over(made, overlay.paint(spread(flat, overlay.grid, view)))
-
-
-#: How many slices a lightbox has when nothing is asked, and in how many columns.
-_SLICES = 12
-_COLUMNS = {"narrow": 4, "wide": 6}
-_WIDE = 120.0
-#: Room for a letter on paper, and how wide three planes are together.
-_LETTER_MM, _THREE_BRAINS_MM = 2.8, 560.0
-_PLANES: tuple[Plane, ...] = ("sagittal", "coronal", "axial")
-_SEEN_FROM: dict[HeadSide, str] = {
-    "left": "from the left",
-    "right": "from the right",
-    "top": "from above",
-    "bottom": "from below",
-    "front": "from the front",
-    "back": "from behind",
-}
 
 
 def lightbox_figure(

@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
     from napari.viewer import Viewer
 
+Mode = Literal["overlay", "outlines", "side by side", "blink", "swipe"]
 
-# A line that is moved over two maps: one on this side of it, the other on that.
-
+#: Through which the map below is seen.
+_OVER = 0.65
+#: Marks what was added for a while.
+TEMPORARY_KEY = "neurosynth_results_for_now"
 #: What a copy takes over from the layer of the map.
 _LOOK = ("colormap", "contrast_limits", "gamma", "blending", "interpolation2d")
 
@@ -117,14 +120,6 @@ class Swipe:
         """Let go of the viewer; who made the layers takes them away by their mark."""
         self._viewer.dims.events.order.disconnect(self._again)
         self._viewer.scene.camera.events.orientation.disconnect(self._again)
-
-
-Mode = Literal["overlay", "outlines", "side by side", "blink", "swipe"]
-
-#: Through which the map below is seen.
-_OVER = 0.65
-#: Marks what was added for a while.
-TEMPORARY_KEY = "neurosynth_results_for_now"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""All layers of a viewer in one plane, as pixels."""
+"""All layers of a viewer in one plane, as pixels, and what they say of one place."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 Picture = npt.NDArray[np.uint8]
 #: Paints discs onto a picture; what does it well needs Qt.
 DiscPainter = Callable[[Picture, Discs], None]
+#: The feature that says in words what a label is.
+_WORDS = ("cluster", "region", "name", "label")
 
 
 @dataclass(frozen=True)
@@ -187,12 +189,6 @@ def finest_step(viewer: Viewer) -> PlaceZYX:
     ]
     z, y, x = map(float, np.min(sizes, axis=0)) if sizes else (1.0, 1.0, 1.0)
     return z, y, x
-
-
-# The numbers at the crosshair: what each volume says of one place.
-
-#: The feature that says in words what a label is.
-_WORDS = ("cluster", "region", "name", "label")
 
 
 def values_at(what: Drawable, place: PlaceZYX) -> list[tuple[str, str]]:

@@ -19,8 +19,6 @@ from napari_neurosynth_results.viewer.ortho.layer_transform import (
 )
 from napari_neurosynth_results.viewer.palette import Colors
 
-# The colors of voxels, as napari's layers say them.
-
 
 def image_colors(layer: Any, values: npt.NDArray[Any]) -> Colors:
     """Color the values of an image.

@@ -102,8 +102,6 @@ def smooth_mesh(mesh: Mesh, rounds: int) -> Mesh:
 
     Parameters
     ----------
-    mesh : Mesh
-        Any mesh.
     rounds : int
         The more, the smoother.
 

@@ -82,11 +82,6 @@ def foci_layers(viewer: Viewer) -> list[Points]:
 def shown_foci(studies: Studies) -> pd.DataFrame:
     """Choose the foci that can be shown: those inside of what could be a head.
 
-    Parameters
-    ----------
-    studies : Studies
-        Some studies.
-
     Returns
     -------
     pandas.DataFrame
@@ -98,11 +93,6 @@ def shown_foci(studies: Studies) -> pd.DataFrame:
 
 def foci_layer(studies: Studies) -> LayerTuple:
     """Build the layer of the foci of included analyses.
-
-    Parameters
-    ----------
-    studies : Studies
-        Whose foci.
 
     Returns
     -------
@@ -141,10 +131,6 @@ def show_foci(viewer: Viewer, studies: Studies, title: str = "") -> Points:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
-    studies : Studies
-        Whose foci.
     title : str
         What the layer is called; by default after the number of studies.
 
@@ -182,11 +168,6 @@ def show_foci(viewer: Viewer, studies: Studies, title: str = "") -> Points:
 def slab_of(layer: Points) -> float | None:
     """Return how thick the slab is that foci are seen through.
 
-    Parameters
-    ----------
-    layer : Points
-        A layer of foci.
-
     Returns
     -------
     float or None
@@ -201,8 +182,6 @@ def set_slab(layer: Points, mm: float | None) -> None:
 
     Parameters
     ----------
-    layer : Points
-        A layer of foci.
     mm : float or None
         Half of it lies to each side of the slice, along whichever axis is sliced; None
         shows all foci. Less than 1 mm is taken for 1 mm.
@@ -233,8 +212,6 @@ def light_up(layer: Points, study_ids: Collection[str] | None) -> None:
 
     Parameters
     ----------
-    layer : Points
-        A layer of foci.
     study_ids : collection of str or None
         Ids of the studies; the foci of all others are dimmed. None gives all back.
     """

@@ -49,8 +49,6 @@ def set_anatomical(viewer: Viewer, orientation: Convention) -> None:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     orientation : {"neurological", "radiological"}
         Whether the right of the brain is on the right or on the left of the screen.
     """
@@ -67,15 +65,7 @@ def is_anatomical(viewer: Viewer) -> bool:
 
 
 def show_plane(viewer: Viewer, plane: Plane) -> None:
-    """Show axial, coronal or sagittal slices; the place stays the same.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    plane : {"axial", "coronal", "sagittal"}
-        The plane.
-    """
+    """Show axial, coronal or sagittal slices; the place stays the same."""
     # Layers with more axes than three keep their leading axes sliced.
     extra = viewer.dims.ndim - 3
     if extra < 0:
@@ -112,8 +102,6 @@ def look_at(viewer: Viewer, x: float, y: float, z: float) -> None:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     x, y, z : float
         MNI coordinate in mm.
     """
@@ -125,8 +113,6 @@ def jump_to(viewer: Viewer, x: float, y: float, z: float) -> None:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     x, y, z : float
         MNI coordinate in mm.
     """
@@ -269,11 +255,6 @@ def shown_convention(viewer: Viewer) -> Convention | None:
 def place_of_slices(viewer: Viewer) -> Coordinate | None:
     """Return where the slices are.
 
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-
     Returns
     -------
     tuple of float or None
@@ -287,11 +268,6 @@ def place_of_slices(viewer: Viewer) -> Coordinate | None:
 
 def place_of_mouse(viewer: Viewer) -> Coordinate | None:
     """Return the place in a slice that the mouse is over.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
 
     Returns
     -------

@@ -70,8 +70,6 @@ def comparison_figure(
 
     Parameters
     ----------
-    comparison : Comparison
-        The two maps.
     plane, places, columns, side, background, width_mm
         As for `lightbox_figure`.
 
@@ -146,8 +144,6 @@ def matrix_figure(
 
     Parameters
     ----------
-    matrix : Matrix
-        The maps.
     measure : {"dice", "jaccard", "r", "rho"}
         Which number.
     background, width_mm

@@ -72,8 +72,6 @@ def check_target(
 
     Parameters
     ----------
-    path : path
-        The file.
     dpi : float
         Pixels an inch.
     overwrite : bool

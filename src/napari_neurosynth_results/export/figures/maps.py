@@ -75,8 +75,6 @@ def glass_picture(
         From where it is seen.
     overlay : Overlay
         Strengths, of which the largest size along each line is shown.
-    ink : tuple of float
-        Color of the lines.
 
     Returns
     -------
@@ -254,8 +252,6 @@ def lightbox_panels(
     ----------
     brain : Brain
         What is cut.
-    overlay : Overlay
-        What is laid over it.
     plane, places, side
         As for `lightbox_figure`.
 
@@ -302,8 +298,6 @@ def even_places(brain: Brain, overlay: Overlay, plane: Plane) -> list[float]:
     ----------
     brain : Brain
         Cut as a whole where nothing is shown.
-    overlay : Overlay
-        What is shown.
     plane : {"axial", "coronal", "sagittal"}
         How it is cut.
 
@@ -371,11 +365,6 @@ def strongest_peak(
     clusters: ClusterSet,
 ) -> tuple[tuple[float, float, float], str]:
     """Find the peak of the strongest significant cluster, and say which it is.
-
-    Parameters
-    ----------
-    clusters : ClusterSet
-        The clusters.
 
     Returns
     -------

@@ -254,8 +254,6 @@ class Page:
 
         Parameters
         ----------
-        figure : Figure
-            Where.
         picture : ndarray, shape (rows, columns, 3)
             Colors, the uppermost row first.
         place, size : tuple of float

@@ -76,8 +76,6 @@ def add_rows(page: Page, panels: Sequence[Panel], columns: int) -> None:
 
     Parameters
     ----------
-    page : Page
-        Where.
     panels : sequence of Panel
         From left to right and downwards.
     columns : int
@@ -158,8 +156,6 @@ def add_bar(page: Page, scale: ColorScale) -> None:
 
     Parameters
     ----------
-    page : Page
-        Where.
     scale : ColorScale
         What the colors mean.
     """
@@ -218,8 +214,6 @@ def add_legend(page: Page, entries: Sequence[tuple[Float64Array, str]]) -> None:
 
     Parameters
     ----------
-    page : Page
-        Where.
     entries : sequence of tuple
         Color and text.
     """

@@ -102,8 +102,6 @@ def cut(volume: Volume, grid: Grid, view: PlaneView, place: float) -> Volume:
         Any numbers.
     grid : Grid
         Where the voxels are.
-    view : PlaneView
-        What is shown.
     place : float
         Where the plane lies, mm.
 
@@ -129,8 +127,6 @@ def spread(flat: Volume, grid: Grid, view: PlaneView) -> Volume:
         A volume without the axis that the plane cuts.
     grid : Grid
         Of the volume.
-    view : PlaneView
-        What is shown.
 
     Returns
     -------
@@ -232,18 +228,14 @@ class Brain:
 
         Parameters
         ----------
-        plane : {"axial", "coronal", "sagittal"}
-            The plane.
         side : {"neurological", "radiological"}
             Which side left is on.
-        overlay : Overlay
-            What is laid over it.
         margin : float
             Around that, in mm of brain.
 
         Returns
         -------
-        View
+        PlaneView
             In whole mm.
         """
         _, across, up = AXES[plane]
@@ -262,12 +254,8 @@ class Brain:
 
         Parameters
         ----------
-        view : PlaneView
-            What is shown.
         place : float
             Where the plane lies, mm.
-        overlay : Overlay
-            What is laid over it.
 
         Returns
         -------

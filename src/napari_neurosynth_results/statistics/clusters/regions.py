@@ -60,7 +60,7 @@ def _counted(clusters: ClusterSet) -> tuple[npt.NDArray[np.intp], ...]:
     kept = found.label > 0
     where, label = found.where[kept], found.label[kept].astype(np.intp)
     voxels = np.unravel_index(where.astype(np.intp), found.shape, order="F")
-    region = atlas.labels_of(clusters.statmap.grid, voxels)
+    region = atlas.labels_on(clusters.statmap.grid, voxels)
     # One number for both, so that equal pairs can be counted.
     most = int(region.max(initial=0)) + 1
     pair, count = np.unique(label * most + region, return_counts=True)

@@ -67,8 +67,6 @@ def choose_atlas(viewer: Viewer, what: Any) -> Atlas | None:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     what : Labels or str
         A layer of labels, for as long as it is in the viewer; or what can be entered in
         the preferences (``default``, ``none``, a known name, a path), which is kept

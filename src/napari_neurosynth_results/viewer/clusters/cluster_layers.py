@@ -59,11 +59,6 @@ def cluster_layer(viewer: Viewer, statmap: StatMap) -> Labels | None:
 def map_layers(viewer: Viewer) -> list[Image]:
     """List the layers of maps that can be thresholded.
 
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-
     Returns
     -------
     list of Image
@@ -93,12 +88,6 @@ def show_clusters(
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
-    layer : Image
-        The layer of the map.
-    clusters : ClusterSet
-        Its clusters.
     faint : bool
         Let what is below the threshold shine through.
     describe : bool
@@ -125,15 +114,7 @@ def show_clusters(
 
 
 def describe_clusters(layer: Image, found: Labels) -> None:
-    """Bring status bar, napari's tables and the thumbnails up to date.
-
-    Parameters
-    ----------
-    layer : Image
-        The layer of a map.
-    found : Labels
-        The layer of its clusters.
-    """
+    """Bring status bar, napari's tables and the thumbnails up to date."""
     clusters = clusters_of(found)
     assert clusters is not None
     found.features = _features(clusters)
@@ -146,10 +127,6 @@ def rename(layer: Labels, label: int, name: str) -> None:
 
     Parameters
     ----------
-    layer : Labels
-        A layer of clusters.
-    label : int
-        The cluster.
     name : str
         An empty one gives the number back.
 
@@ -170,8 +147,6 @@ def name_by(viewer: Viewer, atlas: Atlas | None) -> None:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     atlas : Atlas or None
         None gives them numbers.
     """
@@ -187,8 +162,6 @@ def choose(layer: Labels, label: int | None) -> None:
 
     Parameters
     ----------
-    layer : Labels
-        A layer of clusters.
     label : int or None
         None takes the outline away.
     """

@@ -37,10 +37,6 @@ def recolor(layer: Image, clusters: ClusterSet, faint: bool) -> None:
 
     Parameters
     ----------
-    layer : Image
-        The layer of the map.
-    clusters : ClusterSet
-        Its clusters.
     faint : bool
         Let what is below the threshold shine through.
     """
@@ -76,13 +72,6 @@ def _make_room(layer: Image, limits: tuple[float, float]) -> None:
 
 def set_colors(layer: Labels, clusters: ClusterSet) -> bool:
     """Color clusters by their peaks.
-
-    Parameters
-    ----------
-    layer : Labels
-        The layer of the clusters.
-    clusters : ClusterSet
-        The clusters.
 
     Returns
     -------

@@ -63,13 +63,6 @@ def compared_in(layer: Layer) -> ComparedClusters | None:
 def clusters_for(viewer: Viewer, layer: Image) -> ClusterSet:
     """Return the clusters of a map, found at its first threshold where it has none.
 
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    layer : Image
-        The layer of a map.
-
     Returns
     -------
     ClusterSet
@@ -92,13 +85,6 @@ def clusters_for(viewer: Viewer, layer: Image) -> ClusterSet:
 
 def threshold_alike(viewer: Viewer, layers: Sequence[Image]) -> list[str]:
     """Ask of all maps what was asked of the first.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    layers : sequence of Image
-        Layers of maps.
 
     Returns
     -------
@@ -132,13 +118,6 @@ def _threshold(viewer: Viewer, layer: Image, threshold: Threshold) -> ClusterSet
 def show_agreement(viewer: Viewer, comparison: Comparison) -> Labels:
     """Show where only one of two maps is above its threshold, and where both are.
 
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    comparison : Comparison
-        The two.
-
     Returns
     -------
     Labels
@@ -171,11 +150,6 @@ def agreement_legend(
 ) -> list[tuple[str, tuple[float, float, float]]]:
     """Say what the labels of an agreement mean, and their colors.
 
-    Parameters
-    ----------
-    comparison : Comparison
-        The two maps.
-
     Returns
     -------
     list of tuple
@@ -194,8 +168,6 @@ def show_map(viewer: Viewer, statmap: StatMap) -> Layer:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     statmap : StatMap
         A conjunction or a difference.
 

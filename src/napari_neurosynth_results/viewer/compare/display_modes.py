@@ -45,10 +45,6 @@ class Swipe:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
-    first, second : Image
-        Layers of maps.
     mark : str
         Metadata that says that the layers are there for a while.
     """
@@ -133,13 +129,7 @@ class _Look:
 
 
 class JointDisplay:
-    """Shows chosen maps of a viewer together.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    """
+    """Shows chosen maps of a viewer together."""
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer

@@ -97,8 +97,6 @@ def unit_factors(layer: Any, units: Any) -> npt.NDArray[np.float64]:
 
     Parameters
     ----------
-    layer : Layer
-        A layer.
     units : tuple or None
         The viewer's units: napari takes the finest one of all layers, and none at all
         where they cannot be compared.

@@ -51,11 +51,6 @@ class Drawable:
 def drawable_layers(viewer: Viewer) -> Drawable:
     """Look through the layers of a viewer.
 
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-
     Returns
     -------
     Drawable
@@ -85,12 +80,6 @@ def draw(
     ----------
     viewer : Viewer
         Gives the place, and the margins of its slices.
-    what : Drawable
-        The layers.
-    window : Window
-        The plane and its pixels.
-    paint : callable
-        Paints discs.
 
     Returns
     -------
@@ -172,11 +161,6 @@ def _is_points(layer: Any) -> bool:
 def finest_step(viewer: Viewer) -> PlaceZYX:
     """Return the size of the smallest voxels along z, y and x.
 
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-
     Returns
     -------
     tuple of float
@@ -196,8 +180,6 @@ def values_at(what: Drawable, place: PlaceZYX) -> list[tuple[str, str]]:
 
     Parameters
     ----------
-    what : Drawable
-        The layers.
     place : tuple of float
         z, y and x, mm.
 

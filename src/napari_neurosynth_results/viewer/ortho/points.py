@@ -58,12 +58,8 @@ def find_discs(
 
     Parameters
     ----------
-    layer : Points
-        The layer.
     placement : LayerTransform
         Where it lies.
-    window : Window
-        The plane and its pixels.
     place : tuple of float
         z, y and x of the slices, mm.
     margins : tuple of array of shape (n,)

@@ -119,12 +119,8 @@ def cut_sheet(
 
     Parameters
     ----------
-    layer : Image or Labels
-        The layer.
     placement : LayerTransform
         Where it lies.
-    window : Window
-        The plane and its pixels.
     place : tuple of float
         z, y and x of the slices, mm.
     first : bool

@@ -91,8 +91,6 @@ def saved_image(data: Any, meta: Mapping[str, Any]) -> SavedLayer:
 
     Parameters
     ----------
-    data : array_like
-        The data of the layer.
     meta : mapping
         Its attributes, as in a layer data tuple.
 
@@ -132,8 +130,6 @@ def saved_labels(data: Any, meta: Mapping[str, Any]) -> SavedLayer:
 
     Parameters
     ----------
-    data : array_like
-        The data of the layer.
     meta : mapping
         Its attributes, as in a layer data tuple.
 

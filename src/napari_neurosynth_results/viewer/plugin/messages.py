@@ -25,13 +25,6 @@ _MOST_LINES = 8
 def opening_message(results: ResultSet, opened: FirstLayers) -> tuple[str, bool]:
     """Say what was opened.
 
-    Parameters
-    ----------
-    results : ResultSet
-        What was opened.
-    opened : FirstLayers
-        What became of it.
-
     Returns
     -------
     text : str
@@ -105,10 +98,6 @@ def announce(viewer: Viewer, results: ResultSet, opened: FirstLayers) -> None:
     ----------
     viewer : Viewer
         Where the widget with all maps opens when the user asks for it.
-    results : ResultSet
-        What was opened.
-    opened : FirstLayers
-        What became of it.
     """
     from napari.utils.notifications import Notification, notification_manager
 
@@ -138,11 +127,6 @@ def announce(viewer: Viewer, results: ResultSet, opened: FirstLayers) -> None:
 
 def diagnostics(results: ResultSet) -> str:
     """Gather what somebody needs to help: versions, maps and problems; no voxels.
-
-    Parameters
-    ----------
-    results : ResultSet
-        The set in question.
 
     Returns
     -------

@@ -109,11 +109,6 @@ def read(path: Paths) -> list[LayerTuple]:
 def read_into_viewer(path: Paths) -> list[tuple[None]]:
     """Open a workspace in the current viewer, which makes its layers itself.
 
-    Parameters
-    ----------
-    path : str
-        The file.
-
     Returns
     -------
     list of tuple
@@ -140,8 +135,6 @@ def bring_first_maps(results: ResultSet, job: Job, most: int) -> None:
 
     Parameters
     ----------
-    results : ResultSet
-        What was opened.
     job : Job
         Hears how far it is.
     most : int
@@ -172,8 +165,6 @@ def layers_for_viewer(
     ----------
     results : ResultSet
         What to show.
-    settings : Settings
-        The user's preferences.
     most : int
         No more maps than this.
 
@@ -237,11 +228,6 @@ def _when_added(
 def strongest_place(statmap: StatMap) -> tuple[float, float, float]:
     """Return where a map is strongest.
 
-    Parameters
-    ----------
-    statmap : StatMap
-        The map.
-
     Returns
     -------
     tuple of float
@@ -268,13 +254,6 @@ def strongest_place(statmap: StatMap) -> tuple[float, float, float]:
 def add_maps(viewer: Viewer, statmaps: Sequence[StatMap]) -> list[str]:
     """Add layers for maps that wait, hidden but for the first.
 
-    Parameters
-    ----------
-    viewer : Viewer
-        Where to add them.
-    statmaps : sequence of StatMap
-        The maps.
-
     Returns
     -------
     list of str
@@ -300,12 +279,6 @@ def show_first_maps(
 
     Parameters
     ----------
-    viewer : Viewer
-        Where to add them.
-    results : ResultSet
-        What was opened.
-    settings : Settings
-        The user's preferences.
     most : int
         Add no more maps than this.
 

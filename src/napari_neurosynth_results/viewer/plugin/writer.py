@@ -42,11 +42,6 @@ _SAVED = {"image": saved_image, "labels": saved_labels}
 def file_names(layers: Sequence[SavedLayer]) -> list[str]:
     """Name the files of layers that go to one folder.
 
-    Parameters
-    ----------
-    layers : sequence of SavedLayer
-        The layers.
-
     Returns
     -------
     list of str
@@ -131,8 +126,6 @@ def write_image(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
     ----------
     path : str
         ``.nii`` or ``.nii.gz``; the latter is added where neither stands.
-    data : array_like
-        The data of the layer.
     meta : mapping
         Its attributes.
 
@@ -156,8 +149,6 @@ def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
     ----------
     path : str
         ``.nii`` or ``.nii.gz``; the latter is added where neither stands.
-    data : array_like
-        The data of the layer.
     meta : mapping
         Its attributes.
 

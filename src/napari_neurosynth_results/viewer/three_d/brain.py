@@ -79,13 +79,7 @@ def show_brain(viewer: Viewer) -> Surface | None:
 
 
 def hide_brain(viewer: Viewer) -> None:
-    """End what `show_brain` began: its layers are removed, volumes are as before.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    """
+    """End what `show_brain` began: its layers are removed, volumes are as before."""
     if (brain := brain_of(viewer)) is not None:
         brain.end()
 
@@ -109,11 +103,6 @@ class BrainSurfaces:
 
     In 2D they are no layers of the viewer: even hidden ones would count for where
     napari's slices begin.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
 
     Attributes
     ----------
@@ -139,13 +128,7 @@ class BrainSurfaces:
         viewer.layers.events.inserted.connect(self._inserted)
 
     def surface_of(self, statmap: StatMap) -> Surface | None:
-        """Return the layer of the clusters of a map, None when there is none in 3D.
-
-        Parameters
-        ----------
-        statmap : StatMap
-            The map.
-        """
+        """Return the layer of the clusters of a map, None when there is none in 3D."""
         found, viewer = self._surfaces.get(statmap), self._ref()
         if found is None or viewer is None or found.layer not in viewer.layers:
             return None

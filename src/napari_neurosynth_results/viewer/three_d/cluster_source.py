@@ -33,8 +33,6 @@ def shown_clusters(viewer: Viewer, statmap: StatMap) -> ClusterSet | None:
     ----------
     viewer : Viewer
         Where a layer may show them.
-    statmap : StatMap
-        The map.
 
     Returns
     -------
@@ -60,13 +58,6 @@ def shown_clusters(viewer: Viewer, statmap: StatMap) -> ClusterSet | None:
 
 def shown_colors(viewer: Viewer, clusters: ClusterSet) -> palette.Colors:
     """Return the colors of clusters, as their layer has them.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    clusters : ClusterSet
-        Some clusters.
 
     Returns
     -------

@@ -89,13 +89,7 @@ def show_cortex(
 
 
 def hide_cortex(viewer: Viewer) -> None:
-    """Take the cortical surface away, and show volumes as before.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    """
+    """Take the cortical surface away, and show volumes as before."""
     if (cortex := cortex_of(viewer)) is not None:
         cortex.end()
 
@@ -119,10 +113,6 @@ class Cortex:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
-    layer : Image
-        The layer of the map.
     shape : {"pial", "inflated"}
         Which surface.
 

@@ -57,25 +57,13 @@ def show_glass(viewer: Viewer) -> None:
 
 
 def hide_glass(viewer: Viewer) -> None:
-    """Take the projection away; the layers of the user were never touched.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    """
+    """Take the projection away; the layers of the user were never touched."""
     if (glass := glass_of(viewer)) is not None:
         glass.end()
 
 
 def toggle_glass(viewer: Viewer) -> None:
-    """Show the projection, or take it away.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    """
+    """Show the projection, or take it away."""
     if glass_of(viewer) is None:
         show_glass(viewer)
     else:
@@ -98,11 +86,6 @@ def _follow(glass: GlassBrain, event: object = None) -> None:
 
 class GlassBrain:
     """The two layers of a projection, which follow the viewer.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
 
     Attributes
     ----------

@@ -52,8 +52,6 @@ def describe_look(reader: StateReader, layer: Layer) -> LayerLook | None:
     ----------
     reader : StateReader
         Numbers what it shows.
-    layer : Layer
-        Any layer.
 
     Returns
     -------
@@ -195,8 +193,6 @@ def apply_view(viewer: Viewer, view: View) -> None:
     ----------
     viewer : Viewer
         A viewer with layers in it.
-    view : View
-        Where.
     """
     if view.side:
         scene.set_anatomical(viewer, view.side)

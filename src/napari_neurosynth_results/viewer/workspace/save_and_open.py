@@ -58,8 +58,6 @@ def save_workspace(
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     path : path
         A new file; ``.nnr.json`` at its end lets napari open it.
     overwrite : bool
@@ -88,8 +86,6 @@ def gather_workspace(viewer: Viewer, folder: str) -> tuple[Workspace, list[str]]
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     folder : str
         Where the workspace will be, for the paths relative to it.
 
@@ -166,8 +162,6 @@ def open_workspace(viewer: Viewer, path: str | os.PathLike[str]) -> list[str]:
     ----------
     viewer : Viewer
         Where to.
-    path : path
-        The file.
 
     Returns
     -------

@@ -47,11 +47,6 @@ if TYPE_CHECKING:
 def describe(viewer: Viewer) -> Description:
     """Say what is open in a viewer, and what was asked of it.
 
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-
     Returns
     -------
     Description

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.maps.arrays import Float64Array, IndexArray
+from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.maps.grid import Grid
 
 LabelVolume = npt.NDArray[np.integer[Any]]

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.surfaces import Mesh
+from napari_neurosynth_results.arrays import Float32Array
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.arrays import Float32Array
 from napari_neurosynth_results.maps.grid import Grid
 
 Shape = Literal["pial", "inflated"]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.template import read_brain_mask
-from napari_neurosynth_results.maps.arrays import (
+from napari_neurosynth_results.arrays import (
     BoolArray,
     Float32Array,
     Float64Array,

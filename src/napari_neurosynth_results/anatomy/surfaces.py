@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.template import read_brain_mask
-from napari_neurosynth_results.maps.arrays import Float32Array, Int32Array
+from napari_neurosynth_results.arrays import Float32Array, Int32Array
 from napari_neurosynth_results.maps.grid import Grid
 
 #: Taubin's two steps, which smooth a surface without shrinking it: Taubin 1995, "A

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.export.colors import COLD, WARM
 from napari_neurosynth_results.export.figures.page import MINUS
 from napari_neurosynth_results.export.figures.slices import Overlay
-from napari_neurosynth_results.maps.arrays import Float64Array
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.color_range import look_of

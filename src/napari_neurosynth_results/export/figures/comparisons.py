@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.planes import Convention, Plane
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import BOTH, COLD, HUES, OPPOSITE, WARM
 from napari_neurosynth_results.export.figures.maps import (
@@ -32,7 +33,6 @@ from napari_neurosynth_results.export.figures.slices import (
     Overlay,
     brain_for,
 )
-from napari_neurosynth_results.maps.arrays import Float64Array
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix
 

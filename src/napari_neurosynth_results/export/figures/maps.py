@@ -22,6 +22,7 @@ from napari_neurosynth_results.anatomy.planes import (
     facing_side,
     hemisphere_letter,
 )
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.figures.color_scale import (
     ColorScale,
@@ -38,7 +39,6 @@ from napari_neurosynth_results.export.figures.slices import (
     spread,
     voxel_at,
 )
-from napari_neurosynth_results.maps.arrays import Float64Array
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 if TYPE_CHECKING:

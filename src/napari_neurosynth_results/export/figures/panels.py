@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.export.figures.color_scale import (
     ColorScale,
     shade_colors,
@@ -22,7 +23,6 @@ from napari_neurosynth_results.export.figures.page import (
     wrap_text,
 )
 from napari_neurosynth_results.export.figures.slices import PlaneView
-from napari_neurosynth_results.maps.arrays import Float64Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,7 +21,7 @@ from napari_neurosynth_results.anatomy.planes import (
     is_mirrored,
 )
 from napari_neurosynth_results.anatomy.template import read_underlay
-from napari_neurosynth_results.maps.arrays import Float64Array
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.maps.grid import Grid
 
 Volume = npt.NDArray[Any]

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
     from napari.viewer import Viewer
 
+#: What the row of the background holds, by the kind of a column.
+_EMPTY: dict[str, Any] = {"f": np.nan, "i": 0}
+
 
 def clusters_of(layer: Layer) -> ClusterSet | None:
     """Return the clusters that a layer shows, None for layers of others."""
@@ -258,9 +261,6 @@ def _features(clusters: ClusterSet) -> dict[str, Any]:
         name: np.concatenate([[_EMPTY.get(values.dtype.kind, "")], values])
         for name, values in ((name, np.asarray(x)) for name, x in columns.items())
     }
-
-
-_EMPTY: dict[str, Any] = {"f": np.nan, "i": 0}
 
 
 def _lock(layer: Labels) -> None:

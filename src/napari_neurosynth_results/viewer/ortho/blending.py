@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.maps.arrays import IndexArray
+from napari_neurosynth_results.arrays import IndexArray
 from napari_neurosynth_results.viewer.palette import Colors
 
 

@@ -16,6 +16,12 @@ PlaceZYX = tuple[float, float, float]
 _NOWHERE = ((-72.0, -126.0, -90.0), (108.0, 90.0, 90.0))
 #: Pixels between planes.
 GAP = 4
+#: Planes by row and column; "" is what is left over.
+_GRIDS = (
+    (("axial", "coronal", "sagittal"),),
+    (("axial",), ("coronal",), ("sagittal",)),
+    (("coronal", "sagittal"), ("axial", "")),
+)
 
 
 @dataclass(frozen=True)
@@ -144,14 +150,6 @@ class Arrangement:
     boxes: dict[str, tuple[int, int, int, int]]
     corner: tuple[int, int, int, int] | None
     scale: float
-
-
-#: Planes by row and column; "" is what is left over.
-_GRIDS = (
-    (("axial", "coronal", "sagittal"),),
-    (("axial",), ("coronal",), ("sagittal",)),
-    (("coronal", "sagittal"), ("axial", "")),
-)
 
 
 def arrange(width: int, height: int, size: PlaceZYX) -> Arrangement:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.maps.arrays import Float64Array
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.viewer.ortho.geometry import PlaceZYX, Window
 from napari_neurosynth_results.viewer.ortho.layer_transform import LayerTransform
 

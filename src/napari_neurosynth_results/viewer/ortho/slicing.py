@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_neurosynth_results.maps.arrays import IndexArray
+from napari_neurosynth_results.arrays import IndexArray
 from napari_neurosynth_results.viewer.napari_private import COLOR_TABLE
 from napari_neurosynth_results.viewer.ortho.blending import Sheet
 from napari_neurosynth_results.viewer.ortho.geometry import PlaceZYX, Window

@@ -476,7 +476,7 @@ def test_the_same_input_gives_the_same_bytes(
     for n in range(2):
         clusters = nnr.find_clusters(sample["z"], p=0.001)
         path = tmp_path / f"{n}{extension}"
-        figures.save_figure(figures.glass_figure(clusters), path, dpi=60)
+        figures.write_figure(figures.glass_figure(clusters), path, dpi=60)
         found.append(path.read_bytes())
     assert found[0] == found[1]
     assert len(found[0]) > 1000
@@ -488,7 +488,7 @@ def test_resolution_and_what_is_said_are_in_the_file(
     clusters = nnr.find_clusters(sample["z"], p=0.001)
     figure = figures.ortho_figure(clusters, width_mm=85)
     for dpi in (100, 300):
-        figures.save_figure(figure, tmp_path / f"{dpi}.png", dpi=dpi)
+        figures.write_figure(figure, tmp_path / f"{dpi}.png", dpi=dpi)
         with Image.open(tmp_path / f"{dpi}.png") as image:
             assert image.width == pytest.approx(85 / 25.4 * dpi, abs=1)
             # No edge shines through.
@@ -500,11 +500,11 @@ def test_resolution_and_what_is_said_are_in_the_file(
 def test_texts_of_vector_files_are_texts(sample: ResultSet, tmp_path: Path) -> None:
     clusters = nnr.find_clusters(sample["z"], p=0.001)
     figure = figures.ortho_figure(clusters)
-    figures.save_figure(figure, tmp_path / "f.svg", dpi=60)
+    figures.write_figure(figure, tmp_path / "f.svg", dpi=60)
     root = ET.parse(tmp_path / "f.svg").getroot()
     told = ["".join(one.itertext()) for one in root.iter() if one.tag.endswith("}text")]
     assert {"z, uncorrected", "L", "R", "S", "A", "≥ 3.09"} <= set(told)
-    figures.save_figure(figure, tmp_path / "f.pdf", dpi=60)
+    figures.write_figure(figure, tmp_path / "f.pdf", dpi=60)
     data = (tmp_path / "f.pdf").read_bytes()
     assert data.startswith(b"%PDF-")
     assert b"%%EOF" in data[-10:]
@@ -518,11 +518,11 @@ def test_the_settings_of_the_user_stay_and_have_no_say(
     import matplotlib as mpl
 
     clusters = nnr.find_clusters(sample["z"], p=0.001)
-    figures.save_figure(figures.glass_figure(clusters), tmp_path / "a.png", dpi=60)
+    figures.write_figure(figures.glass_figure(clusters), tmp_path / "a.png", dpi=60)
     wild = {"figure.facecolor": "red", "font.size": 30, "savefig.bbox": "tight"}
     with mpl.rc_context(wild):
         before = dict(mpl.rcParams)
-        figures.save_figure(figures.glass_figure(clusters), tmp_path / "b.png", dpi=60)
+        figures.write_figure(figures.glass_figure(clusters), tmp_path / "b.png", dpi=60)
         assert dict(mpl.rcParams) == before
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
@@ -533,9 +533,9 @@ def test_nothing_is_overwritten_unless_asked(sample: ResultSet, tmp_path: Path) 
     path = tmp_path / "f.png"
     path.write_text("precious", encoding="utf-8")
     with pytest.raises(ResultsError, match="exists already"):
-        figures.save_figure(figure, path)
+        figures.write_figure(figure, path)
     assert path.read_text(encoding="utf-8") == "precious"
-    figures.save_figure(figure, path, dpi=60, overwrite=True)
+    figures.write_figure(figure, path, dpi=60, overwrite=True)
     assert path.read_bytes().startswith(b"\x89PNG")
     assert [one.name for one in tmp_path.iterdir()] == ["f.png"]
     for name, dpi, says in (
@@ -544,7 +544,7 @@ def test_nothing_is_overwritten_unless_asked(sample: ResultSet, tmp_path: Path) 
         ("absent/f.png", 60, "cannot be written"),
     ):
         with pytest.raises(ResultsError, match=says):
-            figures.save_figure(figure, tmp_path / name, dpi=dpi)
+            figures.write_figure(figure, tmp_path / name, dpi=dpi)
 
 
 def test_without_matplotlib_it_says_how_to_install_it(

@@ -42,7 +42,7 @@ from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.foci import light_up, show_foci
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.plugin.commands import label_clusters
+from napari_neurosynth_results.viewer.plugin.commands import label_active_map
 from napari_neurosynth_results.viewer.plugin.reader import add_maps, strongest_place
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.viewer.three_d.brain import show_brain
@@ -194,7 +194,7 @@ def _studies() -> None:
     viewer.window.resize(1500, 980)
     viewer.open(sample_folder(), plugin=PLUGIN)
     _, table = viewer.window.add_plugin_dock_widget(PLUGIN, "Cluster table")
-    label_clusters(viewer)
+    label_active_map(viewer)
     _quieten(viewer)
     table.go_next()
     details = table.details

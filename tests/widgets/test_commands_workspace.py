@@ -13,7 +13,7 @@ from napari_neurosynth_results.export.workspace.script import script_of
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer.clusters.mask_choice import MaskChoice
-from napari_neurosynth_results.viewer.workspace.describe import describe
+from napari_neurosynth_results.viewer.workspace.state_reader import describe
 from napari_neurosynth_results.widgets.browser.results_browser import ResultsBrowser
 from napari_neurosynth_results.widgets.commands import (
     ask_and_open_workspace,

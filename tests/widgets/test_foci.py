@@ -29,7 +29,7 @@ from napari_neurosynth_results.maps.studies import (
 )
 from napari_neurosynth_results.viewer.foci import (
     foci_layers,
-    lit_up,
+    lit_studies,
     set_slab,
     show_foci,
     slab_of,
@@ -248,14 +248,14 @@ def test_the_slab(viewer: Any, widget: FociWidget, studies: Studies) -> None:
 def test_studies_are_lit_up(viewer: Any, widget: FociWidget, studies: Studies) -> None:
     layer = show_foci(viewer, studies)
     widget.studies.item(1).setSelected(True)
-    assert lit_up(layer) == {"2"}
+    assert lit_studies(layer) == {"2"}
     widget.studies.item(0).setSelected(True)
-    assert lit_up(layer) == {"1", "2"}
+    assert lit_studies(layer) == {"1", "2"}
     again = FociWidget(viewer)
     assert sorted(again.studies.chosen_ids()) == ["1", "2"]
     again.close()
     widget.none.native.click()
-    assert lit_up(layer) is None
+    assert lit_studies(layer) is None
 
 
 def test_studies_are_found_by_words(
@@ -276,7 +276,7 @@ def test_each_layer_keeps_its_own(
     widget.open_file(sleuth)
     second = widget.layer
     assert second is not first
-    assert lit_up(second) is None
+    assert lit_studies(second) is None
     widget.slab.value = 60
     viewer.layers.selection.active = first
     assert names(widget) == ["Doe (2005)", "Roe"]
@@ -310,7 +310,7 @@ def test_a_closed_widget_leaves_the_layer_and_no_callbacks(
     del widget
     gc.collect()
     assert layer in viewer.layers
-    assert lit_up(layer) == {"1"}
+    assert lit_studies(layer) == {"1"}
     viewer.layers.selection.active = None
     viewer.layers.selection.active = layer
     viewer.layers.remove(viewer.add_image(np.zeros((2, 2, 2))))
@@ -328,7 +328,7 @@ def test_the_widget_in_a_window(
     widget.studies.choose(["Doe, 2005"])
     (layer,) = foci_layers(viewer)
     assert slab_of(layer) == 30
-    assert lit_up(layer) == {"Doe, 2005"}
+    assert lit_studies(layer) == {"Doe, 2005"}
     viewer.window.remove_dock_widget(dock)
     del dock, widget
     gc.collect()

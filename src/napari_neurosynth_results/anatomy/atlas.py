@@ -15,23 +15,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.maps.grid import Grid
 
-Labels = npt.NDArray[np.integer[Any]]
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.intp]
+LabelVolume = npt.NDArray[np.integer[Any]]
 
 #: A place without a region gets that of the nearest one within so many mm.
-REACH_MM = 4.0
+REGION_REACH_MM = 4.0
 #: What the rest of the brain is called.
 UNLABELLED = "unlabelled"
 
 
-def near(region: str, mm: float) -> str:
+def with_distance(region: str, mm: float) -> str:
     """Say how far a region is, unless the place lies in it.
 
-    >>> near("insula R", 0.0), near("insula R", 2.2), near("", float("nan"))
-    ('insula R', 'insula R (2.2 mm)', '')
+    >>> with_distance("insula R", 0.0), with_distance("insula R", 2.2)
+    ('insula R', 'insula R (2.2 mm)')
+    >>> with_distance("", float("nan"))
+    ''
     """
     return f"{region} ({mm:.2g} mm)" if mm > 0 else region
 
@@ -58,7 +59,7 @@ class Atlas:
     """
 
     name: str
-    labels: Labels = field(repr=False)
+    labels: LabelVolume = field(repr=False)
     grid: Grid
     names: Mapping[int, str] = field(repr=False)
     citation: str = ""
@@ -74,7 +75,7 @@ class Atlas:
             return UNLABELLED
         return self.names.get(label, f"label {label}")
 
-    def labels_at(self, places: npt.ArrayLike) -> Ints:
+    def labels_at(self, places: npt.ArrayLike) -> IndexArray:
         """Return the label at each place, 0 where there is none.
 
         Parameters
@@ -90,13 +91,11 @@ class Atlas:
         voxels = np.floor(self._to_voxels(places) + 0.5).astype(np.intp)
         return self._take(voxels)
 
-    def labels_of(self, grid: Grid, voxels: Sequence[npt.NDArray[Any]]) -> Ints:
+    def labels_on(self, grid: Grid, voxels: Sequence[npt.NDArray[Any]]) -> IndexArray:
         """Return the label at each of some voxels of another grid.
 
         Parameters
         ----------
-        grid : Grid
-            The other grid.
         voxels : sequence of ndarray of int, shape (n,)
             Their indices along i, j and k.
 
@@ -119,8 +118,8 @@ class Atlas:
         return np.where(inside, np.maximum(labels, 0), 0)
 
     def nearest(
-        self, places: npt.ArrayLike, reach: float = REACH_MM
-    ) -> tuple[Ints, Floats]:
+        self, places: npt.ArrayLike, reach: float = REGION_REACH_MM
+    ) -> tuple[IndexArray, Float64Array]:
         """Return the label at each place, or the nearest one.
 
         Parameters
@@ -144,7 +143,7 @@ class Atlas:
             labels[row], distances[row] = self._nearest_to(places[row], reach)
         return labels, distances
 
-    def _nearest_to(self, place: Floats, reach: float) -> tuple[int, float]:
+    def _nearest_to(self, place: Float64Array, reach: float) -> tuple[int, float]:
         around = np.floor(self._to_voxels(place)[0] + 0.5) + self._offsets(reach)
         away = np.linalg.norm(self._to_mm(around) - place, axis=1)
         labels = self._take(around.astype(np.intp))
@@ -155,7 +154,7 @@ class Atlas:
             return 0, np.nan
         return int(labels[best]), float(away[best])
 
-    def _offsets(self, reach: float) -> Floats:
+    def _offsets(self, reach: float) -> Float64Array:
         """Return the voxels around one that may lie within reach of a place in it."""
         size = np.asarray(self.grid.voxel_size)
         # A place is at most half a voxel away from the center of its own; the rest of
@@ -164,20 +163,20 @@ class Atlas:
         steps = [range(-n, n + 1) for n in far]
         return np.array(list(itertools.product(*steps)), dtype=np.float64)
 
-    def _to_voxels(self, places: npt.ArrayLike) -> Floats:
+    def _to_voxels(self, places: npt.ArrayLike) -> Float64Array:
         places = np.asarray(places, dtype=np.float64).reshape(-1, 3)
         inverse = self._inverse
         return np.asarray(places @ inverse[:3, :3].T + inverse[:3, 3])
 
-    def _to_mm(self, voxels: Floats) -> Floats:
+    def _to_mm(self, voxels: Float64Array) -> Float64Array:
         affine = self.grid.affine
         return np.asarray(voxels @ affine[:3, :3].T + affine[:3, 3])
 
     @cached_property
-    def _inverse(self) -> Floats:
+    def _inverse(self) -> Float64Array:
         return np.asarray(np.linalg.inv(self.grid.affine))
 
-    def _take(self, voxels: Ints) -> Ints:
+    def _take(self, voxels: IndexArray) -> IndexArray:
         """Look voxels up, 0 beyond the edge."""
         inside = ((voxels >= 0) & (voxels < self.labels.shape)).all(axis=1)
         found = np.zeros(len(voxels), np.intp)

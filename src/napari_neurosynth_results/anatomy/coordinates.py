@@ -11,7 +11,7 @@ import re
 
 from napari_neurosynth_results.errors import ResultsError
 
-Place = tuple[float, float, float]
+Coordinate = tuple[float, float, float]
 
 #: No brain reaches farther from the origin of MNI space, in mm.
 FARTHEST_MM = 250.0
@@ -48,7 +48,7 @@ _TOKEN = re.compile(
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 
 
-def parse_place(text: str) -> Place:
+def parse_place(text: str) -> Coordinate:
     """Read a coordinate as people write it.
 
     Parameters
@@ -98,10 +98,10 @@ def parse_place(text: str) -> Place:
     return _within_reach((by_axis["x"], by_axis["y"], by_axis["z"]))
 
 
-def written_place(place: Place) -> str:
+def format_place(place: Coordinate) -> str:
     """Write a place as `parse_place` reads it, to a tenth of a mm.
 
-    >>> written_place((38.0, -4.25, -0.01))
+    >>> format_place((38.0, -4.25, -0.01))
     '38, -4.2, 0'
     """
     return ", ".join(f"{round(mm, 1) + 0.0:.1f}".removesuffix(".0") for mm in place)
@@ -142,7 +142,7 @@ def _tokens(plain: str, text: str) -> tuple[list[str], list[float], str]:
     return axes, numbers, order
 
 
-def _within_reach(place: Place) -> Place:
+def _within_reach(place: Coordinate) -> Coordinate:
     for axis, mm in zip(_AXES, place, strict=True):
         if not (math.isfinite(mm) and abs(mm) <= FARTHEST_MM):
             raise ResultsError(

@@ -55,7 +55,7 @@ _NOTHING = FirstLook(
 
 
 @dataclass(frozen=True)
-class Opened:
+class FirstLayers:
     """What one source gives to the viewer.
 
     Attributes
@@ -79,7 +79,9 @@ class Opened:
         return self.shown[0] if self.shown else None
 
 
-def layers_of(results: ResultSet, *, underlay: bool, most: int = MOST_LAYERS) -> Opened:
+def build_layers(
+    results: ResultSet, *, underlay: bool, most: int = MOST_LAYERS
+) -> FirstLayers:
     """Build the first layers of a result set.
 
     Parameters
@@ -93,7 +95,7 @@ def layers_of(results: ResultSet, *, underlay: bool, most: int = MOST_LAYERS) ->
 
     Returns
     -------
-    Opened
+    FirstLayers
         At most `MOST_LAYERS` layers, `FIRST_LAYERS` of a result with more maps than
         that; one map visible. Maps that cannot be read are left
         out; the result set's ``problems`` then say why.
@@ -120,7 +122,7 @@ def layers_of(results: ResultSet, *, underlay: bool, most: int = MOST_LAYERS) ->
     # The siblings that told p are not needed again before somebody looks closer.
     results.release()
     waiting = maps + [m for m in results.maps.values() if not m.at_hand]
-    return Opened(
+    return FirstLayers(
         _visible_on_top(layers, underlay), tuple(shown), tuple(waiting), looks
     )
 
@@ -166,7 +168,7 @@ def map_layer(
     shown = look or _NOTHING
     chosen = coloring(shown, statmap.kind)
     keywords = {
-        **placed(statmap.grid),
+        **placement_keywords(statmap.grid),
         "name": statmap.title,
         "visible": visible,
         "blending": "translucent_no_depth",
@@ -201,7 +203,7 @@ def _label_layer(statmap: StatMap, visible: bool) -> LayerTuple:
     fitting = np.uint8 if most < 2**8 else np.uint16 if most < 2**16 else np.int32
     labels = np.rint(np.clip(values, 0, None)).astype(fitting, order="K").T
     keywords: dict[str, Any] = {
-        **placed(statmap.grid),
+        **placement_keywords(statmap.grid),
         "name": statmap.title,
         "visible": visible,
         "opacity": 0.8,
@@ -259,7 +261,7 @@ def underlay_layer() -> LayerTuple:
     """Build the layer of the MNI template."""
     voxels, grid = template.read_underlay()
     keywords = {
-        **placed(grid),
+        **placement_keywords(grid),
         "name": template.TITLE,
         "colormap": "gray",
         # Headroom keeps white matter from outshining the maps.
@@ -273,7 +275,7 @@ def underlay_layer() -> LayerTuple:
     return voxels.T, keywords, "image"
 
 
-def placed(grid: Grid) -> dict[str, Any]:
+def placement_keywords(grid: Grid) -> dict[str, Any]:
     """Place (z, y, x) data in MNI millimeters, and show slices as they are.
 
     napari averages images over the viewer's thickness, which foci use as their slab: a

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 
+from napari_neurosynth_results.anatomy.planes import HEAD_SIDES
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.three_d.brain import (
@@ -24,7 +25,7 @@ from napari_neurosynth_results.viewer.three_d.glass import (
     hide_glass,
     show_glass,
 )
-from napari_neurosynth_results.viewer.three_d.viewpoints import SIDES, view_from
+from napari_neurosynth_results.viewer.three_d.viewpoints import view_from
 from napari_neurosynth_results.widgets.common.layout import row, wrapped_text
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Brain3D(Container):  # type: ignore[misc]
             tooltip="the surface is fsaverage5, and needs nilearn",
         )
         self.sides = {}
-        for side in SIDES:
+        for side in HEAD_SIDES:
             button = PushButton(text=side.capitalize(), name=side)
             button.changed.connect(partial(view_from, napari_viewer, side))
             button.tooltip = f"3D, the {side} of the head faces you"

@@ -24,14 +24,14 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
 )
-from napari_neurosynth_results.viewer.compare.results import compared_in
+from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
-from napari_neurosynth_results.viewer.waiting import wait_for
-from napari_neurosynth_results.viewer.workspace.describe import describe
+from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.workspace.save_and_open import (
     open_and_tell,
     save_workspace,
 )
+from napari_neurosynth_results.viewer.workspace.state_reader import describe
 from napari_neurosynth_results.widgets.common.layout import copy_text
 from napari_neurosynth_results.widgets.common.save_dialogs import (
     MAPS,

@@ -38,7 +38,7 @@ from napari_neurosynth_results.viewer.foci import (
     SLAB_MM,
     foci_layers,
     light_up,
-    lit_up,
+    lit_studies,
     set_slab,
     show_foci,
     shown_foci,
@@ -47,7 +47,7 @@ from napari_neurosynth_results.viewer.foci import (
 )
 from napari_neurosynth_results.viewer.layers import result_sets
 from napari_neurosynth_results.viewer.palette import study_colors
-from napari_neurosynth_results.viewer.waiting import wait_for
+from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
 
 if TYPE_CHECKING:
@@ -357,7 +357,7 @@ class FociWidget(Container):  # type: ignore[misc]
             return
         studies = studies_of(layer)
         assert studies is not None
-        self.studies.show_studies(studies, lit_up(layer))
+        self.studies.show_studies(studies, lit_studies(layer))
         self.studies.filter(self.search.value)
         self.about.value = about_foci(studies)
         self._show_slab()

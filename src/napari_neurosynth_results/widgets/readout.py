@@ -18,10 +18,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_neurosynth_results.anatomy.coordinates import written_place
+from napari_neurosynth_results.anatomy.coordinates import format_place
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.viewer.clusters.picking import follow_moves
-from napari_neurosynth_results.viewer.clusters.readout import CLUSTERS, PlaceReader, Row
+from napari_neurosynth_results.viewer.clusters.readout import (
+    CLUSTERS,
+    PlaceReader,
+    ReadoutRow,
+)
 from napari_neurosynth_results.viewer.scene import (
     place_of_mouse,
     place_of_slices,
@@ -51,14 +55,14 @@ class ReadoutModel(QAbstractTableModel):  # type: ignore[misc]
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
-        self._rows: tuple[Row, ...] = ()
+        self._rows: tuple[ReadoutRow, ...] = ()
 
-    def show(self, rows: Sequence[Row]) -> None:
+    def show(self, rows: Sequence[ReadoutRow]) -> None:
         """Show other rows; those of the same maps only get other numbers.
 
         Parameters
         ----------
-        rows : sequence of Row
+        rows : sequence of ReadoutRow
             The topmost map first.
         """
         rows = tuple(rows)
@@ -109,7 +113,7 @@ class ReadoutModel(QAbstractTableModel):  # type: ignore[misc]
         return _about(row, column) if role == _ROLE.ToolTipRole else None
 
 
-def _maps(rows: Sequence[Row]) -> list[tuple[str, str]]:
+def _maps(rows: Sequence[ReadoutRow]) -> list[tuple[str, str]]:
     return [(row.title, row.kind) for row in rows]
 
 
@@ -118,12 +122,12 @@ def _alignment(column: int) -> Qt.AlignmentFlag:
     return side | Qt.AlignmentFlag.AlignVCenter
 
 
-def _is_named(row: Row) -> bool:
+def _is_named(row: ReadoutRow) -> bool:
     """Whether a row holds a name in place of a number, and no p."""
     return row.kind == CLUSTERS or MapKind(row.kind).row.holds_labels
 
 
-def _about(row: Row, column: int) -> str:
+def _about(row: ReadoutRow, column: int) -> str:
     """Say in full what a cell has no room for."""
     if _is_named(row) or math.isnan(row.value):
         return (row.title, row.text, row.p)[column]
@@ -328,7 +332,7 @@ class ReadoutPanel(QWidget):  # type: ignore[misc]
         else:
             readout = self._reader.read_at(place)
             which = AT_SLICES if mouse is None else UNDER_MOUSE
-            self._write(readout.where, f"{which}: {written_place(place)}")
+            self._write(readout.where, f"{which}: {format_place(place)}")
             self.model.show(readout.rows)
         empty = not self.model.rowCount()
         self.table.setVisible(not empty)

@@ -48,9 +48,7 @@ class AnatomicalViews(Container):  # type: ignore[misc]
         napari_viewer.scene.camera.events.orientation.connect(self._show_side)
 
     def _side_now(self) -> str:
-        now = tuple(map(str, self._viewer.scene.camera.orientation))
-        radiological = scene.CAMERA_ORIENTATION["radiological"]
-        return "radiological" if now == radiological else "neurological"
+        return scene.shown_convention(self._viewer) or "neurological"
 
     def _show_side(self, event: object = None) -> None:
         """Say how the camera is turned, whoever turned it."""

@@ -111,7 +111,6 @@ def test_foci_are_moved_flagged_and_counted() -> None:
     studies = parse_studies(studyset(points), annotation(True), {"filter": "c"})
     foci = studies.studies[0].analyses[0].foci
     assert [focus.converted for focus in foci] == [False, True, False]
-    assert [focus.space_known for focus in foci] == [True, True, False]
     told = "\n".join(studies.notices)
     assert "4 foci without coordinates" in told
     assert "1 foci state no known space" in told

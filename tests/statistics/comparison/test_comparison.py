@@ -70,9 +70,6 @@ def test_overlap_by_brute_force(a: Array, b: Array, height: float) -> None:
     code[signs_a * signs_b == -1] = 4
     assert np.array_equal(found.agreement, code)
     assert found.by_sign.loc["all", "opposite"] == (code == 4).sum()
-    for sign in (1, -1):
-        code = (signs_a == sign) + 2 * (signs_b == sign)
-        assert np.array_equal(found.agreement_of_sign(sign), code)
 
 
 @settings(max_examples=100, deadline=None)

@@ -23,7 +23,7 @@ from napari_neurosynth_results.viewer.foci import show_foci
 from napari_neurosynth_results.viewer.layers import map_layer, underlay_layer
 from napari_neurosynth_results.viewer.plugin import commands
 from napari_neurosynth_results.viewer.three_d.brain import (
-    OUTLINE,
+    BRAIN_OUTLINE,
     brain_of,
     hide_brain,
     show_brain,
@@ -102,7 +102,7 @@ def test_surfaces_come_in_3d_and_go_in_2d(viewer: Any, statmap: Any) -> None:
     assert viewer.dims.ndisplay == 3
     assert viewer.layers[0] is outline
     assert seen(viewer) == {
-        OUTLINE: True,
+        BRAIN_OUTLINE: True,
         f"{statmap.title}: clusters (3D)": True,
         **dict.fromkeys(before, False),
     }
@@ -278,16 +278,16 @@ def test_the_command_works_on_the_stand_in_of_a_viewer(
     from napari.utils._proxies import PublicOnlyProxy
 
     add(viewer, statmap)
-    commands.show_3d(PublicOnlyProxy(viewer))
+    commands.show_brain_in_3d(PublicOnlyProxy(viewer))
     gc.collect()
-    assert names(viewer)[0] == OUTLINE
+    assert names(viewer)[0] == BRAIN_OUTLINE
     viewer.dims.ndisplay = 2
-    assert OUTLINE not in names(viewer)
+    assert BRAIN_OUTLINE not in names(viewer)
     callbacks = len(viewer.dims.events.ndisplay.callbacks)
-    commands.show_3d(PublicOnlyProxy(viewer))
-    commands.show_3d(PublicOnlyProxy(viewer))
+    commands.show_brain_in_3d(PublicOnlyProxy(viewer))
+    commands.show_brain_in_3d(PublicOnlyProxy(viewer))
     commands.view_left(PublicOnlyProxy(viewer))
-    assert names(viewer).count(OUTLINE) == 1
+    assert names(viewer).count(BRAIN_OUTLINE) == 1
     assert len(viewer.dims.events.ndisplay.callbacks) == callbacks
     hide_brain(PublicOnlyProxy(viewer))
     assert len(viewer.dims.events.ndisplay.callbacks) == callbacks - 1

@@ -100,7 +100,7 @@ def test_it_is_said_how_much_is_not_on_the_surface(
     # The brainstem, and nothing else.
     statmap = opened({"z": ball((0, -34, -44))}, affine=AFFINE)["z"]
     add(viewer, statmap)
-    commands.show_cortex(viewer)
+    commands.show_map_on_cortex(viewer)
     assert not any(lit(half).any() for half in halves(viewer))
     voxels = int((statmap.data > 0).sum())
     (one,) = notifications
@@ -186,7 +186,7 @@ def test_what_is_missing_is_told(
     add(viewer, statmap)
     read_cortex.cache_clear()
     monkeypatch.setitem(sys.modules, "nilearn.datasets", None)
-    commands.show_cortex(viewer)
+    commands.show_map_on_cortex(viewer)
     assert "pip install nilearn" in notifications[-1].message
     assert viewer.dims.ndisplay == 2
     assert halves(viewer) == []

@@ -169,7 +169,7 @@ def test_in_3d_it_waits(viewer: Any) -> None:
     assert found not in viewer.layers
     viewer.dims.ndisplay = 2
     assert found in viewer.layers
-    commands.show_3d(viewer)
+    commands.show_brain_in_3d(viewer)
     commands.show_coronal(viewer)
     assert found.visible
     assert found.data.shape == (46, 1, 46)
@@ -200,11 +200,11 @@ def test_the_command_works_on_the_stand_in_of_a_viewer(viewer: Any) -> None:
     from napari.utils._proxies import PublicOnlyProxy
 
     before = names(viewer)
-    commands.toggle_glass(PublicOnlyProxy(viewer))
+    commands.toggle_glass_brain(PublicOnlyProxy(viewer))
     gc.collect()
     scene.show_plane(viewer, "coronal")
     assert projection(viewer).data.shape == (46, 1, 46)
-    commands.toggle_glass(PublicOnlyProxy(viewer))
+    commands.toggle_glass_brain(PublicOnlyProxy(viewer))
     assert names(viewer) == before
 
 
@@ -230,7 +230,7 @@ def test_right_is_drawn_at_the_right_and_slices_below_are_covered(
     layer = fill(viewer, statmap)
     layer.colorbar.visible = False
     scene.set_anatomical(viewer, orientation)
-    commands.toggle_glass(viewer)
+    commands.toggle_glass_brain(viewer)
     glass = glass_of(viewer)
     assert glass is not None
     # Far from both peaks: no slice shows them.

@@ -7,7 +7,10 @@ import pytest
 
 from napari_neurosynth_results.anatomy.surfaces import Mesh, cluster_surfaces
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.viewer.three_d.surface_layers import body, reshape
+from napari_neurosynth_results.viewer.three_d.surface_layers import (
+    surface_layer,
+    update_surface,
+)
 
 GRID = Grid((12, 12, 12), np.diag([2.0, 2, 2, 1]))
 
@@ -20,7 +23,7 @@ def block(size: int) -> Mesh:
 
 def test_a_body_lies_in_millimeters_and_is_lit_from_above() -> None:
     mesh = block(5)
-    layer = body("it", mesh, (1.0, 0.5, 0.0, 1.0))
+    layer = surface_layer("it", mesh, (1.0, 0.5, 0.0, 1.0))
     low, high = layer.extent.world
     assert low == pytest.approx(mesh.vertices.min(axis=0)[::-1], abs=1e-4)
     assert high == pytest.approx(mesh.vertices.max(axis=0)[::-1], abs=1e-4)
@@ -43,12 +46,12 @@ def test_a_body_is_changed_whatever_the_display(
     from napari.components import ViewerModel
 
     model = ViewerModel(ndisplay=ndisplay)
-    layer = body("it", block(before), (1.0, 1.0, 1.0, 1.0))
+    layer = surface_layer("it", block(before), (1.0, 1.0, 1.0, 1.0))
     model.add_layer(layer)
     drawn: list[int] = []
     layer.events.set_data.connect(lambda event: drawn.append(len(layer.vertices)))
     mesh = block(after)
-    reshape(layer, mesh, (1.0, 0.0, 0.0, 1.0))
+    update_surface(layer, mesh, (1.0, 0.0, 0.0, 1.0))
     assert len(layer.vertices) == len(layer.vertex_colors) == max(len(mesh), 3)
     # Only the new mesh is drawn.
     assert set(drawn) == {len(layer.vertices)}

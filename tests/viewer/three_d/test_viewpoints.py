@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_neurosynth_results.anatomy.planes import HEAD_SIDES
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import underlay_layer
 from napari_neurosynth_results.viewer.plugin import commands
 from napari_neurosynth_results.viewer.three_d.viewpoints import (
-    SIDES,
     facing,
     view_from,
     view_obliquely,
@@ -50,7 +50,7 @@ def letters(viewer: Any) -> str:
 
 
 @pytest.mark.parametrize("orientation", scene.CAMERA_ORIENTATION)
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", HEAD_SIDES)
 def test_the_side_faces_the_user_and_the_letters_are_true(
     viewer: Any, side: Any, orientation: str
 ) -> None:
@@ -103,7 +103,7 @@ def test_without_letters_none_are_added(viewer: Any) -> None:
 
 
 def test_each_command_shows_its_side(viewer: Any) -> None:
-    for side in SIDES:
+    for side in HEAD_SIDES:
         getattr(commands, f"view_{side}")(viewer)
         assert facing(viewer) == side
 

@@ -27,7 +27,10 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.clusters.history import tried_on
 from napari_neurosynth_results.viewer.clusters.mask_choice import BRAIN, MaskChoice
-from napari_neurosynth_results.viewer.compare.results import compared_in, show_agreement
+from napari_neurosynth_results.viewer.compare.comparison_layers import (
+    compared_in,
+    show_agreement,
+)
 from napari_neurosynth_results.viewer.foci import light_up, set_slab, show_foci
 from napari_neurosynth_results.viewer.layers import map_of, underlay_layer
 from napari_neurosynth_results.viewer.plugin.reader import add_maps, get_reader

@@ -23,7 +23,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     chosen_label,
     show_clusters,
 )
-from napari_neurosynth_results.viewer.foci import foci_layers, lit_up, show_foci
+from napari_neurosynth_results.viewer.foci import foci_layers, lit_studies, show_foci
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
 from napari_neurosynth_results.widgets.common.table_view import BAR, Field, RowsView
@@ -115,14 +115,14 @@ def test_a_chosen_study_lights_up_its_foci(widget: ClusterWidget, viewer: Any) -
     panel = widget.details.studies
     panel.view.setCurrentIndex(panel.view.rows.index(0, 0))
     [layer] = foci_layers(viewer)
-    assert lit_up(layer) == {"pain_19.nidm"}
+    assert lit_studies(layer) == {"pain_19.nidm"}
     panel.view.setCurrentIndex(panel.view.rows.index(1, 0))
     assert foci_layers(viewer) == [layer]
-    assert lit_up(layer) == {"pain_13.nidm"}
+    assert lit_studies(layer) == {"pain_13.nidm"}
     # The row stays chosen although a layer has come.
     assert panel.view.currentIndex().row() == 1
     click_row(widget, 1)
-    assert lit_up(layer) is None
+    assert lit_studies(layer) is None
 
 
 def test_the_table_sorts_by_any_column(widget: ClusterWidget) -> None:
@@ -184,7 +184,7 @@ def test_a_click_in_the_heat_map_goes_to_cluster_and_study(
     assert widget.details.currentWidget() is panel
     assert panel.view.rows.row(panel.view.currentIndex())["experiment"] == experiment
     [layer] = foci_layers(viewer)
-    assert lit_up(layer) == {experiment.removesuffix("-1")}
+    assert lit_studies(layer) == {experiment.removesuffix("-1")}
 
 
 def test_studies_are_saved(

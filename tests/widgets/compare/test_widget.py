@@ -21,7 +21,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
     show_clusters,
 )
-from napari_neurosynth_results.viewer.compare.results import AGREEMENT_KEY
+from napari_neurosynth_results.viewer.compare.comparison_layers import AGREEMENT_KEY
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.common.color_grid import MatrixView

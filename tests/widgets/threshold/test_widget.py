@@ -23,7 +23,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
 )
 from napari_neurosynth_results.viewer.clusters.history import tried_on
-from napari_neurosynth_results.viewer.layers import map_of, placed
+from napari_neurosynth_results.viewer.layers import map_of, placement_keywords
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
 
@@ -284,7 +284,7 @@ def test_labels_of_the_viewer_are_a_place_to_look(
     z = sample["z"]
     box = np.zeros(z.grid.shape, np.uint8)
     box[50:, :, :] = 3
-    made = viewer.add_labels(box.T, name="right", **placed(z.grid))
+    made = viewer.add_labels(box.T, name="right", **placement_keywords(z.grid))
     place(widget, "inside right")
     expected = find_clusters(z, p=0.001, mask=box > 0)
     assert shown(widget).labels.sum() == expected.labels.sum() > 0

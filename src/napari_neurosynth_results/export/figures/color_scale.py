@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.export.colors import COLD, WARM
 from napari_neurosynth_results.export.figures.page import MINUS
-from napari_neurosynth_results.export.figures.slices import Floats, Overlay
+from napari_neurosynth_results.export.figures.slices import Overlay
 from napari_neurosynth_results.maps.kinds import ColorFamily, MapKind
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.color_range import look_of
@@ -48,7 +49,7 @@ class Tick:
 
 
 @dataclass(frozen=True, eq=False)
-class Scale:
+class ColorScale:
     """The clusters of a map as strengths, and what these mean.
 
     Attributes
@@ -92,7 +93,7 @@ class Scale:
 
     def overlay(self, clusters: ClusterSet) -> Overlay:
         """Return what is laid over the brain."""
-        return Overlay(self.shades, clusters.statmap.grid, colors_of, self.outlined)
+        return Overlay(self.shades, clusters.statmap.grid, shade_colors, self.outlined)
 
     def ticks(self) -> list[Tick]:
         """Return the numbers beside the bar: threshold, end, and round ones between."""
@@ -121,7 +122,7 @@ class Scale:
         ]
         return [*ends, *between, Tick(1, f"{way} {last}" if self.beyond else last)]
 
-    def strength(self, values: float | npt.NDArray[np.float32]) -> Floats:
+    def strength(self, values: float | npt.NDArray[np.float32]) -> Float64Array:
         """Place numbers between threshold and extreme, 0 to 1.
 
         Parameters
@@ -134,15 +135,15 @@ class Scale:
         ndarray
             By decades for p.
         """
-        return strength_of(values, self.height, self.strongest, self.kind)
+        return scale_strength(values, self.height, self.strongest, self.kind)
 
 
-def strength_of(
+def scale_strength(
     values: float | npt.NDArray[np.float32],
     height: float,
     strongest: float,
     kind: MapKind,
-) -> Floats:
+) -> Float64Array:
     """Place the sizes of values between a threshold and an extreme, 0 to 1."""
     size = np.abs(np.asarray(values, np.float64))
     if not _apart(height, strongest):
@@ -153,7 +154,7 @@ def strength_of(
     return np.clip((size - height) / (strongest - height), 0, 1)
 
 
-def scale_of(clusters: ClusterSet) -> Scale:
+def build_color_scale(clusters: ClusterSet) -> ColorScale:
     """Turn clusters into strengths.
 
     Parameters
@@ -164,7 +165,7 @@ def scale_of(clusters: ClusterSet) -> Scale:
 
     Returns
     -------
-    Scale
+    ColorScale
         On the grid of the map.
     """
     tested = isinstance(clusters.threshold, ClusterLevel)
@@ -176,14 +177,14 @@ def scale_of(clusters: ClusterSet) -> Scale:
     # The sign of a voxel is that of its cluster; its size is what is colored.
     found = values.data[shown]
     height, strongest = _limits(clusters, found)
-    strength = strength_of(found, height, strongest, values.kind)
+    strength = scale_strength(found, height, strongest, values.kind)
     shades = np.zeros(labels.shape, np.float32)
     shades[shown] = np.where(sign < 0, -1, 1) * np.maximum(strength, _WEAKEST)
     outlined = (labels > 0) & ~shown
     small = values.kind.row.small_is_strong
     size = np.abs(found)
     beyond = (size < strongest) if small else (size > strongest * (1 + 1e-6))
-    return Scale(
+    return ColorScale(
         shades=shades,
         outlined=outlined if outlined.any() else None,
         height=height,
@@ -210,7 +211,7 @@ def _limits(
     return float(weakest), strongest
 
 
-def colors_of(shades: npt.NDArray[np.float32]) -> Floats:
+def shade_colors(shades: npt.NDArray[np.float32]) -> Float64Array:
     """Color strengths.
 
     Parameters

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.anatomy.planes import Convention, Plane
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import BOTH, COLD, HUES, OPPOSITE, WARM
 from napari_neurosynth_results.export.figures.maps import (
@@ -28,10 +30,7 @@ from napari_neurosynth_results.export.figures.page import (
 )
 from napari_neurosynth_results.export.figures.panels import add_legend, add_rows
 from napari_neurosynth_results.export.figures.slices import (
-    Floats,
     Overlay,
-    Plane,
-    Side,
     brain_for,
 )
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
@@ -62,7 +61,7 @@ def comparison_figure(
     plane: Plane = "axial",
     places: Sequence[float] | None = None,
     columns: int | None = None,
-    side: Side = "neurological",
+    side: Convention = "neurological",
     *,
     background: Background = "black",
     width_mm: float = 180.0,
@@ -71,8 +70,6 @@ def comparison_figure(
 
     Parameters
     ----------
-    comparison : Comparison
-        The two maps.
     plane, places, columns, side, background, width_mm
         As for `lightbox_figure`.
 
@@ -107,14 +104,16 @@ def comparison_figure(
     return page.finish()
 
 
-def _colors(background: Background) -> Floats:
+def _colors(background: Background) -> Float64Array:
     """Colors and opacity of what an agreement volume holds, 0 to 4."""
     both = BOTH.rgb if background == "black" else _DARK_BOTH
     rows = [(0.0, 0.0, 0.0), HUES[0].rgb, HUES[1].rgb, both, OPPOSITE.rgb]
     return np.column_stack([np.array(rows), [0.0, 1, 1, 1, 1]])
 
 
-def _entries(comparison: Comparison, table: Floats) -> list[tuple[Floats, str]]:
+def _entries(
+    comparison: Comparison, table: Float64Array
+) -> list[tuple[Float64Array, str]]:
     """Say what each color means, and of how many voxels."""
     counts = np.bincount(comparison.agreement.ravel(), minlength=5)
     names = (
@@ -145,8 +144,6 @@ def matrix_figure(
 
     Parameters
     ----------
-    matrix : Matrix
-        The maps.
     measure : {"dice", "jaccard", "r", "rho"}
         Which number.
     background, width_mm
@@ -240,7 +237,7 @@ def _draw_cells(
         page.write(figure, at, text, size=size, ha="center", va="center", **options)
 
 
-def _heat(values: npt.NDArray[np.float64], paper: Color) -> Floats:
+def _heat(values: npt.NDArray[np.float64], paper: Color) -> Float64Array:
     """Color -1 to 1: from paper to warm, and to cold where negative."""
     made = np.full((*values.shape, 3), _UNKNOWN)
     at = np.linspace(0, 1, len(WARM) + 1)

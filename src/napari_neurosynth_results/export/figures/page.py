@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.figures.slices import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +72,7 @@ def own_settings() -> Iterator[None]:
         yield
 
 
-def check_look(background: str, width_mm: float) -> None:
+def check_page(background: str, width_mm: float) -> None:
     """Check what can be chosen of every figure.
 
     Raises
@@ -100,7 +100,7 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
     return float(width) * _MM_PER_POINT * _HINTED
 
 
-def wrapped(
+def wrap_text(
     text: str, size: float, width_mm: float, *, bold: bool = False
 ) -> list[str]:
     """Break a text into lines that fit, between words where it can be.
@@ -157,7 +157,7 @@ class Page:
 
     def __init__(self, width_mm: float, background: str) -> None:
         need_matplotlib()
-        check_look(background, width_mm)
+        check_page(background, width_mm)
         self.width = width_mm
         self.ink = _INK[background]
         self.paper = _PAPER[background]
@@ -188,7 +188,7 @@ class Page:
     def text(self, text: str, size: float = TEXT, *, bold: bool = False) -> None:
         """Add a paragraph."""
         self._told.append(text)
-        lines = wrapped(text, size, self.inner, bold=bold)
+        lines = wrap_text(text, size, self.inner, bold=bold)
         step = size * _LINE * _MM_PER_POINT
 
         def draw(figure: Figure, top: float) -> None:
@@ -245,7 +245,7 @@ class Page:
     def picture(
         self,
         figure: Figure,
-        picture: Floats,
+        picture: Float64Array,
         place: tuple[float, float],
         size: tuple[float, float],
         extent: tuple[float, float],
@@ -254,8 +254,6 @@ class Page:
 
         Parameters
         ----------
-        figure : Figure
-            Where.
         picture : ndarray, shape (rows, columns, 3)
             Colors, the uppermost row first.
         place, size : tuple of float

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_neurosynth_results.anatomy.atlas import near
+from napari_neurosynth_results.anatomy.atlas import with_distance
 from napari_neurosynth_results.export.escaping import short
 from napari_neurosynth_results.export.provenance import MNI, space_of
 from napari_neurosynth_results.maps.kinds import MapKind
@@ -142,7 +142,7 @@ def _place(clusters: ClusterSet, peak: pd.Series, row: int, sub: bool) -> list[s
     # The side has a column of its own; where the region lies on the other one, as near
     # the midline, its name says so.
     region = region.removesuffix(f" {side}")
-    name = near(region[:1].upper() + region[1:], float(peak["region_mm"]))
+    name = with_distance(region[:1].upper() + region[1:], float(peak["region_mm"]))
     if not sub:
         given = clusters.given_names.get(clusters.peak_voxels[row])
         if given:

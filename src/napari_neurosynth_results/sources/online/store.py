@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
@@ -37,8 +37,6 @@ _SALT = b"napari-neurosynth-results: private NeuroVault collections"
 #: Then what was kept is better than nothing, a captive portal's page included.
 _NO_ANSWER = (OfflineError, UnreachableError, ServerError, BrokenAnswerError)
 _MOST_BESIDE = 16 << 20
-
-Value = TypeVar("Value", str, Any)
 
 
 @dataclass(frozen=True)

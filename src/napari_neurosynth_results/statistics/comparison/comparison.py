@@ -40,7 +40,6 @@ from napari_neurosynth_results.statistics.comparison.overlap import (
     Overlap,
     agreement_volume,
     mark,
-    of_sign,
     overlap_of,
     peaks_mm,
 )
@@ -166,22 +165,6 @@ class Comparison:
         both with opposite signs.
         """
         return agreement_volume(self.marked_a, self.marked_b, self.grid)
-
-    def agreement_of_sign(self, sign: int) -> npt.NDArray[np.uint8]:
-        """Draw the same of one sign alone: 0 neither, 1 and 2 only one, 3 both.
-
-        Parameters
-        ----------
-        sign : {1, -1}
-            Which.
-
-        Returns
-        -------
-        ndarray of uint8, shape (i, j, k)
-            On the grid.
-        """
-        a, b = of_sign(self.marked_a, sign), of_sign(self.marked_b, sign)
-        return agreement_volume(a, b, self.grid)
 
     @cached_property
     def by_sign(self) -> pd.DataFrame:

@@ -20,12 +20,12 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.atlases.find import DEFAULT, find_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.layers import grid_of, map_of
+from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.settings import (
     PLUGIN,
     preferred_atlas,
     read_settings,
 )
-from napari_neurosynth_results.viewer.waiting import wait_for
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -66,8 +66,6 @@ def choose_atlas(viewer: Viewer, what: Any) -> Atlas | None:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     what : Labels or str
         A layer of labels, for as long as it is in the viewer; or what can be entered in
         the preferences (``default``, ``none``, a known name, a path), which is kept

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.anatomy.atlas import near
-from napari_neurosynth_results.anatomy.coordinates import Place
+from napari_neurosynth_results.anatomy.atlas import with_distance
+from napari_neurosynth_results.anatomy.coordinates import Coordinate
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import Zero
@@ -45,7 +45,7 @@ _UNREADABLE = "cannot be read"
 
 
 @dataclass(frozen=True)
-class Row:
+class ReadoutRow:
     """What one layer says of a place.
 
     Attributes
@@ -86,19 +86,19 @@ class Readout:
         applies.
     distance : float
         How far the region is in mm: 0 in it, NaN where there is none.
-    rows : tuple of Row
+    rows : tuple of ReadoutRow
         The visible layers of maps and clusters, the topmost first.
     """
 
-    place: Place
+    place: Coordinate
     region: str
     distance: float
-    rows: tuple[Row, ...]
+    rows: tuple[ReadoutRow, ...]
 
     @property
     def where(self) -> str:
         """The region with its distance, as in ``insula R (2.2 mm)``."""
-        return near(self.region, self.distance)
+        return with_distance(self.region, self.distance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +127,7 @@ class PlaceReader:
         self._viewer = viewer
         self._shown: dict[StatMap, _Shown] = {}
 
-    def read_at(self, place: Place) -> Readout:
+    def read_at(self, place: Coordinate) -> Readout:
         """Say what lies at a place; never raises for a map that cannot be read.
 
         Parameters
@@ -189,7 +189,7 @@ class PlaceReader:
         return statmap.data
 
 
-def read_at(viewer: Viewer, place: Place) -> Readout:
+def read_at(viewer: Viewer, place: Coordinate) -> Readout:
     """Say what lies at a place, once; `PlaceReader` is quicker for many.
 
     Parameters
@@ -249,7 +249,7 @@ def _evidence_of(layers: Any) -> dict[StatMap, Evidence]:
     return found
 
 
-def _voxel_at(grid: Grid, place: Place) -> Voxel | None:
+def _voxel_at(grid: Grid, place: Coordinate) -> Voxel | None:
     """Find the voxel that holds a place, None outside of the grid."""
     affine, voxel = grid.affine, []
     for axis in range(3):
@@ -262,22 +262,24 @@ def _voxel_at(grid: Grid, place: Place) -> Voxel | None:
     return i, j, k
 
 
-def _map_row(layer: Layer, statmap: StatMap, shown: _Shown, place: Place) -> Row:
+def _map_row(
+    layer: Layer, statmap: StatMap, shown: _Shown, place: Coordinate
+) -> ReadoutRow:
     title, kind = layer.name, str(statmap.kind)
     voxel = _voxel_at(shown.grid, place)
     if voxel is None:
-        return Row(title, kind, math.nan, OUTSIDE)
+        return ReadoutRow(title, kind, math.nan, OUTSIDE)
     if shown.voxels is None:
-        return Row(title, kind, math.nan, _UNREADABLE)
+        return ReadoutRow(title, kind, math.nan, _UNREADABLE)
     value = float(shown.voxels[voxel])
     if statmap.kind.row.holds_labels:
-        return Row(title, kind, value, _label_text(statmap, value))
+        return ReadoutRow(title, kind, value, _label_text(statmap, value))
     if _is_outside(statmap, shown, voxel, value):
-        return Row(title, kind, math.nan, OUTSIDE)
+        return ReadoutRow(title, kind, math.nan, OUTSIDE)
     if shown.p is None:
-        return Row(title, kind, value, f"{value:.4g}")
+        return ReadoutRow(title, kind, value, f"{value:.4g}")
     log_p, p = shown.p.log_p(voxel), shown.p.written(voxel)
-    return Row(title, kind, value, f"{value:.4g}", log_p, p)
+    return ReadoutRow(title, kind, value, f"{value:.4g}", log_p, p)
 
 
 def _is_outside(statmap: StatMap, shown: _Shown, voxel: Voxel, value: float) -> bool:
@@ -294,13 +296,15 @@ def _label_text(statmap: StatMap, value: float) -> str:
     return statmap.file.label_names.get(round(value), f"{value:.0f}")
 
 
-def _cluster_row(layer: Layer, clusters: ClusterSet, place: Place) -> Row:
+def _cluster_row(layer: Layer, clusters: ClusterSet, place: Coordinate) -> ReadoutRow:
     grid = _grid_of(layer, clusters.statmap)
     voxel = _voxel_at(grid, place)
     if voxel is None:
-        return Row(layer.name, CLUSTERS, math.nan, OUTSIDE)
+        return ReadoutRow(layer.name, CLUSTERS, math.nan, OUTSIDE)
     label = int(layer.data.T[voxel])
-    return Row(layer.name, CLUSTERS, float(label), _cluster_name(clusters, label))
+    return ReadoutRow(
+        layer.name, CLUSTERS, float(label), _cluster_name(clusters, label)
+    )
 
 
 def _cluster_name(clusters: ClusterSet, label: int) -> str:
@@ -313,7 +317,7 @@ def _cluster_name(clusters: ClusterSet, label: int) -> str:
     return names[label - 1] if names is not None else f"cluster {label}"
 
 
-def _region_at(place: Place, shown: Mapping[StatMap, _Shown]) -> tuple[str, float]:
+def _region_at(place: Coordinate, shown: Mapping[StatMap, _Shown]) -> tuple[str, float]:
     """Name the region at a place, unless the maps lie in another space."""
     if shown and all(one.grid.mni_doubt() for one in shown.values()):
         return "", math.nan

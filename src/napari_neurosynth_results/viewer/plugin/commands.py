@@ -15,6 +15,7 @@ from napari_neurosynth_results.viewer.clusters.defaults import (
     shows_faintly,
 )
 from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.plugin.messages import show_browser
 from napari_neurosynth_results.viewer.three_d import brain, cortex, glass
 from napari_neurosynth_results.viewer.three_d.viewpoints import view_from
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 def open_link(napari_viewer: napari.viewer.Viewer) -> None:
     """Open the results browser, which has a box for a link, an id or a path."""
-    show_browser(scene.itself(napari_viewer))
+    show_browser(unproxied(napari_viewer))
 
 
 def show_axial(napari_viewer: napari.viewer.Viewer) -> None:
@@ -43,7 +44,7 @@ def show_sagittal(napari_viewer: napari.viewer.Viewer) -> None:
     scene.show_plane(napari_viewer, "sagittal")
 
 
-def show_3d(napari_viewer: napari.viewer.Viewer) -> None:
+def show_brain_in_3d(napari_viewer: napari.viewer.Viewer) -> None:
     """Show the brain in 3D, with the clusters of visible maps inside."""
     brain.show_brain(napari_viewer)
 
@@ -78,12 +79,12 @@ def view_back(napari_viewer: napari.viewer.Viewer) -> None:
     view_from(napari_viewer, "back")
 
 
-def toggle_glass(napari_viewer: napari.viewer.Viewer) -> None:
+def toggle_glass_brain(napari_viewer: napari.viewer.Viewer) -> None:
     """Show the maximum projection of the visible map, or take it away."""
     glass.toggle_glass(napari_viewer)
 
 
-def show_cortex(napari_viewer: napari.viewer.Viewer) -> None:
+def show_map_on_cortex(napari_viewer: napari.viewer.Viewer) -> None:
     """Show the visible map on the cortical surface."""
     from napari.utils.notifications import show_info, show_warning
 
@@ -105,7 +106,7 @@ def use_radiological(napari_viewer: napari.viewer.Viewer) -> None:
     scene.set_anatomical(napari_viewer, "radiological")
 
 
-def label_clusters(napari_viewer: napari.viewer.Viewer) -> None:
+def label_active_map(napari_viewer: napari.viewer.Viewer) -> None:
     """Label the clusters of the active map, at the threshold that was used last."""
     from napari.utils.notifications import show_info, show_warning
 

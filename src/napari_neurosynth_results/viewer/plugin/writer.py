@@ -2,6 +2,10 @@
 
 napari does not tell a writer whether the user has agreed to replace a file, and scripts
 are not asked at all: what exists is never replaced.
+
+In a folder NiMARE's own file names survive, and others are made safe. What is no map of
+NiMARE's must not be taken for one when it is opened again: a layer that somebody called
+"z" holds any numbers.
 """
 
 from __future__ import annotations
@@ -26,24 +30,16 @@ from napari_neurosynth_results.viewer.plugin.layer_to_file import (
     saved_labels,
 )
 
-# File names for layers that are saved together: NiMARE's survive, others are safe.
-#
-# What is no map of NiMARE's must not be taken for one when it is opened again: a layer
-# that somebody called "z" holds any numbers.
-
 _EXTENSION = ".nii.gz"
 #: What keeps runs apart stands before the value: no other sign means anything there.
 _NOT_IN_PREFIX = re.compile(r"[^A-Za-z0-9]+")
 _LONGEST_PREFIX = 40
+#: What takes from a layer what is written, by the kind of layer.
+_SAVED = {"image": saved_image, "labels": saved_labels}
 
 
 def file_names(layers: Sequence[SavedLayer]) -> list[str]:
     """Name the files of layers that go to one folder.
-
-    Parameters
-    ----------
-    layers : sequence of SavedLayer
-        The layers.
 
     Returns
     -------
@@ -122,9 +118,6 @@ def _of_others(name: str) -> str:
     return stem if parse_name(stem) is None else f"layer-{stem}"
 
 
-_SAVED = {"image": saved_image, "labels": saved_labels}
-
-
 def write_image(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
     """Write an image layer to a NIfTI file.
 
@@ -132,8 +125,6 @@ def write_image(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
     ----------
     path : str
         ``.nii`` or ``.nii.gz``; the latter is added where neither stands.
-    data : array_like
-        The data of the layer.
     meta : mapping
         Its attributes.
 
@@ -157,8 +148,6 @@ def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
     ----------
     path : str
         ``.nii`` or ``.nii.gz``; the latter is added where neither stands.
-    data : array_like
-        The data of the layer.
     meta : mapping
         Its attributes.
 

@@ -21,23 +21,27 @@ from napari_neurosynth_results.anatomy.surfaces import (
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.clusters.as_shown import (
+from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
+from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.napari_private import unproxied
+from napari_neurosynth_results.viewer.palette import Colors
+from napari_neurosynth_results.viewer.three_d.cluster_source import (
     shown_clusters,
     shown_colors,
 )
-from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
-from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.palette import Colors
 from napari_neurosynth_results.viewer.three_d.cortex import hide_cortex
-from napari_neurosynth_results.viewer.three_d.hidden_volumes import Volumes
-from napari_neurosynth_results.viewer.three_d.surface_layers import body, reshape
+from napari_neurosynth_results.viewer.three_d.hidden_volumes import HiddenVolumes
+from napari_neurosynth_results.viewer.three_d.surface_layers import (
+    surface_layer,
+    update_surface,
+)
 from napari_neurosynth_results.viewer.three_d.viewpoints import view_obliquely
 
 if TYPE_CHECKING:
     from napari.layers import Layer, Surface
     from napari.viewer import Viewer
 
-OUTLINE = "Brain outline (3D)"
+BRAIN_OUTLINE = "Brain outline (3D)"
 _OUTLINE_COLOR = (1.0, 1.0, 1.0, 1.0)
 _OUTLINE_OPACITY = 0.18
 
@@ -64,10 +68,8 @@ def show_brain(viewer: Viewer) -> Surface | None:
     brain = brain_of(viewer)
     if brain is None:
         # The viewer itself, where a command is handed a stand-in that will be gone.
-        brain = Brain(scene.itself(viewer))
-        scene.itself(viewer).dims.events.ndisplay.connect(
-            partial(_follow_display, brain)
-        )
+        brain = BrainSurfaces(unproxied(viewer))
+        unproxied(viewer).dims.events.ndisplay.connect(partial(_follow_display, brain))
     if fresh:
         scene.show_3d(viewer)
     brain.follow_display()
@@ -77,41 +79,30 @@ def show_brain(viewer: Viewer) -> Surface | None:
 
 
 def hide_brain(viewer: Viewer) -> None:
-    """End what `show_brain` began: its layers are removed, volumes are as before.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    """
+    """End what `show_brain` began: its layers are removed, volumes are as before."""
     if (brain := brain_of(viewer)) is not None:
         brain.end()
 
 
-def brain_of(viewer: Viewer) -> Brain | None:
+def brain_of(viewer: Viewer) -> BrainSurfaces | None:
     """Return what keeps the brain of a viewer up to date, None before it is shown."""
-    for callback in scene.itself(viewer).dims.events.ndisplay.callbacks:
+    for callback in unproxied(viewer).dims.events.ndisplay.callbacks:
         if isinstance(callback, partial) and callback.func is _follow_display:
-            brain: Brain = callback.args[0]
+            brain: BrainSurfaces = callback.args[0]
             return brain
     return None
 
 
-def _follow_display(brain: Brain, event: object = None) -> None:
+def _follow_display(brain: BrainSurfaces, event: object = None) -> None:
     """Let the viewer, which owns its events, keep the brain alive."""
     brain.follow_display()
 
 
-class Brain:
+class BrainSurfaces:
     """The surfaces of a viewer in 3D, which follow maps, thresholds and the user.
 
     In 2D they are no layers of the viewer: even hidden ones would count for where
     napari's slices begin.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
 
     Attributes
     ----------
@@ -121,13 +112,13 @@ class Brain:
 
     def __init__(self, viewer: Viewer) -> None:
         self._ref = scene.weakly(viewer)
-        self._volumes = Volumes(viewer, self._stand_in)
+        self._volumes = HiddenVolumes(viewer, self._stand_in)
         self._surfaces: dict[StatMap, _Surfaces] = {}
         self._in_3d = False
         #: While it is this object that adds and removes, the user does not.
         self._busy = False
-        self.outline = body(
-            OUTLINE,
+        self.outline = surface_layer(
+            BRAIN_OUTLINE,
             brain_outline(),
             _OUTLINE_COLOR,
             opacity=_OUTLINE_OPACITY,
@@ -137,13 +128,7 @@ class Brain:
         viewer.layers.events.inserted.connect(self._inserted)
 
     def surface_of(self, statmap: StatMap) -> Surface | None:
-        """Return the layer of the clusters of a map, None when there is none in 3D.
-
-        Parameters
-        ----------
-        statmap : StatMap
-            The map.
-        """
+        """Return the layer of the clusters of a map, None when there is none in 3D."""
         found, viewer = self._surfaces.get(statmap), self._ref()
         if found is None or viewer is None or found.layer not in viewer.layers:
             return None
@@ -228,13 +213,13 @@ class Brain:
         if found is None:
             mesh = _mesh_of(clusters)
             name = f"{statmap.title}: clusters (3D)"
-            layer = body(name, mesh, colors[mesh.part], blending="opaque")
+            layer = surface_layer(name, mesh, colors[mesh.part], blending="opaque")
             self._surfaces[statmap] = _Surfaces(clusters, colors, mesh, layer)
         elif not found.shows(clusters, colors):
             same = found.clusters.labelled is clusters.labelled
             mesh = found.mesh if same else _mesh_of(clusters)
             layer = found.layer
-            reshape(layer, mesh, colors[mesh.part])
+            update_surface(layer, mesh, colors[mesh.part])
             self._surfaces[statmap] = _Surfaces(clusters, colors, mesh, layer)
         else:
             layer = found.layer

@@ -8,27 +8,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_neurosynth_results.anatomy.cortex import (
-    REACH_MM,
+    CORTEX_REACH_MM,
     Hemisphere,
     Shape,
+    interpolate_at,
     label_at,
     read_cortex,
-    sample,
     share_on_cortex,
 )
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.clusters.as_shown import shown_clusters
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
     map_layers,
 )
 from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.palette import Colors
-from napari_neurosynth_results.viewer.three_d.hidden_volumes import Volumes, is_seen
-from napari_neurosynth_results.viewer.three_d.surface_layers import body, reshape
+from napari_neurosynth_results.viewer.three_d.cluster_source import shown_clusters
+from napari_neurosynth_results.viewer.three_d.hidden_volumes import (
+    HiddenVolumes,
+    is_seen,
+)
+from napari_neurosynth_results.viewer.three_d.surface_layers import (
+    surface_layer,
+    update_surface,
+)
 from napari_neurosynth_results.viewer.three_d.viewpoints import view_obliquely
 
 if TYPE_CHECKING:
@@ -73,8 +80,8 @@ def show_cortex(
     fresh = viewer.dims.ndisplay != 3
     if fresh:
         scene.show_3d(viewer)
-    cortex = Cortex(scene.itself(viewer), chosen, shape)
-    scene.itself(viewer).dims.events.ndisplay.connect(partial(_follow_display, cortex))
+    cortex = Cortex(unproxied(viewer), chosen, shape)
+    unproxied(viewer).dims.events.ndisplay.connect(partial(_follow_display, cortex))
     cortex.enter()
     if fresh:
         view_obliquely(viewer)
@@ -82,20 +89,14 @@ def show_cortex(
 
 
 def hide_cortex(viewer: Viewer) -> None:
-    """Take the cortical surface away, and show volumes as before.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    """
+    """Take the cortical surface away, and show volumes as before."""
     if (cortex := cortex_of(viewer)) is not None:
         cortex.end()
 
 
 def cortex_of(viewer: Viewer) -> Cortex | None:
     """Return what keeps the surface up to date, None when there is none."""
-    for callback in scene.itself(viewer).dims.events.ndisplay.callbacks:
+    for callback in unproxied(viewer).dims.events.ndisplay.callbacks:
         if isinstance(callback, partial) and callback.func is _follow_display:
             cortex: Cortex = callback.args[0]
             return cortex
@@ -112,10 +113,6 @@ class Cortex:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
-    layer : Image
-        The layer of the map.
     shape : {"pial", "inflated"}
         Which surface.
 
@@ -131,7 +128,7 @@ class Cortex:
         self._ref = scene.weakly(viewer)
         self._layer = layer
         self.shape: Shape = shape
-        self._volumes = Volumes(viewer, self._nothing)
+        self._volumes = HiddenVolumes(viewer, self._nothing)
         #: Surfaces of the 3D brain that stand back as well.
         self._hidden: list[Layer] = []
         self._halves: list[tuple[Hemisphere, Surface]] = []
@@ -155,7 +152,9 @@ class Cortex:
         where = "" if self.shape == "pial" else ", inflated, not in mm"
         for hemisphere, color in zip(read_cortex(), colors, strict=True):
             name = f"{self._layer.name}: {hemisphere.name} cortex (fsaverage{where})"
-            made = body(name, hemisphere.mesh(self.shape), color, blending="opaque")
+            made = surface_layer(
+                name, hemisphere.mesh(self.shape), color, blending="opaque"
+            )
             viewer.layers.append(made)
             self._halves.append((hemisphere, made))
         viewer.layers.selection = selected
@@ -205,7 +204,7 @@ class Cortex:
             return
         _, colors = self._read(viewer)
         for (hemisphere, layer), color in zip(self._halves, colors, strict=True):
-            reshape(layer, hemisphere.mesh(self.shape), color)
+            update_surface(layer, hemisphere.mesh(self.shape), color)
 
     def _read(self, viewer: Viewer) -> tuple[ClusterSet, list[Colors]]:
         statmap = map_of(self._layer)
@@ -232,7 +231,7 @@ def _topmost(viewer: Viewer) -> Image:
 def _colors(layer: Image, clusters: ClusterSet, hemisphere: Hemisphere) -> Colors:
     """Color what is in a cluster as the map is, and the rest gray by its folds."""
     grid = clusters.statmap.grid
-    values = sample(clusters.statmap.data, grid, hemisphere.middle)
+    values = interpolate_at(clusters.statmap.data, grid, hemisphere.middle)
     found = clusters.labelled
     volume = found.volume(found.label.dtype)
     lit = (label_at(volume, grid, hemisphere.middle) > 0) & np.isfinite(values)
@@ -269,6 +268,6 @@ def _sentence(name: str, clusters: ClusterSet) -> str:
         return f"{name} on the cortex: nothing is above the threshold. {_ABOUT}."
     return (
         f"{name} on the cortex: {100 * share:.0f} % of its {len(where):,} voxels above "
-        f"the threshold lie within {REACH_MM:g} mm of the surface; what lies deeper is "
-        f"not on it. {_ABOUT}."
+        f"the threshold lie within {CORTEX_REACH_MM:g} mm of the surface; what lies "
+        f"deeper is not on it. {_ABOUT}."
     )

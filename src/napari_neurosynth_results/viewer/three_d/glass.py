@@ -7,7 +7,6 @@ the brain, so that it is seen wherever the sliders are.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,18 +16,19 @@ from napari_neurosynth_results.anatomy.glass import silhouette, strongest_along
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.clusters.as_shown import shown_clusters
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
     map_layers,
 )
 from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.napari_private import refreshed_once, unproxied
+from napari_neurosynth_results.viewer.three_d.cluster_source import shown_clusters
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
-OUTLINE = "Glass brain: outline"
+GLASS_OUTLINE = "Glass brain: outline"
 #: The text on the canvas that says that this is no slice.
 OVERLAY = "neurosynth_results_projection"
 _GLASS_KEY = "neurosynth_results_glass"
@@ -49,59 +49,42 @@ def show_glass(viewer: Viewer) -> None:
     if glass_of(viewer) is None:
         for layer in [one for one in viewer.layers if _GLASS_KEY in one.metadata]:
             viewer.layers.remove(layer)
-        glass = Glass(scene.itself(viewer))
+        glass = GlassBrain(unproxied(viewer))
         viewer.dims.events.order.connect(partial(_follow, glass))
         viewer.dims.events.ndisplay.connect(partial(_follow, glass))
         glass.refresh()
 
 
 def hide_glass(viewer: Viewer) -> None:
-    """Take the projection away; the layers of the user were never touched.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    """
+    """Take the projection away; the layers of the user were never touched."""
     if (glass := glass_of(viewer)) is not None:
         glass.end()
 
 
 def toggle_glass(viewer: Viewer) -> None:
-    """Show the projection, or take it away.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    """
+    """Show the projection, or take it away."""
     if glass_of(viewer) is None:
         show_glass(viewer)
     else:
         hide_glass(viewer)
 
 
-def glass_of(viewer: Viewer) -> Glass | None:
+def glass_of(viewer: Viewer) -> GlassBrain | None:
     """Return what keeps the projection up to date, None when there is none."""
-    for callback in scene.itself(viewer).dims.events.order.callbacks:
+    for callback in unproxied(viewer).dims.events.order.callbacks:
         if isinstance(callback, partial) and callback.func is _follow:
-            glass: Glass = callback.args[0]
+            glass: GlassBrain = callback.args[0]
             return glass
     return None
 
 
-def _follow(glass: Glass, event: object = None) -> None:
+def _follow(glass: GlassBrain, event: object = None) -> None:
     """Let the viewer, which owns its events, keep the projection alive."""
     glass.refresh()
 
 
-class Glass:
+class GlassBrain:
     """The two layers of a projection, which follow the viewer.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
 
     Attributes
     ----------
@@ -124,7 +107,7 @@ class Glass:
         empty = np.zeros((1, 1, 1), np.float32)
         self.outline = Image(
             empty,
-            name=OUTLINE,
+            name=GLASS_OUTLINE,
             blending="opaque",
             contrast_limits=(0, _BRIGHTEST),
             interpolation2d="cubic",
@@ -294,7 +277,7 @@ def _map_seen(viewer: Viewer) -> Image | None:
 
 def _fill(layer: Image, data: Any, size: list[float], origin: list[float]) -> None:
     """Put an array as (z, y, x) into a layer, at a place given as x, y, z."""
-    with getattr(layer, "_block_refresh", nullcontext)():
+    with refreshed_once(layer):
         layer.data = np.ascontiguousarray(data, np.float32)
         layer.scale = size[::-1]
         layer.translate = origin[::-1]

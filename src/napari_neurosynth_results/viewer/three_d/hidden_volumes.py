@@ -23,13 +23,11 @@ _BACK_KEY = "neurosynth_results_stands_back"
 StandIn = Callable[[Any], bool]
 
 
-class Volumes:
+class HiddenVolumes:
     """The images and labels of a viewer, and whether the user wants to see them.
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     stand_in : callable
         A bound method that is called when the user switches a layer on in the meantime.
         When it returns True, the layer stands back again; it is held weakly.
@@ -47,8 +45,6 @@ class Volumes:
 
         Parameters
         ----------
-        layer : Layer
-            Any layer.
         wanted : bool
             Whether the user wants to see it, although it is hidden: clusters are added
             as hidden as their map is.
@@ -65,13 +61,7 @@ class Volumes:
             self._hide(layer)
 
     def wants(self, layer: Layer) -> bool:
-        """Whether the user wants to see a layer: as in 2D, or switched on since.
-
-        Parameters
-        ----------
-        layer : Layer
-            A layer.
-        """
+        """Whether the user wants to see a layer: as in 2D, or switched on since."""
         return bool(self._wanted.get(layer, layer.visible))
 
     def give_back(self) -> None:
@@ -119,13 +109,7 @@ class Volumes:
 
 
 def is_seen(layer: Layer) -> bool:
-    """Whether a layer is seen, or would be if surfaces did not stand for it.
-
-    Parameters
-    ----------
-    layer : Layer
-        A layer.
-    """
+    """Whether a layer is seen, or would be if surfaces did not stand for it."""
     return bool(layer.visible or layer.metadata.get(_BACK_KEY))
 
 

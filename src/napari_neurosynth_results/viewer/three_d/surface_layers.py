@@ -24,7 +24,7 @@ _NOTHING = (
 )
 
 
-def body(name: str, mesh: Mesh, colors: npt.ArrayLike, **more: Any) -> Surface:
+def surface_layer(name: str, mesh: Mesh, colors: npt.ArrayLike, **more: Any) -> Surface:
     """Make a layer of a mesh.
 
     Parameters
@@ -58,17 +58,17 @@ def body(name: str, mesh: Mesh, colors: npt.ArrayLike, **more: Any) -> Surface:
     return Surface((vertices, faces), **keywords | more)
 
 
-def reshape(layer: Surface, mesh: Mesh, colors: npt.ArrayLike) -> None:
+def update_surface(layer: Surface, mesh: Mesh, colors: npt.ArrayLike) -> None:
     """Show another mesh in a layer.
 
     Parameters
     ----------
     layer : Surface
-        A layer of `body`.
+        A layer of `surface_layer`.
     mesh : Mesh
         What it shall show.
     colors : array_like, shape (4,) or (n, 4)
-        As for `body`.
+        As for `surface_layer`.
     """
     vertices, faces, lit = _as_data(mesh, colors)
     with ExitStack() as quiet:

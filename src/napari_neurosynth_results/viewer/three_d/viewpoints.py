@@ -4,47 +4,33 @@ from __future__ import annotations
 
 import weakref
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_neurosynth_results.anatomy.planes import (
+    HEAD_SIDES,
+    HEAD_VIEWS,
+    HeadSide,
+    Vector,
+    side_letters,
+)
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.napari_private import unproxied
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-Side = Literal["left", "right", "top", "bottom", "front", "back"]
-
-#: In the order of buttons.
-SIDES: tuple[Side, ...] = get_args(Side)
-#: Where the observer looks and what is up, as (z, y, x): superior, anterior, right.
-_LOOKS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
-    "left": ((0, 0, 1), (1, 0, 0)),
-    "right": ((0, 0, -1), (1, 0, 0)),
-    "top": ((-1, 0, 0), (0, 1, 0)),
-    "bottom": ((1, 0, 0), (0, 1, 0)),
-    "front": ((0, -1, 0), (1, 0, 0)),
-    "back": ((0, 1, 0), (1, 0, 0)),
-    # From behind, a little from the left and from above: right is on the right.
-    "oblique": ((-0.45, 0.72, 0.55), (1, 0, 0)),
-}
-#: What lies at the left and at the right of the canvas.
-_LETTERS = {
-    "left": ("A", "P"),
-    "right": ("P", "A"),
-    "top": ("L", "R"),
-    "bottom": ("R", "L"),
-    "front": ("R", "L"),
-    "back": ("L", "R"),
-}
+#: From behind, a little from the left and from above: where the observer looks, as x, y
+#: and z, and what is up. Right is on the right.
+_OBLIQUE: tuple[Vector, Vector] = ((0.55, 0.72, -0.45), (0, 0, 1))
 #: Middle of the brain, (z, y, x) mm. napari's is that of the field of view, and leaves
 #: more room than the brain needs.
 _MIDDLE = (4.0, -18.0, 0.0)
 _CLOSER = 1.3
-_MARKS = ("orientation_left", "orientation_right")
 
 
-def view_from(viewer: Viewer, side: Side) -> None:
+def view_from(viewer: Viewer, side: HeadSide) -> None:
     """Turn the volume until one of its sides faces the user.
 
     Parameters
@@ -56,14 +42,14 @@ def view_from(viewer: Viewer, side: Side) -> None:
         3D nothing is mirrored: from the front, the right of the head is at the left,
         whatever the orientation of slices.
     """
-    _look(viewer, side)
-    letters = _LETTERS[side]
+    _look(viewer, *HEAD_VIEWS[side])
+    letters = side_letters(side)
     overlays = viewer.canvas.overlays
     if scene.is_anatomical(viewer):
-        for name, letter in zip(_MARKS, letters, strict=True):
+        for name, letter in zip(scene.MARKS, letters, strict=True):
             overlays[name].text = letter
             overlays[name].visible = True
-        angles = scene.itself(viewer).scene.camera.events.angles
+        angles = unproxied(viewer).scene.camera.events.angles
         # One turn by hand, and the letters would be wrong.
         if not any(_is_ours(callback) for callback in angles.callbacks):
             angles.connect(partial(_take_letters_away, scene.weakly(viewer)))
@@ -77,35 +63,35 @@ def view_obliquely(viewer: Viewer) -> None:
     viewer : Viewer
         The viewer; goes to 3D.
     """
-    _look(viewer, "oblique")
+    _look(viewer, *_OBLIQUE)
     if viewer.dims.ndim >= 3:
         viewer.reset_view(reset_camera_angle=False)
         viewer.scene.camera.center = _MIDDLE
         viewer.scene.camera.zoom *= _CLOSER
 
 
-def facing(viewer: Viewer) -> Side | None:
+def facing(viewer: Viewer) -> HeadSide | None:
     """Return the side of the head that faces the user, None for a view in between."""
     if viewer.dims.ndisplay != 3:
         return None
     camera = viewer.scene.camera
-    for side in SIDES:
-        view, up = _LOOKS[side]
-        if np.allclose(camera.view_direction, view, atol=1e-3) and np.allclose(
-            camera.up_direction, up, atol=1e-3
+    for side in HEAD_SIDES:
+        look, up = HEAD_VIEWS[side]
+        # napari's directions are (z, y, x).
+        if np.allclose(camera.view_direction, look[::-1], atol=1e-3) and np.allclose(
+            camera.up_direction, up[::-1], atol=1e-3
         ):
             return side
     return None
 
 
-def _look(viewer: Viewer, name: str) -> None:
+def _look(viewer: Viewer, look: Vector, up: Vector) -> None:
     extra = viewer.dims.ndim - 3
     if extra < 0:
         return
     if viewer.dims.ndisplay != 3 or viewer.dims.order != tuple(range(extra + 3)):
         scene.show_3d(viewer)
-    view, up = _LOOKS[name]
-    viewer.scene.camera.set_view_direction(view, up)
+    viewer.scene.camera.set_view_direction(look[::-1], up[::-1])
 
 
 def _is_ours(callback: Any) -> bool:
@@ -117,5 +103,5 @@ def _take_letters_away(ref: weakref.ref[Any], event: object = None) -> None:
     viewer = ref()
     if viewer is None or viewer.dims.ndisplay != 3 or facing(viewer) is not None:
         return
-    for name in _MARKS:
+    for name in scene.MARKS:
         viewer.canvas.overlays[name].visible = False

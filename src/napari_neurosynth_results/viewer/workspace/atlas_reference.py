@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-def naming_of(viewer: Viewer, atlas: Atlas | None) -> Naming:
+def describe_atlas(viewer: Viewer, atlas: Atlas | None) -> Naming:
     """Say what an atlas is, so that it can be opened again.
 
     Parameters

@@ -21,7 +21,7 @@ from napari_neurosynth_results.viewer.plugin.reader import (
     bring_first_maps,
     show_first_maps,
 )
-from napari_neurosynth_results.viewer.plugin.recent import (
+from napari_neurosynth_results.viewer.plugin.recent_sources import (
     recent_sources,
     remember_source,
 )

@@ -23,7 +23,7 @@ from qtpy.QtCore import (
 from qtpy.QtGui import QAction, QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTreeView
 
-from napari_neurosynth_results.anatomy.atlas import near
+from napari_neurosynth_results.anatomy.atlas import with_distance
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet, Voxel
 from napari_neurosynth_results.widgets.clusters.columns import (
     COLUMNS,
@@ -307,7 +307,7 @@ def _cells(table: pd.DataFrame, key: str) -> npt.NDArray[Any]:
     if key != "region":
         return values
     cells = zip(values, table["region_mm"], strict=True)
-    return np.array([near(region, mm) for region, mm in cells], dtype=object)
+    return np.array([with_distance(region, mm) for region, mm in cells], dtype=object)
 
 
 def _natural(text: str) -> str:

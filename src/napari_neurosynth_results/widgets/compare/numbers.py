@@ -16,7 +16,7 @@ from napari_neurosynth_results.statistics.comparison.agreement import (
     sample,
 )
 from napari_neurosynth_results.statistics.thresholds.apply import Applied
-from napari_neurosynth_results.viewer.compare.results import legend_of
+from napari_neurosynth_results.viewer.compare.comparison_layers import agreement_legend
 from napari_neurosynth_results.widgets.common.color_grid import MatrixView
 from napari_neurosynth_results.widgets.common.table_view import Field, RowsView
 from napari_neurosynth_results.widgets.compare.scatter import Scatter
@@ -153,7 +153,7 @@ def _legend(known: Comparison) -> str:
         counts.opposite,
     )
     parts = []
-    for (text, rgb), n in zip(legend_of(known), numbers, strict=True):
+    for (text, rgb), n in zip(agreement_legend(known), numbers, strict=True):
         color = "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
         told = text.replace("&", "&amp;").replace("<", "&lt;")
         if n or text != "both, with opposite signs":

@@ -22,13 +22,13 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     map_layers,
 )
-from napari_neurosynth_results.viewer.compare.display_modes import Together
-from napari_neurosynth_results.viewer.compare.results import (
+from napari_neurosynth_results.viewer.compare.comparison_layers import (
     clusters_for,
     show_agreement,
     show_map,
     threshold_alike,
 )
+from napari_neurosynth_results.viewer.compare.display_modes import JointDisplay
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.widgets.common.figure_button import (
     FigureButton,
@@ -66,7 +66,7 @@ class CompareWidget(Container):  # type: ignore[misc]
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(labels=False)
         self._viewer = napari_viewer
-        self._together = Together(napari_viewer)
+        self._together = JointDisplay(napari_viewer)
         self._watched: list[Any] = []
         self.comparison: Comparison | None = None
         self.matrix: Matrix | None = None

@@ -28,22 +28,24 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.ortho.following import Follower
+from napari_neurosynth_results.viewer.ortho.follower import Follower
 from napari_neurosynth_results.viewer.ortho.geometry import (
     Arrangement,
-    Field,
-    Place,
+    FieldOfView,
+    PlaceZYX,
     Window,
     arrange,
 )
-from napari_neurosynth_results.viewer.ortho.layer_transform import place_of, unit_of
+from napari_neurosynth_results.viewer.ortho.layer_transform import (
+    slice_position,
+    unit_of,
+)
 from napari_neurosynth_results.viewer.ortho.picture import (
     Drawable,
     draw,
-    drawable,
-    field_of,
+    drawable_layers,
+    field_of_view,
     finest_step,
-    is_rightward,
     values_at,
 )
 from napari_neurosynth_results.viewer.ortho.points import Discs
@@ -176,7 +178,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._zoom = 1.0
         #: How far the middle of the planes is from the middle of the volume, mm.
-        self._shift: Place = (0.0, 0.0, 0.0)
+        self._shift: PlaceZYX = (0.0, 0.0, 0.0)
         #: Which plane the mouse went down in, and where it was last while panning.
         self._pressed: str | None = None
         self._panning: QPointF | None = None
@@ -202,11 +204,12 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
 
     # --- where things are -------------------------------------------------------------
 
-    def _arranged(self, viewer: Viewer) -> tuple[Arrangement, Field]:
-        center, size = field_of(viewer)
+    def _arranged(self, viewer: Viewer) -> tuple[Arrangement, FieldOfView]:
+        center, size = field_of_view(viewer)
         found = arrange(self.width(), self.height(), size)
         z, y, x = (at + by for at, by in zip(center, self._shift, strict=True))
-        return found, Field((z, y, x), found.scale * self._zoom, is_rightward(viewer))
+        rightward = scene.grows_rightwards(viewer)
+        return found, FieldOfView((z, y, x), found.scale * self._zoom, rightward)
 
     def windows(self) -> dict[str, tuple[QRect, Window]]:
         """Return where each plane lies in the widget, and what it shows.
@@ -251,13 +254,13 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         """Paint everything, and return what is left out and why."""
         painter.fillRect(self.rect(), _BACKGROUND)
         viewer = self.viewer
-        what = drawable(viewer) if viewer is not None else Drawable((), {})
+        what = drawable_layers(viewer) if viewer is not None else Drawable((), {})
         if viewer is None or not what.layers:
             self._set_size(painter, _TEXT_POINTS)
             _write(painter, self.rect(), Qt.AlignmentFlag.AlignCenter, _NOTHING)
             return what.left_out
         self._unit = unit_of(viewer)
-        left_out, place = dict(what.left_out), place_of(viewer)
+        left_out, place = dict(what.left_out), slice_position(viewer)
         for box, window in self.windows().values():
             finer = _finer(window, self.devicePixelRatioF())
             picture, failed = draw(viewer, what, finer, paint_discs)
@@ -277,7 +280,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         return left_out
 
     def _paint_crosshair(
-        self, painter: QPainter, box: QRect, window: Window, place: Place
+        self, painter: QPainter, box: QRect, window: Window, place: PlaceZYX
     ) -> None:
         row, column = window.pixel_of(place)
         x, y = box.left() + column, box.top() + row
@@ -292,7 +295,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
                 painter.drawLine(start, end)
 
     def _paint_letters(
-        self, painter: QPainter, box: QRect, window: Window, place: Place
+        self, painter: QPainter, box: QRect, window: Window, place: PlaceZYX
     ) -> None:
         inner = box.adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
         self._set_size(painter, _LETTER_POINTS, bold=True)
@@ -383,7 +386,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         box, window = self.windows()[self._pressed]
         row = min(max(at.y() - box.top(), 0.0), window.rows)
         column = min(max(at.x() - box.left(), 0.0), window.columns)
-        z, y, x = window.place_at(row, column, place_of(viewer))
+        z, y, x = window.place_at(row, column, slice_position(viewer))
         scene.look_at(viewer, x, y, z)
 
     def _pan(self, by: QPointF) -> None:
@@ -443,7 +446,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         axis = {"through": through, "vertical": vertical, "horizontal": horizontal}
         if where == "horizontal" and not window.field.rightward:
             direction = -direction
-        place = list(place_of(viewer))
+        place = list(slice_position(viewer))
         place[axis[where]] += direction * finest_step(viewer)[axis[where]]
         z, y, x = place
         scene.look_at(viewer, x, y, z)
@@ -456,7 +459,7 @@ def _finer(window: Window, ratio: float) -> Window:
         window.plane,
         max(math.ceil(window.rows * ratio), 1),
         max(math.ceil(window.columns * ratio), 1),
-        Field(field.center, field.scale * ratio, field.rightward),
+        FieldOfView(field.center, field.scale * ratio, field.rightward),
     )
 
 

@@ -12,13 +12,13 @@ from typing import TypeVar
 
 from napari_neurosynth_results.job import Job, Meter
 
-Answer = TypeVar("Answer")
+_Answer = TypeVar("_Answer")
 
 #: Often enough for a smooth bar.
 _STEP = 0.04
 
 
-def wait_for(work: Callable[[Job], Answer], what: str) -> Answer:
+def wait_for(work: Callable[[Job], _Answer], what: str) -> _Answer:
     """Do something slow, in napari's window with a progress bar that can cancel it.
 
     Parameters

@@ -33,11 +33,11 @@ from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.clusters.mask_choice import BRAIN, MaskChoice
-from napari_neurosynth_results.viewer.compare.results import compared_in
+from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
 from napari_neurosynth_results.viewer.foci import studies_of
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import read_settings
-from napari_neurosynth_results.viewer.workspace.atlas_reference import naming_of
+from napari_neurosynth_results.viewer.workspace.atlas_reference import describe_atlas
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
@@ -46,11 +46,6 @@ if TYPE_CHECKING:
 
 def describe(viewer: Viewer) -> Description:
     """Say what is open in a viewer, and what was asked of it.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
 
     Returns
     -------
@@ -170,7 +165,7 @@ class StateReader:
         self._clusters[len(self._found) - 1] = Clusters(
             on,
             asked,
-            naming_of(self._viewer, clusters.atlas),
+            describe_atlas(self._viewer, clusters.atlas),
             tuple(GivenName(*one) for one in clusters.given_names.items()),
             str(clusters),
         )

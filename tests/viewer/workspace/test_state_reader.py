@@ -24,9 +24,12 @@ from napari_neurosynth_results.statistics.comparison.comparison import compare
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of, rename
 from napari_neurosynth_results.viewer.clusters.mask_choice import BRAIN, MaskChoice
-from napari_neurosynth_results.viewer.compare.results import show_agreement, show_map
+from napari_neurosynth_results.viewer.compare.comparison_layers import (
+    show_agreement,
+    show_map,
+)
 from napari_neurosynth_results.viewer.foci import show_foci
-from napari_neurosynth_results.viewer.workspace.describe import describe
+from napari_neurosynth_results.viewer.workspace.state_reader import describe
 from worked_in import threshold
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: What a figure can be saved as.
-FORMATS = (".png", ".pdf", ".svg")
+FIGURE_FORMATS = (".png", ".pdf", ".svg")
 _DPI = (30, 1200)
 _MAKER = "napari-neurosynth-results"
 
@@ -72,8 +72,6 @@ def check_target(
 
     Parameters
     ----------
-    path : path
-        The file.
     dpi : float
         Pixels an inch.
     overwrite : bool
@@ -89,8 +87,8 @@ def check_target(
     ResultsError
         For another extension or resolution, or when the file exists.
     """
-    known = ", ".join(FORMATS)
-    target = checked_path(path, FORMATS, f"figures are saved as {known}")
+    known = ", ".join(FIGURE_FORMATS)
+    target = checked_path(path, FIGURE_FORMATS, f"figures are saved as {known}")
     low, high = _DPI
     if not low <= dpi <= high:
         raise ResultsError(f"dpi is {low} to {high}; journals ask for 300 or 600.")

@@ -27,7 +27,11 @@ from napari_neurosynth_results.viewer.clusters.defaults import (
     first_threshold,
     shows_faintly,
 )
-from napari_neurosynth_results.viewer.layers import map_layer, map_of, placed
+from napari_neurosynth_results.viewer.layers import (
+    map_layer,
+    map_of,
+    placement_keywords,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -39,32 +43,25 @@ _OPACITY = 0.85
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class ComparedClusters:
     """The clusters of two maps that an agreement is about."""
 
     a: ClusterSet
     b: ClusterSet
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Compared:
+    def __deepcopy__(self, memo: dict[int, Any]) -> ComparedClusters:
         """Return itself: napari copies metadata when it duplicates a layer."""
         return self
 
 
-def compared_in(layer: Layer) -> Compared | None:
+def compared_in(layer: Layer) -> ComparedClusters | None:
     """Return what an agreement is about, None for layers of others."""
     found = layer.metadata.get(AGREEMENT_KEY)
-    return found if isinstance(found, Compared) else None
+    return found if isinstance(found, ComparedClusters) else None
 
 
 def clusters_for(viewer: Viewer, layer: Image) -> ClusterSet:
     """Return the clusters of a map, found at its first threshold where it has none.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    layer : Image
-        The layer of a map.
 
     Returns
     -------
@@ -88,13 +85,6 @@ def clusters_for(viewer: Viewer, layer: Image) -> ClusterSet:
 
 def threshold_alike(viewer: Viewer, layers: Sequence[Image]) -> list[str]:
     """Ask of all maps what was asked of the first.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    layers : sequence of Image
-        Layers of maps.
 
     Returns
     -------
@@ -128,13 +118,6 @@ def _threshold(viewer: Viewer, layer: Image, threshold: Threshold) -> ClusterSet
 def show_agreement(viewer: Viewer, comparison: Comparison) -> Labels:
     """Show where only one of two maps is above its threshold, and where both are.
 
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    comparison : Comparison
-        The two.
-
     Returns
     -------
     Labels
@@ -145,32 +128,27 @@ def show_agreement(viewer: Viewer, comparison: Comparison) -> Labels:
 
     for layer in [one for one in viewer.layers if AGREEMENT_KEY in one.metadata]:
         viewer.layers.remove(layer)
-    names, colors = zip(*legend_of(comparison), strict=True)
+    names, colors = zip(*agreement_legend(comparison), strict=True)
     table: dict[int | None, Any] = {None: "transparent"}
     table |= {number: (*rgb, 1.0) for number, rgb in enumerate(colors, start=1)}
     made = Labels(
         comparison.agreement.T,
-        **placed(comparison.grid),
+        **placement_keywords(comparison.grid),
         name=f"agreement: {comparison.name_a} / {comparison.name_b}",
         opacity=_OPACITY,
         blending="translucent_no_depth",
         colormap=DirectLabelColormap(color_dict=table),
         features={"agreement": ["", *names]},
-        metadata={AGREEMENT_KEY: Compared(comparison.a, comparison.b)},
+        metadata={AGREEMENT_KEY: ComparedClusters(comparison.a, comparison.b)},
     )
     made.editable = False
     return viewer.add_layer(made)
 
 
-def legend_of(
+def agreement_legend(
     comparison: Comparison,
 ) -> list[tuple[str, tuple[float, float, float]]]:
     """Say what the labels of an agreement mean, and their colors.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        The two maps.
 
     Returns
     -------
@@ -190,8 +168,6 @@ def show_map(viewer: Viewer, statmap: StatMap) -> Layer:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     statmap : StatMap
         A conjunction or a difference.
 

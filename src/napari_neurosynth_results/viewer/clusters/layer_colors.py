@@ -37,10 +37,6 @@ def recolor(layer: Image, clusters: ClusterSet, faint: bool) -> None:
 
     Parameters
     ----------
-    layer : Image
-        The layer of the map.
-    clusters : ClusterSet
-        Its clusters.
     faint : bool
         Let what is below the threshold shine through.
     """
@@ -77,13 +73,6 @@ def _make_room(layer: Image, limits: tuple[float, float]) -> None:
 def set_colors(layer: Labels, clusters: ClusterSet) -> bool:
     """Color clusters by their peaks.
 
-    Parameters
-    ----------
-    layer : Labels
-        The layer of the clusters.
-    clusters : ClusterSet
-        The clusters.
-
     Returns
     -------
     bool
@@ -92,7 +81,9 @@ def set_colors(layer: Labels, clusters: ClusterSet) -> bool:
     from napari.utils.colormaps import CyclicLabelColormap
 
     peaks = clusters.peak_voxels
-    colors = palette.colors_of(peaks, layer.metadata[COLORS_KEY], clusters.significant)
+    colors = palette.cluster_colors(
+        peaks, layer.metadata[COLORS_KEY], clusters.significant
+    )
     if (hue := layer.metadata.get(HUE_KEY)) is not None:
         colors[1 : len(peaks) + 1][clusters.significant] = (*hue.rgb, 1.0)
     if (chosen := layer.metadata.get(CHOSEN_KEY)) in peaks:

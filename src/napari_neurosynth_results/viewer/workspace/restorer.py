@@ -29,20 +29,20 @@ from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.clusters.history import ThresholdHistory, remember
+from napari_neurosynth_results.viewer.clusters.layer_colors import BAND_KEY
 from napari_neurosynth_results.viewer.clusters.mask_choice import (
     BRAIN,
     MaskChoice,
     ViewerRequest,
 )
-from napari_neurosynth_results.viewer.clusters.painting import BAND_KEY
-from napari_neurosynth_results.viewer.compare.results import show_agreement
+from napari_neurosynth_results.viewer.compare.comparison_layers import show_agreement
 from napari_neurosynth_results.viewer.foci import show_foci
 from napari_neurosynth_results.viewer.layers import (
     UNDERLAY_KEY,
     map_layer,
     underlay_layer,
 )
-from napari_neurosynth_results.viewer.workspace.looks import give_look
+from napari_neurosynth_results.viewer.workspace.appearance import apply_look
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -98,7 +98,7 @@ class Restorer:
         for layer in dict.fromkeys(layers.values()):
             self._to_top(layer)
         for number, layer in layers.items():
-            give_look(layer, self._looks[number])
+            apply_look(layer, self._looks[number])
         # Hiding a map hides its clusters, wherever they were put.
         for number, layer in layers.items():
             layer.visible = self._looks[number].visible

@@ -12,7 +12,7 @@ _MOST = 15
 
 
 @dataclass(frozen=True)
-class Recent:
+class RecentSource:
     """A source that was opened.
 
     Attributes
@@ -27,12 +27,12 @@ class Recent:
     title: str
 
 
-def recent_sources(online: Online) -> list[Recent]:
+def recent_sources(online: Online) -> list[RecentSource]:
     """Return the sources opened last, the latest first."""
     kept = _cache(online).get_document(_NAME)
     found = kept.value if kept is not None else []
     return [
-        Recent(entry["source"], entry["title"])
+        RecentSource(entry["source"], entry["title"])
         for entry in (found if isinstance(found, list) else [])
         if isinstance(entry, dict)
         and isinstance(entry.get("source"), str)
@@ -53,7 +53,7 @@ def remember_source(online: Online, source: str, title: str) -> None:
         What to call it.
     """
     others = [one for one in recent_sources(online) if one.source != source]
-    listed = [Recent(source, title), *others][:_MOST]
+    listed = [RecentSource(source, title), *others][:_MOST]
     _cache(online).put_document(
         _NAME, [{"source": one.source, "title": one.title} for one in listed]
     )

@@ -17,24 +17,24 @@ from napari_neurosynth_results.statistics.thresholds.request import ThresholdReq
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import choose, clusters_of
 from napari_neurosynth_results.viewer.clusters.history import tried_on
-from napari_neurosynth_results.viewer.clusters.painting import (
+from napari_neurosynth_results.viewer.clusters.layer_colors import (
     BAND_KEY,
     CHOSEN_KEY,
     COLORS_KEY,
     set_colors,
 )
-from napari_neurosynth_results.viewer.compare.display_modes import FOR_NOW
-from napari_neurosynth_results.viewer.compare.results import compared_in
+from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
+from napari_neurosynth_results.viewer.compare.display_modes import TEMPORARY_KEY
 from napari_neurosynth_results.viewer.foci import (
     light_up,
-    lit_up,
+    lit_studies,
     set_slab,
     slab_of,
     studies_of,
 )
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
 from napari_neurosynth_results.viewer.palette import N_COLORS
-from napari_neurosynth_results.viewer.workspace.describe import StateReader
+from napari_neurosynth_results.viewer.workspace.state_reader import StateReader
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -46,22 +46,20 @@ _OWN = re.compile(
 )
 
 
-def look_of(reader: StateReader, layer: Layer) -> LayerLook | None:
+def describe_look(reader: StateReader, layer: Layer) -> LayerLook | None:
     """Say how a layer looks.
 
     Parameters
     ----------
     reader : StateReader
         Numbers what it shows.
-    layer : Layer
-        Any layer.
 
     Returns
     -------
     LayerLook or None
         None for layers of others, and for those that are there for a while.
     """
-    if is_passing(layer):
+    if is_temporary(layer):
         return None
     given: dict[str, Any] = {
         "name": layer.name,
@@ -83,7 +81,7 @@ def look_of(reader: StateReader, layer: Layer) -> LayerLook | None:
     if (pair := compared_in(layer)) is not None:
         return LayerLook("agreement", reader.pair(pair.a, pair.b), **given)
     if studies_of(layer) is not None:
-        lit = lit_up(layer)
+        lit = lit_studies(layer)
         ids = None if lit is None else tuple(sorted(lit))
         foci = FociLook(slab_of(layer), ids)
         return LayerLook("foci", reader.foci(layer), foci=foci, **given)
@@ -126,12 +124,12 @@ def _tried(reader: StateReader, layer: Layer) -> tuple[tuple[SavedRequest, ...],
     return tuple(kept), at
 
 
-def is_passing(layer: Layer) -> bool:
+def is_temporary(layer: Layer) -> bool:
     """Whether a layer is there for a while: a look of several maps added it."""
-    return FOR_NOW in layer.metadata
+    return TEMPORARY_KEY in layer.metadata
 
 
-def give_look(layer: Layer, look: LayerLook) -> None:
+def apply_look(layer: Layer, look: LayerLook) -> None:
     """Make a layer look as it did.
 
     Parameters
@@ -179,33 +177,23 @@ def _give_outlines(layer: Any, look: LabelsLook) -> None:
     layer.show_selected_label = look.only_chosen
 
 
-def view_of(viewer: Viewer) -> View:
+def describe_view(viewer: Viewer) -> View:
     """Say where a viewer looks."""
     camera = viewer.scene.camera
-    orientation = tuple(str(way) for way in camera.orientation)
-    side: Any = next(
-        (
-            name
-            for name, ways in scene.CAMERA_ORIENTATION.items()
-            if ways == orientation
-        ),
-        "",
-    )
+    side = scene.shown_convention(viewer) or ""
     plane: Any = scene.current_plane(viewer)
     z, y, x = (float(mm) for mm in viewer.dims.point[-3:])
     center, angles = (_three(values) for values in (camera.center, camera.angles))
     return View(plane, side, (x, y, z), center, float(camera.zoom), angles)
 
 
-def give_view(viewer: Viewer, view: View) -> None:
+def apply_view(viewer: Viewer, view: View) -> None:
     """Look where a viewer looked.
 
     Parameters
     ----------
     viewer : Viewer
         A viewer with layers in it.
-    view : View
-        Where.
     """
     if view.side:
         scene.set_anatomical(viewer, view.side)

@@ -32,8 +32,6 @@ def shown_clusters(viewer: Viewer, statmap: StatMap) -> ClusterSet | None:
     ----------
     viewer : Viewer
         Where a layer may show them.
-    statmap : StatMap
-        The map.
 
     Returns
     -------
@@ -60,13 +58,6 @@ def shown_clusters(viewer: Viewer, statmap: StatMap) -> ClusterSet | None:
 def shown_colors(viewer: Viewer, clusters: ClusterSet) -> palette.Colors:
     """Return the colors of clusters, as their layer has them.
 
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    clusters : ClusterSet
-        Some clusters.
-
     Returns
     -------
     ndarray of float32, shape (n, 4)
@@ -75,7 +66,7 @@ def shown_colors(viewer: Viewer, clusters: ClusterSet) -> palette.Colors:
     n = len(clusters)
     layer = cluster_layer(viewer, clusters.statmap)
     if layer is None:
-        colors = palette.colors_of(clusters.peak_voxels, {}, clusters.significant)
+        colors = palette.cluster_colors(clusters.peak_voxels, {}, clusters.significant)
     else:
         colors = layer.colormap.colors
     return np.asarray(colors[1 : n + 1], np.float32)

@@ -18,9 +18,108 @@ from napari_neurosynth_results.anatomy.region_names import tidy_name
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.names import split_extension
 
-# FSL's XML of atlas labels -> names by voxel value.
-
+#: Endings of files that names are read from, the likeliest first.
+ENDINGS = (".tsv", ".csv", ".xml", ".txt", ".json", ".lut")
+_MOST_BYTES = 16 << 20
+_MOST_LABELS = 100_000
+#: Characters kept of a name.
 _LONGEST = 200
+#: Headers of the columns with numbers, names and sides, the surest first.
+_NUMBERS = (
+    "index",
+    "id",
+    "value",
+    "label number",
+    "label id",
+    "number",
+    "no",
+    "roi id",
+    "key",
+    "intensity",
+    "label",
+)
+_NAMES = (
+    "name",
+    "label name",
+    "region name",
+    "roi name",
+    "label",
+    "region",
+    "roi",
+    "structure",
+)
+_SIDES = ("hemisphere", "hemi", "side")
+
+#: Files looked at in a folder that may hold anything.
+_MOST_FILES = 2000
+_HEAD = 8192
+# Tables of BIDS leave out what does not change the labels.
+_RESOLUTION = re.compile(r"_res-[0-9a-zA-Z]+")
+_SAYS_LABELS = re.compile(r"(?i)label|lut|lookup|region|parcel|rois?(?![a-z])|names")
+
+#: Number, name, side.
+Row = tuple[int, str, str]
+
+
+def read_names(path: str) -> dict[int, str]:
+    """Read the names of an atlas's labels.
+
+    Parameters
+    ----------
+    path : str
+        A ``.csv`` or ``.tsv`` table, FSL's or NeuroVault's ``.xml``, a ``.txt`` file of
+        numbers and names (also FreeSurfer's color table), or a ``.json`` object.
+
+    Returns
+    -------
+    dict of int to str
+        As numbered in the file; `parse_label_xml` says what that means in XML. Names
+        are tidied: see `tidy_name`.
+
+    Raises
+    ------
+    ResultsError
+        With the file and the reason, when there are no names in it.
+    """
+    data = _bytes(path)
+    ending = os.path.splitext(path)[1].lower()
+    if ending == ".xml":
+        rows: Iterable[Row] = (
+            (label, name, "") for label, name in parse_label_xml(data, path).items()
+        )
+    elif ending == ".json":
+        rows = _json_rows(_text(data, path), path)
+    else:
+        rows = _table_rows(_text(data, path), path)
+    return _joined(rows, path)
+
+
+def find_names(image: str) -> str | None:
+    """Find the file that names the labels of an image.
+
+    Parameters
+    ----------
+    image : str
+        The image.
+
+    Returns
+    -------
+    str or None
+        A file of the same name, but for its ending and for BIDS's ``res-``, or with
+        labels for atlas; one of FSL's lists that says it is for this image; or else the
+        only list of labels in the folder. None when there is none, or several.
+    """
+    folder = os.path.dirname(image) or "."
+    stem = split_extension(os.path.basename(image))[0]
+    stem = stem or os.path.splitext(os.path.basename(image))[0]
+    others = (_RESOLUTION.sub("", stem), stem.replace("atlas", "labels"))
+    for name in dict.fromkeys((stem, *others)):
+        for ending in ENDINGS:
+            path = os.path.join(folder, name + ending)
+            # Beside images of BIDS lie .json files about how they were made.
+            if os.path.isfile(path) and (ending != ".json" or _is_names(path)):
+                return path
+    return _fsl_list(folder, stem) or _only_list(folder)
 
 
 def parse_label_xml(data: bytes, what: str) -> dict[int, str]:
@@ -118,72 +217,6 @@ class _Reader:
             if name := " ".join(name.split()):
                 names[value] = name
         return names
-
-
-#: Endings of files that names are read from, the likeliest first.
-ENDINGS = (".tsv", ".csv", ".xml", ".txt", ".json", ".lut")
-
-_MOST_BYTES = 16 << 20
-_MOST_LABELS = 100_000
-_NUMBERS = (
-    "index",
-    "id",
-    "value",
-    "label number",
-    "label id",
-    "number",
-    "no",
-    "roi id",
-    "key",
-    "intensity",
-    "label",
-)
-_NAMES = (
-    "name",
-    "label name",
-    "region name",
-    "roi name",
-    "label",
-    "region",
-    "roi",
-    "structure",
-)
-_SIDES = ("hemisphere", "hemi", "side")
-
-Row = tuple[int, str, str]
-
-
-def read_names(path: str) -> dict[int, str]:
-    """Read the names of an atlas's labels.
-
-    Parameters
-    ----------
-    path : str
-        A ``.csv`` or ``.tsv`` table, FSL's or NeuroVault's ``.xml``, a ``.txt`` file of
-        numbers and names (also FreeSurfer's color table), or a ``.json`` object.
-
-    Returns
-    -------
-    dict of int to str
-        As numbered in the file; `parse_label_xml` says what that means in XML. Names
-        are tidied: see `tidy_name`.
-
-    Raises
-    ------
-    ResultsError
-        With the file and the reason, when there are no names in it.
-    """
-    data = _bytes(path)
-    ending = os.path.splitext(path)[1].lower()
-    if ending == ".xml":
-        rows: Iterable[Row] = (
-            (label, name, "") for label, name in parse_label_xml(data, path).items()
-        )
-    elif ending == ".json":
-        rows = _json_rows(_text(data, path), path)
-    else:
-        rows = _table_rows(_text(data, path), path)
-    return _joined(rows, path)
 
 
 def _bytes(path: str) -> bytes:
@@ -376,44 +409,6 @@ def _integer(text: str) -> int | None:
         return int(text.removesuffix(".0"))
     except ValueError:
         return None
-
-
-# Where the names of a label image are when nobody says: beside it, by its name.
-
-#: Files looked at in a folder that may hold anything.
-_MOST_FILES = 2000
-_HEAD = 8192
-# Tables of BIDS leave out what does not change the labels.
-_RESOLUTION = re.compile(r"_res-[0-9a-zA-Z]+")
-_SAYS_LABELS = re.compile(r"(?i)label|lut|lookup|region|parcel|rois?(?![a-z])|names")
-
-
-def find_names(image: str) -> str | None:
-    """Find the file that names the labels of an image.
-
-    Parameters
-    ----------
-    image : str
-        The image.
-
-    Returns
-    -------
-    str or None
-        A file of the same name, but for its ending and for BIDS's ``res-``, or with
-        labels for atlas; one of FSL's lists that says it is for this image; or else the
-        only list of labels in the folder. None when there is none, or several.
-    """
-    folder = os.path.dirname(image) or "."
-    stem = split_extension(os.path.basename(image))[0]
-    stem = stem or os.path.splitext(os.path.basename(image))[0]
-    others = (_RESOLUTION.sub("", stem), stem.replace("atlas", "labels"))
-    for name in dict.fromkeys((stem, *others)):
-        for ending in ENDINGS:
-            path = os.path.join(folder, name + ending)
-            # Beside images of BIDS lie .json files about how they were made.
-            if os.path.isfile(path) and (ending != ".json" or _is_names(path)):
-                return path
-    return _fsl_list(folder, stem) or _only_list(folder)
 
 
 def _fsl_list(folder: str, stem: str) -> str | None:

@@ -1,4 +1,8 @@
-"""Where this machine has the atlases that are known by name; nothing is imported."""
+"""Where this machine has the atlases that are known by name, and how it gets them.
+
+Nothing is imported to look for them. nilearn downloads them when asked to, into its own
+folder, as if the user had called it.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,10 @@ from napari_neurosynth_results.sources.atlases.catalog import KnownAtlas, Place
 
 #: For nilearn's own folders: variable and what follows it.
 _NILEARN = ("NILEARN_SHARED_DATA", "NILEARN_DATA")
+
+#: A download that takes longer is given up.
+_PATIENCE_S = 600.0
+_STEP_S = 0.1
 
 
 def place_at_hand(known: KnownAtlas) -> tuple[Place, str] | None:
@@ -71,17 +79,8 @@ def _roots(root: str) -> Iterator[str]:
             yield from spec.submodule_search_locations or ()
 
 
-# nilearn's downloads of atlases: when asked for, apart from the thread that waits.
-#
-# What it downloads stays in nilearn's own folder, as if the user had called it.
-
-#: A download that takes longer is given up.
-_PATIENCE_S = 600.0
-_STEP_S = 0.1
-
-
 def fetch_with_nilearn(known: KnownAtlas, job: Job) -> None:
-    """Let nilearn download an atlas.
+    """Let nilearn download an atlas, on a thread apart from the one that waits.
 
     Parameters
     ----------

@@ -42,60 +42,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# The table of NiMARE's diagnostics as Compose hands it out: one long text.
-
-_MOST_TABLE = 16 << 20
-
-
-def read_diagnostics(text: str) -> pd.DataFrame:
-    """Read a table of studies by clusters.
-
-    Parameters
-    ----------
-    text : str
-        Tab-separated; names hold commas and quotes.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The studies in the column ``id``, as text; numbers in all others.
-
-    Raises
-    ------
-    ResultsError
-        When it is no table.
-    """
-    import pandas as pd
-
-    if len(text) > _MOST_TABLE:
-        raise ResultsError("The table of diagnostics is too large.")
-    try:
-        with warnings.catch_warnings():
-            # A row of more cells than the head has would shift all values.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(
-                io.StringIO(text),
-                sep="\t",
-                quoting=csv.QUOTE_NONE,
-                index_col=False,
-                # A study may be called NA.
-                dtype=str,
-                keep_default_na=False,
-            )
-    except (ValueError, pd.errors.ParserWarning) as error:
-        raise ResultsError(f"The table of diagnostics is broken: {error}.") from error
-    if "id" not in table.columns:
-        raise ResultsError("The table of diagnostics names no studies.")
-    for column in table.columns.drop("id"):
-        table[column] = pd.to_numeric(table[column], errors="coerce")
-    return table
-
-
 #: The test servers of Compose have studies of their own.
 _NEUROSTORES = {
     STAGING: "https://staging.neurostore.xyz",
     DEVELOPMENT: "https://dev.neurostore.xyz",
 }
+
+#: Characters of a table of diagnostics.
+_MOST_TABLE = 16 << 20
 
 
 def open_compose(address: Address, store: Store, job: Job, max_bytes: int) -> ResultSet:
@@ -176,6 +130,50 @@ def studies_of_meta_analysis(
         return None
     result = parse_result(_get(store, site, _result(meta.results[-1]), job))
     return _studies(meta, snapshots_of(meta, result), site, store, job)
+
+
+def read_diagnostics(text: str) -> pd.DataFrame:
+    """Read the table of NiMARE's diagnostics, studies by clusters.
+
+    Parameters
+    ----------
+    text : str
+        As Compose hands it out: tab-separated; names hold commas and quotes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The studies in the column ``id``, as text; numbers in all others.
+
+    Raises
+    ------
+    ResultsError
+        When it is no table.
+    """
+    import pandas as pd
+
+    if len(text) > _MOST_TABLE:
+        raise ResultsError("The table of diagnostics is too large.")
+    try:
+        with warnings.catch_warnings():
+            # A row of more cells than the head has would shift all values.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(
+                io.StringIO(text),
+                sep="\t",
+                quoting=csv.QUOTE_NONE,
+                index_col=False,
+                # A study may be called NA.
+                dtype=str,
+                keep_default_na=False,
+            )
+    except (ValueError, pd.errors.ParserWarning) as error:
+        raise ResultsError(f"The table of diagnostics is broken: {error}.") from error
+    if "id" not in table.columns:
+        raise ResultsError("The table of diagnostics names no studies.")
+    for column in table.columns.drop("id"):
+        table[column] = pd.to_numeric(table[column], errors="coerce")
+    return table
 
 
 def _opened(

@@ -53,6 +53,9 @@ _REFUSED = {
 }
 _MOST_COLUMNS = 20
 
+#: The column that Neurosynth Compose chooses analyses by, unless told otherwise.
+_INCLUDED = "included"
+
 
 def open_studies(
     path: str | os.PathLike[str],
@@ -132,6 +135,38 @@ def annotation_columns(path: str | os.PathLike[str]) -> tuple[str, ...]:
     except (ResultsError, ValueError, RecursionError):
         return ()
     return tuple(dict.fromkeys(column for one in found for column in _columns(one)))
+
+
+def studies_beside(path: str, names: Sequence[str]) -> LazyStudies:
+    """Find the studyset of a folder: the one JSON file that is called so.
+
+    Parameters
+    ----------
+    path : str
+        The folder.
+    names : sequence of str
+        The files in it.
+
+    Returns
+    -------
+    LazyStudies
+        Read on first use; none when no file is called a studyset, or several are.
+    """
+    found = [
+        name
+        for name in names
+        if name.lower().endswith(".json")
+        and "studyset" in name.lower()
+        and "annotation" not in name.lower()
+    ]
+    if len(found) != 1:
+        return NOBODY
+    return LazyStudies(partial(_open, os.path.join(path, found[0])), remote=False)
+
+
+def _open(path: str) -> Studies:
+    known = _INCLUDED in annotation_columns(path)
+    return open_studies(path, include=_INCLUDED if known else None)
 
 
 def _read_text(path: Path) -> tuple[str, tuple[str, ...]]:
@@ -273,41 +308,3 @@ def _columns(annotation: Mapping[str, Any]) -> list[str]:
         if isinstance(note, Mapping):
             found |= dict.fromkeys(note)
     return list(found)
-
-
-# The studies that lie beside the maps of a folder.
-
-#: The column that Neurosynth Compose chooses analyses by, unless told otherwise.
-_INCLUDED = "included"
-
-
-def studies_beside(path: str, names: Sequence[str]) -> LazyStudies:
-    """Find the studyset of a folder: the one JSON file that is called so.
-
-    Parameters
-    ----------
-    path : str
-        The folder.
-    names : sequence of str
-        The files in it.
-
-    Returns
-    -------
-    LazyStudies
-        Read on first use; none when no file is called a studyset, or several are.
-    """
-    found = [
-        name
-        for name in names
-        if name.lower().endswith(".json")
-        and "studyset" in name.lower()
-        and "annotation" not in name.lower()
-    ]
-    if len(found) != 1:
-        return NOBODY
-    return LazyStudies(partial(_open, os.path.join(path, found[0])), remote=False)
-
-
-def _open(path: str) -> Studies:
-    known = _INCLUDED in annotation_columns(path)
-    return open_studies(path, include=_INCLUDED if known else None)

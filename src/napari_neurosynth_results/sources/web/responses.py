@@ -13,14 +13,19 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.web.request import Head
 
-# What can go wrong between this machine and a server, each a class of its own.
-#
-# Whoever opens a link decides by the class: a missing map is skipped, a silent server
-# is not asked again for each of the other maps.
+_PASSING = frozenset({429, 502, 503, 504, *range(520, 528), 530})
+_PRIVATE_HINT = (
+    " A private collection opens only by the link with eight capital letters: ask its "
+    "owner for it."
+)
 
 
 class WebError(ResultsError):
-    """A server did not give what it was asked for."""
+    """A server did not give what it was asked for.
+
+    Each way to fail is a class of its own, because whoever opens a link decides by it:
+    a missing map is skipped, a silent server is not asked again for the other maps.
+    """
 
 
 class NotFoundError(WebError):
@@ -49,13 +54,6 @@ class RefusedAddressError(WebError):
 
 class OfflineError(WebError):
     """Only the cache may be asked, and it does not hold this."""
-
-
-_PASSING = frozenset({429, 502, 503, 504, *range(520, 528), 530})
-_PRIVATE_HINT = (
-    " A private collection opens only by the link with eight capital letters: ask its "
-    "owner for it."
-)
 
 
 @dataclass(frozen=True)

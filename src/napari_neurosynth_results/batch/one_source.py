@@ -15,7 +15,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import one_line, without_formulas
 from napari_neurosynth_results.export.tables.clusters import studies_table
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
     clusters_at,
@@ -123,7 +123,7 @@ def answer(source: Listed, question: Question) -> Answer:
         Whatever goes wrong is in its record: one bad source stops no other.
     """
     start = time.perf_counter()
-    online = Online.from_environment()
+    online = Servers.from_environment()
     stamp = stamp_of(source)
     try:
         told = _Asked(source, question, online)
@@ -146,7 +146,7 @@ def _said(error: Exception) -> str:
 class _Asked:
     """A result while it is asked: gathers tables, sentences and failures."""
 
-    def __init__(self, source: Listed, question: Question, online: Online) -> None:
+    def __init__(self, source: Listed, question: Question, online: Servers) -> None:
         self._source, self._question, self._online = source, question, online
         self._clusters: list[pd.DataFrame] = []
         self._studies: list[pd.DataFrame] = []

@@ -46,11 +46,6 @@ class Focus:
     statistic: str = ""
     value: float | None = None
 
-    @property
-    def space_known(self) -> bool:
-        """Whether the study said which space it is; else MNI is assumed."""
-        return self.converted or self.space.upper() == "MNI"
-
 
 @dataclass(frozen=True)
 class Analysis:

@@ -24,7 +24,7 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.files.folder import is_image, open_folder
 from napari_neurosynth_results.sources.files.safe_names import safe_name
 from napari_neurosynth_results.sources.online.nilearn_downloads import (
-    is_nilearn,
+    is_nilearn_folder,
     open_nilearn,
 )
 
@@ -80,7 +80,7 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
     except OSError as error:
         reason = error.strerror or error
         raise ResultsError(f"{path} cannot be unpacked: {reason}.") from error
-    nilearn = is_nilearn(str(folder))
+    nilearn = is_nilearn_folder(str(folder))
     results = (open_nilearn if nilearn else open_folder)(str(folder), max_bytes)
     if not nilearn:
         results.title = os.path.splitext(os.path.basename(path))[0]

@@ -23,14 +23,14 @@ from napari_neurosynth_results.sources.files.images import (
     open_image,
     read_region,
 )
-from napari_neurosynth_results.sources.files.volumes import VolumeFile, refusal
+from napari_neurosynth_results.sources.files.volumes import VolumeFile, reading_error
 
-Path = str | os.PathLike[str]
-Labels = npt.NDArray[np.int32]
+AnyPath = str | os.PathLike[str]
+LabelVoxels = npt.NDArray[np.int32]
 
 #: A place has no region when even the likeliest is less likely than this (FSL's own
 #: summaries use it too).
-LEAST = 0.25
+LEAST_PROBABILITY = 0.25
 #: Bytes for a voxel: as stored, scaled, turned, the highest so far and its region.
 _BYTES = 20
 #: float32, in which voxels come in, holds every whole number up to here.
@@ -44,9 +44,9 @@ _ROUNDING = 1e-3
 _NOTHING = ("background", "unknown", "clear label", "???", "none", "outside", "unlab")
 
 
-def open_atlas(
-    source: Path,
-    names: Path | Mapping[int, str] | None = None,
+def read_atlas(
+    source: AnyPath,
+    names: AnyPath | Mapping[int, str] | None = None,
     *,
     max_bytes: int = DEFAULT_LIMIT,
     job: Job | None = None,
@@ -104,7 +104,7 @@ def open_atlas(
 
 def read_labels(
     path: str, max_bytes: int = DEFAULT_LIMIT, job: Job | None = None
-) -> tuple[Labels, Grid, tuple[str, ...], int]:
+) -> tuple[LabelVoxels, Grid, tuple[str, ...], int]:
     """Read the voxels of an atlas.
 
     Parameters
@@ -141,14 +141,21 @@ def read_labels(
         )
     notices = volumes[0].notices
     if len(volumes) > 1:
-        told = f"the likeliest region counts where it has at least {LEAST:.0%}"
-        return likeliest(volumes, max_bytes, job), grid, (*notices, told), len(volumes)
+        told = (
+            f"the likeliest region counts where it has at least {LEAST_PROBABILITY:.0%}"
+        )
+        return (
+            find_likeliest_regions(volumes, max_bytes, job),
+            grid,
+            (*notices, told),
+            len(volumes),
+        )
     voxels, grid = read_region(path, max_bytes)
     return _as_labels(voxels, path), grid, notices, 0
 
 
 def fit_names(
-    names: Mapping[int, str], labels: Labels, file: str, path: str, count: int
+    names: Mapping[int, str], labels: LabelVoxels, file: str, path: str, count: int
 ) -> tuple[dict[int, str], tuple[str, ...]]:
     """Bring the names of a file together with the labels of an image.
 
@@ -195,7 +202,7 @@ def fit_names(
     return table, tuple(notices)
 
 
-def labels_in(labels: Labels) -> npt.NDArray[np.intp]:
+def labels_in(labels: LabelVoxels) -> npt.NDArray[np.intp]:
     """List the labels of an image from the smallest, without 0.
 
     Much faster than sorting millions of voxels.
@@ -206,7 +213,7 @@ def labels_in(labels: Labels) -> npt.NDArray[np.intp]:
     return np.flatnonzero(seen)
 
 
-def likeliest(
+def find_likeliest_regions(
     volumes: list[VolumeFile], max_bytes: int, job: Job | None = None
 ) -> npt.NDArray[np.int32]:
     """Find the likeliest region at each voxel, where each region is a volume.
@@ -226,7 +233,7 @@ def likeliest(
     Returns
     -------
     ndarray of int32, shape (i, j, k)
-        1 for the first volume; 0 where no region reaches `LEAST`; RAS+.
+        1 for the first volume; 0 where no region reaches `LEAST_PROBABILITY`; RAS+.
 
     Raises
     ------
@@ -247,7 +254,7 @@ def likeliest(
     try:
         with np.errstate(all="ignore"):
             first.layout.check_head(first.path)
-            for n, volume in enumerate(first.layout.each(first.shape, count), 1):
+            for n, volume in enumerate(first.layout.read_each(first.shape, count), 1):
                 if job is not None:
                     job.report(first.path, n, count)
                 _check(volume, first.path)
@@ -258,15 +265,15 @@ def likeliest(
     except ResultsError:
         raise
     except Exception as error:  # the door for untrusted files
-        raise refusal(first.path, error) from error
-    least = LEAST if highest.max() <= 1 else 100 * LEAST
+        raise reading_error(first.path, error) from error
+    least = LEAST_PROBABILITY if highest.max() <= 1 else 100 * LEAST_PROBABILITY
     regions[highest < least] = 0
     if not regions.any():
         raise ResultsError(
             f"{first.path} holds {count} volumes, but no probabilities of regions: "
-            f"none reaches {LEAST:.0%}. An atlas of labels has one volume."
+            f"none reaches {LEAST_PROBABILITY:.0%}. An atlas of labels has one volume."
         )
-    return first.placement.apply(regions, smooth=False).astype(np.int32, order="K")
+    return first.reorientation.apply(regions, smooth=False).astype(np.int32, order="K")
 
 
 def _check(volume: Voxels, path: str) -> None:
@@ -280,7 +287,7 @@ def _check(volume: Voxels, path: str) -> None:
         )
 
 
-def _as_labels(voxels: Voxels, path: str) -> Labels:
+def _as_labels(voxels: Voxels, path: str) -> LabelVoxels:
     """Make whole numbers of what a file holds, or say why it holds no labels."""
     # NaN is outside, as everywhere.
     values = np.nan_to_num(voxels)

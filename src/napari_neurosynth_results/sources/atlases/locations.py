@@ -15,7 +15,7 @@ from importlib.util import find_spec
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.sources.atlases.catalog import KnownAtlas, Place
+from napari_neurosynth_results.sources.atlases.catalog import AtlasLocation, KnownAtlas
 
 #: For nilearn's own folders: variable and what follows it.
 _NILEARN = ("NILEARN_SHARED_DATA", "NILEARN_DATA")
@@ -25,7 +25,7 @@ _PATIENCE_S = 600.0
 _STEP_S = 0.1
 
 
-def place_at_hand(known: KnownAtlas) -> tuple[Place, str] | None:
+def find_location(known: KnownAtlas) -> tuple[AtlasLocation, str] | None:
     """Find the files of an atlas.
 
     Parameters
@@ -35,30 +35,30 @@ def place_at_hand(known: KnownAtlas) -> tuple[Place, str] | None:
 
     Returns
     -------
-    place : Place
-        The first place of which all files are there; None instead of both when there
+    location : AtlasLocation
+        The first location of which all files are there; None instead of both when there
         is none.
     root : str
         The folder that they are below.
     """
-    for place in known.places:
-        for root in _roots(place.root):
-            files = (f for part in place.parts for f in (part.image, part.names))
+    for location in known.locations:
+        for root in _roots(location.root):
+            files = (f for part in location.parts for f in (part.image, part.names))
             if all(os.path.isfile(os.path.join(root, file)) for file in files):
-                return place, root
+                return location, root
     return None
 
 
-def origin_of(place: Place) -> str:
+def describe_origin(location: AtlasLocation) -> str:
     """Say in words where an atlas came from, with the version of a package."""
-    if place.root == "fsl":
+    if location.root == "fsl":
         return "from FSL"
-    if place.root == "nilearn":
+    if location.root == "nilearn":
         return "as downloaded by nilearn"
     try:
-        return f"from {place.root} {version(place.root)}"
+        return f"from {location.root} {version(location.root)}"
     except PackageNotFoundError:
-        return f"from {place.root}"
+        return f"from {location.root}"
 
 
 def _roots(root: str) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _fetch(known: KnownAtlas, failed: list[Exception]) -> None:
     try:
         # Here, because it takes seconds.
         datasets = importlib.import_module("nilearn.datasets")
-        for fetch in known.fetches:
-            getattr(datasets, fetch.function)(**fetch.arguments, verbose=0)
+        for download in known.downloads:
+            getattr(datasets, download.function)(**download.arguments, verbose=0)
     except Exception as error:  # whatever a server, nilearn or the disk came up with
         failed.append(error)

@@ -82,21 +82,21 @@ def open_folder(path: str, max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
             "opened. Move what belongs together to a folder of its own."
         )
     problems += [_PICKLE.format(name=name) for name in names if name.endswith(_PICKLES)]
-    methods, references = texts_of(path, problems)
+    methods, references = read_texts(path, problems)
     return _result_set(
         images[:_MOST_IMAGES],
         max_bytes,
         problems,
         title=os.path.basename(os.path.abspath(path)),
         source=path,
-        tables=tables_of(path),
+        tables=list_tables(path),
         methods=methods,
         references=references,
         studies=studies_beside(path, names),
     )
 
 
-def texts_of(path: str, problems: list[str]) -> tuple[str, str]:
+def read_texts(path: str, problems: list[str]) -> tuple[str, str]:
     """Read the methods text and the references in a folder.
 
     Parameters
@@ -123,7 +123,7 @@ def texts_of(path: str, problems: list[str]) -> tuple[str, str]:
     return methods, references
 
 
-def tables_of(path: str) -> dict[str, Callable[[], pd.DataFrame]]:
+def list_tables(path: str) -> dict[str, Callable[[], pd.DataFrame]]:
     """List the tables in a folder: file stem -> function that reads it."""
     return {
         name[: -len(".tsv")]: partial(_table, os.path.join(path, name))
@@ -192,7 +192,7 @@ def _result_set(
             problems.append(str(error))
             continue
         for volume in volumes:
-            file = map_file(volume, taken=files)
+            file = make_map_file(volume, taken=files)
             files[file.key] = file
     if not files:
         raise ResultsError(
@@ -212,7 +212,7 @@ def _result_set(
     )
 
 
-def map_file(
+def make_map_file(
     volume: VolumeFile,
     *,
     taken: Collection[str] = (),

@@ -78,7 +78,7 @@ def read_head(path: str, count: int) -> bytes:
         return head
 
 
-def holds(path: str, needed: int) -> bool:
+def holds_bytes(path: str, needed: int) -> bool:
     """Tell whether a file can hold `needed` bytes, without reading it if possible.
 
     A gzip file states its inflated length (modulo 4 GiB) in its last four bytes. A

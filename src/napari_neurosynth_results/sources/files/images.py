@@ -22,17 +22,17 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.sources.files.gzip_reader import (
-    holds,
+    holds_bytes,
     inflated_length,
     is_gzip,
     read_head,
 )
-from napari_neurosynth_results.sources.files.orientation import place
+from napari_neurosynth_results.sources.files.orientation import find_reorientation
 from napari_neurosynth_results.sources.files.volumes import (
     Intent,
     Layout,
     VolumeFile,
-    refusal,
+    reading_error,
 )
 
 #: Bytes a file may need in memory before it is refused.
@@ -94,7 +94,7 @@ def open_image(path: str, max_bytes: int = DEFAULT_LIMIT) -> list[VolumeFile]:
     except ResultsError:
         raise
     except Exception as error:  # the door for untrusted files: nibabel raises many
-        raise refusal(path, error) from error
+        raise reading_error(path, error) from error
 
 
 def read_region(path: str, max_bytes: int = DEFAULT_LIMIT) -> tuple[Voxels, Grid]:
@@ -172,7 +172,7 @@ def check_image(
                 f"{path} inflates to more than {max_bytes:,} bytes. It was not kept."
             )
     except Exception as error:  # as for opening: nibabel raises many
-        told = refusal(str(path), error)
+        told = reading_error(str(path), error)
         if not what:
             raise told from error
         raise ResultsError(str(told).replace(str(path), what)) from error
@@ -349,7 +349,7 @@ def _check_size(
             f"{path} would need {needed / 2**20:,.0f} MiB in memory; the limit is "
             f"{max_bytes / 2**20:,.0f} MiB. Raise max_bytes if the file can be trusted."
         )
-    if not holds(layout.file, layout.offset + math.prod(shape) * dtype.itemsize):
+    if not holds_bytes(layout.file, layout.offset + math.prod(shape) * dtype.itemsize):
         raise ResultsError(
             f"{layout.file} is truncated or corrupt: it holds less than its header "
             f"promises ({' x '.join(map(str, shape))} voxels). "
@@ -377,7 +377,7 @@ def _volumes(
             "Extract the volumes that you want to see."
         )
     try:
-        placement = place(
+        reorientation = find_reorientation(
             (i, j, k), np.asarray(affine, np.float64), spare // _RESAMPLED
         )
     except ValueError as error:
@@ -385,10 +385,10 @@ def _volumes(
             f"{path} has an unusable affine: {error}. "
             "Correct its header (qform, sform)."
         ) from error
-    notices = list(placement.notices)
+    notices = list(reorientation.notices)
     if not placed:
         notices.append("its header states no orientation: left and right are a guess")
-    if doubt := placement.grid.mni_doubt():
+    if doubt := reorientation.grid.mni_doubt():
         notices.append(f"it is not in MNI space: {doubt}")
     name = os.path.basename(path)
     return [
@@ -397,7 +397,7 @@ def _volumes(
             index=index,
             count=count,
             shape=(i, j, k),
-            placement=placement,
+            reorientation=reorientation,
             intent=intent,
             notices=tuple(f"{name}: {notice}" for notice in notices),
             layout=layout,

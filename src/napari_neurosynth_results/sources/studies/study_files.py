@@ -21,13 +21,16 @@ from napari_neurosynth_results.maps.studies import (
     Studies,
     StudyFile,
 )
-from napari_neurosynth_results.sources.studies.nimads import parse_studies, unwrapped
+from napari_neurosynth_results.sources.studies.nimads import (
+    parse_studies,
+    unwrap_snapshot,
+)
 from napari_neurosynth_results.sources.studies.nimare_dataset import (
     is_dataset,
     parse_dataset,
 )
 from napari_neurosynth_results.sources.studies.sleuth import is_sleuth, parse_sleuth
-from napari_neurosynth_results.sources.studies.study_fields import list_of
+from napari_neurosynth_results.sources.studies.study_fields import list_field
 
 _MIB = 2**20
 MOST_MIB = 64
@@ -93,7 +96,7 @@ def open_studies(
         studies = parse_sleuth(text, path.stem)
     else:
         document = _parse_json(path, text)
-        inner = unwrapped(document)
+        inner = unwrap_snapshot(document)
         if isinstance(inner, Mapping) and isinstance(inner.get("studies"), list):
             studies = _studyset(path, document, annotation, include)
         elif isinstance(document, Mapping) and is_dataset(document):
@@ -130,7 +133,7 @@ def annotation_columns(path: str | os.PathLike[str]) -> tuple[str, ...]:
     path = Path(path)
     try:
         text, _ = _read_text(path)
-        document = unwrapped(json.loads(text)) if not is_sleuth(text) else None
+        document = unwrap_snapshot(json.loads(text)) if not is_sleuth(text) else None
         found = _annotations(path, document, None, [])
     except (ResultsError, ValueError, RecursionError):
         return ()
@@ -237,7 +240,7 @@ def _studyset(
     include: str | None,
 ) -> Studies:
     notices: list[str] = []
-    found = _annotations(path, unwrapped(document), annotation, notices)
+    found = _annotations(path, unwrap_snapshot(document), annotation, notices)
     columns = list(dict.fromkeys(column for one in found for column in _columns(one)))
     listed = ", ".join(columns[:_MOST_COLUMNS])
     if include is None:
@@ -269,7 +272,7 @@ def _annotations(
         return [_read_annotation(Path(given))]
     inside = [
         one
-        for one in map(unwrapped, list_of(studyset, "annotations"))
+        for one in map(unwrap_snapshot, list_field(studyset, "annotations"))
         if isinstance(one, Mapping) and _columns(one)
     ]
     if inside:
@@ -294,7 +297,7 @@ def _places_beside(path: Path) -> list[Path]:
 
 def _read_annotation(path: Path) -> Mapping[str, Any]:
     text, _ = _read_text(path)
-    document = unwrapped(_parse_json(path, text))
+    document = unwrap_snapshot(_parse_json(path, text))
     if not isinstance(document, Mapping) or not _columns(document):
         raise ResultsError(f"{path} is no annotation: it holds no notes on analyses.")
     return document
@@ -303,7 +306,7 @@ def _read_annotation(path: Path) -> Mapping[str, Any]:
 def _columns(annotation: Mapping[str, Any]) -> list[str]:
     """List the columns that notes have."""
     found: dict[str, None] = {}
-    for entry in list_of(annotation, "notes"):
+    for entry in list_field(annotation, "notes"):
         note = entry.get("note") if isinstance(entry, Mapping) else None
         if isinstance(note, Mapping):
             found |= dict.fromkeys(note)

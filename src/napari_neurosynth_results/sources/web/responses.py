@@ -11,7 +11,7 @@ from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.sources.web.request import Head
+from napari_neurosynth_results.sources.web.request import ResponseHead
 
 _PASSING = frozenset({429, 502, 503, 504, *range(520, 528), 530})
 _PRIVATE_HINT = (
@@ -57,12 +57,12 @@ class OfflineError(WebError):
 
 
 @dataclass(frozen=True)
-class Answer:
+class WebResponse:
     """An answer with status 200, and what was asked of whom.
 
     Attributes
     ----------
-    head : Head
+    head : ResponseHead
         Its status and headers.
     body : iterator of bytes
         Its body, as it comes.
@@ -72,14 +72,14 @@ class Answer:
         For whom.
     """
 
-    head: Head
+    head: ResponseHead
     body: Iterator[bytes]
     what: str
     host: str
     job: Job
 
 
-class Failure(Exception):  # noqa: N818 - it is on its way to become an error
+class AttemptError(Exception):
     """One try failed; another may not.
 
     Parameters
@@ -99,12 +99,14 @@ class Failure(Exception):  # noqa: N818 - it is on its way to become an error
         self.error, self.tries, self.wait = error, tries, wait
 
 
-def refusal(head: Head, what: str, host: str, neurovault: bool) -> Failure:
+def status_error(
+    head: ResponseHead, what: str, host: str, neurovault: bool
+) -> AttemptError:
     """Say what a status other than 200 means.
 
     Parameters
     ----------
-    head : Head
+    head : ResponseHead
         The answer.
     what, host : str
         What was asked of whom.
@@ -113,12 +115,12 @@ def refusal(head: Head, what: str, host: str, neurovault: bool) -> Failure:
 
     Returns
     -------
-    Failure
+    AttemptError
         With the error, and whether to try again.
     """
     status, hint = head.status, _PRIVATE_HINT if neurovault else ""
     if status in (404, 410):
-        return Failure(
+        return AttemptError(
             NotFoundError(
                 f"{what} was not found on {host} ({status}). Check the link in your "
                 f"browser; it may have been removed.{hint}"
@@ -126,7 +128,7 @@ def refusal(head: Head, what: str, host: str, neurovault: bool) -> Failure:
             tries=1,
         )
     if status in (401, 403):
-        return Failure(
+        return AttemptError(
             ForbiddenError(
                 f"{what} is not open to everybody: {host} refused it ({status}).{hint}"
             ),
@@ -147,10 +149,10 @@ def refusal(head: Head, what: str, host: str, neurovault: bool) -> Failure:
         text = f"{what} was not loaded: {host} gave an unusual answer ({status}). "
         text += "Open the link in your browser to see what it says."
     tries = None if status in _PASSING else 2 if status == 500 else 1
-    return Failure(ServerError(text), tries, retry_after(head))
+    return AttemptError(ServerError(text), tries, retry_after(head))
 
 
-def retry_after(head: Head) -> float | None:
+def retry_after(head: ResponseHead) -> float | None:
     """Return how many seconds the server asks to wait, None when it does not."""
     text = head.get("retry-after").strip()
     if text.isascii() and text.isdigit():
@@ -163,20 +165,20 @@ def retry_after(head: Head) -> float | None:
     return max(0.0, (when - dt.datetime.now(dt.UTC)).total_seconds())
 
 
-def stated_length(head: Head) -> int | None:
+def stated_length(head: ResponseHead) -> int | None:
     """Return how many bytes the body has, None when the answer does not say."""
     text = head.get("content-length").strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def refuse_page(answer: Answer) -> None:
-    """Raise `Failure` for a web page with status 200 where data was asked for."""
+def refuse_page(answer: WebResponse) -> None:
+    """Raise `AttemptError` for a web page with status 200 where data was asked for."""
     if (
         answer.head.get("content-type")
         .lower()
         .startswith(("text/html", "application/xhtml"))
     ):
-        raise Failure(
+        raise AttemptError(
             BrokenAnswerError(
                 f"{answer.what} was not loaded: {answer.host} gave a web page instead. "
                 "Check the link. If it is right, this network may want you to log in "
@@ -186,14 +188,14 @@ def refuse_page(answer: Answer) -> None:
         )
 
 
-def parsed(data: bytes, answer: Answer) -> Any:
+def parse_json_body(data: bytes, answer: WebResponse) -> Any:
     """Return the JSON of a body.
 
     Parameters
     ----------
     data : bytes
         The body; a byte order mark is skipped.
-    answer : Answer
+    answer : WebResponse
         Where it comes from.
 
     Returns
@@ -203,7 +205,7 @@ def parsed(data: bytes, answer: Answer) -> Any:
 
     Raises
     ------
-    Failure
+    AttemptError
         When it is no JSON, or null.
     """
     try:
@@ -215,11 +217,11 @@ def parsed(data: bytes, answer: Answer) -> Any:
         page = data.lstrip()[:1] == b"<"
         text = f"{answer.what} was not loaded: the answer of {answer.host} is damaged "
         text += "(no JSON). Try again; if it stays so, tell the site."
-        raise Failure(BrokenAnswerError(text), tries=1 if page else None) from None
+        raise AttemptError(BrokenAnswerError(text), tries=1 if page else None) from None
     if value is None:
         text = (
             f"{answer.what} was not loaded: {answer.host} gave an empty answer (null). "
         )
         text += "Check the link, or try again later."
-        raise Failure(BrokenAnswerError(text), tries=1)
+        raise AttemptError(BrokenAnswerError(text), tries=1)
     return value

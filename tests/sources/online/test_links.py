@@ -118,7 +118,7 @@ REFUSED = {
     "image-based meta-analysis": f"{NV}/metaanalyses/3",
     "NeuroVault's front page": NV,
     "eight capital letters": f"{NV}/collections/qwertzui/",
-    "qwertzui is no id": "Qwertzui",
+    "qwertzui is not an id": "Qwertzui",
     "names no file": "file:/",
     "list of meta-analyses": f"{COMPOSE}/meta-analyses",
     "front page of Neurosynth Compose": f"{COMPOSE}/",
@@ -136,8 +136,8 @@ REFUSED = {
     "neurovault.org.evil.com": "https://neurovault.org.evil.com/collections/1/",
     "evil.com is not": "https://evil.com/neurovault.org/collections/1/",
     "only plain https": "https://neurovault.org@evil.com/collections/1/",
-    "neurovault.org is no link": "me@neurovault.org/collections/1/",
-    "no number of a": f"{NV}/collections/abc/",
+    "neurovault.org is not a link": "me@neurovault.org/collections/1/",
+    "not the number of a": f"{NV}/collections/abc/",
     "ftp": "ftp://ftp.org/collections/1/",
 }
 
@@ -279,7 +279,7 @@ def test_a_token_is_never_shown() -> None:
     for text in (TOKEN, f"{TOKEN}-5", f"{NV}/collections/{TOKEN}/images/5/"):
         address = parse_address(text)
         assert TOKEN not in f"{address} {address!r}"
-    with pytest.raises(UnsupportedSource, match="no page") as refused:
+    with pytest.raises(UnsupportedSource, match="not a page") as refused:
         parse_address(f"{NV}/collections/{TOKEN}/other")
     assert TOKEN not in str(refused.value)
 

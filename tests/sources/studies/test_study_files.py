@@ -176,7 +176,7 @@ def test_uneven_lists_of_a_dataset_lose_only_what_is_missing() -> None:
     studies = parse_dataset(dataset(x=[1, 2, 3], y=[1, 2], z=[1, 2, 3]))
     assert len(studies.foci) == 3
     told = "\n".join(studies.notices)
-    assert "1 contrasts list unlike numbers" in told
+    assert "1 contrasts list different numbers" in told
     assert "1 foci without coordinates" in told
 
 

@@ -34,7 +34,7 @@ from napari_neurosynth_results.sources.web.servers import Servers
 DEFAULT_ATLAS = "default"
 
 #: A file as it was when it was read: path, time of change, size.
-FileStamp = tuple[str, int, int]
+_FileStamp = tuple[str, int, int]
 
 
 def find_atlas(
@@ -128,7 +128,7 @@ def _open_known(known: KnownAtlas, fetch: bool, offline: bool, job: Job) -> Atla
     return _read_known(known.key, describe_origin(location), tuple(files))
 
 
-def _stamp(path: str) -> FileStamp:
+def _stamp(path: str) -> _FileStamp:
     try:
         stat = os.stat(path)
     except (OSError, ValueError) as error:
@@ -139,14 +139,14 @@ def _stamp(path: str) -> FileStamp:
 
 # A handful, because each may take tens of megabytes.
 @lru_cache(maxsize=4)
-def _open_own(image: FileStamp, names: FileStamp | None, found: bool) -> Atlas:
+def _open_own(image: _FileStamp, names: _FileStamp | None, found: bool) -> Atlas:
     # Who looks for the names himself also says which he took.
     return read_atlas(image[0], None if found or names is None else names[0])
 
 
 @lru_cache(maxsize=4)
 def _read_known(
-    key: str, origin: str, files: tuple[tuple[FileStamp, FileStamp], ...]
+    key: str, origin: str, files: tuple[tuple[_FileStamp, _FileStamp], ...]
 ) -> Atlas:
     """Read the parts of an atlas into one."""
     known = KNOWN_ATLASES[key]

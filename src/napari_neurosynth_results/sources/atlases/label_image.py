@@ -30,7 +30,7 @@ LabelVoxels = npt.NDArray[np.int32]
 
 #: A place has no region when even the likeliest is less likely than this (FSL's own
 #: summaries use it too).
-LEAST_PROBABILITY = 0.25
+_LEAST_PROBABILITY = 0.25
 #: Bytes for a voxel: as stored, scaled, turned, the highest so far and its region.
 _BYTES = 20
 #: float32, in which voxels come in, holds every whole number up to here.
@@ -141,15 +141,10 @@ def read_labels(
         )
     notices = volumes[0].notices
     if len(volumes) > 1:
-        told = (
-            f"the likeliest region counts where it has at least {LEAST_PROBABILITY:.0%}"
-        )
-        return (
-            find_likeliest_regions(volumes, max_bytes, job),
-            grid,
-            (*notices, told),
-            len(volumes),
-        )
+        labels = find_likeliest_regions(volumes, max_bytes, job)
+        least = f"{_LEAST_PROBABILITY:.0%}"
+        told = f"the likeliest region counts where it has at least {least}"
+        return labels, grid, (*notices, told), len(volumes)
     voxels, grid = read_region(path, max_bytes)
     return _as_labels(voxels, path), grid, notices, 0
 
@@ -182,7 +177,7 @@ def fit_names(
     ResultsError
         When the file names another atlas.
     """
-    there = labels_in(labels)
+    there = _labels_in(labels)
     notices: list[str] = []
     table = dict(names)
     name = os.path.basename(file)
@@ -202,7 +197,7 @@ def fit_names(
     return table, tuple(notices)
 
 
-def labels_in(labels: LabelVoxels) -> npt.NDArray[np.intp]:
+def _labels_in(labels: LabelVoxels) -> npt.NDArray[np.intp]:
     """List the labels of an image from the smallest, without 0.
 
     Much faster than sorting millions of voxels.
@@ -233,7 +228,7 @@ def find_likeliest_regions(
     Returns
     -------
     ndarray of int32, shape (i, j, k)
-        1 for the first volume; 0 where no region reaches `LEAST_PROBABILITY`; RAS+.
+        1 for the first volume; 0 where no region reaches 25 %; RAS+.
 
     Raises
     ------
@@ -266,12 +261,12 @@ def find_likeliest_regions(
         raise
     except Exception as error:  # the door for untrusted files
         raise reading_error(first.path, error) from error
-    least = LEAST_PROBABILITY if highest.max() <= 1 else 100 * LEAST_PROBABILITY
+    least = _LEAST_PROBABILITY if highest.max() <= 1 else 100 * _LEAST_PROBABILITY
     regions[highest < least] = 0
     if not regions.any():
         raise ResultsError(
             f"{first.path} holds {count} volumes, but no probabilities of regions: "
-            f"none reaches {LEAST_PROBABILITY:.0%}. An atlas of labels has one volume."
+            f"none reaches {_LEAST_PROBABILITY:.0%}. An atlas of labels has one volume."
         )
     return first.reorientation.apply(regions, smooth=False).astype(np.int32, order="K")
 
@@ -281,7 +276,7 @@ def _check(volume: Voxels, path: str) -> None:
     high = float(np.fmax.reduce(volume, axis=None))
     if low < 0 or high > 100:
         raise ResultsError(
-            f"{path} holds several volumes that are no probabilities of regions (they "
+            f"{path} holds several volumes that are not probabilities of regions (they "
             f"range from {low:.4g} to {high:.4g}). An atlas is one volume of labels, "
             "or one volume of probabilities for each region."
         )
@@ -294,8 +289,8 @@ def _as_labels(voxels: Voxels, path: str) -> LabelVoxels:
     low, high = float(values.min()), float(values.max())
     if low < 0:
         raise ResultsError(
-            f"{path} holds {low:g}: labels are not below 0. It may be a statistical "
-            "map; if it is an atlas, number its regions from 1."
+            f"{path} holds {low:g}, but labels are never below 0. It may be a "
+            "statistical map; if it is an atlas, number its regions from 1."
         )
     if high >= _LARGEST:
         raise ResultsError(
@@ -312,8 +307,8 @@ def _as_labels(voxels: Voxels, path: str) -> LabelVoxels:
     if high == 0:
         raise ResultsError(f"{path} holds no label: all of it is 0.")
     labels = whole.astype(np.int32, order="K")
-    if (n := len(labels_in(labels))) > _MOST_LABELS:
-        raise ResultsError(f"{path} holds {n:,} different numbers: it is no atlas.")
+    if (n := len(_labels_in(labels))) > _MOST_LABELS:
+        raise ResultsError(f"{path} holds {n:,} different numbers: it is not an atlas.")
     return labels
 
 

@@ -58,7 +58,7 @@ _RESOLUTION = re.compile(r"_res-[0-9a-zA-Z]+")
 _SAYS_LABELS = re.compile(r"(?i)label|lut|lookup|region|parcel|rois?(?![a-z])|names")
 
 #: Number, name, side.
-LabelRow = tuple[int, str, str]
+_LabelRow = tuple[int, str, str]
 
 
 def read_names(path: str) -> dict[int, str]:
@@ -84,7 +84,7 @@ def read_names(path: str) -> dict[int, str]:
     data = _bytes(path)
     ending = os.path.splitext(path)[1].lower()
     if ending == ".xml":
-        rows: Iterable[LabelRow] = (
+        rows: Iterable[_LabelRow] = (
             (label, name, "") for label, name in parse_label_xml(data, path).items()
         )
     elif ending == ".json":
@@ -245,7 +245,7 @@ def _text(data: bytes, path: str) -> str:
     raise ResultsError(f"{path} is not a text file. Give a table of labels and names.")
 
 
-def _joined(rows: Iterable[LabelRow], path: str) -> dict[int, str]:
+def _joined(rows: Iterable[_LabelRow], path: str) -> dict[int, str]:
     """Tidy the names, and refuse a number that has two."""
     names: dict[int, str] = {}
     for label, text, side in rows:
@@ -265,7 +265,7 @@ def _joined(rows: Iterable[LabelRow], path: str) -> dict[int, str]:
     return names
 
 
-def _json_rows(text: str, path: str) -> list[LabelRow]:
+def _json_rows(text: str, path: str) -> list[_LabelRow]:
     """Read ``{id: name}``, ``{id: {"name": ..., "hemisphere": ...}}`` or one inside."""
     try:
         value = json.loads(text)
@@ -278,11 +278,11 @@ def _json_rows(text: str, path: str) -> list[LabelRow]:
             if rows := _object_rows(table):
                 return rows
     raise ResultsError(
-        f'{path} is no list of labels. It should read {{"1": "name", ...}}.'
+        f'{path} is not a list of labels. It should read {{"1": "name", ...}}.'
     )
 
 
-def _object_rows(table: Mapping[str, Any]) -> list[LabelRow]:
+def _object_rows(table: Mapping[str, Any]) -> list[_LabelRow]:
     rows = []
     for key, value in table.items():
         label = _integer(key)
@@ -297,7 +297,7 @@ def _object_rows(table: Mapping[str, Any]) -> list[LabelRow]:
     return rows
 
 
-def _table_rows(text: str, path: str) -> list[LabelRow]:
+def _table_rows(text: str, path: str) -> list[_LabelRow]:
     lines = [line for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if not line.lstrip().startswith(("#", "//"))]
     if not lines:
@@ -332,7 +332,7 @@ def _delimiter(lines: Sequence[str], path: str) -> str | None:
 
 def _headed_rows(
     header: Sequence[str], cells: Sequence[Sequence[str]], path: str
-) -> list[LabelRow]:
+) -> list[_LabelRow]:
     """Read a table by the words in its first line."""
     columns: dict[str, int] = {}
     for n, word in enumerate(header):
@@ -369,7 +369,7 @@ def _is_numbers(cells: Sequence[Sequence[str]], column: int) -> bool:
     return bool(filled) and all(_integer(cell) is not None for cell in filled)
 
 
-def _line_row(cells: Sequence[str]) -> LabelRow | None:
+def _line_row(cells: Sequence[str]) -> _LabelRow | None:
     """Read a line without headers: a number, a name, and perhaps a color.
 
     The older AAL has a short name, a name and a number.

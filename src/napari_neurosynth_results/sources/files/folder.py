@@ -28,7 +28,7 @@ from napari_neurosynth_results.sources.studies.study_files import studies_beside
 if TYPE_CHECKING:
     import pandas as pd
 
-IMAGE_EXTENSIONS = (".nii.gz", ".nii", ".hdr", ".img", ".mgz", ".mgh")
+_IMAGE_EXTENSIONS = (".nii.gz", ".nii", ".hdr", ".img", ".mgz", ".mgh")
 #: Far above any real methods text or table; keeps a wrong file from filling memory.
 _MOST_TEXT = 1 << 20
 _MOST_TABLE = 64 << 20
@@ -44,7 +44,7 @@ _PICKLE = (
 
 def is_image(name: str) -> bool:
     """Tell by its name whether a file is an image this package may open."""
-    return name.lower().endswith(IMAGE_EXTENSIONS) and not name.startswith(".")
+    return name.lower().endswith(_IMAGE_EXTENSIONS) and not name.startswith(".")
 
 
 def open_folder(path: str, max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
@@ -153,7 +153,7 @@ def open_files(paths: Sequence[str], max_bytes: int = DEFAULT_LIMIT) -> ResultSe
     ResultsError
         When none of the files can be opened.
     """
-    known = ", ".join(IMAGE_EXTENSIONS)
+    known = ", ".join(_IMAGE_EXTENSIONS)
     problems = [
         f"{path} is not an image this plugin knows ({known})."
         if os.path.lexists(path)
@@ -300,7 +300,7 @@ class _Voxels:
             raise ResultsError(
                 f"{os.path.basename(self.volume.path)}: NeuroVault calls it a "
                 f"{self.doubted}, but its values run from {lowest:.3g} to "
-                f"{highest:.3g}: they are no probabilities. "
+                f"{highest:.3g}: they are not probabilities. "
                 f"Open {self.volume.path} alone to see the numbers."
             )
 
@@ -344,7 +344,7 @@ def _no_map(path: str, names: Sequence[str]) -> str:
             "can run any code; write the maps with NiMARE's MetaResult.save_maps first."
         )
     return (
-        f"{path} holds no map ({', '.join(IMAGE_EXTENSIONS)}). "
+        f"{path} holds no map ({', '.join(_IMAGE_EXTENSIONS)}). "
         "Open the folder that NiMARE wrote its .nii.gz files to."
     )
 

@@ -122,8 +122,8 @@ def read_region(path: str, max_bytes: int = DEFAULT_LIMIT) -> tuple[Voxels, Grid
     volumes = open_image(path, max_bytes)
     if len(volumes) != 1:
         raise ResultsError(
-            f"{path} holds {len(volumes)} volumes: a mask is one. Extract the one that "
-            "you want to look in."
+            f"{path} holds {len(volumes)} volumes, but a mask is one. Extract "
+            "the volume that you want to look in."
         )
     voxels, _ = volumes[0].read(MapKind.LABEL, smooth=False)
     return voxels, volumes[0].grid

@@ -198,7 +198,9 @@ def _without_infinities(
     which = "1 infinite voxel was" if n == 1 else f"{n:,} infinite voxels were"
     if not kind.infinity_is_strongest:
         voxels[infinite] = np.nan
-        return voxels, (f"{which} taken as outside: infinity means nothing there",)
+        return voxels, (
+            f"{which} taken as outside: infinity has no meaning in such a map",
+        )
     finite = np.isfinite(voxels)
     highest = voxels.max(initial=0, where=finite)
     lowest = voxels.min(initial=0, where=finite)

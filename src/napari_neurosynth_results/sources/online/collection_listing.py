@@ -91,7 +91,7 @@ def list_collection(
     if with_record:
         document = store.document(base, what, job, secret=secret)
         if not isinstance(document.value, Mapping):
-            raise ResultsError(f"NeuroVault's answer on {what} is no collection.")
+            raise ResultsError(f"NeuroVault's answer on {what} is not a collection.")
         record, cache_notice = document.value, document.cache_notice
     records: list[Any] = []
     seen: set[int] = set()
@@ -122,7 +122,7 @@ def list_collection(
 def _page(value: Any, what: str) -> tuple[list[Any], int, bool]:
     """Read one page: its records, how many there are in all, whether more follow."""
     if not isinstance(value, Mapping) or not isinstance(value.get("results"), list):
-        raise ResultsError(f"NeuroVault's list of the images of {what} is no list.")
+        raise ResultsError(f"NeuroVault's list of the images of {what} is not a list.")
     count = value.get("count")
     announced = count if isinstance(count, int) and count > 0 else 0
     return value["results"], min(announced, _MOST_IMAGES), bool(value.get("next"))
@@ -189,7 +189,7 @@ def make_result_set(
         page = f"{site}/images/{image.id}/"
         files[key] = RemoteMap(image, key, store, max_bytes, page)
         if whose := image.other_species:
-            told.append(f"{image.filename}: its space is that of {whose}.")
+            told.append(f"{image.filename}: it is in the space of {whose}.")
     return ResultSet(
         list(files.values()),
         title=title,

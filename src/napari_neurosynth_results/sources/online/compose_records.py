@@ -99,12 +99,12 @@ class MetaAnalysis:
             key = f"snapshot_{what}_id"
             holder = document.get(f"neurostore_{what}")
             found[what] = (
-                read_id(entry.get(key))
-                or read_id(result.document.get(key))
+                _read_id(entry.get(key))
+                or _read_id(result.document.get(key))
                 or _newest(holder, f"{what}s")
                 or _inline(holder)
                 or _inline(document.get(what))
-                or read_id(document.get(f"cached_{what}"))
+                or _read_id(document.get(f"cached_{what}"))
                 or None
             )
         return Snapshots(
@@ -179,21 +179,21 @@ def parse_meta_analysis(document: Any) -> MetaAnalysis:
     ResultsError
         When it is none.
     """
-    number = read_id(document)
+    number = _read_id(document)
     if not isinstance(document, Mapping) or not number:
-        raise ResultsError("The answer of Neurosynth Compose is no meta-analysis.")
+        raise ResultsError("The answer of Neurosynth Compose is not a meta-analysis.")
     specification = document.get("specification")
     results = document.get("results")
     # An old fixture of Compose's own has a bare id.
     listed = results if isinstance(results, list) else [results]
-    ids = [found for result in listed if (found := read_id(result))]
+    ids = [found for result in listed if (found := _read_id(result))]
     return MetaAnalysis(
         id=number,
         name=_text(document, "name") or number,
         description=_text(document, "description"),
         specification=dict(specification) if isinstance(specification, Mapping) else {},
         results=tuple(ids),
-        project=read_id(document.get("project")),
+        project=_read_id(document.get("project")),
         document=document,
     )
 
@@ -216,8 +216,8 @@ def parse_result(document: Any) -> ComposeResult:
     ResultsError
         When it is none.
     """
-    if not isinstance(document, Mapping) or not read_id(document):
-        raise ResultsError("The answer of Neurosynth Compose is no result.")
+    if not isinstance(document, Mapping) or not _read_id(document):
+        raise ResultsError("The answer of Neurosynth Compose is not a result.")
     collection = document.get("neurovault_collection")
     collection = collection if isinstance(collection, Mapping) else {}
     number = collection.get("collection_id")
@@ -227,9 +227,9 @@ def parse_result(document: Any) -> ComposeResult:
     told = [_upload_problem(file) for file in listed if isinstance(file, Mapping)]
     table = document.get("diagnostic_table")
     return ComposeResult(
-        id=read_id(document),
-        meta_analysis=read_id(document.get("meta_analysis_id"))
-        or read_id(document.get("meta_analysis")),
+        id=_read_id(document),
+        meta_analysis=_read_id(document.get("meta_analysis_id"))
+        or _read_id(document.get("meta_analysis")),
         collection=number if number.isascii() and number.isdigit() else "",
         problems=tuple(dict.fromkeys(problem for problem in told if problem)),
         diagnostics=table if isinstance(table, str) else "",
@@ -254,7 +254,7 @@ def _newest(holder: Any, key: str) -> str:
     """Return the last entry with a check sum: those without are placeholders."""
     entries = holder.get(key) if isinstance(holder, Mapping) else None
     ids = [
-        read_id(one)
+        _read_id(one)
         for one in (entries if isinstance(entries, list) else [])
         if isinstance(one, Mapping) and one.get("md5")
     ]
@@ -270,16 +270,16 @@ def _inline(holder: Any) -> Mapping[str, Any] | None:
 def _live(document: Mapping[str, Any], what: str) -> str:
     for key in (f"neurostore_{what}", what):
         holder = document.get(key)
-        if isinstance(holder, Mapping) and read_id(holder.get("neurostore_id")):
-            return read_id(holder.get("neurostore_id"))
-    return read_id(document.get(f"neurostore_{what}"))
+        if isinstance(holder, Mapping) and _read_id(holder.get("neurostore_id")):
+            return _read_id(holder.get("neurostore_id"))
+    return _read_id(document.get(f"neurostore_{what}"))
 
 
 def list_meta_analyses(project: Any) -> list[tuple[str, str]]:
     """List the meta-analyses of a project: id and name, the name empty if unknown."""
     listed = project.get("meta_analyses") if isinstance(project, Mapping) else None
     found = [
-        (read_id(one), _text(one, "name"))
+        (_read_id(one), _text(one, "name"))
         for one in (listed if isinstance(listed, list) else [])
     ]
     return [(number, name) for number, name in found if number]
@@ -316,7 +316,7 @@ def _algorithm(record: Any) -> str:
     return f"{name} ({', '.join(told)})" if told else name
 
 
-def read_id(value: Any) -> str:
+def _read_id(value: Any) -> str:
     """Return an id, given as such or within an object; empty when there is none."""
     if isinstance(value, Mapping):
         value = value.get("id")

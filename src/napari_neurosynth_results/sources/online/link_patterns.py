@@ -61,7 +61,7 @@ def _routes(rows: Iterable[tuple[str, str]]) -> tuple[Route, ...]:
     )
 
 
-NEUROVAULT_PAGES = _routes(
+_NEUROVAULT_PAGES = _routes(
     [
         ("", "This is NeuroVault's front page; open a collection instead."),
         (
@@ -149,7 +149,7 @@ NEUROVAULT_PAGES = _routes(
         ),
     ]
 )
-COMPOSE_PAGES = _routes(
+_COMPOSE_PAGES = _routes(
     [
         ("", "This is the front page of Neurosynth Compose; open a meta-analysis."),
         (
@@ -186,7 +186,7 @@ COMPOSE_PAGES = _routes(
         ),
     ]
 )
-NEUROSTORE_PAGES = _routes(
+_NEUROSTORE_PAGES = _routes(
     [
         (
             r".*",
@@ -214,21 +214,21 @@ def list_sites(online: Servers) -> list[tuple[str, str, tuple[Route, ...]]]:
         A site, the site to ask for it, and its pages.
     """
     listed = [
-        (online.neurovault, online.neurovault, NEUROVAULT_PAGES),
+        (online.neurovault, online.neurovault, _NEUROVAULT_PAGES),
         # Whoever configured another server wants it asked, whatever was pasted.
-        (NEUROVAULT, online.neurovault, NEUROVAULT_PAGES),
-        ("https://www.neurovault.org", online.neurovault, NEUROVAULT_PAGES),
-        (online.compose, online.compose, COMPOSE_PAGES),
-        (COMPOSE, online.compose, COMPOSE_PAGES),
-        ("https://www.compose.neurosynth.org", online.compose, COMPOSE_PAGES),
+        (NEUROVAULT, online.neurovault, _NEUROVAULT_PAGES),
+        ("https://www.neurovault.org", online.neurovault, _NEUROVAULT_PAGES),
+        (online.compose, online.compose, _COMPOSE_PAGES),
+        (COMPOSE, online.compose, _COMPOSE_PAGES),
+        ("https://www.compose.neurosynth.org", online.compose, _COMPOSE_PAGES),
         # An older name of the public site.
-        ("https://synth.neurostore.xyz", online.compose, COMPOSE_PAGES),
-        (STAGING, STAGING, COMPOSE_PAGES),
-        (DEVELOPMENT, DEVELOPMENT, COMPOSE_PAGES),
-        (online.neurostore, online.neurostore, NEUROSTORE_PAGES),
-        (NEUROSTORE, NEUROSTORE, NEUROSTORE_PAGES),
-        ("https://staging.neurostore.xyz", "", NEUROSTORE_PAGES),
-        ("https://dev.neurostore.xyz", "", NEUROSTORE_PAGES),
+        ("https://synth.neurostore.xyz", online.compose, _COMPOSE_PAGES),
+        (STAGING, STAGING, _COMPOSE_PAGES),
+        (DEVELOPMENT, DEVELOPMENT, _COMPOSE_PAGES),
+        (online.neurostore, online.neurostore, _NEUROSTORE_PAGES),
+        (NEUROSTORE, NEUROSTORE, _NEUROSTORE_PAGES),
+        ("https://staging.neurostore.xyz", "", _NEUROSTORE_PAGES),
+        ("https://dev.neurostore.xyz", "", _NEUROSTORE_PAGES),
     ]
     # Longer first: on one host, /compose/... is not a page of what lies at its root.
     return sorted(listed, key=lambda row: -len(row[0]))

@@ -273,11 +273,11 @@ def _link(text: str, online: Servers) -> Address:
         parts = urlsplit(text)
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError as error:
-        raise UnsupportedSource(f"That is no address. {WHAT_OPENS}") from error
+        raise UnsupportedSource(f"That is not an address. {WHAT_OPENS}") from error
     if parts.scheme.lower() not in {"http", "https"} or "@" in parts.netloc:
         raise UnsupportedSource(
-            f"{host or 'That'} is no link to a page: only plain https links are "
-            f"opened. {WHAT_OPENS}"
+            f"{host or 'That'} is not a link to a page: only plain https links "
+            f"can be opened. {WHAT_OPENS}"
         )
     where = f"{host}:{port}" if port and port not in {80, 443} else host
     for pasted, site, routes in list_sites(online):
@@ -297,11 +297,11 @@ def _link(text: str, online: Servers) -> Address:
         )
     if _ALMOST_TOKEN.match(host):
         raise UnsupportedSource(
-            f"{host} is no id that can be opened. The token of a private collection is "
-            f"eight capital letters. {WHAT_OPENS}"
+            f"{host} is not an id that can be opened. The token of a private "
+            f"collection is eight capital letters. {WHAT_OPENS}"
         )
     raise UnsupportedSource(
-        f"{where or text[:60]} is not a place that results are opened from. "
+        f"{where or text[:60]} is not a site that results can be opened from. "
         f"{WHAT_OPENS}"
     )
 
@@ -328,7 +328,7 @@ def _routed(path: str, site: str, routes: tuple[Route, ...], host: str) -> Addre
         return replace(made, id=number, token=token, filename=filename)
     shown = _TOKEN_INSIDE.sub("(private)", path)[:80]
     raise UnsupportedSource(
-        f"{host}{shown} is no page that results are opened from. {WHAT_OPENS}"
+        f"{host}{shown} is not a page that results can be opened from. {WHAT_OPENS}"
     )
 
 
@@ -341,10 +341,10 @@ def _collection(cid: str) -> tuple[str, str | None]:
     if _ALMOST_TOKEN.match(cid) or len(cid) == _TOKEN_LENGTH:
         raise UnsupportedSource(
             "The token of a private collection is eight capital letters; this link has "
-            "others. Copy the link again."
+            "something else there. Copy the link again."
         )
     raise UnsupportedSource(
-        f"{cid[:40]} is no number of a NeuroVault collection. {WHAT_OPENS}"
+        f"{cid[:40]} is not the number of a NeuroVault collection. {WHAT_OPENS}"
     )
 
 

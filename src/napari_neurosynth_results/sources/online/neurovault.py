@@ -83,7 +83,7 @@ def open_neurovault(
         max_bytes,
         title=title,
         source=_source(address),
-        about=about_collection(record, store.online, _is_private(address)),
+        about=_about_collection(record, store.online, _is_private(address)),
         studies=_way_back(record, store),
         problems=[_FROM_CACHE] if is_sealed_name(address.id) else [],
     )
@@ -166,7 +166,7 @@ def _source(address: Address) -> str:
     return f"{address.site}/collections/{address.id}/{pack}"
 
 
-def about_collection(
+def _about_collection(
     record: Mapping[str, Any], online: Servers, private: bool
 ) -> About:
     """Say what a collection's record says for people.

@@ -120,12 +120,12 @@ def _parse(record: Mapping[str, Any], site: str) -> ImageRecord | str:
     number = record["id"]
     name = record_text(record, "name")
     called = f"Image {number} ({name or 'no name'})"
-    file = rebase_url(record_text(record, "file", longest=2000), site)
+    file = _rebase_url(record_text(record, "file", longest=2000), site)
     filename = os.path.basename(unquote(urlsplit(file).path))
     if not filename:
         return f"{called} has no file on NeuroVault."
     if not is_image(filename):
-        return f"{called} is no volume but {filename}: surfaces are not shown."
+        return f"{called} is not a volume ({filename}): surfaces are not shown."
     size = record.get("file_size")
     if size == 0:
         return f"{called}: NeuroVault has lost its file. Ask its owner to upload it."
@@ -140,8 +140,8 @@ def _parse(record: Mapping[str, Any], site: str) -> ImageRecord | str:
         image_type=record_text(record, "image_type"),
         template=record_text(record, "target_template_image"),
         collection=str(record.get("collection_id") or ""),
-        thumbnail=rebase_url(record_text(record, "thumbnail", longest=2000), site),
-        labels=rebase_url(
+        thumbnail=_rebase_url(record_text(record, "thumbnail", longest=2000), site),
+        labels=_rebase_url(
             record_text(record, "label_description_file", longest=2000), site
         ),
     )
@@ -168,7 +168,7 @@ def record_text(record: Mapping[str, Any], key: str, *, longest: int = _LONGEST)
     return value.strip()[:longest] if isinstance(value, str) else ""
 
 
-def rebase_url(url: str, site: str) -> str:
+def _rebase_url(url: str, site: str) -> str:
     """Ask the site that was asked, with its scheme, for a file that it names.
 
     NeuroVault names its files over http, and under its public name behind a proxy.

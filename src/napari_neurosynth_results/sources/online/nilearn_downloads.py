@@ -119,7 +119,9 @@ def _records(
             continue
         record = _json(os.path.join(folder, name))
         if record is None:
-            problems.append(f"{os.path.join(folder, name)} is no record of an image.")
+            problems.append(
+                f"{os.path.join(folder, name)} is not the record of an image."
+            )
             continue
         stem = name.removesuffix(_IMAGE)
         # Only names in this folder: paths in the record are another machine's.

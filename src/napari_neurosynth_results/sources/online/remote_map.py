@@ -149,7 +149,8 @@ class RemoteMap:
             )
         if whose := image.other_species:
             notices.append(
-                f"{image.filename}: its space is that of {whose}, not human MNI space"
+                f"{image.filename}: it is in the space of {whose}, not in human MNI "
+                "space"
             )
         names = self._label_names(job, notices)
         return replace(file, notices=tuple(notices), label_names=names)

@@ -23,7 +23,7 @@ from napari_neurosynth_results.sources.studies.study_fields import (
 )
 
 #: (study, analysis) -> group; the study is empty where an analysis is named but once.
-Groups = Mapping[tuple[str, str], int]
+_Groups = Mapping[tuple[str, str], int]
 _DEEPEST = 8
 _MOST_FOCI = 1_000_000
 
@@ -109,7 +109,7 @@ def unwrap_snapshot(document: Any) -> Any:
 
 def _groups(
     annotation: Any, specification: Mapping[str, Any], notices: list[str]
-) -> Groups | None:
+) -> _Groups | None:
     """Decide which analyses belong to which group; None when all were used."""
     column = specification.get("filter")
     if not isinstance(annotation, Mapping) or not isinstance(column, str):
@@ -157,7 +157,7 @@ def _groups_by_text(
     values: Mapping[tuple[str, str], Any],
     conditions: Sequence[Any],
     weights: Sequence[Any],
-) -> Groups:
+) -> _Groups:
     """Group by the texts of a column: weight 1 is group 1, weight -1 group 2."""
     weighted = zip(conditions, weights, strict=False)
     numbered = ((str(c), finite_number(w)) for c, w in weighted)
@@ -168,7 +168,7 @@ def _groups_by_text(
 
 
 def _study(
-    record: Mapping[str, Any], groups: Groups | None, counts: Counter[str]
+    record: Mapping[str, Any], groups: _Groups | None, counts: Counter[str]
 ) -> Study:
     return Study(
         id=text_field(record, "id"),
@@ -189,7 +189,7 @@ def _study(
 def _analysis(
     record: Mapping[str, Any],
     study: Mapping[str, Any],
-    groups: Groups | None,
+    groups: _Groups | None,
     counts: Counter[str],
 ) -> Analysis:
     number = text_field(record, "id")

@@ -77,7 +77,7 @@ def parse_dataset(document: Mapping[str, Any], name: str = "") -> Studies:
         )
     if counts["uneven"]:
         notices.append(
-            f"{counts['uneven']:,} contrasts list unlike numbers of x, y and z."
+            f"{counts['uneven']:,} contrasts list different numbers of x, y and z."
         )
     return Studies(
         tuple(studies), name, notices=(*notices, *assumption_notices(counts))

@@ -130,7 +130,9 @@ def _experiments(
         yield now
     if unread:
         more = f" and {len(unread) - 1:,} more" if len(unread) > 1 else ""
-        notices.append(f"No three coordinates, so left out: line {unread[0]}{more}.")
+        notices.append(
+            f"Left out, because it has no three coordinates: line {unread[0]}{more}."
+        )
 
 
 def _read_head(line: str, experiment: _Experiment) -> None:

@@ -110,8 +110,8 @@ def assumption_notices(counts: Mapping[str, int]) -> list[str]:
         notices.append(f"{counts['nowhere']:,} foci without coordinates were left out.")
     if counts.get("unknown"):
         notices.append(
-            f"{counts['unknown']:,} foci state no known space; NiMARE took them for "
-            "MNI, and so they are shown."
+            f"{counts['unknown']:,} foci state no known space; they are taken for "
+            "MNI, as NiMARE does."
         )
     return notices
 

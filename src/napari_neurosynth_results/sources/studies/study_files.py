@@ -228,7 +228,7 @@ def _not_studies(path: Path, document: Any) -> str:
 def _refuse_choice(path: Path, annotation: object, include: str | None) -> None:
     if annotation is not None or include is not None:
         raise ResultsError(
-            f"{path} is no studyset: it has no annotation to choose analyses by. "
+            f"{path} is not a studyset: it has no annotation to choose analyses by. "
             "Leave annotation and include out."
         )
 
@@ -299,7 +299,9 @@ def _read_annotation(path: Path) -> Mapping[str, Any]:
     text, _ = _read_text(path)
     document = unwrap_snapshot(_parse_json(path, text))
     if not isinstance(document, Mapping) or not _columns(document):
-        raise ResultsError(f"{path} is no annotation: it holds no notes on analyses.")
+        raise ResultsError(
+            f"{path} is not an annotation: it holds no notes on analyses."
+        )
     return document
 
 

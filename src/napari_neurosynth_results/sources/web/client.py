@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 #: Far above any document of these sites, and what one may take of memory.
-MOST_JSON = 64 << 20
+_MOST_JSON = 64 << 20
 
 
 class WebClient:
@@ -105,7 +105,12 @@ class WebClient:
         self._requests.close()
 
     def get_json(
-        self, url: str, *, what: str, job: Job | None = None, max_bytes: int = MOST_JSON
+        self,
+        url: str,
+        *,
+        what: str,
+        job: Job | None = None,
+        max_bytes: int = _MOST_JSON,
     ) -> Any:
         """Ask for a document.
 
@@ -240,8 +245,8 @@ def _write(answer: WebResponse, path: Path, expected: int | None, most: int) -> 
         raise AttemptError(
             BrokenAnswerError(
                 f"{answer.what} was not loaded: {answer.host} gave {done:,} bytes "
-                f"instead of {expected:,}. Try again later; if it stays so, the file "
-                "on the server is broken."
+                f"instead of {expected:,}. Try again later; if that does not help, "
+                "the file on the server is broken."
             ),
             # A server that says how much it sends sends that again.
             tries=None if stated is None else 1,
@@ -253,8 +258,8 @@ def _refuse_length(answer: WebResponse, length: int, most: int) -> None:
         raise AttemptError(
             BrokenAnswerError(
                 f"{answer.what} was not loaded: {answer.host} sends more than the "
-                f"{most:,} bytes it may have. Download it with your browser, and look "
-                "at what it is."
+                f"{most:,} bytes that are allowed. Download it with your browser to "
+                "see what it is."
             ),
             tries=1,
         )
@@ -269,5 +274,5 @@ def _opened(path: Path) -> Iterator[Callable[[bytes], object]]:
     except OSError as error:
         raise ResultsError(
             f"{path} cannot be written: {error.strerror}. Free some space, or choose "
-            "another folder by NNR_CACHE_DIR."
+            "another folder with NNR_CACHE_DIR."
         ) from error

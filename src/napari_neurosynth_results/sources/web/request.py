@@ -22,7 +22,7 @@ import urllib3
 from napari_neurosynth_results.job import Job
 
 #: Bytes read, written and reported at once, at most.
-CHUNK = 64 << 10
+_CHUNK = 64 << 10
 #: Pieces read ahead of whoever takes them.
 _AHEAD = 4
 #: Seconds between two looks at whether the job was cancelled.
@@ -167,7 +167,7 @@ class BackgroundRequest:
     def _read(self, response: requests.Response) -> bytes | None:
         if self._left.is_set():
             return None
-        piece: bytes | None = response.raw.read1(CHUNK, decode_content=self._decode)
+        piece: bytes | None = response.raw.read1(_CHUNK, decode_content=self._decode)
         return piece
 
     def _put(self, piece: ResponseHead | bytes | RequestError) -> None:

@@ -130,13 +130,13 @@ def status_error(
     if status in (401, 403):
         return AttemptError(
             ForbiddenError(
-                f"{what} is not open to everybody: {host} refused it ({status}).{hint}"
+                f"{what} is not public: {host} refused access ({status}).{hint}"
             ),
             tries=1,
         )
     if status == 429:
-        text = f"{what} was not loaded: {host} gets too many requests (429)."
-        text += " Wait some minutes, then try again."
+        text = f"{what} was not loaded: {host} is getting too many requests (429)."
+        text += " Wait a few minutes, then try again."
     elif status >= 500:
         text = f"{what} was not loaded: {host} failed ({status}). "
         # NeuroVault answers so to paths that its own pages never hold.
@@ -216,7 +216,7 @@ def parse_json_body(data: bytes, answer: WebResponse) -> Any:
         refuse_page(answer)
         page = data.lstrip()[:1] == b"<"
         text = f"{answer.what} was not loaded: the answer of {answer.host} is damaged "
-        text += "(no JSON). Try again; if it stays so, tell the site."
+        text += "(not JSON). Try again; if that does not help, tell the site."
         raise AttemptError(BrokenAnswerError(text), tries=1 if page else None) from None
     if value is None:
         text = (

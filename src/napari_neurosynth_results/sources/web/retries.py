@@ -39,7 +39,7 @@ from napari_neurosynth_results.sources.web.responses import (
 from napari_neurosynth_results.sources.web.servers import Servers
 
 #: Requests under way at once. NeuroVault has four workers.
-CONCURRENT_REQUESTS = 4
+_CONCURRENT_REQUESTS = 4
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: Seconds between two looks at whether the job was cancelled.
@@ -108,9 +108,9 @@ class RetryingClient:
     def __init__(self, online: Servers, policy: RetryPolicy) -> None:
         self._online, self._policy = online, policy
         self._origins = AllowedOrigins(online)
-        self._slots = threading.BoundedSemaphore(CONCURRENT_REQUESTS)
+        self._slots = threading.BoundedSemaphore(_CONCURRENT_REQUESTS)
         self._adapter = HTTPAdapter(
-            pool_connections=CONCURRENT_REQUESTS, pool_maxsize=CONCURRENT_REQUESTS
+            pool_connections=_CONCURRENT_REQUESTS, pool_maxsize=_CONCURRENT_REQUESTS
         )
         # Only for the proxies and certificates of the environment: requests go out
         # past it, so that no cookie and no password of .netrc goes along.
@@ -152,7 +152,7 @@ class RetryingClient:
         if self._online.offline:
             raise OfflineError(
                 redact(
-                    f"{call.what} is not kept on this machine, and no server is asked "
+                    f"{call.what} is not on this machine, and no server is asked "
                     "while working offline. Go online (NNR_OFFLINE) to load it.",
                     self._online,
                 )
@@ -264,9 +264,9 @@ class RetryingClient:
             host = Origin.parse(url).host
             raise AttemptError(
                 BrokenAnswerError(
-                    f"{call.what} was not loaded: {host} sends from one address to the "
-                    "next without an end. Open the link in your browser, and copy the "
-                    "address that it ends at."
+                    f"{call.what} was not loaded: {host} redirects from one address to "
+                    "the next without end. Open the link in your browser, and copy the "
+                    "address where it ends."
                 ),
                 tries=1,
             )

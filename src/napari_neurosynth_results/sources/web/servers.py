@@ -44,7 +44,7 @@ class Servers:
     compose: str = COMPOSE
     neurostore: str = NEUROSTORE
     token: str = field(default="", repr=False)
-    cache_dir: Path = field(default_factory=lambda: default_cache_dir())
+    cache_dir: Path = field(default_factory=lambda: _default_cache_dir())
     cache_bytes: int = DOWNLOAD_CACHE_BYTES
     offline: bool = False
 
@@ -123,7 +123,7 @@ def parse_site(text: str, where: str) -> str:
     return text
 
 
-def default_cache_dir() -> Path:
+def _default_cache_dir() -> Path:
     """Return the folder that this system keeps caches in."""
     from platformdirs import user_cache_path
 

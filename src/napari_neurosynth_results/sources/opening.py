@@ -41,8 +41,6 @@ def open_source(
     ----------
     source : path, link, id or sequence of paths
         What exists on disk is opened from there; the rest is read as a link or an id.
-    online : Servers
-        Servers and cache.
     job : Job
         Hears how far it is, and may stop it.
     max_bytes : int
@@ -72,13 +70,6 @@ def open_source(
 
 def is_link(text: str, online: Servers) -> bool:
     """Tell whether a text names something on a server that can be opened.
-
-    Parameters
-    ----------
-    text : str
-        What a user named.
-    online : Servers
-        Servers.
 
     Returns
     -------

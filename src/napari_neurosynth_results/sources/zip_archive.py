@@ -53,8 +53,6 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
 
     Parameters
     ----------
-    path : str
-        The zip.
     max_bytes : int
         Refuse to unpack more than this, and images that need more memory.
     unpack_to : Path

@@ -97,11 +97,6 @@ def read_names(path: str) -> dict[int, str]:
 def find_names(image: str) -> str | None:
     """Find the file that names the labels of an image.
 
-    Parameters
-    ----------
-    image : str
-        The image.
-
     Returns
     -------
     str or None

@@ -28,11 +28,6 @@ _STEP_S = 0.1
 def find_location(known: KnownAtlas) -> tuple[AtlasLocation, str] | None:
     """Find the files of an atlas.
 
-    Parameters
-    ----------
-    known : KnownAtlas
-        The atlas.
-
     Returns
     -------
     location : AtlasLocation
@@ -84,8 +79,6 @@ def fetch_with_nilearn(known: KnownAtlas, job: Job) -> None:
 
     Parameters
     ----------
-    known : KnownAtlas
-        The atlas.
     job : Job
         May stop it: a download under way then ends unheard.
 

@@ -101,8 +101,6 @@ def read_texts(path: str, problems: list[str]) -> tuple[str, str]:
 
     Parameters
     ----------
-    path : str
-        The folder.
     problems : list of str
         Gets what could not be read.
 
@@ -226,8 +224,6 @@ def make_map_file(
 
     Parameters
     ----------
-    volume : VolumeFile
-        The volume.
     taken : collection of str
         Keys that other maps of the set have.
     key, filename : str

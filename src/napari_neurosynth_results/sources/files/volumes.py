@@ -56,8 +56,6 @@ class VolumeFile:
 
     Attributes
     ----------
-    path : str
-        The file.
     index, count : int
         Which of how many volumes.
     shape : tuple of int
@@ -214,8 +212,6 @@ def reading_error(path: str, error: Exception) -> ResultsError:
 
     Parameters
     ----------
-    path : str
-        The file.
     error : Exception
         Of any kind: nibabel, numpy and the operating system raise many.
 

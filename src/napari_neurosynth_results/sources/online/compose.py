@@ -104,8 +104,6 @@ def fetch_studies(meta_id: str, site: str, store: Store, job: Job) -> Studies | 
 
     Parameters
     ----------
-    meta_id : str
-        Id of the meta-analysis.
     site : str
         The Compose to ask.
     store : Store

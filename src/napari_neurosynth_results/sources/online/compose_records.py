@@ -164,11 +164,6 @@ class Snapshots:
 def parse_meta_analysis(document: Any) -> MetaAnalysis:
     """Read a meta-analysis.
 
-    Parameters
-    ----------
-    document : object
-        The JSON.
-
     Returns
     -------
     MetaAnalysis
@@ -200,11 +195,6 @@ def parse_meta_analysis(document: Any) -> MetaAnalysis:
 
 def parse_result(document: Any) -> ComposeResult:
     """Read one result.
-
-    Parameters
-    ----------
-    document : object
-        The JSON.
 
     Returns
     -------
@@ -287,11 +277,6 @@ def list_meta_analyses(project: Any) -> list[tuple[str, str]]:
 
 def find_compose_id(record: Mapping[str, Any]) -> str | None:
     """Find the meta-analysis that a collection of NeuroVault came from.
-
-    Parameters
-    ----------
-    record : mapping
-        The collection's record.
 
     Returns
     -------

@@ -203,11 +203,6 @@ DEVELOPMENT = "https://dev.synth.neurostore.xyz"
 def list_sites(online: Servers) -> list[tuple[str, str, tuple[Route, ...]]]:
     """List what may be pasted.
 
-    Parameters
-    ----------
-    online : Servers
-        The servers to ask.
-
     Returns
     -------
     list of tuple

@@ -173,10 +173,6 @@ def _about_collection(
 
     Parameters
     ----------
-    record : mapping
-        The collection's record.
-    online : Servers
-        The servers.
     private : bool
         Whether it was opened by its token.
 

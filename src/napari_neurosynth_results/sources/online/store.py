@@ -126,8 +126,6 @@ class Store:
 
         Parameters
         ----------
-        image : ImageRecord
-            The image.
         job : Job
             Hears how far it is.
         max_bytes : int
@@ -217,11 +215,6 @@ def _accept_any(path: Path) -> None:
 @lru_cache(maxsize=16)
 def sealed_name(secret: str) -> str:
     """Name what a private token opens, so that nobody finds the token by the name.
-
-    Parameters
-    ----------
-    secret : str
-        The token.
 
     Returns
     -------

@@ -29,11 +29,6 @@ _MOST_FOCI = 1_000_000
 def is_dataset(document: Mapping[str, Any]) -> bool:
     """Tell a Dataset: its studies have contrasts.
 
-    Parameters
-    ----------
-    document : mapping
-        A JSON object.
-
     Returns
     -------
     bool

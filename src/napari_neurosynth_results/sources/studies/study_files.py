@@ -145,8 +145,6 @@ def studies_beside(path: str, names: Sequence[str]) -> LazyStudies:
 
     Parameters
     ----------
-    path : str
-        The folder.
     names : sequence of str
         The files in it.
 

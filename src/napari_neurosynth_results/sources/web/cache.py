@@ -87,16 +87,10 @@ class CacheEntry:
 
     Attributes
     ----------
-    name : str
-        Its file name.
     what : str
         "file" or "document".
-    size : int
-        Its bytes.
     last_used : float
         When, in seconds since 1970.
-    path : Path
-        Where.
     """
 
     name: str

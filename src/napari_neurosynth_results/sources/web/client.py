@@ -116,8 +116,6 @@ class WebClient:
 
         Parameters
         ----------
-        url : str
-            Its address.
         what : str
             What it is, to begin a sentence with: "Collection 23064".
         job : Job, optional

@@ -106,8 +106,6 @@ def status_error(
 
     Parameters
     ----------
-    head : ResponseHead
-        The answer.
     what, host : str
         What was asked of whom.
     neurovault : bool

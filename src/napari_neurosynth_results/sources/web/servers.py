@@ -91,8 +91,6 @@ def parse_site(text: str, where: str) -> str:
 
     Parameters
     ----------
-    text : str
-        The address.
     where : str
         The setting that it comes from, for the message.
 

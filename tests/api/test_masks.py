@@ -139,7 +139,7 @@ def test_a_mask_file_is_one_volume_that_can_be_read(
     statmap = opened({"z": np.full(SHAPE, 5.0)})["z"]
     path = tmp_path / "many.nii.gz"
     nib.Nifti1Image(np.ones((*SHAPE, 2), np.uint8), AFFINE).to_filename(path)
-    with pytest.raises(ResultsError, match="holds 2 volumes: a mask is one"):
+    with pytest.raises(ResultsError, match="holds 2 volumes, but a mask is one"):
         nnr.mask_from_file(statmap, path)
     with pytest.raises(ResultsError, match="does not exist"):
         nnr.mask_from_file(statmap, tmp_path / "none.nii")

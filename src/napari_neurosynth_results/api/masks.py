@@ -14,7 +14,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.sources.files.images import read_region
-from napari_neurosynth_results.sources.opening import Source
+from napari_neurosynth_results.sources.opening import SourceName
 from napari_neurosynth_results.statistics.thresholds.masks import (
     Masking,
     region_masking,
@@ -75,7 +75,7 @@ def mask_from_map(
 
 def mask_from_file(
     statmap: StatMap,
-    path: Source,
+    path: SourceName,
     *,
     labels: int | Iterable[int] | None = None,
     exclusive: bool = False,

@@ -14,7 +14,7 @@ from napari_neurosynth_results.batch.one_source import Answer, Record, answer
 from napari_neurosynth_results.batch.output_folder import BatchFolder
 from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -109,7 +109,7 @@ def _answer_of(future: Future[Any], source: Listed) -> Answer | None:
     """Take an answer from a worker; None when it was lost with its worker."""
     if future.status == "error":
         told = f"The worker that opened it failed: {future.exception()}"
-        why = source.without_tokens(told, Online.from_environment())
+        why = source.without_tokens(told, Servers.from_environment())
         return Answer(Record.failure(source, why), {})
     try:
         # Not for long: it is ready, and what has to be asked anew is asked anew.

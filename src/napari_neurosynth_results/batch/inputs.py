@@ -14,10 +14,10 @@ from napari_neurosynth_results.export.escaping import one_line
 from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.sources.files.safe_names import safe_name
 from napari_neurosynth_results.sources.online.links import parse_address
-from napari_neurosynth_results.sources.online.store import sealed
-from napari_neurosynth_results.sources.opening import Source
+from napari_neurosynth_results.sources.online.store import sealed_name
+from napari_neurosynth_results.sources.opening import SourceName
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 
 _USER = re.compile(r"(?<=//)[^/@\s]*@")
 #: What a list may weigh: a hundred thousand sources, and no image.
@@ -48,14 +48,14 @@ class Listed:
         """Whether it is on this machine."""
         return os.path.lexists(self.text)
 
-    def without_tokens(self, text: str, online: Online) -> str:
+    def without_tokens(self, text: str, online: Servers) -> str:
         """Take out of a text about this source what would let its readers in.
 
         Parameters
         ----------
         text : str
             A title or a sentence.
-        online : Online
+        online : Servers
             Whose API token must not be shown.
 
         Returns
@@ -69,14 +69,14 @@ class Listed:
         return one_line(_USER.sub("", redact(text, online)))
 
 
-def listed(sources: Iterable[Source], online: Online) -> list[Listed]:
+def listed(sources: Iterable[SourceName], online: Servers) -> list[Listed]:
     """Name the sources of a batch.
 
     Parameters
     ----------
     sources : iterable of path or str
         Paths, links or ids; one that is named again is taken once.
-    online : Online
+    online : Servers
         Servers.
 
     Returns
@@ -101,7 +101,7 @@ def listed(sources: Iterable[Source], online: Online) -> list[Listed]:
     return list(found.values())
 
 
-def _listed(given: str, online: Online) -> Listed:
+def _listed(given: str, online: Servers) -> Listed:
     path = os.path.expanduser(given)
     if os.path.lexists(path):
         # Workers may stand in another folder, and so may whoever goes on later.
@@ -116,7 +116,7 @@ def _listed(given: str, online: Online) -> Listed:
     return Listed(text, shown, f"{safe_name(readable)[:_MOST_OF_NAME]}-{digest}")
 
 
-def _shown_link(given: str, online: Online) -> str:
+def _shown_link(given: str, online: Servers) -> str:
     """Write a link without its token, but so that two private ones stay two."""
     text = given
     try:
@@ -124,11 +124,11 @@ def _shown_link(given: str, online: Online) -> str:
     except ResultsError:
         token = ""
     if token:
-        text = text.replace(token, sealed(token))
+        text = text.replace(token, sealed_name(token))
     return one_line(_USER.sub("", redact(text, online)))
 
 
-def _without_own_token(text: str, online: Online) -> str:
+def _without_own_token(text: str, online: Servers) -> str:
     return text.replace(online.token, "<token>") if online.token else text
 
 

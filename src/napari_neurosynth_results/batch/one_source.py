@@ -20,7 +20,7 @@ from napari_neurosynth_results.export.tables.clusters import (
     studies_table,
 )
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def answer(source: Listed, request: BatchRequest) -> Answer:
         Whatever goes wrong is in its record: one bad source stops no other.
     """
     start = time.perf_counter()
-    online = Online.from_environment()
+    online = Servers.from_environment()
     stamp = stamp_of(source)
     try:
         told = _AnswerBuilder(source, request, online)
@@ -148,7 +148,7 @@ def _said(error: Exception) -> str:
 class _AnswerBuilder:
     """A result while it is asked: gathers tables, sentences and failures."""
 
-    def __init__(self, source: Listed, request: BatchRequest, online: Online) -> None:
+    def __init__(self, source: Listed, request: BatchRequest, online: Servers) -> None:
         self._source, self._request, self._online = source, request, online
         self._n_clusters = 0
         #: By the names of their files; of each map one.

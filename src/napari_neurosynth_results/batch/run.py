@@ -18,8 +18,8 @@ from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.batch.summary_page import page
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job, Progress
-from napari_neurosynth_results.sources.opening import Source
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.opening import SourceName
+from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.statistics.thresholds.request import StatedDof
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class BatchSummary:
 
 
 def run_batch(
-    sources: Source | Iterable[Source],
+    sources: SourceName | Iterable[SourceName],
     out: str | os.PathLike[str],
     *,
     maps: str | Sequence[str] | None = None,
@@ -156,7 +156,7 @@ def run_batch(
         raise ResultsError("Give workers (0 or more) or a scheduler, not both.")
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
-    everything = listed(sources, Online.from_environment())
+    everything = listed(sources, Servers.from_environment())
     request = BatchRequest.of(
         maps,
         atlas,

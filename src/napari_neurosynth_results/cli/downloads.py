@@ -13,7 +13,7 @@ from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.export.downloaded import save_fetched
 from napari_neurosynth_results.job import Job, Meter, Progress
 from napari_neurosynth_results.sources.web.cache import Cache
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.sources.zip_archive import unpacked_zips
 
 
@@ -29,7 +29,7 @@ def fetch(options: argparse.Namespace) -> int:
 
 def cache(options: argparse.Namespace) -> int:
     """List or delete what is kept."""
-    online = Online.from_environment()
+    online = Servers.from_environment()
     kept = Cache(online.cache_dir, online.cache_bytes)
     entries = kept.entries()
     zips = unpacked_zips(online.cache_dir / "zips")

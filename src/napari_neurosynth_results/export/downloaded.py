@@ -11,7 +11,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import taken, write_folder
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.sources.online.remote_map import RemoteFile
+from napari_neurosynth_results.sources.online.remote_map import RemoteMap
 
 
 def save_fetched(results: ResultSet, folder: str, job: Job) -> list[str]:
@@ -41,7 +41,7 @@ def save_fetched(results: ResultSet, folder: str, job: Job) -> list[str]:
     target = Path(folder)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise taken(folder)
-    if not any(isinstance(m.file, RemoteFile) for m in results.maps.values()):
+    if not any(isinstance(m.file, RemoteMap) for m in results.maps.values()):
         raise ResultsError(f"{results.source} is on this machine already: copy it.")
     results.fetch(results.maps.values(), job)
     if not any(statmap.at_hand for statmap in results.maps.values()):
@@ -62,7 +62,7 @@ def save_fetched(results: ResultSet, folder: str, job: Job) -> list[str]:
 def _write(results: ResultSet, folder: Path) -> list[str]:
     for statmap in results.maps.values():
         file = statmap.file
-        if isinstance(file, RemoteFile) and file.at_hand:
+        if isinstance(file, RemoteMap) and file.at_hand:
             record = file.image.public()
             name = record["file"]
             if (folder / name).exists():

@@ -18,7 +18,7 @@ from napari_neurosynth_results.export.escaping import plain
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import MapSet, StatMap
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.thresholds.cluster_level import ClusterLevel
 
@@ -36,7 +36,7 @@ def made_by() -> str:
 def source_of(results: MapSet) -> str:
     """Return the path or address of a result, without what would let readers in."""
     token = os.environ.get("NNR_NEUROVAULT_TOKEN", "").strip()
-    return redact(plain(results.source), Online(token=token))
+    return redact(plain(results.source), Servers(token=token))
 
 
 def lines_of(clusters: ClusterSet, notes: Sequence[str] = ()) -> list[str]:

@@ -24,7 +24,7 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.files.folder import is_image, open_folder
 from napari_neurosynth_results.sources.files.safe_names import safe_name
 from napari_neurosynth_results.sources.online.nilearn_downloads import (
-    is_nilearn,
+    is_nilearn_folder,
     open_nilearn,
 )
 
@@ -53,8 +53,6 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
 
     Parameters
     ----------
-    path : str
-        The zip.
     max_bytes : int
         Refuse to unpack more than this, and images that need more memory.
     unpack_to : Path
@@ -74,13 +72,14 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
         folder, problems = _unpacked(path, max_bytes, unpack_to)
     except _BROKEN as error:
         raise ResultsError(
-            f"{path} is no complete zip ({error}). Download it again; NeuroVault's zip "
-            "of a large collection often breaks off, then open its link instead."
+            f"{path} is not a complete zip file ({error}). Download it again. "
+            "NeuroVault's zip of a large collection is often cut short: open its "
+            "link instead."
         ) from error
     except OSError as error:
         reason = error.strerror or error
         raise ResultsError(f"{path} cannot be unpacked: {reason}.") from error
-    nilearn = is_nilearn(str(folder))
+    nilearn = is_nilearn_folder(str(folder))
     results = (open_nilearn if nilearn else open_folder)(str(folder), max_bytes)
     if not nilearn:
         results.title = os.path.splitext(os.path.basename(path))[0]
@@ -161,7 +160,7 @@ def _wanted(
     infos = archive.infolist()
     if len(infos) > _MOST_MEMBERS:
         raise ResultsError(
-            f"{archive.filename} holds {len(infos):,} files: that is no result."
+            f"{archive.filename} holds {len(infos):,} files, too many for a result."
         )
     problems: list[str] = []
     wanted: dict[str, zipfile.ZipInfo] = {}
@@ -174,20 +173,20 @@ def _wanted(
         ):
             continue
         if base.lower().endswith(".zip"):
-            problems.append(f"{info.filename}: a zip in a zip is not opened.")
+            problems.append(f"{info.filename}: a zip inside a zip is not opened.")
         if not (is_image(base) or base.lower().endswith(_TEXTS)):
             continue
         if refusal := _refusal(info):
-            problems.append(f"{info.filename!r} was not taken out: {refusal}.")
+            problems.append(f"{info.filename!r} was not unpacked: {refusal}.")
             continue
         wanted[_free_name(info.filename, safe_name(base), wanted, problems)] = info
         if len(wanted) >= _MOST_TAKEN:
-            problems.append(f"Only the first {_MOST_TAKEN:,} files were taken out.")
+            problems.append(f"Only the first {_MOST_TAKEN:,} files were unpacked.")
             break
     if sum(info.file_size for info in wanted.values()) > max_bytes:
         raise ResultsError(
             f"{archive.filename} would unpack to more than {max_bytes / 2**20:,.0f} "
-            "MiB. Raise max_bytes if it can be trusted."
+            "MiB. Raise max_bytes if you trust it."
         )
     return wanted, problems
 
@@ -204,11 +203,11 @@ def _refusal(info: zipfile.ZipInfo) -> str | None:
         return "it is a link or a device"
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         # Python unpacks those in pieces of any size.
-        return "it is compressed in another way than deflate"
+        return "it is compressed by another method than deflate"
     if info.flag_bits & _ENCRYPTED:
         return "it is encrypted"
     if info.file_size > _MOST_RATIO * max(info.compress_size, 1):
-        return "it claims to inflate more than is possible"
+        return "it claims to unpack to more than is possible"
     return None
 
 
@@ -222,7 +221,9 @@ def _free_name(
     for number in range(1, _MOST_TAKEN + 1):
         name = safe_name(f"{folder or 'copy'}{'' if number == 1 else number}_{base}")
         if name not in taken:
-            problems.append(f"{full}: its name occurs before, so it is called {name}.")
+            problems.append(
+                f"{full}: another file has that name, so it is called {name}."
+            )
             return name
     raise ValueError("too many files of one name")
 

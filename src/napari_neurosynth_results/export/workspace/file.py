@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import os
 import re
-import types
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import write_whole
@@ -25,187 +23,21 @@ from napari_neurosynth_results.export.workspace.contents import (
     SavedRequest,
 )
 
-# Data classes <-> JSON: whatever a file holds is checked before anybody believes it.
-#
-# Types say what is taken. What has its default value is left out of the file.
+if TYPE_CHECKING:
+    from pydantic_core import ValidationError
 
 Made = TypeVar("Made")
-
-#: More than any viewer holds.
-_MOST_ITEMS = 10_000
-_LONGEST_TEXT = 20_000
-_LARGEST = 2**53
-_MOST_TOLD = 60
-
-
-def encoded(value: Any) -> Any:
-    """Turn a data class into what JSON can hold.
-
-    Parameters
-    ----------
-    value : object
-        A data class, tuple, text, number, bool or None.
-
-    Returns
-    -------
-    object
-        Dicts, lists and plain values.
-    """
-    if dataclasses.is_dataclass(value):
-        return {
-            field.name: encoded(getattr(value, field.name))
-            for field in dataclasses.fields(value)
-            if getattr(value, field.name) != field.default
-        }
-    if isinstance(value, tuple):
-        return [encoded(item) for item in value]
-    # numpy's numbers among them.
-    if isinstance(value, float):
-        return float(value)
-    return value
-
-
-def decoded(kind: type[Made], value: Any, where: str, told: list[str]) -> Made:
-    """Turn what JSON held into a data class.
-
-    Parameters
-    ----------
-    kind : type
-        The data class; its annotations say what is taken.
-    value : object
-        What was read.
-    where : str
-        What to call it in messages.
-    told : list of str
-        Gets what was left aside.
-
-    Returns
-    -------
-    object
-        Of that class.
-
-    Raises
-    ------
-    ResultsError
-        When something is missing, of another type, too large, or means nothing.
-    """
-    found: Made = _decoded(kind, value, where, told)
-    return found
-
-
-def _decoded(kind: Any, value: Any, where: str, told: list[str]) -> Any:
-    if get_origin(kind) in (Union, types.UnionType):
-        kind = _chosen(get_args(kind), value)
-    if kind is type(None) and value is None:
-        return None
-    if get_origin(kind) is Literal:
-        if isinstance(value, str | int) and value in get_args(kind):
-            return value
-        raise _wrong(where, f"one of {', '.join(map(repr, get_args(kind)))}")
-    if get_origin(kind) is tuple:
-        return _tuple(get_args(kind), value, where, told)
-    if dataclasses.is_dataclass(get_origin(kind) or kind):
-        return _data_class(kind, value, where, told)
-    return _plain(kind, value, where)
-
-
-def _chosen(kinds: tuple[Any, ...], value: Any) -> Any:
-    """Choose among the types of a union by what JSON makes of each."""
-    for kind in kinds:
-        if value is None and kind is type(None):
-            return kind
-        if isinstance(value, list) and get_origin(kind) is tuple:
-            return kind
-        if isinstance(value, Mapping) and dataclasses.is_dataclass(
-            get_origin(kind) or kind
-        ):
-            return kind
-    return next(kind for kind in kinds if kind is not type(None))
-
-
-def _tuple(kinds: tuple[Any, ...], value: Any, where: str, told: list[str]) -> Any:
-    if not isinstance(value, list):
-        raise _wrong(where, "a list")
-    if kinds[-1] is Ellipsis:
-        if len(value) > _MOST_ITEMS:
-            raise _wrong(where, f"at most {_MOST_ITEMS:,} items")
-        kinds = (kinds[0],) * len(value)
-    elif len(kinds) != len(value):
-        raise _wrong(where, f"{len(kinds)} items")
-    return tuple(
-        _decoded(kind, item, f"{where}[{number}]", told)
-        for number, (kind, item) in enumerate(zip(kinds, value, strict=True))
-    )
-
-
-def _data_class(kind: Any, value: Any, where: str, told: list[str]) -> Any:
-    if not isinstance(value, Mapping):
-        raise _wrong(where, "an object")
-    hints = _hints(kind)
-    if unknown := [str(key)[:_MOST_TOLD] for key in value if key not in hints]:
-        told.append(f"{where}: {', '.join(unknown[:5])} is not known, and left aside.")
-    given = {}
-    for field in dataclasses.fields(get_origin(kind) or kind):
-        if field.name in value:
-            given[field.name] = _decoded(
-                hints[field.name], value[field.name], f"{where}.{field.name}", told
-            )
-        elif field.default is dataclasses.MISSING:
-            raise _wrong(where, f"an object with {field.name!r}")
-    try:
-        return kind(**given)
-    except ResultsError as error:
-        raise ResultsError(f"{where}: {error}") from error
-
-
-def _hints(kind: Any) -> dict[str, Any]:
-    """Return the types of the fields, of a generic class those that it was made for."""
-    made = get_origin(kind) or kind
-    chosen = dict(zip(getattr(made, "__parameters__", ()), get_args(kind), strict=True))
-    return {
-        name: hint[tuple(chosen[one] for one in hint.__parameters__)]
-        if getattr(hint, "__parameters__", ())
-        else chosen.get(hint, hint)
-        for name, hint in get_type_hints(made).items()
-    }
-
-
-def _plain(kind: Any, value: Any, where: str) -> Any:
-    if kind is float and isinstance(value, int | float) and not _is_bool(value):
-        if abs(value) < math.inf and (isinstance(value, float) or _fits(value)):
-            return float(value)
-        raise _wrong(where, "a finite number")
-    if kind is int and isinstance(value, int) and not _is_bool(value):
-        if _fits(value):
-            return value
-        raise _wrong(where, "a smaller number")
-    if kind is bool and _is_bool(value):
-        return value
-    if kind is str and isinstance(value, str):
-        if len(value) <= _LONGEST_TEXT:
-            return value
-        raise _wrong(where, f"at most {_LONGEST_TEXT:,} letters")
-    names = {float: "a number", int: "a whole number", bool: "true or false"}
-    raise _wrong(where, names.get(kind, "a text"))
-
-
-def _is_bool(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _fits(value: int) -> bool:
-    return abs(value) <= _LARGEST
-
-
-def _wrong(where: str, wanted: str) -> ResultsError:
-    return ResultsError(f"{where} has to be {wanted}.")
-
 
 FORMAT = "napari-neurosynth-results workspace"
 VERSION = 1
 EXTENSION = ".nnr.json"
 
 _MOST_BYTES = 8 << 20
+#: More than any viewer holds.
+_MOST_ITEMS = 10_000
+_LONGEST_TEXT = 20_000
+_LARGEST = 2**53
+_MOST_TOLD = 60
 #: Numbers of a list, each on its own line: no text of JSON holds a line break.
 _NUMBERS = re.compile(r"\[\n\s+([-+0-9.eE,\s]+?)\n\s*\]")
 
@@ -494,3 +326,177 @@ def _document(path: str) -> Any:
         raise ResultsError(
             f"{path} is broken JSON ({str(error)[:120]}). Save it again."
         ) from error
+
+
+# Data classes <-> JSON. pydantic checks by their types whatever a file holds before
+# anybody believes it; it is imported when a workspace is opened or saved.
+
+#: What pydantic's errors ask for.
+_WANTED = {
+    "bool_type": "true or false",
+    "dataclass_type": "an object",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "literal_error": "one of {expected}",
+    "string_type": "a text",
+    "too_long": "{max_length} items",
+    "too_short": "{min_length} items",
+    "tuple_type": "a list",
+}
+
+
+def encoded(value: Any) -> Any:
+    """Turn a data class into what JSON can hold, without what has its default value.
+
+    Parameters
+    ----------
+    value : data class
+        Of tuples, texts, numbers, bools, None and such data classes.
+
+    Returns
+    -------
+    dict
+        Of dicts, lists and plain values.
+    """
+    from pydantic import TypeAdapter
+
+    adapter = TypeAdapter(type(value))
+    return adapter.dump_python(value, mode="json", exclude_defaults=True)
+
+
+def decoded(kind: type[Made], value: Any, where: str, told: list[str]) -> Made:
+    """Turn what JSON held into a data class.
+
+    Parameters
+    ----------
+    kind : type
+        The data class; its annotations say what is taken.
+    value : object
+        What was read.
+    where : str
+        What to call it in messages.
+    told : list of str
+        Gets what was left aside.
+
+    Returns
+    -------
+    object
+        Of that class.
+
+    Raises
+    ------
+    ResultsError
+        When something is missing, of another type, too large, or means nothing.
+    """
+    from pydantic import TypeAdapter
+    from pydantic_core import SchemaValidator, ValidationError
+
+    validator = SchemaValidator(_strict(TypeAdapter(kind).core_schema))
+    try:
+        made: Made = validator.validate_python(value)
+    except ValidationError as error:
+        raise ResultsError(_first_problem(error, value, where)) from error
+    told += _left_aside(made, value, where)
+    return made
+
+
+def _strict(schema: Any) -> Any:
+    """Take no text for a number, no 0 for false, and nothing that is huge.
+
+    pydantic's own strict mode takes lists for tuples, and objects for data classes,
+    only where it parses the JSON itself, and then no file names that are no text.
+    """
+    from pydantic_core import core_schema
+
+    if isinstance(schema, list):
+        return [_strict(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {key: _strict(item) for key, item in schema.items()}
+    kind = schema.get("type")
+    if kind == "dataclass" and schema.get("post_init"):
+        name = schema.pop("ref", None)
+        return core_schema.no_info_wrap_validator_function(_made, schema, ref=name)
+    if kind == "tuple":
+        # Only the first problem is told: the others need no memory.
+        schema["fail_fast"] = True
+        if "variadic_item_index" not in schema:
+            schema["min_length"] = len(schema["items_schema"])
+    elif kind in {"bool", "float", "int", "str"}:
+        schema["strict"] = True
+    else:
+        return schema
+    return core_schema.no_info_before_validator_function(_in_measure, schema)
+
+
+def _made(value: Any, make: Callable[[Any], Any]) -> Any:
+    try:
+        return make(value)
+    except ResultsError as error:
+        # pydantic adds the place to such errors only.
+        raise ValueError(str(error)) from error
+
+
+def _in_measure(value: Any) -> Any:
+    wanted = ""
+    if isinstance(value, list) and len(value) > _MOST_ITEMS:
+        wanted = f"at most {_MOST_ITEMS:,} items"
+    elif isinstance(value, str) and len(value) > _LONGEST_TEXT:
+        wanted = f"at most {_LONGEST_TEXT:,} letters"
+    elif isinstance(value, int) and abs(value) > _LARGEST:
+        wanted = "a smaller number"
+    elif isinstance(value, float) and not math.isfinite(value):
+        wanted = "a finite number"
+    if wanted:
+        from pydantic_core import PydanticCustomError
+
+        raise PydanticCustomError("measure", wanted)
+    return value
+
+
+def _first_problem(error: ValidationError, value: Any, where: str) -> str:
+    found = [
+        (_place(problem["loc"], value, where), problem["type"], problem)
+        for problem in error.errors(include_url=False)
+    ]
+    # Each branch of a union complains: the one that was meant came furthest.
+    place, kind, problem = max(
+        (one for one in found if one[0].startswith(found[0][0])),
+        key=lambda one: (len(one[0]), not one[1].endswith(("_type", "missing"))),
+    )
+    context = problem.get("ctx", {})
+    if kind == "value_error":
+        return f"{place}: {context['error']}"
+    if kind == "literal_error":
+        context = {"expected": context["expected"].replace(" or ", ", ")}
+    if kind == "missing":
+        return f"{place} has to be an object with {problem['loc'][-1]!r}."
+    wanted = _WANTED.get(kind) or problem["msg"]
+    return f"{place} has to be {wanted.format_map(context)}."
+
+
+def _place(steps: tuple[int | str, ...], value: Any, where: str) -> str:
+    """Write the way to a part; steps that are no part of it name branches of types."""
+    for step in steps:
+        if isinstance(value, list) and isinstance(step, int) and step < len(value):
+            where += f"[{step}]"
+        elif isinstance(value, Mapping) and step in value:
+            where += f".{step}"
+        else:
+            continue
+        value = value[step]
+    return where
+
+
+def _left_aside(made: Any, value: Any, where: str) -> Iterator[str]:
+    """Tell what no field takes."""
+    if isinstance(made, tuple):
+        for number, (item, given) in enumerate(zip(made, value, strict=True)):
+            yield from _left_aside(item, given, f"{where}[{number}]")
+    elif is_dataclass(made):
+        taken = {one.name: getattr(made, one.name) for one in fields(made)}
+        if unknown := [str(key)[:_MOST_TOLD] for key in value if key not in taken]:
+            yield f"{where}: {', '.join(unknown[:5])} is not known, and left aside."
+        for name, item in taken.items():
+            if name in value:
+                yield from _left_aside(item, value[name], f"{where}.{name}")

@@ -18,9 +18,103 @@ from napari_neurosynth_results.anatomy.region_names import tidy_name
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.names import split_extension
 
-# FSL's XML of atlas labels -> names by voxel value.
-
+#: Endings of files that names are read from, the likeliest first.
+ENDINGS = (".tsv", ".csv", ".xml", ".txt", ".json", ".lut")
+_MOST_BYTES = 16 << 20
+_MOST_LABELS = 100_000
+#: Characters kept of a name.
 _LONGEST = 200
+#: Headers of the columns with numbers, names and sides, the surest first.
+_NUMBERS = (
+    "index",
+    "id",
+    "value",
+    "label number",
+    "label id",
+    "number",
+    "no",
+    "roi id",
+    "key",
+    "intensity",
+    "label",
+)
+_NAMES = (
+    "name",
+    "label name",
+    "region name",
+    "roi name",
+    "label",
+    "region",
+    "roi",
+    "structure",
+)
+_SIDES = ("hemisphere", "hemi", "side")
+
+#: Files looked at in a folder that may hold anything.
+_MOST_FILES = 2000
+_HEAD = 8192
+# Tables of BIDS leave out what does not change the labels.
+_RESOLUTION = re.compile(r"_res-[0-9a-zA-Z]+")
+_SAYS_LABELS = re.compile(r"(?i)label|lut|lookup|region|parcel|rois?(?![a-z])|names")
+
+#: Number, name, side.
+_LabelRow = tuple[int, str, str]
+
+
+def read_names(path: str) -> dict[int, str]:
+    """Read the names of an atlas's labels.
+
+    Parameters
+    ----------
+    path : str
+        A ``.csv`` or ``.tsv`` table, FSL's or NeuroVault's ``.xml``, a ``.txt`` file of
+        numbers and names (also FreeSurfer's color table), or a ``.json`` object.
+
+    Returns
+    -------
+    dict of int to str
+        As numbered in the file; `parse_label_xml` says what that means in XML. Names
+        are tidied: see `tidy_name`.
+
+    Raises
+    ------
+    ResultsError
+        With the file and the reason, when there are no names in it.
+    """
+    data = _bytes(path)
+    ending = os.path.splitext(path)[1].lower()
+    if ending == ".xml":
+        rows: Iterable[_LabelRow] = (
+            (label, name, "") for label, name in parse_label_xml(data, path).items()
+        )
+    elif ending == ".json":
+        rows = _json_rows(_text(data, path), path)
+    else:
+        rows = _table_rows(_text(data, path), path)
+    return _joined(rows, path)
+
+
+def find_names(image: str) -> str | None:
+    """Find the file that names the labels of an image.
+
+    Returns
+    -------
+    str or None
+        A file of the same name, but for its ending and for BIDS's ``res-``, or with
+        labels for atlas; one of FSL's lists that says it is for this image; or else the
+        only list of labels in the folder. None when there is none, or several.
+    """
+    folder = os.path.dirname(image) or "."
+    stem = split_extension(os.path.basename(image))[0]
+    stem = stem or os.path.splitext(os.path.basename(image))[0]
+    others = (_RESOLUTION.sub("", stem), stem.replace("atlas", "labels"))
+    for name in dict.fromkeys((stem, *others)):
+        for ending in ENDINGS:
+            path = os.path.join(folder, name + ending)
+            # Beside images of BIDS lie .json files about how they were made.
+            if os.path.isfile(path) and (ending != ".json" or _is_names(path)):
+                return path
+    return _fsl_list(folder, stem) or _only_list(folder)
 
 
 def parse_label_xml(data: bytes, what: str) -> dict[int, str]:
@@ -120,72 +214,6 @@ class _Reader:
         return names
 
 
-#: Endings of files that names are read from, the likeliest first.
-ENDINGS = (".tsv", ".csv", ".xml", ".txt", ".json", ".lut")
-
-_MOST_BYTES = 16 << 20
-_MOST_LABELS = 100_000
-_NUMBERS = (
-    "index",
-    "id",
-    "value",
-    "label number",
-    "label id",
-    "number",
-    "no",
-    "roi id",
-    "key",
-    "intensity",
-    "label",
-)
-_NAMES = (
-    "name",
-    "label name",
-    "region name",
-    "roi name",
-    "label",
-    "region",
-    "roi",
-    "structure",
-)
-_SIDES = ("hemisphere", "hemi", "side")
-
-Row = tuple[int, str, str]
-
-
-def read_names(path: str) -> dict[int, str]:
-    """Read the names of an atlas's labels.
-
-    Parameters
-    ----------
-    path : str
-        A ``.csv`` or ``.tsv`` table, FSL's or NeuroVault's ``.xml``, a ``.txt`` file of
-        numbers and names (also FreeSurfer's color table), or a ``.json`` object.
-
-    Returns
-    -------
-    dict of int to str
-        As numbered in the file; `parse_label_xml` says what that means in XML. Names
-        are tidied: see `tidy_name`.
-
-    Raises
-    ------
-    ResultsError
-        With the file and the reason, when there are no names in it.
-    """
-    data = _bytes(path)
-    ending = os.path.splitext(path)[1].lower()
-    if ending == ".xml":
-        rows: Iterable[Row] = (
-            (label, name, "") for label, name in parse_label_xml(data, path).items()
-        )
-    elif ending == ".json":
-        rows = _json_rows(_text(data, path), path)
-    else:
-        rows = _table_rows(_text(data, path), path)
-    return _joined(rows, path)
-
-
 def _bytes(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
@@ -212,7 +240,7 @@ def _text(data: bytes, path: str) -> str:
     raise ResultsError(f"{path} is not a text file. Give a table of labels and names.")
 
 
-def _joined(rows: Iterable[Row], path: str) -> dict[int, str]:
+def _joined(rows: Iterable[_LabelRow], path: str) -> dict[int, str]:
     """Tidy the names, and refuse a number that has two."""
     names: dict[int, str] = {}
     for label, text, side in rows:
@@ -232,7 +260,7 @@ def _joined(rows: Iterable[Row], path: str) -> dict[int, str]:
     return names
 
 
-def _json_rows(text: str, path: str) -> list[Row]:
+def _json_rows(text: str, path: str) -> list[_LabelRow]:
     """Read ``{id: name}``, ``{id: {"name": ..., "hemisphere": ...}}`` or one inside."""
     try:
         value = json.loads(text)
@@ -245,11 +273,11 @@ def _json_rows(text: str, path: str) -> list[Row]:
             if rows := _object_rows(table):
                 return rows
     raise ResultsError(
-        f'{path} is no list of labels. It should read {{"1": "name", ...}}.'
+        f'{path} is not a list of labels. It should read {{"1": "name", ...}}.'
     )
 
 
-def _object_rows(table: Mapping[str, Any]) -> list[Row]:
+def _object_rows(table: Mapping[str, Any]) -> list[_LabelRow]:
     rows = []
     for key, value in table.items():
         label = _integer(key)
@@ -264,7 +292,7 @@ def _object_rows(table: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
-def _table_rows(text: str, path: str) -> list[Row]:
+def _table_rows(text: str, path: str) -> list[_LabelRow]:
     lines = [line for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if not line.lstrip().startswith(("#", "//"))]
     if not lines:
@@ -299,7 +327,7 @@ def _delimiter(lines: Sequence[str], path: str) -> str | None:
 
 def _headed_rows(
     header: Sequence[str], cells: Sequence[Sequence[str]], path: str
-) -> list[Row]:
+) -> list[_LabelRow]:
     """Read a table by the words in its first line."""
     columns: dict[str, int] = {}
     for n, word in enumerate(header):
@@ -336,7 +364,7 @@ def _is_numbers(cells: Sequence[Sequence[str]], column: int) -> bool:
     return bool(filled) and all(_integer(cell) is not None for cell in filled)
 
 
-def _line_row(cells: Sequence[str]) -> Row | None:
+def _line_row(cells: Sequence[str]) -> _LabelRow | None:
     """Read a line without headers: a number, a name, and perhaps a color.
 
     The older AAL has a short name, a name and a number.
@@ -376,44 +404,6 @@ def _integer(text: str) -> int | None:
         return int(text.removesuffix(".0"))
     except ValueError:
         return None
-
-
-# Where the names of a label image are when nobody says: beside it, by its name.
-
-#: Files looked at in a folder that may hold anything.
-_MOST_FILES = 2000
-_HEAD = 8192
-# Tables of BIDS leave out what does not change the labels.
-_RESOLUTION = re.compile(r"_res-[0-9a-zA-Z]+")
-_SAYS_LABELS = re.compile(r"(?i)label|lut|lookup|region|parcel|rois?(?![a-z])|names")
-
-
-def find_names(image: str) -> str | None:
-    """Find the file that names the labels of an image.
-
-    Parameters
-    ----------
-    image : str
-        The image.
-
-    Returns
-    -------
-    str or None
-        A file of the same name, but for its ending and for BIDS's ``res-``, or with
-        labels for atlas; one of FSL's lists that says it is for this image; or else the
-        only list of labels in the folder. None when there is none, or several.
-    """
-    folder = os.path.dirname(image) or "."
-    stem = split_extension(os.path.basename(image))[0]
-    stem = stem or os.path.splitext(os.path.basename(image))[0]
-    others = (_RESOLUTION.sub("", stem), stem.replace("atlas", "labels"))
-    for name in dict.fromkeys((stem, *others)):
-        for ending in ENDINGS:
-            path = os.path.join(folder, name + ending)
-            # Beside images of BIDS lie .json files about how they were made.
-            if os.path.isfile(path) and (ending != ".json" or _is_names(path)):
-                return path
-    return _fsl_list(folder, stem) or _only_list(folder)
 
 
 def _fsl_list(folder: str, stem: str) -> str | None:

@@ -28,7 +28,7 @@ from napari_neurosynth_results.sources.studies.study_files import studies_beside
 if TYPE_CHECKING:
     import pandas as pd
 
-IMAGE_EXTENSIONS = (".nii.gz", ".nii", ".hdr", ".img", ".mgz", ".mgh")
+_IMAGE_EXTENSIONS = (".nii.gz", ".nii", ".hdr", ".img", ".mgz", ".mgh")
 #: Far above any real methods text or table; keeps a wrong file from filling memory.
 _MOST_TEXT = 1 << 20
 _MOST_TABLE = 64 << 20
@@ -43,7 +43,7 @@ _PICKLE = (
 
 def is_image(name: str) -> bool:
     """Tell by its name whether a file is an image this package may open."""
-    return name.lower().endswith(IMAGE_EXTENSIONS) and not name.startswith(".")
+    return name.lower().endswith(_IMAGE_EXTENSIONS) and not name.startswith(".")
 
 
 def open_folder(path: str, max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
@@ -81,27 +81,25 @@ def open_folder(path: str, max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
             "opened. Move what belongs together to a folder of its own."
         )
     problems += [_PICKLE.format(name=name) for name in names if name.endswith(_PICKLES)]
-    methods, references = texts_of(path, problems)
+    methods, references = read_texts(path, problems)
     return _result_set(
         images[:_MOST_IMAGES],
         max_bytes,
         problems,
         title=os.path.basename(os.path.abspath(path)),
         source=path,
-        tables=tables_of(path),
+        tables=list_tables(path),
         methods=methods,
         references=references,
         studies=studies_beside(path, names),
     )
 
 
-def texts_of(path: str, problems: list[str]) -> tuple[str, str]:
+def read_texts(path: str, problems: list[str]) -> tuple[str, str]:
     """Read the methods text and the references in a folder.
 
     Parameters
     ----------
-    path : str
-        The folder.
     problems : list of str
         Gets what could not be read.
 
@@ -122,7 +120,7 @@ def texts_of(path: str, problems: list[str]) -> tuple[str, str]:
     return methods, references
 
 
-def tables_of(path: str) -> dict[str, Callable[[], pd.DataFrame]]:
+def list_tables(path: str) -> dict[str, Callable[[], pd.DataFrame]]:
     """List the tables in a folder: file stem -> function that reads it."""
     return {
         name[: -len(".tsv")]: partial(_table, os.path.join(path, name))
@@ -152,7 +150,7 @@ def open_files(paths: Sequence[str], max_bytes: int = DEFAULT_LIMIT) -> ResultSe
     ResultsError
         When none of the files can be opened.
     """
-    known = ", ".join(IMAGE_EXTENSIONS)
+    known = ", ".join(_IMAGE_EXTENSIONS)
     problems = [
         f"{path} is not an image this plugin knows ({known})."
         if os.path.lexists(path)
@@ -191,7 +189,7 @@ def _result_set(
             problems.append(str(error))
             continue
         for volume in volumes:
-            file = map_file(volume, taken=files)
+            file = make_map_file(volume, taken=files)
             files[file.key] = file
     if not files:
         raise ResultsError(
@@ -211,7 +209,7 @@ def _result_set(
     )
 
 
-def map_file(
+def make_map_file(
     volume: VolumeFile,
     *,
     taken: Collection[str] = (),
@@ -225,8 +223,6 @@ def map_file(
 
     Parameters
     ----------
-    volume : VolumeFile
-        The volume.
     taken : collection of str
         Keys that other maps of the set have.
     key, filename : str
@@ -300,7 +296,7 @@ class _Voxels:
             raise ResultsError(
                 f"{os.path.basename(self.volume.path)}: NeuroVault calls it a "
                 f"{self.doubted}, but its values run from {lowest:.3g} to "
-                f"{highest:.3g}: they are no probabilities. "
+                f"{highest:.3g}: they are not probabilities. "
                 f"Open {self.volume.path} alone to see the numbers."
             )
 
@@ -344,7 +340,7 @@ def _no_map(path: str, names: Sequence[str]) -> str:
             "can run any code; write the maps with NiMARE's MetaResult.save_maps first."
         )
     return (
-        f"{path} holds no map ({', '.join(IMAGE_EXTENSIONS)}). "
+        f"{path} holds no map ({', '.join(_IMAGE_EXTENSIONS)}). "
         "Open the folder that NiMARE wrote its .nii.gz files to."
     )
 

@@ -1,7 +1,7 @@
 """The one door through which voxels come in: the headers of all formats.
 
 A header is checked against its file and against the reading limit before anything is
-believed. What it promises comes out of `sources.volumes` later.
+believed. What it promises comes out of `VolumeFile` later.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.sources.files.gzip_reader import (
-    holds,
+    holds_bytes,
     inflated_length,
     is_gzip,
     read_head,
 )
-from napari_neurosynth_results.sources.files.orientation import place
+from napari_neurosynth_results.sources.files.orientation import find_reorientation
 from napari_neurosynth_results.sources.files.volumes import (
     Intent,
     Layout,
     VolumeFile,
-    refusal,
+    reading_error,
 )
 
 #: Bytes a file may need in memory before it is refused.
@@ -94,7 +94,88 @@ def open_image(path: str, max_bytes: int = DEFAULT_LIMIT) -> list[VolumeFile]:
     except ResultsError:
         raise
     except Exception as error:  # the door for untrusted files: nibabel raises many
-        raise refusal(path, error) from error
+        raise reading_error(path, error) from error
+
+
+def read_region(path: str, max_bytes: int = DEFAULT_LIMIT) -> tuple[Voxels, Grid]:
+    """Read a mask or label image: its values say what is inside.
+
+    Parameters
+    ----------
+    path : str
+        Any image that `open_image` reads, of one volume.
+    max_bytes : int
+        Refuse files that would need more memory than this.
+
+    Returns
+    -------
+    voxels : ndarray of float32, shape (i, j, k)
+        RAS+; never interpolated, so that a label stays the label it is.
+    grid : Grid
+        Where they are, in mm.
+
+    Raises
+    ------
+    ResultsError
+        When the file cannot be read, or holds several volumes.
+    """
+    volumes = open_image(path, max_bytes)
+    if len(volumes) != 1:
+        raise ResultsError(
+            f"{path} holds {len(volumes)} volumes, but a mask is one. Extract "
+            "the volume that you want to look in."
+        )
+    voxels, _ = volumes[0].read(MapKind.LABEL, smooth=False)
+    return voxels, volumes[0].grid
+
+
+def check_image(
+    path: Path,
+    expected_bytes: int = 0,
+    *,
+    what: str = "",
+    max_bytes: int = DEFAULT_LIMIT,
+) -> None:
+    """Refuse a file that is not a whole image.
+
+    A server that breaks off, or answers with a page, must be found out before the file
+    is kept: once it is in the cache, nobody asks for it again.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its extension is one of an image.
+    expected_bytes : int
+        How long it has to be; 0 when that is not known.
+    what : str
+        What to call it in messages, instead of its path.
+    max_bytes : int
+        Refuse images that would need more memory than this, and inflate no further.
+
+    Raises
+    ------
+    ResultsError
+        With the reason, when its length is wrong, its gzip stream breaks off or fails
+        its check sum, or its header is not one of an image that can be opened.
+    """
+    try:
+        length = path.stat().st_size
+        if 0 < expected_bytes != length:
+            raise ResultsError(
+                f"{path} has {length:,} bytes instead of {expected_bytes:,}. "
+                "Download it again."
+            )
+        # The header first: it is cheap, and says best what a wrong file is.
+        open_image(str(path), max_bytes)
+        if is_gzip(str(path)) and inflated_length(str(path), max_bytes) > max_bytes:
+            raise ResultsError(
+                f"{path} inflates to more than {max_bytes:,} bytes. It was not kept."
+            )
+    except Exception as error:  # as for opening: nibabel raises many
+        told = reading_error(str(path), error)
+        if not what:
+            raise told from error
+        raise ResultsError(str(told).replace(str(path), what)) from error
 
 
 def _open_nifti(path: str, voxels: str, max_bytes: int) -> list[VolumeFile]:
@@ -268,7 +349,7 @@ def _check_size(
             f"{path} would need {needed / 2**20:,.0f} MiB in memory; the limit is "
             f"{max_bytes / 2**20:,.0f} MiB. Raise max_bytes if the file can be trusted."
         )
-    if not holds(layout.file, layout.offset + math.prod(shape) * dtype.itemsize):
+    if not holds_bytes(layout.file, layout.offset + math.prod(shape) * dtype.itemsize):
         raise ResultsError(
             f"{layout.file} is truncated or corrupt: it holds less than its header "
             f"promises ({' x '.join(map(str, shape))} voxels). "
@@ -296,7 +377,7 @@ def _volumes(
             "Extract the volumes that you want to see."
         )
     try:
-        placement = place(
+        reorientation = find_reorientation(
             (i, j, k), np.asarray(affine, np.float64), spare // _RESAMPLED
         )
     except ValueError as error:
@@ -304,10 +385,10 @@ def _volumes(
             f"{path} has an unusable affine: {error}. "
             "Correct its header (qform, sform)."
         ) from error
-    notices = list(placement.notices)
+    notices = list(reorientation.notices)
     if not placed:
         notices.append("its header states no orientation: left and right are a guess")
-    if doubt := placement.grid.mni_doubt():
+    if doubt := reorientation.grid.mni_doubt():
         notices.append(f"it is not in MNI space: {doubt}")
     name = os.path.basename(path)
     return [
@@ -316,97 +397,10 @@ def _volumes(
             index=index,
             count=count,
             shape=(i, j, k),
-            placement=placement,
+            reorientation=reorientation,
             intent=intent,
             notices=tuple(f"{name}: {notice}" for notice in notices),
             layout=layout,
         )
         for index in range(count)
     ]
-
-
-# Mask and region files: any image that says with its values what is inside.
-
-
-def read_region(path: str, max_bytes: int = DEFAULT_LIMIT) -> tuple[Voxels, Grid]:
-    """Read a mask or label image.
-
-    Parameters
-    ----------
-    path : str
-        Any image that `open_image` reads, of one volume.
-    max_bytes : int
-        Refuse files that would need more memory than this.
-
-    Returns
-    -------
-    voxels : ndarray of float32, shape (i, j, k)
-        RAS+; never interpolated, so that a label stays the label it is.
-    grid : Grid
-        Where they are, in mm.
-
-    Raises
-    ------
-    ResultsError
-        When the file cannot be read, holds or holds several volumes.
-    """
-    volumes = open_image(path, max_bytes)
-    if len(volumes) != 1:
-        raise ResultsError(
-            f"{path} holds {len(volumes)} volumes: a mask is one. Extract the one that "
-            "you want to look in."
-        )
-    voxels, _ = volumes[0].read(MapKind.LABEL, smooth=False)
-    return voxels, volumes[0].grid
-
-
-# Whether what was downloaded is an image, and all of it.
-#
-# A server that breaks off, or that answers with a page, must be found out before a file
-# is kept: once it is in the cache, nobody asks for it again.
-
-
-def check_image(
-    path: Path,
-    expected_bytes: int = 0,
-    *,
-    what: str = "",
-    max_bytes: int = DEFAULT_LIMIT,
-) -> None:
-    """Refuse a file that is not a whole image.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its extension is one of an image.
-    expected_bytes : int
-        How long it has to be; 0 when that is not known.
-    what : str
-        What to call it in messages, instead of its path.
-    max_bytes : int
-        Refuse images that would need more memory than this, and inflate no further.
-
-    Raises
-    ------
-    ResultsError
-        With the reason, when its length is wrong, its gzip stream breaks off or fails
-        its check sum, or its header is not one of an image that can be opened.
-    """
-    try:
-        length = path.stat().st_size
-        if 0 < expected_bytes != length:
-            raise ResultsError(
-                f"{path} has {length:,} bytes instead of {expected_bytes:,}. "
-                "Download it again."
-            )
-        # The header first: it is cheap, and says best what a wrong file is.
-        open_image(str(path), max_bytes)
-        if is_gzip(str(path)) and inflated_length(str(path), max_bytes) > max_bytes:
-            raise ResultsError(
-                f"{path} inflates to more than {max_bytes:,} bytes. It was not kept."
-            )
-    except Exception as error:  # as for opening: nibabel raises many
-        told = refusal(str(path), error)
-        if not what:
-            raise told from error
-        raise ResultsError(str(told).replace(str(path), what)) from error

@@ -21,9 +21,9 @@ from napari_neurosynth_results.sources.web.client import (
     OfflineError,
     ServerError,
     UnreachableError,
-    Web,
+    WebClient,
 )
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 
 #: Stands for a private token in what is kept.
 _HIDDEN = "********"
@@ -47,12 +47,12 @@ class Document:
     ----------
     value : object
         The answer, without secret keys.
-    kept : str
-        When it was kept and why it is shown, for an answer out of the cache.
+    cache_notice : str
+        When it was cached and why it is shown, for an answer out of the cache.
     """
 
     value: Any
-    kept: str = ""
+    cache_notice: str = ""
 
 
 class Store:
@@ -60,13 +60,13 @@ class Store:
 
     Parameters
     ----------
-    online : Online
+    online : Servers
         Which servers, and where the cache is.
     """
 
-    def __init__(self, online: Online) -> None:
+    def __init__(self, online: Servers) -> None:
         self.online = online
-        self.web = Web(online)
+        self.web = WebClient(online)
         self.cache = Cache(online.cache_dir, online.cache_bytes)
 
     def document(
@@ -95,7 +95,7 @@ class Store:
         ResultsError
             When there is neither an answer nor a copy.
         """
-        name = url.replace(secret, sealed(secret)) if secret else url
+        name = url.replace(secret, sealed_name(secret)) if secret else url
         if lasting and (kept := self.cache.get_document(name)) is not None:
             return Document(kept.value)
         try:
@@ -109,7 +109,7 @@ class Store:
             return Document(_replaced(kept.value, _HIDDEN, secret), reason)
         try:
             value = _without_keys(value)
-            self.cache.put_document(name, hidden(value, secret))
+            self.cache.put_document(name, mask_token(value, secret))
         except RecursionError as error:
             raise ResultsError(
                 f"{what}: the answer is nested too deeply to be a record of this "
@@ -126,8 +126,6 @@ class Store:
 
         Parameters
         ----------
-        image : ImageRecord
-            The image.
         job : Job
             Hears how far it is.
         max_bytes : int
@@ -158,7 +156,9 @@ class Store:
             ),
         )
 
-    def beside(self, image: ImageRecord, url: str, what: str, job: Job) -> bytes:
+    def fetch_companion(
+        self, image: ImageRecord, url: str, what: str, job: Job
+    ) -> bytes:
         """Return a small file that belongs to an image: its picture, its label names.
 
         Raises
@@ -179,7 +179,7 @@ class Store:
             got = self.web.get_bytes(url, what=what, job=job, max_bytes=_MOST_BESIDE)
             path.write_bytes(got)
 
-        return self.cache.file(key, fill, _accept).read_bytes()
+        return self.cache.file(key, fill, _accept_any).read_bytes()
 
     def _key(self, image: ImageRecord) -> CacheKey:
         return CacheKey(
@@ -192,12 +192,12 @@ class Store:
 
 
 @lru_cache(maxsize=8)
-def store_of(online: Online) -> Store:
+def shared_store(online: Servers) -> Store:
     """Return the one store for some servers: one session, four requests at once.
 
     Parameters
     ----------
-    online : Online
+    online : Servers
         Which servers, and where the cache is.
 
     Returns
@@ -208,18 +208,13 @@ def store_of(online: Online) -> Store:
     return Store(online)
 
 
-def _accept(path: Path) -> None:
+def _accept_any(path: Path) -> None:
     """Accept any content: it is checked by whoever reads it."""
 
 
 @lru_cache(maxsize=16)
-def sealed(secret: str) -> str:
+def sealed_name(secret: str) -> str:
     """Name what a private token opens, so that nobody finds the token by the name.
-
-    Parameters
-    ----------
-    secret : str
-        The token.
 
     Returns
     -------
@@ -230,12 +225,12 @@ def sealed(secret: str) -> str:
     return f"private-{digest.hex()}"
 
 
-def is_sealed(text: str) -> bool:
-    """Tell whether a text is what `sealed` makes, for a collection or one image."""
+def is_sealed_name(text: str) -> bool:
+    """Tell whether a text is a `sealed_name`, of a collection or of one image."""
     return bool(_SEALED.fullmatch(text))
 
 
-def hidden(value: Any, secret: str) -> Any:
+def mask_token(value: Any, secret: str) -> Any:
     """Return a document without a private token, wherever it stood."""
     return _replaced(value, secret, _HIDDEN)
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
 from napari_neurosynth_results.sources.studies.study_fields import (
-    assumed,
-    focus_at,
-    participants_of,
-    text_of,
-    year_of,
+    assumption_notices,
+    make_focus,
+    publication_year,
+    read_sample_size,
+    text_field,
 )
 
 _REFERENCE = re.compile(r"//\s*reference\s*[=:]\s*(.*)", re.IGNORECASE)
@@ -88,7 +88,7 @@ def parse_sleuth(text: str, name: str = "") -> Studies:
         if not paper:
             counts["nameless"] += 1
             paper = f"unnamed experiment {counts['nameless']}"
-        people = participants_of({"sample_size": experiment.people})
+        people = read_sample_size({"sample_size": experiment.people})
         counts["uncounted"] += people is None
         found = papers.setdefault(paper, [])
         analysis = str(len(found) + 1)
@@ -100,7 +100,7 @@ def parse_sleuth(text: str, name: str = "") -> Studies:
     )
     if counts["uncounted"]:
         notices.append(f"{counts['uncounted']:,} experiments state no sample size.")
-    return Studies(studies, name, notices=(*notices, *assumed(counts)))
+    return Studies(studies, name, notices=(*notices, *assumption_notices(counts)))
 
 
 def _experiments(
@@ -121,7 +121,7 @@ def _experiments(
             where = [_as_number(part) for part in _BETWEEN.split(line) if part]
             if len(where) != 3 or None in where:
                 unread.append(number)
-            elif (focus := focus_at(where, now.space, counts)) is not None:
+            elif (focus := make_focus(where, now.space, counts)) is not None:
                 now.foci.append(focus)
         if counts["foci"] >= _MOST_FOCI:
             notices.append(f"Only the first {_MOST_FOCI:,} foci were read.")
@@ -130,15 +130,17 @@ def _experiments(
         yield now
     if unread:
         more = f" and {len(unread) - 1:,} more" if len(unread) > 1 else ""
-        notices.append(f"No three coordinates, so left out: line {unread[0]}{more}.")
+        notices.append(
+            f"Left out, because it has no three coordinates: line {unread[0]}{more}."
+        )
 
 
 def _read_head(line: str, experiment: _Experiment) -> None:
     if found := _REFERENCE.match(line):
-        experiment.space = text_of({"space": found[1]}, "space")
+        experiment.space = text_field({"space": found[1]}, "space")
     elif found := _SUBJECTS.match(line):
         experiment.people = found[1]
-    elif head := text_of({"head": line.lstrip("/")}, "head"):
+    elif head := text_field({"head": line.lstrip("/")}, "head"):
         experiment.heads.append(head)
 
 
@@ -166,7 +168,7 @@ def _split(head: str) -> tuple[str, str]:
 
 def _year(paper: str) -> int | None:
     found = _YEAR.search(paper)
-    return year_of(int(found[0])) if found else None
+    return publication_year(int(found[0])) if found else None
 
 
 def _as_number(text: str) -> float | None:

@@ -55,7 +55,7 @@ def tal_to_mni(where: Sequence[float]) -> tuple[float, float, float]:
     return float(x), float(y), float(z)
 
 
-def focus_at(
+def make_focus(
     where: Sequence[Any],
     space: str,
     counts: Counter[str],
@@ -81,7 +81,7 @@ def focus_at(
         None when these are no coordinates inside a head.
     """
     counts["foci"] += 1
-    numbers = [mm for mm in map(number_of, where) if mm is not None]
+    numbers = [mm for mm in map(finite_number, where) if mm is not None]
     if len(where) != 3 or len(numbers) != 3 or max(map(abs, numbers)) > _FARTHEST:
         counts["nowhere"] += 1
         return None
@@ -92,13 +92,13 @@ def focus_at(
     return Focus(x, y, z, space, talairach, statistic, value)
 
 
-def assumed(counts: Mapping[str, int]) -> list[str]:
+def assumption_notices(counts: Mapping[str, int]) -> list[str]:
     """Say what was left out and what had to be assumed.
 
     Parameters
     ----------
     counts : mapping
-        Of `focus_at`.
+        Of `make_focus`.
 
     Returns
     -------
@@ -110,13 +110,13 @@ def assumed(counts: Mapping[str, int]) -> list[str]:
         notices.append(f"{counts['nowhere']:,} foci without coordinates were left out.")
     if counts.get("unknown"):
         notices.append(
-            f"{counts['unknown']:,} foci state no known space; NiMARE took them for "
-            "MNI, and so they are shown."
+            f"{counts['unknown']:,} foci state no known space; they are taken for "
+            "MNI, as NiMARE does."
         )
     return notices
 
 
-def participants_of(*metadata: Any) -> int | None:
+def read_sample_size(*metadata: Any) -> int | None:
     """Find the sample size of an analysis, where NiMARE 0.22.1 looks for it.
 
     Parameters
@@ -133,9 +133,9 @@ def participants_of(*metadata: Any) -> int | None:
 
     Examples
     --------
-    >>> participants_of({"sample_sizes": [20, 24]}, {"sample_size": 50})
+    >>> read_sample_size({"sample_sizes": [20, 24]}, {"sample_size": 50})
     22
-    >>> participants_of({"sample_sizes": [None]}, {"sample_size": "50"})
+    >>> read_sample_size({"sample_sizes": [None]}, {"sample_size": "50"})
     50
     """
     for record in metadata:
@@ -150,7 +150,7 @@ def participants_of(*metadata: Any) -> int | None:
 
 
 def _people(sizes: Sequence[Any]) -> int | None:
-    numbers = [number_of(_as_number(size)) for size in sizes]
+    numbers = [finite_number(_as_number(size)) for size in sizes]
     known = [size for size in numbers if size is not None and 0 < size < _MOST_PEOPLE]
     if not known or len(known) < len(sizes):
         return None
@@ -165,13 +165,13 @@ def _as_number(value: Any) -> Any:
     return value
 
 
-def list_of(record: Any, key: str) -> list[Any]:
+def list_field(record: Any, key: str) -> list[Any]:
     """Return the list under a key of a JSON object, empty where there is none."""
     value = record.get(key) if isinstance(record, Mapping) else None
     return value if isinstance(value, list) else []
 
 
-def text_of(record: Any, key: str) -> str:
+def text_field(record: Any, key: str) -> str:
     """Return the text under a key of a JSON object, empty where there is none."""
     value = record.get(key) if isinstance(record, Mapping) else None
     if not isinstance(value, str | int):
@@ -181,13 +181,13 @@ def text_of(record: Any, key: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def number_of(value: Any) -> float | None:
+def finite_number(value: Any) -> float | None:
     """Return a finite number of sensible size, None for anything else."""
     real = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if real and abs(value) < _LARGEST else None
 
 
-def year_of(value: Any) -> int | None:
+def publication_year(value: Any) -> int | None:
     """Return a year of publication, None for what is none."""
-    year = number_of(value)
+    year = finite_number(value)
     return int(year) if year and 1 <= year < 10_000 else None

@@ -17,7 +17,7 @@ from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
 from napari_neurosynth_results.anatomy.region_names import tidy_name
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.sources.atlases.find import DEFAULT, find_atlas
+from napari_neurosynth_results.sources.atlases.find import DEFAULT_ATLAS, find_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.layers import grid_of, map_of
 from napari_neurosynth_results.viewer.progress_bar import wait_for
@@ -224,7 +224,7 @@ def _prefer(what: str) -> None:
 def _preferred(what: str, names: str) -> Atlas | None:
     if _is_none(what):
         return None
-    if what.lower() == DEFAULT:
+    if what.lower() == DEFAULT_ATLAS:
         return read_default_atlas()
     try:
         return find_atlas(what, names or None)

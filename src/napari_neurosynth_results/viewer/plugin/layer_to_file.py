@@ -28,7 +28,7 @@ from napari_neurosynth_results.export.volumes import (
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import Zero
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.sources.files.orientation import place
+from napari_neurosynth_results.sources.files.orientation import find_reorientation
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer.layers import METADATA_KEY
 
@@ -290,6 +290,6 @@ def _code(shape: tuple[int, ...], affine: _Affine) -> int:
     """Return NIfTI's code for a space: MNI's where that is plausible."""
     x, y, z = shape
     try:
-        return code_of(place((x, y, z), affine, _MOST_VOXELS).grid)
+        return code_of(find_reorientation((x, y, z), affine, _MOST_VOXELS).grid)
     except ValueError:
         return ALIGNED

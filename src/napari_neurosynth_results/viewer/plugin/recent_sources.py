@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_neurosynth_results.sources.web.cache import Cache
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 
 _NAME = "recent sources"
 _MOST = 15
@@ -27,7 +27,7 @@ class RecentSource:
     title: str
 
 
-def recent_sources(online: Online) -> list[RecentSource]:
+def recent_sources(online: Servers) -> list[RecentSource]:
     """Return the sources opened last, the latest first."""
     kept = _cache(online).get_document(_NAME)
     found = kept.value if kept is not None else []
@@ -40,12 +40,12 @@ def recent_sources(online: Online) -> list[RecentSource]:
     ][:_MOST]
 
 
-def remember_source(online: Online, source: str, title: str) -> None:
+def remember_source(online: Servers, source: str, title: str) -> None:
     """Put a source before all others.
 
     Parameters
     ----------
-    online : Online
+    online : Servers
         Where the cache is.
     source : str
         What opens it again; a private collection by the name that it is kept under.
@@ -59,5 +59,5 @@ def remember_source(online: Online, source: str, title: str) -> None:
     )
 
 
-def _cache(online: Online) -> Cache:
+def _cache(online: Servers) -> Cache:
     return Cache(online.cache_dir, online.cache_bytes)

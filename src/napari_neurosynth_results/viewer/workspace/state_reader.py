@@ -24,7 +24,7 @@ from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.maps.studies import StudyFile
-from napari_neurosynth_results.sources.online.store import is_sealed
+from napari_neurosynth_results.sources.online.store import is_sealed_name
 from napari_neurosynth_results.sources.opening import is_link
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -129,7 +129,7 @@ class StateReader:
         told = redact(source, self._online)
         here = [key for key, statmap in results.maps.items() if statmap.at_hand]
         fetched = tuple(here) if len(here) < len(results.maps) else ()
-        private = is_sealed(source) or told != source
+        private = is_sealed_name(source) or told != source
         return Source((told,), redact(title, self._online), True, private, fetched)
 
     def map(self, statmap: StatMap) -> int:
@@ -261,7 +261,7 @@ class StateReader:
 
 
 def _is_address(source: str, online: Any) -> bool:
-    return "://" in source or is_sealed(source) or is_link(source, online)
+    return "://" in source or is_sealed_name(source) or is_link(source, online)
 
 
 def _studies(results: ResultSet) -> object:

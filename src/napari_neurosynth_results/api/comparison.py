@@ -27,15 +27,15 @@ from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 #: Keywords of `find_clusters`, a threshold, or clusters that were found already.
-Asked = Mapping[str, Any] | Threshold | ClusterSet
+ThresholdLike = Mapping[str, Any] | Threshold | ClusterSet
 
 
 def compare_maps(
     a: StatMap,
     b: StatMap,
     *,
-    threshold_a: Asked | None = None,
-    threshold_b: Asked | None = None,
+    threshold_a: ThresholdLike | None = None,
+    threshold_b: ThresholdLike | None = None,
     mask: Mask | Masking | None = None,
     atlas: AtlasChoice | None = "default",
 ) -> Comparison:
@@ -89,8 +89,8 @@ def compare_maps(
 def compare_many(
     maps: Sequence[StatMap] | Mapping[str, StatMap],
     *,
-    threshold: Asked | None = None,
-    thresholds: Sequence[Asked | None] | None = None,
+    threshold: ThresholdLike | None = None,
+    thresholds: Sequence[ThresholdLike | None] | None = None,
     mask: Mask | Masking | None = None,
 ) -> Matrix:
     """Compare every two of several maps.
@@ -143,7 +143,7 @@ def compare_many(
 
 def _thresholded(
     statmaps: Sequence[StatMap],
-    asked: Sequence[Asked | None],
+    asked: Sequence[ThresholdLike | None],
     atlas: AtlasChoice | None,
 ) -> list[ClusterSet]:
     """Find the clusters of each map, by the same threshold where only one is given."""
@@ -157,7 +157,7 @@ def _thresholded(
 
 
 def _clusters(
-    statmap: StatMap, asked: Asked | None, atlas: AtlasChoice | None
+    statmap: StatMap, asked: ThresholdLike | None, atlas: AtlasChoice | None
 ) -> ClusterSet:
     if isinstance(asked, ClusterSet):
         return check_own(asked, statmap)

@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from xml.parsers import expat
+from xml.etree import ElementTree
 
 from napari_neurosynth_results.anatomy.region_names import tidy_name
 from napari_neurosynth_results.errors import ResultsError
@@ -143,75 +143,55 @@ def parse_label_xml(data: bytes, what: str) -> dict[int, str]:
     """
     if len(data) > _MOST_BYTES:
         raise ResultsError(f"{what}: too large for a list of labels.")
-    reader = _Reader()
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = reader.start
-    parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.text
-    parser.StartDoctypeDeclHandler = _refuse
     try:
-        parser.Parse(data, True)
-    except (expat.ExpatError, ValueError, LookupError) as error:
+        parser = ElementTree.XMLParser(target=_TreeBuilder())
+        root = ElementTree.XML(data, parser)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise ResultsError(f"{what} cannot be read as XML: {error}.") from error
-    if not (names := reader.names()):
+    if not (names := _label_elements(root, what)):
         raise ResultsError(f"{what} names no label.")
     return names
 
 
-def _refuse(*declaration: object) -> None:
-    # Entities are declared in a document type, and nowhere else.
-    raise ValueError("it declares a document type, which lists of labels do not need")
+class _TreeBuilder(ElementTree.TreeBuilder):
+    """Builds the tree of a file that declares no document type."""
+
+    def doctype(self, *declaration: object) -> None:
+        # Entities are declared there, and nowhere else.
+        raise ValueError(
+            "it declares a document type, which lists of labels do not need"
+        )
 
 
-class _Reader:
-    """Collects labels while the parser reads."""
-
-    def __init__(self) -> None:
-        self._inside: list[str] = []
-        self._text: dict[str, str] = {}
-        self._index: str | None = None
-        self._found: list[tuple[str, str, bool]] = []
-        self._type = ""
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        self._inside.append(tag.lower())
-        if self._inside[-1] == "label":
-            self._text = {}
-            self._index = attributes.get("index")
-
-    def text(self, text: str) -> None:
-        if not self._inside:
-            return
-        tag = self._inside[-1]
-        if tag == "type":
-            self._type += text
-        if "label" in self._inside:
-            self._text[tag] = (self._text.get(tag, "") + text)[:_LONGEST]
-
-    def end(self, tag: str) -> None:
-        if self._inside.pop() != "label":
-            return
-        if self._index is not None:
-            self._found.append((self._index, self._text.get("label", ""), True))
+def _label_elements(root: ElementTree.Element, what: str) -> dict[int, str]:
+    kind = "".join(_text_in(element) for element in _elements(root, "type"))
+    # FSL itself spells the word in two ways.
+    shift = 1 if kind.strip().lower().startswith("probab") else 0
+    labels = _elements(root, "label")
+    if len(labels) > _MOST_LABELS:
+        raise ResultsError(f"{what} cannot be read as XML: it has too many labels.")
+    names = {}
+    for label in labels:
+        if (index := label.get("index")) is not None:
+            text, added = _text_in(label), shift
         else:
-            number, name = self._text.get("index", ""), self._text.get("name", "")
-            self._found.append((number, name, False))
-        if len(self._found) > _MOST_LABELS:
-            raise ValueError("it has too many labels")
+            index = "".join(map(_text_in, _elements(label, "index")))
+            text, added = "".join(map(_text_in, _elements(label, "name"))), 0
+        try:
+            value = int(index.strip()) + added
+        except ValueError:
+            continue
+        if name := " ".join(text[:_LONGEST].split()):
+            names[value] = name
+    return names
 
-    def names(self) -> dict[int, str]:
-        """Return the names by voxel value."""
-        # FSL itself spells the word in two ways.
-        shift = 1 if self._type.strip().lower().startswith("probab") else 0
-        names = {}
-        for index, name, fsl in self._found:
-            try:
-                value = int(index.strip()) + (shift if fsl else 0)
-            except ValueError:
-                continue
-            if name := " ".join(name.split()):
-                names[value] = name
-        return names
+
+def _elements(root: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
+    return [one for one in root.iter() if one.tag.rpartition("}")[2].lower() == tag]
+
+
+def _text_in(element: ElementTree.Element) -> str:
+    return (element.text or "") + "".join(child.tail or "" for child in element)
 
 
 def _bytes(path: str) -> bytes:

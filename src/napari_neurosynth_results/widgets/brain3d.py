@@ -43,7 +43,7 @@ _TELLS = {
 }
 
 
-class Brain3D(Container):  # type: ignore[misc]
+class Brain3D(Container):
     """Choose what is shown in 3D, and the side that it is seen from.
 
     Parameters

@@ -61,7 +61,7 @@ _ID = Qt.ItemDataRole.UserRole
 _ICON_PIXELS = 12
 
 
-class StudyList(QListWidget):  # type: ignore[misc]
+class StudyList(QListWidget):
     """Included studies by name, each with the color of its foci."""
 
     #: Ids of the studies that are chosen now, none when all are alike.
@@ -171,7 +171,7 @@ _ALL = ""
 _LOOK_SECONDS = 0.05
 
 
-class FociWidget(Container):  # type: ignore[misc]
+class FociWidget(Container):
     """Show foci, choose how thick a slab of them is seen, and light up studies.
 
     Parameters

@@ -48,7 +48,7 @@ _ABOUT = (
 _NAMED = frozenset({CLUSTERS, str(MapKind.LABEL)})
 
 
-class ReadoutModel(QAbstractTableModel):  # type: ignore[misc]
+class ReadoutModel(QAbstractTableModel):
     """What the visible maps say of a place."""
 
     def __init__(self, parent: Any = None) -> None:
@@ -79,15 +79,15 @@ class ReadoutModel(QAbstractTableModel):  # type: ignore[misc]
         """List the rows that hold a name, which may take the room of value and p."""
         return [n for n, row in enumerate(self._rows) if row.kind in _NAMED]
 
-    def rowCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+    def rowCount(self, parent: QModelIndex = _TOP) -> int:
         """Count the maps."""
         return 0 if parent.isValid() else len(self._rows)
 
-    def columnCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+    def columnCount(self, parent: QModelIndex = _TOP) -> int:
         """Map, value and p."""
         return 0 if parent.isValid() else len(TITLES)
 
-    def headerData(  # noqa: N802
+    def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = _ROLE.DisplayRole
     ) -> Any:
         """Return title or meaning of a column."""
@@ -141,7 +141,7 @@ _FEWEST_ROWS = 3
 _SPARE = 2
 
 
-class ReadoutTable(QTableView):  # type: ignore[misc]
+class ReadoutTable(QTableView):
     """Show a `ReadoutModel`, as high as its rows and as narrow as a dock.
 
     Parameters
@@ -176,7 +176,7 @@ class ReadoutTable(QTableView):  # type: ignore[misc]
         model.modelReset.connect(self._arrange)
         self._arrange()
 
-    def changeEvent(self, event: Any) -> None:  # noqa: N802
+    def changeEvent(self, event: Any) -> None:
         """Follow another font."""
         super().changeEvent(event)
         if event.type() in (event.Type.FontChange, event.Type.StyleChange):
@@ -201,11 +201,11 @@ class ReadoutTable(QTableView):  # type: ignore[misc]
             self.setRowHeight(row, lines + _ROW_MARGIN)
         self.updateGeometry()
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         """As high as all rows."""
         return QSize(super().sizeHint().width(), self._height(self.verticalHeader()))
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802
+    def minimumSizeHint(self) -> QSize:
         """As high as a few rows; the others are scrolled to."""
         width = super().minimumSizeHint().width()
         return QSize(width, self._height(self.verticalHeader(), _FEWEST_ROWS))
@@ -228,7 +228,7 @@ _NO_MAP = "No map is shown."
 _TELLING = ("visible", "name", "data", "features")
 
 
-class ReadoutPanel(QWidget):  # type: ignore[misc]
+class ReadoutPanel(QWidget):
     """Say what lies under the mouse, or at the slices while it is elsewhere.
 
     Parameters
@@ -310,7 +310,7 @@ class ReadoutPanel(QWidget):  # type: ignore[misc]
             if self.isVisible() and not self._timer.isActive():
                 self._timer.start()
 
-    def showEvent(self, event: Any) -> None:  # noqa: N802
+    def showEvent(self, event: Any) -> None:
         """Catch up with what happened while nobody looked."""
         self.refresh()
         super().showEvent(event)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-class AnatomicalViews(Container):  # type: ignore[misc]
+class AnatomicalViews(Container):
     """Choose the plane, the side of the right and the place, and read what is there.
 
     Parameters

@@ -25,7 +25,7 @@ _HIGHEST = 150
 _LINK = "#3d9be9"
 
 
-class MapAbout(QWidget):  # type: ignore[misc]
+class MapAbout(QWidget):
     """A text on one map, and the picture of it that a server made."""
 
     def __init__(self) -> None:

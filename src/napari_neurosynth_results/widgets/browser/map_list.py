@@ -23,7 +23,7 @@ _MB = 1e6
 _ROLE = Qt.ItemDataRole
 
 
-class MapModel(QAbstractTableModel):  # type: ignore[misc]
+class MapModel(QAbstractTableModel):
     """Rows of maps, those that the filters let through, in order of interest."""
 
     def __init__(self, parent: Any = None) -> None:
@@ -101,15 +101,15 @@ class MapModel(QAbstractTableModel):  # type: ignore[misc]
 
     # --- what Qt asks -----------------------------------------------------------------
 
-    def rowCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+    def rowCount(self, parent: QModelIndex = _TOP) -> int:
         """Return the number of maps."""
         return 0 if parent.isValid() else len(self._rows)
 
-    def columnCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+    def columnCount(self, parent: QModelIndex = _TOP) -> int:
         """Return the number of columns."""
         return 0 if parent.isValid() else len(COLUMNS)
 
-    def headerData(  # noqa: N802
+    def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = _ROLE.DisplayRole
     ) -> Any:
         """Return the name of a column."""
@@ -166,7 +166,7 @@ _LOWEST = 150
 _NARROWEST_TITLE = 150
 
 
-class MapView(QTreeView):  # type: ignore[misc]
+class MapView(QTreeView):
     """Show a `MapModel`, of which several rows may be chosen.
 
     Parameters

@@ -54,7 +54,7 @@ _FIRST = 1
 _LOW = 110
 
 
-class ResultsBrowser(Container):  # type: ignore[misc]
+class ResultsBrowser(Container):
     """Open results, see all their maps, and add those that are wanted.
 
     Parameters

@@ -39,7 +39,7 @@ _REGIONS = (
 _NOTHING = "Nothing is known of the studies behind this map."
 
 
-class ClusterDetails(QTabWidget):  # type: ignore[misc]
+class ClusterDetails(QTabWidget):
     """Tabs beside the table of clusters.
 
     Parameters

@@ -37,7 +37,7 @@ _NO_CLUSTER = "Choose a cluster in the table: here are the studies behind it."
 _ASK = "Get the studies (asks {})"
 
 
-class StudyPanel(QWidget):  # type: ignore[misc]
+class StudyPanel(QWidget):
     """List the studies behind one cluster.
 
     Parameters

@@ -47,7 +47,7 @@ _ANSWERED = frozenset(
 )
 
 
-class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
+class ClusterModel(QAbstractItemModel):
     """Rows of clusters, each with its sub-peaks below.
 
     The internal id of an index is 0 for a cluster and the cluster's position in the
@@ -190,7 +190,7 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
 
     # --- Qt ---------------------------------------------------------------------------
 
-    def rowCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+    def rowCount(self, parent: QModelIndex = _TOP) -> int:
         """Count clusters, or the sub-peaks of one."""
         if not parent.isValid():
             return int(self._rows.size)
@@ -199,7 +199,7 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
         position = self._rows[parent.row()]
         return int(self._first_peak[position + 1] - self._first_peak[position] - 1)
 
-    def columnCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+    def columnCount(self, parent: QModelIndex = _TOP) -> int:
         """Count columns, the hidden ones too."""
         return len(COLUMNS)
 
@@ -217,7 +217,7 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
             return QModelIndex()
         return self.index_of(index.internalId())
 
-    def headerData(  # noqa: N802
+    def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = _ROLE.DisplayRole
     ) -> Any:
         """Return title or meaning of a column."""
@@ -262,7 +262,7 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
             return None if index.internalId() else self._color(index.row())
         return None
 
-    def setData(  # noqa: N802
+    def setData(
         self, index: QModelIndex, value: Any, role: int = _ROLE.EditRole
     ) -> bool:
         """Ask for another name; who owns the clusters gives it."""
@@ -324,7 +324,7 @@ def _natural(text: str) -> str:
 _LOWEST = 110
 
 
-class ClusterView(QTreeView):  # type: ignore[misc]
+class ClusterView(QTreeView):
     """Show a `ClusterModel`.
 
     Parameters

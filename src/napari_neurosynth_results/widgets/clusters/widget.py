@@ -64,7 +64,7 @@ _KEYS = {
 }
 
 
-class ClusterWidget(Container):  # type: ignore[misc]
+class ClusterWidget(Container):
     """List the clusters of a map, and jump to them.
 
     Parameters

@@ -19,7 +19,7 @@ _EVERY_MS = 50
 _STEPS = 1000
 
 
-class Fetching(QWidget):  # type: ignore[misc]
+class Fetching(QWidget):
     """A progress bar and a button to cancel; hidden while nothing is under way."""
 
     #: How far each part is: name -> percent.

@@ -25,7 +25,7 @@ _HEAT_CELL = QSize(26, 18)
 _HEAT_NAMES_WIDTH = 150
 
 
-class HeatModel(QAbstractTableModel):  # type: ignore[misc]
+class HeatModel(QAbstractTableModel):
     """Experiments by clusters, those behind most clusters first.
 
     Parameters
@@ -69,15 +69,15 @@ class HeatModel(QAbstractTableModel):  # type: ignore[misc]
         """Return the cluster of a cell."""
         return int(index.column()) + 1
 
-    def rowCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+    def rowCount(self, parent: QModelIndex = _TOP) -> int:
         """Count experiments."""
         return 0 if parent.isValid() else self._values.shape[0]
 
-    def columnCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+    def columnCount(self, parent: QModelIndex = _TOP) -> int:
         """Count clusters."""
         return 0 if parent.isValid() else self._values.shape[1]
 
-    def headerData(  # noqa: N802
+    def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = _ROLE.DisplayRole
     ) -> Any:
         """Return number or name of a cluster, or the name of a study."""
@@ -118,7 +118,7 @@ class HeatModel(QAbstractTableModel):  # type: ignore[misc]
         return QColor(*(round(np.interp(at, steps, part)) for part in _HEAT_RAMP.T))
 
 
-class HeatView(QTableView):  # type: ignore[misc]
+class HeatView(QTableView):
     """Show a `HeatModel`; a click tells of a cluster and an experiment.
 
     Parameters
@@ -166,7 +166,7 @@ _MATRIX_CELL = 52
 _MATRIX_NAMES_WIDTH = 140
 
 
-class MatrixModel(QAbstractTableModel):  # type: ignore[misc]
+class MatrixModel(QAbstractTableModel):
     """A square table of numbers from -1 to 1.
 
     Parameters
@@ -185,15 +185,15 @@ class MatrixModel(QAbstractTableModel):  # type: ignore[misc]
         self._table = table
         self.endResetModel()
 
-    def rowCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+    def rowCount(self, parent: QModelIndex = _TOP) -> int:
         """Count maps."""
         return 0 if parent.isValid() else self._table.shape[0]
 
-    def columnCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+    def columnCount(self, parent: QModelIndex = _TOP) -> int:
         """Count maps."""
         return 0 if parent.isValid() else self._table.shape[1]
 
-    def headerData(  # noqa: N802
+    def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = _ROLE.DisplayRole
     ) -> Any:
         """Return the name of a map, above its number."""
@@ -223,7 +223,7 @@ class MatrixModel(QAbstractTableModel):  # type: ignore[misc]
         return None
 
 
-class MatrixView(QTableView):  # type: ignore[misc]
+class MatrixView(QTableView):
     """Show a `MatrixModel`.
 
     Parameters

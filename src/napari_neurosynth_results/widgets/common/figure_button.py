@@ -115,7 +115,7 @@ def comparison_figures(
 _WHITE = "White background"
 
 
-class FigureButton(PushButton):  # type: ignore[misc]
+class FigureButton(PushButton):
     """Offer figures in a menu, and save the one that is chosen.
 
     Parameters

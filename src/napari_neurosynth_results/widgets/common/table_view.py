@@ -51,7 +51,7 @@ class Field:
     bar: bool = False
 
 
-class RowsModel(QAbstractTableModel):  # type: ignore[misc]
+class RowsModel(QAbstractTableModel):
     """The rows of a table.
 
     Parameters
@@ -107,15 +107,15 @@ class RowsModel(QAbstractTableModel):  # type: ignore[misc]
         """Return the row of the table that an index shows."""
         return self._table.iloc[int(self._order[index.row()])]
 
-    def rowCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+    def rowCount(self, parent: QModelIndex = _TOP) -> int:
         """Count rows."""
         return 0 if parent.isValid() else len(self._order)
 
-    def columnCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+    def columnCount(self, parent: QModelIndex = _TOP) -> int:
         """Count columns."""
         return 0 if parent.isValid() else len(self.fields)
 
-    def headerData(  # noqa: N802
+    def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = _ROLE.DisplayRole
     ) -> Any:
         """Return title or meaning of a column."""
@@ -151,7 +151,7 @@ class RowsModel(QAbstractTableModel):  # type: ignore[misc]
         return float(abs(value) / most) if most > 0 and np.isfinite(value) else 0.0
 
 
-class BarDelegate(QStyledItemDelegate):  # type: ignore[misc]
+class BarDelegate(QStyledItemDelegate):
     """Draws a bar behind the numbers of cells that have one."""
 
     def paint(
@@ -167,7 +167,7 @@ class BarDelegate(QStyledItemDelegate):  # type: ignore[misc]
         super().paint(painter, option, index)
 
 
-class RowsView(QTreeView):  # type: ignore[misc]
+class RowsView(QTreeView):
     """Show a `RowsModel`; the first column takes the room that is left.
 
     Parameters

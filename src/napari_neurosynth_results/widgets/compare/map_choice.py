@@ -19,7 +19,7 @@ _LOWEST, _HIGHEST = 80, 160
 _LAYER = int(Qt.ItemDataRole.UserRole)
 
 
-class MapChecks(QListWidget):  # type: ignore[misc]
+class MapChecks(QListWidget):
     """Lists layers of maps; the order of the list is that of the comparison.
 
     Parameters

@@ -45,7 +45,7 @@ _CLUSTERS = (
 )
 
 
-class CompareNumbers(QTabWidget):  # type: ignore[misc]
+class CompareNumbers(QTabWidget):
     """Tabs with the numbers of a comparison.
 
     Parameters

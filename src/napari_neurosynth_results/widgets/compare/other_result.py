@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _FIRST = 3
 
 
-class CompareWith(QWidget):  # type: ignore[misc]
+class CompareWith(QWidget):
     """A line to paste a link or a path into.
 
     Parameters

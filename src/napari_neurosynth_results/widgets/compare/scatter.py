@@ -20,7 +20,7 @@ _RAMP = np.array(
 )
 
 
-class Scatter(QWidget):  # type: ignore[misc]
+class Scatter(QWidget):
     """Draw how often pairs of values occur, on a logarithmic scale of colors.
 
     Parameters
@@ -88,7 +88,7 @@ class Scatter(QWidget):  # type: ignore[misc]
             frame.bottom() - frame.height() * (y - low_y) / (high_y - low_y),
         )
 
-    def paintEvent(self, event: Any) -> None:  # noqa: N802
+    def paintEvent(self, event: Any) -> None:
         """Draw the field, the thresholds and the axes."""
         painter = QPainter(self)
         text = self.palette().windowText().color()

@@ -54,7 +54,7 @@ _BLINK = 800
 _NEXT = "Ctrl+Alt+X"
 
 
-class CompareWidget(Container):  # type: ignore[misc]
+class CompareWidget(Container):
     """Compare maps of the viewer.
 
     Parameters

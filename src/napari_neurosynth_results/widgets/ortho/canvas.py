@@ -152,7 +152,7 @@ _KEYS = {
 }
 
 
-class OrthoCanvas(QWidget):  # type: ignore[misc]
+class OrthoCanvas(QWidget):
     """Axial, coronal and sagittal slices with a crosshair.
 
     Parameters
@@ -186,7 +186,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         # Qt may delete the widget long before Python does.
         self.destroyed.connect(self._follower.stop)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         """Return the size that the dock starts with."""
         return QSize(520, 560)
 
@@ -237,7 +237,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
 
     # --- painting ---------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw all three planes."""
         painter = QPainter(self)
         try:
@@ -340,7 +340,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
 
     # --- mouse and keyboard -----------------------------------------------------------
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         """Go to a place with the left button, take hold with another one."""
         found = self._under(event.position())
         if found is None:
@@ -352,7 +352,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         else:
             self._pressed, self._panning = self._plane, event.position()
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Drag the place, or the planes."""
         if self._pressed is None:
             return
@@ -362,11 +362,11 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
             self._pan(event.position() - self._panning)
             self._panning = event.position()
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Let go."""
         self._pressed = self._panning = None
 
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Show everything again."""
         self.reset()
 
@@ -406,7 +406,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         self._shift = (z, y, x)
         self.update()
 
-    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+    def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom all planes about the place under the mouse."""
         found = self._under(event.position())
         if found is None:
@@ -431,7 +431,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
             return True
         return bool(super().event(event))
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         """Step by a voxel in the plane that was clicked last, or through it."""
         viewer, found = self.viewer, self.windows()
         if viewer is None or event.key() not in _KEYS:

@@ -29,7 +29,7 @@ _HELP = (
 )
 
 
-class OrthoView(QWidget):  # type: ignore[misc]
+class OrthoView(QWidget):
     """Axial, coronal and sagittal slices side by side, linked to the viewer.
 
     Parameters

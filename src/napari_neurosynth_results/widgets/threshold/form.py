@@ -120,7 +120,7 @@ _EXTENT = (
 _DOF = "Degrees of freedom; two for F, as in 2, 30"
 
 
-class ThresholdForm(Container):  # type: ignore[misc]
+class ThresholdForm(Container):
     """The fields that make a threshold.
 
     Attributes

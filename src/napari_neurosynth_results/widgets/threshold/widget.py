@@ -50,7 +50,7 @@ _NO_MAP = (
 )
 
 
-class ThresholdWidget(Container):  # type: ignore[misc]
+class ThresholdWidget(Container):
     """Threshold a map by what its numbers mean, and see its clusters at once.
 
     Parameters

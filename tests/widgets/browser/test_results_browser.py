@@ -46,20 +46,20 @@ def widget(viewer: Any, results: ResultSet) -> Iterator[ResultsBrowser]:
 
 def listed(widget: ResultsBrowser) -> list[str]:
     """Return the titles that a user sees."""
-    model = widget.model
+    model = widget.view.rows
     return [model.index(row, 0).data() for row in range(model.rowCount())]
 
 
 def states(widget: ResultsBrowser) -> list[str]:
     """Return where a user sees that the maps are."""
-    model = widget.model
+    model = widget.view.rows
     return [model.index(row, 4).data() for row in range(model.rowCount())]
 
 
 def choose(widget: ResultsBrowser, *titles: str) -> None:
     """Choose rows, as a click does."""
-    model = widget.model
-    maps = [model.map_at(row) for row in range(model.rowCount())]
+    model = widget.view.rows
+    maps = model.rows
     widget.view.choose([statmap for statmap in maps if statmap.title in titles])
 
 
@@ -104,7 +104,7 @@ def test_a_double_click_adds_a_map_once_and_shows_it(
     viewer: Any, widget: ResultsBrowser
 ) -> None:
     def double_click(row: int) -> None:
-        widget.view.doubleClicked.emit(widget.model.index(row, 0))
+        widget.view.doubleClicked.emit(widget.view.rows.index(row, 0))
 
     double_click(1)
     assert [layer.name for layer in viewer.layers] == TITLES[:2]

@@ -38,9 +38,8 @@ def wait(widget: ResultsBrowser) -> None:
 
 
 def state(widget: ResultsBrowser) -> dict[str, str]:
-    model = widget.model
-    maps = [model.map_at(row) for row in range(model.rowCount())]
-    return {statmap.key: model.state_of(statmap) for statmap in maps}
+    maps = widget.view.rows.rows
+    return {statmap.key: widget.view.state_of(statmap) for statmap in maps}
 
 
 def paste(widget: ResultsBrowser, text: str) -> None:
@@ -86,7 +85,7 @@ def test_a_link_is_listed_and_its_first_map_shown(
     ]
     assert "A &lt;b&gt;" in about_html(widget.result.value)
     assert "https://doi.org/10.1/x" in about_html(widget.result.value)
-    sizes = [widget.model.index(row, 3).data() for row in range(5)]
+    sizes = [widget.view.rows.index(row, 3).data() for row in range(5)]
     assert all(size.endswith(" MB") for size in sizes)
 
 

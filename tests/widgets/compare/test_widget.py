@@ -24,7 +24,8 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 from napari_neurosynth_results.viewer.compare.results import AGREEMENT_KEY
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
-from napari_neurosynth_results.widgets.common.color_grid import MatrixView
+from napari_neurosynth_results.widgets.common.color_grid import GridModel
+from napari_neurosynth_results.widgets.compare.numbers import matrix_grid
 from napari_neurosynth_results.widgets.compare.scatter import Scatter
 from napari_neurosynth_results.widgets.compare.widget import CompareWidget
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
@@ -321,11 +322,8 @@ def test_pairs_are_counted_where_they_are(qapp: Any) -> None:
 
 
 def test_a_matrix_shows_unknown_pairs_as_empty(qapp: Any) -> None:
-    parent = QWidget()
-    view = MatrixView(parent)
-    names = ["a", "b"]
-    view.show_table(pd.DataFrame([[1, np.nan], [np.nan, -1]], names, names))
-    model = view.model()
+    model, names = GridModel(), ["a", "b"]
+    table = pd.DataFrame([[1, np.nan], [np.nan, -1]], names, names)
+    model.show(matrix_grid(table))
     assert model.index(0, 0).data() == "1.00"
     assert model.index(0, 1).data() is None
-    parent.close()

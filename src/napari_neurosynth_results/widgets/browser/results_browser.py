@@ -34,8 +34,8 @@ from napari_neurosynth_results.widgets.browser.about_map import (
 from napari_neurosynth_results.widgets.browser.map_list import (
     ANY,
     FAILED,
-    MapView,
-    correction_of,
+    MapList,
+    correction_text,
 )
 from napari_neurosynth_results.widgets.commands import copy_as_python
 from napari_neurosynth_results.widgets.common.background_job import Fetching
@@ -106,8 +106,7 @@ class ResultsBrowser(Container):
 
     def _make_list(self) -> None:
         self.fetching = Fetching()
-        self.view = MapView(self.native)
-        self.model = self.view.rows
+        self.view = MapList(self.native)
         self.about_map = MapAbout()
         self.about = about_text()
         self.extend(
@@ -172,7 +171,7 @@ class ResultsBrowser(Container):
         return [("any kind", ANY), *((kind, kind) for kind in kinds)]
 
     def _correction_choices(self, widget: object = None) -> list[tuple[str, str]]:
-        found = dict.fromkeys(correction_of(statmap) for statmap in self._maps())
+        found = dict.fromkeys(correction_text(statmap) for statmap in self._maps())
         return [("any correction", ANY), *((text, text) for text in found)]
 
     # --- opening ----------------------------------------------------------------------
@@ -260,7 +259,7 @@ class ResultsBrowser(Container):
 
     def _fill(self, event: object = None) -> None:
         chosen = self.view.chosen()
-        self.model.show(
+        self.view.list_maps(
             self.result.value,
             words=self.search.value.split(),
             kind=self.kind.value or ANY,
@@ -271,7 +270,7 @@ class ResultsBrowser(Container):
         self._describe()
 
     def _show_states(self) -> None:
-        self.model.set_states(self._shown(), self._failed)
+        self.view.set_states(self._shown(), self._failed)
 
     def _shown(self) -> set[str]:
         """Keys of the chosen result's maps that have a layer."""
@@ -281,7 +280,7 @@ class ResultsBrowser(Container):
 
     def _show_progress(self, percents: dict[str, int]) -> None:
         keys = {statmap.file.filename: statmap.key for statmap in self._maps()}
-        self.model.set_progress(
+        self.view.set_progress(
             {keys[name]: part for name, part in percents.items() if name in keys}
         )
 
@@ -296,7 +295,7 @@ class ResultsBrowser(Container):
         results = self.result.value
         chosen = self.view.chosen()
         self.add.enabled = bool(chosen)
-        again = any(self.model.state_of(statmap) == FAILED for statmap in chosen)
+        again = any(self.view.state_of(statmap) == FAILED for statmap in chosen)
         self.add.text = "Try again" if again else "Add as layers"
         self.copy.enabled = self.script.enabled = results is not None
         if results is None:
@@ -312,7 +311,7 @@ class ResultsBrowser(Container):
     # --- adding -----------------------------------------------------------------------
 
     def _double_clicked(self, index: QModelIndex) -> None:
-        self._add_maps([self.model.map_at(index.row())])
+        self._add_maps([self.view.rows.rows[index.row()]])
 
     def _add(self, event: object = None) -> None:
         self._add_maps(self.view.chosen())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
@@ -21,10 +22,11 @@ from napari_neurosynth_results.viewer.foci import (
     studies_of,
 )
 from napari_neurosynth_results.widgets.clusters.atlas_box import AtlasBox
+from napari_neurosynth_results.widgets.clusters.heat_map import StudyHeatMap
 from napari_neurosynth_results.widgets.clusters.studies import StudyPanel
-from napari_neurosynth_results.widgets.common.color_grid import HeatView
+from napari_neurosynth_results.widgets.common.row_table import Column, RowModel
 from napari_neurosynth_results.widgets.common.save_dialogs import TABLES, ask_and_save
-from napari_neurosynth_results.widgets.common.table_view import Field, RowsView
+from napari_neurosynth_results.widgets.common.table_view import TableView
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -32,9 +34,16 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.maps.studies import Studies
 
 _REGIONS = (
-    Field("region", "Region", "Of the atlas that clusters are named by"),
-    Field("n_voxels", "Voxels", "Voxels of the cluster in the region", ",d"),
-    Field("percent", "%", "Share of the cluster", ".1f", bar=True),
+    Column(
+        "Region", "Of the atlas that clusters are named by", value=itemgetter("region")
+    ),
+    Column(
+        "Voxels",
+        "Voxels of the cluster in the region",
+        ",d",
+        value=itemgetter("n_voxels"),
+    ),
+    Column("%", "Share of the cluster", ".1f", value=itemgetter("percent"), bar=True),
 )
 _NOTHING = "Nothing is known of the studies behind this map."
 
@@ -60,9 +69,9 @@ class ClusterDetails(QTabWidget):
         self._label = 0
         #: What was gathered, for which clusters and by which studies.
         self._gathered: tuple[ClusterSet, Studies | None, Contributors] | None = None
-        self.regions = RowsView(_REGIONS, self)
+        self.regions = TableView(RowModel(_REGIONS, self), self, sortable=True)
         self.studies = StudyPanel(self)
-        self.heat = HeatView(self)
+        self.heat = StudyHeatMap(self)
         self.atlas = AtlasBox(viewer, self)
         self.addTab(self._framed(self.atlas, self.regions), "Regions")
         self.addTab(self.studies, "Studies")
@@ -134,10 +143,12 @@ class ClusterDetails(QTabWidget):
         if self.currentIndex() == 0:
             # Not counted at each step of a slider while no cluster is chosen.
             table = clusters.regions if clusters is not None and label else None
-            if table is not None:
-                self.regions.rows.show(table[table["label"] == label])
-            else:
-                self.regions.rows.show(self.regions.rows.table.iloc[:0])
+            own = (
+                table[table["label"] == label].to_dict("records")
+                if table is not None
+                else []
+            )
+            self.regions.rows.show(own)
             return
         behind = self.contributors
         if self.currentIndex() == 1:
@@ -146,7 +157,7 @@ class ClusterDetails(QTabWidget):
             why = "\n".join(behind.notices) if behind is not None and not behind else ""
             self.studies.show_cluster(behind, label, why)
         else:
-            self.heat.cells.show(behind)
+            self.heat.show_contributors(behind)
 
     # --- both ways --------------------------------------------------------------------
 

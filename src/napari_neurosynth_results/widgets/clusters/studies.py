@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QModelIndex, Qt, QUrl, Signal
@@ -20,18 +21,27 @@ from napari_neurosynth_results.statistics.studies.contributors import (
     Contributors,
 )
 from napari_neurosynth_results.widgets.common.background_job import Fetching
-from napari_neurosynth_results.widgets.common.table_view import Field, RowsView
+from napari_neurosynth_results.widgets.common.row_table import Column, RowModel
+from napari_neurosynth_results.widgets.common.table_view import TableView
 
 if TYPE_CHECKING:
     from napari_neurosynth_results.errors import ResultsError
     from napari_neurosynth_results.maps.results import ResultSet
 
-_FIELDS = (
-    Field("study", "Study", "Who found it; a click lights up its foci"),
-    Field("year", "Year", "Of publication", "d"),
-    Field("participants", "N", "Participants", ",d"),
-    Field("foci", "Foci", "Foci of the study in this cluster", "d", bar=True),
-    Field("share", "Share", SHARE, ".1%", bar=True),
+_COLUMNS = (
+    Column(
+        "Study", "Who found it; a click lights up its foci", value=itemgetter("study")
+    ),
+    Column("Year", "Of publication", "d", value=itemgetter("year")),
+    Column("N", "Participants", ",d", value=itemgetter("participants")),
+    Column(
+        "Foci",
+        "Foci of the study in this cluster",
+        "d",
+        value=itemgetter("foci"),
+        bar=True,
+    ),
+    Column("Share", SHARE, ".1%", value=itemgetter("share"), bar=True),
 )
 _NO_CLUSTER = "Choose a cluster in the table: here are the studies behind it."
 _ASK = "Get the studies (asks {})"
@@ -61,7 +71,7 @@ class StudyPanel(QWidget):
         self.sentence = _text()
         self.cautions = _text()
         self.cautions.setStyleSheet("font-weight: bold")
-        self.view = RowsView(_FIELDS, self)
+        self.view = TableView(RowModel(_COLUMNS, self), self, sortable=True)
         self.notices = _text()
         self.notices.hide()
         # What has to be said once must not take the room of what is looked at.
@@ -115,18 +125,17 @@ class StudyPanel(QWidget):
         known = bool(behind) and label > 0
         table = behind.of(label) if behind and known else None
         if table is None:
-            self.view.rows.show(self.view.rows.table.iloc[:0])
+            self.view.rows.show([])
             self.sentence.setText(why or _NO_CLUSTER)
             self.cautions.setText("")
         else:
             assert behind is not None
-            self.view.rows.show(table)
+            self.view.rows.show(table.to_dict("records"))
             self.sentence.setText(behind.sentence(label))
             self.cautions.setText(str(behind.robustness.loc[label, "cautions"]))
         self.cautions.setVisible(bool(self.cautions.text()))
-        for column, field in enumerate(_FIELDS):
-            empty = table is None or table[field.key].isna().all()
-            self.view.setColumnHidden(column, bool(empty) and column > 0)
+        for column in range(1, len(_COLUMNS)):
+            self.view.setColumnHidden(column, self.view.rows.is_unknown(column))
         self.save.setEnabled(bool(behind))
         self._show_notices()
         self.choose(before)
@@ -187,7 +196,7 @@ class StudyPanel(QWidget):
 
     def _current(self) -> Any:
         index = self.view.currentIndex()
-        return self.view.rows.row(index) if index.isValid() else None
+        return self.view.rows.rows[index.row()] if index.isValid() else None
 
     def _light(self, index: QModelIndex, before: QModelIndex | None = None) -> None:
         self._enable_paper()
@@ -204,7 +213,7 @@ class StudyPanel(QWidget):
 
     def choose(self, experiment: str) -> None:
         """Choose the row of an experiment; none where it is not listed."""
-        names = list(self.view.rows.table.get("experiment", []))
+        names = [row["experiment"] for row in self.view.rows.rows]
         row = names.index(experiment) if experiment in names else -1
         self.view.setCurrentIndex(self.view.rows.index(row, 0))
         # New rows come without a word about the one that was chosen before.

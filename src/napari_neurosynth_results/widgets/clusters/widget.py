@@ -34,7 +34,6 @@ from napari_neurosynth_results.widgets.common.figure_button import (
     cluster_figures,
 )
 from napari_neurosynth_results.widgets.common.layout import (
-    copy_text,
     narrow,
     row,
     wrapped_text,
@@ -43,7 +42,6 @@ from napari_neurosynth_results.widgets.common.save_dialogs import (
     CLUSTER_TABLES,
     VOLUMES,
     ask_and_save,
-    save_and_tell,
 )
 
 if TYPE_CHECKING:
@@ -144,7 +142,7 @@ class ClusterWidget(Container):
         self.center.changed.connect(self.go_to_center)
         self.only.changed.connect(self._hide_others)
         self.columns.changed.connect(self._choose_columns)
-        self.copy.changed.connect(self.copy_table)
+        self.copy.changed.connect(self.view.copy)
         for button, *of in (
             (self.save_table, "Save the table of clusters", ".tsv", CLUSTER_TABLES),
             (self.save_labels, "Save the label volume", ".nii.gz", VOLUMES),
@@ -162,9 +160,6 @@ class ClusterWidget(Container):
             shortcut = QShortcut(QKeySequence(_KEYS[what]), self.native)
             shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
             shortcut.activated.connect(act)
-        copy = QShortcut(QKeySequence.StandardKey.Copy, self.view)
-        copy.setContext(Qt.ShortcutContext.WidgetShortcut)
-        copy.activated.connect(self.copy_table)
         # Bound methods are held weakly by napari: closing the widget ends them.
         layers = self._viewer.layers
         layers.events.inserted.connect(self._refresh)
@@ -376,26 +371,8 @@ class ClusterWidget(Container):
         button = self.columns.native
         self.view.choose_columns(button.mapToGlobal(button.rect().bottomLeft()))
 
-    def copy_table(self) -> None:
-        """Put the table on the clipboard as text."""
-        copy_text(self.view.text())
-
     def _save(self, what: str, extension: str, kinds: str, *_: object) -> None:
         if (clusters := self.clusters) is not None:
             suggested = f"{clusters.statmap.key}_clusters{extension}"
             save = partial(save_clusters, clusters)
             ask_and_save(self.native, what, suggested, kinds, save)
-
-    def save_to(self, path: str, *, overwrite: bool = False) -> None:
-        """Save the clusters, and tell where or why not.
-
-        Parameters
-        ----------
-        path : str
-            Its extension says what is saved.
-        overwrite : bool
-            Whether the user agreed to replace a file that exists.
-        """
-        if (clusters := self.clusters) is not None:
-            save = partial(save_clusters, clusters, path, overwrite=overwrite)
-            save_and_tell(save, path)

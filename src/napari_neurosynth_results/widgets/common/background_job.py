@@ -11,12 +11,12 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidg
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job, Meter
-from napari_neurosynth_results.widgets.browser.map_list import size_text
 
 Answer = TypeVar("Answer")
 
 _EVERY_MS = 50
 _STEPS = 1000
+_MB = 1e6
 
 
 class Fetching(QWidget):
@@ -137,3 +137,8 @@ class Fetching(QWidget):
         self.progressed.emit(
             {what: 100 * part // whole for what, (part, whole) in parts if whole}
         )
+
+
+def size_text(nbytes: int | None) -> str:
+    """Write a size as in ``0.5 MB``; nothing for an unknown one."""
+    return "" if nbytes is None else f"{max(nbytes / _MB, 0.01):.2g} MB"

@@ -10,13 +10,15 @@ from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPen
 from qtpy.QtWidgets import QWidget
 
+from napari_neurosynth_results.widgets.common.color_grid import ColorRamp
+
 _BINS = 96
 _MARGINS = (52, 8, 8, 40)
 _LOWEST = 220
 _TICKS = 5
 #: Few to many, as in the heat map of studies.
-_RAMP = np.array(
-    [(45, 45, 70), (70, 30, 140), (150, 30, 150), (220, 90, 90), (250, 210, 60)], float
+_RAMP = ColorRamp(
+    ((45, 45, 70), (70, 30, 140), (150, 30, 150), (220, 90, 90), (250, 210, 60))
 )
 
 
@@ -163,10 +165,8 @@ def _image_of(counts: npt.NDArray[np.float64]) -> QImage:
     """Color counts by their logarithm; nothing is transparent."""
     strength = np.log1p(counts.T[::-1])
     strength /= max(float(strength.max()), 1e-9)
-    steps = np.linspace(0, 1, len(_RAMP))
     rgba = np.zeros((*strength.shape, 4), np.uint8)
-    for channel in range(3):
-        rgba[..., channel] = np.interp(strength, steps, _RAMP[:, channel])
+    rgba[..., :3] = _RAMP.rgb(strength)
     rgba[..., 3] = np.where(strength > 0, 255, 0)
     height, width = strength.shape
     image = QImage(rgba.data, width, height, 4 * width, QImage.Format.Format_RGBA8888)

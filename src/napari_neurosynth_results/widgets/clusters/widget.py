@@ -40,7 +40,7 @@ from napari_neurosynth_results.widgets.common.layout import (
 )
 from napari_neurosynth_results.widgets.common.save_dialogs import (
     CLUSTER_TABLES,
-    VOLUMES,
+    LABEL_VOLUMES,
     ask_and_save,
 )
 
@@ -145,7 +145,7 @@ class ClusterWidget(Container):
         self.copy.changed.connect(self.view.copy)
         for button, *of in (
             (self.save_table, "Save the table of clusters", ".tsv", CLUSTER_TABLES),
-            (self.save_labels, "Save the label volume", ".nii.gz", VOLUMES),
+            (self.save_labels, "Save the label volume", ".nii.gz", LABEL_VOLUMES),
         ):
             button.changed.connect(partial(self._save, *of))
         self.model.renamed.connect(self._rename)

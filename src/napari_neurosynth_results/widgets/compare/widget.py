@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSlider, PushButton
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QFileDialog, QShortcut
+from qtpy.QtWidgets import QShortcut
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.tables.comparison import save_comparison
@@ -35,7 +34,10 @@ from napari_neurosynth_results.widgets.common.figure_button import (
     comparison_figures,
 )
 from napari_neurosynth_results.widgets.common.layout import row, wrapped_text
-from napari_neurosynth_results.widgets.common.save_dialogs import save_and_tell
+from napari_neurosynth_results.widgets.common.save_dialogs import (
+    NEW_FOLDER,
+    ask_and_save,
+)
 from napari_neurosynth_results.widgets.compare.map_choice import MapChecks
 from napari_neurosynth_results.widgets.compare.numbers import CompareNumbers
 from napari_neurosynth_results.widgets.compare.other_result import CompareWith
@@ -265,8 +267,9 @@ class CompareWidget(Container):
         known = self.matrix or self.comparison
         if known is None:
             return
-        path, _ = QFileDialog.getSaveFileName(
-            self.native, "Save into a new folder", "comparison", "New folder (*)"
-        )
-        if path:
-            save_and_tell(partial(save_comparison, known, path), path)
+
+        def save(path: str, *, overwrite: bool) -> None:
+            save_comparison(known, path)
+
+        title = "Save into a new folder"
+        ask_and_save(self.native, title, "comparison", NEW_FOLDER, save)

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 _FILES = "Studies (*.json *.txt);;All files (*)"
 _NOTHING = (
     "Choose an open result, or a file: a NIMADS studyset, a NiMARE Dataset (JSON) or "
-    "a text of Sleuth or GingerALE."
+    "a text file of Sleuth or GingerALE."
 )
 _THINNEST, _THICKEST = 2, 200
 _ALL = ""
@@ -92,13 +92,7 @@ class _Line:
 
 
 class StudyList(QListView):
-    """Included studies by name, each with the color of its foci.
-
-    Parameters
-    ----------
-    parent : QWidget, optional
-        Where it belongs.
-    """
+    """Included studies by name, each with the color of its foci."""
 
     #: Ids of the studies that are chosen now, none when all are alike.
     chosen = Signal(list)
@@ -212,20 +206,20 @@ class FociWidget(Container):
         self.file = PushButton(text="From a file...", tooltip=_NOTHING)
         self.column = ComboBox(
             choices=self._columns,
-            tooltip="The column of the annotation that says which analyses count",
+            tooltip="The column of annotations that says which analyses are used",
         )
         self.show_them = PushButton(text="Show")
         self.slab = Slider(
             min=_THINNEST,
             max=_THICKEST,
             value=int(SLAB_MM),
-            tooltip="Foci this near the slice are seen: half of it to each side",
+            tooltip="How thick a slab of foci is shown: half of it on each side",
         )
         self.everything = CheckBox(text="all", tooltip="Show every focus")
         self.search = LineEdit()
         self.search.native.setPlaceholderText("Filter studies")
         self.search.native.setClearButtonEnabled(True)
-        self.none = PushButton(text="Light up none")
+        self.none = PushButton(text="Clear selection")
         self.studies = StudyList(self.native)
         self.about = wrapped_text()
         narrow(self.source, self.column)
@@ -290,13 +284,7 @@ class FociWidget(Container):
             self.open_file(path)
 
     def open_file(self, path: str) -> None:
-        """Choose a file; it is shown at once when there is no more to choose.
-
-        Parameters
-        ----------
-        path : str
-            Of a file of studies.
-        """
+        """Choose a file; it is shown at once when there is no more to choose."""
         self._files[path] = wait_for(
             lambda job: annotation_columns(path), "Reading studies"
         )
@@ -393,15 +381,10 @@ class FociWidget(Container):
 def about_foci(studies: Studies) -> str:
     """Say how many foci there are, of how many studies, and what was assumed.
 
-    Parameters
-    ----------
-    studies : Studies
-        Some studies.
-
     Returns
     -------
     str
-        A line, and one for each notice.
+        A line, and one for each notice of the studies.
 
     Examples
     --------

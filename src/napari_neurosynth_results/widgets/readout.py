@@ -28,6 +28,7 @@ from napari_neurosynth_results.viewer.scene import (
     place_of_slices,
     weakly,
 )
+from napari_neurosynth_results.widgets.common.layout import wrap
 from napari_neurosynth_results.widgets.common.row_table import Column, RowModel
 
 if TYPE_CHECKING:
@@ -74,14 +75,14 @@ _COLUMNS = (
     ),
     Column(
         "Value",
-        "Of the voxel that holds the place",
+        "Value of the voxel at this place",
         value=attrgetter("text"),
         tooltip=_value_in_full,
         right=True,
     ),
     Column(
         "p",
-        "As the map states it: of a corrected map the corrected p",
+        "p as the map states it: the corrected p of a corrected map",
         value=attrgetter("p"),
         right=True,
     ),
@@ -207,10 +208,8 @@ class ReadoutPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         for label in (self.region, self.state, self.nothing):
-            label.setWordWrap(True)
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            layout.addWidget(label)
+            layout.addWidget(wrap(label))
         layout.addWidget(self.table)
         layout.addStretch()
         self._follow()

@@ -65,7 +65,9 @@ def choose(widget: ResultsBrowser, *titles: str) -> None:
 
 def test_an_empty_viewer_says_what_to_do(viewer: Any) -> None:
     widget = ResultsBrowser(viewer)
-    assert widget.about_map.text.text().startswith("Paste the link of a NeuroVault")
+    assert widget.map_description.text.text().startswith(
+        "Paste the link of a NeuroVault"
+    )
     assert listed(widget) == []
     assert not widget.add.enabled
     assert not widget.copy.enabled
@@ -75,7 +77,7 @@ def test_an_empty_viewer_says_what_to_do(viewer: Any) -> None:
 def test_maps_are_listed_in_their_order_of_interest(widget: ResultsBrowser) -> None:
     assert listed(widget) == TITLES
     assert states(widget) == ["shown", "on disk", "on disk", "on disk"]
-    assert widget.about_map.text.text().startswith("4 maps, 1 with a layer.")
+    assert widget.map_description.text.text().startswith("4 maps, 1 with a layer.")
     assert widget.result.value.title == "pain"
 
 
@@ -116,14 +118,14 @@ def test_a_double_click_adds_a_map_once_and_shows_it(
 
 def test_a_chosen_map_is_described(widget: ResultsBrowser) -> None:
     choose(widget, TITLES[0])
-    about = widget.about_map.text.text()
+    about = widget.map_description.text.text()
     assert "z_desc-association_corr-FDR_method-indep.nii.gz" in about
     assert "z score" in about
     assert "Shown: " in about
     assert "voxels" in about
     choose(widget, TITLES[3])
-    assert "not a p value" in widget.about_map.text.text()
-    assert "Shown: " not in widget.about_map.text.text()
+    assert "not a p value" in widget.map_description.text.text()
+    assert "Shown: " not in widget.map_description.text.text()
 
 
 def test_removing_and_renaming_layers_is_followed(
@@ -135,7 +137,7 @@ def test_removing_and_renaming_layers_is_followed(
     del viewer.layers[0]
     assert states(widget) == ["on disk", "shown", "on disk", "on disk"]
     viewer.layers.clear()
-    assert widget.about_map.text.text().startswith("Paste the link")
+    assert widget.map_description.text.text().startswith("Paste the link")
     assert listed(widget) == []
 
 

@@ -297,7 +297,7 @@ def test_studies_of_a_server_come_when_they_are_asked_for(
     assert not panel.ask.isHidden()
     assert not results.studies_at_hand
     panel.ask.click()
-    wait_until(lambda: not panel.fetching.busy)
+    wait_until(lambda: not panel.background_job.busy)
     assert panel.ask.isHidden()
     assert results.studies_at_hand
     assert "experiment" in panel.sentence.text()

@@ -17,8 +17,9 @@ from napari_neurosynth_results.widgets.common.table_view import TableView
 
 #: A choice of the filters.
 ANY = "any"
-#: States of a map.
-SHOWN, ON_DISK, REMOTE, FAILED = "shown", "on disk", "on the server", "failed"
+#: The state of a map that could not be had.
+FAILED = "failed"
+_SHOWN, _ON_DISK, _REMOTE = "shown", "on disk", "on the server"
 _STATE = 4
 _UNCORRECTED = "uncorrected"
 _NO_PROGRESS: Mapping[str, int] = MappingProxyType({})
@@ -26,13 +27,7 @@ _LOWEST = 150
 
 
 class MapList(TableView):
-    """List the maps that filters let through, in order of interest; choose several.
-
-    Parameters
-    ----------
-    parent : QWidget
-        Where it belongs.
-    """
+    """List the maps that filters let through, in order of interest; choose several."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(RowModel(self._columns(), parent), parent)
@@ -102,12 +97,12 @@ class MapList(TableView):
     def state_of(self, statmap: StatMap) -> str:
         """Say where a map is."""
         if statmap.key in self._shown:
-            return SHOWN
+            return _SHOWN
         if (percent := self._progress.get(statmap.key)) is not None:
             return f"{percent} %"
         if statmap.key in self._failed:
             return FAILED
-        return ON_DISK if statmap.at_hand else REMOTE
+        return _ON_DISK if statmap.at_hand else _REMOTE
 
     # --- choosing ---------------------------------------------------------------------
 

@@ -26,10 +26,10 @@ from napari_neurosynth_results.viewer.plugin.recent import (
     remember_source,
 )
 from napari_neurosynth_results.viewer.settings import Settings, read_settings
-from napari_neurosynth_results.widgets.browser.about_map import (
-    MapAbout,
-    about_html,
-    about_text,
+from napari_neurosynth_results.widgets.browser.description import (
+    MapDescription,
+    description_browser,
+    description_html,
 )
 from napari_neurosynth_results.widgets.browser.map_list import (
     ANY,
@@ -38,7 +38,7 @@ from napari_neurosynth_results.widgets.browser.map_list import (
     correction_text,
 )
 from napari_neurosynth_results.widgets.commands import copy_as_python
-from napari_neurosynth_results.widgets.common.background_job import Fetching
+from napari_neurosynth_results.widgets.common.background_job import BackgroundJob
 from napari_neurosynth_results.widgets.common.layout import copy_text, narrow, row
 
 if TYPE_CHECKING:
@@ -84,31 +84,36 @@ class ResultsBrowser(Container):
         self.folder = PushButton(text="Folder...", tooltip="Open a folder of maps")
         self.files = PushButton(text="Files...", tooltip="Open maps or a zip")
         self.recent = ComboBox(choices=self._recent_choices)
-        self.recent.tooltip = "What was opened last"
-        self.result = ComboBox(choices=self._choices, tooltip="Results that are open")
+        self.recent.tooltip = "Recently opened results"
+        self.result = ComboBox(
+            choices=self._result_choices, tooltip="Results that are open"
+        )
         self.search = LineEdit()
         self.search.native.setPlaceholderText("Filter: mass, association ...")
         self.search.native.setClearButtonEnabled(True)
-        self.kind = ComboBox(choices=self._kind_choices, tooltip="Only this kind")
+        self.kind = ComboBox(
+            choices=self._kind_choices, tooltip="Show only maps of this kind"
+        )
         self.correction = ComboBox(
-            choices=self._correction_choices, tooltip="Only this correction"
+            choices=self._correction_choices,
+            tooltip="Show only maps with this correction",
         )
         narrow(self.recent, self.result, self.kind, self.correction)
         self.add = PushButton(text="Add as layers")
         self.copy = PushButton(text="Copy diagnostics")
         self.script = PushButton(
             text="Copy as Python",
-            tooltip="A script that gives the same tables, of all that is open",
+            tooltip="Copy a script that makes the tables of everything that is open",
         )
         self.problems = TextEdit()
         self.problems.read_only = True
         self.problems.native.setMaximumHeight(_LOW)
 
     def _make_list(self) -> None:
-        self.fetching = Fetching()
+        self.background_job = BackgroundJob()
         self.view = MapList(self.native)
-        self.about_map = MapAbout()
-        self.about = about_text()
+        self.map_description = MapDescription()
+        self.about = description_browser()
         self.extend(
             [
                 row(self.source, self.open),
@@ -121,8 +126,8 @@ class ResultsBrowser(Container):
         )
         layout = self.native.layout()
         layout.insertWidget(4, self.view, 1)
-        layout.insertWidget(6, self.fetching)
-        layout.insertWidget(7, self.about_map)
+        layout.insertWidget(6, self.background_job)
+        layout.insertWidget(7, self.map_description)
         layout.insertWidget(8, self.about)
 
     def _connect(self) -> None:
@@ -139,7 +144,7 @@ class ResultsBrowser(Container):
         self.add.changed.connect(self._add)
         self.copy.changed.connect(self._copy)
         self.script.changed.connect(self._copy_script)
-        self.fetching.progressed.connect(self._show_progress)
+        self.background_job.progressed.connect(self._show_progress)
         # Bound methods are held weakly by napari: closing the widget ends them.
         layers = self._viewer.layers
         layers.events.inserted.connect(self._refresh)
@@ -151,7 +156,7 @@ class ResultsBrowser(Container):
         recent = recent_sources(read_settings().online)
         return [("Recent ...", ""), *((one.title, one.source) for one in recent)]
 
-    def _choices(self, widget: object = None) -> list[tuple[str, ResultSet]]:
+    def _result_choices(self, widget: object = None) -> list[tuple[str, ResultSet]]:
         """List the results; a title that was there before gets a number."""
         found = result_sets(self._viewer.layers)
         found += [results for results in self._opened if results not in found]
@@ -216,7 +221,7 @@ class ResultsBrowser(Container):
             self.result.value = results
             self._show_first(results, settings)
 
-        self.fetching.start(work, "Opening", done=done, failed=self._not_done)
+        self.background_job.start(work, "Opening", done=done, failed=self._not_done)
 
     def _show_first(self, results: ResultSet, settings: Settings) -> None:
         """Fetch the most interesting map with what it needs, and show it."""
@@ -229,7 +234,7 @@ class ResultsBrowser(Container):
             self._refresh()
             self.result.value = results
 
-        self.fetching.start(
+        self.background_job.start(
             lambda job: bring_first_maps(results, job, _FIRST),
             "First map",
             done=done,
@@ -238,9 +243,9 @@ class ResultsBrowser(Container):
 
     def _busy(self) -> bool:
         """Whether something is under way, and say so."""
-        if self.fetching.busy:
-            self._tell("Something is under way. Wait for it, or cancel it.")
-        return self.fetching.busy
+        if self.background_job.busy:
+            self._tell("Another task is running. Wait for it, or cancel it.")
+        return self.background_job.busy
 
     # --- the list ---------------------------------------------------------------------
 
@@ -253,7 +258,7 @@ class ResultsBrowser(Container):
         self.correction.reset_choices()
         self._fill()
         results = self.result.value
-        self.about.setHtml(about_html(results) if results is not None else "")
+        self.about.setHtml(description_html(results) if results is not None else "")
         self.about.setVisible(results is not None)
         self._show_problems()
 
@@ -299,14 +304,14 @@ class ResultsBrowser(Container):
         self.add.text = "Try again" if again else "Add as layers"
         self.copy.enabled = self.script.enabled = results is not None
         if results is None:
-            self.about_map.say(_NOTHING_OPEN)
+            self.map_description.say(_NOTHING_OPEN)
         elif not chosen:
-            self.about_map.say(
+            self.map_description.say(
                 f"{len(results.maps)} maps, {len(self._shown())} with a layer. "
                 "Double-click a map to add it."
             )
         else:
-            self.about_map.show_map(chosen[0], self._viewer.layers)
+            self.map_description.show_map(chosen[0], self._viewer.layers)
 
     # --- adding -----------------------------------------------------------------------
 
@@ -336,7 +341,7 @@ class ResultsBrowser(Container):
         sizes = [statmap.file.nbytes for statmap in missing]
         self._failed -= {statmap.key for statmap in missing}
         self._show_states()
-        self.fetching.start(
+        self.background_job.start(
             lambda job: results.fetch(missing, job),
             f"{len(missing)} maps",
             done=lambda problems: self._add_here(wanted),

@@ -39,8 +39,6 @@ class AtlasBox(QComboBox):
     ----------
     viewer : Viewer
         Whose clusters are named.
-    parent : QWidget
-        Where it belongs.
     """
 
     #: Another atlas names the clusters now.

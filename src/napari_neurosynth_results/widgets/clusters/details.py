@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 _REGIONS = (
     Column(
-        "Region", "Of the atlas that clusters are named by", value=itemgetter("region")
+        "Region",
+        "Region of the atlas that names the clusters",
+        value=itemgetter("region"),
     ),
     Column(
         "Voxels",
@@ -43,9 +45,14 @@ _REGIONS = (
         ",d",
         value=itemgetter("n_voxels"),
     ),
-    Column("%", "Share of the cluster", ".1f", value=itemgetter("percent"), bar=True),
+    Column(
+        "%",
+        "Share of the cluster that lies in the region",
+        ".1f",
+        value=itemgetter("percent"),
+        bar=True,
+    ),
 )
-_NOTHING = "Nothing is known of the studies behind this map."
 
 
 class ClusterDetails(QTabWidget):
@@ -55,8 +62,6 @@ class ClusterDetails(QTabWidget):
     ----------
     viewer : Viewer
         Whose foci are lit up.
-    parent : QWidget
-        Where it belongs.
     """
 
     #: Label of a cluster that was clicked in the heat map.
@@ -77,9 +82,9 @@ class ClusterDetails(QTabWidget):
         self.addTab(self.studies, "Studies")
         self.addTab(self._framed(self.heat), "Studies x clusters")
         self.currentChanged.connect(self._fill)
-        self.studies.lit.connect(self._light)
-        self.studies.came.connect(self._fill)
-        self.studies.saving.connect(self._save_studies)
+        self.studies.lit_changed.connect(self._light)
+        self.studies.studies_received.connect(self._fill)
+        self.studies.save_requested.connect(self._save_studies)
         self.heat.picked.connect(self._pick)
         # Bound methods are held weakly by napari: closing the widget ends them.
         viewer.layers.events.inserted.connect(self._fill)

@@ -9,8 +9,8 @@ from qtpy.QtCore import QModelIndex, QSize, Signal
 from qtpy.QtWidgets import QAbstractItemView, QWidget
 
 from napari_neurosynth_results.widgets.common.color_grid import (
+    ColorGrid,
     ColorRamp,
-    Grid,
     GridView,
 )
 
@@ -25,13 +25,7 @@ _TITLES_WIDTH = 150
 
 
 class StudyHeatMap(GridView):
-    """Experiments by clusters, those behind most clusters first.
-
-    Parameters
-    ----------
-    parent : QWidget
-        Where it belongs.
-    """
+    """Experiments by clusters, those behind most clusters first."""
 
     #: Label of a cluster and id of an experiment, empty where a header was clicked.
     picked = Signal(int, str)
@@ -59,7 +53,7 @@ class StudyHeatMap(GridView):
         most = float(np.nanmax(values, initial=0.0))
         counted = behind.foci is not None
         self.cells.show(
-            Grid(
+            ColorGrid(
                 values[order],
                 rows=[behind.title(name) for name in names],
                 columns=[str(name) for name in behind.clusters.names],

@@ -20,7 +20,8 @@ from napari_neurosynth_results.statistics.studies.contributors import (
     SHARE,
     Contributors,
 )
-from napari_neurosynth_results.widgets.common.background_job import Fetching
+from napari_neurosynth_results.widgets.common.background_job import BackgroundJob
+from napari_neurosynth_results.widgets.common.layout import wrap
 from napari_neurosynth_results.widgets.common.row_table import Column, RowModel
 from napari_neurosynth_results.widgets.common.table_view import TableView
 
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     Column(
-        "Study", "Who found it; a click lights up its foci", value=itemgetter("study")
+        "Study", "A click lights up the foci of the study", value=itemgetter("study")
     ),
-    Column("Year", "Of publication", "d", value=itemgetter("year")),
-    Column("N", "Participants", ",d", value=itemgetter("participants")),
+    Column("Year", "Year of publication", "d", value=itemgetter("year")),
+    Column("N", "Number of participants", ",d", value=itemgetter("participants")),
     Column(
         "Foci",
         "Foci of the study in this cluster",
@@ -43,25 +44,19 @@ _COLUMNS = (
     ),
     Column("Share", SHARE, ".1%", value=itemgetter("share"), bar=True),
 )
-_NO_CLUSTER = "Choose a cluster in the table: here are the studies behind it."
+_NO_CLUSTER = "Choose a cluster in the table to see the studies behind it."
 _ASK = "Get the studies (asks {})"
 
 
 class StudyPanel(QWidget):
-    """List the studies behind one cluster.
-
-    Parameters
-    ----------
-    parent : QWidget
-        Where it belongs.
-    """
+    """List the studies behind one cluster."""
 
     #: Ids of the studies whose foci are to be lit up; None for all as before.
-    lit = Signal(object)
+    lit_changed = Signal(object)
     #: The studies have come from a server.
-    came = Signal()
+    studies_received = Signal()
     #: The user wants the table in a file.
-    saving = Signal()
+    save_requested = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -81,17 +76,17 @@ class StudyPanel(QWidget):
         self.notes.toggled.connect(self.notices.setVisible)
         self.ask = QPushButton()
         self.ask.hide()
-        self.fetching = Fetching()
+        self.background_job = BackgroundJob()
         self.paper = QPushButton("Open paper")
         self.paper.setToolTip("Open the study's DOI or PubMed page in the browser")
         self.save = QPushButton("Save studies...")
         self.save.setToolTip("All clusters and their studies, as a tab-separated table")
         self._arrange()
         self.paper.clicked.connect(self.open_paper)
-        self.save.clicked.connect(self.saving)
+        self.save.clicked.connect(self.save_requested)
         self.view.selectionModel().currentChanged.connect(self._light)
         self.view.doubleClicked.connect(self.open_paper)
-        self.ask.clicked.connect(self._get)
+        self.ask.clicked.connect(self._fetch)
         self._results: ResultSet | None = None
         self.show_cluster(None, 0, "")
 
@@ -102,7 +97,7 @@ class StudyPanel(QWidget):
         buttons.addWidget(self.save)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
-        for widget in (self.sentence, self.cautions, self.ask, self.fetching):
+        for widget in (self.sentence, self.cautions, self.ask, self.background_job):
             layout.addWidget(widget)
         layout.addWidget(self.view, 1)
         layout.addWidget(self.notices)
@@ -163,26 +158,26 @@ class StudyPanel(QWidget):
         self.ask.setText(_ASK.format(server))
         self.ask.setVisible(results is not None and not results.studies_at_hand)
 
-    def _get(self) -> None:
+    def _fetch(self) -> None:
         results = self._results
-        if results is None or self.fetching.busy:
+        if results is None or self.background_job.busy:
             return
         self.ask.setEnabled(False)
-        self.fetching.start(
+        self.background_job.start(
             lambda job: results.studies,
             "Studies",
-            done=self._have,
-            failed=self._have_not,
+            done=self._receive,
+            failed=self._fail,
         )
 
-    def _have(self, studies: object) -> None:
+    def _receive(self, studies: object) -> None:
         self.ask.setEnabled(True)
         self.ask.hide()
-        self.came.emit()
+        self.studies_received.emit()
         if studies is None:
-            self.sentence.setText("The server keeps no studies of this result.")
+            self.sentence.setText("The server has no studies for this result.")
 
-    def _have_not(self, error: ResultsError) -> None:
+    def _fail(self, error: ResultsError) -> None:
         self.ask.setEnabled(True)
         self.sentence.setText(str(error))
 
@@ -209,7 +204,7 @@ class StudyPanel(QWidget):
         lit = frozenset({found.study.id}) if found is not None else None
         if lit != self._lit:
             self._lit = lit
-            self.lit.emit(lit)
+            self.lit_changed.emit(lit)
 
     def choose(self, experiment: str) -> None:
         """Choose the row of an experiment; none where it is not listed."""
@@ -231,8 +226,6 @@ class StudyPanel(QWidget):
 
 
 def _text() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
+    label = wrap(QLabel())
     label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label

@@ -78,9 +78,9 @@ class ClusterModel(QAbstractItemModel):
         Parameters
         ----------
         clusters : ClusterSet or None
-            The clusters.
+            None for an empty table.
         colors : ndarray, shape (n + 1, 4), optional
-            Color of each label.
+            Color of each label, that of the background first.
         """
         self.beginResetModel()
         self._clusters = clusters
@@ -300,13 +300,7 @@ def _cells(table: pd.DataFrame, key: str) -> npt.NDArray[Any]:
 
 
 class ClusterView(TableView):
-    """Show a `ClusterModel`: columns to choose, rows to mark and to unfold.
-
-    Parameters
-    ----------
-    model : ClusterModel
-        The rows.
-    """
+    """Show a `ClusterModel`: columns to choose, rows to mark and to unfold."""
 
     def __init__(self, model: ClusterModel) -> None:
         super().__init__(model)

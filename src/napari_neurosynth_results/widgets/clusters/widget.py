@@ -106,7 +106,9 @@ class ClusterWidget(Container):
         self.columns = PushButton(text="Columns")
         self.copy = PushButton(text="Copy", tooltip="Copy the table as text")
         self.save_table = PushButton(text="Save table...", tooltip=_TABLE_KINDS)
-        self.save_labels = PushButton(text="Save labels...", tooltip="As NIfTI")
+        self.save_labels = PushButton(
+            text="Save labels...", tooltip="Save the label volume as NIfTI"
+        )
         self.save_figure = FigureButton(
             lambda: cluster_figures(self.clusters, self._viewer)
         )

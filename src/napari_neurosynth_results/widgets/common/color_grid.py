@@ -42,7 +42,7 @@ class ColorRamp:
 
 
 @dataclass(frozen=True)
-class Grid:
+class ColorGrid:
     """What a field of numbers shows.
 
     Attributes
@@ -70,13 +70,13 @@ class Grid:
 
 
 class GridModel(QAbstractTableModel):
-    """A `Grid` as Qt's item model."""
+    """A `ColorGrid` as Qt's item model."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._grid: Grid | None = None
+        self._grid: ColorGrid | None = None
 
-    def show(self, grid: Grid | None) -> None:
+    def show(self, grid: ColorGrid | None) -> None:
         """Show another field, None for nothing."""
         self.beginResetModel()
         self._grid = grid
@@ -130,12 +130,10 @@ class GridModel(QAbstractTableModel):
 
 
 class GridView(QTableView):
-    """Show a `Grid`.
+    """Show a `ColorGrid`.
 
     Parameters
     ----------
-    parent : QWidget
-        Where it belongs.
     cell : QSize
         Of each cell; a height of 0 is that of the style.
     titles_width : int

@@ -99,8 +99,6 @@ class RowModel(QAbstractTableModel):
     ----------
     columns : sequence of Column
         From left to right.
-    parent : QWidget, optional
-        Whose model it is.
     align_headers : bool
         Align titles as the cells below them.
     """

@@ -36,31 +36,7 @@ def ask_and_save(
     *,
     extension: str = "",
 ) -> None:
-    """Ask where to save something, save it there, and tell what came of it.
-
-    Parameters
-    ----------
-    parent, what, suggested, kinds, extension
-        As for `ask_where`.
-    save : callable
-        Takes the name, and ``overwrite``: whether the user agreed to replace a file.
-        Otherwise as for `save_and_tell`.
-    """
-    chosen = ask_where(parent, what, suggested, kinds, extension=extension)
-    if chosen is not None:
-        path, overwrite = chosen
-        save_and_tell(partial(save, path, overwrite=overwrite), path)
-
-
-def ask_where(
-    parent: QWidget | None,
-    what: str,
-    suggested: str,
-    kinds: str,
-    *,
-    extension: str = "",
-) -> tuple[str, bool] | None:
-    """Ask for the name of a file.
+    """Ask where to save something, save it there, and tell where or why not.
 
     Parameters
     ----------
@@ -72,43 +48,34 @@ def ask_where(
         A name, with an extension.
     kinds : str
         Kinds of files, as Qt writes them.
+    save : callable
+        Takes the name, and ``overwrite``: whether the user agreed to replace a file of
+        that name. Raises ResultsError where it cannot save, and may return lines on
+        what is not in the file.
     extension : str
         What the name has to end in, as ``.nnr.json``; without one any extension will
         do.
-
-    Returns
-    -------
-    tuple of str and bool, or None
-        The name, and whether the user agreed to replace a file of that name; None when
-        the user did not want to save.
     """
     path, kind = QFileDialog.getSaveFileName(parent, what, suggested, kinds)
-    if not path:
-        return None
-    # The dialog has asked about a file that exists, but not about the name that an
-    # extension makes of the one that was typed.
+    if path:
+        # The dialog has asked about a file that exists, but not about the name that an
+        # extension makes of the one that was typed.
+        whole = _with_extension(path, kind or kinds, extension)
+        _save_and_tell(partial(save, whole, overwrite=whole == path), whole)
+
+
+def _with_extension(path: str, kinds: str, extension: str) -> str:
     if extension:
-        complete = path.lower().endswith(extension)
-        if not complete:
-            path = path.removesuffix(os.path.splitext(extension)[1]) + extension
-        return path, complete
-    complete = "." in os.path.basename(path)
-    if not complete:
-        named = _FIRST_EXTENSION.search(kind or kinds)
-        path += named[1] if named else ""
-    return path, complete
+        if path.lower().endswith(extension):
+            return path
+        return path.removesuffix(os.path.splitext(extension)[1]) + extension
+    if "." in os.path.basename(path):
+        return path
+    named = _FIRST_EXTENSION.search(kinds)
+    return path + (named[1] if named else "")
 
 
-def save_and_tell(save: Callable[[], Sequence[str] | None], path: str) -> None:
-    """Save something, and tell where or why not.
-
-    Parameters
-    ----------
-    save : callable
-        Saves, or raises ResultsError. It may return what is not in the file.
-    path : str
-        What the file is called.
-    """
+def _save_and_tell(save: Callable[[], Sequence[str] | None], path: str) -> None:
     from napari.utils.notifications import show_error, show_info, show_warning
 
     try:

@@ -48,8 +48,6 @@ class TableView(QTreeView):
     ----------
     rows : QAbstractItemModel
         A `RowModel`, or rows that have rows below them.
-    parent : QWidget, optional
-        Where it belongs.
     sortable : bool
         Sort by the column whose title is clicked; the third click gives back the order
         in which the rows came.

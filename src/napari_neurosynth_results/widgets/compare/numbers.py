@@ -18,13 +18,14 @@ from napari_neurosynth_results.statistics.comparison.agreement import (
 from napari_neurosynth_results.statistics.thresholds.apply import Applied
 from napari_neurosynth_results.viewer.compare.results import legend_of
 from napari_neurosynth_results.widgets.common.color_grid import (
+    ColorGrid,
     ColorRamp,
-    Grid,
     GridView,
 )
+from napari_neurosynth_results.widgets.common.layout import wrap
 from napari_neurosynth_results.widgets.common.row_table import Column, RowModel
 from napari_neurosynth_results.widgets.common.table_view import TableView
-from napari_neurosynth_results.widgets.compare.scatter import Scatter
+from napari_neurosynth_results.widgets.compare.scatter import ScatterPlot
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,13 @@ _CLUSTERS = (
         "Cluster of the second map that it overlaps",
         value=itemgetter("name_b"),
     ),
-    Column("Voxels", "In both", ",d", value=itemgetter("n_voxels"), bar=True),
+    Column(
+        "Voxels",
+        "Voxels in both clusters",
+        ",d",
+        value=itemgetter("n_voxels"),
+        bar=True,
+    ),
     Column(
         "% of first",
         "Share of the first map's cluster",
@@ -77,14 +84,8 @@ _CELL = QSize(52, 0)
 _TITLES_WIDTH = 140
 
 
-class CompareNumbers(QTabWidget):
-    """Tabs with the numbers of a comparison.
-
-    Parameters
-    ----------
-    parent : QWidget
-        Where it belongs.
-    """
+class ComparisonNumbers(QTabWidget):
+    """Tabs with the numbers of a comparison."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -93,7 +94,7 @@ class CompareNumbers(QTabWidget):
         self.legend, self.notices = _text(), _text()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.table = TableView(RowModel(_TABLE, self), self, sortable=True)
-        self.scatter = Scatter(self)
+        self.scatter = ScatterPlot(self)
         self.clusters = TableView(RowModel(_CLUSTERS, self), self, sortable=True)
         self.measure = QComboBox(self)
         for title, name in _MEASURES.items():
@@ -236,7 +237,7 @@ def _in_short(known: Comparison) -> list[tuple[str, str]]:
     return rows
 
 
-def matrix_grid(table: pd.DataFrame) -> Grid:
+def matrix_grid(table: pd.DataFrame) -> ColorGrid:
     """Show how alike each two maps are, as numbers on colors.
 
     Parameters
@@ -245,7 +246,7 @@ def matrix_grid(table: pd.DataFrame) -> Grid:
         Maps by maps: -1 to 1, NaN where it is not known.
     """
     names = [str(name) for name in table.index]
-    return Grid(
+    return ColorGrid(
         table.to_numpy(float),
         rows=[f"{n} {name}" for n, name in enumerate(names, start=1)],
         columns=names,
@@ -255,8 +256,6 @@ def matrix_grid(table: pd.DataFrame) -> Grid:
 
 
 def _text() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
+    label = wrap(QLabel())
     label.setAlignment(Qt.AlignmentFlag.AlignTop)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label

@@ -22,14 +22,8 @@ _RAMP = ColorRamp(
 )
 
 
-class Scatter(QWidget):
-    """Draw how often pairs of values occur, on a logarithmic scale of colors.
-
-    Parameters
-    ----------
-    parent : QWidget
-        Where it belongs.
-    """
+class ScatterPlot(QWidget):
+    """Draw how often pairs of values occur, on a logarithmic scale of colors."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -62,7 +56,7 @@ class Scatter(QWidget):
             self._counts = None
             self.update()
             return
-        self._ranges = _range_of(x, lines[0]), _range_of(y, lines[1])
+        self._ranges = _padded_range(x, lines[0]), _padded_range(y, lines[1])
         self._counts, _, _ = np.histogram2d(x, y, bins=_BINS, range=self._ranges)
         self.update()
 
@@ -102,7 +96,7 @@ class Scatter(QWidget):
             painter.end()
             return
         frame = self._frame()
-        painter.drawImage(frame, _image_of(self._counts))
+        painter.drawImage(frame, _count_image(self._counts))
         painter.setPen(text)
         painter.drawRect(frame)
         self._draw_axes(painter, frame)
@@ -142,7 +136,7 @@ class Scatter(QWidget):
         painter.restore()
 
 
-def _range_of(values: npt.NDArray[Any], lines: list[float]) -> tuple[float, float]:
+def _padded_range(values: npt.NDArray[Any], lines: list[float]) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     low, high = min([low, *lines]), max([high, *lines])
     room = 0.03 * (high - low) or 1.0
@@ -161,7 +155,7 @@ def _ticks(low: float, high: float) -> npt.NDArray[np.float64]:
     return np.asarray(np.round(steps * step, 9) + 0.0)
 
 
-def _image_of(counts: npt.NDArray[np.float64]) -> QImage:
+def _count_image(counts: npt.NDArray[np.float64]) -> QImage:
     """Color counts by their logarithm; nothing is transparent."""
     strength = np.log1p(counts.T[::-1])
     strength /= max(float(strength.max()), 1e-9)

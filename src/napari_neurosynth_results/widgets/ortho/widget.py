@@ -65,7 +65,7 @@ class OrthoView(QWidget):
         layout.addLayout(row)
         layout.addWidget(self.not_shown)
         self.canvas.changed.connect(self._follow)
-        self.canvas.told.connect(self._tell)
+        self.canvas.left_out.connect(self._tell)
         self.whole.clicked.connect(self.canvas.reset)
         self._follow()
 

@@ -247,7 +247,7 @@ class CompareWidget(Container):
             return _FEW
         more = len(clusters) - 2
         rest = (
-            f"\nThese are the first two of {len(clusters)} maps; the matrix has all."
+            f"\nThe first two of {len(clusters)} maps; all are in the matrix."
             if more
             else ""
         )

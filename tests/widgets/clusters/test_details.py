@@ -27,7 +27,12 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 from napari_neurosynth_results.viewer.foci import foci_layers, lit_up, show_foci
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
-from napari_neurosynth_results.widgets.common.row_table import BAR, Column, RowModel
+from napari_neurosynth_results.widgets.common.row_table import (
+    BAR,
+    Column,
+    RowModel,
+    records,
+)
 from napari_neurosynth_results.widgets.common.table_view import TableView
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
@@ -312,7 +317,7 @@ def test_rows_that_are_not_known_stay_last(qapp: Any) -> None:
     )
     view = TableView(RowModel(columns, parent), parent, sortable=True)
     table = pd.DataFrame({"a": pd.array([2, None, 1], dtype="Int64"), "b": list("xyz")})
-    view.rows.show(table.to_dict("records"))
+    view.rows.show(records(table))
     for order, expected in (
         (Qt.SortOrder.AscendingOrder, ["z", "x", "y"]),
         (Qt.SortOrder.DescendingOrder, ["x", "z", "y"]),

@@ -24,7 +24,11 @@ from napari_neurosynth_results.viewer.foci import (
 from napari_neurosynth_results.widgets.clusters.atlas_box import AtlasBox
 from napari_neurosynth_results.widgets.clusters.heat_map import StudyHeatMap
 from napari_neurosynth_results.widgets.clusters.studies import StudyPanel
-from napari_neurosynth_results.widgets.common.row_table import Column, RowModel
+from napari_neurosynth_results.widgets.common.row_table import (
+    Column,
+    RowModel,
+    records,
+)
 from napari_neurosynth_results.widgets.common.save_dialogs import TABLES, ask_and_save
 from napari_neurosynth_results.widgets.common.table_view import TableView
 
@@ -148,11 +152,7 @@ class ClusterDetails(QTabWidget):
         if self.currentIndex() == 0:
             # Not counted at each step of a slider while no cluster is chosen.
             table = clusters.regions if clusters is not None and label else None
-            own = (
-                table[table["label"] == label].to_dict("records")
-                if table is not None
-                else []
-            )
+            own = records(table[table["label"] == label]) if table is not None else []
             self.regions.rows.show(own)
             return
         behind = self.contributors

@@ -22,7 +22,11 @@ from napari_neurosynth_results.statistics.studies.contributors import (
 )
 from napari_neurosynth_results.widgets.common.background_job import BackgroundJob
 from napari_neurosynth_results.widgets.common.layout import wrap
-from napari_neurosynth_results.widgets.common.row_table import Column, RowModel
+from napari_neurosynth_results.widgets.common.row_table import (
+    Column,
+    RowModel,
+    records,
+)
 from napari_neurosynth_results.widgets.common.table_view import TableView
 
 if TYPE_CHECKING:
@@ -125,7 +129,7 @@ class StudyPanel(QWidget):
             self.cautions.setText("")
         else:
             assert behind is not None
-            self.view.rows.show(table.to_dict("records"))
+            self.view.rows.show(records(table))
             self.sentence.setText(behind.sentence(label))
             self.cautions.setText(str(behind.robustness.loc[label, "cautions"]))
         self.cautions.setVisible(bool(self.cautions.text()))

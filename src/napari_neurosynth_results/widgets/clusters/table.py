@@ -141,7 +141,7 @@ class ClusterModel(QAbstractItemModel):
         rows = np.arange(n)
         key, ascending = CLUSTER_COLUMNS[self._sorted_by[0]].key, self._sorted_by[1]
         if n and not (key == "label" and ascending):
-            order = row_order(self._column(key).tolist(), ascending)
+            order = row_order(self._column(key), ascending)
             rows = np.array(order, np.intp)
         if self._words:
             rows = rows[[self._matches(int(row)) for row in rows]]

@@ -9,15 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 from qtpy.QtGui import QColor, QIcon
 from qtpy.QtWidgets import QWidget
 
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _TOP = QModelIndex()
 _ROLE = Qt.ItemDataRole
@@ -202,13 +205,23 @@ class RowModel(QAbstractTableModel):
         return float(abs(value) / most) if most > 0 and not is_unknown(value) else 0.0
 
 
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Take the rows out of a table: column -> value, None for pandas' NA."""
+    import pandas as pd
+
+    return [
+        {str(key): None if value is pd.NA else value for key, value in row.items()}
+        for row in table.to_dict("records")
+    ]
+
+
 def is_unknown(value: Any) -> bool:
-    """Whether a value is missing: None, NaN or pandas' NA.
+    """Whether a value is missing: None or NaN.
 
     >>> is_unknown(None), is_unknown(float("nan")), is_unknown(0), is_unknown("")
     (True, True, False, False)
     """
-    return value is None or value is pd.NA or bool(value != value)
+    return value is None or bool(value != value)
 
 
 def cell_text(value: Any, style: str) -> str:
@@ -237,13 +250,15 @@ def cell_text(value: Any, style: str) -> str:
     return short_p(float(value)) if style == "p" else format(value, style)
 
 
-def row_order(values: Sequence[Any], ascending: bool = True) -> list[int]:
+def row_order(
+    values: Sequence[Any] | npt.NDArray[Any], ascending: bool = True
+) -> list[int]:
     """Order rows by the values of a column.
 
     Parameters
     ----------
-    values : sequence
-        Numbers, truths or texts; None, NaN and NA are last, whichever way.
+    values : sequence, shape (n,)
+        Numbers, truths or texts; None and NaN are last, whichever way.
     ascending : bool
         The smallest first. Equal ones keep their order both ways.
 
@@ -259,6 +274,13 @@ def row_order(values: Sequence[Any], ascending: bool = True) -> list[int]:
     >>> row_order([float("nan"), 2, 1])
     [2, 1, 0]
     """
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+        # Many rows, at each step of a slider.
+        numbers = values.astype(float)
+        order: list[int] = np.argsort(
+            numbers if ascending else -numbers, kind="stable"
+        ).tolist()
+        return order
     keys = [_natural(value) if isinstance(value, str) else value for value in values]
     unknown = [n for n, key in enumerate(keys) if is_unknown(key)]
     known = [n for n, key in enumerate(keys) if not is_unknown(key)]

@@ -23,7 +23,11 @@ from napari_neurosynth_results.widgets.common.color_grid import (
     GridView,
 )
 from napari_neurosynth_results.widgets.common.layout import wrap
-from napari_neurosynth_results.widgets.common.row_table import Column, RowModel
+from napari_neurosynth_results.widgets.common.row_table import (
+    Column,
+    RowModel,
+    records,
+)
 from napari_neurosynth_results.widgets.common.table_view import TableView
 from napari_neurosynth_results.widgets.compare.scatter import ScatterPlot
 
@@ -144,7 +148,7 @@ class ComparisonNumbers(QTabWidget):
         elif page == 2:
             rows: list[Any] = []
             if known is not None:
-                rows = known.clusters.to_dict("records")
+                rows = records(known.clusters)
             self.clusters.rows.show(rows)
         elif page == 3:
             if self._matrix is not None:

@@ -140,7 +140,7 @@ def _browser() -> None:
         _, browser = viewer.window.add_plugin_dock_widget(PLUGIN, "Results browser")
         browser.source.value = f"{web.compose}/meta-analyses/{meta_id}"
         browser.open.native.click()
-        while browser.fetching.busy:
+        while browser.background_job.busy:
             _settle(viewer, seconds=0.1)
         _quieten(viewer)
         web.fail("/media/", Fault.drip(20_000))
@@ -150,7 +150,7 @@ def _browser() -> None:
         browser.add.native.click()
         _settle(viewer, seconds=0.6)
         _save(viewer.window.screenshot(canvas_only=False, flash=False), "browser.png")
-        browser.fetching.cancel()
+        browser.background_job.cancel()
         viewer.close()
 
 
@@ -219,11 +219,11 @@ def _compare(first: str, second: str) -> None:
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare maps")
     maps = [layer for layer in viewer.layers if map_of(layer) is not None]
     widget.maps.check([one for one in maps if map_of(one).key == "z"])
-    widget.look.value = "outlines"
+    widget.mode.value = "outlines"
     _quieten(viewer)
     window = viewer.window.screenshot(canvas_only=False, flash=False)
     widget.numbers.setCurrentIndex(1)
-    widget.look.value = "side by side"
+    widget.mode.value = "side by side"
     _quieten(viewer)
     below = viewer.window.screenshot(canvas_only=False, flash=False)
     # The layer list says nothing here.

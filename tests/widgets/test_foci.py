@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QCoreApplication, QEvent
+from qtpy.QtCore import QCoreApplication, QEvent, QItemSelectionModel
 from qtpy.QtWidgets import QFileDialog
 
 from napari_neurosynth_results.errors import ResultsError
@@ -100,8 +100,16 @@ def add_result(viewer: Any, find: Callable[[], Studies | None], title: str) -> N
 
 
 def names(widget: FociWidget) -> list[str]:
-    rows = [widget.studies.item(row) for row in range(widget.studies.count())]
-    return [row.text() for row in rows if not row.isHidden()]
+    listed, model = widget.studies, widget.studies.model()
+    rows = [row for row in range(model.rowCount()) if not listed.isRowHidden(row)]
+    return [model.index(row, 0).data() for row in rows]
+
+
+def click_study(widget: FociWidget, row: int) -> None:
+    """Add a study to those that are chosen."""
+    index = widget.studies.model().index(row, 0)
+    select = QItemSelectionModel.SelectionFlag.Select
+    widget.studies.selectionModel().select(index, select)
 
 
 def test_with_nothing_open_it_says_what_to_do(
@@ -247,9 +255,9 @@ def test_the_slab(viewer: Any, widget: FociWidget, studies: Studies) -> None:
 
 def test_studies_are_lit_up(viewer: Any, widget: FociWidget, studies: Studies) -> None:
     layer = show_foci(viewer, studies)
-    widget.studies.item(1).setSelected(True)
+    click_study(widget, 1)
     assert lit_studies(layer) == {"2"}
-    widget.studies.item(0).setSelected(True)
+    click_study(widget, 0)
     assert lit_studies(layer) == {"1", "2"}
     again = FociWidget(viewer)
     assert sorted(again.studies.chosen_ids()) == ["1", "2"]

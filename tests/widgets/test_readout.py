@@ -43,7 +43,7 @@ def widget(plugin: Any, maps: Any) -> Iterator[AnatomicalViews]:
 
 def cells(panel: ReadoutPanel) -> list[list[str]]:
     """Return the table as it is shown."""
-    model = panel.model
+    model = panel.table.rows
     return [
         [model.index(row, column).data() for column in range(model.columnCount())]
         for row in range(model.rowCount())
@@ -198,7 +198,7 @@ def test_a_narrow_dock_cuts_nothing_off(widget: AnatomicalViews) -> None:
     for column in (1, 2):
         room = table.columnWidth(column)
         assert room >= table.fontMetrics().horizontalAdvance("-8.54e-12")
-    title = panel.model.index(0, 0)
+    title = panel.table.rows.index(0, 0)
     tip = title.data(Qt.ItemDataRole.ToolTipRole)
     assert tip.startswith("-log10 p, uncorrected: -log10 of the p value")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import suppress
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, QTimer
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -31,95 +32,36 @@ from napari_neurosynth_results.viewer.scene import (
     place_of_slices,
     weakly,
 )
+from napari_neurosynth_results.widgets.common.layout import wrap
+from napari_neurosynth_results.widgets.common.row_table import Column, RowModel
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-
-# The rows of a readout as Qt's item model: map, value, p.
-
-TITLES = ("Map", "Value", "p")
-MAP, VALUE, P = range(3)
-
-_TOP = QModelIndex()
-_ROLE = Qt.ItemDataRole
-_ABOUT = (
-    "Visible maps, the topmost first",
-    "Of the voxel that holds the place",
-    "As the map states it: of a corrected map the corrected p",
-)
-
-
-class ReadoutModel(QAbstractTableModel):  # type: ignore[misc]
-    """What the visible maps say of a place."""
-
-    def __init__(self, parent: Any = None) -> None:
-        super().__init__(parent)
-        self._rows: tuple[ReadoutRow, ...] = ()
-
-    def show(self, rows: Sequence[ReadoutRow]) -> None:
-        """Show other rows; those of the same maps only get other numbers.
-
-        Parameters
-        ----------
-        rows : sequence of ReadoutRow
-            The topmost map first.
-        """
-        rows = tuple(rows)
-        same = _maps(rows) == _maps(self._rows)
-        if same:
-            self._rows = rows
-            if rows:
-                last = self.index(len(rows) - 1, P)
-                self.dataChanged.emit(self.index(0, VALUE), last)
-            return
-        self.beginResetModel()
-        self._rows = rows
-        self.endResetModel()
-
-    def named_rows(self) -> list[int]:
-        """List the rows that hold a name, which may take the room of value and p."""
-        return [n for n, row in enumerate(self._rows) if _is_named(row)]
-
-    def rowCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
-        """Count the maps."""
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
-        """Map, value and p."""
-        return 0 if parent.isValid() else len(TITLES)
-
-    def headerData(  # noqa: N802
-        self, section: int, orientation: Qt.Orientation, role: int = _ROLE.DisplayRole
-    ) -> Any:
-        """Return title or meaning of a column."""
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == _ROLE.TextAlignmentRole:
-            return _alignment(section)
-        if role == _ROLE.DisplayRole:
-            return TITLES[section]
-        return _ABOUT[section] if role == _ROLE.ToolTipRole else None
-
-    def data(self, index: QModelIndex, role: int = _ROLE.DisplayRole) -> Any:
-        """Return what a cell shows."""
-        if not index.isValid():
-            return None
-        row, column = self._rows[index.row()], index.column()
-        if role == _ROLE.DisplayRole:
-            return (row.title, row.text, row.p)[column]
-        if role == _ROLE.TextAlignmentRole:
-            return _alignment(column)
-        return _about(row, column) if role == _ROLE.ToolTipRole else None
+_MAP, _VALUE, _P = range(3)
+#: The widest number of each column.
+_WIDEST = {_VALUE: "-8.543e-12", _P: "<1.18e-38"}
+_COLUMN_MARGIN, _ROW_MARGIN = 10, 6
+#: Titles of corrected maps differ at their end: they get a second line, no third.
+_MOST_LINES = 2
+_FEWEST_ROWS = 3
+#: What a style sheet may put around rows.
+_SPARE = 2
+_UNDER_MOUSE, _AT_SLICES = "Under the mouse", "At the slices"
+#: No more than 30 times a second.
+_INTERVAL_MS = 33
+_NO_VOLUME = "Open a map: there is no volume yet."
+_NO_MAP = "No map is shown."
+#: What a layer tells of when its row may have changed.
+_TELLING = ("visible", "name", "data", "features")
 
 
-def _maps(rows: Sequence[ReadoutRow]) -> list[tuple[str, str]]:
-    return [(row.title, row.kind) for row in rows]
+def _map_in_full(row: ReadoutRow) -> str:
+    return row.title if _is_name(row) else f"{row.title}: {MapKind(row.kind).meaning}"
 
 
-def _alignment(column: int) -> Qt.AlignmentFlag:
-    side = Qt.AlignmentFlag.AlignLeft if column == MAP else Qt.AlignmentFlag.AlignRight
-    return side | Qt.AlignmentFlag.AlignVCenter
+def _value_in_full(row: ReadoutRow) -> str:
+    return row.text if _is_name(row) else f"{row.kind} {row.value:.6g}"
 
 
 def _is_named(row: ReadoutRow) -> bool:
@@ -127,40 +69,43 @@ def _is_named(row: ReadoutRow) -> bool:
     return row.kind == CLUSTERS or MapKind(row.kind).row.holds_labels
 
 
-def _about(row: ReadoutRow, column: int) -> str:
-    """Say in full what a cell has no room for."""
-    if _is_named(row) or math.isnan(row.value):
-        return (row.title, row.text, row.p)[column]
-    if column == MAP:
-        return f"{row.title}: {MapKind(row.kind).meaning}"
-    return f"{row.kind} {row.value:.6g}" if column == VALUE else row.p
+def _is_name(row: ReadoutRow) -> bool:
+    return _is_named(row) or math.isnan(row.value)
 
 
-# The readout's table as it is seen: titles give way, numbers never do.
+_COLUMNS = (
+    Column(
+        "Map",
+        "Visible maps, the topmost first",
+        value=attrgetter("title"),
+        tooltip=_map_in_full,
+    ),
+    Column(
+        "Value",
+        "Value of the voxel at this place",
+        value=attrgetter("text"),
+        tooltip=_value_in_full,
+        right=True,
+    ),
+    Column(
+        "p",
+        "p as the map states it: the corrected p of a corrected map",
+        value=attrgetter("p"),
+        right=True,
+    ),
+)
 
-#: The widest number of each column.
-_WIDEST = {VALUE: "-8.543e-12", P: "<1.18e-38"}
-_COLUMN_MARGIN, _ROW_MARGIN = 10, 6
-#: Titles of corrected maps differ at their end: they get a second line, no third.
-_MOST_LINES = 2
-_FEWEST_ROWS = 3
-#: What a style sheet may put around rows.
-_SPARE = 2
 
+class ReadoutTable(QTableView):
+    """What the visible maps say of a place, as high as its rows.
 
-class ReadoutTable(QTableView):  # type: ignore[misc]
-    """Show a `ReadoutModel`, as high as its rows and as narrow as a dock.
-
-    Parameters
-    ----------
-    model : ReadoutModel
-        The rows.
+    Titles give way where the dock is narrow, numbers never do.
     """
 
-    def __init__(self, model: ReadoutModel) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._rows = model
-        self.setModel(model)
+        self.rows = RowModel(_COLUMNS, self, align_headers=True)
+        self.setModel(self.rows)
         self.setShowGrid(False)
         self.setWordWrap(True)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
@@ -174,16 +119,29 @@ class ReadoutTable(QTableView):  # type: ignore[misc]
         columns.setSectionsClickable(False)
         rows.setMinimumSectionSize(1)
         columns.setMinimumSectionSize(1)
-        columns.setSectionResizeMode(MAP, QHeaderView.ResizeMode.Stretch)
+        columns.setSectionResizeMode(_MAP, QHeaderView.ResizeMode.Stretch)
         for column in _WIDEST:
             columns.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
         # Later, because a layout that is being laid out cannot be told of other sizes.
         later = Qt.ConnectionType.QueuedConnection
         columns.sectionResized.connect(self._fit_rows, later)
-        model.modelReset.connect(self._arrange)
+        self.rows.modelReset.connect(self._arrange)
         self._arrange()
 
-    def changeEvent(self, event: Any) -> None:  # noqa: N802
+    def show_rows(self, rows: Sequence[ReadoutRow]) -> None:
+        """Show other rows; those of the same maps only get other numbers.
+
+        Parameters
+        ----------
+        rows : sequence of ReadoutRow
+            The topmost map first.
+        """
+        if _maps(rows) == _maps(self.rows.rows):
+            self.rows.update(rows)
+        else:
+            self.rows.show(rows)
+
+    def changeEvent(self, event: Any) -> None:
         """Follow another font."""
         super().changeEvent(event)
         if event.type() in (event.Type.FontChange, event.Type.StyleChange):
@@ -197,22 +155,23 @@ class ReadoutTable(QTableView):  # type: ignore[misc]
             self.horizontalHeader().resizeSection(column, width)
         self.clearSpans()
         # Clusters have names and no p of their own.
-        for row in self._rows.named_rows():
-            self.setSpan(row, VALUE, 1, 2)
+        for n, row in enumerate(self.rows.rows):
+            if _is_named(row):
+                self.setSpan(n, _VALUE, 1, 2)
         self._fit_rows()
 
     def _fit_rows(self, *resized: int) -> None:
         line = self.fontMetrics().lineSpacing()
-        for row in range(self._rows.rowCount()):
+        for row in range(self.rows.rowCount()):
             lines = min(max(self.sizeHintForRow(row), line), _MOST_LINES * line)
             self.setRowHeight(row, lines + _ROW_MARGIN)
         self.updateGeometry()
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         """As high as all rows."""
         return QSize(super().sizeHint().width(), self._height(self.verticalHeader()))
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802
+    def minimumSizeHint(self) -> QSize:
         """As high as a few rows; the others are scrolled to."""
         width = super().minimumSizeHint().width()
         return QSize(width, self._height(self.verticalHeader(), _FEWEST_ROWS))
@@ -224,18 +183,11 @@ class ReadoutTable(QTableView):  # type: ignore[misc]
         return int(header + sum(heights) + 2 * self.frameWidth() + _SPARE)
 
 
-UNDER_MOUSE = "Under the mouse"
-AT_SLICES = "At the slices"
-
-#: No more than 30 times a second.
-_INTERVAL_MS = 33
-_NO_VOLUME = "Open a map: there is no volume yet."
-_NO_MAP = "No map is shown."
-#: What a layer tells of when its row may have changed.
-_TELLING = ("visible", "name", "data", "features")
+def _maps(rows: Sequence[ReadoutRow]) -> list[tuple[str, str]]:
+    return [(row.title, row.kind) for row in rows]
 
 
-class ReadoutPanel(QWidget):  # type: ignore[misc]
+class ReadoutPanel(QWidget):
     """Say what lies under the mouse, or at the slices while it is elsewhere.
 
     Parameters
@@ -258,16 +210,13 @@ class ReadoutPanel(QWidget):  # type: ignore[misc]
         font = self.region.font()
         font.setBold(True)
         self.region.setFont(font)
-        self.model = ReadoutModel(self)
-        self.table = ReadoutTable(self.model)
+        self.table = ReadoutTable()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         for label in (self.region, self.state, self.nothing):
-            label.setWordWrap(True)
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            layout.addWidget(label)
+            layout.addWidget(wrap(label))
         layout.addWidget(self.table)
         layout.addStretch()
         self._follow()
@@ -289,13 +238,13 @@ class ReadoutPanel(QWidget):  # type: ignore[misc]
         follow_moves(viewer, self._move)
         viewer.layers.events.inserted.connect(self._follow_layer)
         for layer in viewer.layers:
-            self._follow_events_of(layer)
+            self._follow_events(layer)
 
     def _follow_layer(self, event: Any) -> None:
-        self._follow_events_of(event.value)
+        self._follow_events(event.value)
         self._later()
 
-    def _follow_events_of(self, layer: Any) -> None:
+    def _follow_events(self, layer: Any) -> None:
         for name in _TELLING:
             if name in layer.events:
                 layer.events[name].connect(self._later)
@@ -317,7 +266,7 @@ class ReadoutPanel(QWidget):  # type: ignore[misc]
             if self.isVisible() and not self._timer.isActive():
                 self._timer.start()
 
-    def showEvent(self, event: Any) -> None:  # noqa: N802
+    def showEvent(self, event: Any) -> None:
         """Catch up with what happened while nobody looked."""
         self.refresh()
         super().showEvent(event)
@@ -328,13 +277,13 @@ class ReadoutPanel(QWidget):  # type: ignore[misc]
         place = mouse or place_of_slices(self._viewer)
         if place is None:
             self._write("", _NO_VOLUME)
-            self.model.show(())
+            self.table.show_rows(())
         else:
             readout = self._reader.read_at(place)
-            which = AT_SLICES if mouse is None else UNDER_MOUSE
+            which = _AT_SLICES if mouse is None else _UNDER_MOUSE
             self._write(readout.where, f"{which}: {format_place(place)}")
-            self.model.show(readout.rows)
-        empty = not self.model.rowCount()
+            self.table.show_rows(readout.rows)
+        empty = not self.table.rows.rowCount()
         self.table.setVisible(not empty)
         self.nothing.setVisible(empty and place is not None)
 

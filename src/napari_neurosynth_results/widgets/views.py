@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import Container, PushButton, RadioButtons
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-class AnatomicalViews(Container):  # type: ignore[misc]
+class AnatomicalViews(Container):
     """Choose the plane, the side of the right and the place, and read what is there.
 
     Parameters
@@ -28,15 +29,18 @@ class AnatomicalViews(Container):  # type: ignore[misc]
         super().__init__(labels=False)
         self._viewer = napari_viewer
         planes = Container(layout="horizontal", labels=False)
-        for text in ("Axial", "Coronal", "Sagittal", "3D"):
-            button = PushButton(text=text, name=text.lower())
-            button.changed.connect(getattr(self, f"_{text.lower()}"))
+        for plane in ("axial", "coronal", "sagittal"):
+            button = PushButton(text=plane.capitalize(), name=plane)
+            button.changed.connect(partial(scene.show_plane, napari_viewer, plane))
             planes.append(button)
+        button = PushButton(text="3D", name="3d")
+        button.changed.connect(partial(show_brain, napari_viewer))
+        planes.append(button)
         self.side = RadioButtons(
             choices=list(scene.CAMERA_ORIENTATION),
             value=self._side_now(),
             orientation="horizontal",
-            tooltip="neurological: right is right; radiological: right is left",
+            tooltip="Neurological: right is right. Radiological: right is left.",
         )
         self.place = PlaceFields(napari_viewer)
         self.x, self.y, self.z = self.place.x, self.place.y, self.place.z
@@ -54,18 +58,6 @@ class AnatomicalViews(Container):  # type: ignore[misc]
         """Say how the camera is turned, whoever turned it."""
         with self.side.changed.blocked():
             self.side.value = self._side_now()
-
-    def _axial(self) -> None:
-        scene.show_plane(self._viewer, "axial")
-
-    def _coronal(self) -> None:
-        scene.show_plane(self._viewer, "coronal")
-
-    def _sagittal(self) -> None:
-        scene.show_plane(self._viewer, "sagittal")
-
-    def _3d(self) -> None:
-        show_brain(self._viewer)
 
     def _turn(self) -> None:
         scene.set_anatomical(self._viewer, self.side.value)

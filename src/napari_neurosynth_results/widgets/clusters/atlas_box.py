@@ -32,15 +32,13 @@ _IMAGES = "Label image (*.nii *.nii.gz *.hdr *.img *.mgz *.mgh)"
 _SHORTEST = 16
 
 
-class AtlasBox(QComboBox):  # type: ignore[misc]
+class AtlasBox(QComboBox):
     """A list of atlases: packaged, known by name, layers of labels, files.
 
     Parameters
     ----------
     viewer : Viewer
         Whose clusters are named.
-    parent : QWidget
-        Where it belongs.
     """
 
     #: Another atlas names the clusters now.
@@ -57,7 +55,7 @@ class AtlasBox(QComboBox):  # type: ignore[misc]
         self.activated.connect(self._choose)
         self.refresh()
 
-    def showPopup(self) -> None:  # noqa: N802
+    def showPopup(self) -> None:
         """Look for atlases just before they are listed."""
         self.refresh()
         super().showPopup()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
@@ -22,10 +23,15 @@ from napari_neurosynth_results.viewer.foci import (
     studies_of,
 )
 from napari_neurosynth_results.widgets.clusters.atlas_box import AtlasBox
+from napari_neurosynth_results.widgets.clusters.heat_map import StudyHeatMap
 from napari_neurosynth_results.widgets.clusters.studies import StudyPanel
-from napari_neurosynth_results.widgets.common.color_grid import HeatView
+from napari_neurosynth_results.widgets.common.row_table import (
+    Column,
+    RowModel,
+    records,
+)
 from napari_neurosynth_results.widgets.common.save_dialogs import TABLES, ask_and_save
-from napari_neurosynth_results.widgets.common.table_view import Field, RowsView
+from napari_neurosynth_results.widgets.common.table_view import TableView
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -33,22 +39,34 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.maps.studies import Studies
 
 _REGIONS = (
-    Field("region", "Region", "Of the atlas that clusters are named by"),
-    Field("n_voxels", "Voxels", "Voxels of the cluster in the region", ",d"),
-    Field("percent", "%", "Share of the cluster", ".1f", bar=True),
+    Column(
+        "Region",
+        "Region of the atlas that names the clusters",
+        value=itemgetter("region"),
+    ),
+    Column(
+        "Voxels",
+        "Voxels of the cluster in the region",
+        ",d",
+        value=itemgetter("n_voxels"),
+    ),
+    Column(
+        "%",
+        "Share of the cluster that lies in the region",
+        ".1f",
+        value=itemgetter("percent"),
+        bar=True,
+    ),
 )
-_NOTHING = "Nothing is known of the studies behind this map."
 
 
-class ClusterDetails(QTabWidget):  # type: ignore[misc]
+class ClusterDetails(QTabWidget):
     """Tabs beside the table of clusters.
 
     Parameters
     ----------
     viewer : Viewer
         Whose foci are lit up.
-    parent : QWidget
-        Where it belongs.
     """
 
     #: Label of a cluster that was clicked in the heat map.
@@ -61,17 +79,17 @@ class ClusterDetails(QTabWidget):  # type: ignore[misc]
         self._label = 0
         #: What was gathered, for which clusters and by which studies.
         self._gathered: tuple[ClusterSet, Studies | None, Contributors] | None = None
-        self.regions = RowsView(_REGIONS, self)
+        self.regions = TableView(RowModel(_REGIONS, self), self, sortable=True)
         self.studies = StudyPanel(self)
-        self.heat = HeatView(self)
+        self.heat = StudyHeatMap(self)
         self.atlas = AtlasBox(viewer, self)
         self.addTab(self._framed(self.atlas, self.regions), "Regions")
         self.addTab(self.studies, "Studies")
         self.addTab(self._framed(self.heat), "Studies x clusters")
         self.currentChanged.connect(self._fill)
-        self.studies.lit.connect(self._light)
-        self.studies.came.connect(self._fill)
-        self.studies.saving.connect(self._save_studies)
+        self.studies.lit_changed.connect(self._light)
+        self.studies.studies_received.connect(self._fill)
+        self.studies.save_requested.connect(self._save_studies)
         self.heat.picked.connect(self._pick)
         # Bound methods are held weakly by napari: closing the widget ends them.
         viewer.layers.events.inserted.connect(self._fill)
@@ -135,10 +153,8 @@ class ClusterDetails(QTabWidget):  # type: ignore[misc]
         if self.currentIndex() == 0:
             # Not counted at each step of a slider while no cluster is chosen.
             table = clusters.regions if clusters is not None and label else None
-            if table is not None:
-                self.regions.rows.show(table[table["label"] == label])
-            else:
-                self.regions.rows.show(self.regions.rows.table.iloc[:0])
+            own = records(table[table["label"] == label]) if table is not None else []
+            self.regions.rows.show(own)
             return
         behind = self.contributors
         if self.currentIndex() == 1:
@@ -147,7 +163,7 @@ class ClusterDetails(QTabWidget):  # type: ignore[misc]
             why = "\n".join(behind.notices) if behind is not None and not behind else ""
             self.studies.show_cluster(behind, label, why)
         else:
-            self.heat.cells.show(behind)
+            self.heat.show_contributors(behind)
 
     # --- both ways --------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ _STOPPED_MM = 0.05
 _NO_VOLUME = "Open a map first: there is no volume to go to."
 
 
-class PlaceFields(Container):  # type: ignore[misc]
+class PlaceFields(Container):
     """Go to a place, by axis or as it stands in a paper.
 
     Parameters
@@ -131,14 +131,14 @@ class PlaceFields(Container):  # type: ignore[misc]
                 box.value = min(max(value, -_REACH_MM), _REACH_MM)
 
 
-class _PasteFilter(QObject):  # type: ignore[misc]
+class _PasteFilter(QObject):
     """Takes a whole coordinate that is pasted into the box of one axis."""
 
     def __init__(self, fields: PlaceFields) -> None:
         super().__init__(fields.native)
         self._fields = fields
 
-    def eventFilter(self, box: QObject, event: QEvent) -> bool:  # noqa: N802
+    def eventFilter(self, box: QObject, event: QEvent) -> bool:
         """Go to the place; what is not a whole coordinate is the box's own."""
         if event.type() != QEvent.Type.KeyPress or not event.matches(
             QKeySequence.StandardKey.Paste

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QComboBox, QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from napari_neurosynth_results.errors import ResultsError
@@ -17,17 +17,31 @@ from napari_neurosynth_results.statistics.comparison.agreement import (
 )
 from napari_neurosynth_results.statistics.thresholds.apply import Applied
 from napari_neurosynth_results.viewer.compare.comparison_layers import agreement_legend
-from napari_neurosynth_results.widgets.common.color_grid import MatrixView
-from napari_neurosynth_results.widgets.common.table_view import Field, RowsView
-from napari_neurosynth_results.widgets.compare.scatter import Scatter
+from napari_neurosynth_results.widgets.common.color_grid import (
+    ColorGrid,
+    ColorRamp,
+    GridView,
+)
+from napari_neurosynth_results.widgets.common.layout import wrap
+from napari_neurosynth_results.widgets.common.row_table import (
+    Column,
+    RowModel,
+    records,
+)
+from napari_neurosynth_results.widgets.common.table_view import TableView
+from napari_neurosynth_results.widgets.compare.scatter import ScatterPlot
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_neurosynth_results.statistics.comparison.comparison import Comparison
     from napari_neurosynth_results.statistics.comparison.matrix import Matrix
 
 _TABLE = (
-    Field("measure", "Measure", "What was counted; files have all numbers"),
-    Field("value", "Value", "Voxels are those of the finer grid"),
+    Column(
+        "Measure", "What was counted; saved files have all numbers", value=itemgetter(0)
+    ),
+    Column("Value", "Voxels are those of the finer grid", value=itemgetter(1)),
 )
 _MEASURES = {
     "Dice": "dice",
@@ -36,23 +50,46 @@ _MEASURES = {
     "Spearman's rho": "rho",
 }
 _CLUSTERS = (
-    Field("name_a", "First map", "Cluster of the first map"),
-    Field("name_b", "Second map", "Cluster of the second map that it meets"),
-    Field("n_voxels", "Voxels", "In both", ",d", bar=True),
-    Field("share_a", "% of first", "Share of the first map's cluster", ".0f"),
-    Field("share_b", "% of second", "Share of the second map's cluster", ".0f"),
-    Field("peak_distance_mm", "Peaks, mm", "Distance between the peaks", ".1f"),
+    Column("First map", "Cluster of the first map", value=itemgetter("name_a")),
+    Column(
+        "Second map",
+        "Cluster of the second map that it overlaps",
+        value=itemgetter("name_b"),
+    ),
+    Column(
+        "Voxels",
+        "Voxels in both clusters",
+        ",d",
+        value=itemgetter("n_voxels"),
+        bar=True,
+    ),
+    Column(
+        "% of first",
+        "Share of the first map's cluster",
+        ".0f",
+        value=itemgetter("share_a"),
+    ),
+    Column(
+        "% of second",
+        "Share of the second map's cluster",
+        ".0f",
+        value=itemgetter("share_b"),
+    ),
+    Column(
+        "Peaks, mm",
+        "Distance between the peaks",
+        ".1f",
+        value=itemgetter("peak_distance_mm"),
+    ),
 )
+#: From -1 over 0 to 1: blue, dark, orange.
+_RAMP = ColorRamp(((86, 180, 233), (40, 40, 60), (230, 159, 0)), -1, 1)
+_CELL = QSize(52, 0)
+_TITLES_WIDTH = 140
 
 
-class CompareNumbers(QTabWidget):  # type: ignore[misc]
-    """Tabs with the numbers of a comparison.
-
-    Parameters
-    ----------
-    parent : QWidget
-        Where it belongs.
-    """
+class ComparisonNumbers(QTabWidget):
+    """Tabs with the numbers of a comparison."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -60,13 +97,14 @@ class CompareNumbers(QTabWidget):  # type: ignore[misc]
         self._matrix: Matrix | None = None
         self.legend, self.notices = _text(), _text()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.table = RowsView(_TABLE, self)
-        self.scatter = Scatter(self)
-        self.clusters = RowsView(_CLUSTERS, self)
+        self.table = TableView(RowModel(_TABLE, self), self, sortable=True)
+        self.scatter = ScatterPlot(self)
+        self.clusters = TableView(RowModel(_CLUSTERS, self), self, sortable=True)
         self.measure = QComboBox(self)
         for title, name in _MEASURES.items():
             self.measure.addItem(title, name)
-        self.matrix = MatrixView(self)
+        elide = Qt.TextElideMode.ElideMiddle
+        self.matrix = GridView(self, _CELL, _TITLES_WIDTH, elide)
         self.addTab(self._page(self.legend, self.table), "Numbers")
         self.addTab(self._page(self.scatter), "Values")
         self.addTab(self._page(self.clusters), "Clusters")
@@ -104,17 +142,18 @@ class CompareNumbers(QTabWidget):  # type: ignore[misc]
         known, page = self._comparison, self.currentIndex()
         if page == 0:
             self.legend.setText(_legend(known) if known is not None else "")
-            table = _in_short(known) if known is not None else _nothing(_TABLE)
-            self.table.rows.show(table)
+            self.table.rows.show(_in_short(known) if known is not None else [])
         elif page == 1:
             self._fill_scatter()
         elif page == 2:
-            table = known.clusters if known is not None else _nothing(_CLUSTERS)
-            self.clusters.rows.show(table)
+            rows: list[Any] = []
+            if known is not None:
+                rows = records(known.clusters)
+            self.clusters.rows.show(rows)
         elif page == 3:
             if self._matrix is not None:
                 name = self.measure.currentData()
-                self.matrix.show_table(getattr(self._matrix, name))
+                self.matrix.cells.show(matrix_grid(getattr(self._matrix, name)))
         else:
             notices = known.notices if known is not None else ()
             self.notices.setText("\n\n".join(notices))
@@ -169,7 +208,7 @@ def _heights(clusters: ClusterSet) -> list[float]:
     return [sign * applied.height for sign in sides or [1]]
 
 
-def _in_short(known: Comparison) -> pd.DataFrame:
+def _in_short(known: Comparison) -> list[tuple[str, str]]:
     """Put the numbers that are looked at first into a few rows."""
     rows: list[tuple[str, str]] = []
     signed = [word for word in ("positive", "negative") if known.by_sign.both[word]]
@@ -199,16 +238,28 @@ def _in_short(known: Comparison) -> pd.DataFrame:
         rows.append(
             ("Exactly 0 in the common mask", "{:.0%} and {:.0%}".format(*zeros))
         )
-    return pd.DataFrame(rows, columns=["measure", "value"])
+    return rows
 
 
-def _nothing(fields: tuple[Field, ...]) -> pd.DataFrame:
-    return pd.DataFrame(columns=[field.key for field in fields])
+def matrix_grid(table: pd.DataFrame) -> ColorGrid:
+    """Show how alike each two maps are, as numbers on colors.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Maps by maps: -1 to 1, NaN where it is not known.
+    """
+    names = [str(name) for name in table.index]
+    return ColorGrid(
+        table.to_numpy(float),
+        rows=[f"{n} {name}" for n, name in enumerate(names, start=1)],
+        columns=names,
+        ramp=_RAMP,
+        text="{:.2f}".format,
+    )
 
 
 def _text() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
+    label = wrap(QLabel())
     label.setAlignment(Qt.AlignmentFlag.AlignTop)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label

@@ -22,7 +22,7 @@ from napari_neurosynth_results.viewer.plugin.reader import (
     show_first_maps,
 )
 from napari_neurosynth_results.viewer.settings import read_settings
-from napari_neurosynth_results.widgets.common.background_job import Fetching
+from napari_neurosynth_results.widgets.common.background_job import BackgroundJob
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -31,15 +31,13 @@ if TYPE_CHECKING:
 _FIRST = 3
 
 
-class CompareWith(QWidget):  # type: ignore[misc]
+class OtherResultField(QWidget):
     """A line to paste a link or a path into.
 
     Parameters
     ----------
     viewer : Viewer
         Where the maps of the other result are added.
-    parent : QWidget
-        Where it belongs.
     """
 
     def __init__(self, viewer: Viewer, parent: QWidget) -> None:
@@ -50,7 +48,7 @@ class CompareWith(QWidget):  # type: ignore[misc]
         self.source.setClearButtonEnabled(True)
         self.button = QPushButton("Open")
         self.folder = QPushButton("Folder...")
-        self.fetching = Fetching()
+        self.background_job = BackgroundJob()
         line = QHBoxLayout()
         line.addWidget(self.source, 1)
         line.addWidget(self.button)
@@ -58,7 +56,7 @@ class CompareWith(QWidget):  # type: ignore[misc]
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(line)
-        layout.addWidget(self.fetching)
+        layout.addWidget(self.background_job)
         self.source.returnPressed.connect(self._open)
         self.button.clicked.connect(self._open)
         self.folder.clicked.connect(self._choose)
@@ -79,7 +77,7 @@ class CompareWith(QWidget):  # type: ignore[misc]
         source : str
             A link, an id, a folder or a zip.
         """
-        if self.fetching.busy:
+        if self.background_job.busy:
             return
         settings = read_settings()
 
@@ -95,7 +93,7 @@ class CompareWith(QWidget):  # type: ignore[misc]
             except ResultsError as error:
                 self._not_done(error)
 
-        self.fetching.start(work, "Opening", done=done, failed=self._not_done)
+        self.background_job.start(work, "Opening", done=done, failed=self._not_done)
 
     def _not_done(self, error: ResultsError) -> None:
         from napari.utils.notifications import show_error

@@ -10,24 +10,20 @@ from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPen
 from qtpy.QtWidgets import QWidget
 
+from napari_neurosynth_results.widgets.common.color_grid import ColorRamp
+
 _BINS = 96
 _MARGINS = (52, 8, 8, 40)
 _LOWEST = 220
 _TICKS = 5
 #: Few to many, as in the heat map of studies.
-_RAMP = np.array(
-    [(45, 45, 70), (70, 30, 140), (150, 30, 150), (220, 90, 90), (250, 210, 60)], float
+_RAMP = ColorRamp(
+    ((45, 45, 70), (70, 30, 140), (150, 30, 150), (220, 90, 90), (250, 210, 60))
 )
 
 
-class Scatter(QWidget):  # type: ignore[misc]
-    """Draw how often pairs of values occur, on a logarithmic scale of colors.
-
-    Parameters
-    ----------
-    parent : QWidget
-        Where it belongs.
-    """
+class ScatterPlot(QWidget):
+    """Draw how often pairs of values occur, on a logarithmic scale of colors."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -60,7 +56,7 @@ class Scatter(QWidget):  # type: ignore[misc]
             self._counts = None
             self.update()
             return
-        self._ranges = _range_of(x, lines[0]), _range_of(y, lines[1])
+        self._ranges = _padded_range(x, lines[0]), _padded_range(y, lines[1])
         self._counts, _, _ = np.histogram2d(x, y, bins=_BINS, range=self._ranges)
         self.update()
 
@@ -88,7 +84,7 @@ class Scatter(QWidget):  # type: ignore[misc]
             frame.bottom() - frame.height() * (y - low_y) / (high_y - low_y),
         )
 
-    def paintEvent(self, event: Any) -> None:  # noqa: N802
+    def paintEvent(self, event: Any) -> None:
         """Draw the field, the thresholds and the axes."""
         painter = QPainter(self)
         text = self.palette().windowText().color()
@@ -100,7 +96,7 @@ class Scatter(QWidget):  # type: ignore[misc]
             painter.end()
             return
         frame = self._frame()
-        painter.drawImage(frame, _image_of(self._counts))
+        painter.drawImage(frame, _count_image(self._counts))
         painter.setPen(text)
         painter.drawRect(frame)
         self._draw_axes(painter, frame)
@@ -140,7 +136,7 @@ class Scatter(QWidget):  # type: ignore[misc]
         painter.restore()
 
 
-def _range_of(values: npt.NDArray[Any], lines: list[float]) -> tuple[float, float]:
+def _padded_range(values: npt.NDArray[Any], lines: list[float]) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     low, high = min([low, *lines]), max([high, *lines])
     room = 0.03 * (high - low) or 1.0
@@ -159,14 +155,12 @@ def _ticks(low: float, high: float) -> npt.NDArray[np.float64]:
     return np.asarray(np.round(steps * step, 9) + 0.0)
 
 
-def _image_of(counts: npt.NDArray[np.float64]) -> QImage:
+def _count_image(counts: npt.NDArray[np.float64]) -> QImage:
     """Color counts by their logarithm; nothing is transparent."""
     strength = np.log1p(counts.T[::-1])
     strength /= max(float(strength.max()), 1e-9)
-    steps = np.linspace(0, 1, len(_RAMP))
     rgba = np.zeros((*strength.shape, 4), np.uint8)
-    for channel in range(3):
-        rgba[..., channel] = np.interp(strength, steps, _RAMP[:, channel])
+    rgba[..., :3] = _RAMP.rgb(strength)
     rgba[..., 3] = np.where(strength > 0, 255, 0)
     height, width = strength.shape
     image = QImage(rgba.data, width, height, 4 * width, QImage.Format.Format_RGBA8888)

@@ -53,83 +53,6 @@ from napari_neurosynth_results.viewer.ortho.points import Discs
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-
-# Paint the points of a plane, smooth at their edges.
-
-#: Of more points the edges are not smoothed: that takes most of the time.
-_MOST_SMOOTH = 1000
-
-
-def paint_discs(picture: npt.NDArray[np.uint8], discs: Discs) -> None:
-    """Paint discs onto a picture.
-
-    Parameters
-    ----------
-    picture : array of uint8 of shape (rows, columns, 4)
-        Is changed.
-    discs : Discs
-        What to paint; symbols other than squares and diamonds are painted as discs.
-    """
-    rows, columns = picture.shape[:2]
-    # Bindings differ in whether Qt may write to what Python owns: it gets a copy.
-    image = QImage(
-        picture.data, columns, rows, 4 * columns, QImage.Format.Format_RGBX8888
-    ).copy()
-    painter = QPainter(image)
-    smooth = len(discs) <= _MOST_SMOOTH
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing, smooth)
-    if discs.additive:
-        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Plus)
-    faces, lines = _colors(discs.faces), _colors(discs.lines)
-    no_line = QPen(Qt.PenStyle.NoPen)
-    columns_rows = zip(discs.columns.tolist(), discs.rows.tolist(), strict=True)
-    for n, (x, y) in enumerate(columns_rows):
-        shape = _PAINTED.get(discs.symbols[n], _disc)
-        middle = QPointF(x, y)
-        radius, border = float(discs.diameters[n]) / 2, float(discs.borders[n])
-        # As in napari, the face ends where the line begins.
-        painter.setPen(no_line)
-        painter.setBrush(faces[n])
-        shape(painter, middle, radius - border / 2)
-        if border > 0 and lines[n].alpha() > 0:
-            painter.setPen(QPen(lines[n], border))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            shape(painter, middle, radius)
-    painter.end()
-    bits = image.constBits()
-    if hasattr(bits, "setsize"):  # PyQt; PySide knows the size
-        bits.setsize(image.sizeInBytes())
-    picture[...] = np.frombuffer(bits, np.uint8).reshape(picture.shape)
-
-
-def _colors(colors: npt.NDArray[np.float64]) -> list[QColor]:
-    """Make a color for each row, and only once for equal ones."""
-    bytes_ = np.rint(np.clip(colors, 0, 1) * 255).astype(int)
-    different, which = np.unique(bytes_, axis=0, return_inverse=True)
-    made = [QColor(*color) for color in different.tolist()]
-    return [made[n] for n in which.ravel().tolist()]
-
-
-def _disc(painter: QPainter, middle: QPointF, radius: float) -> None:
-    painter.drawEllipse(middle, radius, radius)
-
-
-def _square(painter: QPainter, middle: QPointF, radius: float) -> None:
-    half = QPointF(radius, radius)
-    painter.drawRect(QRectF(middle - half, middle + half))
-
-
-def _diamond(painter: QPainter, middle: QPointF, radius: float) -> None:
-    corners = ((0, -radius), (radius, 0), (0, radius), (-radius, 0))
-    painter.drawPolygon(QPolygonF([middle + QPointF(x, y) for x, y in corners]))
-
-
-_PAINTED: dict[str, Callable[[QPainter, QPointF, float], None]] = {
-    "square": _square,
-    "diamond": _diamond,
-}
-
-
 _BACKGROUND = QColor(0, 0, 0)
 _LETTERS = QColor(255, 255, 255)
 _DIMMED = QColor(150, 155, 165)
@@ -152,23 +75,23 @@ _KEYS = {
     Qt.Key.Key_PageUp: ("through", 1),
     Qt.Key.Key_PageDown: ("through", -1),
 }
+#: Of more points the edges are not smoothed: that takes most of the time.
+_MOST_SMOOTH = 1000
 
 
-class OrthoCanvas(QWidget):  # type: ignore[misc]
+class OrthoCanvas(QWidget):
     """Axial, coronal and sagittal slices with a crosshair.
 
     Parameters
     ----------
     viewer : Viewer
         Whose layers to show, at its place; held weakly.
-    parent : QWidget
-        Where it belongs.
     """
 
     #: The place or what is drawn may be different.
     changed = Signal()
     #: Name -> why, of visible layers that are not shown.
-    told = Signal(dict)
+    left_out = Signal(dict)
 
     def __init__(self, viewer: Viewer, parent: QWidget) -> None:
         super().__init__(parent)
@@ -188,7 +111,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         # Qt may delete the widget long before Python does.
         self.destroyed.connect(self._follower.stop)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         """Return the size that the dock starts with."""
         return QSize(520, 560)
 
@@ -240,7 +163,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
 
     # --- painting ---------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw all three planes."""
         painter = QPainter(self)
         try:
@@ -248,7 +171,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         finally:
             # Qt ends the process for a painter that outlives an exception.
             painter.end()
-        self.told.emit(left_out)
+        self.left_out.emit(left_out)
 
     def _paint(self, painter: QPainter) -> dict[str, str]:
         """Paint everything, and return what is left out and why."""
@@ -343,7 +266,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
 
     # --- mouse and keyboard -----------------------------------------------------------
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         """Go to a place with the left button, take hold with another one."""
         found = self._under(event.position())
         if found is None:
@@ -355,7 +278,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         else:
             self._pressed, self._panning = self._plane, event.position()
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Drag the place, or the planes."""
         if self._pressed is None:
             return
@@ -365,11 +288,11 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
             self._pan(event.position() - self._panning)
             self._panning = event.position()
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Let go."""
         self._pressed = self._panning = None
 
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Show everything again."""
         self.reset()
 
@@ -409,7 +332,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
         self._shift = (z, y, x)
         self.update()
 
-    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+    def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom all planes about the place under the mouse."""
         found = self._under(event.position())
         if found is None:
@@ -434,7 +357,7 @@ class OrthoCanvas(QWidget):  # type: ignore[misc]
             return True
         return bool(super().event(event))
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         """Step by a voxel in the plane that was clicked last, or through it."""
         viewer, found = self.viewer, self.windows()
         if viewer is None or event.key() not in _KEYS:
@@ -476,3 +399,76 @@ def _around() -> Iterator[tuple[int, int]]:
     return (
         (right, down) for right in (-1, 0, 1) for down in (-1, 0, 1) if right or down
     )
+
+
+# --- the points of a plane, smooth at their edges ------------------------------------
+
+
+def paint_discs(picture: npt.NDArray[np.uint8], discs: Discs) -> None:
+    """Paint discs onto a picture.
+
+    Parameters
+    ----------
+    picture : array of uint8 of shape (rows, columns, 4)
+        Is changed.
+    discs : Discs
+        What to paint; symbols other than squares and diamonds are painted as discs.
+    """
+    rows, columns = picture.shape[:2]
+    # Bindings differ in whether Qt may write to what Python owns: it gets a copy.
+    image = QImage(
+        picture.data, columns, rows, 4 * columns, QImage.Format.Format_RGBX8888
+    ).copy()
+    painter = QPainter(image)
+    smooth = len(discs) <= _MOST_SMOOTH
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, smooth)
+    if discs.additive:
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Plus)
+    faces, lines = _colors(discs.faces), _colors(discs.lines)
+    no_line = QPen(Qt.PenStyle.NoPen)
+    columns_rows = zip(discs.columns.tolist(), discs.rows.tolist(), strict=True)
+    for n, (x, y) in enumerate(columns_rows):
+        shape = _PAINTED.get(discs.symbols[n], _disc)
+        middle = QPointF(x, y)
+        radius, border = float(discs.diameters[n]) / 2, float(discs.borders[n])
+        # As in napari, the face ends where the line begins.
+        painter.setPen(no_line)
+        painter.setBrush(faces[n])
+        shape(painter, middle, radius - border / 2)
+        if border > 0 and lines[n].alpha() > 0:
+            painter.setPen(QPen(lines[n], border))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            shape(painter, middle, radius)
+    painter.end()
+    bits = image.constBits()
+    if hasattr(bits, "setsize"):  # PyQt; PySide knows the size
+        bits.setsize(image.sizeInBytes())
+    picture[...] = np.frombuffer(bits, np.uint8).reshape(picture.shape)
+
+
+def _colors(colors: npt.NDArray[np.float64]) -> list[QColor]:
+    """Make a color for each row, and only once for equal ones."""
+    bytes_ = np.rint(np.clip(colors, 0, 1) * 255).astype(int)
+    different, which = np.unique(bytes_, axis=0, return_inverse=True)
+    made = [QColor(*color) for color in different.tolist()]
+    return [made[n] for n in which.ravel().tolist()]
+
+
+def _disc(painter: QPainter, middle: QPointF, radius: float) -> None:
+    painter.drawEllipse(middle, radius, radius)
+
+
+def _square(painter: QPainter, middle: QPointF, radius: float) -> None:
+    half = QPointF(radius, radius)
+    painter.drawRect(QRectF(middle - half, middle + half))
+
+
+def _diamond(painter: QPainter, middle: QPointF, radius: float) -> None:
+    corners = ((0, -radius), (radius, 0), (0, radius), (-radius, 0))
+    painter.drawPolygon(QPolygonF([middle + QPointF(x, y) for x, y in corners]))
+
+
+_PAINTED: dict[str, Callable[[QPainter, QPointF, float], None]] = {
+    "square": _square,
+    "diamond": _diamond,
+}

@@ -32,7 +32,7 @@ _HELP = (
 )
 
 
-class OrthoView(QWidget):  # type: ignore[misc]
+class OrthoView(QWidget):
     """Axial, coronal and sagittal slices side by side, linked to the viewer.
 
     Parameters
@@ -68,7 +68,7 @@ class OrthoView(QWidget):  # type: ignore[misc]
         layout.addLayout(row)
         layout.addWidget(self.not_shown)
         self.canvas.changed.connect(self._follow)
-        self.canvas.told.connect(self._tell)
+        self.canvas.left_out.connect(self._tell)
         self.whole.clicked.connect(self.canvas.reset)
         self._follow()
 

@@ -41,8 +41,23 @@ from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import (
 )
 from napari_neurosynth_results.widgets.common.layout import narrow, row
 
-# What the form of thresholds says of a map, and what it lists.
+_StatedDof = float | tuple[float, float] | None
 
+_STEPS = 1000
+_BOX = 96
+_CONNECTIVITY = {
+    "faces 6 (nilearn, NiMARE)": 6,
+    "edges 18 (SPM)": 18,
+    "corners 26 (FSL)": 26,
+}
+_FDR = {"Benjamini-Hochberg": "BH", "Benjamini-Yekutieli (any dependence)": "BY"}
+_NO_PRESET = "Choose ..."
+_LOCKED = "Height and extent were chosen when the clusters were formed"
+_EXTENT = (
+    "Smaller clusters get no outline and no row in the table; colors are cut by value "
+    "alone"
+)
+_DOF = "Degrees of freedom; two for F, as in 2, 30"
 _CRITERIA: dict[Criterion, str] = {
     "value": "value",
     "p": "p",
@@ -57,8 +72,8 @@ _TAILS: dict[Direction, str] = {
 
 
 @dataclass(frozen=True)
-class Offers:
-    """What the lists of the form hold for a map, and why not more.
+class ThresholdChoices:
+    """What can be asked of a map, and why not more: the lists of the form.
 
     Attributes
     ----------
@@ -76,61 +91,50 @@ class Offers:
     no_criteria: str = ""
     no_tails: str = ""
 
+    @classmethod
+    def for_map(
+        cls, statmap: StatMap, masking: Masking | None, evidence: Evidence
+    ) -> ThresholdChoices:
+        """Find out what can be asked of a map.
 
-def offers_of(statmap: StatMap, masking: Masking | None, evidence: Evidence) -> Offers:
-    """Find out what can be asked of a map."""
-    refused, tails = refusals(statmap, masking, evidence), tails_of(statmap)
-    return Offers(
-        criteria=[(_word(statmap, c), c) for c in CRITERIA if refused[c] is None],
-        tails=[(word, tail) for tail, word in _TAILS.items() if tails[tail] is None],
-        presets=presets_of(statmap, refused),
-        no_criteria="\n".join(
-            f"No {_CRITERIA[c]}: {why}" for c, why in refused.items() if why
-        ),
-        no_tails="\n".join({why for why in tails.values() if why}),
-    )
-
-
-def _word(statmap: StatMap, criterion: Criterion) -> str:
-    """Name a criterion by what it means for the map."""
-    if criterion == "value":
-        return f"value ({statmap.kind})"
-    if criterion == "p" and statmap.correction:
-        of = "q" if statmap.correction == "FDR" else f"p_{statmap.correction}"
-        return f"{of} of a cluster" if statmap.level == "cluster" else of
-    return _CRITERIA[criterion]
-
-
-_STEPS = 1000
-_BOX = 96
-_CONNECTIVITY = {
-    "faces 6 (nilearn, NiMARE)": 6,
-    "edges 18 (SPM)": 18,
-    "corners 26 (FSL)": 26,
-}
-_FDR = {"Benjamini-Hochberg": "BH", "Benjamini-Yekutieli (any dependence)": "BY"}
-_NO_PRESET = "Choose ..."
-_LOCKED = "Height and extent were chosen when the clusters were formed"
-_EXTENT = (
-    "Smaller clusters get no outline and no row in the table; colors are cut by value "
-    "alone"
-)
-_DOF = "Degrees of freedom; two for F, as in 2, 30"
+        Parameters
+        ----------
+        statmap : StatMap
+            Its kind, tail and correction decide.
+        masking : Masking or None
+            Where clusters are looked for, None for everywhere.
+        evidence : Evidence
+            What p can be told by.
+        """
+        refused, tails = refusals(statmap, masking, evidence), tails_of(statmap)
+        return cls(
+            criteria=[(_word(statmap, c), c) for c in CRITERIA if refused[c] is None],
+            tails=[
+                (word, tail) for tail, word in _TAILS.items() if tails[tail] is None
+            ],
+            presets=presets_of(statmap, refused),
+            no_criteria="\n".join(
+                f"No {_CRITERIA[c]}: {why}" for c, why in refused.items() if why
+            ),
+            no_tails="\n".join({why for why in tails.values() if why}),
+        )
 
 
-class ThresholdForm(Container):  # type: ignore[misc]
+class ThresholdForm(Container):
     """The fields that make a threshold.
 
     Attributes
     ----------
-    asked : Signal
+    threshold_changed : Signal
         The user changed the threshold.
-    reconsidered : Signal
+    dof_changed : Signal
         The user changed the degrees of freedom: what can be asked may change.
     """
 
-    asked = Signal()
-    reconsidered = Signal()
+    threshold_changed = Signal()
+    dof_changed = Signal()
+    #: How the threshold that is shown reads by another criterion; set by the widget.
+    translate: Callable[[Criterion], float]
 
     def __init__(self) -> None:
         super().__init__()
@@ -142,7 +146,7 @@ class ThresholdForm(Container):  # type: ignore[misc]
         self._extent_in_mm3 = False
         self._needs_dof = False
         self._scale = Scale(1, 2, False)
-        self._offers = Offers()
+        self._choices = ThresholdChoices()
         self._make()
         self._connect()
 
@@ -167,7 +171,7 @@ class ThresholdForm(Container):  # type: ignore[misc]
         self.connectivity = ComboBox(
             label="Connected by",
             choices=list(_CONNECTIVITY.items()),
-            tooltip="Which voxels touch, and so belong to one cluster",
+            tooltip="Which voxels count as neighbors in one cluster",
         )
         self.faint = CheckBox(text="Show below threshold faintly")
         self.extend(
@@ -193,20 +197,20 @@ class ThresholdForm(Container):  # type: ignore[misc]
     # Asked by magicgui again whenever layers come and go.
 
     def _criterion_choices(self, widget: object = None) -> list[tuple[str, Criterion]]:
-        return self._offers.criteria
+        return self._choices.criteria
 
     def _tail_choices(self, widget: object = None) -> list[tuple[str, Direction]]:
-        return self._offers.tails
+        return self._choices.tails
 
     def _preset_choices(self, widget: object = None) -> list[tuple[str, Any]]:
-        return [(_NO_PRESET, None), *((p.name, p) for p in self._offers.presets)]
+        return [(_NO_PRESET, None), *((p.name, p) for p in self._choices.presets)]
 
     # --- showing ----------------------------------------------------------------------
 
     @property
     def offered(self) -> list[Criterion]:
         """The criteria that mean something for the map."""
-        return [criterion for _, criterion in self._offers.criteria]
+        return [criterion for _, criterion in self._choices.criteria]
 
     def offer(
         self, statmap: StatMap, masking: Masking | None, dof: StatedDof | None
@@ -216,9 +220,9 @@ class ThresholdForm(Container):  # type: ignore[misc]
         Parameters
         ----------
         statmap : StatMap
-            The map.
+            The map that is to be thresholded.
         masking : Masking or None
-            Where to look.
+            Where clusters are looked for, None for everywhere.
         dof : float, pair of float or None
             Degrees of freedom that the user stated.
 
@@ -228,12 +232,13 @@ class ThresholdForm(Container):  # type: ignore[misc]
             When the map cannot be read.
         """
         self._statmap, self._evidence = statmap, Evidence(dof=dof)
-        self._offers = offers = offers_of(statmap, masking, self._evidence)
+        choices = ThresholdChoices.for_map(statmap, masking, self._evidence)
+        self._choices = choices
         with self._quietly():
             for widget in (self.by, self.tail, self.preset):
                 widget.reset_choices()
-        self.by.tooltip, self.tail.tooltip = offers.no_criteria, offers.no_tails
-        for index, preset in enumerate(offers.presets, start=1):
+        self.by.tooltip, self.tail.tooltip = choices.no_criteria, choices.no_tails
+        for index, preset in enumerate(choices.presets, start=1):
             self.preset.native.setItemData(
                 index, preset.about, Qt.ItemDataRole.ToolTipRole
             )
@@ -261,7 +266,7 @@ class ThresholdForm(Container):  # type: ignore[misc]
             self.fdr.visible = threshold.criterion == "q"
             # Both first, where both were tested.
             auto = threshold.tail == "auto"
-            self.tail.value = self._offers.tails[0][1] if auto else threshold.tail
+            self.tail.value = self._choices.tails[0][1] if auto else threshold.tail
             self.voxels.value = voxels
             self.mm3.value = threshold.min_mm3 or voxels * size
             self.connectivity.value = threshold.connectivity
@@ -321,11 +326,11 @@ class ThresholdForm(Container):  # type: ignore[misc]
 
     def _change(self, event: object = None) -> None:
         if not self._filling and self._statmap is not None:
-            self.asked.emit()
+            self.threshold_changed.emit()
 
     def _change_dof(self) -> None:
         if not self._filling and self._needs_dof:
-            self.reconsidered.emit()
+            self.dof_changed.emit()
 
     def _slide(self, position: int) -> None:
         if self._filling:
@@ -357,9 +362,6 @@ class ThresholdForm(Container):  # type: ignore[misc]
             self.fdr.visible = criterion == "q"
             self._write(number)
         self._change()
-
-    #: How the threshold that is shown reads by another criterion; set by the widget.
-    translate: Callable[[Criterion], float]
 
     def _change_voxels(self, voxels: int) -> None:
         if self._filling or self._statmap is None:
@@ -411,3 +413,13 @@ def _dof_text(dof: StatedDof | None) -> str:
         return ""
     numbers = dof if isinstance(dof, tuple) else (dof,)
     return ", ".join(f"{number:g}" for number in numbers)
+
+
+def _word(statmap: StatMap, criterion: Criterion) -> str:
+    """Name a criterion by what it means for the map."""
+    if criterion == "value":
+        return f"value ({statmap.kind})"
+    if criterion == "p" and statmap.correction:
+        of = "q" if statmap.correction == "FDR" else f"p_{statmap.correction}"
+        return f"{of} of a cluster" if statmap.level == "cluster" else of
+    return _CRITERIA[criterion]

@@ -39,7 +39,7 @@ from napari_neurosynth_results.viewer.clusters.mask_choice import (
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
 from napari_neurosynth_results.widgets.threshold.form import ThresholdForm
-from napari_neurosynth_results.widgets.threshold.where_to_look import WhereFields
+from napari_neurosynth_results.widgets.threshold.mask_fields import MaskFields
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -55,7 +55,7 @@ _NO_MAP = (
 )
 
 
-class ThresholdWidget(Container):  # type: ignore[misc]
+class ThresholdWidget(Container):
     """Threshold a map by what its numbers mean, and see its clusters at once.
 
     Parameters
@@ -86,7 +86,7 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         self.form = ThresholdForm()
         self.form.faint.value = shows_faintly()
         self.form.translate = self._translate
-        self.where = WhereFields(self._viewer)
+        self.where = MaskFields(self._viewer)
         self.back = PushButton(text="◀ Back")
         self.forward = PushButton(text="Forward ▶")
         self.sentence = wrapped_text()
@@ -110,9 +110,9 @@ class ThresholdWidget(Container):  # type: ignore[misc]
 
     def _connect(self) -> None:
         self.map.changed.connect(self._choose_map)
-        self.form.asked.connect(self._change)
-        self.form.reconsidered.connect(self._reconsider)
-        self.where.asked.connect(self._reconsider)
+        self.form.threshold_changed.connect(self._change)
+        self.form.dof_changed.connect(self._reconsider)
+        self.where.changed.connect(self._reconsider)
         self.back.changed.connect(self._go_back)
         self.forward.changed.connect(self._go_forward)
         # Bound methods are held weakly by napari: closing the widget ends them.

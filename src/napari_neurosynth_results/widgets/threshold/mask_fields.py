@@ -26,7 +26,7 @@ _FILE = "a mask or region file ..."
 _IMAGES = "Images (*.nii *.nii.gz *.hdr *.img *.mgz *.mgh)"
 
 
-class WhereFields:
+class MaskFields:
     """Choose a place to look: fields for somebody's form.
 
     Parameters
@@ -38,11 +38,11 @@ class WhereFields:
     ----------
     widgets : list of Widget
         The fields.
-    asked : Signal
+    changed : Signal
         Another place was chosen, or the one that was chosen is gone.
     """
 
-    asked = Signal()
+    changed = Signal()
 
     def __init__(self, napari_viewer: Viewer) -> None:
         self._viewer = napari_viewer
@@ -51,7 +51,7 @@ class WhereFields:
         self.place = ComboBox(
             label="Only where",
             choices=self._choices,
-            tooltip="Look, and count tests, only there and in the analysis mask",
+            tooltip="Look, and count tests, only there and within the analysis mask",
         )
         self.p = FloatSpinBox(value=0.05, min=1e-6, max=0.5, step=0.01)
         self.p.native.setDecimals(6)
@@ -76,15 +76,7 @@ class WhereFields:
         ]
 
     def fill(self, statmap: StatMap, where: MaskChoice | None) -> None:
-        """Show a place, everywhere if it is no longer there.
-
-        Parameters
-        ----------
-        statmap : StatMap
-            The map that is looked at.
-        where : MaskChoice or None
-            The place.
-        """
+        """Show where to look in a map: everywhere if that place is no longer there."""
         self._statmap = statmap
         if where is not None and isinstance(where.what, str) and where.what != BRAIN:
             self._file = where.what
@@ -128,7 +120,7 @@ class WhereFields:
     def _change_place(self, place: Any) -> None:
         if place == _FILE:
             path, _ = QFileDialog.getOpenFileName(
-                self.place.native, "Look only in", "", _IMAGES
+                self.place.native, "Choose a mask or region file", "", _IMAGES
             )
             self.look_in_file(path)
             return
@@ -146,4 +138,4 @@ class WhereFields:
 
     def _change(self, event: object = None) -> None:
         if self._statmap is not None:
-            self.asked.emit()
+            self.changed.emit()

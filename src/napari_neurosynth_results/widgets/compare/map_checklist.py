@@ -19,14 +19,8 @@ _LOWEST, _HIGHEST = 80, 160
 _LAYER = int(Qt.ItemDataRole.UserRole)
 
 
-class MapChecks(QListWidget):  # type: ignore[misc]
-    """Lists layers of maps; the order of the list is that of the comparison.
-
-    Parameters
-    ----------
-    parent : QWidget
-        Where it belongs.
-    """
+class MapChecklist(QListWidget):
+    """Lists layers of maps; the order of the list is that of the comparison."""
 
     #: Other maps are checked, or the order of those that are.
     changed = Signal()
@@ -57,13 +51,7 @@ class MapChecks(QListWidget):  # type: ignore[misc]
         ]
 
     def list_maps(self, layers: Sequence[Image]) -> None:
-        """List other layers; those that stay keep place and check.
-
-        Parameters
-        ----------
-        layers : sequence of Image
-            Layers of maps.
-        """
+        """List other layers of maps; those that stay keep place and check."""
         checked = self.checked
         before = [self.item(row).data(_LAYER) for row in range(self.count())]
         kept = [layer for layer in before if layer in layers]

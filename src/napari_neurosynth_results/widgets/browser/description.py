@@ -16,24 +16,23 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.viewer.layers import REASON_KEY, map_of
+from napari_neurosynth_results.widgets.common.layout import wrap
 
 _PICTURE_HEIGHT = 64
-_EVERY_MS = 100
+_POLL_MS = 100
 _LONGEST = 1500
 _HIGHEST = 150
 #: Readable on napari's dark and on its light ground.
 _LINK = "#3d9be9"
 
 
-class MapAbout(QWidget):  # type: ignore[misc]
+class MapDescription(QWidget):
     """A text on one map, and the picture of it that a server made."""
 
     def __init__(self) -> None:
         super().__init__()
         self.picture = QLabel()
-        self.text = QLabel()
-        self.text.setWordWrap(True)
-        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.text = wrap(QLabel())
         self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -42,8 +41,8 @@ class MapAbout(QWidget):  # type: ignore[misc]
         self._statmap: StatMap | None = None
         self._future: Future[bytes] | None = None
         self._timer = QTimer(self)
-        self._timer.setInterval(_EVERY_MS)
-        self._timer.timeout.connect(self._look)
+        self._timer.setInterval(_POLL_MS)
+        self._timer.timeout.connect(self._poll)
         self.picture.hide()
 
     def say(self, text: str) -> None:
@@ -73,7 +72,7 @@ class MapAbout(QWidget):  # type: ignore[misc]
             pool.shutdown(wait=False)
             self._timer.start()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         """Show the picture when it has come; without one nothing is missing."""
         if self._future is None or not self._future.done():
             return
@@ -91,7 +90,7 @@ class MapAbout(QWidget):  # type: ignore[misc]
             self.picture.show()
 
 
-def about_text() -> QTextBrowser:
+def description_browser() -> QTextBrowser:
     """Make the place where a result is described."""
     browser = QTextBrowser()
     browser.setOpenExternalLinks(True)
@@ -99,13 +98,8 @@ def about_text() -> QTextBrowser:
     return browser
 
 
-def about_html(results: ResultSet) -> str:
+def description_html(results: ResultSet) -> str:
     """Describe a result: title, authors, methods and links; what others wrote is text.
-
-    Parameters
-    ----------
-    results : ResultSet
-        The result.
 
     Returns
     -------

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results import ClusterSet, ResultsError, ResultSet
@@ -30,12 +24,6 @@ SHAPE = (45, 54, 45)
 AFFINE = np.diag([4.0, 4, 4, 1])
 AFFINE[:3, 3] = -89, -127, -71
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
-
-
-@pytest.fixture(scope="module")
-def sample(sample_path: Path) -> ResultSet:
-    """Return the packaged sample."""
-    return nnr.open_results(sample_path)
 
 
 def found_at(
@@ -460,158 +448,3 @@ def test_a_matrix_of_many_maps_fits(sample: ResultSet) -> None:
         assert text.get_window_extent().x1 <= drawn.shape[1]
     with pytest.raises(ResultsError, match="measure is dice"):
         figures.matrix_figure(matrix, "p")  # type: ignore[arg-type]
-
-
-# --- files --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("extension", [".png", ".pdf", ".svg"])
-def test_the_same_input_gives_the_same_bytes(
-    sample: ResultSet, tmp_path: Path, extension: str
-) -> None:
-    found = []
-    for n in range(2):
-        clusters = nnr.find_clusters(sample["z"], p=0.001)
-        path = tmp_path / f"{n}{extension}"
-        figures.save_figure(figures.glass_figure(clusters), path, dpi=60)
-        found.append(path.read_bytes())
-    assert found[0] == found[1]
-    assert len(found[0]) > 1000
-
-
-def test_resolution_and_what_is_said_are_in_the_file(
-    sample: ResultSet, tmp_path: Path
-) -> None:
-    clusters = nnr.find_clusters(sample["z"], p=0.001)
-    figure = figures.ortho_figure(clusters, width_mm=85)
-    for dpi in (100, 300):
-        figures.save_figure(figure, tmp_path / f"{dpi}.png", dpi=dpi)
-        with Image.open(tmp_path / f"{dpi}.png") as image:
-            assert image.width == pytest.approx(85 / 25.4 * dpi, abs=1)
-            # No edge shines through.
-            assert np.asarray(image.getchannel("A")).min() == 255
-            assert image.info["dpi"][0] == pytest.approx(dpi, abs=0.1)
-            assert "z >= 3.09 (p <= .001, one-tailed)" in image.info["Description"]
-
-
-def test_texts_of_vector_files_are_texts(sample: ResultSet, tmp_path: Path) -> None:
-    clusters = nnr.find_clusters(sample["z"], p=0.001)
-    figure = figures.ortho_figure(clusters)
-    figures.save_figure(figure, tmp_path / "f.svg", dpi=60)
-    root = ET.parse(tmp_path / "f.svg").getroot()
-    told = ["".join(one.itertext()) for one in root.iter() if one.tag.endswith("}text")]
-    assert {"z, uncorrected", "L", "R", "S", "A", "≥ 3.09"} <= set(told)
-    figures.save_figure(figure, tmp_path / "f.pdf", dpi=60)
-    data = (tmp_path / "f.pdf").read_bytes()
-    assert data.startswith(b"%PDF-")
-    assert b"%%EOF" in data[-10:]
-    assert b"/FontFile2" in data
-    assert b"CreationDate" not in data
-
-
-def test_the_settings_of_the_user_stay_and_have_no_say(
-    sample: ResultSet, tmp_path: Path
-) -> None:
-    import matplotlib as mpl
-
-    clusters = nnr.find_clusters(sample["z"], p=0.001)
-    figures.save_figure(figures.glass_figure(clusters), tmp_path / "a.png", dpi=60)
-    wild = {"figure.facecolor": "red", "font.size": 30, "savefig.bbox": "tight"}
-    with mpl.rc_context(wild):
-        before = dict(mpl.rcParams)
-        figures.save_figure(figures.glass_figure(clusters), tmp_path / "b.png", dpi=60)
-        assert dict(mpl.rcParams) == before
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-
-
-def test_nothing_is_overwritten_unless_asked(sample: ResultSet, tmp_path: Path) -> None:
-    clusters = nnr.find_clusters(sample["z"], p=0.001)
-    figure = figures.glass_figure(clusters, width_mm=85)
-    path = tmp_path / "f.png"
-    path.write_text("precious", encoding="utf-8")
-    with pytest.raises(ResultsError, match="exists already"):
-        figures.save_figure(figure, path)
-    assert path.read_text(encoding="utf-8") == "precious"
-    figures.save_figure(figure, path, dpi=60, overwrite=True)
-    assert path.read_bytes().startswith(b"\x89PNG")
-    assert [one.name for one in tmp_path.iterdir()] == ["f.png"]
-    for name, dpi, says in (
-        ("f.jpg", 300, r"\.png, \.pdf, \.svg"),
-        ("g.png", 5000, "dpi is 30 to 1200"),
-        ("absent/f.png", 60, "cannot be written"),
-    ):
-        with pytest.raises(ResultsError, match=says):
-            figures.save_figure(figure, tmp_path / name, dpi=dpi)
-
-
-def test_without_matplotlib_it_says_how_to_install_it(
-    sample: ResultSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clusters = nnr.find_clusters(sample["z"], p=0.001)
-    for name in [one for one in sys.modules if one.split(".")[0] == "matplotlib"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ResultsError, match=r"napari-neurosynth-results\[figures\]"):
-        nnr.save_figure(clusters, tmp_path / "f.png")
-    assert not list(tmp_path.iterdir())
-
-
-# --- in one call --------------------------------------------------------------------
-
-
-def test_one_call_draws_whatever_was_found(sample: ResultSet, tmp_path: Path) -> None:
-    maps = [sample[stem] for stem in ("z", "logp", "stat")]
-    clusters = nnr.find_clusters(maps[0], p=0.001)
-    compared = nnr.compare_maps(*maps[:2], threshold_a={"p": 0.001})
-    matrix = nnr.compare_many(maps)
-    for n, (what, options, says) in enumerate(
-        (
-            (clusters, {"plane": "sagittal", "columns": 3}, "They cut"),
-            (clusters, {"kind": "ortho", "place": (0, 0, 0)}, "z >= 3.09"),
-            (clusters, {"kind": "glass", "side": "radiological"}, "Maximum"),
-            (compared, {"places": [2]}, "Dice 1.000"),
-            (matrix, {"measure": "r"}, "Pearson's r of 3 maps"),
-        )
-    ):
-        path = tmp_path / f"{n}.png"
-        nnr.save_figure(what, path, dpi=60, width_mm=85, background="white", **options)
-        with Image.open(path) as image:
-            assert says in image.info["Description"]
-            assert image.getpixel((0, 0))[:3] == (255, 255, 255)
-
-
-def test_one_call_says_what_it_cannot_draw(sample: ResultSet, tmp_path: Path) -> None:
-    clusters = nnr.find_clusters(sample["z"], p=0.001)
-    compared = nnr.compare_maps(sample["z"], sample["logp"])
-    for what, kind, says in (
-        (clusters, "matrix", "kind is lightbox, ortho, glass, not matrix"),
-        (compared, "glass", "kind is lightbox, not glass"),
-        (sample["z"], "lightbox", "find_clusters"),
-    ):
-        with pytest.raises(ResultsError, match=says):
-            nnr.save_figure(what, tmp_path / "f.png", kind=kind)
-    assert not list(tmp_path.iterdir())
-
-
-def test_drawing_needs_neither_a_window_nor_pyplot(sample_path: Path) -> None:
-    code = f"""
-import sys, tempfile, os
-import napari_neurosynth_results as nnr
-assert "matplotlib" not in sys.modules
-z = nnr.open_results({str(sample_path)!r})["z"]
-clusters = nnr.find_clusters(z, p=0.001)
-assert "matplotlib" not in sys.modules
-with tempfile.TemporaryDirectory() as folder:
-    for name in ("f.png", "f.pdf", "f.svg"):
-        nnr.save_figure(clusters, os.path.join(folder, name), kind="glass", dpi=60)
-print([m for m in ("matplotlib.pyplot", "napari", "qtpy") if m in sys.modules])
-"""
-    environment = {k: v for k, v in os.environ.items() if k != "DISPLAY"}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=environment,
-    )
-    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr

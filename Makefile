@@ -14,17 +14,9 @@ check: $(VENV)/ready
 test: $(VENV)/ready
 	@scripts/test.sh $(BIN)
 
+# Writes docs/benchmarks.md; some only: make bench ONLY="open clusters".
 bench: $(VENV)/ready
-	@scripts/with-display.sh $(BIN)/python benchmarks/open.py
-	@$(BIN)/python benchmarks/clusters.py
-	@scripts/with-display.sh $(BIN)/python benchmarks/slider.py
-	@$(BIN)/python benchmarks/fetch.py
-	@$(BIN)/python benchmarks/anatomy.py
-	@$(BIN)/python benchmarks/compare.py
-	@scripts/with-display.sh $(BIN)/python benchmarks/foci.py
-	@scripts/with-display.sh $(BIN)/python benchmarks/ortho.py
-	@scripts/with-display.sh $(BIN)/python benchmarks/brain3d.py
-	@$(BIN)/python benchmarks/batch.py
+	@scripts/with-display.sh $(BIN)/python benchmarks/page.py $(ONLY)
 
 pictures: $(VENV)/ready
 	@scripts/with-display.sh $(BIN)/python scripts/make_pictures.py

@@ -1,6 +1,8 @@
 """How long the 3D brain takes to appear and to follow a threshold, in a real viewer.
 
-Each time is taken until the canvas is painted. Exits with 1 when a target is missed.
+There is no peer: napari draws no brain. Each time is taken until the canvas is painted,
+with the sample's z map at p < .001. Targets: the 3D brain <= 1.5 s the first time and
+<= 0.3 s when it appears again. Exits with 3 when one is missed.
 """
 
 from __future__ import annotations
@@ -9,19 +11,18 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 # Before napari is imported: no preference is read or written.
 os.environ["NAPARI_CONFIG"] = ""
 
 import napari
-import numpy as np
 from qtpy.QtWidgets import QApplication
 
-from napari_neurosynth_results import open_results
+from measurements import Figure, Row, Run, Table, at_most, graphics
+from napari_neurosynth_results import ClusterSet, find_clusters, open_results
 from napari_neurosynth_results.anatomy.surfaces import brain_outline, cluster_surfaces
 from napari_neurosynth_results.sample import sample_folder
-from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
-from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
@@ -29,72 +30,107 @@ from napari_neurosynth_results.viewer.three_d.brain import show_brain
 from napari_neurosynth_results.viewer.three_d.cortex import hide_cortex, show_cortex
 from napari_neurosynth_results.viewer.three_d.glass import hide_glass, show_glass
 
-FIRST, AGAIN = 1.5, 0.3
-ROUNDS = 7
-
 
 def main() -> int:
-    """Measure, print the table, and say by the exit code whether the targets hold."""
+    """Measure, print the tables, and say by the exit code whether the targets hold."""
+    run = Run.start(__file__, __doc__)
+    rounds = run.rounds(7, 2)
     viewer = napari.Viewer()
     viewer.window.resize(1300, 900)
     statmap = open_results(sample_folder())["z"]
     add_maps(viewer, [statmap])
     layer = viewer.layers[-1]
-    found = {p: clusters_at(statmap, Threshold(p=p)) for p in (0.001, 0.0012)}
-    show_clusters(viewer, layer, found[0.001])
+    found = [find_clusters(statmap, p=p, atlas=None) for p in (0.001, 0.0012)]
+    show_clusters(viewer, layer, found[0])
     _rest(1.0)
-    print(f"The map has {len(found[0.001])} clusters.\n")
-    print("| what | painted after, median of the later ones | the first time |")
-    print("|---|---|---|")
-    first, again = [], []
-    for _ in range(ROUNDS):
-        again.append(_time(lambda: show_brain(viewer)))
+    times = {
+        "3D brain": _brain(viewer, rounds),
+        "another threshold in 3D": _thresholds(viewer, layer, found, rounds),
+        "turning by 5 degrees": [_time(lambda: _turn(viewer)) for _ in range(rounds)],
+        "glass brain": _glass(viewer, rounds),
+        "cortical surface": _cortex(viewer, rounds),
+    }
+    viewer.close()
+    times |= _meshes(found[0], rounds)
+    brain = times["3D brain"]
+    first = Row(
+        "3D brain, the first time",
+        Figure.of_seconds(brain[:1]),
+        target=at_most(1000 * brain[0], 1500, "ms", "time"),
+    )
+    again = Figure.of_seconds(brain[1:])
+    target = at_most(again.median, 300, "ms", "median")
+    rows = [first, Row("3D brain, again", again, target=target)]
+    for what, took in list(times.items())[1:]:
+        facts = {"the first time": str(Figure.of_seconds(took[:1]))}
+        rows.append(Row(what, Figure.of_seconds(took[1:]), facts=facts))
+    return run.conclude(
+        [Table(rows)],
+        method=f"{len(found[0])} clusters. Each {rounds} times in a window of 1300 x "
+        f"900, drawn by {graphics()}; the first time stands apart.",
+        garbage="left to Python",
+    )
+
+
+def _brain(viewer: napari.Viewer, rounds: int) -> list[float]:
+    """Turn from the slices to the brain in 3D and back; it stays in 3D at last."""
+    took = []
+    for _ in range(rounds):
+        took.append(_time(lambda: show_brain(viewer)))
         _rest(0.3)
         scene.show_plane(viewer, "axial")
         _rest(0.3)
-    first.append(again.pop(0))
-    good = first[0] <= FIRST and np.median(again) <= AGAIN
-    _tell(f"3D brain (<= {AGAIN} s, first <= {FIRST} s)", again, first[0])
     show_brain(viewer)
     _rest(0.5)
-    steps = []
-    for _ in range(ROUNDS):
-        for clusters in found.values():
-            steps.append(_time(lambda c=clusters: show_clusters(viewer, layer, c)))
+    return took
+
+
+def _thresholds(
+    viewer: napari.Viewer, layer: Any, found: list[ClusterSet], rounds: int
+) -> list[float]:
+    took = []
+    for _ in range(rounds):
+        for clusters in found:
+            took.append(_time(lambda c=clusters: show_clusters(viewer, layer, c)))
             _rest(0.2)
-    _tell("another threshold in 3D", steps[1:], steps[0])
-    frames = [_time(lambda n=n: _turn(viewer, n)) for n in range(ROUNDS)]
-    _tell("turning by 5 degrees", frames[1:], frames[0])
+    return took
+
+
+def _glass(viewer: napari.Viewer, rounds: int) -> list[float]:
     scene.show_plane(viewer, "axial")
     _rest(0.5)
-    glass = []
-    for _ in range(ROUNDS):
-        glass.append(_time(lambda: show_glass(viewer)))
+    took = []
+    for _ in range(rounds):
+        took.append(_time(lambda: show_glass(viewer)))
         hide_glass(viewer)
         _rest(0.2)
-    _tell("glass brain", glass[1:], glass[0])
-    cortex = []
-    for _ in range(ROUNDS):
-        cortex.append(_time(lambda: show_cortex(viewer)))
+    return took
+
+
+def _cortex(viewer: napari.Viewer, rounds: int) -> list[float]:
+    took = []
+    for _ in range(rounds):
+        took.append(_time(lambda: show_cortex(viewer)))
         hide_cortex(viewer)
         scene.show_plane(viewer, "axial")
         _rest(0.2)
-    _tell("cortical surface", cortex[1:], cortex[0])
-    viewer.close()
-    _meshes(found[0.001])
-    return 0 if good else 1
+    return took
 
 
-def _meshes(clusters: object) -> None:
+def _meshes(clusters: ClusterSet, rounds: int) -> dict[str, list[float]]:
     """Time the meshes alone."""
-    labels, grid = clusters.labels, clusters.statmap.grid  # type: ignore[attr-defined]
-    made = [_time(lambda: cluster_surfaces(labels, grid)) for _ in range(ROUNDS)]
-    _tell("  of it: meshes of clusters", made[1:], made[0])
-    outline = [_time(brain_outline.__wrapped__) for _ in range(ROUNDS)]
-    _tell("  of it: mesh of the outline", outline[1:], outline[0])
+    labels, grid = clusters.labels, clusters.statmap.grid
+    return {
+        "of it: surfaces of the clusters": [
+            _time(lambda: cluster_surfaces(labels, grid)) for _ in range(rounds)
+        ],
+        "of it: outline of the brain, made once": [
+            _time(brain_outline.__wrapped__) for _ in range(rounds)
+        ],
+    }
 
 
-def _turn(viewer: napari.Viewer, n: int) -> None:
+def _turn(viewer: napari.Viewer) -> None:
     depth, up, across = viewer.scene.camera.angles
     viewer.scene.camera.angles = (depth, up + 5, across)
 
@@ -104,13 +140,6 @@ def _time(act: Callable[[], object]) -> float:
     act()
     QApplication.processEvents()
     return time.perf_counter() - start
-
-
-def _tell(what: str, later: list[float], first: float) -> None:
-    print(
-        f"| {what} | {np.median(later) * 1000:.0f} ms | {first * 1000:.0f} ms |",
-        flush=True,
-    )
 
 
 def _rest(seconds: float) -> None:

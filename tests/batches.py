@@ -16,13 +16,13 @@ SHAPE = (8, 9, 8)
 #: Asks the sources of its arguments in two processes, and slowly enough to be stopped.
 SLOW = """
 import sys, time
-from napari_neurosynth_results.batch import answering
+from napari_neurosynth_results.batch import one_source
 from napari_neurosynth_results.cli import main
-opened = answering.open_results
+opened = one_source.open_results
 def slowly(source):
     time.sleep(0.4)
     return opened(source)
-answering.open_results = slowly
+one_source.open_results = slowly
 if __name__ == "__main__":
     sys.exit(main(["batch", *sys.argv[1:]]))
 """

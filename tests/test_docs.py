@@ -10,7 +10,8 @@ import pytest
 import napari_neurosynth_results as nnr
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted({*ROOT.glob("docs/*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"})
+AT_ROOT = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+PAGES = sorted({*ROOT.glob("docs/*.md"), *(ROOT / name for name in AT_ROOT)})
 #: A link or picture to something in the project: no address, no place on the page.
 _LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
 
@@ -37,8 +38,9 @@ def test_every_page_is_in_the_contents_of_the_site_and_of_the_readme() -> None:
     names = {page.stem for page in ROOT.glob("docs/*.md")} - {"index"}
     assert names <= set(index.splitlines())
     told = set(re.findall(r"docs/(\w+)\.md", readme))
-    # The log lies at the root.
-    assert names - {"changelog"} <= told
+    # These lie at the root.
+    assert names - {"changelog", "contributing"} <= told
+    assert "](CONTRIBUTING.md)" in readme
 
 
 def test_the_reference_names_the_whole_api() -> None:

@@ -160,13 +160,13 @@ def test_a_source_that_ends_its_process_stops_no_other(
     code = """
 import os, signal, sys
 import napari_neurosynth_results as nnr
-from napari_neurosynth_results.batch import answering
-opened = answering.open_results
+from napari_neurosynth_results.batch import one_source
+opened = one_source.open_results
 def deadly(source):
     if "killer" in source:
         os.kill(os.getpid(), signal.SIGKILL)
     return opened(source)
-answering.open_results = deadly
+one_source.open_results = deadly
 if __name__ == "__main__":
     nnr.run_batch(sys.argv[2:], sys.argv[1], p=0.001, workers=2)
 """

@@ -1,1 +1,1 @@
-"""Where in the brain: the underlay that everything is drawn on."""
+"""Where in the brain: regions, coordinates, the template, surfaces."""

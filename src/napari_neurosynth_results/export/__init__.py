@@ -1,1 +1,1 @@
-"""What users take away: tables and label volumes."""
+"""What users take away: tables, volumes, figures, reports, workspaces."""

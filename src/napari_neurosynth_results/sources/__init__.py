@@ -1,1 +1,1 @@
-"""From a path to a `ResultSet`: everything that touches files."""
+"""From a path, a link or an id to a `ResultSet`: all that asks disks and servers."""

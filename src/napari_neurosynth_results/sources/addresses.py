@@ -1,4 +1,4 @@
-"""The fixed name under which links are parsed: ``parse_address`` and what it returns."""
+"""The fixed name under which links are parsed, and what comes of it."""
 
 from napari_neurosynth_results.sources.online.links import (
     Address,

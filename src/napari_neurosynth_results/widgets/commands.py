@@ -1,4 +1,4 @@
-"""The command that reports what the viewer shows of a result."""
+"""The commands that ask something first: reports, workspaces, saving, a script."""
 
 from __future__ import annotations
 

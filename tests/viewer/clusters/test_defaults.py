@@ -242,13 +242,13 @@ def test_without_napari_the_defaults_hold(sample_path: Path) -> None:
 import sys
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-from napari_neurosynth_results.viewer.clusters import choices
+from napari_neurosynth_results.viewer.clusters import defaults
 
 results = open_results({str(sample_path)!r})
-choices.remember_choices(results["z"], Threshold(q=0.1), True)
-assert choices.first_threshold(results["z"], ["p", "q"]) == Threshold(p=0.001)
-assert choices.first_threshold(results[{MASS!r}], ["p"]) == Threshold(p=0.05)
-assert not choices.shows_faintly()
+defaults.remember_choices(results["z"], Threshold(q=0.1), True)
+assert defaults.first_threshold(results["z"], ["p", "q"]) == Threshold(p=0.001)
+assert defaults.first_threshold(results[{MASS!r}], ["p"]) == Threshold(p=0.05)
+assert not defaults.shows_faintly()
 assert "napari" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -7,4 +7,5 @@ fi
 export LIBGL_ALWAYS_SOFTWARE=1
 # A platform chosen for a desktop would bypass the virtual display.
 unset WAYLAND_DISPLAY QT_QPA_PLATFORM
-exec xvfb-run -a -s "-screen 0 1600x1200x24" "$@"
+# Several may look for a free number at once: each from a place of its own.
+exec xvfb-run -a -n "$((100 + $$ % 30000))" -s "-screen 0 1600x1200x24" "$@"

@@ -18,6 +18,8 @@ from local_servers import LocalServers
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
+from napari_neurosynth_results.sources.web.client import WebClient
+from napari_neurosynth_results.viewer.layers import underlay_layer
 from napari_neurosynth_results.viewer.settings import PLUGIN
 
 # Set before napari is imported: empty means that no preference is read or written.
@@ -35,6 +37,13 @@ AFFINE = np.array(
 )
 Arrays = Mapping[str, npt.ArrayLike]
 Texts = Mapping[str, str]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep what a neighbor would disturb to one process of pytest-xdist."""
+    if any(item.get_closest_marker(name) for name in ("viewer", "timed")):
+        item.add_marker(pytest.mark.xdist_group("alone"))
 
 
 @pytest.hookimpl(trylast=True)
@@ -102,6 +111,12 @@ def sample_path() -> Path:
     return Path(sample_folder())
 
 
+@pytest.fixture(scope="session")
+def sample(sample_path: Path) -> ResultSet:
+    """Return the packaged sample, opened once; nothing of it can be changed."""
+    return open_results(sample_path)
+
+
 @pytest.fixture
 def plugin(npe2pm: Any, plugin_settings: None) -> Iterator[Any]:
     """Register this plugin and napari's own readers, and no other."""
@@ -126,7 +141,53 @@ def web(monkeypatch: pytest.MonkeyPatch, no_internet: None) -> Iterator[LocalSer
         monkeypatch.setenv("NNR_COMPOSE_URL", web.compose)
         monkeypatch.setenv("NNR_NEUROSTORE_URL", web.neurostore)
         monkeypatch.setenv("NNR_OFFLINE", "0")
+        # As often asked as users' servers are, but sooner again.
+        assert "pause" in WebClient.__init__.__kwdefaults__
+        monkeypatch.setitem(WebClient.__init__.__kwdefaults__, "pause", 0.01)
         yield web
+
+
+@pytest.fixture
+def viewer(qapp: Any) -> Any:
+    """Return the model of a viewer: no window, no graphics card."""
+    from napari.components import ViewerModel
+
+    return ViewerModel()
+
+
+@pytest.fixture
+def underlay(viewer: Any) -> Any:
+    """Return the layer of the MNI brain, the first of the viewer without a window."""
+    from napari.layers import Layer
+
+    return viewer.add_layer(Layer.create(*underlay_layer()))
+
+
+@pytest.fixture(scope="module")
+def window_of_the_file(qapp: Any) -> Iterator[Any]:
+    """Open a real window for all tests of a file; they take it as ``window``."""
+    from napari import Viewer
+
+    with pytest.MonkeyPatch.context() as patch:
+        # As in napari's `make_napari_viewer`, which lives for one test only.
+        start = "napari._qt.threads.status_checker.StatusChecker.start"
+        patch.setattr(start, lambda _: None)
+        viewer = Viewer(show=True, show_welcome_screen=False)
+        viewer.window.resize(900, 800)
+        yield viewer
+        viewer.close()
+
+
+@pytest.fixture
+def window(window_of_the_file: Any) -> Any:
+    """Return the viewer of a real window on the screen, without layers.
+
+    For pictures of layers: opening a window takes longer than ten of them. What a
+    session does to the window needs one of its own, by ``make_napari_viewer``; no file
+    can have both.
+    """
+    window_of_the_file.layers.clear()
+    return window_of_the_file
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ import requests
 
 from local_servers import Fault, LocalServers, nifti_bytes
 
+pytestmark = pytest.mark.timed
+
 BODY = nifti_bytes(np.ones((8, 9, 8)))
 
 

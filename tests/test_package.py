@@ -69,9 +69,8 @@ def test_every_public_name_is_there() -> None:
 
 def test_the_version_is_said_once_and_alike() -> None:
     assert nnr.__version__ == version(PLUGIN)
-    if not INSTALLED:
-        project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-        assert f'\nversion = "{nnr.__version__}"\n' in project
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'\nversion = "{nnr.__version__}"\n' in project
 
 
 def test_the_package_is_the_one_under_test() -> None:
@@ -96,19 +95,25 @@ def test_what_the_package_needs_is_shipped_with_it(path: str) -> None:
     assert (Path(nnr.__file__).parent / path).is_file()
 
 
+def test_the_licenses_are_in_the_wheel() -> None:
+    if not INSTALLED:
+        pytest.skip("the wheel is not under test")
+    licenses = [
+        str(f) for f in distribution(PLUGIN).files or () if "licenses" in f.parts
+    ]
+    names = "\n".join(licenses)
+    assert "MNI152-LICENSE.txt" in names
+    assert "pain-ale/LICENSE.txt" in names
+
+
 def test_the_manifest_lies_at_the_root_too() -> None:
-    if INSTALLED:
-        # There is no root in a wheel, but its licenses have to be in it.
-        licenses = [
-            str(f) for f in distribution(PLUGIN).files or () if "licenses" in f.parts
-        ]
-        names = "\n".join(licenses)
-        assert "MNI152-LICENSE.txt" in names
-        assert "pain-ale/LICENSE.txt" in names
-        return
     link = ROOT / "napari.yaml"
+    package = ROOT / "src" / "napari_neurosynth_results"
     assert link.is_symlink()
-    assert link.resolve() == (Path(nnr.__file__).parent / "napari.yaml").resolve()
+    assert link.resolve() == (package / "napari.yaml").resolve()
+    # What is installed has the same.
+    installed = Path(nnr.__file__).parent / "napari.yaml"
+    assert installed.read_bytes() == link.read_bytes()
 
 
 def test_npe2_finds_the_manifest_valid() -> None:

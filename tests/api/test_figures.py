@@ -14,12 +14,6 @@ import napari_neurosynth_results as nnr
 from napari_neurosynth_results import ResultsError, ResultSet
 
 
-@pytest.fixture(scope="module")
-def sample(sample_path: Path) -> ResultSet:
-    """Return the packaged sample."""
-    return nnr.open_results(sample_path)
-
-
 def test_one_call_draws_whatever_was_found(sample: ResultSet, tmp_path: Path) -> None:
     maps = [sample[stem] for stem in ("z", "logp", "stat")]
     clusters = nnr.find_clusters(maps[0], p=0.001)

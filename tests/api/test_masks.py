@@ -26,11 +26,6 @@ AFFINE = np.array(
 )
 
 
-@pytest.fixture(scope="module")
-def sample(request: Any) -> ResultSet:
-    return nnr.open_results(request.getfixturevalue("sample_path"))
-
-
 @pytest.fixture
 def two_groups(opened: Opened, rng: np.random.Generator) -> ResultSet:
     """Return z maps of two groups, each with its p, as ALESubtraction writes them."""

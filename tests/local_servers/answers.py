@@ -1,11 +1,15 @@
-"""Answers as the sites dress them: documents, files, and pages of HTML."""
+"""Answers as the sites dress them: documents, files, archives, and pages of HTML."""
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from typing import Any
+from urllib.parse import quote_plus, unquote
 
 from local_servers.faults import Answer
+from local_servers.neurovault import Collection
 
 MODIFIED = "Wed, 18 Feb 2026 13:38:57 GMT"
 _KINDS = {".xml": "application/xml", ".zip": "application/zip"}
@@ -44,3 +48,45 @@ def media(name: str, body: bytes) -> Answer:
         "Content-Encoding": "utf-8",
     }
     return Answer(200, headers, body)
+
+
+class _Stream(io.RawIOBase):
+    """A place to write that cannot go back, so that sizes follow the files."""
+
+    def __init__(self) -> None:
+        self.written = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self.written += data
+        return len(data)
+
+
+def zip_answer(collection: Collection) -> Answer:
+    """Return a collection as a zip, which is made while it is sent.
+
+    One whose file is missing stops there, unterminated.
+    """
+    title = str(collection.record["name"])
+    headers = {
+        "Content-Type": "application/zip",
+        "Content-Disposition": f"attachment; filename={quote_plus(title)}.zip",
+    }
+    packs = [name for name in collection.files if name.endswith(".nidm.zip")]
+    images = [
+        unquote(image["file"].rsplit("/", 1)[-1])
+        for image in collection.records
+        if "nidm_results" not in image
+    ]
+    stream = _Stream()
+    stops_at: int | None = None
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in packs + images:
+            if name not in collection.files:
+                stops_at = len(stream.written)
+                break
+            archive.writestr(f"{title}/{name}", collection.files[name])
+    body = bytes(stream.written[:stops_at])
+    return Answer(200, headers, body, chunked=True, terminated=stops_at is None)

@@ -6,8 +6,15 @@ import re
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from local_servers.answers import MODIFIED, denied, json_answer, media, missing, page
-from local_servers.archive import zip_answer
+from local_servers.answers import (
+    MODIFIED,
+    denied,
+    json_answer,
+    media,
+    missing,
+    page,
+    zip_answer,
+)
 from local_servers.compose import without_nesting
 from local_servers.faults import Answer
 from local_servers.neurovault import Collection

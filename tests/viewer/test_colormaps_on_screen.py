@@ -48,11 +48,12 @@ def screen_of_voxels(viewer: Any, plane: npt.NDArray[Any]) -> npt.NDArray[np.boo
 @pytest.mark.viewer
 def test_the_graphics_card_lights_the_same_voxels(
     preferences: Any,
-    make_napari_viewer: Callable[..., Any],
+    window: Any,
     write: Callable[..., Path],
     rng: np.random.Generator,
 ) -> None:
     preferences.view.underlay = False
+    viewer = window
     z = rng.normal(0, 3, GRID).astype(np.float32)
     z[:, ::4] = np.nan
     edge = np.float32(3.2905268)
@@ -69,8 +70,6 @@ def test_the_graphics_card_lights_the_same_voxels(
         "one_z": z.clip(0) >= 3.0902323,
         "p": (p > 0) & (p <= 0.001),
     }
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1000, 900)
     maps = {"z": z, "one_z": np.where(z > 0, z, 0), "p": p}
     for stem, data in maps.items():
         viewer.layers.clear()
@@ -87,15 +86,14 @@ def test_the_graphics_card_lights_the_same_voxels(
 @pytest.mark.viewer
 def test_clusters_keep_their_colors_on_screen_while_the_threshold_moves(
     preferences: Any,
-    make_napari_viewer: Callable[..., Any],
+    window: Any,
     write: Callable[..., Path],
     rng: np.random.Generator,
 ) -> None:
     preferences.view.underlay = False
     z = ndimage.gaussian_filter(rng.normal(0, 1, GRID), 0.5)
     folder = write({"z": z / z.std()}, affine=AFFINE)
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(800, 700)
+    viewer = window
     viewer.open(folder / "z.nii.gz", plugin=PLUGIN)
     scene.look_at(viewer, 0, 0, 18)
     layer = viewer.layers[-1]

@@ -27,8 +27,9 @@ from napari_neurosynth_results.viewer.foci import (
     slab_of,
     studies_of,
 )
-from napari_neurosynth_results.viewer.layers import underlay_layer
 from napari_neurosynth_results.viewer.palette import study_colors
+
+pytestmark = pytest.mark.usefixtures("underlay")
 
 AXES = {"axial": 2, "coronal": 1, "sagittal": 0}
 
@@ -49,17 +50,6 @@ def studies() -> Studies:
             study("b", (40, 20, 10), (0, 0, 60)),
         )
     )
-
-
-@pytest.fixture
-def viewer(qapp: Any) -> Any:
-    """Return the model of a viewer with the MNI brain in it."""
-    from napari.components import ViewerModel
-    from napari.layers import Layer
-
-    model = ViewerModel()
-    model.add_layer(Layer.create(*underlay_layer()))
-    return model
 
 
 def seen(layer: Any) -> dict[tuple[float, ...], float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,11 @@ import pytest
 
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.layers import (
-    build_layers,
-    map_layer,
-    underlay_layer,
-)
+from napari_neurosynth_results.viewer.layers import build_layers, map_layer
 from napari_neurosynth_results.viewer.plugin import commands
 from napari_neurosynth_results.viewer.plugin.messages import announce
+
+pytestmark = pytest.mark.usefixtures("underlay")
 
 #: Direction of increasing millimeters along z, y and x.
 TOWARDS = ("S", "A", "R")
@@ -28,18 +26,6 @@ OPPOSITE = dict(zip("SARIPL", "IPLSAR", strict=True))
 ORIENTATIONS = list(
     itertools.product(("towards", "away"), ("up", "down"), ("right", "left"))
 )
-
-
-@pytest.fixture
-def viewer() -> Iterator[Any]:
-    """Return the model of a viewer, without a window, with the MNI brain in it."""
-    from napari.components import ViewerModel
-    from napari.layers import Layer
-
-    model = ViewerModel()
-    model.add_layer(Layer.create(*underlay_layer()))
-    yield model
-    model.layers.clear()
 
 
 def texts(viewer: Any) -> dict[str, str]:

@@ -19,18 +19,18 @@ from napari_neurosynth_results.viewer.three_d.glass import glass_of, toggle_glas
 from napari_neurosynth_results.viewer.three_d.viewpoints import facing
 from napari_neurosynth_results.widgets.brain3d import Brain3D
 
+pytestmark = pytest.mark.usefixtures("preferences", "a_map")
+
 
 @pytest.fixture
-def viewer(preferences: Any, opened: Callable[..., Any]) -> Any:
-    """Return the model of a viewer with a map in it."""
-    from napari.components import ViewerModel
+def a_map(viewer: Any, opened: Callable[..., Any]) -> Any:
+    """Return the layer of a map, the only one in the viewer."""
     from napari.layers import Layer
 
     data = np.zeros((8, 9, 8))
     data[5:7, 5:7, 5:7] = 6
-    model = ViewerModel()
-    model.add_layer(Layer.create(*map_layer(opened({"z": data})["z"], visible=True)[0]))
-    return model
+    layer = Layer.create(*map_layer(opened({"z": data})["z"], visible=True)[0])
+    return viewer.add_layer(layer)
 
 
 @pytest.fixture

@@ -13,23 +13,18 @@ from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QRadioButton
 
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.layers import underlay_layer
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.views import AnatomicalViews
+
+pytestmark = pytest.mark.usefixtures("neurological")
 
 ORDERS = {"Axial": (0, 1, 2), "Coronal": (1, 0, 2), "Sagittal": (2, 0, 1)}
 
 
 @pytest.fixture
-def viewer(qapp: Any) -> Any:
-    """Return the model of a viewer with the MNI brain in it."""
-    from napari.components import ViewerModel
-    from napari.layers import Layer
-
-    model = ViewerModel()
-    model.add_layer(Layer.create(*underlay_layer()))
-    scene.set_anatomical(model, "neurological")
-    return model
+def neurological(viewer: Any, underlay: Any) -> None:
+    """Show the MNI brain with its right on the right."""
+    scene.set_anatomical(viewer, "neurological")
 
 
 @pytest.fixture

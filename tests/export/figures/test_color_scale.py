@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -15,12 +13,6 @@ from napari_neurosynth_results.export.figures.color_scale import (
     build_color_scale,
     shade_colors,
 )
-
-
-@pytest.fixture(scope="module")
-def sample(sample_path: Path) -> ResultSet:
-    """Return the packaged sample."""
-    return nnr.open_results(sample_path)
 
 
 def test_strengths_run_from_the_threshold_to_the_strongest(opened: Opened) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,6 @@ import napari_neurosynth_results as nnr
 from drawn_figures import MASS, Opened, found_at, middle, panels, pixels, texts
 from napari_neurosynth_results import ResultsError, ResultSet
 from napari_neurosynth_results.export import figures
-
-
-@pytest.fixture(scope="module")
-def sample(sample_path: Path) -> ResultSet:
-    """Return the packaged sample."""
-    return nnr.open_results(sample_path)
 
 
 def test_agreement_has_its_colors_in_its_places(opened: Opened) -> None:

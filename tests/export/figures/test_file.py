@@ -15,12 +15,6 @@ from napari_neurosynth_results import ResultsError, ResultSet
 from napari_neurosynth_results.export import figures
 
 
-@pytest.fixture(scope="module")
-def sample(sample_path: Path) -> ResultSet:
-    """Return the packaged sample."""
-    return nnr.open_results(sample_path)
-
-
 @pytest.mark.parametrize("extension", [".png", ".pdf", ".svg"])
 def test_the_same_input_gives_the_same_bytes(
     sample: ResultSet, tmp_path: Path, extension: str

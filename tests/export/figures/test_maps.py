@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,12 +18,6 @@ from napari_neurosynth_results.export.figures.color_scale import (
 )
 from napari_neurosynth_results.export.figures.maps import even_places, slice_caption
 from napari_neurosynth_results.export.figures.slices import Brain, Overlay, brain_for
-
-
-@pytest.fixture(scope="module")
-def sample(sample_path: Path) -> ResultSet:
-    """Return the packaged sample."""
-    return nnr.open_results(sample_path)
 
 
 @pytest.mark.parametrize("background", ["black", "white"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,6 @@ from drawn_figures import AFFINE, MASS, SHAPE, Opened, pixels, texts
 from napari_neurosynth_results import ResultSet
 from napari_neurosynth_results.export import figures
 from napari_neurosynth_results.export.figures.page import text_width, wrap_text
-
-
-@pytest.fixture(scope="module")
-def sample(sample_path: Path) -> ResultSet:
-    """Return the packaged sample."""
-    return nnr.open_results(sample_path)
 
 
 @pytest.mark.parametrize("width", [85, 180])

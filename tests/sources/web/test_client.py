@@ -32,6 +32,8 @@ from ..scripted import (
     make_web,
 )
 
+pytestmark = pytest.mark.timed
+
 # Documents
 
 

@@ -32,6 +32,8 @@ from ..scripted import (
     moved,
 )
 
+pytestmark = pytest.mark.timed
+
 # Time
 
 

@@ -15,16 +15,9 @@ from napari_neurosynth_results.anatomy.atlas import UNLABELLED, Atlas
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
-
-
-@pytest.fixture(scope="module")
-def sample() -> ResultSet:
-    """Return the packaged sample."""
-    return nnr.open_results(sample_folder())
 
 
 def by_hand(clusters: ClusterSet, atlas: Atlas, label: int) -> Counter[str]:

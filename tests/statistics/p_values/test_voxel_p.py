@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.significance import (
@@ -24,12 +22,6 @@ from napari_neurosynth_results.statistics.p_values.voxel_p import voxel_p, writt
 
 def own_data(statmap: StatMap) -> Any:
     return statmap.data
-
-
-@pytest.fixture(scope="module")
-def sample(sample_path: Path) -> ResultSet:
-    """Return the packaged sample."""
-    return open_results(sample_path)
 
 
 def test_every_map_of_the_sample(sample: ResultSet, rng: np.random.Generator) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
@@ -33,12 +32,6 @@ OFFERED: dict[str, Any] = {
     VOXEL: ("value", "p"),
     MASS: ("p",),
 }
-
-
-@pytest.fixture(scope="module")
-def sample(sample_path: Path) -> ResultSet:
-    """Return the packaged sample."""
-    return open_results(sample_path)
 
 
 @pytest.fixture

@@ -35,20 +35,6 @@ PLACE = (38.0, 4.0, 2.0)
 LABELS = "label_desc-mass_level-cluster_corr-FWE_method-montecarlo_tail-positive"
 
 
-@pytest.fixture
-def viewer(qapp: Any) -> Any:
-    """Return the model of a viewer: no window, no graphics card."""
-    from napari.components import ViewerModel
-
-    return ViewerModel()
-
-
-@pytest.fixture
-def sample(sample_path: Path) -> ResultSet:
-    """Return the packaged sample."""
-    return open_results(sample_path)
-
-
 def add(viewer: Any, results: ResultSet) -> None:
     """Add all maps, visible."""
     from napari.layers import Layer
@@ -137,11 +123,12 @@ def test_it_keeps_up_with_the_mouse(viewer: Any, sample: ResultSet) -> None:
     add(viewer, sample)
     reader = PlaceReader(viewer)
     reader.read_at(PLACE)
-    start = time.perf_counter()
+    # Of the processor, which others may be using too.
+    start = time.process_time()
     for x in np.linspace(-60, 60, 50).tolist():
         reader.read_at((x, 4.0, 2.0))
     # Below 0.5 ms each on a laptop.
-    assert (time.perf_counter() - start) / 50 < 0.005
+    assert (time.process_time() - start) / 50 < 0.005
 
 
 # --- left is left, and mm are mm ------------------------------------------------------

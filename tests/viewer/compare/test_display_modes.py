@@ -16,24 +16,15 @@ from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import cluster_layer
 from napari_neurosynth_results.viewer.compare.comparison_layers import clusters_for
 from napari_neurosynth_results.viewer.compare.display_modes import JointDisplay
-from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of, underlay_layer
+from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
+
+pytestmark = pytest.mark.usefixtures("underlay")
 
 SHAPE = (20, 24, 20)
 AFFINE = np.diag([8.0, 8, 8, 1])
 AFFINE[:3, 3] = -76, -112, -72
 MODES = ("overlay", "outlines", "side by side", "blink", "swipe")
-
-
-@pytest.fixture
-def viewer(qapp: Any) -> Any:
-    """Return the model of a viewer, with the underlay."""
-    from napari.components import ViewerModel
-    from napari.layers import Layer
-
-    made = ViewerModel()
-    made.add_layer(Layer.create(*underlay_layer()))
-    return made
 
 
 @pytest.fixture

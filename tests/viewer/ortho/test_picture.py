@@ -25,14 +25,6 @@ PLACED: dict[str, Any] = {"scale": (2, 2, 2), "translate": (-10, -20, -30)}
 GRAY: dict[str, Any] = {"colormap": "gray", "contrast_limits": (0, 1)}
 
 
-@pytest.fixture
-def viewer(qapp: Any) -> Any:
-    """Return the model of a viewer: no window, no graphics card."""
-    from napari.components import ViewerModel
-
-    return ViewerModel()
-
-
 def no_discs(picture: npt.NDArray[Any], discs: Discs) -> None:
     raise AssertionError("there are no points")
 

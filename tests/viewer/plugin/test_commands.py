@@ -19,22 +19,10 @@ from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.commands import label_active_map
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 
+pytestmark = pytest.mark.usefixtures("preferences")
+
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 SHAPE = (8, 9, 8)
-
-
-@pytest.fixture
-def viewer(preferences: Any) -> Any:
-    """Return the model of a viewer: no window, no graphics card."""
-    from napari.components import ViewerModel
-
-    return ViewerModel()
-
-
-@pytest.fixture(scope="module")
-def sample(sample_path: Path) -> ResultSet:
-    """Return the packaged sample."""
-    return open_results(sample_path)
 
 
 def activate(viewer: Any, statmap: StatMap) -> Any:

@@ -30,6 +30,8 @@ from napari_neurosynth_results.viewer.three_d.brain import (
 )
 from napari_neurosynth_results.viewer.three_d.viewpoints import facing, view_from
 
+pytestmark = pytest.mark.usefixtures("preferences", "underlay")
+
 #: 4 mm voxels over the MNI brain.
 SHAPE = (46, 55, 46)
 AFFINE = np.array(
@@ -46,17 +48,6 @@ def balls(*places: tuple[float, float, float], radius: float = 12.0) -> Any:
         away = np.linalg.norm(mm - place, axis=1)
         data[away < radius] = 5 + n - 0.01 * away[away < radius]
     return data.reshape(SHAPE)
-
-
-@pytest.fixture
-def viewer(preferences: Any) -> Any:
-    """Return the model of a viewer with the template in it."""
-    from napari.components import ViewerModel
-    from napari.layers import Layer
-
-    model = ViewerModel()
-    model.add_layer(Layer.create(*underlay_layer()))
-    return model
 
 
 @pytest.fixture
@@ -378,20 +369,13 @@ def test_without_labels_the_first_threshold_is_taken_and_no_layer_is_added(
 
 
 @pytest.fixture
-def window(
-    make_napari_viewer: Callable[..., Any],
-    preferences: Any,
-    opened: Callable[..., Any],
-) -> Any:
-    """Return a window with one ball: right, a little anterior, superior."""
+def one_ball(window: Any, opened: Callable[..., Any]) -> None:
+    """Show one ball in the window: right, a little anterior, superior."""
     from napari.layers import Layer
 
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(800, 700)
-    viewer.add_layer(Layer.create(*underlay_layer()))
+    window.add_layer(Layer.create(*underlay_layer()))
     statmap = opened({"z": balls((44, 30, 40))}, affine=AFFINE)["z"]
-    add(viewer, statmap)
-    return viewer
+    add(window, statmap)
 
 
 def where(viewer: Any) -> tuple[str, str]:
@@ -412,6 +396,7 @@ def where(viewer: Any) -> tuple[str, str]:
 
 
 @pytest.mark.viewer
+@pytest.mark.usefixtures("one_ball")
 @pytest.mark.parametrize("orientation", scene.CAMERA_ORIENTATION)
 def test_the_right_of_the_head_is_drawn_where_an_observer_sees_it(
     window: Any, orientation: str
@@ -436,6 +421,7 @@ def test_the_right_of_the_head_is_drawn_where_an_observer_sees_it(
 
 
 @pytest.mark.viewer
+@pytest.mark.usefixtures("one_ball")
 def test_a_cluster_inside_is_not_hidden_by_the_brain_and_slices_are_as_before(
     window: Any, opened: Callable[..., Any]
 ) -> None:

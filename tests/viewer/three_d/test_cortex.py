@@ -14,7 +14,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
-from napari_neurosynth_results.viewer.layers import map_layer, underlay_layer
+from napari_neurosynth_results.viewer.layers import map_layer
 from napari_neurosynth_results.viewer.plugin import commands
 from napari_neurosynth_results.viewer.three_d.brain import brain_of, show_brain
 from napari_neurosynth_results.viewer.three_d.cortex import (
@@ -22,6 +22,8 @@ from napari_neurosynth_results.viewer.three_d.cortex import (
     hide_cortex,
     show_cortex,
 )
+
+pytestmark = pytest.mark.usefixtures("preferences", "underlay")
 
 #: 4 mm voxels over the MNI brain.
 SHAPE = (46, 55, 46)
@@ -35,17 +37,6 @@ def ball(*places: tuple[float, float, float]) -> Any:
     mm = (AFFINE[:3, :3] @ voxels + AFFINE[:3, 3:]).T
     near = [np.linalg.norm(mm - place, axis=1) < 14 for place in places]
     return np.where(np.any(near, axis=0), 6.0, 0).reshape(SHAPE)
-
-
-@pytest.fixture
-def viewer(preferences: Any) -> Any:
-    """Return the model of a viewer with the template in it."""
-    from napari.components import ViewerModel
-    from napari.layers import Layer
-
-    model = ViewerModel()
-    model.add_layer(Layer.create(*underlay_layer()))
-    return model
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ from napari_neurosynth_results.viewer.three_d.glass import (
     toggle_glass,
 )
 
+pytestmark = pytest.mark.usefixtures("preferences", "filled")
+
 #: 4 mm voxels over the MNI brain.
 SHAPE = (46, 55, 46)
 AFFINE = np.array(
@@ -61,13 +63,9 @@ def threshold(viewer: Any, layer: Any, statmap: Any, height: float) -> None:
 
 
 @pytest.fixture
-def viewer(preferences: Any, statmap: Any) -> Any:
-    """Return the model of a viewer with template, map and clusters."""
-    from napari.components import ViewerModel
-
-    model = ViewerModel()
-    fill(model, statmap)
-    return model
+def filled(viewer: Any, statmap: Any) -> None:
+    """Show template, map and clusters."""
+    fill(viewer, statmap)
 
 
 def layer_of(viewer: Any) -> Any:
@@ -223,10 +221,9 @@ def test_nothing_keeps_a_closed_viewer_alive(statmap: Any, preferences: Any) -> 
 @pytest.mark.viewer
 @pytest.mark.parametrize("orientation", scene.CAMERA_ORIENTATION)
 def test_right_is_drawn_at_the_right_and_slices_below_are_covered(
-    make_napari_viewer: Callable[..., Any], statmap: Any, orientation: str
+    window: Any, statmap: Any, orientation: str
 ) -> None:
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(800, 700)
+    viewer = window
     layer = fill(viewer, statmap)
     layer.colorbar.visible = False
     scene.set_anatomical(viewer, orientation)

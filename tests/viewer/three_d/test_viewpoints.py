@@ -19,6 +19,8 @@ from napari_neurosynth_results.viewer.three_d.viewpoints import (
     view_obliquely,
 )
 
+pytestmark = pytest.mark.usefixtures("underlay")
+
 #: The direction of each side of the head as (z, y, x).
 SIDE = {
     "left": (0, 0, -1),
@@ -29,17 +31,6 @@ SIDE = {
     "back": (0, -1, 0),
 }
 LETTER = dict(zip(["left", "right", "front", "back"], "LRAP", strict=True))
-
-
-@pytest.fixture
-def viewer() -> Any:
-    """Return the model of a viewer with the MNI brain in it."""
-    from napari.components import ViewerModel
-    from napari.layers import Layer
-
-    model = ViewerModel()
-    model.add_layer(Layer.create(*underlay_layer()))
-    return model
 
 
 def letters(viewer: Any) -> str:

@@ -40,6 +40,8 @@ from napari_neurosynth_results.viewer.workspace.save_and_open import (
 )
 from worked_in import threshold
 
+pytestmark = pytest.mark.usefixtures("preferences")
+
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 SHAPE = (8, 9, 8)
 FOCI = "//Reference=MNI\n//Heat\n//Subjects=12\n38 4 2\n-38 4 2\n\n//Cold\n0 10 40\n"
@@ -49,18 +51,6 @@ def new_viewer() -> Any:
     from napari.components import ViewerModel
 
     return ViewerModel()
-
-
-@pytest.fixture
-def viewer(preferences: Any) -> Any:
-    """Return the model of a viewer: no window, no graphics card."""
-    return new_viewer()
-
-
-@pytest.fixture(scope="module")
-def sample(sample_path: Path) -> ResultSet:
-    """Return the packaged sample."""
-    return open_results(sample_path)
 
 
 @pytest.fixture

@@ -32,6 +32,8 @@ from napari_neurosynth_results.viewer.foci import show_foci
 from napari_neurosynth_results.viewer.workspace.state_reader import describe
 from worked_in import threshold
 
+pytestmark = pytest.mark.usefixtures("preferences")
+
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 SHAPE = (8, 9, 8)
 
@@ -72,20 +74,6 @@ with open("tables.pickle", "wb") as file:
 
 def same(table: pd.DataFrame, expected: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(table, expected, check_exact=True)
-
-
-@pytest.fixture
-def viewer(preferences: Any) -> Any:
-    """Return the model of a viewer: no window, no graphics card."""
-    from napari.components import ViewerModel
-
-    return ViewerModel()
-
-
-@pytest.fixture(scope="module")
-def sample(sample_path: Path) -> ResultSet:
-    """Return the packaged sample."""
-    return open_results(sample_path)
 
 
 def test_the_script_of_the_sample_gives_the_same_tables(

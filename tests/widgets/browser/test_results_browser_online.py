@@ -101,6 +101,7 @@ def test_filters(widget: ResultsBrowser, collection: Any) -> None:
     assert list(state(widget)) == ["stat"]
 
 
+@pytest.mark.timed
 def test_progress_is_seen_and_cancel_keeps_what_has_come(
     viewer: Any, widget: ResultsBrowser, web: LocalServers, collection: Any
 ) -> None:

@@ -9,7 +9,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -331,13 +331,16 @@ def _document(path: str) -> Any:
 # Data classes <-> JSON. pydantic checks by their types whatever a file holds before
 # anybody believes it; it is imported when a workspace is opened or saved.
 
-#: What pydantic's errors ask for.
+#: What pydantic calls the branches of a union, which are no step of the way to a value.
+_BRANCH = ""
+#: What its errors ask for.
 _WANTED = {
     "bool_type": "true or false",
     "dataclass_type": "an object",
     "float_type": "a number",
     "int_type": "a whole number",
     "literal_error": "one of {expected}",
+    "missing": "an object with {key!r}",
     "string_type": "a text",
     "too_long": "{max_length} items",
     "too_short": "{min_length} items",
@@ -395,7 +398,7 @@ def decoded(kind: type[Made], value: Any, where: str, told: list[str]) -> Made:
     try:
         made: Made = validator.validate_python(value)
     except ValidationError as error:
-        raise ResultsError(_first_problem(error, value, where)) from error
+        raise ResultsError(_deepest_problem(error, where)) from error
     told += _left_aside(made, value, where)
     return made
 
@@ -417,6 +420,8 @@ def _strict(schema: Any) -> Any:
     if kind == "dataclass" and schema.get("post_init"):
         name = schema.pop("ref", None)
         return core_schema.no_info_wrap_validator_function(_made, schema, ref=name)
+    if kind == "union":
+        schema["choices"] = [(choice, _BRANCH) for choice in schema["choices"]]
     if kind == "tuple":
         # Only the first problem is told: the others need no memory.
         schema["fail_fast"] = True
@@ -454,38 +459,28 @@ def _in_measure(value: Any) -> Any:
     return value
 
 
-def _first_problem(error: ValidationError, value: Any, where: str) -> str:
-    found = [
-        (_place(problem["loc"], value, where), problem["type"], problem)
-        for problem in error.errors(include_url=False)
-    ]
-    # Each branch of a union complains: the one that was meant came furthest.
-    place, kind, problem = max(
-        (one for one in found if one[0].startswith(found[0][0])),
-        key=lambda one: (len(one[0]), not one[1].endswith(("_type", "missing"))),
+def _deepest_problem(error: ValidationError, where: str) -> str:
+    """Say what is wrong and where; of the branches of a union, by the one meant."""
+    problem = max(
+        error.errors(include_url=False),
+        key=lambda one: (
+            len(one["loc"]) - (one["type"] == "missing"),
+            not one["type"].endswith(("_type", "missing")),
+        ),
     )
-    context = problem.get("ctx", {})
+    kind, context = problem["type"], problem.get("ctx", {})
+    steps = [step for step in problem["loc"] if step != _BRANCH]
+    if kind == "missing":
+        context = {"key": steps.pop()}
+    elif kind == "literal_error":
+        context = {"expected": context["expected"].replace(" or ", ", ")}
+    place = where + "".join(
+        f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps
+    )
     if kind == "value_error":
         return f"{place}: {context['error']}"
-    if kind == "literal_error":
-        context = {"expected": context["expected"].replace(" or ", ", ")}
-    if kind == "missing":
-        return f"{place} has to be an object with {problem['loc'][-1]!r}."
     wanted = _WANTED.get(kind) or problem["msg"]
     return f"{place} has to be {wanted.format_map(context)}."
-
-
-def _place(steps: tuple[int | str, ...], value: Any, where: str) -> str:
-    """Write the way to a part; steps that are no part of it name branches of types."""
-    for step in steps:
-        if isinstance(value, list) and isinstance(step, int) and step < len(value):
-            where += f"[{step}]"
-        elif isinstance(value, Mapping) and step in value:
-            where += f".{step}"
-        else:
-            continue
-        value = value[step]
-    return where
 
 
 def _left_aside(made: Any, value: Any, where: str) -> Iterator[str]:

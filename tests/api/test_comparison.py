@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import napari_neurosynth_results as nnr
-from maps_in_memory import Array, lone, made, placed
+from helpers.maps_in_memory import Array, lone, made, placed
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold

@@ -14,7 +14,7 @@ import distributed
 import pytest
 
 import napari_neurosynth_results as nnr
-from batches import blob
+from helpers.batches import blob
 from napari_neurosynth_results.batch import dask_workers as there
 from napari_neurosynth_results.errors import ResultsError
 

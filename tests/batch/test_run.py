@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 import napari_neurosynth_results as nnr
-from batches import blob, read, start
+from helpers.batches import blob, read, start
 from local_servers import LocalServers
 from napari_neurosynth_results.batch.inputs import listed
 from napari_neurosynth_results.batch.local_workers import default_workers

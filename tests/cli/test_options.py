@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import napari_neurosynth_results as nnr
-from batches import blob, read
+from helpers.batches import blob, read
 from napari_neurosynth_results.api.map_requests import MaskSource
 from napari_neurosynth_results.cli import main
 from napari_neurosynth_results.cli.batch import add_batch

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.readers_of_text import latex_to_text, markdown_to_text
 from napari_neurosynth_results.export.escaping import (
     for_html,
     for_latex,
@@ -17,7 +18,6 @@ from napari_neurosynth_results.export.escaping import (
     plain,
     short,
 )
-from readers_of_text import latex_to_text, markdown_to_text
 
 #: What means something somewhere, and what everybody writes.
 HOSTILE = (

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QApplication, QFileDialog
 
+from helpers.worked_in import threshold
 from napari_neurosynth_results.export.workspace.script import script_of
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -20,7 +21,6 @@ from napari_neurosynth_results.widgets.commands import (
     ask_and_save_workspace,
     copy_as_python,
 )
-from worked_in import threshold
 
 
 def told(notifications: list[Any]) -> list[tuple[str, str]]:

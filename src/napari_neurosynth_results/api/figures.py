@@ -11,7 +11,7 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix
 
-Kind = Literal["lightbox", "ortho", "glass", "matrix"]
+FigureKind = Literal["lightbox", "ortho", "glass", "matrix"]
 
 _OF_CLUSTERS = {
     "lightbox": figures.lightbox_figure,
@@ -24,7 +24,7 @@ def save_figure(
     what: ClusterSet | Comparison | Matrix,
     path: str | os.PathLike[str],
     *,
-    kind: Kind = "lightbox",
+    kind: FigureKind = "lightbox",
     dpi: float = 300,
     background: figures.Background = "black",
     overwrite: bool = False,

@@ -9,7 +9,7 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Experiments, Studies
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies.contributions import (
-    Kind,
+    ContributionKind,
     count_foci,
     join_contributions,
 )
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def contributions(
     results: ResultSet,
     clusters: ClusterSet,
-    kind: Kind = "foci",
+    kind: ContributionKind = "foci",
     *,
     studies: Studies | None = None,
 ) -> pd.DataFrame:
@@ -144,10 +144,10 @@ def contributors(
     >>> len(behind.of(1))
     15
     """
-    found: dict[Kind, pd.DataFrame] = {}
+    found: dict[ContributionKind, pd.DataFrame] = {}
     notices: list[str] = []
     refusals = []
-    for kind in get_args(Kind):
+    for kind in get_args(ContributionKind):
         try:
             table = contributions(results, clusters, kind, studies=studies)
         except ResultsError as error:
@@ -167,7 +167,7 @@ def contributors(
 def robustness(
     results: ResultSet,
     clusters: ClusterSet,
-    kind: Kind = "foci",
+    kind: ContributionKind = "foci",
     *,
     studies: Studies | None = None,
 ) -> pd.DataFrame:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+#: Indices i, j, k of a voxel.
+Voxel = tuple[int, int, int]
 #: The values of a map on its grid.
 Voxels = npt.NDArray[np.float32]
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.statistics.clusters.cluster_set import Voxel
+from napari_neurosynth_results.maps.grid import Voxel
 
 Colors = npt.NDArray[np.float32]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import napari_neurosynth_results as nnr
-from drawn_figures import MASS, Opened, found_at, panels, texts, warm
+from helpers.drawn_figures import MASS, Opened, found_at, panels, texts, warm
 from napari_neurosynth_results import ResultSet
 from napari_neurosynth_results.export import figures
 from napari_neurosynth_results.export.figures.color_scale import (

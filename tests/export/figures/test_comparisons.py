@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import napari_neurosynth_results as nnr
-from drawn_figures import MASS, Opened, found_at, middle, panels, pixels, texts
+from helpers.drawn_figures import MASS, Opened, found_at, middle, panels, pixels, texts
 from napari_neurosynth_results import ResultsError, ResultSet
 from napari_neurosynth_results.export import figures
 

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 import napari_neurosynth_results as nnr
-from drawn_figures import Opened, cold, found_at, middle, panels, pixels, texts, warm
+from helpers.drawn_figures import (
+    Opened,
+    cold,
+    found_at,
+    middle,
+    panels,
+    pixels,
+    texts,
+    warm,
+)
 from napari_neurosynth_results import ResultsError, ResultSet
 from napari_neurosynth_results.anatomy.template import read_brain_mask
 from napari_neurosynth_results.export import figures

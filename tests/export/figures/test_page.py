@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import napari_neurosynth_results as nnr
-from drawn_figures import AFFINE, MASS, SHAPE, Opened, pixels, texts
+from helpers.drawn_figures import AFFINE, MASS, SHAPE, Opened, pixels, texts
 from napari_neurosynth_results import ResultSet
 from napari_neurosynth_results.export import figures
 from napari_neurosynth_results.export.figures.page import text_width, wrap_text

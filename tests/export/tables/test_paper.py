@@ -14,6 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import napari_neurosynth_results as nnr
+from helpers.readers_of_text import (
+    latex_rows,
+    latex_to_text,
+    markdown_rows,
+    markdown_to_text,
+)
 from napari_neurosynth_results import ClusterSet, ResultSet
 from napari_neurosynth_results.export.escaping import plain
 from napari_neurosynth_results.export.tables.paper import (
@@ -26,7 +32,6 @@ from napari_neurosynth_results.export.tables.paper_formats import (
     as_latex,
     as_markdown,
 )
-from readers_of_text import latex_rows, latex_to_text, markdown_rows, markdown_to_text
 
 Opened = Callable[..., ResultSet]
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"

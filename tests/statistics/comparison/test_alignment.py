@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nilearn.image import resample_to_img
 from scipy import ndimage, stats
 
-from maps_in_memory import Array, lone, made, placed
+from helpers.maps_in_memory import Array, lone, made, placed
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.statistics.comparison import alignment

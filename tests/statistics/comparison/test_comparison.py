@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 from scipy.spatial.distance import dice, jaccard
 
-from maps_in_memory import Array, lone, made, placed
+from helpers.maps_in_memory import Array, lone, made, placed
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet

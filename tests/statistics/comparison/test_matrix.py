@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from maps_in_memory import lone, placed
+from helpers.maps_in_memory import lone, placed
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.statistics.comparison.comparison import compare
 from napari_neurosynth_results.statistics.comparison.matrix import compare_all

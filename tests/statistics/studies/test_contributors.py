@@ -15,9 +15,9 @@ from napari_neurosynth_results.maps.studies import (
 )
 from napari_neurosynth_results.statistics.studies.contributors import (
     DOMINATED,
-    NOBODY,
+    FEW_IN_ALL,
+    NO_EXPERIMENT,
     ONE,
-    SMALL,
     robustness_of,
 )
 
@@ -55,13 +55,13 @@ def test_many_experiments_of_which_none_dominates() -> None:
 
 def test_flags_say_what_asks_for_caution() -> None:
     found = robustness_of(table(20, {3: 4}, {}, {0: 0.6, 1: 0.2, 2: -0.3}))
-    assert found.cautions.tolist() == [ONE, NOBODY, DOMINATED]
+    assert found.cautions.tolist() == [ONE, NO_EXPERIMENT, DOMINATED]
     # Who weakens a cluster is not behind it.
     assert found.experiments.tolist() == [1, 0, 2]
     assert found.loc[3, "dominant_percent"] == pytest.approx(75)
     assert found.participants.isna().all()
     few = robustness_of(table(16, {3: 1, 4: 1}))
-    assert few.cautions.tolist() == [SMALL]
+    assert few.cautions.tolist() == [FEW_IN_ALL]
     assert robustness_of(table(17, {3: 1, 4: 1})).cautions.tolist() == [""]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.worked_in import threshold
 from local_servers import LocalServers
 from napari_neurosynth_results import ResultsError, open_results, open_studies
 from napari_neurosynth_results.maps.results import ResultSet
@@ -38,7 +39,6 @@ from napari_neurosynth_results.viewer.workspace.save_and_open import (
     open_workspace,
     save_workspace,
 )
-from worked_in import threshold
 
 pytestmark = pytest.mark.usefixtures("preferences")
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.worked_in import threshold
 from local_servers import LocalServers
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.export.workspace.contents import MaskReference
@@ -30,7 +31,6 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import (
 )
 from napari_neurosynth_results.viewer.foci import show_foci
 from napari_neurosynth_results.viewer.workspace.state_reader import describe
-from worked_in import threshold
 
 pytestmark = pytest.mark.usefixtures("preferences")
 

@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.arrays import Float64Array
-from napari_neurosynth_results.export.colors import COLD, WARM
+from napari_neurosynth_results.export.colors import COLD, WARM, look_of
 from napari_neurosynth_results.export.figures.page import MINUS
 from napari_neurosynth_results.export.figures.slices import Overlay
 from napari_neurosynth_results.maps.kinds import ColorFamily, MapKind
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.clusters.color_range import look_of
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.thresholds.cluster_level import ClusterLevel
 from napari_neurosynth_results.statistics.thresholds.first_look import strongest_of

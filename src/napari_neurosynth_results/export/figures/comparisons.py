@@ -18,11 +18,11 @@ from napari_neurosynth_results.export.figures.maps import (
     lightbox_panels,
 )
 from napari_neurosynth_results.export.figures.page import (
-    GAP,
+    GAP_MM,
     MARGIN,
     MINUS,
-    TEXT,
-    TITLE,
+    TEXT_POINTS,
+    TITLE_POINTS,
     Background,
     Color,
     Page,
@@ -85,7 +85,7 @@ def comparison_figure(
     """
     check_side(side)
     page = Page(width_mm, background)
-    page.text(f"{comparison.name_a} / {comparison.name_b}", TITLE, bold=True)
+    page.text(f"{comparison.name_a} / {comparison.name_b}", TITLE_POINTS, bold=True)
     page.space(1.5)
     table = _colors(background)
     overlay = Overlay(comparison.agreement, comparison.grid, lambda cut: table[cut])
@@ -162,11 +162,11 @@ def matrix_figure(
     if measure not in _MEASURES:
         raise ResultsError(f"measure is {', '.join(_MEASURES)}, not {measure}.")
     page = Page(width_mm, background)
-    page.text(f"{_MEASURES[measure]} of {len(matrix)} maps", TITLE, bold=True)
+    page.text(f"{_MEASURES[measure]} of {len(matrix)} maps", TITLE_POINTS, bold=True)
     page.space(2.0)
     values = getattr(matrix, measure).to_numpy(float)
     names = list(matrix.names)
-    room = max(text_width(name, TEXT) for name in names) + GAP
+    room = max(text_width(name, TEXT_POINTS) for name in names) + GAP_MM
     room = min(room, page.inner * _LABEL_SHARE)
     cell = min(_CELL_MM, (page.inner - room) / len(names))
 
@@ -174,8 +174,8 @@ def matrix_figure(
         _draw_cells(page, figure, values, (MARGIN + room, top, cell))
         for number, name in enumerate(names):
             y = top + (number + 0.5) * cell
-            at = (MARGIN + room - GAP, y)
-            text = f"{_fitting(name, room - GAP - 4)}  {number + 1}"
+            at = (MARGIN + room - GAP_MM, y)
+            text = f"{_fitting(name, room - GAP_MM - 4)}  {number + 1}"
             page.write(figure, at, text, size=_type(cell), ha="right", va="center")
             at = (MARGIN + room + (number + 0.5) * cell, top + cell * len(names) + 0.8)
             page.write(
@@ -196,15 +196,15 @@ def matrix_figure(
 
 def _type(cell: float) -> float:
     """Choose the size of type beside cells: it has to fit between two of them."""
-    return max(_SMALLEST_TYPE, min(TEXT, cell * 2.2))
+    return max(_SMALLEST_TYPE, min(TEXT_POINTS, cell * 2.2))
 
 
 def _fitting(name: str, room: float) -> str:
     """Shorten a name in its middle, where names differ least."""
-    if text_width(name, TEXT) <= room:
+    if text_width(name, TEXT_POINTS) <= room:
         return name
     keep = len(name)
-    while keep > 4 and text_width(f"{name[:keep]}…", TEXT) > room:
+    while keep > 4 and text_width(f"{name[:keep]}…", TEXT_POINTS) > room:
         keep -= 1
     return f"{name[: keep - keep // 2]}…{name[len(name) - keep // 2 :]}"
 
@@ -226,7 +226,7 @@ def _draw_cells(
             axes.plot(*line, color=page.paper, linewidth=0.6, clip_on=False)
     axes.set_xlim(0, n)
     axes.set_ylim(0, n)
-    size = min(TEXT, cell * 1.1)
+    size = min(TEXT_POINTS, cell * 1.1)
     if size < _SMALLEST_TYPE + 1:
         return
     for (i, j), value in np.ndenumerate(values):

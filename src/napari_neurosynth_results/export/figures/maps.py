@@ -28,7 +28,12 @@ from napari_neurosynth_results.export.figures.color_scale import (
     ColorScale,
     build_color_scale,
 )
-from napari_neurosynth_results.export.figures.page import MINUS, TITLE, Background, Page
+from napari_neurosynth_results.export.figures.page import (
+    MINUS,
+    TITLE_POINTS,
+    Background,
+    Page,
+)
 from napari_neurosynth_results.export.figures.panels import Panel, add_bar, add_rows
 from napari_neurosynth_results.export.figures.slices import (
     Brain,
@@ -397,7 +402,7 @@ def _begin(
 ) -> tuple[Page, ColorScale, Overlay, Brain]:
     check_side(side)
     page = Page(width_mm, background)
-    page.text(clusters.statmap.title, TITLE, bold=True)
+    page.text(clusters.statmap.title, TITLE_POINTS, bold=True)
     page.space(1.5)
     scale = build_color_scale(clusters)
     overlay = scale.overlay(clusters)

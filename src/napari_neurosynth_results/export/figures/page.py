@@ -27,9 +27,9 @@ NO_MATPLOTLIB = (
     '    pip install "napari-neurosynth-results[figures]"'
 )
 #: Sizes of type in points: what journals ask for at least, and a little more.
-TITLE, TEXT, SMALL = 8.5, 7.0, 6.5
+TITLE_POINTS, TEXT_POINTS, SMALL_POINTS = 8.5, 7.0, 6.5
 #: Around everything, and between panels, in mm.
-MARGIN, GAP = 3.0, 1.5
+MARGIN, GAP_MM = 3.0, 1.5
 _INK: dict[str, Color] = {"black": (0.94, 0.94, 0.94), "white": (0.08, 0.08, 0.08)}
 _PAPER: dict[str, Color] = {"black": (0.0, 0.0, 0.0), "white": (1.0, 1.0, 1.0)}
 _WIDTHS = (60.0, 500.0)
@@ -185,7 +185,7 @@ class Page:
         """Leave room."""
         self._height += height_mm
 
-    def text(self, text: str, size: float = TEXT, *, bold: bool = False) -> None:
+    def text(self, text: str, size: float = TEXT_POINTS, *, bold: bool = False) -> None:
         """Add a paragraph."""
         self._told.append(text)
         lines = wrap_text(text, size, self.inner, bold=bold)
@@ -210,7 +210,7 @@ class Page:
         at: tuple[float, float],
         text: str,
         *,
-        size: float = TEXT,
+        size: float = TEXT_POINTS,
         bold: bool = False,
         **options: Any,
     ) -> None:

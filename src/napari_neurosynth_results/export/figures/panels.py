@@ -14,10 +14,10 @@ from napari_neurosynth_results.export.figures.color_scale import (
     shade_colors,
 )
 from napari_neurosynth_results.export.figures.page import (
-    GAP,
+    GAP_MM,
     MARGIN,
-    SMALL,
-    TEXT,
+    SMALL_POINTS,
+    TEXT_POINTS,
     Page,
     text_width,
     wrap_text,
@@ -82,13 +82,13 @@ def add_rows(page: Page, panels: Sequence[Panel], columns: int) -> None:
         In each row.
     """
     rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
-    room = page.inner - GAP * (columns - 1)
+    room = page.inner - GAP_MM * (columns - 1)
     scale = room / max(sum(one.view.size[0] for one in row) for row in rows)
     if len(rows[0]) < columns:
         scale = min(scale, room / columns / panels[0].view.size[0])
     for row in rows:
         height = scale * max(one.view.size[1] for one in row)
-        page.add(height + _CAPTION + GAP, _row_drawer(page, row, scale, height))
+        page.add(height + _CAPTION + GAP_MM, _row_drawer(page, row, scale, height))
 
 
 def _row_drawer(
@@ -116,7 +116,7 @@ def _row_drawer(
                 ha="center",
                 va="top",
             )
-            left += width + GAP
+            left += width + GAP_MM
 
     return draw
 
@@ -135,7 +135,9 @@ def _write_letters(page: Page, axes: Axes, panel: Panel, scale: float) -> None:
     letters = panel.view.letters
     for edge in list(places)[: 2 if panel.corners else 4]:
         x, y, ha, va = places[edge]
-        axes.text(x, y, letters[edge], fontsize=SMALL, color=page.ink, ha=ha, va=va)
+        axes.text(
+            x, y, letters[edge], fontsize=SMALL_POINTS, color=page.ink, ha=ha, va=va
+        )
 
 
 def _draw_cross(page: Page, axes: Axes, panel: Panel) -> None:
@@ -162,13 +164,13 @@ def add_bar(page: Page, scale: ColorScale) -> None:
     if not scale.shades.any():
         return
 
-    room = text_width(scale.label, TEXT, bold=True) + GAP
+    room = text_width(scale.label, TEXT_POINTS, bold=True) + GAP_MM
     beside = room < _BESIDE * page.inner
 
     def draw(figure: Figure, top: float) -> None:
         left = MARGIN + (room if beside else 0)
         # The last number may reach beyond the bar.
-        width = min(_BAR_WIDTH, MARGIN + page.inner - left - 3 * GAP)
+        width = min(_BAR_WIDTH, MARGIN + page.inner - left - 3 * GAP_MM)
         at = (MARGIN, top + (_BAR / 2 if beside else -_LINE_MM / 2))
         page.write(figure, at, scale.label, bold=True, va="center")
         _draw_bar(page, figure, scale, (left, top, width))
@@ -200,7 +202,7 @@ def _draw_bar(
             figure,
             (left + width * x / span, top + _BAR + 1.0),
             tick.text,
-            size=SMALL,
+            size=SMALL_POINTS,
             bold=tick.limit,
             ha="center",
             va="top",
@@ -220,7 +222,7 @@ def add_legend(page: Page, entries: Sequence[tuple[Float64Array, str]]) -> None:
     from matplotlib.patches import Rectangle
 
     for color, text in entries:
-        lines = wrap_text(text, TEXT, page.inner - _SWATCH - GAP)
+        lines = wrap_text(text, TEXT_POINTS, page.inner - _SWATCH - GAP_MM)
 
         def draw(
             figure: Figure,
@@ -232,7 +234,7 @@ def add_legend(page: Page, entries: Sequence[tuple[Float64Array, str]]) -> None:
             patch = Rectangle((0, 0), 1, 1, facecolor=color, edgecolor=page.ink, lw=0.4)
             axes.add_patch(patch)
             for number, line in enumerate(lines):
-                at = MARGIN + _SWATCH + GAP, top + number * _LINE_MM - 0.1
+                at = MARGIN + _SWATCH + GAP_MM, top + number * _LINE_MM - 0.1
                 page.write(figure, at, line, va="top")
 
         page.add(_LINE_MM * len(lines) + 0.6, draw)

@@ -22,6 +22,7 @@ from napari_neurosynth_results.export.workspace.contents import (
     Naming,
     SavedRequest,
 )
+from napari_neurosynth_results.maps.grid import Voxel
 
 if TYPE_CHECKING:
     from pydantic_core import ValidationError
@@ -43,8 +44,6 @@ _NUMBERS = re.compile(r"\[\n\s+([-+0-9.eE,\s]+?)\n\s*\]")
 
 _NOTHING = Description()
 _USUAL = Naming()
-
-Voxel = tuple[int, int, int]
 
 
 @dataclass(frozen=True)

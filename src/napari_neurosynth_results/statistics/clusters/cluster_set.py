@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters.corrected import corrected_of
 from napari_neurosynth_results.statistics.clusters.labelling import (
@@ -26,7 +28,7 @@ from napari_neurosynth_results.statistics.clusters.regions import (
     shares_in,
     with_largest,
 )
-from napari_neurosynth_results.statistics.p_values.conversion import Floats, log_p_of
+from napari_neurosynth_results.statistics.p_values.conversion import log_p_of
 from napari_neurosynth_results.statistics.p_values.significance import (
     OWN,
     Evidence,
@@ -45,9 +47,6 @@ from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-Voxel = tuple[int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,7 +292,7 @@ class ClusterSet:
         )
 
     @property
-    def _mean_values(self) -> Floats:
+    def _mean_values(self) -> Float64Array:
         found = self.labelled
         if not self.values.kind.row.small_is_strong:
             return found.mean * found.sign
@@ -352,7 +351,7 @@ class ClusterSet:
             "peak_logp": -log_p / math.log(10),
         }
 
-    def _log_p_at(self, at: tuple[npt.NDArray[np.intp], ...]) -> Floats:
+    def _log_p_at(self, at: tuple[npt.NDArray[np.intp], ...]) -> Float64Array:
         """Return the natural logarithm of p at some voxels, NaN where there is none."""
         source, values = self.p_source, self.values
         if source.is_lone and source.has_p:

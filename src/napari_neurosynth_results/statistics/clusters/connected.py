@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Ints = npt.NDArray[np.intp]
-Bools = npt.NDArray[np.bool_]
+from napari_neurosynth_results.arrays import BoolArray, IndexArray
+
 #: A step, or a size, along z, y and x.
 Step = tuple[int, int, int]
 
@@ -103,7 +103,7 @@ class Above:
         k += i
         x, y, z = self.corner.tolist()
         k -= self.offset((z, y, x))
-        self.at: Ints = k.astype(np.intp)
+        self.at: IndexArray = k.astype(np.intp)
 
     def connect(self, connectivity: int) -> None:
         """Find which cluster each voxel belongs to, and fill the box."""
@@ -122,7 +122,7 @@ class Above:
         _, ny, nx = self.shape
         return (z * ny + y) * nx + x
 
-    def beyond(self) -> Bools | None:
+    def beyond(self) -> BoolArray | None:
         """Mark what of the flat box lies outside the image; None when nothing does."""
         if not np.any(self.edges):
             return None
@@ -133,23 +133,26 @@ class Above:
             along[-1] |= at_end
         return outside.reshape(-1)
 
-    def voxels(self, at: Ints) -> Ints:
+    def voxels(self, at: IndexArray) -> IndexArray:
         """Voxel indices i, j and k in the whole image, shape (3, n)."""
         z, y, x = np.unravel_index(at, self.shape)
-        voxels: Ints = np.array((x, y, z))
+        voxels: IndexArray = np.array((x, y, z))
         voxels += self.corner[:, np.newaxis]
         return voxels
 
-    def c_index(self, voxels: Ints) -> Ints:
+    def c_index(self, voxels: IndexArray) -> IndexArray:
         """Position of voxels in C order of the image: what breaks all ties."""
         i, j, k = voxels
-        position: Ints = (i * self.image[1] + j) * self.image[2] + k
+        position: IndexArray = (i * self.image[1] + j) * self.image[2] + k
         return position
 
 
 def components(
-    at: Ints, part: npt.NDArray[np.unsignedinteger], shape: Step, connectivity: int
-) -> Ints:
+    at: IndexArray,
+    part: npt.NDArray[np.unsignedinteger],
+    shape: Step,
+    connectivity: int,
+) -> IndexArray:
     """Find the clusters of voxels that touch and are of one part.
 
     Parameters
@@ -178,13 +181,13 @@ def components(
 
 
 def _touching(
-    at: Ints,
+    at: IndexArray,
     part: npt.NDArray[np.unsignedinteger],
     run: npt.NDArray[np.int32],
     new: npt.NDArray[np.bool_],
     shape: Step,
     connectivity: int,
-) -> tuple[Ints, Ints]:
+) -> tuple[IndexArray, IndexArray]:
     """Find pairs of runs that touch; some more than once."""
     box = np.zeros(math.prod(shape), np.int32)
     box[at] = run
@@ -193,7 +196,7 @@ def _touching(
     parts = np.append(part.dtype.type(0), part.take(first))
     mixed = bool(part.max() != part.min())
 
-    def runs_at(which: Ints | slice, offset: int) -> npt.NDArray[np.int32]:
+    def runs_at(which: IndexArray | slice, offset: int) -> npt.NDArray[np.int32]:
         """Find the runs of the same part at an offset from voxels, 0 for none."""
         there = box.take(at[which] + offset)
         if mixed:
@@ -221,7 +224,7 @@ def _touching(
     return np.concatenate(ones), np.concatenate(others)
 
 
-def joined(n: int, one: Ints, other: Ints) -> Ints:
+def joined(n: int, one: IndexArray, other: IndexArray) -> IndexArray:
     """Find groups of things that are joined, directly or through others.
 
     Parameters
@@ -241,7 +244,7 @@ def joined(n: int, one: Ints, other: Ints) -> Ints:
     >>> joined(5, np.array([0, 4]), np.array([3, 3])).tolist()
     [0, 1, 2, 0, 0]
     """
-    group: Ints = np.arange(n)
+    group: IndexArray = np.arange(n)
     if not one.size:
         return group
     # Each thing follows one that comes before it, if any, ...

@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import P_VALUES, Zero
 from napari_neurosynth_results.maps.names import MapName
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.p_values.conversion import Floats
 from napari_neurosynth_results.statistics.p_values.directions import sides_of, tail_of_p
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
     adjusted_log_q,
@@ -32,7 +31,6 @@ from napari_neurosynth_results.statistics.thresholds.cluster_level import read_c
 if TYPE_CHECKING:
     import pandas as pd
 
-Indices = npt.NDArray[np.intp]
 
 #: Which value of a test states p best: p underflows, and z says nothing beyond p = .5.
 _BEST = (*P_VALUES, "z")
@@ -40,7 +38,9 @@ _BEST = (*P_VALUES, "z")
 _ANY_ALPHA = 0.05
 
 
-def corrected_of(statmap: StatMap, peaks: Indices, evidence: Evidence) -> pd.DataFrame:
+def corrected_of(
+    statmap: StatMap, peaks: IndexArray, evidence: Evidence
+) -> pd.DataFrame:
     """Look up the corrected p and q of each cluster, at its peak.
 
     Parameters
@@ -119,9 +119,9 @@ def _by_fdr(name: MapName) -> bool:
 def _first(
     maps: Iterable[StatMap],
     fits: Callable[[MapName], bool],
-    read: Callable[[StatMap, Indices], Floats],
-    peaks: Indices,
-) -> Floats:
+    read: Callable[[StatMap, IndexArray], Float64Array],
+    peaks: IndexArray,
+) -> Float64Array:
     """Read the first map that fits and can be read; NaN when there is none."""
     for statmap in maps:
         if statmap.name is None or not fits(statmap.name):
@@ -134,11 +134,11 @@ def _first(
     return np.full(len(peaks), np.nan)
 
 
-def _cluster_p(statmap: StatMap, peaks: Indices) -> Floats:
+def _cluster_p(statmap: StatMap, peaks: IndexArray) -> Float64Array:
     return read_clusters(PSource(statmap), _ANY_ALPHA).p_at(peaks)
 
 
-def _voxel_p(statmap: StatMap, peaks: Indices) -> Floats:
+def _voxel_p(statmap: StatMap, peaks: IndexArray) -> Float64Array:
     at = tuple(peaks.T)
     p = np.exp(PSource(statmap).log_p_at(at))
     if statmap.kind.row.zero is Zero.OUTSIDE:
@@ -148,8 +148,8 @@ def _voxel_p(statmap: StatMap, peaks: Indices) -> Floats:
 
 
 def _peak_q(
-    statmap: StatMap, corrected: list[StatMap], peaks: Indices, evidence: Evidence
-) -> Floats:
+    statmap: StatMap, corrected: list[StatMap], peaks: IndexArray, evidence: Evidence
+) -> Float64Array:
     """Return q of the FDR-corrected map, else adjust the uncorrected p."""
     q = _first(corrected, _by_fdr, _voxel_p, peaks)
     test = _uncorrected(statmap)
@@ -163,7 +163,7 @@ def _peak_q(
     except ResultsError:
         # Without p, without a known mask, or thresholded before: nobody knows q.
         return q
-    volume: Floats = np.full(inside.shape, np.nan)
+    volume: Float64Array = np.full(inside.shape, np.nan)
     volume[inside] = np.exp(adjusted_log_q(log_p))
     return np.asarray(volume[tuple(peaks.T)])
 

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.statistics.clusters.connected import Above, Bools, Ints
+from napari_neurosynth_results.arrays import BoolArray, Float64Array, IndexArray
+from napari_neurosynth_results.statistics.clusters.connected import Above
 from napari_neurosynth_results.statistics.clusters.maxima import local_maxima
 
-Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
 
 Label = TypeVar("Label", bound=np.integer[Any])
@@ -52,12 +52,12 @@ class Labelled:
     shape: tuple[int, ...]
     where: npt.NDArray[np.signedinteger] = field(repr=False)
     label: npt.NDArray[np.unsignedinteger] = field(repr=False)
-    sign: Ints
-    size: Ints
-    mean: Floats
-    center: Floats
-    peak_cluster: Ints
-    peak_voxel: Ints
+    sign: IndexArray
+    size: IndexArray
+    mean: Float64Array
+    center: Float64Array
+    peak_cluster: IndexArray
+    peak_voxel: IndexArray
 
     @cached_property
     def labels(self) -> npt.NDArray[np.int32]:
@@ -65,11 +65,11 @@ class Labelled:
         return self.volume(np.int32)
 
     @cached_property
-    def main_peaks(self) -> Ints:
+    def main_peaks(self) -> IndexArray:
         """Which of all peaks is the first of each cluster, shape (n,)."""
         return np.searchsorted(self.peak_cluster, np.arange(self.size.size))
 
-    def inner_voxels(self, voxel_size: tuple[float, float, float]) -> Ints:
+    def inner_voxels(self, voxel_size: tuple[float, float, float]) -> IndexArray:
         """Find each cluster's own voxel that is nearest to its center of mass.
 
         The center itself may lie outside, as that of a ring does.
@@ -90,7 +90,7 @@ class Labelled:
         away = (((voxels - self.center[label - 1]) * size) ** 2).sum(axis=1)
         order = np.lexsort((np.arange(label.size), away, label))
         _, first = np.unique(label[order], return_index=True)
-        inner: Ints = voxels[order[first]]
+        inner: IndexArray = voxels[order[first]]
         return inner
 
     def volume(self, dtype: type[Label] | np.dtype[Label]) -> npt.NDArray[Label]:
@@ -194,7 +194,7 @@ def _nothing(shape: tuple[int, ...]) -> Labelled:
     )
 
 
-def _is_first(groups: Ints) -> npt.NDArray[np.bool_]:
+def _is_first(groups: IndexArray) -> npt.NDArray[np.bool_]:
     """Mark the first of each run of equal numbers."""
     first = np.ones(groups.size, bool)
     np.not_equal(groups[1:], groups[:-1], out=first[1:])
@@ -202,8 +202,12 @@ def _is_first(groups: Ints) -> npt.NDArray[np.bool_]:
 
 
 def _in_order(
-    cluster: Ints, n_found: int, strength: Floats32, negative: Bools, position: Ints
-) -> tuple[Ints, Ints]:
+    cluster: IndexArray,
+    n_found: int,
+    strength: Floats32,
+    negative: BoolArray,
+    position: IndexArray,
+) -> tuple[IndexArray, IndexArray]:
     """Order clusters: positive by descending peak, then negative.
 
     Returns the label of each of the `n_found` numbers that clusters were found with, 0
@@ -222,8 +226,12 @@ def _in_order(
 
 
 def _apart(
-    cluster: Ints, voxel: Ints, size: Floats, sub_peaks: int, distance: float
-) -> Ints:
+    cluster: IndexArray,
+    voxel: IndexArray,
+    size: Float64Array,
+    sub_peaks: int,
+    distance: float,
+) -> IndexArray:
     """Keep the peak of each cluster and the strongest maxima far from those kept.
 
     Greedy, as nilearn means it: a maximum is kept when it is farther than `distance`
@@ -244,7 +252,7 @@ def _apart(
     return np.sort(np.concatenate(kept))
 
 
-def _labelled(above: Above, label: Ints) -> dict[str, Any]:
+def _labelled(above: Above, label: IndexArray) -> dict[str, Any]:
     """Gather sizes and centers of the clusters, and the label of each voxel."""
     of_voxel, n = label.take(above.raw), int(label.max()) + 1
     size = np.zeros(n, np.intp)

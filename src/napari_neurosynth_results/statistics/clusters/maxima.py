@@ -7,13 +7,8 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.statistics.clusters.connected import (
-    Above,
-    Bools,
-    Ints,
-    Step,
-    joined,
-)
+from napari_neurosynth_results.arrays import BoolArray, IndexArray
+from napari_neurosynth_results.statistics.clusters.connected import Above, Step, joined
 
 _STEPS: list[Step] = list(product((-1, 0, 1), (-1, 0, 1), (-1, 0, 1)))
 _FACES = [step for step in _STEPS if sum(map(abs, step)) == 1]
@@ -23,7 +18,9 @@ _NEIGHBORS = [*_FACES, *(step for step in _STEPS if sum(map(abs, step)) > 1)]
 _AT_ONCE = 2**13
 
 
-def local_maxima(above: Above, wanted: Bools) -> tuple[Ints, npt.NDArray[np.float32]]:
+def local_maxima(
+    above: Above, wanted: BoolArray
+) -> tuple[IndexArray, npt.NDArray[np.float32]]:
     """Find the local maxima of the clusters that are wanted.
 
     A voxel is one when no 26-neighbor of its cluster exceeds it. Those of equal value
@@ -54,7 +51,7 @@ def local_maxima(above: Above, wanted: Bools) -> tuple[Ints, npt.NDArray[np.floa
     return at, strength
 
 
-def _above_faces(above: Above) -> Ints:
+def _above_faces(above: Above) -> IndexArray:
     """Find voxels that no face neighbor of their cluster exceeds."""
     at, value = above.at, above.strength
     # Along x neighbors follow one another: nothing has to be looked up.
@@ -76,7 +73,7 @@ def _above_faces(above: Above) -> Ints:
     return at[~lost]
 
 
-def _not_exceeded(above: Above, at: Ints) -> Ints:
+def _not_exceeded(above: Above, at: IndexArray) -> IndexArray:
     """Drop voxels that a neighbor of their cluster exceeds, and insides of plateaus."""
     cluster, value = above.found.take(at), above.strengths.take(at)
     lost, inside = np.zeros(at.size, bool), np.ones(at.size, bool)
@@ -108,7 +105,7 @@ def _not_exceeded(above: Above, at: Ints) -> Ints:
     return at[~lost]
 
 
-def _touching(above: Above, at: Ints) -> tuple[Ints, Ints]:
+def _touching(above: Above, at: IndexArray) -> tuple[IndexArray, IndexArray]:
     """Find pairs of maxima that touch by a face, each pair once."""
     # Strengths are looked up no more and were never negative: there is room in the box
     # for the number of each maximum, from -1 down.
@@ -131,7 +128,7 @@ def _touching(above: Above, at: Ints) -> tuple[Ints, Ints]:
     return np.concatenate(ones), np.concatenate(others)
 
 
-def _middles(above: Above, at: Ints, plateau: Ints) -> Ints:
+def _middles(above: Above, at: IndexArray, plateau: IndexArray) -> IndexArray:
     """Find the voxel of each plateau that is nearest to its center."""
     voxels = above.voxels(at)
     size = np.bincount(plateau).take(plateau)
@@ -147,5 +144,5 @@ def _middles(above: Above, at: Ints, plateau: Ints) -> Ints:
     order = np.lexsort((position, plateau))
     first = np.ones(near.size, bool)
     np.not_equal(plateau[order[1:]], plateau[order[:-1]], out=first[1:])
-    middles: Ints = near[order[first]]
+    middles: IndexArray = near[order[first]]
     return middles

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.atlas import UNLABELLED, Atlas
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.statistics.clusters.labelling import Labelled
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = npt.NDArray[np.float64]
 Objects = npt.NDArray[np.object_]
 
 
@@ -72,7 +72,9 @@ def _counted(
     return pair // most, pair % most, count
 
 
-def nearest_regions(places: Floats, atlas: Atlas | None) -> tuple[Objects, Floats]:
+def nearest_regions(
+    places: Float64Array, atlas: Atlas | None
+) -> tuple[Objects, Float64Array]:
     """Find the region of every peak and sub-peak.
 
     Parameters
@@ -145,7 +147,7 @@ def default_names(regions: Sequence[str]) -> list[str]:
     return names
 
 
-def shares_in(regions: Sequence[str], shares: pd.DataFrame) -> Floats:
+def shares_in(regions: Sequence[str], shares: pd.DataFrame) -> Float64Array:
     """Return what share of each cluster lies in a region, in percent.
 
     Parameters

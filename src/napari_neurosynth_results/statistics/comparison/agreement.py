@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.comparison.alignment import (
@@ -22,7 +23,6 @@ from napari_neurosynth_results.statistics.comparison.alignment import (
 )
 from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
 
-Floats = npt.NDArray[np.float64]
 #: Values above which sorting takes much longer than starting a thread.
 _WORTH_A_THREAD = 2**19
 _SIGN_BIT, _ALL_BITS = np.uint32(1 << 31), np.uint32(0xFFFFFFFF)
@@ -213,12 +213,12 @@ def pearson(x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> float:
     return min(1.0, max(-1.0, _dot(dx, dy) / size)) if size > 0 else math.nan
 
 
-def _dot(x: Floats, y: Floats) -> float:
+def _dot(x: Float64Array, y: Float64Array) -> float:
     # Not by BLAS, whose threads wait for each other longer than this takes.
     return float(np.einsum("i,i", x, y))
 
 
-def centered(x: npt.NDArray[np.floating]) -> Floats:
+def centered(x: npt.NDArray[np.floating]) -> Float64Array:
     """Take the mean away, in double precision."""
     wide = x.astype(np.float64)
     wide -= wide.mean()
@@ -247,7 +247,7 @@ class Ranked:
         self._keys = np.insert(keys, negative, np.full(zero.size, _SIGN_BIT))
         self._order = np.insert(other[order], negative, zero)
 
-    def within(self, part: Mask | None) -> Floats:
+    def within(self, part: Mask | None) -> Float64Array:
         """Rank the values of a part among themselves.
 
         Parameters

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
@@ -22,8 +23,6 @@ from napari_neurosynth_results.statistics.thresholds.masks import filled_box, pa
 _ON_CENTER = 1e-4
 #: More voxels than this are not compared: the coarser grid is taken instead.
 _MOST_VOXELS = 2**26
-
-Ints = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +182,7 @@ def _index(source: Grid, target: Grid, axis: int) -> npt.NDArray[np.float64]:
 
 def _positions(
     source: Grid, target: Grid, axis: int, box: tuple[int, int]
-) -> tuple[slice, Ints, Ints, npt.NDArray[np.float64]]:
+) -> tuple[slice, IndexArray, IndexArray, npt.NDArray[np.float64]]:
     """Return which positions have a neighbor in a box, both neighbors, the upper share.
 
     Both grids ascend, so that these positions are one stretch.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
@@ -51,9 +52,6 @@ from napari_neurosynth_results.statistics.thresholds.masks import (
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-Ints = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -378,7 +376,7 @@ def _voxels_and_mm3(counts: Counts, mm3: float) -> dict[str, float]:
     }
 
 
-def _all_pairs(pairs: Ints, a: ClusterSet, b: ClusterSet) -> Ints:
+def _all_pairs(pairs: IndexArray, a: ClusterSet, b: ClusterSet) -> IndexArray:
     """Put pairs in order, and clusters that meet none beside nothing."""
     alone = []
     for column, clusters in ((0, a), (1, b)):
@@ -390,15 +388,17 @@ def _all_pairs(pairs: Ints, a: ClusterSet, b: ClusterSet) -> Ints:
     rows = np.vstack([pairs, *alone])
     # Clusters of b that meet none come last.
     order = np.lexsort((rows[:, 1], -rows[:, 2], rows[:, 0], rows[:, 0] == 0))
-    ordered: Ints = rows[order]
+    ordered: IndexArray = rows[order]
     return ordered
 
 
-def _named(clusters: ClusterSet, labels: Ints) -> npt.NDArray[np.object_]:
+def _named(clusters: ClusterSet, labels: IndexArray) -> npt.NDArray[np.object_]:
     return np.array(["", *clusters.names], dtype=object)[labels]
 
 
-def _percent(n: Ints, marked: Marked, labels: Ints) -> npt.NDArray[np.float64]:
+def _percent(
+    n: IndexArray, marked: Marked, labels: IndexArray
+) -> npt.NDArray[np.float64]:
     """Return what share of clusters so many voxels are, NaN where there is none."""
     size = np.bincount(marked.label, minlength=int(labels.max(initial=0)) + 1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -406,7 +406,7 @@ def _percent(n: Ints, marked: Marked, labels: Ints) -> npt.NDArray[np.float64]:
 
 
 def _distances(
-    a: ClusterSet, b: ClusterSet, label_a: Ints, label_b: Ints
+    a: ClusterSet, b: ClusterSet, label_a: IndexArray, label_b: IndexArray
 ) -> npt.NDArray[np.float64]:
     """Return the distance of the peaks of each pair in mm, NaN without a partner."""
     distance = np.full(label_a.size, np.nan)

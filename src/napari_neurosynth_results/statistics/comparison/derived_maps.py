@@ -16,6 +16,7 @@ from functools import cached_property, partial
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import VALUE_KINDS, MapKind, Tail, Zero
@@ -28,7 +29,7 @@ from napari_neurosynth_results.statistics.comparison.overlap import (
     direction_doubt,
     direction_map_of,
 )
-from napari_neurosynth_results.statistics.p_values.conversion import Floats, log_p_of
+from napari_neurosynth_results.statistics.p_values.conversion import log_p_of
 from napari_neurosynth_results.statistics.p_values.directions import sides_of
 from napari_neurosynth_results.statistics.thresholds.apply import Applied
 from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
@@ -175,7 +176,7 @@ class _Conjunction:
     tail: Tail
 
     @cached_property
-    def found(self) -> tuple[npt.NDArray[np.intp], Floats, npt.NDArray[np.bool_]]:
+    def found(self) -> tuple[npt.NDArray[np.intp], Float64Array, npt.NDArray[np.bool_]]:
         """Where both agree (flat, Fortran order), log p there, which is negative."""
         signs_a, at_a = self._signs(self.a)
         signs_b, at_b = self._signs(self.b)
@@ -236,7 +237,7 @@ class _Conjunction:
         assert statmap.mask is not None
         return onto_grid(statmap.mask, statmap.grid, self.grid)
 
-    def _volume(self, where: npt.NDArray[np.intp], values: Floats) -> Voxels:
+    def _volume(self, where: npt.NDArray[np.intp], values: Float64Array) -> Voxels:
         volume = np.zeros(self.grid.shape, np.float32, order="F")
         volume.reshape(-1, order="F")[where] = values
         return volume
@@ -305,7 +306,7 @@ def _direction(clusters: ClusterSet) -> npt.NDArray[np.int8]:
     return signs
 
 
-def _log_p(clusters: ClusterSet, flat: npt.NDArray[np.intp]) -> Floats:
+def _log_p(clusters: ClusterSet, flat: npt.NDArray[np.intp]) -> Float64Array:
     """Return log p of some voxels (flat, Fortran order) as the threshold read it."""
     statmap, source = clusters.statmap, clusters.p_source
     at = np.unravel_index(flat, statmap.grid.shape, order="F")

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import Mask
@@ -34,8 +34,6 @@ from napari_neurosynth_results.statistics.thresholds.masks import (
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +167,7 @@ def compare_all(
     )
 
 
-def _shared(marked: Sequence[Marked]) -> tuple[Floats, Floats]:
+def _shared(marked: Sequence[Marked]) -> tuple[Float64Array, Float64Array]:
     """Count the voxels of each, and those that every two share with the same sign."""
     # A voxel counts for its sign: two numbers, of which each can be shared.
     codes = [2 * one.where + (one.sign < 0) for one in marked]
@@ -184,7 +182,7 @@ def _shared(marked: Sequence[Marked]) -> tuple[Floats, Floats]:
 
 def _correlations(
     sampled: Sequence[Sampled], flat: Sequence[bool], mask: Mask | None
-) -> tuple[Floats, Floats]:
+) -> tuple[Float64Array, Float64Array]:
     n = len(sampled)
     if mask is None:
         return np.full((n, n), math.nan), np.full((n, n), math.nan)
@@ -198,7 +196,7 @@ def _correlations(
     return _normed(values), _normed(ranks)
 
 
-def _normed(rows: Floats) -> Floats:
+def _normed(rows: Float64Array) -> Float64Array:
     """Correlate rows that have a mean of 0; NaN where one is constant."""
     products = rows @ rows.T
     size = np.sqrt(products.diagonal())
@@ -206,12 +204,12 @@ def _normed(rows: Floats) -> Floats:
     return np.asarray(np.clip(products / (size[:, np.newaxis] * size), -1, 1))
 
 
-def _over(part: Floats, whole: Floats) -> Floats:
+def _over(part: Float64Array, whole: Float64Array) -> Float64Array:
     with np.errstate(invalid="ignore"):
         return np.where(whole > 0, part / np.where(whole > 0, whole, 1), math.nan)
 
 
-def _framed(values: Floats, names: Sequence[str]) -> pd.DataFrame:
+def _framed(values: Float64Array, names: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(values, index=list(names), columns=list(names))

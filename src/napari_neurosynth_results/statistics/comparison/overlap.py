@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import IndexArray
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
 
-Ints = npt.NDArray[np.intp]
 Signs = npt.NDArray[np.int8]
 
 
@@ -32,8 +32,8 @@ class Marked:
         +1 or -1.
     """
 
-    where: Ints
-    label: Ints
+    where: IndexArray
+    label: IndexArray
     sign: Signs
 
 
@@ -94,7 +94,7 @@ class Overlap:
     """
 
     counts: dict[str, Counts]
-    pairs: Ints = field(repr=False)
+    pairs: IndexArray = field(repr=False)
 
 
 def direction_map_of(statmap: StatMap) -> StatMap | None:
@@ -183,12 +183,12 @@ def mark(clusters: ClusterSet, grid: Grid) -> Marked:
 
 
 def _moved(
-    where: Ints,
+    where: IndexArray,
     label: npt.NDArray[np.unsignedinteger],
     sign: Signs,
     source: Grid,
     target: Grid,
-) -> tuple[Ints, npt.NDArray[np.unsignedinteger], Signs]:
+) -> tuple[IndexArray, npt.NDArray[np.unsignedinteger], Signs]:
     """Move voxels to another grid, where each may become several or none."""
     # The place in the list instead of the label: it carries the sign as well.
     volume = np.zeros(source.shape, np.uint32, order="F")
@@ -227,7 +227,7 @@ def overlap_of(a: Marked, b: Marked) -> Overlap:
     return Overlap(counts, _pairs(a.label[in_a], b.label[in_b]))
 
 
-def _pairs(a: Ints, b: Ints) -> Ints:
+def _pairs(a: IndexArray, b: IndexArray) -> IndexArray:
     """Count how often each pair of labels occurs."""
     # One number for both, so that equal pairs can be counted.
     most = int(b.max(initial=0)) + 1

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, PFormula, Tail
 from napari_neurosynth_results.statistics.p_values.far_tails import (
@@ -25,7 +26,6 @@ from napari_neurosynth_results.statistics.p_values.far_tails import (
     t_at_log_sf,
 )
 
-Floats = npt.NDArray[np.float64]
 #: Degrees of freedom: one number for t and chi2, or one a voxel; two for F.
 Dof = float | tuple[float, float] | npt.NDArray[Any]
 
@@ -122,7 +122,7 @@ def height_at_log_p(
 
 def log_p_of(
     values: npt.ArrayLike, kind: MapKind, tail: Tail, dof: Dof | None = None
-) -> Floats:
+) -> Float64Array:
     """Return the natural logarithm of p for values of a kind.
 
     Parameters
@@ -222,11 +222,11 @@ class _Arithmetic:
         Natural logarithm of p and degrees of freedom -> value.
     """
 
-    log_sf: Callable[[Floats, Any], Floats]
+    log_sf: Callable[[Float64Array, Any], Float64Array]
     height: Callable[[float, Any], float]
 
 
-def _normal_log_sf(z: Floats, _: None) -> Floats:
+def _normal_log_sf(z: Float64Array, _: None) -> Float64Array:
     from scipy.special import log_ndtr
 
     return np.asarray(log_ndtr(-z))

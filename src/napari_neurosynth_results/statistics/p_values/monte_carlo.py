@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
-    Floats,
     log_p_of,
     short_p,
 )
@@ -70,7 +70,9 @@ class MonteCarlo:
         return f"p_FWE = {short_p(self.p)} ({interval}), {grain}"
 
 
-def intervals(p: Floats, iterations: int | None) -> tuple[Floats, Floats]:
+def intervals(
+    p: Float64Array, iterations: int | None
+) -> tuple[Float64Array, Float64Array]:
     """Return the exact binomial 95 % intervals of Monte Carlo p.
 
     Clopper and Pearson 1934, Biometrika 26, by quantiles of the beta distribution.

@@ -11,12 +11,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
-    Floats,
     log_p_of,
 )
 from napari_neurosynth_results.statistics.p_values.directions import Sides
@@ -29,7 +29,7 @@ METHODS: dict[Method, str] = {"BH": "Benjamini-Hochberg", "BY": "Benjamini-Yekut
 _THRESHOLDED_Z = 1.0
 
 
-def adjusted_log_q(log_p: npt.ArrayLike, method: Method = "BH") -> Floats:
+def adjusted_log_q(log_p: npt.ArrayLike, method: Method = "BH") -> Float64Array:
     """Return the FDR-adjusted p (q) of tests, in logarithms.
 
     Benjamini and Hochberg 1995 (J R Stat Soc B 57) or Benjamini and Yekutieli 2001
@@ -69,7 +69,9 @@ def adjusted_log_q(log_p: npt.ArrayLike, method: Method = "BH") -> Floats:
     return log_q
 
 
-def critical_log_p(log_p: Floats, q: float, method: Method = "BH") -> float | None:
+def critical_log_p(
+    log_p: Float64Array, q: float, method: Method = "BH"
+) -> float | None:
     """Return the largest log p whose adjusted p is at most q.
 
     Parameters
@@ -104,7 +106,7 @@ def check_method(method: str) -> None:
         raise ResultsError(f"fdr is one of {known}, not {method!r}.")
 
 
-def _adjusted(ordered: Floats, method: Method) -> Floats:
+def _adjusted(ordered: Float64Array, method: Method) -> Float64Array:
     """Adjust ascending log p: p n / rank, never more than that of a larger p."""
     n = ordered.size
     rank = np.arange(1, n + 1)
@@ -112,7 +114,7 @@ def _adjusted(ordered: Floats, method: Method) -> Floats:
     if method == "BY" and n:
         log_n += math.log((1 / rank).sum())
     raised = ordered + log_n - np.log(rank)
-    falling: Floats = np.minimum.accumulate(raised[::-1])[::-1]
+    falling: Float64Array = np.minimum.accumulate(raised[::-1])[::-1]
     return np.minimum(falling, 0)
 
 
@@ -123,7 +125,7 @@ def tested_log_p(
     mask: Mask | None,
     sides: Sides,
     tail: Tail,
-) -> tuple[Mask, Floats]:
+) -> tuple[Mask, Float64Array]:
     """Find the tests behind a map and the natural logarithm of their p.
 
     Parameters

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import P_VALUES, MapKind, Tail, Zero
@@ -21,7 +22,6 @@ from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
     Dof,
-    Floats,
     checked_dof,
     height_at_log_p,
     log_p_of,
@@ -162,7 +162,7 @@ class PSource:
         """
         return self.kind.row.p.by_tail and (self.tail is Tail.TWO or self.map.signed)
 
-    def log_p(self) -> Floats | None:
+    def log_p(self) -> Float64Array | None:
         """Return the natural logarithm of p in every voxel, 0 (p = 1) outside the mask.
 
         Returns
@@ -190,7 +190,7 @@ class PSource:
         log_p[outside] = 0
         return log_p
 
-    def log_p_at(self, at: tuple[npt.NDArray[np.intp], ...]) -> Floats:
+    def log_p_at(self, at: tuple[npt.NDArray[np.intp], ...]) -> Float64Array:
         """Return the natural logarithm of p at some voxels.
 
         Of those alone where the map that states p allows it: a whole volume of
@@ -199,7 +199,7 @@ class PSource:
         Parameters
         ----------
         at : tuple of ndarray
-            Indices i, j, k.
+            IndexArray i, j, k.
 
         Returns
         -------

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.maps.grid import Voxels
+from napari_neurosynth_results.maps.grid import Voxel, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind, Tail, Zero
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
@@ -23,8 +23,6 @@ from napari_neurosynth_results.statistics.p_values.conversion import (
     short_p,
 )
 from napari_neurosynth_results.statistics.p_values.significance import PSource
-
-Voxel = tuple[int, int, int]
 
 _LOG_10 = math.log(10)
 #: Below this logarithm p has no float64 of full precision.

@@ -24,7 +24,7 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["foci", "jackknife"]
+ContributionKind = Literal["foci", "jackknife"]
 
 #: NiMARE's name of a column, and the label that it stands for.
 _COLUMN = re.compile(r"(Positive|Negative)Tail (\d+)")
@@ -55,7 +55,7 @@ class Counted:
 
 
 def join_contributions(
-    clusters: ClusterSet, counted: Sequence[Counted], kind: Kind
+    clusters: ClusterSet, counted: Sequence[Counted], kind: ContributionKind
 ) -> pd.DataFrame:
     """Give each cluster the column of the label that lies where it lies.
 

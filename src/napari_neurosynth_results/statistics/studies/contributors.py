@@ -22,8 +22,8 @@ _MOST = 0.5
 
 ONE = "one experiment only"
 DOMINATED = "one experiment has more than half"
-NOBODY = "no experiment"
-SMALL = f"fewer than {FEW_EXPERIMENTS} experiments in all"
+NO_EXPERIMENT = "no experiment"
+FEW_IN_ALL = f"fewer than {FEW_EXPERIMENTS} experiments in all"
 
 
 #: A smaller share is that of the far end of a kernel.
@@ -286,9 +286,9 @@ def _row(
     behind = np.flatnonzero(gains)
     known = np.array(people)[behind]
     participants = float(np.nansum(known)) if np.isfinite(known).any() else np.nan
-    small = [SMALL] if len(names) < FEW_EXPERIMENTS else []
+    small = [FEW_IN_ALL] if len(names) < FEW_EXPERIMENTS else []
     if not behind.size:
-        return 0, len(names), np.nan, "", np.nan, "; ".join([NOBODY, *small])
+        return 0, len(names), np.nan, "", np.nan, "; ".join([NO_EXPERIMENT, *small])
     first = int(gains.argmax())
     share = float(gains[first] / gains.sum())
     one = [ONE] if behind.size == 1 else [DOMINATED] if share > _MOST else []

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.names import MapName, parse_name
 from napari_neurosynth_results.maps.results import ResultSet
@@ -23,8 +24,8 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.maps.studies import Experiments
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies.contributions import (
+    ContributionKind,
     Counted,
-    Kind,
     count_foci,
     labels_at,
 )
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
     from napari_neurosynth_results.maps.grid import Grid, Voxels
 
-
-Labels = npt.NDArray[np.intp]
-Floats = npt.NDArray[np.float64]
 
 #: Of voxels and of clusters: NiMARE 0.22.1, `CBMAWorkflow`, `PairwiseCBMAWorkflow`.
 HEIGHT = 1.65
@@ -55,7 +53,7 @@ _COMPOSE = "diagnostics"
 def find_counted(
     results: ResultSet,
     clusters: ClusterSet,
-    kind: Kind,
+    kind: ContributionKind,
     experiments: Experiments | None = None,
 ) -> list[Counted]:
     """Find the tables that were counted for the map of some clusters, or for its run.
@@ -268,7 +266,7 @@ def _rebuilt(
     return Counted(table, labels, sign, (notice,))
 
 
-def _of_compose(results: ResultSet, kind: Kind) -> pd.DataFrame | None:
+def _of_compose(results: ResultSet, kind: ContributionKind) -> pd.DataFrame | None:
     """Return Compose's table when it is of the kind that is asked for."""
     if _COMPOSE not in results.tables:
         return None
@@ -323,7 +321,7 @@ def _targets(results: ResultSet, clusters: ClusterSet) -> Iterator[StatMap]:
 # NiMARE's label map, made anew where it was not kept, and checked before it is used.
 
 
-def rebuild_labels(voxels: Voxels, sign: int) -> Labels:
+def rebuild_labels(voxels: Voxels, sign: int) -> IndexArray:
     """Label a target map as NiMARE's workflow does.
 
     Parameters
@@ -349,7 +347,7 @@ def rebuild_labels(voxels: Voxels, sign: int) -> Labels:
     numbers = np.zeros(size.size, np.intp)
     # Not a stable sort: it is the same call on the same numbers that has to be made.
     numbers[kept[(-peaks).argsort()]] = np.arange(1, kept.size + 1)
-    rebuilt: Labels = numbers[labels]
+    rebuilt: IndexArray = numbers[labels]
     return rebuilt
 
 
@@ -374,13 +372,13 @@ def numbers_of(table: pd.DataFrame, tail: str) -> list[int]:
     return sorted(int(number) for number in numbers if number.isdigit())
 
 
-def same_number(labels: Labels, table: pd.DataFrame, tail: str) -> bool:
+def same_number(labels: IndexArray, table: pd.DataFrame, tail: str) -> bool:
     """Say whether a table has a column for each rebuilt cluster, and no other."""
     n = int(labels.max(initial=0))
     return n > 0 and numbers_of(table, tail) == list(range(1, n + 1))
 
 
-def sizes_agree(labels: Labels, grid: Grid, listed: pd.DataFrame) -> bool:
+def sizes_agree(labels: IndexArray, grid: Grid, listed: pd.DataFrame) -> bool:
     """Say whether NiMARE's table of clusters lists just the rebuilt clusters.
 
     Parameters
@@ -443,7 +441,7 @@ def counts_agree(table: pd.DataFrame, tail: str, counts: pd.DataFrame) -> bool:
     return bool((np.diag(likeness) > rivals.max(axis=1)).all())
 
 
-def is_counts(values: Floats) -> bool:
+def is_counts(values: Float64Array) -> bool:
     """Tell a table of foci from one of shares: all are whole numbers."""
     known = values[np.isfinite(values)]
     return bool((known == np.round(known)).all() and (known >= 0).all())

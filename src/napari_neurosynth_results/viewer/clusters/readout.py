@@ -19,7 +19,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.atlas import with_distance
 from napari_neurosynth_results.anatomy.coordinates import Coordinate
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.grid import Grid, Voxel
 from napari_neurosynth_results.maps.kinds import Zero
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -28,7 +28,7 @@ from napari_neurosynth_results.statistics.p_values.significance import (
     Evidence,
     PSource,
 )
-from napari_neurosynth_results.statistics.p_values.voxel_p import Voxel, VoxelP, voxel_p
+from napari_neurosynth_results.statistics.p_values.voxel_p import VoxelP, voxel_p
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.layers import map_of

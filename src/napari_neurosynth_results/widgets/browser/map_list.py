@@ -18,7 +18,7 @@ from napari_neurosynth_results.widgets.common.table_view import TableView
 #: A choice of the filters.
 ANY = "any"
 #: The state of a map that could not be had.
-FAILED = "failed"
+FETCH_FAILED = "failed"
 _SHOWN, _ON_DISK, _REMOTE = "shown", "on disk", "on the server"
 _STATE = 4
 _UNCORRECTED = "uncorrected"
@@ -101,7 +101,7 @@ class MapList(TableView):
         if (percent := self._progress.get(statmap.key)) is not None:
             return f"{percent} %"
         if statmap.key in self._failed:
-            return FAILED
+            return FETCH_FAILED
         return _ON_DISK if statmap.at_hand else _REMOTE
 
     # --- choosing ---------------------------------------------------------------------

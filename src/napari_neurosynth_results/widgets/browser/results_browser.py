@@ -33,7 +33,7 @@ from napari_neurosynth_results.widgets.browser.description import (
 )
 from napari_neurosynth_results.widgets.browser.map_list import (
     ANY,
-    FAILED,
+    FETCH_FAILED,
     MapList,
     correction_text,
 )
@@ -300,7 +300,7 @@ class ResultsBrowser(Container):
         results = self.result.value
         chosen = self.view.chosen()
         self.add.enabled = bool(chosen)
-        again = any(self.view.state_of(statmap) == FAILED for statmap in chosen)
+        again = any(self.view.state_of(statmap) == FETCH_FAILED for statmap in chosen)
         self.add.text = "Try again" if again else "Add as layers"
         self.copy.enabled = self.script.enabled = results is not None
         if results is None:

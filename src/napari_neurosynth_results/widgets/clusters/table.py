@@ -23,7 +23,8 @@ from qtpy.QtGui import QAction, QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu
 
 from napari_neurosynth_results.anatomy.atlas import with_distance
-from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet, Voxel
+from napari_neurosynth_results.maps.grid import Voxel
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.widgets.clusters.columns import (
     CLUSTER_COLUMNS,
     NAME_COLUMN,

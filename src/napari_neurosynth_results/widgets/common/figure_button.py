@@ -12,7 +12,7 @@ from magicgui.widgets import PushButton
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QMenu
 
-from napari_neurosynth_results.api.figures import Kind, save_figure
+from napari_neurosynth_results.api.figures import FigureKind, save_figure
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix
@@ -44,7 +44,7 @@ class FigureChoice:
 
     text: str
     what: ClusterSet | Comparison | Matrix
-    kind: Kind
+    kind: FigureKind
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
 

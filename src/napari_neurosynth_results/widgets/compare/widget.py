@@ -38,9 +38,11 @@ from napari_neurosynth_results.widgets.common.save_dialogs import (
     NEW_FOLDER,
     ask_and_save,
 )
-from napari_neurosynth_results.widgets.compare.map_checklist import MapChecklist
+from napari_neurosynth_results.widgets.compare.map_choice import (
+    MapChecklist,
+    OtherResultField,
+)
 from napari_neurosynth_results.widgets.compare.numbers import ComparisonNumbers
-from napari_neurosynth_results.widgets.compare.other_result import OtherResultField
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
+from napari_neurosynth_results.export.colors import look_of
 from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
@@ -19,7 +20,6 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
     clusters_at,
 )
-from napari_neurosynth_results.statistics.clusters.color_range import look_of
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     FirstLook,
     strongest_of,

@@ -77,6 +77,7 @@ def texts(figure: Any) -> list[str]:
 # --- where things are ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("background", ["black", "white"])
 @pytest.mark.parametrize("side", ["neurological", "radiological"])
 @pytest.mark.parametrize("plane", ["axial", "coronal"])
@@ -217,6 +218,7 @@ def test_small_p_is_strong_by_decades(sample: ResultSet) -> None:
     assert strengths == sorted(strengths)
 
 
+@pytest.mark.slow
 def test_of_tested_clusters_only_the_significant_ones_are_colored(
     sample: ResultSet,
 ) -> None:
@@ -408,6 +410,7 @@ def test_agreement_has_its_colors_in_its_places(opened: Opened) -> None:
     assert np.isclose(panels(light)[0], (0.1, 0.1, 0.1)).all(axis=2).sum() == 24 * 24
 
 
+@pytest.mark.slow
 def test_maps_on_two_grids_are_compared_on_one(
     opened: Opened, sample: ResultSet
 ) -> None:
@@ -438,6 +441,7 @@ def test_a_matrix_says_its_numbers(sample: ResultSet, measure: Any) -> None:
     assert any("Gray:" in text for text in told) == np.isnan(values).any()
 
 
+@pytest.mark.slow
 def test_a_matrix_of_many_maps_fits(sample: ResultSet) -> None:
     maps = {f"a rather long name of the map {n}": sample["z"] for n in range(40)}
     matrix = nnr.compare_many(maps, threshold={"p": 0.001})

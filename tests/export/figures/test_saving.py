@@ -17,6 +17,7 @@ from napari_neurosynth_results import ResultsError, ResultSet
 from napari_neurosynth_results.export import figures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", [".png", ".pdf", ".svg"])
 def test_the_same_input_gives_the_same_bytes(
     sample: ResultSet, tmp_path: Path, extension: str
@@ -111,6 +112,7 @@ def test_without_matplotlib_it_says_how_to_install_it(
 # --- in one call --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_call_draws_whatever_was_found(sample: ResultSet, tmp_path: Path) -> None:
     maps = [sample[stem] for stem in ("z", "logp", "stat")]
     clusters = nnr.find_clusters(maps[0], p=0.001)
@@ -145,6 +147,7 @@ def test_one_call_says_what_it_cannot_draw(sample: ResultSet, tmp_path: Path) ->
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_drawing_needs_neither_a_window_nor_pyplot(sample_path: Path) -> None:
     code = f"""
 import sys, tempfile, os

@@ -43,6 +43,7 @@ def compared(a: Array, b: Array, height: float, **more: object) -> Comparison:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(a=FIELDS, b=FIELDS, height=HEIGHTS)
 def test_overlap_by_brute_force(a: Array, b: Array, height: float) -> None:
@@ -75,6 +76,7 @@ def test_overlap_by_brute_force(a: Array, b: Array, height: float) -> None:
         assert np.array_equal(found.agreement_of_sign(sign), code)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(a=FIELDS, b=FIELDS, height=HEIGHTS)
 def test_pairs_of_clusters_by_brute_force(a: Array, b: Array, height: float) -> None:
@@ -116,6 +118,7 @@ def test_pairs_of_clusters_by_brute_force(a: Array, b: Array, height: float) -> 
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(a=FIELDS, b=FIELDS, mask=hnp.arrays(bool, SHAPE))
 def test_correlations_as_scipy(a: Array, b: Array, mask: Array) -> None:

@@ -148,6 +148,7 @@ def test_saved_opened_and_saved_again_it_is_the_same(
     assert [question.threshold.p for question in tried_on(z).questions] == [0.01, 0.001]
 
 
+@pytest.mark.slow
 def test_the_threshold_widget_goes_on_with_the_same_question(
     worked: Any, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -44,6 +45,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep what a neighbor would disturb to one process of pytest-xdist."""
     if any(item.get_closest_marker(name) for name in ("viewer", "timed")):
         item.add_marker(pytest.mark.xdist_group("alone"))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector, which tests call often, all that was imported."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)
@@ -167,15 +174,27 @@ def underlay(viewer: Any) -> Any:
 def window_of_the_file(qapp: Any) -> Iterator[Any]:
     """Open a real window for all tests of a file; they take it as ``window``."""
     from napari import Viewer
+    from napari._app_model._app import NapariApplication, _napari_names
+    from napari._qt._qapp_model.qactions import init_qactions
+    from napari.plugins import _initialize_plugins
 
+    # What napari's `make_napari_viewer` does for one test: an application of its own.
+    app = NapariApplication("of the file")
+    app.injection_store.namespace = _napari_names
+    once = (init_qactions, _initialize_plugins)
     with pytest.MonkeyPatch.context() as patch:
-        # As in napari's `make_napari_viewer`, which lives for one test only.
+        patch.setattr(NapariApplication, "get_app_model", lambda *_: app)
         start = "napari._qt.threads.status_checker.StatusChecker.start"
         patch.setattr(start, lambda _: None)
+        for one in once:
+            one.cache_clear()
         viewer = Viewer(show=True, show_welcome_screen=False)
         viewer.window.resize(900, 800)
         yield viewer
         viewer.close()
+        NapariApplication.destroy("of the file")
+        for one in once:
+            one.cache_clear()
 
 
 @pytest.fixture
@@ -186,8 +205,11 @@ def window(window_of_the_file: Any) -> Any:
     session does to the window needs one of its own, by ``make_napari_viewer``; no file
     can have both.
     """
-    window_of_the_file.layers.clear()
-    return window_of_the_file
+    viewer = window_of_the_file
+    viewer.layers.clear()
+    viewer.dims.ndisplay = 2
+    viewer.dims.order = tuple(range(viewer.dims.ndim))
+    return viewer
 
 
 @pytest.fixture

@@ -116,6 +116,7 @@ def test_the_manifest_lies_at_the_root_too() -> None:
     assert installed.read_bytes() == link.read_bytes()
 
 
+@pytest.mark.slow
 def test_npe2_finds_the_manifest_valid() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "npe2", "validate", PLUGIN, "--imports"],

@@ -83,6 +83,7 @@ def test_labels_without_voxels_have_no_body_and_shift_no_other() -> None:
     assert nothing.faces.shape == (0, 3)
 
 
+@pytest.mark.slow
 def test_the_clusters_of_the_sample_have_their_volumes(sample_path: Any) -> None:
     statmap = open_results(sample_path)["z"]
     # Dozens, some of one voxel, and one at the edge of the brain.
@@ -94,6 +95,7 @@ def test_the_clusters_of_the_sample_have_their_volumes(sample_path: Any) -> None
     assert is_closed(mesh)
 
 
+@pytest.mark.slow
 def test_the_outline_is_that_of_the_template() -> None:
     mesh = brain_outline()
     mask, grid = read_brain_mask()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from napari_neurosynth_results.anatomy.template import read_underlay
 
@@ -35,6 +36,7 @@ def test_the_brain_lies_where_a_brain_lies() -> None:
     assert at(20, -64, 84) == 0
 
 
+@pytest.mark.slow
 def test_it_is_the_template_that_nilearn_ships() -> None:
     import nibabel as nib
     from nilearn.datasets import load_mni152_template

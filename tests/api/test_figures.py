@@ -14,6 +14,7 @@ import napari_neurosynth_results as nnr
 from napari_neurosynth_results import ResultsError, ResultSet
 
 
+@pytest.mark.slow
 def test_one_call_draws_whatever_was_found(sample: ResultSet, tmp_path: Path) -> None:
     maps = [sample[stem] for stem in ("z", "logp", "stat")]
     clusters = nnr.find_clusters(maps[0], p=0.001)
@@ -48,6 +49,7 @@ def test_one_call_says_what_it_cannot_draw(sample: ResultSet, tmp_path: Path) ->
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_drawing_needs_neither_a_window_nor_pyplot(sample_path: Path) -> None:
     code = f"""
 import sys, tempfile, os

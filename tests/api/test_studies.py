@@ -272,6 +272,7 @@ def test_a_table_of_compose_is_followed_by_the_foci(
     assert "it agrees with the foci" in found.attrs["notices"][0]
 
 
+@pytest.mark.slow
 def test_a_table_of_compose_that_does_not_fit_is_declined(
     part: Callable[..., ResultSet],
 ) -> None:
@@ -291,6 +292,7 @@ def test_a_table_of_compose_that_does_not_fit_is_declined(
     assert behind.foci is not None
 
 
+@pytest.mark.slow
 def test_foci_that_are_not_known_leave_a_table_of_compose_unread(
     part: Callable[..., ResultSet],
 ) -> None:

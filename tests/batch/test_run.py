@@ -42,6 +42,7 @@ def three(write: Write) -> list[Path]:
 # --- answers ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_batch_in_processes_answers_as_one_by_one(
     sample_path: Path, three: list[Path], tmp_path: Path
 ) -> None:
@@ -98,6 +99,7 @@ def test_without_a_threshold_each_map_has_that_of_its_first_look(
     assert first.records[0].maps == (next(iter(nnr.open_results(sample_path).maps)),)
 
 
+@pytest.mark.slow
 def test_rows_follow_the_list_whatever_ends_first(
     sample_path: Path, three: list[Path], tmp_path: Path
 ) -> None:
@@ -123,6 +125,7 @@ def test_rows_follow_the_list_whatever_ends_first(
     ]
 
 
+@pytest.mark.slow
 def test_one_bad_source_stops_no_other(
     write: Write, three: list[Path], tmp_path: Path
 ) -> None:
@@ -153,6 +156,7 @@ def test_one_bad_source_stops_no_other(
     assert all(failures["sentence"].str.len() > 10)
 
 
+@pytest.mark.slow
 def test_a_source_that_ends_its_process_stops_no_other(
     three: list[Path], write: Write, tmp_path: Path
 ) -> None:
@@ -297,6 +301,7 @@ def test_no_text_becomes_markup_or_a_formula(write: Write, tmp_path: Path) -> No
     assert read(out / "failures.tsv")["source"].tolist() == [f"'{gone}"]
 
 
+@pytest.mark.slow
 def test_no_token_is_written(
     web: LocalServers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -379,6 +384,7 @@ def test_progress_counts_and_can_stop_it(three: list[Path], tmp_path: Path) -> N
     assert nnr.run_batch(three, out, p=0.001, workers=0).n_asked == 1
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_is_told_so(three: list[Path], tmp_path: Path) -> None:
     code = """
 import sys

@@ -128,6 +128,7 @@ def test_a_batch_that_was_stopped_goes_on(
     assert left == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="has no signals to hold back")
 def test_stopping_while_workers_start_is_quiet(many: list[str], tmp_path: Path) -> None:
     options = ["--out", str(tmp_path / "out"), "--p", ".001", "--workers", "2"]

@@ -11,6 +11,7 @@ import napari_neurosynth_results as nnr
 from napari_neurosynth_results.cli import main
 
 
+@pytest.mark.slow
 def test_two_maps_of_one_source(
     sample_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

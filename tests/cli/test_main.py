@@ -190,6 +190,7 @@ def test_the_version(capsys: Captured) -> None:
     assert capsys.readouterr().out == f"{nnr.__version__}\n"
 
 
+@pytest.mark.slow
 def test_without_qt_it_says_what_to_install() -> None:
     block = "\n".join(
         f"sys.modules[{name!r}] = None"
@@ -202,6 +203,7 @@ def test_without_qt_it_says_what_to_install() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not sys.platform.startswith("linux"),
     reason="only on Linux does the environment tell whether there is a display",
@@ -214,6 +216,7 @@ def test_without_a_display_it_says_what_to_do() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_info_needs_neither_qt_nor_display(folder: Path) -> None:
     block = "\n".join(
         f"sys.modules[{name!r}] = None" for name in ("PyQt6", "qtpy", "napari", "vispy")
@@ -315,6 +318,7 @@ def test_clusters_are_listed_and_saved(
     assert "exists already" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["lightbox", "ortho", "glass"])
 def test_clusters_are_drawn(
     capsys: Captured, sample_path: Path, tmp_path: Path, kind: str
@@ -335,6 +339,7 @@ def test_clusters_are_drawn(
     assert "exists already" in err
 
 
+@pytest.mark.slow
 def test_comparisons_are_drawn_where_they_can_be(
     capsys: Captured, sample_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -451,6 +456,7 @@ def test_clusters_of_a_map_that_is_none_are_refused(
     assert "holds no map named zz" in err
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_early_gets_no_traceback(
     sample_path: Path, tmp_path: Path
 ) -> None:

@@ -347,6 +347,7 @@ def test_name_like_text_survives_or_is_nobodys(text: str) -> None:
     assert name is None or str(name) == text
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_any_text_survives_or_is_nobodys(text: str) -> None:
     name = parse_name(text)

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 _SCRIPT = Path(__file__).with_name("fuzz_door.py")
 
 
+@pytest.mark.slow
 def test_mutated_images_open_or_are_refused():
     # Single-threaded BLAS: its threads would take much of the limited address space.
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

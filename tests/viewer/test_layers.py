@@ -39,6 +39,7 @@ def z(rng: np.random.Generator) -> np.ndarray:
     return data
 
 
+@pytest.mark.slow
 def test_layers_are_built_without_napari_or_qt(sample_path: Path) -> None:
     code = f"""
 import sys

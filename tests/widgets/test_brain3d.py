@@ -94,6 +94,7 @@ def test_without_a_map_it_says_what_to_do(qapp: Any) -> None:
     widget.close()
 
 
+@pytest.mark.slow
 def test_a_closed_widget_leaves_no_callbacks(viewer: Any) -> None:
     events = (viewer.dims.events.ndisplay, viewer.layers.events.inserted)
     before = [len(event.callbacks) for event in events]

@@ -35,6 +35,7 @@ def test_without_a_result_it_says_so(
     assert not chosen.exists()
 
 
+@pytest.mark.slow
 def test_it_reports_the_clusters_and_the_comparison_that_are_shown(
     plugin: Any,
     viewer: Any,

@@ -305,6 +305,7 @@ def test_foci_outside_of_any_head_are_told() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_closed_widget_leaves_the_layer_and_no_callbacks(
     viewer: Any, studies: Studies
 ) -> None:

@@ -259,6 +259,7 @@ def callbacks(viewer: Any, layer: Any) -> list[int]:
     return [*counts, len(viewer.mouse_move_callbacks)]
 
 
+@pytest.mark.slow
 def test_a_closed_readout_is_let_go(plugin: Any, maps: Any) -> None:
     layer = maps.layers[Z]
     before = callbacks(maps, layer)

@@ -39,6 +39,7 @@ def test_small_p_is_strong_by_decades(sample: ResultSet) -> None:
     assert strengths == sorted(strengths)
 
 
+@pytest.mark.slow
 def test_of_tested_clusters_only_the_significant_ones_are_colored(
     sample: ResultSet,
 ) -> None:

@@ -40,6 +40,7 @@ def test_agreement_has_its_colors_in_its_places(opened: Opened) -> None:
     assert np.isclose(panels(light)[0], (0.1, 0.1, 0.1)).all(axis=2).sum() == 24 * 24
 
 
+@pytest.mark.slow
 def test_maps_on_two_grids_are_compared_on_one(
     opened: Opened, sample: ResultSet
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_matrix_says_its_numbers(sample: ResultSet, measure: Any) -> None:
     assert any("Gray:" in text for text in told) == np.isnan(values).any()
 
 
+@pytest.mark.slow
 def test_a_matrix_of_many_maps_fits(sample: ResultSet) -> None:
     maps = {f"a rather long name of the map {n}": sample["z"] for n in range(40)}
     matrix = nnr.compare_many(maps, threshold={"p": 0.001})

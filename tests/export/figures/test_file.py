@@ -15,6 +15,7 @@ from napari_neurosynth_results import ResultsError, ResultSet
 from napari_neurosynth_results.export import figures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", [".png", ".pdf", ".svg"])
 def test_the_same_input_gives_the_same_bytes(
     sample: ResultSet, tmp_path: Path, extension: str

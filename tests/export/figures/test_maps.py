@@ -29,6 +29,7 @@ from napari_neurosynth_results.export.figures.maps import even_places, slice_cap
 from napari_neurosynth_results.export.figures.slices import Brain, Overlay, brain_for
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("background", ["black", "white"])
 @pytest.mark.parametrize("side", ["neurological", "radiological"])
 @pytest.mark.parametrize("plane", ["axial", "coronal"])

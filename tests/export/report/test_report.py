@@ -132,6 +132,7 @@ def test_ids_are_found_and_tables_have_heads(text: str) -> None:
     assert page.all("html")[0]["lang"] == "en"
 
 
+@pytest.mark.slow
 def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
     folder = tmp_path / "pain <b>&"
     shutil.copytree(sample_folder(), folder)
@@ -200,6 +201,7 @@ def test_without_a_methods_text_the_report_says_so(
     assert "brings no methods text" in text
 
 
+@pytest.mark.slow
 def test_the_same_result_gives_the_same_report(results: ResultSet) -> None:
     clusters = [nnr.find_clusters(results["z"], p=0.001, min_voxels=100)]
     first, second = (
@@ -216,6 +218,7 @@ def test_without_jinja2_it_says_what_to_install(
         report_html(results, [])
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_folder(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

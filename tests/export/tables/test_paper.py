@@ -178,6 +178,7 @@ def test_a_table_without_clusters_is_a_table(sample_path: Path, tmp_path: Path) 
     assert Page(written(none, tmp_path, "t.html")).rows == [heading]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(NASTY) | st.text(min_size=1), st.sampled_from(NASTY) | st.text())
 def test_no_name_gets_out_of_its_cell(

@@ -314,6 +314,7 @@ def test_without_nilearn_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         find_atlas("aal", fetch=True, offline=False)
 
 
+@pytest.mark.slow
 def test_nothing_imports_nilearn_before_it_is_needed() -> None:
     code = (
         "import sys, napari_neurosynth_results as n\n"

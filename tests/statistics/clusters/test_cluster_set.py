@@ -135,6 +135,7 @@ TIED = hnp.arrays(np.float32, SHAPES, elements=LEVELS, fill=st.just(0))
 DENSE = hnp.arrays(np.float32, SHAPES, elements=LEVELS, fill=st.nothing())
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     data=TIED | DENSE,
@@ -157,6 +158,7 @@ def test_voxels_at_the_height_as_nilearn(data: Array, height: float) -> None:
     check_parity(data, height, 0, TWO_MM, True)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), side=st.integers(3, 12))
 def test_untied_maps_as_nilearn(seed: int, side: int) -> None:
@@ -186,6 +188,7 @@ def test_the_motor_map_as_nilearn(
     assert len(check_parity(data, height, 10, affine, True)) > 5
 
 
+@pytest.mark.slow
 def test_the_motor_map_at_2_mm_as_nilearn(
     motor: dict[int, tuple[Array, Array]],
 ) -> None:
@@ -193,6 +196,7 @@ def test_the_motor_map_at_2_mm_as_nilearn(
     assert len(check_parity(data, 3.1, 10, affine, True)) > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("height", [2.3, 3.1])
 def test_the_sample_as_nilearn(height: float) -> None:
     z = open_results(sample_folder())["z"]

@@ -47,6 +47,7 @@ def expected(parts: Array, connectivity: int) -> Array:
     return np.concatenate([[0], rank + 1] if 0 in raw else [rank + 1])[inverse]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(parts=PARTS, connectivity=st.sampled_from(sorted(RANKS)))
 def test_small_boxes(parts: Array, connectivity: int) -> None:

@@ -240,6 +240,7 @@ def greedy(
     return kept[: most + 1]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     data=MAPS | DENSE,

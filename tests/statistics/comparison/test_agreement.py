@@ -20,6 +20,7 @@ FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 TIED = st.sampled_from([0.0, -0.0, 1.0, -1.0, 1e-45, -1e-45, 3e38, -3e38])
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     values=st.integers(0, 40).flatmap(

@@ -43,6 +43,7 @@ def compared(a: Array, b: Array, height: float, **more: object) -> Comparison:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(a=FIELDS, b=FIELDS, height=HEIGHTS)
 def test_overlap_by_brute_force(a: Array, b: Array, height: float) -> None:
@@ -72,6 +73,7 @@ def test_overlap_by_brute_force(a: Array, b: Array, height: float) -> None:
     assert found.by_sign.loc["all", "opposite"] == (code == 4).sum()
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(a=FIELDS, b=FIELDS, height=HEIGHTS)
 def test_pairs_of_clusters_by_brute_force(a: Array, b: Array, height: float) -> None:
@@ -113,6 +115,7 @@ def test_pairs_of_clusters_by_brute_force(a: Array, b: Array, height: float) -> 
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(a=FIELDS, b=FIELDS, mask=hnp.arrays(bool, SHAPE))
 def test_correlations_as_scipy(a: Array, b: Array, mask: Array) -> None:

@@ -59,6 +59,7 @@ def brute(a: StatMap, b: StatMap) -> tuple[Array, Array]:
     return p, sign
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     a=FIELDS,

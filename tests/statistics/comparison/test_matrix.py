@@ -21,6 +21,7 @@ LEVELS = st.sampled_from([0, 0, 1, 2, 3, -1, -3, np.nan])
 STACKS = hnp.arrays(np.float32, (3, *SHAPE), elements=LEVELS, fill=st.nothing())
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(stack=STACKS, height=st.sampled_from([0.5, 1.5, 9]))
 def test_as_two_at_a_time(stack: np.ndarray, height: float) -> None:

@@ -198,6 +198,7 @@ def test_from_value_to_log_p_and_back(
     assert height_at_log_p(log_p, kind, tail, dof) == pytest.approx(value, rel=1e-11)
 
 
+@pytest.mark.slow
 @given(log_p=st.floats(-5000, -1e-3), tail=TAILS, dof=st.floats(5, 400))
 def test_from_log_p_to_value_and_back(log_p: float, tail: Tail, dof: float) -> None:
     for kind, n in (

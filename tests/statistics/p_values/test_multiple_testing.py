@@ -26,6 +26,7 @@ PS = hnp.arrays(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["BH", "BY"])
 @given(p=PS)
 def test_adjusted_p_is_that_of_scipy(p: np.ndarray, method: Method) -> None:

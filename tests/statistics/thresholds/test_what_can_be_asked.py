@@ -288,6 +288,7 @@ def test_every_map_survives_the_loose_end(results: ResultSet) -> None:
 # --- presets ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_preset_that_is_offered_works(results: ResultSet) -> None:
     for statmap in results.maps.values():
         found = presets_of(statmap)

@@ -237,6 +237,7 @@ def test_without_the_plugin_the_defaults_hold(npe2pm: Any, sample: ResultSet) ->
     assert not shows_faintly()
 
 
+@pytest.mark.slow
 def test_without_napari_the_defaults_hold(sample_path: Path) -> None:
     script = f"""
 import sys

@@ -255,6 +255,7 @@ def test_the_cluster_at_a_place_is_named(viewer: Any, sample: ResultSet) -> None
     assert read_at(viewer, PLACE).rows[0].kind == "z"
 
 
+@pytest.mark.slow
 def test_while_a_slider_moves_clusters_have_numbers(
     viewer: Any, sample: ResultSet
 ) -> None:

@@ -162,6 +162,7 @@ def test_blinking_shows_one_after_the_other(viewer: Any, maps: list[Any]) -> Non
     assert seen == [0, 1, 2, 0, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["neurological", "radiological"])
 @pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
 def test_swiping_cuts_both_maps_at_one_place(
@@ -213,6 +214,7 @@ def test_layers_that_are_removed_in_between_are_no_matter(
     assert all("swipe" not in layer.name for layer in viewer.layers)
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_alive(qapp: Any) -> None:
     from napari.components import ViewerModel
 

@@ -83,6 +83,7 @@ def test_every_folder_is_accepted_so_that_a_refusal_can_say_why(
 # --- without a viewer -------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_npe2_reads_without_napari(sample_path: Path) -> None:
     code = f"""
 import sys

@@ -151,6 +151,7 @@ def test_saved_opened_and_saved_again_it_is_the_same(
     assert [request.threshold.p for request in tried_on(z).requests] == [0.01, 0.001]
 
 
+@pytest.mark.slow
 def test_the_threshold_widget_goes_on_with_the_same_question(
     worked: Any, tmp_path: Path
 ) -> None:

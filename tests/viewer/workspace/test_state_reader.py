@@ -76,6 +76,7 @@ def same(table: pd.DataFrame, expected: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(table, expected, check_exact=True)
 
 
+@pytest.mark.slow
 def test_the_script_of_the_sample_gives_the_same_tables(
     viewer: Any, sample: ResultSet, tmp_path: Path
 ) -> None:
@@ -105,6 +106,7 @@ def test_the_script_of_the_sample_gives_the_same_tables(
     assert len(tables) == 5
 
 
+@pytest.mark.slow
 def test_what_two_maps_have_in_common_is_made_again(
     viewer: Any, sample: ResultSet, tmp_path: Path
 ) -> None:
@@ -127,6 +129,7 @@ def test_what_two_maps_have_in_common_is_made_again(
     assert len(kept) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outside", [False, True])
 def test_masks_of_clusters_files_and_the_brain(
     viewer: Any, sample: ResultSet, tmp_path: Path, outside: bool
@@ -151,6 +154,7 @@ def test_masks_of_clusters_files_and_the_brain(
         same(tables[f"clusters_{name}"], clusters.table)
 
 
+@pytest.mark.slow
 def test_a_mask_that_was_painted_says_what_to_save_first(
     viewer: Any, sample: ResultSet, tmp_path: Path
 ) -> None:
@@ -178,6 +182,7 @@ def test_a_mask_that_was_painted_says_what_to_save_first(
     same(run(text, tmp_path)["clusters_z"], expected.table)
 
 
+@pytest.mark.slow
 def test_clusters_that_changed_since_they_were_a_mask_are_not_taken_for_it(
     viewer: Any, sample: ResultSet
 ) -> None:
@@ -191,6 +196,7 @@ def test_clusters_that_changed_since_they_were_a_mask_are_not_taken_for_it(
     assert found == MaskReference("painted", name=first.name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["it's", 'a "b"', "back\\slash", "line\nbreak", "脳"])
 def test_hostile_paths_and_titles(
     viewer: Any,
@@ -212,6 +218,7 @@ def test_hostile_paths_and_titles(
         same(table, clusters.table)
 
 
+@pytest.mark.slow
 def test_several_files_are_opened_together_again(
     viewer: Any, write: Callable[..., Path], rng: np.random.Generator, tmp_path: Path
 ) -> None:
@@ -227,6 +234,7 @@ def test_several_files_are_opened_together_again(
     same(run(script_of(described), tmp_path)["clusters_z"], expected.table)
 
 
+@pytest.mark.slow
 def test_a_result_of_compose(
     viewer: Any, web: LocalServers, rng: np.random.Generator, tmp_path: Path
 ) -> None:
@@ -254,6 +262,7 @@ def test_a_result_of_compose(
     same(tables["studies"], studies.foci)
 
 
+@pytest.mark.slow
 def test_a_private_link_is_never_written(
     viewer: Any, web: LocalServers, rng: np.random.Generator, tmp_path: Path
 ) -> None:
@@ -274,6 +283,7 @@ def test_a_private_link_is_never_written(
     same(run(text, tmp_path)["clusters_z"], expected.table)
 
 
+@pytest.mark.slow
 def test_another_atlas(
     viewer: Any, sample: ResultSet, tmp_path: Path, preferences: Any
 ) -> None:

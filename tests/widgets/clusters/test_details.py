@@ -115,6 +115,7 @@ def test_studies_of_the_chosen_cluster(
     )
 
 
+@pytest.mark.slow
 def test_a_chosen_study_lights_up_its_foci(widget: ClusterWidget, viewer: Any) -> None:
     widget.details.setCurrentIndex(STUDIES)
     click_row(widget, 0)

@@ -119,6 +119,7 @@ def text(model: ClusterModel, index: QModelIndex, key: str) -> str:
 # --- what Qt asks -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_model_is_what_qt_expects_whatever_is_shown(
     watched: ClusterModel, many: ClusterSet, few: ClusterSet, tested: ClusterSet
 ) -> None:
@@ -134,6 +135,7 @@ def test_the_model_is_what_qt_expects_whatever_is_shown(
     watched.filter("cluster 1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fixture", ["many", "few", "tested"])
 def test_each_cluster_has_its_sub_peaks_below_it(
     request: pytest.FixtureRequest, model: ClusterModel, fixture: str

@@ -58,6 +58,7 @@ def told_by(path: Path) -> str:
         return str(image.info["Description"])
 
 
+@pytest.mark.slow
 def test_clusters_are_saved_as_figures_of_every_kind(
     table: ClusterWidget,
     tmp_path: Path,
@@ -91,6 +92,7 @@ def test_three_planes_meet_where_the_viewer_is(
     assert asked[0]["background"] == "black"
 
 
+@pytest.mark.slow
 def test_the_background_is_chosen_and_kept(
     table: ClusterWidget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +132,7 @@ def test_without_clusters_there_is_no_figure(
     assert not table.save_figure.enabled
 
 
+@pytest.mark.slow
 def test_comparisons_are_saved_as_figures(
     compare: CompareWidget,
     tmp_path: Path,

@@ -141,6 +141,7 @@ def test_a_threshold_that_means_nothing_is_told(
     assert clusters_of(cluster_layer(viewer, map_of(mass))).asked.p == 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", ["overlay", "outlines", "blink", "swipe"])
 def test_ways_to_see_them_show_what_steers_them(
     widget: CompareWidget, layers: dict[str, Any], view: str
@@ -287,6 +288,7 @@ def test_a_source_that_cannot_be_opened_is_told(
     assert widget.others.source.text() == "/nowhere/at/all"
 
 
+@pytest.mark.slow
 def test_layers_come_and_go_while_it_is_open(
     widget: CompareWidget, viewer: Any, layers: dict[str, Any]
 ) -> None:

@@ -280,6 +280,7 @@ def test_what_cannot_be_shown_is_named(
     assert view.not_shown.isHidden()
 
 
+@pytest.mark.slow
 def test_a_closed_view_lets_go(viewer: Any, volume: npt.NDArray[Any]) -> None:
     layer = viewer.add_image(volume, **PLACED)
     events = (viewer.dims.events.point, viewer.layers.events.inserted, layer.events)
@@ -319,6 +320,7 @@ def viewer_of(*volumes: npt.NDArray[Any]) -> Any:
     return viewer
 
 
+@pytest.mark.slow
 def test_a_view_keeps_neither_viewer_nor_layers(
     qapp: Any, volume: npt.NDArray[Any]
 ) -> None:

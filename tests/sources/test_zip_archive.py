@@ -19,7 +19,7 @@ import requests
 
 from local_servers import LocalServers, nifti_bytes
 from napari_neurosynth_results import ResultsError, open_results
-from napari_neurosynth_results.sources.zip_archive import open_zip, unpacked_zips
+from napari_neurosynth_results.sources.zip_archive import list_unpacked_zips, open_zip
 
 SHAPE = (8, 9, 8)
 MAP = nifti_bytes(np.ones(SHAPE))
@@ -232,4 +232,4 @@ def test_old_zips_make_room_and_what_was_left_behind_goes(tmp_path: Path) -> Non
         assert list(opened.maps) == [f"z_desc-{n}"]
     assert not stale.exists()
     assert busy.exists()
-    assert len(unpacked_zips(out)) == 10
+    assert len(list_unpacked_zips(out)) == 10

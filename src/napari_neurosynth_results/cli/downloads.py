@@ -14,7 +14,7 @@ from napari_neurosynth_results.export.downloaded import save_fetched
 from napari_neurosynth_results.job import Job, Meter, Progress
 from napari_neurosynth_results.sources.web.cache import Cache
 from napari_neurosynth_results.sources.web.servers import Servers
-from napari_neurosynth_results.sources.zip_archive import unpacked_zips
+from napari_neurosynth_results.sources.zip_archive import list_unpacked_zips
 
 
 def fetch(options: argparse.Namespace) -> int:
@@ -32,7 +32,7 @@ def cache(options: argparse.Namespace) -> int:
     online = Servers.from_environment()
     kept = Cache(online.cache_dir, online.cache_bytes)
     entries = kept.entries()
-    zips = unpacked_zips(online.cache_dir / "zips")
+    zips = list_unpacked_zips(online.cache_dir / "zips")
     total = sum(entry.size for entry in entries)
     if options.clear:
         kept.clear()

@@ -69,7 +69,7 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
         When it is no zip, is too large, or holds no map.
     """
     try:
-        folder, problems = _unpacked(path, max_bytes, unpack_to)
+        folder, problems = _unpack(path, max_bytes, unpack_to)
     except _BROKEN as error:
         raise ResultsError(
             f"{path} is not a complete zip file ({error}). Download it again. "
@@ -88,13 +88,13 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
     return results
 
 
-def _unpacked(path: str, max_bytes: int, root: Path) -> tuple[Path, list[str]]:
+def _unpack(path: str, max_bytes: int, root: Path) -> tuple[Path, list[str]]:
     """Unpack a zip to a folder that is named by its content, unless it is there."""
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
     folder = root / f"{digest}-{_VERSION}"
     with zipfile.ZipFile(path) as archive:
-        members, problems = _wanted(archive, max_bytes)
+        members, problems = _choose_members(archive, max_bytes)
         if not any(is_image(name) for name in members):
             told = "\n".join([f"{path} holds no map.", *problems])
             raise ResultsError(told)
@@ -102,7 +102,10 @@ def _unpacked(path: str, max_bytes: int, root: Path) -> tuple[Path, list[str]]:
             with suppress(OSError):
                 os.utime(folder)
             return folder, problems
-        for old in [*unpacked_zips(root)[_MOST_KEPT - 1 :], *_left_behind(root)]:
+        for old in [
+            *list_unpacked_zips(root)[_MOST_KEPT - 1 :],
+            *_list_abandoned(root),
+        ]:
             shutil.rmtree(old, ignore_errors=True)
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".part-", dir=root))
@@ -119,7 +122,7 @@ def _unpacked(path: str, max_bytes: int, root: Path) -> tuple[Path, list[str]]:
     return folder, problems
 
 
-def unpacked_zips(root: Path) -> list[Path]:
+def list_unpacked_zips(root: Path) -> list[Path]:
     """List the folders of unpacked zips, the last used first.
 
     Parameters
@@ -144,7 +147,7 @@ def unpacked_zips(root: Path) -> list[Path]:
         return []
 
 
-def _left_behind(root: Path) -> list[Path]:
+def _list_abandoned(root: Path) -> list[Path]:
     """List what nobody can be writing any more."""
     found = []
     with suppress(OSError):
@@ -153,7 +156,7 @@ def _left_behind(root: Path) -> list[Path]:
     return found
 
 
-def _wanted(
+def _choose_members(
     archive: zipfile.ZipFile, max_bytes: int
 ) -> tuple[dict[str, zipfile.ZipInfo], list[str]]:
     """Choose what to take out: name in the folder -> member."""

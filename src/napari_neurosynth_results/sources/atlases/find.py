@@ -157,15 +157,15 @@ def _read_known(
         citation = f"{known.citation}; {origin}"
         part = Atlas(known.title, labels, grid, table, citation, (*notices, *told))
         whole = (
-            _without(part, known)
+            _drop_excluded(part, known)
             if whole is None
-            else _filled(whole, _without(part, known), image[0])
+            else _fill_gaps(whole, _drop_excluded(part, known), image[0])
         )
     assert whole is not None
     return whole
 
 
-def _without(atlas: Atlas, known: KnownAtlas) -> Atlas:
+def _drop_excluded(atlas: Atlas, known: KnownAtlas) -> Atlas:
     """Drop the labels that are no regions."""
     if known.left_out is None:
         return atlas
@@ -175,7 +175,7 @@ def _without(atlas: Atlas, known: KnownAtlas) -> Atlas:
     return Atlas(atlas.name, labels, atlas.grid, names, atlas.citation, atlas.notices)
 
 
-def _filled(atlas: Atlas, other: Atlas, path: str) -> Atlas:
+def _fill_gaps(atlas: Atlas, other: Atlas, path: str) -> Atlas:
     """Fill the places without a region with those of another part of the same atlas."""
     if not atlas.grid.same_as(other.grid):
         raise ResultsError(

@@ -91,7 +91,7 @@ def read_names(path: str) -> dict[int, str]:
         rows = _json_rows(_text(data, path), path)
     else:
         rows = _table_rows(_text(data, path), path)
-    return _joined(rows, path)
+    return _join_rows(rows, path)
 
 
 def find_names(image: str) -> str | None:
@@ -220,7 +220,7 @@ def _text(data: bytes, path: str) -> str:
     raise ResultsError(f"{path} is not a text file. Give a table of labels and names.")
 
 
-def _joined(rows: Iterable[_LabelRow], path: str) -> dict[int, str]:
+def _join_rows(rows: Iterable[_LabelRow], path: str) -> dict[int, str]:
     """Tidy the names, and refuse a number that has two."""
     names: dict[int, str] = {}
     for label, text, side in rows:

@@ -111,7 +111,7 @@ class VolumeFile:
             with np.errstate(all="ignore"):
                 self.layout.check_head(self.path)
                 stored = self.layout.read(self.shape, self.index, self.count)
-                finite, notices = _without_infinities(stored, kind)
+                finite, notices = _replace_infinities(stored, kind)
                 voxels = self.reorientation.apply(finite, smooth=smooth)
         except ResultsError:
             raise
@@ -176,7 +176,7 @@ class Layout:
         return voxels
 
 
-def _without_infinities(
+def _replace_infinities(
     voxels: Voxels, kind: MapKind
 ) -> tuple[Voxels, tuple[str, ...]]:
     """Give infinite voxels the strongest finite value, or put them outside.

@@ -96,7 +96,7 @@ def open_compose(address: Address, store: Store, job: Job, max_bytes: int) -> Re
                 f"in Neurosynth Compose ({_page(site, meta)})."
             )
         chosen = parse_result(_get(store, site, _result(meta.results[-1]), job))
-    return _opened(meta, chosen, site, store, job, max_bytes)
+    return _make_result(meta, chosen, site, store, job, max_bytes)
 
 
 def fetch_studies(meta_id: str, site: str, store: Store, job: Job) -> Studies | None:
@@ -172,7 +172,7 @@ def read_diagnostics(text: str) -> pd.DataFrame:
     return table
 
 
-def _opened(
+def _make_result(
     meta: MetaAnalysis,
     result: ComposeResult,
     site: str,

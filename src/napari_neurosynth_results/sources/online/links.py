@@ -136,17 +136,17 @@ def parse_address(text: str, *, online: Servers | None = None) -> Address:
     text = text[: _LONGEST + 1].strip(" \t\r\n\"'")
     if not _IS_PATH.match(text):
         # A path may end in a bracket or a dot of its own.
-        text = _unwrapped(text)
+        text = _unwrap(text)
     if not text:
         raise UnsupportedSource(f"There is nothing to open. {WHAT_OPENS}")
     if len(text) > _LONGEST:
         raise UnsupportedSource(f"That is too long for a link. {WHAT_OPENS}")
-    if compact := _compact(text, online):
+    if compact := _parse_compact(text, online):
         return compact
-    return _bare(text, online) or _path(text) or _link(text, online)
+    return _parse_bare(text, online) or _parse_path(text) or _parse_link(text, online)
 
 
-def _unwrapped(text: str) -> str:
+def _unwrap(text: str) -> str:
     """Take off what surrounds a link in a text."""
     if found := _MARKDOWN.search(text):
         text = found[1]
@@ -176,7 +176,7 @@ def find_meta_analysis_id(full_dataset_url: str) -> str | None:
     return found[1] if found else None
 
 
-def _compact(text: str, online: Servers) -> Address | None:
+def _parse_compact(text: str, online: Servers) -> Address | None:
     """Read a compact identifier, alone or behind one of its resolvers."""
     # Copied out of a PDF, it has blanks where lines were broken.
     text = re.sub(r"\s+", "", text)
@@ -185,10 +185,10 @@ def _compact(text: str, online: Servers) -> Address | None:
     before = re.sub(r"^https?:/{0,2}", "", text[: found.start()].lower()).rstrip("/:")
     if before and before not in _RESOLVERS:
         return None
-    return _numbered(found[1].lower(), found[2], online)
+    return _numbered_address(found[1].lower(), found[2], online)
 
 
-def _numbered(kind: str, number: str, online: Servers) -> Address:
+def _numbered_address(kind: str, number: str, online: Servers) -> Address:
     made = AddressKind.IMAGE if kind == "image" else AddressKind.COLLECTION
     return Address(made, number, host=_host(online.neurovault), site=online.neurovault)
 
@@ -197,7 +197,7 @@ def _host(site: str) -> str:
     return urlsplit(site).netloc.lower().removeprefix("www.")
 
 
-def _bare(text: str, online: Servers) -> Address | None:
+def _parse_bare(text: str, online: Servers) -> Address | None:
     """Read an id without a link around it."""
     here = {"host": _host(online.neurovault), "site": online.neurovault}
     if text.isascii() and text.isdigit():
@@ -210,25 +210,27 @@ def _bare(text: str, online: Servers) -> Address | None:
         host = _host(online.compose)
         return Address(AddressKind.META_ANALYSIS, text, host=host, site=online.compose)
     if prefixed := _PREFIXED.match(text):
-        return _prefixed(prefixed[1].lower(), prefixed[2].strip("/"), online)
+        return _parse_prefixed(prefixed[1].lower(), prefixed[2].strip("/"), online)
     return None
 
 
-def _prefixed(prefix: str, rest: str, online: Servers) -> Address:
+def _parse_prefixed(prefix: str, rest: str, online: Servers) -> Address:
     """Read ``neurovault:1425``, ``neurovault://collections/1425`` and the like."""
     # Qt takes the number of neurovault://1425 for an IPv4 address.
     with suppress(ValueError):
         rest = str(int(IPv4Address(rest)))
     if rest.isascii() and rest.isdigit():
-        return _numbered("image" if prefix == "image" else "collection", rest, online)
+        return _numbered_address(
+            "image" if prefix == "image" else "collection", rest, online
+        )
     if _TOKEN.match(rest) or _PRIVATE_IMAGE.match(rest):
-        found = _bare(rest, online)
+        found = _parse_bare(rest, online)
         assert found is not None
         return found
-    return _link(f"{online.neurovault}/{rest}", online)
+    return _parse_link(f"{online.neurovault}/{rest}", online)
 
 
-def _path(text: str) -> Address | None:
+def _parse_path(text: str) -> Address | None:
     """Read a path on this machine; what has a scheme or a host is none."""
     if text.lower().startswith("file:"):
         return _file_url(text)
@@ -264,7 +266,7 @@ def _is_on_host(text: str) -> bool:
     return bool(_HOST_LIKE.match(text)) and "/" in text
 
 
-def _link(text: str, online: Servers) -> Address:
+def _parse_link(text: str, online: Servers) -> Address:
     """Read a link by its host and its path."""
     text = re.sub(r"^(https?):/+", r"\1://", text, flags=re.I)
     if "://" not in text:
@@ -287,9 +289,9 @@ def _link(text: str, online: Servers) -> Address:
             continue
         if parts.path == prefix or parts.path.startswith(f"{prefix}/"):
             path = unquote(parts.path[len(prefix) :])
-            return _routed(path, site, routes, where)
+            return _parse_page(path, site, routes, where)
     if host in {"neurosynth.org", "www.neurosynth.org"}:
-        return _neurosynth(parts.query, online)
+        return _parse_neurosynth(parts.query, online)
     if host in _RESOLVERS:
         raise UnsupportedSource(
             f"{host} resolves identifiers, and this one is not NeuroVault's. "
@@ -306,7 +308,7 @@ def _link(text: str, online: Servers) -> Address:
     )
 
 
-def _routed(path: str, site: str, routes: tuple[Route, ...], host: str) -> Address:
+def _parse_page(path: str, site: str, routes: tuple[Route, ...], host: str) -> Address:
     """Read the path of a page on a known site."""
     path = path.rstrip("/")
     for route in routes:
@@ -348,11 +350,11 @@ def _collection(cid: str) -> tuple[str, str | None]:
     )
 
 
-def _neurosynth(query: str, online: Servers) -> Address:
+def _parse_neurosynth(query: str, online: Servers) -> Address:
     """Read a link of the old Neurosynth, which may carry a NeuroVault image."""
     images = parse_qs(query).get("neurovault", [""])
     if images[0].isascii() and images[0].isdigit():
-        return _numbered("image", images[0], online)
+        return _numbered_address("image", images[0], online)
     raise UnsupportedSource(
         "This is a page of the old Neurosynth, not of Neurosynth Compose; open a "
         "Compose meta-analysis or a NeuroVault collection instead."

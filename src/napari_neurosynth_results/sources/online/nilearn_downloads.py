@@ -67,7 +67,7 @@ def open_nilearn(path: str, max_bytes: int) -> ResultSet:
         for image, record in found:
             try:
                 several = len(folders) > 1
-                file = _opened(image, record, several, files, max_bytes)
+                file = _open_record(image, record, several, files, max_bytes)
             except ResultsError as error:
                 problems.append(str(error))
                 continue
@@ -140,7 +140,7 @@ def _records(
             problems.append(f"{os.path.join(folder, name)} has no record beside it.")
 
 
-def _opened(
+def _open_record(
     image: str,
     record: Mapping[str, Any],
     several: bool,

@@ -112,14 +112,14 @@ class RemoteMap:
         """
         with self._lock:
             if self._file is None:
-                self._file = self._opened(job)
+                self._file = self._open(job)
 
     def _here(self) -> MapFile:
         self.fetch(Job())
         assert self._file is not None
         return self._file
 
-    def _opened(self, job: Job) -> MapFile:
+    def _open(self, job: Job) -> MapFile:
         image = self.image
         try:
             path = self._store.fetch(image, job, self._max_bytes)

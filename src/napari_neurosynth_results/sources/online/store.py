@@ -106,9 +106,9 @@ class Store:
                 raise
             saved = datetime.fromtimestamp(kept.saved).strftime("%Y-%m-%d %H:%M")
             reason = f"Shown as it was on {saved}. {error}"
-            return Document(_replaced(kept.value, _HIDDEN, secret), reason)
+            return Document(_replace_text(kept.value, _HIDDEN, secret), reason)
         try:
-            value = _without_keys(value)
+            value = _drop_secret_keys(value)
             self.cache.put_document(name, mask_token(value, secret))
         except RecursionError as error:
             raise ResultsError(
@@ -232,33 +232,33 @@ def is_sealed_name(text: str) -> bool:
 
 def mask_token(value: Any, secret: str) -> Any:
     """Return a document without a private token, wherever it stood."""
-    return _replaced(value, secret, _HIDDEN)
+    return _replace_text(value, secret, _HIDDEN)
 
 
-def _replaced(value: Any, old: str, new: str) -> Any:
+def _replace_text(value: Any, old: str, new: str) -> Any:
     """Replace a text wherever it stands in a document."""
     if not (old and new):
         return value
-    return _mapped(value, lambda text: text.replace(old, new))
+    return _map_texts(value, lambda text: text.replace(old, new))
 
 
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):
-        return [_mapped(item, change) for item in value]
+        return [_map_texts(item, change) for item in value]
     if isinstance(value, dict):
-        return {change(key): _mapped(item, change) for key, item in value.items()}
+        return {change(key): _map_texts(item, change) for key, item in value.items()}
     return value
 
 
-def _without_keys(value: Any) -> Any:
+def _drop_secret_keys(value: Any) -> Any:
     """Drop write credentials at any depth, before anything else sees them."""
     if isinstance(value, list):
-        return [_without_keys(item) for item in value]
+        return [_drop_secret_keys(item) for item in value]
     if isinstance(value, dict):
         return {
-            key: _without_keys(item)
+            key: _drop_secret_keys(item)
             for key, item in value.items()
             if key not in _SECRET_KEYS
         }

@@ -84,7 +84,7 @@ def parse_sleuth(text: str, name: str = "") -> Studies:
     notices: list[str] = []
     papers: dict[str, list[Analysis]] = {}
     for experiment in _experiments(text, counts, notices):
-        paper, contrast = _named(experiment.heads)
+        paper, contrast = _split_heads(experiment.heads)
         if not paper:
             counts["nameless"] += 1
             paper = f"unnamed experiment {counts['nameless']}"
@@ -144,7 +144,7 @@ def _read_head(line: str, experiment: _Experiment) -> None:
         experiment.heads.append(head)
 
 
-def _named(heads: list[str]) -> tuple[str, str]:
+def _split_heads(heads: list[str]) -> tuple[str, str]:
     """Take paper and contrast apart; several lines are contrasts of one paper."""
     if not heads:
         return "", ""

@@ -139,7 +139,9 @@ class WebClient:
             what, job or Job(), self._deadline_json, accept="application/json"
         )
         return self._requests.get(
-            url, call, lambda answer: parse_json_body(_whole(answer, max_bytes), answer)
+            url,
+            call,
+            lambda answer: parse_json_body(_read_whole(answer, max_bytes), answer),
         )
 
     def get_bytes(
@@ -165,7 +167,7 @@ class WebClient:
 
         def take(answer: WebResponse) -> bytes:
             refuse_page(answer)
-            return _whole(answer, max_bytes)
+            return _read_whole(answer, max_bytes)
 
         call = ResourceRequest(what, job or Job(), self._deadline_json)
         return self._requests.get(url, call, take)
@@ -218,7 +220,7 @@ class WebClient:
             raise
 
 
-def _whole(answer: WebResponse, most: int) -> bytes:
+def _read_whole(answer: WebResponse, most: int) -> bytes:
     _refuse_length(answer, stated_length(answer.head) or 0, most)
     data = bytearray()
     for piece in answer.body:
@@ -233,7 +235,7 @@ def _write(answer: WebResponse, path: Path, expected: int | None, most: int) -> 
     total = stated or (expected if expected and expected > 0 else None)
     _refuse_length(answer, total or 0, most)
     done = 0
-    with _opened(path) as write:
+    with _open_to_write(path) as write:
         for piece in answer.body:
             done += len(piece)
             _refuse_length(answer, done, most)
@@ -264,7 +266,7 @@ def _refuse_length(answer: WebResponse, length: int, most: int) -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Callable[[bytes], object]]:
+def _open_to_write(path: Path) -> Iterator[Callable[[bytes], object]]:
     """Open a file to write; an error names it and the way out."""
     try:
         with open(path, "wb") as file:

@@ -157,7 +157,7 @@ class BackgroundRequest:
         except Exception as error:  # whatever it is, somebody waits to hear of it
             # Only words go on: the errors themselves hold the address, and with it
             # perhaps a private token, which would be in every traceback.
-            last = _broken_off(error, body)
+            last = _describe_error(error, body)
         finally:
             with self._lock:
                 self._response = None
@@ -177,7 +177,7 @@ class BackgroundRequest:
         return None
 
 
-def _broken_off(error: Exception, body: bool) -> RequestError:
+def _describe_error(error: Exception, body: bool) -> RequestError:
     if isinstance(error, (requests.exceptions.SSLError, urllib3.exceptions.SSLError)):
         return RequestError("its certificate was not accepted", final=True)
     if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):

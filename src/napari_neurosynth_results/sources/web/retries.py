@@ -209,7 +209,7 @@ class RetryingClient:
                             WebResponse(head, request.body(), call.what, host, call.job)
                         )
             except RequestError as error:
-                raise _broken_off(error, call, host) from None
+                raise _interrupted(error, call, host) from None
             if head.status == 401 and sends_token:
                 token = ""  # an invalid one is refused even where none is needed
             elif head.status in _REDIRECTS:
@@ -301,7 +301,7 @@ class _Clock:
         self._end += time.monotonic() - self._since
 
 
-def _broken_off(error: RequestError, call: ResourceRequest, host: str) -> AttemptError:
+def _interrupted(error: RequestError, call: ResourceRequest, host: str) -> AttemptError:
     kind = BrokenAnswerError if error.body else UnreachableError
     text = f"{call.what} was not loaded from {host}: {error}. "
     text += "Try again." if error.body else "Check your connection, or try again later."

@@ -38,6 +38,13 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain_views.brain import show_brain
+from napari_neurosynth_results.viewer.brain_views.cortex import show_cortex
+from napari_neurosynth_results.viewer.brain_views.glass import hide_glass, show_glass
+from napari_neurosynth_results.viewer.brain_views.viewpoints import (
+    view_from,
+    view_obliquely,
+)
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.foci import light_up, show_foci
@@ -45,13 +52,6 @@ from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.commands import label_active_map
 from napari_neurosynth_results.viewer.plugin.reader import add_maps, strongest_place
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.viewer.three_d.brain import show_brain
-from napari_neurosynth_results.viewer.three_d.cortex import show_cortex
-from napari_neurosynth_results.viewer.three_d.glass import hide_glass, show_glass
-from napari_neurosynth_results.viewer.three_d.viewpoints import (
-    view_from,
-    view_obliquely,
-)
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 

@@ -18,8 +18,8 @@ import yaml
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results.anatomy.planes import HEAD_SIDES
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain_views.viewpoints import facing
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.viewer.three_d.viewpoints import facing
 
 #: The site folder of the built wheel, when it is the wheel that is tested.
 INSTALLED = os.environ.get("NNR_TEST_INSTALLED")

@@ -10,22 +10,22 @@ from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 from napari_neurosynth_results.anatomy.planes import HEAD_SIDES
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.three_d.brain import (
+from napari_neurosynth_results.viewer.brain_views.brain import (
     brain_of,
     hide_brain,
     show_brain,
 )
-from napari_neurosynth_results.viewer.three_d.cortex import (
+from napari_neurosynth_results.viewer.brain_views.cortex import (
     cortex_of,
     hide_cortex,
     show_cortex,
 )
-from napari_neurosynth_results.viewer.three_d.glass import (
+from napari_neurosynth_results.viewer.brain_views.glass import (
     glass_of,
     hide_glass,
     show_glass,
 )
-from napari_neurosynth_results.viewer.three_d.viewpoints import view_from
+from napari_neurosynth_results.viewer.brain_views.viewpoints import view_from
 from napari_neurosynth_results.widgets.common.layout import row, wrapped_text
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import Container, PushButton, RadioButtons
 
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.three_d.brain import show_brain
+from napari_neurosynth_results.viewer.brain_views.brain import show_brain
 from napari_neurosynth_results.widgets.common.place_fields import PlaceFields
 from napari_neurosynth_results.widgets.readout import ReadoutPanel
 

@@ -8,6 +8,8 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain_views import brain, cortex, glass
+from napari_neurosynth_results.viewer.brain_views.viewpoints import view_from
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.clusters.defaults import (
@@ -17,8 +19,6 @@ from napari_neurosynth_results.viewer.clusters.defaults import (
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.plugin.messages import show_browser
-from napari_neurosynth_results.viewer.three_d import brain, cortex, glass
-from napari_neurosynth_results.viewer.three_d.viewpoints import view_from
 
 if TYPE_CHECKING:
     import napari.viewer

@@ -15,6 +15,13 @@ from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Stu
 from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain_views.brain import (
+    BRAIN_OUTLINE,
+    brain_of,
+    hide_brain,
+    show_brain,
+)
+from napari_neurosynth_results.viewer.brain_views.viewpoints import facing, view_from
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     choose,
     show_clusters,
@@ -22,13 +29,6 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 from napari_neurosynth_results.viewer.foci import show_foci
 from napari_neurosynth_results.viewer.layers import map_layer, underlay_layer
 from napari_neurosynth_results.viewer.plugin import commands
-from napari_neurosynth_results.viewer.three_d.brain import (
-    BRAIN_OUTLINE,
-    brain_of,
-    hide_brain,
-    show_brain,
-)
-from napari_neurosynth_results.viewer.three_d.viewpoints import facing, view_from
 
 pytestmark = pytest.mark.usefixtures("preferences", "underlay")
 

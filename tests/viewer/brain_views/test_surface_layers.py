@@ -7,7 +7,7 @@ import pytest
 
 from napari_neurosynth_results.anatomy.surfaces import Mesh, cluster_surfaces
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.viewer.three_d.surface_layers import (
+from napari_neurosynth_results.viewer.brain_views.surface_layers import (
     surface_layer,
     update_surface,
 )

@@ -13,15 +13,15 @@ from napari_neurosynth_results.anatomy.cortex import read_cortex
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
-from napari_neurosynth_results.viewer.layers import map_layer
-from napari_neurosynth_results.viewer.plugin import commands
-from napari_neurosynth_results.viewer.three_d.brain import brain_of, show_brain
-from napari_neurosynth_results.viewer.three_d.cortex import (
+from napari_neurosynth_results.viewer.brain_views.brain import brain_of, show_brain
+from napari_neurosynth_results.viewer.brain_views.cortex import (
     cortex_of,
     hide_cortex,
     show_cortex,
 )
+from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
+from napari_neurosynth_results.viewer.layers import map_layer
+from napari_neurosynth_results.viewer.plugin import commands
 
 pytestmark = pytest.mark.usefixtures("preferences", "underlay")
 

@@ -19,6 +19,16 @@ from napari_neurosynth_results.anatomy.cortex import (
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain_views.cluster_source import shown_clusters
+from napari_neurosynth_results.viewer.brain_views.hidden_volumes import (
+    HiddenVolumes,
+    is_seen,
+)
+from napari_neurosynth_results.viewer.brain_views.surface_layers import (
+    surface_layer,
+    update_surface,
+)
+from napari_neurosynth_results.viewer.brain_views.viewpoints import view_obliquely
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
@@ -27,16 +37,6 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.palette import Colors
-from napari_neurosynth_results.viewer.three_d.cluster_source import shown_clusters
-from napari_neurosynth_results.viewer.three_d.hidden_volumes import (
-    HiddenVolumes,
-    is_seen,
-)
-from napari_neurosynth_results.viewer.three_d.surface_layers import (
-    surface_layer,
-    update_surface,
-)
-from napari_neurosynth_results.viewer.three_d.viewpoints import view_obliquely
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer, Surface

@@ -13,16 +13,16 @@ import pytest
 from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
-from napari_neurosynth_results.viewer.layers import map_layer, underlay_layer
-from napari_neurosynth_results.viewer.plugin import commands
-from napari_neurosynth_results.viewer.three_d.glass import (
+from napari_neurosynth_results.viewer.brain_views.glass import (
     OVERLAY,
     glass_of,
     hide_glass,
     show_glass,
     toggle_glass,
 )
+from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
+from napari_neurosynth_results.viewer.layers import map_layer, underlay_layer
+from napari_neurosynth_results.viewer.plugin import commands
 
 pytestmark = pytest.mark.usefixtures("preferences", "filled")
 

@@ -16,13 +16,13 @@ from napari_neurosynth_results.anatomy.glass import silhouette, strongest_along
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain_views.cluster_source import shown_clusters
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
     map_layers,
 )
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.napari_private import refreshed_once, unproxied
-from napari_neurosynth_results.viewer.three_d.cluster_source import shown_clusters
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer

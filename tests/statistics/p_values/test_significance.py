@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -15,7 +16,11 @@ from scipy import stats
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.statistics.p_values.significance import PSource
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.p_values.significance import Evidence, PSource
+from napari_neurosynth_results.statistics.p_values.voxel_p import voxel_p
+from napari_neurosynth_results.statistics.thresholds.apply import apply_threshold
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 Opened = Callable[..., ResultSet]
 MONTE_CARLO = "level-voxel_corr-FWE_method-montecarlo"
@@ -50,6 +55,25 @@ def test_logp_comes_before_p(opened: Opened) -> None:
     log_p = PSource(results["z"]).log_p()
     assert log_p is not None
     assert in_order(log_p, 1) == pytest.approx([-40 * math.log(10)])
+
+
+def test_what_states_p_is_looked_for_once_a_question(opened: Opened) -> None:
+    asked: list[str] = []
+
+    class Counted(dict[str, StatMap]):
+        def get(self, key: str, default: Any = None) -> Any:
+            asked.append(key)
+            return super().get(key, default)
+
+    results = opened({"t": voxels(4.0, 1.0), "dof": voxels(20, 20)})
+    given = Counted({"dof": results["dof"]})
+    source = PSource(results["t"], Evidence(given))
+    applied = apply_threshold(source, Threshold(p=0.01))
+    assert applied.parts.sum() == 1
+    assert source.log_p() is not None
+    assert source.smallest_p() < 0.001
+    assert voxel_p(source, lambda statmap: statmap.data) is not None
+    assert asked == ["dof"]
 
 
 def test_a_sibling_on_another_grid_is_no_sibling(

@@ -14,6 +14,7 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import HealthCheck, settings
 
 from local_servers import LocalServers
 from napari_neurosynth_results import open_results
@@ -32,6 +33,12 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: 20 mm voxels over the whole brain, so that nothing looks misplaced.
+#: Tests run beside each other, so the clock says nothing about one example.
+settings.register_profile(
+    "together", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("together")
+
 SHAPE = (8, 9, 8)
 AFFINE = np.array(
     [[20, 0, 0, -70], [0, 20, 0, -110], [0, 0, 20, -60], [0, 0, 0, 1]], float

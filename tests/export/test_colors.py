@@ -22,7 +22,7 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
 )
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     FirstLook,
-    strongest_of,
+    find_strongest,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
@@ -233,7 +233,7 @@ def test_nothing_is_lit_where_colors_end_below_the_largest_value(
     affine[:3, 3] = -80, -110, -70
     results = opened({"stat": stat, "p": np.exp(-stat)}, affine=affine)
     clusters = clusters_at(results["stat"], Threshold(p=1e-30))
-    assert strongest_of(results["stat"]) < 0.9 * results["stat"].data.max()
+    assert find_strongest(results["stat"]) < 0.9 * results["stat"].data.max()
     assert not check(clusters).survives
 
 
@@ -244,7 +244,7 @@ def test_the_strongest_by_kind(opened: Opened) -> None:
     values = np.zeros(SHAPE)
     values[2, 2, 2:6] = -0.9, 0.2, 0.7, 0.001
     found = {
-        stem: strongest_of(opened({stem: values}).maps[stem])
+        stem: find_strongest(opened({stem: values}).maps[stem])
         for stem in ("z", "t", "logp", "p")
     }
     assert found == {stem: np.float32(0.9) for stem in ("z", "t", "logp")} | {
@@ -260,15 +260,15 @@ def test_of_maps_without_a_p_a_few_outliers_do_not_take_the_colors(
     affine = np.diag([8.0, 8, 8, 1])
     affine[:3, 3] = -80, -110, -70
     maps = opened({"prob": prob, "z": prob}, affine=affine)
-    assert strongest_of(maps["prob"]) == pytest.approx(0.2, rel=0.01)
-    assert strongest_of(maps["z"]) == 50
+    assert find_strongest(maps["prob"]) == pytest.approx(0.2, rel=0.01)
+    assert find_strongest(maps["z"]) == 50
 
 
 @pytest.mark.parametrize("stem", ["z", "logp", "stat", "p"])
 def test_an_empty_map_has_a_strongest_value_all_the_same(
     opened: Opened, stem: str
 ) -> None:
-    assert strongest_of(opened({stem: np.zeros(SHAPE)})[stem]) == 1
+    assert find_strongest(opened({stem: np.zeros(SHAPE)})[stem]) == 1
 
 
 class _Infinite:

@@ -16,12 +16,12 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
 )
 from napari_neurosynth_results.statistics.comparison.comparison import (
     Comparison,
-    check_own,
+    check_same_map,
     compare,
 )
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix, compare_all
 from napari_neurosynth_results.statistics.thresholds.first_look import (
-    first_threshold_of,
+    choose_first_threshold,
 )
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -160,10 +160,10 @@ def _clusters(
     statmap: StatMap, asked: ThresholdLike | None, atlas: AtlasChoice | None
 ) -> ClusterSet:
     if isinstance(asked, ClusterSet):
-        return check_own(asked, statmap)
+        return check_same_map(asked, statmap)
     # Sub-peaks are not compared.
     if isinstance(asked, Mapping):
         return find_clusters(statmap, **{"atlas": atlas, "sub_peaks": 0, **asked})
-    threshold = asked or first_threshold_of(statmap)
+    threshold = asked or choose_first_threshold(statmap)
     opened = open_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
     return clusters_at(statmap, threshold, sub_peaks=0, atlas=opened)

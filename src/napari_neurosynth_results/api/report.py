@@ -19,7 +19,7 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
 )
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.thresholds.first_look import (
-    first_threshold_of,
+    choose_first_threshold,
 )
 
 __all__ = ("first_clusters", "first_maps", "save_report", "sections_of")
@@ -74,7 +74,7 @@ def first_clusters(
     """
     named = find_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
     return [
-        clusters_at(one, first_threshold_of(one), atlas=named)
+        clusters_at(one, choose_first_threshold(one), atlas=named)
         for one in first_maps(results)
     ]
 

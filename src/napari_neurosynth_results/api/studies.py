@@ -15,11 +15,11 @@ from napari_neurosynth_results.statistics.studies.contributions import (
 )
 from napari_neurosynth_results.statistics.studies.contributors import (
     Contributors,
-    robustness_of,
+    measure_robustness,
 )
 from napari_neurosynth_results.statistics.studies.nimare_diagnostics import (
-    find_counted,
-    misled,
+    find_diagnostics,
+    numbering_warnings,
 )
 
 if TYPE_CHECKING:
@@ -90,11 +90,11 @@ def contributions(
         source = f"{n:,} foci of {len(experiments):,} experiments, counted here"
         notices += experiments.studies.notices
     else:
-        counted = find_counted(results, clusters, kind, experiments)
+        counted = find_diagnostics(results, clusters, kind, experiments)
         table = join_contributions(clusters, counted, kind)
         notices += table.attrs["notices"]
         source = "NiMARE's table of " + ("foci" if kind == "foci" else "the jackknife")
-    notices += misled(results, clusters)
+    notices += numbering_warnings(results, clusters)
     table.attrs = {"notices": tuple(dict.fromkeys(notices)), "source": source}
     return table
 
@@ -202,4 +202,4 @@ def robustness(
     14 of 21
     """
     table = contributions(results, clusters, kind, studies=studies)
-    return robustness_of(table, _experiments(results, studies, []))
+    return measure_robustness(table, _experiments(results, studies, []))

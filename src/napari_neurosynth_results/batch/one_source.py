@@ -195,7 +195,7 @@ class _AnswerBuilder:
             clusters = map_clusters(
                 results,
                 statmap,
-                request.of_each.among_others(statmap.kind),
+                request.of_each.for_kind(statmap.kind),
                 atlas=open_atlas(request.atlas) if request.atlas else None,
             )
             table = clusters_table(clusters)

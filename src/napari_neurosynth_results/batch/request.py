@@ -15,7 +15,7 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.thresholds.request import (
     StatedDof,
     ThresholdRequest,
-    asked_threshold,
+    build_threshold,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import (
     CRITERIA,
@@ -82,7 +82,7 @@ class BatchRequest:
             # Workers may stand in another folder.
             named = os.path.abspath(named)
         try:
-            asked = asked_threshold(**threshold)
+            asked = build_threshold(**threshold)
         except TypeError as error:
             raise ResultsError(
                 f"A batch cannot be asked so: {error}. It takes value, p, q, "

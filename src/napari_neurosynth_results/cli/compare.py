@@ -125,7 +125,7 @@ def _compared(
     found = [
         # Sub-peaks are not compared.
         requested_clusters(
-            one, request.among_others(one.kind), mask, sub_peaks=0, atlas=atlas
+            one, request.for_kind(one.kind), mask, sub_peaks=0, atlas=atlas
         )
         for one, mask in zip(maps, masks, strict=True)
     ]

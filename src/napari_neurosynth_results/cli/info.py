@@ -93,7 +93,7 @@ def _at_p_05(statmap: StatMap) -> str | None:
         sign = "|z|" if statmap.signed else str(kind)
         return f"{sign} >= {height:.4g} ({word} <= .05)"
     source = PSource(statmap)
-    if source.is_beside and kind.row.criteria:
+    if source.is_sibling and kind.row.criteria:
         return f"use {source.map.key}"
     return None
 

@@ -13,7 +13,7 @@ from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.thresholds.request import (
     StatedDof,
     ThresholdRequest,
-    asked_threshold,
+    build_threshold,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import (
     CRITERIA,
@@ -210,7 +210,7 @@ def request_from(options: argparse.Namespace) -> MapRequest:
     ResultsError
         When it means nothing for any map.
     """
-    threshold = asked_threshold(**threshold_keywords(options))
+    threshold = build_threshold(**threshold_keywords(options))
     return ThresholdRequest(threshold, mask_source(options), options.dof)
 
 

@@ -56,7 +56,7 @@ def _report(options: argparse.Namespace) -> int:
     names = options.map or []
     maps = [named_map(results, name) for name in names] or first_maps(results)
     clusters = [
-        map_clusters(results, one, request.among_others(one.kind), atlas=atlas)
+        map_clusters(results, one, request.for_kind(one.kind), atlas=atlas)
         for one in maps
     ]
     write_folder(options.out, lambda folder: _write(results, clusters, folder, options))

@@ -20,7 +20,9 @@ from napari_neurosynth_results.maps.statmap import MapSet, StatMap
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.thresholds.cluster_level import ClusterLevel
+from napari_neurosynth_results.statistics.thresholds.cluster_level import (
+    ClusterLevelResult,
+)
 
 #: The name of this package, by which its own files are known.
 PACKAGE = "napari-neurosynth-results"
@@ -136,7 +138,7 @@ def _threshold(clusters: ClusterSet) -> dict[str, Any]:
         "MinimumVoxels": clusters.min_voxels,
         "Tail": str(applied.tail),
     }
-    if isinstance(applied, ClusterLevel):
+    if isinstance(applied, ClusterLevelResult):
         return found | {
             "Level": "cluster",
             "Alpha": applied.alpha,

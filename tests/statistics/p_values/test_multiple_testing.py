@@ -13,7 +13,7 @@ from scipy import stats
 
 from napari_neurosynth_results import ResultsError
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
-    Method,
+    FdrMethod,
     adjusted_log_q,
     critical_log_p,
 )
@@ -28,7 +28,7 @@ PS = hnp.arrays(
 
 @pytest.mark.parametrize("method", ["BH", "BY"])
 @given(p=PS)
-def test_adjusted_p_is_that_of_scipy(p: np.ndarray, method: Method) -> None:
+def test_adjusted_p_is_that_of_scipy(p: np.ndarray, method: FdrMethod) -> None:
     expected = stats.false_discovery_control(p, method=method.lower())
     assert np.exp(adjusted_log_q(np.log(p), method)) == pytest.approx(expected)
 
@@ -36,7 +36,7 @@ def test_adjusted_p_is_that_of_scipy(p: np.ndarray, method: Method) -> None:
 @pytest.mark.parametrize("method", ["BH", "BY"])
 @given(p=PS, q=st.floats(0.001, 0.5))
 def test_the_critical_p_divides_what_is_kept(
-    p: np.ndarray, method: Method, q: float
+    p: np.ndarray, method: FdrMethod, q: float
 ) -> None:
     kept = stats.false_discovery_control(p, method=method.lower()) <= q * (1 + 1e-6)
     critical = critical_log_p(np.log(p), q, method)

@@ -22,7 +22,7 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.statistics.p_values.significance import Evidence, PSource
 from napari_neurosynth_results.statistics.thresholds.apply import (
-    Applied,
+    ThresholdResult,
     apply_threshold,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -52,7 +52,7 @@ def lone(data: Array, kind: MapKind = MapKind.Z) -> StatMap:
     return ResultSet([file], title="", source="")["map"]
 
 
-def ask(statmap: StatMap, mask: Array | None = None, **asked: Any) -> Applied:
+def ask(statmap: StatMap, mask: Array | None = None, **asked: Any) -> ThresholdResult:
     return apply_threshold(PSource(statmap), Threshold(**asked), mask)
 
 
@@ -361,7 +361,7 @@ def test_siblings_may_be_chosen(opened: Opened, rng: np.random.Generator) -> Non
     chosen = opened({"p": other})["p"]
     threshold = Threshold(p=0.05)
 
-    def found(**evidence: Any) -> Applied:
+    def found(**evidence: Any) -> ThresholdResult:
         return apply_threshold(PSource(results["z"], Evidence(**evidence)), threshold)
 
     own = found()

@@ -15,8 +15,10 @@ from napari_neurosynth_results.export.figures.slices import Overlay
 from napari_neurosynth_results.maps.kinds import ColorFamily, MapKind
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
-from napari_neurosynth_results.statistics.thresholds.cluster_level import ClusterLevel
-from napari_neurosynth_results.statistics.thresholds.first_look import strongest_of
+from napari_neurosynth_results.statistics.thresholds.cluster_level import (
+    ClusterLevelResult,
+)
+from napari_neurosynth_results.statistics.thresholds.first_look import find_strongest
 
 #: The weakest voxel has a strength too: 0 is nothing.
 _WEAKEST = 1e-6
@@ -167,7 +169,7 @@ def build_color_scale(clusters: ClusterSet) -> ColorScale:
     ColorScale
         On the grid of the map.
     """
-    tested = isinstance(clusters.threshold, ClusterLevel)
+    tested = isinstance(clusters.threshold, ClusterLevelResult)
     values = clusters.values
     labels = clusters.labels
     chosen = np.concatenate([[False], clusters.significant])
@@ -199,11 +201,11 @@ def _limits(
     clusters: ClusterSet, found: npt.NDArray[np.float32]
 ) -> tuple[float, float]:
     """Say where colors begin and end."""
-    if not isinstance(clusters.threshold, ClusterLevel):
+    if not isinstance(clusters.threshold, ClusterLevelResult):
         look = look_of(clusters)
         return look.height, look.strongest
     values, size = clusters.values, np.abs(found)
-    strongest = strongest_of(values)
+    strongest = find_strongest(values)
     if not size.size:
         return strongest, strongest
     weakest = size.max() if values.kind.row.small_is_strong else size.min()

@@ -33,7 +33,7 @@ from napari_neurosynth_results.maps.results import Link, ResultSet
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
-from napari_neurosynth_results.statistics.thresholds.apply import about_map
+from napari_neurosynth_results.statistics.thresholds.apply import describe_map
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -166,7 +166,9 @@ def report_html(
         links=[link for link in about.links if _is_web(link)],
         authors=about.authors,
         description=about.description,
-        maps=[{"title": m.title, "about": about_map(m)} for m in results.maps.values()],
+        maps=[
+            {"title": m.title, "about": describe_map(m)} for m in results.maps.values()
+        ],
         problems=results.problems,
         sections=parts,
         comparison=compared,
@@ -199,7 +201,7 @@ def _section(section: Section, job: Job) -> dict[str, Any]:
             pictures.append(_picture(made, alt, f"{what}."))
     return {
         "title": title,
-        "about": about_map(clusters.statmap),
+        "about": describe_map(clusters.statmap),
         "sentence": str(clusters),
         "pictures": pictures,
         "table": paper_table(clusters),

@@ -18,7 +18,9 @@ from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
 )
-from napari_neurosynth_results.statistics.thresholds.cluster_level import ClusterLevel
+from napari_neurosynth_results.statistics.thresholds.cluster_level import (
+    ClusterLevelResult,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,7 +123,7 @@ def _p_columns(clusters: ClusterSet) -> dict[str, list[str]]:
     """Write the corrected p that are known, by heading."""
     iterations = clusters.statmap.results.iterations
     threshold = clusters.threshold
-    if isinstance(threshold, ClusterLevel):
+    if isinstance(threshold, ClusterLevelResult):
         heading = f"p ({threshold.correction}, cluster)"
         return {
             heading: [written_p(p, threshold.iterations) for p in clusters.cluster_p]

@@ -10,9 +10,9 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.p_values.directions import Direction
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
-    METHODS,
-    Method,
-    check_method,
+    FDR_METHODS,
+    FdrMethod,
+    check_fdr_method,
 )
 
 Criterion = Literal["value", "p", "q", "bonferroni"]
@@ -54,7 +54,7 @@ class Threshold:
     connectivity: int = 6
     min_voxels: int = 1
     min_mm3: float | None = None
-    fdr: Method = "BH"
+    fdr: FdrMethod = "BH"
 
     def __post_init__(self) -> None:
         """Refuse what is ambiguous or out of range."""
@@ -71,7 +71,7 @@ class Threshold:
             raise ResultsError("A height has to be a number.")
         if self.strict and self.value is None:
             raise ResultsError("strict is for a value; p, q and bonferroni mean <=.")
-        check_method(self.fdr)
+        check_fdr_method(self.fdr)
         if self.fdr != "BH" and self.q is None:
             raise ResultsError("fdr says how q is counted: give q with it.")
         if self.connectivity not in (6, 18, 26):
@@ -90,7 +90,7 @@ class Threshold:
         ('FDR q <= .05 (Benjamini-Yekutieli)', 'value >= 3')
         """
         if self.q is not None:
-            return f"FDR q <= {short_p(self.q)} ({METHODS[self.fdr]})"
+            return f"FDR q <= {short_p(self.q)} ({FDR_METHODS[self.fdr]})"
         if self.bonferroni is not None:
             return f"Bonferroni p <= {short_p(self.bonferroni)}"
         if self.p is not None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_neurosynth_results.export.colors import look_of
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.p_values.directions import sides_of
+from napari_neurosynth_results.statistics.p_values.directions import choose_sides
 from napari_neurosynth_results.viewer import palette
 from napari_neurosynth_results.viewer.colormaps import coloring
 from napari_neurosynth_results.viewer.layers import REASON_KEY
@@ -42,7 +42,7 @@ def recolor(layer: Image, clusters: ClusterSet, faint: bool) -> None:
     """
     statmap = clusters.statmap
     look = look_of(clusters)
-    sides = sides_of(statmap, clusters.asked.tail) if statmap.signed else None
+    sides = choose_sides(statmap, clusters.asked.tail) if statmap.signed else None
     chosen = coloring(
         look,
         statmap.kind,

@@ -28,7 +28,7 @@ from napari_neurosynth_results.sources.online.store import is_sealed_name
 from napari_neurosynth_results.sources.opening import is_link
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison.derived_maps import made_of
+from napari_neurosynth_results.statistics.comparison.derived_maps import parent_clusters
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
@@ -136,7 +136,7 @@ class StateReader:
         """Return the number of a map."""
         if statmap in self._maps:
             return self._maps.index(statmap)
-        parts = made_of(statmap)
+        parts = parent_clusters(statmap)
         if parts:
             a, b = parts
             made: Any = "difference" if statmap.kind is MapKind.OTHER else "conjunction"

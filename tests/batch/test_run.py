@@ -19,7 +19,7 @@ import pytest
 import napari_neurosynth_results as nnr
 from helpers.batches import blob, read, start
 from local_servers import LocalServers
-from napari_neurosynth_results.batch.inputs import listed
+from napari_neurosynth_results.batch.inputs import list_sources
 from napari_neurosynth_results.batch.local_workers import default_workers
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError
@@ -323,7 +323,7 @@ def test_no_token_is_written(
             text += path.read_text(encoding="utf-8")
         assert not [secret for secret in secrets if secret in text], path
     assert not [s for s in secrets if s in repr(done) + repr(done.records)]
-    shown = [repr(one) for one in listed(sources, Servers.from_environment())]
+    shown = [repr(one) for one in list_sources(sources, Servers.from_environment())]
     assert not [s for s in secrets if s in "".join(shown)]
     # The same private links are known again.
     assert nnr.run_batch(links, out, p=0.001, workers=0).n_asked == 0

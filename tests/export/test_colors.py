@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from napari_neurosynth_results.export.colors import look_of
+from napari_neurosynth_results.export.colors import find_color_range
 from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
@@ -92,7 +92,7 @@ def strength(clusters: ClusterSet) -> Array:
 
 def check(clusters: ClusterSet, *, value_decides: bool = True) -> FirstLook:
     """Compare the voxels that are kept with those that the height would light."""
-    look = look_of(clusters)
+    look = find_color_range(clusters)
     kept = clusters.labels > 0
     size = strength(clusters)
     if clusters.statmap.kind == "p":
@@ -163,15 +163,22 @@ def test_one_side_of_a_signed_map_has_the_height_of_both(two_tailed: ResultSet) 
         clusters_at(z, Threshold(p=0.01, tail=tail))
         for tail in ("both", "positive", "negative")
     )
-    assert [look_of(side).height for side in sides] == [look_of(both).height] * 2
-    assert sum(look_of(side).n_voxels for side in sides) == look_of(both).n_voxels
+    assert [find_color_range(side).height for side in sides] == [
+        find_color_range(both).height
+    ] * 2
+    assert (
+        sum(find_color_range(side).n_voxels for side in sides)
+        == find_color_range(both).n_voxels
+    )
 
 
 def test_an_extent_changes_the_clusters_and_not_the_height(
     one_tailed: ResultSet,
 ) -> None:
-    few = look_of(clusters_at(one_tailed["z"], Threshold(p=0.01, min_voxels=3)))
-    all_of_them = look_of(clusters_at(one_tailed["z"], Threshold(p=0.01)))
+    few = find_color_range(
+        clusters_at(one_tailed["z"], Threshold(p=0.01, min_voxels=3))
+    )
+    all_of_them = find_color_range(clusters_at(one_tailed["z"], Threshold(p=0.01)))
     assert few.height == all_of_them.height
     assert few.n_voxels < all_of_them.n_voxels
 
@@ -186,7 +193,7 @@ def test_of_cluster_level_maps_what_is_significant_is_above_the_height(
     expected = {"z": stats.norm.isf(alpha), "logp": -math.log10(alpha)}
     for value, height in expected.items():
         clusters = clusters_at(one_tailed[f"{value}_{MASS}"], Threshold(p=alpha))
-        look = look_of(clusters)
+        look = find_color_range(clusters)
         assert look.height == pytest.approx(height, rel=1e-6)
         bright = strength(clusters) >= look.height * (1 - GRAIN)
         assert bright.sum() == n
@@ -200,7 +207,7 @@ def test_a_two_tailed_cluster_level_map_is_cut_at_half_the_p(
     two_tailed: ResultSet,
 ) -> None:
     clusters = clusters_at(two_tailed[f"z_{ASSOCIATION}"], Threshold(p=0.02))
-    look = look_of(clusters)
+    look = find_color_range(clusters)
     assert look.signed
     assert look.height == pytest.approx(stats.norm.isf(0.01), rel=1e-6)
     assert clusters.significant.tolist() == [True, False]
@@ -307,6 +314,6 @@ def test_a_p_of_0_inside_the_mask_survives_everything(
     p = np.array(one_tailed["p"].data)
     p[4, 4, 4] = 0
     results = opened({"p": p, "z": one_tailed["z"].data})
-    look = look_of(clusters_at(results["p"], Threshold(p=1e-30)))
+    look = find_color_range(clusters_at(results["p"], Threshold(p=1e-30)))
     assert (look.n_voxels, look.height) == (1, 1e-30)
     assert look.strongest == p[p > 0].min()

@@ -82,7 +82,7 @@ def compare_maps(
     >>> comparison.n_a, comparison.n_b == comparison.n_both
     (2625, True)
     """
-    found_a, found_b = _thresholded([a, b], [threshold_a, threshold_b], atlas)
+    found_a, found_b = _find_all_clusters([a, b], [threshold_a, threshold_b], atlas)
     return compare(found_a, found_b, mask=mask)
 
 
@@ -136,12 +136,12 @@ def compare_many(
             f"There are {len(statmaps)} maps and {len(thresholds)} thresholds."
         )
     asked = [threshold] * len(statmaps) if thresholds is None else list(thresholds)
-    found = _thresholded(statmaps, asked, None)
+    found = _find_all_clusters(statmaps, asked, None)
     names = list(maps) if isinstance(maps, Mapping) else None
     return compare_all(found, names, mask=mask)
 
 
-def _thresholded(
+def _find_all_clusters(
     statmaps: Sequence[StatMap],
     asked: Sequence[ThresholdLike | None],
     atlas: AtlasChoice | None,

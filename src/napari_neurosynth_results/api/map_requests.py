@@ -141,10 +141,6 @@ def requested_clusters(
 
     Parameters
     ----------
-    statmap : StatMap
-        The map.
-    request : ThresholdRequest
-        What is asked.
     masking : Masking or None
         The mask of its place, made once for many thresholds.
     sub_peaks : int

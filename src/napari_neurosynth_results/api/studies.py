@@ -122,7 +122,7 @@ def contributors(
     Parameters
     ----------
     results : ResultSet
-        A result.
+        From `open_results`.
     clusters : ClusterSet
         Clusters of one of its maps.
     studies : Studies, optional

@@ -26,13 +26,7 @@ _MOST_TOLD = 20
 
 
 def add_batch(commands: Any) -> None:
-    """Describe the command that asks many results.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Gets it.
-    """
+    """Describe the command that asks many results."""
     command = commands.add_parser("batch", help="list the clusters of many results")
     command.add_argument(
         "path",
@@ -84,7 +78,7 @@ def _batch(options: argparse.Namespace) -> int:
             studies=options.studies,
             workers=options.workers,
             scheduler=options.scheduler,
-            progress=_on_terminal(),
+            progress=_terminal_progress(),
             resume=not options.again,
             **threshold_keywords(options),
         )
@@ -111,7 +105,7 @@ def _print_failures(done: BatchSummary) -> None:
         print(f"! {more} more are in failures.tsv.", file=sys.stderr)
 
 
-def _on_terminal() -> Progress | None:
+def _terminal_progress() -> Progress | None:
     """Say on a terminal how far it is; a file or a pipe gets no such lines."""
     if not sys.stderr.isatty():
         return None

@@ -13,11 +13,11 @@ from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.cli.batch import add_batch
 from napari_neurosynth_results.cli.clusters import add_clusters
 from napari_neurosynth_results.cli.compare import add_compare
-from napari_neurosynth_results.cli.downloads import cache, fetch, on_terminal
+from napari_neurosynth_results.cli.downloads import cache, fetch, terminal_progress
 from napari_neurosynth_results.cli.info import list_maps
 from napari_neurosynth_results.cli.report import add_report
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import taken
+from napari_neurosynth_results.export.atomic import already_exists
 
 _QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
 _NO_QT = (
@@ -112,14 +112,14 @@ def _open(options: argparse.Namespace) -> int:
     if not paths:
         raise ResultsError("Say what to open: a path, or --sample.")
     # Before a window opens: a wrong path is told at once, and in the terminal.
-    open_results(paths, progress=on_terminal())
+    open_results(paths, progress=terminal_progress())
     if not any(map(find_spec, _QT_BINDINGS)):
         raise ResultsError(_NO_QT)
     linux = sys.platform.startswith("linux")
     if linux and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise ResultsError(_NO_DISPLAY)
     if options.screenshot and os.path.exists(options.screenshot):
-        raise taken(options.screenshot)
+        raise already_exists(options.screenshot)
     from napari_neurosynth_results.viewer.plugin.window import open_window
 
     open_window(paths, view=options.view, screenshot=options.screenshot)

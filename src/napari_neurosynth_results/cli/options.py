@@ -34,13 +34,7 @@ _THRESHOLD = (
 
 
 def add_threshold(command: Any) -> None:
-    """Add what is asked of maps: height, extent, directions, and where to look.
-
-    Parameters
-    ----------
-    command : argparse parser
-        Gets the options.
-    """
+    """Add what is asked of maps: height, extent, directions, and where to look."""
     asked = command.add_argument_group(
         "threshold", "without a height each map has that of its first look"
     )
@@ -101,13 +95,7 @@ def _add_mask(command: Any) -> None:
 
 
 def add_atlas(command: Any) -> None:
-    """Add what names clusters.
-
-    Parameters
-    ----------
-    command : argparse parser
-        Gets the option.
-    """
+    """Add what names clusters."""
     command.add_argument(
         "--atlas",
         metavar="NAME",
@@ -117,13 +105,7 @@ def add_atlas(command: Any) -> None:
 
 
 def add_regions(command: Any) -> None:
-    """Add whether to say where clusters lie.
-
-    Parameters
-    ----------
-    command : argparse parser
-        Gets the option.
-    """
+    """Add whether to say where clusters lie."""
     command.add_argument(
         "--regions", action="store_true", help="say what share lies in which region"
     )
@@ -134,8 +116,6 @@ def add_studies(command: Any, *, default: bool) -> None:
 
     Parameters
     ----------
-    command : argparse parser
-        Gets the option.
     default : bool
         Whether the command does it unasked.
     """

@@ -73,13 +73,8 @@ OPPOSITE = Hue("both, with opposite signs", (0.84, 0.37, 0.0))
 _NOTHING = 1.01
 
 
-def look_of(clusters: ClusterSet) -> FirstLook:
+def find_color_range(clusters: ClusterSet) -> FirstLook:
     """Say where the colors of a map begin and end at the threshold of its clusters.
-
-    Parameters
-    ----------
-    clusters : ClusterSet
-        The clusters.
 
     Returns
     -------

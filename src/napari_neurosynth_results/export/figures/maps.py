@@ -147,7 +147,7 @@ def lightbox_figure(
     add_rows(page, panels, columns_for(width_mm, len(panels), columns))
     add_bar(page, scale)
     if places is None and len(clusters):
-        told = f"{told} {_cut_clusters(clusters, panels, plane)}"
+        told = f"{told} {_describe_cut_clusters(clusters, panels, plane)}"
     _finish(page, clusters, scale, told)
     return page.finish()
 
@@ -188,7 +188,7 @@ def ortho_figure(
     panels = []
     for plane in _PLANES:
         axis, across, up = AXES[plane]
-        view = brain.view(plane, side, overlay, _beside(page))
+        view = brain.view(plane, side, overlay, _letter_room(page))
         _check_places([at[axis]], plane, brain, overlay)
         picture = brain.picture(view, at[axis], overlay)
         cross = at[across], at[up]
@@ -229,7 +229,7 @@ def glass_figure(
         As `lightbox_figure`.
     """
     page, scale, overlay, brain = _begin(clusters, background, width_mm, side)
-    views = [brain.view(plane, side, overlay, _beside(page)) for plane in _PLANES]
+    views = [brain.view(plane, side, overlay, _letter_room(page)) for plane in _PLANES]
     panels = []
     for view in views:
         seen = _SEEN_FROM[facing_side(view.plane, mirrored=view.mirrored)]
@@ -255,8 +255,6 @@ def lightbox_panels(
 
     Parameters
     ----------
-    brain : Brain
-        What is cut.
     plane, places, side
         As for `lightbox_figure`.
 
@@ -323,7 +321,9 @@ def even_places(brain: Brain, overlay: Overlay, plane: Plane) -> list[float]:
     return [float(grid.origin[axis] + grid.voxel_size[axis] * one) for one in chosen]
 
 
-def _cut_clusters(clusters: ClusterSet, panels: list[Panel], plane: Plane) -> str:
+def _describe_cut_clusters(
+    clusters: ClusterSet, panels: list[Panel], plane: Plane
+) -> str:
     """Say how many clusters are seen, where some lie between the slices."""
     axis = AXES[plane][0]
     places = np.array([panel.place for panel in panels])
@@ -392,7 +392,7 @@ def strongest_peak(
     return (x, y, z), f"At the peak of {clusters.names[row]}."
 
 
-def _beside(page: Page) -> float:
+def _letter_room(page: Page) -> float:
     """Leave room for letters beside three brains, in mm of brain."""
     return _LETTER_MM * _THREE_BRAINS_MM / page.inner
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_neurosynth_results.export.colors import look_of
+from napari_neurosynth_results.export.colors import find_color_range
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.directions import choose_sides
 from napari_neurosynth_results.viewer import palette
@@ -41,7 +41,7 @@ def recolor(layer: Image, clusters: ClusterSet, faint: bool) -> None:
         Let what is below the threshold shine through.
     """
     statmap = clusters.statmap
-    look = look_of(clusters)
+    look = find_color_range(clusters)
     sides = choose_sides(statmap, clusters.asked.tail) if statmap.signed else None
     chosen = coloring(
         look,

@@ -12,7 +12,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.workspace.contents import (
     Clusters,
     Description,
-    FociOf,
+    FociReference,
     GivenName,
     Map,
     MaskReference,
@@ -77,7 +77,7 @@ class StateReader:
         self._sources: list[Source] = []
         self._described: dict[int, Map] = {}
         self._clusters: dict[int, Clusters] = {}
-        self._foci: list[FociOf] = []
+        self._foci: list[FociReference] = []
         #: Clusters that are being described: a mask may not be made of itself.
         self._under_way: list[int] = []
         #: Names may have been given since clusters were compared.
@@ -247,11 +247,13 @@ class StateReader:
         assert studies is not None
         for results in self._all_results():
             if results.studies_at_hand and _studies(results) is studies:
-                found = FociOf(self.source(results), title=layer.name)
+                found = FociReference(self.source(results), title=layer.name)
                 break
         else:
             file = studies.file or StudyFile("")
-            found = FociOf(None, file.path, file.annotation, file.include, layer.name)
+            found = FociReference(
+                None, file.path, file.annotation, file.include, layer.name
+            )
         self._foci.append(found)
         return len(self._foci) - 1
 

@@ -346,7 +346,7 @@ def test_a_folder_in_capital_letters_is_no_token(write: Write, tmp_path: Path) -
         ({"p": 2.0}, "between 0 and 1"),
         ({"min_voxels": 10}, "needs a height"),
         ({"p": 0.001, "connectivity": 7}, "onnectivity"),
-        ({"height": 3}, "cannot be asked so"),
+        ({"height": 3}, "A batch does not take this"),
         ({"p": 0.001, "workers": -1}, "0 or more"),
         ({"p": 0.001, "workers": 1, "scheduler": "tcp://x:1"}, "not both"),
     ],
@@ -420,7 +420,7 @@ def test_a_second_batch_is_kept_out_of_the_folder_and_nothing_changes(
     seen: list[str] = []
 
     def meanwhile(*_: object) -> None:
-        with pytest.raises(ResultsError, match=r"Another batch is at work in .*out"):
+        with pytest.raises(ResultsError, match=r"Another batch is running in .*out"):
             nnr.run_batch([sample_path], out, maps="p", workers=0, resume=False)
         seen.append((out / "batch.json").read_text())
 

@@ -107,7 +107,7 @@ def _experiments(
         try:
             studies = results.studies
         except ResultsError as error:
-            notices.append(f"The studies could not be had: {error}")
+            notices.append(f"The studies could not be loaded: {error}")
     experiments = Experiments(studies) if studies is not None else None
     if experiments is None or not len(experiments.foci[0]):
         return None

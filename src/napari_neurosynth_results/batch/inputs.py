@@ -208,7 +208,9 @@ def _lines_of_file(path: str) -> list[str]:
 
 def _lines(content: bytes, where: str) -> list[str]:
     if len(content) > _MOST_BYTES or b"\0" in content:
-        raise ResultsError(f"{where} is no list of sources: one line each, as text.")
+        raise ResultsError(
+            f"{where} is not a list of sources: it must be text, one source a line."
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -33,7 +33,7 @@ _NO_START = (
     '`if __name__ == "__main__":`, or do without them: workers=0.'
 )
 _DIED = (
-    "The process that opened it ended twice without a word: it may need more memory "
+    "The process that opened it ended twice without a message: it may need more memory "
     "than there is. Open it alone to see."
 )
 

@@ -71,7 +71,7 @@ def _acquire_lock(path: str) -> int | None:
     except BlockingIOError:
         os.close(handle)
         raise ResultsError(
-            f"Another batch is at work in {path}. Wait until it is done, or choose "
+            f"Another batch is running in {path}. Wait until it is done, or choose "
             "another name."
         ) from None
     except OSError:
@@ -123,9 +123,9 @@ class BatchFolder:
                 )
         elif _read(about) != json.loads(asked) and not again:
             raise ResultsError(
-                f"{self.path} holds answers to another question, or of another "
-                "version of this package. Choose another name, or --again "
-                "(resume=False) to ask all anew."
+                f"{self.path} holds the answers to another question, or from "
+                "another version of this package. Choose another name, or --again "
+                "(resume=False) to start over."
             )
         if again:
             # Also what is not listed now: it answered another question, and whoever
@@ -208,7 +208,7 @@ class BatchFolder:
             When a table cannot be written.
         """
         records = [
-            self.record_of(source) or Record.failure(source, "It was not asked.")
+            self.record_of(source) or Record.failure(source, "It was not opened.")
             for source in sources
         ]
         for name in self._request.tables:

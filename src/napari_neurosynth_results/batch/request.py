@@ -85,7 +85,7 @@ class BatchRequest:
             asked = build_threshold(**threshold)
         except TypeError as error:
             raise ResultsError(
-                f"A batch cannot be asked so: {error}. It takes value, p, q, "
+                f"A batch does not take this: {error}. It takes value, p, q, "
                 "bonferroni, fdr, tail, connectivity, min_voxels and min_mm3."
             ) from error
         map_request = ThresholdRequest(asked, _with_absolute_path(mask), dof)

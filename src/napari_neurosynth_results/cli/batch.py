@@ -39,13 +39,13 @@ def add_batch(commands: Any) -> None:
         "--out",
         metavar="DIR",
         required=True,
-        help="a new folder, or that of a batch that was stopped, which goes on",
+        help="a new folder, or that of a batch that was stopped, to go on with it",
     )
     command.add_argument(
         "--map",
         metavar="NAME",
         action="append",
-        help="a map of each result, or a pattern (z_*); may be given again (default: "
+        help="a map of each result, or a pattern (z_*); repeat for several (default: "
         "the first in order of interest)",
     )
     add_threshold(command)
@@ -54,13 +54,16 @@ def add_batch(commands: Any) -> None:
     add_studies(command, default=False)
     where = command.add_mutually_exclusive_group()
     where.add_argument(
-        "--workers", type=int, metavar="N", help="processes; 0 for none but this one"
+        "--workers",
+        type=int,
+        metavar="N",
+        help="worker processes; 0 works in this process",
     )
     where.add_argument(
         "--scheduler", metavar="ADDRESS", help="a dask.distributed scheduler"
     )
     command.add_argument(
-        "--again", action="store_true", help="ask all anew, also what is done"
+        "--again", action="store_true", help="start over, also what is done"
     )
     command.set_defaults(run=_batch)
 

@@ -82,12 +82,12 @@ def _parser() -> argparse.ArgumentParser:
         help="what to show first (default: %(default)s)",
     )
     window.add_argument(
-        "--screenshot", metavar="FILE", help="write the window to a PNG file and leave"
+        "--screenshot", metavar="FILE", help="save the window as a PNG file and quit"
     )
     window.set_defaults(run=_open)
     info = commands.add_parser("info", help="list the maps of a result")
     info.add_argument("path", nargs="+", metavar="SOURCE", help="as for open")
-    info.add_argument("--json", action="store_true", help="for machines")
+    info.add_argument("--json", action="store_true", help="print JSON")
     info.set_defaults(run=list_maps)
     add_clusters(commands)
     add_compare(commands)
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     fetching.add_argument("path", metavar="SOURCE", help="a link or an id")
     fetching.add_argument("--to", metavar="DIR", required=True, help="a new folder")
     fetching.set_defaults(run=fetch)
-    kept = commands.add_parser("cache", help="what was downloaded and is kept")
+    kept = commands.add_parser("cache", help="list or delete downloads")
     what = kept.add_mutually_exclusive_group(required=True)
     what.add_argument("--list", action="store_true", help="list it")
     what.add_argument("--clear", action="store_true", help="delete it")

@@ -36,7 +36,7 @@ _THRESHOLD = (
 def add_threshold(command: Any) -> None:
     """Add what is asked of maps: height, extent, directions, and where to look."""
     asked = command.add_argument_group(
-        "threshold", "without a height each map has that of its first look"
+        "threshold", "without a height, each map has that of its first look"
     )
     height = asked.add_mutually_exclusive_group()
     for name, what in _CRITERIA.items():
@@ -46,13 +46,13 @@ def add_threshold(command: Any) -> None:
         type=str.upper,
         choices=("BH", "BY"),
         default="BH",
-        help="how q is counted: Benjamini-Hochberg or Benjamini-Yekutieli",
+        help="how q is computed: Benjamini-Hochberg or Benjamini-Yekutieli",
     )
     asked.add_argument(
         "--dof",
         type=_dof,
         metavar="N[,N]",
-        help="degrees of freedom of t and chi2, both of F",
+        help="degrees of freedom of a t or chi2 map, both of an F map",
     )
     asked.add_argument(
         "--tail",
@@ -68,10 +68,14 @@ def add_threshold(command: Any) -> None:
         help="6 faces (nilearn, NiMARE), 18 edges (SPM), 26 corners (FSL)",
     )
     asked.add_argument(
-        "--min-voxels", type=int, default=1, metavar="N", help="smallest cluster kept"
+        "--min-voxels",
+        type=int,
+        default=1,
+        metavar="N",
+        help="smallest cluster to keep, in voxels",
     )
     asked.add_argument(
-        "--min-mm3", type=float, metavar="MM3", help="the same as a volume"
+        "--min-mm3", type=float, metavar="MM3", help="the same, as a volume in mm3"
     )
     _add_mask(command)
 
@@ -100,7 +104,7 @@ def add_atlas(command: Any) -> None:
         "--atlas",
         metavar="NAME",
         default="default",
-        help="what names clusters, or none",
+        help="atlas that names clusters, or none",
     )
 
 

@@ -33,7 +33,7 @@ def add_report(commands: Any) -> None:
         "--map",
         metavar="NAME",
         action="append",
-        help="a map to report, as info lists it; more than once for several",
+        help="a map to report, as info lists it; repeat for several",
     )
     add_threshold(command)
     add_atlas(command)

@@ -197,7 +197,7 @@ def test_without_a_methods_text_the_report_says_so(
 ) -> None:
     results = opened({"z": np.ones((8, 9, 8))})
     text = report_html(results, [])
-    assert "brings no methods text" in text
+    assert "has no methods text" in text
 
 
 def test_the_same_result_gives_the_same_report(results: ResultSet) -> None:

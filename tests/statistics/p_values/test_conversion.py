@@ -229,7 +229,7 @@ def test_p_may_underflow_and_infinity_is_the_end() -> None:
     assert height_at_log_p(-2000, MapKind.P, Tail.ONE) == 0
     assert height_at_log_p(-math.inf, MapKind.Z, Tail.TWO) == math.inf
     for log_p in (0, 0.1, math.nan):
-        with pytest.raises(ValueError, match="log p has to be below 0"):
+        with pytest.raises(ValueError, match="log p must be below 0"):
             height_at_log_p(log_p, MapKind.Z, Tail.ONE)
 
 

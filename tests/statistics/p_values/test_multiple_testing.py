@@ -69,5 +69,5 @@ def test_nan_is_no_test_and_shapes_are_kept() -> None:
     assert q[~np.isnan(p)] == pytest.approx([0.03, 0.03, 0.9])
     assert np.isnan(q[0, 1])
     assert adjusted_log_q(np.empty(0)).size == 0
-    with pytest.raises(ResultsError, match="fdr is one of BH"):
+    with pytest.raises(ResultsError, match="fdr must be one of BH"):
         adjusted_log_q(np.log(p), "holm")  # type: ignore[arg-type]

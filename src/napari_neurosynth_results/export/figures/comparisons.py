@@ -160,7 +160,9 @@ def matrix_figure(
         Without matplotlib, or for another measure.
     """
     if measure not in _MEASURES:
-        raise ResultsError(f"measure is {', '.join(_MEASURES)}, not {measure}.")
+        raise ResultsError(
+            f"measure must be one of {', '.join(_MEASURES)}, not {measure}."
+        )
     page = Page(width_mm, background)
     page.text(f"{_MEASURES[measure]} of {len(matrix)} maps", TITLE_POINTS, bold=True)
     page.space(2.0)
@@ -189,7 +191,7 @@ def matrix_figure(
 
     page.add(cell * len(names) + 5.0, draw)
     if np.isnan(values).any():
-        page.text("Gray: nothing is above a threshold, or nobody knows the mask.")
+        page.text("Gray: nothing is above the threshold, or the mask is unknown.")
     if measure in _CORRELATIONS:
         page.text(f"Over {matrix.n_voxels:,} voxels that all maps share.")
     for number, (name, one) in enumerate(

@@ -95,7 +95,7 @@ def check_target(
     target = check_path(path, FIGURE_FORMATS, f"figures are saved as {known}")
     low, high = _DPI
     if not low <= dpi <= high:
-        raise ResultsError(f"dpi is {low} to {high}; journals ask for 300 or 600.")
+        raise ResultsError(f"dpi must be {low} to {high}; journals ask for 300 or 600.")
     if os.path.exists(target) and not overwrite:
         raise already_exists(target)
     return target

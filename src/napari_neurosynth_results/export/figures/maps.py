@@ -271,7 +271,7 @@ def lightbox_panels(
         For no places, or places outside of the brain.
     """
     if plane not in AXES:
-        raise ResultsError(f"plane is axial, coronal or sagittal, not {plane}.")
+        raise ResultsError(f"plane must be axial, coronal or sagittal, not {plane}.")
     told = ""
     if places is None:
         places = even_places(brain, overlay, plane)
@@ -343,7 +343,7 @@ def _check_places(
     for mm in places:
         if not low <= mm <= high:
             raise ResultsError(
-                f"{'xyz'[axis]} = {mm:g} lies outside of the brain, which reaches from "
+                f"{'xyz'[axis]} = {mm:g} lies outside the brain, which reaches from "
                 f"{low:g} to {high:g} mm."
             )
 
@@ -353,7 +353,7 @@ def columns_for(width_mm: float, n: int, asked: int | None) -> int:
     if asked is None:
         asked = _COLUMNS["wide" if width_mm >= _WIDE else "narrow"]
     if asked < 1:
-        raise ResultsError("columns is 1 or more.")
+        raise ResultsError("columns must be 1 or more.")
     return min(asked, n)
 
 
@@ -418,7 +418,7 @@ def check_side(side: str) -> None:
         For another word than neurological or radiological.
     """
     if side not in CONVENTIONS:
-        raise ResultsError(f"side is {' or '.join(CONVENTIONS)}, not {side}.")
+        raise ResultsError(f"side must be {' or '.join(CONVENTIONS)}, not {side}.")
 
 
 def _finish(

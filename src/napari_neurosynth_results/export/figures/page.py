@@ -81,12 +81,12 @@ def check_page(background: str, width_mm: float) -> None:
         For another background than black or white, or a width that is no page's.
     """
     if background not in _PAPER:
-        raise ResultsError(f"The background is black or white, not {background}.")
+        raise ResultsError(f"The background must be black or white, not {background}.")
     low, high = _WIDTHS
     if not low <= width_mm <= high:
         raise ResultsError(
-            f"width_mm is {low:g} to {high:g}: 85 for one column of a journal, 180 for "
-            "two."
+            f"width_mm must be {low:g} to {high:g}: 85 for one column of a journal, "
+            "180 for two."
         )
 
 

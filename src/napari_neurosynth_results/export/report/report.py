@@ -283,7 +283,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 def _methods(results: ResultSet) -> tuple[Any, str]:
     """Read the methods text; say why where there is none to read."""
     if not results.methods:
-        return None, "The result brings no methods text."
+        return None, "This result has no methods text."
     try:
         return readable_methods(results.methods, results.references), ""
     except ResultsError as error:

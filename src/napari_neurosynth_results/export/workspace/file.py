@@ -280,7 +280,7 @@ def read_workspace(path: str) -> tuple[Workspace, list[str]]:
     """
     document = _document(path)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ResultsError(f"{path} is no workspace of napari-neurosynth-results.")
+        raise ResultsError(f"{path} is not a workspace of napari-neurosynth-results.")
     version = document.get("version")
     if version != VERSION or isinstance(version, bool):
         written = str(document.get("written_by", "another version"))[:40]
@@ -481,7 +481,7 @@ def _find_unknown_keys(made: Any, value: Any, where: str) -> Iterator[str]:
     elif is_dataclass(made):
         taken = {one.name: getattr(made, one.name) for one in fields(made)}
         if unknown := [str(key)[:_MOST_TOLD] for key in value if key not in taken]:
-            yield f"{where}: {', '.join(unknown[:5])} is not known, and left aside."
+            yield f"{where}: {', '.join(unknown[:5])} is not known and was ignored."
         for name, item in taken.items():
             if name in value:
                 yield from _find_unknown_keys(item, value[name], f"{where}.{name}")

@@ -398,7 +398,7 @@ def clusters_at(
         When the question means nothing for the map; the text says why.
     """
     if min(sub_peaks, peak_distance) < 0:
-        raise ResultsError("sub_peaks and peak_distance are at least 0.")
+        raise ResultsError("sub_peaks and peak_distance cannot be negative.")
     source = PSource(statmap, Evidence(siblings, dof))
     applied: ThresholdResult | ClusterLevelResult
     if statmap.level == "cluster":

@@ -225,7 +225,7 @@ class Comparison:
     def __str__(self) -> str:
         """Say what is shared and how alike the maps are, in one sentence."""
         n = self.overlap.counts["all"]
-        shared = "nothing is above a threshold in either"
+        shared = "nothing is above the threshold in either"
         if n.a + n.b:
             shared = (
                 f"{n.both:,} voxels ({n.both * self.voxel_mm3 / 1000:.1f} cm3) in both "

@@ -141,13 +141,13 @@ def why_no_conjunction(clusters: ClusterSet, name: str) -> str | None:
     if statmap.level == "cluster":
         return (
             f"{name} is corrected by cluster: its p is that of whole clusters, not of "
-            "voxels. What both have is the intersection of the clusters, which has no "
+            "voxels. What they share is the intersection of the clusters, which has no "
             "p of its own"
         )
     if statmap.correction:
         return (
             f"{name} is {statmap.correction}-corrected: its p is about the whole map. "
-            "What both have is the intersection at the two thresholds; take the "
+            "What they share is the intersection at the two thresholds; take the "
             "uncorrected maps for a p by voxel"
         )
     if not clusters.p_source.has_p:
@@ -348,7 +348,7 @@ def why_no_difference(a: StatMap, b: StatMap, name_a: str, name_b: str) -> str |
     if a.kind is not b.kind:
         return f"{name_a} holds {a.kind} and {name_b} {b.kind} values: another unit"
     if not a.kind.may_subtract:
-        return f"both hold {a.kind.meaning}, and their difference means nothing"
+        return f"both hold {a.kind.meaning}, and their difference would mean nothing"
     for statmap, name in ((a, name_a), (b, name_b)):
         if statmap.correction:
             return (

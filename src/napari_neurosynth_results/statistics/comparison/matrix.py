@@ -83,7 +83,7 @@ class Matrix:
         """Say how many maps there are and how much they have in common."""
         pairs = self.table["dice"]
         n = len(self)
-        told = "nothing is above a threshold"
+        told = "nothing is above its threshold"
         if pairs.notna().any():
             told = f"Dice {pairs.min():.3f} to {pairs.max():.3f}"
         return f"{n} maps, {n * (n - 1) // 2} pairs: {told}"
@@ -157,7 +157,7 @@ def compare_all(
     total = sizes[:, np.newaxis] + sizes
     notices = [NO_P]
     if common is None:
-        notices.insert(0, "Nobody knows an analysis mask: there is no r and no rho.")
+        notices.insert(0, "No analysis mask is known: r and rho are not given.")
     return Matrix(
         clusters=tuple(clusters),
         names=names,

@@ -115,7 +115,7 @@ def _about_values(
     ]
     if flat:
         return [
-            f"{' and '.join(flat)} {'has' if len(flat) == 1 else 'have'} one value a "
+            f"{' and '.join(flat)} {'has' if len(flat) == 1 else 'have'} one value per "
             "cluster: voxels are not correlated."
         ]
     told = []
@@ -129,18 +129,18 @@ def _about_values(
         told.append(f"The correlations are {masking}.")
     elif len(unknown) == 2:
         told.append(
-            "Nobody knows the analysis mask of either map: r and rho are given where "
-            "neither is 0, and not over a mask. Give one (mask)."
+            "The analysis mask of neither map is known: r and rho are given where "
+            "neither map is 0, not over a mask. To choose one, give mask."
         )
     elif unknown:
         told.append(
             f"The analysis mask of {unknown[0]} is unknown: that of the other map is "
-            "taken for both."
+            "used for both."
         )
     for share, name in zip((over_mask.zeros_a, over_mask.zeros_b), names, strict=True):
         if not math.isnan(share) and share > _MANY_ZEROS:
             told.append(
                 f"{100 * share:.0f} % of {name} is exactly 0 in the common mask: r and "
-                "rho over it tell much about where the maps are 0."
+                "rho over it largely say where the maps are 0."
             )
     return told

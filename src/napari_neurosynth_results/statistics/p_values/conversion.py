@@ -69,7 +69,7 @@ def height_at(p: float, kind: MapKind, tail: Tail, dof: Dof | None = None) -> fl
     1.96
     """
     if not 0 < p < 1:
-        raise ValueError(f"p has to lie between 0 and 1, not {p}")
+        raise ValueError(f"p must lie between 0 and 1, not {p}")
     return height_at_log_p(math.log(p), kind, tail, dof)
 
 
@@ -107,7 +107,7 @@ def height_at_log_p(
     40.0
     """
     if not log_p < 0:
-        raise ValueError(f"log p has to be below 0, not {log_p}")
+        raise ValueError(f"log p must be below 0, not {log_p}")
     formula = kind.row.p
     if formula is PFormula.NONE:
         raise ResultsError(_no_p_message(kind))
@@ -187,7 +187,7 @@ def check_dof(dof: Dof, kind: MapKind) -> Any:
         wanted = "two, of numerator and denominator" if n_dof == 2 else "one"
         raise ResultsError(f"{kind} takes {wanted}, as degrees of freedom, not {dof}.")
     if not all(0 < n < math.inf for n in np.atleast_1d(dof)):
-        raise ResultsError(f"Degrees of freedom are above 0, not {dof}.")
+        raise ResultsError(f"Degrees of freedom must be above 0, not {dof}.")
     return dof
 
 

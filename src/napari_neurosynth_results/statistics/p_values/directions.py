@@ -24,7 +24,9 @@ def choose_sides(statmap: StatMap, asked: Direction) -> Sides:
         When the map has no such side; the text says why.
     """
     if asked not in ("positive", "negative", "both", "auto"):
-        raise ResultsError(f"tail is positive, negative, both or auto, not {asked!r}.")
+        raise ResultsError(
+            f"tail must be positive, negative, both or auto, not {asked!r}."
+        )
     if asked == "auto":
         return True, statmap.signed
     if asked == "positive":

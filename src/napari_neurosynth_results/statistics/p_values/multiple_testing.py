@@ -106,7 +106,7 @@ def check_fdr_method(method: str) -> None:
     """
     if method not in FDR_METHODS:
         known = ", ".join(f"{short} ({long})" for short, long in FDR_METHODS.items())
-        raise ResultsError(f"fdr is one of {known}, not {method!r}.")
+        raise ResultsError(f"fdr must be one of {known}, not {method!r}.")
 
 
 def _adjust(ordered: Float64Array, method: FdrMethod) -> Float64Array:
@@ -160,8 +160,8 @@ def find_tested_voxels(
     statmap = source.statmap
     if statmap.correction:
         raise ResultsError(
-            f"{statmap.title} is corrected already ({statmap.correction}): {name} on "
-            "top means nothing. Use the uncorrected map, or ask for p."
+            f"{statmap.title} is already corrected ({statmap.correction}): {name} on "
+            "top of that would mean nothing. Use the uncorrected map, or ask for p."
         )
     if not source.has_p:
         or_dof = " or its degrees of freedom" if source.kind.row.p.n_dof else ""
@@ -172,12 +172,12 @@ def find_tested_voxels(
     inside = _testing_mask(statmap, mask, name)
     if _was_thresholded(source):
         raise ResultsError(
-            f"{statmap.title} was thresholded before: {name} needs every voxel."
+            f"{statmap.title} has already been thresholded: {name} needs every voxel."
         )
     # NaN was not tested; infinity was, and is the strongest.
     inside &= ~np.isnan(source.map.data)
     if not inside.any():
-        raise ResultsError(f"{statmap.title} has values at no voxel of the mask.")
+        raise ResultsError(f"{statmap.title} has no values inside the mask.")
     if source.is_lone:
         values = statmap.data[inside]
         strength = np.abs(values) if all(sides) else values if sides[0] else -values

@@ -134,8 +134,8 @@ def numbering_warnings(results: ResultSet, clusters: ClusterSet) -> tuple[str, .
         rows, wrong = _mismatches(results, clusters, stem, table)
         if wrong:
             told.append(
-                f"In {stem} NiMARE numbers {wrong} of {rows} clusters otherwise than "
-                "in its label map and its diagnostics: joined by number they would "
+                f"In {stem} NiMARE numbers {wrong} of {rows} clusters differently than "
+                "in its label map and its diagnostics: joined by number, they would "
                 "get the studies of other clusters. Here they are joined by place."
             )
     return tuple(told)
@@ -202,9 +202,9 @@ def _pair_with_labels(
             if rebuilt is not None:
                 return rebuilt
     raise ResultsError(
-        f"{results.title} holds no label map for {stem}, and one made anew cannot be "
-        "shown to fit: which cluster a column of it means cannot be told, because "
-        "NiMARE's numbers do not join."
+        f"{results.title} holds no label map for {stem}, and a rebuilt one cannot be "
+        "shown to fit: there is no telling which cluster each of its columns means, "
+        "because NiMARE numbers its clusters in more than one way."
     )
 
 
@@ -256,7 +256,7 @@ def _rebuild_diagnostics(
         proof = "has one cluster, as the table"
     if not proof:
         return None
-    notice = f"NiMARE's label map was made anew from {statmap.title}; it {proof}."
+    notice = f"NiMARE's label map was rebuilt from {statmap.title}; it {proof}."
     return DiagnosticsTable(table, labels, sign, (notice,))
 
 
@@ -285,9 +285,9 @@ def _follow_compose_table(
         if proven and len(proven) == len(tails):
             return proven
     raise ResultsError(
-        "Neurosynth Compose keeps no label map, and none that was made anew from the "
-        "maps at hand can be shown to fit its table of diagnostics: which cluster a "
-        "column means cannot be told."
+        "Neurosynth Compose keeps no label map, and none rebuilt from the maps at "
+        "hand can be shown to fit its table of diagnostics: there is no telling which "
+        "cluster each column means."
     )
 
 

@@ -104,11 +104,11 @@ def apply_threshold(
     """
     statmap = source.statmap
     if threshold.criterion not in statmap.kind.row.criteria:
-        raise ResultsError(f"{statmap.title}: {statmap.kind}s are not thresholded.")
+        raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
     if statmap.level == "cluster":
         raise ResultsError(
             f"{statmap.title}: each cluster carries one value, its own p. A height or "
-            "a second correction on top means nothing; ask for p."
+            "a second correction would mean nothing; ask for p."
         )
     source.evidence.check(statmap)
     masking = as_masking(mask, statmap.grid)
@@ -153,7 +153,7 @@ def _by_value(
     height = threshold.value
     assert height is not None
     if height <= 0:
-        raise ResultsError("A height has to be above 0; choose the side with tail.")
+        raise ResultsError("A height must be above 0; choose the side with tail.")
     statmap, log_p = source.statmap, _log_p_of_height(source, height, tail)
     if statmap.kind.row.small_is_strong:
         return _mark_small_p(statmap, height, threshold.strict), height, log_p

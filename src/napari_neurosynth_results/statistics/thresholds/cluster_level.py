@@ -171,7 +171,7 @@ def read_clusters(
         values than clusters can have, or a map cannot be read.
     """
     if not 0 < alpha < 1:
-        raise ResultsError(f"A probability lies between 0 and 1, not at {alpha}.")
+        raise ResultsError(f"A probability must lie between 0 and 1, not at {alpha}.")
     statmap = source.statmap
     source.evidence.check(statmap)
     masking = as_masking(mask, statmap.grid)

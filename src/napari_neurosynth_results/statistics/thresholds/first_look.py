@@ -154,7 +154,7 @@ def choose_first_threshold(
         When there is nothing to threshold, or a map cannot be read.
     """
     if not statmap.kind.row.criteria:
-        raise ResultsError(f"{statmap.title}: {statmap.kind}s are not thresholded.")
+        raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
     alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
     if PSource(statmap, evidence).survivors(alpha) is not None:
         return Threshold(p=alpha)
@@ -255,7 +255,7 @@ def _criterion(source: PSource, alpha: float, height: float) -> str:
         return f"{in_p}, {statmap.tail}"
     how = [in_p, str(statmap.tail)]
     if statmap.level == "cluster":
-        how.append("one value a cluster")
+        how.append("one value per cluster")
     if source.is_sibling:
         how.append(f"by its {source.kind} map")
     unit = statmap.kind.row.unit or str(statmap.kind)

@@ -32,13 +32,13 @@ os.environ["NAPARI_STRICT_QT"] = "1"
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-#: 20 mm voxels over the whole brain, so that nothing looks misplaced.
 #: Tests run beside each other, so the clock says nothing about one example.
 settings.register_profile(
     "together", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("together")
 
+#: 20 mm voxels over the whole brain, so that nothing looks misplaced.
 SHAPE = (8, 9, 8)
 AFFINE = np.array(
     [[20, 0, 0, -70], [0, 20, 0, -110], [0, 0, 20, -60], [0, 0, 0, 1]], float

@@ -87,7 +87,7 @@ def test_clusters_of_another_map_are_refused(results: ResultSet) -> None:
 
 def test_label_maps_are_refused(results: ResultSet) -> None:
     labels = lone(np.ones((5, 5, 5)), kind=MapKind.LABEL)
-    with pytest.raises(nnr.ResultsError, match="labels are not thresholded"):
+    with pytest.raises(nnr.ResultsError, match="labels cannot be thresholded"):
         nnr.compare_maps(labels, labels)
 
 

@@ -40,8 +40,8 @@ def test_one_call_says_what_it_cannot_draw(sample: ResultSet, tmp_path: Path) ->
     clusters = nnr.find_clusters(sample["z"], p=0.001)
     compared = nnr.compare_maps(sample["z"], sample["logp"])
     for what, kind, says in (
-        (clusters, "matrix", "kind is lightbox, ortho, glass, not matrix"),
-        (compared, "glass", "kind is lightbox, not glass"),
+        (clusters, "matrix", "kind must be lightbox, ortho or glass, not matrix"),
+        (compared, "glass", "kind must be lightbox, not glass"),
         (sample["z"], "lightbox", "find_clusters"),
     ):
         with pytest.raises(ResultsError, match=says):

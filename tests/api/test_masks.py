@@ -16,7 +16,7 @@ import napari_neurosynth_results as nnr
 from napari_neurosynth_results import ResultsError, ResultSet
 from napari_neurosynth_results.anatomy.template import read_brain_mask
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
+from napari_neurosynth_results.statistics.thresholds.masks import resample_nearest
 
 Opened = Callable[..., ResultSet]
 #: The grid that fixtures write on.
@@ -154,7 +154,7 @@ def test_the_brain_of_the_template_is_nilearns() -> None:
     ours, grid = read_brain_mask()
     image = load_mni152_brain_mask(resolution=2)
     theirs = np.asarray(image.dataobj) > 0
-    theirs = onto_grid(theirs, Grid(theirs.shape, image.affine), grid)
+    theirs = resample_nearest(theirs, Grid(theirs.shape, image.affine), grid)
     assert 2 * (ours & theirs).sum() / (ours.sum() + theirs.sum()) > 0.97
 
 

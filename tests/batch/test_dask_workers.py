@@ -84,17 +84,17 @@ def test_an_answer_lost_with_its_worker_is_asked_anew(
     threads: Any, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sources = [write({"z": blob(4 + n)}, name=f"small{n}") for n in range(3)]
-    answer_of, lost = there._answer_of, [True, True]
+    answer_of, lost = there._take_answer, [True, True]
     monkeypatch.setattr(
         there,
-        "_answer_of",
+        "_take_answer",
         lambda *given: None if lost and lost.pop() else answer_of(*given),
     )
     address = threads.scheduler_address
     done = nnr.run_batch(sources, tmp_path / "out", p=0.001, scheduler=address)
     assert (lost, done.failed) == ([], [])
     assert done.clusters["peak_value"].tolist() == [5, 6, 7]
-    monkeypatch.setattr(there, "_answer_of", lambda *given: None)
+    monkeypatch.setattr(there, "_take_answer", lambda *given: None)
     with pytest.raises(ResultsError, match="was lost"):
         nnr.run_batch(sources, tmp_path / "never", p=0.001, scheduler=address)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from napari_neurosynth_results.export.colors import look_of
+from napari_neurosynth_results.export.colors import find_color_range
 from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
@@ -22,7 +22,7 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
 )
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     FirstLook,
-    strongest_of,
+    find_strongest,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
@@ -92,7 +92,7 @@ def strength(clusters: ClusterSet) -> Array:
 
 def check(clusters: ClusterSet, *, value_decides: bool = True) -> FirstLook:
     """Compare the voxels that are kept with those that the height would light."""
-    look = look_of(clusters)
+    look = find_color_range(clusters)
     kept = clusters.labels > 0
     size = strength(clusters)
     if clusters.statmap.kind == "p":
@@ -163,15 +163,22 @@ def test_one_side_of_a_signed_map_has_the_height_of_both(two_tailed: ResultSet) 
         clusters_at(z, Threshold(p=0.01, tail=tail))
         for tail in ("both", "positive", "negative")
     )
-    assert [look_of(side).height for side in sides] == [look_of(both).height] * 2
-    assert sum(look_of(side).n_voxels for side in sides) == look_of(both).n_voxels
+    assert [find_color_range(side).height for side in sides] == [
+        find_color_range(both).height
+    ] * 2
+    assert (
+        sum(find_color_range(side).n_voxels for side in sides)
+        == find_color_range(both).n_voxels
+    )
 
 
 def test_an_extent_changes_the_clusters_and_not_the_height(
     one_tailed: ResultSet,
 ) -> None:
-    few = look_of(clusters_at(one_tailed["z"], Threshold(p=0.01, min_voxels=3)))
-    all_of_them = look_of(clusters_at(one_tailed["z"], Threshold(p=0.01)))
+    few = find_color_range(
+        clusters_at(one_tailed["z"], Threshold(p=0.01, min_voxels=3))
+    )
+    all_of_them = find_color_range(clusters_at(one_tailed["z"], Threshold(p=0.01)))
     assert few.height == all_of_them.height
     assert few.n_voxels < all_of_them.n_voxels
 
@@ -186,7 +193,7 @@ def test_of_cluster_level_maps_what_is_significant_is_above_the_height(
     expected = {"z": stats.norm.isf(alpha), "logp": -math.log10(alpha)}
     for value, height in expected.items():
         clusters = clusters_at(one_tailed[f"{value}_{MASS}"], Threshold(p=alpha))
-        look = look_of(clusters)
+        look = find_color_range(clusters)
         assert look.height == pytest.approx(height, rel=1e-6)
         bright = strength(clusters) >= look.height * (1 - GRAIN)
         assert bright.sum() == n
@@ -200,7 +207,7 @@ def test_a_two_tailed_cluster_level_map_is_cut_at_half_the_p(
     two_tailed: ResultSet,
 ) -> None:
     clusters = clusters_at(two_tailed[f"z_{ASSOCIATION}"], Threshold(p=0.02))
-    look = look_of(clusters)
+    look = find_color_range(clusters)
     assert look.signed
     assert look.height == pytest.approx(stats.norm.isf(0.01), rel=1e-6)
     assert clusters.significant.tolist() == [True, False]
@@ -233,7 +240,7 @@ def test_nothing_is_lit_where_colors_end_below_the_largest_value(
     affine[:3, 3] = -80, -110, -70
     results = opened({"stat": stat, "p": np.exp(-stat)}, affine=affine)
     clusters = clusters_at(results["stat"], Threshold(p=1e-30))
-    assert strongest_of(results["stat"]) < 0.9 * results["stat"].data.max()
+    assert find_strongest(results["stat"]) < 0.9 * results["stat"].data.max()
     assert not check(clusters).survives
 
 
@@ -244,7 +251,7 @@ def test_the_strongest_by_kind(opened: Opened) -> None:
     values = np.zeros(SHAPE)
     values[2, 2, 2:6] = -0.9, 0.2, 0.7, 0.001
     found = {
-        stem: strongest_of(opened({stem: values}).maps[stem])
+        stem: find_strongest(opened({stem: values}).maps[stem])
         for stem in ("z", "t", "logp", "p")
     }
     assert found == {stem: np.float32(0.9) for stem in ("z", "t", "logp")} | {
@@ -260,15 +267,15 @@ def test_of_maps_without_a_p_a_few_outliers_do_not_take_the_colors(
     affine = np.diag([8.0, 8, 8, 1])
     affine[:3, 3] = -80, -110, -70
     maps = opened({"prob": prob, "z": prob}, affine=affine)
-    assert strongest_of(maps["prob"]) == pytest.approx(0.2, rel=0.01)
-    assert strongest_of(maps["z"]) == 50
+    assert find_strongest(maps["prob"]) == pytest.approx(0.2, rel=0.01)
+    assert find_strongest(maps["z"]) == 50
 
 
 @pytest.mark.parametrize("stem", ["z", "logp", "stat", "p"])
 def test_an_empty_map_has_a_strongest_value_all_the_same(
     opened: Opened, stem: str
 ) -> None:
-    assert strongest_of(opened({stem: np.zeros(SHAPE)})[stem]) == 1
+    assert find_strongest(opened({stem: np.zeros(SHAPE)})[stem]) == 1
 
 
 class _Infinite:
@@ -307,6 +314,6 @@ def test_a_p_of_0_inside_the_mask_survives_everything(
     p = np.array(one_tailed["p"].data)
     p[4, 4, 4] = 0
     results = opened({"p": p, "z": one_tailed["z"].data})
-    look = look_of(clusters_at(results["p"], Threshold(p=1e-30)))
+    look = find_color_range(clusters_at(results["p"], Threshold(p=1e-30)))
     assert (look.n_voxels, look.height) == (1, 1e-30)
     assert look.strongest == p[p > 0].min()

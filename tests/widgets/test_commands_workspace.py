@@ -10,7 +10,7 @@ import pytest
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from helpers.worked_in import threshold
-from napari_neurosynth_results.export.workspace.script import script_of
+from napari_neurosynth_results.export.workspace.script import write_script
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer.clusters.mask_choice import MaskChoice
@@ -35,7 +35,7 @@ def test_the_browser_copies_a_script_of_all_that_is_open(
     assert browser.script.enabled
     browser.script.changed.emit(True)
     text = QApplication.clipboard().text()
-    assert text == script_of(describe(maps))
+    assert text == write_script(describe(maps))
     assert "nnr.find_clusters(z, p=0.001)" in text
     assert told(notifications) == [
         ("info", f"Copied {len(text.splitlines())} lines of Python")

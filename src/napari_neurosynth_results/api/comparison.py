@@ -16,12 +16,12 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
 )
 from napari_neurosynth_results.statistics.comparison.comparison import (
     Comparison,
-    check_own,
+    check_same_map,
     compare,
 )
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix, compare_all
 from napari_neurosynth_results.statistics.thresholds.first_look import (
-    first_threshold_of,
+    choose_first_threshold,
 )
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -82,7 +82,7 @@ def compare_maps(
     >>> comparison.n_a, comparison.n_b == comparison.n_both
     (2625, True)
     """
-    found_a, found_b = _thresholded([a, b], [threshold_a, threshold_b], atlas)
+    found_a, found_b = _find_all_clusters([a, b], [threshold_a, threshold_b], atlas)
     return compare(found_a, found_b, mask=mask)
 
 
@@ -136,12 +136,12 @@ def compare_many(
             f"There are {len(statmaps)} maps and {len(thresholds)} thresholds."
         )
     asked = [threshold] * len(statmaps) if thresholds is None else list(thresholds)
-    found = _thresholded(statmaps, asked, None)
+    found = _find_all_clusters(statmaps, asked, None)
     names = list(maps) if isinstance(maps, Mapping) else None
     return compare_all(found, names, mask=mask)
 
 
-def _thresholded(
+def _find_all_clusters(
     statmaps: Sequence[StatMap],
     asked: Sequence[ThresholdLike | None],
     atlas: AtlasChoice | None,
@@ -160,10 +160,10 @@ def _clusters(
     statmap: StatMap, asked: ThresholdLike | None, atlas: AtlasChoice | None
 ) -> ClusterSet:
     if isinstance(asked, ClusterSet):
-        return check_own(asked, statmap)
+        return check_same_map(asked, statmap)
     # Sub-peaks are not compared.
     if isinstance(asked, Mapping):
         return find_clusters(statmap, **{"atlas": atlas, "sub_peaks": 0, **asked})
-    threshold = asked or first_threshold_of(statmap)
+    threshold = asked or choose_first_threshold(statmap)
     opened = open_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
     return clusters_at(statmap, threshold, sub_peaks=0, atlas=opened)

@@ -18,6 +18,7 @@ _OF_CLUSTERS = {
     "ortho": figures.ortho_figure,
     "glass": figures.glass_figure,
 }
+_CLUSTER_KINDS = "lightbox, ortho or glass"
 
 
 def save_figure(
@@ -87,7 +88,7 @@ def save_figure(
             "compare_maps and compare_many make them."
         )
     if draw is None:
-        known = "lightbox" if isinstance(what, Comparison) else ", ".join(_OF_CLUSTERS)
-        raise ResultsError(f"kind is {known}, not {kind}.")
+        known = "lightbox" if isinstance(what, Comparison) else _CLUSTER_KINDS
+        raise ResultsError(f"kind must be {known}, not {kind}.")
     figure = draw(what, background=background, **options)
     figures.write_figure(figure, target, dpi=dpi, overwrite=overwrite)

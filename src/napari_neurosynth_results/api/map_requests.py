@@ -70,7 +70,7 @@ class MaskSource:
                 "Name the file or the map of a mask; the brain has none."
             )
         if self.kind == "brain" and self.outside:
-            raise ResultsError("Outside of the brain there is nothing to look at.")
+            raise ResultsError("There is nothing to look at outside the brain.")
 
     def __str__(self) -> str:
         """Say in words where to look."""
@@ -141,10 +141,6 @@ def requested_clusters(
 
     Parameters
     ----------
-    statmap : StatMap
-        The map.
-    request : ThresholdRequest
-        What is asked.
     masking : Masking or None
         The mask of its place, made once for many thresholds.
     sub_peaks : int

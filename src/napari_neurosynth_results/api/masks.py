@@ -110,7 +110,7 @@ def mask_from_file(
         region, what = np.isfinite(voxels) & (voxels != 0), name
     else:
         wanted = [labels] if isinstance(labels, int | np.integer) else list(labels)
-        region = _labelled(voxels, wanted, path)
+        region = _mark_labels(voxels, wanted, path)
         numbers = ", ".join(map(str, wanted))
         what = f"label{'s' * (len(wanted) != 1)} {numbers} of {name}"
     return region_masking(region, grid, statmap.grid, what=what, exclusive=exclusive)
@@ -144,7 +144,7 @@ def brain_mask(statmap: StatMap) -> Masking:
     return region_masking(mask, grid, statmap.grid, what=what, exclusive=False)
 
 
-def _labelled(voxels: Voxels, wanted: list[int], path: str) -> Mask:
+def _mark_labels(voxels: Voxels, wanted: list[int], path: str) -> Mask:
     """Mark the voxels of some labels, all of which have to be there."""
     there = np.unique(voxels[np.isfinite(voxels)])
     missing = [str(label) for label in wanted if label not in there]

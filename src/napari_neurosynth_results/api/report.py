@@ -19,19 +19,14 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
 )
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.thresholds.first_look import (
-    first_threshold_of,
+    choose_first_threshold,
 )
 
-__all__ = ("first_clusters", "first_maps", "save_report", "sections_of")
+__all__ = ("build_sections", "first_clusters", "first_maps", "save_report")
 
 
 def first_maps(results: ResultSet) -> list[StatMap]:
     """Choose the maps that a reader of a result wants to see first.
-
-    Parameters
-    ----------
-    results : ResultSet
-        A result.
 
     Returns
     -------
@@ -57,8 +52,6 @@ def first_clusters(
 
     Parameters
     ----------
-    results : ResultSet
-        A result.
     atlas : Atlas, str or path, optional
         What clusters are named by, as for `find_clusters`.
 
@@ -74,22 +67,18 @@ def first_clusters(
     """
     named = find_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
     return [
-        clusters_at(one, first_threshold_of(one), atlas=named)
+        clusters_at(one, choose_first_threshold(one), atlas=named)
         for one in first_maps(results)
     ]
 
 
-def sections_of(
+def build_sections(
     results: ResultSet, clusters: Sequence[ClusterSet], *, studies: bool = True
 ) -> list[report.Section]:
     """Gather what a report says of some clusters.
 
     Parameters
     ----------
-    results : ResultSet
-        The result.
-    clusters : sequence of ClusterSet
-        Clusters of its maps.
     studies : bool
         Whether to say who is behind them.
 
@@ -122,7 +111,7 @@ def save_report(
     Parameters
     ----------
     results : ResultSet
-        The result.
+        From `open_results`.
     path : path
         Ends in ``.html``.
     clusters : sequence of ClusterSet, optional
@@ -145,7 +134,7 @@ def save_report(
     chosen = first_clusters(results) if clusters is None else list(clusters)
     report.write_report(
         results,
-        sections_of(results, chosen, studies=studies),
+        build_sections(results, chosen, studies=studies),
         path,
         comparison=comparison,
         job=Job(progress),

@@ -15,11 +15,11 @@ from napari_neurosynth_results.statistics.studies.contributions import (
 )
 from napari_neurosynth_results.statistics.studies.contributors import (
     Contributors,
-    robustness_of,
+    measure_robustness,
 )
 from napari_neurosynth_results.statistics.studies.nimare_diagnostics import (
-    find_counted,
-    misled,
+    find_diagnostics,
+    numbering_warnings,
 )
 
 if TYPE_CHECKING:
@@ -90,11 +90,11 @@ def contributions(
         source = f"{n:,} foci of {len(experiments):,} experiments, counted here"
         notices += experiments.studies.notices
     else:
-        counted = find_counted(results, clusters, kind, experiments)
+        counted = find_diagnostics(results, clusters, kind, experiments)
         table = join_contributions(clusters, counted, kind)
         notices += table.attrs["notices"]
         source = "NiMARE's table of " + ("foci" if kind == "foci" else "the jackknife")
-    notices += misled(results, clusters)
+    notices += numbering_warnings(results, clusters)
     table.attrs = {"notices": tuple(dict.fromkeys(notices)), "source": source}
     return table
 
@@ -107,7 +107,7 @@ def _experiments(
         try:
             studies = results.studies
         except ResultsError as error:
-            notices.append(f"The studies could not be had: {error}")
+            notices.append(f"The studies could not be loaded: {error}")
     experiments = Experiments(studies) if studies is not None else None
     if experiments is None or not len(experiments.foci[0]):
         return None
@@ -122,7 +122,7 @@ def contributors(
     Parameters
     ----------
     results : ResultSet
-        A result.
+        From `open_results`.
     clusters : ClusterSet
         Clusters of one of its maps.
     studies : Studies, optional
@@ -202,4 +202,4 @@ def robustness(
     14 of 21
     """
     table = contributions(results, clusters, kind, studies=studies)
-    return robustness_of(table, _experiments(results, studies, []))
+    return measure_robustness(table, _experiments(results, studies, []))

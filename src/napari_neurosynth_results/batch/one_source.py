@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from napari_neurosynth_results.api import contributors, open_atlas, open_results
 from napari_neurosynth_results.api.map_requests import map_clusters
-from napari_neurosynth_results.batch.inputs import Listed, stamp_of
+from napari_neurosynth_results.batch.inputs import BatchSource
 from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import one_line, without_formulas
@@ -68,7 +68,7 @@ class Record:
     stamp: str = ""
 
     @classmethod
-    def failure(cls, source: Listed, sentence: str, **more: Any) -> Self:
+    def failure(cls, source: BatchSource, sentence: str, **more: Any) -> Self:
         """Say that nothing came of a source, and why."""
         return cls(
             source.shown,
@@ -109,15 +109,8 @@ class Answer:
     tables: Mapping[str, str]
 
 
-def answer(source: Listed, request: BatchRequest) -> Answer:
+def ask_source(source: BatchSource, request: BatchRequest) -> Answer:
     """Open a source and find the clusters that are asked.
-
-    Parameters
-    ----------
-    source : Listed
-        The source.
-    request : BatchRequest
-        What is asked.
 
     Returns
     -------
@@ -126,19 +119,19 @@ def answer(source: Listed, request: BatchRequest) -> Answer:
     """
     start = time.perf_counter()
     online = Servers.from_environment()
-    stamp = stamp_of(source)
+    stamp = source.stamp()
     try:
         told = _AnswerBuilder(source, request, online)
         record = told.record
         tables = told.tables
     except Exception as error:
-        sentence = source.without_tokens(_said(error), online)
+        sentence = source.without_tokens(_describe_error(error), online)
         record, tables = Record.failure(source, sentence), {}
     seconds = round(time.perf_counter() - start, 3)
     return Answer(replace(record, seconds=seconds, stamp=stamp), tables)
 
 
-def _said(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     """Say what went wrong; what nobody foresaw is named by its type."""
     if isinstance(error, ResultsError):
         return str(error)
@@ -148,7 +141,9 @@ def _said(error: Exception) -> str:
 class _AnswerBuilder:
     """A result while it is asked: gathers tables, sentences and failures."""
 
-    def __init__(self, source: Listed, request: BatchRequest, online: Servers) -> None:
+    def __init__(
+        self, source: BatchSource, request: BatchRequest, online: Servers
+    ) -> None:
         self._source, self._request, self._online = source, request, online
         self._n_clusters = 0
         #: By the names of their files; of each map one.
@@ -195,7 +190,7 @@ class _AnswerBuilder:
             clusters = map_clusters(
                 results,
                 statmap,
-                request.of_each.among_others(statmap.kind),
+                request.map_request.for_kind(statmap.kind),
                 atlas=open_atlas(request.atlas) if request.atlas else None,
             )
             table = clusters_table(clusters)
@@ -203,7 +198,7 @@ class _AnswerBuilder:
             if request.studies:
                 self._ask_studies(results, key, clusters)
         except Exception as error:
-            self._fail(key, _said(error))
+            self._fail(key, _describe_error(error))
             return False
         table["threshold"] = str(clusters.threshold)
         self._add("clusters.tsv", table, key)

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from napari_neurosynth_results.batch.inputs import Listed, stamp_of
+from napari_neurosynth_results.batch.inputs import BatchSource
 from napari_neurosynth_results.batch.one_source import DONE, Answer, Record
 from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.errors import ResultsError
@@ -21,7 +21,7 @@ from napari_neurosynth_results.export.atomic import (
     write_text,
     write_whole,
 )
-from napari_neurosynth_results.export.escaping import harmless
+from napari_neurosynth_results.export.escaping import harmless_cell
 
 SOURCES = "sources"
 _ABOUT = "batch.json"
@@ -37,23 +37,18 @@ _FIRST = ("source", "title", "map")
 
 
 @contextmanager
-def alone_in(path: str) -> Iterator[None]:
+def lock_folder(path: str) -> Iterator[None]:
     """Keep other batches out of a folder, which is made when it is not there.
 
     A lock of the system: it is gone when the process is, however that ends. Windows has
     none of this kind, nor have some network drives.
-
-    Parameters
-    ----------
-    path : str
-        The folder.
 
     Raises
     ------
     ResultsError
         When another batch is at work there.
     """
-    handle = _locked(path)
+    handle = _acquire_lock(path)
     try:
         yield
     finally:
@@ -61,7 +56,7 @@ def alone_in(path: str) -> Iterator[None]:
             os.close(handle)
 
 
-def _locked(path: str) -> int | None:
+def _acquire_lock(path: str) -> int | None:
     try:
         import fcntl
     except ImportError:
@@ -76,7 +71,7 @@ def _locked(path: str) -> int | None:
     except BlockingIOError:
         os.close(handle)
         raise ResultsError(
-            f"Another batch is at work in {path}. Wait until it is done, or choose "
+            f"Another batch is running in {path}. Wait until it is done, or choose "
             "another name."
         ) from None
     except OSError:
@@ -91,8 +86,6 @@ class BatchFolder:
     ----------
     path : str
         The folder; made when it is not there.
-    request : BatchRequest
-        What is asked.
     again : bool
         Forget all answers that are there.
 
@@ -130,9 +123,9 @@ class BatchFolder:
                 )
         elif _read(about) != json.loads(asked) and not again:
             raise ResultsError(
-                f"{self.path} holds answers to another question, or of another "
-                "version of this package. Choose another name, or --again "
-                "(resume=False) to ask all anew."
+                f"{self.path} holds the answers to another question, or from "
+                "another version of this package. Choose another name, or --again "
+                "(resume=False) to start over."
             )
         if again:
             # Also what is not listed now: it answered another question, and whoever
@@ -150,7 +143,7 @@ class BatchFolder:
     def _at(self, *names: str) -> str:
         return os.path.join(self.path, *names)
 
-    def record_of(self, source: Listed) -> Record | None:
+    def record_of(self, source: BatchSource) -> Record | None:
         """Return how a source went, if it was asked already."""
         document = _read(self._at(SOURCES, source.name, _RECORD))
         with suppress(TypeError, ValueError, KeyError):
@@ -158,22 +151,17 @@ class BatchFolder:
             return replace(Record.from_document(document), source=source.shown)
         return None
 
-    def is_done(self, source: Listed) -> bool:
+    def is_done(self, source: BatchSource) -> bool:
         """Tell whether a source need not be asked again: whole, and not changed."""
         record = self.record_of(source)
         return (
             record is not None
             and record.status == DONE
-            and record.stamp == stamp_of(source)
+            and record.stamp == source.stamp()
         )
 
     def save(self, answer: Answer) -> Record:
         """Write what a source answered, all at once.
-
-        Parameters
-        ----------
-        answer : Answer
-            The answer.
 
         Returns
         -------
@@ -201,12 +189,12 @@ class BatchFolder:
         """Tell whether a source has a table of this name."""
         return os.path.isfile(self._at(SOURCES, record.name, name))
 
-    def merge(self, sources: Sequence[Listed]) -> list[Record]:
+    def merge(self, sources: Sequence[BatchSource]) -> list[Record]:
         """Write the tables over all sources, in the order of the list.
 
         Parameters
         ----------
-        sources : sequence of Listed
+        sources : sequence of BatchSource
             All sources of the batch.
 
         Returns
@@ -220,7 +208,7 @@ class BatchFolder:
             When a table cannot be written.
         """
         records = [
-            self.record_of(source) or Record.failure(source, "It was not asked.")
+            self.record_of(source) or Record.failure(source, "It was not opened.")
             for source in sources
         ]
         for name in self._request.tables:
@@ -230,7 +218,7 @@ class BatchFolder:
                 if self.has_table(record, name)
             ]
             self._write_rows(name, _columns(paths) or _FIRST, _rows(paths))
-        self._write_rows("summary.tsv", _SUMMARY, map(_summarized, records))
+        self._write_rows("summary.tsv", _SUMMARY, map(_summary_row, records))
         failures = (
             {
                 "source": record.source,
@@ -241,7 +229,7 @@ class BatchFolder:
             for record in records
             for where, why in record.failures
         )
-        self._write_rows("failures.tsv", _FAILURES, map(_harmless, failures))
+        self._write_rows("failures.tsv", _FAILURES, map(_harmless_row, failures))
         return records
 
     def write_page(self, text: str) -> None:
@@ -262,15 +250,15 @@ class BatchFolder:
         write_whole(self._at(name), fill, overwrite=True)
 
 
-def _summarized(record: Record) -> dict[str, Any]:
+def _summary_row(record: Record) -> dict[str, Any]:
     row = {column: getattr(record, column) for column in _SUMMARY}
     row["maps"] = ", ".join(record.maps)
     row["notices"] = " | ".join(record.notices)
-    return _harmless(row)
+    return _harmless_row(row)
 
 
-def _harmless(row: dict[str, Any]) -> dict[str, Any]:
-    return {column: harmless(value) for column, value in row.items()}
+def _harmless_row(row: dict[str, Any]) -> dict[str, Any]:
+    return {column: harmless_cell(value) for column, value in row.items()}
 
 
 def _columns(paths: Sequence[str]) -> list[str]:

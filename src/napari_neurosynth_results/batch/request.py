@@ -15,7 +15,7 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.thresholds.request import (
     StatedDof,
     ThresholdRequest,
-    asked_threshold,
+    build_threshold,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import (
     CRITERIA,
@@ -41,7 +41,7 @@ class BatchRequest:
     ----------
     maps : tuple of str
         Names or patterns (``z_*``) of maps; empty for the first in order of interest.
-    of_each : ThresholdRequest
+    map_request : ThresholdRequest
         What is asked of each map; without a height it has that of its first look.
     atlas : str, optional
         What clusters are named by.
@@ -52,7 +52,7 @@ class BatchRequest:
     """
 
     maps: tuple[str, ...]
-    of_each: MapRequest
+    map_request: MapRequest
     atlas: str | None = "default"
     regions: bool = False
     studies: bool = False
@@ -82,14 +82,14 @@ class BatchRequest:
             # Workers may stand in another folder.
             named = os.path.abspath(named)
         try:
-            asked = asked_threshold(**threshold)
+            asked = build_threshold(**threshold)
         except TypeError as error:
             raise ResultsError(
-                f"A batch cannot be asked so: {error}. It takes value, p, q, "
+                f"A batch does not take this: {error}. It takes value, p, q, "
                 "bonferroni, fdr, tail, connectivity, min_voxels and min_mm3."
             ) from error
-        of_each = ThresholdRequest(asked, _at_home(mask), dof)
-        return cls(patterns, of_each, named, regions, studies)
+        map_request = ThresholdRequest(asked, _with_absolute_path(mask), dof)
+        return cls(patterns, map_request, named, regions, studies)
 
     @property
     def tables(self) -> list[str]:
@@ -100,7 +100,11 @@ class BatchRequest:
     @property
     def document(self) -> dict[str, Any]:
         """The request for a file: answers to one and another must not be mixed."""
-        asked, place, dof = self.of_each.threshold, self.of_each.place, self.of_each.dof
+        asked, place, dof = (
+            self.map_request.threshold,
+            self.map_request.place,
+            self.map_request.dof,
+        )
         threshold = asdict(asked)
         # What is not stated means what it meant before it could be stated.
         more: dict[str, Any] = {"regions": True} if self.regions else {}
@@ -117,7 +121,7 @@ class BatchRequest:
 
     def __str__(self) -> str:
         """Say the request in words."""
-        asked, dof = self.of_each.threshold, self.of_each.dof
+        asked, dof = self.map_request.threshold, self.map_request.dof
         words = []
         if isinstance(asked, Threshold):
             words = [
@@ -136,18 +140,13 @@ class BatchRequest:
             words.append(
                 f"degrees of freedom {' and '.join(f'{n:g}' for n in numbers)}"
             )
-        if self.of_each.place is not None:
-            words.append(str(self.of_each.place))
+        if self.map_request.place is not None:
+            words.append(str(self.map_request.place))
         which = ", ".join(self.maps) or "first in order of interest"
         return f"maps: {which}; {', '.join(words)}; atlas: {self.atlas or 'none'}"
 
     def choose(self, results: ResultSet) -> tuple[list[str], list[str]]:
         """Choose the maps of a result.
-
-        Parameters
-        ----------
-        results : ResultSet
-            The result.
 
         Returns
         -------
@@ -166,7 +165,9 @@ class BatchRequest:
         return [key for key in keys if key in wanted], missing
 
 
-def _at_home(mask: MaskSource | str | os.PathLike[str] | None) -> MaskSource | None:
+def _with_absolute_path(
+    mask: MaskSource | str | os.PathLike[str] | None,
+) -> MaskSource | None:
     """Take a path for that of a file, which workers read from another folder."""
     if mask is None:
         return None

@@ -9,13 +9,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.api.map_requests import MaskSource
-from napari_neurosynth_results.batch.dask_workers import run_there
-from napari_neurosynth_results.batch.inputs import listed
-from napari_neurosynth_results.batch.local_workers import default_workers, run_here
+from napari_neurosynth_results.batch.dask_workers import run_on_scheduler
+from napari_neurosynth_results.batch.inputs import list_sources
+from napari_neurosynth_results.batch.local_workers import default_workers, run_locally
 from napari_neurosynth_results.batch.one_source import DONE, Record
-from napari_neurosynth_results.batch.output_folder import BatchFolder, alone_in
+from napari_neurosynth_results.batch.output_folder import BatchFolder, lock_folder
 from napari_neurosynth_results.batch.request import BatchRequest
-from napari_neurosynth_results.batch.summary_page import page
+from napari_neurosynth_results.batch.summary_page import render_page
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job, Progress
 from napari_neurosynth_results.sources.opening import SourceName
@@ -156,7 +156,7 @@ def run_batch(
         raise ResultsError("Give workers (0 or more) or a scheduler, not both.")
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
-    everything = listed(sources, Servers.from_environment())
+    everything = list_sources(sources, Servers.from_environment())
     request = BatchRequest.of(
         maps,
         atlas,
@@ -166,22 +166,24 @@ def run_batch(
         studies=studies,
         **threshold,
     )
-    with alone_in(os.fspath(out)):
+    with lock_folder(os.fspath(out)):
         folder = BatchFolder(os.fspath(out), request, again=not resume)
         left = [s for s in everything if not (resume and folder.is_done(s))]
         job = Job(progress)
         done = len(everything) - len(left)
 
-        def heard(record: Record) -> None:
+        def on_record(record: Record) -> None:
             nonlocal done
             done += 1
             job.report(record.source, done, len(everything))
 
         if left and scheduler:
-            run_there(left, request, folder, scheduler=scheduler, heard=heard)
+            run_on_scheduler(
+                left, request, folder, scheduler=scheduler, on_record=on_record
+            )
         elif left:
             n = default_workers(len(left)) if workers is None else workers
-            run_here(left, request, folder, workers=n, heard=heard)
+            run_locally(left, request, folder, workers=n, on_record=on_record)
         records = folder.merge(everything)
-        folder.write_page(page(records, request, folder))
+        folder.write_page(render_page(records, request, folder))
     return BatchSummary(folder.path, request, tuple(records), len(left))

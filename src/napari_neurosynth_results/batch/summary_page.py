@@ -52,15 +52,15 @@ _COLUMNS = (
 )
 
 
-def page(records: Sequence[Record], request: BatchRequest, folder: BatchFolder) -> str:
+def render_page(
+    records: Sequence[Record], request: BatchRequest, folder: BatchFolder
+) -> str:
     """Write the page of a batch.
 
     Parameters
     ----------
     records : sequence of Record
         How each source went.
-    request : BatchRequest
-        What was asked.
     folder : BatchFolder
         Where the tables of each source are.
 

@@ -26,13 +26,7 @@ _MOST_TOLD = 20
 
 
 def add_batch(commands: Any) -> None:
-    """Describe the command that asks many results.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Gets it.
-    """
+    """Describe the command that asks many results."""
     command = commands.add_parser("batch", help="list the clusters of many results")
     command.add_argument(
         "path",
@@ -45,13 +39,13 @@ def add_batch(commands: Any) -> None:
         "--out",
         metavar="DIR",
         required=True,
-        help="a new folder, or that of a batch that was stopped, which goes on",
+        help="a new folder, or that of a batch that was stopped, to go on with it",
     )
     command.add_argument(
         "--map",
         metavar="NAME",
         action="append",
-        help="a map of each result, or a pattern (z_*); may be given again (default: "
+        help="a map of each result, or a pattern (z_*); repeat for several (default: "
         "the first in order of interest)",
     )
     add_threshold(command)
@@ -60,13 +54,16 @@ def add_batch(commands: Any) -> None:
     add_studies(command, default=False)
     where = command.add_mutually_exclusive_group()
     where.add_argument(
-        "--workers", type=int, metavar="N", help="processes; 0 for none but this one"
+        "--workers",
+        type=int,
+        metavar="N",
+        help="worker processes; 0 works in this process",
     )
     where.add_argument(
         "--scheduler", metavar="ADDRESS", help="a dask.distributed scheduler"
     )
     command.add_argument(
-        "--again", action="store_true", help="ask all anew, also what is done"
+        "--again", action="store_true", help="start over, also what is done"
     )
     command.set_defaults(run=_batch)
 
@@ -84,7 +81,7 @@ def _batch(options: argparse.Namespace) -> int:
             studies=options.studies,
             workers=options.workers,
             scheduler=options.scheduler,
-            progress=_on_terminal(),
+            progress=_terminal_progress(),
             resume=not options.again,
             **threshold_keywords(options),
         )
@@ -111,7 +108,7 @@ def _print_failures(done: BatchSummary) -> None:
         print(f"! {more} more are in failures.tsv.", file=sys.stderr)
 
 
-def _on_terminal() -> Progress | None:
+def _terminal_progress() -> Progress | None:
     """Say on a terminal how far it is; a file or a pipe gets no such lines."""
     if not sys.stderr.isatty():
         return None

@@ -14,7 +14,7 @@ from napari_neurosynth_results.api import (
     save_regions,
 )
 from napari_neurosynth_results.api.map_requests import map_clusters, named_map
-from napari_neurosynth_results.cli.downloads import on_terminal
+from napari_neurosynth_results.cli.downloads import terminal_progress
 from napari_neurosynth_results.cli.options import (
     add_atlas,
     add_regions,
@@ -36,13 +36,7 @@ _SHOWN = [
 
 
 def add_clusters(commands: Any) -> None:
-    """Describe the command that lists clusters.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Gets it.
-    """
+    """Describe the command that lists clusters."""
     clusters = commands.add_parser("clusters", help="list the clusters of a map")
     clusters.add_argument("path", nargs="+", metavar="SOURCE", help="as for open")
     clusters.add_argument("--map", metavar="NAME", help="as info lists it")
@@ -74,12 +68,12 @@ def add_clusters(commands: Any) -> None:
 def _clusters(options: argparse.Namespace) -> int:
     # Before maps are downloaded.
     request = request_from(options)
-    results = open_results(options.path, progress=on_terminal())
+    results = open_results(options.path, progress=terminal_progress())
     statmap = named_map(results, options.map or next(iter(results.maps)))
     clusters = map_clusters(results, statmap, request, atlas=atlas_from(options))
     behind = contributors(results, clusters) if options.studies else None
     # First: whoever reads the table may stop after its first lines.
-    written = _written(options, clusters, behind)
+    written = _write_files(options, clusters, behind)
     print(f"{statmap.title}: {clusters}")
     if len(clusters):
         table = clusters.table[_SHOWN].join(clusters.corrected.drop(columns="label"))
@@ -93,7 +87,7 @@ def _clusters(options: argparse.Namespace) -> int:
     return 0
 
 
-def _written(
+def _write_files(
     options: argparse.Namespace, clusters: ClusterSet, behind: Contributors | None
 ) -> list[str]:
     """Write the files that were asked for; return their names."""

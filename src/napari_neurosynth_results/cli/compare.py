@@ -19,7 +19,7 @@ from napari_neurosynth_results.api.map_requests import (
     named_map,
     requested_clusters,
 )
-from napari_neurosynth_results.cli.downloads import on_terminal
+from napari_neurosynth_results.cli.downloads import terminal_progress
 from napari_neurosynth_results.cli.options import (
     add_atlas,
     add_threshold,
@@ -27,7 +27,7 @@ from napari_neurosynth_results.cli.options import (
     request_from,
 )
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import taken
+from napari_neurosynth_results.export.atomic import already_exists
 from napari_neurosynth_results.export.figures.page import NO_MATPLOTLIB
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -39,13 +39,7 @@ _FIGURE = "comparison.png"
 
 
 def add_compare(commands: Any) -> None:
-    """Describe the command that compares maps.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Gets it.
-    """
+    """Describe the command that compares maps."""
     command = commands.add_parser(
         "compare", help="compare two maps, or every two of several"
     )
@@ -67,12 +61,12 @@ def add_compare(commands: Any) -> None:
 def _compare(options: argparse.Namespace) -> int:
     if options.out and os.path.lexists(options.out):
         # Before maps are downloaded.
-        raise taken(options.out)
+        raise already_exists(options.out)
     request = _request(options)
     maps, first = _maps(options)
-    compared = _compared(maps, first, request, options)
+    compared = _compare_maps(maps, first, request, options)
     # First: whoever reads the table may stop after its first lines.
-    written, missing = _written(compared, options.out)
+    written, missing = _write_files(compared, options.out)
     print(compared)
     if isinstance(compared, Comparison):
         _print_two(compared)
@@ -87,7 +81,7 @@ def _compare(options: argparse.Namespace) -> int:
     return 0
 
 
-def _written(
+def _write_files(
     compared: Comparison | Matrix, folder: str | None
 ) -> tuple[list[str], str]:
     """Write the files that were asked for; return their names, and what is missing."""
@@ -110,7 +104,7 @@ def _request(options: argparse.Namespace) -> MapRequest:
     return request
 
 
-def _compared(
+def _compare_maps(
     maps: list[StatMap],
     first: ResultSet,
     request: MapRequest,
@@ -125,7 +119,7 @@ def _compared(
     found = [
         # Sub-peaks are not compared.
         requested_clusters(
-            one, request.among_others(one.kind), mask, sub_peaks=0, atlas=atlas
+            one, request.for_kind(one.kind), mask, sub_peaks=0, atlas=atlas
         )
         for one, mask in zip(maps, masks, strict=True)
     ]
@@ -143,7 +137,7 @@ def _maps(options: argparse.Namespace) -> tuple[list[StatMap], ResultSet]:
     for text in options.path:
         source, _, key = text.partition("::")
         if source not in opened:
-            opened[source] = open_results(source, progress=on_terminal())
+            opened[source] = open_results(source, progress=terminal_progress())
         results = opened[source]
         found.append(
             named_map(results, key or options.map or next(iter(results.maps), ""))

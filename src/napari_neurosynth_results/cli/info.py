@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_neurosynth_results.api import open_results
-from napari_neurosynth_results.cli.downloads import on_terminal
+from napari_neurosynth_results.cli.downloads import terminal_progress
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -20,7 +20,7 @@ from napari_neurosynth_results.statistics.p_values.significance import PSource
 
 def list_maps(options: argparse.Namespace) -> int:
     """Print the maps of a result, for people or for machines."""
-    results = open_results(options.path, progress=on_terminal())
+    results = open_results(options.path, progress=terminal_progress())
     # A list is no reason to download maps: what is not here says so.
     results.on_demand = False
     rows = [_row(statmap) for statmap in results.maps.values()]
@@ -93,7 +93,7 @@ def _at_p_05(statmap: StatMap) -> str | None:
         sign = "|z|" if statmap.signed else str(kind)
         return f"{sign} >= {height:.4g} ({word} <= .05)"
     source = PSource(statmap)
-    if source.is_beside and kind.row.criteria:
+    if source.is_sibling and kind.row.criteria:
         return f"use {source.map.key}"
     return None
 

@@ -13,7 +13,7 @@ from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.thresholds.request import (
     StatedDof,
     ThresholdRequest,
-    asked_threshold,
+    build_threshold,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import (
     CRITERIA,
@@ -34,15 +34,9 @@ _THRESHOLD = (
 
 
 def add_threshold(command: Any) -> None:
-    """Add what is asked of maps: height, extent, directions, and where to look.
-
-    Parameters
-    ----------
-    command : argparse parser
-        Gets the options.
-    """
+    """Add what is asked of maps: height, extent, directions, and where to look."""
     asked = command.add_argument_group(
-        "threshold", "without a height each map has that of its first look"
+        "threshold", "without a height, each map has that of its first look"
     )
     height = asked.add_mutually_exclusive_group()
     for name, what in _CRITERIA.items():
@@ -52,13 +46,13 @@ def add_threshold(command: Any) -> None:
         type=str.upper,
         choices=("BH", "BY"),
         default="BH",
-        help="how q is counted: Benjamini-Hochberg or Benjamini-Yekutieli",
+        help="how q is computed: Benjamini-Hochberg or Benjamini-Yekutieli",
     )
     asked.add_argument(
         "--dof",
         type=_dof,
         metavar="N[,N]",
-        help="degrees of freedom of t and chi2, both of F",
+        help="degrees of freedom of a t or chi2 map, both of an F map",
     )
     asked.add_argument(
         "--tail",
@@ -74,10 +68,14 @@ def add_threshold(command: Any) -> None:
         help="6 faces (nilearn, NiMARE), 18 edges (SPM), 26 corners (FSL)",
     )
     asked.add_argument(
-        "--min-voxels", type=int, default=1, metavar="N", help="smallest cluster kept"
+        "--min-voxels",
+        type=int,
+        default=1,
+        metavar="N",
+        help="smallest cluster to keep, in voxels",
     )
     asked.add_argument(
-        "--min-mm3", type=float, metavar="MM3", help="the same as a volume"
+        "--min-mm3", type=float, metavar="MM3", help="the same, as a volume in mm3"
     )
     _add_mask(command)
 
@@ -101,29 +99,17 @@ def _add_mask(command: Any) -> None:
 
 
 def add_atlas(command: Any) -> None:
-    """Add what names clusters.
-
-    Parameters
-    ----------
-    command : argparse parser
-        Gets the option.
-    """
+    """Add what names clusters."""
     command.add_argument(
         "--atlas",
         metavar="NAME",
         default="default",
-        help="what names clusters, or none",
+        help="atlas that names clusters, or none",
     )
 
 
 def add_regions(command: Any) -> None:
-    """Add whether to say where clusters lie.
-
-    Parameters
-    ----------
-    command : argparse parser
-        Gets the option.
-    """
+    """Add whether to say where clusters lie."""
     command.add_argument(
         "--regions", action="store_true", help="say what share lies in which region"
     )
@@ -134,8 +120,6 @@ def add_studies(command: Any, *, default: bool) -> None:
 
     Parameters
     ----------
-    command : argparse parser
-        Gets the option.
     default : bool
         Whether the command does it unasked.
     """
@@ -210,7 +194,7 @@ def request_from(options: argparse.Namespace) -> MapRequest:
     ResultsError
         When it means nothing for any map.
     """
-    threshold = asked_threshold(**threshold_keywords(options))
+    threshold = build_threshold(**threshold_keywords(options))
     return ThresholdRequest(threshold, mask_source(options), options.dof)
 
 

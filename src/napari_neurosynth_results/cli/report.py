@@ -9,7 +9,7 @@ from typing import Any
 from napari_neurosynth_results.api import open_results, save_clusters, save_regions
 from napari_neurosynth_results.api.map_requests import map_clusters, named_map
 from napari_neurosynth_results.api.report import first_maps, save_report
-from napari_neurosynth_results.cli.downloads import on_terminal
+from napari_neurosynth_results.cli.downloads import terminal_progress
 from napari_neurosynth_results.cli.options import (
     add_atlas,
     add_regions,
@@ -25,13 +25,7 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 
 def add_report(commands: Any) -> None:
-    """Describe the command that writes a report.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Gets it.
-    """
+    """Describe the command that writes a report."""
     command = commands.add_parser("report", help="write a report as one HTML file")
     command.add_argument("path", nargs="+", metavar="SOURCE", help="as for open")
     command.add_argument("--out", metavar="DIR", required=True, help="a new folder")
@@ -39,7 +33,7 @@ def add_report(commands: Any) -> None:
         "--map",
         metavar="NAME",
         action="append",
-        help="a map to report, as info lists it; more than once for several",
+        help="a map to report, as info lists it; repeat for several",
     )
     add_threshold(command)
     add_atlas(command)
@@ -51,12 +45,12 @@ def add_report(commands: Any) -> None:
 def _report(options: argparse.Namespace) -> int:
     # Before maps are downloaded.
     request = request_from(options)
-    results = open_results(options.path, progress=on_terminal())
+    results = open_results(options.path, progress=terminal_progress())
     atlas = atlas_from(options)
     names = options.map or []
     maps = [named_map(results, name) for name in names] or first_maps(results)
     clusters = [
-        map_clusters(results, one, request.among_others(one.kind), atlas=atlas)
+        map_clusters(results, one, request.for_kind(one.kind), atlas=atlas)
         for one in maps
     ]
     write_folder(options.out, lambda folder: _write(results, clusters, folder, options))
@@ -77,7 +71,7 @@ def _write(
         os.path.join(folder, "report.html"),
         clusters=clusters,
         studies=options.studies,
-        progress=on_terminal(),
+        progress=terminal_progress(),
     )
     for one in clusters:
         stem = os.path.join(folder, safe_name(one.statmap.key))

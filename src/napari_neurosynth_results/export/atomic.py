@@ -9,15 +9,13 @@ from collections.abc import Callable, Iterable
 from napari_neurosynth_results.errors import ResultsError
 
 
-def checked_path(
+def check_path(
     path: str | os.PathLike[str], extensions: Iterable[str], refusal: str
 ) -> str:
     """Return the name of a file whose extension says what is to be written.
 
     Parameters
     ----------
-    path : path
-        The file.
     extensions : iterable of str
         Those that can be written, as in ``.nii.gz``; capitals do not matter.
     refusal : str
@@ -35,7 +33,7 @@ def checked_path(
 
     Examples
     --------
-    >>> checked_path("z.NII", [".nii"], "a map is saved as .nii")
+    >>> check_path("z.NII", [".nii"], "a map is saved as .nii")
     'z.NII'
     """
     target = os.fspath(path)
@@ -45,7 +43,7 @@ def checked_path(
     return target
 
 
-def taken(path: str | os.PathLike[str]) -> ResultsError:
+def already_exists(path: str | os.PathLike[str]) -> ResultsError:
     """Return the error that says that a name is not free."""
     return ResultsError(f"{os.fspath(path)} exists already. Choose another name.")
 
@@ -68,7 +66,7 @@ def write_whole(target: str, write: Callable[[str], None], *, overwrite: bool) -
         When the file exists, or it cannot be written.
     """
     if os.path.exists(target) and not overwrite:
-        raise taken(target)
+        raise already_exists(target)
     folder = os.path.dirname(os.path.abspath(target))
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as scratch:
@@ -86,8 +84,6 @@ def write_text(target: str, text: str, *, overwrite: bool) -> None:
     ----------
     target, overwrite
         As for `write_whole`.
-    text : str
-        What to write.
 
     Raises
     ------
@@ -137,7 +133,7 @@ def write_folder(
 
     try:
         if os.path.lexists(target) and not is_empty():
-            raise taken(target)
+            raise already_exists(target)
         with tempfile.TemporaryDirectory(
             dir=os.path.dirname(target), prefix=".saving-"
         ) as scratch:
@@ -149,7 +145,7 @@ def write_folder(
                 os.rmdir(target)
             elif os.path.lexists(target):
                 # Renaming would replace an empty folder that came meanwhile.
-                raise taken(target)
+                raise already_exists(target)
             os.rename(partial, target)
     except OSError as error:
         raise ResultsError(f"{target} cannot be written: {error.strerror}.") from error

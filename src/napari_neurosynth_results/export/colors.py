@@ -9,10 +9,12 @@ import numpy as np
 
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.conversion import height_at
-from napari_neurosynth_results.statistics.thresholds.cluster_level import ClusterLevel
+from napari_neurosynth_results.statistics.thresholds.cluster_level import (
+    ClusterLevelResult,
+)
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     FirstLook,
-    strongest_of,
+    find_strongest,
 )
 
 Rgb = tuple[float, float, float]
@@ -71,13 +73,8 @@ OPPOSITE = Hue("both, with opposite signs", (0.84, 0.37, 0.0))
 _NOTHING = 1.01
 
 
-def look_of(clusters: ClusterSet) -> FirstLook:
+def find_color_range(clusters: ClusterSet) -> FirstLook:
     """Say where the colors of a map begin and end at the threshold of its clusters.
-
-    Parameters
-    ----------
-    clusters : ClusterSet
-        The clusters.
 
     Returns
     -------
@@ -86,7 +83,7 @@ def look_of(clusters: ClusterSet) -> FirstLook:
         the weakest value that survives.
     """
     statmap = clusters.statmap
-    strongest = strongest_of(statmap)
+    strongest = find_strongest(statmap)
     return FirstLook(
         height=_height(clusters, strongest),
         strongest=strongest,
@@ -99,7 +96,7 @@ def look_of(clusters: ClusterSet) -> FirstLook:
 
 def _height(clusters: ClusterSet, strongest: float) -> float:
     statmap, threshold = clusters.statmap, clusters.threshold
-    if isinstance(threshold, ClusterLevel):
+    if isinstance(threshold, ClusterLevelResult):
         return height_at(threshold.alpha, statmap.kind, statmap.tail)
     if math.isfinite(threshold.height):
         return threshold.height

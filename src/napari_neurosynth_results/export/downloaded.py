@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import taken, write_folder
+from napari_neurosynth_results.export.atomic import already_exists, write_folder
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.online.remote_map import RemoteMap
 
 
-def save_fetched(results: ResultSet, folder: str, job: Job) -> list[str]:
+def save_downloaded(results: ResultSet, folder: str, job: Job) -> list[str]:
     """Download a whole result to a folder of its own.
 
     Parameters
@@ -40,7 +40,7 @@ def save_fetched(results: ResultSet, folder: str, job: Job) -> list[str]:
     """
     target = Path(folder)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise taken(folder)
+        raise already_exists(folder)
     if not any(isinstance(m.file, RemoteMap) for m in results.maps.values()):
         raise ResultsError(f"{results.source} is on this machine already: copy it.")
     results.fetch(results.maps.values(), job)

@@ -48,7 +48,7 @@ _MARKDOWN = str.maketrans(
 )
 
 
-def plain(text: str) -> str:
+def plain_text(text: str) -> str:
     r"""Put a text on one line, without characters that cannot be seen.
 
     >>> plain("two\nlines\x00, and \u202ea turn")
@@ -65,9 +65,9 @@ def plain(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
-def short(text: str) -> str:
+def short_text(text: str) -> str:
     """Put a text on one line, cut where it would fill a page."""
-    text = plain(text)
+    text = plain_text(text)
     return text if len(text) <= _MOST else f"{text[: _MOST - 1].rstrip()}…"
 
 
@@ -100,11 +100,11 @@ def for_spreadsheet(text: str) -> str:
     >>> for_spreadsheet("=cmd()"), for_spreadsheet("insula R")
     ("'=cmd()", 'insula R')
     """
-    text = plain(text)
+    text = plain_text(text)
     return f"'{text}" if text.startswith(_FORMULAS) else text
 
 
-def harmless(value: object) -> object:
+def harmless_cell(value: object) -> object:
     """Return what stands in a cell; a text as `for_spreadsheet` gives it."""
     return for_spreadsheet(value) if isinstance(value, str) else value
 
@@ -116,7 +116,7 @@ def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
     table = table.copy()
     for column in table.columns:
         if not is_numeric_dtype(table[column]):
-            table[column] = table[column].map(harmless)
+            table[column] = table[column].map(harmless_cell)
     return table
 
 
@@ -126,7 +126,7 @@ def for_latex(text: str) -> str:
     >>> for_latex(r"R&D \input{x}, 50 %")
     'R\\&D \\textbackslash{}input\\{x\\}, 50 \\%'
     """
-    return plain(text).translate(_LATEX)
+    return plain_text(text).translate(_LATEX)
 
 
 def for_html(text: str) -> str:
@@ -135,7 +135,7 @@ def for_html(text: str) -> str:
     >>> for_html("<script>")
     '&lt;script&gt;'
     """
-    return html.escape(plain(text), quote=True)
+    return html.escape(plain_text(text), quote=True)
 
 
 def for_markdown(text: str) -> str:
@@ -144,4 +144,4 @@ def for_markdown(text: str) -> str:
     >>> for_markdown("a | b <i>")
     'a \\| b &lt;i&gt;'
     """
-    return plain(text).translate(_MARKDOWN)
+    return plain_text(text).translate(_MARKDOWN)

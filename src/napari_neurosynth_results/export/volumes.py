@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.export.atomic import checked_path, write_whole
-from napari_neurosynth_results.export.escaping import plain
+from napari_neurosynth_results.export.atomic import check_path, write_whole
+from napari_neurosynth_results.export.escaping import plain_text
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -53,11 +53,6 @@ class Meaning:
 def meaning_of(statmap: StatMap) -> Meaning:
     """Say what the numbers of a map are.
 
-    Parameters
-    ----------
-    statmap : StatMap
-        The map.
-
     Returns
     -------
     Meaning
@@ -71,7 +66,7 @@ def meaning_of(statmap: StatMap) -> Meaning:
     return Meaning(kind.row.intent, str(kind), told, stated)
 
 
-def code_of(grid: Grid) -> int:
+def space_code(grid: Grid) -> int:
     """Return NIfTI's code for the space of a grid: MNI's where that is plausible."""
     return ALIGNED if grid.mni_doubt() else MNI_SPACE
 
@@ -136,7 +131,7 @@ def save_thresholded(
     ResultsError
         When the extension is unknown, the file exists or cannot be written.
     """
-    target = checked_path(path, VOLUMES, f"a map is saved as {', '.join(VOLUMES)}")
+    target = check_path(path, VOLUMES, f"a map is saved as {', '.join(VOLUMES)}")
     write_whole(target, partial(_write_thresholded, clusters), overwrite=overwrite)
 
 
@@ -148,7 +143,7 @@ def _write_thresholded(clusters: ClusterSet, path: str) -> None:
     told = f"{statmap.title} at {clusters.threshold}"
     meaning = meaning_of(statmap)
     meaning = Meaning(meaning.intent, meaning.name, told, meaning.dof)
-    write_volume(path, voxels, statmap.affine, meaning, code_of(statmap.grid))
+    write_volume(path, voxels, statmap.affine, meaning, space_code(statmap.grid))
 
 
 def _smallest(affine: npt.NDArray[np.float64]) -> float:
@@ -158,5 +153,5 @@ def _smallest(affine: npt.NDArray[np.float64]) -> float:
 
 def _ascii(text: str, most: int) -> bytes:
     """Write a text in the one encoding that every program reads in a header."""
-    letters = unicodedata.normalize("NFKD", plain(text))
+    letters = unicodedata.normalize("NFKD", plain_text(text))
     return letters.encode("ascii", "ignore")[:most]

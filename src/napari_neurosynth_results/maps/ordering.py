@@ -14,7 +14,7 @@ _GROUPS = {"group1": 2, "group2": 3}
 _LAST = 4
 
 
-def in_order_of_interest(files: Iterable[MapEntry]) -> list[MapEntry]:
+def sort_by_interest(files: Iterable[MapEntry]) -> list[MapEntry]:
     """Sort maps: by kind, the main contrast first, corrected before uncorrected.
 
     Parameters

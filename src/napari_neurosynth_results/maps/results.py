@@ -19,9 +19,9 @@ from napari_neurosynth_results.maps.entry import MapEntry
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.names import unique_titles
-from napari_neurosynth_results.maps.ordering import in_order_of_interest
+from napari_neurosynth_results.maps.ordering import sort_by_interest
 from napari_neurosynth_results.maps.statmap import Fact, Mask, StatMap
-from napari_neurosynth_results.maps.studies import NOBODY, LazyStudies
+from napari_neurosynth_results.maps.studies import NO_STUDIES, LazyStudies
 from napari_neurosynth_results.maps.tails import negatives_count, tail_of
 from napari_neurosynth_results.maps.voxel_cache import VoxelCache
 
@@ -134,7 +134,7 @@ class ResultSet:
         references: str = "",
         about: About = NOTHING_KNOWN,
         iterations: int | None = None,
-        studies: LazyStudies = NOBODY,
+        studies: LazyStudies = NO_STUDIES,
         titles: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.title = title
@@ -150,7 +150,7 @@ class ResultSet:
         self._cache = VoxelCache(CACHE_BYTES)
         self._facts: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
-        files = in_order_of_interest(files)
+        files = sort_by_interest(files)
         made = unique_titles([(file.label or file.key, file.name) for file in files])
         self._files = {file.key: file for file in files}
         self._titles = dict(zip(self._files, made, strict=True)) | dict(titles)
@@ -342,7 +342,7 @@ class ResultSet:
         if not missing:
             return []
         try:
-            told = _brought(missing, job or Job())
+            told = _fetch_side_by_side(missing, job or Job())
         finally:
             # Masks and tails may be judged better now.
             self._facts.clear()
@@ -517,7 +517,7 @@ class _TablesByStem(Mapping[str, "pd.DataFrame"]):
         return len(self._readers)
 
 
-def _brought(statmaps: Sequence[StatMap], job: Job) -> list[str]:
+def _fetch_side_by_side(statmaps: Sequence[StatMap], job: Job) -> list[str]:
     """Fetch maps, a few at once; return what could not be had and why.
 
     Raises

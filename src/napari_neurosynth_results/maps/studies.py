@@ -373,4 +373,4 @@ class LazyStudies:
 
 
 #: A result of which no studies are known.
-NOBODY = LazyStudies(None, remote=False)
+NO_STUDIES = LazyStudies(None, remote=False)

@@ -62,8 +62,10 @@ def tail_of(statmap: StatMap) -> Tail:
     if not statmap.kind.has_tail:
         return Tail.NONE
     if statmap.kind is MapKind.Z:
-        return _measured(statmap) or _of_test(statmap) or _by_name(statmap)
-    return _of_test(statmap) or _by_name(statmap)
+        return (
+            _measure_tail(statmap) or _tail_of_test(statmap) or _tail_by_name(statmap)
+        )
+    return _tail_of_test(statmap) or _tail_by_name(statmap)
 
 
 def negatives_count(statmap: StatMap) -> bool:
@@ -95,7 +97,7 @@ def negatives_count(statmap: StatMap) -> bool:
     return test.name is not None and test.name.contrast in _TWO_ONE_TAILED_CONTRASTS
 
 
-def _of_test(statmap: StatMap) -> Tail | None:
+def _tail_of_test(statmap: StatMap) -> Tail | None:
     """Take the tail of the z that a map belongs to, None when it is not at hand."""
     if statmap.name is None:
         return None
@@ -130,7 +132,7 @@ def _partner(statmap: StatMap) -> StatMap | None:
     return None
 
 
-def _measured(statmap: StatMap) -> Tail | None:
+def _measure_tail(statmap: StatMap) -> Tail | None:
     """Invert a z map against the p of the same test, None when that cannot tell."""
     partner = _partner(statmap)
     return None if partner is None else tail_between(statmap, partner)
@@ -195,7 +197,7 @@ def _sample(
     return z.ravel()[chosen].astype(np.float64), log_p.ravel()[chosen]
 
 
-def _by_name(statmap: StatMap) -> Tail:
+def _tail_by_name(statmap: StatMap) -> Tail:
     """Decide by NiMARE's habits; by the signs when nothing else is known."""
     name = statmap.name
     if statmap.kind is MapKind.T:

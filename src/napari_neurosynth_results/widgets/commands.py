@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from napari_neurosynth_results.api.report import first_clusters, sections_of
+from napari_neurosynth_results.api.report import build_sections, first_clusters
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.report.report import write_report
 from napari_neurosynth_results.export.volumes import save_thresholded
 from napari_neurosynth_results.export.workspace.file import EXTENSION
-from napari_neurosynth_results.export.workspace.script import FIRST, script_of
+from napari_neurosynth_results.export.workspace.script import FIRST_STEP, write_script
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -71,7 +71,7 @@ def _save_report(
 
     def work(job: Job) -> None:
         chosen = shown or first_clusters(results)
-        sections = sections_of(results, chosen)
+        sections = build_sections(results, chosen)
         write_report(
             results,
             sections,
@@ -146,11 +146,11 @@ def copy_as_python(napari_viewer: napari.viewer.Viewer) -> None:
     if not described.sources and not described.foci:
         show_warning("No result is open: there is nothing to write a script of.")
         return
-    text = script_of(described)
+    text = write_script(described)
     copy_text(text)
-    first = [line for line in text.splitlines() if line.startswith(FIRST)]
+    first = [line for line in text.splitlines() if line.startswith(FIRST_STEP)]
     if first:
-        told = [line.removeprefix(FIRST).strip() for line in first]
+        told = [line.removeprefix(FIRST_STEP).strip() for line in first]
         show_warning("\n".join(["Copied. Before it runs:", *dict.fromkeys(told)]))
     else:
         show_info(f"Copied {len(text.splitlines())} lines of Python")

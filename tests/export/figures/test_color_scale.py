@@ -20,7 +20,7 @@ def test_strengths_run_from_the_threshold_to_the_strongest(opened: Opened) -> No
     scale = build_color_scale(clusters)
     found = sorted({round(float(one), 3) for one in scale.shades[scale.shades > 0]})
     assert found == [0.0, 0.5, 1.0]
-    assert (scale.height, scale.strongest, scale.marked) == (3, 7, True)
+    assert (scale.height, scale.strongest, scale.marks_threshold) == (3, 7, True)
     assert [tick.text for tick in scale.ticks() if tick.limit] == ["≥ 3"]
     assert shade_colors(np.array([0, np.float32(0.5)], np.float32))[:, 3].tolist() == [
         0,

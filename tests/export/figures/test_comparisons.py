@@ -80,5 +80,5 @@ def test_a_matrix_of_many_maps_fits(sample: ResultSet) -> None:
     for text in figure.texts:
         assert text.get_window_extent().x0 >= 0
         assert text.get_window_extent().x1 <= drawn.shape[1]
-    with pytest.raises(ResultsError, match="measure is dice"):
+    with pytest.raises(ResultsError, match="measure must be one of dice"):
         figures.matrix_figure(matrix, "p")  # type: ignore[arg-type]

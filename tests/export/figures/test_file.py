@@ -88,7 +88,7 @@ def test_nothing_is_overwritten_unless_asked(sample: ResultSet, tmp_path: Path) 
     assert [one.name for one in tmp_path.iterdir()] == ["f.png"]
     for name, dpi, says in (
         ("f.jpg", 300, r"\.png, \.pdf, \.svg"),
-        ("g.png", 5000, "dpi is 30 to 1200"),
+        ("g.png", 5000, "dpi must be 30 to 1200"),
         ("absent/f.png", 60, "cannot be written"),
     ):
         with pytest.raises(ResultsError, match=says):

@@ -202,13 +202,13 @@ def test_three_planes_meet_at_the_strongest_peak(sample: ResultSet) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"places": [300]}, "z = 300 lies outside of the brain"),
+        ({"places": [300]}, "z = 300 lies outside the brain"),
         ({"places": []}, "places is empty"),
-        ({"plane": "oblique"}, "plane is axial"),
-        ({"side": "left"}, "side is neurological or radiological"),
-        ({"columns": 0}, "columns is 1 or more"),
+        ({"plane": "oblique"}, "plane must be axial"),
+        ({"side": "left"}, "side must be neurological or radiological"),
+        ({"columns": 0}, "columns must be 1 or more"),
         ({"background": "pink"}, "black or white"),
-        ({"width_mm": 5}, "width_mm is 60 to 500"),
+        ({"width_mm": 5}, "width_mm must be 60 to 500"),
     ],
 )
 def test_what_cannot_be_drawn_is_told(

@@ -10,7 +10,7 @@ import pytest
 from napari_neurosynth_results.export.workspace.contents import (
     Clusters,
     Description,
-    FociOf,
+    FociReference,
     GivenName,
     Map,
     MaskReference,
@@ -21,12 +21,12 @@ from napari_neurosynth_results.export.workspace.contents import (
 from napari_neurosynth_results.export.workspace.file import (
     FORMAT,
     VERSION,
-    LabelsLook,
-    LayerLook,
+    LabelsStyle,
+    LayerState,
     Workspace,
-    named_paths,
+    change_atlas_paths,
+    change_paths,
     read_workspace,
-    with_paths,
     write_workspace,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -67,8 +67,8 @@ def test_there_and_back(tmp_path: Path, text: str) -> None:
             (Clusters(0, SavedRequest(Threshold(p=0.1 + 0.2), place, (1.5, 2.0))),),
         ),
         layers=(
-            LayerLook("map", 0, text),
-            LayerLook("clusters", labels=LabelsLook(colors=((1, 2, 3, 4),))),
+            LayerState("map", 0, text),
+            LayerState("clusters", labels=LabelsStyle(colors=((1, 2, 3, 4),))),
         ),
     )
     path = str(tmp_path / "a.nnr.json")
@@ -94,7 +94,7 @@ def test_every_path_is_changed_and_nothing_else() -> None:
             ),
         ),
         (),
-        (FociOf(0), FociOf(path="g", annotation="h")),
+        (FociReference(0), FociReference(path="g", annotation="h")),
     )
     seen: list[str] = []
 
@@ -102,12 +102,12 @@ def test_every_path_is_changed_and_nothing_else() -> None:
         seen.append(path)
         return f"{path}!"
 
-    found = with_paths(contents, note)
+    found = change_paths(contents, note)
     assert sorted(seen) == sorted(["a", "b", "d", "/e", "/f", "g", "h"])
     assert found.sources[0].paths == ("a!", "b!")
     assert found.sources[1].paths == ("https://c",)
     assert found.clusters[0].asked.place == MaskReference("file", path="d!", name="n")
     assert found.clusters[1].naming == Naming("/e!", "/f!")
     assert found.clusters[2] == contents.clusters[2]
-    assert found.foci == (FociOf(0), FociOf(path="g!", annotation="h!"))
-    assert named_paths(Naming(None), note) == Naming(None)
+    assert found.foci == (FociReference(0), FociReference(path="g!", annotation="h!"))
+    assert change_atlas_paths(Naming(None), note) == Naming(None)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from napari_neurosynth_results.export.workspace.contents import (
     Clusters,
     Description,
-    FociOf,
+    FociReference,
     GivenName,
     Map,
     MaskReference,
@@ -24,10 +24,10 @@ from napari_neurosynth_results.export.workspace.contents import (
     Source,
 )
 from napari_neurosynth_results.export.workspace.script import (
-    FIRST,
-    Variables,
+    FIRST_STEP,
+    VariableNames,
     as_comment,
-    script_of,
+    write_script,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
@@ -38,7 +38,7 @@ STRICT = SavedRequest(Threshold(p=0.001))
 
 def script(*clusters: Clusters, **more: Any) -> str:
     given: dict[str, Any] = {"sources": (PAIN,), "maps": (Z, P), "clusters": clusters}
-    return script_of(Description(**(given | more)))
+    return write_script(Description(**(given | more)))
 
 
 def calls(text: str, function: str) -> list[ast.Call]:
@@ -63,17 +63,17 @@ def test_no_text_ever_becomes_code(path: str, key: str, title: str, name: str) -
     )
     place = MaskReference("painted", name=title)
     other = Clusters(0, SavedRequest(Threshold(p=0.5), place), Naming(None, layer=name))
-    text = script_of(
+    text = write_script(
         Description(
             (Source((path,), title, needs_link=True),),
             (Map(key, title, 0),),
             (found, other),
             (Pair(0, 1),),
-            (FociOf(path=path, include=name), FociOf(title=title)),
+            (FociReference(path=path, include=name), FociReference(title=title)),
         )
     )
     # What stands in comments ends with its line; all else is as we wrote it.
-    plain = script_of(
+    plain = write_script(
         Description(
             (Source(("a",), "", needs_link=True),),
             (Map("a", "", 0),),
@@ -84,7 +84,7 @@ def test_no_text_ever_becomes_code(path: str, key: str, title: str, name: str) -
                 ),
             ),
             (Pair(0, 1),),
-            (FociOf(path="a", include="a"), FociOf()),
+            (FociReference(path="a", include="a"), FociReference()),
         )
     )
     if path and name:
@@ -138,7 +138,7 @@ def test_places(place: MaskReference, expected: str) -> None:
         Clusters(0, SavedRequest(Threshold(p=0.001), place)), Clusters(1, STRICT)
     )
     assert expected in text
-    assert (FIRST in text) == (place.kind == "painted")
+    assert (FIRST_STEP in text) == (place.kind == "painted")
     # What is used has been made before.
     compile(text, "script", "exec")
     mask = "mask_z = " in text
@@ -151,7 +151,7 @@ def test_places(place: MaskReference, expected: str) -> None:
 def test_an_atlas_that_no_file_stands_for_is_told_once() -> None:
     naming = Naming(None, layer="my atlas")
     text = script(Clusters(0, STRICT, naming), Clusters(1, STRICT, naming))
-    assert text.count(FIRST) == 1
+    assert text.count(FIRST_STEP) == 1
     assert text.count("nnr.open_atlas('my_atlas.nii.gz', 'my_atlas.csv')") == 2
 
 
@@ -181,16 +181,16 @@ def test_names_are_given_by_peak() -> None:
 def test_foci_and_their_files() -> None:
     text = script(
         foci=(
-            FociOf(0),
-            FociOf(path="s.json", annotation="a.json", include="it's"),
-            FociOf(title="found"),
+            FociReference(0),
+            FociReference(path="s.json", annotation="a.json", include="it's"),
+            FociReference(title="found"),
         )
     )
     assert "studies = results.studies\n" in text
     second, third = calls(text, "open_studies")
     assert keywords(second) == {"annotation": "a.json", "include": "it's"}
     assert ast.literal_eval(third.args[0]) == "found.json"
-    assert text.count(FIRST) == 1
+    assert text.count(FIRST_STEP) == 1
 
 
 def test_maps_that_were_downloaded() -> None:
@@ -211,7 +211,7 @@ def test_comments_are_short_lines() -> None:
 
 @given(st.lists(st.text(), max_size=6))
 def test_variables_are_names_and_no_two_are_alike(wanted: list[str]) -> None:
-    names = Variables()
+    names = VariableNames()
     found = [names.new_for_map(one) for one in wanted] + [names.new("class")]
     assert len(set(found)) == len(found)
     assert "nnr" not in found

@@ -70,7 +70,7 @@ def test_what_cannot_be_correlated_is_no_number(sample_path: Path) -> None:
     unknown = compare_all([find_clusters(lone(data), value=9, atlas=None)] * 2)
     assert unknown.r.isna().all(axis=None)
     assert unknown.dice.iloc[0, 1] == 1
-    assert any("Nobody knows" in told for told in unknown.notices)
+    assert any("No analysis mask is known" in told for told in unknown.notices)
 
 
 def test_one_map_is_nothing_to_compare() -> None:

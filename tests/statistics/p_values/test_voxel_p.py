@@ -17,7 +17,7 @@ from napari_neurosynth_results.statistics.p_values.significance import (
     Evidence,
     PSource,
 )
-from napari_neurosynth_results.statistics.p_values.voxel_p import voxel_p, written_log_p
+from napari_neurosynth_results.statistics.p_values.voxel_p import format_log_p, voxel_p
 
 
 def own_data(statmap: StatMap) -> Any:
@@ -61,9 +61,9 @@ def test_a_p_that_underflowed_is_less_than_float32_can_say(
     z[4, 4, 4] = 14
     single = voxel_p(PSource(opened({"p": p, "z": z})["p"]), own_data)
     assert single is not None
-    assert single.written((4, 4, 4)) == "<1.18e-38"
-    assert single.written((3, 3, 3)) == ".5"
-    assert single.written((0, 0, 0)) == ""
+    assert single.format((4, 4, 4)) == "<1.18e-38"
+    assert single.format((3, 3, 3)) == ".5"
+    assert single.format((0, 0, 0)) == ""
     assert math.isnan(single.log_p((0, 0, 0)))
 
 
@@ -72,7 +72,7 @@ def test_logp_never_underflows(opened: Callable[..., ResultSet], inside: Any) ->
     logp[4, 4, 4] = 400.5
     single = voxel_p(PSource(opened({"logp": logp})["logp"]), own_data)
     assert single is not None
-    assert single.written((4, 4, 4)) == "3.16e-401"
+    assert single.format((4, 4, 4)) == "3.16e-401"
 
 
 def test_degrees_of_freedom_stated_or_as_a_map(
@@ -89,12 +89,12 @@ def test_degrees_of_freedom_stated_or_as_a_map(
     assert by_map is not None
     assert by_map.log_p((4, 4, 4)) == pytest.approx(stated.log_p((3, 3, 3)))
     assert by_map.log_p((3, 3, 3)) > by_map.log_p((4, 4, 4))
-    assert by_map.written((0, 0, 0)) == ""
+    assert by_map.format((0, 0, 0)) == ""
 
 
 @given(st.floats(-5000, -710))
 def test_what_underflows_is_written_with_its_power(log_p: float) -> None:
-    digits, power = written_log_p(log_p).split("e")
+    digits, power = format_log_p(log_p).split("e")
     assert 1 <= float(digits) < 10
     log_10 = math.log10(float(digits)) + int(power)
     assert log_10 == pytest.approx(log_p / math.log(10), abs=0.003)

@@ -22,7 +22,7 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.statistics.p_values.significance import Evidence, PSource
 from napari_neurosynth_results.statistics.thresholds.apply import (
-    Applied,
+    ThresholdResult,
     apply_threshold,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -52,7 +52,7 @@ def lone(data: Array, kind: MapKind = MapKind.Z) -> StatMap:
     return ResultSet([file], title="", source="")["map"]
 
 
-def ask(statmap: StatMap, mask: Array | None = None, **asked: Any) -> Applied:
+def ask(statmap: StatMap, mask: Array | None = None, **asked: Any) -> ThresholdResult:
     return apply_threshold(PSource(statmap), Threshold(**asked), mask)
 
 
@@ -361,7 +361,7 @@ def test_siblings_may_be_chosen(opened: Opened, rng: np.random.Generator) -> Non
     chosen = opened({"p": other})["p"]
     threshold = Threshold(p=0.05)
 
-    def found(**evidence: Any) -> Applied:
+    def found(**evidence: Any) -> ThresholdResult:
         return apply_threshold(PSource(results["z"], Evidence(**evidence)), threshold)
 
     own = found()
@@ -465,10 +465,10 @@ def test_a_height_beyond_all_floats_of_p_is_told_by_its_logarithm() -> None:
         ({"q": 1}, "between 0 and 1"),
         ({"bonferroni": -0.05}, "between 0 and 1"),
         ({"p": math.nan}, "between 0 and 1"),
-        ({"value": math.nan}, "has to be a number"),
-        ({"value": math.inf}, "has to be a number"),
-        ({"p": 0.05, "strict": True}, "strict is for a value"),
-        ({"q": 0.05, "fdr": "by"}, "fdr is one of BH"),
+        ({"value": math.nan}, "must be a finite number"),
+        ({"value": math.inf}, "must be a finite number"),
+        ({"p": 0.05, "strict": True}, "strict goes with value only"),
+        ({"q": 0.05, "fdr": "by"}, "fdr must be one of BH"),
         ({"p": 0.05, "fdr": "BY"}, "give q with it"),
     ],
 )
@@ -489,8 +489,8 @@ def test_refusals_of_corrected_maps(opened: Opened, rng: np.random.Generator) ->
     results = opened(
         maps | corrected | {by_cluster: maps["z"], f"z_{CORRECTED}": maps["z"]}
     )
-    refused(results[f"z_{FDR}"], "corrected already", q=0.05)
-    refused(results[f"z_{CORRECTED}"], "corrected already", bonferroni=0.05)
+    refused(results[f"z_{FDR}"], "already corrected", q=0.05)
+    refused(results[f"z_{CORRECTED}"], "already corrected", bonferroni=0.05)
     refused(results[by_cluster], "each cluster carries one value", value=2)
     # Its own p may be asked for.
     assert ask(results[f"z_{FDR}"], p=0.05).parts.any()
@@ -539,7 +539,7 @@ def test_a_map_that_was_thresholded_is_refused(
     found = apply_threshold(PSource(whole, evidence), Threshold(**asked), everywhere)
     assert found.n_tests == z.size
     cut = lone(np.where(z > 1.8, of_z(z), 0), kind)
-    with pytest.raises(ResultsError, match="was thresholded before"):
+    with pytest.raises(ResultsError, match="has already been thresholded"):
         apply_threshold(PSource(cut, evidence), Threshold(**asked), everywhere)
 
 
@@ -569,7 +569,7 @@ def test_refusals_of_directions(opened: Opened, rng: np.random.Generator) -> Non
     for asked in ({"p": 0.05}, {"q": 0.05}):
         refused(results["est"], "only the positive", tail="negative", **asked)
     assert ask(results["est"], value=1, tail="negative").parts.any()
-    refused(results["z"], "tail is positive, negative", p=0.05, tail="left")
+    refused(results["z"], "tail must be positive, negative", p=0.05, tail="left")
     refused(results["z"], "above 0; choose the side", value=-2)
     refused(results["z"], "above 0; choose the side", value=0)
 
@@ -577,4 +577,4 @@ def test_refusals_of_directions(opened: Opened, rng: np.random.Generator) -> Non
 def test_labels_are_not_thresholded(opened: Opened, rng: np.random.Generator) -> None:
     name = f"label_desc-mass_level-cluster_{CORRECTED.partition('_')[2]}_tail-positive"
     results = opened(one_tailed(rng) | {name: np.ones(SHAPE)})
-    refused(results[name], "labels are not thresholded", value=1)
+    refused(results[name], "labels cannot be thresholded", value=1)

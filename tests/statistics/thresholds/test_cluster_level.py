@@ -295,7 +295,7 @@ def test_a_cluster_may_fill_most_of_the_brain(opened: Opened) -> None:
         ({"p": 0.05, "min_voxels": 10}, "were chosen when"),
         ({"p": 0.05, "min_mm3": 80}, "were chosen when"),
         ({"p": 0.05, "value": 2.0}, "exactly one"),
-        ({"p": 0.05, "strict": True}, "strict is for a value"),
+        ({"p": 0.05, "strict": True}, "strict goes with value only"),
     ],
 )
 def test_height_and_extent_are_locked(

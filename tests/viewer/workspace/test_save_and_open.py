@@ -353,8 +353,8 @@ def test_what_is_not_known_is_left_aside(saved: Any) -> None:
     viewer, told = saved(add)
     assert len(clusters_in(viewer)) == 1
     assert told == [
-        "workspace: later is not known, and left aside.",
-        "workspace.contents.maps[0]: color is not known, and left aside.",
+        "workspace: later is not known and was ignored.",
+        "workspace.contents.maps[0]: color is not known and was ignored.",
     ]
 
 

@@ -18,7 +18,7 @@ from helpers.worked_in import threshold
 from local_servers import LocalServers
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.export.workspace.contents import MaskReference
-from napari_neurosynth_results.export.workspace.script import FIRST, script_of
+from napari_neurosynth_results.export.workspace.script import FIRST_STEP, write_script
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.comparison.comparison import compare
@@ -90,7 +90,7 @@ def test_the_script_of_the_sample_gives_the_same_tables(
     made = [clusters_of(layer) for layer in (first, second, bare, mass)]
     comparison = compare(made[0], made[1])  # type: ignore[arg-type]
     show_agreement(viewer, comparison)
-    text = script_of(describe(viewer))
+    text = write_script(describe(viewer))
     assert "napari." not in text.replace("import napari_neurosynth_results", "")
     assert text.count("compare_maps") == 1
     assert "atlas=None" in text
@@ -118,7 +118,7 @@ def test_what_two_maps_have_in_common_is_made_again(
     both = threshold(viewer, comparison.conjunction, Threshold(p=0.0005))
     # The maps have moved on since.
     threshold(viewer, sample["z"], Threshold(p=0.05))
-    text = script_of(describe(viewer))
+    text = write_script(describe(viewer))
     tables = run(text, tmp_path)
     expected = clusters_of(both)
     assert expected is not None
@@ -145,7 +145,7 @@ def test_masks_of_clusters_files_and_the_brain(
     save_clusters(clusters_of(first), path)  # type: ignore[arg-type]
     third = threshold(viewer, sample["stat"], strict, MaskChoice(path, outside=outside))
     fourth = threshold(viewer, sample[MASS], Threshold(p=0.1), MaskChoice(BRAIN))
-    tables = run(script_of(describe(viewer)), tmp_path)
+    tables = run(write_script(describe(viewer)), tmp_path)
     for name, layer in zip(
         ("logp", "stat", "z_mass_cluster_fwe"), (second, third, fourth), strict=True
     ):
@@ -170,8 +170,8 @@ def test_a_mask_that_was_painted_says_what_to_save_first(
         translate=grid.origin[::-1],
     )
     made = threshold(viewer, sample["z"], Threshold(p=0.001), MaskChoice(painted))
-    text = script_of(describe(viewer))
-    [told] = [line for line in text.splitlines() if line.startswith(FIRST)]
+    text = write_script(describe(viewer))
+    [told] = [line for line in text.splitlines() if line.startswith(FIRST_STEP)]
     assert "my 'area' import os" in told
     assert "my_area_import_os.nii.gz" in told
     assert "\nimport os" not in text
@@ -209,7 +209,7 @@ def test_hostile_paths_and_titles(
     folder = write({"z": z, f"{name} class": z}, name=name)
     results = open_results(folder)
     made = [threshold(viewer, m, Threshold(value=2)) for m in results.maps.values()]
-    tables = run(script_of(describe(viewer)), tmp_path)
+    tables = run(write_script(describe(viewer)), tmp_path)
     assert len(tables) == len(made) == 2
     for table, layer in zip(tables.values(), made, strict=True):
         clusters = clusters_of(layer)
@@ -231,7 +231,7 @@ def test_several_files_are_opened_together_again(
     assert sorted(described.sources[0].paths) == sorted(paths)
     expected = clusters_of(made)
     assert expected is not None
-    same(run(script_of(described), tmp_path)["clusters_z"], expected.table)
+    same(run(write_script(described), tmp_path)["clusters_z"], expected.table)
 
 
 @pytest.mark.slow
@@ -254,7 +254,7 @@ def test_a_result_of_compose(
     described = describe(viewer)
     assert described.sources[0].paths == (link,)
     assert described.sources[0].fetched == ("z", "p")
-    tables = run(script_of(described), tmp_path)
+    tables = run(write_script(described), tmp_path)
     expected = clusters_of(made)
     assert expected is not None
     assert len(expected)
@@ -272,10 +272,10 @@ def test_a_private_link_is_never_written(
     results = open_results(f"{web.neurovault}/collections/{token}/")
     made = threshold(viewer, results["z"], Threshold(p=0.05))
     described = describe(viewer)
-    text = script_of(described)
+    text = write_script(described)
     assert token not in text
     assert described.sources[0].needs_link
-    [told] = [line for line in text.splitlines() if line.startswith(FIRST)]
+    [told] = [line for line in text.splitlines() if line.startswith(FIRST_STEP)]
     assert "link" in told
     # This machine has it, and finds it by another name.
     expected = clusters_of(made)
@@ -302,11 +302,11 @@ def test_another_atlas(
     expected = clusters_of(made)
     assert expected is not None
     assert "there" in set(expected.table.region)
-    same(run(script_of(described), tmp_path)["clusters_z"], expected.table)
+    same(run(write_script(described), tmp_path)["clusters_z"], expected.table)
 
 
 def test_an_empty_viewer(viewer: Any) -> None:
     viewer.add_image(np.ones(SHAPE))
     described = describe(viewer)
     assert described.sources == described.maps == described.clusters == ()
-    assert script_of(described) == "import napari_neurosynth_results as nnr\n"
+    assert write_script(described) == "import napari_neurosynth_results as nnr\n"

@@ -109,7 +109,7 @@ def test_studies_of_the_chosen_cluster(
     assert panel.cautions.text() == "one experiment only"
     assert not panel.cautions.isHidden()
     panel.notes.setChecked(True)
-    assert "otherwise than in its label map" in panel.notices.text()
+    assert "differently than in its label map" in panel.notices.text()
     assert "does not say whether the cluster would still be found" in (
         panel.notices.text()
     )

@@ -96,7 +96,7 @@ def test_only_what_makes_sense_is_offered(widget: ThresholdWidget) -> None:
     assert list(widget.form.by.choices) == ["p"]
     assert widget.form.by.current_choice == "p_FWE of a cluster"
     assert (
-        "corrected already" in widget.form.by.tooltip
+        "already corrected" in widget.form.by.tooltip
         or "one value" in widget.form.by.tooltip
     )
     assert not widget.form.extent.enabled
@@ -174,9 +174,9 @@ def test_a_number_that_is_none_says_so_and_changes_nothing(
     before = shown(widget)
     for text, why in (
         ("many", "'many' is no number. Write it as .001, 0.001 or 1e-3."),
-        ("7", "A probability lies between 0 and 1"),
-        ("-1", "A probability lies between 0 and 1"),
-        ("nan", "A probability lies between 0 and 1"),
+        ("7", "A probability must lie between 0 and 1"),
+        ("-1", "A probability must lie between 0 and 1"),
+        ("nan", "A probability must lie between 0 and 1"),
     ):
         type_number(widget, text)
         let_go()

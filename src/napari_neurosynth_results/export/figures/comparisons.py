@@ -92,7 +92,7 @@ def comparison_figure(
     brain = brain_for(comparison.grid, background)
     panels, told = lightbox_panels(brain, overlay, plane, places, side)
     add_rows(page, panels, columns_for(width_mm, len(panels), columns))
-    add_legend(page, _entries(comparison, table))
+    add_legend(page, _legend_entries(comparison, table))
     page.space(1.0)
     dice = "" if np.isnan(comparison.dice) else f"Dice {comparison.dice:.3f}."
     for text in (
@@ -111,7 +111,7 @@ def _colors(background: Background) -> Float64Array:
     return np.column_stack([np.array(rows), [0.0, 1, 1, 1, 1]])
 
 
-def _entries(
+def _legend_entries(
     comparison: Comparison, table: Float64Array
 ) -> list[tuple[Float64Array, str]]:
     """Say what each color means, and of how many voxels."""
@@ -160,7 +160,9 @@ def matrix_figure(
         Without matplotlib, or for another measure.
     """
     if measure not in _MEASURES:
-        raise ResultsError(f"measure is {', '.join(_MEASURES)}, not {measure}.")
+        raise ResultsError(
+            f"measure must be one of {', '.join(_MEASURES)}, not {measure}."
+        )
     page = Page(width_mm, background)
     page.text(f"{_MEASURES[measure]} of {len(matrix)} maps", TITLE_POINTS, bold=True)
     page.space(2.0)
@@ -175,16 +177,21 @@ def matrix_figure(
         for number, name in enumerate(names):
             y = top + (number + 0.5) * cell
             at = (MARGIN + room - GAP_MM, y)
-            text = f"{_fitting(name, room - GAP_MM - 4)}  {number + 1}"
-            page.write(figure, at, text, size=_type(cell), ha="right", va="center")
+            text = f"{_shorten_to_fit(name, room - GAP_MM - 4)}  {number + 1}"
+            page.write(figure, at, text, size=_type_size(cell), ha="right", va="center")
             at = (MARGIN + room + (number + 0.5) * cell, top + cell * len(names) + 0.8)
             page.write(
-                figure, at, f"{number + 1}", size=_type(cell), ha="center", va="top"
+                figure,
+                at,
+                f"{number + 1}",
+                size=_type_size(cell),
+                ha="center",
+                va="top",
             )
 
     page.add(cell * len(names) + 5.0, draw)
     if np.isnan(values).any():
-        page.text("Gray: nothing is above a threshold, or nobody knows the mask.")
+        page.text("Gray: nothing is above the threshold, or the mask is unknown.")
     if measure in _CORRELATIONS:
         page.text(f"Over {matrix.n_voxels:,} voxels that all maps share.")
     for number, (name, one) in enumerate(
@@ -194,12 +201,12 @@ def matrix_figure(
     return page.finish()
 
 
-def _type(cell: float) -> float:
+def _type_size(cell: float) -> float:
     """Choose the size of type beside cells: it has to fit between two of them."""
     return max(_SMALLEST_TYPE, min(TEXT_POINTS, cell * 2.2))
 
 
-def _fitting(name: str, room: float) -> str:
+def _shorten_to_fit(name: str, room: float) -> str:
     """Shorten a name in its middle, where names differ least."""
     if text_width(name, TEXT_POINTS) <= room:
         return name
@@ -217,7 +224,7 @@ def _draw_cells(
 ) -> None:
     left, top, cell = place
     n = len(values)
-    colors = _heat(values, page.paper)
+    colors = _heat_colors(values, page.paper)
     side = n * cell
     axes = page.picture(figure, colors, (left, top), (side, side), (n, n))
     axes.images[0].set_interpolation("nearest")
@@ -237,7 +244,7 @@ def _draw_cells(
         page.write(figure, at, text, size=size, ha="center", va="center", **options)
 
 
-def _heat(values: npt.NDArray[np.float64], paper: Color) -> Float64Array:
+def _heat_colors(values: npt.NDArray[np.float64], paper: Color) -> Float64Array:
     """Color -1 to 1: from paper to warm, and to cold where negative."""
     made = np.full((*values.shape, 3), _UNKNOWN)
     at = np.linspace(0, 1, len(WARM) + 1)

@@ -6,7 +6,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import checked_path, taken, write_whole
+from napari_neurosynth_results.export.atomic import (
+    already_exists,
+    check_path,
+    write_whole,
+)
 from napari_neurosynth_results.export.figures.page import need_matplotlib, own_settings
 
 if TYPE_CHECKING:
@@ -88,12 +92,12 @@ def check_target(
         For another extension or resolution, or when the file exists.
     """
     known = ", ".join(FIGURE_FORMATS)
-    target = checked_path(path, FIGURE_FORMATS, f"figures are saved as {known}")
+    target = check_path(path, FIGURE_FORMATS, f"figures are saved as {known}")
     low, high = _DPI
     if not low <= dpi <= high:
-        raise ResultsError(f"dpi is {low} to {high}; journals ask for 300 or 600.")
+        raise ResultsError(f"dpi must be {low} to {high}; journals ask for 300 or 600.")
     if os.path.exists(target) and not overwrite:
-        raise taken(target)
+        raise already_exists(target)
     return target
 
 

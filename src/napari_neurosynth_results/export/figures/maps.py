@@ -147,7 +147,7 @@ def lightbox_figure(
     add_rows(page, panels, columns_for(width_mm, len(panels), columns))
     add_bar(page, scale)
     if places is None and len(clusters):
-        told = f"{told} {_cut_clusters(clusters, panels, plane)}"
+        told = f"{told} {_describe_cut_clusters(clusters, panels, plane)}"
     _finish(page, clusters, scale, told)
     return page.finish()
 
@@ -188,7 +188,7 @@ def ortho_figure(
     panels = []
     for plane in _PLANES:
         axis, across, up = AXES[plane]
-        view = brain.view(plane, side, overlay, _beside(page))
+        view = brain.view(plane, side, overlay, _letter_room(page))
         _check_places([at[axis]], plane, brain, overlay)
         picture = brain.picture(view, at[axis], overlay)
         cross = at[across], at[up]
@@ -229,7 +229,7 @@ def glass_figure(
         As `lightbox_figure`.
     """
     page, scale, overlay, brain = _begin(clusters, background, width_mm, side)
-    views = [brain.view(plane, side, overlay, _beside(page)) for plane in _PLANES]
+    views = [brain.view(plane, side, overlay, _letter_room(page)) for plane in _PLANES]
     panels = []
     for view in views:
         seen = _SEEN_FROM[facing_side(view.plane, mirrored=view.mirrored)]
@@ -255,8 +255,6 @@ def lightbox_panels(
 
     Parameters
     ----------
-    brain : Brain
-        What is cut.
     plane, places, side
         As for `lightbox_figure`.
 
@@ -273,7 +271,7 @@ def lightbox_panels(
         For no places, or places outside of the brain.
     """
     if plane not in AXES:
-        raise ResultsError(f"plane is axial, coronal or sagittal, not {plane}.")
+        raise ResultsError(f"plane must be axial, coronal or sagittal, not {plane}.")
     told = ""
     if places is None:
         places = even_places(brain, overlay, plane)
@@ -323,7 +321,9 @@ def even_places(brain: Brain, overlay: Overlay, plane: Plane) -> list[float]:
     return [float(grid.origin[axis] + grid.voxel_size[axis] * one) for one in chosen]
 
 
-def _cut_clusters(clusters: ClusterSet, panels: list[Panel], plane: Plane) -> str:
+def _describe_cut_clusters(
+    clusters: ClusterSet, panels: list[Panel], plane: Plane
+) -> str:
     """Say how many clusters are seen, where some lie between the slices."""
     axis = AXES[plane][0]
     places = np.array([panel.place for panel in panels])
@@ -343,7 +343,7 @@ def _check_places(
     for mm in places:
         if not low <= mm <= high:
             raise ResultsError(
-                f"{'xyz'[axis]} = {mm:g} lies outside of the brain, which reaches from "
+                f"{'xyz'[axis]} = {mm:g} lies outside the brain, which reaches from "
                 f"{low:g} to {high:g} mm."
             )
 
@@ -353,7 +353,7 @@ def columns_for(width_mm: float, n: int, asked: int | None) -> int:
     if asked is None:
         asked = _COLUMNS["wide" if width_mm >= _WIDE else "narrow"]
     if asked < 1:
-        raise ResultsError("columns is 1 or more.")
+        raise ResultsError("columns must be 1 or more.")
     return min(asked, n)
 
 
@@ -392,7 +392,7 @@ def strongest_peak(
     return (x, y, z), f"At the peak of {clusters.names[row]}."
 
 
-def _beside(page: Page) -> float:
+def _letter_room(page: Page) -> float:
     """Leave room for letters beside three brains, in mm of brain."""
     return _LETTER_MM * _THREE_BRAINS_MM / page.inner
 
@@ -418,7 +418,7 @@ def check_side(side: str) -> None:
         For another word than neurological or radiological.
     """
     if side not in CONVENTIONS:
-        raise ResultsError(f"side is {' or '.join(CONVENTIONS)}, not {side}.")
+        raise ResultsError(f"side must be {' or '.join(CONVENTIONS)}, not {side}.")
 
 
 def _finish(

@@ -81,12 +81,12 @@ def check_page(background: str, width_mm: float) -> None:
         For another background than black or white, or a width that is no page's.
     """
     if background not in _PAPER:
-        raise ResultsError(f"The background is black or white, not {background}.")
+        raise ResultsError(f"The background must be black or white, not {background}.")
     low, high = _WIDTHS
     if not low <= width_mm <= high:
         raise ResultsError(
-            f"width_mm is {low:g} to {high:g}: 85 for one column of a journal, 180 for "
-            "two."
+            f"width_mm must be {low:g} to {high:g}: 85 for one column of a journal, "
+            "180 for two."
         )
 
 
@@ -165,7 +165,7 @@ class Page:
         self.inner = width_mm - 2 * MARGIN
         self._height = MARGIN
         self._blocks: list[tuple[float, Callable[[Figure, float], None]]] = []
-        self._told: list[str] = []
+        self._texts: list[str] = []
         self._figure_height = 0.0
 
     def add(self, height_mm: float, draw: Callable[[Figure, float], None]) -> None:
@@ -187,7 +187,7 @@ class Page:
 
     def text(self, text: str, size: float = TEXT_POINTS, *, bold: bool = False) -> None:
         """Add a paragraph."""
-        self._told.append(text)
+        self._texts.append(text)
         lines = wrap_text(text, size, self.inner, bold=bold)
         step = size * _LINE * _MM_PER_POINT
 
@@ -288,7 +288,7 @@ class Page:
             figure = Figure(figsize=size, facecolor=self.paper)
             FigureCanvasAgg(figure)
             # What it shows, for the file that it is saved to.
-            figure.set_label("\n".join(self._told))
+            figure.set_label("\n".join(self._texts))
             for top, draw in self._blocks:
                 draw(figure, top)
         return figure

@@ -154,13 +154,7 @@ def _draw_cross(page: Page, axes: Axes, panel: Panel) -> None:
 
 
 def add_bar(page: Page, scale: ColorScale) -> None:
-    """Add the colors of a map with their numbers; the threshold is marked.
-
-    Parameters
-    ----------
-    scale : ColorScale
-        What the colors mean.
-    """
+    """Add the colors of a map with their numbers; the threshold is marked."""
     if not scale.shades.any():
         return
 

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import checked_path, write_text
+from napari_neurosynth_results.export.atomic import check_path, write_text
 from napari_neurosynth_results.export.figures import (
     comparison_figure,
     glass_figure,
     lightbox_figure,
     ortho_figure,
 )
-from napari_neurosynth_results.export.provenance import made_by, source_of
+from napari_neurosynth_results.export.provenance import name_and_version, source_of
 from napari_neurosynth_results.export.report.methods import readable_methods
 from napari_neurosynth_results.export.tables.paper import paper_table
 from napari_neurosynth_results.job import Job
@@ -33,7 +33,7 @@ from napari_neurosynth_results.maps.results import Link, ResultSet
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
-from napari_neurosynth_results.statistics.thresholds.apply import about_map
+from napari_neurosynth_results.statistics.thresholds.apply import describe_map
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,12 +64,12 @@ class Section:
     ----------
     clusters : ClusterSet
         Its clusters.
-    behind : Contributors or None
+    contributors : Contributors or None
         The studies behind them; None leaves them out.
     """
 
     clusters: ClusterSet
-    behind: Contributors | None = None
+    contributors: Contributors | None = None
 
 
 def write_report(
@@ -85,8 +85,6 @@ def write_report(
 
     Parameters
     ----------
-    results : ResultSet
-        The result.
     sections : sequence of Section
         One for each map that is reported.
     path : path
@@ -105,7 +103,7 @@ def write_report(
     ResultsError
         When a library is missing, the file exists or cannot be written.
     """
-    target = checked_path(path, (".html", ".htm"), "a report is saved as .html")
+    target = check_path(path, (".html", ".htm"), "a report is saved as .html")
     text = report_html(results, sections, comparison=comparison, job=job)
     write_text(target, text, overwrite=overwrite)
 
@@ -166,13 +164,15 @@ def report_html(
         links=[link for link in about.links if _is_web(link)],
         authors=about.authors,
         description=about.description,
-        maps=[{"title": m.title, "about": about_map(m)} for m in results.maps.values()],
+        maps=[
+            {"title": m.title, "about": describe_map(m)} for m in results.maps.values()
+        ],
         problems=results.problems,
         sections=parts,
         comparison=compared,
         methods=methods,
         no_methods=why,
-        made_by=made_by(),
+        made_by=name_and_version(),
         atlas="; ".join(f"Regions: {one.name}. {one.citation}" for one in atlases),
         license=_LICENSE,
     )
@@ -199,11 +199,11 @@ def _section(section: Section, job: Job) -> dict[str, Any]:
             pictures.append(_picture(made, alt, f"{what}."))
     return {
         "title": title,
-        "about": about_map(clusters.statmap),
+        "about": describe_map(clusters.statmap),
         "sentence": str(clusters),
         "pictures": pictures,
         "table": paper_table(clusters),
-        "studies": _studies(section.behind) if section.behind else None,
+        "studies": _studies(section.contributors) if section.contributors else None,
     }
 
 
@@ -283,7 +283,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 def _methods(results: ResultSet) -> tuple[Any, str]:
     """Read the methods text; say why where there is none to read."""
     if not results.methods:
-        return None, "The result brings no methods text."
+        return None, "This result has no methods text."
     try:
         return readable_methods(results.methods, results.references), ""
     except ResultsError as error:

@@ -10,11 +10,11 @@ import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import (
-    checked_path,
+    check_path,
     write_text,
     write_whole,
 )
-from napari_neurosynth_results.export.provenance import made_by, source_of
+from napari_neurosynth_results.export.provenance import name_and_version, source_of
 from napari_neurosynth_results.export.tables.paper import paper_table
 from napari_neurosynth_results.export.tables.paper_formats import FORMATS
 from napari_neurosynth_results.export.tables.write import (
@@ -25,7 +25,7 @@ from napari_neurosynth_results.export.tables.write import (
 from napari_neurosynth_results.export.volumes import (
     VOLUMES,
     Meaning,
-    code_of,
+    space_code,
     write_volume,
 )
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -49,7 +49,7 @@ def save_clusters(
     Parameters
     ----------
     clusters : ClusterSet
-        What to write.
+        From `find_clusters`.
     path : path
         ``.csv`` or ``.tsv`` for the table, whose first lines, marked ``#``, state map,
         threshold, atlas, source and versions, and whose last columns are
@@ -64,12 +64,14 @@ def save_clusters(
     ResultsError
         When the extension is unknown, the file exists, or it cannot be written.
     """
-    target = checked_path(path, _KNOWN, f"clusters are saved as {', '.join(_KNOWN)}")
+    target = check_path(path, _KNOWN, f"clusters are saved as {', '.join(_KNOWN)}")
     extension = extension_of(target)
     if target.lower().endswith(VOLUMES):
         write_whole(target, partial(_write_labels, clusters), overwrite=overwrite)
     elif extension in FORMATS:
-        origin = f"Made by {made_by()} from {source_of(clusters.statmap.results)}"
+        origin = (
+            f"Made by {name_and_version()} from {source_of(clusters.statmap.results)}"
+        )
         text = FORMATS[extension](paper_table(clusters), origin)
         write_text(target, text, overwrite=overwrite)
     else:
@@ -91,7 +93,7 @@ def save_peaks(
     Parameters
     ----------
     clusters : ClusterSet
-        The clusters.
+        From `find_clusters`.
     path : path
         ``.tsv`` or ``.csv``. Its first lines, marked ``#``, state map, threshold and
         atlas; a ``.json`` of the same name describes it for programs.
@@ -120,7 +122,7 @@ def save_regions(
     Parameters
     ----------
     clusters : ClusterSet
-        The clusters.
+        From `find_clusters`.
     path : path
         ``.tsv`` or ``.csv``. Its first lines, marked ``#``, state map, threshold and
         atlas; a ``.json`` of the same name describes it for programs.
@@ -149,8 +151,6 @@ def save_studies(
 
     Parameters
     ----------
-    behind : Contributors
-        What is known.
     path : path
         ``.tsv`` or ``.csv``. Its first lines, marked ``#``, say what was counted.
     overwrite : bool
@@ -177,11 +177,6 @@ def save_studies(
 def clusters_table(clusters: ClusterSet) -> pd.DataFrame:
     """Return the table of clusters, and beside it what every correction says.
 
-    Parameters
-    ----------
-    clusters : ClusterSet
-        The clusters.
-
     Returns
     -------
     pandas.DataFrame
@@ -194,11 +189,6 @@ def clusters_table(clusters: ClusterSet) -> pd.DataFrame:
 def regions_table(clusters: ClusterSet) -> pd.DataFrame:
     """Say what share of each cluster lies in which region.
 
-    Parameters
-    ----------
-    clusters : ClusterSet
-        The clusters.
-
     Returns
     -------
     pandas.DataFrame
@@ -209,11 +199,6 @@ def regions_table(clusters: ClusterSet) -> pd.DataFrame:
 
 def studies_table(behind: Contributors) -> pd.DataFrame:
     """List the experiments of all clusters below each other.
-
-    Parameters
-    ----------
-    behind : Contributors
-        What is known.
 
     Returns
     -------
@@ -244,7 +229,7 @@ def _write_labels(clusters: ClusterSet, path: str) -> None:
         labels.astype(fitting),
         statmap.affine,
         Meaning("label", "clusters", str(clusters.threshold)),
-        code_of(statmap.grid),
+        space_code(statmap.grid),
     )
 
 

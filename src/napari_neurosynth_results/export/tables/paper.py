@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_neurosynth_results.anatomy.atlas import with_distance
-from napari_neurosynth_results.export.escaping import short
+from napari_neurosynth_results.export.escaping import short_text
 from napari_neurosynth_results.export.provenance import MNI, space_of
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
 )
-from napari_neurosynth_results.statistics.thresholds.cluster_level import ClusterLevel
+from napari_neurosynth_results.statistics.thresholds.cluster_level import (
+    ClusterLevelResult,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +85,7 @@ def paper_table(clusters: ClusterSet) -> PaperTable:
     lines: list[Line] = []
     kept = np.flatnonzero(clusters.significant)
     for row in kept.tolist():
-        lines += _lines_of(clusters, row, p_columns)
+        lines += _write_lines(clusters, row, p_columns)
     columns = (
         *("Region" if clusters.atlas else "Cluster", "Side", "x", "y", "z"),
         *("Voxels", "mm³", f"Peak {clusters.values.kind}"),
@@ -93,24 +95,24 @@ def paper_table(clusters: ClusterSet) -> PaperTable:
     return PaperTable(caption, columns, tuple(lines))
 
 
-def _lines_of(
+def _write_lines(
     clusters: ClusterSet, row: int, p_columns: dict[str, list[str]]
 ) -> list[Line]:
     """Write the peak of a cluster, and its sub-peaks below it."""
     found, peaks = clusters.labelled, clusters.peaks
     mm3 = round(int(found.size[row]) * clusters.statmap.grid.voxel_mm3, 1)
-    size = (written_count(int(found.size[row])), written_count(mm3))
+    size = (format_count(int(found.size[row])), format_count(mm3))
     lines = []
     for _, peak in peaks[peaks["label"] == row + 1].iterrows():
         sub = bool(peak["rank"] > 0)
-        p = [written_p(float(peak["peak_p"]))]
+        p = [format_p(float(peak["peak_p"]))]
         if p_columns:
             # Corrections are looked up at the peak of the cluster.
             p = ["" if sub else column[row] for column in p_columns.values()]
         cells = (
             *_place(clusters, peak, row, sub),
             *(("", "") if sub else size),
-            written_value(float(peak["peak_value"]), clusters.values.kind),
+            format_value(float(peak["peak_value"]), clusters.values.kind),
             *p,
         )
         lines.append(Line(cells, sub))
@@ -121,14 +123,14 @@ def _p_columns(clusters: ClusterSet) -> dict[str, list[str]]:
     """Write the corrected p that are known, by heading."""
     iterations = clusters.statmap.results.iterations
     threshold = clusters.threshold
-    if isinstance(threshold, ClusterLevel):
+    if isinstance(threshold, ClusterLevelResult):
         heading = f"p ({threshold.correction}, cluster)"
         return {
-            heading: [written_p(p, threshold.iterations) for p in clusters.cluster_p]
+            heading: [format_p(p, threshold.iterations) for p in clusters.cluster_p]
         }
     found = clusters.corrected
     return {
-        heading: [written_p(float(p), iterations) for p in found[column]]
+        heading: [format_p(float(p), iterations) for p in found[column]]
         for column, heading in _CORRECTED.items()
         if found[column].notna().any()
     }
@@ -146,21 +148,23 @@ def _place(clusters: ClusterSet, peak: pd.Series, row: int, sub: bool) -> list[s
     if not sub:
         given = clusters.given_names.get(clusters.peak_voxels[row])
         if given:
-            name = f"{short(given)} ({name})" if name else given
+            name = f"{short_text(given)} ({name})" if name else given
         elif not name:
             name = clusters.names[row][:1].upper() + clusters.names[row][1:]
-    xyz = [written_mm(float(peak[f"peak_{axis}"])) for axis in "xyz"]
-    return [short(name), side, *xyz]
+    xyz = [format_mm(float(peak[f"peak_{axis}"])) for axis in "xyz"]
+    return [short_text(name), side, *xyz]
 
 
 def _caption(clusters: ClusterSet, left_out: int) -> str:
     """Say in sentences what the table shows."""
-    told = [f"Clusters of {short(clusters.statmap.title)}: {typeset(str(clusters))}."]
+    told = [
+        f"Clusters of {short_text(clusters.statmap.title)}: {typeset(str(clusters))}."
+    ]
     if left_out:
         told.append(f"{left_out} that are not significant are left out.")
     if (atlas := clusters.atlas) is not None:
-        cited = f" ({short(atlas.citation)})" if atlas.citation else ""
-        told.append(f"Regions: {short(atlas.name)}{cited}.")
+        cited = f" ({short_text(atlas.citation)})" if atlas.citation else ""
+        told.append(f"Regions: {short_text(atlas.name)}{cited}.")
     space = space_of(clusters.statmap.grid)
     where = f"{space} space" if space else f"the space of the map, which is not {MNI}"
     told.append(f"Coordinates x, y, z in mm, {where}.")
@@ -174,7 +178,7 @@ def _caption(clusters: ClusterSet, left_out: int) -> str:
 # --- numbers as papers write them -------------------------------------------------
 
 
-def written_p(p: float, iterations: int | None = None) -> str:
+def format_p(p: float, iterations: int | None = None) -> str:
     """Write a p with its relation.
 
     Parameters
@@ -191,7 +195,7 @@ def written_p(p: float, iterations: int | None = None) -> str:
 
     Examples
     --------
-    >>> written_p(0.012), written_p(2e-5), written_p(0.9999), written_p(0.005, 200)
+    >>> format_p(0.012), format_p(2e-5), format_p(0.9999), format_p(0.005, 200)
     ('= .012', '< .001', '> .999', '≤ .005')
     """
     if math.isnan(p):
@@ -210,10 +214,10 @@ def _decimals(p: float) -> str:
     return f"{p:.3f}".removeprefix("0")
 
 
-def written_value(value: float, kind: MapKind) -> str:
+def format_value(value: float, kind: MapKind) -> str:
     """Write the statistic at a peak.
 
-    >>> written_value(3.456, MapKind.Z), written_value(0.012345, MapKind.STAT)
+    >>> format_value(3.456, MapKind.Z), format_value(0.012345, MapKind.STAT)
     ('3.46', '0.0123')
     """
     if math.isnan(value):
@@ -221,19 +225,19 @@ def written_value(value: float, kind: MapKind) -> str:
     return format(value, kind.row.written).replace("-", _MINUS)
 
 
-def written_mm(mm: float) -> str:
+def format_mm(mm: float) -> str:
     """Write a coordinate, without decimals where it has none.
 
-    >>> written_mm(42.0), written_mm(2.5), written_mm(-0.0)
+    >>> format_mm(42.0), format_mm(2.5), format_mm(-0.0)
     ('42', '2.5', '0')
     """
     return f"{round(mm, 1) + 0.0:g}".replace("-", _MINUS)
 
 
-def written_count(count: float) -> str:
+def format_count(count: float) -> str:
     """Write a number of voxels or mm3.
 
-    >>> written_count(12345), written_count(12.5)
+    >>> format_count(12345), format_count(12.5)
     ('12,345', '12.5')
     """
     return f"{count:,.0f}" if float(count).is_integer() else f"{count:,.1f}"

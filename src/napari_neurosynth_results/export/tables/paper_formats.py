@@ -9,7 +9,7 @@ from napari_neurosynth_results.export.escaping import (
     for_html,
     for_latex,
     for_markdown,
-    plain,
+    plain_text,
 )
 from napari_neurosynth_results.export.tables.paper import Line, PaperTable
 
@@ -30,8 +30,6 @@ def as_markdown(table: PaperTable, origin: str) -> str:
 
     Parameters
     ----------
-    table : PaperTable
-        What to write.
     origin : str
         Where it comes from, for a comment.
 
@@ -45,7 +43,7 @@ def as_markdown(table: PaperTable, origin: str) -> str:
     rows = [_row(map(for_markdown, table.columns)), _row(rule)]
     rows += [_row(_indented(line, for_markdown, "&emsp;")) for line in table.lines]
     # What ends a comment cannot be in it.
-    told = re.sub("-{2,}|[<>]", "-", plain(origin))
+    told = re.sub("-{2,}|[<>]", "-", plain_text(origin))
     return (
         f"<!-- {told} -->\n\n**Table.** {for_markdown(table.caption)}\n\n"
         + "\n".join(rows)
@@ -76,8 +74,6 @@ def as_latex(table: PaperTable, origin: str) -> str:
 
     Parameters
     ----------
-    table : PaperTable
-        What to write.
     origin : str
         Where it comes from, for a comment.
 
@@ -93,7 +89,7 @@ def as_latex(table: PaperTable, origin: str) -> str:
         for line in table.lines
     ]
     lines = [
-        f"% {plain(origin)}",
+        f"% {plain_text(origin)}",
         r"% \usepackage{booktabs,graphicx}; beyond Latin letters, XeLaTeX or LuaLaTeX",
         r"\begin{table}",
         r"\centering",
@@ -117,8 +113,6 @@ def as_html(table: PaperTable, origin: str) -> str:
 
     Parameters
     ----------
-    table : PaperTable
-        What to write.
     origin : str
         Where it comes from, for the head of the page.
 

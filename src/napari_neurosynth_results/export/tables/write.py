@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import (
-    checked_path,
+    already_exists,
+    check_path,
     put_text,
-    taken,
     write_whole,
 )
-from napari_neurosynth_results.export.escaping import for_spreadsheet, plain
+from napari_neurosynth_results.export.escaping import for_spreadsheet, plain_text
 from napari_neurosynth_results.export.provenance import (
     PACKAGE,
-    details_of,
-    lines_of,
+    provenance_details,
+    provenance_lines,
     software,
 )
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -108,16 +108,16 @@ def write_table(
         When the extension is unknown, a file exists or cannot be written.
     """
     known = ", ".join(SEPARATORS)
-    target = checked_path(path, SEPARATORS, f"a table is saved as {known}")
+    target = check_path(path, SEPARATORS, f"a table is saved as {known}")
     details = {
         "Description": about,
-        "Notes": [plain(note) for note in notes],
-        **details_of(clusters),
+        "Notes": [plain_text(note) for note in notes],
+        **provenance_details(clusters),
         **software(),
     }
     beside = os.path.splitext(target)[0] + ".json"
     _check_free(beside, target, overwrite)
-    lines = lines_of(clusters, notes)
+    lines = provenance_lines(clusters, notes)
     write_whole(
         target, lambda part: write_delimited(part, table, lines), overwrite=overwrite
     )
@@ -148,9 +148,9 @@ def write_delimited(path: str, table: pd.DataFrame, lines: Sequence[str]) -> Non
     """
     separator = SEPARATORS[extension_of(path)]
     columns = [_cells(table.iloc[:, number]) for number in range(table.shape[1])]
-    header = [_quoted(for_spreadsheet(str(name))) for name in table.columns]
+    header = [_quote(for_spreadsheet(str(name))) for name in table.columns]
     with open(path, "w", encoding="utf-8", newline="") as file:
-        file.writelines(f"# {plain(line)}\n" for line in lines)
+        file.writelines(f"# {plain_text(line)}\n" for line in lines)
         for row in (header, *zip(*columns, strict=True)):
             file.write(separator.join(row) + "\n")
 
@@ -159,12 +159,12 @@ def _cells(column: pd.Series[Any]) -> list[str]:
     """Write the cells of a column; empty where nothing is known."""
     unknown = column.isna()
     return [
-        "" if gone else _quoted(for_spreadsheet(x) if isinstance(x, str) else str(x))
+        "" if gone else _quote(for_spreadsheet(x) if isinstance(x, str) else str(x))
         for x, gone in zip(column.tolist(), unknown, strict=True)
     ]
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     if _QUOTED.isdisjoint(text):
         return text
     return '"' + text.replace('"', '""') + '"'
@@ -189,11 +189,11 @@ def sidecar(
     dict
         Columns and details side by side, as BIDS has it.
     """
-    columns = described(str(column) for column in table.columns)
+    columns = describe_columns(str(column) for column in table.columns)
     return {"File": name, **details, **columns}
 
 
-def described(columns: Iterable[str]) -> dict[str, Any]:
+def describe_columns(columns: Iterable[str]) -> dict[str, Any]:
     """Describe columns in the words of BIDS.
 
     Parameters
@@ -227,7 +227,7 @@ def _check_free(beside: str, target: str, overwrite: bool) -> None:
     """Refuse to replace the description of another file, or what is none."""
     there = [path for path in (target, beside) if os.path.lexists(path)]
     if there and not overwrite:
-        raise taken(there[0])
+        raise already_exists(there[0])
     if beside not in there:
         return
     if not _describes(beside, os.path.basename(target)):

@@ -159,7 +159,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class FociOf:
+class FociReference:
     """Foci that are shown.
 
     Attributes
@@ -195,4 +195,4 @@ class Description:
     maps: tuple[Map, ...] = ()
     clusters: tuple[Clusters, ...] = ()
     comparisons: tuple[Pair, ...] = ()
-    foci: tuple[FociOf, ...] = ()
+    foci: tuple[FociReference, ...] = ()

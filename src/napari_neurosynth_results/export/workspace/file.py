@@ -47,7 +47,7 @@ _USUAL = Naming()
 
 
 @dataclass(frozen=True)
-class ImageLook:
+class ImageStyle:
     """How a map is colored: its threshold says how, unless a colormap was chosen.
 
     Attributes
@@ -69,7 +69,7 @@ class ImageLook:
 
 
 @dataclass(frozen=True)
-class LabelsLook:
+class LabelsStyle:
     """How clusters are drawn.
 
     Attributes
@@ -92,7 +92,7 @@ class LabelsLook:
 
 
 @dataclass(frozen=True)
-class FociLook:
+class FociStyle:
     """How foci are drawn: the slab in mm (None for all), and the studies lit up."""
 
     slab: float | None = None
@@ -100,7 +100,7 @@ class FociLook:
 
 
 @dataclass(frozen=True)
-class LayerLook:
+class LayerState:
     """One layer.
 
     Attributes
@@ -122,9 +122,9 @@ class LayerLook:
     name: str = ""
     visible: bool = True
     opacity: float = 1.0
-    image: ImageLook | None = None
-    labels: LabelsLook | None = None
-    foci: FociLook | None = None
+    image: ImageStyle | None = None
+    labels: LabelsStyle | None = None
+    foci: FociStyle | None = None
     tried: tuple[SavedRequest, ...] = ()
     tried_at: int = -1
 
@@ -163,7 +163,7 @@ class Workspace:
         Every path that the contents name.
     contents : Description
         Results, maps, clusters, comparisons, foci.
-    layers : tuple of LayerLook
+    layers : tuple of LayerState
         From the lowest to the topmost.
     active : int or None
         Which of them is active.
@@ -178,19 +178,17 @@ class Workspace:
     written_by: str = ""
     files: tuple[FilePlace, ...] = ()
     contents: Description = _NOTHING
-    layers: tuple[LayerLook, ...] = ()
+    layers: tuple[LayerState, ...] = ()
     active: int | None = None
     view: View | None = None
     naming: Naming = _USUAL
 
 
-def with_paths(contents: Description, change: Callable[[str], str]) -> Description:
+def change_paths(contents: Description, change: Callable[[str], str]) -> Description:
     """Change every path on this machine that a description names.
 
     Parameters
     ----------
-    contents : Description
-        The description.
     change : callable
         Old path -> new path; not called for links, ids and names.
 
@@ -211,7 +209,7 @@ def with_paths(contents: Description, change: Callable[[str], str]) -> Descripti
 
     def clusters(one: Clusters) -> Clusters:
         return replace(
-            one, asked=asked(one.asked), naming=named_paths(one.naming, change)
+            one, asked=asked(one.asked), naming=change_atlas_paths(one.naming, change)
         )
 
     return replace(
@@ -228,7 +226,7 @@ def with_paths(contents: Description, change: Callable[[str], str]) -> Descripti
     )
 
 
-def named_paths(naming: Naming, change: Callable[[str], str]) -> Naming:
+def change_atlas_paths(naming: Naming, change: Callable[[str], str]) -> Naming:
     """Change the paths of an atlas; what is known by name is none."""
     atlas = naming.atlas
     if atlas is None or not os.path.isabs(atlas):
@@ -242,10 +240,6 @@ def write_workspace(workspace: Workspace, path: str, *, overwrite: bool) -> None
 
     Parameters
     ----------
-    workspace : Workspace
-        What to write.
-    path : str
-        Where.
     overwrite : bool
         Replace a file that exists.
 
@@ -254,7 +248,7 @@ def write_workspace(workspace: Workspace, path: str, *, overwrite: bool) -> None
     ResultsError
         When it exists or cannot be written.
     """
-    document = encoded(workspace)
+    document = encode(workspace)
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     try:
         text.encode()
@@ -272,11 +266,6 @@ def write_workspace(workspace: Workspace, path: str, *, overwrite: bool) -> None
 def read_workspace(path: str) -> tuple[Workspace, list[str]]:
     """Read a workspace, and check all that it says.
 
-    Parameters
-    ----------
-    path : str
-        The file.
-
     Returns
     -------
     workspace : Workspace
@@ -291,7 +280,7 @@ def read_workspace(path: str) -> tuple[Workspace, list[str]]:
     """
     document = _document(path)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ResultsError(f"{path} is no workspace of napari-neurosynth-results.")
+        raise ResultsError(f"{path} is not a workspace of napari-neurosynth-results.")
     version = document.get("version")
     if version != VERSION or isinstance(version, bool):
         written = str(document.get("written_by", "another version"))[:40]
@@ -302,7 +291,7 @@ def read_workspace(path: str) -> tuple[Workspace, list[str]]:
         )
     told: list[str] = []
     try:
-        return decoded(Workspace, document, "workspace", told), told
+        return decode(Workspace, document, "workspace", told), told
     except ResultsError as error:
         raise ResultsError(f"{path} is broken. {error}") from error
 
@@ -347,7 +336,7 @@ _WANTED = {
 }
 
 
-def encoded(value: Any) -> Any:
+def encode(value: Any) -> Any:
     """Turn a data class into what JSON can hold, without what has its default value.
 
     Parameters
@@ -366,7 +355,7 @@ def encoded(value: Any) -> Any:
     return adapter.dump_python(value, mode="json", exclude_defaults=True)
 
 
-def decoded(kind: type[Made], value: Any, where: str, told: list[str]) -> Made:
+def decode(kind: type[Made], value: Any, where: str, told: list[str]) -> Made:
     """Turn what JSON held into a data class.
 
     Parameters
@@ -398,7 +387,7 @@ def decoded(kind: type[Made], value: Any, where: str, told: list[str]) -> Made:
         made: Made = validator.validate_python(value)
     except ValidationError as error:
         raise ResultsError(_deepest_problem(error, where)) from error
-    told += _left_aside(made, value, where)
+    told += _find_unknown_keys(made, value, where)
     return made
 
 
@@ -418,7 +407,9 @@ def _strict(schema: Any) -> Any:
     kind = schema.get("type")
     if kind == "dataclass" and schema.get("post_init"):
         name = schema.pop("ref", None)
-        return core_schema.no_info_wrap_validator_function(_made, schema, ref=name)
+        return core_schema.no_info_wrap_validator_function(
+            _make_checked, schema, ref=name
+        )
     if kind == "union":
         schema["choices"] = [(choice, _BRANCH) for choice in schema["choices"]]
     if kind == "tuple":
@@ -430,10 +421,10 @@ def _strict(schema: Any) -> Any:
         schema["strict"] = True
     else:
         return schema
-    return core_schema.no_info_before_validator_function(_in_measure, schema)
+    return core_schema.no_info_before_validator_function(_check_measure, schema)
 
 
-def _made(value: Any, make: Callable[[Any], Any]) -> Any:
+def _make_checked(value: Any, make: Callable[[Any], Any]) -> Any:
     try:
         return make(value)
     except ResultsError as error:
@@ -441,7 +432,7 @@ def _made(value: Any, make: Callable[[Any], Any]) -> Any:
         raise ValueError(str(error)) from error
 
 
-def _in_measure(value: Any) -> Any:
+def _check_measure(value: Any) -> Any:
     wanted = ""
     if isinstance(value, list) and len(value) > _MOST_ITEMS:
         wanted = f"at most {_MOST_ITEMS:,} items"
@@ -482,15 +473,15 @@ def _deepest_problem(error: ValidationError, where: str) -> str:
     return f"{place} has to be {wanted.format_map(context)}."
 
 
-def _left_aside(made: Any, value: Any, where: str) -> Iterator[str]:
+def _find_unknown_keys(made: Any, value: Any, where: str) -> Iterator[str]:
     """Tell what no field takes."""
     if isinstance(made, tuple):
         for number, (item, given) in enumerate(zip(made, value, strict=True)):
-            yield from _left_aside(item, given, f"{where}[{number}]")
+            yield from _find_unknown_keys(item, given, f"{where}[{number}]")
     elif is_dataclass(made):
         taken = {one.name: getattr(made, one.name) for one in fields(made)}
         if unknown := [str(key)[:_MOST_TOLD] for key in value if key not in taken]:
-            yield f"{where}: {', '.join(unknown[:5])} is not known, and left aside."
+            yield f"{where}: {', '.join(unknown[:5])} is not known and was ignored."
         for name, item in taken.items():
             if name in value:
-                yield from _left_aside(item, value[name], f"{where}.{name}")
+                yield from _find_unknown_keys(item, value[name], f"{where}.{name}")

@@ -12,7 +12,7 @@ from typing import Any
 from napari_neurosynth_results.export.workspace.contents import (
     Clusters,
     Description,
-    FociOf,
+    FociReference,
     MaskReference,
     Naming,
     Pair,
@@ -25,7 +25,7 @@ from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 _OPTIONS = ("tail", "strict", "connectivity", "min_voxels", "min_mm3", "fdr")
 _LONGEST = 88
 #: How a comment begins that says what has to be done before the script runs.
-FIRST = "# FIRST:"
+FIRST_STEP = "# FIRST:"
 #: What a script uses already.
 _TAKEN = frozenset(
     {"nnr", "keys", "key", "peak", "label", "given_name", "given_names"}
@@ -34,12 +34,12 @@ _TAKEN = frozenset(
 _LONGEST_NAME = 40
 
 
-def script_of(described: Description) -> str:
+def write_script(description: Description) -> str:
     """Write a script over the headless API.
 
     Parameters
     ----------
-    described : Description
+    description : Description
         What is open, and what was asked.
 
     Returns
@@ -51,13 +51,13 @@ def script_of(described: Description) -> str:
     Examples
     --------
     >>> from napari_neurosynth_results.export.workspace.contents import Map
-    >>> print(script_of(Description((Source(("pain-ale",)),), (Map("z", "z", 0),))))
+    >>> print(write_script(Description((Source(("pain-ale",)),), (Map("z", "z", 0),))))
     import napari_neurosynth_results as nnr
     <BLANKLINE>
     results = nnr.open_results('pain-ale')
     z = results['z']
     """
-    return _Writer(described).text()
+    return _Writer(description).text()
 
 
 def as_comment(text: str) -> str:
@@ -72,9 +72,9 @@ def as_comment(text: str) -> str:
 class _Writer:
     """Writes each thing once, after what it needs."""
 
-    def __init__(self, described: Description) -> None:
-        self._state = described
-        self._names = Variables()
+    def __init__(self, description: Description) -> None:
+        self._state = description
+        self._names = VariableNames()
         self._done: dict[tuple[str, int], str] = {}
         self._lines: list[str] = []
         self._imports: set[str] = set()
@@ -131,7 +131,9 @@ class _Writer:
             self._say("As in the viewer: these maps were downloaded, no others.")
             self._lines.append(f"{name}.on_demand = False")
             keys = [repr(key) for key in source.fetched]
-            self._lines += _listed(f"keys = [{', '.join(keys)}]", "keys = [", keys, "]")
+            self._lines += _write_list(
+                f"keys = [{', '.join(keys)}]", "keys = [", keys, "]"
+            )
             self._lines.append(f"{name}.fetch([{name}[key] for key in keys])")
         self._done["source", number] = name
         return name
@@ -280,7 +282,7 @@ class _Writer:
         self._done["pair", number] = name
         return name
 
-    def _foci(self, foci: FociOf) -> None:
+    def _foci(self, foci: FociReference) -> None:
         self._gap()
         name = self._names.new("studies")
         if foci.source is not None:
@@ -337,7 +339,7 @@ def _call(function: str, arguments: list[str], before: int = 0) -> str:
     return "\n".join([f"{function}(", *(f"    {one}," for one in arguments), ")"])
 
 
-def _listed(line: str, start: str, items: list[str], end: str) -> list[str]:
+def _write_list(line: str, start: str, items: list[str], end: str) -> list[str]:
     if len(line) <= _LONGEST:
         return [line]
     return [start, *(f"    {item}," for item in items), end]
@@ -346,7 +348,7 @@ def _listed(line: str, start: str, items: list[str], end: str) -> list[str]:
 # --- names for variables and files, made of whatever things are called ------------
 
 
-class Variables:
+class VariableNames:
     """Hands out names, each once."""
 
     def __init__(self) -> None:
@@ -367,7 +369,7 @@ class Variables:
 
         Examples
         --------
-        >>> names = Variables()
+        >>> names = VariableNames()
         >>> names.new("results"), names.new("results"), names.new("class")
         ('results', 'results_2', 'class_')
         """
@@ -398,7 +400,7 @@ class Variables:
 
         Examples
         --------
-        >>> Variables().new_for_map("z_desc-mass_level-cluster_corr-FWE_method-x")
+        >>> VariableNames().new_for_map("z_desc-mass_level-cluster_corr-FWE_method-x")
         'z_mass_cluster_fwe'
         """
         parts = [part.split("-", 1) for part in key.split("_")]

@@ -20,7 +20,7 @@ from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import MapKind, kind_of
 from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.studies import NOBODY, LazyStudies
+from napari_neurosynth_results.maps.studies import NO_STUDIES, LazyStudies
 from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT, open_image
 from napari_neurosynth_results.sources.files.volumes import VolumeFile
 from napari_neurosynth_results.sources.studies.study_files import studies_beside
@@ -179,7 +179,7 @@ def _result_set(
     tables: dict[str, Callable[[], pd.DataFrame]] | None = None,
     methods: str = "",
     references: str = "",
-    studies: LazyStudies = NOBODY,
+    studies: LazyStudies = NO_STUDIES,
 ) -> ResultSet:
     files: dict[str, MapFile] = {}
     for image in images:

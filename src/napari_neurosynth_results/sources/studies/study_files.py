@@ -16,7 +16,7 @@ from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.studies import (
-    NOBODY,
+    NO_STUDIES,
     LazyStudies,
     Studies,
     StudyFile,
@@ -161,7 +161,7 @@ def studies_beside(path: str, names: Sequence[str]) -> LazyStudies:
         and "annotation" not in name.lower()
     ]
     if len(found) != 1:
-        return NOBODY
+        return NO_STUDIES
     return LazyStudies(partial(_open, os.path.join(path, found[0])), remote=False)
 
 

@@ -16,30 +16,30 @@ from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.statistics.clusters.corrected import corrected_of
+from napari_neurosynth_results.statistics.clusters.corrected import find_corrected_p
 from napari_neurosynth_results.statistics.clusters.labelling import (
-    Labelled,
+    ClusterArrays,
     label_clusters,
 )
 from napari_neurosynth_results.statistics.clusters.regions import (
     default_names,
+    fill_in_largest,
+    look_up_shares,
+    measure_region_shares,
     nearest_regions,
-    regions_of,
-    shares_in,
-    with_largest,
 )
-from napari_neurosynth_results.statistics.p_values.conversion import log_p_of
+from napari_neurosynth_results.statistics.p_values.conversion import convert_to_log_p
 from napari_neurosynth_results.statistics.p_values.significance import (
-    OWN,
+    OWN_EVIDENCE,
     Evidence,
     PSource,
 )
 from napari_neurosynth_results.statistics.thresholds.apply import (
-    Applied,
+    ThresholdResult,
     apply_threshold,
 )
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
-    ClusterLevel,
+    ClusterLevelResult,
     read_clusters,
 )
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
@@ -59,11 +59,11 @@ class ClusterSet:
         The map.
     asked : Threshold
         What was asked.
-    threshold : Applied or ClusterLevel
+    threshold : ThresholdResult or ClusterLevelResult
         What was applied; ``str()`` reads as a sentence.
     min_voxels : int
         The smallest cluster kept.
-    labelled : Labelled
+    labelled : ClusterArrays
         The clusters as arrays.
     p_source : PSource
         What states the p of `values`.
@@ -76,9 +76,9 @@ class ClusterSet:
 
     statmap: StatMap
     asked: Threshold
-    threshold: Applied | ClusterLevel
+    threshold: ThresholdResult | ClusterLevelResult
     min_voxels: int
-    labelled: Labelled = field(repr=False)
+    labelled: ClusterArrays = field(repr=False)
     p_source: PSource = field(repr=False)
     given_names: Mapping[Voxel, str] = field(default_factory=dict, repr=False)
     atlas: Atlas | None = field(default=None, repr=False)
@@ -118,14 +118,14 @@ class ClusterSet:
     @property
     def cluster_p(self) -> npt.NDArray[np.float64]:
         """Corrected p of each cluster, NaN where clusters were not tested."""
-        if isinstance(self.threshold, ClusterLevel):
+        if isinstance(self.threshold, ClusterLevelResult):
             return self.threshold.p_at(self._main_voxels)
         return np.full(len(self), np.nan)
 
     @property
     def significant(self) -> npt.NDArray[np.bool_]:
         """Which clusters are significant: all that survive an ordinary threshold."""
-        if isinstance(self.threshold, ClusterLevel):
+        if isinstance(self.threshold, ClusterLevelResult):
             return self.threshold.significant(self.cluster_p)
         return np.ones(len(self), bool)
 
@@ -143,7 +143,7 @@ class ClusterSet:
         """Name of each cluster: the user's, else by its region, else its number."""
         regions = self._main_regions
         if self.atlas is not None and not all(regions):
-            regions = with_largest(regions, self.regions)
+            regions = fill_in_largest(regions, self.regions)
         names = default_names(regions)
         if not self.given_names:
             return names
@@ -159,7 +159,7 @@ class ClusterSet:
         Columns ``label, region, n_voxels, percent``: of each cluster the largest region
         first, at last what lies in none (``unlabelled``); empty without an atlas.
         """
-        return regions_of(self.labelled, self.statmap.grid, self.atlas)
+        return measure_region_shares(self.labelled, self.statmap.grid, self.atlas)
 
     @cached_property
     def peak_regions(self) -> dict[str, npt.NDArray[Any]]:
@@ -238,7 +238,7 @@ class ClusterSet:
 
     def __str__(self) -> str:
         """Threshold, extent, connectivity and what came of it, in one sentence."""
-        if isinstance(self.threshold, ClusterLevel):
+        if isinstance(self.threshold, ClusterLevelResult):
             return self.threshold.describe(self.cluster_p)
         n, voxels = len(self), int(self.labelled.size.sum())
         mm3 = self.statmap.grid.voxel_mm3
@@ -282,7 +282,7 @@ class ClusterSet:
                 "center_y": center[:, 1],
                 "center_z": center[:, 2],
                 "region": regions["region"],
-                "region_percent": shares_in(self._main_regions, self.regions),
+                "region_percent": look_up_shares(self._main_regions, self.regions),
                 "significant": self.significant,
                 "cluster_p": self.cluster_p,
                 **self._intervals,
@@ -307,7 +307,7 @@ class ClusterSet:
     def _intervals(self) -> dict[str, npt.NDArray[Any]]:
         """How sure corrected p are; empty for an ordinary threshold."""
         n = len(self)
-        if isinstance(self.threshold, ClusterLevel):
+        if isinstance(self.threshold, ClusterLevelResult):
             low, high, borderline = self.threshold.intervals(self.cluster_p)
         else:
             # Two arrays: the table does not copy them.
@@ -323,7 +323,7 @@ class ClusterSet:
         from all maps of the same test that are at hand; NaN where none tells. Apart
         from the table, because other maps have to be read.
         """
-        return corrected_of(self.statmap, self._main_voxels, self.evidence)
+        return find_corrected_p(self.statmap, self._main_voxels, self.evidence)
 
     @cached_property
     def peaks(self) -> pd.DataFrame:
@@ -356,7 +356,7 @@ class ClusterSet:
         source, values = self.p_source, self.values
         if source.is_lone and source.has_p:
             x = np.abs(values.data[at])
-            return log_p_of(x, values.kind, self.threshold.tail, source.dof)
+            return convert_to_log_p(x, values.kind, self.threshold.tail, source.dof)
         try:
             return source.log_p_at(at)
         except ResultsError:
@@ -382,8 +382,6 @@ def clusters_at(
     ----------
     statmap : StatMap
         Any map but a label map.
-    threshold : Threshold
-        What is asked.
     mask, siblings, dof, sub_peaks, peak_distance
         As for `api.find_clusters`.
     atlas : Atlas, optional
@@ -400,9 +398,9 @@ def clusters_at(
         When the question means nothing for the map; the text says why.
     """
     if min(sub_peaks, peak_distance) < 0:
-        raise ResultsError("sub_peaks and peak_distance are at least 0.")
+        raise ResultsError("sub_peaks and peak_distance cannot be negative.")
     source = PSource(statmap, Evidence(siblings, dof))
-    applied: Applied | ClusterLevel
+    applied: ThresholdResult | ClusterLevelResult
     if statmap.level == "cluster":
         if threshold.p is None or threshold.has_extent or threshold.strict:
             raise ResultsError(
@@ -412,7 +410,7 @@ def clusters_at(
             )
         applied = read_clusters(source, threshold.p, mask, threshold.tail)
         # What was given is about the corrected p: the uncorrected has its own siblings.
-        source, min_voxels = PSource(applied.values, OWN), 1
+        source, min_voxels = PSource(applied.values, OWN_EVIDENCE), 1
     else:
         applied = apply_threshold(source, threshold, mask)
         min_voxels = threshold.voxels_at_least(statmap.grid.voxel_mm3)

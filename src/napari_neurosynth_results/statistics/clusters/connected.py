@@ -24,7 +24,7 @@ _BY_EDGE = [(-1, -1), (-1, 1)]
 _SMALLEST = np.finfo(np.float32).tiny
 
 
-class Above:
+class SuprathresholdVoxels:
     """The voxels above the threshold, one after the other in memory order.
 
     Their neighbors are looked up in a box around them, in the order z, y, x and with a
@@ -47,11 +47,11 @@ class Above:
         Of each voxel.
     mixed : bool
         Whether there is more than one part.
-    raw : ndarray of int
+    cluster : ndarray of int
         Cluster of each voxel, from 1, numbered as they are met.
     sizes : ndarray of int
         Voxels of each cluster, by its number.
-    found, strengths : ndarray
+    box_cluster, box_strength : ndarray
         The flat box: cluster and strength, 0 where no voxel is above.
     """
 
@@ -108,13 +108,13 @@ class Above:
     def connect(self, connectivity: int) -> None:
         """Find which cluster each voxel belongs to, and fill the box."""
         self.mixed = bool(self.part.max() != self.part.min())
-        raw = components(self.at, self.part, self.shape, connectivity)
+        raw = find_components(self.at, self.part, self.shape, connectivity)
         self.sizes = np.bincount(raw)
-        self.raw = raw.astype(np.min_scalar_type(self.sizes.size - 1))
-        self.found = np.zeros(math.prod(self.shape), self.raw.dtype)
-        self.found[self.at] = raw
-        self.strengths = np.zeros(self.found.size, np.float32)
-        self.strengths[self.at] = self.strength
+        self.cluster = raw.astype(np.min_scalar_type(self.sizes.size - 1))
+        self.box_cluster = np.zeros(math.prod(self.shape), self.cluster.dtype)
+        self.box_cluster[self.at] = raw
+        self.box_strength = np.zeros(self.box_cluster.size, np.float32)
+        self.box_strength[self.at] = self.strength
 
     def offset(self, step: Step) -> int:
         """Flat offset of a step along z, y, x."""
@@ -122,7 +122,7 @@ class Above:
         _, ny, nx = self.shape
         return (z * ny + y) * nx + x
 
-    def beyond(self) -> BoolArray | None:
+    def mark_outside(self) -> BoolArray | None:
         """Mark what of the flat box lies outside the image; None when nothing does."""
         if not np.any(self.edges):
             return None
@@ -147,7 +147,7 @@ class Above:
         return position
 
 
-def components(
+def find_components(
     at: IndexArray,
     part: npt.NDArray[np.unsignedinteger],
     shape: Step,
@@ -175,12 +175,12 @@ def components(
     np.not_equal(at[1:] - at[:-1], 1, out=new[1:])
     new[1:] |= part[1:] != part[:-1]
     run = np.cumsum(new, dtype=np.int32)
-    one, other = _touching(at, part, run, new, shape, connectivity)
+    one, other = _touching_runs(at, part, run, new, shape, connectivity)
     # 0 is no run, and joined with nothing.
-    return joined(int(run[-1]) + 1, one, other).take(run)
+    return group_connected(int(run[-1]) + 1, one, other).take(run)
 
 
-def _touching(
+def _touching_runs(
     at: IndexArray,
     part: npt.NDArray[np.unsignedinteger],
     run: npt.NDArray[np.int32],
@@ -224,7 +224,7 @@ def _touching(
     return np.concatenate(ones), np.concatenate(others)
 
 
-def joined(n: int, one: IndexArray, other: IndexArray) -> IndexArray:
+def group_connected(n: int, one: IndexArray, other: IndexArray) -> IndexArray:
     """Find groups of things that are joined, directly or through others.
 
     Parameters
@@ -241,7 +241,7 @@ def joined(n: int, one: IndexArray, other: IndexArray) -> IndexArray:
 
     Examples
     --------
-    >>> joined(5, np.array([0, 4]), np.array([3, 3])).tolist()
+    >>> group_connected(5, np.array([0, 4]), np.array([3, 3])).tolist()
     [0, 1, 2, 0, 0]
     """
     group: IndexArray = np.arange(n)
@@ -258,4 +258,4 @@ def joined(n: int, one: IndexArray, other: IndexArray) -> IndexArray:
     one, other = group.take(one), group.take(other)
     apart = (one != other).nonzero()[0]
     n_groups = int(np.count_nonzero(leads))
-    return joined(n_groups, one.take(apart), other.take(apart)).take(group)
+    return group_connected(n_groups, one.take(apart), other.take(apart)).take(group)

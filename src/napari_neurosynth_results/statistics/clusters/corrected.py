@@ -16,13 +16,16 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import P_VALUES, Zero
 from napari_neurosynth_results.maps.names import MapName
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.p_values.directions import sides_of, tail_of_p
+from napari_neurosynth_results.statistics.p_values.directions import (
+    choose_sides,
+    choose_tail,
+)
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
     adjusted_log_q,
-    tested_log_p,
+    find_tested_voxels,
 )
 from napari_neurosynth_results.statistics.p_values.significance import (
-    OWN,
+    OWN_EVIDENCE,
     Evidence,
     PSource,
 )
@@ -38,7 +41,7 @@ _BEST = (*P_VALUES, "z")
 _ANY_ALPHA = 0.05
 
 
-def corrected_of(
+def find_corrected_p(
     statmap: StatMap, peaks: IndexArray, evidence: Evidence
 ) -> pd.DataFrame:
     """Look up the corrected p and q of each cluster, at its peak.
@@ -65,11 +68,11 @@ def corrected_of(
     return pd.DataFrame(
         {
             "label": np.arange(1, len(peaks) + 1),
-            "p_fwe_mass": _first(found, _by_mass, _cluster_p, peaks),
-            "p_fwe_size": _first(found, _by_size, _cluster_p, peaks),
-            "peak_p_fwe": _first(found, _by_voxel, _voxel_p, peaks),
+            "p_fwe_mass": _read_first(found, _is_by_mass, _cluster_p, peaks),
+            "p_fwe_size": _read_first(found, _is_by_size, _cluster_p, peaks),
+            "peak_p_fwe": _read_first(found, _is_by_voxel, _voxel_p, peaks),
             "peak_q": _peak_q(
-                statmap, found, peaks, OWN if statmap.correction else evidence
+                statmap, found, peaks, OWN_EVIDENCE if statmap.correction else evidence
             ),
         }
     )
@@ -99,24 +102,24 @@ def _order(statmap: StatMap) -> tuple[bool, int]:
     return not best_method, _BEST.index(statmap.name.value)
 
 
-def _by_mass(name: MapName) -> bool:
+def _is_by_mass(name: MapName) -> bool:
     return name.level == "cluster" and name.cluster_statistic == "mass"
 
 
-def _by_size(name: MapName) -> bool:
+def _is_by_size(name: MapName) -> bool:
     # NiMARE tested size alone at first, and did not say so (its pull request 609).
     return name.level == "cluster" and name.cluster_statistic in ("size", None)
 
 
-def _by_voxel(name: MapName) -> bool:
+def _is_by_voxel(name: MapName) -> bool:
     return name.level == "voxel" and name.correction == "FWE"
 
 
-def _by_fdr(name: MapName) -> bool:
+def _is_by_fdr(name: MapName) -> bool:
     return name.correction == "FDR"
 
 
-def _first(
+def _read_first(
     maps: Iterable[StatMap],
     fits: Callable[[MapName], bool],
     read: Callable[[StatMap, IndexArray], Float64Array],
@@ -151,14 +154,14 @@ def _peak_q(
     statmap: StatMap, corrected: list[StatMap], peaks: IndexArray, evidence: Evidence
 ) -> Float64Array:
     """Return q of the FDR-corrected map, else adjust the uncorrected p."""
-    q = _first(corrected, _by_fdr, _voxel_p, peaks)
+    q = _read_first(corrected, _is_by_fdr, _voxel_p, peaks)
     test = _uncorrected(statmap)
     if not np.isnan(q).all() or test is None:
         return q
     try:
-        source, sides = PSource(test, evidence), sides_of(test, "auto")
-        inside, log_p = tested_log_p(
-            source, "FDR", mask=None, sides=sides, tail=tail_of_p(source, sides)
+        source, sides = PSource(test, evidence), choose_sides(test, "auto")
+        inside, log_p = find_tested_voxels(
+            source, "FDR", mask=None, sides=sides, tail=choose_tail(source, sides)
         )
     except ResultsError:
         # Without p, without a known mask, or thresholded before: nobody knows q.

@@ -13,11 +13,14 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.arrays import BoolArray, Float64Array, IndexArray
-from napari_neurosynth_results.statistics.clusters.connected import Above
+from napari_neurosynth_results.arrays import (
+    BoolArray,
+    Float32Array,
+    Float64Array,
+    IndexArray,
+)
+from napari_neurosynth_results.statistics.clusters.connected import SuprathresholdVoxels
 from napari_neurosynth_results.statistics.clusters.maxima import local_maxima
-
-Floats32 = npt.NDArray[np.float32]
 
 Label = TypeVar("Label", bound=np.integer[Any])
 
@@ -25,7 +28,7 @@ _LARGEST = np.finfo(np.float32).max
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class ClusterArrays:
     """Clusters of one volume, in the order of their peaks.
 
     Attributes
@@ -121,7 +124,7 @@ def label_clusters(
     sub_peaks: int,
     peak_distance: float,
     small_is_strong: bool = False,
-) -> Labelled:
+) -> ClusterArrays:
     """Label clusters and find their peaks.
 
     Parameters
@@ -146,31 +149,31 @@ def label_clusters(
 
     Returns
     -------
-    Labelled
+    ClusterArrays
         Without clusters when nothing is above the threshold.
     """
-    above = Above(values, parts, small_is_strong)
+    above = SuprathresholdVoxels(values, parts, small_is_strong)
     if not above.where.size:
-        return _nothing(parts.shape)
+        return _no_clusters(parts.shape)
     above.connect(connectivity)
     at, strength = local_maxima(above, above.sizes >= min_voxels)
     if not at.size:
-        return _nothing(parts.shape)
-    voxel, cluster = above.voxels(at), above.found.take(at)
+        return _no_clusters(parts.shape)
+    voxel, cluster = above.voxels(at), above.box_cluster.take(at)
     negative = parts[tuple(voxel)] % 2 == 0
-    label, order = _in_order(
+    label, order = _order_clusters(
         cluster, above.sizes.size, strength, negative, above.c_index(voxel)
     )
     cluster, voxel = label.take(cluster.take(order)) - 1, voxel.take(order, axis=1)
     size = np.array(voxel_size)[:, np.newaxis]
-    kept = _apart(cluster, voxel, size, sub_peaks, peak_distance)
+    kept = _keep_distant_peaks(cluster, voxel, size, sub_peaks, peak_distance)
     cluster = cluster[kept]
     main = order[kept[_is_first(cluster)]]
     # Neighbors are not looked up any more: make room.
-    del above.found, above.strengths, above.at
-    found = _labelled(above, label)
+    del above.box_cluster, above.box_strength, above.at
+    found = _measure_clusters(above, label)
     found["mean"][np.isinf(strength[main])] = np.inf
-    return Labelled(
+    return ClusterArrays(
         shape=parts.shape,
         sign=np.where(negative[main], -1, 1),
         peak_cluster=cluster,
@@ -179,9 +182,9 @@ def label_clusters(
     )
 
 
-def _nothing(shape: tuple[int, ...]) -> Labelled:
+def _no_clusters(shape: tuple[int, ...]) -> ClusterArrays:
     none, no_voxels = np.empty(0, np.intp), np.empty((0, 3), np.intp)
-    return Labelled(
+    return ClusterArrays(
         shape=shape,
         where=np.empty(0, np.int32),
         label=np.empty(0, np.uint8),
@@ -201,10 +204,10 @@ def _is_first(groups: IndexArray) -> npt.NDArray[np.bool_]:
     return first
 
 
-def _in_order(
+def _order_clusters(
     cluster: IndexArray,
     n_found: int,
-    strength: Floats32,
+    strength: Float32Array,
     negative: BoolArray,
     position: IndexArray,
 ) -> tuple[IndexArray, IndexArray]:
@@ -225,7 +228,7 @@ def _in_order(
     return label, by_strength.take(by_label)
 
 
-def _apart(
+def _keep_distant_peaks(
     cluster: IndexArray,
     voxel: IndexArray,
     size: Float64Array,
@@ -252,9 +255,9 @@ def _apart(
     return np.sort(np.concatenate(kept))
 
 
-def _labelled(above: Above, label: IndexArray) -> dict[str, Any]:
+def _measure_clusters(above: SuprathresholdVoxels, label: IndexArray) -> dict[str, Any]:
     """Gather sizes and centers of the clusters, and the label of each voxel."""
-    of_voxel, n = label.take(above.raw), int(label.max()) + 1
+    of_voxel, n = label.take(above.cluster), int(label.max()) + 1
     size = np.zeros(n, np.intp)
     size[label] = above.sizes
     strength = above.strength.astype(np.float64)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.atlas import UNLABELLED, Atlas
 from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.statistics.clusters.labelling import Labelled
+from napari_neurosynth_results.statistics.clusters.labelling import ClusterArrays
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 Objects = npt.NDArray[np.object_]
 
 
-def regions_of(found: Labelled, grid: Grid, atlas: Atlas | None) -> pd.DataFrame:
+def measure_region_shares(
+    found: ClusterArrays, grid: Grid, atlas: Atlas | None
+) -> pd.DataFrame:
     """Say how much of each cluster lies in each region.
 
     Parameters
     ----------
-    found : Labelled
-        The clusters.
     grid : Grid
         Where their voxels are.
     atlas : Atlas, optional
@@ -40,7 +40,7 @@ def regions_of(found: Labelled, grid: Grid, atlas: Atlas | None) -> pd.DataFrame
     """
     import pandas as pd
 
-    label, region, count = _counted(found, grid, atlas)
+    label, region, count = _count_by_region(found, grid, atlas)
     size = found.size[label - 1]
     # What lies in no region comes last, however large it is.
     order = np.lexsort((region, -count, region == 0, label))
@@ -56,8 +56,8 @@ def regions_of(found: Labelled, grid: Grid, atlas: Atlas | None) -> pd.DataFrame
     )
 
 
-def _counted(
-    found: Labelled, grid: Grid, atlas: Atlas | None
+def _count_by_region(
+    found: ClusterArrays, grid: Grid, atlas: Atlas | None
 ) -> tuple[npt.NDArray[np.intp], ...]:
     """Count voxels by cluster and region: cluster, region, number; sorted."""
     if atlas is None:
@@ -99,7 +99,7 @@ def nearest_regions(
     return np.array(names, dtype=object), distances
 
 
-def with_largest(regions: Sequence[str], shares: pd.DataFrame) -> list[str]:
+def fill_in_largest(regions: Sequence[str], shares: pd.DataFrame) -> list[str]:
     """Give each cluster whose peak lies in no region the largest region that it has.
 
     Parameters
@@ -107,7 +107,7 @@ def with_largest(regions: Sequence[str], shares: pd.DataFrame) -> list[str]:
     regions : sequence of str
         The region of each cluster's peak, empty where there is none.
     shares : pandas.DataFrame
-        As `regions_of` makes it.
+        As `measure_region_shares` makes it.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def default_names(regions: Sequence[str]) -> list[str]:
     return names
 
 
-def shares_in(regions: Sequence[str], shares: pd.DataFrame) -> Float64Array:
+def look_up_shares(regions: Sequence[str], shares: pd.DataFrame) -> Float64Array:
     """Return what share of each cluster lies in a region, in percent.
 
     Parameters
@@ -155,7 +155,7 @@ def shares_in(regions: Sequence[str], shares: pd.DataFrame) -> Float64Array:
     regions : sequence of str
         One a cluster, empty where there is none.
     shares : pandas.DataFrame
-        As `regions_of` makes it.
+        As `measure_region_shares` makes it.
 
     Returns
     -------

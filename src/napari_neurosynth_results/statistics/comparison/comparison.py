@@ -21,33 +21,33 @@ from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.agreement import (
-    NOTHING,
+    UNKNOWN_AGREEMENT,
     Agreement,
-    agreement_of,
     common_mask,
-    sample,
+    correlate,
+    sample_map,
 )
 from napari_neurosynth_results.statistics.comparison.alignment import align
 from napari_neurosynth_results.statistics.comparison.derived_maps import (
-    conjunction_of,
-    difference_of,
+    build_conjunction,
+    build_difference,
     why_no_conjunction,
     why_no_difference,
 )
-from napari_neurosynth_results.statistics.comparison.notices import notices_of
+from napari_neurosynth_results.statistics.comparison.notices import collect_notices
 from napari_neurosynth_results.statistics.comparison.overlap import (
-    Counts,
-    Marked,
+    ClusterVoxels,
     Overlap,
+    OverlapCounts,
     agreement_volume,
-    mark,
-    overlap_of,
+    measure_overlap,
     peaks_mm,
+    place_clusters,
 )
 from napari_neurosynth_results.statistics.thresholds.masks import (
     Masking,
     as_masking,
-    onto_grid,
+    resample_nearest,
 )
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Comparison:
         The grid on which voxels are counted.
     resampled : str
         What was resampled and how, in words; empty when both are on one grid.
-    marked_a, marked_b : Marked
+    marked_a, marked_b : ClusterVoxels
         The clusters on the grid.
     overlap : Overlap
         Voxels of each, of both, and of each pair of clusters.
@@ -94,8 +94,8 @@ class Comparison:
     name_b: str
     grid: Grid = field(repr=False)
     resampled: str
-    marked_a: Marked = field(repr=False)
-    marked_b: Marked = field(repr=False)
+    marked_a: ClusterVoxels = field(repr=False)
+    marked_b: ClusterVoxels = field(repr=False)
     overlap: Overlap = field(repr=False)
     over_mask: Agreement
     over_non_zero: Agreement
@@ -194,9 +194,9 @@ class Comparison:
         return pd.DataFrame(
             {
                 "label_a": label_a,
-                "name_a": _named(a, label_a),
+                "name_a": _cluster_names(a, label_a),
                 "label_b": label_b,
-                "name_b": _named(b, label_b),
+                "name_b": _cluster_names(b, label_b),
                 "sign": np.where(label_a > 0, signs_a[label_a], signs_b[label_b]),
                 "n_voxels": n,
                 "volume_mm3": n * self.voxel_mm3,
@@ -225,7 +225,7 @@ class Comparison:
     def __str__(self) -> str:
         """Say what is shared and how alike the maps are, in one sentence."""
         n = self.overlap.counts["all"]
-        shared = "nothing is above a threshold in either"
+        shared = "nothing is above the threshold in either"
         if n.a + n.b:
             shared = (
                 f"{n.both:,} voxels ({n.both * self.voxel_mm3 / 1000:.1f} cm3) in both "
@@ -267,18 +267,20 @@ def compare(
         places.
     """
     maps = a.statmap, b.statmap
-    name_a, name_b = names_of(maps)
+    name_a, name_b = distinct_names(maps)
     aligned = align(maps, (name_a, name_b))
     grid = aligned.grid
-    marked_a, marked_b = mark(a, grid), mark(b, grid)
-    sampled_a, sampled_b = sample(maps[0], grid), sample(maps[1], grid)
+    marked_a, marked_b = place_clusters(a, grid), place_clusters(b, grid)
+    sampled_a, sampled_b = sample_map(maps[0], grid), sample_map(maps[1], grid)
     masking = as_masking(mask, maps[0].grid)
-    given = None if masking is None else onto_grid(masking.mask, maps[0].grid, grid)
+    given = (
+        None if masking is None else resample_nearest(masking.mask, maps[0].grid, grid)
+    )
     common = common_mask((sampled_a, sampled_b), given)
-    alike = NOTHING, NOTHING
+    alike = UNKNOWN_AGREEMENT, UNKNOWN_AGREEMENT
     if all(statmap.level != "cluster" for statmap in maps):
         # Of a map with one value a cluster no correlation of voxels means anything.
-        alike = agreement_of(sampled_a, sampled_b, common)
+        alike = correlate(sampled_a, sampled_b, common)
     no_conjunction = why_no_conjunction(a, name_a) or why_no_conjunction(b, name_b)
     no_difference = why_no_difference(*maps, name_a, name_b)
     return Comparison(
@@ -290,20 +292,20 @@ def compare(
         resampled=aligned.resampled,
         marked_a=marked_a,
         marked_b=marked_b,
-        overlap=overlap_of(marked_a, marked_b),
+        overlap=measure_overlap(marked_a, marked_b),
         over_mask=alike[0],
         over_non_zero=alike[1],
         conjunction=None
         if no_conjunction
-        else conjunction_of(a, b, grid, f"conjunction of {name_a} and {name_b}"),
+        else build_conjunction(a, b, grid, f"conjunction of {name_a} and {name_b}"),
         no_conjunction=no_conjunction or "",
         difference=None
         if no_difference
-        else difference_of(
+        else build_difference(
             sampled_a, sampled_b, grid, f"{name_a} minus {name_b}", (a, b)
         ),
         no_difference=no_difference or "",
-        notices=notices_of(
+        notices=collect_notices(
             (a, b),
             (name_a, name_b),
             (marked_a, marked_b),
@@ -315,7 +317,7 @@ def compare(
     )
 
 
-def names_of(statmaps: Sequence[StatMap]) -> list[str]:
+def distinct_names(statmaps: Sequence[StatMap]) -> list[str]:
     """Call each map by its title; say the result set where titles are equal.
 
     Parameters
@@ -339,7 +341,7 @@ def names_of(statmaps: Sequence[StatMap]) -> list[str]:
     ]
 
 
-def check_own(clusters: ClusterSet, statmap: StatMap) -> ClusterSet:
+def check_same_map(clusters: ClusterSet, statmap: StatMap) -> ClusterSet:
     """Return clusters that are those of a map.
 
     Raises
@@ -359,7 +361,7 @@ def check_own(clusters: ClusterSet, statmap: StatMap) -> ClusterSet:
 # Rows of the tables.
 
 
-def _voxels_and_mm3(counts: Counts, mm3: float) -> dict[str, float]:
+def _voxels_and_mm3(counts: OverlapCounts, mm3: float) -> dict[str, float]:
     voxels = {
         "a": counts.a,
         "b": counts.b,
@@ -392,12 +394,12 @@ def _all_pairs(pairs: IndexArray, a: ClusterSet, b: ClusterSet) -> IndexArray:
     return ordered
 
 
-def _named(clusters: ClusterSet, labels: IndexArray) -> npt.NDArray[np.object_]:
+def _cluster_names(clusters: ClusterSet, labels: IndexArray) -> npt.NDArray[np.object_]:
     return np.array(["", *clusters.names], dtype=object)[labels]
 
 
 def _percent(
-    n: IndexArray, marked: Marked, labels: IndexArray
+    n: IndexArray, marked: ClusterVoxels, labels: IndexArray
 ) -> npt.NDArray[np.float64]:
     """Return what share of clusters so many voxels are, NaN where there is none."""
     size = np.bincount(marked.label, minlength=int(labels.max(initial=0)) + 1)

@@ -24,21 +24,21 @@ from napari_neurosynth_results.maps.names import MapName
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison.agreement import Sampled
+from napari_neurosynth_results.statistics.comparison.agreement import MapSample
 from napari_neurosynth_results.statistics.comparison.overlap import (
     direction_doubt,
-    direction_map_of,
+    find_direction_map,
 )
-from napari_neurosynth_results.statistics.p_values.conversion import log_p_of
-from napari_neurosynth_results.statistics.p_values.directions import sides_of
-from napari_neurosynth_results.statistics.thresholds.apply import Applied
-from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
+from napari_neurosynth_results.statistics.p_values.conversion import convert_to_log_p
+from napari_neurosynth_results.statistics.p_values.directions import choose_sides
+from napari_neurosynth_results.statistics.thresholds.apply import ThresholdResult
+from napari_neurosynth_results.statistics.thresholds.masks import resample_nearest
 
 _LOG_2, _LOG_10 = math.log(2), math.log(10)
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
-class _Computed:
+class _ComputedVoxels:
     """Voxels that a function returns."""
 
     def __init__(
@@ -75,7 +75,7 @@ def derived_map(
     contrast : str
         Its key, or the ``desc`` in its name.
     parts : tuple of ClusterSet
-        What it is made of, see `made_of`.
+        What it is made of, see `parent_clusters`.
 
     Returns
     -------
@@ -90,13 +90,15 @@ def derived_map(
         if value:
             name = MapName(value, (("desc", contrast),))
             key, kind = name.stem, VALUE_KINDS[value]
-        files.append(MapFile(key, name, kind, grid, "", _Computed(compute, parts)))
+        files.append(
+            MapFile(key, name, kind, grid, "", _ComputedVoxels(compute, parts))
+        )
         titles[key] = title if not titles else f"{value} of the {title}"
     results = ResultSet(files, title=title, source="", titles=titles)
     return results[files[0].key]
 
 
-def made_of(statmap: StatMap) -> tuple[ClusterSet, ...]:
+def parent_clusters(statmap: StatMap) -> tuple[ClusterSet, ...]:
     """Return the clusters of the maps that a map was made of.
 
     Parameters
@@ -112,7 +114,7 @@ def made_of(statmap: StatMap) -> tuple[ClusterSet, ...]:
     if statmap.path:
         return ()
     source = statmap.file.source
-    return source.parts if isinstance(source, _Computed) else ()
+    return source.parts if isinstance(source, _ComputedVoxels) else ()
 
 
 def why_no_conjunction(clusters: ClusterSet, name: str) -> str | None:
@@ -139,13 +141,13 @@ def why_no_conjunction(clusters: ClusterSet, name: str) -> str | None:
     if statmap.level == "cluster":
         return (
             f"{name} is corrected by cluster: its p is that of whole clusters, not of "
-            "voxels. What both have is the intersection of the clusters, which has no "
+            "voxels. What they share is the intersection of the clusters, which has no "
             "p of its own"
         )
     if statmap.correction:
         return (
             f"{name} is {statmap.correction}-corrected: its p is about the whole map. "
-            "What both have is the intersection at the two thresholds; take the "
+            "What they share is the intersection at the two thresholds; take the "
             "uncorrected maps for a p by voxel"
         )
     if not clusters.p_source.has_p:
@@ -201,7 +203,7 @@ class _Conjunction:
         if statmap.grid.same_as(self.grid):
             return signs.ravel(order="F"), None
         number = np.arange(1, signs.size + 1, dtype=np.int32)
-        places = onto_grid(
+        places = resample_nearest(
             number.reshape(signs.shape, order="F"), statmap.grid, self.grid
         )
         at = places.ravel(order="F").astype(np.intp) - 1
@@ -235,7 +237,7 @@ class _Conjunction:
 
     def _mask(self, statmap: StatMap) -> Mask:
         assert statmap.mask is not None
-        return onto_grid(statmap.mask, statmap.grid, self.grid)
+        return resample_nearest(statmap.mask, statmap.grid, self.grid)
 
     def _volume(self, where: npt.NDArray[np.intp], values: Float64Array) -> Voxels:
         volume = np.zeros(self.grid.shape, np.float32, order="F")
@@ -243,7 +245,7 @@ class _Conjunction:
         return volume
 
 
-def conjunction_of(a: ClusterSet, b: ClusterSet, grid: Grid, title: str) -> StatMap:
+def build_conjunction(a: ClusterSet, b: ClusterSet, grid: Grid, title: str) -> StatMap:
     """Make the map of the conjunction of two maps.
 
     Parameters
@@ -279,7 +281,7 @@ def conjunction_of(a: ClusterSet, b: ClusterSet, grid: Grid, title: str) -> Stat
 def _tail(clusters: ClusterSet) -> Tail:
     """Return how the p of a map counts; chi2 and F count both directions."""
     applied, source = clusters.threshold, clusters.p_source
-    assert isinstance(applied, Applied)
+    assert isinstance(applied, ThresholdResult)
     if source.is_lone:
         return applied.tail
     tail = applied.tail if applied.tail is not Tail.NONE else source.tail
@@ -289,8 +291,8 @@ def _tail(clusters: ClusterSet) -> Tail:
 def _direction(clusters: ClusterSet) -> npt.NDArray[np.int8]:
     """Mark the directions of a map that were tested and asked for: 1, -1, else 0."""
     statmap = clusters.statmap
-    test = direction_map_of(statmap) or statmap
-    positive, negative = sides_of(statmap, clusters.asked.tail)
+    test = find_direction_map(statmap) or statmap
+    positive, negative = choose_sides(statmap, clusters.asked.tail)
     values = test.data
     if statmap.kind.row.zero is Zero.OUTSIDE and test is statmap:
         mask = statmap.mask
@@ -315,7 +317,7 @@ def _log_p(clusters: ClusterSet, flat: npt.NDArray[np.intp]) -> Float64Array:
         size = np.abs(statmap.data[at])
         dof = source.dof
         dof = dof[at] if isinstance(dof, np.ndarray) else dof
-        log_p = log_p_of(size, statmap.kind, _tail(clusters), dof)
+        log_p = convert_to_log_p(size, statmap.kind, _tail(clusters), dof)
     elif flat.size * 4 > statmap.data.size:
         whole = source.log_p()
         assert whole is not None
@@ -330,8 +332,6 @@ def why_no_difference(a: StatMap, b: StatMap, name_a: str, name_b: str) -> str |
 
     Parameters
     ----------
-    a, b : StatMap
-        The maps.
     name_a, name_b : str
         What to call them.
 
@@ -348,7 +348,7 @@ def why_no_difference(a: StatMap, b: StatMap, name_a: str, name_b: str) -> str |
     if a.kind is not b.kind:
         return f"{name_a} holds {a.kind} and {name_b} {b.kind} values: another unit"
     if not a.kind.may_subtract:
-        return f"both hold {a.kind.meaning}, and their difference means nothing"
+        return f"both hold {a.kind.meaning}, and their difference would mean nothing"
     for statmap, name in ((a, name_a), (b, name_b)):
         if statmap.correction:
             return (
@@ -365,9 +365,9 @@ def why_no_difference(a: StatMap, b: StatMap, name_a: str, name_b: str) -> str |
     return None
 
 
-def difference_of(
-    a: Sampled,
-    b: Sampled,
+def build_difference(
+    a: MapSample,
+    b: MapSample,
     grid: Grid,
     title: str,
     parts: tuple[ClusterSet, ...] = (),
@@ -376,7 +376,7 @@ def difference_of(
 
     Parameters
     ----------
-    a, b : Sampled
+    a, b : MapSample
         Values of two maps that `why_no_difference` has nothing against, on the grid.
     grid : Grid
         The grid of the comparison.
@@ -390,11 +390,11 @@ def difference_of(
     StatMap
         Of kind `MapKind.OTHER`, so that it has no p; 0 where one of them has no value.
     """
-    compute = partial(_subtracted, a, b)
+    compute = partial(_subtract, a, b)
     return derived_map(grid, title, {"": compute}, contrast="difference", parts=parts)
 
 
-def _subtracted(a: Sampled, b: Sampled) -> Voxels:
+def _subtract(a: MapSample, b: MapSample) -> Voxels:
     values = np.zeros(a.values.shape, np.float32, order="F")
     np.subtract(a.values, b.values, out=values, where=a.inside & b.inside)
     return values

@@ -13,13 +13,13 @@ from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
+from napari_neurosynth_results.statistics.thresholds.masks import resample_nearest
 
 Signs = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True, eq=False)
-class Marked:
+class ClusterVoxels:
     """The voxels of some clusters on the grid of a comparison.
 
     Attributes
@@ -38,7 +38,7 @@ class Marked:
 
 
 @dataclass(frozen=True)
-class Counts:
+class OverlapCounts:
     """Voxels of two sets, of one sign or of both.
 
     Attributes
@@ -86,18 +86,18 @@ class Overlap:
 
     Attributes
     ----------
-    counts : dict of str to Counts
+    counts : dict of str to OverlapCounts
         ``"all"``, ``"positive"`` and ``"negative"``.
     pairs : ndarray of int, shape (m, 3)
         Label in a, label in b, voxels shared with the same sign; in order of the
         labels.
     """
 
-    counts: dict[str, Counts]
+    counts: dict[str, OverlapCounts]
     pairs: IndexArray = field(repr=False)
 
 
-def direction_map_of(statmap: StatMap) -> StatMap | None:
+def find_direction_map(statmap: StatMap) -> StatMap | None:
     """Find the map that says which way the effect of another one goes.
 
     Parameters
@@ -128,8 +128,6 @@ def direction_doubt(statmap: StatMap, name: str) -> str | None:
 
     Parameters
     ----------
-    statmap : StatMap
-        The map.
     name : str
         What to call it.
 
@@ -138,7 +136,7 @@ def direction_doubt(statmap: StatMap, name: str) -> str | None:
     str or None
         A one-tailed p needs no other map: only the positive direction was tested.
     """
-    if direction_map_of(statmap) is not None or statmap.tail is Tail.ONE:
+    if find_direction_map(statmap) is not None or statmap.tail is Tail.ONE:
         return None
     return (
         f"{name} holds {statmap.kind} values, which have no direction, and no z map of "
@@ -146,7 +144,7 @@ def direction_doubt(statmap: StatMap, name: str) -> str | None:
     )
 
 
-def mark(clusters: ClusterSet, grid: Grid) -> Marked:
+def place_clusters(clusters: ClusterSet, grid: Grid) -> ClusterVoxels:
     """Bring clusters onto the grid of a comparison.
 
     Parameters
@@ -158,9 +156,9 @@ def mark(clusters: ClusterSet, grid: Grid) -> Marked:
 
     Returns
     -------
-    Marked
+    ClusterVoxels
         By the nearest voxel. A positive voxel is one whose direction is not negative:
-        where the map's values have none, by `direction_map_of`.
+        where the map's values have none, by `find_direction_map`.
 
     Raises
     ------
@@ -173,16 +171,16 @@ def mark(clusters: ClusterSet, grid: Grid) -> Marked:
     label = found.label[kept]
     sign = found.sign.astype(np.int8)[label.astype(np.intp) - 1]
     statmap = clusters.statmap
-    direction = direction_map_of(statmap)
+    direction = find_direction_map(statmap)
     if direction is not None and direction is not statmap and direction.signed:
         values = direction.data.ravel(order="F")[where]
         sign = np.where(values < 0, -1, 1).astype(np.int8)
     if not statmap.grid.same_as(grid):
-        where, label, sign = _moved(where, label, sign, statmap.grid, grid)
-    return Marked(where, label.astype(np.intp), sign)
+        where, label, sign = _move_to_grid(where, label, sign, statmap.grid, grid)
+    return ClusterVoxels(where, label.astype(np.intp), sign)
 
 
-def _moved(
+def _move_to_grid(
     where: IndexArray,
     label: npt.NDArray[np.unsignedinteger],
     sign: Signs,
@@ -193,18 +191,18 @@ def _moved(
     # The place in the list instead of the label: it carries the sign as well.
     volume = np.zeros(source.shape, np.uint32, order="F")
     volume.reshape(-1, order="F")[where] = np.arange(1, where.size + 1)
-    flat = onto_grid(volume, source, target).ravel(order="F")
+    flat = resample_nearest(volume, source, target).ravel(order="F")
     there = np.flatnonzero(flat)
     number = flat[there] - 1
     return there, label[number], sign[number]
 
 
-def overlap_of(a: Marked, b: Marked) -> Overlap:
+def measure_overlap(a: ClusterVoxels, b: ClusterVoxels) -> Overlap:
     """Count what two sets of voxels share.
 
     Parameters
     ----------
-    a, b : Marked
+    a, b : ClusterVoxels
         On the same grid.
 
     Returns
@@ -217,9 +215,9 @@ def overlap_of(a: Marked, b: Marked) -> Overlap:
     )
     same = a.sign[in_a] == b.sign[in_b]
     in_a, in_b, opposite = in_a[same], in_b[same], int(np.count_nonzero(~same))
-    counts = {"all": Counts(a.where.size, b.where.size, in_a.size, opposite)}
+    counts = {"all": OverlapCounts(a.where.size, b.where.size, in_a.size, opposite)}
     for word, sign in (("positive", 1), ("negative", -1)):
-        counts[word] = Counts(
+        counts[word] = OverlapCounts(
             int(np.count_nonzero(a.sign == sign)),
             int(np.count_nonzero(b.sign == sign)),
             int(np.count_nonzero(a.sign[in_a] == sign)),
@@ -235,12 +233,14 @@ def _pairs(a: IndexArray, b: IndexArray) -> IndexArray:
     return np.column_stack([pair // most, pair % most, count])
 
 
-def agreement_volume(a: Marked, b: Marked, grid: Grid) -> npt.NDArray[np.uint8]:
+def agreement_volume(
+    a: ClusterVoxels, b: ClusterVoxels, grid: Grid
+) -> npt.NDArray[np.uint8]:
     """Draw where two sets of clusters agree.
 
     Parameters
     ----------
-    a, b : Marked
+    a, b : ClusterVoxels
         On the grid.
     grid : Grid
         The grid of the comparison.
@@ -260,12 +260,6 @@ def agreement_volume(a: Marked, b: Marked, grid: Grid) -> npt.NDArray[np.uint8]:
     )
     flat[a.where[in_a[a.sign[in_a] != b.sign[in_b]]]] = 4
     return volume
-
-
-def of_sign(marked: Marked, sign: int) -> Marked:
-    """Keep the voxels of one sign."""
-    kept = marked.sign == sign
-    return Marked(marked.where[kept], marked.label[kept], marked.sign[kept])
 
 
 def peaks_mm(clusters: ClusterSet) -> npt.NDArray[np.float64]:

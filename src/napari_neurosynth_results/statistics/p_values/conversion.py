@@ -69,7 +69,7 @@ def height_at(p: float, kind: MapKind, tail: Tail, dof: Dof | None = None) -> fl
     1.96
     """
     if not 0 < p < 1:
-        raise ValueError(f"p has to lie between 0 and 1, not {p}")
+        raise ValueError(f"p must lie between 0 and 1, not {p}")
     return height_at_log_p(math.log(p), kind, tail, dof)
 
 
@@ -92,7 +92,7 @@ def height_at_log_p(
     Returns
     -------
     float
-        The inverse of `log_p_of`. Where p underflows, the height of a p map is 0.
+        The inverse of `convert_to_log_p`; 0 for a p map where p underflows.
 
     Raises
     ------
@@ -107,20 +107,20 @@ def height_at_log_p(
     40.0
     """
     if not log_p < 0:
-        raise ValueError(f"log p has to be below 0, not {log_p}")
+        raise ValueError(f"log p must be below 0, not {log_p}")
     formula = kind.row.p
     if formula is PFormula.NONE:
-        raise ResultsError(_without_p(kind))
+        raise ResultsError(_no_p_message(kind))
     # Of both directions each has half of p.
     log_sf = log_p - _LOG_2 if formula.by_tail and tail is Tail.TWO else log_p
     if not formula.n_dof:
         return _ARITHMETIC[formula].height(log_sf, None)
     if dof is None or isinstance(dof, np.ndarray):
-        raise ResultsError(_without_p(kind))
-    return _ARITHMETIC[formula].height(log_sf, checked_dof(dof, kind))
+        raise ResultsError(_no_p_message(kind))
+    return _ARITHMETIC[formula].height(log_sf, check_dof(dof, kind))
 
 
-def log_p_of(
+def convert_to_log_p(
     values: npt.ArrayLike, kind: MapKind, tail: Tail, dof: Dof | None = None
 ) -> Float64Array:
     """Return the natural logarithm of p for values of a kind.
@@ -149,14 +149,14 @@ def log_p_of(
 
     Examples
     --------
-    >>> round(float(log_p_of(40.0, MapKind.Z, Tail.ONE)), 3)
+    >>> round(float(convert_to_log_p(40.0, MapKind.Z, Tail.ONE)), 3)
     -804.608
     """
     formula, n = kind.row.p, None
     if formula is PFormula.NONE or (formula.n_dof and dof is None):
-        raise ResultsError(_without_p(kind))
+        raise ResultsError(_no_p_message(kind))
     if formula.n_dof and dof is not None:
-        n = checked_dof(dof, kind)
+        n = check_dof(dof, kind)
     x = np.asarray(values, np.float64)
     both = formula.by_tail and tail is Tail.TWO
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -166,7 +166,7 @@ def log_p_of(
     return np.asarray(log_p)
 
 
-def checked_dof(dof: Dof, kind: MapKind) -> Any:
+def check_dof(dof: Dof, kind: MapKind) -> Any:
     """Return degrees of freedom as a kind takes them: two for F, else one.
 
     Raises
@@ -187,11 +187,11 @@ def checked_dof(dof: Dof, kind: MapKind) -> Any:
         wanted = "two, of numerator and denominator" if n_dof == 2 else "one"
         raise ResultsError(f"{kind} takes {wanted}, as degrees of freedom, not {dof}.")
     if not all(0 < n < math.inf for n in np.atleast_1d(dof)):
-        raise ResultsError(f"Degrees of freedom are above 0, not {dof}.")
+        raise ResultsError(f"Degrees of freedom must be above 0, not {dof}.")
     return dof
 
 
-def _without_p(kind: MapKind) -> str:
+def _no_p_message(kind: MapKind) -> str:
     help_ = "Threshold it by value, or use the p or logp map of the same test"
     if kind.row.p.n_dof:
         help_ += ", or state the degrees of freedom (dof)"

@@ -15,7 +15,7 @@ Direction = Literal["positive", "negative", "both", "auto"]
 Sides = tuple[bool, bool]
 
 
-def sides_of(statmap: StatMap, asked: Direction) -> Sides:
+def choose_sides(statmap: StatMap, asked: Direction) -> Sides:
     """Decide whether the positive and the negative side of a map are looked at.
 
     Raises
@@ -24,7 +24,9 @@ def sides_of(statmap: StatMap, asked: Direction) -> Sides:
         When the map has no such side; the text says why.
     """
     if asked not in ("positive", "negative", "both", "auto"):
-        raise ResultsError(f"tail is positive, negative, both or auto, not {asked!r}.")
+        raise ResultsError(
+            f"tail must be positive, negative, both or auto, not {asked!r}."
+        )
     if asked == "auto":
         return True, statmap.signed
     if asked == "positive":
@@ -34,11 +36,11 @@ def sides_of(statmap: StatMap, asked: Direction) -> Sides:
     # Of a lone map nobody knows what was tested: the question decides.
     known = statmap.name is not None
     if known and statmap.tail is Tail.ONE and not statmap.signed:
-        raise ResultsError(_one_tailed(statmap))
+        raise ResultsError(_one_tailed_message(statmap))
     return asked == "both", True
 
 
-def check_tested(source: PSource, asked: Direction) -> None:
+def check_direction_tested(source: PSource, asked: Direction) -> None:
     """Refuse the p of a side that the test behind a statistic or estimate left out.
 
     Its values may be negative all the same, and may be thresholded by value.
@@ -55,20 +57,20 @@ def check_tested(source: PSource, asked: Direction) -> None:
     # Where each direction has a p of its own, as its z tells, negative values count.
     each = test is not None and test.signed
     if source.tail is Tail.ONE and not each:
-        raise ResultsError(_one_tailed(statmap))
+        raise ResultsError(_one_tailed_message(statmap))
 
 
-def tail_of_p(source: PSource, sides: Sides) -> Tail:
+def choose_tail(source: PSource, sides: Sides) -> Tail:
     """Say how p counts: as the map's own test did; by the question for a lone map."""
     statmap = source.statmap
     if source.is_lone:
         return Tail.TWO if all(sides) else Tail.ONE
-    if source.evidence.siblings and source.is_beside and statmap.kind is MapKind.Z:
+    if source.evidence.siblings and source.is_sibling and statmap.kind is MapKind.Z:
         return tail_between(statmap, source.map) or statmap.tail
     return statmap.tail
 
 
-def _one_tailed(statmap: StatMap) -> str:
+def _one_tailed_message(statmap: StatMap) -> str:
     return (
         f"{statmap.title} is one-tailed: only the positive direction was tested, "
         "and its negative values are no evidence for the opposite effect."

@@ -41,7 +41,7 @@ def log_sf_of_t(t: npt.ArrayLike, dof: npt.ArrayLike) -> Float64Array:
 
     t, dof = _broadcast(t, dof)
     dof = np.where(dof > 0, dof, np.nan)
-    log_sf, far = _near(stdtr(dof, -t), t)
+    log_sf, far = _log_by_scipy(stdtr(dof, -t), t)
     ratio = 2 * np.log(t[far]) - np.log(dof[far])
     log_sf[far] = _log_beta_tail(ratio, dof[far] / 2, 0.5) - math.log(2)
     return log_sf
@@ -65,7 +65,7 @@ def log_sf_of_chi2(x: npt.ArrayLike, dof: npt.ArrayLike) -> Float64Array:
 
     x, dof = _broadcast(x, dof)
     dof = np.where(dof > 0, dof, np.nan)
-    log_sf, far = _near(chdtrc(dof, np.maximum(x, 0)), x)
+    log_sf, far = _log_by_scipy(chdtrc(dof, np.maximum(x, 0)), x)
     a, half = dof[far] / 2, x[far] / 2
 
     def coefficient(n: int) -> Float64Array:
@@ -96,7 +96,7 @@ def log_sf_of_f(f: npt.ArrayLike, dof_1: float, dof_2: float) -> Float64Array:
     from scipy.special import fdtrc
 
     f = np.asarray(f, np.float64)
-    log_sf, far = _near(fdtrc(dof_1, dof_2, np.maximum(f, 0)), f)
+    log_sf, far = _log_by_scipy(fdtrc(dof_1, dof_2, np.maximum(f, 0)), f)
     ratio = np.log(f[far]) + math.log(dof_1 / dof_2)
     half = np.full(ratio.size, dof_2 / 2)
     log_sf[far] = _log_beta_tail(ratio, half, dof_1 / 2)
@@ -109,7 +109,7 @@ def t_at_log_sf(log_sf: float, dof: float) -> float:
 
     if log_sf > _NEAR:
         return float(-stdtrit(dof, math.exp(log_sf)))
-    return _solved(lambda t: float(log_sf_of_t(t, dof)), log_sf)
+    return _solve(lambda t: float(log_sf_of_t(t, dof)), log_sf)
 
 
 def chi2_at_log_sf(log_sf: float, dof: float) -> float:
@@ -118,7 +118,7 @@ def chi2_at_log_sf(log_sf: float, dof: float) -> float:
 
     if log_sf > _NEAR:
         return float(chdtri(dof, math.exp(log_sf)))
-    return _solved(lambda x: float(log_sf_of_chi2(x, dof)), log_sf)
+    return _solve(lambda x: float(log_sf_of_chi2(x, dof)), log_sf)
 
 
 def f_at_log_sf(log_sf: float, dof_1: float, dof_2: float) -> float:
@@ -129,7 +129,7 @@ def f_at_log_sf(log_sf: float, dof_1: float, dof_2: float) -> float:
         # Not fdtri, which takes 1 - p and so loses a small p.
         x = float(betaincinv(dof_2 / 2, dof_1 / 2, math.exp(log_sf)))
         return dof_2 * (1 - x) / (dof_1 * x)
-    return _solved(lambda f: float(log_sf_of_f(f, dof_1, dof_2)), log_sf)
+    return _solve(lambda f: float(log_sf_of_f(f, dof_1, dof_2)), log_sf)
 
 
 def _broadcast(
@@ -141,7 +141,9 @@ def _broadcast(
     return first, second
 
 
-def _near(sf: Any, x: Float64Array) -> tuple[Float64Array, npt.NDArray[np.bool_]]:
+def _log_by_scipy(
+    sf: Any, x: Float64Array
+) -> tuple[Float64Array, npt.NDArray[np.bool_]]:
     """Return the logarithm of p, and where it has to be found another way."""
     with np.errstate(divide="ignore"):
         return np.array(np.log(sf)), np.asarray((sf < _LEAST) & np.isfinite(x))
@@ -190,7 +192,7 @@ def _log_continued_fraction(
     return -np.log(value)
 
 
-def _solved(log_sf: Callable[[float], float], wanted: float) -> float:
+def _solve(log_sf: Callable[[float], float], wanted: float) -> float:
     """Return where a falling function beyond 1 takes a value; inf where no float is."""
     from scipy.optimize import brentq
 

@@ -10,7 +10,7 @@ from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
-    log_p_of,
+    convert_to_log_p,
     short_p,
 )
 from napari_neurosynth_results.statistics.p_values.significance import PSource
@@ -102,7 +102,7 @@ def intervals(
     return low, high
 
 
-def iterations_of(statmap: StatMap) -> int | None:
+def find_iterations(statmap: StatMap) -> int | None:
     """Return how many Monte Carlo iterations lie behind a corrected map.
 
     Read off the methods text, else off the floor: NiMARE gives voxels that beat no null
@@ -115,7 +115,7 @@ def iterations_of(statmap: StatMap) -> int | None:
     source = PSource(statmap)
     if not source.kind.row.p.states_p:
         return None
-    log_p = log_p_of(source.map.data, source.kind, source.tail)
+    log_p = convert_to_log_p(source.map.data, source.kind, source.tail)
     p = np.exp(log_p[(log_p < 0) & np.isfinite(log_p)])
     if not p.size or (floor := float(p.max())) == 1:
         return None

@@ -17,19 +17,22 @@ from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
-    log_p_of,
+    convert_to_log_p,
 )
 from napari_neurosynth_results.statistics.p_values.directions import Sides
 from napari_neurosynth_results.statistics.p_values.significance import PSource
 
 #: BH holds for independent and positively dependent tests, BY for any.
-Method = Literal["BH", "BY"]
-METHODS: dict[Method, str] = {"BH": "Benjamini-Hochberg", "BY": "Benjamini-Yekutieli"}
+FdrMethod = Literal["BH", "BY"]
+FDR_METHODS: dict[FdrMethod, str] = {
+    "BH": "Benjamini-Hochberg",
+    "BY": "Benjamini-Yekutieli",
+}
 #: A map whose weakest voxel is stronger than this z was thresholded by somebody.
 _THRESHOLDED_Z = 1.0
 
 
-def adjusted_log_q(log_p: npt.ArrayLike, method: Method = "BH") -> Float64Array:
+def adjusted_log_q(log_p: npt.ArrayLike, method: FdrMethod = "BH") -> Float64Array:
     """Return the FDR-adjusted p (q) of tests, in logarithms.
 
     Benjamini and Hochberg 1995 (J R Stat Soc B 57) or Benjamini and Yekutieli 2001
@@ -57,20 +60,20 @@ def adjusted_log_q(log_p: npt.ArrayLike, method: Method = "BH") -> Float64Array:
     >>> np.exp(adjusted_log_q(np.log([0.01, 0.02, 0.5]))).round(3).tolist()
     [0.03, 0.03, 0.5]
     """
-    check_method(method)
+    check_fdr_method(method)
     log_p = np.asarray(log_p, np.float64)
     log_q = np.full(log_p.shape, np.nan)
     tested = ~np.isnan(log_p)
     tests = log_p[tested]
     order = np.argsort(tests)
     adjusted = np.empty(tests.size)
-    adjusted[order] = _adjusted(tests[order], method)
+    adjusted[order] = _adjust(tests[order], method)
     log_q[tested] = adjusted
     return log_q
 
 
 def critical_log_p(
-    log_p: Float64Array, q: float, method: Method = "BH"
+    log_p: Float64Array, q: float, method: FdrMethod = "BH"
 ) -> float | None:
     """Return the largest log p whose adjusted p is at most q.
 
@@ -89,11 +92,11 @@ def critical_log_p(
         None when no test is kept.
     """
     ordered = np.sort(log_p)
-    kept = np.flatnonzero(_adjusted(ordered, method) <= math.log(q) + P_TOLERANCE)
+    kept = np.flatnonzero(_adjust(ordered, method) <= math.log(q) + P_TOLERANCE)
     return float(ordered[kept[-1]]) if kept.size else None
 
 
-def check_method(method: str) -> None:
+def check_fdr_method(method: str) -> None:
     """Refuse a method that is none.
 
     Raises
@@ -101,12 +104,12 @@ def check_method(method: str) -> None:
     ResultsError
         When it is not BH or BY.
     """
-    if method not in METHODS:
-        known = ", ".join(f"{short} ({long})" for short, long in METHODS.items())
-        raise ResultsError(f"fdr is one of {known}, not {method!r}.")
+    if method not in FDR_METHODS:
+        known = ", ".join(f"{short} ({long})" for short, long in FDR_METHODS.items())
+        raise ResultsError(f"fdr must be one of {known}, not {method!r}.")
 
 
-def _adjusted(ordered: Float64Array, method: Method) -> Float64Array:
+def _adjust(ordered: Float64Array, method: FdrMethod) -> Float64Array:
     """Adjust ascending log p: p n / rank, never more than that of a larger p."""
     n = ordered.size
     rank = np.arange(1, n + 1)
@@ -118,7 +121,7 @@ def _adjusted(ordered: Float64Array, method: Method) -> Float64Array:
     return np.minimum(falling, 0)
 
 
-def tested_log_p(
+def find_tested_voxels(
     source: PSource,
     name: str,
     *,
@@ -157,8 +160,8 @@ def tested_log_p(
     statmap = source.statmap
     if statmap.correction:
         raise ResultsError(
-            f"{statmap.title} is corrected already ({statmap.correction}): {name} on "
-            "top means nothing. Use the uncorrected map, or ask for p."
+            f"{statmap.title} is already corrected ({statmap.correction}): {name} on "
+            "top of that would mean nothing. Use the uncorrected map, or ask for p."
         )
     if not source.has_p:
         or_dof = " or its degrees of freedom" if source.kind.row.p.n_dof else ""
@@ -166,25 +169,25 @@ def tested_log_p(
             f"{statmap.title} holds {statmap.kind.meaning}. {name} needs its p or logp "
             f"map{or_dof}."
         )
-    inside = _inside(statmap, mask, name)
+    inside = _testing_mask(statmap, mask, name)
     if _was_thresholded(source):
         raise ResultsError(
-            f"{statmap.title} was thresholded before: {name} needs every voxel."
+            f"{statmap.title} has already been thresholded: {name} needs every voxel."
         )
     # NaN was not tested; infinity was, and is the strongest.
     inside &= ~np.isnan(source.map.data)
     if not inside.any():
-        raise ResultsError(f"{statmap.title} has values at no voxel of the mask.")
+        raise ResultsError(f"{statmap.title} has no values inside the mask.")
     if source.is_lone:
         values = statmap.data[inside]
         strength = np.abs(values) if all(sides) else values if sides[0] else -values
-        return inside, log_p_of(strength, statmap.kind, tail, source.dof)
+        return inside, convert_to_log_p(strength, statmap.kind, tail, source.dof)
     log_p = source.log_p()
     assert log_p is not None
     return inside, log_p[inside]
 
 
-def _inside(statmap: StatMap, mask: Mask | None, name: str) -> Mask:
+def _testing_mask(statmap: StatMap, mask: Mask | None, name: str) -> Mask:
     """Return a new mask: the analysis mask and the one chosen, as far as known."""
     known = statmap.mask
     if mask is not None:
@@ -212,5 +215,5 @@ def _was_thresholded(source: PSource) -> bool:
             return False
     # A t is weaker than the z of the same size, whatever its degrees of freedom.
     kind = MapKind.Z if kind.row.p.by_tail else kind
-    weak = log_p_of(weakest, kind, source.tail, source.dof)
-    return bool(weak < log_p_of(_THRESHOLDED_Z, MapKind.Z, source.tail))
+    weak = convert_to_log_p(weakest, kind, source.tail, source.dof)
+    return bool(weak < convert_to_log_p(_THRESHOLDED_Z, MapKind.Z, source.tail))

@@ -22,9 +22,9 @@ from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
     Dof,
-    checked_dof,
+    check_dof,
+    convert_to_log_p,
     height_at_log_p,
-    log_p_of,
 )
 
 _LAST_BIT = float(np.finfo(np.float32).eps)
@@ -57,7 +57,7 @@ class Evidence:
             degrees of freedom do not fit the kind.
         """
         if self.dof is not None:
-            checked_dof(self.dof, statmap.kind)
+            check_dof(self.dof, statmap.kind)
         given = self.siblings or {}
         for other in (given[value] for value in P_VALUES if value in given):
             if not other.kind.row.p.states_p:
@@ -79,7 +79,7 @@ class Evidence:
 
 
 #: Nothing but the map's own result set.
-OWN = Evidence()
+OWN_EVIDENCE = Evidence()
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ class PSource:
     """
 
     statmap: StatMap
-    evidence: Evidence = OWN
+    evidence: Evidence = OWN_EVIDENCE
 
     @cached_property
     def map(self) -> StatMap:
@@ -107,14 +107,16 @@ class PSource:
         if statmap.kind.row.p.states_p:
             return statmap
         if siblings is not None:
-            return _stating(statmap, siblings) or statmap
+            return _find_stating_map(statmap, siblings) or statmap
         results = statmap.results
         # Its key, because a set does not keep its own maps.
-        key = results.remember((statmap.key, "p map"), lambda: _stating_key(statmap))
+        key = results.remember(
+            (statmap.key, "p map"), lambda: _find_stating_key(statmap)
+        )
         return statmap if key is None else results[key]
 
     @property
-    def is_beside(self) -> bool:
+    def is_sibling(self) -> bool:
         """Whether another map than the one that is asked about states its p."""
         return self.map is not self.statmap
 
@@ -134,14 +136,14 @@ class PSource:
 
         None for kinds that have none and when nobody knows; of an array NaN is outside.
         """
-        return _dof_of(self.map, self.evidence)
+        return _find_dof(self.map, self.evidence)
 
     @cached_property
     def own_dof(self) -> Dof | None:
         """Degrees of freedom of the map that is asked about, whoever states its p."""
-        if not self.is_beside:
+        if not self.is_sibling:
             return self.dof
-        return _dof_of(self.statmap, self.evidence)
+        return _find_dof(self.statmap, self.evidence)
 
     @property
     def has_p(self) -> bool:
@@ -178,7 +180,7 @@ class PSource:
         if not self.has_p:
             return None
         row, data = self.kind.row, self.map.data
-        log_p = log_p_of(self._strength(data), self.kind, self.tail, self.dof)
+        log_p = convert_to_log_p(self._strength(data), self.kind, self.tail, self.dof)
         outside = np.isnan(log_p)
         if row.zero is Zero.OUTSIDE:
             outside |= data == 0
@@ -214,7 +216,7 @@ class PSource:
         row, x = self.kind.row, self.map.data[at]
         # A 0 that is no value: the mask tells what it is.
         if row.says_p_alone and (row.zero is Zero.VALUE or (x > 0).all()):
-            return log_p_of(self._strength(x), self.kind, self.tail)
+            return convert_to_log_p(self._strength(x), self.kind, self.tail)
         log_p = self.log_p()
         return log_p[at] if log_p is not None else np.full(x.size, np.nan)
 
@@ -282,19 +284,21 @@ class PSource:
         if self.kind.row.small_is_strong:
             return float(np.nanmin(data, where=data > 0, initial=1))
         strongest = np.nanmax(self._strength(data), initial=0)
-        return math.exp(float(log_p_of(strongest, self.kind, self.tail)))
+        return math.exp(float(convert_to_log_p(strongest, self.kind, self.tail)))
 
     def _strength(self, values: Voxels) -> Voxels:
         """Return what p falls with: values, or their size if both directions count."""
         return np.abs(values) if self.both_directions else values
 
 
-def _stating_key(statmap: StatMap) -> str | None:
-    found = _stating(statmap, statmap.results.siblings(statmap))
+def _find_stating_key(statmap: StatMap) -> str | None:
+    found = _find_stating_map(statmap, statmap.results.siblings(statmap))
     return found.key if found is not None else None
 
 
-def _stating(statmap: StatMap, siblings: Mapping[str, StatMap]) -> StatMap | None:
+def _find_stating_map(
+    statmap: StatMap, siblings: Mapping[str, StatMap]
+) -> StatMap | None:
     """Find the map that states p: the better one, where it lies on the same grid."""
     partner = next((siblings[value] for value in P_VALUES if value in siblings), None)
     if partner is not None and partner.grid.same_as(statmap.grid):
@@ -302,7 +306,7 @@ def _stating(statmap: StatMap, siblings: Mapping[str, StatMap]) -> StatMap | Non
     return None
 
 
-def _dof_of(statmap: StatMap, evidence: Evidence) -> Dof | None:
+def _find_dof(statmap: StatMap, evidence: Evidence) -> Dof | None:
     """Find degrees of freedom: what the user states, the header's, a map of them."""
     if not (n_dof := statmap.kind.row.p.n_dof):
         return None

@@ -19,7 +19,7 @@ from napari_neurosynth_results.maps.kinds import MapKind, Tail, Zero
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     Dof,
-    log_p_of,
+    convert_to_log_p,
     short_p,
 )
 from napari_neurosynth_results.statistics.p_values.significance import PSource
@@ -75,9 +75,11 @@ class VoxelP:
             return floor if inside else math.nan
         if math.isnan(x) or (isinstance(dof, float) and math.isnan(dof)):
             return math.nan
-        return float(log_p_of(abs(x) if self.both else x, self.kind, self.tail, dof))
+        return float(
+            convert_to_log_p(abs(x) if self.both else x, self.kind, self.tail, dof)
+        )
 
-    def written(self, voxel: Voxel) -> str:
+    def format(self, voxel: Voxel) -> str:
         """Write p in a voxel as the field does, empty where there is none.
 
         Parameters
@@ -89,7 +91,7 @@ class VoxelP:
         if math.isnan(log_p):
             return ""
         underflowed = self._underflow(float(self.voxels[voxel])) is not None
-        return ("<" if underflowed else "") + written_log_p(log_p)
+        return ("<" if underflowed else "") + format_log_p(log_p)
 
     def _underflow(self, x: float) -> float | None:
         """Return the log p that is not reached where a value stands for all below."""
@@ -109,8 +111,6 @@ def voxel_p(
 
     Parameters
     ----------
-    source : PSource
-        What states it.
     read : callable
         Returns the voxels of a map, (i, j, k): somebody may hold them already.
 
@@ -136,7 +136,7 @@ def voxel_p(
     )
 
 
-def written_log_p(log_p: float) -> str:
+def format_log_p(log_p: float) -> str:
     """Write p by its natural logarithm, also where p itself underflows.
 
     Parameters
@@ -146,9 +146,9 @@ def written_log_p(log_p: float) -> str:
 
     Examples
     --------
-    >>> written_log_p(-6.907755278982137), written_log_p(-804.6084420137538)
+    >>> format_log_p(-6.907755278982137), format_log_p(-804.6084420137538)
     ('.001', '3.66e-350')
-    >>> written_log_p(float("-inf"))
+    >>> format_log_p(float("-inf"))
     '0'
     """
     if log_p > _LEAST_LOG_P or math.isinf(log_p):

@@ -33,7 +33,7 @@ _MOSTLY = 0.5
 
 
 @dataclass(frozen=True)
-class Counted:
+class DiagnosticsTable:
     """A table of NiMARE's diagnostics and the label map that its columns follow.
 
     Attributes
@@ -55,15 +55,13 @@ class Counted:
 
 
 def join_contributions(
-    clusters: ClusterSet, counted: Sequence[Counted], kind: ContributionKind
+    clusters: ClusterSet, counted: Sequence[DiagnosticsTable], kind: ContributionKind
 ) -> pd.DataFrame:
     """Give each cluster the column of the label that lies where it lies.
 
     Parameters
     ----------
-    clusters : ClusterSet
-        The clusters.
-    counted : sequence of Counted
+    counted : sequence of DiagnosticsTable
         Tables, each with its label map.
     kind : {"foci", "jackknife"}
         Foci of several labels in one cluster add up; shares do not, and are left out.
@@ -87,7 +85,7 @@ def join_contributions(
     for one in counted:
         table = one.table.set_index("id")
         table.index.name = "experiment"
-        homes, rest = _homes(clusters, one)
+        homes, rest = _match_labels(clusters, one)
         notices += [*one.notices, *rest]
         for cluster, labels in homes.items():
             names = [name for name in table.columns if _label_of(name) in labels]
@@ -109,8 +107,8 @@ def join_contributions(
     return joined
 
 
-def _homes(
-    clusters: ClusterSet, counted: Counted
+def _match_labels(
+    clusters: ClusterSet, counted: DiagnosticsTable
 ) -> tuple[dict[int, set[int]], list[str]]:
     """Find which labels lie in which cluster; say what lies in none, and what differs.
 

@@ -20,8 +20,8 @@ FEW_EXPERIMENTS = 17
 #: One experiment dominates a cluster when it has more than this of it.
 _MOST = 0.5
 
-ONE = "one experiment only"
-DOMINATED = "one experiment has more than half"
+ONE_EXPERIMENT = "one experiment only"
+ONE_DOMINATES = "one experiment has more than half"
 NO_EXPERIMENT = "no experiment"
 FEW_IN_ALL = f"fewer than {FEW_EXPERIMENTS} experiments in all"
 
@@ -29,7 +29,7 @@ FEW_IN_ALL = f"fewer than {FEW_EXPERIMENTS} experiments in all"
 #: A smaller share is that of the far end of a kernel.
 _LEAST_SHARE = 0.0005
 #: What a share means, and what it does not.
-SHARE = (
+ABOUT_SHARES = (
     "Share: how much of the cluster's mean statistic goes when the experiment is left "
     "out (NiMARE's jackknife). It is no new test: it does not say whether the cluster "
     "would still be found."
@@ -81,7 +81,7 @@ class Contributors:
     @property
     def notes(self) -> list[str]:
         """The notices, and what a share means where there are shares."""
-        return [*self.notices, *([SHARE] if self.shares is not None else [])]
+        return [*self.notices, *([ABOUT_SHARES] if self.shares is not None else [])]
 
     @cached_property
     def ids(self) -> list[str]:
@@ -116,15 +116,10 @@ class Contributors:
         """
         if self.counted is None:
             raise ValueError("nothing is known of these clusters")
-        return robustness_of(self.counted, self.experiments)
+        return measure_robustness(self.counted, self.experiments)
 
     def of(self, label: int) -> pd.DataFrame:
         """List the experiments behind one cluster, the most important first.
-
-        Parameters
-        ----------
-        label : int
-            The cluster.
 
         Returns
         -------
@@ -172,13 +167,6 @@ class Contributors:
     def told(self, name: str, label: int) -> str:
         """Say what one experiment has to do with one cluster.
 
-        Parameters
-        ----------
-        name : str
-            The experiment.
-        label : int
-            The cluster.
-
         Returns
         -------
         str
@@ -193,11 +181,6 @@ class Contributors:
 
     def sentence(self, label: int) -> str:
         """Say in one sentence who is behind a cluster.
-
-        Parameters
-        ----------
-        label : int
-            The cluster.
 
         Returns
         -------
@@ -233,7 +216,7 @@ def _foci(n: float) -> str:
     return "1 focus" if n == 1 else f"{n:.0f} foci"
 
 
-def robustness_of(
+def measure_robustness(
     table: pd.DataFrame, experiments: Experiments | None = None
 ) -> pd.DataFrame:
     """Say of each cluster how many experiments and people are behind it.
@@ -291,7 +274,13 @@ def _row(
         return 0, len(names), np.nan, "", np.nan, "; ".join([NO_EXPERIMENT, *small])
     first = int(gains.argmax())
     share = float(gains[first] / gains.sum())
-    one = [ONE] if behind.size == 1 else [DOMINATED] if share > _MOST else []
+    one = (
+        [ONE_EXPERIMENT]
+        if behind.size == 1
+        else [ONE_DOMINATES]
+        if share > _MOST
+        else []
+    )
     return (
         behind.size,
         len(names),

@@ -25,7 +25,7 @@ from napari_neurosynth_results.maps.studies import Experiments
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies.contributions import (
     ContributionKind,
-    Counted,
+    DiagnosticsTable,
     count_foci,
     labels_at,
 )
@@ -45,33 +45,29 @@ _SIZE = "Cluster Size (mm3)"
 _DIAGNOSTICS = {"foci": "FocusCounter", "jackknife": "Jackknife"}
 _SIGNS = {"positive": 1, "negative": -1}
 #: Entities of a table that its map and its label map do not have.
-_OF_TABLES = frozenset({"diag", "tab", "tail"})
+_TABLE_ENTITIES = frozenset({"diag", "tab", "tail"})
 #: What Neurosynth Compose hands out: one table, without the name of its map.
 _COMPOSE = "diagnostics"
 
 
-def find_counted(
+def find_diagnostics(
     results: ResultSet,
     clusters: ClusterSet,
     kind: ContributionKind,
     experiments: Experiments | None = None,
-) -> list[Counted]:
+) -> list[DiagnosticsTable]:
     """Find the tables that were counted for the map of some clusters, or for its run.
 
     Parameters
     ----------
-    results : ResultSet
-        The result.
     clusters : ClusterSet
         Clusters of one of its maps.
-    kind : {"foci", "jackknife"}
-        Which diagnostics.
     experiments : Experiments, optional
         Their foci show which column is which where NiMARE's label map is missing.
 
     Returns
     -------
-    list of Counted
+    list of DiagnosticsTable
         Of the clusters' own map; if there are none, of the one other map of the same
         test that was counted.
 
@@ -81,8 +77,8 @@ def find_counted(
         When there is none, or none that can be followed.
     """
     wanted = _DIAGNOSTICS[kind]
-    if (table := _of_compose(results, kind)) is not None:
-        return _rebuilt_for(results, clusters, table, experiments)
+    if (table := _compose_table(results, kind)) is not None:
+        return _follow_compose_table(results, clusters, table, experiments)
     tables = {
         stem: name
         for stem in results.tables
@@ -105,12 +101,12 @@ def find_counted(
             f"Tables: {', '.join(tables)}."
         )
     return [
-        _counted(results, clusters, *row, experiments)
+        _pair_with_labels(results, clusters, *row, experiments)
         for row in (own or of_run).items()
     ]
 
 
-def misled(results: ResultSet, clusters: ClusterSet) -> tuple[str, ...]:
+def numbering_warnings(results: ResultSet, clusters: ClusterSet) -> tuple[str, ...]:
     """Warn where NiMARE's own numbers would join clusters with the wrong studies.
 
     Since NiMARE 0.21 the table of clusters of a cluster-level FWE map is numbered anew,
@@ -118,8 +114,6 @@ def misled(results: ResultSet, clusters: ClusterSet) -> tuple[str, ...]:
 
     Parameters
     ----------
-    results : ResultSet
-        The result.
     clusters : ClusterSet
         Clusters of one of its maps.
 
@@ -140,8 +134,8 @@ def misled(results: ResultSet, clusters: ClusterSet) -> tuple[str, ...]:
         rows, wrong = _mismatches(results, clusters, stem, table)
         if wrong:
             told.append(
-                f"In {stem} NiMARE numbers {wrong} of {rows} clusters otherwise than "
-                "in its label map and its diagnostics: joined by number they would "
+                f"In {stem} NiMARE numbers {wrong} of {rows} clusters differently than "
+                "in its label map and its diagnostics: joined by number, they would "
                 "get the studies of other clusters. Here they are joined by place."
             )
     return tuple(told)
@@ -177,16 +171,16 @@ def _mismatches(
 
 def target_of(name: MapName) -> frozenset[tuple[str, str]]:
     """Return what a map, its tables and its label maps have in common."""
-    return frozenset(row for row in name.entities if row[0] not in _OF_TABLES)
+    return frozenset(row for row in name.entities if row[0] not in _TABLE_ENTITIES)
 
 
-def _counted(
+def _pair_with_labels(
     results: ResultSet,
     clusters: ClusterSet,
     stem: str,
     name: MapName,
     experiments: Experiments | None,
-) -> Counted:
+) -> DiagnosticsTable:
     """Pair a table with the label map that NiMARE wrote, or with one made anew."""
     tail = name.get("tail") or "positive"
     table, sign = results.tables[stem], _SIGNS.get(tail, 1)
@@ -199,18 +193,18 @@ def _counted(
         assert statmap.name is not None
         if statmap.kind.row.holds_labels and statmap.name.get("tail") in {None, tail}:
             _check_grid(statmap, clusters)
-            return Counted(table, labels_of(statmap), sign)
+            return DiagnosticsTable(table, labels_of(statmap), sign)
     for statmap in of_target:
         if statmap.name is not None and statmap.name.value == name.value:
             _check_grid(statmap, clusters)
             listed = _clusters_table(results, name)
-            rebuilt = _rebuilt(statmap, table, tail, experiments, listed)
+            rebuilt = _rebuild_diagnostics(statmap, table, tail, experiments, listed)
             if rebuilt is not None:
                 return rebuilt
     raise ResultsError(
-        f"{results.title} holds no label map for {stem}, and one made anew cannot be "
-        "shown to fit: which cluster a column of it means cannot be told, because "
-        "NiMARE's numbers do not join."
+        f"{results.title} holds no label map for {stem}, and a rebuilt one cannot be "
+        "shown to fit: there is no telling which cluster each of its columns means, "
+        "because NiMARE numbers its clusters in more than one way."
     )
 
 
@@ -237,13 +231,13 @@ def _clusters_table(results: ResultSet, name: MapName) -> pd.DataFrame | None:
     return None
 
 
-def _rebuilt(
+def _rebuild_diagnostics(
     statmap: StatMap,
     table: pd.DataFrame,
     tail: str,
     experiments: Experiments | None,
     listed: pd.DataFrame | None = None,
-) -> Counted | None:
+) -> DiagnosticsTable | None:
     """Make a label map anew and prove it; None when it does not fit, or may not."""
     sign = _SIGNS.get(tail, 1)
     labels = rebuild_labels(statmap.data, sign)
@@ -262,11 +256,11 @@ def _rebuilt(
         proof = "has one cluster, as the table"
     if not proof:
         return None
-    notice = f"NiMARE's label map was made anew from {statmap.title}; it {proof}."
-    return Counted(table, labels, sign, (notice,))
+    notice = f"NiMARE's label map was rebuilt from {statmap.title}; it {proof}."
+    return DiagnosticsTable(table, labels, sign, (notice,))
 
 
-def _of_compose(results: ResultSet, kind: ContributionKind) -> pd.DataFrame | None:
+def _compose_table(results: ResultSet, kind: ContributionKind) -> pd.DataFrame | None:
     """Return Compose's table when it is of the kind that is asked for."""
     if _COMPOSE not in results.tables:
         return None
@@ -275,23 +269,25 @@ def _of_compose(results: ResultSet, kind: ContributionKind) -> pd.DataFrame | No
     return table if is_counts(values) == (kind == "foci") else None
 
 
-def _rebuilt_for(
+def _follow_compose_table(
     results: ResultSet,
     clusters: ClusterSet,
     table: pd.DataFrame,
     experiments: Experiments | None,
-) -> list[Counted]:
+) -> list[DiagnosticsTable]:
     """Follow Compose's table, which names neither its map nor its clusters."""
-    tails = [tail for tail in _SIGNS if numbers_of(table, tail)]
+    tails = [tail for tail in _SIGNS if column_numbers(table, tail)]
     for statmap in _targets(results, clusters):
-        found = [_rebuilt(statmap, table, tail, experiments) for tail in tails]
+        found = [
+            _rebuild_diagnostics(statmap, table, tail, experiments) for tail in tails
+        ]
         proven = [one for one in found if one is not None]
         if proven and len(proven) == len(tails):
             return proven
     raise ResultsError(
-        "Neurosynth Compose keeps no label map, and none that was made anew from the "
-        "maps at hand can be shown to fit its table of diagnostics: which cluster a "
-        "column means cannot be told."
+        "Neurosynth Compose keeps no label map, and none rebuilt from the maps at "
+        "hand can be shown to fit its table of diagnostics: there is no telling which "
+        "cluster each column means."
     )
 
 
@@ -351,15 +347,8 @@ def rebuild_labels(voxels: Voxels, sign: int) -> IndexArray:
     return rebuilt
 
 
-def numbers_of(table: pd.DataFrame, tail: str) -> list[int]:
+def column_numbers(table: pd.DataFrame, tail: str) -> list[int]:
     """Return which clusters of a tail a table has columns for, ascending.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        NiMARE's diagnostics.
-    tail : {"positive", "negative"}
-        The tail.
 
     Returns
     -------
@@ -375,7 +364,7 @@ def numbers_of(table: pd.DataFrame, tail: str) -> list[int]:
 def same_number(labels: IndexArray, table: pd.DataFrame, tail: str) -> bool:
     """Say whether a table has a column for each rebuilt cluster, and no other."""
     n = int(labels.max(initial=0))
-    return n > 0 and numbers_of(table, tail) == list(range(1, n + 1))
+    return n > 0 and column_numbers(table, tail) == list(range(1, n + 1))
 
 
 def sizes_agree(labels: IndexArray, grid: Grid, listed: pd.DataFrame) -> bool:
@@ -415,8 +404,6 @@ def counts_agree(table: pd.DataFrame, tail: str, counts: pd.DataFrame) -> bool:
     ----------
     table : pandas.DataFrame
         Diagnostics with the experiments in its index.
-    tail : {"positive", "negative"}
-        The tail.
     counts : pandas.DataFrame
         Foci of the same experiments in the rebuilt clusters.
 
@@ -426,7 +413,7 @@ def counts_agree(table: pd.DataFrame, tail: str, counts: pd.DataFrame) -> bool:
         Of a table of foci True when all are the same. Of shares, True when each column
         goes more with the foci of its own cluster than with those of any other.
     """
-    names = [f"{tail.capitalize()}Tail {n}" for n in numbers_of(table, tail)]
+    names = [f"{tail.capitalize()}Tail {n}" for n in column_numbers(table, tail)]
     own = table[names].reindex(counts.index).to_numpy(dtype=np.float64)
     found = counts.to_numpy(dtype=np.float64)
     if np.isnan(own).any():

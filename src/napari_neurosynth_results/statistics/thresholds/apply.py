@@ -18,19 +18,19 @@ from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
+    convert_to_log_p,
     height_at_log_p,
-    log_p_of,
     short_p,
 )
 from napari_neurosynth_results.statistics.p_values.directions import (
     Sides,
-    check_tested,
-    sides_of,
-    tail_of_p,
+    check_direction_tested,
+    choose_sides,
+    choose_tail,
 )
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
     critical_log_p,
-    tested_log_p,
+    find_tested_voxels,
 )
 from napari_neurosynth_results.statistics.p_values.significance import PSource
 from napari_neurosynth_results.statistics.thresholds.masks import Masking, as_masking
@@ -44,7 +44,7 @@ _SMALLEST_Z = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True)
-class Applied:
+class ThresholdResult:
     """What a threshold did to a map.
 
     Attributes
@@ -81,7 +81,7 @@ class Applied:
 
 def apply_threshold(
     source: PSource, threshold: Threshold, mask: Mask | Masking | None = None
-) -> Applied:
+) -> ThresholdResult:
     """Find the voxels of a map that survive a threshold.
 
     Parameters
@@ -89,14 +89,12 @@ def apply_threshold(
     source : PSource
         Any map but a label map, and what states its p; cluster-level corrected maps are
         refused, because they carry one value a cluster.
-    threshold : Threshold
-        What was asked.
     mask : ndarray of bool or Masking, optional
         Look, and count tests, only here and in the analysis mask.
 
     Returns
     -------
-    Applied
+    ThresholdResult
         Which voxels survive and what that means.
 
     Raises
@@ -106,24 +104,24 @@ def apply_threshold(
     """
     statmap = source.statmap
     if threshold.criterion not in statmap.kind.row.criteria:
-        raise ResultsError(f"{statmap.title}: {statmap.kind}s are not thresholded.")
+        raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
     if statmap.level == "cluster":
         raise ResultsError(
             f"{statmap.title}: each cluster carries one value, its own p. A height or "
-            "a second correction on top means nothing; ask for p."
+            "a second correction would mean nothing; ask for p."
         )
     source.evidence.check(statmap)
     masking = as_masking(mask, statmap.grid)
-    sides = sides_of(statmap, threshold.tail)
-    tail = tail_of_p(source, sides)
+    sides = choose_sides(statmap, threshold.tail)
+    tail = choose_tail(source, sides)
     n_tests = None
     if threshold.value is not None:
         parts, height, log_p = _by_value(source, threshold, sides, tail)
     else:
-        check_tested(source, threshold.tail)
+        check_direction_tested(source, threshold.tail)
         log_p, n_tests = _log_alpha(source, threshold, masking, sides, tail)
         parts, height = _by_log_p(source, log_p, sides, tail)
-    p = _p_asked(statmap, threshold, log_p)
+    p = _requested_p(statmap, threshold, log_p)
     if masking is not None:
         parts *= masking.mask
     corrected = threshold.q is not None or threshold.bonferroni is not None
@@ -137,7 +135,7 @@ def apply_threshold(
         n_tests=n_tests,
         tail=tail,
     )
-    return Applied(
+    return ThresholdResult(
         parts=parts,
         height=p if statmap.kind.row.small_is_strong else height,
         p=p,
@@ -155,15 +153,15 @@ def _by_value(
     height = threshold.value
     assert height is not None
     if height <= 0:
-        raise ResultsError("A height has to be above 0; choose the side with tail.")
+        raise ResultsError("A height must be above 0; choose the side with tail.")
     statmap, log_p = source.statmap, _log_p_of_height(source, height, tail)
     if statmap.kind.row.small_is_strong:
-        return _small_p(statmap, height, threshold.strict), height, log_p
-    parts = _beyond(statmap.data, np.float32(height), sides, threshold.strict)
+        return _mark_small_p(statmap, height, threshold.strict), height, log_p
+    parts = _mark_beyond(statmap.data, np.float32(height), sides, threshold.strict)
     return parts, height, log_p
 
 
-def _beyond(
+def _mark_beyond(
     data: Voxels, height: np.float32, sides: Sides, strict: bool = False
 ) -> Parts:
     """Mark what is as strong as a height, in as few passes over memory as it takes."""
@@ -182,7 +180,7 @@ def _beyond(
     return parts
 
 
-def _small_p(statmap: StatMap, height: float, strict: bool) -> Parts:
+def _mark_small_p(statmap: StatMap, height: float, strict: bool) -> Parts:
     """Mark p below a height in the mask, where a p of 0 is the smallest there is."""
     data = statmap.data
     small = data < np.float32(height) if strict else data <= height * (1 + P_TOLERANCE)
@@ -195,7 +193,7 @@ def _log_p_of_height(source: PSource, height: float, tail: Tail) -> float:
     kind, dof = source.statmap.kind, source.own_dof
     if (not kind.row.says_p_alone and dof is None) or isinstance(dof, np.ndarray):
         return math.nan
-    return float(log_p_of(height, kind, tail, dof))
+    return float(convert_to_log_p(height, kind, tail, dof))
 
 
 def _log_alpha(
@@ -211,7 +209,7 @@ def _log_alpha(
     """
     if threshold.p is not None:
         return math.log(threshold.p), None
-    _, log_p = tested_log_p(
+    _, log_p = find_tested_voxels(
         source,
         "FDR" if threshold.q is not None else "Bonferroni",
         mask=None if masking is None else masking.mask,
@@ -228,7 +226,7 @@ def _log_alpha(
     return min(critical, -P_TOLERANCE), log_p.size
 
 
-def _p_asked(statmap: StatMap, threshold: Threshold, log_p: float) -> float:
+def _requested_p(statmap: StatMap, threshold: Threshold, log_p: float) -> float:
     """Return p as it was asked: its logarithm and back costs the last digit."""
     if threshold.p is not None:
         return threshold.p
@@ -249,18 +247,18 @@ def _by_log_p(
         height = height_at_log_p(log_p, statmap.kind, tail, dof)
         # A one-tailed p beyond .5 asks for all of the side that is looked at.
         level = np.float32(max(height * (1 - P_TOLERANCE), _SMALLEST_Z))
-        return _beyond(statmap.data, level, sides), height
+        return _mark_beyond(statmap.data, level, sides), height
     survivors = source.survivors_at_log_p(log_p)
     if survivors is None:
-        raise ResultsError(_without_p(statmap))
-    parts = _split(statmap, survivors, sides)
-    stated = source.is_beside or isinstance(dof, np.ndarray)
+        raise ResultsError(_no_p_message(statmap))
+    parts = _split_sides(statmap, survivors, sides)
+    stated = source.is_sibling or isinstance(dof, np.ndarray)
     if statmap.kind.row.says_p_alone or not stated:
         return parts, height_at_log_p(log_p, statmap.kind, tail, dof)
     return parts, math.nan
 
 
-def _without_p(statmap: StatMap) -> str:
+def _no_p_message(statmap: StatMap) -> str:
     help_ = "threshold it by value"
     if statmap.kind.row.p.n_dof:
         help_ += ", or state its degrees of freedom (dof)"
@@ -270,7 +268,7 @@ def _without_p(statmap: StatMap) -> str:
     )
 
 
-def _split(statmap: StatMap, kept: Mask, sides: Sides) -> Parts:
+def _split_sides(statmap: StatMap, kept: Mask, sides: Sides) -> Parts:
     """Mark the positive and the negative side of what is kept."""
     if statmap.kind.row.small_is_strong:
         # A p of 0 inside the mask is the strongest there is.
@@ -337,7 +335,7 @@ def threshold_sentence(
     return f"{what} ({', '.join(means)})" if means else what
 
 
-def about_map(statmap: StatMap) -> str:
+def describe_map(statmap: StatMap) -> str:
     """State kind, tail and correction of a map, and what its numbers are.
 
     Parameters

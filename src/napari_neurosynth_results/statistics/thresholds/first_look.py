@@ -21,9 +21,9 @@ from napari_neurosynth_results.statistics.p_values.conversion import (
     height_at,
     short_p,
 )
-from napari_neurosynth_results.statistics.p_values.monte_carlo import iterations_of
+from napari_neurosynth_results.statistics.p_values.monte_carlo import find_iterations
 from napari_neurosynth_results.statistics.p_values.significance import (
-    OWN,
+    OWN_EVIDENCE,
     Evidence,
     PSource,
 )
@@ -129,7 +129,9 @@ def look_without_siblings(statmap: StatMap) -> FirstLook | None:
     return replace(look, reason=f"{look.reason}; {why}")
 
 
-def first_threshold_of(statmap: StatMap, evidence: Evidence = OWN) -> Threshold:
+def choose_first_threshold(
+    statmap: StatMap, evidence: Evidence = OWN_EVIDENCE
+) -> Threshold:
     """Choose a threshold for a map, as the viewer does before anything was chosen.
 
     Parameters
@@ -152,7 +154,7 @@ def first_threshold_of(statmap: StatMap, evidence: Evidence = OWN) -> Threshold:
         When there is nothing to threshold, or a map cannot be read.
     """
     if not statmap.kind.row.criteria:
-        raise ResultsError(f"{statmap.title}: {statmap.kind}s are not thresholded.")
+        raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
     alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
     if PSource(statmap, evidence).survivors(alpha) is not None:
         return Threshold(p=alpha)
@@ -162,7 +164,7 @@ def first_threshold_of(statmap: StatMap, evidence: Evidence = OWN) -> Threshold:
     return Threshold(value=look.height)
 
 
-def strongest_of(statmap: StatMap) -> float:
+def find_strongest(statmap: StatMap) -> float:
     """Return the strongest value of a map: the smallest p, else the largest size.
 
     Of maps without a p of their own a high percentile, because a few voxels at the edge
@@ -253,8 +255,8 @@ def _criterion(source: PSource, alpha: float, height: float) -> str:
         return f"{in_p}, {statmap.tail}"
     how = [in_p, str(statmap.tail)]
     if statmap.level == "cluster":
-        how.append("one value a cluster")
-    if source.is_beside:
+        how.append("one value per cluster")
+    if source.is_sibling:
         how.append(f"by its {source.kind} map")
     unit = statmap.kind.row.unit or str(statmap.kind)
     unit = f"|{unit}|" if statmap.signed else unit
@@ -269,7 +271,7 @@ def _faint(source: PSource, inside: npt.NDArray[np.bool_], alpha: float) -> Firs
         f"no voxel survives {corrected}p <= {short_p(alpha)} ({statmap.tail}): "
         f"the smallest p is {short_p(source.smallest_p())}"
     )
-    if (n := iterations_of(statmap)) is not None:
+    if (n := find_iterations(statmap)) is not None:
         reason += f" ({n:,} iterations, so no p can be below {short_p(1 / n)})"
     look = _by_percentile(statmap, inside, statmap.signed)
     return replace(

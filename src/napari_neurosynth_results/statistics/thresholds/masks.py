@@ -92,7 +92,7 @@ def region_masking(
     ResultsError
         When no voxel of the map is left.
     """
-    inside = onto_grid(region, region_grid, grid)
+    inside = resample_nearest(region, region_grid, grid)
     mask = ~inside if exclusive else inside
     word = "outside" if exclusive else "inside"
     if not mask.any():
@@ -100,7 +100,7 @@ def region_masking(
     return Masking(mask, f"{word} {what}")
 
 
-def onto_grid(
+def resample_nearest(
     voxels: npt.NDArray[Number], source: Grid, target: Grid
 ) -> npt.NDArray[Number]:
     """Resample to another axis-aligned grid by the nearest voxel.
@@ -136,10 +136,10 @@ def onto_grid(
         start = int(there[0]) if there.size else 0
         reached.append(slice(start, start + there.size))
         values = values.take(nearest[reached[-1]], axis=2 - axis)
-    return pasted(values.T, reached, target)
+    return paste_part(values.T, reached, target)
 
 
-def pasted(
+def paste_part(
     values: npt.NDArray[Number], parts: list[slice], target: Grid
 ) -> npt.NDArray[Number]:
     """Put the part of a grid that has values where it belongs.
@@ -150,8 +150,6 @@ def pasted(
         The part.
     parts : list of slice
         Where it is along each axis.
-    target : Grid
-        The whole.
 
     Returns
     -------

@@ -14,10 +14,10 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.directions import Direction
-from napari_neurosynth_results.statistics.p_values.multiple_testing import Method
+from napari_neurosynth_results.statistics.p_values.multiple_testing import FdrMethod
 from napari_neurosynth_results.statistics.p_values.significance import Evidence
 from napari_neurosynth_results.statistics.thresholds.first_look import (
-    first_threshold_of,
+    choose_first_threshold,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
@@ -45,7 +45,7 @@ class FirstLookThreshold:
     tail: Direction = "auto"
     connectivity: int = 6
 
-    def at_height_of(self, statmap: StatMap, dof: StatedDof | None) -> Threshold:
+    def threshold_for(self, statmap: StatMap, dof: StatedDof | None) -> Threshold:
         """Return the threshold of one map.
 
         Parameters
@@ -58,14 +58,14 @@ class FirstLookThreshold:
         Returns
         -------
         Threshold
-            As `first_threshold_of` chooses it.
+            As `choose_first_threshold` chooses it.
 
         Raises
         ------
         ResultsError
             When there is nothing to threshold, or a map cannot be read.
         """
-        found = first_threshold_of(statmap, Evidence(dof=dof))
+        found = choose_first_threshold(statmap, Evidence(dof=dof))
         return replace(found, tail=self.tail, connectivity=self.connectivity)
 
 
@@ -97,27 +97,27 @@ class ThresholdRequest(Generic[Height, Place]):
         """
         asked: Any = self.threshold
         if isinstance(asked, FirstLookThreshold):
-            return asked.at_height_of(statmap, self.dof)
+            return asked.threshold_for(statmap, self.dof)
         threshold: Threshold = asked
         return threshold
 
-    def among_others(self, kind: MapKind) -> ThresholdRequest[Height, Place]:
+    def for_kind(self, kind: MapKind) -> ThresholdRequest[Height, Place]:
         """Return the request for one of several maps: z takes no degrees of freedom.
 
         >>> asked = ThresholdRequest(Threshold(p=0.001), dof=18)
-        >>> asked.among_others(MapKind.Z).dof, asked.among_others(MapKind.T).dof
+        >>> asked.for_kind(MapKind.Z).dof, asked.for_kind(MapKind.T).dof
         (None, 18)
         """
         return self if kind.row.p.n_dof else replace(self, dof=None)
 
 
-def asked_threshold(
+def build_threshold(
     *,
     value: float | None = None,
     p: float | None = None,
     q: float | None = None,
     bonferroni: float | None = None,
-    fdr: Method = "BH",
+    fdr: FdrMethod = "BH",
     tail: Direction = "auto",
     connectivity: int = 6,
     min_voxels: int = 1,
@@ -142,7 +142,7 @@ def asked_threshold(
 
     Examples
     --------
-    >>> asked_threshold(tail="negative")
+    >>> build_threshold(tail="negative")
     FirstLookThreshold(tail='negative', connectivity=6)
     """
     has_height = (value, p, q, bonferroni) != (None,) * 4

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_neurosynth_results.export.colors import look_of
+from napari_neurosynth_results.export.colors import find_color_range
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.p_values.directions import sides_of
+from napari_neurosynth_results.statistics.p_values.directions import choose_sides
 from napari_neurosynth_results.viewer import palette
 from napari_neurosynth_results.viewer.colormaps import coloring
 from napari_neurosynth_results.viewer.layers import REASON_KEY
@@ -41,8 +41,8 @@ def recolor(layer: Image, clusters: ClusterSet, faint: bool) -> None:
         Let what is below the threshold shine through.
     """
     statmap = clusters.statmap
-    look = look_of(clusters)
-    sides = sides_of(statmap, clusters.asked.tail) if statmap.signed else None
+    look = find_color_range(clusters)
+    sides = choose_sides(statmap, clusters.asked.tail) if statmap.signed else None
     chosen = coloring(
         look,
         statmap.kind,

@@ -24,7 +24,7 @@ from napari_neurosynth_results.maps.kinds import Zero
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.significance import (
-    OWN,
+    OWN_EVIDENCE,
     Evidence,
     PSource,
 )
@@ -147,7 +147,7 @@ class PlaceReader:
             if (clusters := clusters_of(layer)) is not None:
                 rows.append(_cluster_row(layer, clusters, place))
             elif (statmap := map_of(layer)) is not None:
-                shown = self._ready(layer, statmap, evidence.get(statmap, OWN))
+                shown = self._ready(layer, statmap, evidence.get(statmap, OWN_EVIDENCE))
                 kept[statmap] = shown
                 rows.append(_map_row(layer, statmap, shown, place))
         # What is hidden gives its memory back, and is tried again when it is shown.
@@ -278,7 +278,7 @@ def _map_row(
         return ReadoutRow(title, kind, math.nan, OUTSIDE)
     if shown.p is None:
         return ReadoutRow(title, kind, value, f"{value:.4g}")
-    log_p, p = shown.p.log_p(voxel), shown.p.written(voxel)
+    log_p, p = shown.p.log_p(voxel), shown.p.format(voxel)
     return ReadoutRow(title, kind, value, f"{value:.4g}", log_p, p)
 
 

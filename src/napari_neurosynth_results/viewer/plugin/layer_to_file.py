@@ -15,15 +15,15 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.provenance import (
-    details_of,
     map_details,
+    provenance_details,
     software,
 )
 from napari_neurosynth_results.export.volumes import (
     ALIGNED,
     Meaning,
-    code_of,
     meaning_of,
+    space_code,
 )
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import Zero
@@ -80,7 +80,7 @@ class SavedLayer:
             found |= map_details(self.shown)
         elif isinstance(self.shown, ClusterSet):
             found |= {"Labels": dict(enumerate(self.shown.names, start=1))}
-            found |= details_of(self.shown)
+            found |= provenance_details(self.shown)
         if self.edited:
             found["Edited"] = True
         return found | software()
@@ -290,6 +290,6 @@ def _code(shape: tuple[int, ...], affine: _Affine) -> int:
     """Return NIfTI's code for a space: MNI's where that is plausible."""
     x, y, z = shape
     try:
-        return code_of(find_reorientation((x, y, z), affine, _MOST_VOXELS).grid)
+        return space_code(find_reorientation((x, y, z), affine, _MOST_VOXELS).grid)
     except ValueError:
         return ALIGNED

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.export.workspace.contents import SavedRequest
 from napari_neurosynth_results.export.workspace.file import (
-    FociLook,
-    ImageLook,
-    LabelsLook,
-    LayerLook,
+    FociStyle,
+    ImageStyle,
+    LabelsStyle,
+    LayerState,
     View,
 )
 from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
@@ -46,7 +46,7 @@ _OWN = re.compile(
 )
 
 
-def describe_look(reader: StateReader, layer: Layer) -> LayerLook | None:
+def describe_look(reader: StateReader, layer: Layer) -> LayerState | None:
     """Say how a layer looks.
 
     Parameters
@@ -56,7 +56,7 @@ def describe_look(reader: StateReader, layer: Layer) -> LayerLook | None:
 
     Returns
     -------
-    LayerLook or None
+    LayerState or None
         None for layers of others, and for those that are there for a while.
     """
     if is_temporary(layer):
@@ -67,31 +67,31 @@ def describe_look(reader: StateReader, layer: Layer) -> LayerLook | None:
         "opacity": float(layer.opacity),
     }
     if UNDERLAY_KEY in layer.metadata:
-        return LayerLook("underlay", **given)
+        return LayerState("underlay", **given)
     if (statmap := map_of(layer)) is not None:
         number = reader.map(statmap)
         if hasattr(layer, "selected_label"):
-            return LayerLook("map", number, **given)
+            return LayerState("map", number, **given)
         tried, at = _tried(reader, layer)
         given |= {"image": _image(layer), "tried": tried, "tried_at": at}
-        return LayerLook("map", number, **given)
+        return LayerState("map", number, **given)
     if (clusters := clusters_of(layer)) is not None:
         number = reader.clusters(clusters)
-        return LayerLook("clusters", number, labels=_labels(layer), **given)
+        return LayerState("clusters", number, labels=_labels(layer), **given)
     if (pair := compared_in(layer)) is not None:
-        return LayerLook("agreement", reader.pair(pair.a, pair.b), **given)
+        return LayerState("agreement", reader.pair(pair.a, pair.b), **given)
     if studies_of(layer) is not None:
         lit = lit_studies(layer)
         ids = None if lit is None else tuple(sorted(lit))
-        foci = FociLook(slab_of(layer), ids)
-        return LayerLook("foci", reader.foci(layer), foci=foci, **given)
+        foci = FociStyle(slab_of(layer), ids)
+        return LayerState("foci", reader.foci(layer), foci=foci, **given)
     return None
 
 
-def _image(layer: Layer) -> ImageLook:
+def _image(layer: Layer) -> ImageStyle:
     name = str(layer.colormap.name)
     low, high = layer.contrast_limits
-    return ImageLook(
+    return ImageStyle(
         faint="faint" in name,
         colormap="" if _OWN.match(name) else name,
         contrast_limits=(float(low), float(high)),
@@ -99,9 +99,9 @@ def _image(layer: Layer) -> ImageLook:
     )
 
 
-def _labels(layer: Layer) -> LabelsLook:
+def _labels(layer: Layer) -> LabelsStyle:
     colors = layer.metadata.get(COLORS_KEY, {})
-    return LabelsLook(
+    return LabelsStyle(
         int(layer.contour),
         bool(layer.show_selected_label),
         layer.metadata.get(CHOSEN_KEY),
@@ -129,14 +129,14 @@ def is_temporary(layer: Layer) -> bool:
     return TEMPORARY_KEY in layer.metadata
 
 
-def apply_look(layer: Layer, look: LayerLook) -> None:
+def apply_look(layer: Layer, look: LayerState) -> None:
     """Make a layer look as it did.
 
     Parameters
     ----------
     layer : Layer
         The layer, with its clusters found.
-    look : LayerLook
+    look : LayerState
         How it looked.
     """
     layer.name = look.name or layer.name
@@ -151,7 +151,7 @@ def apply_look(layer: Layer, look: LayerLook) -> None:
     layer.visible = look.visible
 
 
-def _give_colors(layer: Any, look: ImageLook) -> None:
+def _give_colors(layer: Any, look: ImageStyle) -> None:
     if look.colormap:
         # Colormaps that were made by hand are not known in another session.
         from napari.utils.colormaps import AVAILABLE_COLORMAPS
@@ -163,7 +163,7 @@ def _give_colors(layer: Any, look: ImageLook) -> None:
         layer.contrast_limits = limits
 
 
-def _give_outlines(layer: Any, look: LabelsLook) -> None:
+def _give_outlines(layer: Any, look: LabelsStyle) -> None:
     clusters = clusters_of(layer)
     if clusters is None:
         return

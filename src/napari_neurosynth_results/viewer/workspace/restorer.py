@@ -14,7 +14,7 @@ from napari_neurosynth_results.export.workspace.contents import (
     Naming,
     SavedRequest,
 )
-from napari_neurosynth_results.export.workspace.file import LayerLook, Workspace
+from napari_neurosynth_results.export.workspace.file import LayerState, Workspace
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.atlases.find import find_atlas
@@ -114,7 +114,7 @@ class Restorer:
 
     # --- layers -----------------------------------------------------------------------
 
-    def _layer(self, look: LayerLook) -> Layer:
+    def _layer(self, look: LayerState) -> Layer:
         make: dict[str, Callable[[int], Layer]] = {
             "underlay": self._underlay,
             "map": self._map_layer,
@@ -164,7 +164,7 @@ class Restorer:
         found = self._look("map", number)
         return found is not None and found.visible
 
-    def _look(self, shows: str, number: int) -> LayerLook | None:
+    def _look(self, shows: str, number: int) -> LayerState | None:
         return next(
             (one for one in self._looks if (one.shows, one.number) == (shows, number)),
             None,
@@ -186,7 +186,7 @@ class Restorer:
 
         return self._once("the layer of clusters", number, make)
 
-    def _tried(self, look: LayerLook | None, asked: SavedRequest) -> ThresholdHistory:
+    def _tried(self, look: LayerState | None, asked: SavedRequest) -> ThresholdHistory:
         """Return what was tried on a map; what is shown is among it."""
         shown = self._request(asked)
         if look is None or not 0 <= look.tried_at < len(look.tried):

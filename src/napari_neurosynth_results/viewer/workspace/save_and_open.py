@@ -19,9 +19,9 @@ from napari_neurosynth_results.export.workspace.file import (
     VERSION,
     FilePlace,
     Workspace,
-    named_paths,
+    change_atlas_paths,
+    change_paths,
     read_workspace,
-    with_paths,
     write_workspace,
 )
 from napari_neurosynth_results.job import CancelledError, Job
@@ -105,7 +105,7 @@ def gather_workspace(viewer: Viewer, folder: str) -> tuple[Workspace, list[str]]
             kept.append(layer)
         elif not is_temporary(layer):
             told.append(f"{layer.name} is not of this plugin: save it by itself.")
-    contents = with_paths(reader.description, os.path.abspath)
+    contents = change_paths(reader.description, os.path.abspath)
     for one in contents.clusters:
         place = one.asked.place
         if place is not None and place.kind == "painted":
@@ -150,8 +150,8 @@ def _files_of(
         found[path] = FilePlace(path, beside.replace(os.sep, "/"))
         return path
 
-    with_paths(contents, note)
-    named_paths(naming, note)
+    change_paths(contents, note)
+    change_atlas_paths(naming, note)
     return tuple(found.values())
 
 
@@ -179,8 +179,8 @@ def open_workspace(viewer: Viewer, path: str | os.PathLike[str]) -> list[str]:
     here = _Places(workspace.files, os.path.dirname(target))
     workspace = replace(
         workspace,
-        contents=with_paths(workspace.contents, here.find),
-        naming=named_paths(workspace.naming, here.find),
+        contents=change_paths(workspace.contents, here.find),
+        naming=change_atlas_paths(workspace.naming, here.find),
     )
     settings = read_settings()
     results, problems = wait_for(

@@ -12,7 +12,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.workspace.contents import (
     Clusters,
     Description,
-    FociOf,
+    FociReference,
     GivenName,
     Map,
     MaskReference,
@@ -28,7 +28,7 @@ from napari_neurosynth_results.sources.online.store import is_sealed_name
 from napari_neurosynth_results.sources.opening import is_link
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison.derived_maps import made_of
+from napari_neurosynth_results.statistics.comparison.derived_maps import parent_clusters
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
@@ -77,7 +77,7 @@ class StateReader:
         self._sources: list[Source] = []
         self._described: dict[int, Map] = {}
         self._clusters: dict[int, Clusters] = {}
-        self._foci: list[FociOf] = []
+        self._foci: list[FociReference] = []
         #: Clusters that are being described: a mask may not be made of itself.
         self._under_way: list[int] = []
         #: Names may have been given since clusters were compared.
@@ -136,7 +136,7 @@ class StateReader:
         """Return the number of a map."""
         if statmap in self._maps:
             return self._maps.index(statmap)
-        parts = made_of(statmap)
+        parts = parent_clusters(statmap)
         if parts:
             a, b = parts
             made: Any = "difference" if statmap.kind is MapKind.OTHER else "conjunction"
@@ -247,11 +247,13 @@ class StateReader:
         assert studies is not None
         for results in self._all_results():
             if results.studies_at_hand and _studies(results) is studies:
-                found = FociOf(self.source(results), title=layer.name)
+                found = FociReference(self.source(results), title=layer.name)
                 break
         else:
             file = studies.file or StudyFile("")
-            found = FociOf(None, file.path, file.annotation, file.include, layer.name)
+            found = FociReference(
+                None, file.path, file.annotation, file.include, layer.name
+            )
         self._foci.append(found)
         return len(self._foci) - 1
 

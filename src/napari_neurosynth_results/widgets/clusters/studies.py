@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_neurosynth_results.statistics.studies.contributors import (
-    SHARE,
+    ABOUT_SHARES,
     Contributors,
 )
 from napari_neurosynth_results.widgets.common.background_job import BackgroundJob
@@ -46,7 +46,7 @@ _COLUMNS = (
         value=itemgetter("foci"),
         bar=True,
     ),
-    Column("Share", SHARE, ".1%", value=itemgetter("share"), bar=True),
+    Column("Share", ABOUT_SHARES, ".1%", value=itemgetter("share"), bar=True),
 )
 _NO_CLUSTER = "Choose a cluster in the table to see the studies behind it."
 _ASK = "Get the studies (asks {})"

@@ -13,9 +13,9 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.agreement import (
     common_mask,
-    sample,
+    sample_map,
 )
-from napari_neurosynth_results.statistics.thresholds.apply import Applied
+from napari_neurosynth_results.statistics.thresholds.apply import ThresholdResult
 from napari_neurosynth_results.viewer.compare.comparison_layers import agreement_legend
 from napari_neurosynth_results.widgets.common.color_grid import (
     ColorGrid,
@@ -165,7 +165,7 @@ class ComparisonNumbers(QTabWidget):
             return
         try:
             first, second = (
-                sample(one.statmap, known.grid) for one in (known.a, known.b)
+                sample_map(one.statmap, known.grid) for one in (known.a, known.b)
             )
         except ResultsError:
             self.scatter.clear()
@@ -203,7 +203,7 @@ def _legend(known: Comparison) -> str:
 def _heights(clusters: ClusterSet) -> list[float]:
     """Return where a threshold lies among the values of its map."""
     applied, sides = clusters.threshold, sorted(set(clusters.labelled.sign.tolist()))
-    if not isinstance(applied, Applied) or not math.isfinite(applied.height):
+    if not isinstance(applied, ThresholdResult) or not math.isfinite(applied.height):
         return []
     return [sign * applied.height for sign in sides or [1]]
 

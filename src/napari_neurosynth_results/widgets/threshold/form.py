@@ -33,11 +33,11 @@ from napari_neurosynth_results.statistics.thresholds.threshold import (
 )
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import (
     Preset,
-    Scale,
-    presets_of,
+    SliderScale,
+    choose_scale,
+    find_directions,
+    list_presets,
     refusals,
-    scale_of,
-    tails_of,
 )
 from napari_neurosynth_results.widgets.common.layout import narrow, row
 
@@ -106,13 +106,13 @@ class ThresholdChoices:
         evidence : Evidence
             What p can be told by.
         """
-        refused, tails = refusals(statmap, masking, evidence), tails_of(statmap)
+        refused, tails = refusals(statmap, masking, evidence), find_directions(statmap)
         return cls(
             criteria=[(_word(statmap, c), c) for c in CRITERIA if refused[c] is None],
             tails=[
                 (word, tail) for tail, word in _TAILS.items() if tails[tail] is None
             ],
-            presets=presets_of(statmap, refused),
+            presets=list_presets(statmap, refused),
             no_criteria="\n".join(
                 f"No {_CRITERIA[c]}: {why}" for c, why in refused.items() if why
             ),
@@ -145,7 +145,7 @@ class ThresholdForm(Container):
         self._strict = False
         self._extent_in_mm3 = False
         self._needs_dof = False
-        self._scale = Scale(1, 2, False)
+        self._scale = SliderScale(1, 2, False)
         self._choices = ThresholdChoices()
         self._make()
         self._connect()
@@ -260,7 +260,9 @@ class ThresholdForm(Container):
         self._extent_in_mm3 = threshold.min_mm3 is not None
         with self._quietly():
             self.by.value = threshold.criterion
-            self._scale = scale_of(self._statmap, threshold.criterion, self._evidence)
+            self._scale = choose_scale(
+                self._statmap, threshold.criterion, self._evidence
+            )
             self._write(threshold.number)
             self.fdr.value = threshold.fdr
             self.fdr.visible = threshold.criterion == "q"
@@ -356,7 +358,7 @@ class ThresholdForm(Container):
     def _change_criterion(self, criterion: Criterion) -> None:
         if self._filling or self._statmap is None:
             return
-        self._scale = scale_of(self._statmap, criterion, self._evidence)
+        self._scale = choose_scale(self._statmap, criterion, self._evidence)
         number = self.translate(criterion)
         with self._quietly():
             self.fdr.visible = criterion == "q"

@@ -12,11 +12,16 @@ from napari_neurosynth_results.api.map_requests import requested_clusters
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.thresholds.apply import Applied, about_map
+from napari_neurosynth_results.statistics.thresholds.apply import (
+    ThresholdResult,
+    describe_map,
+)
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.statistics.thresholds.threshold import Criterion
-from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import scale_of
+from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import (
+    choose_scale,
+)
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
@@ -166,7 +171,7 @@ class ThresholdWidget(Container):
             self.about.value = ""
             self.sentence.value = _NO_MAP
             return
-        self.about.value = about_map(statmap)
+        self.about.value = describe_map(statmap)
         try:
             self._fill(tried_on(self.map.value).shown)
         except ResultsError as error:
@@ -205,12 +210,14 @@ class ThresholdWidget(Container):
         assert statmap is not None
         applied = clusters.threshold if clusters is not None else None
         number = math.nan
-        if isinstance(applied, Applied):
+        if isinstance(applied, ThresholdResult):
             number = {"value": applied.height, "p": applied.p}.get(criterion, math.nan)
         if number > 0:
             return number
         return (
-            0.05 if criterion != "value" else scale_of(statmap, "value").number_at(0.5)
+            0.05
+            if criterion != "value"
+            else choose_scale(statmap, "value").number_at(0.5)
         )
 
     def _reconsider(self, event: object = None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import taken, write_folder
+from napari_neurosynth_results.export.atomic import put_text, taken, write_folder
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.online.remote_map import RemoteMap
@@ -82,15 +82,20 @@ def _write(results: ResultSet, folder: Path) -> list[str]:
     }
     _json(folder / "collection_metadata.json", collection)
     if results.methods:
-        text = results.methods + "\n"
-        (folder / "boilerplate.txt").write_text(text, encoding="utf-8")
+        put_text(str(folder / "boilerplate.txt"), results.methods + "\n")
+    # As `put_text` writes what is no letter.
     for stem, table in results.tables.items():
-        table.to_csv(folder / f"{stem}.tsv", sep="\t", index=False)
+        table.to_csv(
+            folder / f"{stem}.tsv", sep="\t", index=False, errors="backslashreplace"
+        )
     if results.studies is not None:
-        results.studies.foci.to_csv(folder / "foci.tsv", sep="\t", index=False)
+        foci = results.studies.foci
+        foci.to_csv(
+            folder / "foci.tsv", sep="\t", index=False, errors="backslashreplace"
+        )
     return sorted(path.name for path in folder.iterdir())
 
 
 def _json(path: Path, value: Any) -> None:
     text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    path.write_text(text + "\n", encoding="utf-8")
+    put_text(str(path), text + "\n")

@@ -48,6 +48,22 @@ _MARKDOWN = str.maketrans(
 )
 
 
+def legible(text: str) -> str:
+    r"""Write bytes of a file name that are no letters as Python does.
+
+    >>> legible("caf\udce9")
+    'caf\\xe9'
+    """
+    if text.isascii():
+        return text
+    try:
+        # What came from the file system is bytes again, and read as UTF-8.
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raw = text.encode("utf-8", "backslashreplace")
+    return raw.decode("utf-8", "backslashreplace")
+
+
 def plain(text: str) -> str:
     r"""Put a text on one line, without characters that cannot be seen.
 
@@ -55,7 +71,7 @@ def plain(text: str) -> str:
     'two lines, and a turn'
     """
     kept = []
-    for character in text:
+    for character in legible(text):
         kind = unicodedata.category(character)
         if kind[0] == "Z" or character in "\t\n\r\v\f\x85":
             kept.append(" ")
@@ -89,7 +105,7 @@ def one_line(text: str) -> str:
     >>> one_line("pain:\n  ALE \x1b[2J")
     'pain: ALE ?[2J'
     """
-    line = " ".join(text[: 4 * _MOST_OF_A_LINE].split())
+    line = " ".join(legible(text[: 4 * _MOST_OF_A_LINE]).split())
     line = "".join("?" if unicodedata.category(c)[0] == "C" else c for c in line)
     return line if len(line) <= _MOST_OF_A_LINE else f"{line[: _MOST_OF_A_LINE - 3]}..."
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import checked_path, write_text
+from napari_neurosynth_results.export.escaping import legible
 from napari_neurosynth_results.export.figures import (
     comparison_figure,
     glass_figure,
@@ -107,7 +108,7 @@ def write_report(
     """
     target = checked_path(path, (".html", ".htm"), "a report is saved as .html")
     text = report_html(results, sections, comparison=comparison, job=job)
-    write_text(target, text, overwrite=overwrite)
+    write_text(target, legible(text), overwrite=overwrite)
 
 
 def report_html(

@@ -23,10 +23,12 @@ _HTML = re.compile(
     rb"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.I | re.S
 )
 _TITLE = re.compile(rb"<title[^>]*>\s*([^<]{1,80}?)\s*<", re.I)
+#: How a zip archive begins.
+ZIP = b"PK\x03\x04"
 _GZIP = b"\x1f\x8b"
 #: How other formats begin, and what to do with them.
 _FORMATS = (
-    (b"PK\x03\x04", "a zip archive", "Rename it to .zip and open that"),
+    (ZIP, "a zip archive", "Rename it to .zip and open that"),
     (_GZIP, "gzipped twice", "Gunzip it once"),
     (b"BZh", "compressed by bzip2", "Decompress it with bunzip2"),
     (b"\xfd7zXZ", "compressed by xz", "Decompress it with unxz"),
@@ -57,18 +59,29 @@ def refuse_placeholder(path: str | os.PathLike[str]) -> None:
     ResultsError
         With what stands there and how to bring the file here.
     """
-    name = os.fspath(path)
-    if told := _link_sentence(name) or _pointer_sentence(name, _head(name)):
+    if told := pointer_sentence(path):
         raise ResultsError(told)
 
 
-def what_is_there(path: str | os.PathLike[str]) -> str | None:
+def pointer_sentence(path: str | os.PathLike[str]) -> str | None:
+    """Say of a pointer or a broken link what it is; None for any other file."""
+    name = os.fspath(path)
+    return _link_sentence(name) or _pointer_sentence(name, _head(name))
+
+
+def what_is_there(
+    path: str | os.PathLike[str], wanted: str = "a NIfTI image", begins: bytes = b""
+) -> str | None:
     """Say what a file holds that is not what its name promises, and what to do.
 
     Parameters
     ----------
     path : path
         A file that could not be read as what it should be.
+    wanted : str
+        What it should be.
+    begins : bytes
+        How a file of that kind may begin, which is then no surprise.
 
     Returns
     -------
@@ -79,7 +92,12 @@ def what_is_there(path: str | os.PathLike[str]) -> str | None:
     if told := _link_sentence(name):
         return told
     head = _head(name)
-    return _pointer_sentence(name, head) or _content_sentence(name, head)
+    if begins and head.startswith(begins):
+        return None
+    if told := _pointer_sentence(name, head):
+        return told
+    found = _content(head)
+    return found and f"{name} is not {wanted}: it is {found}."
 
 
 def _head(path: str) -> bytes:
@@ -138,45 +156,44 @@ def _annex_advice(path: str) -> str:
     )
 
 
-def _content_sentence(path: str, head: bytes) -> str | None:
+def _content(head: bytes) -> str | None:
+    """Say what a file holds and what to do, by how it begins."""
     if _HTML.match(head.removeprefix(b"\xef\xbb\xbf")):
         found = _TITLE.search(head)
         title = f" ({found[1].decode('utf-8', 'replace')!r})" if found else ""
         return (
-            f"{path} is a web page{title}, not a file of data: a server answered with "
-            "a page, as for a log-in or an error. Download it again, by the link of "
-            "the file itself."
+            f"a web page{title}, with which a server answered, as for a log-in or an "
+            "error. Download it again, by the link of the file itself"
         )
     for start, what, advice in _FORMATS:
         if head.startswith(start):
-            return f"{path} is {what}, whatever its name says. {advice}."
+            return f"{what}, whatever its name says. {advice}"
     if head[_TAR_AT:].startswith(_TAR):
-        return f"{path} is a tar archive, whatever its name says. Unpack it."
+        return "a tar archive, whatever its name says. Unpack it"
     if head[_DICOM_AT:].startswith(_DICOM):
-        return f"{path} is a DICOM file. Convert it to NIfTI, as by dcm2niix."
-    return _text_sentence(path, head)
+        return "a DICOM file. Convert it to NIfTI, as by dcm2niix"
+    return _text(head)
 
 
-def _text_sentence(path: str, head: bytes) -> str | None:
+def _text(head: bytes) -> str | None:
     """Say what a text is: an answer of a server, or what else is written there."""
     text = head.decode("utf-8-sig", "replace")
-    if not head or any(c < " " and c not in "\t\n\r\f" for c in text):
+    # What was read may end within a letter.
+    if "\ufffd" in text[:-4] or any(c < " " and c not in "\t\n\r\f" for c in text):
         return None
-    if "\ufffd" in text[:-4]:
+    if not (begins := text.strip()):
         return None
-    begins = text.lstrip()
-    if begins.startswith("<?xml") or begins.startswith("<"):
+    if begins.startswith("<"):
         return (
-            f"{path} is an XML text, as servers answer with when something is wrong, "
-            "not an image. Download it again."
+            "an XML text, as servers answer with when something is wrong. Download it "
+            "again"
         )
     if begins.startswith(("{", "[")) and _may_be_json(begins):
         return (
-            f"{path} is a JSON text, as a server's answer or the description beside an "
-            "image, not an image. Download the image itself."
+            "a JSON text, as a server's answer or the description beside an image. "
+            "Download the file itself"
         )
-    some = " ".join(begins[:60].split())
-    return f"{path} is a text that begins with {some!r}, not an image."
+    return f"a text that begins with {' '.join(begins[:60].split())!r}"
 
 
 def _may_be_json(text: str) -> bool:

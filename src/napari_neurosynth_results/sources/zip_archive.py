@@ -27,7 +27,7 @@ from napari_neurosynth_results.sources.online.nilearn_downloads import (
     is_nilearn_folder,
     open_nilearn,
 )
-from napari_neurosynth_results.sources.placeholders import what_is_there
+from napari_neurosynth_results.sources.placeholders import ZIP, what_is_there
 
 #: Members of one zip that are looked at, and that are taken out.
 _MOST_MEMBERS = 20_000
@@ -72,7 +72,7 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
     try:
         folder, problems = _unpacked(path, max_bytes, unpack_to)
     except _BROKEN as error:
-        if told := what_is_there(path):
+        if told := what_is_there(path, "a complete zip file", ZIP):
             raise ResultsError(told) from error
         raise ResultsError(
             f"{path} is not a complete zip file ({error}). Download it again. "
@@ -80,7 +80,7 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
             "link instead."
         ) from error
     except OSError as error:
-        if told := what_is_there(path):
+        if told := what_is_there(path, "a complete zip file", ZIP):
             raise ResultsError(told) from error
         reason = error.strerror or error
         raise ResultsError(f"{path} cannot be unpacked: {reason}.") from error

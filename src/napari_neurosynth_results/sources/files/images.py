@@ -45,7 +45,10 @@ from napari_neurosynth_results.sources.files.volumes import (
     VolumeFile,
     reading_error,
 )
-from napari_neurosynth_results.sources.placeholders import what_is_there
+from napari_neurosynth_results.sources.placeholders import (
+    pointer_sentence,
+    what_is_there,
+)
 
 #: Bytes a file may need in memory before it is refused.
 DEFAULT_LIMIT = 2 * 2**30
@@ -118,14 +121,14 @@ def open_image(path: str, max_bytes: int = DEFAULT_LIMIT) -> list[VolumeFile]:
 
 def _stands_there(path: str) -> str | None:
     """Say what is in the place of an image, or of the half that belongs to it."""
-    if told := what_is_there(path):
+    stem, extension = os.path.splitext(path.lower())
+    wanted = "an MGH image" if extension in (".mgh", ".mgz") else "a NIfTI image"
+    if told := what_is_there(path, wanted):
         return told
-    stem, extension = os.path.splitext(path)
-    if extension.lower() in (".hdr", ".img"):
-        for half in (".hdr", ".img", ".HDR", ".IMG"):
-            if os.path.lexists(stem + half) and (told := what_is_there(stem + half)):
-                return told
-    return None
+    if extension not in (".hdr", ".img"):
+        return None
+    halves = (path[: len(stem)] + half for half in (".hdr", ".img", ".HDR", ".IMG"))
+    return next(filter(None, map(pointer_sentence, halves)), None)
 
 
 def read_region(path: str, max_bytes: int = DEFAULT_LIMIT) -> tuple[Voxels, Grid]:

@@ -14,6 +14,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.sources.files.mask_image import read_mask_image
+from napari_neurosynth_results.sources.files.safe_names import legible
 from napari_neurosynth_results.sources.opening import SourceName
 from napari_neurosynth_results.statistics.thresholds.masks import (
     Masking,
@@ -108,7 +109,7 @@ def mask_from_file(
     """
     path = os.fspath(path)
     voxels, grid, told = read_mask_image(path)
-    name = os.path.basename(path)
+    name = legible(os.path.basename(path))
     if labels is None:
         region, what = voxels != 0, name
     else:

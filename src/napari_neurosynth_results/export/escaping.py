@@ -10,6 +10,8 @@ import html
 import unicodedata
 from typing import TYPE_CHECKING
 
+from napari_neurosynth_results.sources.files.safe_names import legible
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -46,22 +48,6 @@ _MARKDOWN = str.maketrans(
     {character: f"\\{character}" for character in "\\`*_{}[]#!|~$^"}
     | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 )
-
-
-def legible(text: str) -> str:
-    r"""Write bytes of a file name that are no letters as Python does.
-
-    >>> legible("caf\udce9")
-    'caf\\xe9'
-    """
-    if text.isascii():
-        return text
-    try:
-        # What came from the file system is bytes again, and read as UTF-8.
-        raw = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raw = text.encode("utf-8", "backslashreplace")
-    return raw.decode("utf-8", "backslashreplace")
 
 
 def plain(text: str) -> str:

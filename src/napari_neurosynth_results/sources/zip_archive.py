@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.files.folder import is_image, open_folder
-from napari_neurosynth_results.sources.files.safe_names import safe_name
+from napari_neurosynth_results.sources.files.safe_names import legible, safe_name
 from napari_neurosynth_results.sources.online.nilearn_downloads import (
     is_nilearn_folder,
     open_nilearn,
@@ -87,7 +87,7 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
     nilearn = is_nilearn_folder(str(folder))
     results = (open_nilearn if nilearn else open_folder)(str(folder), max_bytes)
     if not nilearn:
-        results.title = os.path.splitext(os.path.basename(path))[0]
+        results.title = legible(os.path.splitext(os.path.basename(path))[0])
     results.source = path
     results.report(*problems)
     return results

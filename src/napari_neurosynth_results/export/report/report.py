@@ -19,7 +19,6 @@ import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import checked_path, write_text
-from napari_neurosynth_results.export.escaping import legible
 from napari_neurosynth_results.export.figures import (
     comparison_figure,
     glass_figure,
@@ -31,6 +30,7 @@ from napari_neurosynth_results.export.report.methods import readable_methods
 from napari_neurosynth_results.export.tables.paper import paper_table
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import Link, ResultSet
+from napari_neurosynth_results.sources.files.safe_names import legible
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.studies.contributors import Contributors

@@ -22,6 +22,7 @@ from napari_neurosynth_results.maps.names import MapName, parse_name, split_exte
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import NOBODY, LazyStudies
 from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT, open_image
+from napari_neurosynth_results.sources.files.safe_names import legible
 from napari_neurosynth_results.sources.files.surface_files import (
     gifti_sentence,
     is_gifti,
@@ -94,7 +95,7 @@ def open_folder(path: str, max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
         images[:_MOST_IMAGES],
         max_bytes,
         problems,
-        title=os.path.basename(os.path.abspath(path)),
+        title=legible(os.path.basename(os.path.abspath(path))),
         source=path,
         tables=list_tables(path),
         methods=methods,
@@ -131,7 +132,7 @@ def read_texts(path: str, problems: list[str]) -> tuple[str, str]:
 def list_tables(path: str) -> dict[str, Callable[[], pd.DataFrame]]:
     """List the tables in a folder: file stem -> function that reads it."""
     return {
-        name[: -len(".tsv")]: partial(_table, os.path.join(path, name))
+        legible(name[: -len(".tsv")]): partial(_table, os.path.join(path, name))
         for name in os.listdir(path)
         if name.endswith(".tsv") and not name.startswith(".")
     }
@@ -167,6 +168,7 @@ def open_files(paths: Sequence[str], max_bytes: int = DEFAULT_LIMIT) -> ResultSe
     title = split_extension(os.path.basename(first))[0]
     if len(paths) > 1:
         title = os.path.basename(os.path.dirname(first))
+    title = legible(title)
     return _result_set(
         images, max_bytes, problems, title=title, source=", ".join(map(str, paths))
     )
@@ -240,7 +242,8 @@ def make_map_file(
     MapFile
         For a `ResultSet`.
     """
-    base = filename or os.path.basename(volume.path)
+    # Names become titles of layers and figures, which take letters only.
+    base = legible(filename or os.path.basename(volume.path))
     stem = split_extension(base)[0]
     name = parse_name(base)
     intent = volume.intent

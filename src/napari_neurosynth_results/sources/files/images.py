@@ -121,13 +121,14 @@ def open_image(path: str, max_bytes: int = DEFAULT_LIMIT) -> list[VolumeFile]:
 
 def _stands_there(path: str) -> str | None:
     """Say what is in the place of an image, or of the half that belongs to it."""
-    stem, extension = os.path.splitext(path.lower())
+    stem, extension = os.path.splitext(path)
+    extension = extension.lower()
     wanted = "an MGH image" if extension in (".mgh", ".mgz") else "a NIfTI image"
     if told := what_is_there(path, wanted):
         return told
     if extension not in (".hdr", ".img"):
         return None
-    halves = (path[: len(stem)] + half for half in (".hdr", ".img", ".HDR", ".IMG"))
+    halves = (stem + half for half in (".hdr", ".img", ".HDR", ".IMG"))
     return next(filter(None, map(pointer_sentence, halves)), None)
 
 

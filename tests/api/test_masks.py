@@ -143,7 +143,7 @@ def test_a_mask_file_is_one_volume_that_can_be_read(
 def test_nan_in_a_mask_file_is_outside(opened: Opened, tmp_path: Path) -> None:
     statmap = opened({"z": np.full(SHAPE, 5.0)})["z"]
     values = np.full(SHAPE, np.nan, np.float32)
-    values[2, 2, 2], values[3, 3, 3] = 0.5, 0
+    values[2, 2, 2], values[3, 3, 3] = 1, 0
     path = tmp_path / "mask.nii"
     nib.Nifti1Image(values, AFFINE).to_filename(path)
     mask = nnr.mask_from_file(statmap, path)

@@ -16,6 +16,7 @@ from napari_neurosynth_results.batch.one_source import DONE, Answer, Record
 from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import (
+    open_for_text,
     put_text,
     write_folder,
     write_text,
@@ -240,7 +241,7 @@ class BatchFolder:
         self, name: str, columns: Sequence[str], rows: Iterable[dict[str, Any]]
     ) -> None:
         def fill(partial: str) -> None:
-            with open(partial, "w", encoding="utf-8", newline="") as file:
+            with open_for_text(partial) as file:
                 writer = csv.DictWriter(
                     file, columns, delimiter="\t", lineterminator="\n", restval=""
                 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from typing import Any
 
 from napari_neurosynth_results.api import (
@@ -74,6 +75,10 @@ def _clusters(options: argparse.Namespace) -> int:
     behind = contributors(results, clusters) if options.studies else None
     # First: whoever reads the table may stop after its first lines.
     written = _write_files(options, clusters, behind)
+    file = f"{statmap.file.filename}: "
+    about = [problem for problem in results.problems if problem.startswith(file)]
+    for notice in dict.fromkeys((*statmap.notices, *about)):
+        print(f"! {notice}", file=sys.stderr)
     print(f"{statmap.title}: {clusters}")
     if len(clusters):
         table = clusters.table[_SHOWN].join(clusters.corrected.drop(columns="label"))

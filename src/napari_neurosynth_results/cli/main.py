@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0, or 1 when something could not be done; the reason is on standard error.
     """
+    _print_any_letter()
     options = _parser().parse_args(arguments)
     try:
         exit_code: int = options.run(options)
@@ -56,6 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return exit_code
+
+
+def _print_any_letter() -> None:
+    """Write what a console has no letter for as its number, instead of failing.
+
+    File names on Linux may hold bytes that are no letters, and the consoles of old
+    Windows and of servers know few.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:

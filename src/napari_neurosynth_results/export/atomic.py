@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import TextIO
 
 from napari_neurosynth_results.errors import ResultsError
 
@@ -77,6 +79,61 @@ def write_whole(target: str, write: Callable[[str], None], *, overwrite: bool) -
         raise ResultsError(f"{target} cannot be written: {error.strerror}.") from error
 
 
+def write_together(
+    writers: Mapping[str, Callable[[str], None]], *, overwrite: bool
+) -> None:
+    """Write files that belong together: all of them, or none.
+
+    Parameters
+    ----------
+    writers : mapping of str to callable
+        Name of each file, all in one folder -> what writes to the path that it is
+        called with.
+    overwrite : bool
+        Replace files that exist.
+
+    Raises
+    ------
+    ResultsError
+        When one of them exists or cannot be written; all are then as before.
+    """
+    for target in writers:
+        if os.path.lexists(target) and not overwrite:
+            raise already_exists(target)
+    first = next(iter(writers))
+    folder = os.path.dirname(os.path.abspath(first))
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as scratch:
+            new, old = (os.path.join(scratch, name) for name in ("new", "old"))
+            os.mkdir(new)
+            os.mkdir(old)
+            for target, write in writers.items():
+                write(os.path.join(new, os.path.basename(target)))
+            _exchange(list(writers), new, old)
+    except OSError as error:
+        raise ResultsError(f"{first} cannot be written: {error.strerror}.") from error
+
+
+def _exchange(targets: list[str], new: str, old: str) -> None:
+    """Put new files in the place of old ones, or leave all as they were."""
+    done: list[tuple[str, str | None]] = []
+    try:
+        for target in targets:
+            name = os.path.basename(target)
+            aside = os.path.join(old, name) if os.path.lexists(target) else None
+            if aside is not None:
+                os.replace(target, aside)
+            done.append((target, aside))
+            os.replace(os.path.join(new, name), target)
+    except OSError:
+        for target, aside in reversed(done):
+            with suppress(FileNotFoundError):
+                os.remove(target)
+            if aside is not None:
+                os.replace(aside, target)
+        raise
+
+
 def write_text(target: str, text: str, *, overwrite: bool) -> None:
     """Write a text as `write_whole` does, in UTF-8, with the line ends that it has.
 
@@ -103,8 +160,27 @@ def put_text(path: str, text: str) -> None:
     text : str
         Line ends stay what they are on every system.
     """
-    with open(path, "w", encoding="utf-8", newline="") as file:
+    with open_for_text(path) as file:
         file.write(text)
+
+
+def open_for_text(path: str) -> TextIO:
+    r"""Open a file for text of ours: UTF-8, whatever the text holds.
+
+    Half a letter, as names of files hold, is written as ``\udce9``: in JSON that is the
+    letter itself, so that a path can be read back.
+
+    Parameters
+    ----------
+    path : str
+        As for `put_text`.
+
+    Returns
+    -------
+    text file
+        To be closed.
+    """
+    return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def write_folder(

@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import already_exists, write_folder
+from napari_neurosynth_results.export.atomic import (
+    already_exists,
+    open_for_text,
+    put_text,
+    write_folder,
+)
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.online.remote_map import RemoteMap
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def save_downloaded(results: ResultSet, folder: str, job: Job) -> list[str]:
@@ -82,15 +90,19 @@ def _write(results: ResultSet, folder: Path) -> list[str]:
     }
     _json(folder / "collection_metadata.json", collection)
     if results.methods:
-        text = results.methods + "\n"
-        (folder / "boilerplate.txt").write_text(text, encoding="utf-8")
+        put_text(str(folder / "boilerplate.txt"), results.methods + "\n")
     for stem, table in results.tables.items():
-        table.to_csv(folder / f"{stem}.tsv", sep="\t", index=False)
+        _tsv(folder / f"{stem}.tsv", table)
     if results.studies is not None:
-        results.studies.foci.to_csv(folder / "foci.tsv", sep="\t", index=False)
+        _tsv(folder / "foci.tsv", results.studies.foci)
     return sorted(path.name for path in folder.iterdir())
+
+
+def _tsv(path: Path, table: pd.DataFrame) -> None:
+    with open_for_text(str(path)) as file:
+        table.to_csv(file, sep="\t", index=False, lineterminator="\n")
 
 
 def _json(path: Path, value: Any) -> None:
     text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    path.write_text(text + "\n", encoding="utf-8")
+    put_text(str(path), text + "\n")

@@ -10,6 +10,8 @@ import html
 import unicodedata
 from typing import TYPE_CHECKING
 
+from napari_neurosynth_results.sources.files.safe_names import legible
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -55,7 +57,7 @@ def plain_text(text: str) -> str:
     'two lines, and a turn'
     """
     kept = []
-    for character in text:
+    for character in legible(text):
         kind = unicodedata.category(character)
         if kind[0] == "Z" or character in "\t\n\r\v\f\x85":
             kept.append(" ")
@@ -89,7 +91,7 @@ def one_line(text: str) -> str:
     >>> one_line("pain:\n  ALE \x1b[2J")
     'pain: ALE ?[2J'
     """
-    line = " ".join(text[: 4 * _MOST_OF_A_LINE].split())
+    line = " ".join(legible(text[: 4 * _MOST_OF_A_LINE]).split())
     line = "".join("?" if unicodedata.category(c)[0] == "C" else c for c in line)
     return line if len(line) <= _MOST_OF_A_LINE else f"{line[: _MOST_OF_A_LINE - 3]}..."
 

@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.export.atomic import check_path, write_whole
 from napari_neurosynth_results.export.escaping import plain_text
-from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.grid import TALAIRACH, Grid
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 VOLUMES = (".nii.gz", ".nii")
-#: NIfTI's xform codes: in MNI space; aligned to something.
-MNI_SPACE, ALIGNED = 4, 2
+#: NIfTI's xform codes: in MNI space; in that of Talairach; aligned to something.
+MNI_SPACE, _TALAIRACH_SPACE, ALIGNED = 4, 3, 2
 # Bytes of a NIfTI header, one of which ends the text.
 _NAME, _DESCRIPTION = 15, 79
 #: NIfTI-1 counts voxels along an axis in 16 bits.
@@ -68,6 +68,8 @@ def meaning_of(statmap: StatMap) -> Meaning:
 
 def space_code(grid: Grid) -> int:
     """Return NIfTI's code for the space of a grid: MNI's where that is plausible."""
+    if grid.elsewhere is not None and grid.elsewhere.name == TALAIRACH:
+        return _TALAIRACH_SPACE
     return ALIGNED if grid.mni_doubt() else MNI_SPACE
 
 
@@ -91,7 +93,7 @@ def write_volume(
     meaning : Meaning
         What the numbers are.
     code : int
-        `MNI_SPACE` or `ALIGNED`.
+        As `code_of` gives it.
     """
     import nibabel as nib
 

@@ -22,6 +22,30 @@ _LEAST_COVERED = 0.25
 _LONGEST_MM = 500.0
 
 
+@dataclass(frozen=True)
+class StatedSpace:
+    """A space other than MNI152's that a file says its millimeters are in.
+
+    Attributes
+    ----------
+    name : str
+        As in ``Talairach space``.
+    by : str
+        What states it, as in ``its header (sform code 3)``.
+    """
+
+    name: str
+    by: str
+
+    def __str__(self) -> str:
+        """Say what states which space."""
+        return f"{self.by} states {self.name}"
+
+
+#: How the space of Talairach and Tournoux (1988) is called in `StatedSpace.name`.
+TALAIRACH = "Talairach space"
+
+
 @dataclass(frozen=True, eq=False)
 class Grid:
     """An axis-aligned RAS+ voxel grid.
@@ -32,10 +56,13 @@ class Grid:
         Number of voxels along x, y and z.
     affine : ndarray, shape (4, 4)
         Voxel index to mm; diagonal but for the origin.
+    elsewhere : StatedSpace or None
+        The space, where the file says that it is not that of MNI152.
     """
 
     shape: tuple[int, int, int]
     affine: npt.NDArray[np.float64]
+    elsewhere: StatedSpace | None = None
 
     @property
     def voxel_size(self) -> tuple[float, float, float]:
@@ -71,13 +98,15 @@ class Grid:
         return f"{' x '.join(map(str, self.shape))}, {size} mm"
 
     def mni_doubt(self) -> str | None:
-        """Say why these millimeters cannot be a human brain's in MNI space.
+        """Say why these millimeters are not a human brain's in MNI space, or cannot be.
 
         Returns
         -------
         str or None
             None when the grid is plausible.
         """
+        if self.elsewhere:
+            return str(self.elsewhere)
         covered = 1.0
         box = []
         longest = 0.0

@@ -22,11 +22,12 @@ from pathlib import Path, PurePosixPath
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.files.folder import is_image, open_folder
-from napari_neurosynth_results.sources.files.safe_names import safe_name
+from napari_neurosynth_results.sources.files.safe_names import legible, safe_name
 from napari_neurosynth_results.sources.online.nilearn_downloads import (
     is_nilearn_folder,
     open_nilearn,
 )
+from napari_neurosynth_results.sources.placeholders import ZIP, what_is_there
 
 #: Members of one zip that are looked at, and that are taken out.
 _MOST_MEMBERS = 20_000
@@ -71,18 +72,22 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
     try:
         folder, problems = _unpack(path, max_bytes, unpack_to)
     except _BROKEN as error:
+        if told := what_is_there(path, "a complete zip file", ZIP):
+            raise ResultsError(told) from error
         raise ResultsError(
             f"{path} is not a complete zip file ({error}). Download it again. "
             "NeuroVault's zip of a large collection is often cut short: open its "
             "link instead."
         ) from error
     except OSError as error:
+        if told := what_is_there(path, "a complete zip file", ZIP):
+            raise ResultsError(told) from error
         reason = error.strerror or error
         raise ResultsError(f"{path} cannot be unpacked: {reason}.") from error
     nilearn = is_nilearn_folder(str(folder))
     results = (open_nilearn if nilearn else open_folder)(str(folder), max_bytes)
     if not nilearn:
-        results.title = os.path.splitext(os.path.basename(path))[0]
+        results.title = legible(os.path.splitext(os.path.basename(path))[0])
     results.source = path
     results.report(*problems)
     return results

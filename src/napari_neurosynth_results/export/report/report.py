@@ -30,6 +30,7 @@ from napari_neurosynth_results.export.report.methods import readable_methods
 from napari_neurosynth_results.export.tables.paper import paper_table
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import Link, ResultSet
+from napari_neurosynth_results.sources.files.safe_names import legible
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
@@ -105,7 +106,7 @@ def write_report(
     """
     target = check_path(path, (".html", ".htm"), "a report is saved as .html")
     text = report_html(results, sections, comparison=comparison, job=job)
-    write_text(target, text, overwrite=overwrite)
+    write_text(target, legible(text), overwrite=overwrite)
 
 
 def report_html(

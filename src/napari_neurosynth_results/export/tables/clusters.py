@@ -35,9 +35,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _KNOWN = (*SEPARATORS, *FORMATS, *VOLUMES)
-_NOTES = (
-    "coordinates: peak and center of mass, MNI mm",
-    "last four columns: corrected p and q at the peak, from all maps of the test",
+_LAST_COLUMNS = (
+    "last four columns: corrected p and q at the peak, from all maps of the test"
 )
 
 
@@ -80,9 +79,16 @@ def save_clusters(
             clusters_table(clusters),
             target,
             about="Clusters of a map; one row a cluster",
-            notes=_NOTES,
+            notes=(_coordinates(clusters), _LAST_COLUMNS),
             overwrite=overwrite,
         )
+
+
+def _coordinates(clusters: ClusterSet) -> str:
+    where = "MNI mm"
+    if clusters.statmap.grid.elsewhere:
+        where = f"mm in {clusters.statmap.grid.elsewhere.name}"
+    return f"coordinates: peak and center of mass, {where}"
 
 
 def save_peaks(

@@ -11,8 +11,9 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import (
     already_exists,
     check_path,
+    open_for_text,
     put_text,
-    write_whole,
+    write_together,
 )
 from napari_neurosynth_results.export.escaping import for_spreadsheet, plain_text
 from napari_neurosynth_results.export.provenance import (
@@ -118,14 +119,13 @@ def write_table(
     beside = os.path.splitext(target)[0] + ".json"
     _check_free(beside, target, overwrite)
     lines = provenance_lines(clusters, notes)
-    write_whole(
-        target, lambda part: write_delimited(part, table, lines), overwrite=overwrite
-    )
-    name = os.path.basename(target)
-    write_whole(
-        beside,
-        lambda part: write_json(part, sidecar(name, table, details)),
-        overwrite=True,
+    described = sidecar(os.path.basename(target), table, details)
+    write_together(
+        {
+            target: lambda part: write_delimited(part, table, lines),
+            beside: lambda part: write_json(part, described),
+        },
+        overwrite=overwrite,
     )
 
 
@@ -149,7 +149,7 @@ def write_delimited(path: str, table: pd.DataFrame, lines: Sequence[str]) -> Non
     separator = SEPARATORS[extension_of(path)]
     columns = [_cells(table.iloc[:, number]) for number in range(table.shape[1])]
     header = [_quote(for_spreadsheet(str(name))) for name in table.columns]
-    with open(path, "w", encoding="utf-8", newline="") as file:
+    with open_for_text(path) as file:
         file.writelines(f"# {plain_text(line)}\n" for line in lines)
         for row in (header, *zip(*columns, strict=True)):
             file.write(separator.join(row) + "\n")

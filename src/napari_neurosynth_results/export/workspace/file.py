@@ -11,11 +11,10 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import write_whole
+from napari_neurosynth_results.export.atomic import write_text
 from napari_neurosynth_results.export.workspace.contents import (
     Clusters,
     Description,
@@ -250,17 +249,10 @@ def write_workspace(workspace: Workspace, path: str, *, overwrite: bool) -> None
     """
     document = encode(workspace)
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        # File names on Linux may hold bytes that are no letters.
-        text = json.dumps(document, indent=2, allow_nan=False)
     text = _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
 
-    def write(partial: str) -> None:
-        Path(partial).write_text(text + "\n", encoding="utf-8")
-
-    write_whole(path, write, overwrite=overwrite)
+    # File names on Linux may hold bytes that are no letters: JSON has a way for them.
+    write_text(path, text + "\n", overwrite=overwrite)
 
 
 def read_workspace(path: str) -> tuple[Workspace, list[str]]:

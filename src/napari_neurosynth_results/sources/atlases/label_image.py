@@ -23,6 +23,7 @@ from napari_neurosynth_results.sources.files.images import (
     open_image,
     read_region,
 )
+from napari_neurosynth_results.sources.files.safe_names import legible
 from napari_neurosynth_results.sources.files.volumes import VolumeFile, reading_error
 
 AnyPath = str | os.PathLike[str]
@@ -83,7 +84,7 @@ def read_atlas(
         notices += (
             ("no file of names was found beside it: labels are called by number",)
             if names is None
-            else (f"its names are from {os.path.basename(names)}",)
+            else (f"its names are from {legible(os.path.basename(names))}",)
         )
     if names is None or isinstance(names, Mapping):
         table: dict[int, str] = dict(names or {})
@@ -91,7 +92,7 @@ def read_atlas(
     else:
         file = os.path.expanduser(os.fspath(names))
         table, told = fit_names(read_names(file), labels, file, path, count)
-    name = os.path.basename(path)
+    name = legible(os.path.basename(path))
     return Atlas(
         split_extension(name)[0] or name,
         labels,

@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 from napari_neurosynth_results.anatomy.region_names import tidy_name
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.names import split_extension
+from napari_neurosynth_results.sources.placeholders import refuse_placeholder
 
 #: Endings of files that names are read from, the likeliest first.
 ENDINGS = (".tsv", ".csv", ".xml", ".txt", ".json", ".lut")
@@ -195,6 +196,7 @@ def _text_in(element: ElementTree.Element) -> str:
 
 
 def _bytes(path: str) -> bytes:
+    refuse_placeholder(path)
     try:
         with open(path, "rb") as file:
             data = file.read(_MOST_BYTES + 1)

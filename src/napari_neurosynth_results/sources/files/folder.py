@@ -22,7 +22,16 @@ from napari_neurosynth_results.maps.names import MapName, parse_name, split_exte
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import NO_STUDIES, LazyStudies
 from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT, open_image
+from napari_neurosynth_results.sources.files.safe_names import legible
+from napari_neurosynth_results.sources.files.surface_files import (
+    gifti_sentence,
+    is_gifti,
+)
 from napari_neurosynth_results.sources.files.volumes import VolumeFile
+from napari_neurosynth_results.sources.placeholders import (
+    refuse_placeholder,
+    what_is_there,
+)
 from napari_neurosynth_results.sources.studies.study_files import studies_beside
 
 if TYPE_CHECKING:
@@ -74,7 +83,7 @@ def open_folder(path: str, max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
     images = [os.path.join(path, name) for name in _without_pairs(names)]
     if not images:
         raise ResultsError(_no_map(path, names))
-    problems = []
+    problems = _surfaces(names)
     if len(images) > _MOST_IMAGES:
         problems.append(
             f"{path} holds {len(images):,} images; the first {_MOST_IMAGES:,} were "
@@ -86,7 +95,7 @@ def open_folder(path: str, max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
         images[:_MOST_IMAGES],
         max_bytes,
         problems,
-        title=os.path.basename(os.path.abspath(path)),
+        title=legible(os.path.basename(os.path.abspath(path))),
         source=path,
         tables=list_tables(path),
         methods=methods,
@@ -123,7 +132,7 @@ def read_texts(path: str, problems: list[str]) -> tuple[str, str]:
 def list_tables(path: str) -> dict[str, Callable[[], pd.DataFrame]]:
     """List the tables in a folder: file stem -> function that reads it."""
     return {
-        name[: -len(".tsv")]: partial(_table, os.path.join(path, name))
+        legible(name[: -len(".tsv")]): partial(_table, os.path.join(path, name))
         for name in os.listdir(path)
         if name.endswith(".tsv") and not name.startswith(".")
     }
@@ -150,13 +159,8 @@ def open_files(paths: Sequence[str], max_bytes: int = DEFAULT_LIMIT) -> ResultSe
     ResultsError
         When none of the files can be opened.
     """
-    known = ", ".join(_IMAGE_EXTENSIONS)
     problems = [
-        f"{path} is not an image this plugin knows ({known})."
-        if os.path.lexists(path)
-        else f"{path} does not exist. Check the path."
-        for path in paths
-        if not is_image(os.path.basename(path))
+        _not_an_image(path) for path in paths if not is_image(os.path.basename(path))
     ]
     images = [path for path in paths if is_image(os.path.basename(path))]
     images = _without_pairs(list(dict.fromkeys(images)))
@@ -164,6 +168,7 @@ def open_files(paths: Sequence[str], max_bytes: int = DEFAULT_LIMIT) -> ResultSe
     title = split_extension(os.path.basename(first))[0]
     if len(paths) > 1:
         title = os.path.basename(os.path.dirname(first))
+    title = legible(title)
     return _result_set(
         images, max_bytes, problems, title=title, source=", ".join(map(str, paths))
     )
@@ -237,7 +242,8 @@ def make_map_file(
     MapFile
         For a `ResultSet`.
     """
-    base = filename or os.path.basename(volume.path)
+    # Names become titles of layers and figures, which take letters only.
+    base = legible(filename or os.path.basename(volume.path))
     stem = split_extension(base)[0]
     name = parse_name(base)
     intent = volume.intent
@@ -326,7 +332,29 @@ def _grouped_notices(files: Iterable[MapFile]) -> list[str]:
     ]
 
 
+def _not_an_image(path: str) -> str:
+    if not os.path.lexists(path):
+        return f"{path} does not exist. Check the path."
+    if is_gifti(path):
+        return gifti_sentence(path)
+    if os.path.islink(path) and not os.path.exists(path):
+        return what_is_there(path) or f"{path} does not exist. Check the path."
+    known = ", ".join(_IMAGE_EXTENSIONS)
+    return f"{path} is not an image this plugin knows ({known})."
+
+
+def _surfaces(names: Sequence[str]) -> list[str]:
+    """Say once of the surfaces in a folder why they are left."""
+    found = [name for name in names if is_gifti(name)]
+    if not found:
+        return []
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return [gifti_sentence(found[0]).replace(found[0], f"{found[0]}{more}", 1)]
+
+
 def _no_map(path: str, names: Sequence[str]) -> str:
+    if surfaces := _surfaces(names):
+        return f"{path} holds no map. {surfaces[0]}"
     inside = [name for name in names if _holds_image(os.path.join(path, name))]
     if inside:
         some = ", ".join(inside[:3]) + (", ..." if len(inside) > 3 else "")
@@ -354,8 +382,12 @@ def _holds_image(path: str) -> bool:
 
 def _text(path: str, problems: list[str]) -> str:
     try:
+        refuse_placeholder(path)
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read(_MOST_TEXT)
+    except ResultsError as error:
+        problems.append(str(error))
+        return ""
     except OSError as error:
         problems.append(f"{path} cannot be read: {error.strerror}.")
         return ""
@@ -364,6 +396,7 @@ def _text(path: str, problems: list[str]) -> str:
 def _table(path: str) -> pd.DataFrame:
     import pandas as pd
 
+    refuse_placeholder(path)
     try:
         if os.path.getsize(path) > _MOST_TABLE:
             raise ResultsError(f"{path} is too large for a table of results.")

@@ -26,6 +26,7 @@ from napari_neurosynth_results.sources.files.gzip_reader import (
     read_pieces,
 )
 from napari_neurosynth_results.sources.files.orientation import Reorientation
+from napari_neurosynth_results.sources.files.stated_space import opposite_sides
 
 #: Stands in for an infinite value when a map has no finite one: z where p underflows
 #: float64 (scipy.stats.norm.sf(38.5) is about 0).
@@ -68,6 +69,8 @@ class VolumeFile:
         What the header gives reason to say.
     layout : Layout
         Where the voxels are and how they are written.
+    forms : pair of ndarray, shape (4, 4), or None
+        sform, which is used, and qform, where the two differ.
     """
 
     path: str
@@ -78,6 +81,7 @@ class VolumeFile:
     intent: Intent
     notices: tuple[str, ...]
     layout: Layout
+    forms: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None
 
     @property
     def grid(self) -> Grid:
@@ -112,6 +116,7 @@ class VolumeFile:
                 self.layout.check_head(self.path)
                 stored = self.layout.read(self.shape, self.index, self.count)
                 finite, notices = _replace_infinities(stored, kind)
+                notices += self._peak_sides(finite)
                 voxels = self.reorientation.apply(finite, smooth=smooth)
         except ResultsError:
             raise
@@ -119,6 +124,21 @@ class VolumeFile:
             raise reading_error(self.path, error) from error
         name = os.path.basename(self.path)
         return voxels, tuple(f"{name}: {notice}" for notice in notices)
+
+    def _peak_sides(self, stored: Voxels) -> tuple[str, ...]:
+        """Say whether the strongest voxel is on one side by sform and qform."""
+        if self.forms is None:
+            return ()
+        strength = np.nan_to_num(np.abs(stored))
+        peak = tuple(map(int, np.unravel_index(strength.argmax(), stored.shape)))
+        sides = opposite_sides(*self.forms, peak)
+        if sides is None or not strength[peak]:
+            return ()
+        return (
+            f"its strongest voxel is at x = {sides[0]:.4g} mm by its sform and at x = "
+            f"{sides[1]:.4g} mm by its qform: the sform is used, because that is the "
+            "one that can state a standard space. Check a place whose side you know",
+        )
 
 
 @dataclass(frozen=True)

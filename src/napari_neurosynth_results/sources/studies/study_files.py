@@ -21,6 +21,7 @@ from napari_neurosynth_results.maps.studies import (
     Studies,
     StudyFile,
 )
+from napari_neurosynth_results.sources.placeholders import refuse_placeholder
 from napari_neurosynth_results.sources.studies.nimads import (
     parse_studies,
     unwrap_snapshot,
@@ -172,6 +173,7 @@ def _open(path: str) -> Studies:
 
 def _read_text(path: Path) -> tuple[str, tuple[str, ...]]:
     """Read a file of bounded size, and say so when its letters are broken."""
+    refuse_placeholder(path)
     try:
         # A pipe or a device would never end.
         if not path.is_file():

@@ -25,8 +25,7 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import AGREEMENT
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.common.color_grid import GridModel
-from napari_neurosynth_results.widgets.compare.numbers import matrix_grid
-from napari_neurosynth_results.widgets.compare.scatter import ScatterPlot
+from napari_neurosynth_results.widgets.compare.numbers import ScatterPlot, matrix_grid
 from napari_neurosynth_results.widgets.compare.widget import CompareWidget
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
 

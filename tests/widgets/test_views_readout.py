@@ -25,8 +25,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.readout import ReadoutPanel
-from napari_neurosynth_results.widgets.views import AnatomicalViews
+from napari_neurosynth_results.widgets.views import AnatomicalViews, ReadoutPanel
 
 Z = "z, uncorrected"
 

@@ -24,7 +24,7 @@ from napari_neurosynth_results.export.workspace.contents import (
     Source,
 )
 from napari_neurosynth_results.export.workspace.script import (
-    FIRST,
+    FIRST_STEP,
     VariableNames,
     as_comment,
     write_script,
@@ -138,7 +138,7 @@ def test_places(place: MaskReference, expected: str) -> None:
         Clusters(0, SavedRequest(Threshold(p=0.001), place)), Clusters(1, STRICT)
     )
     assert expected in text
-    assert (FIRST in text) == (place.kind == "painted")
+    assert (FIRST_STEP in text) == (place.kind == "painted")
     # What is used has been made before.
     compile(text, "script", "exec")
     mask = "mask_z = " in text
@@ -151,7 +151,7 @@ def test_places(place: MaskReference, expected: str) -> None:
 def test_an_atlas_that_no_file_stands_for_is_told_once() -> None:
     naming = Naming(None, layer="my atlas")
     text = script(Clusters(0, STRICT, naming), Clusters(1, STRICT, naming))
-    assert text.count(FIRST) == 1
+    assert text.count(FIRST_STEP) == 1
     assert text.count("nnr.open_atlas('my_atlas.nii.gz', 'my_atlas.csv')") == 2
 
 
@@ -190,7 +190,7 @@ def test_foci_and_their_files() -> None:
     second, third = calls(text, "open_studies")
     assert keywords(second) == {"annotation": "a.json", "include": "it's"}
     assert ast.literal_eval(third.args[0]) == "found.json"
-    assert text.count(FIRST) == 1
+    assert text.count(FIRST_STEP) == 1
 
 
 def test_maps_that_were_downloaded() -> None:

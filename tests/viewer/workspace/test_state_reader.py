@@ -18,7 +18,7 @@ from helpers.worked_in import threshold
 from local_servers import LocalServers
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.export.workspace.contents import MaskReference
-from napari_neurosynth_results.export.workspace.script import FIRST, write_script
+from napari_neurosynth_results.export.workspace.script import FIRST_STEP, write_script
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.comparison.comparison import compare
@@ -167,7 +167,7 @@ def test_a_mask_that_was_painted_says_what_to_save_first(
     )
     made = threshold(viewer, sample["z"], Threshold(p=0.001), MaskChoice(painted))
     text = write_script(describe(viewer))
-    [told] = [line for line in text.splitlines() if line.startswith(FIRST)]
+    [told] = [line for line in text.splitlines() if line.startswith(FIRST_STEP)]
     assert "my 'area' import os" in told
     assert "my_area_import_os.nii.gz" in told
     assert "\nimport os" not in text
@@ -266,7 +266,7 @@ def test_a_private_link_is_never_written(
     text = write_script(described)
     assert token not in text
     assert described.sources[0].needs_link
-    [told] = [line for line in text.splitlines() if line.startswith(FIRST)]
+    [told] = [line for line in text.splitlines() if line.startswith(FIRST_STEP)]
     assert "link" in told
     # This machine has it, and finds it by another name.
     expected = clusters_of(made)

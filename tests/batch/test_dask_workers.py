@@ -107,8 +107,8 @@ def test_a_source_that_no_worker_survives_is_a_failure(
             raise distributed.KilledWorker("answer", None, 3)
         return answered(source, question)
 
-    answered = there.answer
-    monkeypatch.setattr(there, "answer", deadly)
+    answered = there.ask_source
+    monkeypatch.setattr(there, "ask_source", deadly)
     sources = [write({"z": blob()}, name=name) for name in ("bad", "good")]
     address = threads.scheduler_address
     done = nnr.run_batch(sources, tmp_path / "out", p=0.001, scheduler=address)

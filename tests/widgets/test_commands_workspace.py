@@ -119,7 +119,7 @@ def test_a_file_that_is_none_is_refused_in_words(
     ask_and_open_workspace(viewer)
     [(severity, text)] = told(notifications)
     assert severity == "error"
-    assert "is no workspace" in text
+    assert "is not a workspace" in text
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
     ask_and_open_workspace(viewer)
     assert len(notifications) == 1

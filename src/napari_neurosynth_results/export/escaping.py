@@ -53,7 +53,7 @@ _MARKDOWN = str.maketrans(
 def plain_text(text: str) -> str:
     r"""Put a text on one line, without characters that cannot be seen.
 
-    >>> plain("two\nlines\x00, and \u202ea turn")
+    >>> plain_text("two\nlines\x00, and \u202ea turn")
     'two lines, and a turn'
     """
     kept = []

@@ -363,7 +363,7 @@ def test_what_is_not_known_is_left_aside(saved: Any) -> None:
     [
         (lambda x: x.update(version=2), "version 2 of the format.*Update the plugin"),
         (lambda x: x.update(version=True), "version True"),
-        (lambda x: x.update(format="zip"), "is no workspace"),
+        (lambda x: x.update(format="zip"), "is not a workspace"),
         (lambda x: x["contents"].update(maps={}), "contents.maps has to be a list"),
         (lambda x: x["contents"]["maps"][0].pop("key"), "an object with 'key'"),
         (lambda x: x["contents"]["maps"][0].update(key=3), "key has to be a text"),
@@ -418,7 +418,7 @@ def test_numbers_that_refer_to_nothing_are_told(
         (b"\xff\xfe\x00", "broken JSON"),
         (b"[" * 200_000, "nested too deeply"),
         (b'{"a": ' * 200_000, "nested too deeply"),
-        (b"[]", "is no workspace"),
+        (b"[]", "is not a workspace"),
         (b" " * (9 << 20), "too large"),
         (b"[" + b"9" * 10_000 + b"]", "broken JSON"),
     ],

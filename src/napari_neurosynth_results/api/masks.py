@@ -13,12 +13,13 @@ from napari_neurosynth_results.api.clusters import find_clusters
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.sources.files.mask_image import read_mask_image
+from napari_neurosynth_results.sources.files.images import read_region
 from napari_neurosynth_results.sources.files.safe_names import legible
 from napari_neurosynth_results.sources.opening import SourceName
 from napari_neurosynth_results.statistics.thresholds.masks import (
     Masking,
     region_masking,
+    without_fractions,
 )
 
 #: Labels of a file that are listed when a wrong one was asked for.
@@ -108,7 +109,8 @@ def mask_from_file(
         voxel is left.
     """
     path = os.fspath(path)
-    voxels, grid, told = read_mask_image(path)
+    stored, grid = read_region(path)
+    voxels, told = without_fractions(stored, path)
     name = legible(os.path.basename(path))
     if labels is None:
         region, what = voxels != 0, name

@@ -14,6 +14,18 @@ AFFINE[:3, 3] = -72, -108, -72
 
 
 @pytest.fixture
+def save(tmp_path):
+    """Write an image into the test's folder."""
+
+    def write(name, data, affine):
+        data = np.asarray(data)
+        nib.save(nib.Nifti1Image(data, affine, dtype=data.dtype), tmp_path / name)
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
 def half() -> np.ndarray:
     """Return an ellipsoid's left half on a grid of 4 mm."""
     i, j, k = np.indices(SHAPE)

@@ -22,6 +22,8 @@ LabelVolume = npt.NDArray[np.integer[Any]]
 
 #: A place without a region gets that of the nearest one within so many mm.
 REGION_REACH_MM = 4.0
+#: Voxels that are looked at in one go, so that they fit into the cache.
+_AT_ONCE = 1 << 16
 #: What the rest of the brain is called.
 UNLABELLED = "unlabelled"
 
@@ -139,20 +141,34 @@ class Atlas:
         places = np.asarray(places, dtype=np.float64).reshape(-1, 3)
         labels = self.labels_at(places)
         distances = np.where(labels > 0, 0.0, np.nan)
-        for row in np.flatnonzero(labels == 0):
-            labels[row], distances[row] = self._nearest_to(places[row], reach)
+        outside = np.flatnonzero(labels == 0)
+        offsets = self._offsets(reach) if outside.size else np.empty((0, 3))
+        step = max(1, _AT_ONCE // max(1, len(offsets)))
+        for start in range(0, outside.size, step):
+            rows = outside[start : start + step]
+            labels[rows], distances[rows] = self._nearest_to(
+                places[rows], offsets, reach
+            )
         return labels, distances
 
-    def _nearest_to(self, place: Float64Array, reach: float) -> tuple[int, float]:
-        around = np.floor(self._to_voxels(place)[0] + 0.5) + self._offsets(reach)
-        away = np.linalg.norm(self._to_mm(around) - place, axis=1)
-        labels = self._take(around.astype(np.intp))
+    def _nearest_to(
+        self, places: Float64Array, offsets: Float64Array, reach: float
+    ) -> tuple[IndexArray, Float64Array]:
+        here = np.floor(self._to_voxels(places) + 0.5)
+        around = (here[:, np.newaxis] + offsets).reshape(-1, 3)
+        shape = (len(places), len(offsets))
+        labels = self._take(around.astype(np.intp)).reshape(shape)
+        # Most voxels around a place without a region have none either.
+        there = np.flatnonzero(labels)
+        away = self._to_mm(around[there]) - places[there // shape[1]]
+        distances = np.full(shape, np.inf)
+        distances.flat[there] = np.linalg.norm(away, axis=1)
+        distances[distances > reach] = np.inf
         # The order of the offsets decides between voxels that are equally near.
-        away[(labels == 0) | (away > reach)] = np.inf
-        best = int(away.argmin())
-        if np.isinf(away[best]):
-            return 0, np.nan
-        return int(labels[best]), float(away[best])
+        best = np.arange(len(places)), distances.argmin(axis=1)
+        nearest = distances[best]
+        found = np.isfinite(nearest)
+        return np.where(found, labels[best], 0), np.where(found, nearest, np.nan)
 
     def _offsets(self, reach: float) -> Float64Array:
         """Return the voxels around one that may lie within reach of a place in it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections import defaultdict
 from typing import Any
 
 from napari_neurosynth_results.api import (
@@ -121,12 +122,12 @@ def _print_regions(clusters: ClusterSet) -> None:
     """Say of each cluster what share lies in which region."""
     atlas = clusters.atlas
     print(f"\nRegions ({atlas.name if atlas else 'no atlas'}):")
-    table = clusters.regions
+    table, parts = clusters.regions, defaultdict[int, list[str]](list)
+    columns = (table["label"], table["region"], table["percent"])
+    for label, region, percent in zip(*columns, strict=True):
+        parts[label].append(f"{region} {percent:.0f} %")
     for label, name in enumerate(clusters.names, start=1):
-        rows = table[table["label"] == label]
-        parts = zip(rows["region"], rows["percent"], strict=True)
-        told = ", ".join(f"{region} {percent:.0f} %" for region, percent in parts)
-        print(f"{label:>3} {name}: {told}")
+        print(f"{label:>3} {name}: {', '.join(parts[label])}")
 
 
 def _print_studies(behind: Contributors) -> None:

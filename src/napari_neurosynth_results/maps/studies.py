@@ -32,7 +32,7 @@ class Focus:
     x, y, z : float
         MNI mm.
     space : str
-        As stated: ``MNI``, ``TAL``, ``UNKNOWN``, or empty.
+        As stated: ``MNI``, ``TAL``, ``TLRC``, ``UNKNOWN``, or empty.
     converted : bool
         Whether it was given in Talairach space.
     statistic : str

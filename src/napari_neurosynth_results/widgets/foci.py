@@ -23,6 +23,7 @@ from qtpy.QtCore import QItemSelection, QItemSelectionModel, QSignalBlocker, Qt,
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QListView, QWidget
 
+from napari_neurosynth_results.anatomy.coordinates import space_named
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
@@ -396,11 +397,11 @@ def about_foci(studies: Studies) -> str:
     if left_out := len(studies) - len(studies.included):
         told += f" ({left_out:,} more were not used)"
     moved = foci["converted"]
-    unknown = ~moved & (foci["space"].str.upper() != "MNI")
+    unknown = [not space_named(name) for name in foci["space"]]
     far = len(foci) - len(shown_foci(studies))
     parts = [
         (int(moved.sum()), "converted from Talairach"),
-        (int(unknown.sum()), "of unknown space, taken for MNI"),
+        (sum(unknown), "of unknown space, taken for MNI"),
         (far, "outside of any head, not shown"),
     ]
     said = "; ".join(f"{count:,} {what}" for count, what in parts if count)

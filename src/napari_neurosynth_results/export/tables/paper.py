@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +21,6 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: Column of `ClusterSet.corrected` -> its heading.
 _CORRECTED = {
@@ -84,8 +81,14 @@ def paper_table(clusters: ClusterSet) -> PaperTable:
     p_columns = _p_columns(clusters)
     lines: list[Line] = []
     kept = np.flatnonzero(clusters.significant)
+    # Once for all: a peak's own rows are not searched for in the peaks of all clusters.
+    peaks: dict[int, list[dict[str, Any]]] = {}
+    for peak in clusters.peaks.to_dict("records"):
+        peaks.setdefault(int(peak["label"]), []).append(
+            {str(key): value for key, value in peak.items()}
+        )
     for row in kept.tolist():
-        lines += _write_lines(clusters, row, p_columns)
+        lines += _write_lines(clusters, row, peaks.get(row + 1, []), p_columns)
     columns = (
         *("Region" if clusters.atlas else "Cluster", "Side", "x", "y", "z"),
         *("Voxels", "mm³", f"Peak {clusters.values.kind}"),
@@ -96,14 +99,17 @@ def paper_table(clusters: ClusterSet) -> PaperTable:
 
 
 def _write_lines(
-    clusters: ClusterSet, row: int, p_columns: dict[str, list[str]]
+    clusters: ClusterSet,
+    row: int,
+    peaks: list[dict[str, Any]],
+    p_columns: dict[str, list[str]],
 ) -> list[Line]:
     """Write the peak of a cluster, and its sub-peaks below it."""
-    found, peaks = clusters.labelled, clusters.peaks
+    found = clusters.labelled
     mm3 = round(int(found.size[row]) * clusters.statmap.grid.voxel_mm3, 1)
     size = (format_count(int(found.size[row])), format_count(mm3))
     lines = []
-    for _, peak in peaks[peaks["label"] == row + 1].iterrows():
+    for peak in peaks:
         sub = bool(peak["rank"] > 0)
         p = [format_p(float(peak["peak_p"]))]
         if p_columns:
@@ -136,7 +142,9 @@ def _p_columns(clusters: ClusterSet) -> dict[str, list[str]]:
     }
 
 
-def _place(clusters: ClusterSet, peak: pd.Series, row: int, sub: bool) -> list[str]:
+def _place(
+    clusters: ClusterSet, peak: dict[str, Any], row: int, sub: bool
+) -> list[str]:
     """Name the region of a peak and its side, and write its coordinates."""
     x = float(peak["peak_x"])
     side = "midline" if x == 0 else "R" if x > 0 else "L"

@@ -17,10 +17,22 @@ from xml.etree import ElementTree
 from napari_neurosynth_results.anatomy.region_names import tidy_name
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.names import split_extension
+from napari_neurosynth_results.sources.atlases.label_lines import (
+    LabelRow,
+    afni_rows,
+    content_lines,
+    read_lines,
+    split_fields,
+    whole_number,
+    workbench_rows,
+)
 from napari_neurosynth_results.sources.placeholders import refuse_placeholder
 
 #: Endings of files that names are read from, the likeliest first.
-ENDINGS = (".tsv", ".csv", ".xml", ".txt", ".json", ".lut")
+ENDINGS = (".tsv", ".csv", ".xml", ".txt", ".niml.lt", ".json", ".lut")
+#: Files of these endings may be about something else: how an image was made, or the
+#: colors that it is shown in.
+_DOUBTFUL = (".json", ".lut")
 _MOST_BYTES = 16 << 20
 _MOST_LABELS = 100_000
 #: Characters kept of a name.
@@ -35,6 +47,7 @@ _NUMBERS = (
     "number",
     "no",
     "roi id",
+    "roiid",
     "key",
     "intensity",
     "label",
@@ -44,6 +57,7 @@ _NAMES = (
     "label name",
     "region name",
     "roi name",
+    "roiname",
     "label",
     "region",
     "roi",
@@ -58,9 +72,6 @@ _HEAD = 8192
 _RESOLUTION = re.compile(r"_res-[0-9a-zA-Z]+")
 _SAYS_LABELS = re.compile(r"(?i)label|lut|lookup|region|parcel|rois?(?![a-z])|names")
 
-#: Number, name, side.
-_LabelRow = tuple[int, str, str]
-
 
 def read_names(path: str) -> dict[int, str]:
     """Read the names of an atlas's labels.
@@ -68,8 +79,9 @@ def read_names(path: str) -> dict[int, str]:
     Parameters
     ----------
     path : str
-        A ``.csv`` or ``.tsv`` table, FSL's or NeuroVault's ``.xml``, a ``.txt`` file of
-        numbers and names (also FreeSurfer's color table), or a ``.json`` object.
+        A ``.csv`` or ``.tsv`` table, FSL's or NeuroVault's ``.xml``, a ``.txt`` or
+        ``.lut`` file of numbers and names (also with the colors of FSLeyes, SUIT,
+        ITK-SNAP, FreeSurfer and Workbench), AFNI's ``.niml.lt``, or a ``.json`` object.
 
     Returns
     -------
@@ -85,7 +97,7 @@ def read_names(path: str) -> dict[int, str]:
     data = _bytes(path)
     ending = os.path.splitext(path)[1].lower()
     if ending == ".xml":
-        rows: Iterable[_LabelRow] = (
+        rows: Iterable[LabelRow] = (
             (label, name, "") for label, name in parse_label_xml(data, path).items()
         )
     elif ending == ".json":
@@ -109,11 +121,11 @@ def find_names(image: str) -> str | None:
     stem = split_extension(os.path.basename(image))[0]
     stem = stem or os.path.splitext(os.path.basename(image))[0]
     others = (_RESOLUTION.sub("", stem), stem.replace("atlas", "labels"))
-    for name in dict.fromkeys((stem, *others)):
+    # MRIcron's list of x.nii.gz is called x.txt or x.nii.txt.
+    for name in dict.fromkeys((stem, *others, f"{stem}.nii")):
         for ending in ENDINGS:
             path = os.path.join(folder, name + ending)
-            # Beside images of BIDS lie .json files about how they were made.
-            if os.path.isfile(path) and (ending != ".json" or _is_names(path)):
+            if os.path.isfile(path) and (ending not in _DOUBTFUL or _is_names(path)):
                 return path
     return _fsl_list(folder, stem) or _only_list(folder)
 
@@ -222,7 +234,7 @@ def _text(data: bytes, path: str) -> str:
     raise ResultsError(f"{path} is not a text file. Give a table of labels and names.")
 
 
-def _join_rows(rows: Iterable[_LabelRow], path: str) -> dict[int, str]:
+def _join_rows(rows: Iterable[LabelRow], path: str) -> dict[int, str]:
     """Tidy the names, and refuse a number that has two."""
     names: dict[int, str] = {}
     for label, text, side in rows:
@@ -242,7 +254,7 @@ def _join_rows(rows: Iterable[_LabelRow], path: str) -> dict[int, str]:
     return names
 
 
-def _json_rows(text: str, path: str) -> list[_LabelRow]:
+def _json_rows(text: str, path: str) -> list[LabelRow]:
     """Read ``{id: name}``, ``{id: {"name": ..., "hemisphere": ...}}`` or one inside."""
     try:
         value = json.loads(text)
@@ -259,10 +271,10 @@ def _json_rows(text: str, path: str) -> list[_LabelRow]:
     )
 
 
-def _object_rows(table: Mapping[str, Any]) -> list[_LabelRow]:
+def _object_rows(table: Mapping[str, Any]) -> list[LabelRow]:
     rows = []
     for key, value in table.items():
-        label = _integer(key)
+        label = whole_number(key)
         if isinstance(value, dict):
             found = {_key(k): v for k, v in value.items()}
             name = next((found[k] for k in _NAMES if k in found), "")
@@ -274,13 +286,16 @@ def _object_rows(table: Mapping[str, Any]) -> list[_LabelRow]:
     return rows
 
 
-def _table_rows(text: str, path: str) -> list[_LabelRow]:
-    lines = [line for line in text.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.lstrip().startswith(("#", "//"))]
+def _table_rows(text: str, path: str) -> list[LabelRow]:
+    if rows := afni_rows(text):
+        return rows
+    lines = content_lines(text)
     if not lines:
         raise ResultsError(f"{path} is empty. Give a table of labels and names.")
+    if rows := workbench_rows(lines):
+        return rows
     if (delimiter := _delimiter(lines, path)) is None:
-        return [row for line in lines if (row := _line_row(line.split()))]
+        return read_lines(list(map(split_fields, lines)), are_cells=False)
     try:
         cells = [
             [cell.strip() for cell in row]
@@ -288,9 +303,20 @@ def _table_rows(text: str, path: str) -> list[_LabelRow]:
         ]
     except csv.Error as error:
         raise ResultsError(f"{path} cannot be read as a table: {error}.") from error
-    if any(_integer(cell) is not None for cell in cells[0]):
-        return [row for line in cells if (row := _line_row(line))]
+    if delimiter == "\t" and _is_spaced(cells):
+        return read_lines(list(map(split_fields, lines)), are_cells=False)
+    if any(whole_number(cell) is not None for cell in cells[0]):
+        return read_lines(cells, are_cells=True)
     return _headed_rows(cells[0], cells[1:], path)
+
+
+def _is_spaced(cells: Sequence[Sequence[str]]) -> bool:
+    """Whether columns are parted by tabs and by spaces, as in FreeSurfer's lists."""
+    firsts = [row[0].split() for row in cells]
+    if not all(first and whole_number(first[0]) is not None for first in firsts):
+        return False
+    widest = max(sum(map(bool, row)) for row in cells)
+    return widest <= 2 or any(len(first) > 1 for first in firsts)
 
 
 def _delimiter(lines: Sequence[str], path: str) -> str | None:
@@ -301,7 +327,7 @@ def _delimiter(lines: Sequence[str], path: str) -> str | None:
         if all(delimiter in line for line in lines[:5]):
             # "1 Frontal pole, left" has no columns, "1, Frontal pole" has.
             spaced = delimiter in ",;" and candidates[0] == "\t"
-            if spaced and _integer(lines[-1].split()[0]) is not None:
+            if spaced and whole_number(lines[-1].split()[0]) is not None:
                 return None
             return delimiter
     return None
@@ -309,7 +335,7 @@ def _delimiter(lines: Sequence[str], path: str) -> str | None:
 
 def _headed_rows(
     header: Sequence[str], cells: Sequence[Sequence[str]], path: str
-) -> list[_LabelRow]:
+) -> list[LabelRow]:
     """Read a table by the words in its first line."""
     columns: dict[str, int] = {}
     for n, word in enumerate(header):
@@ -334,7 +360,7 @@ def _headed_rows(
     side = next((columns[word] for word in _SIDES if word in columns), None)
     rows = []
     for line in cells:
-        label = _integer(_cell(line, number))
+        label = whole_number(_cell(line, number))
         if label is not None:
             text = "" if side is None else _cell(line, side)
             rows.append((label, _cell(line, name), text))
@@ -343,30 +369,7 @@ def _headed_rows(
 
 def _is_numbers(cells: Sequence[Sequence[str]], column: int) -> bool:
     filled = [cell for line in cells if (cell := _cell(line, column))]
-    return bool(filled) and all(_integer(cell) is not None for cell in filled)
-
-
-def _line_row(cells: Sequence[str]) -> _LabelRow | None:
-    """Read a line without headers: a number, a name, and perhaps a color.
-
-    The older AAL has a short name, a name and a number.
-    """
-    cells = [cell for cell in cells if cell]
-    if len(cells) < 2:
-        return None
-    label = _integer(cells[0])
-    if label is None:
-        label = _integer(cells[-1])
-        return None if label is None else (label, cells[-2], "")
-    words = list(cells[1:])
-    # Red, green, blue and opacity, perhaps with one number more.
-    colors = 0
-    while colors < len(words) - 1 and _integer(words[-1 - colors]) is not None:
-        colors += 1
-    # The lists of AAL for SPM repeat the number.
-    if colors >= 3 or (colors == 1 and _integer(words[-1]) == label):
-        words = words[:-colors]
-    return label, " ".join(words), ""
+    return bool(filled) and all(whole_number(cell) is not None for cell in filled)
 
 
 def _key(word: str) -> str:
@@ -375,17 +378,6 @@ def _key(word: str) -> str:
 
 def _cell(line: Sequence[str], column: int) -> str:
     return line[column] if column < len(line) else ""
-
-
-def _integer(text: str) -> int | None:
-    """Read a whole number; tables made by programs of statistics say 3.0."""
-    text = text.strip()
-    if not 0 < len(text) <= 20 or not text.isascii():
-        return None
-    try:
-        return int(text.removesuffix(".0"))
-    except ValueError:
-        return None
 
 
 def _fsl_list(folder: str, stem: str) -> str | None:
@@ -405,7 +397,7 @@ def _only_list(folder: str) -> str | None:
     found = [
         os.path.join(folder, name)
         for name in _names_in(folder)
-        if os.path.splitext(name)[1].lower() in ENDINGS
+        if name.lower().endswith(ENDINGS)
         and _SAYS_LABELS.search(os.path.splitext(name)[0])
     ]
     return found[0] if len(found) == 1 and _is_names(found[0]) else None

@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from napari_neurosynth_results.anatomy.numerals import read_number
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
 from napari_neurosynth_results.sources.studies.study_fields import (
     assumption_notices,
-    finite_number,
     list_field,
     make_focus,
     publication_year,
@@ -74,7 +74,7 @@ def parse_studies(
         if counts["foci"] > _MOST_FOCI:
             notices.append(f"Only the first {_MOST_FOCI:,} foci were read.")
             break
-    notices += assumption_notices(counts)
+    notices += assumption_notices(counts, is_text=False)
     if not is_snapshot:
         notices.append(
             "The studyset is the live one: it may have changed since the meta-analysis."
@@ -160,7 +160,7 @@ def _groups_by_text(
 ) -> _Groups:
     """Group by the texts of a column: weight 1 is group 1, weight -1 group 2."""
     weighted = zip(conditions, weights, strict=False)
-    numbered = ((str(c), finite_number(w)) for c, w in weighted)
+    numbered = ((str(c), read_number(w)) for c, w in weighted)
     group_of = {c: 1 if w > 0 else 2 for c, w in numbered if w}
     if not group_of:
         return {analysis: 1 if value else 0 for analysis, value in values.items()}
@@ -217,9 +217,7 @@ def _foci(points: Sequence[Any], counts: Counter[str]) -> Iterator[Focus]:
 def _value(values: Sequence[Any]) -> tuple[str, float | None]:
     """Take the first value that is a number."""
     for entry in values:
-        value = (
-            finite_number(entry.get("value")) if isinstance(entry, Mapping) else None
-        )
+        value = read_number(entry.get("value")) if isinstance(entry, Mapping) else None
         if value is not None:
             return text_field(entry, "kind"), value
     return "", None

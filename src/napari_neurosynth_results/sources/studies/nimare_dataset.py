@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from itertools import zip_longest
 from typing import Any
 
+from napari_neurosynth_results.anatomy.numerals import read_number
 from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
 from napari_neurosynth_results.sources.studies.study_fields import (
     assumption_notices,
-    finite_number,
     list_field,
     make_focus,
     publication_year,
@@ -75,7 +75,9 @@ def parse_dataset(document: Mapping[str, Any], name: str = "") -> Studies:
             f"{counts['uneven']:,} contrasts list different numbers of x, y and z."
         )
     return Studies(
-        tuple(studies), name, notices=(*notices, *assumption_notices(counts))
+        tuple(studies),
+        name,
+        notices=(*notices, *assumption_notices(counts, is_text=False)),
     )
 
 
@@ -130,7 +132,7 @@ def _foci(coords: Any, counts: Counter[str]) -> tuple[Focus, ...]:
         if longest == 1 and x is y is z is None:
             continue
         stated = text_field(coords, "space") or text_field({"space": space}, "space")
-        value = finite_number(reported)
+        value = read_number(reported)
         statistic = _STATISTICS[column] if value is not None else ""
         focus = make_focus((x, y, z), stated, counts, statistic, value)
         if focus is not None:

@@ -196,9 +196,17 @@ def _read_text(path: Path) -> tuple[str, tuple[str, ...]]:
     try:
         return data.decode(coding), ()
     except UnicodeDecodeError:
-        told = f"{path.name} is not {coding.removesuffix('-sig').upper()}: letters "
-        told += "that cannot be read are shown as \ufffd."
-        return data.decode(coding, "replace"), (told,)
+        return _read_broken(data, coding, path.name)
+
+
+def _read_broken(data: bytes, coding: str, name: str) -> tuple[str, tuple[str, ...]]:
+    """Read what is not of its coding: old Windows text has a minus of its own."""
+    text = data.decode(coding, "replace")
+    told = f"{name} is not {coding.removesuffix('-sig').upper()}: "
+    if coding == "utf-16" or any(c > "\x7f" and c != "\ufffd" for c in text):
+        return text, (f"{told}letters that cannot be read are shown as \ufffd.",)
+    text = data.decode("cp1252", "replace")
+    return text, (f"{told}it is read as Windows-1252, and letters may be wrong.",)
 
 
 def _parse_json(path: Path, text: str) -> Any:

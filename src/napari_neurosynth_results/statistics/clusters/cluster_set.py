@@ -106,7 +106,7 @@ class ClusterSet:
         """Label volume, int32 (i, j, k): 0 background, 1..n over both signs."""
         return self.labelled.labels
 
-    @property
+    @cached_property
     def peak_voxels(self) -> list[Voxel]:
         """Voxel (i, j, k) of each cluster's peak: what a cluster is known by."""
         return [(int(i), int(j), int(k)) for i, j, k in self._main_voxels]

@@ -125,8 +125,12 @@ def _match_labels(
     found = np.where(signs[found] == counted.sign, found, 0)
     homes: dict[int, set[int]] = {}
     notices = []
-    for label in np.unique(labels[labels > 0]).tolist():
-        inside = found[labels == label]
+    # Sorted once: no pass over all voxels for each label.
+    at = np.flatnonzero(labels > 0)
+    at = at[np.argsort(labels.flat[at], kind="stable")]
+    numbers, starts = np.unique(labels.flat[at], return_index=True)
+    parts = np.split(found.flat[at], starts[1:])
+    for label, inside in zip(numbers.tolist(), parts, strict=bool(numbers.size)):
         # How many of its voxels lie in no cluster, in cluster 1, in cluster 2, ...
         shares = np.bincount(inside, minlength=len(signs)) / inside.size
         cluster = int(shares[1:].argmax()) + 1 if len(signs) > 1 else 0

@@ -19,6 +19,7 @@ from magicgui.widgets import (
 from psygnal import Signal
 from qtpy.QtCore import Qt
 
+from napari_neurosynth_results.anatomy.numerals import read_number
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
@@ -402,12 +403,11 @@ class _Quiet:
 
 
 def _number(text: str) -> float:
-    try:
-        return float(text.strip().replace(",", "."))
-    except ValueError:
+    if (number := read_number(text)) is None:
         raise ResultsError(
             f"{text.strip()!r} is no number. Write it as .001, 0.001 or 1e-3."
-        ) from None
+        )
+    return number
 
 
 def _dof_text(dof: StatedDof | None) -> str:

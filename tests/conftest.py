@@ -131,10 +131,19 @@ def sample(sample_path: Path) -> ResultSet:
     return open_results(sample_path)
 
 
+@pytest.fixture(scope="session")
+def manifests() -> list[Any]:
+    """Return what this plugin and napari itself contribute, read once."""
+    from npe2 import PluginManifest
+
+    return [PluginManifest.from_distribution(name) for name in ("napari", PLUGIN)]
+
+
 @pytest.fixture
-def plugin(npe2pm: Any, plugin_settings: None) -> Iterator[Any]:
+def plugin(npe2pm: Any, manifests: list[Any], plugin_settings: None) -> Iterator[Any]:
     """Register this plugin and napari's own readers, and no other."""
-    with npe2pm.tmp_plugin(package="napari"), npe2pm.tmp_plugin(package=PLUGIN):
+    napari, ours = manifests
+    with npe2pm.tmp_plugin(manifest=napari), npe2pm.tmp_plugin(manifest=ours):
         yield npe2pm
 
 

@@ -18,8 +18,6 @@ from napari_neurosynth_results.viewer.layers import build_layers, map_layer
 from napari_neurosynth_results.viewer.plugin import commands
 from napari_neurosynth_results.viewer.plugin.messages import announce
 
-pytestmark = pytest.mark.usefixtures("underlay")
-
 #: Direction of increasing millimeters along z, y and x.
 TOWARDS = ("S", "A", "R")
 OPPOSITE = dict(zip("SARIPL", "IPLSAR", strict=True))
@@ -70,6 +68,7 @@ def test_there_are_no_letters_where_none_would_be_right() -> None:
     assert scene.canvas_letters((1, 2, 0, 3), 2, neurological) == {}
 
 
+@pytest.mark.usefixtures("underlay")
 @pytest.mark.parametrize(
     ("orientation", "plane", "left", "right"),
     [
@@ -91,6 +90,7 @@ def test_the_canvas_says_left_and_right(
     assert not viewer.canvas.overlays.axes.visible
 
 
+@pytest.mark.usefixtures("underlay")
 def test_letters_follow_whoever_turns_the_view(viewer: Any) -> None:
     scene.set_anatomical(viewer, "neurological")
     viewer.dims.order = (2, 0, 1)
@@ -105,6 +105,7 @@ def test_letters_follow_whoever_turns_the_view(viewer: Any) -> None:
     assert (texts(viewer)["left"], texts(viewer)["right"]) == ("R", "L")
 
 
+@pytest.mark.usefixtures("underlay")
 def test_letters_are_kept_right_after_a_command(viewer: Any) -> None:
     """A command gets a stand-in for the viewer, which does not outlive it."""
     from napari.utils._proxies import PublicOnlyProxy
@@ -120,6 +121,7 @@ def test_letters_are_kept_right_after_a_command(viewer: Any) -> None:
 # --- the camera -------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("underlay")
 def test_turning_twice_is_turning_once(viewer: Any) -> None:
     assert not scene.is_anatomical(viewer)
     scene.set_anatomical(viewer, "neurological")
@@ -133,6 +135,7 @@ def test_turning_twice_is_turning_once(viewer: Any) -> None:
     assert texts(viewer) == letters
 
 
+@pytest.mark.usefixtures("underlay")
 def test_scale_and_place_are_shown(viewer: Any) -> None:
     scene.set_anatomical(viewer, "radiological")
     assert viewer.canvas.overlays.scale_bar.visible
@@ -142,6 +145,7 @@ def test_scale_and_place_are_shown(viewer: Any) -> None:
 # --- planes and places ------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("underlay")
 @pytest.mark.parametrize("plane", scene.PLANE_ORDER)
 def test_a_plane_slices_its_own_axis_and_stays_at_its_place(
     viewer: Any, plane: Any
@@ -157,6 +161,7 @@ def test_a_plane_slices_its_own_axis_and_stays_at_its_place(
     assert viewer.dims.point == (40, 30, -20)
 
 
+@pytest.mark.usefixtures("underlay")
 @pytest.mark.parametrize("plane", scene.PLANE_ORDER)
 def test_planes_and_places_beside_a_stack_of_maps(viewer: Any, plane: Any) -> None:
     viewer.add_image(
@@ -187,6 +192,7 @@ def test_a_flat_picture_is_left_alone() -> None:
     scene.show_3d(model)
 
 
+@pytest.mark.usefixtures("underlay")
 def test_every_command_of_the_menu_does_what_it_says(viewer: Any) -> None:
     for name in ("coronal", "sagittal", "axial"):
         getattr(commands, f"show_{name}")(viewer)
@@ -198,6 +204,7 @@ def test_every_command_of_the_menu_does_what_it_says(viewer: Any) -> None:
         assert tuple(map(str, viewer.scene.camera.orientation)) == orientation
 
 
+@pytest.mark.usefixtures("underlay")
 def test_a_color_bar_comes_with_its_layer(viewer: Any) -> None:
     shown, hidden = (
         viewer.add_image(np.ones((3, 3, 3)), visible=visible)

@@ -23,6 +23,9 @@ from napari_neurosynth_results.export.report.report import report_html
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
 
+# The report of the sample takes a while: it is written once.
+pytestmark = pytest.mark.xdist_group("report")
+
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 EVIL = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"
 _VOID = {"meta", "img", "br", "link", "hr", "input"}

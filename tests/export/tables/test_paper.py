@@ -23,14 +23,12 @@ from helpers.readers_of_text import (
 from napari_neurosynth_results import ClusterSet, ResultSet
 from napari_neurosynth_results.export.escaping import plain_text
 from napari_neurosynth_results.export.tables.paper import (
-    format_p,
-    format_value,
-    paper_table,
-)
-from napari_neurosynth_results.export.tables.paper_formats import (
     as_html,
     as_latex,
     as_markdown,
+    format_p,
+    format_value,
+    paper_table,
 )
 
 Opened = Callable[..., ResultSet]

@@ -15,8 +15,7 @@ from napari_neurosynth_results.export.atomic import (
     write_whole,
 )
 from napari_neurosynth_results.export.provenance import name_and_version, source_of
-from napari_neurosynth_results.export.tables.paper import paper_table
-from napari_neurosynth_results.export.tables.paper_formats import FORMATS
+from napari_neurosynth_results.export.tables.paper import FORMATS, paper_table
 from napari_neurosynth_results.export.tables.write import (
     SEPARATORS,
     extension_of,

@@ -93,7 +93,7 @@ class Atlas:
         voxels = np.floor(self._to_voxels(places) + 0.5).astype(np.intp)
         return self._take(voxels)
 
-    def labels_on(self, grid: Grid, voxels: Sequence[npt.NDArray[Any]]) -> IndexArray:
+    def labels_of(self, grid: Grid, voxels: Sequence[npt.NDArray[Any]]) -> IndexArray:
         """Return the label at each of some voxels of another grid.
 
         Parameters

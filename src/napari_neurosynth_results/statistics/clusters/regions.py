@@ -65,7 +65,7 @@ def _count_by_region(
     kept = found.label > 0
     where, label = found.where[kept], found.label[kept].astype(np.intp)
     voxels = np.unravel_index(where.astype(np.intp), found.shape, order="F")
-    region = atlas.labels_on(grid, voxels)
+    region = atlas.labels_of(grid, voxels)
     # One number for both, so that equal pairs can be counted.
     most = int(region.max(initial=0)) + 1
     pair, count = np.unique(label * most + region, return_counts=True)

@@ -176,7 +176,7 @@ def test_a_number_that_is_none_says_so_and_changes_nothing(
         ("many", "'many' is no number. Write it as .001, 0.001 or 1e-3."),
         ("7", "A probability must lie between 0 and 1"),
         ("-1", "A probability must lie between 0 and 1"),
-        ("nan", "A probability must lie between 0 and 1"),
+        ("nan", "'nan' is no number."),
     ):
         type_number(widget, text)
         let_go()

@@ -13,7 +13,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "napari_neurosynth_results"
-TOLD = (ROOT / "docs" / "architecture.md", ROOT / "CONTRIBUTING.md")
+TOLD = (
+    ROOT / "docs" / "architecture.md",
+    ROOT / "docs" / "dependencies.md",
+    ROOT / "CONTRIBUTING.md",
+)
 #: A file, and the name of something in it: `sources/opening.py: open_source`.
 _FILE = re.compile(r"`([\w./-]+\.(?:py|sh|md|toml|yaml)|[\w./-]+/)(?:: (\w+))?`")
 _MAKE = re.compile(r"make ([a-z]+)")

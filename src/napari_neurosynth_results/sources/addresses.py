@@ -1,4 +1,4 @@
-"""The fixed name under which links are parsed, and what comes of it."""
+"""The promised import path for parsing links: others rely on it, so it stays here."""
 
 from napari_neurosynth_results.sources.online.links import (
     Address,

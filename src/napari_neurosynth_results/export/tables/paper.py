@@ -1,7 +1,4 @@
-"""The table of clusters that a paper prints: which columns, rows and caption.
-
-How it is written down in Markdown, LaTeX and HTML is in `export.tables.paper_formats`.
-"""
+"""The table of clusters that a paper prints, in Markdown, LaTeX and HTML."""
 
 from __future__ import annotations
 

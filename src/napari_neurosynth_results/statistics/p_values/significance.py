@@ -201,7 +201,7 @@ class PSource:
         Parameters
         ----------
         at : tuple of ndarray
-            IndexArray i, j, k.
+            Indices i, j, k.
 
         Returns
         -------

@@ -185,7 +185,7 @@ def _level(
         factor = full / np.array(data.shape[: layer.ndim])
         coarse = LayerTransform(
             placement.matrix / factor[:, None],
-            # npt.NDArray[Any] meet at their edges, not at their middles.
+            # Voxels meet at their edges, not at their middles.
             (placement.origin + 0.5) / factor - 0.5,
         )
         if np.abs(coarse.matrix[-3:]).max() < scale:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,10 @@ os.environ["NAPARI_STRICT_QT"] = "1"
 # Tests press Ctrl+C, which background jobs of a shell are started deaf to.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# An example has no deadline: how long it takes depends on what runs beside it.
+hypothesis.settings.register_profile("beside others", deadline=None)
+hypothesis.settings.load_profile("beside others")
 
 #: 20 mm voxels over the whole brain, so that nothing looks misplaced.
 SHAPE = (8, 9, 8)
@@ -198,7 +203,7 @@ def window_of_the_file(qapp: Any) -> Iterator[Any]:
         for one in once:
             one.cache_clear()
         viewer = Viewer(show=True, show_welcome_screen=False)
-        viewer.window.resize(900, 800)
+        viewer.window.resize(1100, 800)
         yield viewer
         viewer.close()
         NapariApplication.destroy("of the file")

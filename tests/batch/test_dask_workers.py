@@ -34,7 +34,7 @@ def cluster() -> Iterator[Any]:
         n_workers=2,
         threads_per_worker=1,
         processes=True,
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         silence_logs=50,
     ) as cluster:
         yield cluster
@@ -75,7 +75,7 @@ def test_a_batch_survives_the_death_of_a_worker(
 def threads() -> Iterator[Any]:
     """Return a cluster of one worker in this process, whose parts can be replaced."""
     with distributed.LocalCluster(
-        n_workers=1, processes=False, dashboard_address=None, silence_logs=50
+        n_workers=1, processes=False, dashboard_address="127.0.0.1:0", silence_logs=50
     ) as cluster:
         yield cluster
 

@@ -24,11 +24,11 @@ from napari_neurosynth_results import ClusterSet, find_clusters, open_results
 from napari_neurosynth_results.anatomy.surfaces import brain_outline, cluster_surfaces
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain_views.brain import show_brain
+from napari_neurosynth_results.viewer.brain_views.cortex import hide_cortex, show_cortex
+from napari_neurosynth_results.viewer.brain_views.glass import hide_glass, show_glass
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
-from napari_neurosynth_results.viewer.three_d.brain import show_brain
-from napari_neurosynth_results.viewer.three_d.cortex import hide_cortex, show_cortex
-from napari_neurosynth_results.viewer.three_d.glass import hide_glass, show_glass
 
 
 def main() -> int:

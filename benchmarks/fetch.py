@@ -28,7 +28,7 @@ from local_servers import LocalServers, nifti_bytes
 from measurements import Figure, Row, Run, Table, at_least, at_most
 from napari_neurosynth_results import ResultSet, open_results
 from napari_neurosynth_results.sample import sample_folder
-from napari_neurosynth_results.viewer.layers import layers_of
+from napari_neurosynth_results.viewer.layers import build_layers
 
 LATENCY = 0.05
 IMAGES = 100
@@ -171,7 +171,7 @@ def _again(web: LocalServers, folder: str, rounds: int) -> tuple[list[Row], Row]
 
 
 def _first_layer(results: ResultSet) -> None:
-    opened = layers_of(results, underlay=False, most=1)
+    opened = build_layers(results, underlay=False, most=1)
     assert len(opened.layers) == 1
 
 

@@ -38,20 +38,20 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain_views.brain import show_brain
+from napari_neurosynth_results.viewer.brain_views.cortex import show_cortex
+from napari_neurosynth_results.viewer.brain_views.glass import hide_glass, show_glass
+from napari_neurosynth_results.viewer.brain_views.viewpoints import (
+    view_from,
+    view_obliquely,
+)
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.foci import light_up, show_foci
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.plugin.commands import label_clusters
+from napari_neurosynth_results.viewer.plugin.commands import label_active_map
 from napari_neurosynth_results.viewer.plugin.reader import add_maps, strongest_place
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.viewer.three_d.brain import show_brain
-from napari_neurosynth_results.viewer.three_d.cortex import show_cortex
-from napari_neurosynth_results.viewer.three_d.glass import hide_glass, show_glass
-from napari_neurosynth_results.viewer.three_d.viewpoints import (
-    view_from,
-    view_obliquely,
-)
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 
@@ -140,7 +140,7 @@ def _browser() -> None:
         _, browser = viewer.window.add_plugin_dock_widget(PLUGIN, "Results browser")
         browser.source.value = f"{web.compose}/meta-analyses/{meta_id}"
         browser.open.native.click()
-        while browser.fetching.busy:
+        while browser.background_job.busy:
             _settle(viewer, seconds=0.1)
         _quieten(viewer)
         web.fail("/media/", Fault.drip(20_000))
@@ -150,7 +150,7 @@ def _browser() -> None:
         browser.add.native.click()
         _settle(viewer, seconds=0.6)
         _save(viewer.window.screenshot(canvas_only=False, flash=False), "browser.png")
-        browser.fetching.cancel()
+        browser.background_job.cancel()
         viewer.close()
 
 
@@ -194,7 +194,7 @@ def _studies() -> None:
     viewer.window.resize(1500, 980)
     viewer.open(sample_folder(), plugin=PLUGIN)
     _, table = viewer.window.add_plugin_dock_widget(PLUGIN, "Cluster table")
-    label_clusters(viewer)
+    label_active_map(viewer)
     _quieten(viewer)
     table.go_next()
     details = table.details
@@ -219,11 +219,11 @@ def _compare(first: str, second: str) -> None:
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare maps")
     maps = [layer for layer in viewer.layers if map_of(layer) is not None]
     widget.maps.check([one for one in maps if map_of(one).key == "z"])
-    widget.look.value = "outlines"
+    widget.mode.value = "outlines"
     _quieten(viewer)
     window = viewer.window.screenshot(canvas_only=False, flash=False)
     widget.numbers.setCurrentIndex(1)
-    widget.look.value = "side by side"
+    widget.mode.value = "side by side"
     _quieten(viewer)
     below = viewer.window.screenshot(canvas_only=False, flash=False)
     # The layer list says nothing here.

@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import HealthCheck, settings
 
 from local_servers import LocalServers
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
-from napari_neurosynth_results.sources.web.client import Web
+from napari_neurosynth_results.sources.web.client import WebClient
 from napari_neurosynth_results.viewer.layers import underlay_layer
 from napari_neurosynth_results.viewer.settings import PLUGIN
 
@@ -32,9 +32,11 @@ os.environ["NAPARI_STRICT_QT"] = "1"
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# An example has no deadline: how long it takes depends on what runs beside it.
-hypothesis.settings.register_profile("beside others", deadline=None)
-hypothesis.settings.load_profile("beside others")
+#: Tests run beside each other, so the clock says nothing about one example.
+settings.register_profile(
+    "together", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("together")
 
 #: 20 mm voxels over the whole brain, so that nothing looks misplaced.
 SHAPE = (8, 9, 8)
@@ -163,8 +165,8 @@ def web(monkeypatch: pytest.MonkeyPatch, no_internet: None) -> Iterator[LocalSer
         monkeypatch.setenv("NNR_NEUROSTORE_URL", web.neurostore)
         monkeypatch.setenv("NNR_OFFLINE", "0")
         # As often asked as users' servers are, but sooner again.
-        assert "pause" in Web.__init__.__kwdefaults__
-        monkeypatch.setitem(Web.__init__.__kwdefaults__, "pause", 0.01)
+        assert "pause" in WebClient.__init__.__kwdefaults__
+        monkeypatch.setitem(WebClient.__init__.__kwdefaults__, "pause", 0.01)
         yield web
 
 

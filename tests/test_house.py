@@ -23,70 +23,6 @@ OF_THE_WHOLE = {
     *("architecture", "benchmarks_page", "docs", "house", "package"),
     *("local_servers", "local_servers_faults"),
 }
-#: What users call does under its name what another module does for it.
-WRAPPED = {"open_atlas", "save_figure", "save_report"}
-#: To be emptied: a name goes from here as soon as it means one thing; none is added.
-TWICE = {
-    "Answer",
-    "Asked",
-    "blend",
-    "Brain",
-    "CACHE_BYTES",
-    "clusters_of",
-    "Colors",
-    "colors_of",
-    "COLUMNS",
-    "COMPOSE",
-    "Document",
-    "Dof",
-    "FAILED",
-    "Field",
-    "Floats",
-    "FORMATS",
-    "GAP",
-    "Indices",
-    "Ints",
-    "iterations_of",
-    "Kind",
-    "label_clusters",
-    "Labels",
-    "Listed",
-    "listed",
-    "look_of",
-    "NEUROSTORE",
-    "NEUROVAULT",
-    "NOBODY",
-    "Numbers",
-    "one_line",
-    "origin_of",
-    "OUTLINE",
-    "Paint",
-    "Picture",
-    "Place",
-    "Placement",
-    "Plane",
-    "Question",
-    "REACH_MM",
-    "refusal",
-    "Row",
-    "sample",
-    "save_and_tell",
-    "Scale",
-    "scale_of",
-    "show_3d",
-    "show_cortex",
-    "Side",
-    "SMALL",
-    "Source",
-    "table_of",
-    "text_of",
-    "TITLE",
-    "toggle_glass",
-    "View",
-    "VOLUMES",
-    "Voxel",
-    "Voxels",
-}
 
 
 def module_of(path: Path) -> str:
@@ -177,9 +113,7 @@ def test_a_name_means_one_thing() -> None:
         for name in defined_in(module):
             homes[name].append(module.removeprefix(f"{NAME}."))
     twice = {name: where for name, where in homes.items() if len(where) > 1}
-    new = {name: where for name, where in twice.items() if name not in TWICE | WRAPPED}
-    assert new == {}
-    assert (TWICE | WRAPPED) - set(twice) == set(), "these can go from the list"
+    assert twice == {}
 
 
 # --- imports --------------------------------------------------------------------------

@@ -16,9 +16,10 @@ import pytest
 import yaml
 
 import napari_neurosynth_results as nnr
+from napari_neurosynth_results.anatomy.planes import HEAD_SIDES
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain_views.viewpoints import facing
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.viewer.three_d.viewpoints import SIDES, facing
 
 #: The site folder of the built wheel, when it is the wheel that is tested.
 INSTALLED = os.environ.get("NNR_TEST_INSTALLED")
@@ -171,7 +172,7 @@ def test_the_commands_of_the_menu_turn_the_view(
         f"{PLUGIN}.use_{name}": orientation
         for name, orientation in scene.CAMERA_ORIENTATION.items()
     }
-    views = {f"{PLUGIN}.view_{side}": side for side in SIDES}
+    views = {f"{PLUGIN}.view_{side}": side for side in HEAD_SIDES}
     others = {f"{PLUGIN}.toggle_glass", f"{PLUGIN}.show_cortex"}
     assert set(menu) == {*planes, *sides, *views, *others}
     for command in reversed(planes):

@@ -4,13 +4,13 @@ The names below are the headless API. They are imported on first use, so that im
 the package costs nothing: no napari, Qt, nibabel, pandas, numpy or scipy is loaded.
 """
 
-__version__ = "0.1.0"
-
 # Not typing.TYPE_CHECKING: importing typing would double the cost of this import.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from napari_neurosynth_results._version import __version__
     from napari_neurosynth_results.anatomy.atlas import Atlas
     from napari_neurosynth_results.api import (
+        MaskSource,
         brain_mask,
         compare_many,
         compare_maps,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.statistics.thresholds.masks import Masking
 
 _HOMES = {
+    "MaskSource": "api",
     "brain_mask": "api",
     "compare_many": "api",
     "compare_maps": "api",
@@ -71,6 +72,7 @@ _HOMES = {
     "ResultsError": "errors",
     "MapKind": "maps.kinds",
     "Tail": "maps.kinds",
+    "__version__": "_version",
     "ResultSet": "maps.results",
     "StatMap": "maps.statmap",
 }
@@ -81,6 +83,7 @@ __all__ = (
     "ClusterSet",
     "Comparison",
     "MapKind",
+    "MaskSource",
     "Masking",
     "Matrix",
     "MonteCarlo",

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from napari_neurosynth_results.anatomy.coordinates import (
     FARTHEST_MM,
+    format_place,
     parse_place,
-    written_place,
 )
 from napari_neurosynth_results.errors import ResultsError
 
@@ -146,7 +146,7 @@ def test_decimal_commas_read_back(
 
 @given(st.tuples(tenths, tenths, tenths))
 def test_what_is_copied_can_be_pasted(place: tuple[float, float, float]) -> None:
-    assert parse_place(written_place(place)) == place
+    assert parse_place(format_place(place)) == place
 
 
 @given(st.text("0123456789xyzmni,;.-+() \u2212\t", max_size=30))

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from napari_neurosynth_results.anatomy.cortex import (
+    interpolate_at,
     label_at,
     read_cortex,
-    sample,
     share_on_cortex,
 )
 from napari_neurosynth_results.errors import ResultsError
@@ -45,7 +45,7 @@ def test_what_is_sampled_is_what_nilearn_samples(rng: np.random.Generator) -> No
     image = nib.Nifti1Image(volume, AFFINE)
     meshes = load_fsaverage("fsaverage5")
     for hemisphere in read_cortex():
-        ours = sample(volume, GRID, hemisphere.middle)
+        ours = interpolate_at(volume, GRID, hemisphere.middle)
         theirs = vol_to_surf(
             image,
             meshes["pial"].parts[hemisphere.name],
@@ -60,7 +60,11 @@ def test_what_is_sampled_is_what_nilearn_samples(rng: np.random.Generator) -> No
 def test_beyond_the_grid_nothing_is_known() -> None:
     places = np.array([[-90, -126, -72], [200, 0, 0], [90, 90, 108]], np.float32)
     volume = np.ones(SHAPE, np.float32)
-    assert np.isnan(sample(volume, GRID, places)).tolist() == [False, True, False]
+    assert np.isnan(interpolate_at(volume, GRID, places)).tolist() == [
+        False,
+        True,
+        False,
+    ]
     labels = np.ones(SHAPE, np.int32)
     assert label_at(labels, GRID, places).tolist() == [1, 0, 1]
     labels[0, 0, 0] = 7

@@ -6,11 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_neurosynth_results.anatomy.region_names import (
-    LONGEST,
-    side_of,
-    tidy_name,
-)
+from napari_neurosynth_results.anatomy.region_names import LONGEST, tidy_name
 
 
 @pytest.mark.parametrize(
@@ -73,15 +69,6 @@ def test_a_column_tells_the_side_where_the_name_does_not(
     text: str, column: str, tidy: str
 ) -> None:
     assert tidy_name(text, column) == tidy
-
-
-def test_the_side_of_a_name() -> None:
-    assert [side_of(n) for n in ("insula L", "insula R", "brainstem", "L")] == [
-        "L",
-        "R",
-        "",
-        "",
-    ]
 
 
 @given(st.text(max_size=300), st.sampled_from(["", "L", "right", "x"]))

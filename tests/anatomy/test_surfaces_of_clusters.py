@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_neurosynth_results.anatomy.surfaces import Mesh, fitted, light_on, smoothed
+from napari_neurosynth_results.anatomy.surfaces import (
+    Mesh,
+    fit_volumes,
+    light_on,
+    smooth_mesh,
+)
 
 #: A cube of side 2 about a place, two triangles a side, counterclockwise from outside.
 CORNERS = np.array(
@@ -43,7 +48,7 @@ def test_normals_point_away_from_the_body() -> None:
 
 def test_bodies_are_swollen_and_shrunk_to_their_volumes() -> None:
     mesh = cubes((0, 0, 0), (10, 0, 0))
-    found = fitted(mesh, [12.0, 5.0])
+    found = fit_volumes(mesh, [12.0, 5.0])
     assert found.volumes == pytest.approx([12, 5], rel=0.03)
     for n, middle in enumerate(((0, 0, 0), (10, 0, 0))):
         here = found.vertices[found.part == n]
@@ -52,12 +57,12 @@ def test_bodies_are_swollen_and_shrunk_to_their_volumes() -> None:
 
 def test_smoothing_moves_no_body_and_takes_off_edges() -> None:
     mesh = cubes((5, 6, 7), (-20, 0, 0))
-    found = smoothed(mesh, 5)
+    found = smooth_mesh(mesh, 5)
     for n in range(2):
         before, after = (one.vertices[one.part == n] for one in (mesh, found))
         assert after.mean(axis=0) == pytest.approx(before.mean(axis=0), abs=1e-3)
     assert np.abs(found.vertices - mesh.vertices).max() > 0.01
-    assert smoothed(mesh, 0) is mesh
+    assert smooth_mesh(mesh, 0) is mesh
 
 
 def test_light_comes_from_above_and_leaves_nothing_black() -> None:

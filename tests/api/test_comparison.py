@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import napari_neurosynth_results as nnr
-from maps_in_memory import Array, lone, made, placed
+from helpers.maps_in_memory import Array, lone, made, placed
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -87,7 +87,7 @@ def test_clusters_of_another_map_are_refused(results: ResultSet) -> None:
 
 def test_label_maps_are_refused(results: ResultSet) -> None:
     labels = lone(np.ones((5, 5, 5)), kind=MapKind.LABEL)
-    with pytest.raises(nnr.ResultsError, match="labels are not thresholded"):
+    with pytest.raises(nnr.ResultsError, match="labels cannot be thresholded"):
         nnr.compare_maps(labels, labels)
 
 

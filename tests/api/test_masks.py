@@ -16,7 +16,7 @@ import napari_neurosynth_results as nnr
 from napari_neurosynth_results import ResultsError, ResultSet
 from napari_neurosynth_results.anatomy.template import read_brain_mask
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
+from napari_neurosynth_results.statistics.thresholds.masks import resample_nearest
 
 Opened = Callable[..., ResultSet]
 #: The grid that fixtures write on.
@@ -134,7 +134,7 @@ def test_a_mask_file_is_one_volume_that_can_be_read(
     statmap = opened({"z": np.full(SHAPE, 5.0)})["z"]
     path = tmp_path / "many.nii.gz"
     nib.Nifti1Image(np.ones((*SHAPE, 2), np.uint8), AFFINE).to_filename(path)
-    with pytest.raises(ResultsError, match="holds 2 volumes: a mask is one"):
+    with pytest.raises(ResultsError, match="holds 2 volumes, but a mask is one"):
         nnr.mask_from_file(statmap, path)
     with pytest.raises(ResultsError, match="does not exist"):
         nnr.mask_from_file(statmap, tmp_path / "none.nii")
@@ -143,7 +143,7 @@ def test_a_mask_file_is_one_volume_that_can_be_read(
 def test_nan_in_a_mask_file_is_outside(opened: Opened, tmp_path: Path) -> None:
     statmap = opened({"z": np.full(SHAPE, 5.0)})["z"]
     values = np.full(SHAPE, np.nan, np.float32)
-    values[2, 2, 2], values[3, 3, 3] = 0.5, 0
+    values[2, 2, 2], values[3, 3, 3] = 1, 0
     path = tmp_path / "mask.nii"
     nib.Nifti1Image(values, AFFINE).to_filename(path)
     mask = nnr.mask_from_file(statmap, path)
@@ -154,7 +154,7 @@ def test_the_brain_of_the_template_is_nilearns() -> None:
     ours, grid = read_brain_mask()
     image = load_mni152_brain_mask(resolution=2)
     theirs = np.asarray(image.dataobj) > 0
-    theirs = onto_grid(theirs, Grid(theirs.shape, image.affine), grid)
+    theirs = resample_nearest(theirs, Grid(theirs.shape, image.affine), grid)
     assert 2 * (ours & theirs).sum() / (ours.sum() + theirs.sum()) > 0.97
 
 

@@ -83,7 +83,7 @@ def test_nothing_is_refused() -> None:
 
 
 def test_other_places_are_refused_with_what_can_be_opened() -> None:
-    with pytest.raises(ResultsError, match=r"example\.org is not a place.*NeuroVault"):
+    with pytest.raises(ResultsError, match=r"example\.org is not a site.*NeuroVault"):
         open_results("http://example.org/z.nii.gz")
     with pytest.raises(ResultsError, match="one at a time"):
         open_results(["1425", "1426"])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import napari_neurosynth_results as nnr
@@ -83,7 +84,7 @@ def test_each_cluster_gets_the_column_of_the_label_at_its_peak(
             assert not clusters.significant[cluster - 1]
     assert joined == 6
     [warning] = found.attrs["notices"]
-    assert "numbers 5 of 6 clusters otherwise than in its label map" in warning
+    assert "numbers 5 of 6 clusters differently than in its label map" in warning
 
 
 def test_the_numbers_of_nimare_would_have_misled(sample: ResultSet) -> None:
@@ -225,7 +226,7 @@ def test_a_broken_studyset_is_told_and_the_tables_serve(
     path.write_text("{", encoding="utf-8")
     found = nnr.contributions(results, nnr.find_clusters(results[MASS], p=0.05))
     assert found.attrs["source"] == "NiMARE's table of foci"
-    assert "The studies could not be had" in found.attrs["notices"][0]
+    assert "The studies could not be loaded" in found.attrs["notices"][0]
     assert "studyset.json" in found.attrs["notices"][0]
 
 
@@ -247,7 +248,7 @@ def test_a_label_map_is_made_anew_and_proven_by_sizes(
     expected = nnr.contributions(sample, nnr.find_clusters(sample[MASS], p=0.05), kind)
     assert found.equals(expected)
     [notice] = found.attrs["notices"]
-    assert "made anew" in notice
+    assert "was rebuilt from" in notice
     assert "agrees with the sizes in NiMARE's table of clusters" in notice
 
 
@@ -336,6 +337,18 @@ def test_contributors_say_who_is_behind_a_cluster(whole: ResultSet) -> None:
     contributing = counted.index[counted[1] > 0]
     expected = sum(people[name.removesuffix("-1")] for name in contributing)
     assert behind.robustness.participants[1] == expected == 243
+
+
+def test_those_behind_most_clusters_come_first(whole: ResultSet) -> None:
+    behind = nnr.contributors(whole, nnr.find_clusters(whole["z"], p=0.001))
+    assert behind.ranked is not None
+    assert behind.foci is not None
+    table = behind.ranked
+    assert sorted(table.index) == sorted(behind.foci.index)
+    ranks = list(zip((table > 0).sum(axis=1), table.sum(axis=1), strict=True))
+    assert ranks == sorted(ranks, reverse=True)
+    assert len(set(ranks)) > 5
+    pd.testing.assert_frame_equal(table.sort_index(), behind.foci.sort_index())
 
 
 def test_contributors_without_studies(sample: ResultSet) -> None:

@@ -14,7 +14,7 @@ import distributed
 import pytest
 
 import napari_neurosynth_results as nnr
-from batches import blob
+from helpers.batches import blob
 from napari_neurosynth_results.batch import dask_workers as there
 from napari_neurosynth_results.errors import ResultsError
 
@@ -34,7 +34,7 @@ def cluster() -> Iterator[Any]:
         n_workers=2,
         threads_per_worker=1,
         processes=True,
-        dashboard_address="127.0.0.1:0",
+        dashboard_address=":0",
         silence_logs=50,
     ) as cluster:
         yield cluster
@@ -75,7 +75,7 @@ def test_a_batch_survives_the_death_of_a_worker(
 def threads() -> Iterator[Any]:
     """Return a cluster of one worker in this process, whose parts can be replaced."""
     with distributed.LocalCluster(
-        n_workers=1, processes=False, dashboard_address="127.0.0.1:0", silence_logs=50
+        n_workers=1, processes=False, dashboard_address=":0", silence_logs=50
     ) as cluster:
         yield cluster
 
@@ -84,17 +84,17 @@ def test_an_answer_lost_with_its_worker_is_asked_anew(
     threads: Any, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sources = [write({"z": blob(4 + n)}, name=f"small{n}") for n in range(3)]
-    answer_of, lost = there._answer_of, [True, True]
+    answer_of, lost = there._take_answer, [True, True]
     monkeypatch.setattr(
         there,
-        "_answer_of",
+        "_take_answer",
         lambda *given: None if lost and lost.pop() else answer_of(*given),
     )
     address = threads.scheduler_address
     done = nnr.run_batch(sources, tmp_path / "out", p=0.001, scheduler=address)
     assert (lost, done.failed) == ([], [])
     assert done.clusters["peak_value"].tolist() == [5, 6, 7]
-    monkeypatch.setattr(there, "_answer_of", lambda *given: None)
+    monkeypatch.setattr(there, "_take_answer", lambda *given: None)
     with pytest.raises(ResultsError, match="was lost"):
         nnr.run_batch(sources, tmp_path / "never", p=0.001, scheduler=address)
 
@@ -107,8 +107,8 @@ def test_a_source_that_no_worker_survives_is_a_failure(
             raise distributed.KilledWorker("answer", None, 3)
         return answered(source, question)
 
-    answered = there.answer
-    monkeypatch.setattr(there, "answer", deadly)
+    answered = there.ask_source
+    monkeypatch.setattr(there, "ask_source", deadly)
     sources = [write({"z": blob()}, name=name) for name in ("bad", "good")]
     address = threads.scheduler_address
     done = nnr.run_batch(sources, tmp_path / "out", p=0.001, scheduler=address)

@@ -17,13 +17,13 @@ import pandas as pd
 import pytest
 
 import napari_neurosynth_results as nnr
-from batches import blob, read, start
+from helpers.batches import blob, read, start
 from local_servers import LocalServers
-from napari_neurosynth_results.batch.inputs import listed
+from napari_neurosynth_results.batch.inputs import list_sources
 from napari_neurosynth_results.batch.local_workers import default_workers
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 
 Write = Callable[..., Path]
 
@@ -328,7 +328,7 @@ def test_no_token_is_written(
             text += path.read_text(encoding="utf-8")
         assert not [secret for secret in secrets if secret in text], path
     assert not [s for s in secrets if s in repr(done) + repr(done.records)]
-    shown = [repr(one) for one in listed(sources, Online.from_environment())]
+    shown = [repr(one) for one in list_sources(sources, Servers.from_environment())]
     assert not [s for s in secrets if s in "".join(shown)]
     # The same private links are known again.
     assert nnr.run_batch(links, out, p=0.001, workers=0).n_asked == 0
@@ -351,7 +351,7 @@ def test_a_folder_in_capital_letters_is_no_token(write: Write, tmp_path: Path) -
         ({"p": 2.0}, "between 0 and 1"),
         ({"min_voxels": 10}, "needs a height"),
         ({"p": 0.001, "connectivity": 7}, "onnectivity"),
-        ({"height": 3}, "cannot be asked so"),
+        ({"height": 3}, "A batch does not take this"),
         ({"p": 0.001, "workers": -1}, "0 or more"),
         ({"p": 0.001, "workers": 1, "scheduler": "tcp://x:1"}, "not both"),
     ],
@@ -426,7 +426,7 @@ def test_a_second_batch_is_kept_out_of_the_folder_and_nothing_changes(
     seen: list[str] = []
 
     def meanwhile(*_: object) -> None:
-        with pytest.raises(ResultsError, match=r"Another batch is at work in .*out"):
+        with pytest.raises(ResultsError, match=r"Another batch is running in .*out"):
             nnr.run_batch([sample_path], out, maps="p", workers=0, resume=False)
         seen.append((out / "batch.json").read_text())
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from batches import SLOW, blob, read, records, start, wait_until
+from helpers.batches import SLOW, blob, read, records, start, wait_until
 from napari_neurosynth_results.batch.local_workers import no_interrupt
 from napari_neurosynth_results.cli import main
 

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.readers_of_text import latex_to_text, markdown_to_text
 from napari_neurosynth_results.export.escaping import (
     for_html,
     for_latex,
     for_markdown,
     for_spreadsheet,
-    plain,
-    short,
+    plain_text,
+    short_text,
 )
-from readers_of_text import latex_to_text, markdown_to_text
 
 #: What means something somewhere, and what everybody writes.
 HOSTILE = (
@@ -44,21 +44,21 @@ class Shown(HTMLParser):
 
 @given(HOSTILE)
 def test_a_plain_text_is_one_line_that_can_be_seen(text: str) -> None:
-    found = plain(text)
+    found = plain_text(text)
     assert len(found.splitlines()) <= 1
     assert not [c for c in found if unicodedata.category(c)[0] == "C"]
     assert found == found.strip()
-    assert plain(found) == found
+    assert plain_text(found) == found
 
 
 @given(HOSTILE)
 def test_latex_prints_the_text(text: str) -> None:
-    assert latex_to_text(for_latex(text)) == plain(text)
+    assert latex_to_text(for_latex(text)) == plain_text(text)
 
 
 @given(HOSTILE)
 def test_markdown_shows_the_text(text: str) -> None:
-    assert markdown_to_text(for_markdown(text)) == plain(text)
+    assert markdown_to_text(for_markdown(text)) == plain_text(text)
 
 
 @given(HOSTILE)
@@ -66,7 +66,7 @@ def test_a_page_shows_the_text(text: str) -> None:
     shown = Shown()
     shown.feed(for_html(text))
     shown.close()
-    assert shown.text == plain(text)
+    assert shown.text == plain_text(text)
     assert '"' not in for_html(text)
 
 
@@ -74,7 +74,7 @@ def test_a_page_shows_the_text(text: str) -> None:
 def test_a_spreadsheet_computes_nothing(text: str) -> None:
     found = for_spreadsheet(text)
     assert not found.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
-    assert found.removeprefix("'") == plain(text).removeprefix("'")
+    assert found.removeprefix("'") == plain_text(text).removeprefix("'")
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,6 @@ def test_no_disguise_of_a_formula_helps(text: str) -> None:
 
 
 def test_a_text_of_a_page_is_cut_and_says_so() -> None:
-    assert len(short("x" * 100_000)) == 200
-    assert short("x" * 201).endswith("x…")
-    assert short("x" * 200) == "x" * 200
+    assert len(short_text("x" * 100_000)) == 200
+    assert short_text("x" * 201).endswith("x…")
+    assert short_text("x" * 200) == "x" * 200

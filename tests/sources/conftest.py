@@ -12,7 +12,7 @@ from nibabel.freesurfer.mghformat import MGHImage
 
 from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.sources.web.client import Web
+from napari_neurosynth_results.sources.web.client import WebClient
 
 from .scripted import Reply, Site, make_web
 
@@ -149,6 +149,6 @@ def foreign() -> Iterator[Site]:
 
 
 @pytest.fixture
-def client(site: Site) -> Iterator[Web]:
+def client(site: Site) -> Iterator[WebClient]:
     with make_web(site) as client:
         yield client

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.sources.web.client import Web
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.client import WebClient
+from napari_neurosynth_results.sources.web.servers import Servers
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 PRIVATE = "QWERTYUI"
@@ -110,13 +110,15 @@ class Site:
         self.thread.join()
 
 
-def make_web(site: Site, *, token: str = "", offline: bool = False, **options) -> Web:
-    online = Online(site.url, site.url, site.url, token=token, offline=offline)
+def make_web(
+    site: Site, *, token: str = "", offline: bool = False, **options
+) -> WebClient:
+    online = Servers(site.url, site.url, site.url, token=token, offline=offline)
     times = {"deadline_json": 5, "deadline_file": 5, "pause": 0.01, "timeout": (2, 3)}
-    return Web(online, **(times | options))
+    return WebClient(online, **(times | options))
 
 
-def get(web: Web, url: str, **options) -> object:
+def get(web: WebClient, url: str, **options) -> object:
     return web.get_json(url, what="Collection 7", **options)
 
 

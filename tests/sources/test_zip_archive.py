@@ -19,7 +19,7 @@ import requests
 
 from local_servers import LocalServers, nifti_bytes
 from napari_neurosynth_results import ResultsError, open_results
-from napari_neurosynth_results.sources.zip_archive import open_zip, unpacked_zips
+from napari_neurosynth_results.sources.zip_archive import list_unpacked_zips, open_zip
 
 SHAPE = (8, 9, 8)
 MAP = nifti_bytes(np.ones(SHAPE))
@@ -133,7 +133,7 @@ def test_bombs_are_refused(tmp_path: Path) -> None:
     assert list(honest.maps) == ["z"]
     assert any("big.nii" in problem for problem in honest.problems)
     many = {f"{n}.txt": b"" for n in range(20_001)}
-    with pytest.raises(ResultsError, match="that is no result"):
+    with pytest.raises(ResultsError, match="too many for a result"):
         open_results(zipped(tmp_path / "many.zip", many))
 
 
@@ -152,7 +152,7 @@ def test_a_zip_that_broke_off_says_so(tmp_path: Path, cut: float) -> None:
     whole = Path(zipped(tmp_path / "x.zip", {"z.nii.gz": MAP, "p.nii.gz": MAP}))
     data = whole.read_bytes()
     whole.write_bytes(data[: int(len(data) * cut)])
-    with pytest.raises(ResultsError, match="no complete zip"):
+    with pytest.raises(ResultsError, match="not a complete zip"):
         open_results(whole)
 
 
@@ -171,7 +171,7 @@ def test_a_zip_without_maps_says_so(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="holds no map"):
         open_results(zipped(tmp_path / "x.zip", {"a.txt": b"x"}))
     (tmp_path / "no.zip").write_bytes(b"nothing of the kind")
-    with pytest.raises(ResultsError, match="no complete zip"):
+    with pytest.raises(ResultsError, match="not a complete zip"):
         open_results(tmp_path / "no.zip")
     with pytest.raises(ResultsError, match="cannot be unpacked"):
         open_results(tmp_path / "missing.zip")
@@ -217,7 +217,7 @@ def test_other_ways_of_compressing_are_named(tmp_path: Path) -> None:
         archive.writestr("t.nii.gz", MAP, zipfile.ZIP_BZIP2)
     results = open_results(path)
     assert list(results.maps) == ["z"]
-    assert sum("another way" in problem for problem in results.problems) == 2
+    assert sum("another method" in problem for problem in results.problems) == 2
 
 
 def test_old_zips_make_room_and_what_was_left_behind_goes(tmp_path: Path) -> None:
@@ -232,4 +232,4 @@ def test_old_zips_make_room_and_what_was_left_behind_goes(tmp_path: Path) -> Non
         assert list(opened.maps) == [f"z_desc-{n}"]
     assert not stale.exists()
     assert busy.exists()
-    assert len(unpacked_zips(out)) == 10
+    assert len(list_unpacked_zips(out)) == 10

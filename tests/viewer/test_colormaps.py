@@ -18,7 +18,7 @@ from napari_neurosynth_results.statistics.thresholds.first_look import (
     first_look,
 )
 from napari_neurosynth_results.viewer.colormaps import Coloring, coloring
-from napari_neurosynth_results.viewer.layers import layers_of
+from napari_neurosynth_results.viewer.layers import build_layers
 
 Floats = npt.NDArray[np.float32]
 HEIGHTS = st.floats(1e-3, 50)
@@ -160,7 +160,7 @@ def test_every_map_of_the_sample_lights_what_it_announces(sample_path: Path) -> 
 
     results = open_results(sample_path)
     checked = 0
-    for data, keywords, kind in layers_of(results, underlay=False).layers:
+    for data, keywords, kind in build_layers(results, underlay=False).layers:
         layer = Layer.create(data, keywords, kind)
         if not isinstance(layer, Image):
             continue

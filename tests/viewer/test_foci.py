@@ -21,7 +21,7 @@ from napari_neurosynth_results.viewer.foci import (
     foci_layer,
     foci_layers,
     light_up,
-    lit_up,
+    lit_studies,
     set_slab,
     show_foci,
     slab_of,
@@ -215,7 +215,7 @@ def test_a_study_is_lit_up_above_the_others_and_all_comes_back(
     before = (millimeters(layer), layer.features.copy(), layer.face_color.copy())
     size = layer.size[0]
     light_up(layer, ["a"])
-    assert lit_up(layer) == {"a"}
+    assert lit_studies(layer) == {"a"}
     # What comes last is drawn on top; data and features go together.
     assert rows(layer, "a").tolist() == [False, False, True, True]
     np.testing.assert_allclose(millimeters(layer)[rows(layer, "a")][:, 2], -40)
@@ -236,7 +236,7 @@ def test_a_study_is_lit_up_above_the_others_and_all_comes_back(
     light_up(layer, [])
     assert (layer.face_color[:, 3] < 0.5).all()
     light_up(layer, None)
-    assert lit_up(layer) is None
+    assert lit_studies(layer) is None
     np.testing.assert_allclose(millimeters(layer), before[0])
     assert layer.features.equals(before[1])
     np.testing.assert_array_equal(layer.face_color, before[2])
@@ -265,7 +265,7 @@ def test_a_copy_of_the_layer_shows_the_same_studies(
     twin = viewer.add_layer(Layer.create(data, keywords, kind))
     light_up(twin, None)
     assert twin.data.tolist() == foci_layer(studies)[0].tolist()
-    assert lit_up(layer) == {"a"}
+    assert lit_studies(layer) == {"a"}
 
 
 def test_removing_the_layer_undoes_all(viewer: Any, studies: Studies) -> None:

@@ -20,7 +20,7 @@ from napari_neurosynth_results.viewer.layers import (
     MOST_LAYERS,
     REASON_KEY,
     UNDERLAY_KEY,
-    layers_of,
+    build_layers,
     map_layer,
     map_of,
     result_sets,
@@ -44,8 +44,8 @@ def test_layers_are_built_without_napari_or_qt(sample_path: Path) -> None:
     code = f"""
 import sys
 from napari_neurosynth_results import open_results
-from napari_neurosynth_results.viewer.layers import layers_of
-opened = layers_of(open_results({str(sample_path)!r}), underlay=True)
+from napari_neurosynth_results.viewer.layers import build_layers
+opened = build_layers(open_results({str(sample_path)!r}), underlay=True)
 print(len(opened.layers))
 print(sorted(m for m in ("napari", "qtpy", "PyQt6", "vispy") if m in sys.modules))
 """
@@ -172,7 +172,7 @@ def test_a_broken_sibling_does_not_take_its_map_along(
     folder = write({"z": z, "p": rng.random(SHAPE)})
     results = open_results(folder)
     (folder / "p.nii.gz").write_bytes((folder / "p.nii.gz").read_bytes()[:400])
-    opened = layers_of(results, underlay=False)
+    opened = build_layers(results, underlay=False)
     assert [statmap.key for statmap in opened.shown] == ["z"]
     assert any("p.nii.gz" in problem for problem in results.problems)
     reason = opened.layers[0][1]["metadata"][REASON_KEY]
@@ -274,7 +274,7 @@ def test_there_are_never_too_many_layers(
     opened: Opened, z: np.ndarray, underlay: bool, n: int
 ) -> None:
     results = opened({f"stat_desc-c{i:02}": z for i in range(n)})
-    first = layers_of(results, underlay=underlay)
+    first = build_layers(results, underlay=underlay)
     assert len(first.layers) <= MOST_LAYERS
     assert len(first.shown) + len(first.waiting) == n
     assert [*first.shown, *first.waiting] == list(results.maps.values())
@@ -301,7 +301,7 @@ def test_broken_maps_are_skipped_and_told(
     results = open_results(folder)
     assert results.problems == ()
     (folder / "z.nii.gz").write_bytes((folder / "z.nii.gz").read_bytes()[:500])
-    first = layers_of(results, underlay=True)
+    first = build_layers(results, underlay=True)
     assert [statmap.key for statmap in first.shown] == ["t", "stat"]
     assert not first.waiting
     assert first.visible is results["t"]
@@ -313,7 +313,7 @@ def test_nothing_to_show_is_no_layer(write: Callable[..., Path], z: np.ndarray) 
     folder = write({"z": z})
     results = open_results(folder)
     (folder / "z.nii.gz").unlink()
-    first = layers_of(results, underlay=True)
+    first = build_layers(results, underlay=True)
     assert first.visible is None
     assert first.shown == ()
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.statistics.thresholds.first_look import FirstLook
 from napari_neurosynth_results.viewer.colormaps import coloring
-from napari_neurosynth_results.viewer.palette import CHOSEN, GRAY, Voxel, colors_of
+from napari_neurosynth_results.viewer.palette import CHOSEN, GRAY, Voxel, cluster_colors
 
 Colors = npt.NDArray[np.float32]
 
@@ -30,7 +30,7 @@ def peaks(n: int, first: int = 0) -> list[Voxel]:
 
 def painted(clusters: list[Voxel], remembered: dict[Voxel, int]) -> Colors:
     """Color clusters that are all significant."""
-    return colors_of(clusters, remembered, np.ones(len(clusters), bool))
+    return cluster_colors(clusters, remembered, np.ones(len(clusters), bool))
 
 
 def kinds_of(colors: Colors) -> set[tuple[float, ...]]:
@@ -89,7 +89,7 @@ def test_what_is_not_significant_is_gray_and_nothing_else(
     clusters: list[tuple[Voxel, bool]],
 ) -> None:
     significant = np.array([yes for _, yes in clusters], bool)
-    colors = colors_of([peak for peak, _ in clusters], {}, significant)
+    colors = cluster_colors([peak for peak, _ in clusters], {}, significant)
     gray = (colors[1 : len(clusters) + 1] == np.float32(GRAY)).all(axis=1)
     assert gray.tolist() == (~significant).tolist()
 
@@ -97,7 +97,7 @@ def test_what_is_not_significant_is_gray_and_nothing_else(
 def test_a_gray_cluster_gets_its_own_color_when_it_becomes_significant() -> None:
     remembered: dict[Voxel, int] = {}
     before = painted(peaks(3), remembered)
-    gray = colors_of(peaks(3), remembered, np.array([True, False, True]))
+    gray = cluster_colors(peaks(3), remembered, np.array([True, False, True]))
     assert not np.array_equal(gray, before)
     assert np.array_equal(painted(peaks(3), remembered), before)
 

@@ -14,7 +14,7 @@ import pytest
 
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.layers import layers_of, map_layer
+from napari_neurosynth_results.viewer.layers import build_layers, map_layer
 from napari_neurosynth_results.viewer.plugin import commands
 from napari_neurosynth_results.viewer.plugin.messages import announce
 
@@ -197,7 +197,7 @@ def test_every_command_of_the_menu_does_what_it_says(viewer: Any) -> None:
     for name in ("coronal", "sagittal", "axial"):
         getattr(commands, f"show_{name}")(viewer)
         assert scene.current_plane(viewer) == name
-    commands.show_3d(viewer)
+    commands.show_brain_in_3d(viewer)
     assert scene.current_plane(viewer) == "3D"
     for name, orientation in scene.CAMERA_ORIENTATION.items():
         getattr(commands, f"use_{name}")(viewer)
@@ -237,7 +237,7 @@ def test_nothing_keeps_a_closed_viewer_alive(
     model.add_layer(Layer.create(*map_layer(results["z"], visible=True)[0]))
     scene.set_anatomical(model, "neurological")
     scene.show_plane(model, "coronal")
-    announce(model, results, layers_of(results, underlay=False))
+    announce(model, results, build_layers(results, underlay=False))
     assert len(notifications) == 1
     gone = weakref.ref(model)
     del model

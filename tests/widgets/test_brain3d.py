@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_neurosynth_results.anatomy.planes import HEAD_SIDES
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain_views.brain import brain_of, show_brain
+from napari_neurosynth_results.viewer.brain_views.cortex import cortex_of
+from napari_neurosynth_results.viewer.brain_views.glass import glass_of, toggle_glass
+from napari_neurosynth_results.viewer.brain_views.viewpoints import facing
 from napari_neurosynth_results.viewer.layers import map_layer
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.viewer.three_d.brain import brain_of, show_brain
-from napari_neurosynth_results.viewer.three_d.cortex import cortex_of
-from napari_neurosynth_results.viewer.three_d.glass import glass_of, toggle_glass
-from napari_neurosynth_results.viewer.three_d.viewpoints import SIDES, facing
 from napari_neurosynth_results.widgets.brain3d import Brain3D
 
 pytestmark = pytest.mark.usefixtures("preferences", "a_map")
@@ -60,7 +61,7 @@ def test_the_list_shows_brain_surface_and_slices(viewer: Any, widget: Brain3D) -
 
 def test_a_button_shows_its_side(viewer: Any, widget: Brain3D) -> None:
     widget.shown.value = "3D brain"
-    for side in SIDES:
+    for side in HEAD_SIDES:
         widget.sides[side].native.click()
         assert facing(viewer) == side
 

@@ -12,7 +12,7 @@ from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.comparison.comparison import compare
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
-from napari_neurosynth_results.viewer.compare.results import show_agreement
+from napari_neurosynth_results.viewer.compare.comparison_layers import show_agreement
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.commands import ask_and_report
 

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from napari_neurosynth_results.export.workspace.script import script_of
+from helpers.worked_in import threshold
+from napari_neurosynth_results.export.workspace.script import write_script
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-from napari_neurosynth_results.viewer.clusters.request import Where
-from napari_neurosynth_results.viewer.workspace.describe import describe
+from napari_neurosynth_results.viewer.clusters.mask_choice import MaskChoice
+from napari_neurosynth_results.viewer.workspace.state_reader import describe
 from napari_neurosynth_results.widgets.browser.results_browser import ResultsBrowser
 from napari_neurosynth_results.widgets.commands import (
     ask_and_open_workspace,
     ask_and_save_workspace,
     copy_as_python,
 )
-from worked_in import threshold
 
 
 def told(notifications: list[Any]) -> list[tuple[str, str]]:
@@ -35,7 +35,7 @@ def test_the_browser_copies_a_script_of_all_that_is_open(
     assert browser.script.enabled
     browser.script.changed.emit(True)
     text = QApplication.clipboard().text()
-    assert text == script_of(describe(maps))
+    assert text == write_script(describe(maps))
     assert "nnr.find_clusters(z, p=0.001)" in text
     assert told(notifications) == [
         ("info", f"Copied {len(text.splitlines())} lines of Python")
@@ -65,7 +65,7 @@ def test_what_has_to_be_saved_first_is_told(
         scale=grid.voxel_size[::-1],
         translate=grid.origin[::-1],
     )
-    threshold(maps, sample["z"], Threshold(p=0.001), Where(painted))
+    threshold(maps, sample["z"], Threshold(p=0.001), MaskChoice(painted))
     copy_as_python(maps)
     [(severity, text)] = told(notifications)
     assert severity == "warning"
@@ -119,7 +119,7 @@ def test_a_file_that_is_none_is_refused_in_words(
     ask_and_open_workspace(viewer)
     [(severity, text)] = told(notifications)
     assert severity == "error"
-    assert "is no workspace" in text
+    assert "is not a workspace" in text
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
     ask_and_open_workspace(viewer)
     assert len(notifications) == 1

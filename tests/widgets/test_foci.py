@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QCoreApplication, QEvent
+from qtpy.QtCore import QCoreApplication, QEvent, QItemSelectionModel
 from qtpy.QtWidgets import QFileDialog
 
 from napari_neurosynth_results.errors import ResultsError
@@ -29,7 +29,7 @@ from napari_neurosynth_results.maps.studies import (
 )
 from napari_neurosynth_results.viewer.foci import (
     foci_layers,
-    lit_up,
+    lit_studies,
     set_slab,
     show_foci,
     slab_of,
@@ -100,8 +100,16 @@ def add_result(viewer: Any, find: Callable[[], Studies | None], title: str) -> N
 
 
 def names(widget: FociWidget) -> list[str]:
-    rows = [widget.studies.item(row) for row in range(widget.studies.count())]
-    return [row.text() for row in rows if not row.isHidden()]
+    listed, model = widget.studies, widget.studies.model()
+    rows = [row for row in range(model.rowCount()) if not listed.isRowHidden(row)]
+    return [model.index(row, 0).data() for row in rows]
+
+
+def click_study(widget: FociWidget, row: int) -> None:
+    """Add a study to those that are chosen."""
+    index = widget.studies.model().index(row, 0)
+    select = QItemSelectionModel.SelectionFlag.Select
+    widget.studies.selectionModel().select(index, select)
 
 
 def test_with_nothing_open_it_says_what_to_do(
@@ -247,15 +255,15 @@ def test_the_slab(viewer: Any, widget: FociWidget, studies: Studies) -> None:
 
 def test_studies_are_lit_up(viewer: Any, widget: FociWidget, studies: Studies) -> None:
     layer = show_foci(viewer, studies)
-    widget.studies.item(1).setSelected(True)
-    assert lit_up(layer) == {"2"}
-    widget.studies.item(0).setSelected(True)
-    assert lit_up(layer) == {"1", "2"}
+    click_study(widget, 1)
+    assert lit_studies(layer) == {"2"}
+    click_study(widget, 0)
+    assert lit_studies(layer) == {"1", "2"}
     again = FociWidget(viewer)
     assert sorted(again.studies.chosen_ids()) == ["1", "2"]
     again.close()
     widget.none.native.click()
-    assert lit_up(layer) is None
+    assert lit_studies(layer) is None
 
 
 def test_studies_are_found_by_words(
@@ -276,7 +284,7 @@ def test_each_layer_keeps_its_own(
     widget.open_file(sleuth)
     second = widget.layer
     assert second is not first
-    assert lit_up(second) is None
+    assert lit_studies(second) is None
     widget.slab.value = 60
     viewer.layers.selection.active = first
     assert names(widget) == ["Doe (2005)", "Roe"]
@@ -311,7 +319,7 @@ def test_a_closed_widget_leaves_the_layer_and_no_callbacks(
     del widget
     gc.collect()
     assert layer in viewer.layers
-    assert lit_up(layer) == {"1"}
+    assert lit_studies(layer) == {"1"}
     viewer.layers.selection.active = None
     viewer.layers.selection.active = layer
     viewer.layers.remove(viewer.add_image(np.zeros((2, 2, 2))))
@@ -329,7 +337,7 @@ def test_the_widget_in_a_window(
     widget.studies.choose(["Doe, 2005"])
     (layer,) = foci_layers(viewer)
     assert slab_of(layer) == 30
-    assert lit_up(layer) == {"Doe, 2005"}
+    assert lit_studies(layer) == {"Doe, 2005"}
     viewer.window.remove_dock_widget(dock)
     del dock, widget
     gc.collect()

@@ -15,23 +15,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.maps.grid import Grid
 
-Labels = npt.NDArray[np.integer[Any]]
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.intp]
+LabelVolume = npt.NDArray[np.integer[Any]]
 
 #: A place without a region gets that of the nearest one within so many mm.
-REACH_MM = 4.0
+REGION_REACH_MM = 4.0
+#: Voxels that are looked at in one go, so that they fit into the cache.
+_AT_ONCE = 1 << 16
 #: What the rest of the brain is called.
 UNLABELLED = "unlabelled"
 
 
-def near(region: str, mm: float) -> str:
+def with_distance(region: str, mm: float) -> str:
     """Say how far a region is, unless the place lies in it.
 
-    >>> near("insula R", 0.0), near("insula R", 2.2), near("", float("nan"))
-    ('insula R', 'insula R (2.2 mm)', '')
+    >>> with_distance("insula R", 0.0), with_distance("insula R", 2.2)
+    ('insula R', 'insula R (2.2 mm)')
+    >>> with_distance("", float("nan"))
+    ''
     """
     return f"{region} ({mm:.2g} mm)" if mm > 0 else region
 
@@ -58,7 +61,7 @@ class Atlas:
     """
 
     name: str
-    labels: Labels = field(repr=False)
+    labels: LabelVolume = field(repr=False)
     grid: Grid
     names: Mapping[int, str] = field(repr=False)
     citation: str = ""
@@ -74,7 +77,7 @@ class Atlas:
             return UNLABELLED
         return self.names.get(label, f"label {label}")
 
-    def labels_at(self, places: npt.ArrayLike) -> Ints:
+    def labels_at(self, places: npt.ArrayLike) -> IndexArray:
         """Return the label at each place, 0 where there is none.
 
         Parameters
@@ -90,13 +93,11 @@ class Atlas:
         voxels = np.floor(self._to_voxels(places) + 0.5).astype(np.intp)
         return self._take(voxels)
 
-    def labels_of(self, grid: Grid, voxels: Sequence[npt.NDArray[Any]]) -> Ints:
+    def labels_of(self, grid: Grid, voxels: Sequence[npt.NDArray[Any]]) -> IndexArray:
         """Return the label at each of some voxels of another grid.
 
         Parameters
         ----------
-        grid : Grid
-            The other grid.
         voxels : sequence of ndarray of int, shape (n,)
             Their indices along i, j and k.
 
@@ -119,8 +120,8 @@ class Atlas:
         return np.where(inside, np.maximum(labels, 0), 0)
 
     def nearest(
-        self, places: npt.ArrayLike, reach: float = REACH_MM
-    ) -> tuple[Ints, Floats]:
+        self, places: npt.ArrayLike, reach: float = REGION_REACH_MM
+    ) -> tuple[IndexArray, Float64Array]:
         """Return the label at each place, or the nearest one.
 
         Parameters
@@ -140,22 +141,36 @@ class Atlas:
         places = np.asarray(places, dtype=np.float64).reshape(-1, 3)
         labels = self.labels_at(places)
         distances = np.where(labels > 0, 0.0, np.nan)
-        for row in np.flatnonzero(labels == 0):
-            labels[row], distances[row] = self._nearest_to(places[row], reach)
+        outside = np.flatnonzero(labels == 0)
+        offsets = self._offsets(reach) if outside.size else np.empty((0, 3))
+        step = max(1, _AT_ONCE // max(1, len(offsets)))
+        for start in range(0, outside.size, step):
+            rows = outside[start : start + step]
+            labels[rows], distances[rows] = self._nearest_to(
+                places[rows], offsets, reach
+            )
         return labels, distances
 
-    def _nearest_to(self, place: Floats, reach: float) -> tuple[int, float]:
-        around = np.floor(self._to_voxels(place)[0] + 0.5) + self._offsets(reach)
-        away = np.linalg.norm(self._to_mm(around) - place, axis=1)
-        labels = self._take(around.astype(np.intp))
+    def _nearest_to(
+        self, places: Float64Array, offsets: Float64Array, reach: float
+    ) -> tuple[IndexArray, Float64Array]:
+        here = np.floor(self._to_voxels(places) + 0.5)
+        around = (here[:, np.newaxis] + offsets).reshape(-1, 3)
+        shape = (len(places), len(offsets))
+        labels = self._take(around.astype(np.intp)).reshape(shape)
+        # Most voxels around a place without a region have none either.
+        there = np.flatnonzero(labels)
+        away = self._to_mm(around[there]) - places[there // shape[1]]
+        distances = np.full(shape, np.inf)
+        distances.flat[there] = np.linalg.norm(away, axis=1)
+        distances[distances > reach] = np.inf
         # The order of the offsets decides between voxels that are equally near.
-        away[(labels == 0) | (away > reach)] = np.inf
-        best = int(away.argmin())
-        if np.isinf(away[best]):
-            return 0, np.nan
-        return int(labels[best]), float(away[best])
+        best = np.arange(len(places)), distances.argmin(axis=1)
+        nearest = distances[best]
+        found = np.isfinite(nearest)
+        return np.where(found, labels[best], 0), np.where(found, nearest, np.nan)
 
-    def _offsets(self, reach: float) -> Floats:
+    def _offsets(self, reach: float) -> Float64Array:
         """Return the voxels around one that may lie within reach of a place in it."""
         size = np.asarray(self.grid.voxel_size)
         # A place is at most half a voxel away from the center of its own; the rest of
@@ -164,20 +179,20 @@ class Atlas:
         steps = [range(-n, n + 1) for n in far]
         return np.array(list(itertools.product(*steps)), dtype=np.float64)
 
-    def _to_voxels(self, places: npt.ArrayLike) -> Floats:
+    def _to_voxels(self, places: npt.ArrayLike) -> Float64Array:
         places = np.asarray(places, dtype=np.float64).reshape(-1, 3)
         inverse = self._inverse
         return np.asarray(places @ inverse[:3, :3].T + inverse[:3, 3])
 
-    def _to_mm(self, voxels: Floats) -> Floats:
+    def _to_mm(self, voxels: Float64Array) -> Float64Array:
         affine = self.grid.affine
         return np.asarray(voxels @ affine[:3, :3].T + affine[:3, 3])
 
     @cached_property
-    def _inverse(self) -> Floats:
+    def _inverse(self) -> Float64Array:
         return np.asarray(np.linalg.inv(self.grid.affine))
 
-    def _take(self, voxels: Ints) -> Ints:
+    def _take(self, voxels: IndexArray) -> IndexArray:
         """Look voxels up, 0 beyond the edge."""
         inside = ((voxels >= 0) & (voxels < self.labels.shape)).all(axis=1)
         found = np.zeros(len(voxels), np.intp)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Literal
 
+from napari_neurosynth_results.anatomy.numerals import DIGITS, plain_signs, with_points
 from napari_neurosynth_results.errors import ResultsError
 
-Place = tuple[float, float, float]
+Coordinate = tuple[float, float, float]
 
 #: No brain reaches farther from the origin of MNI space, in mm.
 FARTHEST_MM = 250.0
@@ -22,33 +24,31 @@ _ORDERS = frozenset({"ananan", "aaannn"})
 _ACCEPTED = 'Write x, y and z in MNI mm, as in "38 4 2" or "x=38, y=4, z=2".'
 #: So much of a text that cannot be read is repeated.
 _QUOTED = 30
-#: The minus signs of papers, the commas and brackets of a Chinese or Japanese keyboard,
-#: and spaces that nobody sees.
-_PLAIN = str.maketrans(
-    dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d", "-")
-    | {"\uff0c": ",", "\uff1b": ";", "\uff08": "(", "\uff09": ")"}
-    | dict.fromkeys("\u200b\ufeff", " ")
-)
-#: A minus that lost touch with its number.
-_LOOSE_MINUS = re.compile(r"(?:(?<=[\s,;:=(\[{|/])|^)-\s+(?=[\d.])")
 #: No brain has a place at x = 152.
 _MNI = re.compile(r"\bmni(?:[ -]?152\w*)?\b", re.IGNORECASE)
-_TALAIRACH = re.compile(r"\b(?:tal|talairach|tlrc)\b", re.IGNORECASE)
+#: As programs and people call the spaces: ``mni152_2mm`` and ``ale_2mm`` are NiMARE's
+#: own, ``TT_N27`` and ``TLRC`` are AFNI's. MNI305 is another space.
+_MNI_NAMES = re.compile(
+    r"(?<![^\W_])(?:mni(?:[-_ ]?icbm)?(?:[-_ ]?152\w*)?(?![^\W_])|montreal|"
+    r"icbm[-_ ]?152|ale[-_ ]?\d?mm(?![^\W_]))",
+    re.IGNORECASE,
+)
+_TALAIRACH = re.compile(
+    r"(?<![^\W_])(?:tal(?:88)?|talairach\d*|tlrc|tt[-_ ]?n27)(?![^\W_])", re.IGNORECASE
+)
 #: Words that change nothing.
 _IGNORED = frozenset({"mm", "space", "coordinate", "coordinates", "at"})
-_DIGITS = r"\d+(?:\.\d*)?|\.\d+"
 _TOKEN = re.compile(
     rf"""
-    (?P<number>[+-]?(?:{_DIGITS})(?:e[+-]?\d+)?(?![\d.]))
+    (?P<number>[+-]?(?:{DIGITS})(?:e[+-]?\d+)?(?![\d.]))
     | (?P<word>[^\W\d_]+)
     | (?P<between>[\s,;:=()\[\]{{}}|/"']+)
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 
 
-def parse_place(text: str) -> Place:
+def parse_place(text: str) -> Coordinate:
     """Read a coordinate as people write it.
 
     Parameters
@@ -84,9 +84,32 @@ def parse_place(text: str) -> Place:
             "This is a Talairach coordinate, which lies elsewhere in MNI space. "
             "Convert it first, by NiMARE's tal2mni for instance, and write MNI mm."
         )
-    plain = _MNI.sub(" ", text.translate(_PLAIN)).strip(" \t\r\n,;.")
-    plain = _with_points(_LOOSE_MINUS.sub("-", plain))
-    axes, numbers, order = _tokens(plain, text)
+    return _within_reach(read_triple(_MNI.sub(" ", text), text))
+
+
+def read_triple(text: str, quoted: str = "") -> Coordinate:
+    """Read x, y and z, wherever they are.
+
+    Parameters
+    ----------
+    text : str
+        As for `parse_place`, without words for a space.
+    quoted : str
+        What a message repeats; the text itself when not given.
+
+    Returns
+    -------
+    tuple of float
+        x, y and z.
+
+    Raises
+    ------
+    ResultsError
+        When there are not three numbers, or the text can be read in two ways.
+    """
+    plain = plain_signs(text).strip(" \t\r\n,;.")
+    text = quoted or text
+    axes, numbers, order = _tokens(with_points(plain, len(_AXES)), text)
     if (n := len(numbers)) != len(_AXES):
         found = f"{n or 'no'} number{'s' * (n != 1)}"
         raise ResultsError(f"{_quoted(text)} has {found}, not 3. {_ACCEPTED}")
@@ -95,27 +118,40 @@ def parse_place(text: str) -> Place:
             f"{_quoted(text)} does not give each of x, y and z one number. {_ACCEPTED}"
         )
     by_axis = dict(zip(axes or _AXES, numbers, strict=True))
-    return _within_reach((by_axis["x"], by_axis["y"], by_axis["z"]))
+    return by_axis["x"], by_axis["y"], by_axis["z"]
 
 
-def written_place(place: Place) -> str:
+def space_named(name: str) -> Literal["MNI", "TAL", ""]:
+    """Tell which space a name means.
+
+    Parameters
+    ----------
+    name : str
+        As a file, a paper or a program calls it.
+
+    Returns
+    -------
+    str
+        ``MNI`` or ``TAL``; empty for another space, and for a name that speaks of both.
+
+    Examples
+    --------
+    >>> space_named("MNI152NLin6Asym"), space_named("Talairach space"), space_named("?")
+    ('MNI', 'TAL', '')
+    """
+    mni, talairach = _MNI_NAMES.search(name), _TALAIRACH.search(name)
+    if mni and not talairach:
+        return "MNI"
+    return "TAL" if talairach and not mni else ""
+
+
+def format_place(place: Coordinate) -> str:
     """Write a place as `parse_place` reads it, to a tenth of a mm.
 
-    >>> written_place((38.0, -4.25, -0.01))
+    >>> format_place((38.0, -4.25, -0.01))
     '38, -4.2, 0'
     """
     return ", ".join(f"{round(mm, 1) + 0.0:.1f}".removesuffix(".0") for mm in place)
-
-
-def _with_points(plain: str) -> str:
-    """Turn decimal commas into points, where commas cannot stand between numbers."""
-    commas = len(_DECIMAL_COMMA.findall(plain))
-    if not commas or "." in plain:
-        return plain
-    # Beside semicolons a comma is decimal. Without them all three numbers have to have
-    # one: of "38,4, 2, 1" nobody knows which three numbers are meant.
-    decimal = ";" in plain or commas == len(_AXES)
-    return _DECIMAL_COMMA.sub(".", plain) if decimal else plain
 
 
 def _tokens(plain: str, text: str) -> tuple[list[str], list[float], str]:
@@ -142,7 +178,7 @@ def _tokens(plain: str, text: str) -> tuple[list[str], list[float], str]:
     return axes, numbers, order
 
 
-def _within_reach(place: Place) -> Place:
+def _within_reach(place: Coordinate) -> Coordinate:
     for axis, mm in zip(_AXES, place, strict=True):
         if not (math.isfinite(mm) and abs(mm) <= FARTHEST_MM):
             raise ResultsError(

@@ -13,14 +13,15 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.anatomy.surfaces import Floats, Mesh
+from napari_neurosynth_results.anatomy.surfaces import Mesh
+from napari_neurosynth_results.arrays import Float32Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
 
 Shape = Literal["pial", "inflated"]
 
 #: How far from the surface a voxel may lie to be counted as cortex, mm.
-REACH_MM = 3.0
+CORTEX_REACH_MM = 3.0
 #: Inflated hemispheres lie about an origin of their own and are larger than a brain:
 #: how much smaller they are shown, and where, as x (of the right one), y and z in mm.
 _DEFLATED = 0.75
@@ -47,8 +48,8 @@ class Hemisphere:
     name: str
     pial: Mesh = field(repr=False)
     inflated: Mesh = field(repr=False)
-    middle: Floats = field(repr=False)
-    sulci: Floats = field(repr=False)
+    middle: Float32Array = field(repr=False)
+    sulci: Float32Array = field(repr=False)
 
     def mesh(self, shape: Shape) -> Mesh:
         """Return the surface in one of its shapes."""
@@ -85,7 +86,7 @@ def read_cortex() -> tuple[Hemisphere, Hemisphere]:
     return left, right
 
 
-def _hemisphere(name: str, meshes: Any, sulci: Floats) -> Hemisphere:
+def _hemisphere(name: str, meshes: Any, sulci: Float32Array) -> Hemisphere:
     pial, white, inflated = (
         meshes[kind].parts[name] for kind in ("pial", "white_matter", "inflated")
     )
@@ -108,7 +109,9 @@ def _mesh(vertices: Any, faces: Any) -> Mesh:
     )
 
 
-def sample(volume: npt.NDArray[np.float32], grid: Grid, places: Floats) -> Floats:
+def interpolate_at(
+    volume: npt.NDArray[np.float32], grid: Grid, places: Float32Array
+) -> Float32Array:
     """Read a volume at places, between voxels by their distances.
 
     Parameters
@@ -139,7 +142,7 @@ def sample(volume: npt.NDArray[np.float32], grid: Grid, places: Floats) -> Float
 
 
 def label_at(
-    labels: npt.NDArray[np.integer[Any]], grid: Grid, places: Floats
+    labels: npt.NDArray[np.integer[Any]], grid: Grid, places: Float32Array
 ) -> npt.NDArray[np.intp]:
     """Return the label of the voxel that holds each place, 0 outside of the grid.
 
@@ -181,7 +184,7 @@ def share_on_cortex(places: npt.ArrayLike) -> float:
     places = np.asarray(places, np.float64).reshape(-1, 3)
     if not len(places):
         return float("nan")
-    away, _ = _points_of_cortex().query(places, distance_upper_bound=REACH_MM)
+    away, _ = _points_of_cortex().query(places, distance_upper_bound=CORTEX_REACH_MM)
     return float(np.isfinite(away).mean())
 
 

@@ -65,11 +65,6 @@ def tidy_name(text: str, hemisphere: str = "") -> str:
     return f"{_spaced(rest)} {side}".strip()
 
 
-def side_of(name: str) -> str:
-    """Return the side that a tidy name ends in: ``L``, ``R`` or nothing."""
-    return name[-1] if name.endswith((" L", " R")) else ""
-
-
 def _plain(text: str) -> str:
     """Drop what cannot be shown, and join white space."""
     shown = (c for c in " ".join(text.split()) if unicodedata.category(c)[0] != "C")

@@ -1,4 +1,9 @@
-"""Surfaces of what is given as voxels: the outline of the brain, and clusters."""
+"""Surfaces of what is given as voxels: the outline of the brain, and clusters.
+
+Triangles are smoothed, swollen, measured and lit. A mesh may hold many closed bodies at
+once: everything is done to all of them together, so that the cost does not grow with
+their number.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.template import read_brain_mask
+from napari_neurosynth_results.arrays import Float32Array, Int32Array
 from napari_neurosynth_results.maps.grid import Grid
-
-# Triangles and what can be done to them: smooth, swell, measure and light.
-#
-# A mesh may hold many closed bodies at once. Everything is done to all of them
-# together, so that the cost does not grow with their number.
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int32]
 
 #: Taubin's two steps, which smooth a surface without shrinking it: Taubin 1995, "A
 #: signal processing approach to fair surface design".
@@ -31,6 +29,14 @@ _LIGHT = (0.0, 0.45, 0.893)
 _SHADE = 0.45
 #: How often a body is swollen or shrunk towards the volume that it should have.
 _FITTINGS = 4
+#: How much the outline of the brain is blurred, in voxels, and then smoothed.
+_BLUR = 1.0
+_ROUNDS_OF_BRAIN = 10
+#: As clusters of 2 mm: enough to take the steps off, too little to lose a branch.
+_ROUNDS_OF_CLUSTERS = 25
+#: A cluster in a smaller box than this is cut into finer voxels, to be round.
+_SMALL = 15_000
+_FINER = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +53,9 @@ class Mesh:
         Which body each vertex belongs to, from 0.
     """
 
-    vertices: Floats = field(repr=False)
-    faces: Ints = field(repr=False)
-    part: Ints = field(repr=False)
+    vertices: Float32Array = field(repr=False)
+    faces: Int32Array = field(repr=False)
+    part: Int32Array = field(repr=False)
 
     def __len__(self) -> int:
         """Count the vertices."""
@@ -69,7 +75,7 @@ class Mesh:
         return self._by_part(sizes)
 
     @property
-    def normals(self) -> Floats:
+    def normals(self) -> Float32Array:
         """Direction away from the body at each vertex, (n, 3), of length 1."""
         crosses = self._crosses
         normals = np.empty((len(self), 3), np.float32)
@@ -86,18 +92,16 @@ class Mesh:
         return np.asarray(np.bincount(bodies, weights=amounts), np.float64)
 
     @property
-    def _crosses(self) -> Floats:
+    def _crosses(self) -> Float32Array:
         a, b, c = (self.vertices[self.faces[:, n]] for n in range(3))
         return np.asarray(np.cross(b - a, c - a))
 
 
-def smoothed(mesh: Mesh, rounds: int) -> Mesh:
+def smooth_mesh(mesh: Mesh, rounds: int) -> Mesh:
     """Take the steps of voxels off a mesh without shrinking it.
 
     Parameters
     ----------
-    mesh : Mesh
-        Any mesh.
     rounds : int
         The more, the smoother.
 
@@ -127,7 +131,7 @@ def _to_neighbors(mesh: Mesh) -> Any:
     return csr_matrix((weights, (one, other)), shape=(len(mesh), len(mesh)))
 
 
-def fitted(mesh: Mesh, volumes: npt.ArrayLike) -> Mesh:
+def fit_volumes(mesh: Mesh, volumes: npt.ArrayLike) -> Mesh:
     """Swell or shrink bodies until each has its volume.
 
     Parameters
@@ -150,7 +154,7 @@ def fitted(mesh: Mesh, volumes: npt.ArrayLike) -> Mesh:
     return mesh
 
 
-def light_on(normals: Floats) -> Floats:
+def light_on(normals: Float32Array) -> Float32Array:
     """Say how bright a surface is that looks into some directions.
 
     Half-Lambert: the light reaches around the body, and nothing is black. It is part of
@@ -171,16 +175,6 @@ def light_on(normals: Floats) -> Floats:
     return np.asarray(_SHADE + (1 - _SHADE) * half**2, np.float32)
 
 
-#: How much the outline of the brain is blurred, in voxels, and then smoothed.
-_BLUR = 1.0
-_ROUNDS_OF_BRAIN = 10
-#: As clusters of 2 mm: enough to take the steps off, too little to lose a branch.
-_ROUNDS_OF_CLUSTERS = 25
-#: A cluster in a smaller box than this is cut into finer voxels, to be round.
-_SMALL = 15_000
-_FINER = 2
-
-
 @cache
 def brain_outline() -> Mesh:
     """Return the surface of the packaged template's brain, made once.
@@ -198,7 +192,7 @@ def brain_outline() -> Mesh:
     vertices, faces = _contour(soft)
     vertices = _to_mm(vertices - 2, grid)
     mesh = Mesh(vertices, faces, np.zeros(len(vertices), np.int32))
-    return smoothed(mesh, _ROUNDS_OF_BRAIN)
+    return smooth_mesh(mesh, _ROUNDS_OF_BRAIN)
 
 
 def cluster_surfaces(
@@ -225,9 +219,9 @@ def cluster_surfaces(
     from scipy.ndimage import find_objects
 
     boxes = find_objects(labels, n_labels or 0)
-    vertices: list[Floats] = [np.zeros((0, 3), np.float32)]
-    faces: list[Ints] = [np.zeros((0, 3), np.int32)]
-    part: list[Ints] = [np.zeros(0, np.int32)]
+    vertices: list[Float32Array] = [np.zeros((0, 3), np.float32)]
+    faces: list[Int32Array] = [np.zeros((0, 3), np.int32)]
+    part: list[Int32Array] = [np.zeros(0, np.int32)]
     volumes = np.zeros(len(boxes))
     start = 0
     for index, box in enumerate(boxes):
@@ -245,14 +239,14 @@ def cluster_surfaces(
         return mesh
     # Labels after the last one with a voxel have no body to be measured.
     last = int(mesh.part[-1]) + 1
-    return fitted(smoothed(mesh, _ROUNDS_OF_CLUSTERS), volumes[:last])
+    return fit_volumes(smooth_mesh(mesh, _ROUNDS_OF_CLUSTERS), volumes[:last])
 
 
-def _starts(box: Sequence[slice]) -> Floats:
+def _starts(box: Sequence[slice]) -> Float32Array:
     return np.array([one.start for one in box], np.float32)
 
 
-def _surface_of(inside: npt.NDArray[np.bool_]) -> tuple[Floats, Ints]:
+def _surface_of(inside: npt.NDArray[np.bool_]) -> tuple[Float32Array, Int32Array]:
     """Return the surface of one cluster, in voxels of its box."""
     finer = _FINER if inside.size < _SMALL else 1
     for axis in range(3) if finer > 1 else ():
@@ -262,7 +256,7 @@ def _surface_of(inside: npt.NDArray[np.bool_]) -> tuple[Floats, Ints]:
     return (vertices - 1 - (finer - 1) / 2) / np.float32(finer), faces
 
 
-def _contour(field: Floats) -> tuple[Floats, Ints]:
+def _contour(field: Float32Array) -> tuple[Float32Array, Int32Array]:
     """Return where a field crosses one half; its rim has to be below."""
     from skimage.measure import marching_cubes
 
@@ -271,7 +265,7 @@ def _contour(field: Floats) -> tuple[Floats, Ints]:
     return vertices.astype(np.float32), faces[:, ::-1].astype(np.int32)
 
 
-def _to_mm(voxels: Floats, grid: Grid) -> Floats:
+def _to_mm(voxels: Float32Array, grid: Grid) -> Float32Array:
     return np.asarray(
         voxels * np.array(grid.voxel_size) + np.array(grid.origin), np.float32
     )

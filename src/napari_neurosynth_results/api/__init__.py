@@ -4,6 +4,7 @@ from napari_neurosynth_results.api.atlases import open_atlas
 from napari_neurosynth_results.api.clusters import find_clusters
 from napari_neurosynth_results.api.comparison import compare_many, compare_maps
 from napari_neurosynth_results.api.figures import save_figure
+from napari_neurosynth_results.api.map_requests import MaskSource
 from napari_neurosynth_results.api.masks import (
     brain_mask,
     mask_from_file,
@@ -25,6 +26,7 @@ from napari_neurosynth_results.export.tables.comparison import save_comparison
 from napari_neurosynth_results.sources.studies.study_files import open_studies
 
 __all__ = (
+    "MaskSource",
     "brain_mask",
     "compare_many",
     "compare_maps",

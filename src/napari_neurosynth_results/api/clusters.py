@@ -13,7 +13,7 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
     clusters_at,
 )
 from napari_neurosynth_results.statistics.p_values.directions import Direction
-from napari_neurosynth_results.statistics.p_values.multiple_testing import Method
+from napari_neurosynth_results.statistics.p_values.multiple_testing import FdrMethod
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
@@ -30,7 +30,7 @@ def find_clusters(
     p: float | None = None,
     q: float | None = None,
     bonferroni: float | None = None,
-    fdr: Method = "BH",
+    fdr: FdrMethod = "BH",
     tail: Direction = "auto",
     connectivity: int = 6,
     min_voxels: int = 1,

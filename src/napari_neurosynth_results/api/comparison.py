@@ -16,26 +16,26 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
 )
 from napari_neurosynth_results.statistics.comparison.comparison import (
     Comparison,
-    check_own,
+    check_same_map,
     compare,
 )
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix, compare_all
 from napari_neurosynth_results.statistics.thresholds.first_look import (
-    first_threshold_of,
+    choose_first_threshold,
 )
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 #: Keywords of `find_clusters`, a threshold, or clusters that were found already.
-Asked = Mapping[str, Any] | Threshold | ClusterSet
+ThresholdLike = Mapping[str, Any] | Threshold | ClusterSet
 
 
 def compare_maps(
     a: StatMap,
     b: StatMap,
     *,
-    threshold_a: Asked | None = None,
-    threshold_b: Asked | None = None,
+    threshold_a: ThresholdLike | None = None,
+    threshold_b: ThresholdLike | None = None,
     mask: Mask | Masking | None = None,
     atlas: AtlasChoice | None = "default",
 ) -> Comparison:
@@ -82,15 +82,15 @@ def compare_maps(
     >>> comparison.n_a, comparison.n_b == comparison.n_both
     (2625, True)
     """
-    found_a, found_b = _thresholded([a, b], [threshold_a, threshold_b], atlas)
+    found_a, found_b = _find_all_clusters([a, b], [threshold_a, threshold_b], atlas)
     return compare(found_a, found_b, mask=mask)
 
 
 def compare_many(
     maps: Sequence[StatMap] | Mapping[str, StatMap],
     *,
-    threshold: Asked | None = None,
-    thresholds: Sequence[Asked | None] | None = None,
+    threshold: ThresholdLike | None = None,
+    thresholds: Sequence[ThresholdLike | None] | None = None,
     mask: Mask | Masking | None = None,
 ) -> Matrix:
     """Compare every two of several maps.
@@ -136,14 +136,14 @@ def compare_many(
             f"There are {len(statmaps)} maps and {len(thresholds)} thresholds."
         )
     asked = [threshold] * len(statmaps) if thresholds is None else list(thresholds)
-    found = _thresholded(statmaps, asked, None)
+    found = _find_all_clusters(statmaps, asked, None)
     names = list(maps) if isinstance(maps, Mapping) else None
     return compare_all(found, names, mask=mask)
 
 
-def _thresholded(
+def _find_all_clusters(
     statmaps: Sequence[StatMap],
-    asked: Sequence[Asked | None],
+    asked: Sequence[ThresholdLike | None],
     atlas: AtlasChoice | None,
 ) -> list[ClusterSet]:
     """Find the clusters of each map, by the same threshold where only one is given."""
@@ -157,13 +157,13 @@ def _thresholded(
 
 
 def _clusters(
-    statmap: StatMap, asked: Asked | None, atlas: AtlasChoice | None
+    statmap: StatMap, asked: ThresholdLike | None, atlas: AtlasChoice | None
 ) -> ClusterSet:
     if isinstance(asked, ClusterSet):
-        return check_own(asked, statmap)
+        return check_same_map(asked, statmap)
     # Sub-peaks are not compared.
     if isinstance(asked, Mapping):
         return find_clusters(statmap, **{"atlas": atlas, "sub_peaks": 0, **asked})
-    threshold = asked or first_threshold_of(statmap)
+    threshold = asked or choose_first_threshold(statmap)
     opened = open_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
     return clusters_at(statmap, threshold, sub_peaks=0, atlas=opened)

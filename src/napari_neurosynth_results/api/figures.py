@@ -11,20 +11,21 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix
 
-Kind = Literal["lightbox", "ortho", "glass", "matrix"]
+FigureKind = Literal["lightbox", "ortho", "glass", "matrix"]
 
 _OF_CLUSTERS = {
     "lightbox": figures.lightbox_figure,
     "ortho": figures.ortho_figure,
     "glass": figures.glass_figure,
 }
+_CLUSTER_KINDS = "lightbox, ortho or glass"
 
 
 def save_figure(
     what: ClusterSet | Comparison | Matrix,
     path: str | os.PathLike[str],
     *,
-    kind: Kind = "lightbox",
+    kind: FigureKind = "lightbox",
     dpi: float = 300,
     background: figures.Background = "black",
     overwrite: bool = False,
@@ -87,7 +88,7 @@ def save_figure(
             "compare_maps and compare_many make them."
         )
     if draw is None:
-        known = "lightbox" if isinstance(what, Comparison) else ", ".join(_OF_CLUSTERS)
-        raise ResultsError(f"kind is {known}, not {kind}.")
+        known = "lightbox" if isinstance(what, Comparison) else _CLUSTER_KINDS
+        raise ResultsError(f"kind must be {known}, not {kind}.")
     figure = draw(what, background=background, **options)
-    figures.save_figure(figure, target, dpi=dpi, overwrite=overwrite)
+    figures.write_figure(figure, target, dpi=dpi, overwrite=overwrite)

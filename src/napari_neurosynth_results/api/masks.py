@@ -11,13 +11,15 @@ import numpy as np
 from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.api.clusters import find_clusters
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.grid import Voxels
+from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.sources.files.images import read_region
-from napari_neurosynth_results.sources.opening import Source
+from napari_neurosynth_results.sources.files.safe_names import legible
+from napari_neurosynth_results.sources.opening import SourceName
 from napari_neurosynth_results.statistics.thresholds.masks import (
     Masking,
     region_masking,
+    without_fractions,
 )
 
 #: Labels of a file that are listed when a wrong one was asked for.
@@ -75,7 +77,7 @@ def mask_from_map(
 
 def mask_from_file(
     statmap: StatMap,
-    path: Source,
+    path: SourceName,
     *,
     labels: int | Iterable[int] | None = None,
     exclusive: bool = False,
@@ -89,7 +91,9 @@ def mask_from_file(
     path : path
         An image of the same space on any grid; the nearest voxel counts.
     labels : int or iterable of int, optional
-        The labels to look in; everything but 0 and NaN when not given.
+        The labels to look in; everything but 0 and NaN when not given. The image
+        holds whole numbers; fractions are taken only of a mask of 0 and 1 that was
+        resampled, at .5, and ``str()`` says so.
     exclusive : bool
         Look outside instead.
 
@@ -101,18 +105,23 @@ def mask_from_file(
     Raises
     ------
     ResultsError
-        When the file cannot be read, does not hold a label, or no voxel is left.
+        When the file cannot be read, holds fractions, does not hold a label, or no
+        voxel is left.
     """
     path = os.fspath(path)
-    voxels, grid = read_region(path)
-    name = os.path.basename(path)
+    stored, grid = read_region(path)
+    voxels, told = without_fractions(stored, path)
+    name = legible(os.path.basename(path))
     if labels is None:
-        region, what = np.isfinite(voxels) & (voxels != 0), name
+        region, what = voxels != 0, name
     else:
         wanted = [labels] if isinstance(labels, int | np.integer) else list(labels)
-        region = _labelled(voxels, wanted, path)
+        region = _mark_labels(voxels, wanted, path)
         numbers = ", ".join(map(str, wanted))
         what = f"label{'s' * (len(wanted) != 1)} {numbers} of {name}"
+    told = "; ".join(filter(None, (told, _other_space(grid, statmap.grid))))
+    if told:
+        what += f" ({told})"
     return region_masking(region, grid, statmap.grid, what=what, exclusive=exclusive)
 
 
@@ -144,9 +153,19 @@ def brain_mask(statmap: StatMap) -> Masking:
     return region_masking(mask, grid, statmap.grid, what=what, exclusive=False)
 
 
-def _labelled(voxels: Voxels, wanted: list[int], path: str) -> Mask:
+def _other_space(mask: Grid, grid: Grid) -> str:
+    """Say where a mask lies, if the files of mask and map state different spaces."""
+    names = [one.elsewhere.name if one.elsewhere else "" for one in (mask, grid)]
+    if names[0] == names[1]:
+        return ""
+    if names[0]:
+        return f"which lies in {names[0]}, and the map does not"
+    return f"which does not lie in {names[1]}, as the map does"
+
+
+def _mark_labels(voxels: Voxels, wanted: list[int], path: str) -> Mask:
     """Mark the voxels of some labels, all of which have to be there."""
-    there = np.unique(voxels[np.isfinite(voxels)])
+    there = np.unique(voxels)
     missing = [str(label) for label in wanted if label not in there]
     if missing or not wanted:
         some = ", ".join(f"{label:g}" for label in there[:_MOST_TOLD])

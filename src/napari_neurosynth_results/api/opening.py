@@ -8,15 +8,15 @@ from pathlib import Path
 from napari_neurosynth_results.job import Job, Progress
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT
-from napari_neurosynth_results.sources.opening import Source, open_source
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.opening import SourceName, open_source
+from napari_neurosynth_results.sources.web.servers import Servers
 
 
 def open_results(
-    source: Source | Sequence[Source],
+    source: SourceName | Sequence[SourceName],
     *,
     progress: Progress | None = None,
-    cache_dir: Source | None = None,
+    cache_dir: SourceName | None = None,
     offline: bool = False,
     max_bytes: int = DEFAULT_LIMIT,
 ) -> ResultSet:
@@ -58,7 +58,7 @@ def open_results(
     >>> results["z"].title
     'z, uncorrected'
     """
-    online = Online.from_environment(
+    online = Servers.from_environment(
         cache_dir=Path(cache_dir) if cache_dir is not None else None,
         offline=offline or None,
     )

@@ -10,8 +10,8 @@ from napari_neurosynth_results.api.studies import contributors
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.report import report
 from napari_neurosynth_results.job import Job, Progress
-from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
@@ -19,10 +19,30 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
 )
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.thresholds.first_look import (
-    first_threshold_of,
+    choose_first_threshold,
 )
 
-__all__ = ("first_clusters", "save_report", "sections_of")
+__all__ = ("build_sections", "first_clusters", "first_maps", "save_report")
+
+
+def first_maps(results: ResultSet) -> list[StatMap]:
+    """Choose the maps that a reader of a result wants to see first.
+
+    Returns
+    -------
+    list of StatMap
+        The most interesting map, and the uncorrected map that it was made from.
+
+    Raises
+    ------
+    ResultsError
+        When no map can be thresholded.
+    """
+    for statmap in results.maps.values():
+        if statmap.kind.row.criteria:
+            wanted = dict.fromkeys([statmap, results.uncorrected(statmap)])
+            return [one for one in wanted if one is not None]
+    raise ResultsError(f"{results.title} holds no map that can be thresholded.")
 
 
 def first_clusters(
@@ -32,16 +52,13 @@ def first_clusters(
 
     Parameters
     ----------
-    results : ResultSet
-        A result.
     atlas : Atlas, str or path, optional
         What clusters are named by, as for `find_clusters`.
 
     Returns
     -------
     list of ClusterSet
-        Of the most interesting map, and of the uncorrected map that it was made from,
-        each at its first threshold.
+        Of `first_maps`, each at its first threshold.
 
     Raises
     ------
@@ -49,29 +66,19 @@ def first_clusters(
         When no map can be thresholded.
     """
     named = find_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
-    for statmap in results.maps.values():
-        if statmap.kind is MapKind.LABEL:
-            continue
-        wanted = dict.fromkeys([statmap, results.uncorrected(statmap)])
-        return [
-            clusters_at(one, first_threshold_of(one), atlas=named)
-            for one in wanted
-            if one is not None
-        ]
-    raise ResultsError(f"{results.title} holds no map that can be thresholded.")
+    return [
+        clusters_at(one, choose_first_threshold(one), atlas=named)
+        for one in first_maps(results)
+    ]
 
 
-def sections_of(
+def build_sections(
     results: ResultSet, clusters: Sequence[ClusterSet], *, studies: bool = True
 ) -> list[report.Section]:
     """Gather what a report says of some clusters.
 
     Parameters
     ----------
-    results : ResultSet
-        The result.
-    clusters : sequence of ClusterSet
-        Clusters of its maps.
     studies : bool
         Whether to say who is behind them.
 
@@ -104,7 +111,7 @@ def save_report(
     Parameters
     ----------
     results : ResultSet
-        The result.
+        From `open_results`.
     path : path
         Ends in ``.html``.
     clusters : sequence of ClusterSet, optional
@@ -125,9 +132,9 @@ def save_report(
         be written.
     """
     chosen = first_clusters(results) if clusters is None else list(clusters)
-    report.save_report(
+    report.write_report(
         results,
-        sections_of(results, chosen, studies=studies),
+        build_sections(results, chosen, studies=studies),
         path,
         comparison=comparison,
         job=Job(progress),

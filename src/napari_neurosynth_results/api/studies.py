@@ -9,17 +9,17 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Experiments, Studies
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies.contributions import (
-    Kind,
+    ContributionKind,
     count_foci,
     join_contributions,
 )
 from napari_neurosynth_results.statistics.studies.contributors import (
     Contributors,
-    robustness_of,
+    measure_robustness,
 )
 from napari_neurosynth_results.statistics.studies.nimare_diagnostics import (
-    find_counted,
-    misled,
+    find_diagnostics,
+    numbering_warnings,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def contributions(
     results: ResultSet,
     clusters: ClusterSet,
-    kind: Kind = "foci",
+    kind: ContributionKind = "foci",
     *,
     studies: Studies | None = None,
 ) -> pd.DataFrame:
@@ -90,11 +90,11 @@ def contributions(
         source = f"{n:,} foci of {len(experiments):,} experiments, counted here"
         notices += experiments.studies.notices
     else:
-        counted = find_counted(results, clusters, kind, experiments)
+        counted = find_diagnostics(results, clusters, kind, experiments)
         table = join_contributions(clusters, counted, kind)
         notices += table.attrs["notices"]
         source = "NiMARE's table of " + ("foci" if kind == "foci" else "the jackknife")
-    notices += misled(results, clusters)
+    notices += numbering_warnings(results, clusters)
     table.attrs = {"notices": tuple(dict.fromkeys(notices)), "source": source}
     return table
 
@@ -107,7 +107,7 @@ def _experiments(
         try:
             studies = results.studies
         except ResultsError as error:
-            notices.append(f"The studies could not be had: {error}")
+            notices.append(f"The studies could not be loaded: {error}")
     experiments = Experiments(studies) if studies is not None else None
     if experiments is None or not len(experiments.foci[0]):
         return None
@@ -122,7 +122,7 @@ def contributors(
     Parameters
     ----------
     results : ResultSet
-        A result.
+        From `open_results`.
     clusters : ClusterSet
         Clusters of one of its maps.
     studies : Studies, optional
@@ -144,10 +144,10 @@ def contributors(
     >>> len(behind.of(1))
     15
     """
-    found: dict[Kind, pd.DataFrame] = {}
+    found: dict[ContributionKind, pd.DataFrame] = {}
     notices: list[str] = []
     refusals = []
-    for kind in get_args(Kind):
+    for kind in get_args(ContributionKind):
         try:
             table = contributions(results, clusters, kind, studies=studies)
         except ResultsError as error:
@@ -167,7 +167,7 @@ def contributors(
 def robustness(
     results: ResultSet,
     clusters: ClusterSet,
-    kind: Kind = "foci",
+    kind: ContributionKind = "foci",
     *,
     studies: Studies | None = None,
 ) -> pd.DataFrame:
@@ -202,4 +202,4 @@ def robustness(
     14 of 21
     """
     table = contributions(results, clusters, kind, studies=studies)
-    return robustness_of(table, _experiments(results, studies, []))
+    return measure_robustness(table, _experiments(results, studies, []))

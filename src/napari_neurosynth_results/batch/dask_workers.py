@@ -7,14 +7,14 @@ from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from napari_neurosynth_results import __version__
-from napari_neurosynth_results.batch.inputs import Listed
-from napari_neurosynth_results.batch.local_workers import Heard
-from napari_neurosynth_results.batch.one_source import Answer, Record, answer
+from napari_neurosynth_results._version import __version__
+from napari_neurosynth_results.batch.inputs import BatchSource
+from napari_neurosynth_results.batch.local_workers import RecordListener
+from napari_neurosynth_results.batch.one_source import Answer, Record, ask_source
 from napari_neurosynth_results.batch.output_folder import BatchFolder
-from napari_neurosynth_results.batch.request import Question
+from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -28,13 +28,13 @@ _PATIENCE = 30
 _TRIES = 5
 
 
-def run_there(
-    sources: Sequence[Listed],
-    question: Question,
+def run_on_scheduler(
+    sources: Sequence[BatchSource],
+    request: BatchRequest,
     folder: BatchFolder,
     *,
     scheduler: str,
-    heard: Heard,
+    on_record: RecordListener,
 ) -> None:
     """Ask sources on the workers of a scheduler, and write the answers here.
 
@@ -43,15 +43,9 @@ def run_there(
 
     Parameters
     ----------
-    sources : sequence of Listed
-        What to ask.
-    question : Question
-        What is asked.
-    folder : BatchFolder
-        Gets the answers.
     scheduler : str
         Its address.
-    heard : callable
+    on_record : callable
         Hears of each source that is through, on this thread.
 
     Raises
@@ -70,30 +64,33 @@ def run_there(
         raise ResultsError(f"No scheduler answers at {scheduler}: {error}.") from error
     with client:
         _check_workers(client, scheduler)
-        for given in _answers(client, sources, question, scheduler):
-            heard(folder.save(given))
+        for given in _answers(client, sources, request, scheduler):
+            on_record(folder.save(given))
 
 
 def _answers(
-    client: Client, sources: Sequence[Listed], question: Question, scheduler: str
+    client: Client,
+    sources: Sequence[BatchSource],
+    request: BatchRequest,
+    scheduler: str,
 ) -> Iterator[Answer]:
     """Give each answer once it is ready, and forget it."""
     from distributed import as_completed
 
-    open_yet: dict[str, tuple[Listed, int]] = {}
+    open_yet: dict[str, tuple[BatchSource, int]] = {}
 
-    def submit(source: Listed, tries: int) -> Future[Any]:
+    def submit(source: BatchSource, tries: int) -> Future[Any]:
         # A key of its own: a scheduler takes up what it knows under the same one.
         key = f"{source.name}-{uuid4().hex}"
         open_yet[key] = (source, tries)
-        return client.submit(answer, source, question, key=key, pure=False)
+        return client.submit(ask_source, source, request, key=key, pure=False)
 
     completed = as_completed(loop=client.loop)
     # Nobody else may hold a future: that would keep its answer in a worker's memory.
     completed.update([submit(source, 1) for source in sources])
     for future in completed:
         source, tries = open_yet.pop(future.key)
-        given = _answer_of(future, source)
+        given = _take_answer(future, source)
         if given is not None:
             yield given
         elif client.status == "running" and tries < _TRIES:
@@ -105,11 +102,11 @@ def _answers(
             )
 
 
-def _answer_of(future: Future[Any], source: Listed) -> Answer | None:
+def _take_answer(future: Future[Any], source: BatchSource) -> Answer | None:
     """Take an answer from a worker; None when it was lost with its worker."""
     if future.status == "error":
         told = f"The worker that opened it failed: {future.exception()}"
-        why = source.without_tokens(told, Online.from_environment())
+        why = source.without_tokens(told, Servers.from_environment())
         return Answer(Record.failure(source, why), {})
     try:
         # Not for long: it is ready, and what has to be asked anew is asked anew.

@@ -14,10 +14,10 @@ from napari_neurosynth_results.export.escaping import one_line
 from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.sources.files.safe_names import safe_name
 from napari_neurosynth_results.sources.online.links import parse_address
-from napari_neurosynth_results.sources.online.store import sealed
-from napari_neurosynth_results.sources.opening import Source
+from napari_neurosynth_results.sources.online.store import sealed_name
+from napari_neurosynth_results.sources.opening import SourceName
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 
 _USER = re.compile(r"(?<=//)[^/@\s]*@")
 #: What a list may weigh: a hundred thousand sources, and no image.
@@ -26,7 +26,7 @@ _MOST_OF_NAME = 60
 
 
 @dataclass(frozen=True)
-class Listed:
+class BatchSource:
     """One source of a batch.
 
     Attributes
@@ -48,14 +48,14 @@ class Listed:
         """Whether it is on this machine."""
         return os.path.lexists(self.text)
 
-    def without_tokens(self, text: str, online: Online) -> str:
+    def without_tokens(self, text: str, online: Servers) -> str:
         """Take out of a text about this source what would let its readers in.
 
         Parameters
         ----------
         text : str
             A title or a sentence.
-        online : Online
+        online : Servers
             Whose API token must not be shown.
 
         Returns
@@ -68,20 +68,43 @@ class Listed:
             return one_line(_without_own_token(text, online))
         return one_line(_USER.sub("", redact(text, online)))
 
+    def stamp(self) -> str:
+        """Say by sizes and times what is on disk, to notice when it changes.
 
-def listed(sources: Iterable[Source], online: Online) -> list[Listed]:
+        Returns
+        -------
+        str
+            Empty for what is on a server.
+        """
+        if not self.is_path:
+            return ""
+        seen = hashlib.sha256()
+        try:
+            if os.path.isdir(self.text):
+                with os.scandir(self.text) as entries:
+                    # Not folders: one of them may be that of the batch.
+                    files = sorted((e.name, e.path) for e in entries if not e.is_dir())
+            else:
+                files = [("", self.text)]
+            for name, path in files:
+                stat = os.stat(path)
+                seen.update(f"{name!r} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        except OSError as error:
+            seen.update(f"{error.strerror}".encode())
+        return seen.hexdigest()[:16]
+
+
+def list_sources(sources: Iterable[SourceName], online: Servers) -> list[BatchSource]:
     """Name the sources of a batch.
 
     Parameters
     ----------
     sources : iterable of path or str
         Paths, links or ids; one that is named again is taken once.
-    online : Online
-        Servers.
 
     Returns
     -------
-    list of Listed
+    list of BatchSource
         In the order given.
 
     Raises
@@ -89,19 +112,19 @@ def listed(sources: Iterable[Source], online: Online) -> list[Listed]:
     ResultsError
         When there is none.
     """
-    found: dict[str, Listed] = {}
+    found: dict[str, BatchSource] = {}
     for source in sources:
         given = os.fspath(source).strip()
         if not given:
             continue
-        one = _listed(given, online)
+        one = _name_source(given, online)
         found.setdefault(one.name, one)
     if not found:
         raise ResultsError("There is nothing to open: the list of sources is empty.")
     return list(found.values())
 
 
-def _listed(given: str, online: Online) -> Listed:
+def _name_source(given: str, online: Servers) -> BatchSource:
     path = os.path.expanduser(given)
     if os.path.lexists(path):
         # Workers may stand in another folder, and so may whoever goes on later.
@@ -113,10 +136,10 @@ def _listed(given: str, online: Online) -> Listed:
         known_by = shown = _shown_link(given, online)
     digest = hashlib.sha256(known_by.encode(errors="surrogatepass")).hexdigest()[:16]
     readable = os.path.basename(shown.rstrip("/\\")) or "source"
-    return Listed(text, shown, f"{safe_name(readable)[:_MOST_OF_NAME]}-{digest}")
+    return BatchSource(text, shown, f"{safe_name(readable)[:_MOST_OF_NAME]}-{digest}")
 
 
-def _shown_link(given: str, online: Online) -> str:
+def _shown_link(given: str, online: Servers) -> str:
     """Write a link without its token, but so that two private ones stay two."""
     text = given
     try:
@@ -124,43 +147,12 @@ def _shown_link(given: str, online: Online) -> str:
     except ResultsError:
         token = ""
     if token:
-        text = text.replace(token, sealed(token))
+        text = text.replace(token, sealed_name(token))
     return one_line(_USER.sub("", redact(text, online)))
 
 
-def _without_own_token(text: str, online: Online) -> str:
+def _without_own_token(text: str, online: Servers) -> str:
     return text.replace(online.token, "<token>") if online.token else text
-
-
-def stamp_of(source: Listed) -> str:
-    """Say by sizes and times what is on disk, to notice when it changes.
-
-    Parameters
-    ----------
-    source : Listed
-        A source.
-
-    Returns
-    -------
-    str
-        Empty for what is on a server.
-    """
-    if not source.is_path:
-        return ""
-    seen = hashlib.sha256()
-    try:
-        if os.path.isdir(source.text):
-            with os.scandir(source.text) as entries:
-                # Not folders: one of them may be that of the batch.
-                files = sorted((e.name, e.path) for e in entries if not e.is_dir())
-        else:
-            files = [("", source.text)]
-        for name, path in files:
-            stat = os.stat(path)
-            seen.update(f"{name!r} {stat.st_size} {stat.st_mtime_ns}\n".encode())
-    except OSError as error:
-        seen.update(f"{error.strerror}".encode())
-    return seen.hexdigest()[:16]
 
 
 def read_list(given: Iterable[str]) -> list[str]:
@@ -216,7 +208,9 @@ def _lines_of_file(path: str) -> list[str]:
 
 def _lines(content: bytes, where: str) -> list[str]:
     if len(content) > _MOST_BYTES or b"\0" in content:
-        raise ResultsError(f"{where} is no list of sources: one line each, as text.")
+        raise ResultsError(
+            f"{where} is not a list of sources: it must be text, one source a line."
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from napari_neurosynth_results.batch.inputs import Listed
-from napari_neurosynth_results.batch.one_source import Answer, Record, answer
+from napari_neurosynth_results.batch.inputs import BatchSource
+from napari_neurosynth_results.batch.one_source import Answer, Record, ask_source
 from napari_neurosynth_results.batch.output_folder import BatchFolder
-from napari_neurosynth_results.batch.request import Question
+from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.errors import ResultsError
 
 #: Called with the record of each source that is through.
-Heard = Callable[[Record], None]
+RecordListener = Callable[[Record], None]
 
 _MOST_WORKERS = 8
 #: Starting a process takes about as long as this many results.
@@ -33,7 +33,7 @@ _NO_START = (
     '`if __name__ == "__main__":`, or do without them: workers=0.'
 )
 _DIED = (
-    "The process that opened it ended twice without a word: it may need more memory "
+    "The process that opened it ended twice without a message: it may need more memory "
     "than there is. Open it alone to see."
 )
 
@@ -58,27 +58,21 @@ def default_workers(n_sources: int) -> int:
     return max(1, min(cores, _MOST_WORKERS, n_sources // _WORTH_A_WORKER))
 
 
-def run_here(
-    sources: Sequence[Listed],
-    question: Question,
+def run_locally(
+    sources: Sequence[BatchSource],
+    request: BatchRequest,
     folder: BatchFolder,
     *,
     workers: int,
-    heard: Heard,
+    on_record: RecordListener,
 ) -> None:
     """Ask sources on this machine.
 
     Parameters
     ----------
-    sources : sequence of Listed
-        What to ask.
-    question : Question
-        What is asked.
-    folder : BatchFolder
-        Gets the answers.
     workers : int
         Processes; 0 for none but this one.
-    heard : callable
+    on_record : callable
         Hears of each source that is through, on this thread.
 
     Raises
@@ -87,7 +81,7 @@ def run_here(
         When workers cannot start, or the folder cannot be written.
     """
     if not workers:
-        _compute(sources, question, folder, heard, set(), None)
+        _compute(sources, request, folder, on_record, set(), None)
         return
     left = list(sources)
     while left:
@@ -96,11 +90,11 @@ def run_here(
 
         def through(record: Record, finished: set[str] = finished) -> None:
             finished.add(record.name)
-            heard(record)
+            on_record(record)
 
         try:
             with _pool(min(workers, len(left))) as pool:
-                _compute(left, question, folder, through, started, pool)
+                _compute(left, request, folder, through, started, pool)
             return
         except BrokenExecutor as error:
             suspects = [s for s in left if s.name in started - finished]
@@ -108,26 +102,29 @@ def run_here(
                 raise ResultsError(_NO_START) from error
         # One of those that were open has ended its process, and the others with it.
         for source in suspects:
-            _alone(source, question, folder, through)
+            _ask_alone(source, request, folder, through)
         left = [source for source in left if source.name not in finished]
 
 
-def _alone(
-    source: Listed, question: Question, folder: BatchFolder, heard: Heard
+def _ask_alone(
+    source: BatchSource,
+    request: BatchRequest,
+    folder: BatchFolder,
+    on_record: RecordListener,
 ) -> None:
     """Ask a source in a process that it can take nobody down with."""
     try:
         with _pool(1) as pool:
-            _compute([source], question, folder, heard, set(), pool)
+            _compute([source], request, folder, on_record, set(), pool)
     except BrokenExecutor:
-        heard(folder.save(Answer(Record.failure(source, _DIED), {})))
+        on_record(folder.save(Answer(Record.failure(source, _DIED), {})))
 
 
 def _compute(
-    sources: Sequence[Listed],
-    question: Question,
+    sources: Sequence[BatchSource],
+    request: BatchRequest,
     folder: BatchFolder,
-    heard: Heard,
+    on_record: RecordListener,
     started: set[str],
     pool: ProcessPoolExecutor | None,
 ) -> None:
@@ -137,14 +134,14 @@ def _compute(
 
     ask = dask.delayed(_ask_and_save, pure=False, traverse=False)
     tasks = [
-        ask(source, question, folder, dask_key_name=source.name) for source in sources
+        ask(source, request, folder, dask_key_name=source.name) for source in sources
     ]
 
     def begins(key: str, *_: Any) -> None:
         started.add(key)
 
     def ends(_: str, record: Any, *__: Any) -> None:
-        heard(record)
+        on_record(record)
 
     how: dict[str, Any] = {"scheduler": "sync"}
     if pool is not None:
@@ -154,8 +151,10 @@ def _compute(
         dask.compute(*tasks, traverse=False, optimize_graph=False, **how)
 
 
-def _ask_and_save(source: Listed, question: Question, folder: BatchFolder) -> Record:
-    return folder.save(answer(source, question))
+def _ask_and_save(
+    source: BatchSource, request: BatchRequest, folder: BatchFolder
+) -> Record:
+    return folder.save(ask_source(source, request))
 
 
 @contextmanager
@@ -163,7 +162,9 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Start processes, and end them whatever happens."""
     # Not forked: other threads of this process may hold locks.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
+    pool = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_initialize_worker
+    )
     try:
         try:
             # As many as there are workers, so that all of them start now.
@@ -207,7 +208,7 @@ def no_interrupt() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
-def _begin() -> None:
+def _initialize_worker() -> None:
     """Let a worker end with the process that started it, and only then."""
     # Ctrl+C reaches all processes of a terminal: a worker writes what it has first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

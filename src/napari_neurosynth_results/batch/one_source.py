@@ -9,17 +9,19 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from napari_neurosynth_results.api import contributors, open_atlas, open_results
-from napari_neurosynth_results.batch.inputs import Listed, stamp_of
-from napari_neurosynth_results.batch.request import Question
+from napari_neurosynth_results.api.map_requests import map_clusters
+from napari_neurosynth_results.batch.inputs import BatchSource
+from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import one_line, without_formulas
-from napari_neurosynth_results.export.tables.clusters import studies_table
-from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.sources.web.servers import Online
-from napari_neurosynth_results.statistics.clusters.cluster_set import (
-    ClusterSet,
-    clusters_at,
+from napari_neurosynth_results.export.tables.clusters import (
+    clusters_table,
+    regions_table,
+    studies_table,
 )
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.sources.web.servers import Servers
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +68,7 @@ class Record:
     stamp: str = ""
 
     @classmethod
-    def failure(cls, source: Listed, sentence: str, **more: Any) -> Self:
+    def failure(cls, source: BatchSource, sentence: str, **more: Any) -> Self:
         """Say that nothing came of a source, and why."""
         return cls(
             source.shown,
@@ -107,15 +109,8 @@ class Answer:
     tables: Mapping[str, str]
 
 
-def answer(source: Listed, question: Question) -> Answer:
+def ask_source(source: BatchSource, request: BatchRequest) -> Answer:
     """Open a source and find the clusters that are asked.
-
-    Parameters
-    ----------
-    source : Listed
-        The source.
-    question : Question
-        What is asked.
 
     Returns
     -------
@@ -123,39 +118,42 @@ def answer(source: Listed, question: Question) -> Answer:
         Whatever goes wrong is in its record: one bad source stops no other.
     """
     start = time.perf_counter()
-    online = Online.from_environment()
-    stamp = stamp_of(source)
+    online = Servers.from_environment()
+    stamp = source.stamp()
     try:
-        told = _Asked(source, question, online)
+        told = _AnswerBuilder(source, request, online)
         record = told.record
         tables = told.tables
     except Exception as error:
-        sentence = source.without_tokens(_said(error), online)
+        sentence = source.without_tokens(_describe_error(error), online)
         record, tables = Record.failure(source, sentence), {}
     seconds = round(time.perf_counter() - start, 3)
     return Answer(replace(record, seconds=seconds, stamp=stamp), tables)
 
 
-def _said(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     """Say what went wrong; what nobody foresaw is named by its type."""
     if isinstance(error, ResultsError):
         return str(error)
     return f"{type(error).__name__}: {error}"
 
 
-class _Asked:
+class _AnswerBuilder:
     """A result while it is asked: gathers tables, sentences and failures."""
 
-    def __init__(self, source: Listed, question: Question, online: Online) -> None:
-        self._source, self._question, self._online = source, question, online
-        self._clusters: list[pd.DataFrame] = []
-        self._studies: list[pd.DataFrame] = []
+    def __init__(
+        self, source: BatchSource, request: BatchRequest, online: Servers
+    ) -> None:
+        self._source, self._request, self._online = source, request, online
+        self._n_clusters = 0
+        #: By the names of their files; of each map one.
+        self._tables: dict[str, list[pd.DataFrame]] = {}
         self._sentences: list[str] = []
         self._failures: list[tuple[str, str]] = []
         self._notices: list[str] = []
         results = open_results(source.text)
         self._title = self._clean(results.title)
-        keys, missing = question.choose(results)
+        keys, missing = request.choose(results)
         holds = ", ".join(results.maps) or "none"
         for pattern in missing:
             self._fail(pattern, f"There is no map {pattern}. There are: {holds}.")
@@ -174,7 +172,7 @@ class _Asked:
             self._title,
             status,
             self._maps,
-            sum(map(len, self._clusters)),
+            self._n_clusters,
             sentence=one_line(" ".join(told)),
             failures=tuple(self._failures),
             notices=tuple(dict.fromkeys(map(self._clean, self._notices))),
@@ -183,34 +181,41 @@ class _Asked:
     @property
     def tables(self) -> dict[str, str]:
         """The tables as text, by the names of their files."""
-        found = {"clusters.tsv": self._clusters, "studies.tsv": self._studies}
-        return {name: _text(parts) for name, parts in found.items() if parts}
+        return {name: _text(parts) for name, parts in self._tables.items()}
 
     def _ask(self, results: ResultSet, key: str) -> bool:
         """Find the clusters of one map; return whether that was possible."""
-        question, statmap = self._question, results[key]
+        request, statmap = self._request, results[key]
         try:
-            clusters = clusters_at(
+            clusters = map_clusters(
+                results,
                 statmap,
-                question.threshold_for(statmap),
-                atlas=open_atlas(question.atlas) if question.atlas else None,
+                request.map_request.for_kind(statmap.kind),
+                atlas=open_atlas(request.atlas) if request.atlas else None,
             )
-            table = clusters.table.join(clusters.corrected.drop(columns="label"))
-            if question.studies:
+            table = clusters_table(clusters)
+            regions = regions_table(clusters) if request.regions else None
+            if request.studies:
                 self._ask_studies(results, key, clusters)
         except Exception as error:
-            self._fail(key, _said(error))
+            self._fail(key, _describe_error(error))
             return False
         table["threshold"] = str(clusters.threshold)
-        self._clusters.append(self._tidy(table, key))
+        self._add("clusters.tsv", table, key)
+        if regions is not None:
+            self._add("regions.tsv", regions, key)
+        self._n_clusters += len(table)
         self._sentences.append(self._clean(f"{key}: {clusters}."))
         return True
 
     def _ask_studies(self, results: ResultSet, key: str, clusters: ClusterSet) -> None:
         behind = contributors(results, clusters)
         if behind:
-            self._studies.append(self._tidy(studies_table(behind), key))
+            self._add("studies.tsv", studies_table(behind), key)
         self._notices += behind.notices or ["No studies are known."]
+
+    def _add(self, name: str, table: pd.DataFrame, key: str) -> None:
+        self._tables.setdefault(name, []).append(self._tidy(table, key))
 
     def _tidy(self, table: pd.DataFrame, key: str) -> pd.DataFrame:
         """Say in each row what it is about, and make its texts harmless."""

@@ -11,12 +11,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from napari_neurosynth_results.batch.inputs import Listed, stamp_of
+from napari_neurosynth_results.batch.inputs import BatchSource
 from napari_neurosynth_results.batch.one_source import DONE, Answer, Record
-from napari_neurosynth_results.batch.request import Question
+from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import write_folder, write_whole
-from napari_neurosynth_results.export.escaping import harmless
+from napari_neurosynth_results.export.atomic import (
+    open_for_text,
+    put_text,
+    write_folder,
+    write_text,
+    write_whole,
+)
+from napari_neurosynth_results.export.escaping import harmless_cell
 
 SOURCES = "sources"
 _ABOUT = "batch.json"
@@ -32,23 +38,18 @@ _FIRST = ("source", "title", "map")
 
 
 @contextmanager
-def alone_in(path: str) -> Iterator[None]:
+def lock_folder(path: str) -> Iterator[None]:
     """Keep other batches out of a folder, which is made when it is not there.
 
     A lock of the system: it is gone when the process is, however that ends. Windows has
     none of this kind, nor have some network drives.
-
-    Parameters
-    ----------
-    path : str
-        The folder.
 
     Raises
     ------
     ResultsError
         When another batch is at work there.
     """
-    handle = _locked(path)
+    handle = _acquire_lock(path)
     try:
         yield
     finally:
@@ -56,7 +57,7 @@ def alone_in(path: str) -> Iterator[None]:
             os.close(handle)
 
 
-def _locked(path: str) -> int | None:
+def _acquire_lock(path: str) -> int | None:
     try:
         import fcntl
     except ImportError:
@@ -71,7 +72,7 @@ def _locked(path: str) -> int | None:
     except BlockingIOError:
         os.close(handle)
         raise ResultsError(
-            f"Another batch is at work in {path}. Wait until it is done, or choose "
+            f"Another batch is running in {path}. Wait until it is done, or choose "
             "another name."
         ) from None
     except OSError:
@@ -86,8 +87,6 @@ class BatchFolder:
     ----------
     path : str
         The folder; made when it is not there.
-    question : Question
-        What is asked.
     again : bool
         Forget all answers that are there.
 
@@ -97,9 +96,11 @@ class BatchFolder:
         When the folder holds something else, or answers to another question.
     """
 
-    def __init__(self, path: str, question: Question, *, again: bool = False) -> None:
+    def __init__(
+        self, path: str, request: BatchRequest, *, again: bool = False
+    ) -> None:
         self.path = os.path.abspath(path)
-        self._question = question
+        self._request = request
         if os.path.lexists(self.path) and not os.path.isdir(self.path):
             raise ResultsError(f"{path} is a file. Choose another name.")
         try:
@@ -115,7 +116,7 @@ class BatchFolder:
     def _claim(self, again: bool) -> None:
         """Make sure that this is a folder of ours, and about this question."""
         about = self._at(_ABOUT)
-        asked = json.dumps(self._question.document, indent=2)
+        asked = json.dumps(self._request.document, indent=2)
         if not os.path.lexists(about):
             if any(not name.startswith(_SAVING) for name in os.listdir(self.path)):
                 raise ResultsError(
@@ -123,15 +124,15 @@ class BatchFolder:
                 )
         elif _read(about) != json.loads(asked) and not again:
             raise ResultsError(
-                f"{self.path} holds answers to another question, or of another "
-                "version of this package. Choose another name, or --again "
-                "(resume=False) to ask all anew."
+                f"{self.path} holds the answers to another question, or from "
+                "another version of this package. Choose another name, or --again "
+                "(resume=False) to start over."
             )
         if again:
             # Also what is not listed now: it answered another question, and whoever
             # goes on must not take it for an answer to this one.
             shutil.rmtree(self._at(SOURCES), ignore_errors=True)
-        _write(about, asked + "\n")
+        write_text(about, asked + "\n", overwrite=True)
 
     def _sweep(self) -> None:
         """Take away what a process that was killed had begun to write."""
@@ -143,7 +144,7 @@ class BatchFolder:
     def _at(self, *names: str) -> str:
         return os.path.join(self.path, *names)
 
-    def record_of(self, source: Listed) -> Record | None:
+    def record_of(self, source: BatchSource) -> Record | None:
         """Return how a source went, if it was asked already."""
         document = _read(self._at(SOURCES, source.name, _RECORD))
         with suppress(TypeError, ValueError, KeyError):
@@ -151,22 +152,17 @@ class BatchFolder:
             return replace(Record.from_document(document), source=source.shown)
         return None
 
-    def is_done(self, source: Listed) -> bool:
+    def is_done(self, source: BatchSource) -> bool:
         """Tell whether a source need not be asked again: whole, and not changed."""
         record = self.record_of(source)
         return (
             record is not None
             and record.status == DONE
-            and record.stamp == stamp_of(source)
+            and record.stamp == source.stamp()
         )
 
     def save(self, answer: Answer) -> Record:
         """Write what a source answered, all at once.
-
-        Parameters
-        ----------
-        answer : Answer
-            The answer.
 
         Returns
         -------
@@ -184,9 +180,7 @@ class BatchFolder:
 
         def fill(partial: str) -> None:
             for name, text in texts.items():
-                path = os.path.join(partial, name)
-                with open(path, "w", encoding="utf-8", newline="") as file:
-                    file.write(text)
+                put_text(os.path.join(partial, name), text)
 
         shutil.rmtree(target, ignore_errors=True)
         write_folder(target, fill)
@@ -196,12 +190,12 @@ class BatchFolder:
         """Tell whether a source has a table of this name."""
         return os.path.isfile(self._at(SOURCES, record.name, name))
 
-    def merge(self, sources: Sequence[Listed]) -> list[Record]:
+    def merge(self, sources: Sequence[BatchSource]) -> list[Record]:
         """Write the tables over all sources, in the order of the list.
 
         Parameters
         ----------
-        sources : sequence of Listed
+        sources : sequence of BatchSource
             All sources of the batch.
 
         Returns
@@ -215,20 +209,17 @@ class BatchFolder:
             When a table cannot be written.
         """
         records = [
-            self.record_of(source) or Record.failure(source, "It was not asked.")
+            self.record_of(source) or Record.failure(source, "It was not opened.")
             for source in sources
         ]
-        names = ["clusters.tsv"]
-        if self._question.studies:
-            names.append("studies.tsv")
-        for name in names:
+        for name in self._request.tables:
             paths = [
                 self._at(SOURCES, record.name, name)
                 for record in records
                 if self.has_table(record, name)
             ]
             self._write_rows(name, _columns(paths) or _FIRST, _rows(paths))
-        self._write_rows("summary.tsv", _SUMMARY, map(_summarized, records))
+        self._write_rows("summary.tsv", _SUMMARY, map(_summary_row, records))
         failures = (
             {
                 "source": record.source,
@@ -239,18 +230,18 @@ class BatchFolder:
             for record in records
             for where, why in record.failures
         )
-        self._write_rows("failures.tsv", _FAILURES, map(_harmless, failures))
+        self._write_rows("failures.tsv", _FAILURES, map(_harmless_row, failures))
         return records
 
     def write_page(self, text: str) -> None:
         """Write the page that shows it all."""
-        _write(self._at("index.html"), text)
+        write_text(self._at("index.html"), text, overwrite=True)
 
     def _write_rows(
         self, name: str, columns: Sequence[str], rows: Iterable[dict[str, Any]]
     ) -> None:
         def fill(partial: str) -> None:
-            with open(partial, "w", encoding="utf-8", newline="") as file:
+            with open_for_text(partial) as file:
                 writer = csv.DictWriter(
                     file, columns, delimiter="\t", lineterminator="\n", restval=""
                 )
@@ -260,15 +251,15 @@ class BatchFolder:
         write_whole(self._at(name), fill, overwrite=True)
 
 
-def _summarized(record: Record) -> dict[str, Any]:
+def _summary_row(record: Record) -> dict[str, Any]:
     row = {column: getattr(record, column) for column in _SUMMARY}
     row["maps"] = ", ".join(record.maps)
     row["notices"] = " | ".join(record.notices)
-    return _harmless(row)
+    return _harmless_row(row)
 
 
-def _harmless(row: dict[str, Any]) -> dict[str, Any]:
-    return {column: harmless(value) for column, value in row.items()}
+def _harmless_row(row: dict[str, Any]) -> dict[str, Any]:
+    return {column: harmless_cell(value) for column, value in row.items()}
 
 
 def _columns(paths: Sequence[str]) -> list[str]:
@@ -294,11 +285,3 @@ def _read(path: str) -> Any:
             return json.load(file)
     except (OSError, ValueError):
         return None
-
-
-def _write(path: str, text: str) -> None:
-    def fill(partial: str) -> None:
-        with open(partial, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-
-    write_whole(path, fill, overwrite=True)

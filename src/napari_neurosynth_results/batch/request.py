@@ -4,72 +4,72 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from napari_neurosynth_results import __version__
+from napari_neurosynth_results._version import __version__
+from napari_neurosynth_results.api.map_requests import MapRequest, MaskSource
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.p_values.directions import Direction
-from napari_neurosynth_results.statistics.p_values.multiple_testing import Method
-from napari_neurosynth_results.statistics.thresholds.first_look import (
-    first_threshold_of,
+from napari_neurosynth_results.statistics.thresholds.request import (
+    StatedDof,
+    ThresholdRequest,
+    build_threshold,
 )
-from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
+from napari_neurosynth_results.statistics.thresholds.threshold import (
+    CRITERIA,
+    Threshold,
+)
+
+#: A threshold as it stands in the file of a batch, where nothing of it was asked.
+_USUAL: dict[str, Any] = {
+    **dict.fromkeys(CRITERIA),
+    "fdr": "BH",
+    "tail": "auto",
+    "connectivity": 6,
+    "min_voxels": 1,
+    "min_mm3": None,
+}
 
 
 @dataclass(frozen=True)
-class Question:
-    """Which maps, which threshold, and what else to say of each result.
+class BatchRequest:
+    """Which maps, what is asked of each, and what else to say of each result.
 
     Attributes
     ----------
     maps : tuple of str
         Names or patterns (``z_*``) of maps; empty for the first in order of interest.
-    value, p, q, bonferroni, fdr, tail, connectivity, min_voxels, min_mm3
-        As for `find_clusters`; without a height each map has that of its first look.
+    map_request : ThresholdRequest
+        What is asked of each map; without a height it has that of its first look.
     atlas : str, optional
         What clusters are named by.
+    regions : bool
+        Whether to say what share of each cluster lies in which region.
     studies : bool
         Whether to say who is behind each cluster.
     """
 
-    maps: tuple[str, ...] = ()
-    value: float | None = None
-    p: float | None = None
-    q: float | None = None
-    bonferroni: float | None = None
-    fdr: Method = "BH"
-    tail: Direction = "auto"
-    connectivity: int = 6
-    min_voxels: int = 1
-    min_mm3: float | None = None
+    maps: tuple[str, ...]
+    map_request: MapRequest
     atlas: str | None = "default"
+    regions: bool = False
     studies: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse what no map could answer, before anything is opened."""
-        if self.has_height:
-            self._threshold(self.value, self.p, self.q, self.bonferroni)
-            return
-        if self.min_voxels > 1 or self.min_mm3:
-            raise ResultsError(
-                "An extent needs a height: give p, value, q or bonferroni with it."
-            )
-        # Directions and neighbors are checked too, at a height of no meaning.
-        self._threshold(None, 0.5, None, None)
 
     @classmethod
     def of(
         cls,
         maps: str | Sequence[str] | None,
         atlas: str | os.PathLike[str] | None,
+        *,
+        mask: MaskSource | str | os.PathLike[str] | None = None,
+        dof: StatedDof | None = None,
+        regions: bool = False,
+        studies: bool = False,
         **threshold: Any,
-    ) -> Question:
-        """Make a question of what a caller gave.
+    ) -> BatchRequest:
+        """Make a request of what a caller gave.
 
         Raises
         ------
@@ -82,86 +82,78 @@ class Question:
             # Workers may stand in another folder.
             named = os.path.abspath(named)
         try:
-            return cls(patterns, atlas=named, **threshold)
+            asked = build_threshold(**threshold)
         except TypeError as error:
             raise ResultsError(
-                f"A batch cannot be asked so: {error}. It takes value, p, q, "
+                f"A batch does not take this: {error}. It takes value, p, q, "
                 "bonferroni, fdr, tail, connectivity, min_voxels and min_mm3."
             ) from error
+        map_request = ThresholdRequest(asked, _with_absolute_path(mask), dof)
+        return cls(patterns, map_request, named, regions, studies)
 
     @property
-    def has_height(self) -> bool:
-        """Whether one was asked; else each map has that of its first look."""
-        return (self.value, self.p, self.q, self.bonferroni) != (None,) * 4
+    def tables(self) -> list[str]:
+        """Names of the tables that each source gives."""
+        regions = ["regions.tsv"] * self.regions
+        return ["clusters.tsv", *regions, *["studies.tsv"] * self.studies]
 
     @property
     def document(self) -> dict[str, Any]:
-        """The question for a file: answers of one and another must not be mixed."""
-        return {**asdict(self), "maps": list(self.maps), "version": __version__}
+        """The request for a file: answers to one and another must not be mixed."""
+        asked, place, dof = (
+            self.map_request.threshold,
+            self.map_request.place,
+            self.map_request.dof,
+        )
+        threshold = asdict(asked)
+        # What is not stated means what it meant before it could be stated.
+        more: dict[str, Any] = {"regions": True} if self.regions else {}
+        more |= {"mask": asdict(place)} if place is not None else {}
+        more |= {"dof": dof} if dof is not None else {}
+        return {
+            "maps": list(self.maps),
+            **{name: threshold.get(name, usual) for name, usual in _USUAL.items()},
+            "atlas": self.atlas,
+            "studies": self.studies,
+            **more,
+            "version": __version__,
+        }
 
     def __str__(self) -> str:
-        """Say the question in words."""
+        """Say the request in words."""
+        asked, dof = self.map_request.threshold, self.map_request.dof
+        words = []
+        if isinstance(asked, Threshold):
+            words = [
+                f"{name} {number:g}"
+                for name in (*CRITERIA, "min_mm3")
+                if (number := getattr(asked, name)) is not None
+            ]
+            words += [asked.fdr] if asked.q is not None else []
+            if asked.min_voxels > 1:
+                words.append(f"extent >= {asked.min_voxels} voxels")
+        else:
+            words.append("threshold of the first look")
+        words.append(f"tail {asked.tail}, {asked.connectivity}-connected")
+        if dof is not None:
+            numbers = dof if isinstance(dof, tuple) else (dof,)
+            words.append(
+                f"degrees of freedom {' and '.join(f'{n:g}' for n in numbers)}"
+            )
+        if self.map_request.place is not None:
+            words.append(str(self.map_request.place))
         which = ", ".join(self.maps) or "first in order of interest"
-        asked = [
-            f"{name} {getattr(self, name):g}"
-            for name in ("value", "p", "q", "bonferroni", "min_mm3")
-            if getattr(self, name) is not None
-        ]
-        if not self.has_height:
-            asked.append("threshold of the first look")
-        if self.q is not None:
-            asked.append(self.fdr)
-        if self.min_voxels > 1:
-            asked.append(f"extent >= {self.min_voxels} voxels")
-        asked.append(f"tail {self.tail}, {self.connectivity}-connected")
-        return f"maps: {which}; {', '.join(asked)}; atlas: {self.atlas or 'none'}"
-
-    def threshold_for(self, statmap: StatMap) -> Threshold:
-        """Return the threshold of one map.
-
-        Raises
-        ------
-        ResultsError
-            When nothing was asked, and the map tells none by itself.
-        """
-        if self.has_height:
-            return self._threshold(self.value, self.p, self.q, self.bonferroni)
-        first = first_threshold_of(statmap)
-        return self._threshold(first.value, first.p, first.q, first.bonferroni)
-
-    def _threshold(
-        self,
-        value: float | None,
-        p: float | None,
-        q: float | None,
-        bonferroni: float | None,
-    ) -> Threshold:
-        return Threshold(
-            value=value,
-            p=p,
-            q=q,
-            bonferroni=bonferroni,
-            tail=self.tail,
-            connectivity=self.connectivity,
-            min_voxels=self.min_voxels,
-            min_mm3=self.min_mm3,
-            fdr=self.fdr,
-        )
+        return f"maps: {which}; {', '.join(words)}; atlas: {self.atlas or 'none'}"
 
     def choose(self, results: ResultSet) -> tuple[list[str], list[str]]:
         """Choose the maps of a result.
-
-        Parameters
-        ----------
-        results : ResultSet
-            The result.
 
         Returns
         -------
         keys, missing : list of str
             Keys in order of interest, and the patterns that no map has.
         """
-        keys = [k for k, m in results.maps.items() if m.kind is not MapKind.LABEL]
+        keys = [k for k, m in results.maps.items() if m.kind.row.criteria]
         if not self.maps:
             return keys[:1], [] if keys else ["any but labels"]
         found = {
@@ -171,3 +163,17 @@ class Question:
         wanted = {key for some in found.values() for key in some}
         missing = [pattern for pattern, some in found.items() if not some]
         return [key for key in keys if key in wanted], missing
+
+
+def _with_absolute_path(
+    mask: MaskSource | str | os.PathLike[str] | None,
+) -> MaskSource | None:
+    """Take a path for that of a file, which workers read from another folder."""
+    if mask is None:
+        return None
+    source = (
+        mask if isinstance(mask, MaskSource) else MaskSource("file", os.fspath(mask))
+    )
+    if source.kind != "file":
+        return source
+    return replace(source, name=os.path.abspath(source.name))

@@ -6,22 +6,132 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from napari_neurosynth_results.batch.dask_workers import run_there
-from napari_neurosynth_results.batch.inputs import listed
-from napari_neurosynth_results.batch.local_workers import default_workers, run_here
+from napari_neurosynth_results._version import __version__
+from napari_neurosynth_results.api.map_requests import MaskSource
+from napari_neurosynth_results.batch.dask_workers import run_on_scheduler
+from napari_neurosynth_results.batch.inputs import list_sources
+from napari_neurosynth_results.batch.local_workers import default_workers, run_locally
 from napari_neurosynth_results.batch.one_source import DONE, Record
-from napari_neurosynth_results.batch.output_folder import BatchFolder, alone_in
-from napari_neurosynth_results.batch.request import Question
-from napari_neurosynth_results.batch.summary_page import page
+from napari_neurosynth_results.batch.output_folder import (
+    SOURCES,
+    BatchFolder,
+    lock_folder,
+)
+from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job, Progress
-from napari_neurosynth_results.sources.opening import Source
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.opening import SourceName
+from napari_neurosynth_results.sources.web.servers import Servers
+from napari_neurosynth_results.statistics.thresholds.request import StatedDof
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+#: Nothing is loaded from anywhere, whatever a title holds.
+_HEAD = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Clusters of many results</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem;
+ padding: 0 1rem; color: #1a1a1a; background: #fff; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: .35rem .7rem .35rem 0;
+ border-bottom: 1px solid #ddd; overflow-wrap: anywhere; }
+th { white-space: nowrap; }
+.number { text-align: right; white-space: nowrap; }
+.failed td:first-child, .partly td:first-child { border-left: 4px solid #b3261e;
+ padding-left: .5rem; }
+.small { color: #555; font-size: .85rem; }
+a { color: #0b57d0; }
+@media print { body { margin: 0; max-width: none; font-size: 10pt; }
+ a { color: inherit; } tr { break-inside: avoid; }
+ thead { display: table-header-group; } }
+</style>
+</head>
+"""
+#: What a link to a table of one source says.
+_LABELS = {
+    "clusters.tsv": "clusters",
+    "regions.tsv": "regions",
+    "studies.tsv": "studies",
+}
+_COLUMNS = (
+    '<th scope="col">Result</th><th scope="col">Status</th>'
+    '<th scope="col" class="number">Clusters</th>'
+    '<th scope="col" class="number">Seconds</th>'
+    '<th scope="col">What was found</th><th scope="col">Tables</th>'
+)
+
+
+def render_page(
+    records: Sequence[Record], request: BatchRequest, folder: BatchFolder
+) -> str:
+    """Write the page of a batch.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        How each source went.
+    folder : BatchFolder
+        Where the tables of each source are.
+
+    Returns
+    -------
+    str
+        HTML that needs nothing else; every text of a source is escaped.
+    """
+    failed = sum(record.status != DONE for record in records)
+    clusters = sum(record.n_clusters for record in records)
+    tables = [*request.tables, "summary.tsv", "failures.tsv"]
+    parts = [
+        _HEAD,
+        "<body>\n<h1>Clusters of many results</h1>\n",
+        f"<p>{len(records)} source{'s' * (len(records) != 1)}, {clusters:,} clusters, "
+        f"{failed} with failures.</p>\n",
+        f"<p>Asked: {escape(str(request))}.</p>\n",
+        f"<p>All together: {', '.join(_link(name, name) for name in tables)}.</p>\n",
+        f"<table>\n<thead><tr>{_COLUMNS}</tr></thead>\n<tbody>\n",
+        *(_row(record, folder) for record in records),
+        "</tbody>\n</table>\n",
+        f'<p class="small">napari-neurosynth-results {escape(__version__)}</p>\n',
+        "</body>\n</html>\n",
+    ]
+    return "".join(parts)
+
+
+def _row(record: Record, folder: BatchFolder) -> str:
+    links = [
+        _link(f"{SOURCES}/{record.name}/{name}", label)
+        for name, label in _LABELS.items()
+        if folder.has_table(record, name)
+    ]
+    title = escape(record.title or record.source)
+    notices = "".join(
+        f'<br><span class="small">{escape(notice)}</span>' for notice in record.notices
+    )
+    return (
+        f'<tr class="{escape(record.status)}"><td>{title}'
+        f'<br><span class="small">{escape(record.source)}</span></td>'
+        f"<td>{escape(record.status)}</td>"
+        f'<td class="number">{record.n_clusters:,}</td>'
+        f'<td class="number">{record.seconds:.1f}</td>'
+        f"<td>{escape(record.sentence)}{notices}</td>"
+        f"<td>{', '.join(links)}</td></tr>\n"
+    )
+
+
+def _link(address: str, label: str) -> str:
+    return f'<a href="{escape(quote(address))}">{escape(label)}</a>'
 
 
 @dataclass(frozen=True)
@@ -32,7 +142,7 @@ class BatchSummary:
     ----------
     folder : str
         Where the files are.
-    question : Question
+    question : BatchRequest
         What was asked of each result.
     records : tuple of Record
         How each source went, in the order of the list.
@@ -41,7 +151,7 @@ class BatchSummary:
     """
 
     folder: str
-    question: Question
+    question: BatchRequest
     records: tuple[Record, ...] = field(repr=False)
     n_asked: int
 
@@ -73,11 +183,14 @@ class BatchSummary:
 
 
 def run_batch(
-    sources: Source | Iterable[Source],
+    sources: SourceName | Iterable[SourceName],
     out: str | os.PathLike[str],
     *,
     maps: str | Sequence[str] | None = None,
     atlas: str | os.PathLike[str] | None = "default",
+    mask: MaskSource | str | os.PathLike[str] | None = None,
+    dof: StatedDof | None = None,
+    regions: bool = False,
     studies: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -93,12 +206,20 @@ def run_batch(
         As for `open_results`; one that is named again is taken once.
     out : path
         A new folder, or that of a batch which was stopped. Gets ``clusters.tsv``,
-        ``summary.tsv``, ``failures.tsv``, ``index.html``, with `studies`
-        ``studies.tsv``, and in ``sources`` the tables of each source.
+        ``summary.tsv``, ``failures.tsv``, ``index.html``, with `regions` and `studies`
+        ``regions.tsv`` and ``studies.tsv``, and in ``sources`` the tables of each
+        source.
     maps : str or sequence of str, optional
         Names or patterns (``z_*``); the first map in order of interest if not given.
     atlas : str or path, optional
         What clusters are named by, as for `open_atlas`.
+    mask : path or MaskSource, optional
+        Look, and count tests, only there: in a mask or region image, or by
+        ``MaskSource("map", "z", p=0.05)`` in another map of each result.
+    dof : float or pair of float, optional
+        Degrees of freedom of the t, chi2 and F maps among those that are asked.
+    regions : bool
+        Say what share of each cluster lies in which region.
     studies : bool
         Say who is behind each cluster.
     workers : int, optional
@@ -143,24 +264,34 @@ def run_batch(
         raise ResultsError("Give workers (0 or more) or a scheduler, not both.")
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
-    everything = listed(sources, Online.from_environment())
-    question = Question.of(maps, atlas, studies=studies, **threshold)
-    with alone_in(os.fspath(out)):
-        folder = BatchFolder(os.fspath(out), question, again=not resume)
+    everything = list_sources(sources, Servers.from_environment())
+    request = BatchRequest.of(
+        maps,
+        atlas,
+        mask=mask,
+        dof=dof,
+        regions=regions,
+        studies=studies,
+        **threshold,
+    )
+    with lock_folder(os.fspath(out)):
+        folder = BatchFolder(os.fspath(out), request, again=not resume)
         left = [s for s in everything if not (resume and folder.is_done(s))]
         job = Job(progress)
         done = len(everything) - len(left)
 
-        def heard(record: Record) -> None:
+        def on_record(record: Record) -> None:
             nonlocal done
             done += 1
             job.report(record.source, done, len(everything))
 
         if left and scheduler:
-            run_there(left, question, folder, scheduler=scheduler, heard=heard)
+            run_on_scheduler(
+                left, request, folder, scheduler=scheduler, on_record=on_record
+            )
         elif left:
             n = default_workers(len(left)) if workers is None else workers
-            run_here(left, question, folder, workers=n, heard=heard)
+            run_locally(left, request, folder, workers=n, on_record=on_record)
         records = folder.merge(everything)
-        folder.write_page(page(records, question, folder))
-    return BatchSummary(folder.path, question, tuple(records), len(left))
+        folder.write_page(render_page(records, request, folder))
+    return BatchSummary(folder.path, request, tuple(records), len(left))

@@ -9,8 +9,16 @@ import time
 from typing import Any
 
 from napari_neurosynth_results.batch import BatchSummary, read_list, run_batch
+from napari_neurosynth_results.cli.options import (
+    add_atlas,
+    add_regions,
+    add_studies,
+    add_threshold,
+    atlas_name,
+    mask_source,
+    threshold_keywords,
+)
 from napari_neurosynth_results.job import Progress
-from napari_neurosynth_results.statistics.thresholds.threshold import CRITERIA
 
 #: What a shell says of a process that Ctrl+C ended.
 _INTERRUPTED = 130
@@ -18,13 +26,7 @@ _MOST_TOLD = 20
 
 
 def add_batch(commands: Any) -> None:
-    """Describe the command that asks many results.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Gets it.
-    """
+    """Describe the command that asks many results."""
     command = commands.add_parser("batch", help="list the clusters of many results")
     command.add_argument(
         "path",
@@ -37,80 +39,51 @@ def add_batch(commands: Any) -> None:
         "--out",
         metavar="DIR",
         required=True,
-        help="a new folder, or that of a batch that was stopped, which goes on",
+        help="a new folder, or that of a batch that was stopped, to go on with it",
     )
     command.add_argument(
         "--map",
         metavar="NAME",
         action="append",
-        help="a map of each result, or a pattern (z_*); may be given again (default: "
+        help="a map of each result, or a pattern (z_*); repeat for several (default: "
         "the first in order of interest)",
     )
-    _add_threshold(command)
-    command.add_argument(
-        "--atlas", metavar="NAME", default="default", help="what names them, or none"
-    )
-    command.add_argument(
-        "--studies", action="store_true", help="say who is behind each cluster"
-    )
+    add_threshold(command)
+    add_atlas(command)
+    add_regions(command)
+    add_studies(command, default=False)
     where = command.add_mutually_exclusive_group()
     where.add_argument(
-        "--workers", type=int, metavar="N", help="processes; 0 for none but this one"
+        "--workers",
+        type=int,
+        metavar="N",
+        help="worker processes; 0 works in this process",
     )
     where.add_argument(
         "--scheduler", metavar="ADDRESS", help="a dask.distributed scheduler"
     )
     command.add_argument(
-        "--again", action="store_true", help="ask all anew, also what is done"
+        "--again", action="store_true", help="start over, also what is done"
     )
     command.set_defaults(run=_batch)
 
 
-def _add_threshold(command: Any) -> None:
-    height = command.add_mutually_exclusive_group()
-    for name, what in zip(
-        CRITERIA,
-        (
-            "height in the maps' unit",
-            "p of each map's own test",
-            "FDR q",
-            "Bonferroni-corrected p",
-        ),
-        strict=True,
-    ):
-        height.add_argument(f"--{name}", type=float, help=what)
-    command.add_argument("--min-voxels", type=int, default=1, metavar="N")
-    command.add_argument("--min-mm3", type=float, metavar="MM3")
-    command.add_argument(
-        "--connectivity",
-        type=int,
-        choices=(6, 18, 26),
-        default=6,
-        help="6 faces (nilearn, NiMARE), 18 edges (SPM), 26 corners (FSL)",
-    )
-    command.add_argument(
-        "--tail", choices=("positive", "negative", "both", "auto"), default="auto"
-    )
-
-
 def _batch(options: argparse.Namespace) -> int:
-    criteria = {name: getattr(options, name) for name in CRITERIA}
     try:
         done = run_batch(
             read_list(options.path),
             options.out,
             maps=options.map,
-            atlas=None if options.atlas == "none" else options.atlas,
+            atlas=atlas_name(options),
+            mask=mask_source(options),
+            dof=options.dof,
+            regions=options.regions,
             studies=options.studies,
             workers=options.workers,
             scheduler=options.scheduler,
-            progress=_on_terminal(),
+            progress=_terminal_progress(),
             resume=not options.again,
-            min_voxels=options.min_voxels,
-            min_mm3=options.min_mm3,
-            connectivity=options.connectivity,
-            tail=options.tail,
-            **criteria,
+            **threshold_keywords(options),
         )
     except KeyboardInterrupt:
         print(
@@ -135,7 +108,7 @@ def _print_failures(done: BatchSummary) -> None:
         print(f"! {more} more are in failures.tsv.", file=sys.stderr)
 
 
-def _on_terminal() -> Progress | None:
+def _terminal_progress() -> Progress | None:
     """Say on a terminal how far it is; a file or a pipe gets no such lines."""
     if not sys.stderr.isatty():
         return None

@@ -14,28 +14,32 @@ from napari_neurosynth_results.api import (
     save_comparison,
     save_figure,
 )
-from napari_neurosynth_results.cli.clusters import named_map
-from napari_neurosynth_results.cli.downloads import on_terminal
+from napari_neurosynth_results.api.map_requests import (
+    MapRequest,
+    named_map,
+    requested_clusters,
+)
+from napari_neurosynth_results.cli.downloads import terminal_progress
+from napari_neurosynth_results.cli.options import (
+    add_atlas,
+    add_threshold,
+    atlas_from,
+    request_from,
+)
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.atomic import already_exists
 from napari_neurosynth_results.export.figures.page import NO_MATPLOTLIB
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix
-from napari_neurosynth_results.statistics.thresholds.threshold import CRITERIA
+from napari_neurosynth_results.statistics.thresholds.request import FirstLookThreshold
 
 _FIGURE = "comparison.png"
-_EXTENT = ("min_voxels", "min_mm3", "connectivity", "tail")
 
 
 def add_compare(commands: Any) -> None:
-    """Describe the command that compares maps.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Gets it.
-    """
+    """Describe the command that compares maps."""
     command = commands.add_parser(
         "compare", help="compare two maps, or every two of several"
     )
@@ -48,36 +52,8 @@ def add_compare(commands: Any) -> None:
     command.add_argument(
         "--map", metavar="NAME", help="the map of every SOURCE that names none"
     )
-    height = command.add_mutually_exclusive_group()
-    for name, what in zip(
-        CRITERIA,
-        (
-            "height in the maps' unit",
-            "p of each map's own test",
-            "FDR q",
-            "Bonferroni-corrected p",
-        ),
-        strict=True,
-    ):
-        height.add_argument(f"--{name}", type=float, help=what)
-    command.add_argument(
-        "--tail", choices=("positive", "negative", "both", "auto"), default="auto"
-    )
-    command.add_argument(
-        "--connectivity",
-        type=int,
-        choices=(6, 18, 26),
-        default=6,
-        help="6 faces (nilearn, NiMARE), 18 edges (SPM), 26 corners (FSL)",
-    )
-    command.add_argument("--min-voxels", type=int, default=1, metavar="N")
-    command.add_argument("--min-mm3", type=float, metavar="MM3")
-    command.add_argument(
-        "--atlas",
-        metavar="NAME",
-        default="default",
-        help="what names clusters, or none",
-    )
+    add_threshold(command)
+    add_atlas(command)
     command.add_argument("--out", metavar="DIR", help="write files into a new folder")
     command.set_defaults(run=_compare)
 
@@ -85,20 +61,12 @@ def add_compare(commands: Any) -> None:
 def _compare(options: argparse.Namespace) -> int:
     if options.out and os.path.lexists(options.out):
         # Before maps are downloaded.
-        raise ResultsError(f"{options.out} exists already. Choose another name.")
-    maps = _maps(options)
-    compared: Comparison | Matrix
-    asked = _asked(options)
-    if len(maps) == 2:
-        compared = compare_maps(
-            *maps,
-            threshold_a=asked,
-            atlas=None if options.atlas == "none" else options.atlas,
-        )
-    else:
-        compared = compare_many(maps, threshold=asked)
+        raise already_exists(options.out)
+    request = _request(options)
+    maps, first = _maps(options)
+    compared = _compare_maps(maps, first, request, options)
     # First: whoever reads the table may stop after its first lines.
-    written, missing = _written(compared, options.out)
+    written, missing = _write_files(compared, options.out)
     print(compared)
     if isinstance(compared, Comparison):
         _print_two(compared)
@@ -113,7 +81,7 @@ def _compare(options: argparse.Namespace) -> int:
     return 0
 
 
-def _written(
+def _write_files(
     compared: Comparison | Matrix, folder: str | None
 ) -> tuple[list[str], str]:
     """Write the files that were asked for; return their names, and what is missing."""
@@ -126,32 +94,55 @@ def _written(
     return [*written, figure], ""
 
 
-def _asked(options: argparse.Namespace) -> dict[str, Any] | None:
-    """Gather the threshold; None where each map is to have its own first one."""
-    asked = {name: getattr(options, name) for name in CRITERIA}
-    if all(number is None for number in asked.values()):
-        if options.min_voxels > 1 or options.min_mm3 or options.tail != "auto":
-            raise ResultsError(
-                "An extent or a tail needs a height: give --p, --value, --q or "
-                "--bonferroni with it."
-            )
-        return None
-    return asked | {name: getattr(options, name) for name in _EXTENT}
+def _request(options: argparse.Namespace) -> MapRequest:
+    """Gather what is asked of every map."""
+    request = request_from(options)
+    if isinstance(request.threshold, FirstLookThreshold) and options.tail != "auto":
+        raise ResultsError(
+            "A tail needs a height: give --p, --value, --q or --bonferroni with it."
+        )
+    return request
 
 
-def _maps(options: argparse.Namespace) -> list[StatMap]:
-    """Open each source once, and find the maps."""
+def _compare_maps(
+    maps: list[StatMap],
+    first: ResultSet,
+    request: MapRequest,
+    options: argparse.Namespace,
+) -> Comparison | Matrix:
+    """Threshold each map, and compare; one mask holds for clusters and correlations."""
+    two = len(maps) == 2
+    # Many maps are compared without the names of their clusters.
+    atlas = atlas_from(options) if two else None
+    place = request.place
+    masks = [place.masking(one, first) if place is not None else None for one in maps]
+    found = [
+        # Sub-peaks are not compared.
+        requested_clusters(
+            one, request.for_kind(one.kind), mask, sub_peaks=0, atlas=atlas
+        )
+        for one, mask in zip(maps, masks, strict=True)
+    ]
+    if not two:
+        return compare_many(maps, thresholds=found, mask=masks[0])
+    return compare_maps(
+        *maps, threshold_a=found[0], threshold_b=found[1], mask=masks[0]
+    )
+
+
+def _maps(options: argparse.Namespace) -> tuple[list[StatMap], ResultSet]:
+    """Open each source once; return the maps, and the result of the first."""
     opened: dict[str, ResultSet] = {}
     found = []
     for text in options.path:
         source, _, key = text.partition("::")
         if source not in opened:
-            opened[source] = open_results(source, progress=on_terminal())
+            opened[source] = open_results(source, progress=terminal_progress())
         results = opened[source]
         found.append(
             named_map(results, key or options.map or next(iter(results.maps), ""))
         )
-    return found
+    return found, next(iter(opened.values()))
 
 
 def _print_two(compared: Comparison) -> None:

@@ -10,17 +10,17 @@ from datetime import datetime
 from pathlib import Path
 
 from napari_neurosynth_results.api import open_results
-from napari_neurosynth_results.export.downloaded import save_fetched
+from napari_neurosynth_results.export.downloaded import save_downloaded
 from napari_neurosynth_results.job import Job, Meter, Progress
 from napari_neurosynth_results.sources.web.cache import Cache
-from napari_neurosynth_results.sources.web.servers import Online
-from napari_neurosynth_results.sources.zip_archive import unpacked_zips
+from napari_neurosynth_results.sources.web.servers import Servers
+from napari_neurosynth_results.sources.zip_archive import list_unpacked_zips
 
 
 def fetch(options: argparse.Namespace) -> int:
     """Download a result to a folder."""
-    results = open_results(options.path, progress=on_terminal())
-    written = save_fetched(results, options.to, Job(on_terminal()))
+    results = open_results(options.path, progress=terminal_progress())
+    written = save_downloaded(results, options.to, Job(terminal_progress()))
     for problem in results.problems:
         print(f"! {problem}", file=sys.stderr)
     print(f"Wrote {len(written)} files to {os.path.abspath(options.to)}")
@@ -29,31 +29,32 @@ def fetch(options: argparse.Namespace) -> int:
 
 def cache(options: argparse.Namespace) -> int:
     """List or delete what is kept."""
-    online = Online.from_environment()
+    online = Servers.from_environment()
     kept = Cache(online.cache_dir, online.cache_bytes)
     entries = kept.entries()
-    zips = unpacked_zips(online.cache_dir / "zips")
+    zips = list_unpacked_zips(online.cache_dir / "zips")
     total = sum(entry.size for entry in entries)
     if options.clear:
         kept.clear()
         for folder in zips:
             shutil.rmtree(folder, ignore_errors=True)
-        print(f"Deleted {len(entries)} entries, {total / 1e6:.1f} MB{_zips(zips)}.")
+        freed = f"{total / 1e6:.1f} MB{_mention_zips(zips)}"
+        print(f"Deleted {len(entries)} entries, {freed}.")
         return 0
     for entry in entries:
         used = datetime.fromtimestamp(entry.last_used)
         name = entry.name if entry.what == "file" else "(a server's answer)"
         print(f"{entry.size / 1e6:8.2f} MB  {used:%Y-%m-%d %H:%M}  {name}")
-    where = f"{total / 1e6:.1f} MB in {online.cache_dir}{_zips(zips)}"
+    where = f"{total / 1e6:.1f} MB in {online.cache_dir}{_mention_zips(zips)}"
     print(f"{len(entries)} entries, {where}")
     return 0
 
 
-def _zips(folders: list[Path]) -> str:
+def _mention_zips(folders: list[Path]) -> str:
     return f", and {len(folders)} unpacked zips" if folders else ""
 
 
-def on_terminal() -> Progress | None:
+def terminal_progress() -> Progress | None:
     """Say on a terminal how far downloads are; a file or a pipe gets no such lines."""
     if not sys.stderr.isatty():
         return None

@@ -10,18 +10,17 @@ from typing import Any
 import numpy as np
 
 from napari_neurosynth_results.api import open_results
-from napari_neurosynth_results.cli.downloads import on_terminal
+from napari_neurosynth_results.cli.downloads import terminal_progress
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import height_at
-from napari_neurosynth_results.statistics.p_values.significance import p_map_of
+from napari_neurosynth_results.statistics.p_values.significance import PSource
 
 
 def list_maps(options: argparse.Namespace) -> int:
     """Print the maps of a result, for people or for machines."""
-    results = open_results(options.path, progress=on_terminal())
+    results = open_results(options.path, progress=terminal_progress())
     # A list is no reason to download maps: what is not here says so.
     results.on_demand = False
     rows = [_row(statmap) for statmap in results.maps.values()]
@@ -87,15 +86,15 @@ def _at_p_05(statmap: StatMap) -> str | None:
     word = "q" if statmap.correction == "FDR" else "p"
     if statmap.correction == "FWE":
         word = "p_FWE"
-    if kind is MapKind.P:
+    if kind.row.small_is_strong:
         return f"{word} <= .05"
-    if kind in {MapKind.Z, MapKind.LOGP, MapKind.ONE_MINUS_P}:
+    if kind.row.says_p_alone:
         height = height_at(0.05, kind, statmap.tail)
         sign = "|z|" if statmap.signed else str(kind)
         return f"{sign} >= {height:.4g} ({word} <= .05)"
-    partner = p_map_of(statmap)
-    if partner is not None and kind is not MapKind.LABEL:
-        return f"use {partner.key}"
+    source = PSource(statmap)
+    if source.is_sibling and kind.row.criteria:
+        return f"use {source.map.key}"
     return None
 
 

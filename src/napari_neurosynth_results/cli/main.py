@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from napari_neurosynth_results import __version__
+from napari_neurosynth_results._version import __version__
 from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.cli.batch import add_batch
 from napari_neurosynth_results.cli.clusters import add_clusters
 from napari_neurosynth_results.cli.compare import add_compare
-from napari_neurosynth_results.cli.downloads import cache, fetch, on_terminal
+from napari_neurosynth_results.cli.downloads import cache, fetch, terminal_progress
 from napari_neurosynth_results.cli.info import list_maps
 from napari_neurosynth_results.cli.report import add_report
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.atomic import already_exists
 
 _QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
 _NO_QT = (
@@ -42,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0, or 1 when something could not be done; the reason is on standard error.
     """
+    _print_any_letter()
     options = _parser().parse_args(arguments)
     try:
         exit_code: int = options.run(options)
@@ -55,6 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return exit_code
+
+
+def _print_any_letter() -> None:
+    """Write what a console has no letter for as its number, instead of failing.
+
+    File names on Linux may hold bytes that are no letters, and the consoles of old
+    Windows and of servers know few.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,12 +95,12 @@ def _parser() -> argparse.ArgumentParser:
         help="what to show first (default: %(default)s)",
     )
     window.add_argument(
-        "--screenshot", metavar="FILE", help="write the window to a PNG file and leave"
+        "--screenshot", metavar="FILE", help="save the window as a PNG file and quit"
     )
     window.set_defaults(run=_open)
     info = commands.add_parser("info", help="list the maps of a result")
     info.add_argument("path", nargs="+", metavar="SOURCE", help="as for open")
-    info.add_argument("--json", action="store_true", help="for machines")
+    info.add_argument("--json", action="store_true", help="print JSON")
     info.set_defaults(run=list_maps)
     add_clusters(commands)
     add_compare(commands)
@@ -96,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     fetching.add_argument("path", metavar="SOURCE", help="a link or an id")
     fetching.add_argument("--to", metavar="DIR", required=True, help="a new folder")
     fetching.set_defaults(run=fetch)
-    kept = commands.add_parser("cache", help="what was downloaded and is kept")
+    kept = commands.add_parser("cache", help="list or delete downloads")
     what = kept.add_mutually_exclusive_group(required=True)
     what.add_argument("--list", action="store_true", help="list it")
     what.add_argument("--clear", action="store_true", help="delete it")
@@ -111,14 +125,14 @@ def _open(options: argparse.Namespace) -> int:
     if not paths:
         raise ResultsError("Say what to open: a path, or --sample.")
     # Before a window opens: a wrong path is told at once, and in the terminal.
-    open_results(paths, progress=on_terminal())
+    open_results(paths, progress=terminal_progress())
     if not any(map(find_spec, _QT_BINDINGS)):
         raise ResultsError(_NO_QT)
     linux = sys.platform.startswith("linux")
     if linux and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise ResultsError(_NO_DISPLAY)
     if options.screenshot and os.path.exists(options.screenshot):
-        raise ResultsError(f"{options.screenshot} exists already. Choose another name.")
+        raise already_exists(options.screenshot)
     from napari_neurosynth_results.viewer.plugin.window import open_window
 
     open_window(paths, view=options.view, screenshot=options.screenshot)

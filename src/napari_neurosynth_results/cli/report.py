@@ -6,31 +6,26 @@ import argparse
 import os
 from typing import Any
 
-from napari_neurosynth_results.api import open_results, save_clusters
-from napari_neurosynth_results.api.report import first_clusters, save_report
-from napari_neurosynth_results.cli.clusters import named_map
-from napari_neurosynth_results.cli.downloads import on_terminal
+from napari_neurosynth_results.api import open_results, save_clusters, save_regions
+from napari_neurosynth_results.api.map_requests import map_clusters, named_map
+from napari_neurosynth_results.api.report import first_maps, save_report
+from napari_neurosynth_results.cli.downloads import terminal_progress
+from napari_neurosynth_results.cli.options import (
+    add_atlas,
+    add_regions,
+    add_studies,
+    add_threshold,
+    atlas_from,
+    request_from,
+)
 from napari_neurosynth_results.export.atomic import write_folder
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.sources.files.safe_names import safe_name
-from napari_neurosynth_results.statistics.clusters.cluster_set import (
-    ClusterSet,
-    clusters_at,
-)
-from napari_neurosynth_results.statistics.thresholds.first_look import (
-    first_threshold_of,
-)
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 
 def add_report(commands: Any) -> None:
-    """Describe the command that writes a report.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Gets it.
-    """
+    """Describe the command that writes a report."""
     command = commands.add_parser("report", help="write a report as one HTML file")
     command.add_argument("path", nargs="+", metavar="SOURCE", help="as for open")
     command.add_argument("--out", metavar="DIR", required=True, help="a new folder")
@@ -38,33 +33,27 @@ def add_report(commands: Any) -> None:
         "--map",
         metavar="NAME",
         action="append",
-        help="a map to report, as info lists it; more than once for several",
+        help="a map to report, as info lists it; repeat for several",
     )
-    command.add_argument(
-        "--atlas",
-        metavar="NAME",
-        default="default",
-        help="what names clusters, or none",
-    )
-    command.add_argument(
-        "--no-studies", action="store_true", help="leave the studies out"
-    )
+    add_threshold(command)
+    add_atlas(command)
+    add_regions(command)
+    add_studies(command, default=True)
     command.set_defaults(run=_report)
 
 
 def _report(options: argparse.Namespace) -> int:
-    results = open_results(options.path, progress=on_terminal())
-    atlas = None if options.atlas == "none" else options.atlas
-    if options.map:
-        named = find_atlas(atlas) if atlas else None
-        maps = [named_map(results, name) for name in options.map]
-        clusters = [clusters_at(m, first_threshold_of(m), atlas=named) for m in maps]
-    else:
-        clusters = first_clusters(results, atlas=atlas)
-    write_folder(
-        options.out,
-        lambda folder: _write(results, clusters, folder, not options.no_studies),
-    )
+    # Before maps are downloaded.
+    request = request_from(options)
+    results = open_results(options.path, progress=terminal_progress())
+    atlas = atlas_from(options)
+    names = options.map or []
+    maps = [named_map(results, name) for name in names] or first_maps(results)
+    clusters = [
+        map_clusters(results, one, request.for_kind(one.kind), atlas=atlas)
+        for one in maps
+    ]
+    write_folder(options.out, lambda folder: _write(results, clusters, folder, options))
     for one in clusters:
         print(f"{one.statmap.title}: {one}")
     print(f"Wrote {os.path.join(options.out, 'report.html')}")
@@ -72,15 +61,20 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _write(
-    results: ResultSet, clusters: list[ClusterSet], folder: str, studies: bool
+    results: ResultSet,
+    clusters: list[ClusterSet],
+    folder: str,
+    options: argparse.Namespace,
 ) -> None:
     save_report(
         results,
         os.path.join(folder, "report.html"),
         clusters=clusters,
-        studies=studies,
-        progress=on_terminal(),
+        studies=options.studies,
+        progress=terminal_progress(),
     )
     for one in clusters:
-        name = f"{safe_name(one.statmap.key)}_clusters.tsv"
-        save_clusters(one, os.path.join(folder, name))
+        stem = os.path.join(folder, safe_name(one.statmap.key))
+        save_clusters(one, f"{stem}_clusters.tsv")
+        if options.regions:
+            save_regions(one, f"{stem}_regions.tsv")

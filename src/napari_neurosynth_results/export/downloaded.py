@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.atomic import (
+    already_exists,
+    open_for_text,
+    put_text,
+    write_folder,
+)
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.sources.online.remote_map import RemoteFile
+from napari_neurosynth_results.sources.online.remote_map import RemoteMap
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-def save_fetched(results: ResultSet, folder: str, job: Job) -> list[str]:
+def save_downloaded(results: ResultSet, folder: str, job: Job) -> list[str]:
     """Download a whole result to a folder of its own.
 
     Parameters
@@ -41,31 +48,29 @@ def save_fetched(results: ResultSet, folder: str, job: Job) -> list[str]:
     """
     target = Path(folder)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ResultsError(f"{folder} exists already. Choose another name.")
-    if not any(isinstance(m.file, RemoteFile) for m in results.maps.values()):
+        raise already_exists(folder)
+    if not any(isinstance(m.file, RemoteMap) for m in results.maps.values()):
         raise ResultsError(f"{results.source} is on this machine already: copy it.")
     results.fetch(results.maps.values(), job)
     if not any(statmap.at_hand for statmap in results.maps.values()):
         raise ResultsError("\n".join(results.problems))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Beside its final place, so that it appears whole or not at all.
-        partial = Path(tempfile.mkdtemp(prefix=".part-", dir=target.parent))
-        try:
-            written = _write(results, partial)
-            partial.chmod(0o755)
-            os.replace(partial, target)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise ResultsError(f"{folder} cannot be written: {error.strerror}.") from error
+    written: list[str] = []
+    write_folder(
+        folder,
+        lambda partial: written.extend(_write(results, Path(partial))),
+        over_empty=True,
+    )
     return written
 
 
 def _write(results: ResultSet, folder: Path) -> list[str]:
     for statmap in results.maps.values():
         file = statmap.file
-        if isinstance(file, RemoteFile) and file.at_hand:
+        if isinstance(file, RemoteMap) and file.at_hand:
             record = file.image.public()
             name = record["file"]
             if (folder / name).exists():
@@ -85,15 +90,19 @@ def _write(results: ResultSet, folder: Path) -> list[str]:
     }
     _json(folder / "collection_metadata.json", collection)
     if results.methods:
-        text = results.methods + "\n"
-        (folder / "boilerplate.txt").write_text(text, encoding="utf-8")
+        put_text(str(folder / "boilerplate.txt"), results.methods + "\n")
     for stem, table in results.tables.items():
-        table.to_csv(folder / f"{stem}.tsv", sep="\t", index=False)
+        _tsv(folder / f"{stem}.tsv", table)
     if results.studies is not None:
-        results.studies.foci.to_csv(folder / "foci.tsv", sep="\t", index=False)
+        _tsv(folder / "foci.tsv", results.studies.foci)
     return sorted(path.name for path in folder.iterdir())
+
+
+def _tsv(path: Path, table: pd.DataFrame) -> None:
+    with open_for_text(str(path)) as file:
+        table.to_csv(file, sep="\t", index=False, lineterminator="\n")
 
 
 def _json(path: Path, value: Any) -> None:
     text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    path.write_text(text + "\n", encoding="utf-8")
+    put_text(str(path), text + "\n")

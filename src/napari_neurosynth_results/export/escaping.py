@@ -10,13 +10,15 @@ import html
 import unicodedata
 from typing import TYPE_CHECKING
 
+from napari_neurosynth_results.sources.files.safe_names import legible
+
 if TYPE_CHECKING:
     import pandas as pd
 
 #: A spreadsheet takes a cell that begins so for a formula, some the wide forms too.
 _FORMULAS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
-#: Longer texts make a table unreadable.
-_MOST = 200
+#: Longer texts make a table unreadable, and longer lines a terminal.
+_MOST, _MOST_OF_A_LINE = 200, 2000
 # Braces around what would be an option or a star of the command before it.
 _LATEX = str.maketrans(
     {
@@ -48,14 +50,14 @@ _MARKDOWN = str.maketrans(
 )
 
 
-def plain(text: str) -> str:
+def plain_text(text: str) -> str:
     r"""Put a text on one line, without characters that cannot be seen.
 
-    >>> plain("two\nlines\x00, and \u202ea turn")
+    >>> plain_text("two\nlines\x00, and \u202ea turn")
     'two lines, and a turn'
     """
     kept = []
-    for character in text:
+    for character in legible(text):
         kind = unicodedata.category(character)
         if kind[0] == "Z" or character in "\t\n\r\v\f\x85":
             kept.append(" ")
@@ -65,68 +67,10 @@ def plain(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
-def short(text: str) -> str:
+def short_text(text: str) -> str:
     """Put a text on one line, cut where it would fill a page."""
-    text = plain(text)
+    text = plain_text(text)
     return text if len(text) <= _MOST else f"{text[: _MOST - 1].rstrip()}…"
-
-
-def for_spreadsheet(text: str) -> str:
-    """Keep a text from being run by a spreadsheet.
-
-    >>> for_spreadsheet("=cmd()"), for_spreadsheet("insula R")
-    ("'=cmd()", 'insula R')
-    """
-    text = plain(text)
-    return f"'{text}" if text.startswith(_FORMULAS) else text
-
-
-def harmless(value: object) -> object:
-    """Return what stands in a cell; a text as `for_spreadsheet` gives it."""
-    return for_spreadsheet(value) if isinstance(value, str) else value
-
-
-def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy of a table whose texts no spreadsheet runs."""
-    from pandas.api.types import is_numeric_dtype
-
-    table = table.copy()
-    for column in table.columns:
-        if not is_numeric_dtype(table[column]):
-            table[column] = table[column].map(harmless)
-    return table
-
-
-def for_latex(text: str) -> str:
-    r"""Write a text so that LaTeX prints it.
-
-    >>> for_latex(r"R&D \input{x}, 50 %")
-    'R\\&D \\textbackslash{}input\\{x\\}, 50 \\%'
-    """
-    return plain(text).translate(_LATEX)
-
-
-def for_html(text: str) -> str:
-    """Write a text so that a page shows it.
-
-    >>> for_html("<script>")
-    '&lt;script&gt;'
-    """
-    return html.escape(plain(text), quote=True)
-
-
-def for_markdown(text: str) -> str:
-    r"""Write a text so that Markdown shows it, in a cell of a table too.
-
-    >>> for_markdown("a | b <i>")
-    'a \\| b &lt;i&gt;'
-    """
-    return plain(text).translate(_MARKDOWN)
-
-
-# Texts that others chose, as one harmless line for tables, pages and terminals.
-
-_MOST_OF_A_LINE = 2000
 
 
 def one_line(text: str) -> str:
@@ -147,6 +91,59 @@ def one_line(text: str) -> str:
     >>> one_line("pain:\n  ALE \x1b[2J")
     'pain: ALE ?[2J'
     """
-    line = " ".join(text[: 4 * _MOST_OF_A_LINE].split())
+    line = " ".join(legible(text[: 4 * _MOST_OF_A_LINE]).split())
     line = "".join("?" if unicodedata.category(c)[0] == "C" else c for c in line)
     return line if len(line) <= _MOST_OF_A_LINE else f"{line[: _MOST_OF_A_LINE - 3]}..."
+
+
+def for_spreadsheet(text: str) -> str:
+    """Keep a text from being run by a spreadsheet.
+
+    >>> for_spreadsheet("=cmd()"), for_spreadsheet("insula R")
+    ("'=cmd()", 'insula R')
+    """
+    text = plain_text(text)
+    return f"'{text}" if text.startswith(_FORMULAS) else text
+
+
+def harmless_cell(value: object) -> object:
+    """Return what stands in a cell; a text as `for_spreadsheet` gives it."""
+    return for_spreadsheet(value) if isinstance(value, str) else value
+
+
+def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy of a table whose texts no spreadsheet runs."""
+    from pandas.api.types import is_numeric_dtype
+
+    table = table.copy()
+    for column in table.columns:
+        if not is_numeric_dtype(table[column]):
+            table[column] = table[column].map(harmless_cell)
+    return table
+
+
+def for_latex(text: str) -> str:
+    r"""Write a text so that LaTeX prints it.
+
+    >>> for_latex(r"R&D \input{x}, 50 %")
+    'R\\&D \\textbackslash{}input\\{x\\}, 50 \\%'
+    """
+    return plain_text(text).translate(_LATEX)
+
+
+def for_html(text: str) -> str:
+    """Write a text so that a page shows it.
+
+    >>> for_html("<script>")
+    '&lt;script&gt;'
+    """
+    return html.escape(plain_text(text), quote=True)
+
+
+def for_markdown(text: str) -> str:
+    r"""Write a text so that Markdown shows it, in a cell of a table too.
+
+    >>> for_markdown("a | b <i>")
+    'a \\| b &lt;i&gt;'
+    """
+    return plain_text(text).translate(_MARKDOWN)

@@ -12,15 +12,17 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from napari_neurosynth_results._version import __version__
 from napari_neurosynth_results.anatomy.atlas import Atlas
-from napari_neurosynth_results.export.escaping import plain
-from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.export.escaping import plain_text
+from napari_neurosynth_results.maps.grid import TALAIRACH, Grid
+from napari_neurosynth_results.maps.statmap import MapSet, StatMap
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.thresholds.cluster_level import ClusterLevel
+from napari_neurosynth_results.statistics.thresholds.cluster_level import (
+    ClusterLevelResult,
+)
 
 #: The name of this package, by which its own files are known.
 PACKAGE = "napari-neurosynth-results"
@@ -28,24 +30,22 @@ _LIBRARIES = ("nibabel", "numpy", "pandas", "scipy")
 MNI = "MNI152"
 
 
-def made_by() -> str:
+def name_and_version() -> str:
     """Return name and version of this package."""
-    return f"{PACKAGE} {version(PACKAGE)}"
+    return f"{PACKAGE} {__version__}"
 
 
-def source_of(results: ResultSet) -> str:
+def source_of(results: MapSet) -> str:
     """Return the path or address of a result, without what would let readers in."""
     token = os.environ.get("NNR_NEUROVAULT_TOKEN", "").strip()
-    return redact(plain(results.source), Online(token=token))
+    return redact(plain_text(results.source), Servers(token=token))
 
 
-def lines_of(clusters: ClusterSet, notes: Sequence[str] = ()) -> list[str]:
+def provenance_lines(clusters: ClusterSet, notes: Sequence[str] = ()) -> list[str]:
     """Say for people what a table of clusters shows.
 
     Parameters
     ----------
-    clusters : ClusterSet
-        The clusters.
     notes : sequence of str
         More to say.
 
@@ -63,18 +63,13 @@ def lines_of(clusters: ClusterSet, notes: Sequence[str] = ()) -> list[str]:
         *notes,
         f"source: {source_of(statmap.results)}",
         f"space: {space_of(statmap.grid) or 'not that of MNI152'}",
-        f"made by {made_by()}",
+        f"made by {name_and_version()}",
     ]
-    return [plain(line) for line in lines]
+    return [plain_text(line) for line in lines]
 
 
-def details_of(clusters: ClusterSet) -> dict[str, Any]:
+def provenance_details(clusters: ClusterSet) -> dict[str, Any]:
     """Say for programs which map, threshold and atlas some clusters come from.
-
-    Parameters
-    ----------
-    clusters : ClusterSet
-        The clusters.
 
     Returns
     -------
@@ -83,7 +78,7 @@ def details_of(clusters: ClusterSet) -> dict[str, Any]:
     """
     statmap = clusters.statmap
     return {
-        "Summary": plain(str(clusters)),
+        "Summary": plain_text(str(clusters)),
         **map_details(statmap),
         "Threshold": _threshold(clusters),
         "Atlas": _atlas(clusters.atlas),
@@ -112,7 +107,7 @@ def map_details(statmap: StatMap) -> dict[str, Any]:
 def software() -> dict[str, Any]:
     """Say for programs what made a file, in the words of BIDS."""
     return {
-        "GeneratedBy": [{"Name": PACKAGE, "Version": version(PACKAGE)}],
+        "GeneratedBy": [{"Name": PACKAGE, "Version": __version__}],
         "SoftwareVersions": {
             "Python": platform.python_version(),
             **{name: _version(name) for name in _LIBRARIES},
@@ -122,13 +117,15 @@ def software() -> dict[str, Any]:
 
 def space_of(grid: Grid) -> str | None:
     """Return the space of coordinates, None where they cannot be MNI's."""
+    if grid.elsewhere is not None and grid.elsewhere.name == TALAIRACH:
+        return "Talairach"
     return None if grid.mni_doubt() else MNI
 
 
 def _threshold(clusters: ClusterSet) -> dict[str, Any]:
     asked, applied = clusters.asked, clusters.threshold
     found: dict[str, Any] = {
-        "Sentence": plain(str(applied)),
+        "Sentence": plain_text(str(applied)),
         "Criterion": asked.criterion,
         "Asked": asked.number,
         "Directions": asked.tail,
@@ -136,7 +133,7 @@ def _threshold(clusters: ClusterSet) -> dict[str, Any]:
         "MinimumVoxels": clusters.min_voxels,
         "Tail": str(applied.tail),
     }
-    if isinstance(applied, ClusterLevel):
+    if isinstance(applied, ClusterLevelResult):
         return found | {
             "Level": "cluster",
             "Alpha": applied.alpha,
@@ -161,7 +158,7 @@ def number_or_none(value: float) -> float | None:
 def _atlas(atlas: Atlas | None) -> dict[str, str] | None:
     if atlas is None:
         return None
-    return {"Name": plain(atlas.name), "Citation": plain(atlas.citation)}
+    return {"Name": plain_text(atlas.name), "Citation": plain_text(atlas.citation)}
 
 
 def _version(package: str) -> str | None:

@@ -11,30 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import write_whole
-from napari_neurosynth_results.export.escaping import plain
-from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.export.atomic import check_path, write_whole
+from napari_neurosynth_results.export.escaping import plain_text
+from napari_neurosynth_results.maps.grid import TALAIRACH, Grid
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 VOLUMES = (".nii.gz", ".nii")
-#: NIfTI's xform codes: in MNI space; aligned to something.
-MNI_SPACE, ALIGNED = 4, 2
-#: Kind -> NIfTI's name for it.
-_INTENTS = {
-    MapKind.Z: "z score",
-    MapKind.T: "t test",
-    MapKind.P: "p value",
-    MapKind.LOGP: "log10 p value",
-    MapKind.CHI2: "chi2",
-    MapKind.F: "f test",
-    MapKind.EST: "estimate",
-    MapKind.LABEL: "label",
-}
-#: How many degrees of freedom each has.
-_N_DOF = {MapKind.T: 1, MapKind.CHI2: 1, MapKind.F: 2}
+#: NIfTI's xform codes: in MNI space; in that of Talairach; aligned to something.
+MNI_SPACE, _TALAIRACH_SPACE, ALIGNED = 4, 3, 2
 # Bytes of a NIfTI header, one of which ends the text.
 _NAME, _DESCRIPTION = 15, 79
 #: NIfTI-1 counts voxels along an axis in 16 bits.
@@ -68,11 +53,6 @@ class Meaning:
 def meaning_of(statmap: StatMap) -> Meaning:
     """Say what the numbers of a map are.
 
-    Parameters
-    ----------
-    statmap : StatMap
-        The map.
-
     Returns
     -------
     Meaning
@@ -80,14 +60,16 @@ def meaning_of(statmap: StatMap) -> Meaning:
     """
     kind, dof = statmap.kind, statmap.dof
     stated = dof if isinstance(dof, tuple) else () if dof is None else (dof,)
-    if len(stated) != _N_DOF.get(kind, 0):
+    if len(stated) != kind.row.p.n_dof:
         stated = ()
     told = f"{statmap.title}, {statmap.tail}" if kind.has_tail else statmap.title
-    return Meaning(_INTENTS.get(kind, "none"), str(kind), told, stated)
+    return Meaning(kind.row.intent, str(kind), told, stated)
 
 
-def code_of(grid: Grid) -> int:
+def space_code(grid: Grid) -> int:
     """Return NIfTI's code for the space of a grid: MNI's where that is plausible."""
+    if grid.elsewhere is not None and grid.elsewhere.name == TALAIRACH:
+        return _TALAIRACH_SPACE
     return ALIGNED if grid.mni_doubt() else MNI_SPACE
 
 
@@ -111,7 +93,7 @@ def write_volume(
     meaning : Meaning
         What the numbers are.
     code : int
-        `MNI_SPACE` or `ALIGNED`.
+        As `code_of` gives it.
     """
     import nibabel as nib
 
@@ -130,20 +112,6 @@ def write_volume(
         # Half a truth is worse than none: only the sform can hold it.
         image.set_qform(None, 0)
     nib.save(image, path)
-
-
-def _smallest(affine: npt.NDArray[np.float64]) -> float:
-    """Return the smallest size of a voxel."""
-    return float(np.sqrt((affine[:3, :3] ** 2).sum(axis=0)).min())
-
-
-def _ascii(text: str, most: int) -> bytes:
-    """Write a text in the one encoding that every program reads in a header."""
-    letters = unicodedata.normalize("NFKD", plain(text))
-    return letters.encode("ascii", "ignore")[:most]
-
-
-# A map on disk as it is seen at its threshold: 0 outside of its clusters.
 
 
 def save_thresholded(
@@ -165,13 +133,11 @@ def save_thresholded(
     ResultsError
         When the extension is unknown, the file exists or cannot be written.
     """
-    target = os.fspath(path)
-    if not target.lower().endswith(VOLUMES):
-        raise ResultsError(f"{target}: a map is saved as {', '.join(VOLUMES)}.")
-    write_whole(target, partial(_write, clusters), overwrite=overwrite)
+    target = check_path(path, VOLUMES, f"a map is saved as {', '.join(VOLUMES)}")
+    write_whole(target, partial(_write_thresholded, clusters), overwrite=overwrite)
 
 
-def _write(clusters: ClusterSet, path: str) -> None:
+def _write_thresholded(clusters: ClusterSet, path: str) -> None:
     statmap = clusters.statmap
     # Label 0 is the background, which is never kept.
     kept = np.concatenate([[False], clusters.significant])[clusters.labels]
@@ -179,4 +145,15 @@ def _write(clusters: ClusterSet, path: str) -> None:
     told = f"{statmap.title} at {clusters.threshold}"
     meaning = meaning_of(statmap)
     meaning = Meaning(meaning.intent, meaning.name, told, meaning.dof)
-    write_volume(path, voxels, statmap.affine, meaning, code_of(statmap.grid))
+    write_volume(path, voxels, statmap.affine, meaning, space_code(statmap.grid))
+
+
+def _smallest(affine: npt.NDArray[np.float64]) -> float:
+    """Return the smallest size of a voxel."""
+    return float(np.sqrt((affine[:3, :3] ** 2).sum(axis=0)).min())
+
+
+def _ascii(text: str, most: int) -> bytes:
+    """Write a text in the one encoding that every program reads in a header."""
+    letters = unicodedata.normalize("NFKD", plain_text(text))
+    return letters.encode("ascii", "ignore")[:most]

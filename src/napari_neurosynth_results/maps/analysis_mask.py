@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.kinds import Zero
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 
 _CORNERS = np.ix_((0, -1), (0, -1), (0, -1))
-#: Kinds that are non-zero everywhere in the mask, and so show where it ends.
-_DENSE = frozenset({MapKind.P, MapKind.SE, MapKind.DOF})
 
 
 def union_mask(statmap: StatMap) -> Mask | None:
@@ -28,8 +26,8 @@ def union_mask(statmap: StatMap) -> Mask | None:
     telling = [
         other
         for other in statmap.results.run_of(statmap)
-        if other.kind is not MapKind.LABEL
-        and (not other.correction or other.kind is MapKind.P)
+        if not other.kind.row.holds_labels
+        and (not other.correction or other.kind.row.zero is Zero.OUTSIDE)
     ]
     # Together, because each may have to come from a server; what cannot is left out.
     statmap.results.fetch(telling)
@@ -46,7 +44,7 @@ def union_mask(statmap: StatMap) -> Mask | None:
         # could not be fitted, and 0 outside.
         nan_outside = bool(nan[_CORNERS].any())
         inside = ~nan if nan_outside else ~nan & (data != 0)
-        known = known or nan_outside or other.kind in _DENSE
+        known = known or nan_outside or other.kind.row.fills_mask
         union = inside if union is None else union | inside
     if union is None or not known:
         return None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+#: Indices i, j, k of a voxel.
+Voxel = tuple[int, int, int]
 #: The values of a map on its grid.
 Voxels = npt.NDArray[np.float32]
 
@@ -16,6 +20,30 @@ _MNI_BRAIN = ((-72.0, 72.0), (-108.0, 74.0), (-72.0, 82.0))
 _LEAST_COVERED = 0.25
 #: No scanner's field of view is longer; a grid that is has its units wrong.
 _LONGEST_MM = 500.0
+
+
+@dataclass(frozen=True)
+class StatedSpace:
+    """A space other than MNI152's that a file says its millimeters are in.
+
+    Attributes
+    ----------
+    name : str
+        As in ``Talairach space``.
+    by : str
+        What states it, as in ``its header (sform code 3)``.
+    """
+
+    name: str
+    by: str
+
+    def __str__(self) -> str:
+        """Say what states which space."""
+        return f"{self.by} states {self.name}"
+
+
+#: How the space of Talairach and Tournoux (1988) is called in `StatedSpace.name`.
+TALAIRACH = "Talairach space"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +56,13 @@ class Grid:
         Number of voxels along x, y and z.
     affine : ndarray, shape (4, 4)
         Voxel index to mm; diagonal but for the origin.
+    elsewhere : StatedSpace or None
+        The space, where the file says that it is not that of MNI152.
     """
 
     shape: tuple[int, int, int]
     affine: npt.NDArray[np.float64]
+    elsewhere: StatedSpace | None = None
 
     @property
     def voxel_size(self) -> tuple[float, float, float]:
@@ -40,10 +71,19 @@ class Grid:
         return float(x), float(y), float(z)
 
     @property
+    def voxel_mm3(self) -> float:
+        """Volume of a voxel, in mm3."""
+        return math.prod(self.voxel_size)
+
+    @property
     def origin(self) -> tuple[float, float, float]:
         """Center of the first voxel, in mm."""
         x, y, z = self.affine[:3, 3]
         return float(x), float(y), float(z)
+
+    def to_mm(self, voxels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Turn voxel indices, shape (n, 3), into mm."""
+        return np.asarray(voxels @ self.affine[:3, :3].T + self.affine[:3, 3])
 
     def same_as(self, other: Grid) -> bool:
         """Whether voxel i, j, k is the same place in both grids."""
@@ -58,13 +98,15 @@ class Grid:
         return f"{' x '.join(map(str, self.shape))}, {size} mm"
 
     def mni_doubt(self) -> str | None:
-        """Say why these millimeters cannot be a human brain's in MNI space.
+        """Say why these millimeters are not a human brain's in MNI space, or cannot be.
 
         Returns
         -------
         str or None
             None when the grid is plausible.
         """
+        if self.elsewhere:
+            return str(self.elsewhere)
         covered = 1.0
         box = []
         longest = 0.0

@@ -1,67 +1,19 @@
-"""What the numbers of a map are: its kind and its tail.
+"""What the numbers of a map are: the table of kinds, one row a kind.
 
 A threshold is right only for a kind of number, so nothing else in the package reads a
-file name to decide what a voxel means: it asks the kind.
+file name to decide what a voxel means, and nothing else keeps a list of kinds: it asks
+the row. A new kind is a new row; only a new way from a value to p is new arithmetic, a
+`PFormula` with its two functions in `statistics.p_values.conversion`.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from enum import StrEnum
-
-
-class MapKind(StrEnum):
-    """The kind of number a voxel holds; ``str()`` is the field's short name."""
-
-    Z = "z"
-    T = "t"
-    P = "p"
-    LOGP = "logp"
-    ONE_MINUS_P = "1-p"
-    CHI2 = "chi2"
-    F = "F"
-    STAT = "stat"
-    PROB = "prob"
-    EST = "est"
-    SE = "se"
-    TAU2 = "tau2"
-    SIGMA2 = "sigma2"
-    DOF = "dof"
-    LABEL = "label"
-    OTHER = "other"
-
-    @property
-    def meaning(self) -> str:
-        """One sentence on what the numbers are, for people."""
-        return _MEANINGS[self]
-
-    @property
-    def has_tail(self) -> bool:
-        """Whether one- or two-tailed is a question for this kind."""
-        return self in _TAILED
-
-    @property
-    def infinity_is_strongest(self) -> bool:
-        """Whether an infinite voxel is a p value that underflowed, not rubbish."""
-        return self in {MapKind.Z, MapKind.T, MapKind.LOGP, MapKind.CHI2, MapKind.F}
-
-    @property
-    def may_interpolate(self) -> bool:
-        """Whether a value between two voxels' values means anything.
-
-        Labels have nothing between them, and a p value interpolated with the 0 outside
-        the brain would turn into a spurious small p.
-        """
-        return self not in {MapKind.LABEL, MapKind.P}
-
-    @property
-    def may_subtract(self) -> bool:
-        """Whether the difference of two maps' values means anything.
-
-        Scores, estimates and probabilities have a common unit. ALE and OF values grow
-        with the number of experiments, and a difference of p values is nothing.
-        """
-        return self in {MapKind.Z, MapKind.T, MapKind.EST, MapKind.PROB}
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Self
 
 
 class Tail(StrEnum):
@@ -72,96 +24,523 @@ class Tail(StrEnum):
     NONE = "no tail"
 
 
-_TAILED = frozenset(
-    {MapKind.Z, MapKind.T, MapKind.P, MapKind.LOGP, MapKind.ONE_MINUS_P}
-)
+class Zero(Enum):
+    """What a voxel of exactly 0 means."""
 
-_MEANINGS = {
-    MapKind.Z: "z score; how it converts to p depends on its tail",
-    MapKind.T: "t statistic; needs its degrees of freedom to become a p value",
-    MapKind.P: "p value: small is strong, and 0 lies outside the mask",
-    MapKind.LOGP: "-log10 of the p value: large is strong",
-    MapKind.ONE_MINUS_P: "1 - p: close to 1 is strong",
-    MapKind.CHI2: "chi-square statistic: no sign; needs its degrees of freedom",
-    MapKind.F: "F statistic: no sign; needs its degrees of freedom",
-    MapKind.STAT: "statistic of the estimator (ALE or OF value): no p of its own",
-    MapKind.PROB: "probability of activation or of a term: not a p value",
-    MapKind.EST: "estimated effect: no p of its own",
-    MapKind.SE: "standard error of the estimated effect",
-    MapKind.TAU2: "variance between studies",
-    MapKind.SIGMA2: "variance within studies",
-    MapKind.DOF: "degrees of freedom, voxel by voxel",
-    MapKind.LABEL: "cluster labels: 0 is background",
-    MapKind.OTHER: "numbers of unknown kind",
-}
+    VALUE = "a value as any other, within the mask and outside"
+    OUTSIDE = "outside of the mask"
+    ABSENT = "never within the mask of a whole map"
+    BACKGROUND = "no label"
+
+
+class PFormula(Enum):
+    """How p follows from a value.
+
+    Attributes
+    ----------
+    states_p : bool
+        Whether the values are p, however it is written.
+    by_tail : bool
+        Whether one- or two-tailed decides which p a value has.
+    n_dof : int
+        How many degrees of freedom it takes.
+    """
+
+    IDENTITY = "the value is p", True, False, 0
+    LOG10 = "the value is -log10 of p", True, False, 0
+    COMPLEMENT = "the value is 1 - p", True, False, 0
+    NORMAL = "standard normal distribution", False, True, 0
+    STUDENT_T = "Student's t distribution", False, True, 1
+    CHI_SQUARE = "chi-square distribution, upper tail", False, False, 1
+    FISHER_F = "F distribution, upper tail", False, False, 2
+    NONE = "a value has no p", False, False, 0
+
+    def __init__(self, _: str, states_p: bool, by_tail: bool, n_dof: int) -> None:
+        self.states_p, self.by_tail, self.n_dof = states_p, by_tail, n_dof
+
+
+class ColorFamily(Enum):
+    """How strength becomes color."""
+
+    STRENGTH = "from threshold to strongest, in equal steps"
+    DECADES = "from threshold to smallest, by decades"
+    LABELS = "one color a label"
+
+
+@dataclass(frozen=True)
+class Underflow:
+    """The value that stands for every p too small for the float32 of a file.
+
+    Attributes
+    ----------
+    value : float
+        As in the file.
+    log_p : float
+        Natural logarithm of the largest p that it stands for.
+    """
+
+    value: float
+    log_p: float
+
+
+_NUMBER = (-math.inf, math.inf)
+_SIZE = (0.0, math.inf)
+_PROBABILITY = (0.0, 1.0)
+_EITHER_TAIL = (Tail.ONE, Tail.TWO)
+_NO_TAIL = (Tail.NONE,)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class KindRow:
+    """A row of the table: what is true of all maps of a kind.
+
+    Attributes
+    ----------
+    symbol : str
+        The field's short name.
+    meaning : str
+        One sentence on what the numbers are, for people.
+    values : mapping of str to str
+        NiMARE's value entities (old and new releases) that hold such numbers, and how
+        each is called in the title of a map.
+    possible : tuple of float
+        The lowest and the highest value that there may be.
+    zero : Zero
+        What a voxel of exactly 0 means.
+    p : PFormula
+        How p follows from a value.
+    tails : tuple of Tail
+        Which tails its test may have.
+    infinity_is_strongest : bool
+        Whether an infinite voxel is a p value that underflowed, not rubbish.
+    may_interpolate : bool
+        Whether a value between two voxels' values means anything.
+    may_subtract : bool
+        Whether the difference of two maps' values means anything.
+    colors : ColorFamily
+        How strength becomes color, on the screen and on paper.
+    unit : str
+        What stands before a height in the reason for a first look, where it is not the
+        symbol.
+    written : str
+        How the value of a peak is written in a paper's table, as a format.
+    criteria : tuple of str
+        What may be asked of a map: a ``value``, or a ``p``, ``q`` or ``bonferroni``,
+        which a map beside it may state. Which of them can be answered is found out.
+    underflow : Underflow, optional
+        What stands for a p that underflowed, where infinity does not.
+    intent : str
+        NIfTI's name for it, as `nibabel` takes it; ``none`` where there is none.
+    intent_codes : tuple of int
+        NIfTI-1 intent codes (nifti1.h, NIFTI_INTENT_*) that mean this kind.
+    map_types : tuple of str
+        NeuroVault's ``map_type``, as its API shows it and as older answers stored it.
+    file_names : tuple of str
+        How SPM and FSL name such images: patterns, small and capital letters alike.
+    shown_whole : bool
+        Whether a first look shows all values, because none is more evidence than
+        another.
+    image_based : bool
+        Whether only image-based estimators write such maps.
+    corrected_already : bool
+        Whether the values are corrected, whatever the name says.
+    """
+
+    symbol: str
+    meaning: str
+    values: Mapping[str, str]
+    possible: tuple[float, float]
+    zero: Zero
+    p: PFormula
+    tails: tuple[Tail, ...]
+    infinity_is_strongest: bool
+    may_interpolate: bool
+    may_subtract: bool
+    colors: ColorFamily
+    unit: str = ""
+    written: str = ".3g"
+    criteria: tuple[str, ...] = ("value", "p", "q", "bonferroni")
+    underflow: Underflow | None = None
+    intent: str = "none"
+    intent_codes: tuple[int, ...] = ()
+    map_types: tuple[str, ...] = ()
+    file_names: tuple[str, ...] = ()
+    shown_whole: bool = False
+    image_based: bool = False
+    corrected_already: bool = False
+
+    @property
+    def has_p(self) -> bool:
+        """Whether the values belong to a test."""
+        return self.p is not PFormula.NONE
+
+    @property
+    def says_p_alone(self) -> bool:
+        """Whether a value and its tail are enough to know p."""
+        return self.has_p and not self.p.n_dof
+
+    @property
+    def small_is_strong(self) -> bool:
+        """Whether the smaller value is the stronger one: whether it is p itself."""
+        return self.p is PFormula.IDENTITY
+
+    @property
+    def signed(self) -> bool:
+        """Whether a value may be negative."""
+        return self.possible[0] < 0
+
+    @property
+    def lost_direction(self) -> bool:
+        """Whether the values say how sure an effect is, and not which way it goes."""
+        return self.has_p and not self.signed
+
+    @property
+    def is_probability(self) -> bool:
+        """Whether all values lie between 0 and 1."""
+        return self.possible == _PROBABILITY
+
+    @property
+    def fills_mask(self) -> bool:
+        """Whether a map is 0 nowhere in the mask, and so shows where it ends."""
+        return self.zero in {Zero.OUTSIDE, Zero.ABSENT}
+
+    @property
+    def holds_labels(self) -> bool:
+        """Whether the values are names of places, not sizes of anything."""
+        return self.zero is Zero.BACKGROUND
+
+
+class MapKind(StrEnum):
+    """The kind of number a voxel holds; ``str()`` is the field's short name.
+
+    In order of interest: what a user wants to see first comes first.
+
+    Attributes
+    ----------
+    row : KindRow
+        What is true of all maps of the kind.
+    """
+
+    _value_: str
+    row: KindRow
+
+    def __new__(cls, row: KindRow | str) -> Self:
+        """Make a kind of its row; by its short name a kind is only looked up."""
+        if isinstance(row, str):
+            raise TypeError(f"the kind {row} has no row")
+        kind = str.__new__(cls, row.symbol)
+        kind._value_, kind.row = row.symbol, row
+        return kind
+
+    Z = KindRow(
+        symbol="z",
+        meaning="z score; how it converts to p depends on its tail",
+        values={"z": "z"},
+        possible=_NUMBER,
+        zero=Zero.VALUE,
+        p=PFormula.NORMAL,
+        tails=_EITHER_TAIL,
+        infinity_is_strongest=True,
+        may_interpolate=True,
+        may_subtract=True,
+        colors=ColorFamily.STRENGTH,
+        written=".2f",
+        intent="z score",
+        intent_codes=(5,),
+        map_types=("z map", "z"),
+        file_names=(r"(^|_)zf?stat\d*$",),
+    )
+    T = KindRow(
+        symbol="t",
+        meaning="t statistic; needs its degrees of freedom to become a p value",
+        values={"t": "t"},
+        possible=_NUMBER,
+        zero=Zero.VALUE,
+        p=PFormula.STUDENT_T,
+        tails=_EITHER_TAIL,
+        infinity_is_strongest=True,
+        may_interpolate=True,
+        may_subtract=True,
+        colors=ColorFamily.STRENGTH,
+        written=".2f",
+        intent="t test",
+        intent_codes=(3,),
+        map_types=("t map", "t"),
+        file_names=(r"^spmT(_\d+)?$", r"(^|_)tstat\d*$"),
+    )
+    P = KindRow(
+        symbol="p",
+        meaning="p value: small is strong, and 0 lies outside the mask",
+        values={"p": "p"},
+        possible=_PROBABILITY,
+        # But a 0 within a mask that is known underflowed.
+        zero=Zero.OUTSIDE,
+        p=PFormula.IDENTITY,
+        tails=_EITHER_TAIL,
+        infinity_is_strongest=False,
+        # With the 0 outside of the brain it would turn into a spurious small p.
+        may_interpolate=False,
+        may_subtract=False,
+        colors=ColorFamily.DECADES,
+        # The smallest float32 of full precision.
+        underflow=Underflow(0.0, math.log(2.0**-126)),
+        intent="p value",
+        intent_codes=(22,),
+        map_types=("p map (given null hypothesis)", "p"),
+    )
+    LOGP = KindRow(
+        symbol="logp",
+        meaning="-log10 of the p value: large is strong",
+        values={"logp": "-log10 p"},
+        unit="-log10 p",
+        possible=_SIZE,
+        zero=Zero.VALUE,
+        p=PFormula.LOG10,
+        tails=_EITHER_TAIL,
+        infinity_is_strongest=True,
+        may_interpolate=True,
+        may_subtract=False,
+        colors=ColorFamily.STRENGTH,
+        written=".2f",
+        intent="log10 p value",
+        intent_codes=(24,),
+    )
+    CHI2 = KindRow(
+        symbol="chi2",
+        meaning="chi-square statistic: no sign; needs its degrees of freedom",
+        values={"chi2": "chi2", "chiSquare": "chi2"},
+        possible=_SIZE,
+        zero=Zero.VALUE,
+        p=PFormula.CHI_SQUARE,
+        tails=_NO_TAIL,
+        infinity_is_strongest=True,
+        may_interpolate=True,
+        may_subtract=False,
+        colors=ColorFamily.STRENGTH,
+        written=".2f",
+        intent="chi2",
+        intent_codes=(6,),
+        map_types=("chi squared map", "x2"),
+    )
+    F = KindRow(
+        symbol="F",
+        meaning="F statistic: no sign; needs its degrees of freedom",
+        values={},
+        possible=_SIZE,
+        zero=Zero.VALUE,
+        p=PFormula.FISHER_F,
+        tails=_NO_TAIL,
+        infinity_is_strongest=True,
+        may_interpolate=True,
+        may_subtract=False,
+        colors=ColorFamily.STRENGTH,
+        written=".2f",
+        intent="f test",
+        intent_codes=(4,),
+        map_types=("f map", "f"),
+        file_names=(r"^spmF(_\d+)?$", r"(^|_)fstat\d*$"),
+    )
+    ONE_MINUS_P = KindRow(
+        symbol="1-p",
+        meaning="1 - p: close to 1 is strong",
+        values={},
+        possible=_PROBABILITY,
+        zero=Zero.VALUE,
+        p=PFormula.COMPLEMENT,
+        tails=_EITHER_TAIL,
+        infinity_is_strongest=False,
+        may_interpolate=True,
+        may_subtract=False,
+        colors=ColorFamily.STRENGTH,
+        # float32 knows nothing between 1 - 2 ** -24 and 1.
+        underflow=Underflow(1.0, -24 * math.log(2)),
+        map_types=('1-p map ("inverted" probability)', "ip"),
+        # FSL randomise's, which are corrected for all voxels.
+        file_names=(r"(^|_)corrp(_|$)",),
+        corrected_already=True,
+    )
+    PROB = KindRow(
+        symbol="prob",
+        meaning="probability of activation or of a term: not a p value",
+        values={"prob": "probability"},
+        possible=_PROBABILITY,
+        zero=Zero.VALUE,
+        p=PFormula.NONE,
+        tails=_NO_TAIL,
+        infinity_is_strongest=False,
+        may_interpolate=True,
+        may_subtract=True,
+        colors=ColorFamily.STRENGTH,
+    )
+    STAT = KindRow(
+        symbol="stat",
+        meaning="statistic of the estimator (ALE or OF value): no p of its own",
+        # NiMARE <= 0.0.13 named it after the estimator.
+        values={"stat": "statistic", "ale": "ALE value", "of": "OF value"},
+        possible=_NUMBER,
+        zero=Zero.VALUE,
+        p=PFormula.NONE,
+        tails=_NO_TAIL,
+        infinity_is_strongest=False,
+        may_interpolate=True,
+        # It grows with the number of experiments.
+        may_subtract=False,
+        colors=ColorFamily.STRENGTH,
+    )
+    EST = KindRow(
+        symbol="est",
+        meaning="estimated effect: no p of its own",
+        values={"est": "estimate"},
+        possible=_NUMBER,
+        zero=Zero.VALUE,
+        p=PFormula.NONE,
+        tails=_NO_TAIL,
+        infinity_is_strongest=False,
+        may_interpolate=True,
+        may_subtract=True,
+        colors=ColorFamily.STRENGTH,
+        # Read off nobody's header: other programs estimate other things.
+        intent="estimate",
+        map_types=("univariate-beta map", "u", "multivariate-beta map", "m"),
+        image_based=True,
+    )
+    SE = KindRow(
+        symbol="se",
+        meaning="standard error of the estimated effect",
+        values={"se": "standard error"},
+        possible=_SIZE,
+        zero=Zero.ABSENT,
+        p=PFormula.NONE,
+        tails=_NO_TAIL,
+        infinity_is_strongest=False,
+        may_interpolate=True,
+        may_subtract=False,
+        colors=ColorFamily.STRENGTH,
+        shown_whole=True,
+        image_based=True,
+    )
+    TAU2 = KindRow(
+        symbol="tau2",
+        meaning="variance between studies",
+        values={"tau2": "variance between studies (tau2)"},
+        possible=_SIZE,
+        zero=Zero.VALUE,
+        p=PFormula.NONE,
+        tails=_NO_TAIL,
+        infinity_is_strongest=False,
+        may_interpolate=True,
+        may_subtract=False,
+        colors=ColorFamily.STRENGTH,
+        shown_whole=True,
+        image_based=True,
+    )
+    SIGMA2 = KindRow(
+        symbol="sigma2",
+        meaning="variance within studies",
+        values={"sigma2": "variance within studies (sigma2)"},
+        possible=_SIZE,
+        zero=Zero.VALUE,
+        p=PFormula.NONE,
+        tails=_NO_TAIL,
+        infinity_is_strongest=False,
+        may_interpolate=True,
+        may_subtract=False,
+        colors=ColorFamily.STRENGTH,
+        shown_whole=True,
+        image_based=True,
+    )
+    DOF = KindRow(
+        symbol="dof",
+        meaning="degrees of freedom, voxel by voxel",
+        values={"dof": "degrees of freedom"},
+        possible=_SIZE,
+        zero=Zero.ABSENT,
+        p=PFormula.NONE,
+        tails=_NO_TAIL,
+        infinity_is_strongest=False,
+        may_interpolate=True,
+        may_subtract=False,
+        colors=ColorFamily.STRENGTH,
+        shown_whole=True,
+        image_based=True,
+    )
+    OTHER = KindRow(
+        symbol="other",
+        meaning="numbers of unknown kind",
+        values={
+            "spatialIntensity": "spatial intensity",
+            # NiMARE <= 0.0.13
+            "specificity": "specificity",
+            "consistency": "consistency",
+        },
+        possible=_NUMBER,
+        zero=Zero.VALUE,
+        p=PFormula.NONE,
+        tails=_NO_TAIL,
+        infinity_is_strongest=False,
+        may_interpolate=True,
+        may_subtract=False,
+        colors=ColorFamily.STRENGTH,
+    )
+    LABEL = KindRow(
+        symbol="label",
+        meaning="cluster labels: 0 is background",
+        values={"label": "cluster labels"},
+        possible=_SIZE,
+        zero=Zero.BACKGROUND,
+        p=PFormula.NONE,
+        tails=_NO_TAIL,
+        infinity_is_strongest=False,
+        # There is nothing between two labels.
+        may_interpolate=False,
+        may_subtract=False,
+        colors=ColorFamily.LABELS,
+        criteria=(),
+        intent="label",
+        intent_codes=(1002,),
+        map_types=("parcellation", "pa"),
+    )
+
+    @property
+    def meaning(self) -> str:
+        """One sentence on what the numbers are, for people."""
+        return self.row.meaning
+
+    @property
+    def has_tail(self) -> bool:
+        """Whether one- or two-tailed is a question for this kind."""
+        return self.row.tails != _NO_TAIL
+
+    @property
+    def infinity_is_strongest(self) -> bool:
+        """Whether an infinite voxel is a p value that underflowed, not rubbish."""
+        return self.row.infinity_is_strongest
+
+    @property
+    def may_interpolate(self) -> bool:
+        """Whether a value between two voxels' values means anything."""
+        return self.row.may_interpolate
+
+    @property
+    def may_subtract(self) -> bool:
+        """Whether the difference of two maps' values means anything."""
+        return self.row.may_subtract
+
 
 #: NiMARE's value entity (old and new releases) -> kind.
-VALUE_KINDS = {
-    "z": MapKind.Z,
-    "t": MapKind.T,
-    "p": MapKind.P,
-    "logp": MapKind.LOGP,
-    "chi2": MapKind.CHI2,
-    "chiSquare": MapKind.CHI2,
-    "prob": MapKind.PROB,
-    "stat": MapKind.STAT,
-    "est": MapKind.EST,
-    "se": MapKind.SE,
-    "tau2": MapKind.TAU2,
-    "sigma2": MapKind.SIGMA2,
-    "dof": MapKind.DOF,
-    "label": MapKind.LABEL,
-    "spatialIntensity": MapKind.OTHER,
-    # NiMARE <= 0.0.13
-    "ale": MapKind.STAT,
-    "of": MapKind.STAT,
-    "specificity": MapKind.OTHER,
-    "consistency": MapKind.OTHER,
-}
+VALUE_KINDS = {value: kind for kind in MapKind for value in kind.row.values}
+#: NiMARE's values that state p, the better first: p may have underflowed where logp has
+#: not.
+P_VALUES = ("logp", "p")
 
-#: NIfTI-1 intent code -> kind (nifti1.h, NIFTI_INTENT_*).
-_INTENT_KINDS = {
-    3: MapKind.T,
-    4: MapKind.F,
-    5: MapKind.Z,
-    6: MapKind.CHI2,
-    22: MapKind.P,
-    24: MapKind.LOGP,
-    1002: MapKind.LABEL,
-}
-
-#: NeuroVault's `map_type`, as its API shows it and as older answers stored it.
-_MAP_TYPES = {
-    "t map": MapKind.T,
-    "t": MapKind.T,
-    "z map": MapKind.Z,
-    "z": MapKind.Z,
-    "f map": MapKind.F,
-    "f": MapKind.F,
-    "chi squared map": MapKind.CHI2,
-    "x2": MapKind.CHI2,
-    "p map (given null hypothesis)": MapKind.P,
-    "p": MapKind.P,
-    '1-p map ("inverted" probability)': MapKind.ONE_MINUS_P,
-    "ip": MapKind.ONE_MINUS_P,
-    "univariate-beta map": MapKind.EST,
-    "u": MapKind.EST,
-    "multivariate-beta map": MapKind.EST,
-    "m": MapKind.EST,
-    "parcellation": MapKind.LABEL,
-    "pa": MapKind.LABEL,
-}
-
-#: How SPM and FSL name their statistic images.
-_FOREIGN_NAMES = (
-    # First: corrp names end in the statistic that they were made from.
-    (re.compile(r"(^|_)corrp(_|$)", re.I), MapKind.ONE_MINUS_P),
-    (re.compile(r"^spmT(_\d+)?$", re.I), MapKind.T),
-    (re.compile(r"^spmF(_\d+)?$", re.I), MapKind.F),
-    (re.compile(r"(^|_)zf?stat\d*$", re.I), MapKind.Z),
-    (re.compile(r"(^|_)tstat\d*$", re.I), MapKind.T),
-    (re.compile(r"(^|_)fstat\d*$", re.I), MapKind.F),
-)
+_CODES = {code: kind for kind in MapKind for code in kind.row.intent_codes}
+_MAP_TYPES = {word: kind for kind in MapKind for word in kind.row.map_types}
+#: Kinds that state p first: their names end in the statistic they were made from.
+_FILE_NAMES = [
+    (re.compile(pattern, re.IGNORECASE), kind)
+    for kind in sorted(MapKind, key=lambda kind: not kind.row.p.states_p)
+    for pattern in kind.row.file_names
+]
 
 
 def kind_of(
@@ -189,10 +568,10 @@ def kind_of(
     """
     if value in VALUE_KINDS:
         return VALUE_KINDS[value]
-    for pattern, kind in _FOREIGN_NAMES:
+    for pattern, kind in _FILE_NAMES:
         if pattern.search(stem):
             return kind
     told = map_type.strip().lower()
     if told in _MAP_TYPES:
         return _MAP_TYPES[told]
-    return _INTENT_KINDS.get(intent_code, MapKind.OTHER)
+    return _CODES.get(intent_code, MapKind.OTHER)

@@ -1,4 +1,4 @@
-"""NiMARE's file names, both ways: text -> `MapName` -> the same text.
+"""NiMARE's file names, both ways: text -> `MapName` -> the same text; and in words.
 
 The grammar is ``[<prefix>_]<value>[_<key>-<label>...][_<server suffix>]<extension>``.
 Entities are kept in the order found, unknown ones too, so that a name always survives
@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from napari_neurosynth_results.maps.kinds import VALUE_KINDS, MapKind
+from napari_neurosynth_results.maps.kinds import VALUE_KINDS
 
 #: Longest first, so that ``.nii.gz`` wins over ``.gz``.
 EXTENSIONS = (".nii.gz", ".nii", ".hdr", ".img", ".mgz", ".mgh", ".tsv")
@@ -208,23 +208,8 @@ def _parse_entities(
     return tuple(entities), suffix
 
 
-# Plain-words titles for maps: what a user reads in the layer list.
+# In words: what a user reads in the layer list.
 
-_VALUE_WORDS = {
-    "logp": "-log10 p",
-    "chiSquare": "chi2",
-    "prob": "probability",
-    "stat": "statistic",
-    "est": "estimate",
-    "se": "standard error",
-    "tau2": "variance between studies (tau2)",
-    "sigma2": "variance within studies (sigma2)",
-    "dof": "degrees of freedom",
-    "label": "cluster labels",
-    "ale": "ALE value",
-    "of": "OF value",
-    "spatialIntensity": "spatial intensity",
-}
 _CONTRAST_WORDS = {
     "group1": "group 1",
     "group2": "group 2",
@@ -243,7 +228,6 @@ _METHOD_WORDS = {
     "indep": "Benjamini-Hochberg",
     "negcorr": "Benjamini-Yekutieli",
 }
-_TESTED = {MapKind.Z, MapKind.T, MapKind.P, MapKind.LOGP, MapKind.CHI2}
 _SAID = {"desc", "level", "corr", "method", "tail"}
 
 
@@ -256,7 +240,8 @@ def title_of(name: MapName) -> str:
     >>> title_of(parse_name("p_desc-association"))
     'p, association, uncorrected'
     """
-    parts = [_VALUE_WORDS.get(name.value, name.value)]
+    row = VALUE_KINDS[name.value].row
+    parts = [row.values[name.value]]
     if name.contrast:
         parts.append(_CONTRAST_WORDS.get(name.contrast, name.contrast))
     if name.correction:
@@ -264,7 +249,7 @@ def title_of(name: MapName) -> str:
         method = _METHOD_WORDS.get(name.method or "", name.method)
         how = ", ".join(word for word in (name.cluster_statistic, method) if word)
         parts.append(f"{level}{name.correction}" + (f" ({how})" if how else ""))
-    elif VALUE_KINDS[name.value] in _TESTED:
+    elif row.has_p:
         parts.append("uncorrected")
     if tail := name.get("tail"):
         parts.append(f"{tail} tail")

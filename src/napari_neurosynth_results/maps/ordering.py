@@ -8,17 +8,13 @@ from typing import Any
 from napari_neurosynth_results.maps.entry import MapEntry
 from napari_neurosynth_results.maps.kinds import MapKind
 
-_KIND_ORDER = (
-    *(MapKind.Z, MapKind.T, MapKind.P, MapKind.LOGP, MapKind.CHI2, MapKind.F),
-    *(MapKind.ONE_MINUS_P, MapKind.PROB, MapKind.STAT, MapKind.EST, MapKind.SE),
-    *(MapKind.TAU2, MapKind.SIGMA2, MapKind.DOF, MapKind.OTHER, MapKind.LABEL),
-)
+_KINDS = tuple(MapKind)
 _MAIN = frozenset({"", "association", "group1MinusGroup2", "balancedGroup1MinusGroup2"})
 _GROUPS = {"group1": 2, "group2": 3}
 _LAST = 4
 
 
-def in_order_of_interest(files: Iterable[MapEntry]) -> list[MapEntry]:
+def sort_by_interest(files: Iterable[MapEntry]) -> list[MapEntry]:
     """Sort maps: by kind, the main contrast first, corrected before uncorrected.
 
     Parameters
@@ -41,7 +37,7 @@ def _interest(
     file: MapEntry, uniform: Collection[tuple[str, str, str]]
 ) -> tuple[Any, ...]:
     name = file.name
-    kind = _KIND_ORDER.index(file.kind)
+    kind = _KINDS.index(file.kind)
     if name is None:
         return (kind, 1, True, True, "", ("", "", ""), file.key)
     contrast = 0 if name.contrast in _MAIN else _GROUPS.get(name.contrast, 1)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from napari_neurosynth_results.errors import ResultsError
@@ -17,19 +17,18 @@ from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.analysis_mask import union_mask
 from napari_neurosynth_results.maps.entry import MapEntry
 from napari_neurosynth_results.maps.grid import Voxels
+from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.names import unique_titles
-from napari_neurosynth_results.maps.ordering import in_order_of_interest
-from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.maps.studies import NOBODY, LazyStudies
+from napari_neurosynth_results.maps.ordering import sort_by_interest
+from napari_neurosynth_results.maps.statmap import Fact, Mask, StatMap
+from napari_neurosynth_results.maps.studies import NO_STUDIES, LazyStudies
+from napari_neurosynth_results.maps.tails import negatives_count, tail_of
 from napari_neurosynth_results.maps.voxel_cache import VoxelCache
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from napari_neurosynth_results.maps.studies import Studies
-
-
-# Who made a result set, and where there is more about it.
 
 
 @dataclass(frozen=True)
@@ -76,130 +75,11 @@ class About:
 NOTHING_KNOWN = About()
 
 
-# Several maps at once from where they wait to this machine.
-
-#: As many as one server is asked for at once.
-_AT_ONCE = 4
-
-
-def bring(statmaps: Sequence[StatMap], job: Job) -> list[str]:
-    """Fetch maps, a few at once.
-
-    Parameters
-    ----------
-    statmaps : sequence of StatMap
-        Maps that are not here.
-    job : Job
-        Hears how far things are, and may stop them.
-
-    Returns
-    -------
-    list of str
-        What could not be had and why.
-
-    Raises
-    ------
-    CancelledError
-        When the job was cancelled; what has come stays.
-    """
-
-    def fetch(statmap: StatMap) -> str | None:
-        try:
-            job.check()
-            statmap.file.fetch(job)
-        except CancelledError:
-            raise
-        except ResultsError as error:
-            return str(error)
-        return None
-
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        return [problem for problem in pool.map(fetch, statmaps) if problem]
-
-
-# The mappings that a result set hands out: maps made, tables read, when asked for.
-
-
-class MapsByKey(Mapping[str, StatMap]):
-    """The maps of a set, made as they are asked for."""
-
-    def __init__(
-        self, files: Mapping[str, MapEntry], make: Callable[[str], StatMap]
-    ) -> None:
-        self._files = files
-        self._make = make
-
-    def __getitem__(self, key: str) -> StatMap:
-        return self._make(key)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._files
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._files)
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-
-class TablesByStem(Mapping[str, "pd.DataFrame"]):
-    """Tables by file stem, each read when it is first asked for."""
-
-    def __init__(self, readers: Mapping[str, Callable[[], pd.DataFrame]]) -> None:
-        self._readers = dict(sorted(readers.items()))
-        self._read: dict[str, pd.DataFrame] = {}
-
-    def __getitem__(self, key: str) -> pd.DataFrame:
-        if key not in self._read:
-            self._read[key] = self._readers[key]()
-        return self._read[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._readers
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._readers)
-
-    def __len__(self) -> int:
-        return len(self._readers)
-
-
-# Voxels of several maps, read side by side.
-
-
-def read_together(statmaps: Iterable[StatMap]) -> dict[str, Voxels]:
-    """Read the voxels of maps on several threads.
-
-    Parameters
-    ----------
-    statmaps : iterable of StatMap
-        The maps.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Voxels by key, without the maps that cannot be read.
-    """
-
-    def voxels(statmap: StatMap) -> Voxels | None:
-        try:
-            return statmap.data
-        except ResultsError:
-            return None
-
-    wanted = list(statmaps)
-    # Inflating runs without the interpreter's lock; more threads than this would
-    # only wait for memory.
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        read = zip(wanted, pool.map(voxels, wanted), strict=True)
-        return {statmap.key: data for statmap, data in read if data is not None}
-
-
-Fact = TypeVar("Fact")
-
 #: Voxels a set keeps alive by itself: about 6 maps of the 2 mm MNI grid.
 CACHE_BYTES = 24 * 2**20
 
+#: As many as one server is asked for at once.
+_AT_ONCE = 4
 #: NiMARE 0.22.1: `CBMAEstimator` and `PermutedOLS`, correct_fwe_montecarlo.
 _ITERATIONS = re.compile(
     r"repeated ([\d,]*\d) times|([\d,]*\d) iterations were performed"
@@ -254,14 +134,14 @@ class ResultSet:
         references: str = "",
         about: About = NOTHING_KNOWN,
         iterations: int | None = None,
-        studies: LazyStudies = NOBODY,
+        studies: LazyStudies = NO_STUDIES,
         titles: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.title = title
         self.source = source
         self.methods = methods
         self.references = references
-        self.tables: Mapping[str, pd.DataFrame] = TablesByStem(tables)
+        self.tables: Mapping[str, pd.DataFrame] = _TablesByStem(tables)
         self.about = about
         self.on_demand = True
         self._iterations = iterations
@@ -270,7 +150,7 @@ class ResultSet:
         self._cache = VoxelCache(CACHE_BYTES)
         self._facts: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
-        files = in_order_of_interest(files)
+        files = sort_by_interest(files)
         made = unique_titles([(file.label or file.key, file.name) for file in files])
         self._files = {file.key: file for file in files}
         self._titles = dict(zip(self._files, made, strict=True)) | dict(titles)
@@ -281,7 +161,7 @@ class ResultSet:
     @property
     def maps(self) -> Mapping[str, StatMap]:
         """The maps by file stem, in order of interest."""
-        return MapsByKey(self._files, self._map)
+        return _MapsByKey(self._files, self._map)
 
     def _map(self, key: str) -> StatMap:
         with self._lock:
@@ -462,7 +342,7 @@ class ResultSet:
         if not missing:
             return []
         try:
-            told = bring(missing, job or Job())
+            told = _fetch_side_by_side(missing, job or Job())
         finally:
             # Masks and tails may be judged better now.
             self._facts.clear()
@@ -518,7 +398,7 @@ class ResultSet:
         dict of str to ndarray
             Voxels by key, without the maps that cannot be read: ``problems`` says why.
         """
-        return read_together(statmaps)
+        return _read_side_by_side(statmaps)
 
     def release(self) -> None:
         """Let go of voxels that nobody else holds; they are read again when needed."""
@@ -540,6 +420,26 @@ class ResultSet:
         key = ("mask", *run, statmap.grid.shape, statmap.grid.affine.tobytes())
         return self.remember(key, lambda: union_mask(statmap))
 
+    def tail_of(self, statmap: StatMap) -> Tail:
+        """Return the tail of a map: measured on its siblings, else by its name.
+
+        Raises
+        ------
+        ResultsError
+            When a map that has to be looked at cannot be read.
+        """
+        return self.remember((statmap.key, "tail"), lambda: tail_of(statmap))
+
+    def negatives_count(self, statmap: StatMap) -> bool:
+        """Whether the test behind a map looked at the negative direction at all.
+
+        Raises
+        ------
+        ResultsError
+            When a map that has to be looked at cannot be read.
+        """
+        return self.remember((statmap.key, "signed"), lambda: negatives_count(statmap))
+
     def remember(self, key: Hashable, find: Callable[[], Fact]) -> Fact:
         """Return a fact about the maps, found when it is first asked for."""
         # Without the lock: finding may read maps on other threads, which report.
@@ -554,3 +454,104 @@ class ResultSet:
             for problem in problems:
                 if problem not in self._problems:
                     self._problems.append(problem)
+
+
+def result_of(statmap: StatMap) -> ResultSet:
+    """Return the result set of a map, with the tables and texts beside its maps.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+
+    Returns
+    -------
+    ResultSet
+        Nothing else makes maps.
+    """
+    assert isinstance(statmap.results, ResultSet)
+    return statmap.results
+
+
+class _MapsByKey(Mapping[str, StatMap]):
+    """The maps of a set, made as they are asked for."""
+
+    def __init__(
+        self, files: Mapping[str, MapEntry], make: Callable[[str], StatMap]
+    ) -> None:
+        self._files = files
+        self._make = make
+
+    def __getitem__(self, key: str) -> StatMap:
+        return self._make(key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._files
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+class _TablesByStem(Mapping[str, "pd.DataFrame"]):
+    """Tables by file stem, each read when it is first asked for."""
+
+    def __init__(self, readers: Mapping[str, Callable[[], pd.DataFrame]]) -> None:
+        self._readers = dict(sorted(readers.items()))
+        self._read: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, key: str) -> pd.DataFrame:
+        if key not in self._read:
+            self._read[key] = self._readers[key]()
+        return self._read[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._readers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._readers)
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+
+def _fetch_side_by_side(statmaps: Sequence[StatMap], job: Job) -> list[str]:
+    """Fetch maps, a few at once; return what could not be had and why.
+
+    Raises
+    ------
+    CancelledError
+        When the job was cancelled; what has come stays.
+    """
+
+    def fetch(statmap: StatMap) -> str | None:
+        try:
+            job.check()
+            statmap.file.fetch(job)
+        except CancelledError:
+            raise
+        except ResultsError as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        return [problem for problem in pool.map(fetch, statmaps) if problem]
+
+
+def _read_side_by_side(statmaps: Iterable[StatMap]) -> dict[str, Voxels]:
+    """Read voxels on several threads: by key, without the maps that cannot be read."""
+
+    def voxels(statmap: StatMap) -> Voxels | None:
+        try:
+            return statmap.data
+        except ResultsError:
+            return None
+
+    wanted = list(statmaps)
+    # Inflating runs without the interpreter's lock; more threads than this would
+    # only wait for memory.
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        read = zip(wanted, pool.map(voxels, wanted), strict=True)
+        return {statmap.key: data for statmap, data in read if data is not None}

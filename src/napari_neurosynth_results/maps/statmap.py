@@ -2,24 +2,91 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.entry import MapEntry
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.names import MapName
-from napari_neurosynth_results.maps.tails import negatives_count, tail_of
-
-if TYPE_CHECKING:
-    from napari_neurosynth_results.maps.results import ResultSet
 
 Mask = npt.NDArray[np.bool_]
+Fact = TypeVar("Fact")
 
-_SIGNED = frozenset({MapKind.Z, MapKind.T, MapKind.EST, MapKind.OTHER, MapKind.STAT})
+
+class MapSet(Protocol):
+    """What maps of one source ask of each other; a `ResultSet` answers.
+
+    Who wants more of it than its maps, as its tables and texts, asks `result_of`.
+    """
+
+    @property
+    def title(self) -> str:
+        """What to call the set."""
+
+    @property
+    def source(self) -> str:
+        """The path or address it came from."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What could not be opened or had to be changed, and why."""
+
+    @property
+    def on_demand(self) -> bool:
+        """Whether a map that waits on a server is brought by whoever looks at it."""
+
+    @property
+    def maps(self) -> Mapping[str, StatMap]:
+        """The maps by file stem, in order of interest."""
+
+    @property
+    def iterations(self) -> int | None:
+        """Monte Carlo iterations, where they are stated."""
+
+    def __getitem__(self, key: str) -> StatMap:
+        """Return a map by its file stem."""
+
+    def run_of(self, statmap: StatMap, *, listed: bool = False) -> list[StatMap]:
+        """Return all maps of the same meta-analysis, this one among them."""
+
+    def siblings(self, statmap: StatMap, *, listed: bool = False) -> dict[str, StatMap]:
+        """Find the maps of the same test and correction with another value."""
+
+    def uncorrected(self, statmap: StatMap, value: str | None = None) -> StatMap | None:
+        """Find the map a corrected one was made from; an uncorrected map is its own."""
+
+    def needed_by(self, statmap: StatMap) -> list[StatMap]:
+        """List the maps without which a map's numbers are not fully understood."""
+
+    def fetch(self, statmaps: Iterable[StatMap], job: Job | None = None) -> list[str]:
+        """Bring maps to this machine; return what could not be had."""
+
+    def demand(self, statmap: StatMap) -> None:
+        """Refuse a map that is not at hand, where nobody may wait for it."""
+
+    def voxels_of(self, statmap: StatMap) -> Voxels:
+        """Return a map's voxels."""
+
+    def read(self, statmaps: Iterable[StatMap]) -> dict[str, Voxels]:
+        """Read the voxels of several maps: by key, without broken ones."""
+
+    def mask_of(self, statmap: StatMap) -> Mask | None:
+        """Return the analysis mask, None if unknown."""
+
+    def tail_of(self, statmap: StatMap) -> Tail:
+        """Return the tail of a map: measured on its siblings, else by its name."""
+
+    def negatives_count(self, statmap: StatMap) -> bool:
+        """Whether the test behind a map looked at the negative direction at all."""
+
+    def remember(self, key: Hashable, find: Callable[[], Fact]) -> Fact:
+        """Return a fact about the maps, found when it is first asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +99,13 @@ class StatMap:
         What is known without reading voxels.
     title : str
         Plain words, unique within the set.
-    results : ResultSet
-        The set the map belongs to.
+    results : MapSet
+        The `ResultSet` that the map belongs to.
     """
 
     file: MapEntry
     title: str
-    results: ResultSet = field(repr=False)
+    results: MapSet = field(repr=False)
 
     @property
     def key(self) -> str:
@@ -122,7 +189,7 @@ class StatMap:
     @property
     def tail(self) -> Tail:
         """One-tailed, two-tailed or no tail: measured on siblings, else by name."""
-        return self.results.remember((self.key, "tail"), lambda: tail_of(self))
+        return self.results.tail_of(self)
 
     @property
     def has_negatives(self) -> bool:
@@ -138,11 +205,9 @@ class StatMap:
         A one-tailed z may be negative, but that is never evidence for a deactivation,
         unless the test gave the negative direction a p of its own.
         """
-        if self.kind not in _SIGNED or not self.has_negatives:
+        if not self.kind.row.signed or not self.has_negatives:
             return False
-        return self.results.remember(
-            (self.key, "signed"), lambda: negatives_count(self)
-        )
+        return self.results.negatives_count(self)
 
     def __copy__(self) -> StatMap:
         """Return the map itself: it cannot change."""

@@ -1,4 +1,7 @@
-"""The studies behind a result: their analyses and foci, as the algorithm saw them."""
+"""The studies behind a result: their analyses and foci, as the algorithm saw them.
+
+What a meta-analysis counts are experiments: the analyses of one study taken together.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ class Focus:
     x, y, z : float
         MNI mm.
     space : str
-        As stated: ``MNI``, ``TAL``, ``UNKNOWN``, or empty.
+        As stated: ``MNI``, ``TAL``, ``TLRC``, ``UNKNOWN``, or empty.
     converted : bool
         Whether it was given in Talairach space.
     statistic : str
@@ -45,11 +48,6 @@ class Focus:
     converted: bool = False
     statistic: str = ""
     value: float | None = None
-
-    @property
-    def space_known(self) -> bool:
-        """Whether the study said which space it is; else MNI is assumed."""
-        return self.converted or self.space.upper() == "MNI"
 
 
 @dataclass(frozen=True)
@@ -219,16 +217,12 @@ class Studies:
         return pd.DataFrame(rows, columns=columns).astype(types)
 
 
-# Experiments: what a meta-analysis counts, the analyses of one study taken together.
-#
-# Compose merges all analyses of a study that were used, so that nobody is counted twice
-# (Turkeltaub et al. 2012, Hum Brain Mapp 33, 1-13); the rows of NiMARE's diagnostics
-# are then these.
-
-
 @dataclass(frozen=True)
 class Experiment:
     """The analyses of one study that were used in one group.
+
+    Compose merges them, so that nobody is counted twice (Turkeltaub et al. 2012, Hum
+    Brain Mapp 33, 1-13); the rows of NiMARE's diagnostics are then these.
 
     Attributes
     ----------
@@ -341,9 +335,6 @@ class Experiments:
         return names
 
 
-# Studies that are looked for when somebody first asks who is behind a result.
-
-
 class LazyStudies:
     """The studies of a result, found once.
 
@@ -382,4 +373,4 @@ class LazyStudies:
 
 
 #: A result of which no studies are known.
-NOBODY = LazyStudies(None, remote=False)
+NO_STUDIES = LazyStudies(None, remote=False)

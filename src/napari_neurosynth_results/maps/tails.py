@@ -8,16 +8,19 @@ of names was made by doing that with NiMARE 0.22.1 for every estimator and corre
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind, Tail
-
-if TYPE_CHECKING:
-    from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.maps.kinds import (
+    P_VALUES,
+    VALUE_KINDS,
+    MapKind,
+    PFormula,
+    Tail,
+)
+from napari_neurosynth_results.maps.statmap import StatMap
 
 #: Contrasts that NiMARE tests in both directions (MKDAChi2, ALESubtraction).
 _TWO_TAILED_CONTRASTS = frozenset(
@@ -28,8 +31,6 @@ _TWO_ONE_TAILED_CONTRASTS = frozenset({"balancedGroup1MinusGroup2"})
 #: Beside these, group maps are MKDAChi2's, which are two-tailed; ALESubtraction's are
 #: those of single ALEs.
 _TWO_TAILED_GROUPS = frozenset({"association", "uniformity"})
-#: Values that only image-based estimators write; those test both directions by default.
-_IMAGE_BASED_VALUES = frozenset({"est", "se", "tau2", "sigma2", "dof"})
 #: Enough voxels to tell the two conversions apart, few enough to cost nothing.
 _SAMPLE = 5000
 #: NiMARE writes float32; a conversion that fits leaves less than this in z.
@@ -61,8 +62,10 @@ def tail_of(statmap: StatMap) -> Tail:
     if not statmap.kind.has_tail:
         return Tail.NONE
     if statmap.kind is MapKind.Z:
-        return _measured(statmap) or _of_test(statmap) or _by_name(statmap)
-    return _of_test(statmap) or _by_name(statmap)
+        return (
+            _measure_tail(statmap) or _tail_of_test(statmap) or _tail_by_name(statmap)
+        )
+    return _tail_of_test(statmap) or _tail_by_name(statmap)
 
 
 def negatives_count(statmap: StatMap) -> bool:
@@ -94,7 +97,7 @@ def negatives_count(statmap: StatMap) -> bool:
     return test.name is not None and test.name.contrast in _TWO_ONE_TAILED_CONTRASTS
 
 
-def _of_test(statmap: StatMap) -> Tail | None:
+def _tail_of_test(statmap: StatMap) -> Tail | None:
     """Take the tail of the z that a map belongs to, None when it is not at hand."""
     if statmap.name is None:
         return None
@@ -119,7 +122,7 @@ def _corrected_by_p(statmap: StatMap) -> bool:
 def _partner(statmap: StatMap) -> StatMap | None:
     """Find the map that states the p of a z map, on the same grid and unbroken."""
     siblings = statmap.results.siblings(statmap)
-    for value in ("logp", "p"):
+    for value in P_VALUES:
         partner = siblings.get(value)
         if partner is not None and partner.grid.same_as(statmap.grid):
             with suppress(ResultsError):
@@ -129,7 +132,7 @@ def _partner(statmap: StatMap) -> StatMap | None:
     return None
 
 
-def _measured(statmap: StatMap) -> Tail | None:
+def _measure_tail(statmap: StatMap) -> Tail | None:
     """Invert a z map against the p of the same test, None when that cannot tell."""
     partner = _partner(statmap)
     return None if partner is None else tail_between(statmap, partner)
@@ -172,10 +175,10 @@ def tail_between(statmap: StatMap, partner: StatMap) -> Tail | None:
 
 
 def _natural_log_p(partner: StatMap) -> npt.NDArray[np.float64]:
-    values = partner.data.astype(np.float64)
-    if partner.kind is MapKind.LOGP:
+    values, formula = partner.data.astype(np.float64), partner.kind.row.p
+    if formula is PFormula.LOG10:
         return np.asarray(-values * np.log(10))
-    if partner.kind is MapKind.ONE_MINUS_P:
+    if formula is PFormula.COMPLEMENT:
         values = 1 - values
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log(values)
@@ -194,7 +197,7 @@ def _sample(
     return z.ravel()[chosen].astype(np.float64), log_p.ravel()[chosen]
 
 
-def _by_name(statmap: StatMap) -> Tail:
+def _tail_by_name(statmap: StatMap) -> Tail:
     """Decide by NiMARE's habits; by the signs when nothing else is known."""
     name = statmap.name
     if statmap.kind is MapKind.T:
@@ -212,6 +215,7 @@ def _by_name(statmap: StatMap) -> Tail:
     contrasts = {other.name.contrast for other in beside if other.name}
     if name.contrast in {"group1", "group2"} and contrasts & _TWO_TAILED_GROUPS:
         return Tail.TWO
-    if values & _IMAGE_BASED_VALUES:
+    # Image-based estimators test both directions by default.
+    if any(VALUE_KINDS[value].row.image_based for value in values):
         return Tail.TWO
     return Tail.TWO if statmap.has_negatives else Tail.ONE

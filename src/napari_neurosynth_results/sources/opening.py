@@ -11,23 +11,29 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.files.folder import open_files, open_folder
 from napari_neurosynth_results.sources.online.compose import open_compose
-from napari_neurosynth_results.sources.online.links import Address, Kind, parse_address
+from napari_neurosynth_results.sources.online.links import (
+    Address,
+    AddressKind,
+    parse_address,
+)
 from napari_neurosynth_results.sources.online.neurovault import open_neurovault
 from napari_neurosynth_results.sources.online.nilearn_downloads import (
-    is_nilearn,
+    is_nilearn_folder,
     open_nilearn,
 )
-from napari_neurosynth_results.sources.online.store import is_sealed, store_of
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.online.store import is_sealed_name, shared_store
+from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.sources.zip_archive import open_zip
 
-Source = str | os.PathLike[str]
+SourceName = str | os.PathLike[str]
 
-_COMPOSE = frozenset({Kind.META_ANALYSIS, Kind.RESULT, Kind.PROJECT})
+_COMPOSE = frozenset(
+    {AddressKind.META_ANALYSIS, AddressKind.RESULT, AddressKind.PROJECT}
+)
 
 
 def open_source(
-    source: Source | Sequence[Source], online: Online, job: Job, max_bytes: int
+    source: SourceName | Sequence[SourceName], online: Servers, job: Job, max_bytes: int
 ) -> ResultSet:
     """Open what a user named.
 
@@ -35,8 +41,6 @@ def open_source(
     ----------
     source : path, link, id or sequence of paths
         What exists on disk is opened from there; the rest is read as a link or an id.
-    online : Online
-        Servers and cache.
     job : Job
         Hears how far it is, and may stop it.
     max_bytes : int
@@ -57,22 +61,15 @@ def open_source(
     if not texts:
         raise ResultsError("There is nothing to open: the list of files is empty.")
     addresses = [_address(text, online) for text in texts]
-    if all(address.kind is Kind.PATH for address in addresses):
+    if all(address.kind is AddressKind.PATH for address in addresses):
         return _open_paths([address.id for address in addresses], online, max_bytes)
     if len(texts) > 1:
         raise ResultsError("Open links one at a time, and apart from files.")
     return _open_address(addresses[0], online, job, max_bytes)
 
 
-def is_link(text: str, online: Online) -> bool:
+def is_link(text: str, online: Servers) -> bool:
     """Tell whether a text names something on a server that can be opened.
-
-    Parameters
-    ----------
-    text : str
-        What a user named.
-    online : Online
-        Servers.
 
     Returns
     -------
@@ -80,33 +77,37 @@ def is_link(text: str, online: Online) -> bool:
         False for paths, and for what is refused.
     """
     try:
-        return _address(text, online).kind is not Kind.PATH
+        return _address(text, online).kind is not AddressKind.PATH
     except ResultsError:
         return False
 
 
-def _address(text: str, online: Online) -> Address:
+def _address(text: str, online: Servers) -> Address:
     """Read a path, link or id; what exists is a path, whatever it looks like."""
     if os.path.exists(text):
-        return Address(Kind.PATH, text)
+        return Address(AddressKind.PATH, text)
     # What a private collection, or an image of one, is kept under.
-    if is_sealed(text.strip()):
-        kind = Kind.IMAGE if text.strip().count("-") > 1 else Kind.COLLECTION
+    if is_sealed_name(text.strip()):
+        kind = (
+            AddressKind.IMAGE if text.strip().count("-") > 1 else AddressKind.COLLECTION
+        )
         return Address(kind, id=text.strip(), site=online.neurovault)
     address = parse_address(text, online=online)
-    if address.kind is Kind.PATH:
+    if address.kind is AddressKind.PATH:
         return replace(address, id=os.path.expanduser(address.id))
     return address
 
 
-def _open_paths(paths: list[str], online: Online, max_bytes: int) -> ResultSet:
+def _open_paths(paths: list[str], online: Servers, max_bytes: int) -> ResultSet:
     if len(paths) == 1:
         path = paths[0]
         if path.lower().endswith(".zip") and not os.path.isdir(path):
             return open_zip(path, max_bytes, unpack_to=online.cache_dir / "zips")
         # A folder named like a file is refused as a file, which says what is odd.
         if os.path.isdir(path) and not _named_like_nifti(path):
-            return (open_nilearn if is_nilearn(path) else open_folder)(path, max_bytes)
+            return (open_nilearn if is_nilearn_folder(path) else open_folder)(
+                path, max_bytes
+            )
     return open_files([path.rstrip("/\\") or path for path in paths], max_bytes)
 
 
@@ -115,11 +116,11 @@ def _named_like_nifti(path: str) -> bool:
 
 
 def _open_address(
-    address: Address, online: Online, job: Job, max_bytes: int
+    address: Address, online: Servers, job: Job, max_bytes: int
 ) -> ResultSet:
-    if is_sealed(address.id):
+    if is_sealed_name(address.id):
         online = replace(online, offline=True)
-    store = store_of(online)
+    store = shared_store(online)
     if address.kind in _COMPOSE:
         return open_compose(address, store, job, max_bytes)
     return open_neurovault(address, store, job, max_bytes)

@@ -22,11 +22,12 @@ from pathlib import Path, PurePosixPath
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.files.folder import is_image, open_folder
-from napari_neurosynth_results.sources.files.safe_names import safe_name
+from napari_neurosynth_results.sources.files.safe_names import legible, safe_name
 from napari_neurosynth_results.sources.online.nilearn_downloads import (
-    is_nilearn,
+    is_nilearn_folder,
     open_nilearn,
 )
+from napari_neurosynth_results.sources.placeholders import ZIP, what_is_there
 
 #: Members of one zip that are looked at, and that are taken out.
 _MOST_MEMBERS = 20_000
@@ -53,8 +54,6 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
 
     Parameters
     ----------
-    path : str
-        The zip.
     max_bytes : int
         Refuse to unpack more than this, and images that need more memory.
     unpack_to : Path
@@ -71,31 +70,36 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
         When it is no zip, is too large, or holds no map.
     """
     try:
-        folder, problems = _unpacked(path, max_bytes, unpack_to)
+        folder, problems = _unpack(path, max_bytes, unpack_to)
     except _BROKEN as error:
+        if told := what_is_there(path, "a complete zip file", ZIP):
+            raise ResultsError(told) from error
         raise ResultsError(
-            f"{path} is no complete zip ({error}). Download it again; NeuroVault's zip "
-            "of a large collection often breaks off, then open its link instead."
+            f"{path} is not a complete zip file ({error}). Download it again. "
+            "NeuroVault's zip of a large collection is often cut short: open its "
+            "link instead."
         ) from error
     except OSError as error:
+        if told := what_is_there(path, "a complete zip file", ZIP):
+            raise ResultsError(told) from error
         reason = error.strerror or error
         raise ResultsError(f"{path} cannot be unpacked: {reason}.") from error
-    nilearn = is_nilearn(str(folder))
+    nilearn = is_nilearn_folder(str(folder))
     results = (open_nilearn if nilearn else open_folder)(str(folder), max_bytes)
     if not nilearn:
-        results.title = os.path.splitext(os.path.basename(path))[0]
+        results.title = legible(os.path.splitext(os.path.basename(path))[0])
     results.source = path
     results.report(*problems)
     return results
 
 
-def _unpacked(path: str, max_bytes: int, root: Path) -> tuple[Path, list[str]]:
+def _unpack(path: str, max_bytes: int, root: Path) -> tuple[Path, list[str]]:
     """Unpack a zip to a folder that is named by its content, unless it is there."""
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
     folder = root / f"{digest}-{_VERSION}"
     with zipfile.ZipFile(path) as archive:
-        members, problems = _wanted(archive, max_bytes)
+        members, problems = _choose_members(archive, max_bytes)
         if not any(is_image(name) for name in members):
             told = "\n".join([f"{path} holds no map.", *problems])
             raise ResultsError(told)
@@ -103,7 +107,10 @@ def _unpacked(path: str, max_bytes: int, root: Path) -> tuple[Path, list[str]]:
             with suppress(OSError):
                 os.utime(folder)
             return folder, problems
-        for old in [*unpacked_zips(root)[_MOST_KEPT - 1 :], *_left_behind(root)]:
+        for old in [
+            *list_unpacked_zips(root)[_MOST_KEPT - 1 :],
+            *_list_abandoned(root),
+        ]:
             shutil.rmtree(old, ignore_errors=True)
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".part-", dir=root))
@@ -120,7 +127,7 @@ def _unpacked(path: str, max_bytes: int, root: Path) -> tuple[Path, list[str]]:
     return folder, problems
 
 
-def unpacked_zips(root: Path) -> list[Path]:
+def list_unpacked_zips(root: Path) -> list[Path]:
     """List the folders of unpacked zips, the last used first.
 
     Parameters
@@ -145,7 +152,7 @@ def unpacked_zips(root: Path) -> list[Path]:
         return []
 
 
-def _left_behind(root: Path) -> list[Path]:
+def _list_abandoned(root: Path) -> list[Path]:
     """List what nobody can be writing any more."""
     found = []
     with suppress(OSError):
@@ -154,14 +161,14 @@ def _left_behind(root: Path) -> list[Path]:
     return found
 
 
-def _wanted(
+def _choose_members(
     archive: zipfile.ZipFile, max_bytes: int
 ) -> tuple[dict[str, zipfile.ZipInfo], list[str]]:
     """Choose what to take out: name in the folder -> member."""
     infos = archive.infolist()
     if len(infos) > _MOST_MEMBERS:
         raise ResultsError(
-            f"{archive.filename} holds {len(infos):,} files: that is no result."
+            f"{archive.filename} holds {len(infos):,} files, too many for a result."
         )
     problems: list[str] = []
     wanted: dict[str, zipfile.ZipInfo] = {}
@@ -174,20 +181,20 @@ def _wanted(
         ):
             continue
         if base.lower().endswith(".zip"):
-            problems.append(f"{info.filename}: a zip in a zip is not opened.")
+            problems.append(f"{info.filename}: a zip inside a zip is not opened.")
         if not (is_image(base) or base.lower().endswith(_TEXTS)):
             continue
         if refusal := _refusal(info):
-            problems.append(f"{info.filename!r} was not taken out: {refusal}.")
+            problems.append(f"{info.filename!r} was not unpacked: {refusal}.")
             continue
         wanted[_free_name(info.filename, safe_name(base), wanted, problems)] = info
         if len(wanted) >= _MOST_TAKEN:
-            problems.append(f"Only the first {_MOST_TAKEN:,} files were taken out.")
+            problems.append(f"Only the first {_MOST_TAKEN:,} files were unpacked.")
             break
     if sum(info.file_size for info in wanted.values()) > max_bytes:
         raise ResultsError(
             f"{archive.filename} would unpack to more than {max_bytes / 2**20:,.0f} "
-            "MiB. Raise max_bytes if it can be trusted."
+            "MiB. Raise max_bytes if you trust it."
         )
     return wanted, problems
 
@@ -204,11 +211,11 @@ def _refusal(info: zipfile.ZipInfo) -> str | None:
         return "it is a link or a device"
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         # Python unpacks those in pieces of any size.
-        return "it is compressed in another way than deflate"
+        return "it is compressed by another method than deflate"
     if info.flag_bits & _ENCRYPTED:
         return "it is encrypted"
     if info.file_size > _MOST_RATIO * max(info.compress_size, 1):
-        return "it claims to inflate more than is possible"
+        return "it claims to unpack to more than is possible"
     return None
 
 
@@ -222,7 +229,9 @@ def _free_name(
     for number in range(1, _MOST_TAKEN + 1):
         name = safe_name(f"{folder or 'copy'}{'' if number == 1 else number}_{base}")
         if name not in taken:
-            problems.append(f"{full}: its name occurs before, so it is called {name}.")
+            problems.append(
+                f"{full}: another file has that name, so it is called {name}."
+            )
             return name
     raise ValueError("too many files of one name")
 

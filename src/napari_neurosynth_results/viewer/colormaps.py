@@ -14,14 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.export.colors import COLD, WARM, Hue
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.kinds import ColorFamily, MapKind
 from napari_neurosynth_results.statistics.thresholds.first_look import FirstLook
+from napari_neurosynth_results.viewer.napari_private import COLOR_TABLE
 
 Colormap = dict[str, Any]
 
-#: vispy looks colors up in a table of 1,024 entries (vispy 0.16, `color.colormap`): the
-#: edges of colors have to lie between two of them. These are the entries of one side.
-_TABLE = 512
+#: Edges of colors have to lie between two entries of the table that colors are looked
+#: up in. These are the entries of one side.
+_TABLE = COLOR_TABLE // 2
 #: Colors of one side: the fewer, the faster the graphics card is told of them.
 _STEPS = 24
 #: The limits of a colormap that is kept may lie so much below or above the strongest
@@ -100,7 +101,7 @@ def coloring(
         others run from a transparent low end.
     """
     paint = _Paint(WARM, COLD) if hue is None else _paint_of(hue)
-    if kind is MapKind.P:
+    if kind.row.colors is ColorFamily.DECADES:
         return _small_is_strong(look, faint, paint)
     positive, negative = sides or (True, look.signed)
     if negative or faint:

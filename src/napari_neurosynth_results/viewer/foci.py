@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Collection
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.viewer.layers import LayerTuple
+from napari_neurosynth_results.viewer.napari_private import refreshed_once
 from napari_neurosynth_results.viewer.palette import study_colors
 from napari_neurosynth_results.viewer.scene import weakly
 
@@ -82,11 +82,6 @@ def foci_layers(viewer: Viewer) -> list[Points]:
 def shown_foci(studies: Studies) -> pd.DataFrame:
     """Choose the foci that can be shown: those inside of what could be a head.
 
-    Parameters
-    ----------
-    studies : Studies
-        Some studies.
-
     Returns
     -------
     pandas.DataFrame
@@ -98,11 +93,6 @@ def shown_foci(studies: Studies) -> pd.DataFrame:
 
 def foci_layer(studies: Studies) -> LayerTuple:
     """Build the layer of the foci of included analyses.
-
-    Parameters
-    ----------
-    studies : Studies
-        Whose foci.
 
     Returns
     -------
@@ -141,10 +131,6 @@ def show_foci(viewer: Viewer, studies: Studies, title: str = "") -> Points:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
-    studies : Studies
-        Whose foci.
     title : str
         What the layer is called; by default after the number of studies.
 
@@ -182,11 +168,6 @@ def show_foci(viewer: Viewer, studies: Studies, title: str = "") -> Points:
 def slab_of(layer: Points) -> float | None:
     """Return how thick the slab is that foci are seen through.
 
-    Parameters
-    ----------
-    layer : Points
-        A layer of foci.
-
     Returns
     -------
     float or None
@@ -201,8 +182,6 @@ def set_slab(layer: Points, mm: float | None) -> None:
 
     Parameters
     ----------
-    layer : Points
-        A layer of foci.
     mm : float or None
         Half of it lies to each side of the slice, along whichever axis is sliced; None
         shows all foci. Less than 1 mm is taken for 1 mm.
@@ -213,7 +192,7 @@ def set_slab(layer: Points, mm: float | None) -> None:
     if wanted == unit:
         return
     foci = _foci_of(layer)
-    with _quietly(layer):
+    with refreshed_once(layer):
         layer.size = layer.size * (unit / wanted)
         layer.data = _places(foci) / wanted
         layer.scale = (wanted,) * 3
@@ -228,21 +207,11 @@ def _foci_of(layer: Points) -> pd.DataFrame:
     return shown_foci(studies).iloc[order]
 
 
-def _quietly(layer: Points) -> AbstractContextManager[object]:
-    """Draw once after several changes; where napari has no such block, each time."""
-    quiet: AbstractContextManager[object]
-    bare = getattr(layer, "__wrapped__", layer)
-    quiet = getattr(bare, "_block_refresh", nullcontext)()
-    return quiet
-
-
 def light_up(layer: Points, study_ids: Collection[str] | None) -> None:
     """Bring out the foci of some studies: bigger, ringed in white, above the others.
 
     Parameters
     ----------
-    layer : Points
-        A layer of foci.
     study_ids : collection of str or None
         Ids of the studies; the foci of all others are dimmed. None gives all back.
     """
@@ -263,7 +232,7 @@ def light_up(layer: Points, study_ids: Collection[str] | None) -> None:
     if lit is not None:
         colors[~chosen, 3] = _DIM_OPACITY
     unit = layer.scale[-1]
-    with _quietly(layer):
+    with refreshed_once(layer):
         if not np.array_equal(order, now):
             layer.selected_data = set()
             layer.data = _places(foci) / unit
@@ -280,7 +249,7 @@ def light_up(layer: Points, study_ids: Collection[str] | None) -> None:
     layer.refresh()
 
 
-def lit_up(layer: Points) -> frozenset[str] | None:
+def lit_studies(layer: Points) -> frozenset[str] | None:
     """Return the ids of the studies that are lit up, None when none is."""
     lit: frozenset[str] | None = layer.metadata[_LIT_KEY][0]
     return lit

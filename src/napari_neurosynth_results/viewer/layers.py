@@ -16,8 +16,8 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.kinds import ColorFamily, Zero
+from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     FirstLook,
@@ -55,7 +55,7 @@ _NOTHING = FirstLook(
 
 
 @dataclass(frozen=True)
-class Opened:
+class FirstLayers:
     """What one source gives to the viewer.
 
     Attributes
@@ -79,7 +79,9 @@ class Opened:
         return self.shown[0] if self.shown else None
 
 
-def layers_of(results: ResultSet, *, underlay: bool, most: int = MOST_LAYERS) -> Opened:
+def build_layers(
+    results: ResultSet, *, underlay: bool, most: int = MOST_LAYERS
+) -> FirstLayers:
     """Build the first layers of a result set.
 
     Parameters
@@ -93,7 +95,7 @@ def layers_of(results: ResultSet, *, underlay: bool, most: int = MOST_LAYERS) ->
 
     Returns
     -------
-    Opened
+    FirstLayers
         At most `MOST_LAYERS` layers, `FIRST_LAYERS` of a result with more maps than
         that; one map visible. Maps that cannot be read are left
         out; the result set's ``problems`` then say why.
@@ -120,7 +122,7 @@ def layers_of(results: ResultSet, *, underlay: bool, most: int = MOST_LAYERS) ->
     # The siblings that told p are not needed again before somebody looks closer.
     results.release()
     waiting = maps + [m for m in results.maps.values() if not m.at_hand]
-    return Opened(
+    return FirstLayers(
         _visible_on_top(layers, underlay), tuple(shown), tuple(waiting), looks
     )
 
@@ -155,7 +157,8 @@ def map_layer(
     ResultsError
         When the map cannot be read.
     """
-    if statmap.kind is MapKind.LABEL:
+    row = statmap.kind.row
+    if row.colors is ColorFamily.LABELS:
         return _label_layer(statmap, visible), None
     try:
         look = first_look(statmap)
@@ -163,10 +166,9 @@ def map_layer(
         # The map itself may be fine, and only the sibling that states its p is not.
         look = look_without_siblings(statmap)
     shown = look or _NOTHING
-    is_p = statmap.kind is MapKind.P
     chosen = coloring(shown, statmap.kind)
     keywords = {
-        **placed(statmap.grid),
+        **placement_keywords(statmap.grid),
         "name": statmap.title,
         "visible": visible,
         "blending": "translucent_no_depth",
@@ -174,10 +176,11 @@ def map_layer(
         "contrast_limits": chosen.contrast_limits,
         "opacity": 1.0 if shown.survives else FAINT,
         # Maximum projection would hide every negative voxel and every small p.
-        "rendering": "translucent" if shown.signed or is_p else "mip",
+        "rendering": "translucent" if shown.signed or row.small_is_strong else "mip",
         "metadata": {METADATA_KEY: statmap, REASON_KEY: shown.reason},
     }
-    data = _with_underflow(statmap, shown) if is_p else statmap.data
+    outside = row.zero is Zero.OUTSIDE
+    data = _with_underflow(statmap, shown) if outside else statmap.data
     return (data.T, keywords, "image"), look
 
 
@@ -200,7 +203,7 @@ def _label_layer(statmap: StatMap, visible: bool) -> LayerTuple:
     fitting = np.uint8 if most < 2**8 else np.uint16 if most < 2**16 else np.int32
     labels = np.rint(np.clip(values, 0, None)).astype(fitting, order="K").T
     keywords: dict[str, Any] = {
-        **placed(statmap.grid),
+        **placement_keywords(statmap.grid),
         "name": statmap.title,
         "visible": visible,
         "opacity": 0.8,
@@ -258,7 +261,7 @@ def underlay_layer() -> LayerTuple:
     """Build the layer of the MNI template."""
     voxels, grid = template.read_underlay()
     keywords = {
-        **placed(grid),
+        **placement_keywords(grid),
         "name": template.TITLE,
         "colormap": "gray",
         # Headroom keeps white matter from outshining the maps.
@@ -272,7 +275,7 @@ def underlay_layer() -> LayerTuple:
     return voxels.T, keywords, "image"
 
 
-def placed(grid: Grid) -> dict[str, Any]:
+def placement_keywords(grid: Grid) -> dict[str, Any]:
     """Place (z, y, x) data in MNI millimeters, and show slices as they are.
 
     napari averages images over the viewer's thickness, which foci use as their slab: a
@@ -322,5 +325,5 @@ def result_sets(layers: Iterable[Any]) -> list[ResultSet]:
     for layer in layers:
         statmap = map_of(layer)
         if statmap is not None and statmap.results not in found:
-            found.append(statmap.results)
+            found.append(result_of(statmap))
     return found

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Voxel = tuple[int, int, int]
+from napari_neurosynth_results.maps.grid import Voxel
+
 Colors = npt.NDArray[np.float32]
 
 N_COLORS = 24
@@ -30,7 +31,7 @@ _FOR_ALL = ("e69f00", "56b4e9", "009e73", "f0e442", "0072b2", "d55e00", "cc79a7"
 _TOWARDS = ((1.0, 0.0), (0.5, 0.5), (0.6, 0.0))
 
 
-def colors_of(
+def cluster_colors(
     peaks: Sequence[Voxel],
     remembered: MutableMapping[Voxel, int],
     significant: npt.NDArray[np.bool_],

@@ -1,50 +1,54 @@
 """The viewer as neuroimagers expect it: which way is up, L and R, planes, place.
 
 Layers are (z, y, x) in millimeters. The camera decides which way the axes point, so
-that the same data are right in 2D and not mirrored in 3D. napari objects are used
-through their public interface only.
+that the same data are right in 2D and not mirrored in 3D.
 """
 
 from __future__ import annotations
 
 import weakref
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from napari_neurosynth_results.anatomy.coordinates import Place
+from napari_neurosynth_results.anatomy.coordinates import Coordinate
+from napari_neurosynth_results.anatomy.planes import (
+    AXES,
+    CONVENTIONS,
+    Convention,
+    Plane,
+    edge_letters,
+    is_rightward,
+)
+from napari_neurosynth_results.viewer.napari_private import unproxied
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-Plane = Literal["axial", "coronal", "sagittal"]
-
-#: Where the axes z, y, x point on the canvas: depth, vertical, horizontal.
-CAMERA_ORIENTATION = {
-    "neurological": ("towards", "up", "right"),
-    "radiological": ("away", "up", "left"),
+#: Where the axes z, y, x point on the canvas: depth, vertical, horizontal. Two of them
+#: are turned at once, so that nothing is mirrored in 3D.
+CAMERA_ORIENTATION: dict[Convention, tuple[str, str, str]] = {
+    convention: ("towards", "up", "right")
+    if is_rightward(convention)
+    else ("away", "up", "left")
+    for convention in CONVENTIONS
 }
 #: Order of the axes z, y, x: sliced, vertical, horizontal.
 PLANE_ORDER: dict[str, tuple[int, int, int]] = {
-    "axial": (0, 1, 2),
-    "coronal": (1, 0, 2),
-    "sagittal": (2, 0, 1),
+    plane: (2 - cut, 2 - up, 2 - across) for plane, (cut, across, up) in AXES.items()
 }
-#: The letters at the low and the high end of the axes z, y, x.
-_ENDS = (("I", "S"), ("P", "A"), ("L", "R"))
-_MARKS = {
+#: The letters at the edges of the canvas: overlay -> where it stands.
+MARKS = {
     "orientation_left": "middle_left",
     "orientation_right": "middle_right",
 }
 _MARK_SIZE = 16
 
 
-def set_anatomical(viewer: Viewer, orientation: str) -> None:
+def set_anatomical(viewer: Viewer, orientation: Convention) -> None:
     """Turn the camera the anatomical way, and show letters, scale and place.
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     orientation : {"neurological", "radiological"}
         Whether the right of the brain is on the right or on the left of the screen.
     """
@@ -57,19 +61,11 @@ def set_anatomical(viewer: Viewer, orientation: str) -> None:
 
 def is_anatomical(viewer: Viewer) -> bool:
     """Whether `set_anatomical` was called for a viewer before."""
-    return all(name in viewer.canvas.overlays for name in _MARKS)
+    return all(name in viewer.canvas.overlays for name in MARKS)
 
 
 def show_plane(viewer: Viewer, plane: Plane) -> None:
-    """Show axial, coronal or sagittal slices; the place stays the same.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    plane : {"axial", "coronal", "sagittal"}
-        The plane.
-    """
+    """Show axial, coronal or sagittal slices; the place stays the same."""
     # Layers with more axes than three keep their leading axes sliced.
     extra = viewer.dims.ndim - 3
     if extra < 0:
@@ -106,8 +102,6 @@ def look_at(viewer: Viewer, x: float, y: float, z: float) -> None:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     x, y, z : float
         MNI coordinate in mm.
     """
@@ -119,8 +113,6 @@ def jump_to(viewer: Viewer, x: float, y: float, z: float) -> None:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     x, y, z : float
         MNI coordinate in mm.
     """
@@ -166,7 +158,7 @@ def _add_marks(viewer: Viewer) -> None:
     if not is_anatomical(viewer):
         from napari.components.overlays import TextOverlay
 
-        for name, position in _MARKS.items():
+        for name, position in MARKS.items():
             viewer.canvas.overlays[name] = TextOverlay(
                 position=position, font_size=_MARK_SIZE, box=False
             )
@@ -179,19 +171,13 @@ def _add_marks(viewer: Viewer) -> None:
     _update_marks(weakly(viewer))
 
 
-def itself(viewer: Viewer) -> Viewer:
-    """Return the viewer that a stand-in stands for, or the viewer."""
-    found: Viewer = getattr(viewer, "__wrapped__", viewer)
-    return found
-
-
 def weakly(viewer: Viewer) -> weakref.ref[Viewer]:
     """Refer to a viewer without keeping it alive.
 
     Commands and widgets are handed a stand-in, which may be gone long before the viewer
     that it stands for: it is that one which is referred to.
     """
-    return weakref.ref(itself(viewer))
+    return weakref.ref(unproxied(viewer))
 
 
 def _update_marks(ref: weakref.ref[Any], event: object = None) -> None:
@@ -201,7 +187,7 @@ def _update_marks(ref: weakref.ref[Any], event: object = None) -> None:
     letters = canvas_letters(
         viewer.dims.order, viewer.dims.ndisplay, viewer.scene.camera.orientation
     )
-    for name in _MARKS:
+    for name in MARKS:
         overlay = viewer.canvas.overlays[name]
         overlay.text = letters.get(name.removeprefix("orientation_"), "")
         overlay.visible = bool(letters)
@@ -242,23 +228,32 @@ def canvas_letters(
     vertical, horizontal = (axis - extra for axis in order[-2:])
     if vertical < 0 or horizontal < 0:
         return {}
-    low, high = _ENDS[vertical]
-    bottom, top = (low, high) if str(orientation[1]) == "up" else (high, low)
-    low, high = _ENDS[horizontal]
-    left, right = (low, high) if str(orientation[2]) == "right" else (high, low)
-    return {"left": left, "right": right, "top": top, "bottom": bottom}
+    return edge_letters(
+        2 - horizontal,
+        2 - vertical,
+        rightward=str(orientation[2]) == "right",
+        upward=str(orientation[1]) == "up",
+    )
+
+
+def grows_rightwards(viewer: Viewer) -> bool:
+    """Whether the axis across the canvas grows to the right: right is on the right."""
+    return str(viewer.scene.camera.orientation[2]) == "right"
+
+
+def shown_convention(viewer: Viewer) -> Convention | None:
+    """Return how the camera is turned, None when it is in neither of our ways."""
+    now = tuple(str(way) for way in viewer.scene.camera.orientation)
+    return next(
+        (name for name, ways in CAMERA_ORIENTATION.items() if ways == now), None
+    )
 
 
 # The two places that a user means: where the slices are, and where the mouse is.
 
 
-def place_of_slices(viewer: Viewer) -> Place | None:
+def place_of_slices(viewer: Viewer) -> Coordinate | None:
     """Return where the slices are.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
 
     Returns
     -------
@@ -271,13 +266,8 @@ def place_of_slices(viewer: Viewer) -> Place | None:
     return float(x), float(y), float(z)
 
 
-def place_of_mouse(viewer: Viewer) -> Place | None:
+def place_of_mouse(viewer: Viewer) -> Coordinate | None:
     """Return the place in a slice that the mouse is over.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
 
     Returns
     -------

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT
-from napari_neurosynth_results.sources.web.servers import Online, site
+from napari_neurosynth_results.sources.web.servers import Servers, parse_site
 
 PLUGIN = "napari-neurosynth-results"
 Orientation = Literal["neurological", "radiological", "leave alone"]
@@ -28,14 +28,14 @@ class Settings:
         Whether the MNI template is put below the first source.
     max_bytes : int
         Reading limit for one file.
-    online : Online
+    online : Servers
         Servers and cache; environment variables win over preferences.
     """
 
     orientation: Orientation = "neurological"
     underlay: bool = True
     max_bytes: int = DEFAULT_LIMIT
-    online: Online = field(default_factory=Online.from_environment)
+    online: Servers = field(default_factory=Servers.from_environment)
 
 
 def read_settings() -> Settings:
@@ -79,14 +79,14 @@ def preferred_atlas() -> tuple[str, str]:
     return chosen.atlas.strip() or "default", chosen.atlas_names.strip()
 
 
-def _online(chosen: Any) -> Online:
+def _online(chosen: Any) -> Servers:
     """Read servers and cache; what is left empty is the default."""
-    online = Online.from_environment()
+    online = Servers.from_environment()
     given: dict[str, Any] = {"cache_bytes": int(chosen.cache_mib) * 2**20}
     for name in ("neurovault", "compose", "neurostore"):
         text = getattr(chosen, name).strip()
         if text and f"NNR_{name.upper()}_URL" not in os.environ:
-            given[name] = site(text, f"Preferences > {name}")
+            given[name] = parse_site(text, f"Preferences > {name}")
     if chosen.cache_dir.strip() and "NNR_CACHE_DIR" not in os.environ:
         given["cache_dir"] = Path(chosen.cache_dir.strip()).expanduser()
     if "NNR_OFFLINE" not in os.environ:

@@ -7,24 +7,25 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 
+from napari_neurosynth_results.anatomy.planes import HEAD_SIDES
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.three_d.brain import (
+from napari_neurosynth_results.viewer.brain_views.brain import (
     brain_of,
     hide_brain,
     show_brain,
 )
-from napari_neurosynth_results.viewer.three_d.cortex import (
+from napari_neurosynth_results.viewer.brain_views.cortex import (
     cortex_of,
     hide_cortex,
     show_cortex,
 )
-from napari_neurosynth_results.viewer.three_d.glass import (
+from napari_neurosynth_results.viewer.brain_views.glass import (
     glass_of,
     hide_glass,
     show_glass,
 )
-from napari_neurosynth_results.viewer.three_d.viewpoints import SIDES, view_from
+from napari_neurosynth_results.viewer.brain_views.viewpoints import view_from
 from napari_neurosynth_results.widgets.common.layout import row, wrapped_text
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _SLICES = "slices and volumes"
 _BRAIN = "3D brain"
 _PIAL = "cortical surface"
 _INFLATED = "inflated surface"
-_TELLS = {
+_EXPLANATIONS = {
     _SLICES: "",
     _BRAIN: (
         "Clusters of the visible maps in the outline of the MNI152 brain. Maps stand "
@@ -43,7 +44,7 @@ _TELLS = {
 }
 
 
-class Brain3D(Container):  # type: ignore[misc]
+class Brain3D(Container):
     """Choose what is shown in 3D, and the side that it is seen from.
 
     Parameters
@@ -58,17 +59,17 @@ class Brain3D(Container):  # type: ignore[misc]
         self.shown = ComboBox(
             choices=[_SLICES, _BRAIN, _PIAL, _INFLATED],
             label="Show",
-            tooltip="the surface is fsaverage5, and needs nilearn",
+            tooltip="Surfaces are fsaverage5 and need nilearn",
         )
         self.sides = {}
-        for side in SIDES:
+        for side in HEAD_SIDES:
             button = PushButton(text=side.capitalize(), name=side)
             button.changed.connect(partial(view_from, napari_viewer, side))
             button.tooltip = f"3D, the {side} of the head faces you"
             self.sides[side] = button
         self.glass = CheckBox(
             text="Glass brain in slices",
-            tooltip="the strongest value along the axis that is sliced",
+            tooltip="The strongest value along the axis that is sliced",
         )
         self.sentence = wrapped_text()
         buttons = list(self.sides.values())
@@ -81,15 +82,15 @@ class Brain3D(Container):  # type: ignore[misc]
                 self.sentence,
             ]
         )
-        self.follow()
+        self._follow()
         self.shown.changed.connect(self._show)
         self.glass.changed.connect(self._switch_glass)
         # Bound methods are held weakly by napari: closing the widget ends them.
-        napari_viewer.dims.events.ndisplay.connect(self.follow)
-        napari_viewer.layers.events.inserted.connect(self.follow)
-        napari_viewer.layers.events.removed.connect(self.follow)
+        napari_viewer.dims.events.ndisplay.connect(self._follow)
+        napari_viewer.layers.events.inserted.connect(self._follow)
+        napari_viewer.layers.events.removed.connect(self._follow)
 
-    def follow(self, event: object = None) -> None:
+    def _follow(self, event: object = None) -> None:
         """Say what is shown, whoever chose it."""
         viewer = self._viewer
         cortex = cortex_of(viewer)
@@ -102,14 +103,14 @@ class Brain3D(Container):  # type: ignore[misc]
         with self.shown.changed.blocked():
             if now != self.shown.value:
                 self.shown.value = now
-                self.sentence.value = _TELLS.get(now, self.sentence.value)
+                self.sentence.value = _EXPLANATIONS.get(now, self.sentence.value)
         with self.glass.changed.blocked():
             self.glass.value = glass_of(viewer) is not None
 
     def _show(self, what: str) -> None:
         viewer = self._viewer
         if viewer.dims.ndim < 3:
-            self.follow()
+            self._follow()
             self.sentence.value = "Open a map first."
             return
         try:
@@ -120,13 +121,13 @@ class Brain3D(Container):  # type: ignore[misc]
                 told = ""
             elif what == _BRAIN:
                 show_brain(viewer)
-                told = _TELLS[_BRAIN]
+                told = _EXPLANATIONS[_BRAIN]
             else:
                 shape = "pial" if what == _PIAL else "inflated"
                 told = show_cortex(viewer, shape=shape)  # type: ignore[arg-type]
         except ResultsError as error:
             told = str(error)
-        self.follow()
+        self._follow()
         self.sentence.value = told
 
     def _switch_glass(self, wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""The commands that ask something first: reports, workspaces, saving, a script."""
+"""The commands of the menus that write: a report, a map, a script, a workspace."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from napari_neurosynth_results.api.report import first_clusters, sections_of
+from napari_neurosynth_results.api.report import build_sections, first_clusters
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.report.report import save_report
+from napari_neurosynth_results.export.report.report import write_report
 from napari_neurosynth_results.export.volumes import save_thresholded
 from napari_neurosynth_results.export.workspace.file import EXTENSION
-from napari_neurosynth_results.export.workspace.script import FIRST, script_of
+from napari_neurosynth_results.export.workspace.script import FIRST_STEP, write_script
 from napari_neurosynth_results.job import CancelledError, Job
-from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import (
     Comparison,
@@ -24,70 +24,55 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
 )
-from napari_neurosynth_results.viewer.compare.results import compared_in
+from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
-from napari_neurosynth_results.viewer.waiting import wait_for
-from napari_neurosynth_results.viewer.workspace.describe import describe
+from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.workspace.save_and_open import (
     open_and_tell,
     save_workspace,
 )
+from napari_neurosynth_results.viewer.workspace.state_reader import describe
 from napari_neurosynth_results.widgets.common.layout import copy_text
 from napari_neurosynth_results.widgets.common.save_dialogs import (
     MAPS,
+    REPORTS,
     ask_and_save,
-    ask_where,
+    file_stem,
 )
 
 if TYPE_CHECKING:
     import napari.viewer
 
-_REPORT_FILES = "Report (*.html)"
+_WORKSPACES = f"Workspace (*{EXTENSION})"
+
+
+# --- a report -------------------------------------------------------------------------
 
 
 def ask_and_report(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to, and write a report of the result that the user works with."""
     from napari.utils.notifications import show_warning
 
-    results = _result_of(napari_viewer)
+    results = _current_result(napari_viewer)
     if results is None:
         show_warning("No result is open: there is nothing to report.")
         return
-    name = "".join(c if c.isalnum() or c in "-_" else "_" for c in results.title)
-    window = QApplication.activeWindow()
-    chosen = ask_where(window, "Save a report", f"{name[:60]}.html", _REPORT_FILES)
-    if chosen is not None:
-        report_to(napari_viewer, results, *chosen)
+    suggested = f"{file_stem(results.title, '-_')}.html"
+    save = partial(_save_report, napari_viewer, results)
+    ask_and_save(QApplication.activeWindow(), "Save a report", suggested, REPORTS, save)
 
 
-def report_to(
-    napari_viewer: napari.viewer.Viewer,
-    results: ResultSet,
-    path: str,
-    overwrite: bool = False,
+def _save_report(
+    viewer: napari.viewer.Viewer, results: ResultSet, path: str, *, overwrite: bool
 ) -> None:
-    """Write a report of a result, and tell where or why not.
-
-    Parameters
-    ----------
-    napari_viewer : Viewer
-        Whose clusters and comparison are reported.
-    results : ResultSet
-        The result.
-    path : str
-        Where to.
-    overwrite : bool
-        Whether the user agreed to replace a file.
-    """
-    from napari.utils.notifications import show_error, show_info
-
-    shown = _shown_clusters(napari_viewer, results)
-    comparison = _comparison(napari_viewer)
+    """Report the clusters and the comparison that the viewer shows of a result."""
+    shown = _shown_clusters(viewer, results)
+    comparison = _shown_comparison(viewer)
 
     def work(job: Job) -> None:
         chosen = shown or first_clusters(results)
-        sections = sections_of(results, chosen)
-        save_report(
+        sections = build_sections(results, chosen)
+        write_report(
             results,
             sections,
             path,
@@ -96,25 +81,18 @@ def report_to(
             overwrite=overwrite,
         )
 
-    try:
-        wait_for(work, "Report")
-    except CancelledError:
-        return
-    except ResultsError as error:
-        show_error(str(error))
-        return
-    show_info(f"Saved {path}")
+    wait_for(work, "Report")
 
 
-def _result_of(viewer: napari.viewer.Viewer) -> ResultSet | None:
+def _current_result(viewer: napari.viewer.Viewer) -> ResultSet | None:
     """Return the result of the active layer, else the first that is open."""
     active = viewer.layers.selection.active
     statmap = map_of(active) if active is not None else None
     if statmap is not None:
-        return statmap.results
+        return result_of(statmap)
     clusters = clusters_of(active) if active is not None else None
     if clusters is not None:
-        return clusters.statmap.results
+        return result_of(clusters.statmap)
     opened = result_sets(viewer.layers)
     return opened[0] if opened else None
 
@@ -127,7 +105,7 @@ def _shown_clusters(
     return [one for one in found if one is not None and one.statmap.results is results]
 
 
-def _comparison(viewer: napari.viewer.Viewer) -> Comparison | None:
+def _shown_comparison(viewer: napari.viewer.Viewer) -> Comparison | None:
     """Return the comparison whose agreement is shown."""
     for layer in viewer.layers:
         if (compared := compared_in(layer)) is not None:
@@ -135,7 +113,7 @@ def _comparison(viewer: napari.viewer.Viewer) -> Comparison | None:
     return None
 
 
-# The command that saves a map as it is seen at its threshold.
+# --- a map as it is seen at its threshold ---------------------------------------------
 
 
 def save_thresholded_map(napari_viewer: napari.viewer.Viewer) -> None:
@@ -157,9 +135,7 @@ def save_thresholded_map(napari_viewer: napari.viewer.Viewer) -> None:
     ask_and_save(window, "Save the thresholded map", suggested, MAPS, save)
 
 
-# The commands that keep what was done: as a script, or as a workspace.
-
-_WORKSPACE_FILES = f"Workspace (*{EXTENSION})"
+# --- what was done, as a script or as a workspace -------------------------------------
 
 
 def copy_as_python(napari_viewer: napari.viewer.Viewer) -> None:
@@ -170,11 +146,11 @@ def copy_as_python(napari_viewer: napari.viewer.Viewer) -> None:
     if not described.sources and not described.foci:
         show_warning("No result is open: there is nothing to write a script of.")
         return
-    text = script_of(described)
+    text = write_script(described)
     copy_text(text)
-    first = [line for line in text.splitlines() if line.startswith(FIRST)]
+    first = [line for line in text.splitlines() if line.startswith(FIRST_STEP)]
     if first:
-        told = [line.removeprefix(FIRST).strip() for line in first]
+        told = [line.removeprefix(FIRST_STEP).strip() for line in first]
         show_warning("\n".join(["Copied. Before it runs:", *dict.fromkeys(told)]))
     else:
         show_info(f"Copied {len(text.splitlines())} lines of Python")
@@ -184,50 +160,25 @@ def ask_and_save_workspace(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to, and save the workspace."""
     results = result_sets(napari_viewer.layers)
     title = results[0].title if results else "results"
-    kept = "".join(c if c.isalnum() or c in " -_." else "_" for c in title)[:60]
-    path, _ = QFileDialog.getSaveFileName(
+    ask_and_save(
         QApplication.activeWindow(),
         "Save workspace",
-        f"{kept}{EXTENSION}",
-        _WORKSPACE_FILES,
+        f"{file_stem(title, ' -_.')}{EXTENSION}",
+        _WORKSPACES,
+        partial(save_workspace, napari_viewer),
+        extension=EXTENSION,
     )
-    if path:
-        complete = path.lower().endswith(EXTENSION)
-        # The dialog asked about the name that was typed, not about a longer one.
-        target = path if complete else path.removesuffix(".json") + EXTENSION
-        save_and_tell(napari_viewer, target, overwrite=complete)
-
-
-def save_and_tell(
-    napari_viewer: napari.viewer.Viewer, path: str, *, overwrite: bool = False
-) -> None:
-    """Save the workspace, and tell where, and what is not in it."""
-    from napari.utils.notifications import show_error, show_info, show_warning
-
-    try:
-        told = save_workspace(napari_viewer, path, overwrite=overwrite)
-    except ResultsError as error:
-        show_error(str(error))
-        return
-    if told:
-        show_warning("\n".join([f"Saved {path}. Not in it:", *told]))
-    else:
-        show_info(f"Saved {path}")
 
 
 def ask_and_open_workspace(napari_viewer: napari.viewer.Viewer) -> None:
-    """Ask for a workspace, and open it."""
-    path, _ = QFileDialog.getOpenFileName(
-        QApplication.activeWindow(), "Open workspace", "", _WORKSPACE_FILES
-    )
-    if path:
-        open_chosen(napari_viewer, path)
-
-
-def open_chosen(napari_viewer: napari.viewer.Viewer, path: str) -> None:
-    """Open a workspace; say why not where that fails."""
+    """Ask for a workspace, and open it; say why not where that fails."""
     from napari.utils.notifications import show_error
 
+    path, _ = QFileDialog.getOpenFileName(
+        QApplication.activeWindow(), "Open workspace", "", _WORKSPACES
+    )
+    if not path:
+        return
     try:
         open_and_tell(napari_viewer, path)
     except CancelledError:

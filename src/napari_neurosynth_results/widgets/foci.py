@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,16 +19,11 @@ from magicgui.widgets import (
     PushButton,
     Slider,
 )
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QItemSelection, QItemSelectionModel, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QFileDialog,
-    QListWidget,
-    QListWidgetItem,
-    QWidget,
-)
+from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QListView, QWidget
 
+from napari_neurosynth_results.anatomy.coordinates import space_named
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
@@ -38,7 +36,7 @@ from napari_neurosynth_results.viewer.foci import (
     SLAB_MM,
     foci_layers,
     light_up,
-    lit_up,
+    lit_studies,
     set_slab,
     show_foci,
     shown_foci,
@@ -47,21 +45,54 @@ from napari_neurosynth_results.viewer.foci import (
 )
 from napari_neurosynth_results.viewer.layers import result_sets
 from napari_neurosynth_results.viewer.palette import study_colors
-from napari_neurosynth_results.viewer.waiting import wait_for
+from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
+from napari_neurosynth_results.widgets.common.row_table import Column, RowModel
 
 if TYPE_CHECKING:
     from napari.layers import Points
     from napari.viewer import Viewer
 
-
-# The studies of a layer of foci as a list: chosen ones are lit up on the canvas.
-
-_ID = Qt.ItemDataRole.UserRole
+_FILES = "Studies (*.json *.txt);;All files (*)"
+_NOTHING = (
+    "Choose an open result, or a file: a NIMADS studyset, a NiMARE Dataset (JSON) or "
+    "a text file of Sleuth or GingerALE."
+)
+_THINNEST, _THICKEST = 2, 200
+_ALL = ""
+_LOOK_SECONDS = 0.05
 _ICON_PIXELS = 12
 
 
-class StudyList(QListWidget):  # type: ignore[misc]
+@dataclass(frozen=True)
+class _Line:
+    """A study in the list, and the color of its foci."""
+
+    study: Study
+    icon: QIcon
+
+    @property
+    def name(self) -> str:
+        """The study by name and year."""
+        name = " ".join((self.study.name or self.study.id).split())
+        year = str(self.study.year) if self.study.year else ""
+        return f"{name} ({year})" if year and year not in name else name
+
+    @property
+    def about(self) -> str:
+        """Authors, paper, analyses and how much is in them."""
+        study = self.study
+        used = [analysis for analysis in study.analyses if analysis.included]
+        n_foci = sum(len(analysis.foci) for analysis in used)
+        people = [a.participants for a in used if a.participants is not None]
+        told = [self.name, study.authors, study.publication, study.doi]
+        told.append("; ".join(analysis.name for analysis in used))
+        told.append(f"{n_foci:,} foci")
+        told.append(f"{max(people):,} participants" if people else "")
+        return "\n".join(line[:200] for line in told if line)
+
+
+class StudyList(QListView):
     """Included studies by name, each with the color of its foci."""
 
     #: Ids of the studies that are chosen now, none when all are alike.
@@ -69,6 +100,14 @@ class StudyList(QListWidget):  # type: ignore[misc]
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        cell = Column(
+            "Study",
+            value=attrgetter("name"),
+            tooltip=attrgetter("about"),
+            icon=attrgetter("icon"),
+        )
+        self.rows = RowModel([cell], self)
+        self.setModel(self.rows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setUniformItemSizes(True)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
@@ -77,7 +116,7 @@ class StudyList(QListWidget):  # type: ignore[misc]
             "Choose studies to bring out their foci; Ctrl and Shift choose several."
         )
         self._studies: Studies | None = None
-        self.itemSelectionChanged.connect(self._tell)
+        self.selectionModel().selectionChanged.connect(self._tell)
 
     def show_studies(self, studies: Studies | None, lit: frozenset[str] | None) -> None:
         """List some studies without telling anybody.
@@ -92,50 +131,49 @@ class StudyList(QListWidget):  # type: ignore[misc]
         with QSignalBlocker(self):
             if studies is not self._studies:
                 self._studies = studies
-                self.clear()
-                for item in _items(studies) if studies is not None else []:
-                    self.addItem(item)
-            for item in self._rows():
-                item.setSelected(lit is not None and item.data(_ID) in lit)
+                self.rows.show(_lines(studies) if studies is not None else [])
+            self._select(lit or ())
 
     def filter(self, text: str) -> None:
         """Hide the studies whose name has not all words of a text."""
         words = text.lower().split()
-        for item in self._rows():
-            name = item.text().lower()
-            item.setHidden(not all(word in name for word in words))
+        for n, line in enumerate(self.rows.rows):
+            name = line.name.lower()
+            self.setRowHidden(n, not all(word in name for word in words))
 
     def chosen_ids(self) -> list[str]:
         """Return the ids of the studies that are chosen."""
-        return [item.data(_ID) for item in self.selectedItems()]
+        chosen = self.selectionModel().selectedIndexes()
+        return [self.rows.rows[index.row()].study.id for index in chosen]
 
     def choose(self, study_ids: list[str]) -> None:
         """Choose some studies, as the mouse does."""
         with QSignalBlocker(self):
-            for item in self._rows():
-                item.setSelected(item.data(_ID) in study_ids)
+            self._select(study_ids)
         self._tell()
 
-    def _rows(self) -> list[QListWidgetItem]:
-        return [self.item(row) for row in range(self.count())]
+    def _select(self, study_ids: Collection[str]) -> None:
+        wanted = QItemSelection()
+        for n, line in enumerate(self.rows.rows):
+            if line.study.id in study_ids:
+                index = self.rows.index(n, 0)
+                wanted.select(index, index)
+        flags = QItemSelectionModel.SelectionFlag
+        self.selectionModel().select(wanted, flags.ClearAndSelect)
 
-    def _tell(self) -> None:
+    def _tell(self, *changed: object) -> None:
         self.chosen.emit(self.chosen_ids())
 
 
-def _items(studies: Studies) -> list[QListWidgetItem]:
+def _lines(studies: Studies) -> list[_Line]:
     included = {study.id for study in studies.included}
-    numbers = np.arange(len(studies))
-    colors = [tuple(color) for color in study_colors(numbers)[:, :3].tolist()]
-    icons = {color: _icon(*color) for color in set(colors)}
-    items = []
-    for study, color in zip(studies, colors, strict=True):
-        if study.id in included:
-            item = QListWidgetItem(icons[color], _named(study))
-            item.setData(_ID, study.id)
-            item.setToolTip(_told(study))
-            items.append(item)
-    return items
+    colors = study_colors(np.arange(len(studies)))[:, :3].tolist()
+    icons = {color: _icon(*color) for color in set(map(tuple, colors))}
+    return [
+        _Line(study, icons[tuple(color)])
+        for study, color in zip(studies, colors, strict=True)
+        if study.id in included
+    ]
 
 
 def _icon(red: float, green: float, blue: float) -> QIcon:
@@ -144,34 +182,7 @@ def _icon(red: float, green: float, blue: float) -> QIcon:
     return QIcon(pixmap)
 
 
-def _named(study: Study) -> str:
-    name = " ".join((study.name or study.id).split())
-    year = str(study.year) if study.year else ""
-    return f"{name} ({year})" if year and year not in name else name
-
-
-def _told(study: Study) -> str:
-    used = [analysis for analysis in study.analyses if analysis.included]
-    n_foci = sum(len(analysis.foci) for analysis in used)
-    people = [a.participants for a in used if a.participants is not None]
-    told = [_named(study), study.authors, study.publication, study.doi]
-    told.append("; ".join(analysis.name for analysis in used))
-    told.append(f"{n_foci:,} foci")
-    told.append(f"{max(people):,} participants" if people else "")
-    return "\n".join(line[:200] for line in told if line)
-
-
-_FILES = "Studies (*.json *.txt);;All files (*)"
-_NOTHING = (
-    "Choose an open result, or a file: a NIMADS studyset, a NiMARE Dataset (JSON) or "
-    "a text of Sleuth or GingerALE."
-)
-_THINNEST, _THICKEST = 2, 200
-_ALL = ""
-_LOOK_SECONDS = 0.05
-
-
-class FociWidget(Container):  # type: ignore[misc]
+class FociWidget(Container):
     """Show foci, choose how thick a slab of them is seen, and light up studies.
 
     Parameters
@@ -196,20 +207,20 @@ class FociWidget(Container):  # type: ignore[misc]
         self.file = PushButton(text="From a file...", tooltip=_NOTHING)
         self.column = ComboBox(
             choices=self._columns,
-            tooltip="The column of the annotation that says which analyses count",
+            tooltip="The column of annotations that says which analyses are used",
         )
         self.show_them = PushButton(text="Show")
         self.slab = Slider(
             min=_THINNEST,
             max=_THICKEST,
             value=int(SLAB_MM),
-            tooltip="Foci this near the slice are seen: half of it to each side",
+            tooltip="How thick a slab of foci is shown: half of it on each side",
         )
         self.everything = CheckBox(text="all", tooltip="Show every focus")
         self.search = LineEdit()
         self.search.native.setPlaceholderText("Filter studies")
         self.search.native.setClearButtonEnabled(True)
-        self.none = PushButton(text="Light up none")
+        self.none = PushButton(text="Clear selection")
         self.studies = StudyList(self.native)
         self.about = wrapped_text()
         narrow(self.source, self.column)
@@ -274,13 +285,7 @@ class FociWidget(Container):  # type: ignore[misc]
             self.open_file(path)
 
     def open_file(self, path: str) -> None:
-        """Choose a file; it is shown at once when there is no more to choose.
-
-        Parameters
-        ----------
-        path : str
-            Of a file of studies.
-        """
+        """Choose a file; it is shown at once when there is no more to choose."""
         self._files[path] = wait_for(
             lambda job: annotation_columns(path), "Reading studies"
         )
@@ -357,7 +362,7 @@ class FociWidget(Container):  # type: ignore[misc]
             return
         studies = studies_of(layer)
         assert studies is not None
-        self.studies.show_studies(studies, lit_up(layer))
+        self.studies.show_studies(studies, lit_studies(layer))
         self.studies.filter(self.search.value)
         self.about.value = about_foci(studies)
         self._show_slab()
@@ -377,15 +382,10 @@ class FociWidget(Container):  # type: ignore[misc]
 def about_foci(studies: Studies) -> str:
     """Say how many foci there are, of how many studies, and what was assumed.
 
-    Parameters
-    ----------
-    studies : Studies
-        Some studies.
-
     Returns
     -------
     str
-        A line, and one for each notice.
+        A line, and one for each notice of the studies.
 
     Examples
     --------
@@ -397,11 +397,11 @@ def about_foci(studies: Studies) -> str:
     if left_out := len(studies) - len(studies.included):
         told += f" ({left_out:,} more were not used)"
     moved = foci["converted"]
-    unknown = ~moved & (foci["space"].str.upper() != "MNI")
+    unknown = [not space_named(name) for name in foci["space"]]
     far = len(foci) - len(shown_foci(studies))
     parts = [
         (int(moved.sum()), "converted from Talairach"),
-        (int(unknown.sum()), "of unknown space, taken for MNI"),
+        (sum(unknown), "of unknown space, taken for MNI"),
         (far, "outside of any head, not shown"),
     ]
     said = "; ".join(f"{count:,} {what}" for count, what in parts if count)

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 import napari_neurosynth_results as nnr
-from napari_neurosynth_results.api.report import first_clusters, sections_of
+from napari_neurosynth_results.api.report import build_sections, first_clusters
 from napari_neurosynth_results.export.report.report import report_html
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
@@ -71,7 +71,7 @@ def results() -> ResultSet:
 @pytest.fixture(scope="module")
 def text(results: ResultSet) -> str:
     """Return the report of the sample."""
-    return report_html(results, sections_of(results, first_clusters(results)))
+    return report_html(results, build_sections(results, first_clusters(results)))
 
 
 def test_it_says_what_there_is(results: ResultSet, text: str) -> None:
@@ -150,7 +150,7 @@ def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
     results = nnr.open_results(folder)
     [clusters, _] = first_clusters(results)
     clusters = clusters.renamed(1, EVIL)
-    page = Page(report_html(results, sections_of(results, [clusters])))
+    page = Page(report_html(results, build_sections(results, [clusters])))
     assert page.all("script") == []
     assert len(page.all("img")) == 3
     assert page.all("b") == []
@@ -173,7 +173,7 @@ def test_a_comparison_is_reported_too(results: ResultSet) -> None:
 
 def test_a_map_without_clusters_says_so(results: ResultSet) -> None:
     nothing = nnr.find_clusters(results["z"], value=100)
-    page = Page(report_html(results, sections_of(results, [nothing], studies=False)))
+    page = Page(report_html(results, build_sections(results, [nothing], studies=False)))
     assert page.all("img") == []
     assert any("No cluster." in told for told in page.texts)
 
@@ -201,14 +201,14 @@ def test_without_a_methods_text_the_report_says_so(
 ) -> None:
     results = opened({"z": np.ones((8, 9, 8))})
     text = report_html(results, [])
-    assert "brings no methods text" in text
+    assert "has no methods text" in text
 
 
 @pytest.mark.slow
 def test_the_same_result_gives_the_same_report(results: ResultSet) -> None:
     clusters = [nnr.find_clusters(results["z"], p=0.001, min_voxels=100)]
     first, second = (
-        report_html(results, sections_of(results, clusters)) for _ in range(2)
+        report_html(results, build_sections(results, clusters)) for _ in range(2)
     )
     assert first == second
 

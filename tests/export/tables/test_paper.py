@@ -14,19 +14,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import napari_neurosynth_results as nnr
-from napari_neurosynth_results import ClusterSet, ResultSet
-from napari_neurosynth_results.export.escaping import plain
-from napari_neurosynth_results.export.tables.paper import (
-    paper_table,
-    written_p,
-    written_value,
+from helpers.readers_of_text import (
+    latex_rows,
+    latex_to_text,
+    markdown_rows,
+    markdown_to_text,
 )
-from napari_neurosynth_results.export.tables.paper_formats import (
+from napari_neurosynth_results import ClusterSet, ResultSet
+from napari_neurosynth_results.export.escaping import plain_text
+from napari_neurosynth_results.export.tables.paper import (
     as_html,
     as_latex,
     as_markdown,
+    format_p,
+    format_value,
+    paper_table,
 )
-from readers_of_text import latex_rows, latex_to_text, markdown_rows, markdown_to_text
 
 Opened = Callable[..., ResultSet]
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
@@ -195,7 +198,7 @@ def test_no_name_gets_out_of_its_cell(
     told = markdown.split("**Table.** ", 1)[1].split("\n", 1)[0]
     assert markdown_to_text(told) == table.caption
     page = Page(as_html(table, origin))
-    assert [[plain(cell) for cell in row] for row in page.rows] == rows
+    assert [[plain_text(cell) for cell in row] for row in page.rows] == rows
     assert not page.tags & {"script", "img", "b", "a", "iframe", "svg"}
     assert {len(row) for row in page.rows} == {n}
 
@@ -226,10 +229,10 @@ def test_a_name_that_was_given_stands_before_the_region(clusters: ClusterSet) ->
 def test_p_is_written_as_it_should_be(
     p: float, iterations: int | None, text: str
 ) -> None:
-    assert written_p(p, iterations) == text
+    assert format_p(p, iterations) == text
 
 
 def test_values_have_the_decimals_of_their_kind() -> None:
-    assert written_value(-3.456, nnr.MapKind.T) == "−3.46"  # noqa: RUF001
-    assert written_value(2e-5, nnr.MapKind.P) == "2e−05"  # noqa: RUF001
-    assert written_value(math.nan, nnr.MapKind.Z) == ""
+    assert format_value(-3.456, nnr.MapKind.T) == "−3.46"  # noqa: RUF001
+    assert format_value(2e-5, nnr.MapKind.P) == "2e−05"  # noqa: RUF001
+    assert format_value(math.nan, nnr.MapKind.Z) == ""

@@ -8,25 +8,25 @@ from pathlib import Path
 import pytest
 
 from napari_neurosynth_results.export.workspace.contents import (
-    Asked,
     Clusters,
     Description,
-    FociOf,
+    FociReference,
     GivenName,
     Map,
+    MaskReference,
     Naming,
-    Place,
+    SavedRequest,
     Source,
 )
 from napari_neurosynth_results.export.workspace.file import (
     FORMAT,
     VERSION,
-    LabelsLook,
-    LayerLook,
+    LabelsStyle,
+    LayerState,
     Workspace,
-    named_paths,
+    change_atlas_paths,
+    change_paths,
     read_workspace,
-    with_paths,
     write_workspace,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -44,7 +44,7 @@ def test_the_documented_example_is_read(tmp_path: Path) -> None:
     assert workspace.version == VERSION
     [clusters] = workspace.contents.clusters
     assert clusters.asked.threshold == Threshold(q=0.05, min_voxels=10)
-    assert clusters.asked.place == Place("map", 0, 0.01)
+    assert clusters.asked.place == MaskReference("map", 0, 0.01)
     assert clusters.names == (GivenName((64, 65, 37), "insula and putamen"),)
     assert [layer.shows for layer in workspace.layers] == [
         "underlay",
@@ -57,18 +57,18 @@ def test_the_documented_example_is_read(tmp_path: Path) -> None:
     "text", ["a", "[\n 1,\n 2\n]", "[ 1, 2 ]", "脳 \" ' \\", "\udcff", "\x00\u2028"]
 )
 def test_there_and_back(tmp_path: Path, text: str) -> None:
-    place = Place("clusters", clusters=0, path=text, name=text)
+    place = MaskReference("clusters", clusters=0, path=text, name=text)
     workspace = Workspace(
         FORMAT,
         VERSION,
         contents=Description(
             (Source((text,), text),),
             (Map(text, text, 0),),
-            (Clusters(0, Asked(Threshold(p=0.1 + 0.2), place, (1.5, 2.0))),),
+            (Clusters(0, SavedRequest(Threshold(p=0.1 + 0.2), place, (1.5, 2.0))),),
         ),
         layers=(
-            LayerLook("map", 0, text),
-            LayerLook("clusters", labels=LabelsLook(colors=((1, 2, 3, 4),))),
+            LayerState("map", 0, text),
+            LayerState("clusters", labels=LabelsStyle(colors=((1, 2, 3, 4),))),
         ),
     )
     path = str(tmp_path / "a.nnr.json")
@@ -82,12 +82,19 @@ def test_every_path_is_changed_and_nothing_else() -> None:
         (Source(("a", "b")), Source(("https://c",), remote=True)),
         (Map("z", "", 0),),
         (
-            Clusters(0, Asked(Threshold(p=0.1), Place("file", path="d", name="n"))),
-            Clusters(0, Asked(Threshold(p=0.1)), Naming("/e", "/f")),
-            Clusters(0, Asked(Threshold(p=0.1), Place("brain")), Naming("aal")),
+            Clusters(
+                0,
+                SavedRequest(
+                    Threshold(p=0.1), MaskReference("file", path="d", name="n")
+                ),
+            ),
+            Clusters(0, SavedRequest(Threshold(p=0.1)), Naming("/e", "/f")),
+            Clusters(
+                0, SavedRequest(Threshold(p=0.1), MaskReference("brain")), Naming("aal")
+            ),
         ),
         (),
-        (FociOf(0), FociOf(path="g", annotation="h")),
+        (FociReference(0), FociReference(path="g", annotation="h")),
     )
     seen: list[str] = []
 
@@ -95,12 +102,12 @@ def test_every_path_is_changed_and_nothing_else() -> None:
         seen.append(path)
         return f"{path}!"
 
-    found = with_paths(contents, note)
+    found = change_paths(contents, note)
     assert sorted(seen) == sorted(["a", "b", "d", "/e", "/f", "g", "h"])
     assert found.sources[0].paths == ("a!", "b!")
     assert found.sources[1].paths == ("https://c",)
-    assert found.clusters[0].asked.place == Place("file", path="d!", name="n")
+    assert found.clusters[0].asked.place == MaskReference("file", path="d!", name="n")
     assert found.clusters[1].naming == Naming("/e!", "/f!")
     assert found.clusters[2] == contents.clusters[2]
-    assert found.foci == (FociOf(0), FociOf(path="g!", annotation="h!"))
-    assert named_paths(Naming(None), note) == Naming(None)
+    assert found.foci == (FociReference(0), FociReference(path="g!", annotation="h!"))
+    assert change_atlas_paths(Naming(None), note) == Naming(None)

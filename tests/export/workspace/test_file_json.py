@@ -15,8 +15,8 @@ from napari_neurosynth_results.export.workspace.file import (
     FORMAT,
     VERSION,
     Workspace,
-    decoded,
-    encoded,
+    decode,
+    encode,
 )
 
 
@@ -49,14 +49,14 @@ class Outer:
     ],
 )
 def test_there_and_back(value: Outer) -> None:
-    text = json.dumps(encoded(value))
+    text = json.dumps(encode(value))
     told: list[str] = []
-    assert decoded(Outer, json.loads(text), "it", told) == value
+    assert decode(Outer, json.loads(text), "it", told) == value
     assert told == []
 
 
 def test_defaults_are_left_out() -> None:
-    assert encoded(Outer(1)) == {"number": 1}
+    assert encode(Outer(1)) == {"number": 1}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_defaults_are_left_out() -> None:
 )
 def test_anything_else_is_refused_by_its_place(value: Any, told: str) -> None:
     with pytest.raises(ResultsError, match=told):
-        decoded(Outer, value, "it", [])
+        decode(Outer, value, "it", [])
 
 
 JSON = st.recursive(
@@ -99,7 +99,7 @@ JSON = st.recursive(
 def test_no_document_raises_anything_but_our_error(found: dict[str, Any]) -> None:
     document = {"format": FORMAT, "version": VERSION, **found}
     try:
-        made = decoded(Workspace, document, "workspace", [])
+        made = decode(Workspace, document, "workspace", [])
     except ResultsError:
         return
     assert isinstance(made, Workspace)

@@ -12,33 +12,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_neurosynth_results.export.workspace.contents import (
-    Asked,
     Clusters,
     Description,
-    FociOf,
+    FociReference,
     GivenName,
     Map,
+    MaskReference,
     Naming,
     Pair,
-    Place,
+    SavedRequest,
     Source,
 )
 from napari_neurosynth_results.export.workspace.script import (
-    FIRST,
-    Variables,
-    one_line,
-    script_of,
+    FIRST_STEP,
+    VariableNames,
+    as_comment,
+    write_script,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 PAIN = Source(("pain",), "pain")
 Z, P = Map("z", "z, uncorrected", 0), Map("p", "p, uncorrected", 0)
-STRICT = Asked(Threshold(p=0.001))
+STRICT = SavedRequest(Threshold(p=0.001))
 
 
 def script(*clusters: Clusters, **more: Any) -> str:
     given: dict[str, Any] = {"sources": (PAIN,), "maps": (Z, P), "clusters": clusters}
-    return script_of(Description(**(given | more)))
+    return write_script(Description(**(given | more)))
 
 
 def calls(text: str, function: str) -> list[ast.Call]:
@@ -61,28 +61,30 @@ def test_no_text_ever_becomes_code(path: str, key: str, title: str, name: str) -
     found = Clusters(
         0, STRICT, Naming(path, name, ""), (GivenName((1, 2, 3), name),), title
     )
-    place = Place("painted", name=title)
-    other = Clusters(0, Asked(Threshold(p=0.5), place), Naming(None, layer=name))
-    text = script_of(
+    place = MaskReference("painted", name=title)
+    other = Clusters(0, SavedRequest(Threshold(p=0.5), place), Naming(None, layer=name))
+    text = write_script(
         Description(
             (Source((path,), title, needs_link=True),),
             (Map(key, title, 0),),
             (found, other),
             (Pair(0, 1),),
-            (FociOf(path=path, include=name), FociOf(title=title)),
+            (FociReference(path=path, include=name), FociReference(title=title)),
         )
     )
     # What stands in comments ends with its line; all else is as we wrote it.
-    plain = script_of(
+    plain = write_script(
         Description(
             (Source(("a",), "", needs_link=True),),
             (Map("a", "", 0),),
             (
                 Clusters(0, STRICT, Naming("a", "a", ""), (GivenName((1, 2, 3), "a"),)),
-                Clusters(0, Asked(Threshold(p=0.5), place), Naming(None, layer="a")),
+                Clusters(
+                    0, SavedRequest(Threshold(p=0.5), place), Naming(None, layer="a")
+                ),
             ),
             (Pair(0, 1),),
-            (FociOf(path="a", include="a"), FociOf()),
+            (FociReference(path="a", include="a"), FociReference()),
         )
     )
     if path and name:
@@ -96,13 +98,13 @@ def shape(text: str) -> list[str]:
 @pytest.mark.parametrize(
     "asked",
     [
-        Asked(Threshold(value=3.1, strict=True, tail="negative")),
-        Asked(Threshold(p=np.float64(0.1) + 0.2, connectivity=18, min_mm3=81.5)),
-        Asked(Threshold(q=0.05, fdr="BY", min_voxels=10), dof=20.0),
-        Asked(Threshold(bonferroni=1e-300, tail="both"), dof=(2.0, 30.5)),
+        SavedRequest(Threshold(value=3.1, strict=True, tail="negative")),
+        SavedRequest(Threshold(p=np.float64(0.1) + 0.2, connectivity=18, min_mm3=81.5)),
+        SavedRequest(Threshold(q=0.05, fdr="BY", min_voxels=10), dof=20.0),
+        SavedRequest(Threshold(bonferroni=1e-300, tail="both"), dof=(2.0, 30.5)),
     ],
 )
-def test_every_part_of_a_threshold_is_written(asked: Asked) -> None:
+def test_every_part_of_a_threshold_is_written(asked: SavedRequest) -> None:
     [call] = calls(script(Clusters(0, asked)), "find_clusters")
     given = keywords(call)
     dof = given.pop("dof", None)
@@ -117,21 +119,26 @@ def test_what_is_assumed_anyway_is_not_written() -> None:
 @pytest.mark.parametrize(
     ("place", "expected"),
     [
-        (Place("map", 1, 0.02), "nnr.mask_from_map(z, p, p=0.02)"),
+        (MaskReference("map", 1, 0.02), "nnr.mask_from_map(z, p, p=0.02)"),
         (
-            Place("map", 1, 0.02, outside=True),
+            MaskReference("map", 1, 0.02, outside=True),
             "nnr.mask_from_map(z, p, p=0.02, exclusive=True)",
         ),
-        (Place("file", path="a'b.nii"), 'nnr.mask_from_file(z, "a\'b.nii")'),
-        (Place("brain"), "nnr.find_clusters(z, p=0.001, mask=nnr.brain_mask(z))"),
-        (Place("painted", name="area"), "nnr.mask_from_file(z, 'area.nii.gz')"),
-        (Place("clusters", clusters=1, outside=True), "clusters_p.labels != 0"),
+        (MaskReference("file", path="a'b.nii"), 'nnr.mask_from_file(z, "a\'b.nii")'),
+        (
+            MaskReference("brain"),
+            "nnr.find_clusters(z, p=0.001, mask=nnr.brain_mask(z))",
+        ),
+        (MaskReference("painted", name="area"), "nnr.mask_from_file(z, 'area.nii.gz')"),
+        (MaskReference("clusters", clusters=1, outside=True), "clusters_p.labels != 0"),
     ],
 )
-def test_places(place: Place, expected: str) -> None:
-    text = script(Clusters(0, Asked(Threshold(p=0.001), place)), Clusters(1, STRICT))
+def test_places(place: MaskReference, expected: str) -> None:
+    text = script(
+        Clusters(0, SavedRequest(Threshold(p=0.001), place)), Clusters(1, STRICT)
+    )
     assert expected in text
-    assert (FIRST in text) == (place.kind == "painted")
+    assert (FIRST_STEP in text) == (place.kind == "painted")
     # What is used has been made before.
     compile(text, "script", "exec")
     mask = "mask_z = " in text
@@ -144,7 +151,7 @@ def test_places(place: Place, expected: str) -> None:
 def test_an_atlas_that_no_file_stands_for_is_told_once() -> None:
     naming = Naming(None, layer="my atlas")
     text = script(Clusters(0, STRICT, naming), Clusters(1, STRICT, naming))
-    assert text.count(FIRST) == 1
+    assert text.count(FIRST_STEP) == 1
     assert text.count("nnr.open_atlas('my_atlas.nii.gz', 'my_atlas.csv')") == 2
 
 
@@ -174,16 +181,16 @@ def test_names_are_given_by_peak() -> None:
 def test_foci_and_their_files() -> None:
     text = script(
         foci=(
-            FociOf(0),
-            FociOf(path="s.json", annotation="a.json", include="it's"),
-            FociOf(title="found"),
+            FociReference(0),
+            FociReference(path="s.json", annotation="a.json", include="it's"),
+            FociReference(title="found"),
         )
     )
     assert "studies = results.studies\n" in text
     second, third = calls(text, "open_studies")
     assert keywords(second) == {"annotation": "a.json", "include": "it's"}
     assert ast.literal_eval(third.args[0]) == "found.json"
-    assert text.count(FIRST) == 1
+    assert text.count(FIRST_STEP) == 1
 
 
 def test_maps_that_were_downloaded() -> None:
@@ -204,7 +211,7 @@ def test_comments_are_short_lines() -> None:
 
 @given(st.lists(st.text(), max_size=6))
 def test_variables_are_names_and_no_two_are_alike(wanted: list[str]) -> None:
-    names = Variables()
+    names = VariableNames()
     found = [names.new_for_map(one) for one in wanted] + [names.new("class")]
     assert len(set(found)) == len(found)
     assert "nnr" not in found
@@ -215,4 +222,4 @@ def test_variables_are_names_and_no_two_are_alike(wanted: list[str]) -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\0"])
 def test_a_comment_never_ends_early(end: str) -> None:
-    assert one_line(f"a{end}b") == "a b"
+    assert as_comment(f"a{end}b") == "a b"

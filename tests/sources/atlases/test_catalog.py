@@ -27,9 +27,9 @@ from napari_neurosynth_results import ResultsError, open_atlas
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.sources.atlases import locations
-from napari_neurosynth_results.sources.atlases.catalog import KNOWN, known_atlas
+from napari_neurosynth_results.sources.atlases.catalog import KNOWN_ATLASES, known_atlas
 from napari_neurosynth_results.sources.atlases.find import find_atlas
-from napari_neurosynth_results.sources.atlases.locations import place_at_hand
+from napari_neurosynth_results.sources.atlases.locations import find_location
 
 SHAPE = (17, 21, 19)
 AFFINE = np.diag([10.0, 10.0, 10.0, 1.0])
@@ -204,8 +204,8 @@ def _check(key: str, origin: str) -> None:
 
 def test_every_known_atlas_is_found_in_nilearns_folder(nothing_at_hand: Path) -> None:
     _write(nothing_at_hand, NILEARN)
-    assert set(CALLED) == set(KNOWN)
-    for key in KNOWN:
+    assert set(CALLED) == set(KNOWN_ATLASES)
+    for key in KNOWN_ATLASES:
         _check(key, "as downloaded by nilearn")
 
 
@@ -242,7 +242,7 @@ def test_an_atlas_of_which_a_file_is_missing_is_not_at_hand(
 ) -> None:
     _write(nothing_at_hand, NILEARN)
     (nothing_at_hand / "fsl/data/atlases/HarvardOxford-Subcortical.xml").unlink()
-    assert place_at_hand(KNOWN["harvard-oxford"]) is None
+    assert find_location(KNOWN_ATLASES["harvard-oxford"]) is None
 
 
 def test_parts_on_different_grids_are_refused(nothing_at_hand: Path) -> None:
@@ -287,7 +287,7 @@ def test_default_is_the_packaged_one() -> None:
     "text", ["Harvard-Oxford", "harvard_oxford", " HARVARD  oxford "]
 )
 def test_names_are_forgiving(text: str) -> None:
-    assert known_atlas(text) is KNOWN["harvard-oxford"]
+    assert known_atlas(text) is KNOWN_ATLASES["harvard-oxford"]
 
 
 def test_an_unknown_name_lists_the_known_ones(packages: None) -> None:
@@ -374,11 +374,11 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-@pytest.mark.parametrize("key", list(KNOWN))
+@pytest.mark.parametrize("key", list(KNOWN_ATLASES))
 def test_nilearn_puts_what_it_downloads_where_it_is_looked_for(
     answers: list[str], nothing_at_hand: Path, key: str
 ) -> None:
-    assert place_at_hand(KNOWN[key]) is None
+    assert find_location(KNOWN_ATLASES[key]) is None
     find_atlas(key, fetch=True, offline=False)
     assert answers
     count = len(answers)

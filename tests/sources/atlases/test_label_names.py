@@ -65,6 +65,115 @@ def test_tables_of_all_kinds(tmp_path: Path, filename: str, text: str) -> None:
         assert read_names(str(path)) == TWO
 
 
+#: Lists of programs that show labels: colors before, behind or below the names.
+COLORED = {
+    "FSLeyes": ("x.lut", "1  0.00000 0.93333 0.00000 {0}\n2 0.6 0.3 0.2 {1}\n"),
+    "FSLeyes, tabs": ("x.lut", "1\t0.0\t0.9\t0.0\t{0}\n2\t1\t0\t1\t{1}\n"),
+    "FSLeyes, tab before the name": ("x.lut", "1 0 0 1\t{0}\n2 0 1 1\t{1}\n"),
+    "FSLeyes, nameless entries": ("x.lut", "3 0 0 .5\n1 0 0 1 {0}\n2 0 1 1 {1}\n"),
+    "SUIT": ("x.tsv", "index\tname\tcolor\n1\t{0}\t#cc0000\n2\t{1}\t#00ff00\n"),
+    "SUIT without header": ("x.tsv", "1\t{0}\t#cc0000\n2\t{1}\t#00ff00\n"),
+    "hex before the name": ("x.txt", "1 #cc0000 {0}\n2 #0f0 {1}\n"),
+    "ITK-SNAP": (
+        "x.txt",
+        "# IDX -R- -G- -B- -A-- VIS MSH LABEL\n"
+        '0 0 0 0 0 0 0 "Clear Label"\n'
+        '1 255 0 0 1 1 1 "{0}"\n   2    0  255 0  0.5  1 0  "{1}"\n',
+    ),
+    "ITK-SNAP as .lut": ("x.lut", '1 255 0 0 1 1 1 "{0}"\n2 0 0 0 0 0 0 "{1}"\n'),
+    "MRIcron": ("x.nii.txt", "1 {0} 2001\n2 {1} 2002\n"),
+    "Workbench": ("x.txt", "{0}\n1 255 0 0 255\n{1}\n2 0 255 0 255\n"),
+    "Workbench with 0": (
+        "x.txt",
+        "???\n0 0 0 0 0\n{0}\n1 255 0 0 255\n{1}\n2 0 255 0 255\n",
+    ),
+    "FreeSurfer": (
+        "x.txt",
+        "#No. Label Name:  R G B A\n\n0 Unknown 0 0 0 0\n"
+        "1 {0} 70 130 180 0\n2 {1} 245 245 245 0\n",
+    ),
+    "FreeSurfer, tab and spaces": (
+        "x.lut",
+        "1\t{0}   70 130 180 0\n2\t{1}   245 245 245 0\n",
+    ),
+    "FreeSurfer with tissues": (
+        "x.txt",
+        "1 {0} 70 130 180 0 2\n2 {1} 245 245 245 0 1\n",
+    ),
+    "FreeSurfer without alpha": ("x.txt", "1 {0} 70 130 180\n2 {1} 245 245 20\n"),
+    "AFNI": (
+        "x.niml.lt",
+        '<VALUE_LABEL_DTABLE\n  ni_type="2*String"\n  ni_dimen="3" >\n'
+        '"0" "Nothing"\n"1" "{0}"\n"2" "{1}"\n</VALUE_LABEL_DTABLE>\n',
+    ),
+    "CAT12": (
+        "x.csv",
+        "ROIid;ROIabbr;ROIname;ROIcolor\n1;a;{0};203 142 203\n2;b;{1};1 42 203\n",
+    ),
+    "CAT12 without header": ("x.csv", "1;{0};203 142 203\n2;{1};1 42 203\n"),
+    "colors in columns": ("x.csv", "1,{0},203,142,203\n2,{1},1,42,203\n"),
+    "label behind the name": ("x.txt", "{0} 1 203 142 203 255\n{1} 2 1 42 203 255\n"),
+    "comments": ("x.lut", "% a\n# b\n// c\n\n1 0 0 1 {0}\n   \n2 0 1 1 {1}\n"),
+}
+NAMES = {
+    "FreeSurfer's": ("Left-Insula", "ctx-rh-Insula", "Insula L", "Insula R"),
+    "SUIT's": ("Left_I_IV", "Right_I_IV", "I IV L", "I IV R"),
+    "with spaces": ("Left Frontal Pole", "Frontal Pole Right", "Frontal Pole {}", ""),
+    "with a number": ("Left_Area_44", "Area_45_R", "Area 44 L", "Area 45 R"),
+    "with a number apart": ("Area 44", "Area 45", "Area 44", "Area 45"),
+}
+
+
+#: FreeSurfer's own names have no spaces.
+PAIRS = [
+    (program, names)
+    for program in COLORED
+    for names, (first, *_) in NAMES.items()
+    if program != "FreeSurfer with tissues" or " " not in first
+]
+
+
+@pytest.mark.parametrize(("program", "names"), PAIRS)
+def test_colors_never_enter_a_name(tmp_path: Path, program: str, names: str) -> None:
+    filename, text = COLORED[program]
+    first, second, left, right = NAMES[names]
+    expected = {1: left.format("L"), 2: right or left.format("R")}
+    for end in ("\n", "\r\n"):
+        path = tmp_path / filename
+        path.write_bytes(text.format(first, second).replace("\n", end).encode())
+        assert read_names(str(path)) == expected
+
+
+def test_one_line_that_ends_with_numbers_is_no_list_of_colors(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    path.write_text("1 Insula\n2 Areas 3 1 2\n3 Area 4000\n4 hIP 4\n5 Pole L\n")
+    assert read_names(str(path)) == {
+        **{1: "Insula", 2: "Areas 3 1 2", 3: "Area 4000", 4: "hIP 4", 5: "Pole L"}
+    }
+    path.write_text("Left Frontal Pole 1\nArea 44 2\n")
+    assert read_names(str(path)) == {1: "Frontal Pole L", 2: "Area 44"}
+    path.write_text("FAG Precentral_L 1\nF1D Frontal_Sup_R 2\n")
+    assert read_names(str(path)) == {1: "Precentral L", 2: "Frontal Sup R"}
+
+
+COLOR_MAPS = [
+    b"0.1 0.2 0.3\n0.4 0.5 0.6\n",
+    b"0 0 0\n255 0 0\n",
+    b"%!VEST-LUT\n%%BeginInstance\n<-color{0.0,0.0,0.0}->\n",
+    bytes(range(256)) * 3,
+]
+
+
+@pytest.mark.parametrize("data", COLOR_MAPS)
+def test_a_color_map_names_nothing(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "atlas.lut"
+    path.write_bytes(data)
+    with pytest.raises(ResultsError, match=r"names no label|is empty|not a text"):
+        read_names(str(path))
+    # Beside an image it is not taken for its names.
+    assert find_names(str(tmp_path / "atlas.nii.gz")) is None
+
+
 def test_xml_of_fsl_says_which_value_it_means(tmp_path: Path) -> None:
     path = tmp_path / "x.xml"
     path.write_bytes(label_xml({0: "Insula_L", 1: "Insula_R"}, "Probabilistic"))
@@ -110,8 +219,8 @@ def test_names_with_commas_and_numbers(tmp_path: Path) -> None:
         ("x.txt", b"Insula\nThalamus\n", "names no label"),
         ("x.json", b"{", "cannot be read as JSON"),
         ("x.json", b"[" * 100_000, "cannot be read as JSON"),
-        ("x.json", b"[1, 2]", "is no list of labels"),
-        ("x.json", b'{"Resolution": "2 mm"}', "is no list of labels"),
+        ("x.json", b"[1, 2]", "is not a list of labels"),
+        ("x.json", b'{"Resolution": "2 mm"}', "is not a list of labels"),
         ("x.xml", b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', "document type"),
         ("x.csv", b"1,x\n" * (5 << 20), "too large"),
     ],
@@ -168,6 +277,8 @@ def test_any_bytes_are_read_or_refused(
         ("t_res-01_dseg.nii.gz", ["t_dseg.tsv"], "t_dseg.tsv"),
         ("atlas_aal.nii.gz", ["labels_dk.csv", "labels_aal.csv"], "labels_aal.csv"),
         ("atlas.nii", [], None),
+        ("aal.nii.gz", ["aal.nii.txt", "labels_b.txt"], "aal.nii.txt"),
+        ("aal.nii", ["aal.nii.txt"], "aal.nii.txt"),
     ],
 )
 def test_names_are_found_beside_the_image(

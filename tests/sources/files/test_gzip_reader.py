@@ -12,7 +12,7 @@ import pytest
 
 from napari_neurosynth_results.sources.files import gzip_reader
 from napari_neurosynth_results.sources.files.gzip_reader import (
-    holds,
+    holds_bytes,
     is_gzip,
     read_bytes,
     read_head,
@@ -79,8 +79,8 @@ def test_members_are_joined(file, noise):
     path = file(b"".join(gzip.compress(piece, 1) for piece in pieces))
     assert read_bytes(path, 0, len(noise)).tobytes() == noise
     assert read_head(path, 540) == noise[:540]
-    assert holds(path, len(noise))
-    assert not holds(path, len(noise) + 1)
+    assert holds_bytes(path, len(noise))
+    assert not holds_bytes(path, len(noise) + 1)
 
 
 @pytest.mark.parametrize("extra", range(-3, 4))
@@ -95,8 +95,8 @@ def test_a_member_may_end_anywhere_in_what_is_fed(file, noise, extra):
 @pytest.mark.parametrize("rest", [b"\0" * 700, b"garbage", b"\x1f", b"\x1f\x00"])
 def test_padding_behind_the_last_member_is_ignored(file, noise, rest):
     path = file(gzip.compress(noise[:5000]) + rest)
-    assert holds(path, 5000)
-    assert not holds(path, 5001)
+    assert holds_bytes(path, 5000)
+    assert not holds_bytes(path, 5001)
     assert read_bytes(path, 1000, 4000).tobytes() == noise[1000:5000]
 
 
@@ -104,7 +104,7 @@ def test_a_gzip_cut_at_any_length_is_told(file, noise):
     whole = gzip.compress(noise[:300] + bytes(300))
     for length in range(2, len(whole)):
         path = file(whole[:length])
-        assert not holds(path, 600), length
+        assert not holds_bytes(path, 600), length
         with pytest.raises((EOFError, OSError)):
             read_bytes(path, 0, 600)
 
@@ -112,9 +112,9 @@ def test_a_gzip_cut_at_any_length_is_told(file, noise):
 @pytest.mark.parametrize("zipped", [False, True])
 def test_a_file_that_ends_before_is_told(file, noise, zipped):
     path = file(gzip.compress(noise) if zipped else noise)
-    assert holds(path, len(noise))
-    assert not holds(path, len(noise) + 1)
-    assert not holds(path, 2**45)
+    assert holds_bytes(path, len(noise))
+    assert not holds_bytes(path, len(noise) + 1)
+    assert not holds_bytes(path, 2**45)
     for offset, count in [(0, len(noise) + 1), (len(noise), 1), (2**45, 8)]:
         with pytest.raises(EOFError):
             read_bytes(path, offset, count)
@@ -170,4 +170,4 @@ def test_a_stream_that_goes_on_without_end_is_refused(file):
     path = file(gzip.compress(b"abc" + bytes(gzip_reader._MOST_BEHIND + (1 << 20)), 1))
     with pytest.raises(OSError, match="far beyond its voxels"):
         read_bytes(path, 0, 3)
-    assert not holds(path, 3)
+    assert not holds_bytes(path, 3)

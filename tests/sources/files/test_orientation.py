@@ -9,7 +9,7 @@ from nibabel.affines import apply_affine
 from nibabel.orientations import axcodes2ornt, ornt_transform
 
 from napari_neurosynth_results.api import open_results
-from napari_neurosynth_results.sources.files.orientation import place
+from napari_neurosynth_results.sources.files.orientation import find_reorientation
 
 CODES = [
     "".join(letters)
@@ -195,9 +195,9 @@ def test_unequal_voxel_sizes_go_with_their_axes(save):
 def test_an_unusable_affine_says_why(broken, reason):
     if reason:
         with pytest.raises(ValueError, match=reason):
-            place((4, 5, 6), broken, 10**6)
+            find_reorientation((4, 5, 6), broken, 10**6)
     else:
-        placement = place((4, 5, 6), broken, 10**6)
+        placement = find_reorientation((4, 5, 6), broken, 10**6)
         assert placement.notices
         assert_upright(placement.grid)
 

@@ -15,13 +15,10 @@ from local_servers import Fault, LocalServers
 from napari_neurosynth_results import ResultsError, open_results
 from napari_neurosynth_results.sources.online.compose import read_diagnostics
 from napari_neurosynth_results.sources.online.compose_records import (
-    compose_id_of,
-    iterations_of,
-    meta_analyses_of,
-    methods_of,
+    find_compose_id,
+    list_meta_analyses,
     parse_meta_analysis,
     parse_result,
-    snapshots_of,
 )
 
 SHAPE = (8, 9, 8)
@@ -236,8 +233,8 @@ def test_a_collection_finds_its_way_back(web: LocalServers, collection: Any) -> 
 
 def test_the_way_back_by_name() -> None:
     old = {"name": "3MtVREp8UbEA's meta analysis : 2023-01-01"}
-    assert compose_id_of(old) == "3MtVREp8UbEA"
-    assert compose_id_of({"name": "Pain", "full_dataset_url": None}) is None
+    assert find_compose_id(old) == "3MtVREp8UbEA"
+    assert find_compose_id({"name": "Pain", "full_dataset_url": None}) is None
 
 
 def test_where_the_snapshots_are() -> None:
@@ -259,7 +256,7 @@ def test_where_the_snapshots_are() -> None:
     result = {"id": "Rslt00000000", "snapshot_studyset_id": ids["result"]}
     found = []
     for _ in range(3):
-        one = snapshots_of(parse_meta_analysis(meta), parse_result(result))
+        one = parse_meta_analysis(meta).find_snapshots(parse_result(result))
         found.append(one.studyset)
         if meta["snapshots"]:
             meta["snapshots"] = []
@@ -305,7 +302,7 @@ def test_any_document_is_read_or_refused(value: Any) -> None:
         meta, result = parse_meta_analysis(value), parse_result(value)
     except ResultsError:
         return
-    snapshots_of(meta, result)
-    assert isinstance(methods_of(meta), str)
-    assert iterations_of(meta) is None or iterations_of(meta) > 0  # type: ignore[operator]
-    assert isinstance(meta_analyses_of(value), list)
+    meta.find_snapshots(result)
+    assert isinstance(meta.methods, str)
+    assert meta.iterations is None or meta.iterations > 0
+    assert isinstance(list_meta_analyses(value), list)

@@ -8,18 +8,18 @@ from hypothesis import strategies as st
 
 from napari_neurosynth_results.sources.online.links import (
     Address,
-    Kind,
+    AddressKind,
     UnsupportedSource,
-    compose_meta_analysis_of,
+    find_meta_analysis_id,
     parse_address,
 )
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 
 NV = "https://neurovault.org"
 COMPOSE = "https://compose.neurosynth.org"
 TOKEN = "QWERTZUI"
 MID, PID, RID = "ataCTPAt2LMw", "DXffgHVJ8D2p", "Foqo3tWjJXds"
-LOCAL = Online(
+LOCAL = Servers(
     neurovault="http://127.0.0.1:8000",
     compose="http://127.0.0.1:8000/compose",
     neurostore="http://127.0.0.1:8000/neurostore",
@@ -118,7 +118,7 @@ REFUSED = {
     "image-based meta-analysis": f"{NV}/metaanalyses/3",
     "NeuroVault's front page": NV,
     "eight capital letters": f"{NV}/collections/qwertzui/",
-    "qwertzui is no id": "Qwertzui",
+    "qwertzui is not an id": "Qwertzui",
     "names no file": "file:/",
     "list of meta-analyses": f"{COMPOSE}/meta-analyses",
     "front page of Neurosynth Compose": f"{COMPOSE}/",
@@ -136,8 +136,8 @@ REFUSED = {
     "neurovault.org.evil.com": "https://neurovault.org.evil.com/collections/1/",
     "evil.com is not": "https://evil.com/neurovault.org/collections/1/",
     "only plain https": "https://neurovault.org@evil.com/collections/1/",
-    "neurovault.org is no link": "me@neurovault.org/collections/1/",
-    "no number of a": f"{NV}/collections/abc/",
+    "neurovault.org is not a link": "me@neurovault.org/collections/1/",
+    "not the number of a": f"{NV}/collections/abc/",
     "ftp": "ftp://ftp.org/collections/1/",
 }
 
@@ -205,7 +205,7 @@ def test_meta_analyses(text: str) -> None:
 
 @pytest.mark.parametrize("text", PROJECTS)
 def test_projects(text: str) -> None:
-    assert parse_address(text).kind is Kind.PROJECT
+    assert parse_address(text).kind is AddressKind.PROJECT
     assert parse_address(text).id == PID
 
 
@@ -240,7 +240,7 @@ def test_results_and_other_environments() -> None:
     ],
 )
 def test_paths(text: str, path: str) -> None:
-    assert parse_address(text) == Address(Kind.PATH, path)
+    assert parse_address(text) == Address(AddressKind.PATH, path)
 
 
 @pytest.mark.parametrize(("reason", "text"), REFUSED.items())
@@ -279,7 +279,7 @@ def test_a_token_is_never_shown() -> None:
     for text in (TOKEN, f"{TOKEN}-5", f"{NV}/collections/{TOKEN}/images/5/"):
         address = parse_address(text)
         assert TOKEN not in f"{address} {address!r}"
-    with pytest.raises(UnsupportedSource, match="no page") as refused:
+    with pytest.raises(UnsupportedSource, match="not a page") as refused:
         parse_address(f"{NV}/collections/{TOKEN}/other")
     assert TOKEN not in str(refused.value)
 
@@ -316,7 +316,7 @@ def test_digits_of_other_scripts_are_no_number(text: str) -> None:
     ],
 )
 def test_the_way_back_to_compose(url: str, found: str | None) -> None:
-    assert compose_meta_analysis_of(url) == found
+    assert find_meta_analysis_id(url) == found
 
 
 @given(st.text())

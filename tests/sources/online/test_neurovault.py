@@ -32,7 +32,7 @@ BROKEN_FILES = {
     "reset": (Fault.reset(), "broke off"),
     "other bytes": (Fault.body(b"\x1f\x8bnothing"), "bytes"),
     "foreign": (Fault.redirect("http://evil.example/z.nii.gz"), "evil.example"),
-    "loop": (Fault.redirect("?again"), "without an end"),
+    "loop": (Fault.redirect("?again"), "without end"),
 }
 
 
@@ -367,9 +367,9 @@ def test_letters_that_neurovault_cannot_serve_are_explained(
         ("/api/", Fault.body(b"null"), "null|empty|JSON"),
         ("/api/", Fault.body(b"{broken"), "JSON"),
         ("/api/", Fault.page(), "page"),
-        ("images", Fault.body(b"[]"), "no list"),
-        ("/api/collections/[0-9]+/$", Fault.body(b"[1]"), "no collection"),
-        ("images", Fault.change_json(lambda d: {"count": 3}), "no list"),
+        ("images", Fault.body(b"[]"), "not a list"),
+        ("/api/collections/[0-9]+/$", Fault.body(b"[1]"), "not a collection"),
+        ("images", Fault.change_json(lambda d: {"count": 3}), "not a list"),
         ("/api/", Fault.status(404), "eight capital letters"),
         ("/api/", Fault.status(403), "eight capital letters"),
     ],

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from napari_neurosynth_results import ResultsError
 from napari_neurosynth_results.sources.studies import nimads
-from napari_neurosynth_results.sources.studies.nimads import parse_studies, unwrapped
+from napari_neurosynth_results.sources.studies.nimads import (
+    parse_studies,
+    unwrap_snapshot,
+)
 from napari_neurosynth_results.sources.studies.study_fields import (
     MNI_TO_TAL,
     tal_to_mni,
@@ -111,7 +114,7 @@ def test_foci_are_moved_flagged_and_counted() -> None:
     studies = parse_studies(studyset(points), annotation(True), {"filter": "c"})
     foci = studies.studies[0].analyses[0].foci
     assert [focus.converted for focus in foci] == [False, True, False]
-    assert [focus.space_known for focus in foci] == [True, True, False]
+    assert [focus.space for focus in foci] == ["MNI", "Talairach", ""]
     told = "\n".join(studies.notices)
     assert "4 foci without coordinates" in told
     assert "1 foci state no known space" in told
@@ -129,9 +132,9 @@ def test_talairach_is_the_inverse_of_lancasters_matrix(
 
 def test_wrappers_are_taken_off() -> None:
     inner = {"studies": []}
-    assert unwrapped({"id": "x", "snapshot": {"snapshot": inner}}) is inner
-    assert unwrapped({"cached": {"snapshot": inner}}) is inner
-    assert unwrapped(None) is None
+    assert unwrap_snapshot({"id": "x", "snapshot": {"snapshot": inner}}) is inner
+    assert unwrap_snapshot({"cached": {"snapshot": inner}}) is inner
+    assert unwrap_snapshot(None) is None
 
 
 _ANY = st.recursive(

@@ -17,7 +17,7 @@ from napari_neurosynth_results.sources.studies import study_files
 from napari_neurosynth_results.sources.studies.nimare_dataset import parse_dataset
 from napari_neurosynth_results.sources.studies.sleuth import parse_sleuth
 from napari_neurosynth_results.sources.studies.study_fields import (
-    participants_of,
+    read_sample_size,
     tal_to_mni,
 )
 from napari_neurosynth_results.sources.studies.study_files import (
@@ -176,7 +176,7 @@ def test_uneven_lists_of_a_dataset_lose_only_what_is_missing() -> None:
     studies = parse_dataset(dataset(x=[1, 2, 3], y=[1, 2], z=[1, 2, 3]))
     assert len(studies.foci) == 3
     told = "\n".join(studies.notices)
-    assert "1 contrasts list unlike numbers" in told
+    assert "1 contrasts list different numbers" in told
     assert "1 foci without coordinates" in told
 
 
@@ -309,7 +309,7 @@ def test_columns_have_their_types_even_when_empty(tmp_path: Path) -> None:
     ],
 )
 def test_sample_sizes(metadata: tuple[Any, ...], wanted: int | None) -> None:
-    assert participants_of(*metadata) == wanted
+    assert read_sample_size(*metadata) == wanted
 
 
 _KEYS = ["studies", "analyses", "points", "coordinates", "space", "contrasts", "coords"]

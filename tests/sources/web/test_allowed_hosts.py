@@ -4,12 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_neurosynth_results.sources.web.allowed_hosts import Origins, origin_of
+from napari_neurosynth_results.sources.web.allowed_hosts import (
+    AllowedOrigins,
+    Origin,
+)
 from napari_neurosynth_results.sources.web.responses import RefusedAddressError
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 
-REAL = Origins(Online())
-LOCAL = Origins(Online(*["http://127.0.0.1:8000"] * 3))
+REAL = AllowedOrigins(Servers())
+LOCAL = AllowedOrigins(Servers(*["http://127.0.0.1:8000"] * 3))
 
 
 @pytest.mark.parametrize(
@@ -33,7 +36,7 @@ LOCAL = Origins(Online(*["http://127.0.0.1:8000"] * 3))
     ],
 )  # fmt: skip
 def test_real_servers(url, asked) -> None:
-    assert REAL.checked(url) == (asked or url)
+    assert REAL.check(url) == (asked or url)
 
 
 @pytest.mark.parametrize(
@@ -59,18 +62,18 @@ def test_real_servers(url, asked) -> None:
 )
 def test_what_is_refused(url) -> None:
     with pytest.raises(RefusedAddressError):
-        REAL.checked(url)
+        REAL.check(url)
 
 
 def test_this_machine_stays_plain_and_alone() -> None:
-    assert LOCAL.checked("http://127.0.0.1:8000/a") == "http://127.0.0.1:8000/a"
+    assert LOCAL.check("http://127.0.0.1:8000/a") == "http://127.0.0.1:8000/a"
     for url in (
         "https://127.0.0.1:8000/a",
         "https://neurovault.org/",
         "https://synth.neurostore.xyz/",
     ):
         with pytest.raises(RefusedAddressError):
-            LOCAL.checked(url)
+            LOCAL.check(url)
 
 
 def test_only_neurovault_hears_the_token() -> None:
@@ -82,10 +85,10 @@ def test_only_neurovault_hears_the_token() -> None:
 @given(st.text(), st.sampled_from(["https://neurovault.org", "http://neurovault.org/"]))
 def test_nothing_behind_the_host_leads_elsewhere(text, start) -> None:
     try:
-        asked = REAL.checked(start + text)
+        asked = REAL.check(start + text)
     except RefusedAddressError:
         return
-    assert origin_of(asked) == origin_of("https://neurovault.org/")
+    assert Origin.parse(asked) == Origin.parse("https://neurovault.org/")
     assert asked.isascii()
     assert asked.isprintable()
-    assert REAL.checked(asked) == asked
+    assert REAL.check(asked) == asked

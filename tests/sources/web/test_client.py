@@ -18,9 +18,9 @@ from napari_neurosynth_results.sources.web.client import (
     NotFoundError,
     ServerError,
     UnreachableError,
-    Web,
+    WebClient,
 )
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 
 from ..scripted import (
     PRIVATE,
@@ -177,7 +177,7 @@ def test_it_does_not_wait_beyond_the_deadline(site, client) -> None:
 def test_no_server_is_an_error_of_its_own(site, tmp_path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    with Web(Online(url, url, url), pause=0.01) as client:
+    with WebClient(Servers(url, url, url), pause=0.01) as client:
         text = fails(UnreachableError, get, client, f"{url}/collections/{PRIVATE}/")
     assert "no connection" in text
     assert "Collection 7" in text
@@ -196,7 +196,7 @@ def test_a_reset_before_the_answer_is_tried_again(site, client) -> None:
 
         thread = threading.Thread(target=hang_up)
         thread.start()
-        with Web(Online(url, url, url), pause=0.01, tries=2) as lonely:
+        with WebClient(Servers(url, url, url), pause=0.01, tries=2) as lonely:
             fails(UnreachableError, get, lonely, f"{url}/")
         thread.join()
     assert tried == [b"GET / HTT"] * 2

@@ -13,11 +13,11 @@ from napari_neurosynth_results.sources.web.client import (
     OfflineError,
     RefusedAddressError,
     UnreachableError,
-    Web,
+    WebClient,
     WebError,
     redact,
 )
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 
 from ..scripted import (
     PRIVATE,
@@ -168,7 +168,7 @@ def test_redirects_end(site, client, target) -> None:
     site.gives("/", moved("/a"))
     site.gives("/a?", moved("/a"))
     text = fails(BrokenAnswerError, get, client, url)
-    assert "without an end" in text
+    assert "without end" in text
     assert len(site.asked) <= 6
 
 
@@ -226,8 +226,8 @@ def test_the_token_goes_to_neurovault_only(site) -> None:
     try:
         site.gives("/b", Reply())
         other.gives("/b", Reply())
-        online = Online(site.url, other.url, other.url, token=TOKEN)
-        with Web(online) as client:
+        online = Servers(site.url, other.url, other.url, token=TOKEN)
+        with WebClient(online) as client:
             get(client, site.gives("/a", moved(f"{other.url}/b")))
             get(client, other.gives("/a", moved(f"{site.url}/b")))
         sent = [
@@ -272,7 +272,7 @@ def test_no_token_is_ever_shown(site, caplog, capfd) -> None:
     assert PRIVATE not in shown
 
 
-def fails_redacted(client: Web, url: str, what: str) -> str:
+def fails_redacted(client: WebClient, url: str, what: str) -> str:
     with pytest.raises(WebError) as caught:
         client.get_json(url, what=what)
     error: BaseException | None = caught.value
@@ -296,7 +296,7 @@ def fails_redacted(client: Web, url: str, what: str) -> str:
     ],
 )
 def test_what_is_redacted(text, shown) -> None:
-    assert redact(text, Online(token="my-own-secret")) == shown
+    assert redact(text, Servers(token="my-own-secret")) == shown
 
 
 def test_passwords_of_netrc_stay_at_home(site, client, tmp_path, monkeypatch) -> None:

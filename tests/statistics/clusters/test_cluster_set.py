@@ -31,7 +31,6 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
-    inner_centers,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
@@ -407,8 +406,8 @@ def test_the_sentence_says_what_was_done() -> None:
         ({"min_mm3": 0.0}, "above 0"),
         ({"min_mm3": math.nan}, "above 0"),
         ({"min_mm3": 8.0, "min_voxels": 2}, "not both"),
-        ({"sub_peaks": -1}, "at least 0"),
-        ({"peak_distance": -1.0}, "at least 0"),
+        ({"sub_peaks": -1}, "cannot be negative"),
+        ({"peak_distance": -1.0}, "cannot be negative"),
         ({"mask": np.ones((2, 2, 2), bool)}, "resample the mask"),
         ({"mask": np.ones((3, 3, 3), int)}, "not bool"),
         ({"atlas": "no-such"}, "neither a file nor an atlas"),
@@ -554,7 +553,7 @@ def test_the_inner_center_of_a_ring_is_on_the_ring() -> None:
     center = found.table[["center_x", "center_y", "center_z"]].to_numpy()[0]
     assert center.tolist() == [6, 6, 2]
     # The four nearest are equally far: the first in C order.
-    assert inner_centers(found).tolist() == [[2, 6, 2], [12, 12, 4]]
+    assert found.inner_centers.tolist() == [[2, 6, 2], [12, 12, 4]]
 
 
 def test_clusters_by_value_need_no_sibling_that_can_be_read(

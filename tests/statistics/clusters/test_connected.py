@@ -14,7 +14,10 @@ from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from napari_neurosynth_results.statistics.clusters.connected import components, joined
+from napari_neurosynth_results.statistics.clusters.connected import (
+    find_components,
+    group_connected,
+)
 
 Array = npt.NDArray[Any]
 
@@ -31,7 +34,7 @@ def numbers_of(parts: Array, connectivity: int) -> Array:
     if at.size:
         part = framed.ravel()[at]
         shape: Any = framed.shape
-        number[at] = components(at, part, shape, connectivity)
+        number[at] = find_components(at, part, shape, connectivity)
     return number.reshape(framed.shape)[1:-1, 1:-1, 1:-1]
 
 
@@ -96,4 +99,4 @@ def test_groups_are_those_of_the_graph(data: st.DataObject, n: int) -> None:
     _, group = connected_components(graph, directed=False)
     _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
     in_order = np.argsort(np.argsort(first))[inverse]
-    assert joined(n, one, other).tolist() == in_order.tolist()
+    assert group_connected(n, one, other).tolist() == in_order.tolist()

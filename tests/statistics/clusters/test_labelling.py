@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from napari_neurosynth_results.statistics.clusters import maxima
 from napari_neurosynth_results.statistics.clusters.labelling import (
-    Labelled,
+    ClusterArrays,
     label_clusters,
 )
 
@@ -41,7 +41,7 @@ def parts_of(data: Array) -> npt.NDArray[np.uint8]:
     return np.asfortranarray(((data > 0) + 2 * (data < 0)).astype(np.uint8))
 
 
-def label(data: Array, parts: Array | None = None, **options: Any) -> Labelled:
+def label(data: Array, parts: Array | None = None, **options: Any) -> ClusterArrays:
     """Label every voxel of a map that is not 0."""
     data = np.asfortranarray(data, np.float32)
     defaults: dict[str, Any] = {

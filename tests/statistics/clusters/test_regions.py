@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results.anatomy.atlas import UNLABELLED, Atlas
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
+from napari_neurosynth_results.export.tables.paper import paper_table
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -162,3 +164,21 @@ def test_the_nearest_region_is_the_nearest(
             assert distance == pytest.approx(away.min())
             tied = voxels[np.isclose(away, away.min())]
             assert label in atlas.labels[tuple(tied.T)]
+
+
+@pytest.mark.timed
+def test_what_is_said_of_each_cluster_takes_as_long_for_each(
+    opened: Callable[..., ResultSet],
+) -> None:
+    """Eight times as many clusters: eight times as long, far from 64."""
+    affine = read_default_atlas().grid.affine
+    seconds = []
+    for n in (2_000, 16_000):
+        data = np.zeros((91, 109, 91), np.float32)
+        data[::2, ::2, ::2].flat[:n] = 5
+        clusters = nnr.find_clusters(opened({"z": data}, affine=affine)["z"], value=3)
+        assert len(clusters) == n
+        start = time.process_time()
+        assert len(clusters.table) == len(paper_table(clusters).lines) == n
+        seconds.append(time.process_time() - start)
+    assert seconds[1] < 24 * seconds[0]

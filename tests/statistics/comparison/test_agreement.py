@@ -11,9 +11,9 @@ from scipy.stats import rankdata
 
 from napari_neurosynth_results.statistics.comparison import agreement
 from napari_neurosynth_results.statistics.comparison.agreement import (
-    Ranked,
-    Sampled,
-    agreement_of,
+    MapSample,
+    RankOrder,
+    correlate,
 )
 
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -30,7 +30,7 @@ TIED = st.sampled_from([0.0, -0.0, 1.0, -1.0, 1e-45, -1e-45, 3e38, -3e38])
 )
 def test_ranks_as_scipy(values: np.ndarray, seed: int) -> None:
     part = np.random.default_rng(seed).random(values.size) < seed / 9
-    ranked = Ranked(values)
+    ranked = RankOrder(values)
     assert np.array_equal(ranked.within(None) + 1, rankdata(values))
     assert np.array_equal(ranked.within(part) + 1, rankdata(values[part]))
 
@@ -39,9 +39,9 @@ def test_side_by_side_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(4)
     shape = (12, 11, 10)
     maps = [
-        Sampled(rng.normal(size=shape).round(1).astype(np.float32), mask, True)
+        MapSample(rng.normal(size=shape).round(1).astype(np.float32), mask, True)
         for mask in (np.ones(shape, bool),) * 2
     ]
-    alone = agreement_of(*maps, maps[0].inside)
+    alone = correlate(*maps, maps[0].inside)
     monkeypatch.setattr(agreement, "_WORTH_A_THREAD", 1)
-    assert agreement_of(*maps, maps[0].inside) == alone
+    assert correlate(*maps, maps[0].inside) == alone

@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 from nilearn.image import resample_to_img
 from scipy import ndimage, stats
 
-from maps_in_memory import Array, lone, made, placed
+from helpers.maps_in_memory import Array, lone, made, placed
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.statistics.comparison import alignment
 from napari_neurosynth_results.statistics.comparison.alignment import (
     align,
-    inside_onto,
-    linear_onto,
+    resample_linearly,
+    resample_mask,
 )
 from napari_neurosynth_results.statistics.comparison.comparison import (
     compare,
 )
-from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
+from napari_neurosynth_results.statistics.thresholds.masks import resample_nearest
 
 GRIDS = st.builds(
     lambda shape, size, origin: Grid(shape, _affine(size, origin)),
@@ -58,16 +58,18 @@ def test_as_scipy(source: Grid, target: Grid, seed: int) -> None:
     last = np.array(source.shape).reshape(3, 1, 1, 1) - 1
     within = ((at >= 0) & (at <= last)).all(axis=0)
     expected = ndimage.map_coordinates(data.astype(float), at, order=1, mode="nearest")
-    ours = linear_onto(data, source, target)
+    ours = resample_linearly(data, source, target)
     assert ours.dtype == np.float32
     assert np.allclose(ours, np.where(within, expected, 0), atol=1e-5)
     mask = rng.random(source.shape) < 0.8
     outside = ndimage.map_coordinates((~mask).astype(float), at, order=1)
-    assert np.array_equal(inside_onto(mask, source, target), within & (outside < 1e-6))
+    assert np.array_equal(
+        resample_mask(mask, source, target), within & (outside < 1e-6)
+    )
     nearest = np.floor(at + 0.5).astype(int)
     there = ((nearest >= 0) & (nearest <= last)).all(axis=0)
     expected = np.where(there, data[tuple(np.clip(nearest, 0, last))], 0)
-    assert np.array_equal(onto_grid(data, source, target), expected)
+    assert np.array_equal(resample_nearest(data, source, target), expected)
 
 
 def test_as_nilearn(sample_path: Path) -> None:
@@ -82,7 +84,7 @@ def test_as_nilearn(sample_path: Path) -> None:
             copy_header=True,
             force_resample=True,
         )
-        ours = linear_onto(z.data, z.grid, target)
+        ours = resample_linearly(z.data, z.grid, target)
         assert np.allclose(ours, image.get_fdata(), atol=1e-4)
 
 
@@ -115,7 +117,8 @@ def test_what_lies_beyond_the_finer_grid_is_not_lost() -> None:
     found = compare(a, b)
     assert set(found.clusters.label_a) == {1, 2}
     assert found.marked_a.where.size == sum(
-        ((onto_grid(a.labels, a.statmap.grid, found.grid) == n).sum()) for n in (1, 2)
+        ((resample_nearest(a.labels, a.statmap.grid, found.grid) == n).sum())
+        for n in (1, 2)
     )
     assert "extended to" in found.resampled
     # x of the far voxel: 22.5 to 25.5 mm, so that the lattice has to reach 24 mm.

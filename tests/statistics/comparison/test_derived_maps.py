@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from maps_in_memory import Array, lone, made, placed
+from helpers.maps_in_memory import Array, lone, made, placed
 from napari_neurosynth_results import ResultsError, Tail, find_clusters, open_results
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.comparison.comparison import compare
-from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
+from napari_neurosynth_results.statistics.thresholds.masks import resample_nearest
 
 SHAPE = (4, 5, 6)
 LEVELS = st.sampled_from([0, 0.3, 1, 1.7, 2.5, 3.5, 9, -1, -2.2, -4, -9])
@@ -173,7 +173,7 @@ def test_tests_on_two_grids_are_those_in_both_masks() -> None:
     found = conjoined(*maps)
     fine = maps[0].grid
     assert found.grid.same_as(fine)
-    both = maps[0].mask & onto_grid(maps[1].mask, maps[1].grid, fine)
+    both = maps[0].mask & resample_nearest(maps[1].mask, maps[1].grid, fine)
     assert np.array_equal(found.mask, both)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from maps_in_memory import lone, placed
+from helpers.maps_in_memory import lone, placed
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.statistics.comparison.comparison import compare
 from napari_neurosynth_results.statistics.comparison.matrix import compare_all
@@ -70,7 +70,7 @@ def test_what_cannot_be_correlated_is_no_number(sample_path: Path) -> None:
     unknown = compare_all([find_clusters(lone(data), value=9, atlas=None)] * 2)
     assert unknown.r.isna().all(axis=None)
     assert unknown.dice.iloc[0, 1] == 1
-    assert any("Nobody knows" in told for told in unknown.notices)
+    assert any("No analysis mask is known" in told for told in unknown.notices)
 
 
 def test_one_map_is_nothing_to_compare() -> None:

@@ -15,9 +15,9 @@ from scipy import stats
 from napari_neurosynth_results import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.statistics.p_values.conversion import (
+    convert_to_log_p,
     height_at,
     height_at_log_p,
-    log_p_of,
 )
 
 TAILS = st.sampled_from([Tail.ONE, Tail.TWO])
@@ -26,20 +26,20 @@ PS = st.floats(1e-290, 0.4)
 
 @given(z=st.floats(-40, 40))
 def test_one_tailed_z_is_the_upper_tail_of_the_normal(z: float) -> None:
-    found = log_p_of(z, MapKind.Z, Tail.ONE)
+    found = convert_to_log_p(z, MapKind.Z, Tail.ONE)
     assert math.isclose(found, stats.norm.logsf(z), rel_tol=1e-12, abs_tol=1e-300)
 
 
 @given(z=st.floats(-40, 40))
 def test_two_tailed_z_counts_both_directions(z: float) -> None:
-    found = log_p_of(z, MapKind.Z, Tail.TWO)
+    found = convert_to_log_p(z, MapKind.Z, Tail.TWO)
     expected = min(math.log(2) + stats.norm.logsf(abs(z)), 0)
     assert math.isclose(found, expected, rel_tol=1e-12, abs_tol=1e-15)
 
 
 @given(t=st.floats(-30, 30), dof=st.floats(1, 200), tail=TAILS)
 def test_t_takes_its_degrees_of_freedom(t: float, dof: float, tail: Tail) -> None:
-    found = log_p_of(t, MapKind.T, tail, dof)
+    found = convert_to_log_p(t, MapKind.T, tail, dof)
     upper = stats.t.sf(t if tail is Tail.ONE else abs(t), dof)
     expected = math.log(min(upper * (2 if tail is Tail.TWO else 1), 1))
     assert math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12)
@@ -47,14 +47,14 @@ def test_t_takes_its_degrees_of_freedom(t: float, dof: float, tail: Tail) -> Non
 
 @given(x=st.floats(0, 600), dof=st.floats(0.5, 300))
 def test_chi2_is_its_upper_tail(x: float, dof: float) -> None:
-    found = log_p_of(x, MapKind.CHI2, Tail.NONE, dof)
+    found = convert_to_log_p(x, MapKind.CHI2, Tail.NONE, dof)
     expected = stats.chi2.logsf(x, dof)
     assert math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12)
 
 
 @given(x=st.floats(0, 200), dof=st.tuples(st.floats(0.5, 50), st.floats(1, 300)))
 def test_f_is_its_upper_tail(x: float, dof: tuple[float, float]) -> None:
-    found = log_p_of(x, MapKind.F, Tail.NONE, dof)
+    found = convert_to_log_p(x, MapKind.F, Tail.NONE, dof)
     expected = stats.f.logsf(x, *dof)
     # Close to p = 1 the last digits of F are lost; nobody asks for that p.
     assert math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-8)
@@ -63,21 +63,25 @@ def test_f_is_its_upper_tail(x: float, dof: tuple[float, float]) -> None:
 @given(z=st.floats(0, 60), dof=st.floats(1, 1000))
 def test_squares_are_two_tailed(z: float, dof: float) -> None:
     # A chi2 of one degree of freedom is a squared z; such an F is a squared t.
-    two = log_p_of(z, MapKind.Z, Tail.TWO)
-    assert log_p_of(z**2, MapKind.CHI2, Tail.NONE, 1.0) == pytest.approx(two, rel=1e-9)
-    two = log_p_of(z, MapKind.T, Tail.TWO, dof)
-    squared = log_p_of(z**2, MapKind.F, Tail.NONE, (1.0, dof))
+    two = convert_to_log_p(z, MapKind.Z, Tail.TWO)
+    assert convert_to_log_p(z**2, MapKind.CHI2, Tail.NONE, 1.0) == pytest.approx(
+        two, rel=1e-9
+    )
+    two = convert_to_log_p(z, MapKind.T, Tail.TWO, dof)
+    squared = convert_to_log_p(z**2, MapKind.F, Tail.NONE, (1.0, dof))
     # As above, close to p = 1.
     assert squared == pytest.approx(two, rel=1e-8, abs=1e-8)
 
 
 @given(p=st.floats(1e-300, 1))
 def test_p_logp_and_one_minus_p_need_no_tail(p: float) -> None:
-    assert log_p_of(p, MapKind.P, Tail.NONE) == pytest.approx(math.log(p))
+    assert convert_to_log_p(p, MapKind.P, Tail.NONE) == pytest.approx(math.log(p))
     minus = -math.log10(p)
-    assert log_p_of(minus, MapKind.LOGP, Tail.NONE) == pytest.approx(math.log(p))
+    assert convert_to_log_p(minus, MapKind.LOGP, Tail.NONE) == pytest.approx(
+        math.log(p)
+    )
     if 1e-6 < p < 1:
-        found = log_p_of(1 - p, MapKind.ONE_MINUS_P, Tail.NONE)
+        found = convert_to_log_p(1 - p, MapKind.ONE_MINUS_P, Tail.NONE)
         assert found == pytest.approx(math.log(p), rel=1e-6)
 
 
@@ -85,13 +89,15 @@ def test_p_logp_and_one_minus_p_need_no_tail(p: float) -> None:
 def test_a_height_reaches_exactly_its_p(p: float, tail: Tail) -> None:
     for kind in (MapKind.Z, MapKind.P, MapKind.LOGP):
         height = height_at(p, kind, tail)
-        assert log_p_of(height, kind, tail) == pytest.approx(math.log(p), rel=1e-9)
+        assert convert_to_log_p(height, kind, tail) == pytest.approx(
+            math.log(p), rel=1e-9
+        )
 
 
 @given(p=st.floats(1e-8, 0.4), tail=TAILS)
 def test_a_height_of_1_minus_p_reaches_its_p(p: float, tail: Tail) -> None:
     height = height_at(p, MapKind.ONE_MINUS_P, tail)
-    found = log_p_of(height, MapKind.ONE_MINUS_P, tail)
+    found = convert_to_log_p(height, MapKind.ONE_MINUS_P, tail)
     assert found == pytest.approx(math.log(p), rel=1e-6)
 
 
@@ -100,7 +106,7 @@ def test_a_height_of_t_reaches_its_p(p: float, tail: Tail, dof: float) -> None:
     height = height_at(p, MapKind.T, tail, dof)
     expected = stats.t.isf(p / 2 if tail is Tail.TWO else p, dof)
     assert height == pytest.approx(expected, rel=1e-6)
-    found = log_p_of(height, MapKind.T, tail, dof)
+    found = convert_to_log_p(height, MapKind.T, tail, dof)
     assert found == pytest.approx(math.log(p), rel=1e-6)
 
 
@@ -122,23 +128,25 @@ def test_z_of_40_does_not_underflow() -> None:
     z = 40.0
     series = 1 - z**-2 + 3 * z**-4 - 15 * z**-6
     expected = -(z**2) / 2 - math.log(z * math.sqrt(2 * math.pi)) + math.log(series)
-    found = log_p_of(z, MapKind.Z, Tail.ONE)
+    found = convert_to_log_p(z, MapKind.Z, Tail.ONE)
     assert found == pytest.approx(expected, rel=1e-10)
     assert math.exp(found) == 0
     # Where p itself has no float any more, logp still carries it.
     logp = -found / math.log(10)
-    assert log_p_of(logp, MapKind.LOGP, Tail.ONE) == pytest.approx(expected, rel=1e-10)
+    assert convert_to_log_p(logp, MapKind.LOGP, Tail.ONE) == pytest.approx(
+        expected, rel=1e-10
+    )
 
 
 def test_degrees_of_freedom_may_differ_from_voxel_to_voxel() -> None:
     t, dof = np.array([3.0, 3.0, 3.0]), np.array([4.5, 20.0, np.nan])
-    found = log_p_of(t, MapKind.T, Tail.TWO, dof)
+    found = convert_to_log_p(t, MapKind.T, Tail.TWO, dof)
     assert np.allclose(found[:2], np.log(2 * stats.t.sf(3.0, dof[:2])))
     assert np.isnan(found[2])
 
 
 def test_shapes_are_kept() -> None:
-    assert log_p_of(np.zeros((2, 3, 4)), MapKind.Z, Tail.ONE).shape == (2, 3, 4)
+    assert convert_to_log_p(np.zeros((2, 3, 4)), MapKind.Z, Tail.ONE).shape == (2, 3, 4)
 
 
 # --- far into the tail ----
@@ -148,7 +156,7 @@ def test_shapes_are_kept() -> None:
 def test_t_is_exact_where_its_p_underflows(t: float, dof: float) -> None:
     reference = integrated(stats.t(dof), t)
     assert math.isinf(stats.t.logsf(t, dof))
-    ours = log_p_of(t, MapKind.T, Tail.ONE, dof)
+    ours = convert_to_log_p(t, MapKind.T, Tail.ONE, dof)
     assert float(ours) == pytest.approx(reference, rel=1e-9)
 
 
@@ -158,7 +166,7 @@ def test_t_is_exact_where_its_p_underflows(t: float, dof: float) -> None:
 def test_chi2_is_exact_where_its_p_underflows(x: float, dof: float) -> None:
     reference = integrated(stats.chi2(dof), x)
     assert reference < math.log(5e-324)
-    ours = log_p_of(x, MapKind.CHI2, Tail.NONE, dof)
+    ours = convert_to_log_p(x, MapKind.CHI2, Tail.NONE, dof)
     assert float(ours) == pytest.approx(reference, rel=1e-9)
 
 
@@ -169,7 +177,7 @@ def test_chi2_is_exact_where_its_p_underflows(x: float, dof: float) -> None:
 def test_f_is_exact_where_its_p_underflows(x: float, dof: tuple[float, float]) -> None:
     reference = integrated(stats.f(*dof), x)
     assert reference < math.log(1e-200)
-    ours = log_p_of(x, MapKind.F, Tail.NONE, dof)
+    ours = convert_to_log_p(x, MapKind.F, Tail.NONE, dof)
     assert float(ours) == pytest.approx(reference, rel=1e-9)
 
 
@@ -193,7 +201,7 @@ ROUND_TRIPS = [
 def test_from_value_to_log_p_and_back(
     kind: MapKind, dof: Any, value: float, tail: Tail
 ) -> None:
-    log_p = float(log_p_of(value, kind, tail, dof))
+    log_p = float(convert_to_log_p(value, kind, tail, dof))
     assert -math.inf < log_p < 0
     assert height_at_log_p(log_p, kind, tail, dof) == pytest.approx(value, rel=1e-11)
 
@@ -214,7 +222,7 @@ def test_from_log_p_to_value_and_back(log_p: float, tail: Tail, dof: float) -> N
             assert kind in (MapKind.T, MapKind.F)
             assert log_p < -500
         else:
-            back = float(log_p_of(height, kind, tail, n))
+            back = float(convert_to_log_p(height, kind, tail, n))
             assert back == pytest.approx(log_p, rel=1e-9)
 
 
@@ -222,7 +230,7 @@ def test_p_may_underflow_and_infinity_is_the_end() -> None:
     assert height_at_log_p(-2000, MapKind.P, Tail.ONE) == 0
     assert height_at_log_p(-math.inf, MapKind.Z, Tail.TWO) == math.inf
     for log_p in (0, 0.1, math.nan):
-        with pytest.raises(ValueError, match="log p has to be below 0"):
+        with pytest.raises(ValueError, match="log p must be below 0"):
             height_at_log_p(log_p, MapKind.Z, Tail.ONE)
 
 
@@ -254,7 +262,7 @@ def test_kinds_without_a_p_are_refused(kind: MapKind) -> None:
     with pytest.raises(ResultsError, match="Threshold it by value"):
         height_at(0.05, kind, Tail.TWO)
     with pytest.raises(ResultsError, match="Threshold it by value"):
-        log_p_of(1.0, kind, Tail.TWO)
+        convert_to_log_p(1.0, kind, Tail.TWO)
 
 
 @pytest.mark.parametrize("p", [0, 1, -0.1, 1.5, math.nan])

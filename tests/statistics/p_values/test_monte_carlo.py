@@ -17,8 +17,8 @@ from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.p_values.monte_carlo import (
     MonteCarlo,
+    find_iterations,
     intervals,
-    iterations_of,
 )
 
 Opened = Callable[..., ResultSet]
@@ -88,7 +88,7 @@ def test_iterations_are_read_off_the_methods_text(opened: Opened) -> None:
     )
     stem = f"logp_{MONTE_CARLO}"
     results = opened({stem: voxels(2.0)}, {"boilerplate.txt": text})
-    assert iterations_of(results[stem]) == 2500
+    assert find_iterations(results[stem]) == 2500
 
 
 @pytest.mark.parametrize("n", [10, 100, 1000, 5000])
@@ -96,11 +96,11 @@ def test_iterations_are_read_off_the_floor(opened: Opened, n: int) -> None:
     stem = f"logp_{MONTE_CARLO}"
     floor, some = -math.log10(1 - 1 / n), -math.log10(3 / n)
     results = opened({stem: voxels(some, floor, floor)})
-    assert iterations_of(results[stem]) == n
+    assert find_iterations(results[stem]) == n
     # A p between the steps of n iterations, and the floor was none.
     between = -math.log10(3.4 / n)
     results = opened({stem: voxels(between, floor, floor)})
-    assert iterations_of(results[stem]) is None
+    assert find_iterations(results[stem]) is None
 
 
 def test_a_z_map_finds_the_floor_on_its_sibling(opened: Opened) -> None:
@@ -108,13 +108,13 @@ def test_a_z_map_finds_the_floor_on_its_sibling(opened: Opened) -> None:
     results = opened(
         {f"z_{MONTE_CARLO}": voxels(2.5), f"logp_{MONTE_CARLO}": voxels(2.3, floor)}
     )
-    assert iterations_of(results[f"z_{MONTE_CARLO}"]) == 200
+    assert find_iterations(results[f"z_{MONTE_CARLO}"]) == 200
 
 
 def test_a_floor_that_is_none_tells_no_iterations(opened: Opened) -> None:
     stem = f"logp_{MONTE_CARLO}"
-    assert iterations_of(opened({stem: voxels(2.0, 0.31)})[stem]) is None
-    assert iterations_of(opened({stem: voxels()})[stem]) is None
+    assert find_iterations(opened({stem: voxels(2.0, 0.31)})[stem]) is None
+    assert find_iterations(opened({stem: voxels()})[stem]) is None
 
 
 @pytest.mark.parametrize("key", [f"z_{MONTE_CARLO}", f"logp_{CLUSTER}"])
@@ -124,11 +124,11 @@ def test_text_and_floor_agree_in_the_sample(sample_path: Path, key: str) -> None
     # The files alone, without the text beside them.
     alone = open_results(sorted(sample_path.glob("*.nii.gz")))
     assert alone.iterations is None
-    assert iterations_of(folder[key]) == iterations_of(alone[key]) == 1000
+    assert find_iterations(folder[key]) == find_iterations(alone[key]) == 1000
 
 
 def test_other_maps_have_no_iterations(opened: Opened, sample_path: Path) -> None:
     sample = open_results(sample_path)
-    assert iterations_of(sample["z"]) is None
+    assert find_iterations(sample["z"]) is None
     results = opened({"p_corr-FDR_method-indep": voxels(0.999)})
-    assert iterations_of(results["p_corr-FDR_method-indep"]) is None
+    assert find_iterations(results["p_corr-FDR_method-indep"]) is None

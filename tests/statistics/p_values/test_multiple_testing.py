@@ -13,7 +13,7 @@ from scipy import stats
 
 from napari_neurosynth_results import ResultsError
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
-    Method,
+    FdrMethod,
     adjusted_log_q,
     critical_log_p,
 )
@@ -29,7 +29,7 @@ PS = hnp.arrays(
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["BH", "BY"])
 @given(p=PS)
-def test_adjusted_p_is_that_of_scipy(p: np.ndarray, method: Method) -> None:
+def test_adjusted_p_is_that_of_scipy(p: np.ndarray, method: FdrMethod) -> None:
     expected = stats.false_discovery_control(p, method=method.lower())
     assert np.exp(adjusted_log_q(np.log(p), method)) == pytest.approx(expected)
 
@@ -37,7 +37,7 @@ def test_adjusted_p_is_that_of_scipy(p: np.ndarray, method: Method) -> None:
 @pytest.mark.parametrize("method", ["BH", "BY"])
 @given(p=PS, q=st.floats(0.001, 0.5))
 def test_the_critical_p_divides_what_is_kept(
-    p: np.ndarray, method: Method, q: float
+    p: np.ndarray, method: FdrMethod, q: float
 ) -> None:
     kept = stats.false_discovery_control(p, method=method.lower()) <= q * (1 + 1e-6)
     critical = critical_log_p(np.log(p), q, method)
@@ -70,5 +70,5 @@ def test_nan_is_no_test_and_shapes_are_kept() -> None:
     assert q[~np.isnan(p)] == pytest.approx([0.03, 0.03, 0.9])
     assert np.isnan(q[0, 1])
     assert adjusted_log_q(np.empty(0)).size == 0
-    with pytest.raises(ResultsError, match="fdr is one of BH"):
+    with pytest.raises(ResultsError, match="fdr must be one of BH"):
         adjusted_log_q(np.log(p), "holm")  # type: ignore[arg-type]

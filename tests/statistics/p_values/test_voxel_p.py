@@ -15,9 +15,9 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.significance import (
     Evidence,
-    log_p_map,
+    PSource,
 )
-from napari_neurosynth_results.statistics.p_values.voxel_p import voxel_p, written_log_p
+from napari_neurosynth_results.statistics.p_values.voxel_p import format_log_p, voxel_p
 
 
 def own_data(statmap: StatMap) -> Any:
@@ -27,7 +27,7 @@ def own_data(statmap: StatMap) -> Any:
 def test_every_map_of_the_sample(sample: ResultSet, rng: np.random.Generator) -> None:
     stated = 0
     for statmap in sample.maps.values():
-        whole, single = log_p_map(statmap), voxel_p(statmap, own_data)
+        whole, single = PSource(statmap).log_p(), voxel_p(PSource(statmap), own_data)
         assert (whole is None) == (single is None)
         if whole is None or single is None:
             continue
@@ -47,7 +47,7 @@ def test_both_directions_where_both_were_tested(
     z = np.where(inside, 1.0, 0)
     z[3, 3, 3], z[4, 4, 4] = -5, 5
     results = opened({"z_desc-association": z})
-    single = voxel_p(results["z_desc-association"], own_data)
+    single = voxel_p(PSource(results["z_desc-association"]), own_data)
     assert single is not None
     assert single.log_p((3, 3, 3)) == single.log_p((4, 4, 4)) < math.log(1e-6)
 
@@ -59,20 +59,20 @@ def test_a_p_that_underflowed_is_less_than_float32_can_say(
     p[4, 4, 4] = 0
     z = np.where(inside, 1.0, 0)
     z[4, 4, 4] = 14
-    single = voxel_p(opened({"p": p, "z": z})["p"], own_data)
+    single = voxel_p(PSource(opened({"p": p, "z": z})["p"]), own_data)
     assert single is not None
-    assert single.written((4, 4, 4)) == "<1.18e-38"
-    assert single.written((3, 3, 3)) == ".5"
-    assert single.written((0, 0, 0)) == ""
+    assert single.format((4, 4, 4)) == "<1.18e-38"
+    assert single.format((3, 3, 3)) == ".5"
+    assert single.format((0, 0, 0)) == ""
     assert math.isnan(single.log_p((0, 0, 0)))
 
 
 def test_logp_never_underflows(opened: Callable[..., ResultSet], inside: Any) -> None:
     logp = np.where(inside, 1.0, 0)
     logp[4, 4, 4] = 400.5
-    single = voxel_p(opened({"logp": logp})["logp"], own_data)
+    single = voxel_p(PSource(opened({"logp": logp})["logp"]), own_data)
     assert single is not None
-    assert single.written((4, 4, 4)) == "3.16e-401"
+    assert single.format((4, 4, 4)) == "3.16e-401"
 
 
 def test_degrees_of_freedom_stated_or_as_a_map(
@@ -82,19 +82,19 @@ def test_degrees_of_freedom_stated_or_as_a_map(
     dof = np.where(inside, 10.0, 0)
     dof[4, 4, 4] = 30
     alone = opened({"t": t})["t"]
-    assert voxel_p(alone, own_data) is None
-    stated = voxel_p(alone, own_data, Evidence(dof=30.0))
-    by_map = voxel_p(opened({"t": t, "dof": dof})["t"], own_data)
+    assert voxel_p(PSource(alone), own_data) is None
+    stated = voxel_p(PSource(alone, Evidence(dof=30.0)), own_data)
+    by_map = voxel_p(PSource(opened({"t": t, "dof": dof})["t"]), own_data)
     assert stated is not None
     assert by_map is not None
     assert by_map.log_p((4, 4, 4)) == pytest.approx(stated.log_p((3, 3, 3)))
     assert by_map.log_p((3, 3, 3)) > by_map.log_p((4, 4, 4))
-    assert by_map.written((0, 0, 0)) == ""
+    assert by_map.format((0, 0, 0)) == ""
 
 
 @given(st.floats(-5000, -710))
 def test_what_underflows_is_written_with_its_power(log_p: float) -> None:
-    digits, power = written_log_p(log_p).split("e")
+    digits, power = format_log_p(log_p).split("e")
     assert 1 <= float(digits) < 10
     log_10 = math.log10(float(digits)) + int(power)
     assert log_10 == pytest.approx(log_p / math.log(10), abs=0.003)

@@ -13,9 +13,9 @@ from nilearn.reporting import get_clusters_table
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.statistics.studies.nimare_diagnostics import (
+    column_numbers,
     counts_agree,
     is_counts,
-    numbers_of,
     rebuild_labels,
     same_number,
     sizes_agree,
@@ -110,8 +110,8 @@ def test_shares_have_to_go_with_the_foci_of_their_own_cluster() -> None:
 def test_names_of_columns() -> None:
     columns = ["id", "PositiveTail 2", "PositiveTail 10", "NegativeTail 1", "Tail x"]
     table = pd.DataFrame([], columns=columns)
-    assert numbers_of(table, "positive") == [2, 10]
-    assert numbers_of(table, "negative") == [1]
+    assert column_numbers(table, "positive") == [2, 10]
+    assert column_numbers(table, "negative") == [1]
 
 
 def test_counts_and_shares_are_told_apart() -> None:

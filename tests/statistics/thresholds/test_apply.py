@@ -20,9 +20,9 @@ from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sample import sample_folder
-from napari_neurosynth_results.statistics.p_values.significance import Evidence
+from napari_neurosynth_results.statistics.p_values.significance import Evidence, PSource
 from napari_neurosynth_results.statistics.thresholds.apply import (
-    Applied,
+    ThresholdResult,
     apply_threshold,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -52,8 +52,8 @@ def lone(data: Array, kind: MapKind = MapKind.Z) -> StatMap:
     return ResultSet([file], title="", source="")["map"]
 
 
-def ask(statmap: StatMap, mask: Array | None = None, **asked: Any) -> Applied:
-    return apply_threshold(statmap, Threshold(**asked), mask)
+def ask(statmap: StatMap, mask: Array | None = None, **asked: Any) -> ThresholdResult:
+    return apply_threshold(PSource(statmap), Threshold(**asked), mask)
 
 
 def kept(statmap: StatMap, mask: Array | None = None, **asked: Any) -> Array:
@@ -171,7 +171,7 @@ def test_the_samples_maps_agree(alpha: float) -> None:
         assert np.array_equal(kept(results[value], p=alpha), expected), value
     # z by its formula and tail, as part of the set and of unknown origin.
     z = results["z"]
-    by_formula = apply_threshold(z, Threshold(p=alpha), None, Evidence(siblings={}))
+    by_formula = apply_threshold(PSource(z, Evidence(siblings={})), Threshold(p=alpha))
     assert np.array_equal(by_formula.parts != 0, expected)
     assert np.array_equal(kept(lone(z.data), p=alpha, tail="positive"), expected)
 
@@ -361,8 +361,8 @@ def test_siblings_may_be_chosen(opened: Opened, rng: np.random.Generator) -> Non
     chosen = opened({"p": other})["p"]
     threshold = Threshold(p=0.05)
 
-    def found(**evidence: Any) -> Applied:
-        return apply_threshold(results["z"], threshold, None, Evidence(**evidence))
+    def found(**evidence: Any) -> ThresholdResult:
+        return apply_threshold(PSource(results["z"], Evidence(**evidence)), threshold)
 
     own = found()
     assert np.array_equal(
@@ -389,7 +389,7 @@ def test_a_chosen_sibling_tells_the_tail_of_a_lone_z(rng: np.random.Generator) -
         strength = np.abs(z) if factor == 2 else z
         p = lone(factor * stats.norm.sf(strength), MapKind.P)
         found = apply_threshold(
-            lone(z), Threshold(p=0.05), None, Evidence(siblings={"p": p})
+            PSource(lone(z), Evidence(siblings={"p": p})), Threshold(p=0.05)
         )
         words = "two-tailed" if factor == 2 else "one-tailed"
         assert words in str(found)
@@ -414,7 +414,8 @@ def test_degrees_of_freedom_that_are_stated(
     upper: Callable[[Array], Array],
 ) -> None:
     data = np.abs(rng.normal(0, 12, SHAPE)).astype(np.float32)
-    statmap, evidence = lone(data, kind), Evidence(dof=dof)
+    statmap = lone(data, kind)
+    source = PSource(statmap, Evidence(dof=dof))
     p = upper(data.astype(float))
     everywhere = np.ones(SHAPE, bool)
     q = stats.false_discovery_control(p, axis=None).reshape(SHAPE)
@@ -423,24 +424,24 @@ def test_degrees_of_freedom_that_are_stated(
         ({"q": 0.05}, q <= 0.05),
         ({"bonferroni": 0.05}, p <= 0.05 / p.size),
     ):
-        found = apply_threshold(statmap, Threshold(**asked), everywhere, evidence)
+        found = apply_threshold(source, Threshold(**asked), everywhere)
         assert np.array_equal(found.parts != 0, expected), asked
         assert 0 < expected.sum() < expected.size
         assert upper(found.height) == pytest.approx(found.p)
-    by_height = apply_threshold(statmap, Threshold(value=3), None, evidence)
+    by_height = apply_threshold(source, Threshold(value=3))
     assert by_height.p == pytest.approx(upper(np.float64(3)))
     for asked in ({"p": 0.01}, {"q": 0.01}):
         with pytest.raises(ResultsError, match="degrees of freedom"):
             ask(statmap, everywhere, **asked)
     wrong = Evidence(dof=4 if kind is MapKind.F else (1, 4))
     with pytest.raises(ResultsError, match="as degrees of freedom, not"):
-        apply_threshold(statmap, Threshold(p=0.01), None, wrong)
+        apply_threshold(PSource(statmap, wrong), Threshold(p=0.01))
 
 
 def test_degrees_of_freedom_of_a_map_without_them_are_refused() -> None:
     evidence = Evidence(dof=12)
     with pytest.raises(ResultsError, match="they are for t, chi2 and F"):
-        apply_threshold(lone(np.ones(SHAPE)), Threshold(p=0.01), None, evidence)
+        apply_threshold(PSource(lone(np.ones(SHAPE)), evidence), Threshold(p=0.01))
 
 
 def test_a_height_beyond_all_floats_of_p_is_told_by_its_logarithm() -> None:
@@ -464,10 +465,10 @@ def test_a_height_beyond_all_floats_of_p_is_told_by_its_logarithm() -> None:
         ({"q": 1}, "between 0 and 1"),
         ({"bonferroni": -0.05}, "between 0 and 1"),
         ({"p": math.nan}, "between 0 and 1"),
-        ({"value": math.nan}, "has to be a number"),
-        ({"value": math.inf}, "has to be a number"),
-        ({"p": 0.05, "strict": True}, "strict is for a value"),
-        ({"q": 0.05, "fdr": "by"}, "fdr is one of BH"),
+        ({"value": math.nan}, "must be a finite number"),
+        ({"value": math.inf}, "must be a finite number"),
+        ({"p": 0.05, "strict": True}, "strict goes with value only"),
+        ({"q": 0.05, "fdr": "by"}, "fdr must be one of BH"),
         ({"p": 0.05, "fdr": "BY"}, "give q with it"),
     ],
 )
@@ -488,8 +489,8 @@ def test_refusals_of_corrected_maps(opened: Opened, rng: np.random.Generator) ->
     results = opened(
         maps | corrected | {by_cluster: maps["z"], f"z_{CORRECTED}": maps["z"]}
     )
-    refused(results[f"z_{FDR}"], "corrected already", q=0.05)
-    refused(results[f"z_{CORRECTED}"], "corrected already", bonferroni=0.05)
+    refused(results[f"z_{FDR}"], "already corrected", q=0.05)
+    refused(results[f"z_{CORRECTED}"], "already corrected", bonferroni=0.05)
     refused(results[by_cluster], "each cluster carries one value", value=2)
     # Its own p may be asked for.
     assert ask(results[f"z_{FDR}"], p=0.05).parts.any()
@@ -535,11 +536,11 @@ def test_a_map_that_was_thresholded_is_refused(
     everywhere = np.ones(SHAPE, bool)
     whole = lone(of_z(z), kind)
     evidence = Evidence(dof=dof)
-    found = apply_threshold(whole, Threshold(**asked), everywhere, evidence)
+    found = apply_threshold(PSource(whole, evidence), Threshold(**asked), everywhere)
     assert found.n_tests == z.size
     cut = lone(np.where(z > 1.8, of_z(z), 0), kind)
-    with pytest.raises(ResultsError, match="was thresholded before"):
-        apply_threshold(cut, Threshold(**asked), everywhere, evidence)
+    with pytest.raises(ResultsError, match="has already been thresholded"):
+        apply_threshold(PSource(cut, evidence), Threshold(**asked), everywhere)
 
 
 WITHOUT_P = ["stat", "prob_desc-A", "est", "se", "tau2", "sigma2", "dof", "T1w"]
@@ -568,7 +569,7 @@ def test_refusals_of_directions(opened: Opened, rng: np.random.Generator) -> Non
     for asked in ({"p": 0.05}, {"q": 0.05}):
         refused(results["est"], "only the positive", tail="negative", **asked)
     assert ask(results["est"], value=1, tail="negative").parts.any()
-    refused(results["z"], "tail is positive, negative", p=0.05, tail="left")
+    refused(results["z"], "tail must be positive, negative", p=0.05, tail="left")
     refused(results["z"], "above 0; choose the side", value=-2)
     refused(results["z"], "above 0; choose the side", value=0)
 
@@ -576,4 +577,4 @@ def test_refusals_of_directions(opened: Opened, rng: np.random.Generator) -> Non
 def test_labels_are_not_thresholded(opened: Opened, rng: np.random.Generator) -> None:
     name = f"label_desc-mass_level-cluster_{CORRECTED.partition('_')[2]}_tail-positive"
     results = opened(one_tailed(rng) | {name: np.ones(SHAPE)})
-    refused(results[name], "labels are not thresholded", value=1)
+    refused(results[name], "labels cannot be thresholded", value=1)

@@ -14,6 +14,7 @@ from scipy import ndimage, stats
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
+from napari_neurosynth_results.statistics.p_values.significance import PSource
 from napari_neurosynth_results.statistics.thresholds.cluster_level import read_clusters
 
 Opened = Callable[..., ResultSet]
@@ -251,7 +252,7 @@ def test_the_floor_is_in_no_cluster(opened: Opened, iterations: int) -> None:
     maps = one_tailed({2: 0.1}, floor=1 - 1 / iterations)
     results = opened(maps)
     for value in ("logp", "z"):
-        read = read_clusters(results[f"{value}_{MASS}"], 0.05)
+        read = read_clusters(PSource(results[f"{value}_{MASS}"]), 0.05)
         assert np.count_nonzero(read.parts) == 4
         assert read.iterations in (iterations, None)
 
@@ -294,7 +295,7 @@ def test_a_cluster_may_fill_most_of_the_brain(opened: Opened) -> None:
         ({"p": 0.05, "min_voxels": 10}, "were chosen when"),
         ({"p": 0.05, "min_mm3": 80}, "were chosen when"),
         ({"p": 0.05, "value": 2.0}, "exactly one"),
-        ({"p": 0.05, "strict": True}, "strict is for a value"),
+        ({"p": 0.05, "strict": True}, "strict goes with value only"),
     ],
 )
 def test_height_and_extent_are_locked(

@@ -175,7 +175,7 @@ def test_a_corrected_map_opens_at_05_by_its_sibling(
     assert look.n_voxels == ((p > 0) & (p <= 0.05)).sum() > 10
     assert ("q <= .05" if stem == FDR else "p_FWE <= .05") in look.reason
     assert "by its p map" in look.reason
-    assert ("one value a cluster" in look.reason) == (stem == CLUSTER)
+    assert ("one value per cluster" in look.reason) == (stem == CLUSTER)
 
 
 @pytest.mark.parametrize("value", ["p", "logp", "z"])

@@ -15,8 +15,8 @@ from napari_neurosynth_results import Masking, ResultsError
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.statistics.thresholds.masks import (
     as_masking,
-    onto_grid,
     region_masking,
+    resample_nearest,
 )
 
 Array = npt.NDArray[Any]
@@ -38,7 +38,7 @@ GRIDS = st.builds(grid, SHAPES, SIZES, ORIGINS)
 @given(source=GRIDS, target=GRIDS, seed=st.integers(0, 2**32 - 1))
 def test_the_nearest_voxel_is_scipys(source: Grid, target: Grid, seed: int) -> None:
     voxels = np.random.default_rng(seed).integers(1, 99, source.shape, np.int16)
-    found = onto_grid(voxels, source, target)
+    found = resample_nearest(voxels, source, target)
     # A frame, because scipy ends at the centers of the outermost voxels.
     framed = np.pad(voxels, 1)
     to_source = np.linalg.inv(source.affine) @ target.affine
@@ -56,7 +56,7 @@ def test_the_nearest_voxel_is_scipys(source: Grid, target: Grid, seed: int) -> N
 def test_the_same_grid_is_left_alone() -> None:
     here = grid((3, 4, 5), (2, 2, 2), (-2, 0, 2))
     voxels = np.arange(60).reshape(here.shape)
-    assert onto_grid(voxels, here, here) is voxels
+    assert resample_nearest(voxels, here, here) is voxels
 
 
 def test_a_finer_grid_repeats_every_voxel_as_often() -> None:
@@ -64,7 +64,7 @@ def test_a_finer_grid_repeats_every_voxel_as_often() -> None:
         grid((4, 4, 4), (2, 2, 2), (0, 0, 0)),
         grid((8, 8, 8), (1, 1, 1), (-1, -1, -1)),
     )
-    found = onto_grid(np.arange(64).reshape(coarse.shape), coarse, fine)
+    found = resample_nearest(np.arange(64).reshape(coarse.shape), coarse, fine)
     assert np.unique(found, return_counts=True)[1].tolist() == [8] * 64
 
 

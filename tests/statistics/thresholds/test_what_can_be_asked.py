@@ -23,11 +23,11 @@ from napari_neurosynth_results.statistics.thresholds.threshold import (
     Threshold,
 )
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import (
-    Scale,
-    presets_of,
+    SliderScale,
+    choose_scale,
+    find_directions,
+    list_presets,
     refusals,
-    scale_of,
-    tails_of,
 )
 
 Opened = Callable[..., ResultSet]
@@ -103,11 +103,11 @@ def offered(statmap: StatMap) -> list[str]:
 
 
 def tails(statmap: StatMap) -> list[str]:
-    return [tail for tail, why in tails_of(statmap).items() if why is None]
+    return [tail for tail, why in find_directions(statmap).items() if why is None]
 
 
 def presets(statmap: StatMap) -> list[str]:
-    return [preset.name for preset in presets_of(statmap)]
+    return [preset.name for preset in list_presets(statmap)]
 
 
 # --- criteria ---------------------------------------------------------------------
@@ -160,7 +160,7 @@ def test_degrees_of_freedom_tell_the_p_of_a_lone_t(lone: ResultSet) -> None:
     found = refusals(t, evidence=stated)
     assert [name for name, why in found.items() if why is None] == ["value", "p"]
     strongest = float(np.abs(t.data).max())
-    scale = scale_of(t, "p", stated)
+    scale = choose_scale(t, "p", stated)
     assert scale.strict == pytest.approx(2 * stats.t.sf(strongest, 18), rel=1e-4)
 
 
@@ -187,8 +187,10 @@ def test_directions_by_what_was_tested(
         assert tails(two_tailed[stem]) == ["positive"], stem
     assert tails(lone["zstat1"]) == tails(lone["spmT_0001"]) == every
     assert tails(lone["a_corrp_tstat1"]) == ["positive"]
-    assert "no evidence for the opposite" in str(tails_of(one_tailed["z"])["negative"])
-    assert "no negative values" in str(tails_of(one_tailed["stat"])["both"])
+    assert "no evidence for the opposite" in str(
+        find_directions(one_tailed["z"])["negative"]
+    )
+    assert "no negative values" in str(find_directions(one_tailed["stat"])["both"])
 
 
 @pytest.mark.parametrize("value", ["z", "logp"])
@@ -206,21 +208,21 @@ def test_clusters_have_the_directions_of_their_test(
 
 # --- scales -----------------------------------------------------------------------
 
-LOGARITHMIC = st.floats(1e-12, 0.05).map(lambda strict: Scale(0.5, strict, True))
-LINEAR = st.floats(1e-3, 1e4).map(lambda top: Scale(top / 1000, top, False))
+LOGARITHMIC = st.floats(1e-12, 0.05).map(lambda strict: SliderScale(0.5, strict, True))
+LINEAR = st.floats(1e-3, 1e4).map(lambda top: SliderScale(top / 1000, top, False))
 SCALES = LOGARITHMIC | LINEAR
 POSITIONS = st.floats(0, 1)
 
 
 @given(scale=SCALES, position=POSITIONS)
-def test_a_position_is_found_again(scale: Scale, position: float) -> None:
+def test_a_position_is_found_again(scale: SliderScale, position: float) -> None:
     number = scale.number_at(position)
     assert scale.position_of(number) == pytest.approx(position, abs=0.003)
 
 
 @given(scale=SCALES, position=POSITIONS)
 def test_a_number_stays_what_it_is_but_for_the_digits_shown(
-    scale: Scale, position: float
+    scale: SliderScale, position: float
 ) -> None:
     exact = scale.loose + (scale.strict - scale.loose) * position
     again = scale.number_at(scale.position_of(exact))
@@ -228,7 +230,9 @@ def test_a_number_stays_what_it_is_but_for_the_digits_shown(
 
 
 @given(scale=SCALES, positions=st.lists(POSITIONS, min_size=2))
-def test_to_the_right_it_gets_stricter(scale: Scale, positions: list[float]) -> None:
+def test_to_the_right_it_gets_stricter(
+    scale: SliderScale, positions: list[float]
+) -> None:
     numbers = [scale.number_at(position) for position in sorted(positions)]
     assert numbers == sorted(numbers, reverse=scale.strict < scale.loose)
     first, last = scale.number_at(0), scale.number_at(1)
@@ -237,7 +241,9 @@ def test_to_the_right_it_gets_stricter(scale: Scale, positions: list[float]) -> 
 
 
 @given(scale=SCALES, factor=st.floats(1, 1e6))
-def test_numbers_beyond_the_ends_lie_at_the_ends(scale: Scale, factor: float) -> None:
+def test_numbers_beyond_the_ends_lie_at_the_ends(
+    scale: SliderScale, factor: float
+) -> None:
     larger, smaller = max(scale.loose, scale.strict), min(scale.loose, scale.strict)
     beyond = scale.position_of(larger * factor), scale.position_of(smaller / factor)
     assert beyond == pytest.approx((0, 1) if scale.logarithmic else (1, 0))
@@ -246,20 +252,20 @@ def test_numbers_beyond_the_ends_lie_at_the_ends(scale: Scale, factor: float) ->
 def test_values_run_to_the_strongest(one_tailed: ResultSet) -> None:
     z = one_tailed["z"]
     top = float(np.abs(z.data).max())
-    assert scale_of(z, "value") == Scale(top / 1000, top, False)
+    assert choose_scale(z, "value") == SliderScale(top / 1000, top, False)
     smallest = float(one_tailed["p"].data[one_tailed["p"].data > 0].min())
-    assert scale_of(one_tailed["p"], "value") == Scale(0.5, smallest, True)
+    assert choose_scale(one_tailed["p"], "value") == SliderScale(0.5, smallest, True)
 
 
 def test_probabilities_run_to_the_smallest_of_the_map(one_tailed: ResultSet) -> None:
     smallest = float(one_tailed["p"].data[one_tailed["p"].data > 0].min())
     assert 1e-12 < smallest < 1e-6
     for stem in ("z", "p", "logp", "stat"):
-        scale = scale_of(one_tailed[stem], "p")
+        scale = choose_scale(one_tailed[stem], "p")
         assert (scale.loose, scale.logarithmic) == (0.5, True)
         assert scale.strict == pytest.approx(smallest, rel=1e-4), stem
     for criterion in ("q", "bonferroni"):
-        assert scale_of(one_tailed["z"], criterion) == Scale(0.5, 1e-6, True)
+        assert choose_scale(one_tailed["z"], criterion) == SliderScale(0.5, 1e-6, True)
 
 
 @pytest.mark.parametrize(("z", "strict"), [(40.0, 1e-12), (np.inf, 1e-12), (0.1, 0.05)])
@@ -268,19 +274,19 @@ def test_sliders_of_p_are_neither_too_long_nor_too_short(
 ) -> None:
     data = np.zeros((8, 9, 8))
     data[4, 4, 4] = z
-    assert scale_of(opened({"z": data})["z"], "p") == Scale(0.5, strict, True)
+    assert choose_scale(opened({"z": data})["z"], "p") == SliderScale(0.5, strict, True)
 
 
 def test_a_slider_of_clusters_runs_to_the_smallest_p(two_tailed: ResultSet) -> None:
     for value in ("z", "logp"):
-        scale = scale_of(two_tailed[f"{value}_{MASS}"], "p")
+        scale = choose_scale(two_tailed[f"{value}_{MASS}"], "p")
         assert scale.strict == pytest.approx(0.01, rel=1e-4)
 
 
 def test_every_map_survives_the_loose_end(results: ResultSet) -> None:
     for statmap in results.maps.values():
         for criterion in offered(statmap):
-            loose = scale_of(statmap, criterion).number_at(0)
+            loose = choose_scale(statmap, criterion).number_at(0)
             clusters = clusters_at(statmap, Threshold.by(criterion, loose))
             assert len(clusters) > 0, (statmap.key, criterion)
 
@@ -291,7 +297,7 @@ def test_every_map_survives_the_loose_end(results: ResultSet) -> None:
 @pytest.mark.slow
 def test_every_preset_that_is_offered_works(results: ResultSet) -> None:
     for statmap in results.maps.values():
-        found = presets_of(statmap)
+        found = list_presets(statmap)
         assert len({preset.name for preset in found}) == len(found)
         for preset in found:
             clusters = clusters_at(statmap, preset.threshold)
@@ -324,14 +330,14 @@ def test_corrected_maps_get_no_threshold_that_is_called_uncorrected(
 def test_cluster_level_maps_get_levels_of_significance_only(
     two_tailed: ResultSet, value: str
 ) -> None:
-    found = presets_of(two_tailed[f"{value}_{MASS}"])
+    found = list_presets(two_tailed[f"{value}_{MASS}"])
     assert [preset.name for preset in found] == BY_P
     levels = [preset.threshold for preset in found]
     assert levels == [Threshold(p=p) for p in (0.001, 0.005, 0.01, 0.05)]
 
 
 def test_presets_ask_what_the_programs_ask(one_tailed: ResultSet) -> None:
-    asked = {preset.name: preset.threshold for preset in presets_of(one_tailed["z"])}
+    asked = {preset.name: preset.threshold for preset in list_presets(one_tailed["z"])}
     assert asked["FDR q .05"] == Threshold(q=0.05)
     assert asked["SPM-like"] == Threshold(p=0.001, connectivity=18)
     nilearn = asked["nilearn-like"]

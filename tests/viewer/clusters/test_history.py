@@ -11,18 +11,26 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-from napari_neurosynth_results.viewer.clusters.history import Tried, remember, tried_on
-from napari_neurosynth_results.viewer.clusters.request import BRAIN, Question, Where
+from napari_neurosynth_results.viewer.clusters.history import (
+    ThresholdHistory,
+    remember,
+    tried_on,
+)
+from napari_neurosynth_results.viewer.clusters.mask_choice import (
+    BRAIN,
+    MaskChoice,
+    ViewerRequest,
+)
 
 MOST = 200
-A, B, C = (Question(Threshold(p=p)) for p in (0.001, 0.01, 0.05))
+A, B, C = (ViewerRequest(Threshold(p=p)) for p in (0.001, 0.01, 0.05))
 
 
-def after(*questions: Question) -> Tried:
+def after(*questions: ViewerRequest) -> ThresholdHistory:
     """Try some questions on a map that nothing was tried on."""
-    tried = Tried()
+    tried = ThresholdHistory()
     for question in questions:
-        tried = tried.tried(question)
+        tried = tried.with_next(question)
     return tried
 
 
@@ -35,7 +43,7 @@ def layer() -> Any:
 
 
 def test_nothing_was_tried_at_first() -> None:
-    tried = Tried()
+    tried = ThresholdHistory()
     assert tried.shown is None
     assert not tried.can_go_back
     assert not tried.can_go_forward
@@ -55,28 +63,28 @@ def test_back_and_forward_end_where_they_began() -> None:
 
 
 def test_what_came_after_is_forgotten_when_another_is_tried() -> None:
-    tried = after(A, B).back().tried(C)
-    assert tried.questions == (A, C)
+    tried = after(A, B).back().with_next(C)
+    assert tried.requests == (A, C)
     assert tried.shown == C
     assert not tried.can_go_forward
 
 
 def test_a_question_that_is_shown_is_not_added_again() -> None:
     tried = after(A, B)
-    assert tried.tried(Question(Threshold(p=0.01))) == tried
+    assert tried.with_next(ViewerRequest(Threshold(p=0.01))) == tried
     # Neither does it forget what comes after, as little as a page that is reloaded.
-    assert tried.back().tried(A).forward().shown == B
+    assert tried.back().with_next(A).forward().shown == B
 
 
 def test_an_equal_question_of_long_ago_is_added() -> None:
-    assert after(A, B, A).questions == (A, B, A)
+    assert after(A, B, A).requests == (A, B, A)
 
 
 @pytest.mark.parametrize(
     "other",
     [
         *(
-            Question(Threshold(p=0.001, **options))
+            ViewerRequest(Threshold(p=0.001, **options))
             for options in (
                 {"connectivity": 18},
                 {"min_voxels": 10},
@@ -84,19 +92,19 @@ def test_an_equal_question_of_long_ago_is_added() -> None:
                 {"tail": "both"},
             )
         ),
-        Question(Threshold(q=0.001)),
-        Question(Threshold(p=0.001), Where(BRAIN)),
-        Question(Threshold(p=0.001), dof=20),
+        ViewerRequest(Threshold(q=0.001)),
+        ViewerRequest(Threshold(p=0.001), MaskChoice(BRAIN)),
+        ViewerRequest(Threshold(p=0.001), dof=20),
     ],
 )
-def test_questions_that_differ_in_anything_are_both_kept(other: Question) -> None:
+def test_questions_that_differ_in_anything_are_both_kept(other: ViewerRequest) -> None:
     assert after(A, other).back().shown == A
 
 
 def test_the_oldest_are_forgotten_beyond_200() -> None:
-    asked = [Question(Threshold(value=1 + n)) for n in range(MOST + 5)]
+    asked = [ViewerRequest(Threshold(value=1 + n)) for n in range(MOST + 5)]
     tried = after(*asked)
-    assert tried.questions == tuple(asked[5:])
+    assert tried.requests == tuple(asked[5:])
     assert tried.shown == asked[-1]
     for _ in range(MOST + 5):
         tried = tried.back()
@@ -105,12 +113,12 @@ def test_the_oldest_are_forgotten_beyond_200() -> None:
 
 def test_a_history_cannot_be_changed_by_those_who_read_it() -> None:
     tried = after(A)
-    tried.tried(B)
-    assert tried.questions == (A,)
+    tried.with_next(B)
+    assert tried.requests == (A,)
 
 
 def test_what_was_tried_is_kept_with_the_layer(layer: Any) -> None:
-    assert tried_on(layer) == Tried()
+    assert tried_on(layer) == ThresholdHistory()
     layer.metadata["of somebody else"] = 1
     remember(layer, after(A, B).back())
     assert tried_on(layer).shown == A
@@ -122,7 +130,7 @@ def test_metadata_of_another_kind_counts_as_nothing_tried(layer: Any) -> None:
     remember(layer, after(A))
     (key,) = layer.metadata
     layer.metadata[key] = "something else"
-    assert tried_on(layer) == Tried()
+    assert tried_on(layer) == ThresholdHistory()
 
 
 class Browser(RuleBasedStateMachine):
@@ -130,15 +138,15 @@ class Browser(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.tried = Tried()
-        self.before: list[Question] = []
-        self.shown: Question | None = None
-        self.later: list[Question] = []
+        self.tried = ThresholdHistory()
+        self.before: list[ViewerRequest] = []
+        self.shown: ViewerRequest | None = None
+        self.later: list[ViewerRequest] = []
 
     @rule(question=st.sampled_from([A, B, C]))
-    def ask(self, question: Question) -> None:
+    def ask(self, question: ViewerRequest) -> None:
         """Try one, as a link that is clicked."""
-        self.tried = self.tried.tried(question)
+        self.tried = self.tried.with_next(question)
         if question == self.shown:
             return
         if self.shown is not None:

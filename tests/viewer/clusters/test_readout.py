@@ -26,10 +26,10 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 from napari_neurosynth_results.viewer.clusters.readout import (
     PlaceReader,
     Readout,
-    Row,
+    ReadoutRow,
     read_at,
 )
-from napari_neurosynth_results.viewer.layers import layers_of, map_layer, map_of
+from napari_neurosynth_results.viewer.layers import build_layers, map_layer, map_of
 
 PLACE = (38.0, 4.0, 2.0)
 LABELS = "label_desc-mass_level-cluster_corr-FWE_method-montecarlo_tail-positive"
@@ -39,7 +39,7 @@ def add(viewer: Any, results: ResultSet) -> None:
     """Add all maps, visible."""
     from napari.layers import Layer
 
-    for made in layers_of(results, underlay=True).layers:
+    for made in build_layers(results, underlay=True).layers:
         viewer.add_layer(Layer.create(*made))
     for layer in viewer.layers:
         layer.visible = True
@@ -52,7 +52,7 @@ def add_map(viewer: Any, results: ResultSet, key: str) -> Any:
     return viewer.add_layer(Layer.create(*layer))
 
 
-def row(readout: Readout, title: str) -> Row:
+def row(readout: Readout, title: str) -> ReadoutRow:
     (found,) = (row for row in readout.rows if row.title == title)
     return found
 

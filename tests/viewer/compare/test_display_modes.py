@@ -14,8 +14,8 @@ from napari_neurosynth_results.export.colors import HUES
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import cluster_layer
-from napari_neurosynth_results.viewer.compare.display_modes import Together
-from napari_neurosynth_results.viewer.compare.results import clusters_for
+from napari_neurosynth_results.viewer.compare.comparison_layers import clusters_for
+from napari_neurosynth_results.viewer.compare.display_modes import JointDisplay
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 
@@ -74,7 +74,7 @@ def test_everything_is_as_before_afterwards(
     viewer: Any, maps: list[Any], mode: Any
 ) -> None:
     before, grid = look(viewer), viewer.canvas.grid.enabled
-    together = Together(viewer)
+    together = JointDisplay(viewer)
     together.show(mode, maps[:3])
     assert together.mode == mode
     assert not same(look(viewer), before)
@@ -89,7 +89,7 @@ def test_one_way_after_the_other_comes_back_to_the_first(
     viewer: Any, maps: list[Any]
 ) -> None:
     before = look(viewer)
-    together = Together(viewer)
+    together = JointDisplay(viewer)
     for mode in MODES:
         together.show(mode, maps[:2])  # type: ignore[arg-type]
     together.stop()
@@ -97,7 +97,7 @@ def test_one_way_after_the_other_comes_back_to_the_first(
 
 
 def test_over_each_other_each_map_has_its_color(viewer: Any, maps: list[Any]) -> None:
-    together = Together(viewer)
+    together = JointDisplay(viewer)
     together.show("overlay", maps[:3])
     assert [layer.visible for layer in maps] == [True, True, True, False]
     names = [layer.colormap.name for layer in maps[:3]]
@@ -118,7 +118,7 @@ def test_over_each_other_each_map_has_its_color(viewer: Any, maps: list[Any]) ->
 def test_the_first_is_filled_and_the_others_are_outlines(
     viewer: Any, maps: list[Any]
 ) -> None:
-    together = Together(viewer)
+    together = JointDisplay(viewer)
     together.show("outlines", maps[:3])
     assert [layer.visible for layer in maps] == [True, False, False, False]
     found = [cluster_layer(viewer, map_of(layer)) for layer in maps[:3]]
@@ -131,7 +131,7 @@ def test_the_first_is_filled_and_the_others_are_outlines(
 def test_side_by_side_every_cell_has_map_clusters_and_underlay(
     viewer: Any, maps: list[Any]
 ) -> None:
-    together = Together(viewer)
+    together = JointDisplay(viewer)
     together.show("side by side", maps[:3])
     grid, layers = viewer.canvas.grid, viewer.layers
     assert grid.enabled
@@ -150,7 +150,7 @@ def test_side_by_side_every_cell_has_map_clusters_and_underlay(
 
 
 def test_blinking_shows_one_after_the_other(viewer: Any, maps: list[Any]) -> None:
-    together = Together(viewer)
+    together = JointDisplay(viewer)
     assert together.next() is None
     together.show("blink", maps[:3])
     seen = [[layer.visible for layer in maps].index(True)]
@@ -168,7 +168,7 @@ def test_blinking_shows_one_after_the_other(viewer: Any, maps: list[Any]) -> Non
 def test_swiping_cuts_both_maps_at_one_place(
     viewer: Any, maps: list[Any], side: str, plane: Any
 ) -> None:
-    together = Together(viewer)
+    together = JointDisplay(viewer)
     together.show("swipe", maps[:2])
     scene.set_anatomical(viewer, side)
     scene.show_plane(viewer, plane)
@@ -203,7 +203,7 @@ def test_swiping_cuts_both_maps_at_one_place(
 def test_layers_that_are_removed_in_between_are_no_matter(
     viewer: Any, maps: list[Any]
 ) -> None:
-    together = Together(viewer)
+    together = JointDisplay(viewer)
     for mode in MODES:
         together.show(mode, together.maps or maps[:3])  # type: ignore[arg-type]
         if len(together.maps) > 1:
@@ -219,7 +219,7 @@ def test_nothing_is_kept_alive(qapp: Any) -> None:
     from napari.components import ViewerModel
 
     model = ViewerModel()
-    together = Together(model)
+    together = JointDisplay(model)
     together.stop()
     gone = weakref.ref(model)
     del model, together

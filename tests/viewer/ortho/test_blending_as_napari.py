@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.ortho.geometry import Field, Window
-from napari_neurosynth_results.viewer.ortho.picture import draw, drawable
+from napari_neurosynth_results.viewer.ortho.geometry import FieldOfView, Window
+from napari_neurosynth_results.viewer.ortho.picture import draw, drawable_layers
 from napari_neurosynth_results.widgets.ortho.canvas import paint_discs
 
 pytestmark = pytest.mark.viewer
@@ -71,8 +71,10 @@ def both(viewer: Any, plane: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     center[scene.PLANE_ORDER[plane][1]] = camera.center[1]
     center[scene.PLANE_ORDER[plane][2]] = camera.center[2]
     rightward = str(camera.orientation[2]) == "right"
-    window = Window(plane, rows, columns, Field(tuple(center), camera.zoom, rightward))
-    ours, failed = draw(viewer, drawable(viewer), window, paint_discs)
+    window = Window(
+        plane, rows, columns, FieldOfView(tuple(center), camera.zoom, rightward)
+    )
+    ours, failed = draw(viewer, drawable_layers(viewer), window, paint_discs)
     assert failed == {}
     return theirs.astype(int), ours[..., :3].astype(int)
 

@@ -7,7 +7,7 @@ import pytest
 
 from napari_neurosynth_results.viewer.ortho.geometry import (
     GAP,
-    Field,
+    FieldOfView,
     Window,
     arrange,
     bounds,
@@ -20,7 +20,7 @@ MNI = (182.0, 218.0, 182.0)
 @pytest.mark.parametrize("rightward", [True, False])
 @pytest.mark.parametrize("plane", PLANE_ORDER)
 def test_a_place_and_its_pixel_are_each_others(plane: str, rightward: bool) -> None:
-    window = Window(plane, 90, 140, Field((1, 2, 3), 1.7, rightward))
+    window = Window(plane, 90, 140, FieldOfView((1, 2, 3), 1.7, rightward))
     place = (-20.0, 14.5, 30.0)
     row, column = window.pixel_of(place)
     assert window.place_at(row, column, place) == pytest.approx(place)
@@ -32,7 +32,7 @@ def test_a_place_and_its_pixel_are_each_others(plane: str, rightward: bool) -> N
 @pytest.mark.parametrize("rightward", [True, False])
 @pytest.mark.parametrize("plane", PLANE_ORDER)
 def test_pixels_know_their_millimeters(plane: str, rightward: bool) -> None:
-    window = Window(plane, 9, 14, Field((1, 2, 3), 1.7, rightward))
+    window = Window(plane, 9, 14, FieldOfView((1, 2, 3), 1.7, rightward))
     down, across = window.millimeters()
     _, vertical, horizontal = window.axes
     for row, column in ((0, 0), (8, 13), (4, 6)):

@@ -10,12 +10,12 @@ import numpy.typing as npt
 import pytest
 
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.ortho.geometry import Field, Window
+from napari_neurosynth_results.viewer.ortho.geometry import FieldOfView, Window
 from napari_neurosynth_results.viewer.ortho.layer_transform import unit_of
 from napari_neurosynth_results.viewer.ortho.picture import (
     draw,
-    drawable,
-    field_of,
+    drawable_layers,
+    field_of_view,
     finest_step,
     values_at,
 )
@@ -33,8 +33,8 @@ def red(
     viewer: Any, plane: str = "axial", scale: float = 2.0, paint: Any = no_discs
 ) -> npt.NDArray[np.uint8]:
     """Draw 100 x 100 pixels about 0, 0, 0, and return their red."""
-    window = Window(plane, 100, 100, Field((0.0, 0.0, 0.0), scale, True))
-    what = drawable(viewer)
+    window = Window(plane, 100, 100, FieldOfView((0.0, 0.0, 0.0), scale, True))
+    what = drawable_layers(viewer)
     assert what.left_out == {}
     picture, failed = draw(viewer, what, window, paint)
     assert failed == {}
@@ -171,7 +171,7 @@ def test_others_are_named_and_hidden_ones_are_not(viewer: Any) -> None:
     viewer.add_surface((np.eye(3), np.array([[0, 1, 2]])), name="surface")
     viewer.add_tracks(np.array([[0, 0, 1, 1.0], [0, 1, 2, 2]]), name="tracks")
     viewer.add_image(corner(), name="hidden", visible=False)
-    what = drawable(viewer)
+    what = drawable_layers(viewer)
     assert [layer.name for layer, _ in what.layers] == ["volume"]
     assert what.left_out == {
         "flat": "not a volume",
@@ -195,7 +195,7 @@ def test_layers_in_other_units_meet(viewer: Any) -> None:
     )
     scene.look_at(viewer, 12_000, 10_000, 8_000)
     np.testing.assert_array_equal(red(viewer, scale=2e-3), alone)
-    assert field_of(viewer)[1] == (42_000, 70_000, 92_000)
+    assert field_of_view(viewer)[1] == (42_000, 70_000, 92_000)
     assert finest_step(viewer) == (2000, 2000, 2000)
     viewer.layers.remove(small)
     # Without a unit napari assumes pixels, and draws all layers as they are.
@@ -216,14 +216,14 @@ def test_data_that_cannot_be_read_are_named(viewer: Any) -> None:
     viewer.add_image(corner(), name="corner", **GRAY, **PLACED)
     good = da.zeros((16, 25, 31), chunks=8, dtype="f4")
     layer = viewer.add_image(good, name="far", contrast_limits=(0, 1), **PLACED)
-    assert drawable(viewer).left_out == {}
-    window = Window("axial", 50, 50, Field((0.0, 0.0, 0.0), 1.0, True))
+    assert drawable_layers(viewer).left_out == {}
+    window = Window("axial", 50, 50, FieldOfView((0.0, 0.0, 0.0), 1.0, True))
     scene.look_at(viewer, 12, 10, 8)
-    assert draw(viewer, drawable(viewer), window, no_discs)[1] == {}
+    assert draw(viewer, drawable_layers(viewer), window, no_discs)[1] == {}
     layer.visible = False
     layer.data = good.map_blocks(fail, dtype="f4", meta=np.zeros((0, 0, 0), "f4"))
     layer.events.visible.block()
-    what = drawable(viewer)
+    what = drawable_layers(viewer)
     assert len(what.layers) == 1
     both = type(what)((*what.layers, (layer, what.layers[0][1])), {})
     picture, failed = draw(viewer, both, window, no_discs)
@@ -235,7 +235,7 @@ def test_data_that_cannot_be_read_are_named(viewer: Any) -> None:
 def test_the_field_is_that_of_the_volumes(viewer: Any) -> None:
     viewer.add_points(np.array([[900.0, 0, 0]]))
     viewer.add_image(corner(), **PLACED, visible=False)
-    center, size = field_of(viewer)
+    center, size = field_of_view(viewer)
     assert size == (32, 50, 62)
     assert center == (5, 4, 0)
 
@@ -255,7 +255,7 @@ def test_values_at_a_place(viewer: Any) -> None:
     viewer.add_labels(labels, **PLACED, name="clusters", features=names)
     viewer.add_image(np.ones((2, 2, 2)), translate=(900, 0, 0), name="elsewhere")
     viewer.add_points(np.zeros((1, 3)))
-    found = values_at(drawable(viewer), (8.4, 9.6, 12.0))
+    found = values_at(drawable_layers(viewer), (8.4, 9.6, 12.0))
     assert found == [("clusters", "1: left insula"), ("map", "1.235")]
-    found = values_at(drawable(viewer), (0.0, 0.0, 0.0))
+    found = values_at(drawable_layers(viewer), (0.0, 0.0, 0.0))
     assert found == [("clusters", "none"), ("map", "0")]

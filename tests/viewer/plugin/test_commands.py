@@ -16,7 +16,7 @@ from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.clusters.defaults import remember_choices
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.plugin.commands import label_clusters
+from napari_neurosynth_results.viewer.plugin.commands import label_active_map
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 
 pytestmark = pytest.mark.usefixtures("preferences")
@@ -43,7 +43,7 @@ def test_the_active_map_gets_a_layer_of_its_clusters(
 ) -> None:
     add_maps(viewer, [sample["logp"]])
     layer = activate(viewer, sample["z"])
-    label_clusters(viewer)
+    label_active_map(viewer)
     made = viewer.layers[-1]
     clusters = clusters_of(made)
     assert clusters is not None
@@ -64,7 +64,7 @@ def test_the_threshold_is_the_one_that_was_used_last(
     asked = Threshold(q=0.05, min_voxels=30, connectivity=26)
     remember_choices(sample["z"], asked, True)
     layer = activate(viewer, sample["z"])
-    label_clusters(viewer)
+    label_active_map(viewer)
     clusters = clusters_of(viewer.layers[-1])
     assert clusters is not None
     assert clusters.asked == asked
@@ -76,11 +76,11 @@ def test_a_map_has_one_layer_of_clusters_however_often_they_are_labelled(
     viewer: Any, sample: ResultSet
 ) -> None:
     layer = activate(viewer, sample["z"])
-    label_clusters(viewer)
+    label_active_map(viewer)
     before = list(viewer.layers)
     first = clusters_of(before[-1])
     remember_choices(sample["z"], Threshold(p=0.05), False)
-    label_clusters(viewer)
+    label_active_map(viewer)
     assert list(viewer.layers) == before
     second = clusters_of(before[-1])
     assert first is not None
@@ -94,7 +94,7 @@ def test_clusters_that_were_tested_are_told_from_those_that_are_not_significant(
     viewer: Any, sample: ResultSet, notifications: list[Any]
 ) -> None:
     activate(viewer, sample[MASS])
-    label_clusters(viewer)
+    label_active_map(viewer)
     made = viewer.layers[-1]
     clusters = clusters_of(made)
     assert clusters is not None
@@ -112,7 +112,7 @@ def test_a_map_on_which_nothing_survives_is_said_to_have_no_clusters(
 ) -> None:
     weak = np.full(SHAPE, 0.5)
     activate(viewer, opened({"z": weak, "p": weak})["z"])
-    label_clusters(viewer)
+    label_active_map(viewer)
     assert not viewer.layers[-1].data.any()
     ((severity, text),) = told(notifications)
     assert severity == "info"
@@ -124,7 +124,7 @@ def test_without_an_active_map_the_user_is_asked_to_choose_one(
     viewer: Any, sample: ResultSet, notifications: list[Any], active: str
 ) -> None:
     layer = activate(viewer, sample["z"])
-    label_clusters(viewer)
+    label_active_map(viewer)
     foreign = viewer.add_image(np.ones(SHAPE))
     layers = list(viewer.layers)
     notifications.clear()
@@ -133,7 +133,7 @@ def test_without_an_active_map_the_user_is_asked_to_choose_one(
         **{"nothing": None, "an image": foreign, "the clusters": clusters}
     }[active]
     limits = list(layer.contrast_limits)
-    label_clusters(viewer)
+    label_active_map(viewer)
     ((severity, text),) = told(notifications)
     assert (severity, text[:36]) == ("warning", "Select the layer of a map first: one")
     assert list(viewer.layers) == layers
@@ -146,7 +146,7 @@ def test_labels_that_were_read_from_a_file_are_not_labelled_again(
     label = next(m for m in sample.maps.values() if m.kind == "label")
     layer = activate(viewer, label)
     before = list(viewer.layers)
-    label_clusters(viewer)
+    label_active_map(viewer)
     ((severity, text),) = told(notifications)
     assert severity == "warning"
     assert "label" in text
@@ -166,7 +166,7 @@ def test_a_file_that_broke_is_named_and_nothing_changes(
     (folder / "p.nii.gz").write_bytes((folder / "p.nii.gz").read_bytes()[:900])
     layer = activate(viewer, results["z"])
     before, limits = list(viewer.layers), list(layer.contrast_limits)
-    label_clusters(viewer)
+    label_active_map(viewer)
     ((severity, text),) = told(notifications)
     assert severity == "warning"
     assert "p.nii.gz is truncated" in text

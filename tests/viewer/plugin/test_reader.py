@@ -20,10 +20,10 @@ from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import (
     METADATA_KEY,
     UNDERLAY_KEY,
-    layers_of,
+    build_layers,
     map_of,
 )
-from napari_neurosynth_results.viewer.plugin.messages import message_of
+from napari_neurosynth_results.viewer.plugin.messages import opening_message
 from napari_neurosynth_results.viewer.plugin.reader import (
     add_maps,
     get_reader,
@@ -367,7 +367,7 @@ def test_a_map_taken_out_of_its_folder_says_what_the_folder_would_add(
         (alone / "z.nii.gz", False),
     ):
         results = open_results(path)
-        text, _ = message_of(results, layers_of(results, underlay=False))
+        text, _ = opening_message(results, build_layers(results, underlay=False))
         assert (hint in text) is hinted
 
 

@@ -17,7 +17,11 @@ from nilearn.image import load_img, resample_img
 
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results import ResultsError, ResultSet
-from napari_neurosynth_results.viewer.layers import map_layer, placed, underlay_layer
+from napari_neurosynth_results.viewer.layers import (
+    map_layer,
+    placement_keywords,
+    underlay_layer,
+)
 from napari_neurosynth_results.viewer.plugin.writer import (
     write_image,
     write_labels,
@@ -267,7 +271,7 @@ def test_several_layers_make_a_folder_that_opens_as_a_result(
     results = nnr.open_results(sample_path)
     tuples = [layer_of(results, key).as_layer_data_tuple() for key in ("z", "p", MASS)]
     clusters = nnr.find_clusters(results["z"], p=0.001, min_voxels=100)
-    keywords = {**placed(clusters.statmap.grid), "name": "z: clusters"}
+    keywords = {**placement_keywords(clusters.statmap.grid), "name": "z: clusters"}
     labels = Labels(
         clusters.labels.T, **keywords, metadata={"neurosynth_results": clusters}
     )

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.worked_in import threshold
 from local_servers import LocalServers
 from napari_neurosynth_results import ResultsError, open_results, open_studies
 from napari_neurosynth_results.maps.results import ResultSet
@@ -26,8 +27,11 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     rename,
 )
 from napari_neurosynth_results.viewer.clusters.history import tried_on
-from napari_neurosynth_results.viewer.clusters.request import BRAIN, Where
-from napari_neurosynth_results.viewer.compare.results import compared_in, show_agreement
+from napari_neurosynth_results.viewer.clusters.mask_choice import BRAIN, MaskChoice
+from napari_neurosynth_results.viewer.compare.comparison_layers import (
+    compared_in,
+    show_agreement,
+)
 from napari_neurosynth_results.viewer.foci import light_up, set_slab, show_foci
 from napari_neurosynth_results.viewer.layers import map_of, underlay_layer
 from napari_neurosynth_results.viewer.plugin.reader import add_maps, get_reader
@@ -35,7 +39,6 @@ from napari_neurosynth_results.viewer.workspace.save_and_open import (
     open_workspace,
     save_workspace,
 )
-from worked_in import threshold
 
 pytestmark = pytest.mark.usefixtures("preferences")
 
@@ -62,9 +65,9 @@ def worked(viewer: Any, sample: ResultSet, tmp_path: Path) -> Any:
     rename(first, 2, 'it\'s "here"\\ 脳')
     choose(first, 3)
     first.contour = 2
-    second = threshold(viewer, logp, Threshold(q=0.03), Where(z, 0.01))
-    third = threshold(viewer, sample["stat"], Threshold(value=0.02), Where(first))
-    threshold(viewer, sample[MASS], Threshold(p=0.2), Where(BRAIN), atlas=None)
+    second = threshold(viewer, logp, Threshold(q=0.03), MaskChoice(z, 0.01))
+    third = threshold(viewer, sample["stat"], Threshold(value=0.02), MaskChoice(first))
+    threshold(viewer, sample[MASS], Threshold(p=0.2), MaskChoice(BRAIN), atlas=None)
     add_maps(viewer, [sample["p"]])
     label = next(m for m in sample.maps.values() if m.kind == "label")
     add_maps(viewer, [label])
@@ -145,7 +148,7 @@ def test_saved_opened_and_saved_again_it_is_the_same(
     assert one.name.startswith("agreement")
     # The widget of thresholds goes on where it was.
     z = next(one for one in again.layers if getattr(map_of(one), "key", "") == "z")
-    assert [question.threshold.p for question in tried_on(z).questions] == [0.01, 0.001]
+    assert [request.threshold.p for request in tried_on(z).requests] == [0.01, 0.001]
 
 
 @pytest.mark.slow
@@ -234,7 +237,7 @@ def test_what_is_not_ours_or_was_painted_is_told(
     voxels[30:60, 40:70, 45:80] = 1
     placed = {"scale": grid.voxel_size[::-1], "translate": grid.origin[::-1]}
     painted = viewer.add_labels(voxels, name="area", **placed)
-    made = threshold(viewer, sample["z"], Threshold(p=0.001), Where(painted))
+    made = threshold(viewer, sample["z"], Threshold(p=0.001), MaskChoice(painted))
     path = tmp_path / "work.nnr.json"
     told = save_workspace(viewer, path)
     assert told[0] == "area is not of this plugin: save it by itself."
@@ -350,8 +353,8 @@ def test_what_is_not_known_is_left_aside(saved: Any) -> None:
     viewer, told = saved(add)
     assert len(clusters_in(viewer)) == 1
     assert told == [
-        "workspace: later is not known, and left aside.",
-        "workspace.contents.maps[0]: color is not known, and left aside.",
+        "workspace: later is not known and was ignored.",
+        "workspace.contents.maps[0]: color is not known and was ignored.",
     ]
 
 
@@ -360,7 +363,7 @@ def test_what_is_not_known_is_left_aside(saved: Any) -> None:
     [
         (lambda x: x.update(version=2), "version 2 of the format.*Update the plugin"),
         (lambda x: x.update(version=True), "version True"),
-        (lambda x: x.update(format="zip"), "is no workspace"),
+        (lambda x: x.update(format="zip"), "is not a workspace"),
         (lambda x: x["contents"].update(maps={}), "contents.maps has to be a list"),
         (lambda x: x["contents"]["maps"][0].pop("key"), "an object with 'key'"),
         (lambda x: x["contents"]["maps"][0].update(key=3), "key has to be a text"),
@@ -415,7 +418,7 @@ def test_numbers_that_refer_to_nothing_are_told(
         (b"\xff\xfe\x00", "broken JSON"),
         (b"[" * 200_000, "nested too deeply"),
         (b'{"a": ' * 200_000, "nested too deeply"),
-        (b"[]", "is no workspace"),
+        (b"[]", "is not a workspace"),
         (b" " * (9 << 20), "too large"),
         (b"[" + b"9" * 10_000 + b"]", "broken JSON"),
     ],

@@ -46,26 +46,28 @@ def widget(viewer: Any, results: ResultSet) -> Iterator[ResultsBrowser]:
 
 def listed(widget: ResultsBrowser) -> list[str]:
     """Return the titles that a user sees."""
-    model = widget.model
+    model = widget.view.rows
     return [model.index(row, 0).data() for row in range(model.rowCount())]
 
 
 def states(widget: ResultsBrowser) -> list[str]:
     """Return where a user sees that the maps are."""
-    model = widget.model
+    model = widget.view.rows
     return [model.index(row, 4).data() for row in range(model.rowCount())]
 
 
 def choose(widget: ResultsBrowser, *titles: str) -> None:
     """Choose rows, as a click does."""
-    model = widget.model
-    maps = [model.map_at(row) for row in range(model.rowCount())]
+    model = widget.view.rows
+    maps = model.rows
     widget.view.choose([statmap for statmap in maps if statmap.title in titles])
 
 
 def test_an_empty_viewer_says_what_to_do(viewer: Any) -> None:
     widget = ResultsBrowser(viewer)
-    assert widget.about_map.text.text().startswith("Paste the link of a NeuroVault")
+    assert widget.map_description.text.text().startswith(
+        "Paste the link of a NeuroVault"
+    )
     assert listed(widget) == []
     assert not widget.add.enabled
     assert not widget.copy.enabled
@@ -75,7 +77,7 @@ def test_an_empty_viewer_says_what_to_do(viewer: Any) -> None:
 def test_maps_are_listed_in_their_order_of_interest(widget: ResultsBrowser) -> None:
     assert listed(widget) == TITLES
     assert states(widget) == ["shown", "on disk", "on disk", "on disk"]
-    assert widget.about_map.text.text().startswith("4 maps, 1 with a layer.")
+    assert widget.map_description.text.text().startswith("4 maps, 1 with a layer.")
     assert widget.result.value.title == "pain"
 
 
@@ -104,7 +106,7 @@ def test_a_double_click_adds_a_map_once_and_shows_it(
     viewer: Any, widget: ResultsBrowser
 ) -> None:
     def double_click(row: int) -> None:
-        widget.view.doubleClicked.emit(widget.model.index(row, 0))
+        widget.view.doubleClicked.emit(widget.view.rows.index(row, 0))
 
     double_click(1)
     assert [layer.name for layer in viewer.layers] == TITLES[:2]
@@ -116,14 +118,14 @@ def test_a_double_click_adds_a_map_once_and_shows_it(
 
 def test_a_chosen_map_is_described(widget: ResultsBrowser) -> None:
     choose(widget, TITLES[0])
-    about = widget.about_map.text.text()
+    about = widget.map_description.text.text()
     assert "z_desc-association_corr-FDR_method-indep.nii.gz" in about
     assert "z score" in about
     assert "Shown: " in about
     assert "voxels" in about
     choose(widget, TITLES[3])
-    assert "not a p value" in widget.about_map.text.text()
-    assert "Shown: " not in widget.about_map.text.text()
+    assert "not a p value" in widget.map_description.text.text()
+    assert "Shown: " not in widget.map_description.text.text()
 
 
 def test_removing_and_renaming_layers_is_followed(
@@ -135,7 +137,7 @@ def test_removing_and_renaming_layers_is_followed(
     del viewer.layers[0]
     assert states(widget) == ["on disk", "shown", "on disk", "on disk"]
     viewer.layers.clear()
-    assert widget.about_map.text.text().startswith("Paste the link")
+    assert widget.map_description.text.text().startswith("Paste the link")
     assert listed(widget) == []
 
 

@@ -16,7 +16,7 @@ from local_servers import Fault, LocalServers, label_xml
 from napari_neurosynth_results.job import CancelledError
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.browser.about_map import about_html
+from napari_neurosynth_results.widgets.browser.description import description_html
 from napari_neurosynth_results.widgets.browser.results_browser import ResultsBrowser
 
 SHAPE = (8, 9, 8)
@@ -34,13 +34,12 @@ def wait_until(happened: Callable[[], bool]) -> None:
 
 
 def wait(widget: ResultsBrowser) -> None:
-    wait_until(lambda: not widget.fetching.busy)
+    wait_until(lambda: not widget.background_job.busy)
 
 
 def state(widget: ResultsBrowser) -> dict[str, str]:
-    model = widget.model
-    maps = [model.map_at(row) for row in range(model.rowCount())]
-    return {statmap.key: model.state_of(statmap) for statmap in maps}
+    maps = widget.view.rows.rows
+    return {statmap.key: widget.view.state_of(statmap) for statmap in maps}
 
 
 def paste(widget: ResultsBrowser, text: str) -> None:
@@ -70,7 +69,7 @@ def test_a_link_is_listed_and_its_first_map_shown(
     viewer: Any, widget: ResultsBrowser, web: LocalServers, collection: Any
 ) -> None:
     paste(widget, f"{web.neurovault}/collections/{collection.id}/")
-    assert widget.fetching.busy
+    assert widget.background_job.busy
     wait(widget)
     assert widget.source.value == ""
     assert state(widget) == {
@@ -80,13 +79,13 @@ def test_a_link_is_listed_and_its_first_map_shown(
         "p": "on disk",
         "stat": "on disk",
     }
-    wait_until(lambda: not widget.fetching.busy)
+    wait_until(lambda: not widget.background_job.busy)
     assert [map_of(layer).key for layer in viewer.layers if map_of(layer)] == [
         "z_corr-FDR_method-indep"
     ]
-    assert "A &lt;b&gt;" in about_html(widget.result.value)
-    assert "https://doi.org/10.1/x" in about_html(widget.result.value)
-    sizes = [widget.model.index(row, 3).data() for row in range(5)]
+    assert "A &lt;b&gt;" in description_html(widget.result.value)
+    assert "https://doi.org/10.1/x" in description_html(widget.result.value)
+    sizes = [widget.view.rows.index(row, 3).data() for row in range(5)]
     assert all(size.endswith(" MB") for size in sizes)
 
 
@@ -111,12 +110,12 @@ def test_progress_is_seen_and_cancel_keeps_what_has_come(
     wait_until(lambda: any(s.endswith("%") for s in state(widget).values()))
     # The list is there, the first map is under way.
     assert len(state(widget)) == 5
-    assert not widget.fetching.isHidden()
+    assert not widget.background_job.isHidden()
     started = time.monotonic()
-    widget.fetching.cancel_button.click()
+    widget.background_job.cancel_button.click()
     wait(widget)
     assert time.monotonic() - started < 2
-    assert widget.fetching.isHidden()
+    assert widget.background_job.isHidden()
     assert state(widget)["z"] == "on the server"
     assert len(viewer.layers) == 0
     web.faults.clear()
@@ -229,7 +228,7 @@ def test_a_private_link_is_nowhere_in_layers_recent_sources_and_diagnostics(
     texts = [QApplication.clipboard().text(), widget.problems.value]
     texts += [str(layer.metadata) + str(layer.source) for layer in viewer.layers]
     texts += [str(widget._recent_choices()), str(notifications)]
-    texts += [about_html(widget.result.value), widget.source.value]
+    texts += [description_html(widget.result.value), widget.source.value]
     assert secret.token not in "".join(texts)
     files = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
     assert not any(secret.token.encode() in path.read_bytes() for path in files)
@@ -248,7 +247,7 @@ def test_a_closed_browser_asks_for_nothing_more(
     web.fail("/media/", Fault.drip(100))
     paste(widget, str(collection.id))
     wait_until(lambda: len(web.paths("/media/")) >= 1)
-    future = widget.fetching._future
+    future = widget.background_job._future
     assert future is not None
     widget.close()
     widget.native.deleteLater()

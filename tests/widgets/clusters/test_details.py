@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,16 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     chosen_label,
     show_clusters,
 )
-from napari_neurosynth_results.viewer.foci import foci_layers, lit_up, show_foci
+from napari_neurosynth_results.viewer.foci import foci_layers, lit_studies, show_foci
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
-from napari_neurosynth_results.widgets.common.table_view import BAR, Field, RowsView
+from napari_neurosynth_results.widgets.common.row_table import (
+    BAR,
+    Column,
+    RowModel,
+    records,
+)
+from napari_neurosynth_results.widgets.common.table_view import TableView
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 REGIONS, STUDIES, HEAT = range(3)
@@ -102,7 +109,7 @@ def test_studies_of_the_chosen_cluster(
     assert panel.cautions.text() == "one experiment only"
     assert not panel.cautions.isHidden()
     panel.notes.setChecked(True)
-    assert "otherwise than in its label map" in panel.notices.text()
+    assert "differently than in its label map" in panel.notices.text()
     assert "does not say whether the cluster would still be found" in (
         panel.notices.text()
     )
@@ -116,14 +123,14 @@ def test_a_chosen_study_lights_up_its_foci(widget: ClusterWidget, viewer: Any) -
     panel = widget.details.studies
     panel.view.setCurrentIndex(panel.view.rows.index(0, 0))
     [layer] = foci_layers(viewer)
-    assert lit_up(layer) == {"pain_19.nidm"}
+    assert lit_studies(layer) == {"pain_19.nidm"}
     panel.view.setCurrentIndex(panel.view.rows.index(1, 0))
     assert foci_layers(viewer) == [layer]
-    assert lit_up(layer) == {"pain_13.nidm"}
+    assert lit_studies(layer) == {"pain_13.nidm"}
     # The row stays chosen although a layer has come.
     assert panel.view.currentIndex().row() == 1
     click_row(widget, 1)
-    assert lit_up(layer) is None
+    assert lit_studies(layer) is None
 
 
 def test_the_table_sorts_by_any_column(widget: ClusterWidget) -> None:
@@ -141,22 +148,22 @@ def test_the_table_sorts_by_any_column(widget: ClusterWidget) -> None:
 
 def test_the_heat_map_is_the_table_of_foci(widget: ClusterWidget) -> None:
     widget.details.setCurrentIndex(HEAT)
-    cells = widget.details.heat.cells
+    heat, cells = widget.details.heat, widget.details.heat.cells
     behind = widget.details.contributors
     assert (cells.rowCount(), cells.columnCount()) == behind.foci.shape
     for row in range(cells.rowCount()):
         for column in range(cells.columnCount()):
             index = cells.index(row, column)
-            n = behind.foci.loc[cells.experiment(index), column + 1]
+            n = behind.foci.loc[heat.experiment(index), column + 1]
             assert (index.data() or "0") == str(n)
     most = cells.index(0, 0).data(TOOLTIP)
-    assert most == behind.told(cells.experiment(cells.index(0, 0)), 1)
+    assert most == behind.told(heat.experiment(cells.index(0, 0)), 1)
     across = Qt.Orientation.Horizontal
     assert cells.headerData(0, across, DISPLAY) == "1"
     assert cells.headerData(0, across, TOOLTIP) == "Insula R"
     # Those behind most clusters come first.
     n_clusters = (behind.foci > 0).sum(axis=1)
-    order = [cells.experiment(cells.index(row, 0)) for row in range(cells.rowCount())]
+    order = [heat.experiment(cells.index(row, 0)) for row in range(cells.rowCount())]
     assert n_clusters[order].is_monotonic_decreasing
     strongest = cells.index(
         *divmod(int(behind.foci.loc[order].to_numpy().argmax()), cells.columnCount())
@@ -176,16 +183,19 @@ def test_a_click_in_the_heat_map_goes_to_cluster_and_study(
     widget.details.setCurrentIndex(HEAT)
     heat = widget.details.heat
     row = next(r for r in range(21) if heat.cells.index(r, 4).data())
-    experiment = heat.cells.experiment(heat.cells.index(row, 4))
+    experiment = heat.experiment(heat.cells.index(row, 4))
     heat.clicked.emit(heat.cells.index(row, 4))
     layer = viewer.layers[f"{sample[MASS].title}: clusters"]
     assert chosen_label(layer) == 5
     assert tuple(viewer.dims.point[::-1]) == (-32, -60, -34)
     panel = widget.details.studies
     assert widget.details.currentWidget() is panel
-    assert panel.view.rows.row(panel.view.currentIndex())["experiment"] == experiment
+    assert (
+        panel.view.rows.rows[panel.view.currentIndex().row()]["experiment"]
+        == experiment
+    )
     [layer] = foci_layers(viewer)
-    assert lit_up(layer) == {experiment.removesuffix("-1")}
+    assert lit_studies(layer) == {experiment.removesuffix("-1")}
 
 
 def test_studies_are_saved(
@@ -293,7 +303,7 @@ def test_studies_of_a_server_come_when_they_are_asked_for(
     assert not panel.ask.isHidden()
     assert not results.studies_at_hand
     panel.ask.click()
-    wait_until(lambda: not panel.fetching.busy)
+    wait_until(lambda: not panel.background_job.busy)
     assert panel.ask.isHidden()
     assert results.studies_at_hand
     assert "experiment" in panel.sentence.text()
@@ -302,9 +312,13 @@ def test_studies_of_a_server_come_when_they_are_asked_for(
 
 def test_rows_that_are_not_known_stay_last(qapp: Any) -> None:
     parent = QWidget()
-    view = RowsView((Field("a", "A", "", "d"), Field("b", "B", "")), parent)
+    columns = (
+        Column("A", style="d", value=itemgetter("a")),
+        Column("B", value=itemgetter("b")),
+    )
+    view = TableView(RowModel(columns, parent), parent, sortable=True)
     table = pd.DataFrame({"a": pd.array([2, None, 1], dtype="Int64"), "b": list("xyz")})
-    view.rows.show(table)
+    view.rows.show(records(table))
     for order, expected in (
         (Qt.SortOrder.AscendingOrder, ["z", "x", "y"]),
         (Qt.SortOrder.DescendingOrder, ["x", "z", "y"]),

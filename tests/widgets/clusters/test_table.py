@@ -20,7 +20,10 @@ from scipy import ndimage, stats
 from napari_neurosynth_results import api, open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.widgets.clusters.columns import COLUMNS, NAME
+from napari_neurosynth_results.widgets.clusters.columns import (
+    CLUSTER_COLUMNS,
+    NAME_COLUMN,
+)
 from napari_neurosynth_results.widgets.clusters.table import ClusterModel
 
 Opened = Callable[..., ResultSet]
@@ -30,7 +33,7 @@ Array = npt.NDArray[Any]
 find_clusters = partial(api.find_clusters, atlas=None)
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
-KEYS = [column.key for column in COLUMNS]
+KEYS = [column.key for column in CLUSTER_COLUMNS]
 LABEL, X = KEYS.index("label"), KEYS.index("peak_x")
 UP, DOWN = Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder
 ROLE = Qt.ItemDataRole
@@ -105,13 +108,12 @@ def labels(model: ClusterModel) -> list[int]:
 
 def cells(model: ClusterModel, index: QModelIndex) -> dict[str, str]:
     """Return the cells of a row that are not empty."""
-    row = zip(KEYS, model.text_of(index, range(len(KEYS))), strict=True)
-    return {key: cell for key, cell in row if cell}
+    row = {key: text(model, index, key) for key in KEYS}
+    return {key: cell for key, cell in row.items() if cell}
 
 
 def text(model: ClusterModel, index: QModelIndex, key: str) -> str:
-    (found,) = model.text_of(index, [KEYS.index(key)])
-    return found
+    return str(index.siblingAtColumn(KEYS.index(key)).data())
 
 
 # --- what Qt asks -----------------------------------------------------------------
@@ -124,7 +126,7 @@ def test_the_model_is_what_qt_expects_whatever_is_shown(
     for clusters in (None, few, empty(few), tested, None, few):
         watched.show(clusters)
         for order in (DOWN, UP):
-            for column in (NAME, X):
+            for column in (NAME_COLUMN, X):
                 watched.sort(column, order)
         for words in ("cluster 1", "nothing like it", ""):
             watched.filter(words)
@@ -179,7 +181,7 @@ def test_nothing_and_an_empty_set_have_no_rows(
         model.show(clusters)
         assert model.clusters is clusters
         assert model.rowCount() == 0
-        assert model.columnCount() == len(COLUMNS)
+        assert model.columnCount() == len(CLUSTER_COLUMNS)
         assert not model.index(0, 0).isValid()
         assert not model.index_of(1).isValid()
         assert model.label_of(QModelIndex()) == 0
@@ -199,7 +201,7 @@ def numbered(name: str) -> str:
 
 
 @pytest.mark.parametrize("order", [UP, DOWN])
-@pytest.mark.parametrize("column", range(len(COLUMNS)), ids=KEYS)
+@pytest.mark.parametrize("column", range(len(CLUSTER_COLUMNS)), ids=KEYS)
 def test_rows_are_sorted_as_pandas_does(
     model: ClusterModel, many: ClusterSet, column: int, order: Qt.SortOrder
 ) -> None:
@@ -286,8 +288,6 @@ def test_the_cells_of_a_cluster_and_of_its_sub_peak(
         **{"label": "1a", "peak_z": "40", "peak_value": "4.000"},
         **{"peak_p": "3.17e-05", "peak_logp": "4.50"},
     }
-    # In the order that is asked for.
-    assert model.text_of(cluster, [NAME, LABEL]) == ["cluster 1", "1"]
     assert model.data(sub_peak, ROLE.DisplayRole) == "-30"
     assert model.rowCount(model.index(1, 0)) == 0
 
@@ -304,16 +304,16 @@ def test_headers_name_the_value_by_its_kind(
     model: ClusterModel, few: ClusterSet, sample_path: Path
 ) -> None:
     def header(role: Any = ROLE.DisplayRole) -> list[Any]:
-        sections = range(len(COLUMNS))
+        sections = range(len(CLUSTER_COLUMNS))
         return [model.headerData(n, Qt.Orientation.Horizontal, role) for n in sections]
 
-    assert header() == [column.title for column in COLUMNS]
+    assert header() == [column.title for column in CLUSTER_COLUMNS]
     model.show(few)
     assert "Peak z" in header()
-    assert len(set(header())) == len(COLUMNS)
+    assert len(set(header())) == len(CLUSTER_COLUMNS)
     model.show(find_clusters(open_results(sample_path)["logp"], p=0.001))
     assert {"Peak logp", "Mean logp"} < set(header())
-    assert header(ROLE.ToolTipRole) == [column.about for column in COLUMNS]
+    assert header(ROLE.ToolTipRole) == [column.about for column in CLUSTER_COLUMNS]
     assert model.headerData(0, Qt.Orientation.Vertical) is None
 
 
@@ -321,7 +321,7 @@ def test_numbers_are_aligned_and_words_are_not(
     model: ClusterModel, few: ClusterSet
 ) -> None:
     model.show(few)
-    for n, column in enumerate(COLUMNS):
+    for n, column in enumerate(CLUSTER_COLUMNS):
         alignment = model.data(model.index(0, n), ROLE.TextAlignmentRole)
         right = alignment is not None and bool(alignment & Qt.AlignmentFlag.AlignRight)
         assert right == (column.style != ""), column.key
@@ -362,7 +362,7 @@ def test_only_the_label_of_a_cluster_is_colored(
     model.show(few, np.ones((3, 4)))
     cluster = model.index(0, LABEL)
     assert model.data(cluster, ROLE.DecorationRole) is not None
-    assert model.data(model.index(0, NAME), ROLE.DecorationRole) is None
+    assert model.data(model.index(0, NAME_COLUMN), ROLE.DecorationRole) is None
     assert model.data(model.index(0, LABEL, cluster), ROLE.DecorationRole) is None
 
 
@@ -377,7 +377,7 @@ def test_a_new_name_is_asked_for_and_not_taken(
     model.show(many)
     model.sort(X, DOWN)
     label = labels(model)[30]
-    assert model.setData(model.index(30, NAME), "Putamen")
+    assert model.setData(model.index(30, NAME_COLUMN), "Putamen")
     assert asked == [(label, "Putamen")]
     # Who owns the clusters gives the name.
     assert text(model, model.index(30, 0), "name") == f"cluster {label}"
@@ -391,12 +391,12 @@ def test_an_editor_that_is_left_without_a_change_renames_nothing(
     asked: list[Any] = []
     model.renamed.connect(lambda *what: asked.append(what))
     model.show(replace(few))
-    name = model.data(model.index(1, NAME), ROLE.EditRole)
+    name = model.data(model.index(1, NAME_COLUMN), ROLE.EditRole)
     assert name == "cluster 2"
-    assert model.setData(model.index(1, NAME), name)
+    assert model.setData(model.index(1, NAME_COLUMN), name)
     assert asked == []
     # An empty name gives the number back.
-    model.setData(model.index(1, NAME), "")
+    model.setData(model.index(1, NAME_COLUMN), "")
     assert asked == [(2, "")]
 
 
@@ -407,13 +407,13 @@ def test_only_names_of_clusters_can_be_edited(
     model.renamed.connect(lambda *what: asked.append(what))
     model.show(few)
     cluster = model.index(0, 0)
-    cells = [(0, n, QModelIndex()) for n in range(len(COLUMNS))]
-    cells += [(0, n, cluster) for n in range(len(COLUMNS))]
+    cells = [(0, n, QModelIndex()) for n in range(len(CLUSTER_COLUMNS))]
+    cells += [(0, n, cluster) for n in range(len(CLUSTER_COLUMNS))]
     for row, column, parent in cells:
         index = model.index(row, column, parent)
         editable = bool(model.flags(index) & Qt.ItemFlag.ItemIsEditable)
-        assert editable == (column == NAME and not parent.isValid())
+        assert editable == (column == NAME_COLUMN and not parent.isValid())
         if not editable:
             assert not model.setData(index, "other")
-    assert not model.setData(model.index(0, NAME), "other", ROLE.DisplayRole)
+    assert not model.setData(model.index(0, NAME_COLUMN), "other", ROLE.DisplayRole)
     assert asked == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     show_clusters,
 )
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
-from napari_neurosynth_results.widgets.clusters.columns import COLUMNS
+from napari_neurosynth_results.widgets.clusters.columns import CLUSTER_COLUMNS
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
@@ -182,7 +182,7 @@ def test_what_every_correction_says_is_a_column_away(
 ) -> None:
     corrected = widget.clusters.corrected
     for key in ("p_fwe_mass", "p_fwe_size", "peak_p_fwe", "peak_q"):
-        index = next(i for i, column in enumerate(COLUMNS) if column.key == key)
+        index = next(i for i, column in enumerate(CLUSTER_COLUMNS) if column.key == key)
         title = widget.model.title(index)
         assert title not in widget.view.text().split("\n")[0]
         widget.view.show_column(index)
@@ -195,7 +195,7 @@ def test_columns_are_chosen_from_a_menu(widget: ClusterWidget) -> None:
     widget.columns.native.click()
     (menu,) = widget.view.findChildren(QMenu)
     actions = {action.text(): action for action in menu.actions()}
-    assert list(actions) == [widget.model.title(i) for i in range(len(COLUMNS))]
+    assert list(actions) == [widget.model.title(i) for i in range(len(CLUSTER_COLUMNS))]
     assert actions["Voxels"].isChecked()
     actions["Mean z"].trigger()
     actions["Voxels"].trigger()
@@ -321,8 +321,22 @@ def test_all_others_can_be_hidden(widget: ClusterWidget, layer: Any) -> None:
 # --- names, copies, files ---------------------------------------------------------
 
 
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Answer the dialog that asks where to save, as a user who types a name."""
+
+    def _answer(path: Path) -> None:
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+
+    return _answer
+
+
 def test_a_name_stays_while_the_threshold_moves_and_goes_into_files(
-    widget: ClusterWidget, viewer: Any, sample: ResultSet, tmp_path: Path
+    widget: ClusterWidget,
+    viewer: Any,
+    sample: ResultSet,
+    tmp_path: Path,
+    answer: Callable[[Path], None],
 ) -> None:
     index = widget.model.index(1, 1)
     assert widget.model.setData(index, "right SII")
@@ -330,7 +344,8 @@ def test_a_name_stays_while_the_threshold_moves_and_goes_into_files(
     layer = show(viewer, sample, p=1e-4)
     assert cells(widget, "Name")[:3] == ["Insula R", "right SII", "Insula L"]
     assert layer.features["cluster"].tolist()[2] == "right SII"
-    widget.save_to(str(tmp_path / "named.tsv"))
+    answer(tmp_path / "named.tsv")
+    widget.save_table.native.click()
     lines = (tmp_path / "named.tsv").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "# map: z (z, uncorrected)"
     assert "6-connected" in lines[1]
@@ -339,7 +354,7 @@ def test_a_name_stays_while_the_threshold_moves_and_goes_into_files(
 
 
 def test_copied_text_is_the_table_that_is_seen(widget: ClusterWidget) -> None:
-    for index, column in enumerate(COLUMNS):
+    for index, column in enumerate(CLUSTER_COLUMNS):
         widget.view.setColumnHidden(index, column.key not in ("label", "name"))
     widget.copy.native.click()
     clipboard = QApplication.clipboard()
@@ -350,18 +365,26 @@ def test_copied_text_is_the_table_that_is_seen(widget: ClusterWidget) -> None:
 
 
 def test_saved_labels_are_the_labels_on_the_grid_of_the_map(
-    widget: ClusterWidget, sample: ResultSet, tmp_path: Path
+    widget: ClusterWidget,
+    sample: ResultSet,
+    tmp_path: Path,
+    answer: Callable[[Path], None],
 ) -> None:
-    widget.save_to(str(tmp_path / "labels.nii.gz"))
+    answer(tmp_path / "labels.nii.gz")
+    widget.save_labels.native.click()
     image = nib.load(tmp_path / "labels.nii.gz")
     assert np.array_equal(np.asarray(image.dataobj), widget.clusters.labels)
     assert np.array_equal(image.affine, sample["z"].affine)
 
 
 def test_a_file_that_cannot_be_written_is_told(
-    widget: ClusterWidget, tmp_path: Path, notifications: list[Any]
+    widget: ClusterWidget,
+    tmp_path: Path,
+    notifications: list[Any],
+    answer: Callable[[Path], None],
 ) -> None:
-    widget.save_to(str(tmp_path / "nowhere" / "table.tsv"))
+    answer(tmp_path / "nowhere" / "table.tsv")
+    widget.save_table.native.click()
     assert [n.severity.value for n in notifications] == ["error"]
     assert "cannot be written" in notifications[0].message
 

@@ -21,11 +21,11 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
     show_clusters,
 )
-from napari_neurosynth_results.viewer.compare.results import AGREEMENT_KEY
+from napari_neurosynth_results.viewer.compare.comparison_layers import AGREEMENT_KEY
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
-from napari_neurosynth_results.widgets.common.color_grid import MatrixView
-from napari_neurosynth_results.widgets.compare.scatter import Scatter
+from napari_neurosynth_results.widgets.common.color_grid import GridModel
+from napari_neurosynth_results.widgets.compare.numbers import ScatterPlot, matrix_grid
 from napari_neurosynth_results.widgets.compare.widget import CompareWidget
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
 
@@ -114,7 +114,7 @@ def test_all_may_have_the_threshold_of_the_first(
     widget.maps.list_maps([])
     widget.maps.list_maps(order)
     widget.maps.check(order)
-    widget.alike.value = "all that of the first"
+    widget.thresholds.value = "the first map's threshold for all"
     asked = {
         key: clusters_of(cluster_layer(viewer, map_of(layers[key]))).asked
         for key in ("z", "logp", "stat")
@@ -135,7 +135,7 @@ def test_a_threshold_that_means_nothing_is_told(
     widget.maps.list_maps([])
     widget.maps.list_maps([z, mass])
     widget.maps.check([z, mass])
-    widget.alike.value = "all that of the first"
+    widget.thresholds.value = "the first map's threshold for all"
     assert "keeps its own threshold" in widget.sentence.value
     assert clusters_of(cluster_layer(viewer, map_of(mass))).asked.p == 0.05
 
@@ -146,11 +146,11 @@ def test_ways_to_see_them_show_what_steers_them(
     widget: CompareWidget, layers: dict[str, Any], view: str
 ) -> None:
     widget.maps.check([layers["z"], layers["logp"]])
-    widget.look.value = view
+    widget.mode.value = view
     assert widget._together.mode == view
     assert widget.line.native.isHidden() == (view != "swipe")
     assert widget.next.native.isHidden() == (view != "blink")
-    widget.look.value = "as they are"
+    widget.mode.value = "as they are"
     assert widget._together.mode is None
 
 
@@ -158,7 +158,7 @@ def test_blinking_by_itself_and_by_key(
     widget: CompareWidget, layers: dict[str, Any]
 ) -> None:
     widget.maps.check([layers["z"], layers["logp"]])
-    widget.look.value = "blink"
+    widget.mode.value = "blink"
     first = [layer.visible for layer in widget.maps.checked]
     widget.next.native.click()
     assert [layer.visible for layer in widget.maps.checked] == first[::-1]
@@ -271,7 +271,7 @@ def test_another_result_is_opened_beside(
     folder = tmp_path / "other"
     shutil.copytree(sample_folder(), folder)
     widget.others.open(str(folder))
-    wait_until(lambda: not widget.others.fetching.busy)
+    wait_until(lambda: not widget.others.background_job.busy)
     titles = [widget.maps.item(row).text() for row in range(widget.maps.count())]
     assert sum(title.startswith("other: ") for title in titles) == 3
     assert sum(title.startswith("pain-ale: ") for title in titles) == 4
@@ -282,7 +282,7 @@ def test_a_source_that_cannot_be_opened_is_told(
 ) -> None:
     widget.others.source.setText("/nowhere/at/all")
     widget.others.source.returnPressed.emit()
-    wait_until(lambda: not widget.others.fetching.busy)
+    wait_until(lambda: not widget.others.background_job.busy)
     assert notifications[-1].severity.value == "error"
     assert widget.others.source.text() == "/nowhere/at/all"
 
@@ -293,7 +293,7 @@ def test_layers_come_and_go_while_it_is_open(
 ) -> None:
     widget.maps.check([layers["z"], layers["logp"], layers["stat"]])
     for view in ("overlay", "side by side", "swipe", "outlines", "blink"):
-        widget.look.value = view
+        widget.mode.value = view
     viewer.layers.remove(layers["logp"])
     assert layers["logp"] not in widget.maps.checked
     assert widget.matrix is None
@@ -306,7 +306,7 @@ def test_layers_come_and_go_while_it_is_open(
 
 def test_pairs_are_counted_where_they_are(qapp: Any) -> None:
     parent = QWidget()
-    scatter = Scatter(parent)
+    scatter = ScatterPlot(parent)
     scatter.resize(300, 300)
     x, y = np.array([0.0, 0, 1, 2]), np.array([0.0, 0, 5, -5])
     scatter.show_pairs(x, y, ("x", "y"), ([1.5], []))
@@ -323,11 +323,8 @@ def test_pairs_are_counted_where_they_are(qapp: Any) -> None:
 
 
 def test_a_matrix_shows_unknown_pairs_as_empty(qapp: Any) -> None:
-    parent = QWidget()
-    view = MatrixView(parent)
-    names = ["a", "b"]
-    view.show_table(pd.DataFrame([[1, np.nan], [np.nan, -1]], names, names))
-    model = view.model()
+    model, names = GridModel(), ["a", "b"]
+    table = pd.DataFrame([[1, np.nan], [np.nan, -1]], names, names)
+    model.show(matrix_grid(table))
     assert model.index(0, 0).data() == "1.00"
     assert model.index(0, 1).data() is None
-    parent.close()

@@ -137,7 +137,7 @@ def test_what_changes_is_painted_by_itself(
     scene.look_at(viewer, 0, 0, 0)
     QApplication.processEvents()
     painted: list[Any] = []
-    view.canvas.told.connect(painted.append)
+    view.canvas.left_out.connect(painted.append)
     before = pixels(view.canvas)
     painted.clear()
     CHANGES[what](viewer)

@@ -23,7 +23,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
 )
 from napari_neurosynth_results.viewer.clusters.history import tried_on
-from napari_neurosynth_results.viewer.layers import map_of, placed
+from napari_neurosynth_results.viewer.layers import map_of, placement_keywords
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
 
@@ -96,7 +96,7 @@ def test_only_what_makes_sense_is_offered(widget: ThresholdWidget) -> None:
     assert list(widget.form.by.choices) == ["p"]
     assert widget.form.by.current_choice == "p_FWE of a cluster"
     assert (
-        "corrected already" in widget.form.by.tooltip
+        "already corrected" in widget.form.by.tooltip
         or "one value" in widget.form.by.tooltip
     )
     assert not widget.form.extent.enabled
@@ -174,9 +174,9 @@ def test_a_number_that_is_none_says_so_and_changes_nothing(
     before = shown(widget)
     for text, why in (
         ("many", "'many' is no number. Write it as .001, 0.001 or 1e-3."),
-        ("7", "A probability lies between 0 and 1"),
-        ("-1", "A probability lies between 0 and 1"),
-        ("nan", "A probability lies between 0 and 1"),
+        ("7", "A probability must lie between 0 and 1"),
+        ("-1", "A probability must lie between 0 and 1"),
+        ("nan", "'nan' is no number."),
     ):
         type_number(widget, text)
         let_go()
@@ -284,7 +284,7 @@ def test_labels_of_the_viewer_are_a_place_to_look(
     z = sample["z"]
     box = np.zeros(z.grid.shape, np.uint8)
     box[50:, :, :] = 3
-    made = viewer.add_labels(box.T, name="right", **placed(z.grid))
+    made = viewer.add_labels(box.T, name="right", **placement_keywords(z.grid))
     place(widget, "inside right")
     expected = find_clusters(z, p=0.001, mask=box > 0)
     assert shown(widget).labels.sum() == expected.labels.sum() > 0
@@ -408,7 +408,7 @@ def test_back_and_forward_go_through_what_was_tried(widget: ThresholdWidget) -> 
     type_number(widget, "0.02")
     settle(widget)
     assert not widget.forward.enabled
-    assert [q.threshold.p for q in tried_on(widget.map.value).questions] == [
+    assert [q.threshold.p for q in tried_on(widget.map.value).requests] == [
         0.001,
         0.01,
         0.02,
@@ -421,7 +421,7 @@ def test_a_drag_counts_once_when_it_rests(widget: ThresholdWidget) -> None:
         widget.form.slider.value = position
         let_go()
     settle(widget)
-    assert len(tried_on(widget.map.value).questions) == 2
+    assert len(tried_on(widget.map.value).requests) == 2
 
 
 def test_closing_and_opening_again_loses_nothing(
@@ -468,7 +468,7 @@ def test_what_was_not_applied_does_not_count_as_tried(
     settle(widget)
     assert widget.sentence.value.startswith("Not applied. ")
     tried = tried_on(widget.map.value)
-    assert [question.where for question in tried.questions] == [None]
+    assert [request.place for request in tried.requests] == [None]
 
 
 def test_what_the_user_set_in_the_layer_controls_stays(

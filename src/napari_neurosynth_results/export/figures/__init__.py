@@ -4,13 +4,13 @@ from napari_neurosynth_results.export.figures.comparisons import (
     comparison_figure,
     matrix_figure,
 )
+from napari_neurosynth_results.export.figures.file import check_target, write_figure
 from napari_neurosynth_results.export.figures.maps import (
     glass_figure,
     lightbox_figure,
     ortho_figure,
 )
 from napari_neurosynth_results.export.figures.page import Background
-from napari_neurosynth_results.export.figures.saving import check_target, save_figure
 
 __all__ = (
     "Background",
@@ -20,5 +20,5 @@ __all__ = (
     "lightbox_figure",
     "matrix_figure",
     "ortho_figure",
-    "save_figure",
+    "write_figure",
 )

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.export.colors import COLD, WARM
+from napari_neurosynth_results.arrays import Float64Array
+from napari_neurosynth_results.export.colors import COLD, WARM, find_color_range
 from napari_neurosynth_results.export.figures.page import MINUS
-from napari_neurosynth_results.export.figures.slices import Floats, Overlay
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.export.figures.slices import Overlay
+from napari_neurosynth_results.maps.kinds import ColorFamily, MapKind
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.clusters.color_range import look_of
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
-from napari_neurosynth_results.statistics.thresholds.cluster_level import ClusterLevel
-from napari_neurosynth_results.statistics.thresholds.first_look import strongest_of
+from napari_neurosynth_results.statistics.thresholds.cluster_level import (
+    ClusterLevelResult,
+)
+from napari_neurosynth_results.statistics.thresholds.first_look import find_strongest
 
 #: The weakest voxel has a strength too: 0 is nothing.
 _WEAKEST = 1e-6
@@ -48,7 +50,7 @@ class Tick:
 
 
 @dataclass(frozen=True, eq=False)
-class Scale:
+class ColorScale:
     """The clusters of a map as strengths, and what these mean.
 
     Attributes
@@ -64,10 +66,10 @@ class Scale:
         The unit.
     label : str
         What the numbers are, in words.
-    marked : bool
+    marks_threshold : bool
         Whether the colors begin at the threshold: not where clusters were chosen by a p
         of their own.
-    beyond : bool
+    has_stronger : bool
         Whether some voxels are stronger than the colors.
     """
 
@@ -77,8 +79,8 @@ class Scale:
     strongest: float
     kind: MapKind
     label: str
-    marked: bool
-    beyond: bool
+    marks_threshold: bool
+    has_stronger: bool
 
     @property
     def warm(self) -> bool:
@@ -92,7 +94,7 @@ class Scale:
 
     def overlay(self, clusters: ClusterSet) -> Overlay:
         """Return what is laid over the brain."""
-        return Overlay(self.shades, clusters.statmap.grid, colors_of, self.outlined)
+        return Overlay(self.shades, clusters.statmap.grid, shade_colors, self.outlined)
 
     def ticks(self) -> list[Tick]:
         """Return the numbers beside the bar: threshold, end, and round ones between."""
@@ -101,27 +103,37 @@ class Scale:
         if not self.cold:
             return made
         cold = [
-            Tick(-one.strength, _negative(one.text), cold=True, limit=one.limit)
+            Tick(-one.strength, _negate(one.text), cold=True, limit=one.limit)
             for one in warm
         ]
         return [*cold[::-1], *made]
 
     def _side(self) -> list[Tick]:
-        small = self.kind is MapKind.P
+        small = self.kind.row.small_is_strong
         way = "≤" if small else "≥"
-        first = _written(self.height, self.kind)
-        last = _written(self.strongest, self.kind)
-        ends = [Tick(0, f"{way} {first}" if self.marked else first, limit=self.marked)]
-        if not _apart(self.height, self.strongest):
+        first = _format_value(self.height, self.kind)
+        last = _format_value(self.strongest, self.kind)
+        ends = [
+            Tick(
+                0,
+                f"{way} {first}" if self.marks_threshold else first,
+                limit=self.marks_threshold,
+            )
+        ]
+        if not _is_range(self.height, self.strongest):
             return ends
         between = [
-            Tick(strength, _written(value, self.kind))
+            Tick(strength, _format_value(value, self.kind))
             for value in _round_numbers(self.height, self.strongest, small)
             if 1.5 * _APART < (strength := float(self.strength(value))) < 1 - _APART
         ]
-        return [*ends, *between, Tick(1, f"{way} {last}" if self.beyond else last)]
+        return [
+            *ends,
+            *between,
+            Tick(1, f"{way} {last}" if self.has_stronger else last),
+        ]
 
-    def strength(self, values: float | npt.NDArray[np.float32]) -> Floats:
+    def strength(self, values: float | npt.NDArray[np.float32]) -> Float64Array:
         """Place numbers between threshold and extreme, 0 to 1.
 
         Parameters
@@ -134,26 +146,26 @@ class Scale:
         ndarray
             By decades for p.
         """
-        return strength_of(values, self.height, self.strongest, self.kind)
+        return scale_strength(values, self.height, self.strongest, self.kind)
 
 
-def strength_of(
+def scale_strength(
     values: float | npt.NDArray[np.float32],
     height: float,
     strongest: float,
     kind: MapKind,
-) -> Floats:
+) -> Float64Array:
     """Place the sizes of values between a threshold and an extreme, 0 to 1."""
     size = np.abs(np.asarray(values, np.float64))
-    if not _apart(height, strongest):
+    if not _is_range(height, strongest):
         return np.ones_like(size)
-    if kind is MapKind.P:
+    if kind.row.colors is ColorFamily.DECADES:
         size = np.log10(height / np.maximum(size, 5e-324))
         return np.clip(size / math.log10(height / strongest), 0, 1)
     return np.clip((size - height) / (strongest - height), 0, 1)
 
 
-def scale_of(clusters: ClusterSet) -> Scale:
+def build_color_scale(clusters: ClusterSet) -> ColorScale:
     """Turn clusters into strengths.
 
     Parameters
@@ -164,10 +176,10 @@ def scale_of(clusters: ClusterSet) -> Scale:
 
     Returns
     -------
-    Scale
+    ColorScale
         On the grid of the map.
     """
-    tested = isinstance(clusters.threshold, ClusterLevel)
+    tested = isinstance(clusters.threshold, ClusterLevelResult)
     values = clusters.values
     labels = clusters.labels
     chosen = np.concatenate([[False], clusters.significant])
@@ -176,22 +188,22 @@ def scale_of(clusters: ClusterSet) -> Scale:
     # The sign of a voxel is that of its cluster; its size is what is colored.
     found = values.data[shown]
     height, strongest = _limits(clusters, found)
-    strength = strength_of(found, height, strongest, values.kind)
+    strength = scale_strength(found, height, strongest, values.kind)
     shades = np.zeros(labels.shape, np.float32)
     shades[shown] = np.where(sign < 0, -1, 1) * np.maximum(strength, _WEAKEST)
     outlined = (labels > 0) & ~shown
-    small = values.kind is MapKind.P
+    small = values.kind.row.small_is_strong
     size = np.abs(found)
-    beyond = (size < strongest) if small else (size > strongest * (1 + 1e-6))
-    return Scale(
+    stronger = (size < strongest) if small else (size > strongest * (1 + 1e-6))
+    return ColorScale(
         shades=shades,
         outlined=outlined if outlined.any() else None,
         height=height,
         strongest=strongest,
         kind=values.kind,
         label=f"{values.kind}" if values is clusters.statmap else values.title,
-        marked=not tested,
-        beyond=bool(beyond.any()),
+        marks_threshold=not tested,
+        has_stronger=bool(stronger.any()),
     )
 
 
@@ -199,18 +211,18 @@ def _limits(
     clusters: ClusterSet, found: npt.NDArray[np.float32]
 ) -> tuple[float, float]:
     """Say where colors begin and end."""
-    if not isinstance(clusters.threshold, ClusterLevel):
-        look = look_of(clusters)
+    if not isinstance(clusters.threshold, ClusterLevelResult):
+        look = find_color_range(clusters)
         return look.height, look.strongest
     values, size = clusters.values, np.abs(found)
-    strongest = strongest_of(values)
+    strongest = find_strongest(values)
     if not size.size:
         return strongest, strongest
-    weakest = size.max() if values.kind is MapKind.P else size.min()
+    weakest = size.max() if values.kind.row.small_is_strong else size.min()
     return float(weakest), strongest
 
 
-def colors_of(shades: npt.NDArray[np.float32]) -> Floats:
+def shade_colors(shades: npt.NDArray[np.float32]) -> Float64Array:
     """Color strengths.
 
     Parameters
@@ -232,7 +244,7 @@ def colors_of(shades: npt.NDArray[np.float32]) -> Floats:
     return made
 
 
-def _apart(height: float, strongest: float) -> bool:
+def _is_range(height: float, strongest: float) -> bool:
     return not math.isclose(height, strongest, rel_tol=1e-6)
 
 
@@ -248,13 +260,13 @@ def _round_numbers(height: float, strongest: float, small: bool) -> list[float]:
     return [float(tick) for tick in ticks]
 
 
-def _written(value: float, kind: MapKind) -> str:
-    if kind is MapKind.P:
+def _format_value(value: float, kind: MapKind) -> str:
+    if kind.row.small_is_strong:
         return short_p(value).replace("e-0", "e-")
     return f"{value:.3g}"
 
 
-def _negative(text: str) -> str:
+def _negate(text: str) -> str:
     """Turn a number of the positive side into that of the negative one."""
     for way, back in (("≥ ", f"≤ {MINUS}"), ("≤ ", f"≥ {MINUS}")):
         if text.startswith(way):

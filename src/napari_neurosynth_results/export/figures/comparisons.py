@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.anatomy.planes import Convention, Plane
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import BOTH, COLD, HUES, OPPOSITE, WARM
 from napari_neurosynth_results.export.figures.maps import (
@@ -16,11 +18,11 @@ from napari_neurosynth_results.export.figures.maps import (
     lightbox_panels,
 )
 from napari_neurosynth_results.export.figures.page import (
-    GAP,
+    GAP_MM,
     MARGIN,
     MINUS,
-    TEXT,
-    TITLE,
+    TEXT_POINTS,
+    TITLE_POINTS,
     Background,
     Color,
     Page,
@@ -28,10 +30,7 @@ from napari_neurosynth_results.export.figures.page import (
 )
 from napari_neurosynth_results.export.figures.panels import add_legend, add_rows
 from napari_neurosynth_results.export.figures.slices import (
-    Floats,
     Overlay,
-    Plane,
-    Side,
     brain_for,
 )
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
@@ -62,7 +61,7 @@ def comparison_figure(
     plane: Plane = "axial",
     places: Sequence[float] | None = None,
     columns: int | None = None,
-    side: Side = "neurological",
+    side: Convention = "neurological",
     *,
     background: Background = "black",
     width_mm: float = 180.0,
@@ -71,8 +70,6 @@ def comparison_figure(
 
     Parameters
     ----------
-    comparison : Comparison
-        The two maps.
     plane, places, columns, side, background, width_mm
         As for `lightbox_figure`.
 
@@ -88,14 +85,14 @@ def comparison_figure(
     """
     check_side(side)
     page = Page(width_mm, background)
-    page.text(f"{comparison.name_a} / {comparison.name_b}", TITLE, bold=True)
+    page.text(f"{comparison.name_a} / {comparison.name_b}", TITLE_POINTS, bold=True)
     page.space(1.5)
     table = _colors(background)
     overlay = Overlay(comparison.agreement, comparison.grid, lambda cut: table[cut])
     brain = brain_for(comparison.grid, background)
     panels, told = lightbox_panels(brain, overlay, plane, places, side)
     add_rows(page, panels, columns_for(width_mm, len(panels), columns))
-    add_legend(page, _entries(comparison, table))
+    add_legend(page, _legend_entries(comparison, table))
     page.space(1.0)
     dice = "" if np.isnan(comparison.dice) else f"Dice {comparison.dice:.3f}."
     for text in (
@@ -107,14 +104,16 @@ def comparison_figure(
     return page.finish()
 
 
-def _colors(background: Background) -> Floats:
+def _colors(background: Background) -> Float64Array:
     """Colors and opacity of what an agreement volume holds, 0 to 4."""
     both = BOTH.rgb if background == "black" else _DARK_BOTH
     rows = [(0.0, 0.0, 0.0), HUES[0].rgb, HUES[1].rgb, both, OPPOSITE.rgb]
     return np.column_stack([np.array(rows), [0.0, 1, 1, 1, 1]])
 
 
-def _entries(comparison: Comparison, table: Floats) -> list[tuple[Floats, str]]:
+def _legend_entries(
+    comparison: Comparison, table: Float64Array
+) -> list[tuple[Float64Array, str]]:
     """Say what each color means, and of how many voxels."""
     counts = np.bincount(comparison.agreement.ravel(), minlength=5)
     names = (
@@ -145,8 +144,6 @@ def matrix_figure(
 
     Parameters
     ----------
-    matrix : Matrix
-        The maps.
     measure : {"dice", "jaccard", "r", "rho"}
         Which number.
     background, width_mm
@@ -163,13 +160,15 @@ def matrix_figure(
         Without matplotlib, or for another measure.
     """
     if measure not in _MEASURES:
-        raise ResultsError(f"measure is {', '.join(_MEASURES)}, not {measure}.")
+        raise ResultsError(
+            f"measure must be one of {', '.join(_MEASURES)}, not {measure}."
+        )
     page = Page(width_mm, background)
-    page.text(f"{_MEASURES[measure]} of {len(matrix)} maps", TITLE, bold=True)
+    page.text(f"{_MEASURES[measure]} of {len(matrix)} maps", TITLE_POINTS, bold=True)
     page.space(2.0)
     values = getattr(matrix, measure).to_numpy(float)
     names = list(matrix.names)
-    room = max(text_width(name, TEXT) for name in names) + GAP
+    room = max(text_width(name, TEXT_POINTS) for name in names) + GAP_MM
     room = min(room, page.inner * _LABEL_SHARE)
     cell = min(_CELL_MM, (page.inner - room) / len(names))
 
@@ -177,17 +176,22 @@ def matrix_figure(
         _draw_cells(page, figure, values, (MARGIN + room, top, cell))
         for number, name in enumerate(names):
             y = top + (number + 0.5) * cell
-            at = (MARGIN + room - GAP, y)
-            text = f"{_fitting(name, room - GAP - 4)}  {number + 1}"
-            page.write(figure, at, text, size=_type(cell), ha="right", va="center")
+            at = (MARGIN + room - GAP_MM, y)
+            text = f"{_shorten_to_fit(name, room - GAP_MM - 4)}  {number + 1}"
+            page.write(figure, at, text, size=_type_size(cell), ha="right", va="center")
             at = (MARGIN + room + (number + 0.5) * cell, top + cell * len(names) + 0.8)
             page.write(
-                figure, at, f"{number + 1}", size=_type(cell), ha="center", va="top"
+                figure,
+                at,
+                f"{number + 1}",
+                size=_type_size(cell),
+                ha="center",
+                va="top",
             )
 
     page.add(cell * len(names) + 5.0, draw)
     if np.isnan(values).any():
-        page.text("Gray: nothing is above a threshold, or nobody knows the mask.")
+        page.text("Gray: nothing is above the threshold, or the mask is unknown.")
     if measure in _CORRELATIONS:
         page.text(f"Over {matrix.n_voxels:,} voxels that all maps share.")
     for number, (name, one) in enumerate(
@@ -197,17 +201,17 @@ def matrix_figure(
     return page.finish()
 
 
-def _type(cell: float) -> float:
+def _type_size(cell: float) -> float:
     """Choose the size of type beside cells: it has to fit between two of them."""
-    return max(_SMALLEST_TYPE, min(TEXT, cell * 2.2))
+    return max(_SMALLEST_TYPE, min(TEXT_POINTS, cell * 2.2))
 
 
-def _fitting(name: str, room: float) -> str:
+def _shorten_to_fit(name: str, room: float) -> str:
     """Shorten a name in its middle, where names differ least."""
-    if text_width(name, TEXT) <= room:
+    if text_width(name, TEXT_POINTS) <= room:
         return name
     keep = len(name)
-    while keep > 4 and text_width(f"{name[:keep]}…", TEXT) > room:
+    while keep > 4 and text_width(f"{name[:keep]}…", TEXT_POINTS) > room:
         keep -= 1
     return f"{name[: keep - keep // 2]}…{name[len(name) - keep // 2 :]}"
 
@@ -220,7 +224,7 @@ def _draw_cells(
 ) -> None:
     left, top, cell = place
     n = len(values)
-    colors = _heat(values, page.paper)
+    colors = _heat_colors(values, page.paper)
     side = n * cell
     axes = page.picture(figure, colors, (left, top), (side, side), (n, n))
     axes.images[0].set_interpolation("nearest")
@@ -229,7 +233,7 @@ def _draw_cells(
             axes.plot(*line, color=page.paper, linewidth=0.6, clip_on=False)
     axes.set_xlim(0, n)
     axes.set_ylim(0, n)
-    size = min(TEXT, cell * 1.1)
+    size = min(TEXT_POINTS, cell * 1.1)
     if size < _SMALLEST_TYPE + 1:
         return
     for (i, j), value in np.ndenumerate(values):
@@ -240,7 +244,7 @@ def _draw_cells(
         page.write(figure, at, text, size=size, ha="center", va="center", **options)
 
 
-def _heat(values: npt.NDArray[np.float64], paper: Color) -> Floats:
+def _heat_colors(values: npt.NDArray[np.float64], paper: Color) -> Float64Array:
     """Color -1 to 1: from paper to warm, and to cold where negative."""
     made = np.full((*values.shape, 3), _UNKNOWN)
     at = np.linspace(0, 1, len(WARM) + 1)

@@ -7,20 +7,40 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_neurosynth_results.anatomy.glass import (
+    engraving,
+    strongest_along,
+    thickness_along,
+)
+from napari_neurosynth_results.anatomy.planes import (
+    AXES,
+    CONVENTIONS,
+    PLANES,
+    Convention,
+    HeadSide,
+    Plane,
+    facing_side,
+    hemisphere_letter,
+)
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.figures.color_scale import Scale, scale_of
-from napari_neurosynth_results.export.figures.page import MINUS, TITLE, Background, Page
+from napari_neurosynth_results.export.figures.color_scale import (
+    ColorScale,
+    build_color_scale,
+)
+from napari_neurosynth_results.export.figures.page import (
+    MINUS,
+    TITLE_POINTS,
+    Background,
+    Page,
+)
 from napari_neurosynth_results.export.figures.panels import Panel, add_bar, add_rows
 from napari_neurosynth_results.export.figures.slices import (
-    AXES,
     Brain,
-    Floats,
     Overlay,
-    Plane,
-    Side,
-    View,
-    blend,
+    PlaneView,
     brain_for,
+    lay_over,
     spread,
     voxel_at,
 )
@@ -29,30 +49,37 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
-# The glass brain: what is strongest along each line of sight, inside an outline.
-
-#: Thickness of brain, as shares of the most, at which a line is drawn.
-_LEVELS = (0.25, 0.5, 0.75)
-_FAINT, _STRONG = 0.16, 0.75
-_FILL = 0.05
+#: How many slices a lightbox has when nothing is asked, and in how many columns.
+_SLICES = 12
+_COLUMNS = {"narrow": 4, "wide": 6}
+_WIDE = 120.0
+#: Room for a letter on paper, and how wide three planes are together.
+_LETTER_MM, _THREE_BRAINS_MM = 2.8, 560.0
+#: From left to right.
+_PLANES = PLANES[::-1]
+_SEEN_FROM: dict[HeadSide, str] = {
+    "left": "from the left",
+    "right": "from the right",
+    "top": "from above",
+    "bottom": "from below",
+    "front": "from the front",
+    "back": "from behind",
+}
 
 
 def glass_picture(
-    brain: Brain, view: View, overlay: Overlay, ink: tuple[float, float, float]
-) -> Floats:
+    brain: Brain, view: PlaneView, overlay: Overlay, ink: tuple[float, float, float]
+) -> Float64Array:
     """Draw a projection inside the outline of the brain.
 
     Parameters
     ----------
     brain : Brain
         Whose outline is drawn; none outside of MNI space.
-    view : View
+    view : PlaneView
         From where it is seen.
     overlay : Overlay
         Strengths, of which the largest size along each line is shown.
-    ink : tuple of float
-        Color of the lines.
 
     Returns
     -------
@@ -63,40 +90,14 @@ def glass_picture(
     columns, rows = view.pixels()
     paper = 0.0 if brain.background == "black" else 1.0
     made = np.full((rows.size, columns.size, 3), paper)
-    lines = _lines(brain, view)
-    made += lines[:, :, np.newaxis] * (np.array(ink) - made)
-    strongest = np.abs(overlay.volume).argmax(axis=axis, keepdims=True)
-    flat = np.take_along_axis(overlay.volume, strongest, axis).squeeze(axis)
-    return blend(made, overlay.paint(spread(flat, overlay.grid, view)))
-
-
-def _lines(brain: Brain, view: View) -> Floats:
-    """Draw the outline, and faintly how thick the brain is: how much ink, 0 to 1."""
-    columns, rows = view.pixels()
-    ink = np.zeros((rows.size, columns.size))
-    if brain.voxels is None:
-        return ink
-    from scipy.ndimage import binary_dilation, gaussian_filter
-
-    thick = (brain.voxels > 0).sum(axis=AXES[view.plane][0]).astype(np.float64)
-    picture = gaussian_filter(spread(thick, brain.grid, view), 3)
-    for level in _LEVELS:
-        inside = picture > level * picture.max()
-        ink[binary_dilation(inside) & ~inside] = _FAINT
-    inside = picture > 0.02 * picture.max()
-    ink[inside] = np.maximum(ink[inside], _FILL)
-    ink[binary_dilation(inside, iterations=2) & ~inside] = _STRONG
-    return ink
-
-
-#: How many slices a lightbox has when nothing is asked, and in how many columns.
-_SLICES = 12
-_COLUMNS = {"narrow": 4, "wide": 6}
-_WIDE = 120.0
-#: Room for a letter on paper, and how wide three planes are together.
-_LETTER_MM, _THREE_BRAINS_MM = 2.8, 560.0
-_PLANES: tuple[Plane, ...] = ("sagittal", "coronal", "axial")
-_SIDES = ("neurological", "radiological")
+    if brain.voxels is not None:
+        thickness = thickness_along(brain.voxels > 0, axis)
+        lines = engraving(spread(thickness, brain.grid, view))
+        made += lines[:, :, np.newaxis] * (np.array(ink) - made)
+    flat = strongest_along(overlay.volume, overlay.volume != 0, axis)
+    # Where nothing is shown, an overlay is 0.
+    flat = np.nan_to_num(flat)
+    return lay_over(made, overlay.paint(spread(flat, overlay.grid, view)))
 
 
 def lightbox_figure(
@@ -104,7 +105,7 @@ def lightbox_figure(
     plane: Plane = "axial",
     places: Sequence[float] | None = None,
     columns: int | None = None,
-    side: Side = "neurological",
+    side: Convention = "neurological",
     *,
     background: Background = "black",
     width_mm: float = 180.0,
@@ -146,7 +147,7 @@ def lightbox_figure(
     add_rows(page, panels, columns_for(width_mm, len(panels), columns))
     add_bar(page, scale)
     if places is None and len(clusters):
-        told = f"{told} {_cut_clusters(clusters, panels, plane)}"
+        told = f"{told} {_describe_cut_clusters(clusters, panels, plane)}"
     _finish(page, clusters, scale, told)
     return page.finish()
 
@@ -154,7 +155,7 @@ def lightbox_figure(
 def ortho_figure(
     clusters: ClusterSet,
     place: tuple[float, float, float] | None = None,
-    side: Side = "neurological",
+    side: Convention = "neurological",
     *,
     background: Background = "black",
     width_mm: float = 180.0,
@@ -187,12 +188,12 @@ def ortho_figure(
     panels = []
     for plane in _PLANES:
         axis, across, up = AXES[plane]
-        view = brain.view(plane, side, overlay, _beside(page))
+        view = brain.view(plane, side, overlay, _letter_room(page))
         _check_places([at[axis]], plane, brain, overlay)
         picture = brain.picture(view, at[axis], overlay)
         cross = at[across], at[up]
         panels.append(
-            Panel(view, picture, said(plane, at[axis]), at[axis], cross=cross)
+            Panel(view, picture, slice_caption(plane, at[axis]), at[axis], cross=cross)
         )
     add_rows(page, panels, len(panels))
     add_bar(page, scale)
@@ -202,7 +203,7 @@ def ortho_figure(
 
 def glass_figure(
     clusters: ClusterSet,
-    side: Side = "neurological",
+    side: Convention = "neurological",
     *,
     background: Background = "black",
     width_mm: float = 180.0,
@@ -228,14 +229,11 @@ def glass_figure(
         As `lightbox_figure`.
     """
     page, scale, overlay, brain = _begin(clusters, background, width_mm, side)
-    views = [brain.view(plane, side, overlay, _beside(page)) for plane in _PLANES]
-    seen = ("from the right", "from behind", "from above")
-    if side == "radiological":
-        seen = ("from the right", "from the front", "from below")
-    panels = [
-        Panel(view, glass_picture(brain, view, overlay, page.ink), text)
-        for view, text in zip(views, seen, strict=True)
-    ]
+    views = [brain.view(plane, side, overlay, _letter_room(page)) for plane in _PLANES]
+    panels = []
+    for view in views:
+        seen = _SEEN_FROM[facing_side(view.plane, mirrored=view.mirrored)]
+        panels.append(Panel(view, glass_picture(brain, view, overlay, page.ink), seen))
     add_rows(page, panels, len(panels))
     add_bar(page, scale)
     told = (
@@ -251,16 +249,12 @@ def lightbox_panels(
     overlay: Overlay,
     plane: Plane,
     places: Sequence[float] | None,
-    side: Side,
+    side: Convention,
 ) -> tuple[list[Panel], str]:
     """Draw the slices of a lightbox.
 
     Parameters
     ----------
-    brain : Brain
-        What is cut.
-    overlay : Overlay
-        What is laid over it.
     plane, places, side
         As for `lightbox_figure`.
 
@@ -277,10 +271,10 @@ def lightbox_panels(
         For no places, or places outside of the brain.
     """
     if plane not in AXES:
-        raise ResultsError(f"plane is axial, coronal or sagittal, not {plane}.")
+        raise ResultsError(f"plane must be axial, coronal or sagittal, not {plane}.")
     told = ""
     if places is None:
-        places = evenly(brain, overlay, plane)
+        places = even_places(brain, overlay, plane)
         told = (
             f"{len(places)} slices, evenly from the first with a cluster to the last."
         )
@@ -289,20 +283,24 @@ def lightbox_panels(
     _check_places(places, plane, brain, overlay)
     view = brain.view(plane, side, overlay)
     return [
-        Panel(view, brain.picture(view, mm, overlay), said(plane, mm), mm, corners=True)
+        Panel(
+            view,
+            brain.picture(view, mm, overlay),
+            slice_caption(plane, mm),
+            mm,
+            corners=True,
+        )
         for mm in places
     ], told
 
 
-def evenly(brain: Brain, overlay: Overlay, plane: Plane) -> list[float]:
+def even_places(brain: Brain, overlay: Overlay, plane: Plane) -> list[float]:
     """Choose slices: evenly from the first that shows something to the last.
 
     Parameters
     ----------
     brain : Brain
         Cut as a whole where nothing is shown.
-    overlay : Overlay
-        What is shown.
     plane : {"axial", "coronal", "sagittal"}
         How it is cut.
 
@@ -323,7 +321,9 @@ def evenly(brain: Brain, overlay: Overlay, plane: Plane) -> list[float]:
     return [float(grid.origin[axis] + grid.voxel_size[axis] * one) for one in chosen]
 
 
-def _cut_clusters(clusters: ClusterSet, panels: list[Panel], plane: Plane) -> str:
+def _describe_cut_clusters(
+    clusters: ClusterSet, panels: list[Panel], plane: Plane
+) -> str:
     """Say how many clusters are seen, where some lie between the slices."""
     axis = AXES[plane][0]
     places = np.array([panel.place for panel in panels])
@@ -343,7 +343,7 @@ def _check_places(
     for mm in places:
         if not low <= mm <= high:
             raise ResultsError(
-                f"{'xyz'[axis]} = {mm:g} lies outside of the brain, which reaches from "
+                f"{'xyz'[axis]} = {mm:g} lies outside the brain, which reaches from "
                 f"{low:g} to {high:g} mm."
             )
 
@@ -353,27 +353,23 @@ def columns_for(width_mm: float, n: int, asked: int | None) -> int:
     if asked is None:
         asked = _COLUMNS["wide" if width_mm >= _WIDE else "narrow"]
     if asked < 1:
-        raise ResultsError("columns is 1 or more.")
+        raise ResultsError("columns must be 1 or more.")
     return min(asked, n)
 
 
-def said(plane: Plane, mm: float) -> str:
+def slice_caption(plane: Plane, mm: float) -> str:
     """Say where a slice lies; of sagittal ones, in which half."""
     axis = AXES[plane][0]
     mm = round(mm, 1) + 0.0
-    half = ("" if mm == 0 else " (R)" if mm > 0 else " (L)") if axis == 0 else ""
-    return f"{'xyz'[axis]} = {mm:g}{half}".replace("-", MINUS)
+    half = hemisphere_letter(mm) if axis == 0 else ""
+    text = f"{'xyz'[axis]} = {mm:g}".replace("-", MINUS)
+    return f"{text} ({half})" if half else text
 
 
 def strongest_peak(
     clusters: ClusterSet,
 ) -> tuple[tuple[float, float, float], str]:
     """Find the peak of the strongest significant cluster, and say which it is.
-
-    Parameters
-    ----------
-    clusters : ClusterSet
-        The clusters.
 
     Returns
     -------
@@ -396,19 +392,19 @@ def strongest_peak(
     return (x, y, z), f"At the peak of {clusters.names[row]}."
 
 
-def _beside(page: Page) -> float:
+def _letter_room(page: Page) -> float:
     """Leave room for letters beside three brains, in mm of brain."""
     return _LETTER_MM * _THREE_BRAINS_MM / page.inner
 
 
 def _begin(
-    clusters: ClusterSet, background: Background, width_mm: float, side: Side
-) -> tuple[Page, Scale, Overlay, Brain]:
+    clusters: ClusterSet, background: Background, width_mm: float, side: Convention
+) -> tuple[Page, ColorScale, Overlay, Brain]:
     check_side(side)
     page = Page(width_mm, background)
-    page.text(clusters.statmap.title, TITLE, bold=True)
+    page.text(clusters.statmap.title, TITLE_POINTS, bold=True)
     page.space(1.5)
-    scale = scale_of(clusters)
+    scale = build_color_scale(clusters)
     overlay = scale.overlay(clusters)
     return page, scale, overlay, brain_for(clusters.statmap.grid, background)
 
@@ -421,12 +417,17 @@ def check_side(side: str) -> None:
     ResultsError
         For another word than neurological or radiological.
     """
-    if side not in _SIDES:
-        raise ResultsError(f"side is {' or '.join(_SIDES)}, not {side}.")
+    if side not in CONVENTIONS:
+        raise ResultsError(f"side must be {' or '.join(CONVENTIONS)}, not {side}.")
 
 
 def _finish(
-    page: Page, clusters: ClusterSet, scale: Scale, told: str, *, outlines: bool = True
+    page: Page,
+    clusters: ClusterSet,
+    scale: ColorScale,
+    told: str,
+    *,
+    outlines: bool = True,
 ) -> None:
     """Say what the figure shows."""
     n = int((~clusters.significant).sum())

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.figures.slices import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,9 +27,9 @@ NO_MATPLOTLIB = (
     '    pip install "napari-neurosynth-results[figures]"'
 )
 #: Sizes of type in points: what journals ask for at least, and a little more.
-TITLE, TEXT, SMALL = 8.5, 7.0, 6.5
+TITLE_POINTS, TEXT_POINTS, SMALL_POINTS = 8.5, 7.0, 6.5
 #: Around everything, and between panels, in mm.
-MARGIN, GAP = 3.0, 1.5
+MARGIN, GAP_MM = 3.0, 1.5
 _INK: dict[str, Color] = {"black": (0.94, 0.94, 0.94), "white": (0.08, 0.08, 0.08)}
 _PAPER: dict[str, Color] = {"black": (0.0, 0.0, 0.0), "white": (1.0, 1.0, 1.0)}
 _WIDTHS = (60.0, 500.0)
@@ -72,7 +72,7 @@ def own_settings() -> Iterator[None]:
         yield
 
 
-def check_look(background: str, width_mm: float) -> None:
+def check_page(background: str, width_mm: float) -> None:
     """Check what can be chosen of every figure.
 
     Raises
@@ -81,12 +81,12 @@ def check_look(background: str, width_mm: float) -> None:
         For another background than black or white, or a width that is no page's.
     """
     if background not in _PAPER:
-        raise ResultsError(f"The background is black or white, not {background}.")
+        raise ResultsError(f"The background must be black or white, not {background}.")
     low, high = _WIDTHS
     if not low <= width_mm <= high:
         raise ResultsError(
-            f"width_mm is {low:g} to {high:g}: 85 for one column of a journal, 180 for "
-            "two."
+            f"width_mm must be {low:g} to {high:g}: 85 for one column of a journal, "
+            "180 for two."
         )
 
 
@@ -100,7 +100,7 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
     return float(width) * _MM_PER_POINT * _HINTED
 
 
-def wrapped(
+def wrap_text(
     text: str, size: float, width_mm: float, *, bold: bool = False
 ) -> list[str]:
     """Break a text into lines that fit, between words where it can be.
@@ -157,7 +157,7 @@ class Page:
 
     def __init__(self, width_mm: float, background: str) -> None:
         need_matplotlib()
-        check_look(background, width_mm)
+        check_page(background, width_mm)
         self.width = width_mm
         self.ink = _INK[background]
         self.paper = _PAPER[background]
@@ -165,7 +165,7 @@ class Page:
         self.inner = width_mm - 2 * MARGIN
         self._height = MARGIN
         self._blocks: list[tuple[float, Callable[[Figure, float], None]]] = []
-        self._told: list[str] = []
+        self._texts: list[str] = []
         self._figure_height = 0.0
 
     def add(self, height_mm: float, draw: Callable[[Figure, float], None]) -> None:
@@ -185,10 +185,10 @@ class Page:
         """Leave room."""
         self._height += height_mm
 
-    def text(self, text: str, size: float = TEXT, *, bold: bool = False) -> None:
+    def text(self, text: str, size: float = TEXT_POINTS, *, bold: bool = False) -> None:
         """Add a paragraph."""
-        self._told.append(text)
-        lines = wrapped(text, size, self.inner, bold=bold)
+        self._texts.append(text)
+        lines = wrap_text(text, size, self.inner, bold=bold)
         step = size * _LINE * _MM_PER_POINT
 
         def draw(figure: Figure, top: float) -> None:
@@ -210,7 +210,7 @@ class Page:
         at: tuple[float, float],
         text: str,
         *,
-        size: float = TEXT,
+        size: float = TEXT_POINTS,
         bold: bool = False,
         **options: Any,
     ) -> None:
@@ -245,7 +245,7 @@ class Page:
     def picture(
         self,
         figure: Figure,
-        picture: Floats,
+        picture: Float64Array,
         place: tuple[float, float],
         size: tuple[float, float],
         extent: tuple[float, float],
@@ -254,8 +254,6 @@ class Page:
 
         Parameters
         ----------
-        figure : Figure
-            Where.
         picture : ndarray, shape (rows, columns, 3)
             Colors, the uppermost row first.
         place, size : tuple of float
@@ -290,7 +288,7 @@ class Page:
             figure = Figure(figsize=size, facecolor=self.paper)
             FigureCanvasAgg(figure)
             # What it shows, for the file that it is saved to.
-            figure.set_label("\n".join(self._told))
+            figure.set_label("\n".join(self._texts))
             for top, draw in self._blocks:
                 draw(figure, top)
         return figure

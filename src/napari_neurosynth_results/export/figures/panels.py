@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_neurosynth_results.export.figures.color_scale import Scale, colors_of
+from napari_neurosynth_results.arrays import Float64Array
+from napari_neurosynth_results.export.figures.color_scale import (
+    ColorScale,
+    shade_colors,
+)
 from napari_neurosynth_results.export.figures.page import (
-    GAP,
+    GAP_MM,
     MARGIN,
-    SMALL,
-    TEXT,
+    SMALL_POINTS,
+    TEXT_POINTS,
     Page,
     text_width,
-    wrapped,
+    wrap_text,
 )
-from napari_neurosynth_results.export.figures.slices import Floats, View
+from napari_neurosynth_results.export.figures.slices import PlaneView
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +49,7 @@ class Panel:
 
     Attributes
     ----------
-    view : View
+    view : PlaneView
         What it shows.
     picture : ndarray, shape (rows, columns, 3)
         Its colors.
@@ -59,8 +63,8 @@ class Panel:
         Where a crosshair is, across and up in mm.
     """
 
-    view: View
-    picture: Floats = field(repr=False)
+    view: PlaneView
+    picture: Float64Array = field(repr=False)
     text: str
     place: float = 0.0
     corners: bool = False
@@ -72,21 +76,19 @@ def add_rows(page: Page, panels: Sequence[Panel], columns: int) -> None:
 
     Parameters
     ----------
-    page : Page
-        Where.
     panels : sequence of Panel
         From left to right and downwards.
     columns : int
         In each row.
     """
     rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
-    room = page.inner - GAP * (columns - 1)
+    room = page.inner - GAP_MM * (columns - 1)
     scale = room / max(sum(one.view.size[0] for one in row) for row in rows)
     if len(rows[0]) < columns:
         scale = min(scale, room / columns / panels[0].view.size[0])
     for row in rows:
         height = scale * max(one.view.size[1] for one in row)
-        page.add(height + _CAPTION + GAP, _row_drawer(page, row, scale, height))
+        page.add(height + _CAPTION + GAP_MM, _row_drawer(page, row, scale, height))
 
 
 def _row_drawer(
@@ -114,7 +116,7 @@ def _row_drawer(
                 ha="center",
                 va="top",
             )
-            left += width + GAP
+            left += width + GAP_MM
 
     return draw
 
@@ -122,18 +124,20 @@ def _row_drawer(
 def _write_letters(page: Page, axes: Axes, panel: Panel, scale: float) -> None:
     width, height = panel.view.size
     inset = _LETTER_MM / scale
-    left, right, bottom, top = panel.view.letters
     # Beside the brain, or in the corners, which no brain fills.
     y, va = (height - inset, "top") if panel.corners else (height / 2, "center")
     places = {
-        "l": (inset, y, left, "left", va),
-        "r": (width - inset, y, right, "right", va),
-        "b": (width / 2, inset, bottom, "center", "bottom"),
-        "t": (width / 2, height - inset, top, "center", "top"),
+        "left": (inset, y, "left", va),
+        "right": (width - inset, y, "right", va),
+        "bottom": (width / 2, inset, "center", "bottom"),
+        "top": (width / 2, height - inset, "center", "top"),
     }
-    for side in "lr" if panel.corners else "lrbt":
-        x, y, letter, ha, va = places[side]
-        axes.text(x, y, letter, fontsize=SMALL, color=page.ink, ha=ha, va=va)
+    letters = panel.view.letters
+    for edge in list(places)[: 2 if panel.corners else 4]:
+        x, y, ha, va = places[edge]
+        axes.text(
+            x, y, letters[edge], fontsize=SMALL_POINTS, color=page.ink, ha=ha, va=va
+        )
 
 
 def _draw_cross(page: Page, axes: Axes, panel: Panel) -> None:
@@ -149,26 +153,18 @@ def _draw_cross(page: Page, axes: Axes, panel: Panel) -> None:
     axes.set_ylim(0, height)
 
 
-def add_bar(page: Page, scale: Scale) -> None:
-    """Add the colors of a map with their numbers; the threshold is marked.
-
-    Parameters
-    ----------
-    page : Page
-        Where.
-    scale : Scale
-        What the colors mean.
-    """
+def add_bar(page: Page, scale: ColorScale) -> None:
+    """Add the colors of a map with their numbers; the threshold is marked."""
     if not scale.shades.any():
         return
 
-    room = text_width(scale.label, TEXT, bold=True) + GAP
+    room = text_width(scale.label, TEXT_POINTS, bold=True) + GAP_MM
     beside = room < _BESIDE * page.inner
 
     def draw(figure: Figure, top: float) -> None:
         left = MARGIN + (room if beside else 0)
         # The last number may reach beyond the bar.
-        width = min(_BAR_WIDTH, MARGIN + page.inner - left - 3 * GAP)
+        width = min(_BAR_WIDTH, MARGIN + page.inner - left - 3 * GAP_MM)
         at = (MARGIN, top + (_BAR / 2 if beside else -_LINE_MM / 2))
         page.write(figure, at, scale.label, bold=True, va="center")
         _draw_bar(page, figure, scale, (left, top, width))
@@ -178,7 +174,7 @@ def add_bar(page: Page, scale: Scale) -> None:
 
 
 def _draw_bar(
-    page: Page, figure: Figure, scale: Scale, place: tuple[float, float, float]
+    page: Page, figure: Figure, scale: ColorScale, place: tuple[float, float, float]
 ) -> None:
     left, top, width = place
     low = -1 - _STUB if scale.cold else 0.0
@@ -186,7 +182,7 @@ def _draw_bar(
     n = 600
     at = np.linspace(low, high, n)
     strength = np.sign(at) * np.clip(np.abs(at) - _STUB, 0, None)
-    colors = colors_of(strength.astype(np.float32))[np.newaxis]
+    colors = shade_colors(strength.astype(np.float32))[np.newaxis]
     gray = np.broadcast_to(_BELOW, (1, n, 3))
     picture = gray * (1 - colors[:, :, 3:]) + colors[:, :, :3] * colors[:, :, 3:]
     span = high - low
@@ -200,7 +196,7 @@ def _draw_bar(
             figure,
             (left + width * x / span, top + _BAR + 1.0),
             tick.text,
-            size=SMALL,
+            size=SMALL_POINTS,
             bold=tick.limit,
             ha="center",
             va="top",
@@ -209,32 +205,30 @@ def _draw_bar(
     axes.set_ylim(0, 1)
 
 
-def add_legend(page: Page, entries: Sequence[tuple[Floats, str]]) -> None:
+def add_legend(page: Page, entries: Sequence[tuple[Float64Array, str]]) -> None:
     """Add colors and what they mean, one below the other.
 
     Parameters
     ----------
-    page : Page
-        Where.
     entries : sequence of tuple
         Color and text.
     """
     from matplotlib.patches import Rectangle
 
     for color, text in entries:
-        lines = wrapped(text, TEXT, page.inner - _SWATCH - GAP)
+        lines = wrap_text(text, TEXT_POINTS, page.inner - _SWATCH - GAP_MM)
 
         def draw(
             figure: Figure,
             top: float,
-            color: Floats = color,
+            color: Float64Array = color,
             lines: list[str] = lines,
         ) -> None:
             axes = page.axes(figure, MARGIN, top, _SWATCH, _SWATCH)
             patch = Rectangle((0, 0), 1, 1, facecolor=color, edgecolor=page.ink, lw=0.4)
             axes.add_patch(patch)
             for number, line in enumerate(lines):
-                at = MARGIN + _SWATCH + GAP, top + number * _LINE_MM - 0.1
+                at = MARGIN + _SWATCH + GAP_MM, top + number * _LINE_MM - 0.1
                 page.write(figure, at, line, va="top")
 
         page.add(_LINE_MM * len(lines) + 0.6, draw)

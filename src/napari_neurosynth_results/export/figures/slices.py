@@ -8,29 +8,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.anatomy.planes import (
+    AXES,
+    Convention,
+    Plane,
+    edge_letters,
+    is_mirrored,
+)
 from napari_neurosynth_results.anatomy.template import read_underlay
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.maps.grid import Grid
 
-Plane = Literal["axial", "coronal", "sagittal"]
-Side = Literal["neurological", "radiological"]
-Floats = npt.NDArray[np.float64]
 Volume = npt.NDArray[Any]
-Paint = Callable[[Volume], Floats]
+Painter = Callable[[Volume], Float64Array]
 Span = tuple[float, float]
 
-#: The axis that a plane cuts, the one across the picture, and the one up it.
-AXES: dict[str, tuple[int, int, int]] = {
-    "axial": (2, 0, 1),
-    "coronal": (1, 0, 2),
-    "sagittal": (0, 1, 2),
-}
-#: What lies at the low and the high end of x, y and z.
-ENDS = (("L", "R"), ("P", "A"), ("I", "S"))
 #: Of a picture; at 300 dpi finer than print in every layout.
 _PIXEL_MM = 0.5
 #: Around the brain.
@@ -44,7 +41,7 @@ _PAPER = {"black": 0.0, "white": 1.0}
 
 
 @dataclass(frozen=True)
-class View:
+class PlaneView:
     """A plane and the part of it that a picture shows.
 
     Attributes
@@ -54,8 +51,7 @@ class View:
     across, up : tuple of float
         Low and high end in mm.
     mirrored : bool
-        Whether the low end of `across` is on the right: left is right, as radiologists
-        look at axial and coronal planes.
+        Whether the low end of `across` is on the right, as `is_mirrored` says.
     """
 
     plane: Plane
@@ -69,13 +65,12 @@ class View:
         return self.across[1] - self.across[0], self.up[1] - self.up[0]
 
     @property
-    def letters(self) -> tuple[str, str, str, str]:
-        """What lies on the left, on the right, below and above."""
+    def letters(self) -> dict[str, str]:
+        """What lies at which edge, as `edge_letters` says it."""
         _, across, up = AXES[self.plane]
-        left, right = ENDS[across][::-1] if self.mirrored else ENDS[across]
-        return left, right, *ENDS[up]
+        return edge_letters(across, up, rightward=not self.mirrored)
 
-    def pixels(self) -> tuple[Floats, Floats]:
+    def pixels(self) -> tuple[Float64Array, Float64Array]:
         """Return the mm of the columns from the left, and of the rows from the top."""
         across, up = _centers(self.across), _centers(self.up)
         return (across[::-1] if self.mirrored else across), up[::-1]
@@ -86,19 +81,19 @@ class View:
         return (right - across if self.mirrored else across - left), up - self.up[0]
 
 
-def _centers(span: Span) -> Floats:
+def _centers(span: Span) -> Float64Array:
     n = round((span[1] - span[0]) / _PIXEL_MM)
     return span[0] + (np.arange(n, dtype=np.float64) + 0.5) * _PIXEL_MM
 
 
-def voxel_at(grid: Grid, axis: int, mm: Floats | float) -> npt.NDArray[np.intp]:
+def voxel_at(grid: Grid, axis: int, mm: Float64Array | float) -> npt.NDArray[np.intp]:
     """Return the voxel that contains a place along one axis; -1 outside of the grid."""
     size, origin = grid.voxel_size[axis], grid.origin[axis]
     found = np.floor((np.asarray(mm) - origin) / size + 0.5).astype(np.intp)
     return np.where((found >= 0) & (found < grid.shape[axis]), found, -1)
 
 
-def cut(volume: Volume, grid: Grid, view: View, place: float) -> Volume:
+def cut(volume: Volume, grid: Grid, view: PlaneView, place: float) -> Volume:
     """Cut a volume: each pixel is the voxel that it lies in, 0 outside of the grid.
 
     Parameters
@@ -107,8 +102,6 @@ def cut(volume: Volume, grid: Grid, view: View, place: float) -> Volume:
         Any numbers.
     grid : Grid
         Where the voxels are.
-    view : View
-        What is shown.
     place : float
         Where the plane lies, mm.
 
@@ -125,7 +118,7 @@ def cut(volume: Volume, grid: Grid, view: View, place: float) -> Volume:
     return spread(np.take(volume, depth, axis), grid, view)
 
 
-def spread(flat: Volume, grid: Grid, view: View) -> Volume:
+def spread(flat: Volume, grid: Grid, view: PlaneView) -> Volume:
     """Show a plane of voxels, or a projection, in the pixels of a view.
 
     Parameters
@@ -134,8 +127,6 @@ def spread(flat: Volume, grid: Grid, view: View) -> Volume:
         A volume without the axis that the plane cuts.
     grid : Grid
         Of the volume.
-    view : View
-        What is shown.
 
     Returns
     -------
@@ -170,7 +161,7 @@ class Overlay:
 
     volume: Volume = field(repr=False)
     grid: Grid
-    paint: Paint = field(repr=False)
+    paint: Painter = field(repr=False)
     outlined: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
 
     @cached_property
@@ -179,10 +170,12 @@ class Overlay:
         shown = self.volume != 0
         if self.outlined is not None:
             shown = shown | self.outlined
-        return box_of(shown, self.grid)
+        return bounding_box(shown, self.grid)
 
 
-def box_of(shown: npt.NDArray[np.bool_], grid: Grid) -> tuple[Span, Span, Span] | None:
+def bounding_box(
+    shown: npt.NDArray[np.bool_], grid: Grid
+) -> tuple[Span, Span, Span] | None:
     """Return the box in mm, to the edges of voxels, around all that is True."""
     spans = []
     for axis in range(3):
@@ -218,31 +211,31 @@ class Brain:
     def box(self) -> tuple[Span, Span, Span]:
         """The brain in mm; the whole grid where there is no template."""
         everywhere = np.ones(self.grid.shape, bool)
-        found = box_of(
+        found = bounding_box(
             everywhere if self.voxels is None else self.voxels > 0, self.grid
         )
         assert found is not None
         return found
 
     def view(
-        self, plane: Plane, side: Side, overlay: Overlay, margin: float = _MARGIN_MM
-    ) -> View:
+        self,
+        plane: Plane,
+        side: Convention,
+        overlay: Overlay,
+        margin: float = _MARGIN_MM,
+    ) -> PlaneView:
         """Choose what pictures of a plane show: all of the brain and of the overlay.
 
         Parameters
         ----------
-        plane : {"axial", "coronal", "sagittal"}
-            The plane.
         side : {"neurological", "radiological"}
             Which side left is on.
-        overlay : Overlay
-            What is laid over it.
         margin : float
             Around that, in mm of brain.
 
         Returns
         -------
-        View
+        PlaneView
             In whole mm.
         """
         _, across, up = AXES[plane]
@@ -254,20 +247,15 @@ class Brain:
             )
             for axis in (across, up)
         ]
-        mirrored = side == "radiological" and across == 0
-        return View(plane, spans[0], spans[1], mirrored)
+        return PlaneView(plane, spans[0], spans[1], is_mirrored(plane, side))
 
-    def picture(self, view: View, place: float, overlay: Overlay) -> Floats:
+    def picture(self, view: PlaneView, place: float, overlay: Overlay) -> Float64Array:
         """Draw a slice with what is laid over it.
 
         Parameters
         ----------
-        view : View
-            What is shown.
         place : float
             Where the plane lies, mm.
-        overlay : Overlay
-            What is laid over it.
 
         Returns
         -------
@@ -278,11 +266,11 @@ class Brain:
         if overlay.outlined is not None:
             region = cut(overlay.outlined, overlay.grid, view, place)
             _outline(made, region)
-        return blend(
+        return lay_over(
             made, overlay.paint(cut(overlay.volume, overlay.grid, view, place))
         )
 
-    def _slice(self, view: View, place: float) -> Floats:
+    def _slice(self, view: PlaneView, place: float) -> Float64Array:
         columns, rows = view.pixels()
         made = np.full((rows.size, columns.size), _PAPER[self.background])
         if self.voxels is None:
@@ -319,14 +307,14 @@ class Brain:
         return np.where(inside > 0, gray, beyond), soft
 
 
-def blend(below: Floats, above: Floats) -> Floats:
+def lay_over(below: Float64Array, above: Float64Array) -> Float64Array:
     """Lay colors with an opacity over others."""
     opacity = above[:, :, 3:]
-    made: Floats = below * (1 - opacity) + above[:, :, :3] * opacity
+    made: Float64Array = below * (1 - opacity) + above[:, :, :3] * opacity
     return made
 
 
-def _outline(picture: Floats, region: npt.NDArray[np.bool_]) -> None:
+def _outline(picture: Float64Array, region: npt.NDArray[np.bool_]) -> None:
     """Draw the edge of a region: light with a dark line inside, seen on any gray."""
     from scipy.ndimage import binary_erosion
 

@@ -109,12 +109,12 @@ def readable_methods(methods: str, references: str) -> ReadableMethods:
     cited: dict[str, None] = {}
     end = 0
     for found in _CITE.finditer(methods):
-        parts.append(_plain(methods[end : found.start()]))
+        parts.append(_latex_to_text(methods[end : found.start()]))
         keys = [key.strip() for key in found["keys"].split(",") if key.strip()]
         cited |= dict.fromkeys(keys)
-        parts.append(_in_words(found["how"], found["options"], keys, known))
+        parts.append(_cite_in_words(found["how"], found["options"], keys, known))
         end = found.end()
-    parts.append(_plain(methods[end:]))
+    parts.append(_latex_to_text(methods[end:]))
     text = " ".join("".join(parts).split())
     listed = [known[key] for key in cited if key in known]
     return ReadableMethods(
@@ -124,7 +124,7 @@ def readable_methods(methods: str, references: str) -> ReadableMethods:
     )
 
 
-def _plain(latex: str) -> str:
+def _latex_to_text(latex: str) -> str:
     """Turn LaTeX without citations into text; keep the spaces at its ends."""
     try:
         from pylatexenc.latex2text import LatexNodes2Text
@@ -138,11 +138,11 @@ def _plain(latex: str) -> str:
     return f"{before}{str(reader.latex_to_text(latex)).strip()}{after}"
 
 
-def _in_words(
+def _cite_in_words(
     how: str, options: str, keys: list[str], known: Mapping[str, Reference]
 ) -> str:
     """Write a citation as natbib does with authors and years."""
-    texts = [_plain(text) for text in _OPTION.findall(options)]
+    texts = [_latex_to_text(text) for text in _OPTION.findall(options)]
     # One optional text stands behind, two before and behind.
     before, after = (texts[0], texts[1]) if len(texts) > 1 else ("", *texts, "")[:2]
     names = [(known[k].authors, known[k].year) if k in known else (k, "") for k in keys]
@@ -182,10 +182,11 @@ def _bibliography(bibtex: str) -> dict[str, Reference]:
 
 
 def _reference(key: str, record: Any) -> Reference:
-    fields = {name: _plain(str(value)) for name, value in record.fields.items()}
+    fields = {name: _latex_to_text(str(value)) for name, value in record.fields.items()}
     people = record.persons.get("author") or record.persons.get("editor") or []
     last = [
-        _plain(" ".join(person.prelast_names + person.last_names)) for person in people
+        _latex_to_text(" ".join(person.prelast_names + person.last_names))
+        for person in people
     ]
     year, title = fields.get("year", ""), fields.get("title", "").rstrip(".")
     where = fields.get("journal") or fields.get("booktitle") or fields.get("publisher")
@@ -195,23 +196,23 @@ def _reference(key: str, record: Any) -> Reference:
     link = f"https://doi.org/{quote(doi[0], safe='/')}" if doi else ""
     if not link and fields.get("url", "").startswith(("http://", "https://")):
         link = quote(fields["url"], safe=":/?=&#%~+,;@")
-    named = ", ".join(_named(person) for person in people[:_MOST_AUTHORS])
+    named = ", ".join(_name_with_initials(person) for person in people[:_MOST_AUTHORS])
     named += " et al." if len(people) > _MOST_AUTHORS else ""
     head = f"{named} ({year})." if year else f"{named}."
     text = " ".join(
         part for part in (head, f"{title}.", f"{place}." if place else "") if part
     )
-    return Reference(key, _short(last) or key, year, text, link)
+    return Reference(key, _short_authors(last) or key, year, text, link)
 
 
-def _named(person: Any) -> str:
+def _name_with_initials(person: Any) -> str:
     """Write a name with initials: ``Turkeltaub PE``."""
-    last = _plain(" ".join(person.prelast_names + person.last_names))
-    first = [_plain(name) for name in person.first_names + person.middle_names]
+    last = _latex_to_text(" ".join(person.prelast_names + person.last_names))
+    first = [_latex_to_text(name) for name in person.first_names + person.middle_names]
     return f"{last} {''.join(name[0] for name in first if name)}".strip()
 
 
-def _short(last: list[str]) -> str:
+def _short_authors(last: list[str]) -> str:
     if len(last) > 2:
         return f"{last[0]} et al."
     return " & ".join(last)

@@ -18,109 +18,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import write_whole
+from napari_neurosynth_results.export.atomic import check_path, write_text
 from napari_neurosynth_results.export.figures import (
     comparison_figure,
     glass_figure,
     lightbox_figure,
     ortho_figure,
 )
-from napari_neurosynth_results.export.provenance import made_by, source_of
+from napari_neurosynth_results.export.provenance import name_and_version, source_of
 from napari_neurosynth_results.export.report.methods import readable_methods
 from napari_neurosynth_results.export.tables.paper import paper_table
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import Link, ResultSet
+from napari_neurosynth_results.sources.files.safe_names import legible
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
-from napari_neurosynth_results.statistics.studies.contributors import (
-    SHARE,
-    Contributors,
-)
-from napari_neurosynth_results.statistics.thresholds.apply import about_map
+from napari_neurosynth_results.statistics.studies.contributors import Contributors
+from napari_neurosynth_results.statistics.thresholds.apply import describe_map
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-# The studies behind the clusters of a map, for a report.
-
-#: From nothing to most, on white: light to dark.
-_RAMP = np.array([(255, 255, 255), (254, 217, 142), (217, 95, 14), (102, 37, 6)], float)
-#: Darker than this, and the ink is white.
-_DARK = 0.6
-#: A report stays readable, and small.
-_MOST_STUDIES = 300
-
-
-def studies_part(behind: Contributors) -> dict[str, Any] | None:
-    """Gather what a report says of the studies behind some clusters.
-
-    Parameters
-    ----------
-    behind : Contributors
-        What is known.
-
-    Returns
-    -------
-    dict or None
-        Sentences, a heat map of studies and clusters, and notes; None when nothing is
-        known.
-    """
-    table = behind.foci if behind.foci is not None else behind.shares
-    if table is None:
-        return None
-    values = table.to_numpy(dtype=np.float64)
-    strong = np.nan_to_num(values)
-    # Those behind most clusters first, as in the viewer.
-    order = np.lexsort((-strong.sum(axis=1), -(strong > 0).sum(axis=1)))
-    most = float(strong.max(initial=0.0))
-    counted = behind.foci is not None
-    rows = []
-    for row in order[:_MOST_STUDIES].tolist():
-        name = str(table.index[row])
-        cells = [_cell(value, most, counted) for value in values[row].tolist()]
-        found = behind.experiments.find(name) if behind.experiments else None
-        link = found.study.link if found is not None else ""
-        rows.append({"title": behind.title(name), "link": link, "cells": cells})
-    what = "Foci" if counted else "Share of the statistic (jackknife)"
-    left = len(order) - len(rows)
-    caption = f"{what} of each study in each cluster; columns are the clusters above."
-    caption += f" {left} more studies are left out." if left else ""
-    notes = list(behind.notices)
-    notes += [SHARE] if behind.shares is not None else []
-    return {
-        "sentences": _sentences(behind),
-        "columns": behind.clusters.names,
-        "rows": rows,
-        "caption": caption,
-        "notes": notes,
-    }
-
-
-def _sentences(behind: Contributors) -> list[dict[str, str]]:
-    cautions = behind.robustness["cautions"].tolist()
-    return [
-        {"text": behind.sentence(label), "caution": caution}
-        for label, caution in enumerate(cautions, start=1)
-    ]
-
-
-def _cell(value: float, most: float, counted: bool) -> dict[str, str]:
-    """Color a cell by its share of the largest value."""
-    if np.isnan(value):
-        return {"color": "#eee", "ink": "#000", "text": ""}
-    strength = min(max(value / most, 0.0), 1.0) if most > 0 else 0.0
-    steps = np.linspace(0, 1, len(_RAMP))
-    parts = [round(float(np.interp(strength, steps, part))) for part in _RAMP.T]
-    text = ""
-    if value > 0:
-        text = f"{value:.0f}" if counted else f"{100 * value:.0f}%"
-    return {
-        "color": "#" + "".join(f"{part:02x}" for part in parts),
-        "ink": "#fff" if strength > _DARK else "#000",
-        "text": text,
-    }
-
 
 #: Sharp on screens, and small enough for mail.
 _DPI = 110
@@ -132,6 +49,12 @@ _LICENSE = (
     "The brain under the maps is the ICBM 152 template (McGill University). Maps and "
     "studies belong to those who made them: see the pages linked above."
 )
+#: From nothing to most, on white: light to dark.
+_RAMP = np.array([(255, 255, 255), (254, 217, 142), (217, 95, 14), (102, 37, 6)], float)
+#: Darker than this, and the ink is white.
+_DARK = 0.6
+#: A report stays readable, and small.
+_MOST_STUDIES = 300
 
 
 @dataclass(frozen=True)
@@ -142,15 +65,15 @@ class Section:
     ----------
     clusters : ClusterSet
         Its clusters.
-    behind : Contributors or None
+    contributors : Contributors or None
         The studies behind them; None leaves them out.
     """
 
     clusters: ClusterSet
-    behind: Contributors | None = None
+    contributors: Contributors | None = None
 
 
-def save_report(
+def write_report(
     results: ResultSet,
     sections: Sequence[Section],
     path: str | os.PathLike[str],
@@ -163,8 +86,6 @@ def save_report(
 
     Parameters
     ----------
-    results : ResultSet
-        The result.
     sections : sequence of Section
         One for each map that is reported.
     path : path
@@ -183,16 +104,9 @@ def save_report(
     ResultsError
         When a library is missing, the file exists or cannot be written.
     """
-    target = os.fspath(path)
-    if os.path.splitext(target)[1].lower() not in (".html", ".htm"):
-        raise ResultsError(f"{target}: a report is saved as .html.")
+    target = check_path(path, (".html", ".htm"), "a report is saved as .html")
     text = report_html(results, sections, comparison=comparison, job=job)
-
-    def write(partial: str) -> None:
-        with open(partial, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-
-    write_whole(target, write, overwrite=overwrite)
+    write_text(target, legible(text), overwrite=overwrite)
 
 
 def report_html(
@@ -207,7 +121,7 @@ def report_html(
     Parameters
     ----------
     results, sections, comparison, job
-        As for `save_report`.
+        As for `write_report`.
 
     Returns
     -------
@@ -251,13 +165,15 @@ def report_html(
         links=[link for link in about.links if _is_web(link)],
         authors=about.authors,
         description=about.description,
-        maps=[{"title": m.title, "about": about_map(m)} for m in results.maps.values()],
+        maps=[
+            {"title": m.title, "about": describe_map(m)} for m in results.maps.values()
+        ],
         problems=results.problems,
         sections=parts,
         comparison=compared,
         methods=methods,
         no_methods=why,
-        made_by=made_by(),
+        made_by=name_and_version(),
         atlas="; ".join(f"Regions: {one.name}. {one.citation}" for one in atlases),
         license=_LICENSE,
     )
@@ -284,11 +200,63 @@ def _section(section: Section, job: Job) -> dict[str, Any]:
             pictures.append(_picture(made, alt, f"{what}."))
     return {
         "title": title,
-        "about": about_map(clusters.statmap),
+        "about": describe_map(clusters.statmap),
         "sentence": str(clusters),
         "pictures": pictures,
         "table": paper_table(clusters),
-        "studies": studies_part(section.behind) if section.behind else None,
+        "studies": _studies(section.contributors) if section.contributors else None,
+    }
+
+
+def _studies(behind: Contributors) -> dict[str, Any] | None:
+    """Gather sentences, a heat map of studies and clusters, and notes."""
+    table = behind.ranked
+    if table is None:
+        return None
+    most = float(np.nan_to_num(table.to_numpy(dtype=np.float64)).max(initial=0.0))
+    counted = behind.foci is not None
+    shown = table.iloc[:_MOST_STUDIES]
+    values = shown.to_numpy(dtype=np.float64).tolist()
+    rows = []
+    for name, found_in in zip(map(str, shown.index), values, strict=True):
+        cells = [_cell(value, most, counted) for value in found_in]
+        found = behind.experiments.find(name) if behind.experiments else None
+        link = found.study.link if found is not None else ""
+        rows.append({"title": behind.title(name), "link": link, "cells": cells})
+    what = "Foci" if counted else "Share of the statistic (jackknife)"
+    left = len(table) - len(shown)
+    caption = f"{what} of each study in each cluster; columns are the clusters above."
+    caption += f" {left} more studies are left out." if left else ""
+    return {
+        "sentences": _sentences(behind),
+        "columns": behind.clusters.names,
+        "rows": rows,
+        "caption": caption,
+        "notes": behind.notes,
+    }
+
+
+def _sentences(behind: Contributors) -> list[dict[str, str]]:
+    return [
+        {"text": behind.sentence(label), "caution": behind.caution(label)}
+        for label in range(1, len(behind.clusters) + 1)
+    ]
+
+
+def _cell(value: float, most: float, counted: bool) -> dict[str, str]:
+    """Color a cell by its share of the largest value."""
+    if np.isnan(value):
+        return {"color": "#eee", "ink": "#000", "text": ""}
+    strength = min(max(value / most, 0.0), 1.0) if most > 0 else 0.0
+    steps = np.linspace(0, 1, len(_RAMP))
+    parts = [round(float(np.interp(strength, steps, part))) for part in _RAMP.T]
+    text = ""
+    if value > 0:
+        text = f"{value:.0f}" if counted else f"{100 * value:.0f}%"
+    return {
+        "color": "#" + "".join(f"{part:02x}" for part in parts),
+        "ink": "#fff" if strength > _DARK else "#000",
+        "text": text,
     }
 
 
@@ -316,7 +284,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 def _methods(results: ResultSet) -> tuple[Any, str]:
     """Read the methods text; say why where there is none to read."""
     if not results.methods:
-        return None, "The result brings no methods text."
+        return None, "This result has no methods text."
     try:
         return readable_methods(results.methods, results.references), ""
     except ResultsError as error:

@@ -1,4 +1,4 @@
-"""Clusters on disk: a table, a table for a paper, or a label volume."""
+"""Clusters on disk: tables of them, of their peaks, regions and studies; labels."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import write_whole
-from napari_neurosynth_results.export.provenance import made_by, source_of
-from napari_neurosynth_results.export.tables.paper import paper_table
-from napari_neurosynth_results.export.tables.paper_formats import FORMATS
+from napari_neurosynth_results.export.atomic import (
+    check_path,
+    write_text,
+    write_whole,
+)
+from napari_neurosynth_results.export.provenance import name_and_version, source_of
+from napari_neurosynth_results.export.tables.paper import FORMATS, paper_table
 from napari_neurosynth_results.export.tables.write import (
     SEPARATORS,
     extension_of,
@@ -21,7 +24,7 @@ from napari_neurosynth_results.export.tables.write import (
 from napari_neurosynth_results.export.volumes import (
     VOLUMES,
     Meaning,
-    code_of,
+    space_code,
     write_volume,
 )
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -30,9 +33,9 @@ from napari_neurosynth_results.statistics.studies.contributors import Contributo
 if TYPE_CHECKING:
     import pandas as pd
 
-_NOTES = (
-    "coordinates: peak and center of mass, MNI mm",
-    "last four columns: corrected p and q at the peak, from all maps of the test",
+_KNOWN = (*SEPARATORS, *FORMATS, *VOLUMES)
+_LAST_COLUMNS = (
+    "last four columns: corrected p and q at the peak, from all maps of the test"
 )
 
 
@@ -44,7 +47,7 @@ def save_clusters(
     Parameters
     ----------
     clusters : ClusterSet
-        What to write.
+        From `find_clusters`.
     path : path
         ``.csv`` or ``.tsv`` for the table, whose first lines, marked ``#``, state map,
         threshold, atlas, source and versions, and whose last columns are
@@ -59,50 +62,32 @@ def save_clusters(
     ResultsError
         When the extension is unknown, the file exists, or it cannot be written.
     """
-    target = os.fspath(path)
+    target = check_path(path, _KNOWN, f"clusters are saved as {', '.join(_KNOWN)}")
     extension = extension_of(target)
     if target.lower().endswith(VOLUMES):
         write_whole(target, partial(_write_labels, clusters), overwrite=overwrite)
     elif extension in FORMATS:
-        write_whole(target, partial(_write_paper, clusters), overwrite=overwrite)
-    elif extension in SEPARATORS:
-        # By position: both have one row a cluster, in the order of the labels.
-        table = clusters.table.join(clusters.corrected.drop(columns="label"))
+        origin = (
+            f"Made by {name_and_version()} from {source_of(clusters.statmap.results)}"
+        )
+        text = FORMATS[extension](paper_table(clusters), origin)
+        write_text(target, text, overwrite=overwrite)
+    else:
         write_table(
             clusters,
-            table,
+            clusters_table(clusters),
             target,
             about="Clusters of a map; one row a cluster",
-            notes=_NOTES,
+            notes=(_coordinates(clusters), _LAST_COLUMNS),
             overwrite=overwrite,
         )
-    else:
-        known = ", ".join([*SEPARATORS, *FORMATS, *VOLUMES])
-        raise ResultsError(f"{target}: clusters are saved as {known}.")
 
 
-def _write_paper(clusters: ClusterSet, path: str) -> None:
-    origin = f"Made by {made_by()} from {source_of(clusters.statmap.results)}"
-    text = FORMATS[extension_of(path)](paper_table(clusters), origin)
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-
-
-def _write_labels(clusters: ClusterSet, path: str) -> None:
-    # Two bytes hold any number of clusters that fits into a brain.
-    labels = clusters.labels
-    fitting = np.int16 if labels.max(initial=0) < 2**15 else np.int32
-    statmap = clusters.statmap
-    write_volume(
-        path,
-        labels.astype(fitting),
-        statmap.affine,
-        Meaning("label", "clusters", str(clusters.threshold)),
-        code_of(statmap.grid),
-    )
-
-
-# Peaks and sub-peaks of clusters, as a table on disk.
+def _coordinates(clusters: ClusterSet) -> str:
+    where = "MNI mm"
+    if clusters.statmap.grid.elsewhere:
+        where = f"mm in {clusters.statmap.grid.elsewhere.name}"
+    return f"coordinates: peak and center of mass, {where}"
 
 
 def save_peaks(
@@ -113,7 +98,7 @@ def save_peaks(
     Parameters
     ----------
     clusters : ClusterSet
-        The clusters.
+        From `find_clusters`.
     path : path
         ``.tsv`` or ``.csv``. Its first lines, marked ``#``, state map, threshold and
         atlas; a ``.json`` of the same name describes it for programs.
@@ -125,22 +110,13 @@ def save_peaks(
     ResultsError
         When the extension is unknown, the file exists or cannot be written.
     """
-    table = clusters.peaks.copy()
-    table.insert(1, "name", [clusters.names[label - 1] for label in table["label"]])
     write_table(
         clusters,
-        table,
+        _with_names(clusters, clusters.peaks),
         path,
         about="Peaks and sub-peaks; one row a peak",
         overwrite=overwrite,
     )
-
-
-# Where clusters lie, as a table on disk.
-
-_ABOUT = (
-    "What share of each cluster lies in which region; one row a region of a cluster"
-)
 
 
 def save_regions(
@@ -151,7 +127,7 @@ def save_regions(
     Parameters
     ----------
     clusters : ClusterSet
-        The clusters.
+        From `find_clusters`.
     path : path
         ``.tsv`` or ``.csv``. Its first lines, marked ``#``, state map, threshold and
         atlas; a ``.json`` of the same name describes it for programs.
@@ -163,40 +139,14 @@ def save_regions(
     ResultsError
         When the extension is unknown, the file exists or cannot be written.
     """
-    names = [clusters.names[label - 1] for label in clusters.regions["label"]]
-    table = clusters.regions.copy()
-    table.insert(1, "name", names)
-    write_table(clusters, table, path, about=_ABOUT, overwrite=overwrite)
-
-
-# Who is behind each cluster, as a table on disk.
-
-
-def studies_table(behind: Contributors) -> pd.DataFrame:
-    """List the experiments of all clusters below each other.
-
-    Parameters
-    ----------
-    behind : Contributors
-        What is known.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``label, name`` of the cluster, then the columns of `Contributors.of`.
-    """
-    import pandas as pd
-
-    names = behind.clusters.names
-    parts = [behind.of(label) for label in range(1, len(names) + 1)]
-    for label, part in enumerate(parts, start=1):
-        part.insert(0, "label", label)
-        part.insert(1, "name", names[label - 1])
-    # Those of clusters without a focus say nothing, not even of which type a column is.
-    parts = [part for part in parts if len(part)] or parts[:1]
-    if not parts:
-        return pd.DataFrame(columns=["label", "name", "experiment"])
-    return pd.concat(parts, ignore_index=True)
+    write_table(
+        clusters,
+        regions_table(clusters),
+        path,
+        about="What share of each cluster lies in which region; one row a region of a "
+        "cluster",
+        overwrite=overwrite,
+    )
 
 
 def save_studies(
@@ -206,8 +156,6 @@ def save_studies(
 
     Parameters
     ----------
-    behind : Contributors
-        What is known.
     path : path
         ``.tsv`` or ``.csv``. Its first lines, marked ``#``, say what was counted.
     overwrite : bool
@@ -229,3 +177,69 @@ def save_studies(
         notes=behind.notices,
         overwrite=overwrite,
     )
+
+
+def clusters_table(clusters: ClusterSet) -> pd.DataFrame:
+    """Return the table of clusters, and beside it what every correction says.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a cluster: `ClusterSet.table`, then `ClusterSet.corrected`.
+    """
+    # By position: both have one row a cluster, in the order of the labels.
+    return clusters.table.join(clusters.corrected.drop(columns="label"))
+
+
+def regions_table(clusters: ClusterSet) -> pd.DataFrame:
+    """Say what share of each cluster lies in which region.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``label, name`` of the cluster, then the columns of `ClusterSet.regions`.
+    """
+    return _with_names(clusters, clusters.regions)
+
+
+def studies_table(behind: Contributors) -> pd.DataFrame:
+    """List the experiments of all clusters below each other.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``label, name`` of the cluster, then the columns of `Contributors.of`.
+    """
+    import pandas as pd
+
+    names = behind.clusters.names
+    parts = [behind.of(label) for label in range(1, len(names) + 1)]
+    for label, part in enumerate(parts, start=1):
+        part.insert(0, "label", label)
+        part.insert(1, "name", names[label - 1])
+    # Those of clusters without a focus say nothing, not even of which type a column is.
+    parts = [part for part in parts if len(part)] or parts[:1]
+    if not parts:
+        return pd.DataFrame(columns=["label", "name", "experiment"])
+    return pd.concat(parts, ignore_index=True)
+
+
+def _write_labels(clusters: ClusterSet, path: str) -> None:
+    # Two bytes hold any number of clusters that fits into a brain.
+    labels = clusters.labels
+    fitting = np.int16 if labels.max(initial=0) < 2**15 else np.int32
+    statmap = clusters.statmap
+    write_volume(
+        path,
+        labels.astype(fitting),
+        statmap.affine,
+        Meaning("label", "clusters", str(clusters.threshold)),
+        space_code(statmap.grid),
+    )
+
+
+def _with_names(clusters: ClusterSet, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy that says the name of a cluster beside its label."""
+    table = table.copy()
+    table.insert(1, "name", [clusters.names[label - 1] for label in table["label"]])
+    return table

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.export.atomic import write_folder
-from napari_neurosynth_results.export.escaping import plain
+from napari_neurosynth_results.export.escaping import plain_text
 from napari_neurosynth_results.export.provenance import (
-    details_of,
-    made_by,
+    name_and_version,
+    provenance_details,
     software,
     source_of,
 )
@@ -22,8 +22,8 @@ from napari_neurosynth_results.export.tables.write import (
 )
 from napari_neurosynth_results.export.volumes import (
     Meaning,
-    code_of,
     meaning_of,
+    space_code,
     write_volume,
 )
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -86,7 +86,7 @@ def _write_two(comparison: Any, folder: str) -> list[str]:
         ("clusters.tsv", comparison.clusters),
     ):
         names += _write_table(folder, name, table, lines, details)
-    code = code_of(comparison.grid)
+    code = space_code(comparison.grid)
     affine = comparison.grid.affine
     volumes = [("agreement", comparison.agreement, Meaning("label", "", _AGREEMENT))]
     if (conjunction := comparison.conjunction) is not None:
@@ -145,12 +145,15 @@ def _write_many(matrix: Any, folder: str) -> list[str]:
 def _origin(clusters: Sequence[ClusterSet]) -> list[str]:
     """Say for people where the maps come from, and what compared them."""
     sources = dict.fromkeys(source_of(one.statmap.results) for one in clusters)
-    return [*(f"source: {source}" for source in sources), f"made by {made_by()}"]
+    return [
+        *(f"source: {source}" for source in sources),
+        f"made by {name_and_version()}",
+    ]
 
 
 def _details(clusters: Sequence[ClusterSet]) -> Details:
     """Say for programs what was compared."""
-    return {"Maps": list(map(details_of, clusters)), **software()}
+    return {"Maps": list(map(provenance_details, clusters)), **software()}
 
 
 def _write_table(
@@ -159,6 +162,6 @@ def _write_table(
     """Write a table and its description; return the names of both."""
     beside = os.path.splitext(name)[0] + ".json"
     write_delimited(os.path.join(folder, name), table, lines)
-    described = sidecar(name, table, details | {"Notes": list(map(plain, lines))})
+    described = sidecar(name, table, details | {"Notes": list(map(plain_text, lines))})
     write_json(os.path.join(folder, beside), described)
     return [name, beside]

@@ -1,119 +1,34 @@
 """The table of clusters that a paper prints: which columns, rows and caption.
 
-How it is written down in Markdown, LaTeX and HTML is in `export.paper_formats`.
+How it is written down in Markdown, LaTeX and HTML is in `export.tables.paper_formats`.
 """
 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
-from napari_neurosynth_results.anatomy.atlas import near
-from napari_neurosynth_results.export.escaping import short
+from napari_neurosynth_results.anatomy.atlas import with_distance
+from napari_neurosynth_results.export.escaping import (
+    for_html,
+    for_latex,
+    for_markdown,
+    plain_text,
+    short_text,
+)
 from napari_neurosynth_results.export.provenance import MNI, space_of
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
-    voxel_mm3,
 )
-from napari_neurosynth_results.statistics.thresholds.cluster_level import ClusterLevel
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-# Numbers as papers write them: no zero before the point of p, true minus signs.
-
-_MINUS = "−"  # noqa: RUF001
-#: Smaller p are not told apart in papers.
-_LEAST_P = 0.001
-#: How far float32 may carry p from one in so many iterations.
-_GRAIN = 1e-3
-_TWO_DECIMALS = frozenset({MapKind.Z, MapKind.T, MapKind.CHI2, MapKind.F, MapKind.LOGP})
-
-
-def written_p(p: float, iterations: int | None = None) -> str:
-    """Write a p with its relation.
-
-    Parameters
-    ----------
-    p : float
-        NaN where it is not known.
-    iterations : int, optional
-        Of a Monte Carlo test: it knows nothing below one in so many.
-
-    Returns
-    -------
-    str
-        Empty for NaN.
-
-    Examples
-    --------
-    >>> written_p(0.012), written_p(2e-5), written_p(0.9999), written_p(0.005, 200)
-    ('= .012', '< .001', '> .999', '≤ .005')
-    """
-    if math.isnan(p):
-        return ""
-    at_grain = iterations is not None and abs(p * iterations - 1) < _GRAIN
-    if at_grain and p > _LEAST_P * (1 - _GRAIN):
-        return f"≤ {_decimals(p)}"
-    if p < _LEAST_P:
-        return "< .001"
-    if p > 1 - _LEAST_P:
-        return "> .999"
-    return f"= {_decimals(p)}"
-
-
-def _decimals(p: float) -> str:
-    return f"{p:.3f}".removeprefix("0")
-
-
-def written_value(value: float, kind: MapKind) -> str:
-    """Write the statistic at a peak.
-
-    >>> written_value(3.456, MapKind.Z), written_value(0.012345, MapKind.STAT)
-    ('3.46', '0.0123')
-    """
-    if math.isnan(value):
-        return ""
-    if kind in {MapKind.P, MapKind.ONE_MINUS_P}:
-        text = f"{value:.3g}"
-    else:
-        text = f"{value:.2f}" if kind in _TWO_DECIMALS else f"{value:.3g}"
-    return text.replace("-", _MINUS)
-
-
-def written_mm(mm: float) -> str:
-    """Write a coordinate, without decimals where it has none.
-
-    >>> written_mm(42.0), written_mm(2.5), written_mm(-0.0)
-    ('42', '2.5', '0')
-    """
-    return f"{round(mm, 1) + 0.0:g}".replace("-", _MINUS)
-
-
-def written_count(count: float) -> str:
-    """Write a number of voxels or mm3.
-
-    >>> written_count(12345), written_count(12.5)
-    ('12,345', '12.5')
-    """
-    return f"{count:,.0f}" if float(count).is_integer() else f"{count:,.1f}"
-
-
-def typeset(sentence: str) -> str:
-    """Write relations and units of a sentence about a threshold as papers do.
-
-    >>> typeset("z >= 3.09 (p <= .001), extent >= 10 voxels (80 mm3)")
-    'z ≥ 3.09 (p ≤ .001), extent ≥ 10 voxels (80 mm³)'
-    """
-    for written, sign in ((">=", "≥"), ("<=", "≤"), (" mm3", " mm³"), (" cm3", " cm³")):
-        sentence = sentence.replace(written, sign)
-    return sentence
-
+from napari_neurosynth_results.statistics.thresholds.cluster_level import (
+    ClusterLevelResult,
+)
 
 #: Column of `ClusterSet.corrected` -> its heading.
 _CORRECTED = {
@@ -123,6 +38,11 @@ _CORRECTED = {
     "peak_q": "q (FDR, peak)",
 }
 _UNCORRECTED = "p (uncorrected)"
+_MINUS = "−"  # noqa: RUF001
+#: Smaller p are not told apart in papers.
+_LEAST_P = 0.001
+#: How far float32 may carry p from one in so many iterations.
+_GRAIN = 1e-3
 
 
 @dataclass(frozen=True)
@@ -169,8 +89,14 @@ def paper_table(clusters: ClusterSet) -> PaperTable:
     p_columns = _p_columns(clusters)
     lines: list[Line] = []
     kept = np.flatnonzero(clusters.significant)
+    # Once for all: a peak's own rows are not searched for in the peaks of all clusters.
+    peaks: dict[int, list[dict[str, Any]]] = {}
+    for peak in clusters.peaks.to_dict("records"):
+        peaks.setdefault(int(peak["label"]), []).append(
+            {str(key): value for key, value in peak.items()}
+        )
     for row in kept.tolist():
-        lines += _lines_of(clusters, row, p_columns)
+        lines += _write_lines(clusters, row, peaks.get(row + 1, []), p_columns)
     columns = (
         *("Region" if clusters.atlas else "Cluster", "Side", "x", "y", "z"),
         *("Voxels", "mm³", f"Peak {clusters.values.kind}"),
@@ -180,24 +106,27 @@ def paper_table(clusters: ClusterSet) -> PaperTable:
     return PaperTable(caption, columns, tuple(lines))
 
 
-def _lines_of(
-    clusters: ClusterSet, row: int, p_columns: dict[str, list[str]]
+def _write_lines(
+    clusters: ClusterSet,
+    row: int,
+    peaks: list[dict[str, Any]],
+    p_columns: dict[str, list[str]],
 ) -> list[Line]:
     """Write the peak of a cluster, and its sub-peaks below it."""
-    found, peaks = clusters.labelled, clusters.peaks
-    mm3 = round(int(found.size[row]) * voxel_mm3(clusters.statmap), 1)
-    size = (written_count(int(found.size[row])), written_count(mm3))
+    found = clusters.labelled
+    mm3 = round(int(found.size[row]) * clusters.statmap.grid.voxel_mm3, 1)
+    size = (format_count(int(found.size[row])), format_count(mm3))
     lines = []
-    for _, peak in peaks[peaks["label"] == row + 1].iterrows():
+    for peak in peaks:
         sub = bool(peak["rank"] > 0)
-        p = [written_p(float(peak["peak_p"]))]
+        p = [format_p(float(peak["peak_p"]))]
         if p_columns:
             # Corrections are looked up at the peak of the cluster.
             p = ["" if sub else column[row] for column in p_columns.values()]
         cells = (
             *_place(clusters, peak, row, sub),
             *(("", "") if sub else size),
-            written_value(float(peak["peak_value"]), clusters.values.kind),
+            format_value(float(peak["peak_value"]), clusters.values.kind),
             *p,
         )
         lines.append(Line(cells, sub))
@@ -208,20 +137,22 @@ def _p_columns(clusters: ClusterSet) -> dict[str, list[str]]:
     """Write the corrected p that are known, by heading."""
     iterations = clusters.statmap.results.iterations
     threshold = clusters.threshold
-    if isinstance(threshold, ClusterLevel):
+    if isinstance(threshold, ClusterLevelResult):
         heading = f"p ({threshold.correction}, cluster)"
         return {
-            heading: [written_p(p, threshold.iterations) for p in clusters.cluster_p]
+            heading: [format_p(p, threshold.iterations) for p in clusters.cluster_p]
         }
     found = clusters.corrected
     return {
-        heading: [written_p(float(p), iterations) for p in found[column]]
+        heading: [format_p(float(p), iterations) for p in found[column]]
         for column, heading in _CORRECTED.items()
         if found[column].notna().any()
     }
 
 
-def _place(clusters: ClusterSet, peak: pd.Series, row: int, sub: bool) -> list[str]:
+def _place(
+    clusters: ClusterSet, peak: dict[str, Any], row: int, sub: bool
+) -> list[str]:
     """Name the region of a peak and its side, and write its coordinates."""
     x = float(peak["peak_x"])
     side = "midline" if x == 0 else "R" if x > 0 else "L"
@@ -229,25 +160,27 @@ def _place(clusters: ClusterSet, peak: pd.Series, row: int, sub: bool) -> list[s
     # The side has a column of its own; where the region lies on the other one, as near
     # the midline, its name says so.
     region = region.removesuffix(f" {side}")
-    name = near(region[:1].upper() + region[1:], float(peak["region_mm"]))
+    name = with_distance(region[:1].upper() + region[1:], float(peak["region_mm"]))
     if not sub:
         given = clusters.given_names.get(clusters.peak_voxels[row])
         if given:
-            name = f"{short(given)} ({name})" if name else given
+            name = f"{short_text(given)} ({name})" if name else given
         elif not name:
             name = clusters.names[row][:1].upper() + clusters.names[row][1:]
-    xyz = [written_mm(float(peak[f"peak_{axis}"])) for axis in "xyz"]
-    return [short(name), side, *xyz]
+    xyz = [format_mm(float(peak[f"peak_{axis}"])) for axis in "xyz"]
+    return [short_text(name), side, *xyz]
 
 
 def _caption(clusters: ClusterSet, left_out: int) -> str:
     """Say in sentences what the table shows."""
-    told = [f"Clusters of {short(clusters.statmap.title)}: {typeset(str(clusters))}."]
+    told = [
+        f"Clusters of {short_text(clusters.statmap.title)}: {typeset(str(clusters))}."
+    ]
     if left_out:
         told.append(f"{left_out} that are not significant are left out.")
     if (atlas := clusters.atlas) is not None:
-        cited = f" ({short(atlas.citation)})" if atlas.citation else ""
-        told.append(f"Regions: {short(atlas.name)}{cited}.")
+        cited = f" ({short_text(atlas.citation)})" if atlas.citation else ""
+        told.append(f"Regions: {short_text(atlas.name)}{cited}.")
     space = space_of(clusters.statmap.grid)
     where = f"{space} space" if space else f"the space of the map, which is not {MNI}"
     told.append(f"Coordinates x, y, z in mm, {where}.")
@@ -256,3 +189,226 @@ def _caption(clusters: ClusterSet, left_out: int) -> str:
     if any(math.isfinite(mm) and mm > 0 for mm in clusters.peak_regions["region_mm"]):
         told.append("Distances in parentheses: from the peak to the nearest region.")
     return " ".join(told)
+
+
+# --- numbers as papers write them -------------------------------------------------
+
+
+def format_p(p: float, iterations: int | None = None) -> str:
+    """Write a p with its relation.
+
+    Parameters
+    ----------
+    p : float
+        NaN where it is not known.
+    iterations : int, optional
+        Of a Monte Carlo test: it knows nothing below one in so many.
+
+    Returns
+    -------
+    str
+        Empty for NaN.
+
+    Examples
+    --------
+    >>> format_p(0.012), format_p(2e-5), format_p(0.9999), format_p(0.005, 200)
+    ('= .012', '< .001', '> .999', '≤ .005')
+    """
+    if math.isnan(p):
+        return ""
+    at_grain = iterations is not None and abs(p * iterations - 1) < _GRAIN
+    if at_grain and p > _LEAST_P * (1 - _GRAIN):
+        return f"≤ {_decimals(p)}"
+    if p < _LEAST_P:
+        return "< .001"
+    if p > 1 - _LEAST_P:
+        return "> .999"
+    return f"= {_decimals(p)}"
+
+
+def _decimals(p: float) -> str:
+    return f"{p:.3f}".removeprefix("0")
+
+
+def format_value(value: float, kind: MapKind) -> str:
+    """Write the statistic at a peak.
+
+    >>> format_value(3.456, MapKind.Z), format_value(0.012345, MapKind.STAT)
+    ('3.46', '0.0123')
+    """
+    if math.isnan(value):
+        return ""
+    return format(value, kind.row.written).replace("-", _MINUS)
+
+
+def format_mm(mm: float) -> str:
+    """Write a coordinate, without decimals where it has none.
+
+    >>> format_mm(42.0), format_mm(2.5), format_mm(-0.0)
+    ('42', '2.5', '0')
+    """
+    return f"{round(mm, 1) + 0.0:g}".replace("-", _MINUS)
+
+
+def format_count(count: float) -> str:
+    """Write a number of voxels or mm3.
+
+    >>> format_count(12345), format_count(12.5)
+    ('12,345', '12.5')
+    """
+    return f"{count:,.0f}" if float(count).is_integer() else f"{count:,.1f}"
+
+
+def typeset(sentence: str) -> str:
+    """Write relations and units of a sentence about a threshold as papers do.
+
+    >>> typeset("z >= 3.09 (p <= .001), extent >= 10 voxels (80 mm3)")
+    'z ≥ 3.09 (p ≤ .001), extent ≥ 10 voxels (80 mm³)'
+    """
+    for written, sign in ((">=", "≥"), ("<=", "≤"), (" mm3", " mm³"), (" cm3", " cm³")):
+        sentence = sentence.replace(written, sign)
+    return sentence
+
+
+# --- the table as text: Markdown, LaTeX (booktabs), HTML ---------------------------
+
+#: Columns of texts; the others hold numbers.
+_TEXTS = 2
+_STYLE = """
+table { border-collapse: collapse; border-top: 2px solid; border-bottom: 2px solid; }
+caption { text-align: left; padding-bottom: 0.5em; max-width: 60em; }
+th { border-bottom: 1px solid; }
+th, td { padding: 0.15em 0.6em; text-align: right; }
+th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
+tr.sub-peak td:first-child { padding-left: 2em; }
+""".strip()
+
+
+def as_markdown(table: PaperTable, origin: str) -> str:
+    """Write a table in Markdown.
+
+    Parameters
+    ----------
+    origin : str
+        Where it comes from, for a comment.
+
+    Returns
+    -------
+    str
+        The caption, and a table with pipes.
+    """
+    n = len(table.columns)
+    rule = [":--"] * _TEXTS + ["--:"] * (n - _TEXTS)
+    rows = [_row(map(for_markdown, table.columns)), _row(rule)]
+    rows += [_row(_indented(line, for_markdown, "&emsp;")) for line in table.lines]
+    # What ends a comment cannot be in it.
+    told = re.sub("-{2,}|[<>]", "-", plain_text(origin))
+    return (
+        f"<!-- {told} -->\n\n**Table.** {for_markdown(table.caption)}\n\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _indented(line: Line, escape: Callable[[str], str], indent: str) -> list[str]:
+    """Escape the cells of a row; a sub-peak stands below its peak."""
+    cells = [escape(cell) for cell in line.cells]
+    if line.is_sub_peak:
+        cells[0] = f"{indent}{cells[0]}"
+    return cells
+
+
+def _latex_head(column: str) -> str:
+    """Break a long head after its comma."""
+    first, comma, rest = map(for_latex, column.partition(", "))
+    return rf"\shortstack[r]{{{first},\\{rest}}}" if comma else first
+
+
+def as_latex(table: PaperTable, origin: str) -> str:
+    """Write a table in LaTeX, for the packages booktabs and graphicx.
+
+    Parameters
+    ----------
+    origin : str
+        Where it comes from, for a comment.
+
+    Returns
+    -------
+    str
+        A table environment.
+    """
+    n = len(table.columns)
+    head = " & ".join(map(_latex_head, table.columns))
+    rows = [
+        " & ".join(_indented(line, for_latex, r"\quad ")) + r" \\"
+        for line in table.lines
+    ]
+    lines = [
+        f"% {plain_text(origin)}",
+        r"% \usepackage{booktabs,graphicx}; beyond Latin letters, XeLaTeX or LuaLaTeX",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{for_latex(table.caption)}}}",
+        # Smaller where it would be wider than the page or column, as it is.
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+        rf"\begin{{tabular}}{{{'l' * _TEXTS}{'r' * (n - _TEXTS)}}}",
+        r"\toprule",
+        rf"{head} \\",
+        r"\midrule",
+        *rows,
+        r"\bottomrule",
+        r"\end{tabular}}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def as_html(table: PaperTable, origin: str) -> str:
+    """Write a table as a page of its own, without scripts or anything from elsewhere.
+
+    Parameters
+    ----------
+    origin : str
+        Where it comes from, for the head of the page.
+
+    Returns
+    -------
+    str
+        HTML 5.
+    """
+    head = "".join(f'<th scope="col">{for_html(name)}</th>' for name in table.columns)
+    rows = []
+    for line in table.lines:
+        cells = "".join(f"<td>{for_html(cell)}</td>" for cell in line.cells)
+        kind = ' class="sub-peak"' if line.is_sub_peak else ""
+        rows.append(f"<tr{kind}>{cells}</tr>")
+    lines = [
+        "<!DOCTYPE html>",
+        '<html lang="en">',
+        '<head><meta charset="utf-8"><title>Clusters</title>',
+        f'<meta name="generator" content="{for_html(origin)}">',
+        f"<style>\n{_STYLE}\n</style></head>",
+        "<body>",
+        "<table>",
+        f"<caption>{for_html(table.caption)}</caption>",
+        f"<thead><tr>{head}</tr></thead>",
+        "<tbody>",
+        *rows,
+        "</tbody>",
+        "</table>",
+        "</body>",
+        "</html>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+#: How a table is written, by extension.
+FORMATS: dict[str, Callable[[PaperTable, str], str]] = {
+    ".md": as_markdown,
+    ".tex": as_latex,
+    ".html": as_html,
+}

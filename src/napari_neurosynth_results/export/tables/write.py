@@ -8,12 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import write_whole
-from napari_neurosynth_results.export.escaping import for_spreadsheet, plain
+from napari_neurosynth_results.export.atomic import (
+    already_exists,
+    check_path,
+    open_for_text,
+    put_text,
+    write_together,
+)
+from napari_neurosynth_results.export.escaping import for_spreadsheet, plain_text
 from napari_neurosynth_results.export.provenance import (
     PACKAGE,
-    details_of,
-    lines_of,
+    provenance_details,
+    provenance_lines,
     software,
 )
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -21,8 +27,11 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 if TYPE_CHECKING:
     import pandas as pd
 
-
-# What the columns of saved tables mean, and in which units, for their sidecars.
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+#: Quoted, or a reader would take them for the end of a cell or for a comment.
+_QUOTED = frozenset('",#')
+#: Far above any sidecar of ours.
+_MOST_BYTES = 1 << 20
 
 _MM = "mm"
 _PERCENT = "percent"
@@ -68,37 +77,6 @@ COLUMNS: dict[str, tuple[str, str]] = {
 }
 
 
-def described(columns: Iterable[str]) -> dict[str, Any]:
-    """Describe columns in the words of BIDS.
-
-    Parameters
-    ----------
-    columns : iterable of str
-        Their names.
-
-    Returns
-    -------
-    dict
-        Column -> ``Description`` and, where it has a unit, ``Units``; without the
-        columns that nobody has described.
-    """
-    found: dict[str, Any] = {}
-    for column in columns:
-        if column in COLUMNS:
-            meaning, unit = COLUMNS[column]
-            found[column] = {"Description": meaning}
-            if unit:
-                found[column]["Units"] = unit
-    return found
-
-
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
-#: Quoted, or a reader would take them for the end of a cell or for a comment.
-_QUOTED = frozenset('",#')
-#: Far above any sidecar of ours.
-_MOST_BYTES = 1 << 20
-
-
 def write_table(
     clusters: ClusterSet,
     table: pd.DataFrame,
@@ -130,26 +108,24 @@ def write_table(
     ResultsError
         When the extension is unknown, a file exists or cannot be written.
     """
-    target = os.fspath(path)
-    if extension_of(target) not in SEPARATORS:
-        raise ResultsError(f"{target}: a table is saved as {', '.join(SEPARATORS)}.")
+    known = ", ".join(SEPARATORS)
+    target = check_path(path, SEPARATORS, f"a table is saved as {known}")
     details = {
         "Description": about,
-        "Notes": [plain(note) for note in notes],
-        **details_of(clusters),
+        "Notes": [plain_text(note) for note in notes],
+        **provenance_details(clusters),
         **software(),
     }
     beside = os.path.splitext(target)[0] + ".json"
     _check_free(beside, target, overwrite)
-    lines = lines_of(clusters, notes)
-    write_whole(
-        target, lambda part: write_delimited(part, table, lines), overwrite=overwrite
-    )
-    name = os.path.basename(target)
-    write_whole(
-        beside,
-        lambda part: write_json(part, sidecar(name, table, details)),
-        overwrite=True,
+    lines = provenance_lines(clusters, notes)
+    described = sidecar(os.path.basename(target), table, details)
+    write_together(
+        {
+            target: lambda part: write_delimited(part, table, lines),
+            beside: lambda part: write_json(part, described),
+        },
+        overwrite=overwrite,
     )
 
 
@@ -172,9 +148,9 @@ def write_delimited(path: str, table: pd.DataFrame, lines: Sequence[str]) -> Non
     """
     separator = SEPARATORS[extension_of(path)]
     columns = [_cells(table.iloc[:, number]) for number in range(table.shape[1])]
-    header = [_quoted(for_spreadsheet(str(name))) for name in table.columns]
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        file.writelines(f"# {plain(line)}\n" for line in lines)
+    header = [_quote(for_spreadsheet(str(name))) for name in table.columns]
+    with open_for_text(path) as file:
+        file.writelines(f"# {plain_text(line)}\n" for line in lines)
         for row in (header, *zip(*columns, strict=True)):
             file.write(separator.join(row) + "\n")
 
@@ -183,12 +159,12 @@ def _cells(column: pd.Series[Any]) -> list[str]:
     """Write the cells of a column; empty where nothing is known."""
     unknown = column.isna()
     return [
-        "" if gone else _quoted(for_spreadsheet(x) if isinstance(x, str) else str(x))
+        "" if gone else _quote(for_spreadsheet(x) if isinstance(x, str) else str(x))
         for x, gone in zip(column.tolist(), unknown, strict=True)
     ]
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     if _QUOTED.isdisjoint(text):
         return text
     return '"' + text.replace('"', '""') + '"'
@@ -213,23 +189,46 @@ def sidecar(
     dict
         Columns and details side by side, as BIDS has it.
     """
-    columns = described(str(column) for column in table.columns)
+    columns = describe_columns(str(column) for column in table.columns)
     return {"File": name, **details, **columns}
+
+
+def describe_columns(columns: Iterable[str]) -> dict[str, Any]:
+    """Describe columns in the words of BIDS.
+
+    Parameters
+    ----------
+    columns : iterable of str
+        Their names.
+
+    Returns
+    -------
+    dict
+        Column -> ``Description`` and, where it has a unit, ``Units``; without the
+        columns that nobody has described.
+    """
+    found: dict[str, Any] = {}
+    for column in columns:
+        if column in COLUMNS:
+            meaning, unit = COLUMNS[column]
+            found[column] = {"Description": meaning}
+            if unit:
+                found[column]["Units"] = unit
+    return found
 
 
 def write_json(path: str, content: Mapping[str, Any]) -> None:
     """Write JSON that people can read too."""
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        json.dump(content, file, indent=2, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    put_text(path, text + "\n")
 
 
 def _check_free(beside: str, target: str, overwrite: bool) -> None:
     """Refuse to replace the description of another file, or what is none."""
-    taken = [path for path in (target, beside) if os.path.lexists(path)]
-    if taken and not overwrite:
-        raise ResultsError(f"{taken[0]} exists already. Choose another name.")
-    if beside not in taken:
+    there = [path for path in (target, beside) if os.path.lexists(path)]
+    if there and not overwrite:
+        raise already_exists(there[0])
+    if beside not in there:
         return
     if not _describes(beside, os.path.basename(target)):
         raise ResultsError(

@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-
-Dof = float | tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Map:
 
 
 @dataclass(frozen=True)
-class Place:
+class MaskReference:
     """Where was looked.
 
     Attributes
@@ -122,23 +121,8 @@ class GivenName:
     name: str
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What was asked with a threshold, on whatever map.
-
-    Attributes
-    ----------
-    threshold : Threshold
-        Height, tail, extent, connectivity.
-    place : Place or None
-        Where; None for everywhere.
-    dof : float, pair of float or None
-        Degrees of freedom that the user stated.
-    """
-
-    threshold: Threshold
-    place: Place | None = None
-    dof: Dof = None
+#: What was asked with a threshold, on whatever map.
+SavedRequest = ThresholdRequest[Threshold, MaskReference]
 
 
 @dataclass(frozen=True)
@@ -149,7 +133,7 @@ class Clusters:
     ----------
     map : int
         Which map.
-    asked : Asked
+    asked : ThresholdRequest
         How they were found.
     naming : Naming
         What they are named by.
@@ -160,7 +144,7 @@ class Clusters:
     """
 
     map: int
-    asked: Asked
+    asked: SavedRequest
     naming: Naming = Naming()
     names: tuple[GivenName, ...] = ()
     sentence: str = ""
@@ -175,7 +159,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class FociOf:
+class FociReference:
     """Foci that are shown.
 
     Attributes
@@ -211,4 +195,4 @@ class Description:
     maps: tuple[Map, ...] = ()
     clusters: tuple[Clusters, ...] = ()
     comparisons: tuple[Pair, ...] = ()
-    foci: tuple[FociOf, ...] = ()
+    foci: tuple[FociReference, ...] = ()

@@ -5,204 +5,48 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import os
 import re
-import types
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import write_whole
+from napari_neurosynth_results.export.atomic import write_text
 from napari_neurosynth_results.export.workspace.contents import (
-    Asked,
     Clusters,
     Description,
     Naming,
+    SavedRequest,
 )
+from napari_neurosynth_results.maps.grid import Voxel
 
-# Data classes <-> JSON: whatever a file holds is checked before anybody believes it.
-#
-# Types say what is taken. What has its default value is left out of the file.
+if TYPE_CHECKING:
+    from pydantic_core import ValidationError
 
 Made = TypeVar("Made")
-
-#: More than any viewer holds.
-_MOST_ITEMS = 10_000
-_LONGEST_TEXT = 20_000
-_LARGEST = 2**53
-_MOST_TOLD = 60
-
-
-def encoded(value: Any) -> Any:
-    """Turn a data class into what JSON can hold.
-
-    Parameters
-    ----------
-    value : object
-        A data class, tuple, text, number, bool or None.
-
-    Returns
-    -------
-    object
-        Dicts, lists and plain values.
-    """
-    if dataclasses.is_dataclass(value):
-        return {
-            field.name: encoded(getattr(value, field.name))
-            for field in dataclasses.fields(value)
-            if getattr(value, field.name) != field.default
-        }
-    if isinstance(value, tuple):
-        return [encoded(item) for item in value]
-    # numpy's numbers among them.
-    if isinstance(value, float):
-        return float(value)
-    return value
-
-
-def decoded(kind: type[Made], value: Any, where: str, told: list[str]) -> Made:
-    """Turn what JSON held into a data class.
-
-    Parameters
-    ----------
-    kind : type
-        The data class; its annotations say what is taken.
-    value : object
-        What was read.
-    where : str
-        What to call it in messages.
-    told : list of str
-        Gets what was left aside.
-
-    Returns
-    -------
-    object
-        Of that class.
-
-    Raises
-    ------
-    ResultsError
-        When something is missing, of another type, too large, or means nothing.
-    """
-    found: Made = _decoded(kind, value, where, told)
-    return found
-
-
-def _decoded(kind: Any, value: Any, where: str, told: list[str]) -> Any:
-    if get_origin(kind) in (Union, types.UnionType):
-        kind = _chosen(get_args(kind), value)
-    if kind is type(None) and value is None:
-        return None
-    if get_origin(kind) is Literal:
-        if isinstance(value, str | int) and value in get_args(kind):
-            return value
-        raise _wrong(where, f"one of {', '.join(map(repr, get_args(kind)))}")
-    if get_origin(kind) is tuple:
-        return _tuple(get_args(kind), value, where, told)
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        return _data_class(kind, value, where, told)
-    return _plain(kind, value, where)
-
-
-def _chosen(kinds: tuple[Any, ...], value: Any) -> Any:
-    """Choose among the types of a union by what JSON makes of each."""
-    for kind in kinds:
-        if value is None and kind is type(None):
-            return kind
-        if isinstance(value, list) and get_origin(kind) is tuple:
-            return kind
-        if isinstance(value, Mapping) and dataclasses.is_dataclass(kind):
-            return kind
-    return next(kind for kind in kinds if kind is not type(None))
-
-
-def _tuple(kinds: tuple[Any, ...], value: Any, where: str, told: list[str]) -> Any:
-    if not isinstance(value, list):
-        raise _wrong(where, "a list")
-    if kinds[-1] is Ellipsis:
-        if len(value) > _MOST_ITEMS:
-            raise _wrong(where, f"at most {_MOST_ITEMS:,} items")
-        kinds = (kinds[0],) * len(value)
-    elif len(kinds) != len(value):
-        raise _wrong(where, f"{len(kinds)} items")
-    return tuple(
-        _decoded(kind, item, f"{where}[{number}]", told)
-        for number, (kind, item) in enumerate(zip(kinds, value, strict=True))
-    )
-
-
-def _data_class(kind: Any, value: Any, where: str, told: list[str]) -> Any:
-    if not isinstance(value, Mapping):
-        raise _wrong(where, "an object")
-    hints = get_type_hints(kind)
-    if unknown := [str(key)[:_MOST_TOLD] for key in value if key not in hints]:
-        told.append(f"{where}: {', '.join(unknown[:5])} is not known, and left aside.")
-    given = {}
-    for field in dataclasses.fields(kind):
-        if field.name in value:
-            given[field.name] = _decoded(
-                hints[field.name], value[field.name], f"{where}.{field.name}", told
-            )
-        elif field.default is dataclasses.MISSING:
-            raise _wrong(where, f"an object with {field.name!r}")
-    try:
-        return kind(**given)
-    except ResultsError as error:
-        raise ResultsError(f"{where}: {error}") from error
-
-
-def _plain(kind: Any, value: Any, where: str) -> Any:
-    if kind is float and isinstance(value, int | float) and not _is_bool(value):
-        if abs(value) < math.inf and (isinstance(value, float) or _fits(value)):
-            return float(value)
-        raise _wrong(where, "a finite number")
-    if kind is int and isinstance(value, int) and not _is_bool(value):
-        if _fits(value):
-            return value
-        raise _wrong(where, "a smaller number")
-    if kind is bool and _is_bool(value):
-        return value
-    if kind is str and isinstance(value, str):
-        if len(value) <= _LONGEST_TEXT:
-            return value
-        raise _wrong(where, f"at most {_LONGEST_TEXT:,} letters")
-    names = {float: "a number", int: "a whole number", bool: "true or false"}
-    raise _wrong(where, names.get(kind, "a text"))
-
-
-def _is_bool(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _fits(value: int) -> bool:
-    return abs(value) <= _LARGEST
-
-
-def _wrong(where: str, wanted: str) -> ResultsError:
-    return ResultsError(f"{where} has to be {wanted}.")
-
 
 FORMAT = "napari-neurosynth-results workspace"
 VERSION = 1
 EXTENSION = ".nnr.json"
 
 _MOST_BYTES = 8 << 20
+#: More than any viewer holds.
+_MOST_ITEMS = 10_000
+_LONGEST_TEXT = 20_000
+_LARGEST = 2**53
+_MOST_TOLD = 60
 #: Numbers of a list, each on its own line: no text of JSON holds a line break.
 _NUMBERS = re.compile(r"\[\n\s+([-+0-9.eE,\s]+?)\n\s*\]")
 
 _NOTHING = Description()
 _USUAL = Naming()
 
-Voxel = tuple[int, int, int]
-
 
 @dataclass(frozen=True)
-class ImageLook:
+class ImageStyle:
     """How a map is colored: its threshold says how, unless a colormap was chosen.
 
     Attributes
@@ -224,7 +68,7 @@ class ImageLook:
 
 
 @dataclass(frozen=True)
-class LabelsLook:
+class LabelsStyle:
     """How clusters are drawn.
 
     Attributes
@@ -247,7 +91,7 @@ class LabelsLook:
 
 
 @dataclass(frozen=True)
-class FociLook:
+class FociStyle:
     """How foci are drawn: the slab in mm (None for all), and the studies lit up."""
 
     slab: float | None = None
@@ -255,7 +99,7 @@ class FociLook:
 
 
 @dataclass(frozen=True)
-class LayerLook:
+class LayerState:
     """One layer.
 
     Attributes
@@ -266,7 +110,7 @@ class LayerLook:
         As in napari.
     image, labels, foci
         What only such layers have.
-    tried : tuple of Asked
+    tried : tuple of ThresholdRequest
         Thresholds that were tried on a map, oldest first.
     tried_at : int
         Which of them is shown.
@@ -277,10 +121,10 @@ class LayerLook:
     name: str = ""
     visible: bool = True
     opacity: float = 1.0
-    image: ImageLook | None = None
-    labels: LabelsLook | None = None
-    foci: FociLook | None = None
-    tried: tuple[Asked, ...] = ()
+    image: ImageStyle | None = None
+    labels: LabelsStyle | None = None
+    foci: FociStyle | None = None
+    tried: tuple[SavedRequest, ...] = ()
     tried_at: int = -1
 
 
@@ -318,7 +162,7 @@ class Workspace:
         Every path that the contents name.
     contents : Description
         Results, maps, clusters, comparisons, foci.
-    layers : tuple of LayerLook
+    layers : tuple of LayerState
         From the lowest to the topmost.
     active : int or None
         Which of them is active.
@@ -333,19 +177,17 @@ class Workspace:
     written_by: str = ""
     files: tuple[FilePlace, ...] = ()
     contents: Description = _NOTHING
-    layers: tuple[LayerLook, ...] = ()
+    layers: tuple[LayerState, ...] = ()
     active: int | None = None
     view: View | None = None
     naming: Naming = _USUAL
 
 
-def with_paths(contents: Description, change: Callable[[str], str]) -> Description:
+def change_paths(contents: Description, change: Callable[[str], str]) -> Description:
     """Change every path on this machine that a description names.
 
     Parameters
     ----------
-    contents : Description
-        The description.
     change : callable
         Old path -> new path; not called for links, ids and names.
 
@@ -358,7 +200,7 @@ def with_paths(contents: Description, change: Callable[[str], str]) -> Descripti
     def changed(path: str) -> str:
         return change(path) if path else path
 
-    def asked(one: Asked) -> Asked:
+    def asked(one: SavedRequest) -> SavedRequest:
         place = one.place
         if place is None:
             return one
@@ -366,7 +208,7 @@ def with_paths(contents: Description, change: Callable[[str], str]) -> Descripti
 
     def clusters(one: Clusters) -> Clusters:
         return replace(
-            one, asked=asked(one.asked), naming=named_paths(one.naming, change)
+            one, asked=asked(one.asked), naming=change_atlas_paths(one.naming, change)
         )
 
     return replace(
@@ -383,7 +225,7 @@ def with_paths(contents: Description, change: Callable[[str], str]) -> Descripti
     )
 
 
-def named_paths(naming: Naming, change: Callable[[str], str]) -> Naming:
+def change_atlas_paths(naming: Naming, change: Callable[[str], str]) -> Naming:
     """Change the paths of an atlas; what is known by name is none."""
     atlas = naming.atlas
     if atlas is None or not os.path.isabs(atlas):
@@ -397,10 +239,6 @@ def write_workspace(workspace: Workspace, path: str, *, overwrite: bool) -> None
 
     Parameters
     ----------
-    workspace : Workspace
-        What to write.
-    path : str
-        Where.
     overwrite : bool
         Replace a file that exists.
 
@@ -409,28 +247,16 @@ def write_workspace(workspace: Workspace, path: str, *, overwrite: bool) -> None
     ResultsError
         When it exists or cannot be written.
     """
-    document = encoded(workspace)
+    document = encode(workspace)
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        # File names on Linux may hold bytes that are no letters.
-        text = json.dumps(document, indent=2, allow_nan=False)
     text = _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
 
-    def write(partial: str) -> None:
-        Path(partial).write_text(text + "\n", encoding="utf-8")
-
-    write_whole(path, write, overwrite=overwrite)
+    # File names on Linux may hold bytes that are no letters: JSON has a way for them.
+    write_text(path, text + "\n", overwrite=overwrite)
 
 
 def read_workspace(path: str) -> tuple[Workspace, list[str]]:
     """Read a workspace, and check all that it says.
-
-    Parameters
-    ----------
-    path : str
-        The file.
 
     Returns
     -------
@@ -446,7 +272,7 @@ def read_workspace(path: str) -> tuple[Workspace, list[str]]:
     """
     document = _document(path)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ResultsError(f"{path} is no workspace of napari-neurosynth-results.")
+        raise ResultsError(f"{path} is not a workspace of napari-neurosynth-results.")
     version = document.get("version")
     if version != VERSION or isinstance(version, bool):
         written = str(document.get("written_by", "another version"))[:40]
@@ -457,7 +283,7 @@ def read_workspace(path: str) -> tuple[Workspace, list[str]]:
         )
     told: list[str] = []
     try:
-        return decoded(Workspace, document, "workspace", told), told
+        return decode(Workspace, document, "workspace", told), told
     except ResultsError as error:
         raise ResultsError(f"{path} is broken. {error}") from error
 
@@ -480,3 +306,174 @@ def _document(path: str) -> Any:
         raise ResultsError(
             f"{path} is broken JSON ({str(error)[:120]}). Save it again."
         ) from error
+
+
+# Data classes <-> JSON. pydantic checks by their types whatever a file holds before
+# anybody believes it; it is imported when a workspace is opened or saved.
+
+#: What pydantic calls the branches of a union, which are no step of the way to a value.
+_BRANCH = ""
+#: What its errors ask for.
+_WANTED = {
+    "bool_type": "true or false",
+    "dataclass_type": "an object",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "literal_error": "one of {expected}",
+    "missing": "an object with {key!r}",
+    "string_type": "a text",
+    "too_long": "{max_length} items",
+    "too_short": "{min_length} items",
+    "tuple_type": "a list",
+}
+
+
+def encode(value: Any) -> Any:
+    """Turn a data class into what JSON can hold, without what has its default value.
+
+    Parameters
+    ----------
+    value : data class
+        Of tuples, texts, numbers, bools, None and such data classes.
+
+    Returns
+    -------
+    dict
+        Of dicts, lists and plain values.
+    """
+    from pydantic import TypeAdapter
+
+    adapter = TypeAdapter(type(value))
+    return adapter.dump_python(value, mode="json", exclude_defaults=True)
+
+
+def decode(kind: type[Made], value: Any, where: str, told: list[str]) -> Made:
+    """Turn what JSON held into a data class.
+
+    Parameters
+    ----------
+    kind : type
+        The data class; its annotations say what is taken.
+    value : object
+        What was read.
+    where : str
+        What to call it in messages.
+    told : list of str
+        Gets what was left aside.
+
+    Returns
+    -------
+    object
+        Of that class.
+
+    Raises
+    ------
+    ResultsError
+        When something is missing, of another type, too large, or means nothing.
+    """
+    from pydantic import TypeAdapter
+    from pydantic_core import SchemaValidator, ValidationError
+
+    validator = SchemaValidator(_strict(TypeAdapter(kind).core_schema))
+    try:
+        made: Made = validator.validate_python(value)
+    except ValidationError as error:
+        raise ResultsError(_deepest_problem(error, where)) from error
+    told += _find_unknown_keys(made, value, where)
+    return made
+
+
+def _strict(schema: Any) -> Any:
+    """Take no text for a number, no 0 for false, and nothing that is huge.
+
+    pydantic's own strict mode takes lists for tuples, and objects for data classes,
+    only where it parses the JSON itself, and then no file names that are no text.
+    """
+    from pydantic_core import core_schema
+
+    if isinstance(schema, list):
+        return [_strict(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {key: _strict(item) for key, item in schema.items()}
+    kind = schema.get("type")
+    if kind == "dataclass" and schema.get("post_init"):
+        name = schema.pop("ref", None)
+        return core_schema.no_info_wrap_validator_function(
+            _make_checked, schema, ref=name
+        )
+    if kind == "union":
+        schema["choices"] = [(choice, _BRANCH) for choice in schema["choices"]]
+    if kind == "tuple":
+        # Only the first problem is told: the others need no memory.
+        schema["fail_fast"] = True
+        if "variadic_item_index" not in schema:
+            schema["min_length"] = len(schema["items_schema"])
+    elif kind in {"bool", "float", "int", "str"}:
+        schema["strict"] = True
+    else:
+        return schema
+    return core_schema.no_info_before_validator_function(_check_measure, schema)
+
+
+def _make_checked(value: Any, make: Callable[[Any], Any]) -> Any:
+    try:
+        return make(value)
+    except ResultsError as error:
+        # pydantic adds the place to such errors only.
+        raise ValueError(str(error)) from error
+
+
+def _check_measure(value: Any) -> Any:
+    wanted = ""
+    if isinstance(value, list) and len(value) > _MOST_ITEMS:
+        wanted = f"at most {_MOST_ITEMS:,} items"
+    elif isinstance(value, str) and len(value) > _LONGEST_TEXT:
+        wanted = f"at most {_LONGEST_TEXT:,} letters"
+    elif isinstance(value, int) and abs(value) > _LARGEST:
+        wanted = "a smaller number"
+    elif isinstance(value, float) and not math.isfinite(value):
+        wanted = "a finite number"
+    if wanted:
+        from pydantic_core import PydanticCustomError
+
+        raise PydanticCustomError("measure", wanted)
+    return value
+
+
+def _deepest_problem(error: ValidationError, where: str) -> str:
+    """Say what is wrong and where; of the branches of a union, by the one meant."""
+    problem = max(
+        error.errors(include_url=False),
+        key=lambda one: (
+            len(one["loc"]) - (one["type"] == "missing"),
+            not one["type"].endswith(("_type", "missing")),
+        ),
+    )
+    kind, context = problem["type"], problem.get("ctx", {})
+    steps = [step for step in problem["loc"] if step != _BRANCH]
+    if kind == "missing":
+        context = {"key": steps.pop()}
+    elif kind == "literal_error":
+        context = {"expected": context["expected"].replace(" or ", ", ")}
+    place = where + "".join(
+        f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps
+    )
+    if kind == "value_error":
+        return f"{place}: {context['error']}"
+    wanted = _WANTED.get(kind) or problem["msg"]
+    return f"{place} has to be {wanted.format_map(context)}."
+
+
+def _find_unknown_keys(made: Any, value: Any, where: str) -> Iterator[str]:
+    """Tell what no field takes."""
+    if isinstance(made, tuple):
+        for number, (item, given) in enumerate(zip(made, value, strict=True)):
+            yield from _find_unknown_keys(item, given, f"{where}[{number}]")
+    elif is_dataclass(made):
+        taken = {one.name: getattr(made, one.name) for one in fields(made)}
+        if unknown := [str(key)[:_MOST_TOLD] for key in value if key not in taken]:
+            yield f"{where}: {', '.join(unknown[:5])} is not known and was ignored."
+        for name, item in taken.items():
+            if name in value:
+                yield from _find_unknown_keys(item, value[name], f"{where}.{name}")

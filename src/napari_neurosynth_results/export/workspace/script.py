@@ -10,19 +10,22 @@ import textwrap
 from typing import Any
 
 from napari_neurosynth_results.export.workspace.contents import (
-    Asked,
     Clusters,
     Description,
-    FociOf,
+    FociReference,
+    MaskReference,
     Naming,
     Pair,
-    Place,
+    SavedRequest,
     Source,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
-# Names for the variables and files of a script, made of whatever things are called.
-
+#: Keywords of `find_clusters` that are written when they are not what it assumes.
+_OPTIONS = ("tail", "strict", "connectivity", "min_voxels", "min_mm3", "fdr")
+_LONGEST = 88
+#: How a comment begins that says what has to be done before the script runs.
+FIRST_STEP = "# FIRST:"
 #: What a script uses already.
 _TAKEN = frozenset(
     {"nnr", "keys", "key", "peak", "label", "given_name", "given_names"}
@@ -31,107 +34,12 @@ _TAKEN = frozenset(
 _LONGEST_NAME = 40
 
 
-class Variables:
-    """Hands out names, each once."""
-
-    def __init__(self) -> None:
-        self._used: set[str] = set(_TAKEN)
-
-    def new(self, wanted: str) -> str:
-        """Return a name that is like another one, and that nothing else has.
-
-        Parameters
-        ----------
-        wanted : str
-            Any text.
-
-        Returns
-        -------
-        str
-            An identifier.
-
-        Examples
-        --------
-        >>> names = Variables()
-        >>> names.new("results"), names.new("results"), names.new("class")
-        ('results', 'results_2', 'class_')
-        """
-        name = _plain(wanted) or "map"
-        if name[0].isdigit():
-            name = f"map_{name}"
-        if keyword.iskeyword(name) or hasattr(builtins, name):
-            name += "_"
-        found, number = name, 1
-        while found in self._used:
-            number += 1
-            found = f"{name}_{number}"
-        self._used.add(found)
-        return found
-
-    def new_for_map(self, key: str) -> str:
-        """Return a short name for a map.
-
-        Parameters
-        ----------
-        key : str
-            The stem of its file; of NiMARE's names the keys of entities are left out.
-
-        Returns
-        -------
-        str
-            An identifier.
-
-        Examples
-        --------
-        >>> Variables().new_for_map("z_desc-mass_level-cluster_corr-FWE_method-x")
-        'z_mass_cluster_fwe'
-        """
-        parts = [part.split("-", 1) for part in key.split("_")]
-        words = [part[-1] for part in parts if part[0] != "method"]
-        return self.new("_".join(words).lower())
-
-
-def file_name(text: str, otherwise: str) -> str:
-    """Make a file name, without extension, that every system takes.
-
-    Parameters
-    ----------
-    text : str
-        What it is to be like.
-    otherwise : str
-        For a text that has no letters.
-
-    Returns
-    -------
-    str
-        Letters, digits and ``_``.
-
-    Examples
-    --------
-    >>> file_name("my 'mask'/1", "mask"), file_name("脳", "mask")
-    ('my_mask_1', 'mask')
-    """
-    return _plain(text) or otherwise
-
-
-def _plain(text: str) -> str:
-    words = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
-    return words[:_LONGEST_NAME].strip("_")
-
-
-#: Keywords of `find_clusters` that are written when they are not what it assumes.
-_OPTIONS = ("tail", "strict", "connectivity", "min_voxels", "min_mm3", "fdr")
-_LONGEST = 88
-#: How a comment begins that says what has to be done before the script runs.
-FIRST = "# FIRST:"
-
-
-def script_of(described: Description) -> str:
+def write_script(description: Description) -> str:
     """Write a script over the headless API.
 
     Parameters
     ----------
-    described : Description
+    description : Description
         What is open, and what was asked.
 
     Returns
@@ -143,19 +51,19 @@ def script_of(described: Description) -> str:
     Examples
     --------
     >>> from napari_neurosynth_results.export.workspace.contents import Map
-    >>> print(script_of(Description((Source(("pain-ale",)),), (Map("z", "z", 0),))))
+    >>> print(write_script(Description((Source(("pain-ale",)),), (Map("z", "z", 0),))))
     import napari_neurosynth_results as nnr
     <BLANKLINE>
     results = nnr.open_results('pain-ale')
     z = results['z']
     """
-    return _Writer(described).text()
+    return _Writer(description).text()
 
 
-def one_line(text: str) -> str:
+def as_comment(text: str) -> str:
     r"""Make a text fit for a comment: nothing in it may end the line.
 
-    >>> one_line("a\nimport os")
+    >>> as_comment("a\nimport os")
     'a import os'
     """
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
@@ -164,9 +72,9 @@ def one_line(text: str) -> str:
 class _Writer:
     """Writes each thing once, after what it needs."""
 
-    def __init__(self, described: Description) -> None:
-        self._state = described
-        self._names = Variables()
+    def __init__(self, description: Description) -> None:
+        self._state = description
+        self._names = VariableNames()
         self._done: dict[tuple[str, int], str] = {}
         self._lines: list[str] = []
         self._imports: set[str] = set()
@@ -188,15 +96,15 @@ class _Writer:
         return "\n".join([*head, "", *self._lines]).rstrip("\n") + "\n"
 
     def _say(self, text: str) -> None:
-        self._lines.append(f"# {one_line(text)}")
+        self._lines.append(f"# {as_comment(text)}")
 
     def _tell(self, text: str) -> None:
         """Write a long comment on lines of its own."""
-        lines = textwrap.wrap(one_line(text), _LONGEST - 2, break_long_words=False)
+        lines = textwrap.wrap(as_comment(text), _LONGEST - 2, break_long_words=False)
         self._lines += [f"# {line}" for line in lines]
 
     def _say_once(self, text: str) -> None:
-        if f"# {one_line(text)}" not in self._lines:
+        if f"# {as_comment(text)}" not in self._lines:
             self._say(text)
 
     def _gap(self) -> None:
@@ -223,7 +131,9 @@ class _Writer:
             self._say("As in the viewer: these maps were downloaded, no others.")
             self._lines.append(f"{name}.on_demand = False")
             keys = [repr(key) for key in source.fetched]
-            self._lines += _listed(f"keys = [{', '.join(keys)}]", "keys = [", keys, "]")
+            self._lines += _write_list(
+                f"keys = [{', '.join(keys)}]", "keys = [", keys, "]"
+            )
             self._lines.append(f"{name}.fetch([{name}[key] for key in keys])")
         self._done["source", number] = name
         return name
@@ -241,7 +151,7 @@ class _Writer:
             value = f"{self._source(found.source)}[{found.key!r}]"
         name = self._names.new_for_map(found.key)
         line = f"{name} = {value}"
-        title = one_line(found.title)
+        title = as_comment(found.title)
         if title and title != found.key:
             if len(line) + len(title) + 4 > _LONGEST:
                 self._tell(title)
@@ -304,7 +214,7 @@ class _Writer:
 
     # --- places -----------------------------------------------------------------------
 
-    def _mask(self, place: Place, on: str) -> str:
+    def _mask(self, place: MaskReference, on: str) -> str:
         exclusive = ["exclusive=True"] * place.outside
         if place.kind == "brain":
             return f"nnr.brain_mask({on})"
@@ -328,7 +238,7 @@ class _Writer:
         arguments = [on, repr(file), *exclusive]
         return self._assigned(on, _call("nnr.mask_from_file", arguments, 10), gap=False)
 
-    def _mask_of_clusters(self, place: Place, on: str) -> str:
+    def _mask_of_clusters(self, place: MaskReference, on: str) -> str:
         assert place.clusters is not None
         other = self._clusters(place.clusters)
         there = f"{other}.statmap.grid"
@@ -372,7 +282,7 @@ class _Writer:
         self._done["pair", number] = name
         return name
 
-    def _foci(self, foci: FociOf) -> None:
+    def _foci(self, foci: FociReference) -> None:
         self._gap()
         name = self._names.new("studies")
         if foci.source is not None:
@@ -394,7 +304,7 @@ class _Writer:
         self._lines.append(f"print({name}.foci)")
 
 
-def _threshold(asked: Asked) -> list[str]:
+def _threshold(asked: SavedRequest) -> list[str]:
     """Write a threshold as keywords of `find_clusters`."""
     threshold = asked.threshold
     plain = Threshold(p=0.5)
@@ -429,7 +339,98 @@ def _call(function: str, arguments: list[str], before: int = 0) -> str:
     return "\n".join([f"{function}(", *(f"    {one}," for one in arguments), ")"])
 
 
-def _listed(line: str, start: str, items: list[str], end: str) -> list[str]:
+def _write_list(line: str, start: str, items: list[str], end: str) -> list[str]:
     if len(line) <= _LONGEST:
         return [line]
     return [start, *(f"    {item}," for item in items), end]
+
+
+# --- names for variables and files, made of whatever things are called ------------
+
+
+class VariableNames:
+    """Hands out names, each once."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set(_TAKEN)
+
+    def new(self, wanted: str) -> str:
+        """Return a name that is like another one, and that nothing else has.
+
+        Parameters
+        ----------
+        wanted : str
+            Any text.
+
+        Returns
+        -------
+        str
+            An identifier.
+
+        Examples
+        --------
+        >>> names = VariableNames()
+        >>> names.new("results"), names.new("results"), names.new("class")
+        ('results', 'results_2', 'class_')
+        """
+        name = _plain(wanted) or "map"
+        if name[0].isdigit():
+            name = f"map_{name}"
+        if keyword.iskeyword(name) or hasattr(builtins, name):
+            name += "_"
+        found, number = name, 1
+        while found in self._used:
+            number += 1
+            found = f"{name}_{number}"
+        self._used.add(found)
+        return found
+
+    def new_for_map(self, key: str) -> str:
+        """Return a short name for a map.
+
+        Parameters
+        ----------
+        key : str
+            The stem of its file; of NiMARE's names the keys of entities are left out.
+
+        Returns
+        -------
+        str
+            An identifier.
+
+        Examples
+        --------
+        >>> VariableNames().new_for_map("z_desc-mass_level-cluster_corr-FWE_method-x")
+        'z_mass_cluster_fwe'
+        """
+        parts = [part.split("-", 1) for part in key.split("_")]
+        words = [part[-1] for part in parts if part[0] != "method"]
+        return self.new("_".join(words).lower())
+
+
+def file_name(text: str, otherwise: str) -> str:
+    """Make a file name, without extension, that every system takes.
+
+    Parameters
+    ----------
+    text : str
+        What it is to be like.
+    otherwise : str
+        For a text that has no letters.
+
+    Returns
+    -------
+    str
+        Letters, digits and ``_``.
+
+    Examples
+    --------
+    >>> file_name("my 'mask'/1", "mask"), file_name("脳", "mask")
+    ('my_mask_1', 'mask')
+    """
+    return _plain(text) or otherwise
+
+
+def _plain(text: str) -> str:
+    words = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
+    return words[:_LONGEST_NAME].strip("_")

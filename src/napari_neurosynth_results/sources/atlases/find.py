@@ -12,34 +12,34 @@ from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.atlases.catalog import (
-    KNOWN,
+    KNOWN_ATLASES,
     KnownAtlas,
     known_atlas,
 )
 from napari_neurosynth_results.sources.atlases.label_image import (
-    Path,
+    AnyPath,
     fit_names,
-    open_atlas,
+    read_atlas,
     read_labels,
 )
 from napari_neurosynth_results.sources.atlases.label_names import find_names, read_names
 from napari_neurosynth_results.sources.atlases.locations import (
+    describe_origin,
     fetch_with_nilearn,
-    origin_of,
-    place_at_hand,
+    find_location,
 )
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 
 #: What the packaged atlas is called.
-DEFAULT = "default"
+DEFAULT_ATLAS = "default"
 
 #: A file as it was when it was read: path, time of change, size.
-Stamp = tuple[str, int, int]
+_FileStamp = tuple[str, int, int]
 
 
 def find_atlas(
-    what: Path,
-    names: Path | None = None,
+    what: AnyPath,
+    names: AnyPath | None = None,
     *,
     fetch: bool = False,
     offline: bool | None = None,
@@ -51,7 +51,7 @@ def find_atlas(
     ----------
     what : str or path
         ``"default"`` for the packaged atlas, a name such as ``"harvard-oxford"`` (all
-        are in `KNOWN`), or the path of a label image.
+        are in `KNOWN_ATLASES`), or the path of a label image.
     names : path, optional
         The file that names the labels of an image.
     fetch : bool
@@ -72,13 +72,13 @@ def find_atlas(
         When there is no such atlas, it is not at hand, or cannot be read.
     """
     text = os.path.expanduser(os.fspath(what)).strip()
-    if text.lower() == DEFAULT:
+    if text.lower() == DEFAULT_ATLAS:
         return read_default_atlas()
     known = known_atlas(text)
     # A name means the atlas of that name, whatever files lie around.
     if known is not None:
         if offline is None:
-            offline = Online.from_environment().offline
+            offline = Servers.from_environment().offline
         return _open_known(known, fetch, offline, job or Job())
     if not os.path.isfile(text):
         raise ResultsError(
@@ -91,16 +91,16 @@ def find_atlas(
 
 def _known() -> str:
     """List the atlases that are known, and say which are on this machine."""
-    at_hand = [key for key in KNOWN if place_at_hand(KNOWN[key])]
-    others = [key for key in KNOWN if key not in at_hand]
-    text = f"At hand: {', '.join([DEFAULT, *at_hand])}."
+    at_hand = [key for key in KNOWN_ATLASES if find_location(KNOWN_ATLASES[key])]
+    others = [key for key in KNOWN_ATLASES if key not in at_hand]
+    text = f"At hand: {', '.join([DEFAULT_ATLAS, *at_hand])}."
     if others:
         text += f" Can be downloaded (fetch=True): {', '.join(others)}."
     return text
 
 
 def _open_known(known: KnownAtlas, fetch: bool, offline: bool, job: Job) -> Atlas:
-    found = place_at_hand(known)
+    found = find_location(known)
     if found is None:
         if not fetch:
             raise ResultsError(
@@ -114,21 +114,21 @@ def _open_known(known: KnownAtlas, fetch: bool, offline: bool, job: Job) -> Atla
                 f"while working offline. Go online, or choose another. {_known()}"
             )
         fetch_with_nilearn(known, job)
-        found = place_at_hand(known)
+        found = find_location(known)
     if found is None:
         raise ResultsError(
             f"nilearn downloaded {known.title} to where it was not expected. Give the "
             "path of its label image instead."
         )
-    place, root = found
+    location, root = found
     files = [
         (_stamp(os.path.join(root, part.image)), _stamp(os.path.join(root, part.names)))
-        for part in place.parts
+        for part in location.parts
     ]
-    return _read_known(known.key, origin_of(place), tuple(files))
+    return _read_known(known.key, describe_origin(location), tuple(files))
 
 
-def _stamp(path: str) -> Stamp:
+def _stamp(path: str) -> _FileStamp:
     try:
         stat = os.stat(path)
     except (OSError, ValueError) as error:
@@ -139,15 +139,17 @@ def _stamp(path: str) -> Stamp:
 
 # A handful, because each may take tens of megabytes.
 @lru_cache(maxsize=4)
-def _open_own(image: Stamp, names: Stamp | None, found: bool) -> Atlas:
+def _open_own(image: _FileStamp, names: _FileStamp | None, found: bool) -> Atlas:
     # Who looks for the names himself also says which he took.
-    return open_atlas(image[0], None if found or names is None else names[0])
+    return read_atlas(image[0], None if found or names is None else names[0])
 
 
 @lru_cache(maxsize=4)
-def _read_known(key: str, origin: str, files: tuple[tuple[Stamp, Stamp], ...]) -> Atlas:
+def _read_known(
+    key: str, origin: str, files: tuple[tuple[_FileStamp, _FileStamp], ...]
+) -> Atlas:
     """Read the parts of an atlas into one."""
-    known = KNOWN[key]
+    known = KNOWN_ATLASES[key]
     whole: Atlas | None = None
     for image, names in files:
         labels, grid, notices, count = read_labels(image[0])
@@ -155,15 +157,15 @@ def _read_known(key: str, origin: str, files: tuple[tuple[Stamp, Stamp], ...]) -
         citation = f"{known.citation}; {origin}"
         part = Atlas(known.title, labels, grid, table, citation, (*notices, *told))
         whole = (
-            _without(part, known)
+            _drop_excluded(part, known)
             if whole is None
-            else _filled(whole, _without(part, known), image[0])
+            else _fill_gaps(whole, _drop_excluded(part, known), image[0])
         )
     assert whole is not None
     return whole
 
 
-def _without(atlas: Atlas, known: KnownAtlas) -> Atlas:
+def _drop_excluded(atlas: Atlas, known: KnownAtlas) -> Atlas:
     """Drop the labels that are no regions."""
     if known.left_out is None:
         return atlas
@@ -173,7 +175,7 @@ def _without(atlas: Atlas, known: KnownAtlas) -> Atlas:
     return Atlas(atlas.name, labels, atlas.grid, names, atlas.citation, atlas.notices)
 
 
-def _filled(atlas: Atlas, other: Atlas, path: str) -> Atlas:
+def _fill_gaps(atlas: Atlas, other: Atlas, path: str) -> Atlas:
     """Fill the places without a region with those of another part of the same atlas."""
     if not atlas.grid.same_as(other.grid):
         raise ResultsError(

@@ -1,4 +1,7 @@
-"""An atlas of the user's own: a label image and the file that names its labels."""
+"""An atlas of the user's own: a label image and the file that names its labels.
+
+The image may also have one volume of probabilities for each region.
+"""
 
 from __future__ import annotations
 
@@ -20,95 +23,17 @@ from napari_neurosynth_results.sources.files.images import (
     open_image,
     read_region,
 )
-from napari_neurosynth_results.sources.files.volumes import VolumeFile, refusal
+from napari_neurosynth_results.sources.files.safe_names import legible
+from napari_neurosynth_results.sources.files.volumes import VolumeFile, reading_error
 
-# An image with one volume of probabilities for each region -> the likeliest regions.
-#
-# Such an image may need gigabytes, so its volumes pass by one at a time.
+AnyPath = str | os.PathLike[str]
+LabelVoxels = npt.NDArray[np.int32]
 
 #: A place has no region when even the likeliest is less likely than this (FSL's own
 #: summaries use it too).
-LEAST = 0.25
-
+_LEAST_PROBABILITY = 0.25
 #: Bytes for a voxel: as stored, scaled, turned, the highest so far and its region.
 _BYTES = 20
-
-
-def likeliest(
-    volumes: list[VolumeFile], max_bytes: int, job: Job | None = None
-) -> npt.NDArray[np.int32]:
-    """Find the likeliest region at each voxel.
-
-    Parameters
-    ----------
-    volumes : list of VolumeFile
-        All volumes of one image; each holds the probabilities of a region, from 0 to 1
-        or in percent.
-    max_bytes : int
-        Refuse an image that would need more memory than this.
-    job : Job, optional
-        Hears how far it is, and may stop it.
-
-    Returns
-    -------
-    ndarray of int32, shape (i, j, k)
-        1 for the first volume; 0 where no region reaches `LEAST`; RAS+.
-
-    Raises
-    ------
-    ResultsError
-        When the numbers are no probabilities, or the file is broken or too large.
-    """
-    first, count = volumes[0], len(volumes)
-    grid = first.grid
-    size = max(math.prod(first.shape), math.prod(grid.shape))
-    if size * _BYTES > max_bytes:
-        raise ResultsError(
-            f"{first.path} would need {size * _BYTES / 2**20:,.0f} MiB in memory; the "
-            f"limit is {max_bytes / 2**20:,.0f} MiB. Raise max_bytes if the file can "
-            "be trusted."
-        )
-    highest = np.zeros(first.shape, np.float32, order="F")
-    regions = np.zeros(first.shape, np.float32, order="F")
-    try:
-        with np.errstate(all="ignore"):
-            first.layout.check_head(first.path)
-            for n, volume in enumerate(first.layout.each(first.shape, count), 1):
-                if job is not None:
-                    job.report(first.path, n, count)
-                _check(volume, first.path)
-                # NaN is never higher.
-                higher = volume > highest
-                highest[higher] = volume[higher]
-                regions[higher] = n
-    except ResultsError:
-        raise
-    except Exception as error:  # the door for untrusted files
-        raise refusal(first.path, error) from error
-    least = LEAST if highest.max() <= 1 else 100 * LEAST
-    regions[highest < least] = 0
-    if not regions.any():
-        raise ResultsError(
-            f"{first.path} holds {count} volumes, but no probabilities of regions: "
-            f"none reaches {LEAST:.0%}. An atlas of labels has one volume."
-        )
-    return first.placement.apply(regions, smooth=False).astype(np.int32, order="K")
-
-
-def _check(volume: Voxels, path: str) -> None:
-    low = float(np.fmin.reduce(volume, axis=None))
-    high = float(np.fmax.reduce(volume, axis=None))
-    if low < 0 or high > 100:
-        raise ResultsError(
-            f"{path} holds several volumes that are no probabilities of regions (they "
-            f"range from {low:.4g} to {high:.4g}). An atlas is one volume of labels, "
-            "or one volume of probabilities for each region."
-        )
-
-
-Path = str | os.PathLike[str]
-Labels = npt.NDArray[np.int32]
-
 #: float32, in which voxels come in, holds every whole number up to here.
 _LARGEST = 2**24
 _MOST_LABELS = 100_000
@@ -120,9 +45,9 @@ _ROUNDING = 1e-3
 _NOTHING = ("background", "unknown", "clear label", "???", "none", "outside", "unlab")
 
 
-def open_atlas(
-    source: Path,
-    names: Path | Mapping[int, str] | None = None,
+def read_atlas(
+    source: AnyPath,
+    names: AnyPath | Mapping[int, str] | None = None,
     *,
     max_bytes: int = DEFAULT_LIMIT,
     job: Job | None = None,
@@ -159,7 +84,7 @@ def open_atlas(
         notices += (
             ("no file of names was found beside it: labels are called by number",)
             if names is None
-            else (f"its names are from {os.path.basename(names)}",)
+            else (f"its names are from {legible(os.path.basename(names))}",)
         )
     if names is None or isinstance(names, Mapping):
         table: dict[int, str] = dict(names or {})
@@ -167,7 +92,7 @@ def open_atlas(
     else:
         file = os.path.expanduser(os.fspath(names))
         table, told = fit_names(read_names(file), labels, file, path, count)
-    name = os.path.basename(path)
+    name = legible(os.path.basename(path))
     return Atlas(
         split_extension(name)[0] or name,
         labels,
@@ -180,7 +105,7 @@ def open_atlas(
 
 def read_labels(
     path: str, max_bytes: int = DEFAULT_LIMIT, job: Job | None = None
-) -> tuple[Labels, Grid, tuple[str, ...], int]:
+) -> tuple[LabelVoxels, Grid, tuple[str, ...], int]:
     """Read the voxels of an atlas.
 
     Parameters
@@ -217,55 +142,16 @@ def read_labels(
         )
     notices = volumes[0].notices
     if len(volumes) > 1:
-        told = f"the likeliest region counts where it has at least {LEAST:.0%}"
-        return likeliest(volumes, max_bytes, job), grid, (*notices, told), len(volumes)
+        labels = find_likeliest_regions(volumes, max_bytes, job)
+        least = f"{_LEAST_PROBABILITY:.0%}"
+        told = f"the likeliest region counts where it has at least {least}"
+        return labels, grid, (*notices, told), len(volumes)
     voxels, grid = read_region(path, max_bytes)
     return _as_labels(voxels, path), grid, notices, 0
 
 
-def _as_labels(voxels: Voxels, path: str) -> Labels:
-    """Make whole numbers of what a file holds, or say why it holds no labels."""
-    # NaN is outside, as everywhere.
-    values = np.nan_to_num(voxels)
-    low, high = float(values.min()), float(values.max())
-    if low < 0:
-        raise ResultsError(
-            f"{path} holds {low:g}: labels are not below 0. It may be a statistical "
-            "map; if it is an atlas, number its regions from 1."
-        )
-    if high >= _LARGEST:
-        raise ResultsError(
-            f"{path} holds {high:,.0f}: labels have to be below {_LARGEST:,}. Number "
-            "its regions anew."
-        )
-    whole = np.rint(values)
-    if (off := np.abs(values - whole)).max() > _ROUNDING:
-        raise ResultsError(
-            f"{path} holds fractions such as {values.flat[int(off.argmax())]:g}: it is "
-            "a map of numbers, not an atlas of labels. If it was resampled, resample "
-            "it again with the nearest neighbor."
-        )
-    if high == 0:
-        raise ResultsError(f"{path} holds no label: all of it is 0.")
-    labels = whole.astype(np.int32, order="K")
-    if (n := len(labels_in(labels))) > _MOST_LABELS:
-        raise ResultsError(f"{path} holds {n:,} different numbers: it is no atlas.")
-    return labels
-
-
-def labels_in(labels: Labels) -> npt.NDArray[np.intp]:
-    """List the labels of an image from the smallest, without 0.
-
-    Much faster than sorting millions of voxels.
-    """
-    seen = np.zeros(int(labels.max(initial=0)) + 1, bool)
-    seen[labels.ravel(order="K")] = True
-    seen[0] = False
-    return np.flatnonzero(seen)
-
-
 def fit_names(
-    names: Mapping[int, str], labels: Labels, file: str, path: str, count: int
+    names: Mapping[int, str], labels: LabelVoxels, file: str, path: str, count: int
 ) -> tuple[dict[int, str], tuple[str, ...]]:
     """Bring the names of a file together with the labels of an image.
 
@@ -292,7 +178,7 @@ def fit_names(
     ResultsError
         When the file names another atlas.
     """
-    there = labels_in(labels)
+    there = _labels_in(labels)
     notices: list[str] = []
     table = dict(names)
     name = os.path.basename(file)
@@ -310,6 +196,121 @@ def fit_names(
             f"{name} has no name for {len(unnamed)} labels: {_some(unnamed)}"
         )
     return table, tuple(notices)
+
+
+def _labels_in(labels: LabelVoxels) -> npt.NDArray[np.intp]:
+    """List the labels of an image from the smallest, without 0.
+
+    Much faster than sorting millions of voxels.
+    """
+    seen = np.zeros(int(labels.max(initial=0)) + 1, bool)
+    seen[labels.ravel(order="K")] = True
+    seen[0] = False
+    return np.flatnonzero(seen)
+
+
+def find_likeliest_regions(
+    volumes: list[VolumeFile], max_bytes: int, job: Job | None = None
+) -> npt.NDArray[np.int32]:
+    """Find the likeliest region at each voxel, where each region is a volume.
+
+    Such an image may need gigabytes, so its volumes pass by one at a time.
+
+    Parameters
+    ----------
+    volumes : list of VolumeFile
+        All volumes of one image; each holds the probabilities of a region, from 0 to 1
+        or in percent.
+    max_bytes : int
+        Refuse an image that would need more memory than this.
+    job : Job, optional
+        Hears how far it is, and may stop it.
+
+    Returns
+    -------
+    ndarray of int32, shape (i, j, k)
+        1 for the first volume; 0 where no region reaches 25 %; RAS+.
+
+    Raises
+    ------
+    ResultsError
+        When the numbers are no probabilities, or the file is broken or too large.
+    """
+    first, count = volumes[0], len(volumes)
+    grid = first.grid
+    size = max(math.prod(first.shape), math.prod(grid.shape))
+    if size * _BYTES > max_bytes:
+        raise ResultsError(
+            f"{first.path} would need {size * _BYTES / 2**20:,.0f} MiB in memory; the "
+            f"limit is {max_bytes / 2**20:,.0f} MiB. Raise max_bytes if the file can "
+            "be trusted."
+        )
+    highest = np.zeros(first.shape, np.float32, order="F")
+    regions = np.zeros(first.shape, np.float32, order="F")
+    try:
+        with np.errstate(all="ignore"):
+            first.layout.check_head(first.path)
+            for n, volume in enumerate(first.layout.read_each(first.shape, count), 1):
+                if job is not None:
+                    job.report(first.path, n, count)
+                _check(volume, first.path)
+                # NaN is never higher.
+                higher = volume > highest
+                highest[higher] = volume[higher]
+                regions[higher] = n
+    except ResultsError:
+        raise
+    except Exception as error:  # the door for untrusted files
+        raise reading_error(first.path, error) from error
+    least = _LEAST_PROBABILITY if highest.max() <= 1 else 100 * _LEAST_PROBABILITY
+    regions[highest < least] = 0
+    if not regions.any():
+        raise ResultsError(
+            f"{first.path} holds {count} volumes, but no probabilities of regions: "
+            f"none reaches {_LEAST_PROBABILITY:.0%}. An atlas of labels has one volume."
+        )
+    return first.reorientation.apply(regions, smooth=False).astype(np.int32, order="K")
+
+
+def _check(volume: Voxels, path: str) -> None:
+    low = float(np.fmin.reduce(volume, axis=None))
+    high = float(np.fmax.reduce(volume, axis=None))
+    if low < 0 or high > 100:
+        raise ResultsError(
+            f"{path} holds several volumes that are not probabilities of regions (they "
+            f"range from {low:.4g} to {high:.4g}). An atlas is one volume of labels, "
+            "or one volume of probabilities for each region."
+        )
+
+
+def _as_labels(voxels: Voxels, path: str) -> LabelVoxels:
+    """Make whole numbers of what a file holds, or say why it holds no labels."""
+    # NaN is outside, as everywhere.
+    values = np.nan_to_num(voxels)
+    low, high = float(values.min()), float(values.max())
+    if low < 0:
+        raise ResultsError(
+            f"{path} holds {low:g}, but labels are never below 0. It may be a "
+            "statistical map; if it is an atlas, number its regions from 1."
+        )
+    if high >= _LARGEST:
+        raise ResultsError(
+            f"{path} holds {high:,.0f}: labels have to be below {_LARGEST:,}. Number "
+            "its regions anew."
+        )
+    whole = np.rint(values)
+    if (off := np.abs(values - whole)).max() > _ROUNDING:
+        raise ResultsError(
+            f"{path} holds fractions such as {values.flat[int(off.argmax())]:g}: it is "
+            "a map of numbers, not an atlas of labels. If it was resampled, resample "
+            "it again with the nearest neighbor."
+        )
+    if high == 0:
+        raise ResultsError(f"{path} holds no label: all of it is 0.")
+    labels = whole.astype(np.int32, order="K")
+    if (n := len(_labels_in(labels))) > _MOST_LABELS:
+        raise ResultsError(f"{path} holds {n:,} different numbers: it is not an atlas.")
+    return labels
 
 
 def _from_zero(names: Mapping[int, str], largest: int, count: int) -> bool:

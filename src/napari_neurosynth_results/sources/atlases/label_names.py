@@ -12,15 +12,122 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from xml.parsers import expat
+from xml.etree import ElementTree
 
 from napari_neurosynth_results.anatomy.region_names import tidy_name
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.names import split_extension
+from napari_neurosynth_results.sources.atlases.label_lines import (
+    LabelRow,
+    afni_rows,
+    content_lines,
+    read_lines,
+    split_fields,
+    whole_number,
+    workbench_rows,
+)
+from napari_neurosynth_results.sources.placeholders import refuse_placeholder
 
-# FSL's XML of atlas labels -> names by voxel value.
-
+#: Endings of files that names are read from, the likeliest first.
+ENDINGS = (".tsv", ".csv", ".xml", ".txt", ".niml.lt", ".json", ".lut")
+#: Files of these endings may be about something else: how an image was made, or the
+#: colors that it is shown in.
+_DOUBTFUL = (".json", ".lut")
+_MOST_BYTES = 16 << 20
+_MOST_LABELS = 100_000
+#: Characters kept of a name.
 _LONGEST = 200
+#: Headers of the columns with numbers, names and sides, the surest first.
+_NUMBERS = (
+    "index",
+    "id",
+    "value",
+    "label number",
+    "label id",
+    "number",
+    "no",
+    "roi id",
+    "roiid",
+    "key",
+    "intensity",
+    "label",
+)
+_NAMES = (
+    "name",
+    "label name",
+    "region name",
+    "roi name",
+    "roiname",
+    "label",
+    "region",
+    "roi",
+    "structure",
+)
+_SIDES = ("hemisphere", "hemi", "side")
+
+#: Files looked at in a folder that may hold anything.
+_MOST_FILES = 2000
+_HEAD = 8192
+# Tables of BIDS leave out what does not change the labels.
+_RESOLUTION = re.compile(r"_res-[0-9a-zA-Z]+")
+_SAYS_LABELS = re.compile(r"(?i)label|lut|lookup|region|parcel|rois?(?![a-z])|names")
+
+
+def read_names(path: str) -> dict[int, str]:
+    """Read the names of an atlas's labels.
+
+    Parameters
+    ----------
+    path : str
+        A ``.csv`` or ``.tsv`` table, FSL's or NeuroVault's ``.xml``, a ``.txt`` or
+        ``.lut`` file of numbers and names (also with the colors of FSLeyes, SUIT,
+        ITK-SNAP, FreeSurfer and Workbench), AFNI's ``.niml.lt``, or a ``.json`` object.
+
+    Returns
+    -------
+    dict of int to str
+        As numbered in the file; `parse_label_xml` says what that means in XML. Names
+        are tidied: see `tidy_name`.
+
+    Raises
+    ------
+    ResultsError
+        With the file and the reason, when there are no names in it.
+    """
+    data = _bytes(path)
+    ending = os.path.splitext(path)[1].lower()
+    if ending == ".xml":
+        rows: Iterable[LabelRow] = (
+            (label, name, "") for label, name in parse_label_xml(data, path).items()
+        )
+    elif ending == ".json":
+        rows = _json_rows(_text(data, path), path)
+    else:
+        rows = _table_rows(_text(data, path), path)
+    return _join_rows(rows, path)
+
+
+def find_names(image: str) -> str | None:
+    """Find the file that names the labels of an image.
+
+    Returns
+    -------
+    str or None
+        A file of the same name, but for its ending and for BIDS's ``res-``, or with
+        labels for atlas; one of FSL's lists that says it is for this image; or else the
+        only list of labels in the folder. None when there is none, or several.
+    """
+    folder = os.path.dirname(image) or "."
+    stem = split_extension(os.path.basename(image))[0]
+    stem = stem or os.path.splitext(os.path.basename(image))[0]
+    others = (_RESOLUTION.sub("", stem), stem.replace("atlas", "labels"))
+    # MRIcron's list of x.nii.gz is called x.txt or x.nii.txt.
+    for name in dict.fromkeys((stem, *others, f"{stem}.nii")):
+        for ending in ENDINGS:
+            path = os.path.join(folder, name + ending)
+            if os.path.isfile(path) and (ending not in _DOUBTFUL or _is_names(path)):
+                return path
+    return _fsl_list(folder, stem) or _only_list(folder)
 
 
 def parse_label_xml(data: bytes, what: str) -> dict[int, str]:
@@ -49,144 +156,59 @@ def parse_label_xml(data: bytes, what: str) -> dict[int, str]:
     """
     if len(data) > _MOST_BYTES:
         raise ResultsError(f"{what}: too large for a list of labels.")
-    reader = _Reader()
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = reader.start
-    parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.text
-    parser.StartDoctypeDeclHandler = _refuse
     try:
-        parser.Parse(data, True)
-    except (expat.ExpatError, ValueError, LookupError) as error:
+        parser = ElementTree.XMLParser(target=_TreeBuilder())
+        root = ElementTree.XML(data, parser)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise ResultsError(f"{what} cannot be read as XML: {error}.") from error
-    if not (names := reader.names()):
+    if not (names := _label_elements(root, what)):
         raise ResultsError(f"{what} names no label.")
     return names
 
 
-def _refuse(*declaration: object) -> None:
-    # Entities are declared in a document type, and nowhere else.
-    raise ValueError("it declares a document type, which lists of labels do not need")
+class _TreeBuilder(ElementTree.TreeBuilder):
+    """Builds the tree of a file that declares no document type."""
 
-
-class _Reader:
-    """Collects labels while the parser reads."""
-
-    def __init__(self) -> None:
-        self._inside: list[str] = []
-        self._text: dict[str, str] = {}
-        self._index: str | None = None
-        self._found: list[tuple[str, str, bool]] = []
-        self._type = ""
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        self._inside.append(tag.lower())
-        if self._inside[-1] == "label":
-            self._text = {}
-            self._index = attributes.get("index")
-
-    def text(self, text: str) -> None:
-        if not self._inside:
-            return
-        tag = self._inside[-1]
-        if tag == "type":
-            self._type += text
-        if "label" in self._inside:
-            self._text[tag] = (self._text.get(tag, "") + text)[:_LONGEST]
-
-    def end(self, tag: str) -> None:
-        if self._inside.pop() != "label":
-            return
-        if self._index is not None:
-            self._found.append((self._index, self._text.get("label", ""), True))
-        else:
-            number, name = self._text.get("index", ""), self._text.get("name", "")
-            self._found.append((number, name, False))
-        if len(self._found) > _MOST_LABELS:
-            raise ValueError("it has too many labels")
-
-    def names(self) -> dict[int, str]:
-        """Return the names by voxel value."""
-        # FSL itself spells the word in two ways.
-        shift = 1 if self._type.strip().lower().startswith("probab") else 0
-        names = {}
-        for index, name, fsl in self._found:
-            try:
-                value = int(index.strip()) + (shift if fsl else 0)
-            except ValueError:
-                continue
-            if name := " ".join(name.split()):
-                names[value] = name
-        return names
-
-
-#: Endings of files that names are read from, the likeliest first.
-ENDINGS = (".tsv", ".csv", ".xml", ".txt", ".json", ".lut")
-
-_MOST_BYTES = 16 << 20
-_MOST_LABELS = 100_000
-_NUMBERS = (
-    "index",
-    "id",
-    "value",
-    "label number",
-    "label id",
-    "number",
-    "no",
-    "roi id",
-    "key",
-    "intensity",
-    "label",
-)
-_NAMES = (
-    "name",
-    "label name",
-    "region name",
-    "roi name",
-    "label",
-    "region",
-    "roi",
-    "structure",
-)
-_SIDES = ("hemisphere", "hemi", "side")
-
-Row = tuple[int, str, str]
-
-
-def read_names(path: str) -> dict[int, str]:
-    """Read the names of an atlas's labels.
-
-    Parameters
-    ----------
-    path : str
-        A ``.csv`` or ``.tsv`` table, FSL's or NeuroVault's ``.xml``, a ``.txt`` file of
-        numbers and names (also FreeSurfer's color table), or a ``.json`` object.
-
-    Returns
-    -------
-    dict of int to str
-        As numbered in the file; `parse_label_xml` says what that means in XML. Names
-        are tidied: see `tidy_name`.
-
-    Raises
-    ------
-    ResultsError
-        With the file and the reason, when there are no names in it.
-    """
-    data = _bytes(path)
-    ending = os.path.splitext(path)[1].lower()
-    if ending == ".xml":
-        rows: Iterable[Row] = (
-            (label, name, "") for label, name in parse_label_xml(data, path).items()
+    def doctype(self, *declaration: object) -> None:
+        # Entities are declared there, and nowhere else.
+        raise ValueError(
+            "it declares a document type, which lists of labels do not need"
         )
-    elif ending == ".json":
-        rows = _json_rows(_text(data, path), path)
-    else:
-        rows = _table_rows(_text(data, path), path)
-    return _joined(rows, path)
+
+
+def _label_elements(root: ElementTree.Element, what: str) -> dict[int, str]:
+    kind = "".join(_text_in(element) for element in _elements(root, "type"))
+    # FSL itself spells the word in two ways.
+    shift = 1 if kind.strip().lower().startswith("probab") else 0
+    labels = _elements(root, "label")
+    if len(labels) > _MOST_LABELS:
+        raise ResultsError(f"{what} cannot be read as XML: it has too many labels.")
+    names = {}
+    for label in labels:
+        if (index := label.get("index")) is not None:
+            text, added = _text_in(label), shift
+        else:
+            index = "".join(map(_text_in, _elements(label, "index")))
+            text, added = "".join(map(_text_in, _elements(label, "name"))), 0
+        try:
+            value = int(index.strip()) + added
+        except ValueError:
+            continue
+        if name := " ".join(text[:_LONGEST].split()):
+            names[value] = name
+    return names
+
+
+def _elements(root: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
+    return [one for one in root.iter() if one.tag.rpartition("}")[2].lower() == tag]
+
+
+def _text_in(element: ElementTree.Element) -> str:
+    return (element.text or "") + "".join(child.tail or "" for child in element)
 
 
 def _bytes(path: str) -> bytes:
+    refuse_placeholder(path)
     try:
         with open(path, "rb") as file:
             data = file.read(_MOST_BYTES + 1)
@@ -212,7 +234,7 @@ def _text(data: bytes, path: str) -> str:
     raise ResultsError(f"{path} is not a text file. Give a table of labels and names.")
 
 
-def _joined(rows: Iterable[Row], path: str) -> dict[int, str]:
+def _join_rows(rows: Iterable[LabelRow], path: str) -> dict[int, str]:
     """Tidy the names, and refuse a number that has two."""
     names: dict[int, str] = {}
     for label, text, side in rows:
@@ -232,7 +254,7 @@ def _joined(rows: Iterable[Row], path: str) -> dict[int, str]:
     return names
 
 
-def _json_rows(text: str, path: str) -> list[Row]:
+def _json_rows(text: str, path: str) -> list[LabelRow]:
     """Read ``{id: name}``, ``{id: {"name": ..., "hemisphere": ...}}`` or one inside."""
     try:
         value = json.loads(text)
@@ -245,14 +267,14 @@ def _json_rows(text: str, path: str) -> list[Row]:
             if rows := _object_rows(table):
                 return rows
     raise ResultsError(
-        f'{path} is no list of labels. It should read {{"1": "name", ...}}.'
+        f'{path} is not a list of labels. It should read {{"1": "name", ...}}.'
     )
 
 
-def _object_rows(table: Mapping[str, Any]) -> list[Row]:
+def _object_rows(table: Mapping[str, Any]) -> list[LabelRow]:
     rows = []
     for key, value in table.items():
-        label = _integer(key)
+        label = whole_number(key)
         if isinstance(value, dict):
             found = {_key(k): v for k, v in value.items()}
             name = next((found[k] for k in _NAMES if k in found), "")
@@ -264,13 +286,16 @@ def _object_rows(table: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
-def _table_rows(text: str, path: str) -> list[Row]:
-    lines = [line for line in text.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.lstrip().startswith(("#", "//"))]
+def _table_rows(text: str, path: str) -> list[LabelRow]:
+    if rows := afni_rows(text):
+        return rows
+    lines = content_lines(text)
     if not lines:
         raise ResultsError(f"{path} is empty. Give a table of labels and names.")
+    if rows := workbench_rows(lines):
+        return rows
     if (delimiter := _delimiter(lines, path)) is None:
-        return [row for line in lines if (row := _line_row(line.split()))]
+        return read_lines(list(map(split_fields, lines)), are_cells=False)
     try:
         cells = [
             [cell.strip() for cell in row]
@@ -278,9 +303,20 @@ def _table_rows(text: str, path: str) -> list[Row]:
         ]
     except csv.Error as error:
         raise ResultsError(f"{path} cannot be read as a table: {error}.") from error
-    if any(_integer(cell) is not None for cell in cells[0]):
-        return [row for line in cells if (row := _line_row(line))]
+    if delimiter == "\t" and _is_spaced(cells):
+        return read_lines(list(map(split_fields, lines)), are_cells=False)
+    if any(whole_number(cell) is not None for cell in cells[0]):
+        return read_lines(cells, are_cells=True)
     return _headed_rows(cells[0], cells[1:], path)
+
+
+def _is_spaced(cells: Sequence[Sequence[str]]) -> bool:
+    """Whether columns are parted by tabs and by spaces, as in FreeSurfer's lists."""
+    firsts = [row[0].split() for row in cells]
+    if not all(first and whole_number(first[0]) is not None for first in firsts):
+        return False
+    widest = max(sum(map(bool, row)) for row in cells)
+    return widest <= 2 or any(len(first) > 1 for first in firsts)
 
 
 def _delimiter(lines: Sequence[str], path: str) -> str | None:
@@ -291,7 +327,7 @@ def _delimiter(lines: Sequence[str], path: str) -> str | None:
         if all(delimiter in line for line in lines[:5]):
             # "1 Frontal pole, left" has no columns, "1, Frontal pole" has.
             spaced = delimiter in ",;" and candidates[0] == "\t"
-            if spaced and _integer(lines[-1].split()[0]) is not None:
+            if spaced and whole_number(lines[-1].split()[0]) is not None:
                 return None
             return delimiter
     return None
@@ -299,7 +335,7 @@ def _delimiter(lines: Sequence[str], path: str) -> str | None:
 
 def _headed_rows(
     header: Sequence[str], cells: Sequence[Sequence[str]], path: str
-) -> list[Row]:
+) -> list[LabelRow]:
     """Read a table by the words in its first line."""
     columns: dict[str, int] = {}
     for n, word in enumerate(header):
@@ -324,7 +360,7 @@ def _headed_rows(
     side = next((columns[word] for word in _SIDES if word in columns), None)
     rows = []
     for line in cells:
-        label = _integer(_cell(line, number))
+        label = whole_number(_cell(line, number))
         if label is not None:
             text = "" if side is None else _cell(line, side)
             rows.append((label, _cell(line, name), text))
@@ -333,30 +369,7 @@ def _headed_rows(
 
 def _is_numbers(cells: Sequence[Sequence[str]], column: int) -> bool:
     filled = [cell for line in cells if (cell := _cell(line, column))]
-    return bool(filled) and all(_integer(cell) is not None for cell in filled)
-
-
-def _line_row(cells: Sequence[str]) -> Row | None:
-    """Read a line without headers: a number, a name, and perhaps a color.
-
-    The older AAL has a short name, a name and a number.
-    """
-    cells = [cell for cell in cells if cell]
-    if len(cells) < 2:
-        return None
-    label = _integer(cells[0])
-    if label is None:
-        label = _integer(cells[-1])
-        return None if label is None else (label, cells[-2], "")
-    words = list(cells[1:])
-    # Red, green, blue and opacity, perhaps with one number more.
-    colors = 0
-    while colors < len(words) - 1 and _integer(words[-1 - colors]) is not None:
-        colors += 1
-    # The lists of AAL for SPM repeat the number.
-    if colors >= 3 or (colors == 1 and _integer(words[-1]) == label):
-        words = words[:-colors]
-    return label, " ".join(words), ""
+    return bool(filled) and all(whole_number(cell) is not None for cell in filled)
 
 
 def _key(word: str) -> str:
@@ -365,55 +378,6 @@ def _key(word: str) -> str:
 
 def _cell(line: Sequence[str], column: int) -> str:
     return line[column] if column < len(line) else ""
-
-
-def _integer(text: str) -> int | None:
-    """Read a whole number; tables made by programs of statistics say 3.0."""
-    text = text.strip()
-    if not 0 < len(text) <= 20 or not text.isascii():
-        return None
-    try:
-        return int(text.removesuffix(".0"))
-    except ValueError:
-        return None
-
-
-# Where the names of a label image are when nobody says: beside it, by its name.
-
-#: Files looked at in a folder that may hold anything.
-_MOST_FILES = 2000
-_HEAD = 8192
-# Tables of BIDS leave out what does not change the labels.
-_RESOLUTION = re.compile(r"_res-[0-9a-zA-Z]+")
-_SAYS_LABELS = re.compile(r"(?i)label|lut|lookup|region|parcel|rois?(?![a-z])|names")
-
-
-def find_names(image: str) -> str | None:
-    """Find the file that names the labels of an image.
-
-    Parameters
-    ----------
-    image : str
-        The image.
-
-    Returns
-    -------
-    str or None
-        A file of the same name, but for its ending and for BIDS's ``res-``, or with
-        labels for atlas; one of FSL's lists that says it is for this image; or else the
-        only list of labels in the folder. None when there is none, or several.
-    """
-    folder = os.path.dirname(image) or "."
-    stem = split_extension(os.path.basename(image))[0]
-    stem = stem or os.path.splitext(os.path.basename(image))[0]
-    others = (_RESOLUTION.sub("", stem), stem.replace("atlas", "labels"))
-    for name in dict.fromkeys((stem, *others)):
-        for ending in ENDINGS:
-            path = os.path.join(folder, name + ending)
-            # Beside images of BIDS lie .json files about how they were made.
-            if os.path.isfile(path) and (ending != ".json" or _is_names(path)):
-                return path
-    return _fsl_list(folder, stem) or _only_list(folder)
 
 
 def _fsl_list(folder: str, stem: str) -> str | None:
@@ -433,7 +397,7 @@ def _only_list(folder: str) -> str | None:
     found = [
         os.path.join(folder, name)
         for name in _names_in(folder)
-        if os.path.splitext(name)[1].lower() in ENDINGS
+        if name.lower().endswith(ENDINGS)
         and _SAYS_LABELS.search(os.path.splitext(name)[0])
     ]
     return found[0] if len(found) == 1 and _is_names(found[0]) else None

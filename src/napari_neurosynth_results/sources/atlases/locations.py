@@ -1,4 +1,8 @@
-"""Where this machine has the atlases that are known by name; nothing is imported."""
+"""Where this machine has the atlases that are known by name, and how it gets them.
+
+Nothing is imported to look for them. nilearn downloads them when asked to, into its own
+folder, as if the user had called it.
+"""
 
 from __future__ import annotations
 
@@ -11,46 +15,45 @@ from importlib.util import find_spec
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.sources.atlases.catalog import KnownAtlas, Place
+from napari_neurosynth_results.sources.atlases.catalog import AtlasLocation, KnownAtlas
 
 #: For nilearn's own folders: variable and what follows it.
 _NILEARN = ("NILEARN_SHARED_DATA", "NILEARN_DATA")
 
+#: A download that takes longer is given up.
+_PATIENCE_S = 600.0
+_STEP_S = 0.1
 
-def place_at_hand(known: KnownAtlas) -> tuple[Place, str] | None:
+
+def find_location(known: KnownAtlas) -> tuple[AtlasLocation, str] | None:
     """Find the files of an atlas.
-
-    Parameters
-    ----------
-    known : KnownAtlas
-        The atlas.
 
     Returns
     -------
-    place : Place
-        The first place of which all files are there; None instead of both when there
+    location : AtlasLocation
+        The first location of which all files are there; None instead of both when there
         is none.
     root : str
         The folder that they are below.
     """
-    for place in known.places:
-        for root in _roots(place.root):
-            files = (f for part in place.parts for f in (part.image, part.names))
+    for location in known.locations:
+        for root in _roots(location.root):
+            files = (f for part in location.parts for f in (part.image, part.names))
             if all(os.path.isfile(os.path.join(root, file)) for file in files):
-                return place, root
+                return location, root
     return None
 
 
-def origin_of(place: Place) -> str:
+def describe_origin(location: AtlasLocation) -> str:
     """Say in words where an atlas came from, with the version of a package."""
-    if place.root == "fsl":
+    if location.root == "fsl":
         return "from FSL"
-    if place.root == "nilearn":
+    if location.root == "nilearn":
         return "as downloaded by nilearn"
     try:
-        return f"from {place.root} {version(place.root)}"
+        return f"from {location.root} {version(location.root)}"
     except PackageNotFoundError:
-        return f"from {place.root}"
+        return f"from {location.root}"
 
 
 def _roots(root: str) -> Iterator[str]:
@@ -71,22 +74,11 @@ def _roots(root: str) -> Iterator[str]:
             yield from spec.submodule_search_locations or ()
 
 
-# nilearn's downloads of atlases: when asked for, apart from the thread that waits.
-#
-# What it downloads stays in nilearn's own folder, as if the user had called it.
-
-#: A download that takes longer is given up.
-_PATIENCE_S = 600.0
-_STEP_S = 0.1
-
-
 def fetch_with_nilearn(known: KnownAtlas, job: Job) -> None:
-    """Let nilearn download an atlas.
+    """Let nilearn download an atlas, on a thread apart from the one that waits.
 
     Parameters
     ----------
-    known : KnownAtlas
-        The atlas.
     job : Job
         May stop it: a download under way then ends unheard.
 
@@ -127,7 +119,7 @@ def _fetch(known: KnownAtlas, failed: list[Exception]) -> None:
     try:
         # Here, because it takes seconds.
         datasets = importlib.import_module("nilearn.datasets")
-        for fetch in known.fetches:
-            getattr(datasets, fetch.function)(**fetch.arguments, verbose=0)
+        for download in known.downloads:
+            getattr(datasets, download.function)(**download.arguments, verbose=0)
     except Exception as error:  # whatever a server, nilearn or the disk came up with
         failed.append(error)

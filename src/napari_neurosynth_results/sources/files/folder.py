@@ -20,21 +20,29 @@ from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import MapKind, kind_of
 from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.studies import NOBODY, LazyStudies
+from napari_neurosynth_results.maps.studies import NO_STUDIES, LazyStudies
 from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT, open_image
+from napari_neurosynth_results.sources.files.safe_names import legible
+from napari_neurosynth_results.sources.files.surface_files import (
+    gifti_sentence,
+    is_gifti,
+)
 from napari_neurosynth_results.sources.files.volumes import VolumeFile
+from napari_neurosynth_results.sources.placeholders import (
+    refuse_placeholder,
+    what_is_there,
+)
 from napari_neurosynth_results.sources.studies.study_files import studies_beside
 
 if TYPE_CHECKING:
     import pandas as pd
 
-IMAGE_EXTENSIONS = (".nii.gz", ".nii", ".hdr", ".img", ".mgz", ".mgh")
+_IMAGE_EXTENSIONS = (".nii.gz", ".nii", ".hdr", ".img", ".mgz", ".mgh")
 #: Far above any real methods text or table; keeps a wrong file from filling memory.
 _MOST_TEXT = 1 << 20
 _MOST_TABLE = 64 << 20
 #: Beyond this many images a folder is a data set, not a result.
 _MOST_IMAGES = 1000
-_PROBABILITIES = frozenset({MapKind.P, MapKind.ONE_MINUS_P})
 _PICKLES = (".pkl", ".pkl.gz")
 _PICKLE = (
     "{name} was not read: a pickle can run any code when it is opened. "
@@ -44,7 +52,7 @@ _PICKLE = (
 
 def is_image(name: str) -> bool:
     """Tell by its name whether a file is an image this package may open."""
-    return name.lower().endswith(IMAGE_EXTENSIONS) and not name.startswith(".")
+    return name.lower().endswith(_IMAGE_EXTENSIONS) and not name.startswith(".")
 
 
 def open_folder(path: str, max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
@@ -75,34 +83,32 @@ def open_folder(path: str, max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
     images = [os.path.join(path, name) for name in _without_pairs(names)]
     if not images:
         raise ResultsError(_no_map(path, names))
-    problems = []
+    problems = _surfaces(names)
     if len(images) > _MOST_IMAGES:
         problems.append(
             f"{path} holds {len(images):,} images; the first {_MOST_IMAGES:,} were "
             "opened. Move what belongs together to a folder of its own."
         )
     problems += [_PICKLE.format(name=name) for name in names if name.endswith(_PICKLES)]
-    methods, references = texts_of(path, problems)
+    methods, references = read_texts(path, problems)
     return _result_set(
         images[:_MOST_IMAGES],
         max_bytes,
         problems,
-        title=os.path.basename(os.path.abspath(path)),
+        title=legible(os.path.basename(os.path.abspath(path))),
         source=path,
-        tables=tables_of(path),
+        tables=list_tables(path),
         methods=methods,
         references=references,
         studies=studies_beside(path, names),
     )
 
 
-def texts_of(path: str, problems: list[str]) -> tuple[str, str]:
+def read_texts(path: str, problems: list[str]) -> tuple[str, str]:
     """Read the methods text and the references in a folder.
 
     Parameters
     ----------
-    path : str
-        The folder.
     problems : list of str
         Gets what could not be read.
 
@@ -123,10 +129,10 @@ def texts_of(path: str, problems: list[str]) -> tuple[str, str]:
     return methods, references
 
 
-def tables_of(path: str) -> dict[str, Callable[[], pd.DataFrame]]:
+def list_tables(path: str) -> dict[str, Callable[[], pd.DataFrame]]:
     """List the tables in a folder: file stem -> function that reads it."""
     return {
-        name[: -len(".tsv")]: partial(_table, os.path.join(path, name))
+        legible(name[: -len(".tsv")]): partial(_table, os.path.join(path, name))
         for name in os.listdir(path)
         if name.endswith(".tsv") and not name.startswith(".")
     }
@@ -153,13 +159,8 @@ def open_files(paths: Sequence[str], max_bytes: int = DEFAULT_LIMIT) -> ResultSe
     ResultsError
         When none of the files can be opened.
     """
-    known = ", ".join(IMAGE_EXTENSIONS)
     problems = [
-        f"{path} is not an image this plugin knows ({known})."
-        if os.path.lexists(path)
-        else f"{path} does not exist. Check the path."
-        for path in paths
-        if not is_image(os.path.basename(path))
+        _not_an_image(path) for path in paths if not is_image(os.path.basename(path))
     ]
     images = [path for path in paths if is_image(os.path.basename(path))]
     images = _without_pairs(list(dict.fromkeys(images)))
@@ -167,6 +168,7 @@ def open_files(paths: Sequence[str], max_bytes: int = DEFAULT_LIMIT) -> ResultSe
     title = split_extension(os.path.basename(first))[0]
     if len(paths) > 1:
         title = os.path.basename(os.path.dirname(first))
+    title = legible(title)
     return _result_set(
         images, max_bytes, problems, title=title, source=", ".join(map(str, paths))
     )
@@ -182,7 +184,7 @@ def _result_set(
     tables: dict[str, Callable[[], pd.DataFrame]] | None = None,
     methods: str = "",
     references: str = "",
-    studies: LazyStudies = NOBODY,
+    studies: LazyStudies = NO_STUDIES,
 ) -> ResultSet:
     files: dict[str, MapFile] = {}
     for image in images:
@@ -192,7 +194,7 @@ def _result_set(
             problems.append(str(error))
             continue
         for volume in volumes:
-            file = map_file(volume, taken=files)
+            file = make_map_file(volume, taken=files)
             files[file.key] = file
     if not files:
         raise ResultsError(
@@ -212,7 +214,7 @@ def _result_set(
     )
 
 
-def map_file(
+def make_map_file(
     volume: VolumeFile,
     *,
     taken: Collection[str] = (),
@@ -226,8 +228,6 @@ def map_file(
 
     Parameters
     ----------
-    volume : VolumeFile
-        The volume.
     taken : collection of str
         Keys that other maps of the set have.
     key, filename : str
@@ -242,7 +242,8 @@ def map_file(
     MapFile
         For a `ResultSet`.
     """
-    base = filename or os.path.basename(volume.path)
+    # Names become titles of layers and figures, which take letters only.
+    base = legible(filename or os.path.basename(volume.path))
     stem = split_extension(base)[0]
     name = parse_name(base)
     intent = volume.intent
@@ -262,7 +263,7 @@ def map_file(
             volume,
             kind,
             _may_interpolate(kind, name),
-            doubted=map_type if told_by_server and kind in _PROBABILITIES else "",
+            doubted=map_type if told_by_server and kind.row.is_probability else "",
         ),
         notices=volume.notices,
         # A name may tell better than the header what the numbers are.
@@ -296,11 +297,12 @@ class _Voxels:
         """Refuse what uploaders call a P map although its values are no p."""
         lowest = float(np.nanmin(voxels, initial=0))
         highest = float(np.nanmax(voxels, initial=0))
-        if lowest < 0 or highest > 1:
+        least, most = self.kind.row.possible
+        if lowest < least or highest > most:
             raise ResultsError(
                 f"{os.path.basename(self.volume.path)}: NeuroVault calls it a "
                 f"{self.doubted}, but its values run from {lowest:.3g} to "
-                f"{highest:.3g}: they are no probabilities. "
+                f"{highest:.3g}: they are not probabilities. "
                 f"Open {self.volume.path} alone to see the numbers."
             )
 
@@ -330,7 +332,29 @@ def _grouped_notices(files: Iterable[MapFile]) -> list[str]:
     ]
 
 
+def _not_an_image(path: str) -> str:
+    if not os.path.lexists(path):
+        return f"{path} does not exist. Check the path."
+    if is_gifti(path):
+        return gifti_sentence(path)
+    if os.path.islink(path) and not os.path.exists(path):
+        return what_is_there(path) or f"{path} does not exist. Check the path."
+    known = ", ".join(_IMAGE_EXTENSIONS)
+    return f"{path} is not an image this plugin knows ({known})."
+
+
+def _surfaces(names: Sequence[str]) -> list[str]:
+    """Say once of the surfaces in a folder why they are left."""
+    found = [name for name in names if is_gifti(name)]
+    if not found:
+        return []
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return [gifti_sentence(found[0]).replace(found[0], f"{found[0]}{more}", 1)]
+
+
 def _no_map(path: str, names: Sequence[str]) -> str:
+    if surfaces := _surfaces(names):
+        return f"{path} holds no map. {surfaces[0]}"
     inside = [name for name in names if _holds_image(os.path.join(path, name))]
     if inside:
         some = ", ".join(inside[:3]) + (", ..." if len(inside) > 3 else "")
@@ -344,7 +368,7 @@ def _no_map(path: str, names: Sequence[str]) -> str:
             "can run any code; write the maps with NiMARE's MetaResult.save_maps first."
         )
     return (
-        f"{path} holds no map ({', '.join(IMAGE_EXTENSIONS)}). "
+        f"{path} holds no map ({', '.join(_IMAGE_EXTENSIONS)}). "
         "Open the folder that NiMARE wrote its .nii.gz files to."
     )
 
@@ -358,8 +382,12 @@ def _holds_image(path: str) -> bool:
 
 def _text(path: str, problems: list[str]) -> str:
     try:
+        refuse_placeholder(path)
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read(_MOST_TEXT)
+    except ResultsError as error:
+        problems.append(str(error))
+        return ""
     except OSError as error:
         problems.append(f"{path} cannot be read: {error.strerror}.")
         return ""
@@ -368,6 +396,7 @@ def _text(path: str, problems: list[str]) -> str:
 def _table(path: str) -> pd.DataFrame:
     import pandas as pd
 
+    refuse_placeholder(path)
     try:
         if os.path.getsize(path) > _MOST_TABLE:
             raise ResultsError(f"{path} is too large for a table of results.")

@@ -49,8 +49,6 @@ def read_head(path: str, count: int) -> bytes:
 
     Parameters
     ----------
-    path : str
-        The file.
     count : int
         Bytes wanted; fewer are returned when the file holds fewer.
 
@@ -78,7 +76,7 @@ def read_head(path: str, count: int) -> bytes:
         return head
 
 
-def holds(path: str, needed: int) -> bool:
+def holds_bytes(path: str, needed: int) -> bool:
     """Tell whether a file can hold `needed` bytes, without reading it if possible.
 
     A gzip file states its inflated length (modulo 4 GiB) in its last four bytes. A
@@ -87,8 +85,6 @@ def holds(path: str, needed: int) -> bool:
 
     Parameters
     ----------
-    path : str
-        The file.
     needed : int
         Bytes that the header promises, itself included.
 
@@ -124,8 +120,6 @@ def read_bytes(
 
     Parameters
     ----------
-    path : str
-        The file.
     offset, count : int
         Where to start and how much to read, in inflated bytes.
     end : int, optional
@@ -169,8 +163,6 @@ def read_pieces(
 
     Parameters
     ----------
-    path : str
-        The file.
     offset, count : int
         Where the first piece starts and how long each is, in inflated bytes.
     times : int
@@ -207,8 +199,6 @@ def inflated_length(path: str, most: int) -> int:
 
     Parameters
     ----------
-    path : str
-        The file.
     most : int
         Stop beyond this many inflated bytes.
 

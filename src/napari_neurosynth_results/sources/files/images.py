@@ -1,7 +1,7 @@
 """The one door through which voxels come in: the headers of all formats.
 
 A header is checked against its file and against the reading limit before anything is
-believed. What it promises comes out of `sources.volumes` later.
+believed. What it promises comes out of `VolumeFile` later.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import logging
 import math
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nibabel as nib
 import numpy as np
@@ -19,20 +20,34 @@ import numpy.typing as npt
 from nibabel.freesurfer.mghformat import MGHHeader
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.grid import Grid, Voxels
+from napari_neurosynth_results.maps.grid import Grid, StatedSpace, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.sources.files.gzip_reader import (
-    holds,
+    holds_bytes,
     inflated_length,
     is_gzip,
     read_head,
 )
-from napari_neurosynth_results.sources.files.orientation import place
+from napari_neurosynth_results.sources.files.orientation import find_reorientation
+from napari_neurosynth_results.sources.files.stated_space import (
+    find_contradictions,
+    find_stated_space,
+    other_affine,
+    space_in_name,
+)
+from napari_neurosynth_results.sources.files.surface_files import (
+    CIFTI_EXTENSION,
+    surface_sentence,
+)
 from napari_neurosynth_results.sources.files.volumes import (
     Intent,
     Layout,
     VolumeFile,
-    refusal,
+    reading_error,
+)
+from napari_neurosynth_results.sources.placeholders import (
+    pointer_sentence,
+    what_is_there,
 )
 
 #: Bytes a file may need in memory before it is refused.
@@ -45,12 +60,18 @@ _NIFTI = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _ONE_FILE = (b"n+1", b"n+2", b"n+2\x00\r\n\x1a\n")
 _TWO_FILES = (b"ni1", b"ni2", b"ni2\x00\r\n\x1a\n")
 _NIFTI_2_HEAD = 540
+#: Bytes behind a header that are looked through for extensions.
+_MOST_EXTENSIONS = 1 << 20
 # NIFTI_INTENT_TTEST, _FTEST and _CHISQ (nifti1.h): how many degrees of freedom.
 _T, _F, _CHI2 = 3, 4, 6
 _N_DOF = {_T: 1, _F: 2, _CHI2: 1}
 # What SPM writes: "SPM{T_[18.0]} - ...", "SPM{F_[2.0,18.0]} - ...".
 _SPM = re.compile(rb"SPM\{([TF])_\[(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?\]")
 _MGH_HEAD = 284
+_ELSEWHERE = (
+    "Its coordinates are of that space, so no region is named; transform the map to "
+    "MNI152 first, or, where the file is wrong, set the code in its header to 4"
+)
 # nibabel reports what it mends in a header to a logger that writes to the terminal.
 _SILENT = logging.getLogger(__name__ + ".header")
 _SILENT.addHandler(logging.NullHandler())
@@ -91,10 +112,105 @@ def open_image(path: str, max_bytes: int = DEFAULT_LIMIT) -> list[VolumeFile]:
             if path.lower().endswith((".mgz", ".mgh")):
                 return _open_mgh(path, max_bytes)
             return _open_pair(*_pair(path), max_bytes)
-    except ResultsError:
-        raise
     except Exception as error:  # the door for untrusted files: nibabel raises many
-        raise refusal(path, error) from error
+        # Only now, because nothing of it can be a header that is whole.
+        if told := _stands_there(path):
+            raise ResultsError(told) from error
+        raise reading_error(path, error) from error
+
+
+def _stands_there(path: str) -> str | None:
+    """Say what is in the place of an image, or of the half that belongs to it."""
+    stem, extension = os.path.splitext(path)
+    extension = extension.lower()
+    wanted = "an MGH image" if extension in (".mgh", ".mgz") else "a NIfTI image"
+    if told := what_is_there(path, wanted):
+        return told
+    if extension not in (".hdr", ".img"):
+        return None
+    halves = (stem + half for half in (".hdr", ".img", ".HDR", ".IMG"))
+    return next(filter(None, map(pointer_sentence, halves)), None)
+
+
+def read_region(path: str, max_bytes: int = DEFAULT_LIMIT) -> tuple[Voxels, Grid]:
+    """Read a mask or label image: its values say what is inside.
+
+    Parameters
+    ----------
+    path : str
+        Any image that `open_image` reads, of one volume.
+    max_bytes : int
+        Refuse files that would need more memory than this.
+
+    Returns
+    -------
+    voxels : ndarray of float32, shape (i, j, k)
+        RAS+; never interpolated, so that a label stays the label it is.
+    grid : Grid
+        Where they are, in mm.
+
+    Raises
+    ------
+    ResultsError
+        When the file cannot be read, or holds several volumes.
+    """
+    volumes = open_image(path, max_bytes)
+    if len(volumes) != 1:
+        raise ResultsError(
+            f"{path} holds {len(volumes)} volumes, but a mask is one. Extract "
+            "the volume that you want to look in."
+        )
+    voxels, _ = volumes[0].read(MapKind.LABEL, smooth=False)
+    return voxels, volumes[0].grid
+
+
+def check_image(
+    path: Path,
+    expected_bytes: int = 0,
+    *,
+    what: str = "",
+    max_bytes: int = DEFAULT_LIMIT,
+) -> None:
+    """Refuse a file that is not a whole image.
+
+    A server that breaks off, or answers with a page, must be found out before the file
+    is kept: once it is in the cache, nobody asks for it again.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its extension is one of an image.
+    expected_bytes : int
+        How long it has to be; 0 when that is not known.
+    what : str
+        What to call it in messages, instead of its path.
+    max_bytes : int
+        Refuse images that would need more memory than this, and inflate no further.
+
+    Raises
+    ------
+    ResultsError
+        With the reason, when its length is wrong, its gzip stream breaks off or fails
+        its check sum, or its header is not one of an image that can be opened.
+    """
+    try:
+        length = path.stat().st_size
+        if 0 < expected_bytes != length:
+            raise ResultsError(
+                f"{path} has {length:,} bytes instead of {expected_bytes:,}. "
+                "Download it again."
+            )
+        # The header first: it is cheap, and says best what a wrong file is.
+        open_image(str(path), max_bytes)
+        if is_gzip(str(path)) and inflated_length(str(path), max_bytes) > max_bytes:
+            raise ResultsError(
+                f"{path} inflates to more than {max_bytes:,} bytes. It was not kept."
+            )
+    except Exception as error:  # as for opening: nibabel raises many
+        told = reading_error(str(path), error)
+        if not what:
+            raise told from error
+        raise ResultsError(str(told).replace(str(path), what)) from error
 
 
 def _open_nifti(path: str, voxels: str, max_bytes: int) -> list[VolumeFile]:
@@ -132,8 +248,17 @@ def _open_nifti(path: str, voxels: str, max_bytes: int) -> list[VolumeFile]:
         head=head[: header.sizeof_hdr],
     )
     shape = tuple(int(n) for n in header.get_data_shape())
+    extensions = _extensions(path, header, offset, single=not paired)
+    intent = int(header["intent_code"])
+    has_cifti_xml = CIFTI_EXTENSION in extensions
+    if told := surface_sentence(path, shape, intent, has_cifti_xml):
+        raise ResultsError(told)
     needed = _check_size(path, shape, layout, max_bytes)
     placed = bool(header["sform_code"] > 0 or header["qform_code"] > 0)
+    i, j, k = (*shape[:3], 1, 1)[:3]
+    elsewhere, told_of_space = find_stated_space(
+        header, b"".join(extensions.values()), os.path.basename(path)
+    )
     return _volumes(
         path,
         shape,
@@ -142,7 +267,34 @@ def _open_nifti(path: str, voxels: str, max_bytes: int) -> list[VolumeFile]:
         intent=_intent(header),
         placed=placed,
         spare=max_bytes - needed,
+        elsewhere=elsewhere,
+        told=(*told_of_space, *find_contradictions(header, (i, j, k))),
+        other=other_affine(header),
     )
+
+
+def _extensions(
+    path: str, header: Any, offset: int, *, single: bool
+) -> dict[int, bytes]:
+    """Read what stands between header and voxels: its code -> its bytes."""
+    start = int(header.sizeof_hdr)
+    end = offset if single else start + _MOST_EXTENSIONS
+    if end - start < 12:
+        return {}
+    order: Literal["little", "big"] = "little" if header.endianness == "<" else "big"
+    # Four bytes say whether there is any.
+    if not any(read_head(path, start + 4)[start:][:1]):
+        return {}
+    raw = read_head(path, min(end, start + _MOST_EXTENSIONS))
+    found: dict[int, bytes] = {}
+    at = start + 4
+    while at + 8 <= len(raw):
+        size, code = (int.from_bytes(raw[n : n + 4], order) for n in (at, at + 4))
+        if size < 8:
+            break
+        found[code] = found.get(code, b"") + raw[at + 8 : at + size]
+        at += size
+    return found
 
 
 def _intent(header: Any) -> Intent:
@@ -189,6 +341,8 @@ def _open_mgh(path: str, max_bytes: int) -> list[VolumeFile]:
         raise ResultsError(f"{path} holds voxels of an unknown type.") from error
     layout = Layout(path, dtype, _MGH_HEAD, None, None, head)
     shape = tuple(int(n) for n in header.get_data_shape())
+    if told := surface_sentence(path, shape, 0, has_cifti_xml=False):
+        raise ResultsError(told)
     needed = _check_size(path, shape, layout, max_bytes)
     # nibabel has filled in an orientation where the header says it has none.
     flag = int.from_bytes(head[28:30], "big")
@@ -200,6 +354,7 @@ def _open_mgh(path: str, max_bytes: int) -> list[VolumeFile]:
         intent=Intent(),
         placed=bool(flag),
         spare=max_bytes - needed,
+        elsewhere=space_in_name(os.path.basename(path)),
     )
 
 
@@ -248,6 +403,7 @@ def _open_pair(path: str, voxels: str, max_bytes: int) -> list[VolumeFile]:
         # SPM keeps the orientation of an Analyze image in a file of its own.
         placed=os.path.exists(os.path.splitext(path)[0] + ".mat"),
         spare=max_bytes - needed,
+        elsewhere=space_in_name(os.path.basename(path)),
     )
 
 
@@ -268,7 +424,7 @@ def _check_size(
             f"{path} would need {needed / 2**20:,.0f} MiB in memory; the limit is "
             f"{max_bytes / 2**20:,.0f} MiB. Raise max_bytes if the file can be trusted."
         )
-    if not holds(layout.file, layout.offset + math.prod(shape) * dtype.itemsize):
+    if not holds_bytes(layout.file, layout.offset + math.prod(shape) * dtype.itemsize):
         raise ResultsError(
             f"{layout.file} is truncated or corrupt: it holds less than its header "
             f"promises ({' x '.join(map(str, shape))} voxels). "
@@ -286,6 +442,9 @@ def _volumes(
     intent: Intent,
     placed: bool,
     spare: int,
+    elsewhere: StatedSpace | None = None,
+    told: tuple[str, ...] = (),
+    other: npt.NDArray[np.float64] | None = None,
 ) -> list[VolumeFile]:
     """Split an image into its volumes, all on one grid that fits into spare memory."""
     i, j, k = (*shape[:3], 1, 1)[:3]
@@ -296,7 +455,7 @@ def _volumes(
             "Extract the volumes that you want to see."
         )
     try:
-        placement = place(
+        reorientation = find_reorientation(
             (i, j, k), np.asarray(affine, np.float64), spare // _RESAMPLED
         )
     except ValueError as error:
@@ -304,10 +463,15 @@ def _volumes(
             f"{path} has an unusable affine: {error}. "
             "Correct its header (qform, sform)."
         ) from error
-    notices = list(placement.notices)
+    if elsewhere:
+        grid = replace(reorientation.grid, elsewhere=elsewhere)
+        reorientation = replace(reorientation, grid=grid)
+    notices = [*reorientation.notices, *told]
     if not placed:
         notices.append("its header states no orientation: left and right are a guess")
-    if doubt := placement.grid.mni_doubt():
+    if elsewhere:
+        notices.append(f"it is not in MNI space: {elsewhere}. {_ELSEWHERE}")
+    elif doubt := reorientation.grid.mni_doubt():
         notices.append(f"it is not in MNI space: {doubt}")
     name = os.path.basename(path)
     return [
@@ -316,97 +480,11 @@ def _volumes(
             index=index,
             count=count,
             shape=(i, j, k),
-            placement=placement,
+            reorientation=reorientation,
             intent=intent,
             notices=tuple(f"{name}: {notice}" for notice in notices),
             layout=layout,
+            forms=None if other is None else (affine, other),
         )
         for index in range(count)
     ]
-
-
-# Mask and region files: any image that says with its values what is inside.
-
-
-def read_region(path: str, max_bytes: int = DEFAULT_LIMIT) -> tuple[Voxels, Grid]:
-    """Read a mask or label image.
-
-    Parameters
-    ----------
-    path : str
-        Any image that `open_image` reads, of one volume.
-    max_bytes : int
-        Refuse files that would need more memory than this.
-
-    Returns
-    -------
-    voxels : ndarray of float32, shape (i, j, k)
-        RAS+; never interpolated, so that a label stays the label it is.
-    grid : Grid
-        Where they are, in mm.
-
-    Raises
-    ------
-    ResultsError
-        When the file cannot be read, holds or holds several volumes.
-    """
-    volumes = open_image(path, max_bytes)
-    if len(volumes) != 1:
-        raise ResultsError(
-            f"{path} holds {len(volumes)} volumes: a mask is one. Extract the one that "
-            "you want to look in."
-        )
-    voxels, _ = volumes[0].read(MapKind.LABEL, smooth=False)
-    return voxels, volumes[0].grid
-
-
-# Whether what was downloaded is an image, and all of it.
-#
-# A server that breaks off, or that answers with a page, must be found out before a file
-# is kept: once it is in the cache, nobody asks for it again.
-
-
-def check_image(
-    path: Path,
-    expected_bytes: int = 0,
-    *,
-    what: str = "",
-    max_bytes: int = DEFAULT_LIMIT,
-) -> None:
-    """Refuse a file that is not a whole image.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its extension is one of an image.
-    expected_bytes : int
-        How long it has to be; 0 when that is not known.
-    what : str
-        What to call it in messages, instead of its path.
-    max_bytes : int
-        Refuse images that would need more memory than this, and inflate no further.
-
-    Raises
-    ------
-    ResultsError
-        With the reason, when its length is wrong, its gzip stream breaks off or fails
-        its check sum, or its header is not one of an image that can be opened.
-    """
-    try:
-        length = path.stat().st_size
-        if 0 < expected_bytes != length:
-            raise ResultsError(
-                f"{path} has {length:,} bytes instead of {expected_bytes:,}. "
-                "Download it again."
-            )
-        # The header first: it is cheap, and says best what a wrong file is.
-        open_image(str(path), max_bytes)
-        if is_gzip(str(path)) and inflated_length(str(path), max_bytes) > max_bytes:
-            raise ResultsError(
-                f"{path} inflates to more than {max_bytes:,} bytes. It was not kept."
-            )
-    except Exception as error:  # as for opening: nibabel raises many
-        told = refusal(str(path), error)
-        if not what:
-            raise told from error
-        raise ResultsError(str(told).replace(str(path), what)) from error

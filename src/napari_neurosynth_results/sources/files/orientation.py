@@ -26,7 +26,7 @@ _UPRIGHT = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
 
 
 @dataclass(frozen=True)
-class Placement:
+class Reorientation:
     """How stored axes become an axis-aligned RAS+ grid.
 
     Attributes
@@ -93,9 +93,9 @@ class Placement:
         return voxels
 
 
-def place(
+def find_reorientation(
     shape: tuple[int, int, int], affine: npt.NDArray[np.float64], most_voxels: int
-) -> Placement:
+) -> Reorientation:
     """Find the axis-aligned RAS+ grid for a stored image.
 
     Parameters
@@ -109,7 +109,7 @@ def place(
 
     Returns
     -------
-    Placement
+    Reorientation
         With a notice when the image has to be resampled.
 
     Raises
@@ -122,7 +122,7 @@ def place(
     columns = affine[:3, :3]
     if not (columns - np.diag(steps := columns.diagonal())).any() and (steps > 0).all():
         # Nearly every file: no need of the singular values behind io_orientation.
-        return Placement(Grid(shape, affine), _UPRIGHT, None, ())
+        return Reorientation(Grid(shape, affine), _UPRIGHT, None, ())
     sizes = np.sqrt((columns**2).sum(axis=0))
     if not np.isfinite(sizes).all() or (sizes == 0).any():
         raise ValueError("it is singular")
@@ -137,7 +137,7 @@ def place(
     if _tilt(upright, (i, j, k)) <= _ROUNDING:
         aligned = np.diag([*np.diag(upright)[:3], 1.0])
         aligned[:3, 3] = upright[:3, 3]
-        return Placement(Grid((i, j, k), aligned), orientation, None, ())
+        return Reorientation(Grid((i, j, k), aligned), orientation, None, ())
     # The voxels may differ in size along the axes; keep the sizes of the nearest axes.
     out_shape, out_affine = vox2out_vox((shape, affine), voxel_sizes=sizes[order])
     x, y, z = (int(n) for n in out_shape)
@@ -145,7 +145,7 @@ def place(
         raise ValueError("it is too skewed to be resampled")
     if x * y * z > most_voxels:
         raise ValueError("it is oblique, and resampling it would need too much memory")
-    return Placement(
+    return Reorientation(
         Grid((x, y, z), out_affine),
         orientation,
         np.linalg.inv(affine) @ out_affine,

@@ -1,4 +1,4 @@
-"""File names that any system takes, made of names that a server gave."""
+"""File names that any system takes, and names of files that any text takes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,22 @@ _MOST_EXTENSION = 10
 _NOT_IN_WINDOWS = frozenset('<>:"/\\|?*')
 # With any extension, and with superscript digits too (Microsoft, "Naming Files").
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)")
+
+
+def legible(text: str) -> str:
+    r"""Write bytes of a file name that are no letters as Python does.
+
+    >>> legible("caf\udce9")
+    'caf\\xe9'
+    """
+    if text.isascii():
+        return text
+    try:
+        # What came from the file system is bytes again, and read as UTF-8.
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raw = text.encode("utf-8", "backslashreplace")
+    return raw.decode("utf-8", "backslashreplace")
 
 
 def safe_name(name: str) -> str:

@@ -25,7 +25,8 @@ from napari_neurosynth_results.sources.files.gzip_reader import (
     read_head,
     read_pieces,
 )
-from napari_neurosynth_results.sources.files.orientation import Placement
+from napari_neurosynth_results.sources.files.orientation import Reorientation
+from napari_neurosynth_results.sources.files.stated_space import opposite_sides
 
 #: Stands in for an infinite value when a map has no finite one: z where p underflows
 #: float64 (scipy.stats.norm.sf(38.5) is about 0).
@@ -56,13 +57,11 @@ class VolumeFile:
 
     Attributes
     ----------
-    path : str
-        The file.
     index, count : int
         Which of how many volumes.
     shape : tuple of int
         The three spatial axes as stored.
-    placement : Placement
+    reorientation : Reorientation
         How the stored axes become an axis-aligned RAS+ grid.
     intent : Intent
         What the header says that the numbers are.
@@ -70,21 +69,24 @@ class VolumeFile:
         What the header gives reason to say.
     layout : Layout
         Where the voxels are and how they are written.
+    forms : pair of ndarray, shape (4, 4), or None
+        sform, which is used, and qform, where the two differ.
     """
 
     path: str
     index: int
     count: int
     shape: tuple[int, int, int]
-    placement: Placement
+    reorientation: Reorientation
     intent: Intent
     notices: tuple[str, ...]
     layout: Layout
+    forms: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None
 
     @property
     def grid(self) -> Grid:
         """The grid on which the voxels will be handed over."""
-        return self.placement.grid
+        return self.reorientation.grid
 
     def read(self, kind: MapKind, smooth: bool) -> tuple[Voxels, tuple[str, ...]]:
         """Read the voxels.
@@ -113,14 +115,30 @@ class VolumeFile:
             with np.errstate(all="ignore"):
                 self.layout.check_head(self.path)
                 stored = self.layout.read(self.shape, self.index, self.count)
-                finite, notices = _without_infinities(stored, kind)
-                voxels = self.placement.apply(finite, smooth=smooth)
+                finite, notices = _replace_infinities(stored, kind)
+                notices += self._peak_sides(finite)
+                voxels = self.reorientation.apply(finite, smooth=smooth)
         except ResultsError:
             raise
         except Exception as error:  # the door for untrusted files: nibabel raises many
-            raise refusal(self.path, error) from error
+            raise reading_error(self.path, error) from error
         name = os.path.basename(self.path)
         return voxels, tuple(f"{name}: {notice}" for notice in notices)
+
+    def _peak_sides(self, stored: Voxels) -> tuple[str, ...]:
+        """Say whether the strongest voxel is on one side by sform and qform."""
+        if self.forms is None:
+            return ()
+        strength = np.nan_to_num(np.abs(stored))
+        peak = tuple(map(int, np.unravel_index(strength.argmax(), stored.shape)))
+        sides = opposite_sides(*self.forms, peak)
+        if sides is None or not strength[peak]:
+            return ()
+        return (
+            f"its strongest voxel is at x = {sides[0]:.4g} mm by its sform and at x = "
+            f"{sides[1]:.4g} mm by its qform: the sform is used, because that is the "
+            "one that can state a standard space. Check a place whose side you know",
+        )
 
 
 @dataclass(frozen=True)
@@ -162,7 +180,7 @@ class Layout:
         raw = read_bytes(self.file, start, nbytes, self.offset + count * nbytes)
         return self._scaled(raw.view(self.dtype)).reshape(shape, order="F")
 
-    def each(self, shape: tuple[int, int, int], count: int) -> Iterator[Voxels]:
+    def read_each(self, shape: tuple[int, int, int], count: int) -> Iterator[Voxels]:
         """Yield all `count` stored volumes in turn; only one is in memory."""
         nbytes = math.prod(shape) * self.dtype.itemsize
         for raw in read_pieces(self.file, self.offset, nbytes, count):
@@ -178,7 +196,7 @@ class Layout:
         return voxels
 
 
-def _without_infinities(
+def _replace_infinities(
     voxels: Voxels, kind: MapKind
 ) -> tuple[Voxels, tuple[str, ...]]:
     """Give infinite voxels the strongest finite value, or put them outside.
@@ -198,7 +216,9 @@ def _without_infinities(
     which = "1 infinite voxel was" if n == 1 else f"{n:,} infinite voxels were"
     if not kind.infinity_is_strongest:
         voxels[infinite] = np.nan
-        return voxels, (f"{which} taken as outside: infinity means nothing there",)
+        return voxels, (
+            f"{which} taken as outside: infinity has no meaning in such a map",
+        )
     finite = np.isfinite(voxels)
     highest = voxels.max(initial=0, where=finite)
     lowest = voxels.min(initial=0, where=finite)
@@ -207,13 +227,11 @@ def _without_infinities(
     return voxels, (f"{which} kept at the largest finite value: p underflowed there",)
 
 
-def refusal(path: str, error: Exception) -> ResultsError:
+def reading_error(path: str, error: Exception) -> ResultsError:
     """Turn whatever a broken file provoked into a message that names the file.
 
     Parameters
     ----------
-    path : str
-        The file.
     error : Exception
         Of any kind: nibabel, numpy and the operating system raise many.
 

@@ -16,7 +16,7 @@ from napari_neurosynth_results.sources.online.neurovault_records import (
     ImageRecord,
     parse_images,
 )
-from napari_neurosynth_results.sources.online.remote_map import RemoteFile
+from napari_neurosynth_results.sources.online.remote_map import RemoteMap
 from napari_neurosynth_results.sources.online.store import Store
 
 #: Records a page: most collections come in one, and none takes the server long.
@@ -26,7 +26,7 @@ _MOST_IMAGES = 5000
 
 
 @dataclass(frozen=True)
-class Listed:
+class CollectionListing:
     """What a collection holds, before any file is asked for.
 
     Attributes
@@ -37,14 +37,14 @@ class Listed:
         What can be fetched.
     problems : list of str
         What cannot, and why.
-    kept : str
-        When the list was kept and why it is shown, if it came from the cache.
+    cache_notice : str
+        When the list was cached and why it is shown, if it came from the cache.
     """
 
     record: Mapping[str, Any]
     images: list[ImageRecord]
     problems: list[str]
-    kept: str
+    cache_notice: str
 
 
 def list_collection(
@@ -55,7 +55,7 @@ def list_collection(
     *,
     token: str | None = None,
     with_record: bool = True,
-) -> Listed:
+) -> CollectionListing:
     """Ask for a collection's record and the records of its images.
 
     Parameters
@@ -75,7 +75,7 @@ def list_collection(
 
     Returns
     -------
-    Listed
+    CollectionListing
         What the collection holds.
 
     Raises
@@ -87,12 +87,12 @@ def list_collection(
     what = "the private collection" if token else f"NeuroVault collection {collection}"
     secret = token or ""
     record: Mapping[str, Any] = {}
-    kept = ""
+    cache_notice = ""
     if with_record:
         document = store.document(base, what, job, secret=secret)
         if not isinstance(document.value, Mapping):
-            raise ResultsError(f"NeuroVault's answer on {what} is no collection.")
-        record, kept = document.value, document.kept
+            raise ResultsError(f"NeuroVault's answer on {what} is not a collection.")
+        record, cache_notice = document.value, document.cache_notice
     records: list[Any] = []
     seen: set[int] = set()
     announced = pages = 0
@@ -100,7 +100,7 @@ def list_collection(
         url = f"{base}images/?limit={_PAGE}&offset={pages * _PAGE}"
         document = store.document(url, f"The list of {what}", job, secret=secret)
         page, announced, more = _page(document.value, what)
-        kept = kept or document.kept
+        cache_notice = cache_notice or document.cache_notice
         fresh = [item for item in page if _id(item) not in seen]
         seen |= {_id(item) for item in fresh}
         records += fresh
@@ -116,13 +116,13 @@ def list_collection(
             f"NeuroVault counts {announced:,} images in {what} but lists "
             f"{len(records):,}."
         )
-    return Listed(record, images, problems, kept)
+    return CollectionListing(record, images, problems, cache_notice)
 
 
 def _page(value: Any, what: str) -> tuple[list[Any], int, bool]:
     """Read one page: its records, how many there are in all, whether more follow."""
     if not isinstance(value, Mapping) or not isinstance(value.get("results"), list):
-        raise ResultsError(f"NeuroVault's list of the images of {what} is no list.")
+        raise ResultsError(f"NeuroVault's list of the images of {what} is not a list.")
     count = value.get("count")
     announced = count if isinstance(count, int) and count > 0 else 0
     return value["results"], min(announced, _MOST_IMAGES), bool(value.get("next"))
@@ -133,8 +133,8 @@ def _id(record: Any) -> int:
     return number if isinstance(number, int) else -1
 
 
-def results_of(
-    listed: Listed,
+def make_result_set(
+    listed: CollectionListing,
     store: Store,
     max_bytes: int,
     *,
@@ -151,7 +151,7 @@ def results_of(
 
     Parameters
     ----------
-    listed : Listed
+    listed : CollectionListing
         Images, and what is wrong with others.
     store : Store
         Where the files come from.
@@ -173,23 +173,23 @@ def results_of(
         When there is no map.
     """
     told = [*problems, *listed.problems]
-    if listed.kept:
-        told.insert(0, listed.kept)
+    if listed.cache_notice:
+        told.insert(0, listed.cache_notice)
     if not listed.images:
         reasons = "\n".join(listed.problems)
         raise ResultsError(
             f"{source} holds no map. {reasons or 'The collection is empty.'}"
         )
-    files: dict[str, RemoteFile] = {}
+    files: dict[str, RemoteMap] = {}
     site = store.online.neurovault
     for image in listed.images:
         key = split_extension(image.filename)[0]
         if key in files:
             key = f"{key} ({image.id})"
         page = f"{site}/images/{image.id}/"
-        files[key] = RemoteFile(image, key, store, max_bytes, page)
+        files[key] = RemoteMap(image, key, store, max_bytes, page)
         if whose := image.other_species:
-            told.append(f"{image.filename}: its space is that of {whose}.")
+            told.append(f"{image.filename}: it is in the space of {whose}.")
     return ResultSet(
         list(files.values()),
         title=title,

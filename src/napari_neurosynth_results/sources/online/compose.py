@@ -19,41 +19,122 @@ from napari_neurosynth_results.maps.results import About, Link, ResultSet
 from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.sources.online.collection_listing import (
     list_collection,
-    results_of,
+    make_result_set,
 )
 from napari_neurosynth_results.sources.online.compose_records import (
     ComposeResult,
     MetaAnalysis,
     Snapshots,
-    iterations_of,
-    meta_analyses_of,
-    methods_of,
-    others_text,
+    list_meta_analyses,
+    list_other_results,
     parse_meta_analysis,
     parse_result,
-    snapshots_of,
 )
 from napari_neurosynth_results.sources.online.link_patterns import DEVELOPMENT, STAGING
-from napari_neurosynth_results.sources.online.links import Address, Kind
+from napari_neurosynth_results.sources.online.links import Address, AddressKind
 from napari_neurosynth_results.sources.online.store import Store
-from napari_neurosynth_results.sources.studies.nimads import parse_studies, unwrapped
+from napari_neurosynth_results.sources.studies.nimads import (
+    parse_studies,
+    unwrap_snapshot,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-# The table of NiMARE's diagnostics as Compose hands it out: one long text.
+#: The test servers of Compose have studies of their own.
+_NEUROSTORES = {
+    STAGING: "https://staging.neurostore.xyz",
+    DEVELOPMENT: "https://dev.neurostore.xyz",
+}
 
+#: Characters of a table of diagnostics.
 _MOST_TABLE = 16 << 20
 
 
+def open_compose(address: Address, store: Store, job: Job, max_bytes: int) -> ResultSet:
+    """Open the latest result of a meta-analysis, or the one that was named.
+
+    Parameters
+    ----------
+    address : Address
+        A meta-analysis, a result or a project.
+    store : Store
+        The servers and the cache.
+    job : Job
+        Hears how far it is.
+    max_bytes : int
+        Refuse files that would need more memory than this.
+
+    Returns
+    -------
+    ResultSet
+        Its maps come when somebody looks at them.
+
+    Raises
+    ------
+    ResultsError
+        When it cannot be had, or has no result.
+    """
+    site = address.site
+    chosen = None
+    meta_id = address.id
+    if address.kind is AddressKind.RESULT:
+        chosen = parse_result(_get(store, site, _result(address.id), job))
+        if not (meta_id := chosen.meta_analysis):
+            raise ResultsError(
+                f"Result {address.id} names no meta-analysis. Open the link of the "
+                "meta-analysis instead."
+            )
+    if address.kind is AddressKind.PROJECT:
+        meta_id = _only_meta_analysis(address, store, job)
+    meta = parse_meta_analysis(_get(store, site, _meta_analysis(meta_id), job))
+    if chosen is None:
+        if not meta.results:
+            raise ResultsError(
+                f"{meta.name} has no result yet: it was not run, or it failed. Open it "
+                f"in Neurosynth Compose ({_page(site, meta)})."
+            )
+        chosen = parse_result(_get(store, site, _result(meta.results[-1]), job))
+    return _make_result(meta, chosen, site, store, job, max_bytes)
+
+
+def fetch_studies(meta_id: str, site: str, store: Store, job: Job) -> Studies | None:
+    """Find the studies behind the latest result of a meta-analysis.
+
+    Parameters
+    ----------
+    site : str
+        The Compose to ask.
+    store : Store
+        The servers and the cache.
+    job : Job
+        Hears how far it is.
+
+    Returns
+    -------
+    Studies or None
+        None when Compose keeps none.
+
+    Raises
+    ------
+    ResultsError
+        When it cannot be had.
+    """
+    meta = parse_meta_analysis(_get(store, site, _meta_analysis(meta_id), job))
+    if not meta.results:
+        return None
+    result = parse_result(_get(store, site, _result(meta.results[-1]), job))
+    return _studies(meta, meta.find_snapshots(result), site, store, job)
+
+
 def read_diagnostics(text: str) -> pd.DataFrame:
-    """Read a table of studies by clusters.
+    """Read the table of NiMARE's diagnostics, studies by clusters.
 
     Parameters
     ----------
     text : str
-        Tab-separated; names hold commas and quotes.
+        As Compose hands it out: tab-separated; names hold commas and quotes.
 
     Returns
     -------
@@ -91,94 +172,7 @@ def read_diagnostics(text: str) -> pd.DataFrame:
     return table
 
 
-#: The test servers of Compose have studies of their own.
-_NEUROSTORES = {
-    STAGING: "https://staging.neurostore.xyz",
-    DEVELOPMENT: "https://dev.neurostore.xyz",
-}
-
-
-def open_compose(address: Address, store: Store, job: Job, max_bytes: int) -> ResultSet:
-    """Open the latest result of a meta-analysis, or the one that was named.
-
-    Parameters
-    ----------
-    address : Address
-        A meta-analysis, a result or a project.
-    store : Store
-        The servers and the cache.
-    job : Job
-        Hears how far it is.
-    max_bytes : int
-        Refuse files that would need more memory than this.
-
-    Returns
-    -------
-    ResultSet
-        Its maps come when somebody looks at them.
-
-    Raises
-    ------
-    ResultsError
-        When it cannot be had, or has no result.
-    """
-    site = address.site
-    chosen = None
-    meta_id = address.id
-    if address.kind is Kind.RESULT:
-        chosen = parse_result(_get(store, site, _result(address.id), job))
-        if not (meta_id := chosen.meta_analysis):
-            raise ResultsError(
-                f"Result {address.id} names no meta-analysis. Open the link of the "
-                "meta-analysis instead."
-            )
-    if address.kind is Kind.PROJECT:
-        meta_id = _only_meta_analysis(address, store, job)
-    meta = parse_meta_analysis(_get(store, site, _meta_analysis(meta_id), job))
-    if chosen is None:
-        if not meta.results:
-            raise ResultsError(
-                f"{meta.name} has no result yet: it was not run, or it failed. Open it "
-                f"in Neurosynth Compose ({_page(site, meta)})."
-            )
-        chosen = parse_result(_get(store, site, _result(meta.results[-1]), job))
-    return _opened(meta, chosen, site, store, job, max_bytes)
-
-
-def studies_of_meta_analysis(
-    meta_id: str, site: str, store: Store, job: Job
-) -> Studies | None:
-    """Find the studies behind the latest result of a meta-analysis.
-
-    Parameters
-    ----------
-    meta_id : str
-        Id of the meta-analysis.
-    site : str
-        The Compose to ask.
-    store : Store
-        The servers and the cache.
-    job : Job
-        Hears how far it is.
-
-    Returns
-    -------
-    Studies or None
-        None when Compose keeps none.
-
-    Raises
-    ------
-    ResultsError
-        When it cannot be had.
-    """
-    meta = parse_meta_analysis(_get(store, site, _meta_analysis(meta_id), job))
-    if not meta.results:
-        return None
-    result = parse_result(_get(store, site, _result(meta.results[-1]), job))
-    return _studies(meta, snapshots_of(meta, result), site, store, job)
-
-
-def _opened(
+def _make_result(
     meta: MetaAnalysis,
     result: ComposeResult,
     site: str,
@@ -190,7 +184,7 @@ def _opened(
     if not result.collection:
         raise ResultsError(
             f"Result {result.id} of {meta.name} has no collection on NeuroVault: its "
-            f"upload failed or is under way.{others_text(others)}"
+            f"upload failed or is under way.{list_other_results(others)}"
         )
     neurovault = store.online.neurovault
     listed = list_collection(
@@ -200,7 +194,7 @@ def _opened(
         reasons = " ".join(listed.problems)
         raise ResultsError(
             f"Collection {result.collection} of {meta.name} is empty: the upload of "
-            f"its maps failed. {reasons}{others_text(others)}"
+            f"its maps failed. {reasons}{list_other_results(others)}"
         )
     collection = f"{neurovault}/collections/{result.collection}/"
     about = About(
@@ -214,8 +208,8 @@ def _opened(
     )
     diagnostics = result.diagnostics
     tables = {"diagnostics": lambda: read_diagnostics(diagnostics)}
-    snapshots = snapshots_of(meta, result)
-    return results_of(
+    snapshots = meta.find_snapshots(result)
+    return make_result_set(
         replace(listed, problems=[*result.problems, *listed.problems]),
         store,
         max_bytes,
@@ -224,8 +218,8 @@ def _opened(
         if result.id == (meta.results or ("",))[-1]
         else f"{site}{_result(result.id)}",
         about=about,
-        methods=methods_of(meta),
-        iterations=iterations_of(meta),
+        methods=meta.methods,
+        iterations=meta.iterations,
         tables=tables if diagnostics else {},
         studies=lambda: _studies(meta, snapshots, site, store, Job()),
     )
@@ -260,13 +254,13 @@ def _snapshot(found: Any, what: str, site: str, store: Store, job: Job) -> Any:
     document = store.document(url, f"Snapshot {found}", job, lasting=True).value
     # A placeholder holds a snapshot of null: then the live one is asked for.
     holds = {"studysets": "studies", "annotations": "notes"}[what]
-    inner = unwrapped(document)
+    inner = unwrap_snapshot(document)
     return document if isinstance(inner, Mapping) and holds in inner else None
 
 
 def _only_meta_analysis(address: Address, store: Store, job: Job) -> str:
     project = _get(store, address.site, f"/api/projects/{address.id}", job)
-    found = meta_analyses_of(project)
+    found = list_meta_analyses(project)
     if len(found) == 1:
         return found[0][0]
     if not found:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.sources.online.links import compose_meta_analysis_of
+from napari_neurosynth_results.sources.online.links import find_meta_analysis_id
 
 _ID = re.compile(r"[0-9A-Za-z]{12}")
 #: Older collections are named after the meta-analysis's id.
@@ -46,6 +46,73 @@ class MetaAnalysis:
     results: tuple[str, ...]
     project: str
     document: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def methods(self) -> str:
+        """One sentence on what was asked of NiMARE, empty when nothing is known.
+
+        As in ``ALE (null_method approximate), FWECorrector (method montecarlo, n_iters
+        5000), analyses by the column included.``
+        """
+        parts = [
+            _algorithm(self.specification.get(key))
+            for key in ("estimator", "corrector")
+        ]
+        if isinstance(column := self.specification.get("filter"), str):
+            parts.append(f"analyses by the column {column}")
+        if isinstance(reference := self.specification.get("database_studyset"), str):
+            parts.append(f"against the studies of {reference}, which are not listed")
+        told = ", ".join(part for part in parts if part)
+        return f"{told}." if told else ""
+
+    @property
+    def iterations(self) -> int | None:
+        """Monte Carlo iterations that the corrector was asked for."""
+        corrector = self.specification.get("corrector")
+        args = corrector.get("args") if isinstance(corrector, Mapping) else None
+        if not isinstance(args, Mapping) or args.get("method") != "montecarlo":
+            return None
+        count = args.get("n_iters")
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            return None
+        return count
+
+    def find_snapshots(self, result: ComposeResult) -> Snapshots:
+        """Find the studyset and annotation that one of its results was made from.
+
+        The surest source first: the entry of this result, the result's own ids, the
+        newest one that is no placeholder, a snapshot inside the answer; else the live
+        ones.
+        """
+        document = self.document
+        entries = document.get("snapshots")
+        entry: Mapping[str, Any] = next(
+            (
+                one
+                for one in (entries if isinstance(entries, list) else [])
+                if isinstance(one, Mapping) and one.get("result_id") == result.id
+            ),
+            {},
+        )
+        found = {}
+        for what in ("studyset", "annotation"):
+            key = f"snapshot_{what}_id"
+            holder = document.get(f"neurostore_{what}")
+            found[what] = (
+                _read_id(entry.get(key))
+                or _read_id(result.document.get(key))
+                or _newest(holder, f"{what}s")
+                or _inline(holder)
+                or _inline(document.get(what))
+                or _read_id(document.get(f"cached_{what}"))
+                or None
+            )
+        return Snapshots(
+            found["studyset"],
+            found["annotation"],
+            live=_live(document, "studyset"),
+            live_annotation=_live(document, "annotation"),
+        )
 
 
 @dataclass(frozen=True)
@@ -97,11 +164,6 @@ class Snapshots:
 def parse_meta_analysis(document: Any) -> MetaAnalysis:
     """Read a meta-analysis.
 
-    Parameters
-    ----------
-    document : object
-        The JSON.
-
     Returns
     -------
     MetaAnalysis
@@ -112,32 +174,27 @@ def parse_meta_analysis(document: Any) -> MetaAnalysis:
     ResultsError
         When it is none.
     """
-    number = id_of(document)
+    number = _read_id(document)
     if not isinstance(document, Mapping) or not number:
-        raise ResultsError("The answer of Neurosynth Compose is no meta-analysis.")
+        raise ResultsError("The answer of Neurosynth Compose is not a meta-analysis.")
     specification = document.get("specification")
     results = document.get("results")
     # An old fixture of Compose's own has a bare id.
     listed = results if isinstance(results, list) else [results]
-    ids = [found for result in listed if (found := id_of(result))]
+    ids = [found for result in listed if (found := _read_id(result))]
     return MetaAnalysis(
         id=number,
         name=_text(document, "name") or number,
         description=_text(document, "description"),
         specification=dict(specification) if isinstance(specification, Mapping) else {},
         results=tuple(ids),
-        project=id_of(document.get("project")),
+        project=_read_id(document.get("project")),
         document=document,
     )
 
 
 def parse_result(document: Any) -> ComposeResult:
     """Read one result.
-
-    Parameters
-    ----------
-    document : object
-        The JSON.
 
     Returns
     -------
@@ -149,20 +206,20 @@ def parse_result(document: Any) -> ComposeResult:
     ResultsError
         When it is none.
     """
-    if not isinstance(document, Mapping) or not id_of(document):
-        raise ResultsError("The answer of Neurosynth Compose is no result.")
+    if not isinstance(document, Mapping) or not _read_id(document):
+        raise ResultsError("The answer of Neurosynth Compose is not a result.")
     collection = document.get("neurovault_collection")
     collection = collection if isinstance(collection, Mapping) else {}
     number = collection.get("collection_id")
     number = str(number) if isinstance(number, int | str) else ""
     files = collection.get("files")
     listed = files if isinstance(files, list) else []
-    told = [_problem_of(file) for file in listed if isinstance(file, Mapping)]
+    told = [_upload_problem(file) for file in listed if isinstance(file, Mapping)]
     table = document.get("diagnostic_table")
     return ComposeResult(
-        id=id_of(document),
-        meta_analysis=id_of(document.get("meta_analysis_id"))
-        or id_of(document.get("meta_analysis")),
+        id=_read_id(document),
+        meta_analysis=_read_id(document.get("meta_analysis_id"))
+        or _read_id(document.get("meta_analysis")),
         collection=number if number.isascii() and number.isdigit() else "",
         problems=tuple(dict.fromkeys(problem for problem in told if problem)),
         diagnostics=table if isinstance(table, str) else "",
@@ -170,7 +227,7 @@ def parse_result(document: Any) -> ComposeResult:
     )
 
 
-def _problem_of(file: Mapping[str, Any]) -> str:
+def _upload_problem(file: Mapping[str, Any]) -> str:
     """Say what became of an upload, nothing when it went well."""
     status = file.get("status")
     what = _text(file, "map_type") or "map"
@@ -183,60 +240,11 @@ def _problem_of(file: Mapping[str, Any]) -> str:
     return f"Neurosynth Compose could not upload a {what} to NeuroVault{because}"
 
 
-def snapshots_of(meta: MetaAnalysis, result: ComposeResult) -> Snapshots:
-    """Find the studyset and annotation that a result was made from.
-
-    The surest source first: the entry of this result, the result's own ids, the newest
-    one that is no placeholder, a snapshot inside the answer; else the live ones.
-
-    Parameters
-    ----------
-    meta : MetaAnalysis
-        The meta-analysis.
-    result : ComposeResult
-        One of its results.
-
-    Returns
-    -------
-    Snapshots
-        Ids or documents.
-    """
-    document = meta.document
-    entries = document.get("snapshots")
-    entry: Mapping[str, Any] = next(
-        (
-            one
-            for one in (entries if isinstance(entries, list) else [])
-            if isinstance(one, Mapping) and one.get("result_id") == result.id
-        ),
-        {},
-    )
-    found = {}
-    for what in ("studyset", "annotation"):
-        key = f"snapshot_{what}_id"
-        holder = document.get(f"neurostore_{what}")
-        found[what] = (
-            id_of(entry.get(key))
-            or id_of(result.document.get(key))
-            or _newest(holder, f"{what}s")
-            or _inline(holder)
-            or _inline(document.get(what))
-            or id_of(document.get(f"cached_{what}"))
-            or None
-        )
-    return Snapshots(
-        found["studyset"],
-        found["annotation"],
-        live=_live(document, "studyset"),
-        live_annotation=_live(document, "annotation"),
-    )
-
-
 def _newest(holder: Any, key: str) -> str:
     """Return the last entry with a check sum: those without are placeholders."""
     entries = holder.get(key) if isinstance(holder, Mapping) else None
     ids = [
-        id_of(one)
+        _read_id(one)
         for one in (entries if isinstance(entries, list) else [])
         if isinstance(one, Mapping) and one.get("md5")
     ]
@@ -252,75 +260,33 @@ def _inline(holder: Any) -> Mapping[str, Any] | None:
 def _live(document: Mapping[str, Any], what: str) -> str:
     for key in (f"neurostore_{what}", what):
         holder = document.get(key)
-        if isinstance(holder, Mapping) and id_of(holder.get("neurostore_id")):
-            return id_of(holder.get("neurostore_id"))
-    return id_of(document.get(f"neurostore_{what}"))
+        if isinstance(holder, Mapping) and _read_id(holder.get("neurostore_id")):
+            return _read_id(holder.get("neurostore_id"))
+    return _read_id(document.get(f"neurostore_{what}"))
 
 
-def meta_analyses_of(project: Any) -> list[tuple[str, str]]:
+def list_meta_analyses(project: Any) -> list[tuple[str, str]]:
     """List the meta-analyses of a project: id and name, the name empty if unknown."""
     listed = project.get("meta_analyses") if isinstance(project, Mapping) else None
     found = [
-        (id_of(one), _text(one, "name"))
+        (_read_id(one), _text(one, "name"))
         for one in (listed if isinstance(listed, list) else [])
     ]
     return [(number, name) for number, name in found if number]
 
 
-def compose_id_of(record: Mapping[str, Any]) -> str | None:
+def find_compose_id(record: Mapping[str, Any]) -> str | None:
     """Find the meta-analysis that a collection of NeuroVault came from.
-
-    Parameters
-    ----------
-    record : mapping
-        The collection's record.
 
     Returns
     -------
     str or None
         Its id in the public Compose; None when the collection is not Compose's.
     """
-    if found := compose_meta_analysis_of(_text(record, "full_dataset_url")):
+    if found := find_meta_analysis_id(_text(record, "full_dataset_url")):
         return found
     old = _OLD_NAME.match(_text(record, "name"))
     return old[1] if old else None
-
-
-def methods_of(meta: MetaAnalysis) -> str:
-    """Say in one sentence what was asked of NiMARE.
-
-    Parameters
-    ----------
-    meta : MetaAnalysis
-        The meta-analysis.
-
-    Returns
-    -------
-    str
-        As in ``ALE (null_method approximate), FWECorrector (method montecarlo, n_iters
-        5000), analyses by the column included.``; empty when nothing is known.
-    """
-    parts = [
-        _algorithm(meta.specification.get(key)) for key in ("estimator", "corrector")
-    ]
-    if isinstance(column := meta.specification.get("filter"), str):
-        parts.append(f"analyses by the column {column}")
-    if isinstance(reference := meta.specification.get("database_studyset"), str):
-        parts.append(f"against the studies of {reference}, which are not listed")
-    told = ", ".join(part for part in parts if part)
-    return f"{told}." if told else ""
-
-
-def iterations_of(meta: MetaAnalysis) -> int | None:
-    """Return the Monte Carlo iterations that the corrector was asked for."""
-    corrector = meta.specification.get("corrector")
-    args = corrector.get("args") if isinstance(corrector, Mapping) else None
-    if not isinstance(args, Mapping) or args.get("method") != "montecarlo":
-        return None
-    count = args.get("n_iters")
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        return None
-    return count
 
 
 def _algorithm(record: Any) -> str:
@@ -335,14 +301,14 @@ def _algorithm(record: Any) -> str:
     return f"{name} ({', '.join(told)})" if told else name
 
 
-def id_of(value: Any) -> str:
+def _read_id(value: Any) -> str:
     """Return an id, given as such or within an object; empty when there is none."""
     if isinstance(value, Mapping):
         value = value.get("id")
     return value if isinstance(value, str) and _ID.fullmatch(value) else ""
 
 
-def others_text(results: Sequence[str]) -> str:
+def list_other_results(results: Sequence[str]) -> str:
     """Say how to open other results."""
     if not results:
         return ""

@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from napari_neurosynth_results.sources.web.servers import COMPOSE as COMPOSE_SITE
-from napari_neurosynth_results.sources.web.servers import NEUROSTORE as NEUROSTORE_SITE
-from napari_neurosynth_results.sources.web.servers import NEUROVAULT as NEUROVAULT_SITE
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import (
+    COMPOSE,
+    NEUROSTORE,
+    NEUROVAULT,
+    Servers,
+)
 
 WHAT_OPENS = (
     "What can be opened: a NeuroVault collection or image (link or number), a "
@@ -59,7 +61,7 @@ def _routes(rows: Iterable[tuple[str, str]]) -> tuple[Route, ...]:
     )
 
 
-NEUROVAULT = _routes(
+_NEUROVAULT_PAGES = _routes(
     [
         ("", "This is NeuroVault's front page; open a collection instead."),
         (
@@ -147,7 +149,7 @@ NEUROVAULT = _routes(
         ),
     ]
 )
-COMPOSE = _routes(
+_COMPOSE_PAGES = _routes(
     [
         ("", "This is the front page of Neurosynth Compose; open a meta-analysis."),
         (
@@ -184,7 +186,7 @@ COMPOSE = _routes(
         ),
     ]
 )
-NEUROSTORE = _routes(
+_NEUROSTORE_PAGES = _routes(
     [
         (
             r".*",
@@ -198,13 +200,8 @@ STAGING = "https://staging.synth.neurostore.xyz"
 DEVELOPMENT = "https://dev.synth.neurostore.xyz"
 
 
-def sites_of(online: Online) -> list[tuple[str, str, tuple[Route, ...]]]:
+def list_sites(online: Servers) -> list[tuple[str, str, tuple[Route, ...]]]:
     """List what may be pasted.
-
-    Parameters
-    ----------
-    online : Online
-        The servers to ask.
 
     Returns
     -------
@@ -212,21 +209,21 @@ def sites_of(online: Online) -> list[tuple[str, str, tuple[Route, ...]]]:
         A site, the site to ask for it, and its pages.
     """
     listed = [
-        (online.neurovault, online.neurovault, NEUROVAULT),
+        (online.neurovault, online.neurovault, _NEUROVAULT_PAGES),
         # Whoever configured another server wants it asked, whatever was pasted.
-        (NEUROVAULT_SITE, online.neurovault, NEUROVAULT),
-        ("https://www.neurovault.org", online.neurovault, NEUROVAULT),
-        (online.compose, online.compose, COMPOSE),
-        (COMPOSE_SITE, online.compose, COMPOSE),
-        ("https://www.compose.neurosynth.org", online.compose, COMPOSE),
+        (NEUROVAULT, online.neurovault, _NEUROVAULT_PAGES),
+        ("https://www.neurovault.org", online.neurovault, _NEUROVAULT_PAGES),
+        (online.compose, online.compose, _COMPOSE_PAGES),
+        (COMPOSE, online.compose, _COMPOSE_PAGES),
+        ("https://www.compose.neurosynth.org", online.compose, _COMPOSE_PAGES),
         # An older name of the public site.
-        ("https://synth.neurostore.xyz", online.compose, COMPOSE),
-        (STAGING, STAGING, COMPOSE),
-        (DEVELOPMENT, DEVELOPMENT, COMPOSE),
-        (online.neurostore, online.neurostore, NEUROSTORE),
-        (NEUROSTORE_SITE, NEUROSTORE_SITE, NEUROSTORE),
-        ("https://staging.neurostore.xyz", "", NEUROSTORE),
-        ("https://dev.neurostore.xyz", "", NEUROSTORE),
+        ("https://synth.neurostore.xyz", online.compose, _COMPOSE_PAGES),
+        (STAGING, STAGING, _COMPOSE_PAGES),
+        (DEVELOPMENT, DEVELOPMENT, _COMPOSE_PAGES),
+        (online.neurostore, online.neurostore, _NEUROSTORE_PAGES),
+        (NEUROSTORE, NEUROSTORE, _NEUROSTORE_PAGES),
+        ("https://staging.neurostore.xyz", "", _NEUROSTORE_PAGES),
+        ("https://dev.neurostore.xyz", "", _NEUROSTORE_PAGES),
     ]
     # Longer first: on one host, /compose/... is not a page of what lies at its root.
     return sorted(listed, key=lambda row: -len(row[0]))

@@ -18,9 +18,9 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.online.link_patterns import (
     WHAT_OPENS,
     Route,
-    sites_of,
+    list_sites,
 )
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 
 #: Brackets and quotes that come along when a link is copied out of a text.
 _AROUND = " \t\r\n<>\"'`()[]{}«»“”"
@@ -51,7 +51,7 @@ _LONGEST = 2000
 _TOKEN_LENGTH = 8
 
 
-class Kind(StrEnum):
+class AddressKind(StrEnum):
     """What an address names."""
 
     COLLECTION = "collection"
@@ -74,7 +74,7 @@ class Address:
 
     Attributes
     ----------
-    kind : Kind
+    kind : AddressKind
         What it names.
     id : str
         Number of a collection or image, id of Compose, or the path; empty where a
@@ -91,7 +91,7 @@ class Address:
         Number of the collection, where the link of an image names it too.
     """
 
-    kind: Kind
+    kind: AddressKind
     id: str = ""
     token: str | None = field(default=None, repr=False)
     host: str = ""
@@ -104,14 +104,14 @@ class Address:
         return f"{self.kind} {'private' if self.token else self.id}".strip()
 
 
-def parse_address(text: str, *, online: Online | None = None) -> Address:
+def parse_address(text: str, *, online: Servers | None = None) -> Address:
     """Read what a user pasted.
 
     Parameters
     ----------
     text : str
         A link, an id, a compact identifier, or a path.
-    online : Online, optional
+    online : Servers, optional
         Servers that count as NeuroVault and Compose; the public ones if not given.
 
     Returns
@@ -128,32 +128,32 @@ def parse_address(text: str, *, online: Online | None = None) -> Address:
     --------
     >>> address = parse_address("https://neurovault.org/collections/1425/")
     >>> address.kind, address.id, address.host
-    (<Kind.COLLECTION: 'collection'>, '1425', 'neurovault.org')
+    (<AddressKind.COLLECTION: 'collection'>, '1425', 'neurovault.org')
     >>> parse_address("neurovault.image:32015").kind
-    <Kind.IMAGE: 'image'>
+    <AddressKind.IMAGE: 'image'>
     """
-    online = online or Online()
+    online = online or Servers()
     text = text[: _LONGEST + 1].strip(" \t\r\n\"'")
     if not _IS_PATH.match(text):
         # A path may end in a bracket or a dot of its own.
-        text = _unwrapped(text)
+        text = _unwrap(text)
     if not text:
         raise UnsupportedSource(f"There is nothing to open. {WHAT_OPENS}")
     if len(text) > _LONGEST:
         raise UnsupportedSource(f"That is too long for a link. {WHAT_OPENS}")
-    if compact := _compact(text, online):
+    if compact := _parse_compact(text, online):
         return compact
-    return _bare(text, online) or _path(text) or _link(text, online)
+    return _parse_bare(text, online) or _parse_path(text) or _parse_link(text, online)
 
 
-def _unwrapped(text: str) -> str:
+def _unwrap(text: str) -> str:
     """Take off what surrounds a link in a text."""
     if found := _MARKDOWN.search(text):
         text = found[1]
     return text.strip(_AROUND).rstrip(_AFTER).strip(_AROUND)
 
 
-def compose_meta_analysis_of(full_dataset_url: str) -> str | None:
+def find_meta_analysis_id(full_dataset_url: str) -> str | None:
     """Find the meta-analysis that a collection's ``full_dataset_url`` names.
 
     Compose writes its own address there, which in real records is often
@@ -176,7 +176,7 @@ def compose_meta_analysis_of(full_dataset_url: str) -> str | None:
     return found[1] if found else None
 
 
-def _compact(text: str, online: Online) -> Address | None:
+def _parse_compact(text: str, online: Servers) -> Address | None:
     """Read a compact identifier, alone or behind one of its resolvers."""
     # Copied out of a PDF, it has blanks where lines were broken.
     text = re.sub(r"\s+", "", text)
@@ -185,11 +185,11 @@ def _compact(text: str, online: Online) -> Address | None:
     before = re.sub(r"^https?:/{0,2}", "", text[: found.start()].lower()).rstrip("/:")
     if before and before not in _RESOLVERS:
         return None
-    return _numbered(found[1].lower(), found[2], online)
+    return _numbered_address(found[1].lower(), found[2], online)
 
 
-def _numbered(kind: str, number: str, online: Online) -> Address:
-    made = Kind.IMAGE if kind == "image" else Kind.COLLECTION
+def _numbered_address(kind: str, number: str, online: Servers) -> Address:
+    made = AddressKind.IMAGE if kind == "image" else AddressKind.COLLECTION
     return Address(made, number, host=_host(online.neurovault), site=online.neurovault)
 
 
@@ -197,43 +197,45 @@ def _host(site: str) -> str:
     return urlsplit(site).netloc.lower().removeprefix("www.")
 
 
-def _bare(text: str, online: Online) -> Address | None:
+def _parse_bare(text: str, online: Servers) -> Address | None:
     """Read an id without a link around it."""
     here = {"host": _host(online.neurovault), "site": online.neurovault}
     if text.isascii() and text.isdigit():
-        return Address(Kind.COLLECTION, text, **here)
+        return Address(AddressKind.COLLECTION, text, **here)
     if _TOKEN.match(text):
-        return Address(Kind.COLLECTION, token=text, **here)
+        return Address(AddressKind.COLLECTION, token=text, **here)
     if private := _PRIVATE_IMAGE.match(text):
-        return Address(Kind.IMAGE, private[2], token=private[1], **here)
+        return Address(AddressKind.IMAGE, private[2], token=private[1], **here)
     if _COMPOSE_ID.match(text):
         host = _host(online.compose)
-        return Address(Kind.META_ANALYSIS, text, host=host, site=online.compose)
+        return Address(AddressKind.META_ANALYSIS, text, host=host, site=online.compose)
     if prefixed := _PREFIXED.match(text):
-        return _prefixed(prefixed[1].lower(), prefixed[2].strip("/"), online)
+        return _parse_prefixed(prefixed[1].lower(), prefixed[2].strip("/"), online)
     return None
 
 
-def _prefixed(prefix: str, rest: str, online: Online) -> Address:
+def _parse_prefixed(prefix: str, rest: str, online: Servers) -> Address:
     """Read ``neurovault:1425``, ``neurovault://collections/1425`` and the like."""
     # Qt takes the number of neurovault://1425 for an IPv4 address.
     with suppress(ValueError):
         rest = str(int(IPv4Address(rest)))
     if rest.isascii() and rest.isdigit():
-        return _numbered("image" if prefix == "image" else "collection", rest, online)
+        return _numbered_address(
+            "image" if prefix == "image" else "collection", rest, online
+        )
     if _TOKEN.match(rest) or _PRIVATE_IMAGE.match(rest):
-        found = _bare(rest, online)
+        found = _parse_bare(rest, online)
         assert found is not None
         return found
-    return _link(f"{online.neurovault}/{rest}", online)
+    return _parse_link(f"{online.neurovault}/{rest}", online)
 
 
-def _path(text: str) -> Address | None:
+def _parse_path(text: str) -> Address | None:
     """Read a path on this machine; what has a scheme or a host is none."""
     if text.lower().startswith("file:"):
         return _file_url(text)
     if _IS_PATH.match(text):
-        return Address(Kind.PATH, text)
+        return Address(AddressKind.PATH, text)
     if _DOI.match(text):
         raise UnsupportedSource(
             f"This is the DOI of a paper, not a result. {WHAT_OPENS}"
@@ -245,7 +247,7 @@ def _path(text: str) -> Address | None:
     # Of somebody@neurovault.org/..., the host is behind the @.
     hosted = _HOST_LIKE.match(text.rpartition("@")[2])
     if (named and not _is_on_host(text)) or (parted and not hosted):
-        return Address(Kind.PATH, text)
+        return Address(AddressKind.PATH, text)
     return None
 
 
@@ -257,14 +259,14 @@ def _file_url(text: str) -> Address:
         path = path.lstrip("/")
     if not path.strip("/"):
         raise UnsupportedSource(f"This file: link names no file. {WHAT_OPENS}")
-    return Address(Kind.PATH, path)
+    return Address(AddressKind.PATH, path)
 
 
 def _is_on_host(text: str) -> bool:
     return bool(_HOST_LIKE.match(text)) and "/" in text
 
 
-def _link(text: str, online: Online) -> Address:
+def _parse_link(text: str, online: Servers) -> Address:
     """Read a link by its host and its path."""
     text = re.sub(r"^(https?):/+", r"\1://", text, flags=re.I)
     if "://" not in text:
@@ -273,23 +275,23 @@ def _link(text: str, online: Online) -> Address:
         parts = urlsplit(text)
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError as error:
-        raise UnsupportedSource(f"That is no address. {WHAT_OPENS}") from error
+        raise UnsupportedSource(f"That is not an address. {WHAT_OPENS}") from error
     if parts.scheme.lower() not in {"http", "https"} or "@" in parts.netloc:
         raise UnsupportedSource(
-            f"{host or 'That'} is no link to a page: only plain https links are "
-            f"opened. {WHAT_OPENS}"
+            f"{host or 'That'} is not a link to a page: only plain https links "
+            f"can be opened. {WHAT_OPENS}"
         )
     where = f"{host}:{port}" if port and port not in {80, 443} else host
-    for pasted, site, routes in sites_of(online):
+    for pasted, site, routes in list_sites(online):
         base = urlsplit(pasted)
         prefix = base.path.rstrip("/")
         if where != base.netloc.lower().removesuffix(":443"):
             continue
         if parts.path == prefix or parts.path.startswith(f"{prefix}/"):
             path = unquote(parts.path[len(prefix) :])
-            return _routed(path, site, routes, where)
+            return _parse_page(path, site, routes, where)
     if host in {"neurosynth.org", "www.neurosynth.org"}:
-        return _neurosynth(parts.query, online)
+        return _parse_neurosynth(parts.query, online)
     if host in _RESOLVERS:
         raise UnsupportedSource(
             f"{host} resolves identifiers, and this one is not NeuroVault's. "
@@ -297,16 +299,16 @@ def _link(text: str, online: Online) -> Address:
         )
     if _ALMOST_TOKEN.match(host):
         raise UnsupportedSource(
-            f"{host} is no id that can be opened. The token of a private collection is "
-            f"eight capital letters. {WHAT_OPENS}"
+            f"{host} is not an id that can be opened. The token of a private "
+            f"collection is eight capital letters. {WHAT_OPENS}"
         )
     raise UnsupportedSource(
-        f"{where or text[:60]} is not a place that results are opened from. "
+        f"{where or text[:60]} is not a site that results can be opened from. "
         f"{WHAT_OPENS}"
     )
 
 
-def _routed(path: str, site: str, routes: tuple[Route, ...], host: str) -> Address:
+def _parse_page(path: str, site: str, routes: tuple[Route, ...], host: str) -> Address:
     """Read the path of a page on a known site."""
     path = path.rstrip("/")
     for route in routes:
@@ -316,7 +318,7 @@ def _routed(path: str, site: str, routes: tuple[Route, ...], host: str) -> Addre
             raise UnsupportedSource(route.refusal)
         parts = found.groupdict()
         shown = host.removeprefix("www.")
-        made = Address(Kind(route.kind), host=shown, site=site)
+        made = Address(AddressKind(route.kind), host=shown, site=site)
         if "id" in parts:
             return replace(made, id=parts["id"])
         token, number = parts.get("token"), ""
@@ -328,7 +330,7 @@ def _routed(path: str, site: str, routes: tuple[Route, ...], host: str) -> Addre
         return replace(made, id=number, token=token, filename=filename)
     shown = _TOKEN_INSIDE.sub("(private)", path)[:80]
     raise UnsupportedSource(
-        f"{host}{shown} is no page that results are opened from. {WHAT_OPENS}"
+        f"{host}{shown} is not a page that results can be opened from. {WHAT_OPENS}"
     )
 
 
@@ -341,18 +343,18 @@ def _collection(cid: str) -> tuple[str, str | None]:
     if _ALMOST_TOKEN.match(cid) or len(cid) == _TOKEN_LENGTH:
         raise UnsupportedSource(
             "The token of a private collection is eight capital letters; this link has "
-            "others. Copy the link again."
+            "something else there. Copy the link again."
         )
     raise UnsupportedSource(
-        f"{cid[:40]} is no number of a NeuroVault collection. {WHAT_OPENS}"
+        f"{cid[:40]} is not the number of a NeuroVault collection. {WHAT_OPENS}"
     )
 
 
-def _neurosynth(query: str, online: Online) -> Address:
+def _parse_neurosynth(query: str, online: Servers) -> Address:
     """Read a link of the old Neurosynth, which may carry a NeuroVault image."""
     images = parse_qs(query).get("neurovault", [""])
     if images[0].isascii() and images[0].isdigit():
-        return _numbered("image", images[0], online)
+        return _numbered_address("image", images[0], online)
     raise UnsupportedSource(
         "This is a page of the old Neurosynth, not of Neurosynth Compose; open a "
         "Compose meta-analysis or a NeuroVault collection instead."

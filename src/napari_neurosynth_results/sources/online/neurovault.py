@@ -16,24 +16,24 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import About, Link, ResultSet
 from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.sources.online.collection_listing import (
-    Listed,
+    CollectionListing,
     list_collection,
-    results_of,
+    make_result_set,
 )
-from napari_neurosynth_results.sources.online.compose import studies_of_meta_analysis
-from napari_neurosynth_results.sources.online.compose_records import compose_id_of
-from napari_neurosynth_results.sources.online.links import Address, Kind
+from napari_neurosynth_results.sources.online.compose import fetch_studies
+from napari_neurosynth_results.sources.online.compose_records import find_compose_id
+from napari_neurosynth_results.sources.online.links import Address, AddressKind
 from napari_neurosynth_results.sources.online.neurovault_records import (
     parse_images,
-    text_of,
+    record_text,
 )
 from napari_neurosynth_results.sources.online.store import (
     Store,
-    hidden,
-    is_sealed,
-    sealed,
+    is_sealed_name,
+    mask_token,
+    sealed_name,
 )
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 
 _LONG_TEXT = 20_000
 _FROM_CACHE = (
@@ -67,25 +67,25 @@ def open_neurovault(
     ResultsError
         When it cannot be had, or holds no map.
     """
-    if address.kind is Kind.IMAGE:
+    if address.kind is AddressKind.IMAGE:
         return _open_image(address, store, job, max_bytes)
     listed = list_collection(
         address.site, address.token or address.id, store, job, token=address.token
     )
     # Its owner may have written the private link into the description.
-    record = hidden(listed.record, address.token or "")
-    title = text_of(record, "name") or f"NeuroVault collection {address.id}"
-    if address.kind in {Kind.FILE, Kind.NIDM}:
+    record = mask_token(listed.record, address.token or "")
+    title = record_text(record, "name") or f"NeuroVault collection {address.id}"
+    if address.kind in {AddressKind.FILE, AddressKind.NIDM}:
         listed, title = _only(listed, address), address.filename
-    return results_of(
+    return make_result_set(
         listed,
         store,
         max_bytes,
         title=title,
         source=_source(address),
-        about=about_collection(record, store.online, _is_private(address)),
+        about=_about_collection(record, store.online, _is_private(address)),
         studies=_way_back(record, store),
-        problems=[_FROM_CACHE] if is_sealed(address.id) else [],
+        problems=[_FROM_CACHE] if is_sealed_name(address.id) else [],
     )
 
 
@@ -93,16 +93,16 @@ def _way_back(
     record: Mapping[str, Any], store: Store
 ) -> Callable[[], Studies | None] | None:
     """Find the studies of a collection that Compose made, when they are asked for."""
-    if (meta_id := compose_id_of(record)) is None:
+    if (meta_id := find_compose_id(record)) is None:
         return None
     site = store.online.compose
-    return lambda: studies_of_meta_analysis(meta_id, site, store, Job())
+    return lambda: fetch_studies(meta_id, site, store, Job())
 
 
-def _only(listed: Listed, address: Address) -> Listed:
+def _only(listed: CollectionListing, address: Address) -> CollectionListing:
     """Keep the file, or the maps of the pack, that was asked for."""
     wanted = address.filename
-    if address.kind is Kind.FILE:
+    if address.kind is AddressKind.FILE:
         chosen = [image for image in listed.images if image.filename == wanted]
     else:
         chosen = [image for image in listed.images if f"/{wanted}/" in image.file]
@@ -125,22 +125,22 @@ def _open_image(address: Address, store: Store, job: Job, max_bytes: int) -> Res
     image = images[0]
     private = _is_private(address)
     page = f"{address.site}/images/{image.id}/"
-    source = address.id if is_sealed(address.id) else page
+    source = address.id if is_sealed_name(address.id) else page
     collection = f"{address.site}/collections/{image.collection}/"
     links = (Link("Image", page), Link("Collection", collection))
     problems.append(
         f"{image.filename}: opened alone. Open its collection to have its p map and "
         "its mask beside it."
     )
-    return results_of(
-        Listed({}, images, problems, document.kept),
+    return make_result_set(
+        CollectionListing({}, images, problems, document.cache_notice),
         store,
         max_bytes,
         title=image.name or what,
-        source=f"{sealed(address.token)}-{image.id}" if address.token else source,
+        source=f"{sealed_name(address.token)}-{image.id}" if address.token else source,
         about=About(
-            description=text_of(
-                hidden(document.value, address.token or ""),
+            description=record_text(
+                mask_token(document.value, address.token or ""),
                 "description",
                 longest=_LONG_TEXT,
             ),
@@ -151,30 +151,28 @@ def _open_image(address: Address, store: Store, job: Job, max_bytes: int) -> Res
 
 
 def _is_private(address: Address) -> bool:
-    return bool(address.token) or is_sealed(address.id)
+    return bool(address.token) or is_sealed_name(address.id)
 
 
 def _source(address: Address) -> str:
     """Name what opens an address again: never by its private token."""
     if address.token:
-        return sealed(address.token)
-    if is_sealed(address.id):
+        return sealed_name(address.token)
+    if is_sealed_name(address.id):
         return address.id
-    if address.kind is Kind.FILE:
+    if address.kind is AddressKind.FILE:
         return f"{address.site}/media/images/{address.id}/{quote(address.filename)}"
-    pack = f"{quote(address.filename)}/" if address.kind is Kind.NIDM else ""
+    pack = f"{quote(address.filename)}/" if address.kind is AddressKind.NIDM else ""
     return f"{address.site}/collections/{address.id}/{pack}"
 
 
-def about_collection(record: Mapping[str, Any], online: Online, private: bool) -> About:
+def _about_collection(
+    record: Mapping[str, Any], online: Servers, private: bool
+) -> About:
     """Say what a collection's record says for people.
 
     Parameters
     ----------
-    record : mapping
-        The collection's record.
-    online : Online
-        The servers.
     private : bool
         Whether it was opened by its token.
 
@@ -183,7 +181,7 @@ def about_collection(record: Mapping[str, Any], online: Online, private: bool) -
     About
         Authors, DOI, description and links.
     """
-    doi = text_of(record, "DOI") or text_of(record, "preprint_DOI")
+    doi = record_text(record, "DOI") or record_text(record, "preprint_DOI")
     links = []
     if isinstance(record.get("id"), int) and not private:
         links.append(
@@ -192,17 +190,17 @@ def about_collection(record: Mapping[str, Any], online: Online, private: bool) -
                 f"{online.neurovault}/collections/{record['id']}/",
             )
         )
-    if meta_id := compose_id_of(record):
+    if meta_id := find_compose_id(record):
         page = f"{online.compose}/meta-analyses/{meta_id}"
         links.append(Link("Neurosynth Compose", page))
     if doi:
         links.append(Link("Paper", f"https://doi.org/{doi}"))
-    elif (paper := text_of(record, "paper_url", longest=2000)).startswith("http"):
+    elif (paper := record_text(record, "paper_url", longest=2000)).startswith("http"):
         links.append(Link("Paper", paper))
     return About(
-        authors=text_of(record, "authors", longest=2000),
+        authors=record_text(record, "authors", longest=2000),
         doi=doi,
-        description=text_of(record, "description", longest=_LONG_TEXT),
+        description=record_text(record, "description", longest=_LONG_TEXT),
         links=tuple(links),
         private=private,
     )

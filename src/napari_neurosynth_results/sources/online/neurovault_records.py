@@ -118,14 +118,14 @@ def parse_images(
 def _parse(record: Mapping[str, Any], site: str) -> ImageRecord | str:
     """Read one record, or say why its file cannot be had."""
     number = record["id"]
-    name = text_of(record, "name")
+    name = record_text(record, "name")
     called = f"Image {number} ({name or 'no name'})"
-    file = rebased(text_of(record, "file", longest=2000), site)
+    file = _rebase_url(record_text(record, "file", longest=2000), site)
     filename = os.path.basename(unquote(urlsplit(file).path))
     if not filename:
         return f"{called} has no file on NeuroVault."
     if not is_image(filename):
-        return f"{called} is no volume but {filename}: surfaces are not shown."
+        return f"{called} is not a volume ({filename}): surfaces are not shown."
     size = record.get("file_size")
     if size == 0:
         return f"{called}: NeuroVault has lost its file. Ask its owner to upload it."
@@ -135,17 +135,19 @@ def _parse(record: Mapping[str, Any], site: str) -> ImageRecord | str:
         filename=filename,
         file=file,
         size=size if isinstance(size, int) and size > 0 else 0,
-        modified=text_of(record, "modify_date"),
-        map_type=text_of(record, "map_type"),
-        image_type=text_of(record, "image_type"),
-        template=text_of(record, "target_template_image"),
+        modified=record_text(record, "modify_date"),
+        map_type=record_text(record, "map_type"),
+        image_type=record_text(record, "image_type"),
+        template=record_text(record, "target_template_image"),
         collection=str(record.get("collection_id") or ""),
-        thumbnail=rebased(text_of(record, "thumbnail", longest=2000), site),
-        labels=rebased(text_of(record, "label_description_file", longest=2000), site),
+        thumbnail=_rebase_url(record_text(record, "thumbnail", longest=2000), site),
+        labels=_rebase_url(
+            record_text(record, "label_description_file", longest=2000), site
+        ),
     )
 
 
-def text_of(record: Mapping[str, Any], key: str, *, longest: int = _LONGEST) -> str:
+def record_text(record: Mapping[str, Any], key: str, *, longest: int = _LONGEST) -> str:
     """Return a text of a record, empty when it is missing or is no text.
 
     Parameters
@@ -166,7 +168,7 @@ def text_of(record: Mapping[str, Any], key: str, *, longest: int = _LONGEST) -> 
     return value.strip()[:longest] if isinstance(value, str) else ""
 
 
-def rebased(url: str, site: str) -> str:
+def _rebase_url(url: str, site: str) -> str:
     """Ask the site that was asked, with its scheme, for a file that it names.
 
     NeuroVault names its files over http, and under its public name behind a proxy.

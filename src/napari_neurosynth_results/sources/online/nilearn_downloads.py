@@ -16,9 +16,13 @@ from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import parse_name, split_extension
 from napari_neurosynth_results.maps.results import About, ResultSet
-from napari_neurosynth_results.sources.files.folder import map_file, tables_of, texts_of
+from napari_neurosynth_results.sources.files.folder import (
+    list_tables,
+    make_map_file,
+    read_texts,
+)
 from napari_neurosynth_results.sources.files.images import open_image
-from napari_neurosynth_results.sources.online.neurovault_records import text_of
+from napari_neurosynth_results.sources.online.neurovault_records import record_text
 
 _COLLECTION = "collection_metadata.json"
 _IMAGE = "_metadata.json"
@@ -28,7 +32,7 @@ _MOST_IMAGES = 5000
 _LONG_TEXT = 20_000
 
 
-def is_nilearn(path: str) -> bool:
+def is_nilearn_folder(path: str) -> bool:
     """Tell whether a folder is a collection of nilearn's, or holds some."""
     return bool(_collections(path))
 
@@ -63,7 +67,7 @@ def open_nilearn(path: str, max_bytes: int) -> ResultSet:
         for image, record in found:
             try:
                 several = len(folders) > 1
-                file = _opened(image, record, several, files, max_bytes)
+                file = _open_record(image, record, several, files, max_bytes)
             except ResultsError as error:
                 problems.append(str(error))
                 continue
@@ -74,14 +78,14 @@ def open_nilearn(path: str, max_bytes: int) -> ResultSet:
         raise ResultsError(f"{path} holds no map that can be opened. {reasons}".strip())
     first = _json(os.path.join(folders[0], _COLLECTION)) or {}
     alone = len(folders) == 1
-    methods, references = texts_of(folders[0], problems) if alone else ("", "")
+    methods, references = read_texts(folders[0], problems) if alone else ("", "")
     return ResultSet(
         list(files.values()),
-        title=(text_of(first, "name") if alone else "") or os.path.basename(path),
+        title=(record_text(first, "name") if alone else "") or os.path.basename(path),
         source=path,
         problems=list(dict.fromkeys(problems)),
         about=_about(first) if alone else About(),
-        tables=tables_of(folders[0]) if alone else {},
+        tables=list_tables(folders[0]) if alone else {},
         methods=methods,
         references=references,
     )
@@ -115,7 +119,9 @@ def _records(
             continue
         record = _json(os.path.join(folder, name))
         if record is None:
-            problems.append(f"{os.path.join(folder, name)} is no record of an image.")
+            problems.append(
+                f"{os.path.join(folder, name)} is not the record of an image."
+            )
             continue
         stem = name.removesuffix(_IMAGE)
         # Only names in this folder: paths in the record are another machine's.
@@ -134,7 +140,7 @@ def _records(
             problems.append(f"{os.path.join(folder, name)} has no record beside it.")
 
 
-def _opened(
+def _open_record(
     image: str,
     record: Mapping[str, Any],
     several: bool,
@@ -142,7 +148,7 @@ def _opened(
     max_bytes: int,
 ) -> MapFile:
     filename = _filename(record)
-    name = text_of(record, "name")
+    name = record_text(record, "name")
     if parse_name(filename) is None and parse_name(name) is not None:
         filename = name
     stem = split_extension(filename)[0] or split_extension(os.path.basename(image))[0]
@@ -151,12 +157,12 @@ def _opened(
         filename, stem = f"{where}_{filename}", f"{where}_{stem}"
     if stem in taken:
         stem = f"{stem} ({record.get('id')})"
-    return map_file(
+    return make_map_file(
         open_image(image, max_bytes)[0],
         taken=taken,
         key=stem,
         filename=filename,
-        map_type=text_of(record, "map_type"),
+        map_type=record_text(record, "map_type"),
         label=name,
         kind=MapKind.LABEL if record.get("image_type") == "atlas" else None,
     )
@@ -164,7 +170,7 @@ def _opened(
 
 def _filename(record: Mapping[str, Any]) -> str:
     try:
-        path = urlsplit(text_of(record, "file", longest=2000)).path
+        path = urlsplit(record_text(record, "file", longest=2000)).path
     except ValueError:
         return ""
     return os.path.basename(unquote(path))
@@ -183,7 +189,7 @@ def _json(path: str) -> Mapping[str, Any] | None:
 
 def _about(record: Mapping[str, Any]) -> About:
     return About(
-        authors=text_of(record, "authors", longest=2000),
-        doi=text_of(record, "DOI"),
-        description=text_of(record, "description", longest=_LONG_TEXT),
+        authors=record_text(record, "authors", longest=2000),
+        doi=record_text(record, "DOI"),
+        description=record_text(record, "description", longest=_LONG_TEXT),
     )

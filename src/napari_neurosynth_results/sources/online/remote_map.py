@@ -15,7 +15,7 @@ from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind, kind_of
 from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
 from napari_neurosynth_results.sources.atlases.label_names import parse_label_xml
-from napari_neurosynth_results.sources.files.folder import map_file
+from napari_neurosynth_results.sources.files.folder import make_map_file
 from napari_neurosynth_results.sources.files.images import open_image
 from napari_neurosynth_results.sources.online.neurovault_records import ImageRecord
 from napari_neurosynth_results.sources.online.store import Store
@@ -27,7 +27,7 @@ from napari_neurosynth_results.sources.web.client import (
 _NO_NAMES: Mapping[int, str] = MappingProxyType({})
 
 
-class RemoteFile:
+class RemoteMap:
     """A map of NeuroVault; a `MapEntry`, whose header is read when it has come.
 
     Parameters
@@ -112,14 +112,14 @@ class RemoteFile:
         """
         with self._lock:
             if self._file is None:
-                self._file = self._opened(job)
+                self._file = self._open(job)
 
     def _here(self) -> MapFile:
         self.fetch(Job())
         assert self._file is not None
         return self._file
 
-    def _opened(self, job: Job) -> MapFile:
+    def _open(self, job: Job) -> MapFile:
         image = self.image
         try:
             path = self._store.fetch(image, job, self._max_bytes)
@@ -134,7 +134,7 @@ class RemoteFile:
                 "in its name: ask its owner to rename it."
             ) from error
         volumes = open_image(str(path), self._max_bytes)
-        file = map_file(
+        file = make_map_file(
             volumes[0],
             key=self._key,
             filename=image.filename,
@@ -149,7 +149,8 @@ class RemoteFile:
             )
         if whose := image.other_species:
             notices.append(
-                f"{image.filename}: its space is that of {whose}, not human MNI space"
+                f"{image.filename}: it is in the space of {whose}, not in human MNI "
+                "space"
             )
         names = self._label_names(job, notices)
         return replace(file, notices=tuple(notices), label_names=names)
@@ -160,7 +161,7 @@ class RemoteFile:
             return _NO_NAMES
         what = f"label names of {self.image.filename}"
         try:
-            data = self._store.beside(self.image, self.image.labels, what, job)
+            data = self._store.fetch_companion(self.image, self.image.labels, what, job)
             return parse_label_xml(data, what)
         except CancelledError:
             raise
@@ -224,4 +225,6 @@ class RemoteFile:
         """
         if not self.image.thumbnail:
             return b""
-        return self._store.beside(self.image, self.image.thumbnail, "thumbnail", job)
+        return self._store.fetch_companion(
+            self.image, self.image.thumbnail, "thumbnail", job
+        )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
@@ -21,9 +21,9 @@ from napari_neurosynth_results.sources.web.client import (
     OfflineError,
     ServerError,
     UnreachableError,
-    Web,
+    WebClient,
 )
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 
 #: Stands for a private token in what is kept.
 _HIDDEN = "********"
@@ -38,8 +38,6 @@ _SALT = b"napari-neurosynth-results: private NeuroVault collections"
 _NO_ANSWER = (OfflineError, UnreachableError, ServerError, BrokenAnswerError)
 _MOST_BESIDE = 16 << 20
 
-Value = TypeVar("Value", str, Any)
-
 
 @dataclass(frozen=True)
 class Document:
@@ -49,12 +47,12 @@ class Document:
     ----------
     value : object
         The answer, without secret keys.
-    kept : str
-        When it was kept and why it is shown, for an answer out of the cache.
+    cache_notice : str
+        When it was cached and why it is shown, for an answer out of the cache.
     """
 
     value: Any
-    kept: str = ""
+    cache_notice: str = ""
 
 
 class Store:
@@ -62,13 +60,13 @@ class Store:
 
     Parameters
     ----------
-    online : Online
+    online : Servers
         Which servers, and where the cache is.
     """
 
-    def __init__(self, online: Online) -> None:
+    def __init__(self, online: Servers) -> None:
         self.online = online
-        self.web = Web(online)
+        self.web = WebClient(online)
         self.cache = Cache(online.cache_dir, online.cache_bytes)
 
     def document(
@@ -97,7 +95,7 @@ class Store:
         ResultsError
             When there is neither an answer nor a copy.
         """
-        name = url.replace(secret, sealed(secret)) if secret else url
+        name = url.replace(secret, sealed_name(secret)) if secret else url
         if lasting and (kept := self.cache.get_document(name)) is not None:
             return Document(kept.value)
         try:
@@ -108,10 +106,10 @@ class Store:
                 raise
             saved = datetime.fromtimestamp(kept.saved).strftime("%Y-%m-%d %H:%M")
             reason = f"Shown as it was on {saved}. {error}"
-            return Document(_replaced(kept.value, _HIDDEN, secret), reason)
+            return Document(_replace_text(kept.value, _HIDDEN, secret), reason)
         try:
-            value = _without_keys(value)
-            self.cache.put_document(name, hidden(value, secret))
+            value = _drop_secret_keys(value)
+            self.cache.put_document(name, mask_token(value, secret))
         except RecursionError as error:
             raise ResultsError(
                 f"{what}: the answer is nested too deeply to be a record of this "
@@ -128,8 +126,6 @@ class Store:
 
         Parameters
         ----------
-        image : ImageRecord
-            The image.
         job : Job
             Hears how far it is.
         max_bytes : int
@@ -160,7 +156,9 @@ class Store:
             ),
         )
 
-    def beside(self, image: ImageRecord, url: str, what: str, job: Job) -> bytes:
+    def fetch_companion(
+        self, image: ImageRecord, url: str, what: str, job: Job
+    ) -> bytes:
         """Return a small file that belongs to an image: its picture, its label names.
 
         Raises
@@ -181,7 +179,7 @@ class Store:
             got = self.web.get_bytes(url, what=what, job=job, max_bytes=_MOST_BESIDE)
             path.write_bytes(got)
 
-        return self.cache.file(key, fill, _accept).read_bytes()
+        return self.cache.file(key, fill, _accept_any).read_bytes()
 
     def _key(self, image: ImageRecord) -> CacheKey:
         return CacheKey(
@@ -194,12 +192,12 @@ class Store:
 
 
 @lru_cache(maxsize=8)
-def store_of(online: Online) -> Store:
+def shared_store(online: Servers) -> Store:
     """Return the one store for some servers: one session, four requests at once.
 
     Parameters
     ----------
-    online : Online
+    online : Servers
         Which servers, and where the cache is.
 
     Returns
@@ -210,18 +208,13 @@ def store_of(online: Online) -> Store:
     return Store(online)
 
 
-def _accept(path: Path) -> None:
+def _accept_any(path: Path) -> None:
     """Accept any content: it is checked by whoever reads it."""
 
 
 @lru_cache(maxsize=16)
-def sealed(secret: str) -> str:
+def sealed_name(secret: str) -> str:
     """Name what a private token opens, so that nobody finds the token by the name.
-
-    Parameters
-    ----------
-    secret : str
-        The token.
 
     Returns
     -------
@@ -232,40 +225,40 @@ def sealed(secret: str) -> str:
     return f"private-{digest.hex()}"
 
 
-def is_sealed(text: str) -> bool:
-    """Tell whether a text is what `sealed` makes, for a collection or one image."""
+def is_sealed_name(text: str) -> bool:
+    """Tell whether a text is a `sealed_name`, of a collection or of one image."""
     return bool(_SEALED.fullmatch(text))
 
 
-def hidden(value: Any, secret: str) -> Any:
+def mask_token(value: Any, secret: str) -> Any:
     """Return a document without a private token, wherever it stood."""
-    return _replaced(value, secret, _HIDDEN)
+    return _replace_text(value, secret, _HIDDEN)
 
 
-def _replaced(value: Any, old: str, new: str) -> Any:
+def _replace_text(value: Any, old: str, new: str) -> Any:
     """Replace a text wherever it stands in a document."""
     if not (old and new):
         return value
-    return _mapped(value, lambda text: text.replace(old, new))
+    return _map_texts(value, lambda text: text.replace(old, new))
 
 
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):
-        return [_mapped(item, change) for item in value]
+        return [_map_texts(item, change) for item in value]
     if isinstance(value, dict):
-        return {change(key): _mapped(item, change) for key, item in value.items()}
+        return {change(key): _map_texts(item, change) for key, item in value.items()}
     return value
 
 
-def _without_keys(value: Any) -> Any:
+def _drop_secret_keys(value: Any) -> Any:
     """Drop write credentials at any depth, before anything else sees them."""
     if isinstance(value, list):
-        return [_without_keys(item) for item in value]
+        return [_drop_secret_keys(item) for item in value]
     if isinstance(value, dict):
         return {
-            key: _without_keys(item)
+            key: _drop_secret_keys(item)
             for key, item in value.items()
             if key not in _SECRET_KEYS
         }

@@ -10,20 +10,20 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from napari_neurosynth_results.anatomy.numerals import read_number
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
 from napari_neurosynth_results.sources.studies.study_fields import (
-    assumed,
-    focus_at,
-    list_of,
-    number_of,
-    participants_of,
-    text_of,
-    year_of,
+    assumption_notices,
+    list_field,
+    make_focus,
+    publication_year,
+    read_sample_size,
+    text_field,
 )
 
 #: (study, analysis) -> group; the study is empty where an analysis is named but once.
-Groups = Mapping[tuple[str, str], int]
+_Groups = Mapping[tuple[str, str], int]
 _DEEPEST = 8
 _MOST_FOCI = 1_000_000
 
@@ -58,14 +58,14 @@ def parse_studies(
     ResultsError
         When it is no studyset.
     """
-    inner = unwrapped(studyset)
+    inner = unwrap_snapshot(studyset)
     listed = inner.get("studies") if isinstance(inner, Mapping) else None
     if not isinstance(listed, list):
         raise ResultsError("The studyset of this result holds no list of studies.")
     notices: list[str] = []
     groups = None
     if specification is not None:
-        groups = _groups(unwrapped(annotation), specification, notices)
+        groups = _groups(unwrap_snapshot(annotation), specification, notices)
     counts: Counter[str] = Counter()
     studies = []
     for record in listed:
@@ -74,15 +74,17 @@ def parse_studies(
         if counts["foci"] > _MOST_FOCI:
             notices.append(f"Only the first {_MOST_FOCI:,} foci were read.")
             break
-    notices += assumed(counts)
+    notices += assumption_notices(counts, is_text=False)
     if not is_snapshot:
         notices.append(
             "The studyset is the live one: it may have changed since the meta-analysis."
         )
-    return Studies(tuple(studies), text_of(inner, "name"), is_snapshot, tuple(notices))
+    return Studies(
+        tuple(studies), text_field(inner, "name"), is_snapshot, tuple(notices)
+    )
 
 
-def unwrapped(document: Any) -> Any:
+def unwrap_snapshot(document: Any) -> Any:
     """Take a snapshot out of its wrappers, however deep it lies.
 
     Parameters
@@ -107,16 +109,16 @@ def unwrapped(document: Any) -> Any:
 
 def _groups(
     annotation: Any, specification: Mapping[str, Any], notices: list[str]
-) -> Groups | None:
+) -> _Groups | None:
     """Decide which analyses belong to which group; None when all were used."""
     column = specification.get("filter")
     if not isinstance(annotation, Mapping) or not isinstance(column, str):
         notices.append("Which analyses were included is not known: all are shown.")
         return None
     values = _values(annotation, column)
-    conditions = list_of(specification, "conditions")
+    conditions = list_field(specification, "conditions")
     if _is_text(annotation, column, values):
-        weights = list_of(specification, "weights")
+        weights = list_field(specification, "weights")
         return _groups_by_text(values, conditions, weights)
     # Two conditions on yes and no compare those included with all others.
     second = 2 if len(conditions) > 1 else 0
@@ -127,7 +129,7 @@ def _values(annotation: Mapping[str, Any], column: str) -> dict[tuple[str, str],
     """Collect a column; NiMARE gives the analyses of every study the same ids."""
     values: dict[tuple[str, str], Any] = {}
     named: dict[str, list[Any]] = {}
-    for entry in list_of(annotation, "notes"):
+    for entry in list_field(annotation, "notes"):
         note = entry.get("note") if isinstance(entry, Mapping) else None
         if isinstance(note, Mapping):
             study, analysis = (str(entry.get(key)) for key in ("study", "analysis"))
@@ -155,10 +157,10 @@ def _groups_by_text(
     values: Mapping[tuple[str, str], Any],
     conditions: Sequence[Any],
     weights: Sequence[Any],
-) -> Groups:
+) -> _Groups:
     """Group by the texts of a column: weight 1 is group 1, weight -1 group 2."""
     weighted = zip(conditions, weights, strict=False)
-    numbered = ((str(c), number_of(w)) for c, w in weighted)
+    numbered = ((str(c), read_number(w)) for c, w in weighted)
     group_of = {c: 1 if w > 0 else 2 for c, w in numbered if w}
     if not group_of:
         return {analysis: 1 if value else 0 for analysis, value in values.items()}
@@ -166,19 +168,19 @@ def _groups_by_text(
 
 
 def _study(
-    record: Mapping[str, Any], groups: Groups | None, counts: Counter[str]
+    record: Mapping[str, Any], groups: _Groups | None, counts: Counter[str]
 ) -> Study:
     return Study(
-        id=text_of(record, "id"),
-        name=text_of(record, "name"),
-        authors=text_of(record, "authors"),
-        year=year_of(record.get("year")),
-        publication=text_of(record, "publication"),
-        doi=text_of(record, "doi"),
-        pmid=text_of(record, "pmid"),
+        id=text_field(record, "id"),
+        name=text_field(record, "name"),
+        authors=text_field(record, "authors"),
+        year=publication_year(record.get("year")),
+        publication=text_field(record, "publication"),
+        doi=text_field(record, "doi"),
+        pmid=text_field(record, "pmid"),
         analyses=tuple(
             _analysis(analysis, record, groups, counts)
-            for analysis in list_of(record, "analyses")
+            for analysis in list_field(record, "analyses")
             if isinstance(analysis, Mapping)
         ),
     )
@@ -187,27 +189,27 @@ def _study(
 def _analysis(
     record: Mapping[str, Any],
     study: Mapping[str, Any],
-    groups: Groups | None,
+    groups: _Groups | None,
     counts: Counter[str],
 ) -> Analysis:
-    number = text_of(record, "id")
+    number = text_field(record, "id")
     group = 1
     if groups is not None:
-        exact = (text_of(study, "id"), number)
+        exact = (text_field(study, "id"), number)
         group = groups.get(exact, groups.get(("", number), 0))
     here: Counter[str] = Counter()
-    foci = tuple(_foci(list_of(record, "points"), here))
+    foci = tuple(_foci(list_field(record, "points"), here))
     # What was not used is no reason for a notice, but it takes memory.
     counts.update(here if group else Counter(foci=here["foci"]))
-    people = participants_of(record.get("metadata"), study.get("metadata"))
-    return Analysis(number, text_of(record, "name"), foci, group, people)
+    people = read_sample_size(record.get("metadata"), study.get("metadata"))
+    return Analysis(number, text_field(record, "name"), foci, group, people)
 
 
 def _foci(points: Sequence[Any], counts: Counter[str]) -> Iterator[Focus]:
     for point in points:
-        where = list_of(point, "coordinates")
-        statistic, value = _value(list_of(point, "values"))
-        focus = focus_at(where, text_of(point, "space"), counts, statistic, value)
+        where = list_field(point, "coordinates")
+        statistic, value = _value(list_field(point, "values"))
+        focus = make_focus(where, text_field(point, "space"), counts, statistic, value)
         if focus is not None:
             yield focus
 
@@ -215,7 +217,7 @@ def _foci(points: Sequence[Any], counts: Counter[str]) -> Iterator[Focus]:
 def _value(values: Sequence[Any]) -> tuple[str, float | None]:
     """Take the first value that is a number."""
     for entry in values:
-        value = number_of(entry.get("value")) if isinstance(entry, Mapping) else None
+        value = read_number(entry.get("value")) if isinstance(entry, Mapping) else None
         if value is not None:
-            return text_of(entry, "kind"), value
+            return text_field(entry, "kind"), value
     return "", None

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from itertools import zip_longest
 from typing import Any
 
+from napari_neurosynth_results.anatomy.numerals import read_number
 from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
 from napari_neurosynth_results.sources.studies.study_fields import (
-    assumed,
-    focus_at,
-    list_of,
-    number_of,
-    participants_of,
-    text_of,
-    year_of,
+    assumption_notices,
+    list_field,
+    make_focus,
+    publication_year,
+    read_sample_size,
+    text_field,
 )
 
 #: What NiMARE 0.22.1 may list beside the coordinates, and what it calls that in NIMADS.
@@ -28,11 +28,6 @@ _MOST_FOCI = 1_000_000
 
 def is_dataset(document: Mapping[str, Any]) -> bool:
     """Tell a Dataset: its studies have contrasts.
-
-    Parameters
-    ----------
-    document : mapping
-        A JSON object.
 
     Returns
     -------
@@ -65,7 +60,7 @@ def parse_dataset(document: Mapping[str, Any], name: str = "") -> Studies:
     notices: list[str] = []
     for key, record in document.items():
         if isinstance(record, Mapping) and isinstance(record.get("contrasts"), Mapping):
-            studies.append(_study(text_of({"id": key}, "id"), record, counts))
+            studies.append(_study(text_field({"id": key}, "id"), record, counts))
         else:
             counts["no study"] += 1
         if counts["foci"] > _MOST_FOCI:
@@ -77,9 +72,13 @@ def parse_dataset(document: Mapping[str, Any], name: str = "") -> Studies:
         )
     if counts["uneven"]:
         notices.append(
-            f"{counts['uneven']:,} contrasts list unlike numbers of x, y and z."
+            f"{counts['uneven']:,} contrasts list different numbers of x, y and z."
         )
-    return Studies(tuple(studies), name, notices=(*notices, *assumed(counts)))
+    return Studies(
+        tuple(studies),
+        name,
+        notices=(*notices, *assumption_notices(counts, is_text=False)),
+    )
 
 
 def _study(key: str, record: Mapping[str, Any], counts: Counter[str]) -> Study:
@@ -90,7 +89,9 @@ def _study(key: str, record: Mapping[str, Any], counts: Counter[str]) -> Study:
     ]
     own = record.get("metadata")
     known = [own, *(about.get("metadata") for _, about in contrasts)]
-    year = (year_of(one.get("year")) for one in known if isinstance(one, Mapping))
+    year = (
+        publication_year(one.get("year")) for one in known if isinstance(one, Mapping)
+    )
     return Study(
         id=key,
         name=_first(known, "title", "study_name") or key,
@@ -101,10 +102,10 @@ def _study(key: str, record: Mapping[str, Any], counts: Counter[str]) -> Study:
         pmid=_first(known, "pmid"),
         analyses=tuple(
             Analysis(
-                id=text_of({"id": contrast}, "id"),
-                name=text_of(about.get("metadata"), "analysis_name") or contrast,
+                id=text_field({"id": contrast}, "id"),
+                name=text_field(about.get("metadata"), "analysis_name") or contrast,
                 foci=_foci(about.get("coords"), counts),
-                participants=participants_of(about.get("metadata"), own),
+                participants=read_sample_size(about.get("metadata"), own),
             )
             for contrast, about in contrasts
         ),
@@ -113,27 +114,27 @@ def _study(key: str, record: Mapping[str, Any], counts: Counter[str]) -> Study:
 
 def _first(records: list[Any], *keys: str) -> str:
     """Return the first text that is not empty, by what is asked for first."""
-    found = (text_of(record, key) for key in keys for record in records)
+    found = (text_field(record, key) for key in keys for record in records)
     return next((text for text in found if text), "")
 
 
 def _foci(coords: Any, counts: Counter[str]) -> tuple[Focus, ...]:
-    axes = [list_of(coords, axis) for axis in "xyz"]
+    axes = [list_field(coords, axis) for axis in "xyz"]
     longest = max(map(len, axes))
     if any(len(axis) != longest for axis in axes):
         counts["uneven"] += 1
-    spaces = list_of(coords, "space")
-    column = next((one for one in _STATISTICS if list_of(coords, one)), "")
-    rows = zip_longest(*axes, list_of(coords, column)[:longest], spaces[:longest])
+    spaces = list_field(coords, "space")
+    column = next((one for one in _STATISTICS if list_field(coords, one)), "")
+    rows = zip_longest(*axes, list_field(coords, column)[:longest], spaces[:longest])
     foci = []
     for x, y, z, reported, space in rows:
         # NiMARE writes one missing place for a contrast that has none.
         if longest == 1 and x is y is z is None:
             continue
-        stated = text_of(coords, "space") or text_of({"space": space}, "space")
-        value = number_of(reported)
+        stated = text_field(coords, "space") or text_field({"space": space}, "space")
+        value = read_number(reported)
         statistic = _STATISTICS[column] if value is not None else ""
-        focus = focus_at((x, y, z), stated, counts, statistic, value)
+        focus = make_focus((x, y, z), stated, counts, statistic, value)
         if focus is not None:
             foci.append(focus)
     return tuple(foci)

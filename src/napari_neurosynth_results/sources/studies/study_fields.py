@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_neurosynth_results.anatomy.coordinates import space_named
+from napari_neurosynth_results.anatomy.numerals import read_count, read_number
 from napari_neurosynth_results.maps.studies import Focus
 
 #: MNI to Talairach, "icbm_other" (Lancaster et al. 2007, Hum Brain Mapp 28, 1194-1205);
@@ -24,11 +26,16 @@ MNI_TO_TAL = np.array(
     ]
 )
 _TAL_TO_MNI = np.linalg.inv(MNI_TO_TAL)
-_TALAIRACH = frozenset({"TAL", "TALAIRACH"})
+#: The spellings by which NiMARE (fdb11f05, as 0.22.1) moves Talairach.
+_NIMARE_TALAIRACH = frozenset({"TAL", "Talairach"})
+#: What foci state is counted under this and the name of their space.
+_SPACE = "space: "
+#: So many names of spaces are told, and so much of each.
+_MOST_NAMES = 3
+_LONGEST_NAME = 30
 _LONGEST = 2000
 #: No head reaches farther from the origin, in mm.
 _FARTHEST = 1000.0
-_LARGEST = 1e300
 #: No study ever had more people, and a sum of them fits every integer.
 _MOST_PEOPLE = 10**9
 
@@ -55,7 +62,7 @@ def tal_to_mni(where: Sequence[float]) -> tuple[float, float, float]:
     return float(x), float(y), float(z)
 
 
-def focus_at(
+def make_focus(
     where: Sequence[Any],
     space: str,
     counts: Counter[str],
@@ -69,9 +76,9 @@ def focus_at(
     where : sequence
         x, y, z in mm, when all is well.
     space : str
-        As stated; Talairach is moved to MNI, what is unknown is taken for MNI.
+        As stated; Talairach is moved to MNI, what is unknown is shown as it stands.
     counts : Counter
-        Is added to: ``foci``, and ``nowhere``, ``unknown``.
+        Is added to: ``foci``, ``nowhere`` and the spaces, for `assumption_notices`.
     statistic, value : str, float or None
         What was reported there.
 
@@ -81,24 +88,26 @@ def focus_at(
         None when these are no coordinates inside a head.
     """
     counts["foci"] += 1
-    numbers = [mm for mm in map(number_of, where) if mm is not None]
+    numbers = [mm for mm in map(read_number, where) if mm is not None]
     if len(where) != 3 or len(numbers) != 3 or max(map(abs, numbers)) > _FARTHEST:
         counts["nowhere"] += 1
         return None
-    talairach = space.upper() in _TALAIRACH
-    if not talairach and space.upper() != "MNI":
-        counts["unknown"] += 1
+    talairach = space_named(space) == "TAL"
+    counts[_SPACE + space] += 1
     x, y, z = tal_to_mni(numbers) if talairach else numbers
     return Focus(x, y, z, space, talairach, statistic, value)
 
 
-def assumed(counts: Mapping[str, int]) -> list[str]:
+def assumption_notices(counts: Mapping[str, int], *, is_text: bool) -> list[str]:
     """Say what was left out and what had to be assumed.
 
     Parameters
     ----------
     counts : mapping
-        Of `focus_at`.
+        Of `make_focus`.
+    is_text : bool
+        Whether they are of a text of Sleuth: NiMARE refuses one whose space it does not
+        know. It leaves such foci of its Dataset and of NIMADS where they are.
 
     Returns
     -------
@@ -108,15 +117,46 @@ def assumed(counts: Mapping[str, int]) -> list[str]:
     notices = []
     if counts.get("nowhere"):
         notices.append(f"{counts['nowhere']:,} foci without coordinates were left out.")
-    if counts.get("unknown"):
+    spaces = {
+        key.removeprefix(_SPACE): n
+        for key, n in counts.items()
+        if key.startswith(_SPACE) and n
+    }
+    unknown = {name: n for name, n in spaces.items() if not space_named(name)}
+    if unknown:
+        notices.append(_told_unknown(unknown, is_text=is_text))
+    spelled = {
+        name: n
+        for name, n in spaces.items()
+        if space_named(name) == "TAL" and name not in _NIMARE_TALAIRACH
+    }
+    if spelled and not is_text:
         notices.append(
-            f"{counts['unknown']:,} foci state no known space; NiMARE took them for "
-            "MNI, and so they are shown."
+            f"{sum(spelled.values()):,} foci are in {_some_names(spelled)}, which is "
+            'Talairach: they are converted here. NiMARE knows "TAL" and "Talairach" '
+            "and may have used these as they stand."
         )
     return notices
 
 
-def participants_of(*metadata: Any) -> int | None:
+def _told_unknown(unknown: Mapping[str, int], *, is_text: bool) -> str:
+    named = {name: n for name, n in unknown.items() if name}
+    stated = f" ({_some_names(named)})" if named else ""
+    told = f"{sum(unknown.values()):,} foci state no known space{stated}"
+    if not is_text:
+        return f"{told}; they are taken for MNI, as NiMARE does."
+    told += "; they are shown as if it were MNI. NiMARE refuses such a file"
+    if len(named) < len(unknown):
+        told += ", and GingerALE takes it for Talairach unless it is told otherwise"
+    return f"{told}. Write its space in the first line, as in // Reference=MNI."
+
+
+def _some_names(names: Mapping[str, int]) -> str:
+    shown = [f'"{name[:_LONGEST_NAME]}"' for name in list(names)[:_MOST_NAMES]]
+    return ", ".join(shown) + (", ..." if len(names) > _MOST_NAMES else "")
+
+
+def read_sample_size(*metadata: Any) -> int | None:
     """Find the sample size of an analysis, where NiMARE 0.22.1 looks for it.
 
     Parameters
@@ -133,9 +173,9 @@ def participants_of(*metadata: Any) -> int | None:
 
     Examples
     --------
-    >>> participants_of({"sample_sizes": [20, 24]}, {"sample_size": 50})
+    >>> read_sample_size({"sample_sizes": [20, 24]}, {"sample_size": 50})
     22
-    >>> participants_of({"sample_sizes": [None]}, {"sample_size": "50"})
+    >>> read_sample_size({"sample_sizes": [None]}, {"sample_size": "50"})
     50
     """
     for record in metadata:
@@ -150,7 +190,7 @@ def participants_of(*metadata: Any) -> int | None:
 
 
 def _people(sizes: Sequence[Any]) -> int | None:
-    numbers = [number_of(_as_number(size)) for size in sizes]
+    numbers = [read_count(size) for size in sizes]
     known = [size for size in numbers if size is not None and 0 < size < _MOST_PEOPLE]
     if not known or len(known) < len(sizes):
         return None
@@ -158,20 +198,13 @@ def _people(sizes: Sequence[Any]) -> int | None:
     return int(sum(known) / len(known) + 0.5)
 
 
-def _as_number(value: Any) -> Any:
-    """Take digits in a text for the number that they write."""
-    if isinstance(value, str) and value.strip().isdecimal() and len(value) < 20:
-        return int(value)
-    return value
-
-
-def list_of(record: Any, key: str) -> list[Any]:
+def list_field(record: Any, key: str) -> list[Any]:
     """Return the list under a key of a JSON object, empty where there is none."""
     value = record.get(key) if isinstance(record, Mapping) else None
     return value if isinstance(value, list) else []
 
 
-def text_of(record: Any, key: str) -> str:
+def text_field(record: Any, key: str) -> str:
     """Return the text under a key of a JSON object, empty where there is none."""
     value = record.get(key) if isinstance(record, Mapping) else None
     if not isinstance(value, str | int):
@@ -181,13 +214,7 @@ def text_of(record: Any, key: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def number_of(value: Any) -> float | None:
-    """Return a finite number of sensible size, None for anything else."""
-    real = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if real and abs(value) < _LARGEST else None
-
-
-def year_of(value: Any) -> int | None:
+def publication_year(value: Any) -> int | None:
     """Return a year of publication, None for what is none."""
-    year = number_of(value)
+    year = read_number(value)
     return int(year) if year and 1 <= year < 10_000 else None

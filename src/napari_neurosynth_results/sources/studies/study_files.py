@@ -16,18 +16,22 @@ from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.studies import (
-    NOBODY,
+    NO_STUDIES,
     LazyStudies,
     Studies,
     StudyFile,
 )
-from napari_neurosynth_results.sources.studies.nimads import parse_studies, unwrapped
+from napari_neurosynth_results.sources.placeholders import refuse_placeholder
+from napari_neurosynth_results.sources.studies.nimads import (
+    parse_studies,
+    unwrap_snapshot,
+)
 from napari_neurosynth_results.sources.studies.nimare_dataset import (
     is_dataset,
     parse_dataset,
 )
 from napari_neurosynth_results.sources.studies.sleuth import is_sleuth, parse_sleuth
-from napari_neurosynth_results.sources.studies.study_fields import list_of
+from napari_neurosynth_results.sources.studies.study_fields import list_field
 
 _MIB = 2**20
 MOST_MIB = 64
@@ -52,6 +56,9 @@ _REFUSED = {
     b"PAR1": "is a Parquet table. " + _FROM_PARQUET,
 }
 _MOST_COLUMNS = 20
+
+#: The column that Neurosynth Compose chooses analyses by, unless told otherwise.
+_INCLUDED = "included"
 
 
 def open_studies(
@@ -90,7 +97,7 @@ def open_studies(
         studies = parse_sleuth(text, path.stem)
     else:
         document = _parse_json(path, text)
-        inner = unwrapped(document)
+        inner = unwrap_snapshot(document)
         if isinstance(inner, Mapping) and isinstance(inner.get("studies"), list):
             studies = _studyset(path, document, annotation, include)
         elif isinstance(document, Mapping) and is_dataset(document):
@@ -127,15 +134,46 @@ def annotation_columns(path: str | os.PathLike[str]) -> tuple[str, ...]:
     path = Path(path)
     try:
         text, _ = _read_text(path)
-        document = unwrapped(json.loads(text)) if not is_sleuth(text) else None
+        document = unwrap_snapshot(json.loads(text)) if not is_sleuth(text) else None
         found = _annotations(path, document, None, [])
     except (ResultsError, ValueError, RecursionError):
         return ()
     return tuple(dict.fromkeys(column for one in found for column in _columns(one)))
 
 
+def studies_beside(path: str, names: Sequence[str]) -> LazyStudies:
+    """Find the studyset of a folder: the one JSON file that is called so.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The files in it.
+
+    Returns
+    -------
+    LazyStudies
+        Read on first use; none when no file is called a studyset, or several are.
+    """
+    found = [
+        name
+        for name in names
+        if name.lower().endswith(".json")
+        and "studyset" in name.lower()
+        and "annotation" not in name.lower()
+    ]
+    if len(found) != 1:
+        return NO_STUDIES
+    return LazyStudies(partial(_open, os.path.join(path, found[0])), remote=False)
+
+
+def _open(path: str) -> Studies:
+    known = _INCLUDED in annotation_columns(path)
+    return open_studies(path, include=_INCLUDED if known else None)
+
+
 def _read_text(path: Path) -> tuple[str, tuple[str, ...]]:
     """Read a file of bounded size, and say so when its letters are broken."""
+    refuse_placeholder(path)
     try:
         # A pipe or a device would never end.
         if not path.is_file():
@@ -158,9 +196,17 @@ def _read_text(path: Path) -> tuple[str, tuple[str, ...]]:
     try:
         return data.decode(coding), ()
     except UnicodeDecodeError:
-        told = f"{path.name} is not {coding.removesuffix('-sig').upper()}: letters "
-        told += "that cannot be read are shown as \ufffd."
-        return data.decode(coding, "replace"), (told,)
+        return _read_broken(data, coding, path.name)
+
+
+def _read_broken(data: bytes, coding: str, name: str) -> tuple[str, tuple[str, ...]]:
+    """Read what is not of its coding: old Windows text has a minus of its own."""
+    text = data.decode(coding, "replace")
+    told = f"{name} is not {coding.removesuffix('-sig').upper()}: "
+    if coding == "utf-16" or any(c > "\x7f" and c != "\ufffd" for c in text):
+        return text, (f"{told}letters that cannot be read are shown as \ufffd.",)
+    text = data.decode("cp1252", "replace")
+    return text, (f"{told}it is read as Windows-1252, and letters may be wrong.",)
 
 
 def _parse_json(path: Path, text: str) -> Any:
@@ -190,7 +236,7 @@ def _not_studies(path: Path, document: Any) -> str:
 def _refuse_choice(path: Path, annotation: object, include: str | None) -> None:
     if annotation is not None or include is not None:
         raise ResultsError(
-            f"{path} is no studyset: it has no annotation to choose analyses by. "
+            f"{path} is not a studyset: it has no annotation to choose analyses by. "
             "Leave annotation and include out."
         )
 
@@ -202,7 +248,7 @@ def _studyset(
     include: str | None,
 ) -> Studies:
     notices: list[str] = []
-    found = _annotations(path, unwrapped(document), annotation, notices)
+    found = _annotations(path, unwrap_snapshot(document), annotation, notices)
     columns = list(dict.fromkeys(column for one in found for column in _columns(one)))
     listed = ", ".join(columns[:_MOST_COLUMNS])
     if include is None:
@@ -234,7 +280,7 @@ def _annotations(
         return [_read_annotation(Path(given))]
     inside = [
         one
-        for one in map(unwrapped, list_of(studyset, "annotations"))
+        for one in map(unwrap_snapshot, list_field(studyset, "annotations"))
         if isinstance(one, Mapping) and _columns(one)
     ]
     if inside:
@@ -259,55 +305,19 @@ def _places_beside(path: Path) -> list[Path]:
 
 def _read_annotation(path: Path) -> Mapping[str, Any]:
     text, _ = _read_text(path)
-    document = unwrapped(_parse_json(path, text))
+    document = unwrap_snapshot(_parse_json(path, text))
     if not isinstance(document, Mapping) or not _columns(document):
-        raise ResultsError(f"{path} is no annotation: it holds no notes on analyses.")
+        raise ResultsError(
+            f"{path} is not an annotation: it holds no notes on analyses."
+        )
     return document
 
 
 def _columns(annotation: Mapping[str, Any]) -> list[str]:
     """List the columns that notes have."""
     found: dict[str, None] = {}
-    for entry in list_of(annotation, "notes"):
+    for entry in list_field(annotation, "notes"):
         note = entry.get("note") if isinstance(entry, Mapping) else None
         if isinstance(note, Mapping):
             found |= dict.fromkeys(note)
     return list(found)
-
-
-# The studies that lie beside the maps of a folder.
-
-#: The column that Neurosynth Compose chooses analyses by, unless told otherwise.
-_INCLUDED = "included"
-
-
-def studies_beside(path: str, names: Sequence[str]) -> LazyStudies:
-    """Find the studyset of a folder: the one JSON file that is called so.
-
-    Parameters
-    ----------
-    path : str
-        The folder.
-    names : sequence of str
-        The files in it.
-
-    Returns
-    -------
-    LazyStudies
-        Read on first use; none when no file is called a studyset, or several are.
-    """
-    found = [
-        name
-        for name in names
-        if name.lower().endswith(".json")
-        and "studyset" in name.lower()
-        and "annotation" not in name.lower()
-    ]
-    if len(found) != 1:
-        return NOBODY
-    return LazyStudies(partial(_open, os.path.join(path, found[0])), remote=False)
-
-
-def _open(path: str) -> Studies:
-    known = _INCLUDED in annotation_columns(path)
-    return open_studies(path, include=_INCLUDED if known else None)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Self
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from napari_neurosynth_results.sources.web.responses import RefusedAddressError
-from napari_neurosynth_results.sources.web.servers import COMPOSE, NEUROVAULT, Online
+from napari_neurosynth_results.sources.web.servers import COMPOSE, NEUROVAULT, Servers
 
 _PORTS = {"http": 80, "https": 443}
 _WWW_NEUROVAULT = "https://www.neurovault.org"
@@ -43,6 +44,21 @@ class Origin:
     host: str
     port: int
 
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Return the server of an address that was checked before."""
+        origin = cls.find(urlsplit(url))
+        assert origin is not None
+        return origin
+
+    @classmethod
+    def find(cls, parts: SplitResult) -> Self | None:
+        """Return the server of an address, None where it is none of the web."""
+        if parts.scheme not in _PORTS or not parts.hostname:
+            return None
+        port = parts.port if parts.port is not None else _PORTS[parts.scheme]
+        return cls(parts.scheme, parts.hostname, port)
+
     @property
     def netloc(self) -> str:
         """Its name, and its port where that is unusual."""
@@ -50,24 +66,17 @@ class Origin:
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def origin_of(url: str) -> Origin:
-    """Return the server of an address that was checked before."""
-    origin = _origin(urlsplit(url))
-    assert origin is not None
-    return origin
-
-
-class Origins:
+class AllowedOrigins:
     """The servers that may be asked.
 
     Parameters
     ----------
-    online : Online
+    online : Servers
         Where they are configured. The real NeuroVault and the real Compose bring their
         other names with them.
     """
 
-    def __init__(self, online: Online) -> None:
+    def __init__(self, online: Servers) -> None:
         self._online = online
         neurovault = {online.neurovault}
         if online.neurovault in (NEUROVAULT, _WWW_NEUROVAULT):
@@ -75,10 +84,10 @@ class Origins:
         others = {online.compose, online.neurostore}
         if online.compose == COMPOSE:
             others |= set(_COMPOSE_ALIASES)
-        self._neurovault = frozenset(map(origin_of, neurovault))
-        self._all = self._neurovault | frozenset(map(origin_of, others))
+        self._neurovault = frozenset(map(Origin.parse, neurovault))
+        self._all = self._neurovault | frozenset(map(Origin.parse, others))
 
-    def checked(self, url: str) -> str:
+    def check(self, url: str) -> str:
         """Return the address to really ask.
 
         Parameters
@@ -99,7 +108,7 @@ class Origins:
         """
         try:
             parts = urlsplit(url)
-            origin = _origin(parts)
+            origin = Origin.find(parts)
         except ValueError:
             origin = None
         if origin is None or "@" in parts.netloc:
@@ -122,24 +131,24 @@ class Origins:
 
     def is_neurovault(self, url: str) -> bool:
         """Tell whether a checked address is on NeuroVault, which knows our token."""
-        return origin_of(url) in self._neurovault
+        return Origin.parse(url) in self._neurovault
 
     def _main(self) -> set[Origin]:
         online = self._online
         return {
-            origin_of(url)
+            Origin.parse(url)
             for url in (online.neurovault, online.compose, online.neurostore)
         }
 
 
-def redact(text: str, online: Online) -> str:
+def redact(text: str, online: Servers) -> str:
     """Take out of a text what would let its readers in.
 
     Parameters
     ----------
     text : str
         An address, or any text that may hold one.
-    online : Online
+    online : Servers
         Whose API token must not be shown.
 
     Returns
@@ -149,16 +158,9 @@ def redact(text: str, online: Online) -> str:
 
     Examples
     --------
-    >>> redact("https://neurovault.org/collections/QWERTYUI/", Online())
+    >>> redact("https://neurovault.org/collections/QWERTYUI/", Servers())
     'https://neurovault.org/collections/<private>/'
     """
     if online.token:
         text = text.replace(online.token, "<token>")
     return _PRIVATE.sub("<private>", _API_TOKEN.sub("<token>", text))
-
-
-def _origin(parts: SplitResult) -> Origin | None:
-    if parts.scheme not in _PORTS or not parts.hostname:
-        return None
-    port = parts.port if parts.port is not None else _PORTS[parts.scheme]
-    return Origin(parts.scheme, parts.hostname, port)

@@ -23,103 +23,12 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.sources.files.safe_names import safe_name
 
-# Files that several processes add and remove at once, without talking to each other.
-#
-# Each step here is one that the file system does whole or not at all, and whatever
-# another process did first is no error.
-
 #: Names of files that are not whole yet begin so.
-PART = ".part-"
+_PART = ".part-"
 #: Seconds after which nobody can be writing an unfinished file any more.
 _STALE = 24 * 3600
 #: How often to make a folder that others keep deleting because it is empty.
 _TRIES = 10
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One thing that is kept.
-
-    Attributes
-    ----------
-    name : str
-        Its file name.
-    what : str
-        "file" or "document".
-    size : int
-        Its bytes.
-    last_used : float
-        When, in seconds since 1970.
-    path : Path
-        Where.
-    """
-
-    name: str
-    what: str
-    size: int
-    last_used: float
-    path: Path
-
-
-def move_in(part: Path, path: Path) -> None:
-    """Give a finished file its final name."""
-    os.chmod(part, 0o600)
-    for tried in range(_TRIES):
-        try:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            os.replace(part, path)
-            return
-        except PermissionError:
-            # Windows: the same file is there already, and somebody reads it.
-            if path.exists():
-                return
-            raise
-        except FileNotFoundError:
-            # Another process removed the folder while it was empty.
-            if tried == _TRIES - 1:
-                raise
-
-
-def listed(folder: Path, pattern: str, *, parts: bool = False) -> list[Path]:
-    """List the files of a pattern: those that are whole, or those that are not."""
-    try:
-        return [
-            path for path in folder.glob(pattern) if path.name.startswith(PART) == parts
-        ]
-    except OSError:  # it is not there, or went away meanwhile
-        return []
-
-
-def entry_of(path: Path, what: str) -> Entry | None:
-    """Describe a file, None when it is gone."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return Entry(path.name, what, stat.st_size, stat.st_mtime, path)
-
-
-def remove(entry: Entry) -> int:
-    """Remove one entry, and the folder it had for itself; return the bytes freed."""
-    freed = 0
-    with suppress(OSError):  # gone already, or in use on Windows
-        entry.path.unlink()
-        freed = entry.size
-    if entry.what == "file":
-        with suppress(OSError):
-            entry.path.parent.rmdir()
-    return freed
-
-
-def remove_stale_parts(*folders: Path) -> None:
-    """Remove what a process that ended in the middle left behind."""
-    for folder in folders:
-        for part in listed(folder, f"{PART}*", parts=True):
-            with suppress(OSError):
-                if part.stat().st_mtime < time.time() - _STALE:
-                    part.unlink()
-
-
 _MOST_DOCUMENT = 256 << 20
 #: Files and documents put between two looks at the whole.
 _LOOK_AFTER = 100
@@ -157,7 +66,7 @@ class CacheKey:
 
 
 @dataclass(frozen=True)
-class Document:
+class CachedDocument:
     """A document that was kept.
 
     Attributes
@@ -170,6 +79,25 @@ class Document:
 
     value: Any
     saved: float
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """One thing that is kept.
+
+    Attributes
+    ----------
+    what : str
+        "file" or "document".
+    last_used : float
+        When, in seconds since 1970.
+    """
+
+    name: str
+    what: str
+    size: int
+    last_used: float
+    path: Path
 
 
 class Cache:
@@ -243,7 +171,7 @@ class Cache:
                 fill(part)
                 check(part)
                 with self._writing():
-                    move_in(part, path)
+                    _move_in(part, path)
             self._remove_others(key)
             self._make_room(path)
             return path
@@ -267,27 +195,29 @@ class Cache:
         path = self._document(name)
         with self._part(self._documents, ".json") as part, self._writing():
             part.write_text(text, encoding="utf-8")
-            move_in(part, path)
+            _move_in(part, path)
         self._make_room(path)
 
-    def get_document(self, name: str) -> Document | None:
+    def get_document(self, name: str) -> CachedDocument | None:
         """Return a value that was put under this name, None when it is not there."""
         path = self._document(name)
         try:
             if path.stat().st_size > _MOST_DOCUMENT:
                 return None
             kept = json.loads(path.read_text(encoding="utf-8"))
-            document = Document(kept["value"], float(kept["saved"]))
+            document = CachedDocument(kept["value"], float(kept["saved"]))
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None  # not there, or damaged: it is asked for again
         with suppress(OSError):
             os.utime(path)
         return document
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[CacheEntry]:
         """List what is kept, the most recently used first."""
-        found = [entry_of(path, "file") for path in listed(self._files, "*/*")]
-        found += [entry_of(path, "document") for path in listed(self._documents, "*")]
+        found = [_entry(path, "file") for path in _files_matching(self._files, "*/*")]
+        found += [
+            _entry(path, "document") for path in _files_matching(self._documents, "*")
+        ]
         entries = [entry for entry in found if entry is not None]
         return sorted(entries, key=lambda entry: entry.last_used, reverse=True)
 
@@ -304,10 +234,10 @@ class Cache:
         int
             Bytes freed.
         """
-        remove_stale_parts(self._files, self._documents)
+        _remove_stale_parts(self._files, self._documents)
         before = time.time() - older_than
         return sum(
-            remove(entry)
+            _remove(entry)
             for entry in self.entries()
             if older_than <= 0 or entry.last_used < before
         )
@@ -325,7 +255,7 @@ class Cache:
         int
             Bytes freed.
         """
-        remove_stale_parts(self._files, self._documents)
+        _remove_stale_parts(self._files, self._documents)
         entries = self.entries()
         excess = sum(entry.size for entry in entries) - self.limit_bytes
         self._room, self._unseen = max(0, -excess), 0
@@ -334,7 +264,7 @@ class Cache:
             if freed >= excess:
                 break
             if entry.path != keep:
-                freed += remove(entry)
+                freed += _remove(entry)
         return freed
 
     def _make_room(self, added: Path) -> None:
@@ -355,7 +285,7 @@ class Cache:
     @contextmanager
     def _part(self, folder: Path, extension: str) -> Iterator[Path]:
         """Give a new empty file that only this user can read, gone at the end."""
-        part = folder / f"{PART}{os.getpid()}-{secrets.token_hex(8)}{extension}"
+        part = folder / f"{_PART}{os.getpid()}-{secrets.token_hex(8)}{extension}"
         with self._writing():
             # Not by `parents`, which would leave the first of them open to all.
             for parent in (self.folder, folder):
@@ -379,9 +309,9 @@ class Cache:
             ) from error
 
     def _remove_others(self, key: CacheKey) -> None:
-        for path in listed(self._files, f"{key.folder[:16]}*/*"):
-            if path.parent.name != key.folder and (entry := entry_of(path, "file")):
-                remove(entry)
+        for path in _files_matching(self._files, f"{key.folder[:16]}*/*"):
+            if path.parent.name != key.folder and (entry := _entry(path, "file")):
+                _remove(entry)
 
 
 class _KeyLocks:
@@ -410,3 +340,68 @@ def _digest(*fields: object) -> str:
     # As JSON, so that no two lists of fields look alike.
     text = json.dumps([str(field) for field in fields])
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+# Each step below is one that the file system does whole or not at all, and whatever
+# another process did first is no error.
+
+
+def _move_in(part: Path, path: Path) -> None:
+    """Give a finished file its final name."""
+    os.chmod(part, 0o600)
+    for tried in range(_TRIES):
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            os.replace(part, path)
+            return
+        except PermissionError:
+            # Windows: the same file is there already, and somebody reads it.
+            if path.exists():
+                return
+            raise
+        except FileNotFoundError:
+            # Another process removed the folder while it was empty.
+            if tried == _TRIES - 1:
+                raise
+
+
+def _files_matching(folder: Path, pattern: str, *, parts: bool = False) -> list[Path]:
+    """List the files of a pattern: those that are whole, or those that are not."""
+    try:
+        return [
+            path
+            for path in folder.glob(pattern)
+            if path.name.startswith(_PART) == parts
+        ]
+    except OSError:  # it is not there, or went away meanwhile
+        return []
+
+
+def _entry(path: Path, what: str) -> CacheEntry | None:
+    """Describe a file, None when it is gone."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return CacheEntry(path.name, what, stat.st_size, stat.st_mtime, path)
+
+
+def _remove(entry: CacheEntry) -> int:
+    """Remove one entry, and the folder it had for itself; return the bytes freed."""
+    freed = 0
+    with suppress(OSError):  # gone already, or in use on Windows
+        entry.path.unlink()
+        freed = entry.size
+    if entry.what == "file":
+        with suppress(OSError):
+            entry.path.parent.rmdir()
+    return freed
+
+
+def _remove_stale_parts(*folders: Path) -> None:
+    """Remove what a process that ended in the middle left behind."""
+    for folder in folders:
+        for part in _files_matching(folder, f"{_PART}*", parts=True):
+            with suppress(OSError):
+                if part.stat().st_mtime < time.time() - _STALE:
+                    part.unlink()

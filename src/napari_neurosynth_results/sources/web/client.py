@@ -16,9 +16,8 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.sources.web.responses import (
-    Answer,
+    AttemptError,
     BrokenAnswerError,
-    Failure,
     ForbiddenError,
     NotFoundError,
     OfflineError,
@@ -26,12 +25,17 @@ from napari_neurosynth_results.sources.web.responses import (
     ServerError,
     UnreachableError,
     WebError,
-    parsed,
+    WebResponse,
+    parse_json_body,
     refuse_page,
     stated_length,
 )
-from napari_neurosynth_results.sources.web.retries import Asker, Call, Patience
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.retries import (
+    ResourceRequest,
+    RetryingClient,
+    RetryPolicy,
+)
+from napari_neurosynth_results.sources.web.servers import Servers
 
 __all__ = [
     "BrokenAnswerError",
@@ -41,16 +45,16 @@ __all__ = [
     "RefusedAddressError",
     "ServerError",
     "UnreachableError",
-    "Web",
+    "WebClient",
     "WebError",
     "redact",
 ]
 
 #: Far above any document of these sites, and what one may take of memory.
-MOST_JSON = 64 << 20
+_MOST_JSON = 64 << 20
 
 
-class Web:
+class WebClient:
     """Asks the configured servers; one for all threads.
 
     A cancelled job ends a call within 0.1 seconds, and so does the deadline, whatever
@@ -58,7 +62,7 @@ class Web:
 
     Parameters
     ----------
-    online : Online
+    online : Servers
         Which servers, and whether to ask at all.
     timeout : (float, float)
         Seconds to wait for a connection, and for each piece of an answer.
@@ -75,7 +79,7 @@ class Web:
 
     def __init__(
         self,
-        online: Online,
+        online: Servers,
         *,
         timeout: tuple[float, float] = (5, 20),
         deadline_json: float = 60.0,
@@ -86,7 +90,9 @@ class Web:
     ) -> None:
         self.online = online
         self._deadline_json, self._deadline_file = deadline_json, deadline_file
-        self._asker = Asker(online, Patience(timeout, tries, pause, longest_pause))
+        self._requests = RetryingClient(
+            online, RetryPolicy(timeout, tries, pause, longest_pause)
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -96,17 +102,20 @@ class Web:
 
     def close(self) -> None:
         """Close the connections that are kept for the next request."""
-        self._asker.close()
+        self._requests.close()
 
     def get_json(
-        self, url: str, *, what: str, job: Job | None = None, max_bytes: int = MOST_JSON
+        self,
+        url: str,
+        *,
+        what: str,
+        job: Job | None = None,
+        max_bytes: int = _MOST_JSON,
     ) -> Any:
         """Ask for a document.
 
         Parameters
         ----------
-        url : str
-            Its address.
         what : str
             What it is, to begin a sentence with: "Collection 23064".
         job : Job, optional
@@ -126,9 +135,13 @@ class Web:
         CancelledError
             When the job is cancelled.
         """
-        call = Call(what, job or Job(), self._deadline_json, accept="application/json")
-        return self._asker.ask(
-            url, call, lambda answer: parsed(_whole(answer, max_bytes), answer)
+        call = ResourceRequest(
+            what, job or Job(), self._deadline_json, accept="application/json"
+        )
+        return self._requests.get(
+            url,
+            call,
+            lambda answer: parse_json_body(_read_whole(answer, max_bytes), answer),
         )
 
     def get_bytes(
@@ -152,12 +165,12 @@ class Web:
             As for `get_json`.
         """
 
-        def take(answer: Answer) -> bytes:
+        def take(answer: WebResponse) -> bytes:
             refuse_page(answer)
-            return _whole(answer, max_bytes)
+            return _read_whole(answer, max_bytes)
 
-        call = Call(what, job or Job(), self._deadline_json)
-        return self._asker.ask(url, call, take)
+        call = ResourceRequest(what, job or Job(), self._deadline_json)
+        return self._requests.get(url, call, take)
 
     def download(
         self,
@@ -191,7 +204,7 @@ class Web:
         ResultsError
             When `path` cannot be written.
         """
-        call = Call(
+        call = ResourceRequest(
             what,
             job or Job(),
             self._deadline_file,
@@ -199,7 +212,7 @@ class Web:
             encoding="identity",
         )
         try:
-            self._asker.ask(
+            self._requests.get(
                 url, call, lambda answer: _write(answer, path, expected, max_bytes)
             )
         except BaseException:
@@ -207,7 +220,7 @@ class Web:
             raise
 
 
-def _whole(answer: Answer, most: int) -> bytes:
+def _read_whole(answer: WebResponse, most: int) -> bytes:
     _refuse_length(answer, stated_length(answer.head) or 0, most)
     data = bytearray()
     for piece in answer.body:
@@ -216,44 +229,44 @@ def _whole(answer: Answer, most: int) -> bytes:
     return bytes(data)
 
 
-def _write(answer: Answer, path: Path, expected: int | None, most: int) -> None:
+def _write(answer: WebResponse, path: Path, expected: int | None, most: int) -> None:
     refuse_page(answer)
     stated = stated_length(answer.head)
     total = stated or (expected if expected and expected > 0 else None)
     _refuse_length(answer, total or 0, most)
     done = 0
-    with _opened(path) as write:
+    with _open_to_write(path) as write:
         for piece in answer.body:
             done += len(piece)
             _refuse_length(answer, done, most)
             write(piece)
             answer.job.report(answer.what, done, total)
     if expected is not None and 0 < expected != done:
-        raise Failure(
+        raise AttemptError(
             BrokenAnswerError(
                 f"{answer.what} was not loaded: {answer.host} gave {done:,} bytes "
-                f"instead of {expected:,}. Try again later; if it stays so, the file "
-                "on the server is broken."
+                f"instead of {expected:,}. Try again later; if that does not help, "
+                "the file on the server is broken."
             ),
             # A server that says how much it sends sends that again.
             tries=None if stated is None else 1,
         )
 
 
-def _refuse_length(answer: Answer, length: int, most: int) -> None:
+def _refuse_length(answer: WebResponse, length: int, most: int) -> None:
     if length > most:
-        raise Failure(
+        raise AttemptError(
             BrokenAnswerError(
                 f"{answer.what} was not loaded: {answer.host} sends more than the "
-                f"{most:,} bytes it may have. Download it with your browser, and look "
-                "at what it is."
+                f"{most:,} bytes that are allowed. Download it with your browser to "
+                "see what it is."
             ),
             tries=1,
         )
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Callable[[bytes], object]]:
+def _open_to_write(path: Path) -> Iterator[Callable[[bytes], object]]:
     """Open a file to write; an error names it and the way out."""
     try:
         with open(path, "wb") as file:
@@ -261,5 +274,5 @@ def _opened(path: Path) -> Iterator[Callable[[bytes], object]]:
     except OSError as error:
         raise ResultsError(
             f"{path} cannot be written: {error.strerror}. Free some space, or choose "
-            "another folder by NNR_CACHE_DIR."
+            "another folder with NNR_CACHE_DIR."
         ) from error

@@ -22,7 +22,7 @@ import urllib3
 from napari_neurosynth_results.job import Job
 
 #: Bytes read, written and reported at once, at most.
-CHUNK = 64 << 10
+_CHUNK = 64 << 10
 #: Pieces read ahead of whoever takes them.
 _AHEAD = 4
 #: Seconds between two looks at whether the job was cancelled.
@@ -30,7 +30,7 @@ _LOOK = 0.05
 
 
 @dataclass(frozen=True)
-class Head:
+class ResponseHead:
     """What an answer says before its body; the names are in lower case."""
 
     status: int
@@ -41,8 +41,8 @@ class Head:
         return self.headers.get(name, "")
 
 
-class BrokenOffError(Exception):
-    """The exchange ended early; the text says how, and never holds the address.
+class RequestError(Exception):
+    """The request ended early; the text says how, and never holds the address.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class BrokenOffError(Exception):
         self.final = final
 
 
-class Exchange:
+class BackgroundRequest:
     """A request under way: first its head, then its body piece by piece.
 
     Parameters
@@ -88,7 +88,9 @@ class Exchange:
     ) -> None:
         self._send, self._ended = send, ended
         self._job, self._deadline, self._decode = job, deadline, decode
-        self._pieces: queue.Queue[Head | bytes | BrokenOffError] = queue.Queue(_AHEAD)
+        self._pieces: queue.Queue[ResponseHead | bytes | RequestError] = queue.Queue(
+            _AHEAD
+        )
         self._left = threading.Event()
         self._lock = threading.Lock()
         self._response: requests.Response | None = None
@@ -100,7 +102,7 @@ class Exchange:
             self._thread.start()
         except RuntimeError as error:  # the system gives no more threads
             self._ended()
-            raise BrokenOffError("no thread could be started") from error
+            raise RequestError("no thread could be started") from error
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -111,42 +113,42 @@ class Exchange:
                 with suppress(ValueError, RuntimeError, OSError):
                     self._response.raw.shutdown()
 
-    def head(self) -> Head:
-        """Wait for the head of the answer; raises `BrokenOffError` when none comes."""
+    def head(self) -> ResponseHead:
+        """Wait for the head of the answer; raises `RequestError` when none comes."""
         head = self._next()
-        assert isinstance(head, Head)
+        assert isinstance(head, ResponseHead)
         return head
 
     def body(self) -> Iterator[bytes]:
-        """Give the body in pieces; raises `BrokenOffError` when it is cut."""
+        """Give the body in pieces; raises `RequestError` when it is cut."""
         while piece := self._next():
             assert isinstance(piece, bytes)
             yield piece
 
-    def _next(self) -> Head | bytes:
+    def _next(self) -> ResponseHead | bytes:
         while True:
             self._job.check()
             left = self._deadline - time.monotonic()
             if left <= 0:
-                raise BrokenOffError("it took too long", final=True)
+                raise RequestError("it took too long", final=True)
             try:
                 piece = self._pieces.get(timeout=min(_LOOK, left))
             except queue.Empty:
                 continue
-            if isinstance(piece, BrokenOffError):
+            if isinstance(piece, RequestError):
                 raise piece
             return piece
 
     def _run(self) -> None:
         """Make the request and read it, on the other thread."""
         body = False
-        last: bytes | BrokenOffError = b""
+        last: bytes | RequestError = b""
         try:
             with self._send() as response:
                 with self._lock:
                     self._response = response
                 headers = {k.lower(): v for k, v in response.headers.items()}
-                self._put(Head(response.status_code, headers))
+                self._put(ResponseHead(response.status_code, headers))
                 body = True
                 while piece := self._read(response):
                     self._put(piece)
@@ -155,7 +157,7 @@ class Exchange:
         except Exception as error:  # whatever it is, somebody waits to hear of it
             # Only words go on: the errors themselves hold the address, and with it
             # perhaps a private token, which would be in every traceback.
-            last = _broken_off(error, body)
+            last = _describe_error(error, body)
         finally:
             with self._lock:
                 self._response = None
@@ -165,25 +167,25 @@ class Exchange:
     def _read(self, response: requests.Response) -> bytes | None:
         if self._left.is_set():
             return None
-        piece: bytes | None = response.raw.read1(CHUNK, decode_content=self._decode)
+        piece: bytes | None = response.raw.read1(_CHUNK, decode_content=self._decode)
         return piece
 
-    def _put(self, piece: Head | bytes | BrokenOffError) -> None:
+    def _put(self, piece: ResponseHead | bytes | RequestError) -> None:
         while not self._left.is_set():
             with suppress(queue.Full):
                 return self._pieces.put(piece, timeout=_LOOK)
         return None
 
 
-def _broken_off(error: Exception, body: bool) -> BrokenOffError:
+def _describe_error(error: Exception, body: bool) -> RequestError:
     if isinstance(error, (requests.exceptions.SSLError, urllib3.exceptions.SSLError)):
-        return BrokenOffError("its certificate was not accepted", final=True)
+        return RequestError("its certificate was not accepted", final=True)
     if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
-        return BrokenOffError("it did not answer in time")
+        return RequestError("it did not answer in time")
     if isinstance(error, urllib3.exceptions.DecodeError):
-        return BrokenOffError("its compressed answer is damaged", body=True)
+        return RequestError("its compressed answer is damaged", body=True)
     if body:
-        return BrokenOffError("the answer broke off", body=True)
+        return RequestError("the answer broke off", body=True)
     if isinstance(error, (requests.ConnectionError, OSError)):
-        return BrokenOffError("there was no connection")
-    return BrokenOffError(f"the request failed ({type(error).__name__})", final=True)
+        return RequestError("there was no connection")
+    return RequestError(f"the request failed ({type(error).__name__})", final=True)

@@ -11,16 +11,21 @@ from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.sources.web.request import Head
+from napari_neurosynth_results.sources.web.request import ResponseHead
 
-# What can go wrong between this machine and a server, each a class of its own.
-#
-# Whoever opens a link decides by the class: a missing map is skipped, a silent server
-# is not asked again for each of the other maps.
+_PASSING = frozenset({429, 502, 503, 504, *range(520, 528), 530})
+_PRIVATE_HINT = (
+    " A private collection opens only by the link with eight capital letters: ask its "
+    "owner for it."
+)
 
 
 class WebError(ResultsError):
-    """A server did not give what it was asked for."""
+    """A server did not give what it was asked for.
+
+    Each way to fail is a class of its own, because whoever opens a link decides by it:
+    a missing map is skipped, a silent server is not asked again for the other maps.
+    """
 
 
 class NotFoundError(WebError):
@@ -51,20 +56,13 @@ class OfflineError(WebError):
     """Only the cache may be asked, and it does not hold this."""
 
 
-_PASSING = frozenset({429, 502, 503, 504, *range(520, 528), 530})
-_PRIVATE_HINT = (
-    " A private collection opens only by the link with eight capital letters: ask its "
-    "owner for it."
-)
-
-
 @dataclass(frozen=True)
-class Answer:
+class WebResponse:
     """An answer with status 200, and what was asked of whom.
 
     Attributes
     ----------
-    head : Head
+    head : ResponseHead
         Its status and headers.
     body : iterator of bytes
         Its body, as it comes.
@@ -74,14 +72,14 @@ class Answer:
         For whom.
     """
 
-    head: Head
+    head: ResponseHead
     body: Iterator[bytes]
     what: str
     host: str
     job: Job
 
 
-class Failure(Exception):  # noqa: N818 - it is on its way to become an error
+class AttemptError(Exception):
     """One try failed; another may not.
 
     Parameters
@@ -101,13 +99,13 @@ class Failure(Exception):  # noqa: N818 - it is on its way to become an error
         self.error, self.tries, self.wait = error, tries, wait
 
 
-def refusal(head: Head, what: str, host: str, neurovault: bool) -> Failure:
+def status_error(
+    head: ResponseHead, what: str, host: str, neurovault: bool
+) -> AttemptError:
     """Say what a status other than 200 means.
 
     Parameters
     ----------
-    head : Head
-        The answer.
     what, host : str
         What was asked of whom.
     neurovault : bool
@@ -115,12 +113,12 @@ def refusal(head: Head, what: str, host: str, neurovault: bool) -> Failure:
 
     Returns
     -------
-    Failure
+    AttemptError
         With the error, and whether to try again.
     """
     status, hint = head.status, _PRIVATE_HINT if neurovault else ""
     if status in (404, 410):
-        return Failure(
+        return AttemptError(
             NotFoundError(
                 f"{what} was not found on {host} ({status}). Check the link in your "
                 f"browser; it may have been removed.{hint}"
@@ -128,15 +126,15 @@ def refusal(head: Head, what: str, host: str, neurovault: bool) -> Failure:
             tries=1,
         )
     if status in (401, 403):
-        return Failure(
+        return AttemptError(
             ForbiddenError(
-                f"{what} is not open to everybody: {host} refused it ({status}).{hint}"
+                f"{what} is not public: {host} refused access ({status}).{hint}"
             ),
             tries=1,
         )
     if status == 429:
-        text = f"{what} was not loaded: {host} gets too many requests (429)."
-        text += " Wait some minutes, then try again."
+        text = f"{what} was not loaded: {host} is getting too many requests (429)."
+        text += " Wait a few minutes, then try again."
     elif status >= 500:
         text = f"{what} was not loaded: {host} failed ({status}). "
         # NeuroVault answers so to paths that its own pages never hold.
@@ -149,10 +147,10 @@ def refusal(head: Head, what: str, host: str, neurovault: bool) -> Failure:
         text = f"{what} was not loaded: {host} gave an unusual answer ({status}). "
         text += "Open the link in your browser to see what it says."
     tries = None if status in _PASSING else 2 if status == 500 else 1
-    return Failure(ServerError(text), tries, retry_after(head))
+    return AttemptError(ServerError(text), tries, retry_after(head))
 
 
-def retry_after(head: Head) -> float | None:
+def retry_after(head: ResponseHead) -> float | None:
     """Return how many seconds the server asks to wait, None when it does not."""
     text = head.get("retry-after").strip()
     if text.isascii() and text.isdigit():
@@ -165,20 +163,20 @@ def retry_after(head: Head) -> float | None:
     return max(0.0, (when - dt.datetime.now(dt.UTC)).total_seconds())
 
 
-def stated_length(head: Head) -> int | None:
+def stated_length(head: ResponseHead) -> int | None:
     """Return how many bytes the body has, None when the answer does not say."""
     text = head.get("content-length").strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def refuse_page(answer: Answer) -> None:
-    """Raise `Failure` for a web page with status 200 where data was asked for."""
+def refuse_page(answer: WebResponse) -> None:
+    """Raise `AttemptError` for a web page with status 200 where data was asked for."""
     if (
         answer.head.get("content-type")
         .lower()
         .startswith(("text/html", "application/xhtml"))
     ):
-        raise Failure(
+        raise AttemptError(
             BrokenAnswerError(
                 f"{answer.what} was not loaded: {answer.host} gave a web page instead. "
                 "Check the link. If it is right, this network may want you to log in "
@@ -188,14 +186,14 @@ def refuse_page(answer: Answer) -> None:
         )
 
 
-def parsed(data: bytes, answer: Answer) -> Any:
+def parse_json_body(data: bytes, answer: WebResponse) -> Any:
     """Return the JSON of a body.
 
     Parameters
     ----------
     data : bytes
         The body; a byte order mark is skipped.
-    answer : Answer
+    answer : WebResponse
         Where it comes from.
 
     Returns
@@ -205,7 +203,7 @@ def parsed(data: bytes, answer: Answer) -> Any:
 
     Raises
     ------
-    Failure
+    AttemptError
         When it is no JSON, or null.
     """
     try:
@@ -216,12 +214,12 @@ def parsed(data: bytes, answer: Answer) -> Any:
         refuse_page(answer)
         page = data.lstrip()[:1] == b"<"
         text = f"{answer.what} was not loaded: the answer of {answer.host} is damaged "
-        text += "(no JSON). Try again; if it stays so, tell the site."
-        raise Failure(BrokenAnswerError(text), tries=1 if page else None) from None
+        text += "(not JSON). Try again; if that does not help, tell the site."
+        raise AttemptError(BrokenAnswerError(text), tries=1 if page else None) from None
     if value is None:
         text = (
             f"{answer.what} was not loaded: {answer.host} gave an empty answer (null). "
         )
         text += "Check the link, or try again later."
-        raise Failure(BrokenAnswerError(text), tries=1)
+        raise AttemptError(BrokenAnswerError(text), tries=1)
     return value

@@ -18,24 +18,28 @@ from requests.adapters import HTTPAdapter
 
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.web.allowed_hosts import (
-    Origins,
-    origin_of,
+    AllowedOrigins,
+    Origin,
     redact,
 )
-from napari_neurosynth_results.sources.web.request import BrokenOffError, Exchange, Head
+from napari_neurosynth_results.sources.web.request import (
+    BackgroundRequest,
+    RequestError,
+    ResponseHead,
+)
 from napari_neurosynth_results.sources.web.responses import (
-    Answer,
+    AttemptError,
     BrokenAnswerError,
-    Failure,
     OfflineError,
     UnreachableError,
     WebError,
-    refusal,
+    WebResponse,
+    status_error,
 )
-from napari_neurosynth_results.sources.web.servers import Online
+from napari_neurosynth_results.sources.web.servers import Servers
 
 #: Requests under way at once. NeuroVault has four workers.
-AT_ONCE = 4
+_CONCURRENT_REQUESTS = 4
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: Seconds between two looks at whether the job was cancelled.
@@ -46,7 +50,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long to wait for a server, and how often to ask it.
 
     Attributes
@@ -66,7 +70,7 @@ class Patience:
 
 
 @dataclass(frozen=True)
-class Call:
+class ResourceRequest:
     """What somebody wants, the same for all tries and redirects.
 
     Attributes
@@ -90,22 +94,24 @@ class Call:
     encoding: str = "gzip, deflate"
 
 
-class Asker:
-    """Makes the requests of one `Web`.
+class RetryingClient:
+    """Makes the requests of one `WebClient`.
 
     Parameters
     ----------
-    online : Online
+    online : Servers
         Which servers.
-    patience : Patience
-        For how long.
+    policy : RetryPolicy
+        How long to wait, and how often to ask.
     """
 
-    def __init__(self, online: Online, patience: Patience) -> None:
-        self._online, self._patience = online, patience
-        self._origins = Origins(online)
-        self._slots = threading.BoundedSemaphore(AT_ONCE)
-        self._adapter = HTTPAdapter(pool_connections=AT_ONCE, pool_maxsize=AT_ONCE)
+    def __init__(self, online: Servers, policy: RetryPolicy) -> None:
+        self._online, self._policy = online, policy
+        self._origins = AllowedOrigins(online)
+        self._slots = threading.BoundedSemaphore(_CONCURRENT_REQUESTS)
+        self._adapter = HTTPAdapter(
+            pool_connections=_CONCURRENT_REQUESTS, pool_maxsize=_CONCURRENT_REQUESTS
+        )
         # Only for the proxies and certificates of the environment: requests go out
         # past it, so that no cookie and no password of .netrc goes along.
         self._session = requests.Session()
@@ -116,17 +122,19 @@ class Asker:
         self._adapter.close()
         self._session.close()
 
-    def ask(self, url: str, call: Call, take: Callable[[Answer], _T]) -> _T:
-        """Ask, and hand a good answer on.
+    def get(
+        self, url: str, call: ResourceRequest, take: Callable[[WebResponse], _T]
+    ) -> _T:
+        """Ask for something, and hand a good answer on.
 
         Parameters
         ----------
         url : str
             Any address; it is checked.
-        call : Call
+        call : ResourceRequest
             What is wanted.
         take : callable
-            Makes the result of an answer with status 200. It may raise `Failure`.
+            Makes the result of an answer with status 200. It may raise `AttemptError`.
 
         Returns
         -------
@@ -140,37 +148,37 @@ class Asker:
         CancelledError
             When the job was cancelled.
         """
-        address = self._origins.checked(url)
+        address = self._origins.check(url)
         if self._online.offline:
             raise OfflineError(
                 redact(
-                    f"{call.what} is not kept on this machine, and no server is asked "
+                    f"{call.what} is not on this machine, and no server is asked "
                     "while working offline. Go online (NNR_OFFLINE) to load it.",
                     self._online,
                 )
             )
-        failure = self._tried(address, call, take)
+        failure = self._retry(address, call, take)
         if not isinstance(failure, WebError):
             return failure
         # Raised out here, so that no traceback shows what was handled before.
         raise type(failure)(redact(str(failure), self._online))
 
-    def _tried(
-        self, url: str, call: Call, take: Callable[[Answer], _T]
+    def _retry(
+        self, url: str, call: ResourceRequest, take: Callable[[WebResponse], _T]
     ) -> _T | WebError:
         clock = _Clock(call.seconds)
         tried = 0
         while True:
             tried += 1
             try:
-                return self._once(url, call, clock, take)
+                return self._attempt(url, call, clock, take)
             except WebError as error:  # a redirect to where nobody may go
                 return error
-            except Failure as error:
+            except AttemptError as error:
                 failure = error
             pause = self._pause(tried, failure.wait)
             if (
-                tried >= min(self._patience.tries, failure.tries or tried + 1)
+                tried >= min(self._policy.tries, failure.tries or tried + 1)
                 or pause >= clock.left()
             ):
                 return failure.error
@@ -178,26 +186,30 @@ class Asker:
 
     def _pause(self, tried: int, wanted: float | None) -> float:
         # Spread, so that those who failed together do not come back together.
-        pause = self._patience.pause * 2.0 ** (tried - 1) * random.uniform(0.5, 1.5)
-        return min(max(pause, wanted or 0), self._patience.longest_pause)
+        pause = self._policy.pause * 2.0 ** (tried - 1) * random.uniform(0.5, 1.5)
+        return min(max(pause, wanted or 0), self._policy.longest_pause)
 
-    def _once(
-        self, url: str, call: Call, clock: _Clock, take: Callable[[Answer], _T]
+    def _attempt(
+        self,
+        url: str,
+        call: ResourceRequest,
+        clock: _Clock,
+        take: Callable[[WebResponse], _T],
     ) -> _T:
         """Ask once, through redirects, and without the token if that is not liked."""
         token, redirects = self._online.token, 0
         while True:
-            host = origin_of(url).host
+            host = Origin.parse(url).host
             sends_token = bool(token) and self._origins.is_neurovault(url)
             try:
-                with self._exchange(url, call, clock, token * sends_token) as exchange:
-                    head = exchange.head()
+                with self._start(url, call, clock, token * sends_token) as request:
+                    head = request.head()
                     if head.status == 200:
                         return take(
-                            Answer(head, exchange.body(), call.what, host, call.job)
+                            WebResponse(head, request.body(), call.what, host, call.job)
                         )
-            except BrokenOffError as error:
-                raise _broken_off(error, call, host) from None
+            except RequestError as error:
+                raise _interrupted(error, call, host) from None
             if head.status == 401 and sends_token:
                 token = ""  # an invalid one is refused even where none is needed
             elif head.status in _REDIRECTS:
@@ -205,9 +217,11 @@ class Asker:
                 url = self._redirected(url, head, call, redirects)
             else:
                 neurovault = self._origins.is_neurovault(url)
-                raise refusal(head, call.what, host, neurovault)
+                raise status_error(head, call.what, host, neurovault)
 
-    def _exchange(self, url: str, call: Call, clock: _Clock, token: str) -> Exchange:
+    def _start(
+        self, url: str, call: ResourceRequest, clock: _Clock, token: str
+    ) -> BackgroundRequest:
         headers = {
             "User-Agent": self._agent,
             "Accept": call.accept,
@@ -219,8 +233,8 @@ class Asker:
             while not self._slots.acquire(timeout=_LOOK):
                 call.job.check()
         left = max(clock.left(), 0.001)
-        connect, read = (min(seconds, left) for seconds in self._patience.timeout)
-        return Exchange(
+        connect, read = (min(seconds, left) for seconds in self._policy.timeout)
+        return BackgroundRequest(
             partial(self._send, url, headers, (connect, read)),
             self._slots.release,
             job=call.job,
@@ -242,21 +256,23 @@ class Asker:
             proxies=settings["proxies"],
         )
 
-    def _redirected(self, url: str, head: Head, call: Call, redirects: int) -> str:
+    def _redirected(
+        self, url: str, head: ResponseHead, call: ResourceRequest, redirects: int
+    ) -> str:
         target = head.get("location")
         if not target or redirects > _MOST_REDIRECTS:
-            host = origin_of(url).host
-            raise Failure(
+            host = Origin.parse(url).host
+            raise AttemptError(
                 BrokenAnswerError(
-                    f"{call.what} was not loaded: {host} sends from one address to the "
-                    "next without an end. Open the link in your browser, and copy the "
-                    "address that it ends at."
+                    f"{call.what} was not loaded: {host} redirects from one address to "
+                    "the next without end. Open the link in your browser, and copy the "
+                    "address where it ends."
                 ),
                 tries=1,
             )
-        with suppress(ValueError):  # what is no address, `checked` refuses
+        with suppress(ValueError):  # what is no address, `check` refuses
             target = urljoin(url, target)
-        return self._origins.checked(target)
+        return self._origins.check(target)
 
 
 class _Clock:
@@ -285,8 +301,8 @@ class _Clock:
         self._end += time.monotonic() - self._since
 
 
-def _broken_off(error: BrokenOffError, call: Call, host: str) -> Failure:
+def _interrupted(error: RequestError, call: ResourceRequest, host: str) -> AttemptError:
     kind = BrokenAnswerError if error.body else UnreachableError
     text = f"{call.what} was not loaded from {host}: {error}. "
     text += "Try again." if error.body else "Check your connection, or try again later."
-    return Failure(kind(text), tries=1 if error.final else None)
+    return AttemptError(kind(text), tries=1 if error.final else None)

@@ -15,7 +15,7 @@ NEUROVAULT = "https://neurovault.org"
 COMPOSE = "https://compose.neurosynth.org"
 NEUROSTORE = "https://neurostore.org"
 #: About a thousand whole-brain maps.
-CACHE_BYTES = 2 * 2**30
+DOWNLOAD_CACHE_BYTES = 2 * 2**30
 
 _APP = "napari-neurosynth-results"
 _NO = frozenset({"", "0", "false", "no", "off"})
@@ -23,7 +23,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True)
-class Online:
+class Servers:
     """How to reach NeuroVault, Neurosynth Compose and NeuroStore.
 
     Attributes
@@ -44,8 +44,8 @@ class Online:
     compose: str = COMPOSE
     neurostore: str = NEUROSTORE
     token: str = field(default="", repr=False)
-    cache_dir: Path = field(default_factory=lambda: default_cache_dir())
-    cache_bytes: int = CACHE_BYTES
+    cache_dir: Path = field(default_factory=lambda: _default_cache_dir())
+    cache_bytes: int = DOWNLOAD_CACHE_BYTES
     offline: bool = False
 
     @classmethod
@@ -64,7 +64,7 @@ class Online:
 
         Returns
         -------
-        Online
+        Servers
             The settings.
 
         Raises
@@ -76,7 +76,7 @@ class Online:
         for name in ("neurovault", "compose", "neurostore"):
             variable = f"NNR_{name.upper()}_URL"
             if text := environment.get(variable, "").strip():
-                found[name] = site(text, variable)
+                found[name] = parse_site(text, variable)
         if token := environment.get("NNR_NEUROVAULT_TOKEN", "").strip():
             found["token"] = token
         if folder := environment.get("NNR_CACHE_DIR", "").strip():
@@ -86,13 +86,11 @@ class Online:
         return cls(**found)  # type: ignore[arg-type]
 
 
-def site(text: str, where: str) -> str:
+def parse_site(text: str, where: str) -> str:
     """Check the address of a site, and cut a final slash and ``/api``.
 
     Parameters
     ----------
-    text : str
-        The address.
     where : str
         The setting that it comes from, for the message.
 
@@ -123,7 +121,7 @@ def site(text: str, where: str) -> str:
     return text
 
 
-def default_cache_dir() -> Path:
+def _default_cache_dir() -> Path:
     """Return the folder that this system keeps caches in."""
     from platformdirs import user_cache_path
 

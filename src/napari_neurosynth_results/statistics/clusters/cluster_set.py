@@ -12,34 +12,34 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.statistics.clusters.corrected import corrected_of
+from napari_neurosynth_results.statistics.clusters.corrected import find_corrected_p
 from napari_neurosynth_results.statistics.clusters.labelling import (
-    Labelled,
+    ClusterArrays,
     label_clusters,
 )
 from napari_neurosynth_results.statistics.clusters.regions import (
     default_names,
-    peak_regions,
-    regions_of,
-    shares_of,
+    fill_in_largest,
+    look_up_shares,
+    measure_region_shares,
+    nearest_regions,
 )
-from napari_neurosynth_results.statistics.p_values.conversion import FREE, log_p_of
-from napari_neurosynth_results.statistics.p_values.directions import is_lone
+from napari_neurosynth_results.statistics.p_values.conversion import convert_to_log_p
 from napari_neurosynth_results.statistics.p_values.significance import (
-    OWN,
+    OWN_EVIDENCE,
     Evidence,
-    dof_of,
-    log_p_at,
+    PSource,
 )
 from napari_neurosynth_results.statistics.thresholds.apply import (
-    Applied,
+    ThresholdResult,
     apply_threshold,
 )
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
-    ClusterLevel,
+    ClusterLevelResult,
     read_clusters,
 )
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
@@ -47,188 +47,6 @@ from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-# The tables of a cluster set: one row a cluster, one row a peak, in millimeters.
-
-Floats = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
-
-
-def table_of(clusters: ClusterSet) -> pd.DataFrame:
-    """Build the table of a cluster set.
-
-    Parameters
-    ----------
-    clusters : ClusterSet
-        The clusters.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a cluster, in the order of the labels.
-    """
-    import pandas as pd
-
-    found = clusters.labelled
-    n = len(clusters)
-    main = main_peaks(clusters)
-    center = to_mm(clusters.statmap, found.center)
-    peaks = {key: column[main] for key, column in clusters.peak_columns.items()}
-    region = clusters.peak_regions["region"][main]
-    # Every column is made here, and nobody else's: nothing has to be copied.
-    return pd.DataFrame(
-        {
-            "label": np.arange(1, n + 1),
-            "name": np.array(clusters.names, dtype=object),
-            "sign": found.sign.copy(),
-            "n_voxels": found.size.copy(),
-            "volume_mm3": found.size * voxel_mm3(clusters.statmap),
-            **peaks,
-            "mean_value": _mean_values(clusters),
-            "center_x": center[:, 0],
-            "center_y": center[:, 1],
-            "center_z": center[:, 2],
-            "region": region,
-            "region_percent": shares_of(clusters, region),
-            "significant": clusters.significant,
-            "cluster_p": clusters.cluster_p,
-            **_intervals(clusters),
-            "region_mm": clusters.peak_regions["region_mm"][main],
-        },
-        copy=False,
-    )
-
-
-def peaks_of(clusters: ClusterSet) -> pd.DataFrame:
-    """Build the table of peaks and sub-peaks.
-
-    Parameters
-    ----------
-    clusters : ClusterSet
-        The clusters.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a peak: cluster ``label``, ``rank`` (0 is the peak), place, value, p.
-    """
-    import pandas as pd
-
-    cluster = clusters.labelled.peak_cluster
-    rank = np.arange(cluster.size) - main_peaks(clusters)[cluster]
-    columns = {**clusters.peak_columns, **clusters.peak_regions}
-    return pd.DataFrame({"label": cluster + 1, "rank": rank, **columns})
-
-
-def peak_columns(clusters: ClusterSet) -> dict[str, Floats]:
-    """Find place, value and p of every peak and sub-peak: what both tables tell.
-
-    Parameters
-    ----------
-    clusters : ClusterSet
-        The clusters.
-
-    Returns
-    -------
-    dict of str to ndarray, shape (m,)
-        By the name of the column.
-    """
-    voxel = clusters.labelled.peak_voxel
-    at = tuple(voxel.T)
-    xyz = to_mm(clusters.statmap, voxel)
-    log_p = _log_p_at(clusters, at)
-    return {
-        "peak_x": xyz[:, 0],
-        "peak_y": xyz[:, 1],
-        "peak_z": xyz[:, 2],
-        "peak_value": clusters.values.data[at].astype(np.float64),
-        "peak_p": np.exp(log_p),
-        "peak_logp": -log_p / math.log(10),
-    }
-
-
-def main_peaks(clusters: ClusterSet) -> Indices:
-    """Return which of all peaks is the first of each cluster, shape (n,)."""
-    return np.searchsorted(clusters.labelled.peak_cluster, np.arange(len(clusters)))
-
-
-def inner_centers(clusters: ClusterSet) -> Floats:
-    """Find each cluster's own voxel that is nearest to its center of mass.
-
-    The center itself may lie outside, as that of a ring does.
-
-    Parameters
-    ----------
-    clusters : ClusterSet
-        The clusters.
-
-    Returns
-    -------
-    ndarray, shape (n, 3)
-        MNI mm; of voxels that are equally near the first in C order.
-    """
-    labels = clusters.labels
-    voxels = np.argwhere(labels)
-    label = labels[tuple(voxels.T)]
-    size = np.array(clusters.statmap.grid.voxel_size)
-    away = (((voxels - clusters.labelled.center[label - 1]) * size) ** 2).sum(axis=1)
-    order = np.lexsort((np.arange(label.size), away, label))
-    _, first = np.unique(label[order], return_index=True)
-    return to_mm(clusters.statmap, voxels[order[first]])
-
-
-def voxel_mm3(statmap: StatMap) -> float:
-    """Return the volume of a voxel, in mm3."""
-    return math.prod(statmap.grid.voxel_size)
-
-
-def to_mm(statmap: StatMap, voxels: npt.NDArray[Any]) -> Floats:
-    """Turn voxel indices, shape (n, 3), into MNI millimeters."""
-    affine = statmap.affine
-    return np.asarray(voxels @ affine[:3, :3].T + affine[:3, 3])
-
-
-def _log_p_at(clusters: ClusterSet, at: tuple[Indices, ...]) -> Floats:
-    """Return the natural logarithm of p at some voxels, NaN where there is none."""
-    lone, evidence = clusters.values, clusters.evidence
-    dof = dof_of(lone, evidence)
-    if is_lone(lone, evidence) and (lone.kind in FREE or dof is not None):
-        x = np.abs(lone.data[at])
-        return log_p_of(x, lone.kind, clusters.threshold.tail, dof)
-    try:
-        return log_p_at(lone, at, evidence)
-    except ResultsError:
-        # The map that states p cannot be read, which its set reports: clusters that
-        # were found by value are no worse for it.
-        return np.full(at[0].size, np.nan)
-
-
-def _mean_values(clusters: ClusterSet) -> Floats:
-    found = clusters.labelled
-    if clusters.values.kind is not MapKind.P:
-        return found.mean * found.sign
-    # Strength of a p map is not p: average the p themselves.
-    labels = clusters.labels.ravel(order="F")
-    inside = np.flatnonzero(labels)
-    values = clusters.values.data.ravel(order="F")[inside]
-    sums = np.bincount(labels[inside], weights=values, minlength=len(clusters) + 1)
-    return sums[1:] / np.maximum(found.size, 1)
-
-
-def _intervals(clusters: ClusterSet) -> dict[str, Any]:
-    """Say how sure corrected p are; empty for an ordinary threshold."""
-    threshold, n = clusters.threshold, len(clusters)
-    if isinstance(threshold, ClusterLevel):
-        low, high, borderline = threshold.intervals(clusters.cluster_p)
-    else:
-        # Two arrays: the table does not copy them.
-        low, high = np.full(n, np.nan), np.full(n, np.nan)
-        borderline = np.zeros(n, bool)
-    return {"cluster_p_low": low, "cluster_p_high": high, "borderline": borderline}
-
-
-Voxel = tuple[int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,17 +59,14 @@ class ClusterSet:
         The map.
     asked : Threshold
         What was asked.
-    threshold : Applied or ClusterLevel
+    threshold : ThresholdResult or ClusterLevelResult
         What was applied; ``str()`` reads as a sentence.
     min_voxels : int
         The smallest cluster kept.
-    labelled : Labelled
+    labelled : ClusterArrays
         The clusters as arrays.
-    values : StatMap
-        The map that peaks and values come from: the uncorrected sibling of a
-        cluster-level corrected map, else the map itself.
-    evidence : Evidence
-        What states the p of `values` beside its own siblings.
+    p_source : PSource
+        What states the p of `values`.
     given_names : mapping of tuple to str
         Names that the user gave, by the voxel (i, j, k) of the peak: a cluster keeps
         its name for as long as it keeps its peak.
@@ -261,13 +76,25 @@ class ClusterSet:
 
     statmap: StatMap
     asked: Threshold
-    threshold: Applied | ClusterLevel
+    threshold: ThresholdResult | ClusterLevelResult
     min_voxels: int
-    labelled: Labelled = field(repr=False)
-    values: StatMap = field(repr=False)
-    evidence: Evidence = field(default=OWN, repr=False)
+    labelled: ClusterArrays = field(repr=False)
+    p_source: PSource = field(repr=False)
     given_names: Mapping[Voxel, str] = field(default_factory=dict, repr=False)
     atlas: Atlas | None = field(default=None, repr=False)
+
+    @property
+    def values(self) -> StatMap:
+        """The map that peaks and values come from.
+
+        The uncorrected sibling of a cluster-level corrected map, else the map itself.
+        """
+        return self.p_source.statmap
+
+    @property
+    def evidence(self) -> Evidence:
+        """What was given about the p of `values`, beside its own siblings."""
+        return self.p_source.evidence
 
     @property
     def connectivity(self) -> int:
@@ -279,23 +106,26 @@ class ClusterSet:
         """Label volume, int32 (i, j, k): 0 background, 1..n over both signs."""
         return self.labelled.labels
 
-    @property
+    @cached_property
     def peak_voxels(self) -> list[Voxel]:
         """Voxel (i, j, k) of each cluster's peak: what a cluster is known by."""
-        peaks = self.labelled.peak_voxel[main_peaks(self)]
-        return [(int(i), int(j), int(k)) for i, j, k in peaks]
+        return [(int(i), int(j), int(k)) for i, j, k in self._main_voxels]
+
+    @property
+    def _main_voxels(self) -> npt.NDArray[np.intp]:
+        return self.labelled.peak_voxel[self.labelled.main_peaks]
 
     @property
     def cluster_p(self) -> npt.NDArray[np.float64]:
         """Corrected p of each cluster, NaN where clusters were not tested."""
-        if isinstance(self.threshold, ClusterLevel):
-            return self.threshold.p_at(self.labelled.peak_voxel[main_peaks(self)])
+        if isinstance(self.threshold, ClusterLevelResult):
+            return self.threshold.p_at(self._main_voxels)
         return np.full(len(self), np.nan)
 
     @property
     def significant(self) -> npt.NDArray[np.bool_]:
         """Which clusters are significant: all that survive an ordinary threshold."""
-        if isinstance(self.threshold, ClusterLevel):
+        if isinstance(self.threshold, ClusterLevelResult):
             return self.threshold.significant(self.cluster_p)
         return np.ones(len(self), bool)
 
@@ -305,12 +135,16 @@ class ClusterSet:
 
         The center itself may lie outside of its cluster, as that of a ring does.
         """
-        return inner_centers(self)
+        grid = self.statmap.grid
+        return grid.to_mm(self.labelled.inner_voxels(grid.voxel_size))
 
     @cached_property
     def names(self) -> list[str]:
         """Name of each cluster: the user's, else by its region, else its number."""
-        names = default_names(self, self.peak_regions["region"][main_peaks(self)])
+        regions = self._main_regions
+        if self.atlas is not None and not all(regions):
+            regions = fill_in_largest(regions, self.regions)
+        names = default_names(regions)
         if not self.given_names:
             return names
         return [
@@ -325,12 +159,24 @@ class ClusterSet:
         Columns ``label, region, n_voxels, percent``: of each cluster the largest region
         first, at last what lies in none (``unlabelled``); empty without an atlas.
         """
-        return regions_of(self)
+        return measure_region_shares(self.labelled, self.statmap.grid, self.atlas)
 
     @cached_property
     def peak_regions(self) -> dict[str, npt.NDArray[Any]]:
-        """Region of every peak and sub-peak, and how far it is in mm."""
-        return peak_regions(self)
+        """Region of every peak and sub-peak, and how far it is in mm.
+
+        ``region`` is empty and ``region_mm`` NaN where none is within 4 mm.
+        """
+        places = np.column_stack([self.peak_columns[f"peak_{axis}"] for axis in "xyz"])
+        region, distance = nearest_regions(places, self.atlas)
+        return {"region": region, "region_mm": distance}
+
+    @property
+    def _main_regions(self) -> list[str]:
+        regions: list[str] = self.peak_regions["region"][
+            self.labelled.main_peaks
+        ].tolist()
+        return regions
 
     def renamed(self, label: int, name: str) -> ClusterSet:
         """Return the same clusters with another name for one of them.
@@ -392,10 +238,10 @@ class ClusterSet:
 
     def __str__(self) -> str:
         """Threshold, extent, connectivity and what came of it, in one sentence."""
-        if isinstance(self.threshold, ClusterLevel):
+        if isinstance(self.threshold, ClusterLevelResult):
             return self.threshold.describe(self.cluster_p)
         n, voxels = len(self), int(self.labelled.size.sum())
-        mm3 = voxel_mm3(self.statmap)
+        mm3 = self.statmap.grid.voxel_mm3
         extent = (
             f"extent >= {self.min_voxels} voxels ({self.min_voxels * mm3:,.4g} mm3)"
             if self.min_voxels > 1
@@ -416,7 +262,58 @@ class ClusterSet:
         they come from; ``center_x`` and so on are the center of mass by strength.
         ``peak_logp`` is -log10 of the uncorrected p, which never underflows.
         """
-        return table_of(self)
+        import pandas as pd
+
+        found, grid = self.labelled, self.statmap.grid
+        main, n = found.main_peaks, len(self)
+        center = grid.to_mm(found.center)
+        regions = {key: column[main] for key, column in self.peak_regions.items()}
+        # Every column is made here, and nobody else's: nothing has to be copied.
+        return pd.DataFrame(
+            {
+                "label": np.arange(1, n + 1),
+                "name": np.array(self.names, dtype=object),
+                "sign": found.sign.copy(),
+                "n_voxels": found.size.copy(),
+                "volume_mm3": found.size * grid.voxel_mm3,
+                **{key: column[main] for key, column in self.peak_columns.items()},
+                "mean_value": self._mean_values,
+                "center_x": center[:, 0],
+                "center_y": center[:, 1],
+                "center_z": center[:, 2],
+                "region": regions["region"],
+                "region_percent": look_up_shares(self._main_regions, self.regions),
+                "significant": self.significant,
+                "cluster_p": self.cluster_p,
+                **self._intervals,
+                "region_mm": regions["region_mm"],
+            },
+            copy=False,
+        )
+
+    @property
+    def _mean_values(self) -> Float64Array:
+        found = self.labelled
+        if not self.values.kind.row.small_is_strong:
+            return found.mean * found.sign
+        # Strength of a p map is not p: average the p themselves.
+        labels = self.labels.ravel(order="F")
+        inside = np.flatnonzero(labels)
+        values = self.values.data.ravel(order="F")[inside]
+        sums = np.bincount(labels[inside], weights=values, minlength=len(self) + 1)
+        return sums[1:] / np.maximum(found.size, 1)
+
+    @property
+    def _intervals(self) -> dict[str, npt.NDArray[Any]]:
+        """How sure corrected p are; empty for an ordinary threshold."""
+        n = len(self)
+        if isinstance(self.threshold, ClusterLevelResult):
+            low, high, borderline = self.threshold.intervals(self.cluster_p)
+        else:
+            # Two arrays: the table does not copy them.
+            low, high = np.full(n, np.nan), np.full(n, np.nan)
+            borderline = np.zeros(n, bool)
+        return {"cluster_p_low": low, "cluster_p_high": high, "borderline": borderline}
 
     @cached_property
     def corrected(self) -> pd.DataFrame:
@@ -426,17 +323,46 @@ class ClusterSet:
         from all maps of the same test that are at hand; NaN where none tells. Apart
         from the table, because other maps have to be read.
         """
-        return corrected_of(self)
+        return find_corrected_p(self.statmap, self._main_voxels, self.evidence)
 
     @cached_property
     def peaks(self) -> pd.DataFrame:
         """One row a peak or sub-peak: cluster ``label``, ``rank`` (0 is the peak)."""
-        return peaks_of(self)
+        import pandas as pd
+
+        cluster = self.labelled.peak_cluster
+        rank = np.arange(cluster.size) - self.labelled.main_peaks[cluster]
+        columns = {**self.peak_columns, **self.peak_regions}
+        return pd.DataFrame({"label": cluster + 1, "rank": rank, **columns})
 
     @cached_property
     def peak_columns(self) -> dict[str, npt.NDArray[np.float64]]:
         """Place, value and p of every peak and sub-peak; not to be changed."""
-        return peak_columns(self)
+        voxel = self.labelled.peak_voxel
+        at = tuple(voxel.T)
+        xyz = self.statmap.grid.to_mm(voxel)
+        log_p = self._log_p_at(at)
+        return {
+            "peak_x": xyz[:, 0],
+            "peak_y": xyz[:, 1],
+            "peak_z": xyz[:, 2],
+            "peak_value": self.values.data[at].astype(np.float64),
+            "peak_p": np.exp(log_p),
+            "peak_logp": -log_p / math.log(10),
+        }
+
+    def _log_p_at(self, at: tuple[npt.NDArray[np.intp], ...]) -> Float64Array:
+        """Return the natural logarithm of p at some voxels, NaN where there is none."""
+        source, values = self.p_source, self.values
+        if source.is_lone and source.has_p:
+            x = np.abs(values.data[at])
+            return convert_to_log_p(x, values.kind, self.threshold.tail, source.dof)
+        try:
+            return source.log_p_at(at)
+        except ResultsError:
+            # The map that states p cannot be read, which its set reports: clusters that
+            # were found by value are no worse for it.
+            return np.full(at[0].size, np.nan)
 
 
 def clusters_at(
@@ -456,8 +382,6 @@ def clusters_at(
     ----------
     statmap : StatMap
         Any map but a label map.
-    threshold : Threshold
-        What is asked.
     mask, siblings, dof, sub_peaks, peak_distance
         As for `api.find_clusters`.
     atlas : Atlas, optional
@@ -474,9 +398,9 @@ def clusters_at(
         When the question means nothing for the map; the text says why.
     """
     if min(sub_peaks, peak_distance) < 0:
-        raise ResultsError("sub_peaks and peak_distance are at least 0.")
-    evidence = Evidence(siblings, dof)
-    applied: Applied | ClusterLevel
+        raise ResultsError("sub_peaks and peak_distance cannot be negative.")
+    source = PSource(statmap, Evidence(siblings, dof))
+    applied: ThresholdResult | ClusterLevelResult
     if statmap.level == "cluster":
         if threshold.p is None or threshold.has_extent or threshold.strict:
             raise ResultsError(
@@ -484,13 +408,13 @@ def clusters_at(
                 "were formed, and each carries one value. Only p, the level of "
                 "significance of a cluster, can be chosen."
             )
-        applied = read_clusters(statmap, threshold.p, mask, threshold.tail, evidence)
-        values, min_voxels = applied.values, 1
-        # It was about the corrected p: the uncorrected one has siblings of its own.
-        evidence = OWN
+        applied = read_clusters(source, threshold.p, mask, threshold.tail)
+        # What was given is about the corrected p: the uncorrected has its own siblings.
+        source, min_voxels = PSource(applied.values, OWN_EVIDENCE), 1
     else:
-        applied = apply_threshold(statmap, threshold, mask, evidence)
-        values, min_voxels = statmap, threshold.voxels_at_least(voxel_mm3(statmap))
+        applied = apply_threshold(source, threshold, mask)
+        min_voxels = threshold.voxels_at_least(statmap.grid.voxel_mm3)
+    values = source.statmap
     labelled = label_clusters(
         values.data,
         applied.parts,
@@ -499,7 +423,7 @@ def clusters_at(
         voxel_size=statmap.grid.voxel_size,
         sub_peaks=sub_peaks,
         peak_distance=peak_distance,
-        small_is_strong=values.kind is MapKind.P,
+        small_is_strong=values.kind.row.small_is_strong,
     )
     return ClusterSet(
         statmap,
@@ -507,7 +431,6 @@ def clusters_at(
         applied,
         min_voxels,
         labelled,
-        values,
-        evidence,
+        source,
         atlas=atlas if statmap.grid.mni_doubt() is None else None,
     )

@@ -1,145 +1,30 @@
-"""The voxels above a threshold: which of them touch, and where their neighbors are."""
+"""The voxels above a threshold: which of them touch, and where their neighbors are.
+
+They touch by runs, voxels that follow one another along x. Only voxels above the
+threshold are looked at, and only pairs of runs are joined, so that the cost grows with
+the clusters and not with the volume around them.
+"""
 
 from __future__ import annotations
 
 import math
-from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-# Which voxels touch, by runs: voxels that follow one another along x.
-#
-# Only voxels above the threshold are looked at, and only pairs of runs are joined, so
-# that the cost grows with the clusters and not with the volume around them.
+from napari_neurosynth_results.arrays import BoolArray, IndexArray
 
-Ints = npt.NDArray[np.intp]
 #: A step, or a size, along z, y and x.
 Step = tuple[int, int, int]
 
 #: Rows along x that come before a row and touch it, as steps along z and y.
 _BY_FACE = [(-1, 0), (0, -1)]
 _BY_EDGE = [(-1, -1), (-1, 1)]
-
-
-def components(
-    at: Ints, part: npt.NDArray[np.unsignedinteger], shape: Step, connectivity: int
-) -> Ints:
-    """Find the clusters of voxels that touch and are of one part.
-
-    Parameters
-    ----------
-    at : ndarray of int, shape (n,)
-        Positions of the voxels in a flat box, ascending; none is on the box's faces.
-    part : ndarray of uint8 or uint16, shape (n,)
-        Their parts, from 1.
-    shape : tuple of int
-        Of the box, along z, y and x.
-    connectivity : {6, 18, 26}
-        Which neighbors touch.
-
-    Returns
-    -------
-    ndarray of int, shape (n,)
-        Number of each voxel's cluster, from 1, in the order of their first voxels.
-    """
-    new = np.ones(at.size, bool)
-    np.not_equal(at[1:] - at[:-1], 1, out=new[1:])
-    new[1:] |= part[1:] != part[:-1]
-    run = np.cumsum(new, dtype=np.int32)
-    one, other = _touching(at, part, run, new, shape, connectivity)
-    # 0 is no run, and joined with nothing.
-    return joined(int(run[-1]) + 1, one, other).take(run)
-
-
-def _touching(
-    at: Ints,
-    part: npt.NDArray[np.unsignedinteger],
-    run: npt.NDArray[np.int32],
-    new: npt.NDArray[np.bool_],
-    shape: Step,
-    connectivity: int,
-) -> tuple[Ints, Ints]:
-    """Find pairs of runs that touch; some more than once."""
-    box = np.zeros(prod(shape), np.int32)
-    box[at] = run
-    first = new.nonzero()[0]
-    last = np.append(first[1:], at.size) - 1
-    parts = np.append(part.dtype.type(0), part.take(first))
-    mixed = bool(part.max() != part.min())
-
-    def runs_at(which: Ints | slice, offset: int) -> npt.NDArray[np.int32]:
-        """Find the runs of the same part at an offset from voxels, 0 for none."""
-        there = box.take(at[which] + offset)
-        if mixed:
-            there *= parts.take(there) == part[which]
-        return there
-
-    ones, others = [], []
-    for z, y in _BY_FACE if connectivity == 6 else _BY_FACE + _BY_EDGE:
-        offset = (z * shape[1] + y) * shape[2]
-        there = runs_at(slice(None), offset)
-        # Voxel after voxel of the same two runs tells nothing new.
-        fresh = there > 0
-        fresh[1:] &= new[1:] | (there[1:] != there[:-1])
-        which = fresh.nonzero()[0]
-        ones.append(run.take(which))
-        others.append(there.take(which))
-        if connectivity == 26 or (connectivity == 18 and 0 in (z, y)):
-            # Diagonally along x only what lies beyond a run's ends is still unknown.
-            for ends, x in ((first, -1), (last, 1)):
-                alone = ends[there.take(ends) == 0]
-                beyond = runs_at(alone, offset + x)
-                which = beyond.nonzero()[0]
-                ones.append(run.take(alone[which]))
-                others.append(beyond.take(which))
-    return np.concatenate(ones), np.concatenate(others)
-
-
-def joined(n: int, one: Ints, other: Ints) -> Ints:
-    """Find groups of things that are joined, directly or through others.
-
-    Parameters
-    ----------
-    n : int
-        How many things there are.
-    one, other : ndarray of int
-        Pairs that are joined; nothing is joined with itself.
-
-    Returns
-    -------
-    ndarray of int, shape (n,)
-        Number of each thing's group, from 0, in the order of their first things.
-
-    Examples
-    --------
-    >>> joined(5, np.array([0, 4]), np.array([3, 3])).tolist()
-    [0, 1, 2, 0, 0]
-    """
-    group: Ints = np.arange(n)
-    if not one.size:
-        return group
-    # Each thing follows one that comes before it, if any, ...
-    group[np.maximum(one, other)] = np.minimum(one, other)
-    # ... and whatever that one follows in turn.
-    while not ((further := group.take(group)) == group).all():
-        group = further
-    leads = group == np.arange(n)
-    group = (np.cumsum(leads) - 1).take(group)
-    # The same with groups for things, until all that are joined are one.
-    one, other = group.take(one), group.take(other)
-    apart = (one != other).nonzero()[0]
-    n_groups = int(np.count_nonzero(leads))
-    return joined(n_groups, one.take(apart), other.take(apart)).take(group)
-
-
-Bools = npt.NDArray[np.bool_]
-
 _SMALLEST = np.finfo(np.float32).tiny
 
 
-class Above:
+class SuprathresholdVoxels:
     """The voxels above the threshold, one after the other in memory order.
 
     Their neighbors are looked up in a box around them, in the order z, y, x and with a
@@ -162,11 +47,11 @@ class Above:
         Of each voxel.
     mixed : bool
         Whether there is more than one part.
-    raw : ndarray of int
+    cluster : ndarray of int
         Cluster of each voxel, from 1, numbered as they are met.
     sizes : ndarray of int
         Voxels of each cluster, by its number.
-    found, strengths : ndarray
+    box_cluster, box_strength : ndarray
         The flat box: cluster and strength, 0 where no voxel is above.
     """
 
@@ -218,18 +103,18 @@ class Above:
         k += i
         x, y, z = self.corner.tolist()
         k -= self.offset((z, y, x))
-        self.at: Ints = k.astype(np.intp)
+        self.at: IndexArray = k.astype(np.intp)
 
     def connect(self, connectivity: int) -> None:
         """Find which cluster each voxel belongs to, and fill the box."""
         self.mixed = bool(self.part.max() != self.part.min())
-        raw = components(self.at, self.part, self.shape, connectivity)
+        raw = find_components(self.at, self.part, self.shape, connectivity)
         self.sizes = np.bincount(raw)
-        self.raw = raw.astype(np.min_scalar_type(self.sizes.size - 1))
-        self.found = np.zeros(math.prod(self.shape), self.raw.dtype)
-        self.found[self.at] = raw
-        self.strengths = np.zeros(self.found.size, np.float32)
-        self.strengths[self.at] = self.strength
+        self.cluster = raw.astype(np.min_scalar_type(self.sizes.size - 1))
+        self.box_cluster = np.zeros(math.prod(self.shape), self.cluster.dtype)
+        self.box_cluster[self.at] = raw
+        self.box_strength = np.zeros(self.box_cluster.size, np.float32)
+        self.box_strength[self.at] = self.strength
 
     def offset(self, step: Step) -> int:
         """Flat offset of a step along z, y, x."""
@@ -237,7 +122,7 @@ class Above:
         _, ny, nx = self.shape
         return (z * ny + y) * nx + x
 
-    def beyond(self) -> Bools | None:
+    def mark_outside(self) -> BoolArray | None:
         """Mark what of the flat box lies outside the image; None when nothing does."""
         if not np.any(self.edges):
             return None
@@ -248,15 +133,129 @@ class Above:
             along[-1] |= at_end
         return outside.reshape(-1)
 
-    def voxels(self, at: Ints) -> Ints:
+    def voxels(self, at: IndexArray) -> IndexArray:
         """Voxel indices i, j and k in the whole image, shape (3, n)."""
         z, y, x = np.unravel_index(at, self.shape)
-        voxels: Ints = np.array((x, y, z))
+        voxels: IndexArray = np.array((x, y, z))
         voxels += self.corner[:, np.newaxis]
         return voxels
 
-    def c_index(self, voxels: Ints) -> Ints:
+    def c_index(self, voxels: IndexArray) -> IndexArray:
         """Position of voxels in C order of the image: what breaks all ties."""
         i, j, k = voxels
-        position: Ints = (i * self.image[1] + j) * self.image[2] + k
+        position: IndexArray = (i * self.image[1] + j) * self.image[2] + k
         return position
+
+
+def find_components(
+    at: IndexArray,
+    part: npt.NDArray[np.unsignedinteger],
+    shape: Step,
+    connectivity: int,
+) -> IndexArray:
+    """Find the clusters of voxels that touch and are of one part.
+
+    Parameters
+    ----------
+    at : ndarray of int, shape (n,)
+        Positions of the voxels in a flat box, ascending; none is on the box's faces.
+    part : ndarray of uint8 or uint16, shape (n,)
+        Their parts, from 1.
+    shape : tuple of int
+        Of the box, along z, y and x.
+    connectivity : {6, 18, 26}
+        Which neighbors touch.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Number of each voxel's cluster, from 1, in the order of their first voxels.
+    """
+    new = np.ones(at.size, bool)
+    np.not_equal(at[1:] - at[:-1], 1, out=new[1:])
+    new[1:] |= part[1:] != part[:-1]
+    run = np.cumsum(new, dtype=np.int32)
+    one, other = _touching_runs(at, part, run, new, shape, connectivity)
+    # 0 is no run, and joined with nothing.
+    return group_connected(int(run[-1]) + 1, one, other).take(run)
+
+
+def _touching_runs(
+    at: IndexArray,
+    part: npt.NDArray[np.unsignedinteger],
+    run: npt.NDArray[np.int32],
+    new: npt.NDArray[np.bool_],
+    shape: Step,
+    connectivity: int,
+) -> tuple[IndexArray, IndexArray]:
+    """Find pairs of runs that touch; some more than once."""
+    box = np.zeros(math.prod(shape), np.int32)
+    box[at] = run
+    first = new.nonzero()[0]
+    last = np.append(first[1:], at.size) - 1
+    parts = np.append(part.dtype.type(0), part.take(first))
+    mixed = bool(part.max() != part.min())
+
+    def runs_at(which: IndexArray | slice, offset: int) -> npt.NDArray[np.int32]:
+        """Find the runs of the same part at an offset from voxels, 0 for none."""
+        there = box.take(at[which] + offset)
+        if mixed:
+            there *= parts.take(there) == part[which]
+        return there
+
+    ones, others = [], []
+    for z, y in _BY_FACE if connectivity == 6 else _BY_FACE + _BY_EDGE:
+        offset = (z * shape[1] + y) * shape[2]
+        there = runs_at(slice(None), offset)
+        # Voxel after voxel of the same two runs tells nothing new.
+        fresh = there > 0
+        fresh[1:] &= new[1:] | (there[1:] != there[:-1])
+        which = fresh.nonzero()[0]
+        ones.append(run.take(which))
+        others.append(there.take(which))
+        if connectivity == 26 or (connectivity == 18 and 0 in (z, y)):
+            # Diagonally along x only what lies beyond a run's ends is still unknown.
+            for ends, x in ((first, -1), (last, 1)):
+                alone = ends[there.take(ends) == 0]
+                beyond = runs_at(alone, offset + x)
+                which = beyond.nonzero()[0]
+                ones.append(run.take(alone[which]))
+                others.append(beyond.take(which))
+    return np.concatenate(ones), np.concatenate(others)
+
+
+def group_connected(n: int, one: IndexArray, other: IndexArray) -> IndexArray:
+    """Find groups of things that are joined, directly or through others.
+
+    Parameters
+    ----------
+    n : int
+        How many things there are.
+    one, other : ndarray of int
+        Pairs that are joined; nothing is joined with itself.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Number of each thing's group, from 0, in the order of their first things.
+
+    Examples
+    --------
+    >>> group_connected(5, np.array([0, 4]), np.array([3, 3])).tolist()
+    [0, 1, 2, 0, 0]
+    """
+    group: IndexArray = np.arange(n)
+    if not one.size:
+        return group
+    # Each thing follows one that comes before it, if any, ...
+    group[np.maximum(one, other)] = np.minimum(one, other)
+    # ... and whatever that one follows in turn.
+    while not ((further := group.take(group)) == group).all():
+        group = further
+    leads = group == np.arange(n)
+    group = (np.cumsum(leads) - 1).take(group)
+    # The same with groups for things, until all that are joined are one.
+    one, other = group.take(one), group.take(other)
+    apart = (one != other).nonzero()[0]
+    n_groups = int(np.count_nonzero(leads))
+    return group_connected(n_groups, one.take(apart), other.take(apart)).take(group)

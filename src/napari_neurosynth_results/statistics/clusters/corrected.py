@@ -10,45 +10,50 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.kinds import P_VALUES, Zero
 from napari_neurosynth_results.maps.names import MapName
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.p_values.conversion import Floats
-from napari_neurosynth_results.statistics.p_values.directions import sides_of, tail_of_p
+from napari_neurosynth_results.statistics.p_values.directions import (
+    choose_sides,
+    choose_tail,
+)
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
     adjusted_log_q,
-    tested_log_p,
+    find_tested_voxels,
 )
 from napari_neurosynth_results.statistics.p_values.significance import (
-    OWN,
+    OWN_EVIDENCE,
     Evidence,
-    log_p_at,
+    PSource,
 )
 from napari_neurosynth_results.statistics.thresholds.cluster_level import read_clusters
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-
-Indices = npt.NDArray[np.intp]
 
 #: Which value of a test states p best: p underflows, and z says nothing beyond p = .5.
-_BEST = ("logp", "p", "z")
+_BEST = (*P_VALUES, "z")
 #: Only the place of a cluster is asked for, not whether it is significant.
 _ANY_ALPHA = 0.05
 
 
-def corrected_of(clusters: ClusterSet) -> pd.DataFrame:
+def find_corrected_p(
+    statmap: StatMap, peaks: IndexArray, evidence: Evidence
+) -> pd.DataFrame:
     """Look up the corrected p and q of each cluster, at its peak.
 
     Parameters
     ----------
-    clusters : ClusterSet
-        Of any map.
+    statmap : StatMap
+        The map of the clusters.
+    peaks : ndarray of int, shape (n, 3)
+        Voxel of each cluster's peak.
+    evidence : Evidence
+        What states the p of the map beside its own siblings.
 
     Returns
     -------
@@ -59,17 +64,16 @@ def corrected_of(clusters: ClusterSet) -> pd.DataFrame:
     """
     import pandas as pd
 
-    peaks = np.array(clusters.peak_voxels, np.intp).reshape(-1, 3)
-    statmap = clusters.statmap
-    evidence = OWN if statmap.correction else clusters.evidence
     found = _corrected_maps(statmap)
     return pd.DataFrame(
         {
             "label": np.arange(1, len(peaks) + 1),
-            "p_fwe_mass": _first(found, _by_mass, _cluster_p, peaks),
-            "p_fwe_size": _first(found, _by_size, _cluster_p, peaks),
-            "peak_p_fwe": _first(found, _by_voxel, _voxel_p, peaks),
-            "peak_q": _peak_q(statmap, found, peaks, evidence),
+            "p_fwe_mass": _read_first(found, _is_by_mass, _cluster_p, peaks),
+            "p_fwe_size": _read_first(found, _is_by_size, _cluster_p, peaks),
+            "peak_p_fwe": _read_first(found, _is_by_voxel, _voxel_p, peaks),
+            "peak_q": _peak_q(
+                statmap, found, peaks, OWN_EVIDENCE if statmap.correction else evidence
+            ),
         }
     )
 
@@ -98,29 +102,29 @@ def _order(statmap: StatMap) -> tuple[bool, int]:
     return not best_method, _BEST.index(statmap.name.value)
 
 
-def _by_mass(name: MapName) -> bool:
+def _is_by_mass(name: MapName) -> bool:
     return name.level == "cluster" and name.cluster_statistic == "mass"
 
 
-def _by_size(name: MapName) -> bool:
+def _is_by_size(name: MapName) -> bool:
     # NiMARE tested size alone at first, and did not say so (its pull request 609).
     return name.level == "cluster" and name.cluster_statistic in ("size", None)
 
 
-def _by_voxel(name: MapName) -> bool:
+def _is_by_voxel(name: MapName) -> bool:
     return name.level == "voxel" and name.correction == "FWE"
 
 
-def _by_fdr(name: MapName) -> bool:
+def _is_by_fdr(name: MapName) -> bool:
     return name.correction == "FDR"
 
 
-def _first(
+def _read_first(
     maps: Iterable[StatMap],
     fits: Callable[[MapName], bool],
-    read: Callable[[StatMap, Indices], Floats],
-    peaks: Indices,
-) -> Floats:
+    read: Callable[[StatMap, IndexArray], Float64Array],
+    peaks: IndexArray,
+) -> Float64Array:
     """Read the first map that fits and can be read; NaN when there is none."""
     for statmap in maps:
         if statmap.name is None or not fits(statmap.name):
@@ -133,41 +137,36 @@ def _first(
     return np.full(len(peaks), np.nan)
 
 
-def _cluster_p(statmap: StatMap, peaks: Indices) -> Floats:
-    return read_clusters(statmap, _ANY_ALPHA).p_at(peaks)
+def _cluster_p(statmap: StatMap, peaks: IndexArray) -> Float64Array:
+    return read_clusters(PSource(statmap), _ANY_ALPHA).p_at(peaks)
 
 
-def _voxel_p(statmap: StatMap, peaks: Indices) -> Floats:
+def _voxel_p(statmap: StatMap, peaks: IndexArray) -> Float64Array:
     at = tuple(peaks.T)
-    p = np.exp(log_p_at(statmap, at))
-    if statmap.kind is MapKind.P:
+    p = np.exp(PSource(statmap).log_p_at(at))
+    if statmap.kind.row.zero is Zero.OUTSIDE:
         return p
-    # 0 is outside, and for a one-tailed z any p from .5 on.
+    # A 0 says nothing: outside, or for a one-tailed z any p from .5 on.
     return np.where(statmap.data[at] == 0, np.nan, p)
 
 
 def _peak_q(
-    statmap: StatMap, corrected: list[StatMap], peaks: Indices, evidence: Evidence
-) -> Floats:
+    statmap: StatMap, corrected: list[StatMap], peaks: IndexArray, evidence: Evidence
+) -> Float64Array:
     """Return q of the FDR-corrected map, else adjust the uncorrected p."""
-    q = _first(corrected, _by_fdr, _voxel_p, peaks)
+    q = _read_first(corrected, _is_by_fdr, _voxel_p, peaks)
     test = _uncorrected(statmap)
     if not np.isnan(q).all() or test is None:
         return q
     try:
-        sides = sides_of(test, "auto")
-        inside, log_p = tested_log_p(
-            test,
-            "FDR",
-            mask=None,
-            sides=sides,
-            tail=tail_of_p(test, sides, evidence),
-            evidence=evidence,
+        source, sides = PSource(test, evidence), choose_sides(test, "auto")
+        inside, log_p = find_tested_voxels(
+            source, "FDR", mask=None, sides=sides, tail=choose_tail(source, sides)
         )
     except ResultsError:
         # Without p, without a known mask, or thresholded before: nobody knows q.
         return q
-    volume: Floats = np.full(inside.shape, np.nan)
+    volume: Float64Array = np.full(inside.shape, np.nan)
     volume[inside] = np.exp(adjusted_log_q(log_p))
     return np.asarray(volume[tuple(peaks.T)])
 

@@ -13,11 +13,14 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.statistics.clusters.connected import Above, Bools, Ints
+from napari_neurosynth_results.arrays import (
+    BoolArray,
+    Float32Array,
+    Float64Array,
+    IndexArray,
+)
+from napari_neurosynth_results.statistics.clusters.connected import SuprathresholdVoxels
 from napari_neurosynth_results.statistics.clusters.maxima import local_maxima
-
-Floats = npt.NDArray[np.float64]
-Floats32 = npt.NDArray[np.float32]
 
 Label = TypeVar("Label", bound=np.integer[Any])
 
@@ -25,7 +28,7 @@ _LARGEST = np.finfo(np.float32).max
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class ClusterArrays:
     """Clusters of one volume, in the order of their peaks.
 
     Attributes
@@ -52,17 +55,46 @@ class Labelled:
     shape: tuple[int, ...]
     where: npt.NDArray[np.signedinteger] = field(repr=False)
     label: npt.NDArray[np.unsignedinteger] = field(repr=False)
-    sign: Ints
-    size: Ints
-    mean: Floats
-    center: Floats
-    peak_cluster: Ints
-    peak_voxel: Ints
+    sign: IndexArray
+    size: IndexArray
+    mean: Float64Array
+    center: Float64Array
+    peak_cluster: IndexArray
+    peak_voxel: IndexArray
 
     @cached_property
     def labels(self) -> npt.NDArray[np.int32]:
         """Label volume (i, j, k): 0 background, 1..n in the order of the peaks."""
         return self.volume(np.int32)
+
+    @cached_property
+    def main_peaks(self) -> IndexArray:
+        """Which of all peaks is the first of each cluster, shape (n,)."""
+        return np.searchsorted(self.peak_cluster, np.arange(self.size.size))
+
+    def inner_voxels(self, voxel_size: tuple[float, float, float]) -> IndexArray:
+        """Find each cluster's own voxel that is nearest to its center of mass.
+
+        The center itself may lie outside, as that of a ring does.
+
+        Parameters
+        ----------
+        voxel_size : tuple of float
+            In mm.
+
+        Returns
+        -------
+        ndarray of int, shape (n, 3)
+            Of voxels that are equally near the first in C order.
+        """
+        voxels = np.argwhere(self.labels)
+        label = self.labels[tuple(voxels.T)]
+        size = np.array(voxel_size)
+        away = (((voxels - self.center[label - 1]) * size) ** 2).sum(axis=1)
+        order = np.lexsort((np.arange(label.size), away, label))
+        _, first = np.unique(label[order], return_index=True)
+        inner: IndexArray = voxels[order[first]]
+        return inner
 
     def volume(self, dtype: type[Label] | np.dtype[Label]) -> npt.NDArray[Label]:
         """Write the label volume in a type of one's choice.
@@ -92,7 +124,7 @@ def label_clusters(
     sub_peaks: int,
     peak_distance: float,
     small_is_strong: bool = False,
-) -> Labelled:
+) -> ClusterArrays:
     """Label clusters and find their peaks.
 
     Parameters
@@ -117,31 +149,31 @@ def label_clusters(
 
     Returns
     -------
-    Labelled
+    ClusterArrays
         Without clusters when nothing is above the threshold.
     """
-    above = Above(values, parts, small_is_strong)
+    above = SuprathresholdVoxels(values, parts, small_is_strong)
     if not above.where.size:
-        return _nothing(parts.shape)
+        return _no_clusters(parts.shape)
     above.connect(connectivity)
     at, strength = local_maxima(above, above.sizes >= min_voxels)
     if not at.size:
-        return _nothing(parts.shape)
-    voxel, cluster = above.voxels(at), above.found.take(at)
+        return _no_clusters(parts.shape)
+    voxel, cluster = above.voxels(at), above.box_cluster.take(at)
     negative = parts[tuple(voxel)] % 2 == 0
-    label, order = _in_order(
+    label, order = _order_clusters(
         cluster, above.sizes.size, strength, negative, above.c_index(voxel)
     )
     cluster, voxel = label.take(cluster.take(order)) - 1, voxel.take(order, axis=1)
     size = np.array(voxel_size)[:, np.newaxis]
-    kept = _apart(cluster, voxel, size, sub_peaks, peak_distance)
+    kept = _keep_distant_peaks(cluster, voxel, size, sub_peaks, peak_distance)
     cluster = cluster[kept]
     main = order[kept[_is_first(cluster)]]
     # Neighbors are not looked up any more: make room.
-    del above.found, above.strengths, above.at
-    found = _labelled(above, label)
+    del above.box_cluster, above.box_strength, above.at
+    found = _measure_clusters(above, label)
     found["mean"][np.isinf(strength[main])] = np.inf
-    return Labelled(
+    return ClusterArrays(
         shape=parts.shape,
         sign=np.where(negative[main], -1, 1),
         peak_cluster=cluster,
@@ -150,9 +182,9 @@ def label_clusters(
     )
 
 
-def _nothing(shape: tuple[int, ...]) -> Labelled:
+def _no_clusters(shape: tuple[int, ...]) -> ClusterArrays:
     none, no_voxels = np.empty(0, np.intp), np.empty((0, 3), np.intp)
-    return Labelled(
+    return ClusterArrays(
         shape=shape,
         where=np.empty(0, np.int32),
         label=np.empty(0, np.uint8),
@@ -165,16 +197,20 @@ def _nothing(shape: tuple[int, ...]) -> Labelled:
     )
 
 
-def _is_first(groups: Ints) -> npt.NDArray[np.bool_]:
+def _is_first(groups: IndexArray) -> npt.NDArray[np.bool_]:
     """Mark the first of each run of equal numbers."""
     first = np.ones(groups.size, bool)
     np.not_equal(groups[1:], groups[:-1], out=first[1:])
     return first
 
 
-def _in_order(
-    cluster: Ints, n_found: int, strength: Floats32, negative: Bools, position: Ints
-) -> tuple[Ints, Ints]:
+def _order_clusters(
+    cluster: IndexArray,
+    n_found: int,
+    strength: Float32Array,
+    negative: BoolArray,
+    position: IndexArray,
+) -> tuple[IndexArray, IndexArray]:
     """Order clusters: positive by descending peak, then negative.
 
     Returns the label of each of the `n_found` numbers that clusters were found with, 0
@@ -192,9 +228,13 @@ def _in_order(
     return label, by_strength.take(by_label)
 
 
-def _apart(
-    cluster: Ints, voxel: Ints, size: Floats, sub_peaks: int, distance: float
-) -> Ints:
+def _keep_distant_peaks(
+    cluster: IndexArray,
+    voxel: IndexArray,
+    size: Float64Array,
+    sub_peaks: int,
+    distance: float,
+) -> IndexArray:
     """Keep the peak of each cluster and the strongest maxima far from those kept.
 
     Greedy, as nilearn means it: a maximum is kept when it is farther than `distance`
@@ -215,9 +255,9 @@ def _apart(
     return np.sort(np.concatenate(kept))
 
 
-def _labelled(above: Above, label: Ints) -> dict[str, Any]:
+def _measure_clusters(above: SuprathresholdVoxels, label: IndexArray) -> dict[str, Any]:
     """Gather sizes and centers of the clusters, and the label of each voxel."""
-    of_voxel, n = label.take(above.raw), int(label.max()) + 1
+    of_voxel, n = label.take(above.cluster), int(label.max()) + 1
     size = np.zeros(n, np.intp)
     size[label] = above.sizes
     strength = above.strength.astype(np.float64)

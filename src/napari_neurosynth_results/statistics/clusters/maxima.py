@@ -7,12 +7,11 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import BoolArray, IndexArray
 from napari_neurosynth_results.statistics.clusters.connected import (
-    Above,
-    Bools,
-    Ints,
     Step,
-    joined,
+    SuprathresholdVoxels,
+    group_connected,
 )
 
 _STEPS: list[Step] = list(product((-1, 0, 1), (-1, 0, 1), (-1, 0, 1)))
@@ -23,7 +22,9 @@ _NEIGHBORS = [*_FACES, *(step for step in _STEPS if sum(map(abs, step)) > 1)]
 _AT_ONCE = 2**13
 
 
-def local_maxima(above: Above, wanted: Bools) -> tuple[Ints, npt.NDArray[np.float32]]:
+def local_maxima(
+    above: SuprathresholdVoxels, wanted: BoolArray
+) -> tuple[IndexArray, npt.NDArray[np.float32]]:
     """Find the local maxima of the clusters that are wanted.
 
     A voxel is one when no 26-neighbor of its cluster exceeds it. Those of equal value
@@ -31,7 +32,7 @@ def local_maxima(above: Above, wanted: Bools) -> tuple[Ints, npt.NDArray[np.floa
 
     Parameters
     ----------
-    above : Above
+    above : SuprathresholdVoxels
         Voxels whose clusters are known; their strengths in the box get lost.
     wanted : ndarray of bool
         By the number of the cluster.
@@ -43,18 +44,18 @@ def local_maxima(above: Above, wanted: Bools) -> tuple[Ints, npt.NDArray[np.floa
     strength : ndarray of float32, shape (m,)
         Their strengths.
     """
-    at = _above_faces(above)
-    at = at[wanted.take(above.found.take(at))]
-    at = _not_exceeded(above, at)
-    strength = above.strengths.take(at)
-    one, other = _touching(above, at)
+    at = _maxima_by_faces(above)
+    at = at[wanted.take(above.box_cluster.take(at))]
+    at = _maxima_by_all_neighbors(above, at)
+    strength = above.box_strength.take(at)
+    one, other = _touching_maxima(above, at)
     if one.size:
-        middle = _middles(above, at, joined(at.size, one, other))
+        middle = _plateau_centers(above, at, group_connected(at.size, one, other))
         at, strength = at[middle], strength[middle]
     return at, strength
 
 
-def _above_faces(above: Above) -> Ints:
+def _maxima_by_faces(above: SuprathresholdVoxels) -> IndexArray:
     """Find voxels that no face neighbor of their cluster exceeds."""
     at, value = above.at, above.strength
     # Along x neighbors follow one another: nothing has to be looked up.
@@ -70,26 +71,26 @@ def _above_faces(above: Above) -> Ints:
         left = (~lost).nonzero()[0]
         at, value = at.take(left), value.take(left)
         there = at + above.offset(step)
-        lost = above.strengths.take(there) > value
+        lost = above.box_strength.take(there) > value
         if above.mixed:
-            lost &= above.found.take(there) == above.found.take(at)
+            lost &= above.box_cluster.take(there) == above.box_cluster.take(at)
     return at[~lost]
 
 
-def _not_exceeded(above: Above, at: Ints) -> Ints:
+def _maxima_by_all_neighbors(above: SuprathresholdVoxels, at: IndexArray) -> IndexArray:
     """Drop voxels that a neighbor of their cluster exceeds, and insides of plateaus."""
-    cluster, value = above.found.take(at), above.strengths.take(at)
+    cluster, value = above.box_cluster.take(at), above.box_strength.take(at)
     lost, inside = np.zeros(at.size, bool), np.ones(at.size, bool)
     offsets = np.array([above.offset(step) for step in _NEIGHBORS])
     # Beyond the edge of the image there is nothing to differ from.
-    beyond = above.beyond()
+    beyond = above.mark_outside()
     while offsets.size and at.size:
         # Few voxels look at all neighbors at once, many at one after the other.
         n = max(1, _AT_ONCE // at.size)
         there = at + offsets[:n, np.newaxis]
         offsets = offsets[n:]
-        level = above.found.take(there) == cluster
-        other = above.strengths.take(there)
+        level = above.box_cluster.take(there) == cluster
+        other = above.box_strength.take(there)
         lost |= (level & (other > value)).any(axis=0)
         level &= other == value
         if beyond is not None:
@@ -108,11 +109,13 @@ def _not_exceeded(above: Above, at: Ints) -> Ints:
     return at[~lost]
 
 
-def _touching(above: Above, at: Ints) -> tuple[Ints, Ints]:
+def _touching_maxima(
+    above: SuprathresholdVoxels, at: IndexArray
+) -> tuple[IndexArray, IndexArray]:
     """Find pairs of maxima that touch by a face, each pair once."""
     # Strengths are looked up no more and were never negative: there is room in the box
     # for the number of each maximum, from -1 down.
-    number = above.strengths.view(np.int32)
+    number = above.box_strength.view(np.int32)
     number[at] = ~np.arange(at.size, dtype=np.int32)
     ones, others = [], []
     for step in _FACES:
@@ -123,7 +126,7 @@ def _touching(above: Above, at: Ints) -> tuple[Ints, Ints]:
         one = (other < 0).nonzero()[0]
         if not one.size:
             continue
-        one = one[above.found.take(there[one]) == above.found.take(at[one])]
+        one = one[above.box_cluster.take(there[one]) == above.box_cluster.take(at[one])]
         ones.append(one)
         others.append(~other[one].astype(np.intp))
     if not ones:
@@ -131,7 +134,9 @@ def _touching(above: Above, at: Ints) -> tuple[Ints, Ints]:
     return np.concatenate(ones), np.concatenate(others)
 
 
-def _middles(above: Above, at: Ints, plateau: Ints) -> Ints:
+def _plateau_centers(
+    above: SuprathresholdVoxels, at: IndexArray, plateau: IndexArray
+) -> IndexArray:
     """Find the voxel of each plateau that is nearest to its center."""
     voxels = above.voxels(at)
     size = np.bincount(plateau).take(plateau)
@@ -147,5 +152,5 @@ def _middles(above: Above, at: Ints, plateau: Ints) -> Ints:
     order = np.lexsort((position, plateau))
     first = np.ones(near.size, bool)
     np.not_equal(plateau[order[1:]], plateau[order[:-1]], out=first[1:])
-    middles: Ints = near[order[first]]
+    middles: IndexArray = near[order[first]]
     return middles

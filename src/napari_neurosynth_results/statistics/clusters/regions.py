@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.anatomy.atlas import UNLABELLED
+from napari_neurosynth_results.anatomy.atlas import UNLABELLED, Atlas
+from napari_neurosynth_results.arrays import Float64Array
+from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.statistics.clusters.labelling import ClusterArrays
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-
-Floats = npt.NDArray[np.float64]
 Objects = npt.NDArray[np.object_]
 
 
-def regions_of(clusters: ClusterSet) -> pd.DataFrame:
+def measure_region_shares(
+    found: ClusterArrays, grid: Grid, atlas: Atlas | None
+) -> pd.DataFrame:
     """Say how much of each cluster lies in each region.
 
     Parameters
     ----------
-    clusters : ClusterSet
-        The clusters.
+    grid : Grid
+        Where their voxels are.
+    atlas : Atlas, optional
+        What they are named by.
 
     Returns
     -------
@@ -35,12 +40,11 @@ def regions_of(clusters: ClusterSet) -> pd.DataFrame:
     """
     import pandas as pd
 
-    label, region, count = _counted(clusters)
-    size = clusters.labelled.size[label - 1]
+    label, region, count = _count_by_region(found, grid, atlas)
+    size = found.size[label - 1]
     # What lies in no region comes last, however large it is.
     order = np.lexsort((region, -count, region == 0, label))
     label, region, count = label[order], region[order], count[order]
-    atlas = clusters.atlas
     names = [atlas.name_of(int(one)) for one in region] if atlas else []
     return pd.DataFrame(
         {
@@ -52,54 +56,79 @@ def regions_of(clusters: ClusterSet) -> pd.DataFrame:
     )
 
 
-def _counted(clusters: ClusterSet) -> tuple[npt.NDArray[np.intp], ...]:
+def _count_by_region(
+    found: ClusterArrays, grid: Grid, atlas: Atlas | None
+) -> tuple[npt.NDArray[np.intp], ...]:
     """Count voxels by cluster and region: cluster, region, number; sorted."""
-    atlas, found = clusters.atlas, clusters.labelled
     if atlas is None:
         return (np.empty(0, np.intp),) * 3
     kept = found.label > 0
     where, label = found.where[kept], found.label[kept].astype(np.intp)
     voxels = np.unravel_index(where.astype(np.intp), found.shape, order="F")
-    region = atlas.labels_of(clusters.statmap.grid, voxels)
+    region = atlas.labels_of(grid, voxels)
     # One number for both, so that equal pairs can be counted.
     most = int(region.max(initial=0)) + 1
     pair, count = np.unique(label * most + region, return_counts=True)
     return pair // most, pair % most, count
 
 
-def peak_regions(clusters: ClusterSet) -> dict[str, Objects | Floats]:
+def nearest_regions(
+    places: Float64Array, atlas: Atlas | None
+) -> tuple[Objects, Float64Array]:
     """Find the region of every peak and sub-peak.
 
     Parameters
     ----------
-    clusters : ClusterSet
-        The clusters.
+    places : ndarray, shape (m, 3)
+        MNI mm.
+    atlas : Atlas, optional
+        What they are named by.
 
     Returns
     -------
-    dict of str to ndarray, shape (m,)
-        ``region``: its name, empty where none is within 4 mm; ``region_mm``: how far it
-        is, 0 inside of it, NaN where there is none.
+    region : ndarray of str, shape (m,)
+        Empty where none is within 4 mm, and without an atlas.
+    distance : ndarray, shape (m,)
+        How far it is, in mm: 0 inside of it, NaN where there is none.
     """
-    atlas, peaks = clusters.atlas, clusters.peak_columns
-    n = peaks["peak_x"].size
+    n = len(places)
     if atlas is None:
-        return {"region": np.full(n, "", dtype=object), "region_mm": np.full(n, np.nan)}
-    places = np.column_stack([peaks[f"peak_{axis}"] for axis in "xyz"])
+        return np.full(n, "", dtype=object), np.full(n, np.nan)
     labels, distances = atlas.nearest(places)
     names = [atlas.name_of(label) if label else "" for label in labels.tolist()]
-    return {"region": np.array(names, dtype=object), "region_mm": distances}
+    return np.array(names, dtype=object), distances
 
 
-def default_names(clusters: ClusterSet, regions: Objects) -> list[str]:
-    """Call each cluster by the region of its peak, else by its largest region.
+def fill_in_largest(regions: Sequence[str], shares: pd.DataFrame) -> list[str]:
+    """Give each cluster whose peak lies in no region the largest region that it has.
 
     Parameters
     ----------
-    clusters : ClusterSet
-        The clusters.
-    regions : ndarray of str, shape (n,)
+    regions : sequence of str
         The region of each cluster's peak, empty where there is none.
+    shares : pandas.DataFrame
+        As `measure_region_shares` makes it.
+
+    Returns
+    -------
+    list of str
+        Still empty for a cluster that has no region at all.
+    """
+    known = shares[shares["region"] != UNLABELLED].drop_duplicates("label")
+    largest = dict(zip(known["label"].tolist(), known["region"], strict=True))
+    return [
+        region or str(largest.get(label, ""))
+        for label, region in enumerate(regions, start=1)
+    ]
+
+
+def default_names(regions: Sequence[str]) -> list[str]:
+    """Call each cluster by its region.
+
+    Parameters
+    ----------
+    regions : sequence of str
+        One a cluster, empty where none is known.
 
     Returns
     -------
@@ -108,8 +137,7 @@ def default_names(clusters: ClusterSet, regions: Objects) -> list[str]:
     """
     used: Counter[str] = Counter()
     names = []
-    for label, region in enumerate(regions.tolist(), start=1):
-        region = region or _largest_region(clusters, label)
+    for label, region in enumerate(regions, start=1):
         if not region:
             names.append(f"cluster {label}")
             continue
@@ -119,40 +147,31 @@ def default_names(clusters: ClusterSet, regions: Objects) -> list[str]:
     return names
 
 
-def _largest_region(clusters: ClusterSet, label: int) -> str:
-    if clusters.atlas is None:
-        return ""
-    table = clusters.regions
-    rows = table[(table["label"] == label) & (table["region"] != UNLABELLED)]
-    return str(rows["region"].iloc[0]) if len(rows) else ""
-
-
-def shares_of(clusters: ClusterSet, regions: Objects) -> Floats:
-    """Return what share of each cluster lies in the region of its peak, in percent.
+def look_up_shares(regions: Sequence[str], shares: pd.DataFrame) -> Float64Array:
+    """Return what share of each cluster lies in a region, in percent.
 
     Parameters
     ----------
-    clusters : ClusterSet
-        The clusters.
-    regions : ndarray of str, shape (n,)
-        The region of each cluster's peak, empty where there is none.
+    regions : sequence of str
+        One a cluster, empty where there is none.
+    shares : pandas.DataFrame
+        As `measure_region_shares` makes it.
 
     Returns
     -------
     ndarray, shape (n,)
         NaN where there is no region.
     """
-    table = clusters.regions
     known = dict(
         zip(
-            zip(table["label"].tolist(), table["region"].tolist(), strict=True),
-            table["percent"].tolist(),
+            zip(shares["label"].tolist(), shares["region"].tolist(), strict=True),
+            shares["percent"].tolist(),
             strict=True,
         )
     )
     return np.array(
         [
             known.get((label, region), 0.0) if region else np.nan
-            for label, region in enumerate(regions.tolist(), start=1)
+            for label, region in enumerate(regions, start=1)
         ]
     )

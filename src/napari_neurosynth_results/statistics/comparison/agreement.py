@@ -14,15 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.comparison.alignment import (
-    inside_onto,
-    linear_onto,
+    resample_linearly,
+    resample_mask,
 )
-from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
+from napari_neurosynth_results.statistics.thresholds.masks import resample_nearest
 
-Floats = npt.NDArray[np.float64]
 #: Values above which sorting takes much longer than starting a thread.
 _WORTH_A_THREAD = 2**19
 _SIGN_BIT, _ALL_BITS = np.uint32(1 << 31), np.uint32(0xFFFFFFFF)
@@ -50,11 +50,11 @@ class Agreement:
     zeros_b: float
 
 
-NOTHING = Agreement(math.nan, math.nan, 0, math.nan, math.nan)
+UNKNOWN_AGREEMENT = Agreement(math.nan, math.nan, 0, math.nan, math.nan)
 
 
 @dataclass(frozen=True, eq=False)
-class Sampled:
+class MapSample:
     """A map on the grid of a comparison.
 
     Attributes
@@ -73,7 +73,7 @@ class Sampled:
     known: bool
 
 
-def sample(statmap: StatMap, grid: Grid) -> Sampled:
+def sample_map(statmap: StatMap, grid: Grid) -> MapSample:
     """Bring a map's values onto the grid of a comparison.
 
     Linearly, except for kinds that have nothing between two values. A value counts as
@@ -89,7 +89,7 @@ def sample(statmap: StatMap, grid: Grid) -> Sampled:
 
     Returns
     -------
-    Sampled
+    MapSample
         Infinite values are not inside.
 
     Raises
@@ -102,20 +102,20 @@ def sample(statmap: StatMap, grid: Grid) -> Sampled:
     inside = finite if mask is None else finite & mask
     values = data if finite.all() else np.where(finite, data, np.float32(0))
     if statmap.kind.may_interpolate:
-        values = linear_onto(values, statmap.grid, grid)
-        inside = inside_onto(inside, statmap.grid, grid)
+        values = resample_linearly(values, statmap.grid, grid)
+        inside = resample_mask(inside, statmap.grid, grid)
     else:
-        values = onto_grid(values, statmap.grid, grid)
-        inside = onto_grid(inside, statmap.grid, grid)
-    return Sampled(values, inside, mask is not None)
+        values = resample_nearest(values, statmap.grid, grid)
+        inside = resample_nearest(inside, statmap.grid, grid)
+    return MapSample(values, inside, mask is not None)
 
 
-def common_mask(sampled: Sequence[Sampled], mask: Mask | None = None) -> Mask | None:
+def common_mask(sampled: Sequence[MapSample], mask: Mask | None = None) -> Mask | None:
     """Intersect the analysis masks of some maps.
 
     Parameters
     ----------
-    sampled : sequence of Sampled
+    sampled : sequence of MapSample
         At least one, on one grid.
     mask : ndarray of bool, optional
         Look only here; stands for the masks that nobody knows.
@@ -133,14 +133,14 @@ def common_mask(sampled: Sequence[Sampled], mask: Mask | None = None) -> Mask | 
     return common if mask is None else common & mask
 
 
-def agreement_of(
-    a: Sampled, b: Sampled, mask: Mask | None
+def correlate(
+    a: MapSample, b: MapSample, mask: Mask | None
 ) -> tuple[Agreement, Agreement]:
     """Correlate two maps over their common mask, and where neither is 0.
 
     Parameters
     ----------
-    a, b : Sampled
+    a, b : MapSample
         On one grid.
     mask : ndarray of bool, optional
         The common mask; None when it is unknown.
@@ -157,15 +157,15 @@ def agreement_of(
     flat = inside.ravel(order="F")
     x, y = a.values.ravel(order="F")[flat], b.values.ravel(order="F")[flat]
     both = (x != 0) & (y != 0)
-    ranks = _ranked(x, y)
-    everywhere = _over(x, y, ranks, None)
+    ranks = _rank_both(x, y)
+    everywhere = _correlate_part(x, y, ranks, None)
     # Maps that are 0 nowhere in the mask are common: not to be computed again.
-    non_zero = everywhere if both.all() else _over(x, y, ranks, both)
-    return NOTHING if mask is None else everywhere, non_zero
+    non_zero = everywhere if both.all() else _correlate_part(x, y, ranks, both)
+    return UNKNOWN_AGREEMENT if mask is None else everywhere, non_zero
 
 
-def _over(
-    x: Voxels, y: Voxels, ranks: tuple[Ranked, Ranked], part: Mask | None
+def _correlate_part(
+    x: Voxels, y: Voxels, ranks: tuple[RankOrder, RankOrder], part: Mask | None
 ) -> Agreement:
     """Correlate a part of the voxels, all where none is given."""
     ranks_x, ranks_y = (one.within(part) for one in ranks)
@@ -180,12 +180,12 @@ def _over(
     )
 
 
-def _ranked(x: Voxels, y: Voxels) -> tuple[Ranked, Ranked]:
+def _rank_both(x: Voxels, y: Voxels) -> tuple[RankOrder, RankOrder]:
     """Sort both, side by side where that pays: sorting needs no interpreter."""
     if x.size < _WORTH_A_THREAD:
-        return Ranked(x), Ranked(y)
+        return RankOrder(x), RankOrder(y)
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(Ranked, (x, y))
+        first, second = pool.map(RankOrder, (x, y))
     return first, second
 
 
@@ -208,24 +208,24 @@ def pearson(x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> float:
     """
     if x.size < 2 or x.min() == x.max() or y.min() == y.max():
         return math.nan
-    dx, dy = centered(x), centered(y)
+    dx, dy = subtract_mean(x), subtract_mean(y)
     size = math.sqrt(_dot(dx, dx)) * math.sqrt(_dot(dy, dy))
     return min(1.0, max(-1.0, _dot(dx, dy) / size)) if size > 0 else math.nan
 
 
-def _dot(x: Floats, y: Floats) -> float:
+def _dot(x: Float64Array, y: Float64Array) -> float:
     # Not by BLAS, whose threads wait for each other longer than this takes.
     return float(np.einsum("i,i", x, y))
 
 
-def centered(x: npt.NDArray[np.floating]) -> Floats:
+def subtract_mean(x: npt.NDArray[np.floating]) -> Float64Array:
     """Take the mean away, in double precision."""
     wide = x.astype(np.float64)
     wide -= wide.mean()
     return wide
 
 
-class Ranked:
+class RankOrder:
     """The order of some values, sorted once for every part of them that is asked for.
 
     Only what is not 0 is sorted, because most of a one-tailed map is.
@@ -238,16 +238,16 @@ class Ranked:
 
     def __init__(self, values: Voxels) -> None:
         if values.all():
-            self._order, self._keys = _sorted(values)
+            self._order, self._keys = _radix_sort(values)
             return
         other, zero = np.flatnonzero(values), np.flatnonzero(values == 0)
-        order, keys = _sorted(values[other])
+        order, keys = _radix_sort(values[other])
         negative = int(np.count_nonzero(values < 0))
         # 0 has the key of the smallest positive number, less one.
         self._keys = np.insert(keys, negative, np.full(zero.size, _SIGN_BIT))
         self._order = np.insert(other[order], negative, zero)
 
-    def within(self, part: Mask | None) -> Floats:
+    def within(self, part: Mask | None) -> Float64Array:
         """Rank the values of a part among themselves.
 
         Parameters
@@ -278,7 +278,7 @@ class Ranked:
         return ranks if part is None else ranks[part]
 
 
-def _sorted(values: Voxels) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint32]]:
+def _radix_sort(values: Voxels) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint32]]:
     """Return the order of values that are not 0, and keys in that order.
 
     By radix, half of the bits at a time: several times faster than comparing numbers

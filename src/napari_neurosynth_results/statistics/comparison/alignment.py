@@ -13,17 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.statistics.thresholds.masks import filled_box, pasted
+from napari_neurosynth_results.statistics.thresholds.masks import filled_box, paste_part
 
 #: A position this close to a voxel's center is the center: affines have few digits.
 _ON_CENTER = 1e-4
 #: More voxels than this are not compared: the coarser grid is taken instead.
 _MOST_VOXELS = 2**26
-
-Ints = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +73,7 @@ def align(statmaps: Sequence[StatMap], names: Sequence[str]) -> Alignment:
     for chosen in by_size:
         grid = grids[chosen]
         for statmap in statmaps:
-            grid = _extended(grid, statmap)
+            grid = _extend_grid(grid, statmap)
         if math.prod(grid.shape) <= _MOST_VOXELS:
             break
     else:
@@ -92,14 +91,15 @@ def align(statmaps: Sequence[StatMap], names: Sequence[str]) -> Alignment:
         onto += f", extended to {' x '.join(map(str, grid.shape))} voxels"
         moved = [text for text in moved if not text.startswith(f"{names[chosen]} (")]
     which = "" if chosen == by_size[0] else ", because a finer one would be too large"
+    verb = "was" if len(moved) == 1 else "were"
     return Alignment(
         grid,
-        f"{_listed(moved)} {'was' if len(moved) == 1 else 'were'} resampled to {onto}"
+        f"{_join_names(moved)} {verb} resampled to {onto}"
         f"{which}: clusters by the nearest voxel after thresholding, values linearly",
     )
 
 
-def linear_onto(voxels: Voxels, source: Grid, target: Grid) -> Voxels:
+def resample_linearly(voxels: Voxels, source: Grid, target: Grid) -> Voxels:
     """Resample to another axis-aligned grid, linearly between voxel centers.
 
     Parameters
@@ -131,10 +131,10 @@ def linear_onto(voxels: Voxels, source: Grid, target: Grid) -> Voxels:
             above *= weight
             out += above
         values = out
-    return pasted(values.T, parts, target)
+    return paste_part(values.T, parts, target)
 
 
-def inside_onto(mask: Mask, source: Grid, target: Grid) -> Mask:
+def resample_mask(mask: Mask, source: Grid, target: Grid) -> Mask:
     """Mark the voxels of another grid whose linear value comes from a mask alone.
 
     Parameters
@@ -160,10 +160,10 @@ def inside_onto(mask: Mask, source: Grid, target: Grid) -> Mask:
         if (share > 0).any():
             out &= values.take(np.where(share > 0, high, low), axis=2 - axis)
         values = out
-    return pasted(values.T, parts, target)
+    return paste_part(values.T, parts, target)
 
 
-def covered(source: Grid, target: Grid) -> tuple[slice, slice, slice]:
+def covered_box(source: Grid, target: Grid) -> tuple[slice, slice, slice]:
     """Return which voxels of a target have their centers in the image of a source."""
     parts = []
     for axis in range(3):
@@ -183,7 +183,7 @@ def _index(source: Grid, target: Grid, axis: int) -> npt.NDArray[np.float64]:
 
 def _positions(
     source: Grid, target: Grid, axis: int, box: tuple[int, int]
-) -> tuple[slice, Ints, Ints, npt.NDArray[np.float64]]:
+) -> tuple[slice, IndexArray, IndexArray, npt.NDArray[np.float64]]:
     """Return which positions have a neighbor in a box, both neighbors, the upper share.
 
     Both grids ascend, so that these positions are one stretch.
@@ -201,7 +201,7 @@ def _positions(
     return part, low[part], high[part], (index - np.floor(index))[part]
 
 
-def _extended(grid: Grid, statmap: StatMap) -> Grid:
+def _extend_grid(grid: Grid, statmap: StatMap) -> Grid:
     """Continue a grid until it holds all voxels of a map that have a value."""
     if statmap.grid.same_as(grid):
         return grid
@@ -239,7 +239,7 @@ def _box_mm(statmap: StatMap) -> npt.NDArray[np.float64]:
 def _check_place(grids: Sequence[Grid], names: Sequence[str]) -> None:
     """Refuse maps that have no place in common."""
     for other, name in zip(grids[1:], names[1:], strict=True):
-        covers = covered(other, grids[0]), covered(grids[0], other)
+        covers = covered_box(other, grids[0]), covered_box(grids[0], other)
         if all(any(part.start == part.stop for part in parts) for parts in covers):
             raise ResultsError(
                 f"{names[0]} and {name} lie in different places: no voxel of one is in "
@@ -247,5 +247,5 @@ def _check_place(grids: Sequence[Grid], names: Sequence[str]) -> None:
             )
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)

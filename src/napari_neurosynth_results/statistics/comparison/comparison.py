@@ -15,199 +15,43 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.agreement import (
-    NOTHING,
+    UNKNOWN_AGREEMENT,
     Agreement,
-    agreement_of,
     common_mask,
-    sample,
+    correlate,
+    sample_map,
 )
 from napari_neurosynth_results.statistics.comparison.alignment import align
 from napari_neurosynth_results.statistics.comparison.derived_maps import (
-    conjunction_of,
-    difference_of,
+    build_conjunction,
+    build_difference,
     why_no_conjunction,
     why_no_difference,
 )
-from napari_neurosynth_results.statistics.comparison.notices import notices_of
+from napari_neurosynth_results.statistics.comparison.notices import collect_notices
 from napari_neurosynth_results.statistics.comparison.overlap import (
-    Marked,
+    ClusterVoxels,
     Overlap,
+    OverlapCounts,
     agreement_volume,
-    mark,
-    of_sign,
-    overlap_of,
+    measure_overlap,
     peaks_mm,
+    place_clusters,
 )
 from napari_neurosynth_results.statistics.thresholds.masks import (
     Masking,
     as_masking,
-    onto_grid,
+    resample_nearest,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-# The tables of a comparison: by sign, by pair of clusters, and number by number.
-
-Ints = npt.NDArray[np.intp]
-
-
-def by_sign_of(comparison: Comparison) -> pd.DataFrame:
-    """Count voxels in all and by sign.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        The comparison.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index ``all``, ``positive``, ``negative``; voxels, mm3, Dice and Jaccard.
-    """
-    import pandas as pd
-
-    mm3 = comparison.voxel_mm3
-    rows = {}
-    for word, counts in comparison.overlap.counts.items():
-        voxels = {
-            "a": counts.a,
-            "b": counts.b,
-            "both": counts.both,
-            "only_a": counts.only_a,
-            "only_b": counts.only_b,
-            "opposite": counts.opposite,
-        }
-        rows[word] = {
-            **voxels,
-            **{f"{name}_mm3": n * mm3 for name, n in voxels.items()},
-            "dice": counts.dice,
-            "jaccard": counts.jaccard,
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def clusters_of(comparison: Comparison) -> pd.DataFrame:
-    """List which clusters meet.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        The comparison.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``label_a, name_a, label_b, name_b, sign, n_voxels, volume_mm3, share_a,
-        share_b, peak_distance_mm``: by clusters of a, of each the largest overlap
-        first; then those of b that meet none. ``sign`` is that of the cluster of a
-        (else of b).
-    """
-    import pandas as pd
-
-    a, b = comparison.a, comparison.b
-    size_a = _sizes(comparison.marked_a, len(a))
-    size_b = _sizes(comparison.marked_b, len(b))
-    pairs = _all_pairs(comparison.overlap.pairs, a, b)
-    label_a, label_b, n = pairs.T
-    signs_a, signs_b = np.append(0, a.labelled.sign), np.append(0, b.labelled.sign)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share_a, share_b = 100 * n / size_a[label_a], 100 * n / size_b[label_b]
-    return pd.DataFrame(
-        {
-            "label_a": label_a,
-            "name_a": _named(a, label_a),
-            "label_b": label_b,
-            "name_b": _named(b, label_b),
-            "sign": np.where(label_a > 0, signs_a[label_a], signs_b[label_b]),
-            "n_voxels": n,
-            "volume_mm3": n * comparison.voxel_mm3,
-            "share_a": np.where(label_a > 0, share_a, np.nan),
-            "share_b": np.where(label_b > 0, share_b, np.nan),
-            "peak_distance_mm": _distances(a, b, label_a, label_b),
-        }
-    )
-
-
-def _sizes(marked: Marked, n: int) -> Ints:
-    """Count the voxels of each cluster on the grid, beginning with label 0."""
-    return np.bincount(marked.label, minlength=n + 1)
-
-
-def _all_pairs(pairs: Ints, a: ClusterSet, b: ClusterSet) -> Ints:
-    """Put pairs in order, and clusters that meet none beside nothing."""
-    alone = []
-    for column, clusters in ((0, a), (1, b)):
-        counted = 1 + np.flatnonzero(clusters.significant)
-        rest = np.setdiff1d(counted, pairs[:, column])
-        rows = np.zeros((rest.size, 3), np.intp)
-        rows[:, column] = rest
-        alone.append(rows)
-    rows = np.vstack([pairs, *alone])
-    # Clusters of b that meet none come last.
-    order = np.lexsort((rows[:, 1], -rows[:, 2], rows[:, 0], rows[:, 0] == 0))
-    ordered: Ints = rows[order]
-    return ordered
-
-
-def _named(clusters: ClusterSet, labels: Ints) -> npt.NDArray[np.object_]:
-    return np.array(["", *clusters.names], dtype=object)[labels]
-
-
-def _distances(
-    a: ClusterSet, b: ClusterSet, label_a: Ints, label_b: Ints
-) -> npt.NDArray[np.float64]:
-    """Return the distance of the peaks of each pair in mm, NaN without a partner."""
-    distance = np.full(label_a.size, np.nan)
-    pair = (label_a > 0) & (label_b > 0)
-    between = peaks_mm(a)[label_a[pair] - 1] - peaks_mm(b)[label_b[pair] - 1]
-    distance[pair] = np.sqrt((between**2).sum(axis=1))
-    return distance
-
-
-def table_of(comparison: Comparison) -> pd.DataFrame:
-    """Put all numbers of a comparison into rows.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        The comparison.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``measure, over, value, unit``; a and b are the first and the second map.
-    """
-    import pandas as pd
-
-    rows: list[tuple[str, str, float, str]] = []
-    for word, counts in comparison.by_sign.iterrows():
-        for name, number in counts.items():
-            measure = str(name).removesuffix("_mm3")
-            unit = "mm3" if str(name).endswith("_mm3") else "voxels"
-            unit = "" if measure in ("dice", "jaccard") else unit
-            rows.append((measure, f"{word} above threshold", float(number), unit))
-    rows += _correlations("common mask", comparison.over_mask)
-    rows += _correlations("neither is 0", comparison.over_non_zero)[:3]
-    return pd.DataFrame(rows, columns=["measure", "over", "value", "unit"])
-
-
-def _correlations(over: str, found: Agreement) -> list[tuple[str, str, Any, str]]:
-    if not found.n_voxels:
-        return [("r", over, math.nan, ""), ("rho", over, math.nan, "")]
-    return [
-        ("r", over, found.r, ""),
-        ("rho", over, found.rho, ""),
-        ("n", over, float(found.n_voxels), "voxels"),
-        ("zeros_a", over, 100 * found.zeros_a, "percent"),
-        ("zeros_b", over, 100 * found.zeros_b, "percent"),
-    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +68,7 @@ class Comparison:
         The grid on which voxels are counted.
     resampled : str
         What was resampled and how, in words; empty when both are on one grid.
-    marked_a, marked_b : Marked
+    marked_a, marked_b : ClusterVoxels
         The clusters on the grid.
     overlap : Overlap
         Voxels of each, of both, and of each pair of clusters.
@@ -250,8 +94,8 @@ class Comparison:
     name_b: str
     grid: Grid = field(repr=False)
     resampled: str
-    marked_a: Marked = field(repr=False)
-    marked_b: Marked = field(repr=False)
+    marked_a: ClusterVoxels = field(repr=False)
+    marked_b: ClusterVoxels = field(repr=False)
     overlap: Overlap = field(repr=False)
     over_mask: Agreement
     over_non_zero: Agreement
@@ -299,7 +143,7 @@ class Comparison:
     @property
     def voxel_mm3(self) -> float:
         """Volume of a voxel of the grid."""
-        return math.prod(self.grid.voxel_size)
+        return self.grid.voxel_mm3
 
     @property
     def threshold_a(self) -> str:
@@ -320,22 +164,6 @@ class Comparison:
         """
         return agreement_volume(self.marked_a, self.marked_b, self.grid)
 
-    def agreement_of_sign(self, sign: int) -> npt.NDArray[np.uint8]:
-        """Draw the same of one sign alone: 0 neither, 1 and 2 only one, 3 both.
-
-        Parameters
-        ----------
-        sign : {1, -1}
-            Which.
-
-        Returns
-        -------
-        ndarray of uint8, shape (i, j, k)
-            On the grid.
-        """
-        a, b = of_sign(self.marked_a, sign), of_sign(self.marked_b, sign)
-        return agreement_volume(a, b, self.grid)
-
     @cached_property
     def by_sign(self) -> pd.DataFrame:
         """Voxels, mm3, Dice and Jaccard: rows ``all``, ``positive`` and ``negative``.
@@ -343,26 +171,61 @@ class Comparison:
         ``only_a`` and ``only_b`` hold ``opposite`` too, the voxels in which both are
         above with opposite signs.
         """
-        return by_sign_of(self)
+        import pandas as pd
+
+        mm3, counts = self.voxel_mm3, self.overlap.counts
+        rows = {word: _voxels_and_mm3(one, mm3) for word, one in counts.items()}
+        return pd.DataFrame.from_dict(rows, orient="index")
 
     @cached_property
     def clusters(self) -> pd.DataFrame:
         """Which clusters of the one meet which of the other; one row a pair.
 
         ``share_a`` and ``share_b`` are percent of each cluster, on the grid. A cluster
-        that meets none has a row with label 0 on the other side.
+        that meets none has a row with label 0 on the other side. In order of the
+        clusters of a, of each the largest overlap first; then those of b that meet
+        none. ``sign`` is that of the cluster of a (else of b).
         """
-        return clusters_of(self)
+        import pandas as pd
+
+        a, b = self.a, self.b
+        label_a, label_b, n = _all_pairs(self.overlap.pairs, a, b).T
+        signs_a, signs_b = np.append(0, a.labelled.sign), np.append(0, b.labelled.sign)
+        return pd.DataFrame(
+            {
+                "label_a": label_a,
+                "name_a": _cluster_names(a, label_a),
+                "label_b": label_b,
+                "name_b": _cluster_names(b, label_b),
+                "sign": np.where(label_a > 0, signs_a[label_a], signs_b[label_b]),
+                "n_voxels": n,
+                "volume_mm3": n * self.voxel_mm3,
+                "share_a": _percent(n, self.marked_a, label_a),
+                "share_b": _percent(n, self.marked_b, label_b),
+                "peak_distance_mm": _distances(a, b, label_a, label_b),
+            }
+        )
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """All numbers, one a row: ``measure, over, value, unit``."""
-        return table_of(self)
+        import pandas as pd
+
+        rows: list[tuple[str, str, float, str]] = []
+        for word, counts in self.by_sign.iterrows():
+            for name, number in counts.items():
+                measure = str(name).removesuffix("_mm3")
+                unit = "mm3" if str(name).endswith("_mm3") else "voxels"
+                unit = "" if measure in ("dice", "jaccard") else unit
+                rows.append((measure, f"{word} above threshold", float(number), unit))
+        rows += _correlations("common mask", self.over_mask)
+        rows += _correlations("neither is 0", self.over_non_zero)[:3]
+        return pd.DataFrame(rows, columns=["measure", "over", "value", "unit"])
 
     def __str__(self) -> str:
         """Say what is shared and how alike the maps are, in one sentence."""
         n = self.overlap.counts["all"]
-        shared = "nothing is above a threshold in either"
+        shared = "nothing is above the threshold in either"
         if n.a + n.b:
             shared = (
                 f"{n.both:,} voxels ({n.both * self.voxel_mm3 / 1000:.1f} cm3) in both "
@@ -404,18 +267,20 @@ def compare(
         places.
     """
     maps = a.statmap, b.statmap
-    name_a, name_b = names_of(maps)
+    name_a, name_b = distinct_names(maps)
     aligned = align(maps, (name_a, name_b))
     grid = aligned.grid
-    marked_a, marked_b = mark(a, grid), mark(b, grid)
-    sampled_a, sampled_b = sample(maps[0], grid), sample(maps[1], grid)
+    marked_a, marked_b = place_clusters(a, grid), place_clusters(b, grid)
+    sampled_a, sampled_b = sample_map(maps[0], grid), sample_map(maps[1], grid)
     masking = as_masking(mask, maps[0].grid)
-    given = None if masking is None else onto_grid(masking.mask, maps[0].grid, grid)
+    given = (
+        None if masking is None else resample_nearest(masking.mask, maps[0].grid, grid)
+    )
     common = common_mask((sampled_a, sampled_b), given)
-    alike = NOTHING, NOTHING
+    alike = UNKNOWN_AGREEMENT, UNKNOWN_AGREEMENT
     if all(statmap.level != "cluster" for statmap in maps):
         # Of a map with one value a cluster no correlation of voxels means anything.
-        alike = agreement_of(sampled_a, sampled_b, common)
+        alike = correlate(sampled_a, sampled_b, common)
     no_conjunction = why_no_conjunction(a, name_a) or why_no_conjunction(b, name_b)
     no_difference = why_no_difference(*maps, name_a, name_b)
     return Comparison(
@@ -427,20 +292,20 @@ def compare(
         resampled=aligned.resampled,
         marked_a=marked_a,
         marked_b=marked_b,
-        overlap=overlap_of(marked_a, marked_b),
+        overlap=measure_overlap(marked_a, marked_b),
         over_mask=alike[0],
         over_non_zero=alike[1],
         conjunction=None
         if no_conjunction
-        else conjunction_of(a, b, grid, f"conjunction of {name_a} and {name_b}"),
+        else build_conjunction(a, b, grid, f"conjunction of {name_a} and {name_b}"),
         no_conjunction=no_conjunction or "",
         difference=None
         if no_difference
-        else difference_of(
+        else build_difference(
             sampled_a, sampled_b, grid, f"{name_a} minus {name_b}", (a, b)
         ),
         no_difference=no_difference or "",
-        notices=notices_of(
+        notices=collect_notices(
             (a, b),
             (name_a, name_b),
             (marked_a, marked_b),
@@ -452,7 +317,7 @@ def compare(
     )
 
 
-def names_of(statmaps: Sequence[StatMap]) -> list[str]:
+def distinct_names(statmaps: Sequence[StatMap]) -> list[str]:
     """Call each map by its title; say the result set where titles are equal.
 
     Parameters
@@ -476,7 +341,7 @@ def names_of(statmaps: Sequence[StatMap]) -> list[str]:
     ]
 
 
-def check_own(clusters: ClusterSet, statmap: StatMap) -> ClusterSet:
+def check_same_map(clusters: ClusterSet, statmap: StatMap) -> ClusterSet:
     """Return clusters that are those of a map.
 
     Raises
@@ -491,3 +356,75 @@ def check_own(clusters: ClusterSet, statmap: StatMap) -> ClusterSet:
             "its own."
         )
     return clusters
+
+
+# Rows of the tables.
+
+
+def _voxels_and_mm3(counts: OverlapCounts, mm3: float) -> dict[str, float]:
+    voxels = {
+        "a": counts.a,
+        "b": counts.b,
+        "both": counts.both,
+        "only_a": counts.only_a,
+        "only_b": counts.only_b,
+        "opposite": counts.opposite,
+    }
+    return {
+        **voxels,
+        **{f"{name}_mm3": n * mm3 for name, n in voxels.items()},
+        "dice": counts.dice,
+        "jaccard": counts.jaccard,
+    }
+
+
+def _all_pairs(pairs: IndexArray, a: ClusterSet, b: ClusterSet) -> IndexArray:
+    """Put pairs in order, and clusters that meet none beside nothing."""
+    alone = []
+    for column, clusters in ((0, a), (1, b)):
+        counted = 1 + np.flatnonzero(clusters.significant)
+        rest = np.setdiff1d(counted, pairs[:, column])
+        rows = np.zeros((rest.size, 3), np.intp)
+        rows[:, column] = rest
+        alone.append(rows)
+    rows = np.vstack([pairs, *alone])
+    # Clusters of b that meet none come last.
+    order = np.lexsort((rows[:, 1], -rows[:, 2], rows[:, 0], rows[:, 0] == 0))
+    ordered: IndexArray = rows[order]
+    return ordered
+
+
+def _cluster_names(clusters: ClusterSet, labels: IndexArray) -> npt.NDArray[np.object_]:
+    return np.array(["", *clusters.names], dtype=object)[labels]
+
+
+def _percent(
+    n: IndexArray, marked: ClusterVoxels, labels: IndexArray
+) -> npt.NDArray[np.float64]:
+    """Return what share of clusters so many voxels are, NaN where there is none."""
+    size = np.bincount(marked.label, minlength=int(labels.max(initial=0)) + 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(labels > 0, 100 * n / size[labels], np.nan)
+
+
+def _distances(
+    a: ClusterSet, b: ClusterSet, label_a: IndexArray, label_b: IndexArray
+) -> npt.NDArray[np.float64]:
+    """Return the distance of the peaks of each pair in mm, NaN without a partner."""
+    distance = np.full(label_a.size, np.nan)
+    pair = (label_a > 0) & (label_b > 0)
+    between = peaks_mm(a)[label_a[pair] - 1] - peaks_mm(b)[label_b[pair] - 1]
+    distance[pair] = np.sqrt((between**2).sum(axis=1))
+    return distance
+
+
+def _correlations(over: str, found: Agreement) -> list[tuple[str, str, Any, str]]:
+    if not found.n_voxels:
+        return [("r", over, math.nan, ""), ("rho", over, math.nan, "")]
+    return [
+        ("r", over, found.r, ""),
+        ("rho", over, found.rho, ""),
+        ("n", over, float(found.n_voxels), "voxels"),
+        ("zeros_a", over, 100 * found.zeros_a, "percent"),
+        ("zeros_b", over, 100 * found.zeros_b, "percent"),
+    ]

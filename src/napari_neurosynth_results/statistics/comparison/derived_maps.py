@@ -1,4 +1,10 @@
-"""Maps that are made of others: they are computed when somebody looks at them."""
+"""Maps that are made of others: they are computed when somebody looks at them.
+
+The p of the conjunction null, "not both effects are there", is the larger of the two
+(Nichols, Brett, Andersson, Wager and Poline 2005, NeuroImage 25, 653-660). It is found
+by the logarithm of p; the smaller of two z would be wrong where their tails differ. One
+map minus another is a picture of where they differ, and no test of it.
+"""
 
 from __future__ import annotations
 
@@ -6,43 +12,33 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.grid import Grid, Voxels
-from napari_neurosynth_results.maps.kinds import MapKind, Tail
+from napari_neurosynth_results.maps.kinds import VALUE_KINDS, MapKind, Tail, Zero
 from napari_neurosynth_results.maps.names import MapName
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison.agreement import Sampled
+from napari_neurosynth_results.statistics.comparison.agreement import MapSample
 from napari_neurosynth_results.statistics.comparison.overlap import (
     direction_doubt,
-    direction_map_of,
+    find_direction_map,
 )
-from napari_neurosynth_results.statistics.p_values.conversion import (
-    FREE,
-    Floats,
-    log_p_of,
-)
-from napari_neurosynth_results.statistics.p_values.directions import is_lone, sides_of
-from napari_neurosynth_results.statistics.p_values.significance import (
-    dof_of,
-    log_p_at,
-    log_p_map,
-    p_map_of,
-)
-from napari_neurosynth_results.statistics.thresholds.apply import Applied
-from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
+from napari_neurosynth_results.statistics.p_values.conversion import convert_to_log_p
+from napari_neurosynth_results.statistics.p_values.directions import choose_sides
+from napari_neurosynth_results.statistics.thresholds.apply import ThresholdResult
+from napari_neurosynth_results.statistics.thresholds.masks import resample_nearest
 
-if TYPE_CHECKING:
-    from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+_LOG_2, _LOG_10 = math.log(2), math.log(10)
+_SMALLEST = float(np.finfo(np.float32).tiny)
 
 
-class _Computed:
+class _ComputedVoxels:
     """Voxels that a function returns."""
 
     def __init__(
@@ -59,7 +55,7 @@ class _Computed:
 def derived_map(
     grid: Grid,
     title: str,
-    values: Mapping[str | MapKind, Callable[[], Voxels]],
+    values: Mapping[str, Callable[[], Voxels]],
     *,
     contrast: str,
     parts: tuple[ClusterSet, ...] = (),
@@ -72,14 +68,14 @@ def derived_map(
         Of all its values.
     title : str
         What it is, in words.
-    values : mapping of str or MapKind to callable
+    values : mapping of str to callable
         How to compute its voxels, float32 (i, j, k). Keys that are NiMARE's values
-        (``"z"``, ``"p"``, ``"logp"``) make siblings, which state each other's p; the
-        key `MapKind.OTHER` makes a map that has none. The first is returned.
+        (``"z"``, ``"p"``, ``"logp"``) make siblings, which state each other's p; an
+        empty key makes a map that has none. The first is returned.
     contrast : str
         Its key, or the ``desc`` in its name.
     parts : tuple of ClusterSet
-        What it is made of, see `made_of`.
+        What it is made of, see `parent_clusters`.
 
     Returns
     -------
@@ -91,16 +87,18 @@ def derived_map(
     for value, compute in values.items():
         name = None
         key, kind = contrast, MapKind.OTHER
-        if not isinstance(value, MapKind):
+        if value:
             name = MapName(value, (("desc", contrast),))
-            key, kind = name.stem, MapKind(value)
-        files.append(MapFile(key, name, kind, grid, "", _Computed(compute, parts)))
+            key, kind = name.stem, VALUE_KINDS[value]
+        files.append(
+            MapFile(key, name, kind, grid, "", _ComputedVoxels(compute, parts))
+        )
         titles[key] = title if not titles else f"{value} of the {title}"
     results = ResultSet(files, title=title, source="", titles=titles)
     return results[files[0].key]
 
 
-def made_of(statmap: StatMap) -> tuple[ClusterSet, ...]:
+def parent_clusters(statmap: StatMap) -> tuple[ClusterSet, ...]:
     """Return the clusters of the maps that a map was made of.
 
     Parameters
@@ -116,18 +114,7 @@ def made_of(statmap: StatMap) -> tuple[ClusterSet, ...]:
     if statmap.path:
         return ()
     source = statmap.file.source
-    return source.parts if isinstance(source, _Computed) else ()
-
-
-# Where two tests both reject: the conjunction of two maps, with a p in every voxel.
-#
-# The p of the conjunction null, "not both effects are there", is the larger of the two
-# (Nichols, Brett, Andersson, Wager and Poline 2005, NeuroImage 25, 653-660). It is
-# found by the logarithm of p; the smaller of two z would be wrong where their tails
-# differ.
-
-_LOG_2, _LOG_10 = math.log(2), math.log(10)
-_SMALLEST = float(np.finfo(np.float32).tiny)
+    return source.parts if isinstance(source, _ComputedVoxels) else ()
 
 
 def why_no_conjunction(clusters: ClusterSet, name: str) -> str | None:
@@ -150,21 +137,20 @@ def why_no_conjunction(clusters: ClusterSet, name: str) -> str | None:
     ResultsError
         When a map cannot be read.
     """
-    statmap, evidence = clusters.statmap, clusters.evidence
+    statmap = clusters.statmap
     if statmap.level == "cluster":
         return (
             f"{name} is corrected by cluster: its p is that of whole clusters, not of "
-            "voxels. What both have is the intersection of the clusters, which has no "
+            "voxels. What they share is the intersection of the clusters, which has no "
             "p of its own"
         )
     if statmap.correction:
         return (
             f"{name} is {statmap.correction}-corrected: its p is about the whole map. "
-            "What both have is the intersection at the two thresholds; take the "
+            "What they share is the intersection at the two thresholds; take the "
             "uncorrected maps for a p by voxel"
         )
-    source = p_map_of(statmap, evidence) or statmap
-    if source.kind not in FREE and dof_of(source, evidence) is None:
+    if not clusters.p_source.has_p:
         return (
             f"{name} holds {statmap.kind.meaning}, and no p or logp map of the same "
             "test is beside it"
@@ -192,7 +178,7 @@ class _Conjunction:
     tail: Tail
 
     @cached_property
-    def found(self) -> tuple[npt.NDArray[np.intp], Floats, npt.NDArray[np.bool_]]:
+    def found(self) -> tuple[npt.NDArray[np.intp], Float64Array, npt.NDArray[np.bool_]]:
         """Where both agree (flat, Fortran order), log p there, which is negative."""
         signs_a, at_a = self._signs(self.a)
         signs_b, at_b = self._signs(self.b)
@@ -217,7 +203,7 @@ class _Conjunction:
         if statmap.grid.same_as(self.grid):
             return signs.ravel(order="F"), None
         number = np.arange(1, signs.size + 1, dtype=np.int32)
-        places = onto_grid(
+        places = resample_nearest(
             number.reshape(signs.shape, order="F"), statmap.grid, self.grid
         )
         at = places.ravel(order="F").astype(np.intp) - 1
@@ -251,15 +237,15 @@ class _Conjunction:
 
     def _mask(self, statmap: StatMap) -> Mask:
         assert statmap.mask is not None
-        return onto_grid(statmap.mask, statmap.grid, self.grid)
+        return resample_nearest(statmap.mask, statmap.grid, self.grid)
 
-    def _volume(self, where: npt.NDArray[np.intp], values: Floats) -> Voxels:
+    def _volume(self, where: npt.NDArray[np.intp], values: Float64Array) -> Voxels:
         volume = np.zeros(self.grid.shape, np.float32, order="F")
         volume.reshape(-1, order="F")[where] = values
         return volume
 
 
-def conjunction_of(a: ClusterSet, b: ClusterSet, grid: Grid, title: str) -> StatMap:
+def build_conjunction(a: ClusterSet, b: ClusterSet, grid: Grid, title: str) -> StatMap:
     """Make the map of the conjunction of two maps.
 
     Parameters
@@ -294,11 +280,10 @@ def conjunction_of(a: ClusterSet, b: ClusterSet, grid: Grid, title: str) -> Stat
 
 def _tail(clusters: ClusterSet) -> Tail:
     """Return how the p of a map counts; chi2 and F count both directions."""
-    applied = clusters.threshold
-    assert isinstance(applied, Applied)
-    if is_lone(clusters.statmap, clusters.evidence):
+    applied, source = clusters.threshold, clusters.p_source
+    assert isinstance(applied, ThresholdResult)
+    if source.is_lone:
         return applied.tail
-    source = p_map_of(clusters.statmap, clusters.evidence) or clusters.statmap
     tail = applied.tail if applied.tail is not Tail.NONE else source.tail
     return Tail.TWO if tail is Tail.NONE else tail
 
@@ -306,10 +291,10 @@ def _tail(clusters: ClusterSet) -> Tail:
 def _direction(clusters: ClusterSet) -> npt.NDArray[np.int8]:
     """Mark the directions of a map that were tested and asked for: 1, -1, else 0."""
     statmap = clusters.statmap
-    test = direction_map_of(statmap) or statmap
-    positive, negative = sides_of(statmap, clusters.asked.tail)
+    test = find_direction_map(statmap) or statmap
+    positive, negative = choose_sides(statmap, clusters.asked.tail)
     values = test.data
-    if statmap.kind is MapKind.P and test is statmap:
+    if statmap.kind.row.zero is Zero.OUTSIDE and test is statmap:
         mask = statmap.mask
         return np.asarray(values > 0 if mask is None else mask, np.int8, order="F")
     if test is not statmap:
@@ -323,27 +308,23 @@ def _direction(clusters: ClusterSet) -> npt.NDArray[np.int8]:
     return signs
 
 
-def _log_p(clusters: ClusterSet, flat: npt.NDArray[np.intp]) -> Floats:
+def _log_p(clusters: ClusterSet, flat: npt.NDArray[np.intp]) -> Float64Array:
     """Return log p of some voxels (flat, Fortran order) as the threshold read it."""
-    statmap = clusters.statmap
-    shape = statmap.grid.shape
-    at = np.unravel_index(flat, shape, order="F")
-    if is_lone(statmap, clusters.evidence):
+    statmap, source = clusters.statmap, clusters.p_source
+    at = np.unravel_index(flat, statmap.grid.shape, order="F")
+    if source.is_lone:
         # What was asked decides how the p of a map of unknown origin counts.
         size = np.abs(statmap.data[at])
-        dof = dof_of(statmap, clusters.evidence)
+        dof = source.dof
         dof = dof[at] if isinstance(dof, np.ndarray) else dof
-        log_p = log_p_of(size, statmap.kind, _tail(clusters), dof)
+        log_p = convert_to_log_p(size, statmap.kind, _tail(clusters), dof)
     elif flat.size * 4 > statmap.data.size:
-        whole = log_p_map(statmap, clusters.evidence)
+        whole = source.log_p()
         assert whole is not None
         log_p = whole[at]
     else:
-        log_p = log_p_at(statmap, at, clusters.evidence)
+        log_p = source.log_p_at(at)
     return np.where(np.isnan(log_p), 0, log_p)
-
-
-# One map minus another: a picture of where they differ, and no test of it.
 
 
 def why_no_difference(a: StatMap, b: StatMap, name_a: str, name_b: str) -> str | None:
@@ -351,8 +332,6 @@ def why_no_difference(a: StatMap, b: StatMap, name_a: str, name_b: str) -> str |
 
     Parameters
     ----------
-    a, b : StatMap
-        The maps.
     name_a, name_b : str
         What to call them.
 
@@ -369,7 +348,7 @@ def why_no_difference(a: StatMap, b: StatMap, name_a: str, name_b: str) -> str |
     if a.kind is not b.kind:
         return f"{name_a} holds {a.kind} and {name_b} {b.kind} values: another unit"
     if not a.kind.may_subtract:
-        return f"both hold {a.kind.meaning}, and their difference means nothing"
+        return f"both hold {a.kind.meaning}, and their difference would mean nothing"
     for statmap, name in ((a, name_a), (b, name_b)):
         if statmap.correction:
             return (
@@ -381,14 +360,14 @@ def why_no_difference(a: StatMap, b: StatMap, name_a: str, name_b: str) -> str |
             f"{name_a} is {a.tail} and {name_b} {b.tail}: the same {a.kind} means "
             "another p"
         )
-    if a.kind is MapKind.T and (a.dof != b.dof or a.dof is None):
+    if a.kind.row.p.n_dof and (a.dof != b.dof or a.dof is None):
         return f"their degrees of freedom differ or are unknown: {a.dof} and {b.dof}"
     return None
 
 
-def difference_of(
-    a: Sampled,
-    b: Sampled,
+def build_difference(
+    a: MapSample,
+    b: MapSample,
     grid: Grid,
     title: str,
     parts: tuple[ClusterSet, ...] = (),
@@ -397,7 +376,7 @@ def difference_of(
 
     Parameters
     ----------
-    a, b : Sampled
+    a, b : MapSample
         Values of two maps that `why_no_difference` has nothing against, on the grid.
     grid : Grid
         The grid of the comparison.
@@ -411,13 +390,11 @@ def difference_of(
     StatMap
         Of kind `MapKind.OTHER`, so that it has no p; 0 where one of them has no value.
     """
-    compute = partial(_subtracted, a, b)
-    return derived_map(
-        grid, title, {MapKind.OTHER: compute}, contrast="difference", parts=parts
-    )
+    compute = partial(_subtract, a, b)
+    return derived_map(grid, title, {"": compute}, contrast="difference", parts=parts)
 
 
-def _subtracted(a: Sampled, b: Sampled) -> Voxels:
+def _subtract(a: MapSample, b: MapSample) -> Voxels:
     values = np.zeros(a.values.shape, np.float32, order="F")
     np.subtract(a.values, b.values, out=values, where=a.inside & b.inside)
     return values

@@ -9,33 +9,34 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import Mask
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.agreement import (
-    Ranked,
-    Sampled,
-    centered,
+    MapSample,
+    RankOrder,
     common_mask,
-    sample,
+    sample_map,
+    subtract_mean,
 )
 from napari_neurosynth_results.statistics.comparison.alignment import align
-from napari_neurosynth_results.statistics.comparison.comparison import names_of
+from napari_neurosynth_results.statistics.comparison.comparison import distinct_names
 from napari_neurosynth_results.statistics.comparison.notices import NO_P
-from napari_neurosynth_results.statistics.comparison.overlap import Marked, mark
+from napari_neurosynth_results.statistics.comparison.overlap import (
+    ClusterVoxels,
+    place_clusters,
+)
 from napari_neurosynth_results.statistics.thresholds.masks import (
     Masking,
     as_masking,
-    onto_grid,
+    resample_nearest,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,7 @@ class Matrix:
         """Say how many maps there are and how much they have in common."""
         pairs = self.table["dice"]
         n = len(self)
-        told = "nothing is above a threshold"
+        told = "nothing is above its threshold"
         if pairs.notna().any():
             told = f"Dice {pairs.min():.3f} to {pairs.max():.3f}"
         return f"{n} maps, {n * (n - 1) // 2} pairs: {told}"
@@ -140,36 +141,38 @@ def compare_all(
     if len(clusters) < 2:
         raise ResultsError("There is nothing to compare: give two maps or more.")
     maps = [one.statmap for one in clusters]
-    names = tuple(names if names is not None else names_of(maps))
+    names = tuple(names if names is not None else distinct_names(maps))
     aligned = align(maps, names)
     masking = as_masking(mask, maps[0].grid)
     given = None
     if masking is not None:
-        given = onto_grid(masking.mask, maps[0].grid, aligned.grid)
-    sampled = [sample(statmap, aligned.grid) for statmap in maps]
+        given = resample_nearest(masking.mask, maps[0].grid, aligned.grid)
+    sampled = [sample_map(statmap, aligned.grid) for statmap in maps]
     common = common_mask(sampled, given)
     flat = [one.level == "cluster" for one in maps]
     r, rho = _correlations(sampled, flat, common)
-    shared, sizes = _shared([mark(one, aligned.grid) for one in clusters])
+    shared, sizes = _count_shared(
+        [place_clusters(one, aligned.grid) for one in clusters]
+    )
     total = sizes[:, np.newaxis] + sizes
     notices = [NO_P]
     if common is None:
-        notices.insert(0, "Nobody knows an analysis mask: there is no r and no rho.")
+        notices.insert(0, "No analysis mask is known: r and rho are not given.")
     return Matrix(
         clusters=tuple(clusters),
         names=names,
         grid=aligned.grid,
         resampled=aligned.resampled,
-        dice=_framed(_over(2 * shared, total), names),
-        jaccard=_framed(_over(shared, total - shared), names),
-        r=_framed(r, names),
-        rho=_framed(rho, names),
+        dice=_to_frame(_divide(2 * shared, total), names),
+        jaccard=_to_frame(_divide(shared, total - shared), names),
+        r=_to_frame(r, names),
+        rho=_to_frame(rho, names),
         n_voxels=0 if common is None else int(np.count_nonzero(common)),
         notices=tuple(notices),
     )
 
 
-def _shared(marked: Sequence[Marked]) -> tuple[Floats, Floats]:
+def _count_shared(marked: Sequence[ClusterVoxels]) -> tuple[Float64Array, Float64Array]:
     """Count the voxels of each, and those that every two share with the same sign."""
     # A voxel counts for its sign: two numbers, of which each can be shared.
     codes = [2 * one.where + (one.sign < 0) for one in marked]
@@ -183,8 +186,8 @@ def _shared(marked: Sequence[Marked]) -> tuple[Floats, Floats]:
 
 
 def _correlations(
-    sampled: Sequence[Sampled], flat: Sequence[bool], mask: Mask | None
-) -> tuple[Floats, Floats]:
+    sampled: Sequence[MapSample], flat: Sequence[bool], mask: Mask | None
+) -> tuple[Float64Array, Float64Array]:
     n = len(sampled)
     if mask is None:
         return np.full((n, n), math.nan), np.full((n, n), math.nan)
@@ -193,12 +196,12 @@ def _correlations(
     values, ranks = np.zeros((n, rows[0].size)), np.zeros((n, rows[0].size))
     for number, row in enumerate(rows):
         if row.size and not flat[number] and (row != row[0]).any():
-            values[number] = centered(row)
-            ranks[number] = centered(Ranked(row).within(None))
-    return _normed(values), _normed(ranks)
+            values[number] = subtract_mean(row)
+            ranks[number] = subtract_mean(RankOrder(row).within(None))
+    return _correlate_rows(values), _correlate_rows(ranks)
 
 
-def _normed(rows: Floats) -> Floats:
+def _correlate_rows(rows: Float64Array) -> Float64Array:
     """Correlate rows that have a mean of 0; NaN where one is constant."""
     products = rows @ rows.T
     size = np.sqrt(products.diagonal())
@@ -206,12 +209,12 @@ def _normed(rows: Floats) -> Floats:
     return np.asarray(np.clip(products / (size[:, np.newaxis] * size), -1, 1))
 
 
-def _over(part: Floats, whole: Floats) -> Floats:
+def _divide(part: Float64Array, whole: Float64Array) -> Float64Array:
     with np.errstate(invalid="ignore"):
         return np.where(whole > 0, part / np.where(whole > 0, whole, 1), math.nan)
 
 
-def _framed(values: Floats, names: Sequence[str]) -> pd.DataFrame:
+def _to_frame(values: Float64Array, names: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(values, index=list(names), columns=list(names))

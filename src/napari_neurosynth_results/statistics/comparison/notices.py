@@ -8,10 +8,13 @@ import numpy as np
 
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison.agreement import Agreement, Sampled
-from napari_neurosynth_results.statistics.comparison.alignment import covered
+from napari_neurosynth_results.statistics.comparison.agreement import (
+    Agreement,
+    MapSample,
+)
+from napari_neurosynth_results.statistics.comparison.alignment import covered_box
 from napari_neurosynth_results.statistics.comparison.overlap import (
-    Marked,
+    ClusterVoxels,
     direction_doubt,
 )
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
@@ -23,11 +26,11 @@ NO_P = (
 _MANY_ZEROS = 0.25
 
 
-def notices_of(
+def collect_notices(
     clusters: tuple[ClusterSet, ClusterSet],
     names: tuple[str, str],
-    marked: tuple[Marked, Marked],
-    sampled: tuple[Sampled, Sampled],
+    marked: tuple[ClusterVoxels, ClusterVoxels],
+    sampled: tuple[MapSample, MapSample],
     over_mask: Agreement,
     grid: Grid,
     masking: Masking | None,
@@ -69,21 +72,21 @@ def notices_of(
             told.append(f"{doubt}: all of its voxels count as positive.")
         if doubt := one.statmap.grid.mni_doubt():
             told.append(f"{name} may not be in MNI space: {doubt}.")
-    told += _beyond(clusters, names, marked, grid)
+    told += _about_coverage(clusters, names, marked, grid)
     told += _about_values(clusters, names, sampled, over_mask, masking)
     return (*told, NO_P)
 
 
-def _beyond(
+def _about_coverage(
     clusters: tuple[ClusterSet, ClusterSet],
     names: tuple[str, str],
-    marked: tuple[Marked, Marked],
+    marked: tuple[ClusterVoxels, ClusterVoxels],
     grid: Grid,
 ) -> list[str]:
     """Say how much of one map lies where the other one has no voxels."""
     told = []
     for this, other in ((0, 1), (1, 0)):
-        field = covered(clusters[other].statmap.grid, grid)
+        field = covered_box(clusters[other].statmap.grid, grid)
         within = np.ones(marked[this].where.size, bool)
         index = np.unravel_index(marked[this].where, grid.shape, order="F")
         for part, at in zip(field, index, strict=True):
@@ -99,7 +102,7 @@ def _beyond(
 def _about_values(
     clusters: tuple[ClusterSet, ClusterSet],
     names: tuple[str, str],
-    sampled: tuple[Sampled, Sampled],
+    sampled: tuple[MapSample, MapSample],
     over_mask: Agreement,
     masking: Masking | None,
 ) -> list[str]:
@@ -112,7 +115,7 @@ def _about_values(
     ]
     if flat:
         return [
-            f"{' and '.join(flat)} {'has' if len(flat) == 1 else 'have'} one value a "
+            f"{' and '.join(flat)} {'has' if len(flat) == 1 else 'have'} one value per "
             "cluster: voxels are not correlated."
         ]
     told = []
@@ -126,18 +129,18 @@ def _about_values(
         told.append(f"The correlations are {masking}.")
     elif len(unknown) == 2:
         told.append(
-            "Nobody knows the analysis mask of either map: r and rho are given where "
-            "neither is 0, and not over a mask. Give one (mask)."
+            "The analysis mask of neither map is known: r and rho are given where "
+            "neither map is 0, not over a mask. To choose one, give mask."
         )
     elif unknown:
         told.append(
             f"The analysis mask of {unknown[0]} is unknown: that of the other map is "
-            "taken for both."
+            "used for both."
         )
     for share, name in zip((over_mask.zeros_a, over_mask.zeros_b), names, strict=True):
         if not math.isnan(share) and share > _MANY_ZEROS:
             told.append(
                 f"{100 * share:.0f} % of {name} is exactly 0 in the common mask: r and "
-                "rho over it tell much about where the maps are 0."
+                "rho over it largely say where the maps are 0."
             )
     return told

@@ -8,23 +8,18 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import IndexArray
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters.cluster_set import (
-    ClusterSet,
-    main_peaks,
-    to_mm,
-)
-from napari_neurosynth_results.statistics.p_values.directions import UNSIGNED
-from napari_neurosynth_results.statistics.thresholds.masks import onto_grid
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.thresholds.masks import resample_nearest
 
-Ints = npt.NDArray[np.intp]
 Signs = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True, eq=False)
-class Marked:
+class ClusterVoxels:
     """The voxels of some clusters on the grid of a comparison.
 
     Attributes
@@ -37,13 +32,13 @@ class Marked:
         +1 or -1.
     """
 
-    where: Ints
-    label: Ints
+    where: IndexArray
+    label: IndexArray
     sign: Signs
 
 
 @dataclass(frozen=True)
-class Counts:
+class OverlapCounts:
     """Voxels of two sets, of one sign or of both.
 
     Attributes
@@ -91,18 +86,18 @@ class Overlap:
 
     Attributes
     ----------
-    counts : dict of str to Counts
+    counts : dict of str to OverlapCounts
         ``"all"``, ``"positive"`` and ``"negative"``.
     pairs : ndarray of int, shape (m, 3)
         Label in a, label in b, voxels shared with the same sign; in order of the
         labels.
     """
 
-    counts: dict[str, Counts]
-    pairs: Ints = field(repr=False)
+    counts: dict[str, OverlapCounts]
+    pairs: IndexArray = field(repr=False)
 
 
-def direction_map_of(statmap: StatMap) -> StatMap | None:
+def find_direction_map(statmap: StatMap) -> StatMap | None:
     """Find the map that says which way the effect of another one goes.
 
     Parameters
@@ -116,7 +111,7 @@ def direction_map_of(statmap: StatMap) -> StatMap | None:
         The map itself where its values have a direction; for p, logp, chi2 and F the z
         (else t or est) map of the same test. None when there is none.
     """
-    if statmap.kind not in UNSIGNED:
+    if not statmap.kind.row.lost_direction:
         return statmap
     results = statmap.results
     for value in ("z", "t", "est"):
@@ -133,8 +128,6 @@ def direction_doubt(statmap: StatMap, name: str) -> str | None:
 
     Parameters
     ----------
-    statmap : StatMap
-        The map.
     name : str
         What to call it.
 
@@ -143,7 +136,7 @@ def direction_doubt(statmap: StatMap, name: str) -> str | None:
     str or None
         A one-tailed p needs no other map: only the positive direction was tested.
     """
-    if direction_map_of(statmap) is not None or statmap.tail is Tail.ONE:
+    if find_direction_map(statmap) is not None or statmap.tail is Tail.ONE:
         return None
     return (
         f"{name} holds {statmap.kind} values, which have no direction, and no z map of "
@@ -151,7 +144,7 @@ def direction_doubt(statmap: StatMap, name: str) -> str | None:
     )
 
 
-def mark(clusters: ClusterSet, grid: Grid) -> Marked:
+def place_clusters(clusters: ClusterSet, grid: Grid) -> ClusterVoxels:
     """Bring clusters onto the grid of a comparison.
 
     Parameters
@@ -163,9 +156,9 @@ def mark(clusters: ClusterSet, grid: Grid) -> Marked:
 
     Returns
     -------
-    Marked
+    ClusterVoxels
         By the nearest voxel. A positive voxel is one whose direction is not negative:
-        where the map's values have none, by `direction_map_of`.
+        where the map's values have none, by `find_direction_map`.
 
     Raises
     ------
@@ -178,38 +171,38 @@ def mark(clusters: ClusterSet, grid: Grid) -> Marked:
     label = found.label[kept]
     sign = found.sign.astype(np.int8)[label.astype(np.intp) - 1]
     statmap = clusters.statmap
-    direction = direction_map_of(statmap)
+    direction = find_direction_map(statmap)
     if direction is not None and direction is not statmap and direction.signed:
         values = direction.data.ravel(order="F")[where]
         sign = np.where(values < 0, -1, 1).astype(np.int8)
     if not statmap.grid.same_as(grid):
-        where, label, sign = _moved(where, label, sign, statmap.grid, grid)
-    return Marked(where, label.astype(np.intp), sign)
+        where, label, sign = _move_to_grid(where, label, sign, statmap.grid, grid)
+    return ClusterVoxels(where, label.astype(np.intp), sign)
 
 
-def _moved(
-    where: Ints,
+def _move_to_grid(
+    where: IndexArray,
     label: npt.NDArray[np.unsignedinteger],
     sign: Signs,
     source: Grid,
     target: Grid,
-) -> tuple[Ints, npt.NDArray[np.unsignedinteger], Signs]:
+) -> tuple[IndexArray, npt.NDArray[np.unsignedinteger], Signs]:
     """Move voxels to another grid, where each may become several or none."""
     # The place in the list instead of the label: it carries the sign as well.
     volume = np.zeros(source.shape, np.uint32, order="F")
     volume.reshape(-1, order="F")[where] = np.arange(1, where.size + 1)
-    flat = onto_grid(volume, source, target).ravel(order="F")
+    flat = resample_nearest(volume, source, target).ravel(order="F")
     there = np.flatnonzero(flat)
     number = flat[there] - 1
     return there, label[number], sign[number]
 
 
-def overlap_of(a: Marked, b: Marked) -> Overlap:
+def measure_overlap(a: ClusterVoxels, b: ClusterVoxels) -> Overlap:
     """Count what two sets of voxels share.
 
     Parameters
     ----------
-    a, b : Marked
+    a, b : ClusterVoxels
         On the same grid.
 
     Returns
@@ -222,9 +215,9 @@ def overlap_of(a: Marked, b: Marked) -> Overlap:
     )
     same = a.sign[in_a] == b.sign[in_b]
     in_a, in_b, opposite = in_a[same], in_b[same], int(np.count_nonzero(~same))
-    counts = {"all": Counts(a.where.size, b.where.size, in_a.size, opposite)}
+    counts = {"all": OverlapCounts(a.where.size, b.where.size, in_a.size, opposite)}
     for word, sign in (("positive", 1), ("negative", -1)):
-        counts[word] = Counts(
+        counts[word] = OverlapCounts(
             int(np.count_nonzero(a.sign == sign)),
             int(np.count_nonzero(b.sign == sign)),
             int(np.count_nonzero(a.sign[in_a] == sign)),
@@ -232,7 +225,7 @@ def overlap_of(a: Marked, b: Marked) -> Overlap:
     return Overlap(counts, _pairs(a.label[in_a], b.label[in_b]))
 
 
-def _pairs(a: Ints, b: Ints) -> Ints:
+def _pairs(a: IndexArray, b: IndexArray) -> IndexArray:
     """Count how often each pair of labels occurs."""
     # One number for both, so that equal pairs can be counted.
     most = int(b.max(initial=0)) + 1
@@ -240,12 +233,14 @@ def _pairs(a: Ints, b: Ints) -> Ints:
     return np.column_stack([pair // most, pair % most, count])
 
 
-def agreement_volume(a: Marked, b: Marked, grid: Grid) -> npt.NDArray[np.uint8]:
+def agreement_volume(
+    a: ClusterVoxels, b: ClusterVoxels, grid: Grid
+) -> npt.NDArray[np.uint8]:
     """Draw where two sets of clusters agree.
 
     Parameters
     ----------
-    a, b : Marked
+    a, b : ClusterVoxels
         On the grid.
     grid : Grid
         The grid of the comparison.
@@ -267,13 +262,7 @@ def agreement_volume(a: Marked, b: Marked, grid: Grid) -> npt.NDArray[np.uint8]:
     return volume
 
 
-def of_sign(marked: Marked, sign: int) -> Marked:
-    """Keep the voxels of one sign."""
-    kept = marked.sign == sign
-    return Marked(marked.where[kept], marked.label[kept], marked.sign[kept])
-
-
 def peaks_mm(clusters: ClusterSet) -> npt.NDArray[np.float64]:
     """Return the peak of each cluster in MNI mm, shape (n, 3)."""
-    peaks = clusters.labelled.peak_voxel[main_peaks(clusters)]
-    return to_mm(clusters.statmap, peaks)
+    found = clusters.labelled
+    return clusters.statmap.grid.to_mm(found.peak_voxel[found.main_peaks])

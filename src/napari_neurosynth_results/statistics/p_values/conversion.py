@@ -7,13 +7,16 @@ beyond z = 38 while its logarithm never does.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind, Tail
+from napari_neurosynth_results.maps.kinds import MapKind, PFormula, Tail
 from napari_neurosynth_results.statistics.p_values.far_tails import (
     chi2_at_log_sf,
     f_at_log_sf,
@@ -23,17 +26,12 @@ from napari_neurosynth_results.statistics.p_values.far_tails import (
     t_at_log_sf,
 )
 
-Floats = npt.NDArray[np.float64]
 #: Degrees of freedom: one number for t and chi2, or one a voxel; two for F.
 Dof = float | tuple[float, float] | npt.NDArray[Any]
 
 #: NiMARE writes float32, where .05 is a little more than .05: p <= alpha has to forgive
 #: this much, relative to alpha.
 P_TOLERANCE = 1e-6
-#: Kinds whose values alone say p, and those that need degrees of freedom for it.
-FREE = frozenset({MapKind.Z, MapKind.P, MapKind.LOGP, MapKind.ONE_MINUS_P})
-NEEDS_DOF = frozenset({MapKind.T, MapKind.CHI2, MapKind.F})
-
 _LOG_2, _LOG_10 = math.log(2), math.log(10)
 
 
@@ -71,7 +69,7 @@ def height_at(p: float, kind: MapKind, tail: Tail, dof: Dof | None = None) -> fl
     1.96
     """
     if not 0 < p < 1:
-        raise ValueError(f"p has to lie between 0 and 1, not {p}")
+        raise ValueError(f"p must lie between 0 and 1, not {p}")
     return height_at_log_p(math.log(p), kind, tail, dof)
 
 
@@ -94,7 +92,7 @@ def height_at_log_p(
     Returns
     -------
     float
-        The inverse of `log_p_of`. Where p underflows, the height of a p map is 0.
+        The inverse of `convert_to_log_p`; 0 for a p map where p underflows.
 
     Raises
     ------
@@ -108,28 +106,23 @@ def height_at_log_p(
     >>> round(height_at_log_p(-804.6084420137538, MapKind.Z, Tail.ONE), 6)
     40.0
     """
-    from scipy.special import ndtri_exp
-
     if not log_p < 0:
-        raise ValueError(f"log p has to be below 0, not {log_p}")
-    if kind is MapKind.P:
-        return math.exp(log_p)
-    if kind is MapKind.LOGP:
-        return -log_p / _LOG_10
-    if kind is MapKind.ONE_MINUS_P:
-        return -math.expm1(log_p)
-    upper = log_p - _LOG_2 if tail is Tail.TWO else log_p
-    if kind is MapKind.Z:
-        return float(-ndtri_exp(upper))
-    if kind in NEEDS_DOF and dof is not None and not isinstance(dof, np.ndarray):
-        log_sf = upper if kind is MapKind.T else log_p
-        return _height_by_dof(log_sf, kind, checked_dof(dof, kind))
-    raise ResultsError(_without_p(kind))
+        raise ValueError(f"log p must be below 0, not {log_p}")
+    formula = kind.row.p
+    if formula is PFormula.NONE:
+        raise ResultsError(_no_p_message(kind))
+    # Of both directions each has half of p.
+    log_sf = log_p - _LOG_2 if formula.by_tail and tail is Tail.TWO else log_p
+    if not formula.n_dof:
+        return _ARITHMETIC[formula].height(log_sf, None)
+    if dof is None or isinstance(dof, np.ndarray):
+        raise ResultsError(_no_p_message(kind))
+    return _ARITHMETIC[formula].height(log_sf, check_dof(dof, kind))
 
 
-def log_p_of(
+def convert_to_log_p(
     values: npt.ArrayLike, kind: MapKind, tail: Tail, dof: Dof | None = None
-) -> Floats:
+) -> Float64Array:
     """Return the natural logarithm of p for values of a kind.
 
     Parameters
@@ -156,34 +149,24 @@ def log_p_of(
 
     Examples
     --------
-    >>> round(float(log_p_of(40.0, MapKind.Z, Tail.ONE)), 3)
+    >>> round(float(convert_to_log_p(40.0, MapKind.Z, Tail.ONE)), 3)
     -804.608
     """
-    from scipy.special import log_ndtr
-
+    formula, n = kind.row.p, None
+    if formula is PFormula.NONE or (formula.n_dof and dof is None):
+        raise ResultsError(_no_p_message(kind))
+    if formula.n_dof and dof is not None:
+        n = check_dof(dof, kind)
     x = np.asarray(values, np.float64)
+    both = formula.by_tail and tail is Tail.TWO
     with np.errstate(divide="ignore", invalid="ignore"):
-        if kind is MapKind.P:
-            return np.asarray(np.log(x))
-        if kind is MapKind.LOGP:
-            return -x * _LOG_10
-        if kind is MapKind.ONE_MINUS_P:
-            return np.asarray(np.log1p(-x))
-        strength = np.abs(x) if tail is Tail.TWO else x
-        both = _LOG_2 if tail is Tail.TWO else 0.0
-        if kind is MapKind.Z:
-            return np.asarray(np.minimum(log_ndtr(-strength) + both, 0))
-        if kind in NEEDS_DOF and dof is not None:
-            n = checked_dof(dof, kind)
-            if kind is MapKind.T:
-                return np.minimum(log_sf_of_t(strength, n) + both, 0)
-            if kind is MapKind.CHI2:
-                return log_sf_of_chi2(x, n)
-            return log_sf_of_f(x, *n)
-    raise ResultsError(_without_p(kind))
+        log_p = _ARITHMETIC[formula].log_sf(np.abs(x) if both else x, n)
+        if formula.by_tail:
+            log_p = np.minimum(log_p + (_LOG_2 if both else 0.0), 0)
+    return np.asarray(log_p)
 
 
-def checked_dof(dof: Dof, kind: MapKind) -> Any:
+def check_dof(dof: Dof, kind: MapKind) -> Any:
     """Return degrees of freedom as a kind takes them: two for F, else one.
 
     Raises
@@ -191,7 +174,8 @@ def checked_dof(dof: Dof, kind: MapKind) -> Any:
     ResultsError
         When there are too many or too few, they are not above 0, or the kind has none.
     """
-    if kind not in NEEDS_DOF:
+    n_dof = kind.row.p.n_dof
+    if not n_dof:
         raise ResultsError(
             f"A {kind} map has no degrees of freedom: they are for t, chi2 and F."
         )
@@ -199,25 +183,17 @@ def checked_dof(dof: Dof, kind: MapKind) -> Any:
         # A map of them: what is not above 0 there is outside, and becomes NaN.
         return dof
     pair = isinstance(dof, tuple)
-    if pair != (kind is MapKind.F):
-        wanted = "two, of numerator and denominator" if kind is MapKind.F else "one"
+    if pair != (n_dof == 2):
+        wanted = "two, of numerator and denominator" if n_dof == 2 else "one"
         raise ResultsError(f"{kind} takes {wanted}, as degrees of freedom, not {dof}.")
     if not all(0 < n < math.inf for n in np.atleast_1d(dof)):
-        raise ResultsError(f"Degrees of freedom are above 0, not {dof}.")
+        raise ResultsError(f"Degrees of freedom must be above 0, not {dof}.")
     return dof
 
 
-def _height_by_dof(log_sf: float, kind: MapKind, dof: Any) -> float:
-    if kind is MapKind.T:
-        return t_at_log_sf(log_sf, dof)
-    if kind is MapKind.CHI2:
-        return chi2_at_log_sf(log_sf, dof)
-    return f_at_log_sf(log_sf, *dof)
-
-
-def _without_p(kind: MapKind) -> str:
+def _no_p_message(kind: MapKind) -> str:
     help_ = "Threshold it by value, or use the p or logp map of the same test"
-    if kind in NEEDS_DOF:
+    if kind.row.p.n_dof:
         help_ += ", or state the degrees of freedom (dof)"
     return f"A {kind} map holds {kind.meaning}. {help_}."
 
@@ -229,3 +205,54 @@ def short_p(p: float) -> str:
     ('.05', '.001', '1', '3.2e-07')
     """
     return f"{p:.3g}".removeprefix("0") if p < 1 else f"{p:.3g}"
+
+
+# One formula, two functions: from values to the logarithm of p, and back.
+
+
+@dataclass(frozen=True)
+class _Arithmetic:
+    """A formula, both ways; where the tail decides, for one direction.
+
+    Attributes
+    ----------
+    log_sf : callable
+        Values and degrees of freedom -> natural logarithm of p.
+    height : callable
+        Natural logarithm of p and degrees of freedom -> value.
+    """
+
+    log_sf: Callable[[Float64Array, Any], Float64Array]
+    height: Callable[[float, Any], float]
+
+
+def _normal_log_sf(z: Float64Array, _: None) -> Float64Array:
+    from scipy.special import log_ndtr
+
+    return np.asarray(log_ndtr(-z))
+
+
+def _normal_height(log_sf: float, _: None) -> float:
+    from scipy.special import ndtri_exp
+
+    return float(-ndtri_exp(log_sf))
+
+
+_ARITHMETIC = {
+    PFormula.IDENTITY: _Arithmetic(
+        lambda p, _: np.log(p), lambda log_p, _: math.exp(log_p)
+    ),
+    PFormula.LOG10: _Arithmetic(
+        lambda logp, _: -logp * _LOG_10, lambda log_p, _: -log_p / _LOG_10
+    ),
+    PFormula.COMPLEMENT: _Arithmetic(
+        lambda rest, _: np.log1p(-rest), lambda log_p, _: -math.expm1(log_p)
+    ),
+    PFormula.NORMAL: _Arithmetic(_normal_log_sf, _normal_height),
+    PFormula.STUDENT_T: _Arithmetic(log_sf_of_t, t_at_log_sf),
+    PFormula.CHI_SQUARE: _Arithmetic(log_sf_of_chi2, chi2_at_log_sf),
+    PFormula.FISHER_F: _Arithmetic(
+        lambda f, dof: log_sf_of_f(f, *dof),
+        lambda log_sf, dof: f_at_log_sf(log_sf, *dof),
+    ),
+}

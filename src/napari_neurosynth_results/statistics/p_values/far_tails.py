@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from napari_neurosynth_results.arrays import Float64Array
 
 #: Below this, p is close to the end of float64 and loses digits.
 _LEAST = 1e-290
@@ -23,7 +23,7 @@ _CLOSE = 1e-15
 _MOST_STEPS = 10_000
 
 
-def log_sf_of_t(t: npt.ArrayLike, dof: npt.ArrayLike) -> Floats:
+def log_sf_of_t(t: npt.ArrayLike, dof: npt.ArrayLike) -> Float64Array:
     """Return the logarithm of the upper tail of Student's t.
 
     Parameters
@@ -41,13 +41,13 @@ def log_sf_of_t(t: npt.ArrayLike, dof: npt.ArrayLike) -> Floats:
 
     t, dof = _broadcast(t, dof)
     dof = np.where(dof > 0, dof, np.nan)
-    log_sf, far = _near(stdtr(dof, -t), t)
+    log_sf, far = _log_by_scipy(stdtr(dof, -t), t)
     ratio = 2 * np.log(t[far]) - np.log(dof[far])
     log_sf[far] = _log_beta_tail(ratio, dof[far] / 2, 0.5) - math.log(2)
     return log_sf
 
 
-def log_sf_of_chi2(x: npt.ArrayLike, dof: npt.ArrayLike) -> Floats:
+def log_sf_of_chi2(x: npt.ArrayLike, dof: npt.ArrayLike) -> Float64Array:
     """Return the logarithm of the upper tail of chi-square.
 
     Parameters
@@ -65,10 +65,10 @@ def log_sf_of_chi2(x: npt.ArrayLike, dof: npt.ArrayLike) -> Floats:
 
     x, dof = _broadcast(x, dof)
     dof = np.where(dof > 0, dof, np.nan)
-    log_sf, far = _near(chdtrc(dof, np.maximum(x, 0)), x)
+    log_sf, far = _log_by_scipy(chdtrc(dof, np.maximum(x, 0)), x)
     a, half = dof[far] / 2, x[far] / 2
 
-    def coefficient(n: int) -> Floats:
+    def coefficient(n: int) -> Float64Array:
         m = (n + 1) // 2
         return np.asarray((m - a if n % 2 else m) / half)
 
@@ -77,7 +77,7 @@ def log_sf_of_chi2(x: npt.ArrayLike, dof: npt.ArrayLike) -> Floats:
     return log_sf
 
 
-def log_sf_of_f(f: npt.ArrayLike, dof_1: float, dof_2: float) -> Floats:
+def log_sf_of_f(f: npt.ArrayLike, dof_1: float, dof_2: float) -> Float64Array:
     """Return the logarithm of the upper tail of F.
 
     Parameters
@@ -96,7 +96,7 @@ def log_sf_of_f(f: npt.ArrayLike, dof_1: float, dof_2: float) -> Floats:
     from scipy.special import fdtrc
 
     f = np.asarray(f, np.float64)
-    log_sf, far = _near(fdtrc(dof_1, dof_2, np.maximum(f, 0)), f)
+    log_sf, far = _log_by_scipy(fdtrc(dof_1, dof_2, np.maximum(f, 0)), f)
     ratio = np.log(f[far]) + math.log(dof_1 / dof_2)
     half = np.full(ratio.size, dof_2 / 2)
     log_sf[far] = _log_beta_tail(ratio, half, dof_1 / 2)
@@ -109,7 +109,7 @@ def t_at_log_sf(log_sf: float, dof: float) -> float:
 
     if log_sf > _NEAR:
         return float(-stdtrit(dof, math.exp(log_sf)))
-    return _solved(lambda t: float(log_sf_of_t(t, dof)), log_sf)
+    return _solve(lambda t: float(log_sf_of_t(t, dof)), log_sf)
 
 
 def chi2_at_log_sf(log_sf: float, dof: float) -> float:
@@ -118,7 +118,7 @@ def chi2_at_log_sf(log_sf: float, dof: float) -> float:
 
     if log_sf > _NEAR:
         return float(chdtri(dof, math.exp(log_sf)))
-    return _solved(lambda x: float(log_sf_of_chi2(x, dof)), log_sf)
+    return _solve(lambda x: float(log_sf_of_chi2(x, dof)), log_sf)
 
 
 def f_at_log_sf(log_sf: float, dof_1: float, dof_2: float) -> float:
@@ -129,23 +129,27 @@ def f_at_log_sf(log_sf: float, dof_1: float, dof_2: float) -> float:
         # Not fdtri, which takes 1 - p and so loses a small p.
         x = float(betaincinv(dof_2 / 2, dof_1 / 2, math.exp(log_sf)))
         return dof_2 * (1 - x) / (dof_1 * x)
-    return _solved(lambda f: float(log_sf_of_f(f, dof_1, dof_2)), log_sf)
+    return _solve(lambda f: float(log_sf_of_f(f, dof_1, dof_2)), log_sf)
 
 
-def _broadcast(x: npt.ArrayLike, dof: npt.ArrayLike) -> tuple[Floats, Floats]:
+def _broadcast(
+    x: npt.ArrayLike, dof: npt.ArrayLike
+) -> tuple[Float64Array, Float64Array]:
     first, second = np.broadcast_arrays(
         np.asarray(x, np.float64), np.asarray(dof, np.float64)
     )
     return first, second
 
 
-def _near(sf: Any, x: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def _log_by_scipy(
+    sf: Any, x: Float64Array
+) -> tuple[Float64Array, npt.NDArray[np.bool_]]:
     """Return the logarithm of p, and where it has to be found another way."""
     with np.errstate(divide="ignore"):
         return np.array(np.log(sf)), np.asarray((sf < _LEAST) & np.isfinite(x))
 
 
-def _log_beta_tail(log_ratio: Floats, a: Floats, b: float) -> Floats:
+def _log_beta_tail(log_ratio: Float64Array, a: Float64Array, b: float) -> Float64Array:
     """Return the logarithm of the incomplete beta function I_x(a, b) at a small x.
 
     By the continued fraction 8.17.22 of the NIST Digital Library of Mathematical
@@ -156,7 +160,7 @@ def _log_beta_tail(log_ratio: Floats, a: Floats, b: float) -> Floats:
     log_x, log_rest = -np.logaddexp(0, log_ratio), -np.logaddexp(0, -log_ratio)
     x = np.exp(log_x)
 
-    def coefficient(n: int) -> Floats:
+    def coefficient(n: int) -> Float64Array:
         m = n // 2
         if n % 2:
             return -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
@@ -167,7 +171,9 @@ def _log_beta_tail(log_ratio: Floats, a: Floats, b: float) -> Floats:
     return np.asarray(log_tail)
 
 
-def _log_continued_fraction(coefficient: Callable[[int], Floats], x: Floats) -> Floats:
+def _log_continued_fraction(
+    coefficient: Callable[[int], Float64Array], x: Float64Array
+) -> Float64Array:
     """Return the logarithm of 1 / (1 + c1 / (1 + c2 / ...)), one for each x.
 
     By the modified method of Lentz (Thompson and Barnett 1986, J Comput Phys 64).
@@ -186,7 +192,7 @@ def _log_continued_fraction(coefficient: Callable[[int], Floats], x: Floats) -> 
     return -np.log(value)
 
 
-def _solved(log_sf: Callable[[float], float], wanted: float) -> float:
+def _solve(log_sf: Callable[[float], float], wanted: float) -> float:
     """Return where a falling function beyond 1 takes a value; inf where no float is."""
     from scipy.optimize import brentq
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
-    Floats,
-    log_p_of,
+    convert_to_log_p,
     short_p,
 )
-from napari_neurosynth_results.statistics.p_values.significance import p_map_of
+from napari_neurosynth_results.statistics.p_values.significance import PSource
 
 #: How far float32 may carry p times iterations from a whole number.
 _GRAIN = 0.02
@@ -70,7 +70,9 @@ class MonteCarlo:
         return f"p_FWE = {short_p(self.p)} ({interval}), {grain}"
 
 
-def intervals(p: Floats, iterations: int | None) -> tuple[Floats, Floats]:
+def intervals(
+    p: Float64Array, iterations: int | None
+) -> tuple[Float64Array, Float64Array]:
     """Return the exact binomial 95 % intervals of Monte Carlo p.
 
     Clopper and Pearson 1934, Biometrika 26, by quantiles of the beta distribution.
@@ -100,7 +102,7 @@ def intervals(p: Floats, iterations: int | None) -> tuple[Floats, Floats]:
     return low, high
 
 
-def iterations_of(statmap: StatMap) -> int | None:
+def find_iterations(statmap: StatMap) -> int | None:
     """Return how many Monte Carlo iterations lie behind a corrected map.
 
     Read off the methods text, else off the floor: NiMARE gives voxels that beat no null
@@ -110,10 +112,10 @@ def iterations_of(statmap: StatMap) -> int | None:
         return None
     if (stated := statmap.results.iterations) is not None:
         return stated
-    source = p_map_of(statmap)
-    if source is None:
+    source = PSource(statmap)
+    if not source.kind.row.p.states_p:
         return None
-    log_p = log_p_of(source.data, source.kind, source.tail)
+    log_p = convert_to_log_p(source.map.data, source.kind, source.tail)
     p = np.exp(log_p[(log_p < 0) & np.isfinite(log_p)])
     if not p.size or (floor := float(p.max())) == 1:
         return None

@@ -1,4 +1,7 @@
-"""False discovery rate: p adjusted for the number of tests, as logarithms."""
+"""False discovery rate: p adjusted for the number of tests, as logarithms.
+
+Also which voxels count as tests, and what may not be corrected for their number.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +11,28 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
-    FREE,
-    NEEDS_DOF,
     P_TOLERANCE,
-    Floats,
-    log_p_of,
+    convert_to_log_p,
 )
-from napari_neurosynth_results.statistics.p_values.directions import Sides, is_lone
-from napari_neurosynth_results.statistics.p_values.significance import (
-    Evidence,
-    dof_of,
-    log_p_map,
-    p_map_of,
-)
+from napari_neurosynth_results.statistics.p_values.directions import Sides
+from napari_neurosynth_results.statistics.p_values.significance import PSource
 
 #: BH holds for independent and positively dependent tests, BY for any.
-Method = Literal["BH", "BY"]
-METHODS: dict[Method, str] = {"BH": "Benjamini-Hochberg", "BY": "Benjamini-Yekutieli"}
+FdrMethod = Literal["BH", "BY"]
+FDR_METHODS: dict[FdrMethod, str] = {
+    "BH": "Benjamini-Hochberg",
+    "BY": "Benjamini-Yekutieli",
+}
+#: A map whose weakest voxel is stronger than this z was thresholded by somebody.
+_THRESHOLDED_Z = 1.0
 
 
-def adjusted_log_q(log_p: npt.ArrayLike, method: Method = "BH") -> Floats:
+def adjusted_log_q(log_p: npt.ArrayLike, method: FdrMethod = "BH") -> Float64Array:
     """Return the FDR-adjusted p (q) of tests, in logarithms.
 
     Benjamini and Hochberg 1995 (J R Stat Soc B 57) or Benjamini and Yekutieli 2001
@@ -59,19 +60,21 @@ def adjusted_log_q(log_p: npt.ArrayLike, method: Method = "BH") -> Floats:
     >>> np.exp(adjusted_log_q(np.log([0.01, 0.02, 0.5]))).round(3).tolist()
     [0.03, 0.03, 0.5]
     """
-    check_method(method)
+    check_fdr_method(method)
     log_p = np.asarray(log_p, np.float64)
     log_q = np.full(log_p.shape, np.nan)
     tested = ~np.isnan(log_p)
     tests = log_p[tested]
     order = np.argsort(tests)
     adjusted = np.empty(tests.size)
-    adjusted[order] = _adjusted(tests[order], method)
+    adjusted[order] = _adjust(tests[order], method)
     log_q[tested] = adjusted
     return log_q
 
 
-def critical_log_p(log_p: Floats, q: float, method: Method = "BH") -> float | None:
+def critical_log_p(
+    log_p: Float64Array, q: float, method: FdrMethod = "BH"
+) -> float | None:
     """Return the largest log p whose adjusted p is at most q.
 
     Parameters
@@ -89,11 +92,11 @@ def critical_log_p(log_p: Floats, q: float, method: Method = "BH") -> float | No
         None when no test is kept.
     """
     ordered = np.sort(log_p)
-    kept = np.flatnonzero(_adjusted(ordered, method) <= math.log(q) + P_TOLERANCE)
+    kept = np.flatnonzero(_adjust(ordered, method) <= math.log(q) + P_TOLERANCE)
     return float(ordered[kept[-1]]) if kept.size else None
 
 
-def check_method(method: str) -> None:
+def check_fdr_method(method: str) -> None:
     """Refuse a method that is none.
 
     Raises
@@ -101,12 +104,12 @@ def check_method(method: str) -> None:
     ResultsError
         When it is not BH or BY.
     """
-    if method not in METHODS:
-        known = ", ".join(f"{short} ({long})" for short, long in METHODS.items())
-        raise ResultsError(f"fdr is one of {known}, not {method!r}.")
+    if method not in FDR_METHODS:
+        known = ", ".join(f"{short} ({long})" for short, long in FDR_METHODS.items())
+        raise ResultsError(f"fdr must be one of {known}, not {method!r}.")
 
 
-def _adjusted(ordered: Floats, method: Method) -> Floats:
+def _adjust(ordered: Float64Array, method: FdrMethod) -> Float64Array:
     """Adjust ascending log p: p n / rank, never more than that of a larger p."""
     n = ordered.size
     rank = np.arange(1, n + 1)
@@ -114,31 +117,24 @@ def _adjusted(ordered: Floats, method: Method) -> Floats:
     if method == "BY" and n:
         log_n += math.log((1 / rank).sum())
     raised = ordered + log_n - np.log(rank)
-    falling: Floats = np.minimum.accumulate(raised[::-1])[::-1]
+    falling: Float64Array = np.minimum.accumulate(raised[::-1])[::-1]
     return np.minimum(falling, 0)
 
 
-# Which voxels count as tests, and what may not be corrected for their number.
-
-#: A map whose weakest voxel is stronger than this z was thresholded by somebody.
-_THRESHOLDED_Z = 1.0
-
-
-def tested_log_p(
-    statmap: StatMap,
+def find_tested_voxels(
+    source: PSource,
     name: str,
     *,
     mask: Mask | None,
     sides: Sides,
     tail: Tail,
-    evidence: Evidence,
-) -> tuple[Mask, Floats]:
+) -> tuple[Mask, Float64Array]:
     """Find the tests behind a map and the natural logarithm of their p.
 
     Parameters
     ----------
-    statmap : StatMap
-        An uncorrected map.
+    source : PSource
+        What states the p of an uncorrected map.
     name : str
         Of the correction, for what is refused.
     mask : ndarray of bool, shape (i, j, k), optional
@@ -147,8 +143,6 @@ def tested_log_p(
         Sides that are looked at, which a lone map is tested on.
     tail : Tail
         How p counts.
-    evidence : Evidence
-        What is known beside the map.
 
     Returns
     -------
@@ -163,37 +157,37 @@ def tested_log_p(
         When the map is corrected or thresholded already, has no p, or nobody knows how
         many tests there were.
     """
+    statmap = source.statmap
     if statmap.correction:
         raise ResultsError(
-            f"{statmap.title} is corrected already ({statmap.correction}): {name} on "
-            "top means nothing. Use the uncorrected map, or ask for p."
+            f"{statmap.title} is already corrected ({statmap.correction}): {name} on "
+            "top of that would mean nothing. Use the uncorrected map, or ask for p."
         )
-    source = p_map_of(statmap, evidence) or statmap
-    dof = dof_of(source, evidence)
-    if source.kind not in FREE and dof is None:
+    if not source.has_p:
+        or_dof = " or its degrees of freedom" if source.kind.row.p.n_dof else ""
         raise ResultsError(
             f"{statmap.title} holds {statmap.kind.meaning}. {name} needs its p or logp "
-            "map" + (" or its degrees of freedom." if source.kind in NEEDS_DOF else ".")
+            f"map{or_dof}."
         )
-    inside = _inside(statmap, mask, name)
-    if _was_thresholded(source, evidence):
+    inside = _testing_mask(statmap, mask, name)
+    if _was_thresholded(source):
         raise ResultsError(
-            f"{statmap.title} was thresholded before: {name} needs every voxel."
+            f"{statmap.title} has already been thresholded: {name} needs every voxel."
         )
     # NaN was not tested; infinity was, and is the strongest.
-    inside &= ~np.isnan(source.data)
+    inside &= ~np.isnan(source.map.data)
     if not inside.any():
-        raise ResultsError(f"{statmap.title} has values at no voxel of the mask.")
-    if is_lone(statmap, evidence):
+        raise ResultsError(f"{statmap.title} has no values inside the mask.")
+    if source.is_lone:
         values = statmap.data[inside]
         strength = np.abs(values) if all(sides) else values if sides[0] else -values
-        return inside, log_p_of(strength, statmap.kind, tail, dof)
-    log_p = log_p_map(statmap, evidence)
+        return inside, convert_to_log_p(strength, statmap.kind, tail, source.dof)
+    log_p = source.log_p()
     assert log_p is not None
     return inside, log_p[inside]
 
 
-def _inside(statmap: StatMap, mask: Mask | None, name: str) -> Mask:
+def _testing_mask(statmap: StatMap, mask: Mask | None, name: str) -> Mask:
     """Return a new mask: the analysis mask and the one chosen, as far as known."""
     known = statmap.mask
     if mask is not None:
@@ -207,19 +201,19 @@ def _inside(statmap: StatMap, mask: Mask | None, name: str) -> Mask:
     return known.copy()
 
 
-def _was_thresholded(source: StatMap, evidence: Evidence) -> bool:
+def _was_thresholded(source: PSource) -> bool:
     """Whether every voxel that is not empty is as strong as a z of 1 at least."""
-    kind, data = source.kind, source.data
-    if kind is MapKind.P:
+    kind, data = source.kind, source.map.data
+    if kind.row.small_is_strong:
         weakest = np.nanmax(data, initial=0)
         if weakest == 0:
             return False
     else:
-        strength = np.abs(data) if kind in {MapKind.Z, MapKind.T} else data
+        strength = np.abs(data) if kind.row.p.by_tail else data
         weakest = np.nanmin(strength, where=strength > 0, initial=np.inf)
         if not np.isfinite(weakest):
             return False
     # A t is weaker than the z of the same size, whatever its degrees of freedom.
-    kind = MapKind.Z if kind is MapKind.T else kind
-    weak = log_p_of(weakest, kind, source.tail, dof_of(source, evidence))
-    return bool(weak < log_p_of(_THRESHOLDED_Z, MapKind.Z, source.tail))
+    kind = MapKind.Z if kind.row.p.by_tail else kind
+    weak = convert_to_log_p(weakest, kind, source.tail, source.dof)
+    return bool(weak < convert_to_log_p(_THRESHOLDED_Z, MapKind.Z, source.tail))

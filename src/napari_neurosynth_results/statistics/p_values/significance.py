@@ -1,6 +1,6 @@
 """What states the p of a map: a sibling, its own values, what the user adds.
 
-Numbers are converted in `statistics.conversion`; here it is decided which.
+Numbers are converted in `conversion`; here it is decided which.
 """
 
 from __future__ import annotations
@@ -8,31 +8,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxels
-from napari_neurosynth_results.maps.kinds import MapKind, Tail
+from napari_neurosynth_results.maps.kinds import P_VALUES, MapKind, Tail, Zero
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
-    FREE,
-    NEEDS_DOF,
     P_TOLERANCE,
     Dof,
-    Floats,
-    checked_dof,
+    check_dof,
+    convert_to_log_p,
     height_at_log_p,
-    log_p_of,
 )
 
 _LAST_BIT = float(np.finfo(np.float32).eps)
-#: Kinds that state p, and the siblings that do, the better one first: p may have
-#: underflowed where logp has not.
-_STATE_P = frozenset({MapKind.LOGP, MapKind.P, MapKind.ONE_MINUS_P})
-_SIBLINGS = ("logp", "p")
 
 
 @dataclass(frozen=True)
@@ -62,10 +57,10 @@ class Evidence:
             degrees of freedom do not fit the kind.
         """
         if self.dof is not None:
-            checked_dof(self.dof, statmap.kind)
+            check_dof(self.dof, statmap.kind)
         given = self.siblings or {}
-        for other in (given[value] for value in _SIBLINGS if value in given):
-            if other.kind not in _STATE_P:
+        for other in (given[value] for value in P_VALUES if value in given):
+            if not other.kind.row.p.states_p:
                 raise ResultsError(
                     f"{other.title} states no p: it holds {other.kind.meaning}. "
                     "Give a p or logp map of the same test."
@@ -84,57 +79,240 @@ class Evidence:
 
 
 #: Nothing but the map's own result set.
-OWN = Evidence()
+OWN_EVIDENCE = Evidence()
 
 
-def p_map_of(statmap: StatMap, evidence: Evidence = OWN) -> StatMap | None:
-    """Find the map that states the p of a map's own test: itself, its logp or its p."""
-    if statmap.kind in _STATE_P:
-        return statmap
-    if evidence.siblings is None:
+@dataclass(frozen=True, eq=False)
+class PSource:
+    """What states the p of a map, found out once for all that a question asks of it.
+
+    Each fact is looked for when it is first asked for, because a map that states it may
+    have to be read, and stays what it was found to be.
+
+    Attributes
+    ----------
+    statmap : StatMap
+        The map that is asked about.
+    evidence : Evidence
+        What is given beside it.
+    """
+
+    statmap: StatMap
+    evidence: Evidence = OWN_EVIDENCE
+
+    @cached_property
+    def map(self) -> StatMap:
+        """The map that states p: its logp, its p; itself where there is neither."""
+        statmap, siblings = self.statmap, self.evidence.siblings
+        if statmap.kind.row.p.states_p:
+            return statmap
+        if siblings is not None:
+            return _find_stating_map(statmap, siblings) or statmap
         results = statmap.results
-        key = results.remember((statmap.key, "p map"), lambda: _p_key_of(statmap))
-        return results[key] if key is not None else None
-    return _stating(statmap, evidence.siblings)
+        # Its key, because a set does not keep its own maps.
+        key = results.remember(
+            (statmap.key, "p map"), lambda: _find_stating_key(statmap)
+        )
+        return statmap if key is None else results[key]
+
+    @property
+    def is_sibling(self) -> bool:
+        """Whether another map than the one that is asked about states its p."""
+        return self.map is not self.statmap
+
+    @property
+    def kind(self) -> MapKind:
+        """What the numbers are that p is read off."""
+        return self.map.kind
+
+    @cached_property
+    def tail(self) -> Tail:
+        """How the stated p counts."""
+        return self.map.tail
+
+    @cached_property
+    def dof(self) -> Dof | None:
+        """Degrees of freedom of the map that states p.
+
+        None for kinds that have none and when nobody knows; of an array NaN is outside.
+        """
+        return _find_dof(self.map, self.evidence)
+
+    @cached_property
+    def own_dof(self) -> Dof | None:
+        """Degrees of freedom of the map that is asked about, whoever states its p."""
+        if not self.is_sibling:
+            return self.dof
+        return _find_dof(self.statmap, self.evidence)
+
+    @property
+    def has_p(self) -> bool:
+        """Whether there is a p: stated, or by tail and degrees of freedom."""
+        return self.kind.row.says_p_alone or self.dof is not None
+
+    @property
+    def is_lone(self) -> bool:
+        """Whether nothing but the question tells how the p of a z or t map counts."""
+        by_tail = self.statmap.kind.row.p.by_tail
+        return by_tail and self.statmap.name is None and not self.evidence.siblings
+
+    @cached_property
+    def both_directions(self) -> bool:
+        """Whether the p that is stated falls in both directions.
+
+        In a one-tailed map as well, if each direction has a p of its own.
+        """
+        return self.kind.row.p.by_tail and (self.tail is Tail.TWO or self.map.signed)
+
+    def log_p(self) -> Float64Array | None:
+        """Return the natural logarithm of p in every voxel, 0 (p = 1) outside the mask.
+
+        Returns
+        -------
+        ndarray of float64, shape (i, j, k), or None
+            None when the map has no p: no sibling states it and its kind does not tell.
+
+        Raises
+        ------
+        ResultsError
+            When a map cannot be read.
+        """
+        if not self.has_p:
+            return None
+        row, data = self.kind.row, self.map.data
+        log_p = convert_to_log_p(self._strength(data), self.kind, self.tail, self.dof)
+        outside = np.isnan(log_p)
+        if row.zero is Zero.OUTSIDE:
+            outside |= data == 0
+            if self.map.mask is not None and row.underflow is not None:
+                # A true p of 0 inside the mask underflowed: as small as a file can say.
+                floored = outside & self.map.mask & (data == 0)
+                log_p[floored] = row.underflow.log_p
+                outside &= ~floored
+        log_p[outside] = 0
+        return log_p
+
+    def log_p_at(self, at: tuple[npt.NDArray[np.intp], ...]) -> Float64Array:
+        """Return the natural logarithm of p at some voxels.
+
+        Of those alone where the map that states p allows it: a whole volume of
+        logarithms costs more than all the rest of a cluster table.
+
+        Parameters
+        ----------
+        at : tuple of ndarray
+            IndexArray i, j, k.
+
+        Returns
+        -------
+        ndarray of float64
+            NaN where the map has no p.
+
+        Raises
+        ------
+        ResultsError
+            When a map cannot be read.
+        """
+        row, x = self.kind.row, self.map.data[at]
+        # A 0 that is no value: the mask tells what it is.
+        if row.says_p_alone and (row.zero is Zero.VALUE or (x > 0).all()):
+            return convert_to_log_p(self._strength(x), self.kind, self.tail)
+        log_p = self.log_p()
+        return log_p[at] if log_p is not None else np.full(x.size, np.nan)
+
+    def survivors(self, alpha: float) -> Mask | None:
+        """Mark the voxels with p <= alpha, by the map that states p.
+
+        Parameters
+        ----------
+        alpha : float
+            Between 0 and 1; forgiven `P_TOLERANCE`, because float32 holds .05 as a
+            little more than .05.
+
+        Returns
+        -------
+        ndarray of bool, shape (i, j, k), or None
+            None when the map has no p.
+
+        Raises
+        ------
+        ResultsError
+            When a map cannot be read.
+        """
+        return self.survivors_at_log_p(math.log(alpha))
+
+    def survivors_at_log_p(self, log_alpha: float) -> Mask | None:
+        """Mark the voxels with p <= alpha, as `survivors` does, by the logarithm.
+
+        Compared in the unit of the map that states p, so that no volume of logarithms
+        is made where one height divides it.
+        """
+        # Below p = 1, which no height stands for.
+        log_alpha = min(log_alpha + P_TOLERANCE, -P_TOLERANCE)
+        source = self.map
+        if source.kind.row.small_is_strong:
+            small = source.data <= math.exp(log_alpha)
+            inside = source.mask if source.mask is not None else source.data > 0
+            return np.asarray(small & inside)
+        if not self.has_p:
+            return None
+        if isinstance(self.dof, np.ndarray):
+            log_p = self.log_p()
+            return None if log_p is None else np.asarray(log_p <= log_alpha)
+        # A difference in the last bit of float32 is no difference.
+        height = height_at_log_p(log_alpha, source.kind, self.tail, self.dof)
+        level = np.float32(height * (1 - _LAST_BIT))
+        return np.asarray(self._strength(source.data) >= level)
+
+    def smallest_p(self) -> float:
+        """Return the smallest p, 1 for an empty map and for one that has no p.
+
+        Returns
+        -------
+        float
+            May underflow to 0.
+
+        Raises
+        ------
+        ResultsError
+            When a map cannot be read.
+        """
+        data = self.map.data
+        if not self.kind.row.says_p_alone:
+            log_p = self.log_p()
+            return 1.0 if log_p is None else math.exp(log_p.min())
+        if self.kind.row.small_is_strong:
+            return float(np.nanmin(data, where=data > 0, initial=1))
+        strongest = np.nanmax(self._strength(data), initial=0)
+        return math.exp(float(convert_to_log_p(strongest, self.kind, self.tail)))
+
+    def _strength(self, values: Voxels) -> Voxels:
+        """Return what p falls with: values, or their size if both directions count."""
+        return np.abs(values) if self.both_directions else values
 
 
-def _p_key_of(statmap: StatMap) -> str | None:
-    """Find the key of that map among the siblings: a map itself is not remembered."""
-    found = _stating(statmap, statmap.results.siblings(statmap))
+def _find_stating_key(statmap: StatMap) -> str | None:
+    found = _find_stating_map(statmap, statmap.results.siblings(statmap))
     return found.key if found is not None else None
 
 
-def _stating(statmap: StatMap, siblings: Mapping[str, StatMap]) -> StatMap | None:
-    partner = siblings.get("logp") or siblings.get("p")
+def _find_stating_map(
+    statmap: StatMap, siblings: Mapping[str, StatMap]
+) -> StatMap | None:
+    """Find the map that states p: the better one, where it lies on the same grid."""
+    partner = next((siblings[value] for value in P_VALUES if value in siblings), None)
     if partner is not None and partner.grid.same_as(statmap.grid):
         return partner
     return None
 
 
-def dof_of(statmap: StatMap, evidence: Evidence = OWN) -> Dof | None:
-    """Find degrees of freedom: what the user states, the header's, a map of them.
-
-    Parameters
-    ----------
-    statmap : StatMap
-        Any map.
-    evidence : Evidence
-        What the user states.
-
-    Returns
-    -------
-    float, pair of float, ndarray or None
-        None for kinds that have none and when nobody knows; of an array NaN is outside.
-
-    Raises
-    ------
-    ResultsError
-        When a map of them cannot be read.
-    """
-    if statmap.kind not in NEEDS_DOF:
+def _find_dof(statmap: StatMap, evidence: Evidence) -> Dof | None:
+    """Find degrees of freedom: what the user states, the header's, a map of them."""
+    if not (n_dof := statmap.kind.row.p.n_dof):
         return None
     stated = evidence.dof if evidence.dof is not None else statmap.dof
-    if stated is not None or statmap.kind is MapKind.F:
+    # A map can hold one in a voxel, not two.
+    if stated is not None or n_dof > 1:
         return stated
     test = statmap.results.uncorrected(statmap) or statmap
     found = evidence.siblings_of(test).get("dof")
@@ -142,180 +320,3 @@ def dof_of(statmap: StatMap, evidence: Evidence = OWN) -> Dof | None:
         return None
     data: Any = found.data
     return np.where(data > 0, data, np.nan)
-
-
-def log_p_map(statmap: StatMap, evidence: Evidence = OWN) -> Floats | None:
-    """Return the natural logarithm of p in every voxel, 0 (p = 1) outside the mask.
-
-    Parameters
-    ----------
-    statmap : StatMap
-        Any map; its p or logp sibling is used where there is one, else its own values
-        by its tail and degrees of freedom.
-    evidence : Evidence
-        Other siblings, degrees of freedom.
-
-    Returns
-    -------
-    ndarray of float64, shape (i, j, k), or None
-        None when the map has no p: no sibling states it and its kind does not tell.
-
-    Raises
-    ------
-    ResultsError
-        When a map cannot be read.
-    """
-    source = p_map_of(statmap, evidence) or statmap
-    dof = dof_of(source, evidence)
-    if source.kind not in FREE and dof is None:
-        return None
-    log_p = log_p_of(_strength(source), source.kind, source.tail, dof)
-    outside = np.isnan(log_p)
-    if source.kind is MapKind.P:
-        outside |= source.data == 0
-        if source.mask is not None:
-            # A true p of 0 inside the mask underflowed: as small as float32 can say.
-            floored = outside & source.mask & (source.data == 0)
-            log_p[floored] = math.log(np.finfo(np.float32).tiny)
-            outside &= ~floored
-    log_p[outside] = 0
-    return log_p
-
-
-def log_p_at(
-    statmap: StatMap,
-    at: tuple[npt.NDArray[np.intp], ...],
-    evidence: Evidence = OWN,
-) -> Floats:
-    """Return the natural logarithm of p at some voxels.
-
-    Of those alone where the map that states p allows it: a whole volume of logarithms
-    costs more than all the rest of a cluster table.
-
-    Parameters
-    ----------
-    statmap : StatMap
-        Any map.
-    at : tuple of ndarray
-        Indices i, j, k.
-    evidence : Evidence
-        Other siblings, degrees of freedom.
-
-    Returns
-    -------
-    ndarray of float64
-        NaN where the map has no p.
-
-    Raises
-    ------
-    ResultsError
-        When a map cannot be read.
-    """
-    source = p_map_of(statmap, evidence) or statmap
-    x = source.data[at]
-    plain = source.kind in FREE - {MapKind.P}
-    if plain or (source.kind is MapKind.P and (x > 0).all()):
-        strength = np.abs(x) if both_count(source) else x
-        return log_p_of(strength, source.kind, source.tail)
-    log_p = log_p_map(statmap, evidence)
-    return log_p[at] if log_p is not None else np.full(x.size, np.nan)
-
-
-def survivors_at(
-    statmap: StatMap, alpha: float, evidence: Evidence = OWN
-) -> Mask | None:
-    """Mark the voxels with p <= alpha, by the map that states p.
-
-    Parameters
-    ----------
-    statmap : StatMap
-        Any map.
-    alpha : float
-        Between 0 and 1; forgiven `P_TOLERANCE`, because float32 holds .05 as a little
-        more than .05.
-    evidence : Evidence
-        Other siblings, degrees of freedom.
-
-    Returns
-    -------
-    ndarray of bool, shape (i, j, k), or None
-        None when the map has no p.
-
-    Raises
-    ------
-    ResultsError
-        When a map cannot be read.
-    """
-    return survivors_at_log_p(statmap, math.log(alpha), evidence)
-
-
-def survivors_at_log_p(
-    statmap: StatMap, log_alpha: float, evidence: Evidence = OWN
-) -> Mask | None:
-    """Mark the voxels with p <= alpha, as `survivors_at` does, by the logarithm.
-
-    Compared in the unit of the map that states p, so that no volume of logarithms is
-    made where one height divides it.
-    """
-    source = p_map_of(statmap, evidence) or statmap
-    # Below p = 1, which no height stands for.
-    log_alpha = min(log_alpha + P_TOLERANCE, -P_TOLERANCE)
-    if source.kind is MapKind.P:
-        small = source.data <= math.exp(log_alpha)
-        inside = source.mask if source.mask is not None else source.data > 0
-        return np.asarray(small & inside)
-    dof = dof_of(source, evidence)
-    if source.kind not in FREE and dof is None:
-        return None
-    if isinstance(dof, np.ndarray):
-        log_p = log_p_map(source, evidence)
-        return None if log_p is None else np.asarray(log_p <= log_alpha)
-    # A difference in the last bit of float32 is no difference.
-    height = height_at_log_p(log_alpha, source.kind, source.tail, dof)
-    return np.asarray(_strength(source) >= np.float32(height * (1 - _LAST_BIT)))
-
-
-def smallest_p(statmap: StatMap, evidence: Evidence = OWN) -> float:
-    """Return the smallest p of a map that has p values, 1 for an empty one.
-
-    Parameters
-    ----------
-    statmap : StatMap
-        Any map.
-    evidence : Evidence
-        Other siblings than the map's own, degrees of freedom.
-
-    Returns
-    -------
-    float
-        May underflow to 0.
-
-    Raises
-    ------
-    ResultsError
-        When a map cannot be read.
-    """
-    source = p_map_of(statmap, evidence) or statmap
-    data = source.data
-    if source.kind not in FREE:
-        log_p = log_p_map(source, evidence)
-        return 1.0 if log_p is None else math.exp(log_p.min())
-    if source.kind is MapKind.P:
-        return float(np.nanmin(data, where=data > 0, initial=1))
-    strongest = np.nanmax(_strength(source), initial=0)
-    return math.exp(float(log_p_of(strongest, source.kind, source.tail)))
-
-
-def _strength(source: StatMap) -> Voxels:
-    """Return what p falls with: the value, or its size where both directions count."""
-    return np.abs(source.data) if both_count(source) else source.data
-
-
-def both_count(source: StatMap) -> bool:
-    """Whether the p that a map states falls in both directions.
-
-    In a one-tailed map as well, if each direction has a p of its own.
-    """
-    return source.kind in {MapKind.Z, MapKind.T} and (
-        source.tail is Tail.TWO or source.signed
-    )

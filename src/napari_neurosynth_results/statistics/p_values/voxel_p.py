@@ -14,33 +14,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.maps.grid import Voxels
-from napari_neurosynth_results.maps.kinds import MapKind, Tail
+from napari_neurosynth_results.maps.grid import Voxel, Voxels
+from napari_neurosynth_results.maps.kinds import MapKind, Tail, Zero
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
-    FREE,
     Dof,
-    log_p_of,
+    convert_to_log_p,
     short_p,
 )
-from napari_neurosynth_results.statistics.p_values.significance import (
-    OWN,
-    Evidence,
-    both_count,
-    dof_of,
-    p_map_of,
-)
-
-Voxel = tuple[int, int, int]
+from napari_neurosynth_results.statistics.p_values.significance import PSource
 
 _LOG_10 = math.log(10)
 #: Below this logarithm p has no float64 of full precision.
 _LEAST_LOG_P = math.log(np.finfo(np.float64).tiny)
-#: A smaller p than this is 0, or 1 - p is 1, in the float32 of a file.
-_UNDERFLOW = {
-    MapKind.P: math.log(np.finfo(np.float32).tiny),
-    MapKind.ONE_MINUS_P: -24 * math.log(2),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,16 +68,18 @@ class VoxelP:
             NaN outside of the mask. Where p underflowed, the largest that it may be.
         """
         x, dof = float(self.voxels[voxel]), self._dof_in(voxel)
-        if self._underflowed(x):
-            inside = self.kind is not MapKind.P or (
+        if (floor := self._underflow(x)) is not None:
+            inside = self.kind.row.zero is not Zero.OUTSIDE or (
                 self.mask is not None and self.mask[voxel]
             )
-            return _UNDERFLOW[self.kind] if inside else math.nan
+            return floor if inside else math.nan
         if math.isnan(x) or (isinstance(dof, float) and math.isnan(dof)):
             return math.nan
-        return float(log_p_of(abs(x) if self.both else x, self.kind, self.tail, dof))
+        return float(
+            convert_to_log_p(abs(x) if self.both else x, self.kind, self.tail, dof)
+        )
 
-    def written(self, voxel: Voxel) -> str:
+    def format(self, voxel: Voxel) -> str:
         """Write p in a voxel as the field does, empty where there is none.
 
         Parameters
@@ -102,14 +90,13 @@ class VoxelP:
         log_p = self.log_p(voxel)
         if math.isnan(log_p):
             return ""
-        below = "<" if self._underflowed(float(self.voxels[voxel])) else ""
-        return below + written_log_p(log_p)
+        underflowed = self._underflow(float(self.voxels[voxel])) is not None
+        return ("<" if underflowed else "") + format_log_p(log_p)
 
-    def _underflowed(self, x: float) -> bool:
-        """Whether a value stands for every p that is smaller than float32 can say."""
-        return (self.kind is MapKind.P and x == 0) or (
-            self.kind is MapKind.ONE_MINUS_P and x == 1
-        )
+    def _underflow(self, x: float) -> float | None:
+        """Return the log p that is not reached where a value stands for all below."""
+        floor = self.kind.row.underflow
+        return floor.log_p if floor is not None and x == floor.value else None
 
     def _dof_in(self, voxel: Voxel) -> Any:
         if isinstance(self.dof, np.ndarray):
@@ -118,20 +105,14 @@ class VoxelP:
 
 
 def voxel_p(
-    statmap: StatMap,
-    read: Callable[[StatMap], npt.NDArray[np.float32]],
-    evidence: Evidence = OWN,
+    source: PSource, read: Callable[[StatMap], npt.NDArray[np.float32]]
 ) -> VoxelP | None:
-    """Find what states the p of a map.
+    """Make what states the p of a map ready for single voxels.
 
     Parameters
     ----------
-    statmap : StatMap
-        Any map.
     read : callable
         Returns the voxels of a map, (i, j, k): somebody may hold them already.
-    evidence : Evidence
-        Other siblings, degrees of freedom.
 
     Returns
     -------
@@ -143,15 +124,19 @@ def voxel_p(
     ResultsError
         When a map cannot be read.
     """
-    source = p_map_of(statmap, evidence) or statmap
-    dof = dof_of(source, evidence)
-    if source.kind not in FREE and dof is None:
+    if not source.has_p:
         return None
-    mask = source.mask if source.kind is MapKind.P else None
-    return VoxelP(source.kind, source.tail, read(source), both_count(source), dof, mask)
+    return VoxelP(
+        kind=source.kind,
+        tail=source.tail,
+        voxels=read(source.map),
+        both=source.both_directions,
+        dof=source.dof,
+        mask=source.map.mask if source.kind.row.zero is Zero.OUTSIDE else None,
+    )
 
 
-def written_log_p(log_p: float) -> str:
+def format_log_p(log_p: float) -> str:
     """Write p by its natural logarithm, also where p itself underflows.
 
     Parameters
@@ -161,9 +146,9 @@ def written_log_p(log_p: float) -> str:
 
     Examples
     --------
-    >>> written_log_p(-6.907755278982137), written_log_p(-804.6084420137538)
+    >>> format_log_p(-6.907755278982137), format_log_p(-804.6084420137538)
     ('.001', '3.66e-350')
-    >>> written_log_p(float("-inf"))
+    >>> format_log_p(float("-inf"))
     '0'
     """
     if log_p > _LEAST_LOG_P or math.isinf(log_p):

@@ -24,7 +24,7 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["foci", "jackknife"]
+ContributionKind = Literal["foci", "jackknife"]
 
 #: NiMARE's name of a column, and the label that it stands for.
 _COLUMN = re.compile(r"(Positive|Negative)Tail (\d+)")
@@ -33,7 +33,7 @@ _MOSTLY = 0.5
 
 
 @dataclass(frozen=True)
-class Counted:
+class DiagnosticsTable:
     """A table of NiMARE's diagnostics and the label map that its columns follow.
 
     Attributes
@@ -55,15 +55,13 @@ class Counted:
 
 
 def join_contributions(
-    clusters: ClusterSet, counted: Sequence[Counted], kind: Kind
+    clusters: ClusterSet, counted: Sequence[DiagnosticsTable], kind: ContributionKind
 ) -> pd.DataFrame:
     """Give each cluster the column of the label that lies where it lies.
 
     Parameters
     ----------
-    clusters : ClusterSet
-        The clusters.
-    counted : sequence of Counted
+    counted : sequence of DiagnosticsTable
         Tables, each with its label map.
     kind : {"foci", "jackknife"}
         Foci of several labels in one cluster add up; shares do not, and are left out.
@@ -87,7 +85,7 @@ def join_contributions(
     for one in counted:
         table = one.table.set_index("id")
         table.index.name = "experiment"
-        homes, rest = _homes(clusters, one)
+        homes, rest = _match_labels(clusters, one)
         notices += [*one.notices, *rest]
         for cluster, labels in homes.items():
             names = [name for name in table.columns if _label_of(name) in labels]
@@ -109,8 +107,8 @@ def join_contributions(
     return joined
 
 
-def _homes(
-    clusters: ClusterSet, counted: Counted
+def _match_labels(
+    clusters: ClusterSet, counted: DiagnosticsTable
 ) -> tuple[dict[int, set[int]], list[str]]:
     """Find which labels lie in which cluster; say what lies in none, and what differs.
 
@@ -127,8 +125,12 @@ def _homes(
     found = np.where(signs[found] == counted.sign, found, 0)
     homes: dict[int, set[int]] = {}
     notices = []
-    for label in np.unique(labels[labels > 0]).tolist():
-        inside = found[labels == label]
+    # Sorted once: no pass over all voxels for each label.
+    at = np.flatnonzero(labels > 0)
+    at = at[np.argsort(labels.flat[at], kind="stable")]
+    numbers, starts = np.unique(labels.flat[at], return_index=True)
+    parts = np.split(found.flat[at], starts[1:])
+    for label, inside in zip(numbers.tolist(), parts, strict=bool(numbers.size)):
         # How many of its voxels lie in no cluster, in cluster 1, in cluster 2, ...
         shares = np.bincount(inside, minlength=len(signs)) / inside.size
         cluster = int(shares[1:].argmax()) + 1 if len(signs) > 1 else 0
@@ -150,21 +152,18 @@ def _label_of(column: str) -> int | None:
     return int(found[2]) if found else None
 
 
-# How many foci of each experiment lie in each cluster, by NiMARE's rule.
-#
-# NiMARE 0.22.1 (`FocusCounter`) moves a focus to the nearest voxel, as it does before
-# it draws a kernel around it, and counts it for each cluster of which a voxel is less
-# than one voxel away. Between voxels that is the voxel itself: the next one is exactly
-# one away.
-
-
 def count_foci(
     labels: npt.NDArray[np.integer[Any]],
     grid: Grid,
     signs: npt.ArrayLike,
     experiments: Experiments,
 ) -> pd.DataFrame:
-    """Count the foci of each experiment in each cluster.
+    """Count the foci of each experiment in each cluster, by NiMARE's rule.
+
+    NiMARE 0.22.1 (`FocusCounter`) moves a focus to the nearest voxel, as it does before
+    it draws a kernel around it, and counts it for each cluster of which a voxel is less
+    than one voxel away. Between voxels that is the voxel itself: the next one is
+    exactly one away.
 
     Parameters
     ----------

@@ -14,24 +14,209 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_neurosynth_results.maps.studies import Experiments
-
-
-# How many are behind a cluster, and whether it hangs on one of them.
-
 #: An ALE of fewer experiments may be driven by single ones (Eickhoff et al. 2016,
 #: NeuroImage 137, 70-85).
 FEW_EXPERIMENTS = 17
 #: One experiment dominates a cluster when it has more than this of it.
 _MOST = 0.5
 
-ONE = "one experiment only"
-DOMINATED = "one experiment has more than half"
-NOBODY = "no experiment"
-SMALL = f"fewer than {FEW_EXPERIMENTS} experiments in all"
+ONE_EXPERIMENT = "one experiment only"
+ONE_DOMINATES = "one experiment has more than half"
+NO_EXPERIMENT = "no experiment"
+FEW_IN_ALL = f"fewer than {FEW_EXPERIMENTS} experiments in all"
 
 
-def robustness_of(
+#: A smaller share is that of the far end of a kernel.
+_LEAST_SHARE = 0.0005
+#: What a share means, and what it does not.
+ABOUT_SHARES = (
+    "Share: how much of the cluster's mean statistic goes when the experiment is left "
+    "out (NiMARE's jackknife). It is no new test: it does not say whether the cluster "
+    "would still be found."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Contributors:
+    """The experiments behind the clusters of a map.
+
+    Attributes
+    ----------
+    clusters : ClusterSet
+        The clusters.
+    foci : pandas.DataFrame or None
+        Experiments by clusters: foci in the cluster. None when they are not known.
+    shares : pandas.DataFrame or None
+        Experiments by clusters: NiMARE's jackknife. None when there is none.
+    experiments : Experiments or None
+        The studies, when they are known.
+    notices : tuple of str
+        Where the numbers come from, what could not be joined, and why.
+    """
+
+    clusters: ClusterSet
+    foci: pd.DataFrame | None = field(repr=False)
+    shares: pd.DataFrame | None = field(repr=False)
+    experiments: Experiments | None = field(repr=False)
+    notices: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether anything is known."""
+        return self.foci is not None or self.shares is not None
+
+    @property
+    def counted(self) -> pd.DataFrame | None:
+        """Experiments by clusters: foci where they are known, else shares."""
+        return self.foci if self.foci is not None else self.shares
+
+    @cached_property
+    def ranked(self) -> pd.DataFrame | None:
+        """`counted`: those behind most clusters first, then those with most in them."""
+        if self.counted is None:
+            return None
+        strength = np.nan_to_num(self.counted.to_numpy(dtype=np.float64))
+        order = np.lexsort((-strength.sum(axis=1), -(strength > 0).sum(axis=1)))
+        return self.counted.iloc[order]
+
+    @property
+    def notes(self) -> list[str]:
+        """The notices, and what a share means where there are shares."""
+        return [*self.notices, *([ABOUT_SHARES] if self.shares is not None else [])]
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The experiments, those of the foci first."""
+        tables = [t for t in (self.foci, self._shares) if t is not None]
+        return list(dict.fromkeys(str(name) for t in tables for name in t.index))
+
+    @cached_property
+    def _shares(self) -> pd.DataFrame | None:
+        """The shares under the names that the foci have, where both can be told."""
+        table, experiments = self.shares, self.experiments
+        if table is None or experiments is None:
+            return table
+        found = [experiments.find(str(name)) for name in table.index]
+        names = [
+            one.id if one is not None else str(name)
+            for one, name in zip(found, table.index, strict=True)
+        ]
+        if len(set(names)) < len(names):
+            # NiMARE left out single analyses: their shares are not those of a study.
+            return table
+        return table.set_axis(names, axis="index")
+
+    @cached_property
+    def robustness(self) -> pd.DataFrame:
+        """How many are behind each cluster, and cautions; by foci, else by shares.
+
+        Raises
+        ------
+        ValueError
+            When nothing is known.
+        """
+        if self.counted is None:
+            raise ValueError("nothing is known of these clusters")
+        return measure_robustness(self.counted, self.experiments)
+
+    def of(self, label: int) -> pd.DataFrame:
+        """List the experiments behind one cluster, the most important first.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``experiment, study, year, foci, share, participants, link``: by share where
+            there is one, then by foci; those without a focus and with less than .05 %
+            are left out.
+        """
+        import pandas as pd
+
+        foci, shares = self._column(self.foci, label), self._column(self._shares, label)
+        rows: list[tuple[Any, ...]] = []
+        for name in self.ids:
+            n, share = foci.get(name, np.nan), shares.get(name, np.nan)
+            if n > 0 or abs(np.nan_to_num(share)) >= _LEAST_SHARE:
+                rows.append((name, *self._paper(name), n, share))
+        columns = ["experiment", "study", "year", "participants", "link"]
+        table = pd.DataFrame(rows, columns=[*columns, "foci", "share"])
+        table = table.astype(
+            {"foci": "Int64", "year": "Int64", "participants": "Int64"}
+        )
+        order = ["experiment", "study", "year", "foci", "share", "participants", "link"]
+        by = ["share", "foci"] if table["share"].notna().any() else ["foci"]
+        return table.sort_values(by, ascending=False, kind="stable", ignore_index=True)[
+            order
+        ]
+
+    def _column(self, table: pd.DataFrame | None, label: int) -> dict[str, float]:
+        if table is None or label not in table.columns:
+            return {}
+        values = table[label].astype(float).tolist()
+        return dict(zip(map(str, table.index), values, strict=True))
+
+    def _paper(self, name: str) -> tuple[str, int | None, int | None, str]:
+        found = self.experiments.find(name) if self.experiments is not None else None
+        if found is None:
+            return name, None, None, ""
+        study = found.study
+        return study.name or name, study.year, found.participants, study.link
+
+    def title(self, name: str) -> str:
+        """Return what to call an experiment: its study, where that is known."""
+        return self._paper(name)[0]
+
+    def told(self, name: str, label: int) -> str:
+        """Say what one experiment has to do with one cluster.
+
+        Returns
+        -------
+        str
+            As in ``pain_03 in Insula R: 4 foci, share 12.1 %``.
+        """
+        foci, shares = self._column(self.foci, label), self._column(self._shares, label)
+        n, share = foci.get(name, np.nan), shares.get(name, np.nan)
+        parts = [_foci(n)] if np.isfinite(n) else []
+        parts += [f"share {100 * share:.1f} %"] if np.isfinite(share) else []
+        what = ", ".join(parts) or "not counted"
+        return f"{self.title(name)} in {self.clusters.names[label - 1]}: {what}"
+
+    def sentence(self, label: int) -> str:
+        """Say in one sentence who is behind a cluster.
+
+        Returns
+        -------
+        str
+            As in ``Insula R: 14 of 21 experiments, 26 foci, 300 participants; most from
+            pain_03 (15 % of the foci).``
+        """
+        row = self.robustness.loc[label]
+        name = self.clusters.names[label - 1]
+        if np.isnan(row["dominant_percent"]):
+            nobody = "no experiment" if row["cautions"] else "NiMARE counted nothing"
+            return f"{name}: {nobody}."
+        parts = [f"{row['experiments']} of {row['of']} experiments"]
+        foci = self._column(self.foci, label)
+        if self.foci is not None:
+            parts.append(_foci(sum(foci.values())))
+        if np.isfinite(row["participants"]):
+            parts.append(f"{row['participants']:,.0f} participants")
+        what = "the foci" if self.foci is not None else "the shares"
+        share = f"{row['dominant_percent']:.0f} % of {what}"
+        column = self._column(self.counted, label)
+        if list(column.values()).count(column[str(row["dominant"])]) > 1:
+            return f"{name}: {', '.join(parts)}; none has more than {share}."
+        most = self.title(str(row["dominant"]))
+        return f"{name}: {', '.join(parts)}; most from {most} ({share})."
+
+    def caution(self, label: int) -> str:
+        """Return what has to be said of a cluster beside its sentence, if anything."""
+        return str(self.robustness.loc[label, "cautions"])
+
+
+def _foci(n: float) -> str:
+    return "1 focus" if n == 1 else f"{n:.0f} foci"
+
+
+def measure_robustness(
     table: pd.DataFrame, experiments: Experiments | None = None
 ) -> pd.DataFrame:
     """Say of each cluster how many experiments and people are behind it.
@@ -84,12 +269,18 @@ def _row(
     behind = np.flatnonzero(gains)
     known = np.array(people)[behind]
     participants = float(np.nansum(known)) if np.isfinite(known).any() else np.nan
-    small = [SMALL] if len(names) < FEW_EXPERIMENTS else []
+    small = [FEW_IN_ALL] if len(names) < FEW_EXPERIMENTS else []
     if not behind.size:
-        return 0, len(names), np.nan, "", np.nan, "; ".join([NOBODY, *small])
+        return 0, len(names), np.nan, "", np.nan, "; ".join([NO_EXPERIMENT, *small])
     first = int(gains.argmax())
     share = float(gains[first] / gains.sum())
-    one = [ONE] if behind.size == 1 else [DOMINATED] if share > _MOST else []
+    one = (
+        [ONE_EXPERIMENT]
+        if behind.size == 1
+        else [ONE_DOMINATES]
+        if share > _MOST
+        else []
+    )
     return (
         behind.size,
         len(names),
@@ -98,190 +289,3 @@ def _row(
         100 * share,
         "; ".join(one + small),
     )
-
-
-#: A smaller share is that of the far end of a kernel.
-_LEAST_SHARE = 0.0005
-#: What a share means, and what it does not.
-SHARE = (
-    "Share: how much of the cluster's mean statistic goes when the experiment is left "
-    "out (NiMARE's jackknife). It is no new test: it does not say whether the cluster "
-    "would still be found."
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Contributors:
-    """The experiments behind the clusters of a map.
-
-    Attributes
-    ----------
-    clusters : ClusterSet
-        The clusters.
-    foci : pandas.DataFrame or None
-        Experiments by clusters: foci in the cluster. None when they are not known.
-    shares : pandas.DataFrame or None
-        Experiments by clusters: NiMARE's jackknife. None when there is none.
-    experiments : Experiments or None
-        The studies, when they are known.
-    notices : tuple of str
-        Where the numbers come from, what could not be joined, and why.
-    """
-
-    clusters: ClusterSet
-    foci: pd.DataFrame | None = field(repr=False)
-    shares: pd.DataFrame | None = field(repr=False)
-    experiments: Experiments | None = field(repr=False)
-    notices: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        """Whether anything is known."""
-        return self.foci is not None or self.shares is not None
-
-    @cached_property
-    def ids(self) -> list[str]:
-        """The experiments, those of the foci first."""
-        tables = [t for t in (self.foci, self._shares) if t is not None]
-        return list(dict.fromkeys(str(name) for t in tables for name in t.index))
-
-    @cached_property
-    def _shares(self) -> pd.DataFrame | None:
-        """The shares under the names that the foci have, where both can be told."""
-        table, experiments = self.shares, self.experiments
-        if table is None or experiments is None:
-            return table
-        found = [experiments.find(str(name)) for name in table.index]
-        names = [
-            one.id if one is not None else str(name)
-            for one, name in zip(found, table.index, strict=True)
-        ]
-        if len(set(names)) < len(names):
-            # NiMARE left out single analyses: their shares are not those of a study.
-            return table
-        return table.set_axis(names, axis="index")
-
-    @cached_property
-    def robustness(self) -> pd.DataFrame:
-        """How many are behind each cluster, and cautions; by foci, else by shares.
-
-        Raises
-        ------
-        ValueError
-            When nothing is known.
-        """
-        table = self.foci if self.foci is not None else self.shares
-        if table is None:
-            raise ValueError("nothing is known of these clusters")
-        return robustness_of(table, self.experiments)
-
-    def of(self, label: int) -> pd.DataFrame:
-        """List the experiments behind one cluster, the most important first.
-
-        Parameters
-        ----------
-        label : int
-            The cluster.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``experiment, study, year, foci, share, participants, link``: by share where
-            there is one, then by foci; those without a focus and with less than .05 %
-            are left out.
-        """
-        import pandas as pd
-
-        foci, shares = self._column(self.foci, label), self._column(self._shares, label)
-        rows: list[tuple[Any, ...]] = []
-        for name in self.ids:
-            n, share = foci.get(name, np.nan), shares.get(name, np.nan)
-            if n > 0 or abs(np.nan_to_num(share)) >= _LEAST_SHARE:
-                rows.append((name, *self._paper(name), n, share))
-        columns = ["experiment", "study", "year", "participants", "link"]
-        table = pd.DataFrame(rows, columns=[*columns, "foci", "share"])
-        table = table.astype(
-            {"foci": "Int64", "year": "Int64", "participants": "Int64"}
-        )
-        order = ["experiment", "study", "year", "foci", "share", "participants", "link"]
-        by = ["share", "foci"] if table["share"].notna().any() else ["foci"]
-        return table.sort_values(by, ascending=False, kind="stable", ignore_index=True)[
-            order
-        ]
-
-    def _column(self, table: pd.DataFrame | None, label: int) -> dict[str, float]:
-        if table is None or label not in table.columns:
-            return {}
-        values = table[label].astype(float).tolist()
-        return dict(zip(map(str, table.index), values, strict=True))
-
-    def _paper(self, name: str) -> tuple[str, int | None, int | None, str]:
-        found = self.experiments.find(name) if self.experiments is not None else None
-        if found is None:
-            return name, None, None, ""
-        study = found.study
-        return study.name or name, study.year, found.participants, study.link
-
-    def title(self, name: str) -> str:
-        """Return what to call an experiment: its study, where that is known."""
-        return self._paper(name)[0]
-
-    def told(self, name: str, label: int) -> str:
-        """Say what one experiment has to do with one cluster.
-
-        Parameters
-        ----------
-        name : str
-            The experiment.
-        label : int
-            The cluster.
-
-        Returns
-        -------
-        str
-            As in ``pain_03 in Insula R: 4 foci, share 12.1 %``.
-        """
-        foci, shares = self._column(self.foci, label), self._column(self._shares, label)
-        n, share = foci.get(name, np.nan), shares.get(name, np.nan)
-        parts = [_foci(n)] if np.isfinite(n) else []
-        parts += [f"share {100 * share:.1f} %"] if np.isfinite(share) else []
-        what = ", ".join(parts) or "not counted"
-        return f"{self.title(name)} in {self.clusters.names[label - 1]}: {what}"
-
-    def sentence(self, label: int) -> str:
-        """Say in one sentence who is behind a cluster.
-
-        Parameters
-        ----------
-        label : int
-            The cluster.
-
-        Returns
-        -------
-        str
-            As in ``Insula R: 14 of 21 experiments, 26 foci, 300 participants; most from
-            pain_03 (15 % of the foci).``
-        """
-        row = self.robustness.loc[label]
-        name = self.clusters.names[label - 1]
-        if np.isnan(row["dominant_percent"]):
-            nobody = "no experiment" if row["cautions"] else "NiMARE counted nothing"
-            return f"{name}: {nobody}."
-        parts = [f"{row['experiments']} of {row['of']} experiments"]
-        foci = self._column(self.foci, label)
-        if self.foci is not None:
-            parts.append(_foci(sum(foci.values())))
-        if np.isfinite(row["participants"]):
-            parts.append(f"{row['participants']:,.0f} participants")
-        what = "the foci" if self.foci is not None else "the shares"
-        share = f"{row['dominant_percent']:.0f} % of {what}"
-        column = self._column(
-            self.foci if self.foci is not None else self.shares, label
-        )
-        if list(column.values()).count(column[str(row["dominant"])]) > 1:
-            return f"{name}: {', '.join(parts)}; none has more than {share}."
-        most = self.title(str(row["dominant"]))
-        return f"{name}: {', '.join(parts)}; most from {most} ({share})."
-
-
-def _foci(n: float) -> str:
-    return "1 focus" if n == 1 else f"{n:.0f} foci"

@@ -1,4 +1,11 @@
-"""NiMARE's tables of diagnostics in a result: which belong to a map, by their names."""
+"""NiMARE's tables of diagnostics in a result: which belong to a map, by their names.
+
+Neurosynth Compose uploads no label maps, and hands out the table of diagnostics without
+them: its columns are numbers of clusters that nobody sees. NiMARE's workflow (0.22.1)
+labels what is above 1.65 in its target map and has at least 10 voxels, in the order in
+which nilearn sorts the clusters. That can be done again; but whether it fits has to be
+shown by something else than the number of clusters.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +16,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import MapName, parse_name
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.maps.studies import Experiments
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies.contributions import (
-    Counted,
-    Kind,
+    ContributionKind,
+    DiagnosticsTable,
     count_foci,
     labels_at,
 )
@@ -29,183 +36,38 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.maps.grid import Grid, Voxels
 
 
-# NiMARE's label map, made anew where it was not kept, and checked before it is used.
-#
-# Neurosynth Compose uploads no label maps, and hands out the table of diagnostics
-# without them: its columns are numbers of clusters that nobody sees. NiMARE's workflow
-# (0.22.1) labels what is above 1.65 in its target map and has at least 10 voxels, in
-# the order in which nilearn sorts the clusters. That can be done again; but whether it
-# fits has to be shown by something else than the number of clusters.
-
-Labels = npt.NDArray[np.intp]
-Floats = npt.NDArray[np.float64]
-
 #: Of voxels and of clusters: NiMARE 0.22.1, `CBMAWorkflow`, `PairwiseCBMAWorkflow`.
 HEIGHT = 1.65
 EXTENT = 10
 #: Columns of NiMARE's table of clusters.
-_PEAK_COLUMNS = ["X", "Y", "Z"]
+_PLACE = ["X", "Y", "Z"]
 _SIZE = "Cluster Size (mm3)"
-
-
-def rebuild_labels(voxels: Voxels, sign: int) -> Labels:
-    """Label a target map as NiMARE's workflow does.
-
-    Parameters
-    ----------
-    voxels : ndarray of float32, shape (i, j, k)
-        The z map that NiMARE looked at.
-    sign : int
-        +1 or -1.
-
-    Returns
-    -------
-    ndarray of int, shape (i, j, k)
-        0, or the number of the cluster: those of nilearn 0.13's and 0.14's
-        `get_clusters_table`, by descending peak.
-    """
-    strength = np.nan_to_num(voxels) * sign
-    # Faces, as nilearn labels; in C order, which decides between equal peaks.
-    labels, _ = ndimage.label(strength > HEIGHT)
-    size = np.bincount(labels.ravel())
-    size[0] = 0
-    kept = np.flatnonzero(size >= EXTENT)
-    peaks = np.asarray(ndimage.maximum(strength, labels, kept), dtype=np.float64)
-    numbers = np.zeros(size.size, np.intp)
-    # Not a stable sort: it is the same call on the same numbers that has to be made.
-    numbers[kept[(-peaks).argsort()]] = np.arange(1, kept.size + 1)
-    rebuilt: Labels = numbers[labels]
-    return rebuilt
-
-
-def numbers_of(table: pd.DataFrame, tail: str) -> list[int]:
-    """Return which clusters of a tail a table has columns for, ascending.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        NiMARE's diagnostics.
-    tail : {"positive", "negative"}
-        The tail.
-
-    Returns
-    -------
-    list of int
-        The numbers in ``PositiveTail 1`` and so on.
-    """
-    head = f"{tail.capitalize()}Tail "
-    names = [name for name in map(str, table.columns) if name.startswith(head)]
-    numbers = [name.removeprefix(head) for name in names]
-    return sorted(int(number) for number in numbers if number.isdigit())
-
-
-def same_number(labels: Labels, table: pd.DataFrame, tail: str) -> bool:
-    """Say whether a table has a column for each rebuilt cluster, and no other."""
-    n = int(labels.max(initial=0))
-    return n > 0 and numbers_of(table, tail) == list(range(1, n + 1))
-
-
-def sizes_agree(labels: Labels, grid: Grid, listed: pd.DataFrame) -> bool:
-    """Say whether NiMARE's table of clusters lists just the rebuilt clusters.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (i, j, k)
-        From `rebuild_labels`.
-    grid : Grid
-        Of the map.
-    listed : pandas.DataFrame
-        NiMARE's ``_tab-clust`` table; sub-peaks have no size.
-
-    Returns
-    -------
-    bool
-        True when each row lies in another cluster, of the size in the row.
-    """
-    import pandas as pd
-
-    if not {*_PEAK_COLUMNS, _SIZE} <= set(listed.columns):
-        return False
-    rows = (
-        listed[[*_PEAK_COLUMNS, _SIZE]].apply(pd.to_numeric, errors="coerce").dropna()
-    )
-    found = labels_at(labels, grid, rows[_PEAK_COLUMNS])
-    volume = np.bincount(labels.ravel()) * float(np.prod(grid.voxel_size))
-    # Whole mm3 are written.
-    agree = np.abs(volume[found] - rows[_SIZE].to_numpy()) < 1
-    n = int(labels.max(initial=0))
-    return bool(sorted(found.tolist()) == list(range(1, n + 1)) and agree.all())
-
-
-def counts_agree(table: pd.DataFrame, tail: str, counts: pd.DataFrame) -> bool:
-    """Say whether foci show that the columns of a table are the rebuilt clusters.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Diagnostics with the experiments in its index.
-    tail : {"positive", "negative"}
-        The tail.
-    counts : pandas.DataFrame
-        Foci of the same experiments in the rebuilt clusters.
-
-    Returns
-    -------
-    bool
-        Of a table of foci True when all are the same. Of shares, True when each column
-        goes more with the foci of its own cluster than with those of any other.
-    """
-    names = [f"{tail.capitalize()}Tail {n}" for n in numbers_of(table, tail)]
-    own = table[names].reindex(counts.index).to_numpy(dtype=np.float64)
-    found = counts.to_numpy(dtype=np.float64)
-    if np.isnan(own).any():
-        return False
-    if is_counts(own):
-        return np.array_equal(own, found)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        likeness: Any = np.corrcoef(own.T, found.T)
-    n = len(names)
-    likeness = np.nan_to_num(likeness, nan=-1.0)[:n, n:]
-    rivals = np.where(np.eye(n, dtype=bool), 0.0, likeness)
-    return bool((np.diag(likeness) > rivals.max(axis=1)).all())
-
-
-def is_counts(values: Floats) -> bool:
-    """Tell a table of foci from one of shares: all are whole numbers."""
-    known = values[np.isfinite(values)]
-    return bool((known == np.round(known)).all() and (known >= 0).all())
-
-
 _DIAGNOSTICS = {"foci": "FocusCounter", "jackknife": "Jackknife"}
 _SIGNS = {"positive": 1, "negative": -1}
 #: Entities of a table that its map and its label map do not have.
-_OF_TABLES = frozenset({"diag", "tab", "tail"})
+_TABLE_ENTITIES = frozenset({"diag", "tab", "tail"})
 #: What Neurosynth Compose hands out: one table, without the name of its map.
 _COMPOSE = "diagnostics"
 
 
-def find_counted(
+def find_diagnostics(
     results: ResultSet,
     clusters: ClusterSet,
-    kind: Kind,
+    kind: ContributionKind,
     experiments: Experiments | None = None,
-) -> list[Counted]:
+) -> list[DiagnosticsTable]:
     """Find the tables that were counted for the map of some clusters, or for its run.
 
     Parameters
     ----------
-    results : ResultSet
-        The result.
     clusters : ClusterSet
         Clusters of one of its maps.
-    kind : {"foci", "jackknife"}
-        Which diagnostics.
     experiments : Experiments, optional
         Their foci show which column is which where NiMARE's label map is missing.
 
     Returns
     -------
-    list of Counted
+    list of DiagnosticsTable
         Of the clusters' own map; if there are none, of the one other map of the same
         test that was counted.
 
@@ -215,8 +77,8 @@ def find_counted(
         When there is none, or none that can be followed.
     """
     wanted = _DIAGNOSTICS[kind]
-    if (table := _of_compose(results, kind)) is not None:
-        return _rebuilt_for(results, clusters, table, experiments)
+    if (table := _compose_table(results, kind)) is not None:
+        return _follow_compose_table(results, clusters, table, experiments)
     tables = {
         stem: name
         for stem in results.tables
@@ -239,23 +101,86 @@ def find_counted(
             f"Tables: {', '.join(tables)}."
         )
     return [
-        _counted(results, clusters, *row, experiments)
+        _pair_with_labels(results, clusters, *row, experiments)
         for row in (own or of_run).items()
     ]
 
 
+def numbering_warnings(results: ResultSet, clusters: ClusterSet) -> tuple[str, ...]:
+    """Warn where NiMARE's own numbers would join clusters with the wrong studies.
+
+    Since NiMARE 0.21 the table of clusters of a cluster-level FWE map is numbered anew,
+    and the label map and the diagnostics are not.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        Clusters of one of its maps.
+
+    Returns
+    -------
+    tuple of str
+        One sentence for each table of clusters whose numbers are not those of the label
+        map, and so of the tables of diagnostics.
+    """
+    name = clusters.statmap.name
+    if name is None:
+        return ()
+    told = []
+    for stem in results.tables:
+        table = parse_name(stem)
+        if table is None or table.get("tab") != "clust" or table.run != name.run:
+            continue
+        rows, wrong = _mismatches(results, clusters, stem, table)
+        if wrong:
+            told.append(
+                f"In {stem} NiMARE numbers {wrong} of {rows} clusters differently than "
+                "in its label map and its diagnostics: joined by number, they would "
+                "get the studies of other clusters. Here they are joined by place."
+            )
+    return tuple(told)
+
+
+def _mismatches(
+    results: ResultSet, clusters: ClusterSet, stem: str, name: MapName
+) -> tuple[int, int]:
+    """Count the clusters of a table, and those whose number is not their label."""
+    import pandas as pd
+
+    table = results.tables[stem]
+    if not {"Cluster ID", *_PLACE} <= set(table.columns):
+        return 0, 0
+    rows = wrong = 0
+    for statmap in results.run_of(clusters.statmap):
+        other = statmap.name
+        if not statmap.kind.row.holds_labels or other is None:
+            continue
+        if target_of(other) != target_of(name):
+            continue
+        head = f"{(other.get('tail') or 'positive').capitalize()}Tail "
+        ids = table["Cluster ID"].astype(str)
+        # Sub-peaks have letters; other tails have other label maps.
+        own = ids.str.fullmatch(head + r"\d{1,9}")
+        numbers = ids[own].str.removeprefix(head).astype(int).to_numpy()
+        places = table.loc[own, _PLACE].apply(pd.to_numeric, errors="coerce")
+        found = labels_at(labels_of(statmap), statmap.grid, places)
+        rows += numbers.size
+        wrong += int(np.count_nonzero(found != numbers))
+    return rows, wrong
+
+
 def target_of(name: MapName) -> frozenset[tuple[str, str]]:
     """Return what a map, its tables and its label maps have in common."""
-    return frozenset(row for row in name.entities if row[0] not in _OF_TABLES)
+    return frozenset(row for row in name.entities if row[0] not in _TABLE_ENTITIES)
 
 
-def _counted(
+def _pair_with_labels(
     results: ResultSet,
     clusters: ClusterSet,
     stem: str,
     name: MapName,
     experiments: Experiments | None,
-) -> Counted:
+) -> DiagnosticsTable:
     """Pair a table with the label map that NiMARE wrote, or with one made anew."""
     tail = name.get("tail") or "positive"
     table, sign = results.tables[stem], _SIGNS.get(tail, 1)
@@ -266,20 +191,20 @@ def _counted(
     ]
     for statmap in of_target:
         assert statmap.name is not None
-        if statmap.kind is MapKind.LABEL and statmap.name.get("tail") in {None, tail}:
+        if statmap.kind.row.holds_labels and statmap.name.get("tail") in {None, tail}:
             _check_grid(statmap, clusters)
-            return Counted(table, labels_of(statmap), sign)
+            return DiagnosticsTable(table, labels_of(statmap), sign)
     for statmap in of_target:
         if statmap.name is not None and statmap.name.value == name.value:
             _check_grid(statmap, clusters)
             listed = _clusters_table(results, name)
-            rebuilt = _rebuilt(statmap, table, tail, experiments, listed)
+            rebuilt = _rebuild_diagnostics(statmap, table, tail, experiments, listed)
             if rebuilt is not None:
                 return rebuilt
     raise ResultsError(
-        f"{results.title} holds no label map for {stem}, and one made anew cannot be "
-        "shown to fit: which cluster a column of it means cannot be told, because "
-        "NiMARE's numbers do not join."
+        f"{results.title} holds no label map for {stem}, and a rebuilt one cannot be "
+        "shown to fit: there is no telling which cluster each of its columns means, "
+        "because NiMARE numbers its clusters in more than one way."
     )
 
 
@@ -306,13 +231,13 @@ def _clusters_table(results: ResultSet, name: MapName) -> pd.DataFrame | None:
     return None
 
 
-def _rebuilt(
+def _rebuild_diagnostics(
     statmap: StatMap,
     table: pd.DataFrame,
     tail: str,
     experiments: Experiments | None,
     listed: pd.DataFrame | None = None,
-) -> Counted | None:
+) -> DiagnosticsTable | None:
     """Make a label map anew and prove it; None when it does not fit, or may not."""
     sign = _SIGNS.get(tail, 1)
     labels = rebuild_labels(statmap.data, sign)
@@ -331,11 +256,11 @@ def _rebuilt(
         proof = "has one cluster, as the table"
     if not proof:
         return None
-    notice = f"NiMARE's label map was made anew from {statmap.title}; it {proof}."
-    return Counted(table, labels, sign, (notice,))
+    notice = f"NiMARE's label map was rebuilt from {statmap.title}; it {proof}."
+    return DiagnosticsTable(table, labels, sign, (notice,))
 
 
-def _of_compose(results: ResultSet, kind: Kind) -> pd.DataFrame | None:
+def _compose_table(results: ResultSet, kind: ContributionKind) -> pd.DataFrame | None:
     """Return Compose's table when it is of the kind that is asked for."""
     if _COMPOSE not in results.tables:
         return None
@@ -344,23 +269,25 @@ def _of_compose(results: ResultSet, kind: Kind) -> pd.DataFrame | None:
     return table if is_counts(values) == (kind == "foci") else None
 
 
-def _rebuilt_for(
+def _follow_compose_table(
     results: ResultSet,
     clusters: ClusterSet,
     table: pd.DataFrame,
     experiments: Experiments | None,
-) -> list[Counted]:
+) -> list[DiagnosticsTable]:
     """Follow Compose's table, which names neither its map nor its clusters."""
-    tails = [tail for tail in _SIGNS if numbers_of(table, tail)]
+    tails = [tail for tail in _SIGNS if column_numbers(table, tail)]
     for statmap in _targets(results, clusters):
-        found = [_rebuilt(statmap, table, tail, experiments) for tail in tails]
+        found = [
+            _rebuild_diagnostics(statmap, table, tail, experiments) for tail in tails
+        ]
         proven = [one for one in found if one is not None]
         if proven and len(proven) == len(tails):
             return proven
     raise ResultsError(
-        "Neurosynth Compose keeps no label map, and none that was made anew from the "
-        "maps at hand can be shown to fit its table of diagnostics: which cluster a "
-        "column means cannot be told."
+        "Neurosynth Compose keeps no label map, and none rebuilt from the maps at "
+        "hand can be shown to fit its table of diagnostics: there is no telling which "
+        "cluster each column means."
     )
 
 
@@ -387,71 +314,121 @@ def _targets(results: ResultSet, clusters: ClusterSet) -> Iterator[StatMap]:
     yield from sorted(corrected, key=rank)
 
 
-# Where NiMARE's own numbers of clusters would lead to the wrong studies.
-#
-# Since NiMARE 0.21 the table of clusters of a cluster-level FWE map is numbered anew,
-# and the label map and the diagnostics are not.
-
-_PLACE = ["X", "Y", "Z"]
+# NiMARE's label map, made anew where it was not kept, and checked before it is used.
 
 
-def misled(results: ResultSet, clusters: ClusterSet) -> tuple[str, ...]:
-    """Warn where NiMARE's own numbers would join clusters with the wrong studies.
+def rebuild_labels(voxels: Voxels, sign: int) -> IndexArray:
+    """Label a target map as NiMARE's workflow does.
 
     Parameters
     ----------
-    results : ResultSet
-        The result.
-    clusters : ClusterSet
-        Clusters of one of its maps.
+    voxels : ndarray of float32, shape (i, j, k)
+        The z map that NiMARE looked at.
+    sign : int
+        +1 or -1.
 
     Returns
     -------
-    tuple of str
-        One sentence for each table of clusters whose numbers are not those of the label
-        map, and so of the tables of diagnostics.
+    ndarray of int, shape (i, j, k)
+        0, or the number of the cluster: those of nilearn 0.13's and 0.14's
+        `get_clusters_table`, by descending peak.
     """
-    name = clusters.statmap.name
-    if name is None:
-        return ()
-    told = []
-    for stem in results.tables:
-        table = parse_name(stem)
-        if table is None or table.get("tab") != "clust" or table.run != name.run:
-            continue
-        rows, wrong = _mismatches(results, clusters, stem, table)
-        if wrong:
-            told.append(
-                f"In {stem} NiMARE numbers {wrong} of {rows} clusters otherwise than "
-                "in its label map and its diagnostics: joined by number they would "
-                "get the studies of other clusters. Here they are joined by place."
-            )
-    return tuple(told)
+    strength = np.nan_to_num(voxels) * sign
+    # Faces, as nilearn labels; in C order, which decides between equal peaks.
+    labels, _ = ndimage.label(strength > HEIGHT)
+    size = np.bincount(labels.ravel())
+    size[0] = 0
+    kept = np.flatnonzero(size >= EXTENT)
+    peaks = np.asarray(ndimage.maximum(strength, labels, kept), dtype=np.float64)
+    numbers = np.zeros(size.size, np.intp)
+    # Not a stable sort: it is the same call on the same numbers that has to be made.
+    numbers[kept[(-peaks).argsort()]] = np.arange(1, kept.size + 1)
+    rebuilt: IndexArray = numbers[labels]
+    return rebuilt
 
 
-def _mismatches(
-    results: ResultSet, clusters: ClusterSet, stem: str, name: MapName
-) -> tuple[int, int]:
-    """Count the clusters of a table, and those whose number is not their label."""
+def column_numbers(table: pd.DataFrame, tail: str) -> list[int]:
+    """Return which clusters of a tail a table has columns for, ascending.
+
+    Returns
+    -------
+    list of int
+        The numbers in ``PositiveTail 1`` and so on.
+    """
+    head = f"{tail.capitalize()}Tail "
+    names = [name for name in map(str, table.columns) if name.startswith(head)]
+    numbers = [name.removeprefix(head) for name in names]
+    return sorted(int(number) for number in numbers if number.isdigit())
+
+
+def same_number(labels: IndexArray, table: pd.DataFrame, tail: str) -> bool:
+    """Say whether a table has a column for each rebuilt cluster, and no other."""
+    n = int(labels.max(initial=0))
+    return n > 0 and column_numbers(table, tail) == list(range(1, n + 1))
+
+
+def sizes_agree(labels: IndexArray, grid: Grid, listed: pd.DataFrame) -> bool:
+    """Say whether NiMARE's table of clusters lists just the rebuilt clusters.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (i, j, k)
+        From `rebuild_labels`.
+    grid : Grid
+        Of the map.
+    listed : pandas.DataFrame
+        NiMARE's ``_tab-clust`` table; sub-peaks have no size.
+
+    Returns
+    -------
+    bool
+        True when each row lies in another cluster, of the size in the row.
+    """
     import pandas as pd
 
-    table = results.tables[stem]
-    if not {"Cluster ID", *_PLACE} <= set(table.columns):
-        return 0, 0
-    rows = wrong = 0
-    for statmap in results.run_of(clusters.statmap):
-        other = statmap.name
-        if statmap.kind is not MapKind.LABEL or other is None:
-            continue
-        if target_of(other) != target_of(name):
-            continue
-        head = f"{(other.get('tail') or 'positive').capitalize()}Tail "
-        ids = table["Cluster ID"].astype(str)
-        # Sub-peaks have letters; other tails have other label maps.
-        own = ids.str.fullmatch(head + r"\d{1,9}")
-        numbers = ids[own].str.removeprefix(head).astype(int).to_numpy()
-        places = table.loc[own, _PLACE].apply(pd.to_numeric, errors="coerce")
-        found = labels_at(labels_of(statmap), statmap.grid, places)
-        rows += numbers.size
-        wrong += int(np.count_nonzero(found != numbers))
-    return rows, wrong
+    if not {*_PLACE, _SIZE} <= set(listed.columns):
+        return False
+    rows = listed[[*_PLACE, _SIZE]].apply(pd.to_numeric, errors="coerce").dropna()
+    found = labels_at(labels, grid, rows[_PLACE])
+    volume = np.bincount(labels.ravel()) * float(np.prod(grid.voxel_size))
+    # Whole mm3 are written.
+    agree = np.abs(volume[found] - rows[_SIZE].to_numpy()) < 1
+    n = int(labels.max(initial=0))
+    return bool(sorted(found.tolist()) == list(range(1, n + 1)) and agree.all())
+
+
+def counts_agree(table: pd.DataFrame, tail: str, counts: pd.DataFrame) -> bool:
+    """Say whether foci show that the columns of a table are the rebuilt clusters.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Diagnostics with the experiments in its index.
+    counts : pandas.DataFrame
+        Foci of the same experiments in the rebuilt clusters.
+
+    Returns
+    -------
+    bool
+        Of a table of foci True when all are the same. Of shares, True when each column
+        goes more with the foci of its own cluster than with those of any other.
+    """
+    names = [f"{tail.capitalize()}Tail {n}" for n in column_numbers(table, tail)]
+    own = table[names].reindex(counts.index).to_numpy(dtype=np.float64)
+    found = counts.to_numpy(dtype=np.float64)
+    if np.isnan(own).any():
+        return False
+    if is_counts(own):
+        return np.array_equal(own, found)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        likeness: Any = np.corrcoef(own.T, found.T)
+    n = len(names)
+    likeness = np.nan_to_num(likeness, nan=-1.0)[:n, n:]
+    rivals = np.where(np.eye(n, dtype=bool), 0.0, likeness)
+    return bool((np.diag(likeness) > rivals.max(axis=1)).all())
+
+
+def is_counts(values: Float64Array) -> bool:
+    """Tell a table of foci from one of shares: all are whole numbers."""
+    known = values[np.isfinite(values)]
+    return bool((known == np.round(known)).all() and (known >= 0).all())

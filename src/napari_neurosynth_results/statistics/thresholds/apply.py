@@ -17,35 +17,272 @@ from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
-    FREE,
-    NEEDS_DOF,
     P_TOLERANCE,
+    convert_to_log_p,
     height_at_log_p,
-    log_p_of,
     short_p,
 )
 from napari_neurosynth_results.statistics.p_values.directions import (
     Sides,
-    check_tested,
-    is_lone,
-    sides_of,
-    tail_of_p,
+    check_direction_tested,
+    choose_sides,
+    choose_tail,
 )
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
     critical_log_p,
-    tested_log_p,
+    find_tested_voxels,
 )
-from napari_neurosynth_results.statistics.p_values.significance import (
-    OWN,
-    Evidence,
-    dof_of,
-    p_map_of,
-    survivors_at_log_p,
-)
+from napari_neurosynth_results.statistics.p_values.significance import PSource
 from napari_neurosynth_results.statistics.thresholds.masks import Masking, as_masking
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
-# A threshold in words, as a paper would state it.
+Parts = npt.NDArray[np.uint8]
+
+#: The number of the negative side; that of the positive one is 1.
+_NEGATIVE = 2
+_SMALLEST_Z = float(np.finfo(np.float32).tiny)
+
+
+@dataclass(frozen=True)
+class ThresholdResult:
+    """What a threshold did to a map.
+
+    Attributes
+    ----------
+    parts : ndarray of uint8, shape (i, j, k)
+        0 below, 1 above in the positive direction, 2 in the negative one.
+    height : float
+        In the map's unit; for a p map the largest p kept. NaN when nothing survives a
+        q or when the height differs from voxel to voxel.
+    p : float
+        The uncorrected p that the height means, NaN when unknown; may underflow to 0.
+    n_tests : int or None
+        Voxels tested, for q and Bonferroni.
+    tail : Tail
+        How the p counts.
+    sentence : str
+        Height, p, tail and mask, in words.
+    masking : Masking, optional
+        Where was looked.
+    """
+
+    parts: Parts
+    height: float
+    p: float
+    n_tests: int | None
+    tail: Tail
+    sentence: str
+    masking: Masking | None = None
+
+    def __str__(self) -> str:
+        """Return the sentence."""
+        return self.sentence
+
+
+def apply_threshold(
+    source: PSource, threshold: Threshold, mask: Mask | Masking | None = None
+) -> ThresholdResult:
+    """Find the voxels of a map that survive a threshold.
+
+    Parameters
+    ----------
+    source : PSource
+        Any map but a label map, and what states its p; cluster-level corrected maps are
+        refused, because they carry one value a cluster.
+    mask : ndarray of bool or Masking, optional
+        Look, and count tests, only here and in the analysis mask.
+
+    Returns
+    -------
+    ThresholdResult
+        Which voxels survive and what that means.
+
+    Raises
+    ------
+    ResultsError
+        When the question means nothing for the map; the text says why.
+    """
+    statmap = source.statmap
+    if threshold.criterion not in statmap.kind.row.criteria:
+        raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
+    if statmap.level == "cluster":
+        raise ResultsError(
+            f"{statmap.title}: each cluster carries one value, its own p. A height or "
+            "a second correction would mean nothing; ask for p."
+        )
+    source.evidence.check(statmap)
+    masking = as_masking(mask, statmap.grid)
+    sides = choose_sides(statmap, threshold.tail)
+    tail = choose_tail(source, sides)
+    n_tests = None
+    if threshold.value is not None:
+        parts, height, log_p = _by_value(source, threshold, sides, tail)
+    else:
+        check_direction_tested(source, threshold.tail)
+        log_p, n_tests = _log_alpha(source, threshold, masking, sides, tail)
+        parts, height = _by_log_p(source, log_p, sides, tail)
+    p = _requested_p(statmap, threshold, log_p)
+    if masking is not None:
+        parts *= masking.mask
+    corrected = threshold.q is not None or threshold.bonferroni is not None
+    sentence = threshold_sentence(
+        statmap.kind,
+        sides,
+        strict=threshold.strict,
+        height=height,
+        correction=str(threshold) if corrected else "",
+        log_p=log_p,
+        n_tests=n_tests,
+        tail=tail,
+    )
+    return ThresholdResult(
+        parts=parts,
+        height=p if statmap.kind.row.small_is_strong else height,
+        p=p,
+        n_tests=n_tests,
+        tail=tail,
+        sentence=f"{sentence}, {masking}" if masking is not None else sentence,
+        masking=masking,
+    )
+
+
+def _by_value(
+    source: PSource, threshold: Threshold, sides: Sides, tail: Tail
+) -> tuple[Parts, float, float]:
+    """Return what is above a height, the height, and the log p that it means."""
+    height = threshold.value
+    assert height is not None
+    if height <= 0:
+        raise ResultsError("A height must be above 0; choose the side with tail.")
+    statmap, log_p = source.statmap, _log_p_of_height(source, height, tail)
+    if statmap.kind.row.small_is_strong:
+        return _mark_small_p(statmap, height, threshold.strict), height, log_p
+    parts = _mark_beyond(statmap.data, np.float32(height), sides, threshold.strict)
+    return parts, height, log_p
+
+
+def _mark_beyond(
+    data: Voxels, height: np.float32, sides: Sides, strict: bool = False
+) -> Parts:
+    """Mark what is as strong as a height, in as few passes over memory as it takes."""
+    parts = np.empty(data.shape, np.uint8, order="F")
+    positive, negative = sides
+    if positive:
+        above = np.greater if strict else np.greater_equal
+        above(data, height, out=parts.view(np.bool_))
+    else:
+        parts[...] = 0
+    if negative:
+        below = np.less if strict else np.less_equal
+        under = below(data, -height).view(np.uint8)
+        under *= np.uint8(_NEGATIVE)
+        parts += under
+    return parts
+
+
+def _mark_small_p(statmap: StatMap, height: float, strict: bool) -> Parts:
+    """Mark p below a height in the mask, where a p of 0 is the smallest there is."""
+    data = statmap.data
+    small = data < np.float32(height) if strict else data <= height * (1 + P_TOLERANCE)
+    inside = statmap.mask if statmap.mask is not None else data > 0
+    return (small & inside).view(np.uint8)
+
+
+def _log_p_of_height(source: PSource, height: float, tail: Tail) -> float:
+    """Return the log p that a height means, NaN when that is not one number."""
+    kind, dof = source.statmap.kind, source.own_dof
+    if (not kind.row.says_p_alone and dof is None) or isinstance(dof, np.ndarray):
+        return math.nan
+    return float(convert_to_log_p(height, kind, tail, dof))
+
+
+def _log_alpha(
+    source: PSource,
+    threshold: Threshold,
+    masking: Masking | None,
+    sides: Sides,
+    tail: Tail,
+) -> tuple[float, int | None]:
+    """Return the uncorrected log p to keep, NaN for nothing, and the number of tests.
+
+    By the logarithm, because the p of the strongest voxels may have no float.
+    """
+    if threshold.p is not None:
+        return math.log(threshold.p), None
+    _, log_p = find_tested_voxels(
+        source,
+        "FDR" if threshold.q is not None else "Bonferroni",
+        mask=None if masking is None else masking.mask,
+        sides=sides,
+        tail=tail,
+    )
+    if threshold.bonferroni is not None:
+        return math.log(threshold.bonferroni / log_p.size), log_p.size
+    assert threshold.q is not None
+    critical = critical_log_p(log_p, threshold.q, threshold.fdr)
+    if critical is None:
+        return math.nan, log_p.size
+    # Below p = 1, which no height stands for.
+    return min(critical, -P_TOLERANCE), log_p.size
+
+
+def _requested_p(statmap: StatMap, threshold: Threshold, log_p: float) -> float:
+    """Return p as it was asked: its logarithm and back costs the last digit."""
+    if threshold.p is not None:
+        return threshold.p
+    if threshold.value is not None and statmap.kind.row.small_is_strong:
+        return threshold.value
+    return math.exp(log_p)
+
+
+def _by_log_p(
+    source: PSource, log_p: float, sides: Sides, tail: Tail
+) -> tuple[Parts, float]:
+    """Keep p at most this, by the map that states p; else by formula."""
+    statmap = source.statmap
+    if math.isnan(log_p):
+        return np.zeros(statmap.grid.shape, np.uint8, order="F"), math.nan
+    dof = source.own_dof
+    if source.is_lone:
+        height = height_at_log_p(log_p, statmap.kind, tail, dof)
+        # A one-tailed p beyond .5 asks for all of the side that is looked at.
+        level = np.float32(max(height * (1 - P_TOLERANCE), _SMALLEST_Z))
+        return _mark_beyond(statmap.data, level, sides), height
+    survivors = source.survivors_at_log_p(log_p)
+    if survivors is None:
+        raise ResultsError(_no_p_message(statmap))
+    parts = _split_sides(statmap, survivors, sides)
+    stated = source.is_sibling or isinstance(dof, np.ndarray)
+    if statmap.kind.row.says_p_alone or not stated:
+        return parts, height_at_log_p(log_p, statmap.kind, tail, dof)
+    return parts, math.nan
+
+
+def _no_p_message(statmap: StatMap) -> str:
+    help_ = "threshold it by value"
+    if statmap.kind.row.p.n_dof:
+        help_ += ", or state its degrees of freedom (dof)"
+    return (
+        f"{statmap.title} holds {statmap.kind.meaning}. Without the p or logp map of "
+        f"the same test it has no p: {help_}."
+    )
+
+
+def _split_sides(statmap: StatMap, kept: Mask, sides: Sides) -> Parts:
+    """Mark the positive and the negative side of what is kept."""
+    if statmap.kind.row.small_is_strong:
+        # A p of 0 inside the mask is the strongest there is.
+        return kept.view(np.uint8)
+    parts = np.zeros(kept.shape, np.uint8, order="F")
+    positive, negative = sides
+    if positive:
+        np.logical_and(kept, statmap.data > 0, out=parts.view(np.bool_))
+    if negative:
+        parts += (kept & (statmap.data < 0)).view(np.uint8) * np.uint8(_NEGATIVE)
+    return parts
+
+
+# In words, as a paper would state it.
 
 
 def threshold_sentence(
@@ -86,7 +323,7 @@ def threshold_sentence(
         Without a full stop.
     """
     unit = {(True, True): "|{}|", (False, True): "-{}"}.get(sides, "{}").format(kind)
-    relation = "<=" if kind is MapKind.P else ">" if strict else ">="
+    relation = "<=" if kind.row.small_is_strong else ">" if strict else ">="
     means = [correction] if correction else []
     if math.isfinite(log_p):
         means.append(_p_in_words(log_p))
@@ -98,7 +335,7 @@ def threshold_sentence(
     return f"{what} ({', '.join(means)})" if means else what
 
 
-def about_map(statmap: StatMap) -> str:
+def describe_map(statmap: StatMap) -> str:
     """State kind, tail and correction of a map, and what its numbers are.
 
     Parameters
@@ -127,259 +364,3 @@ def _p_in_words(log_p: float) -> str:
     if (p := math.exp(log_p)) > 0:
         return f"p <= {short_p(p)}"
     return f"logp >= {-log_p / math.log(10):.4g}"
-
-
-Parts = npt.NDArray[np.uint8]
-
-POSITIVE, NEGATIVE = 1, 2
-_SMALLEST_Z = float(np.finfo(np.float32).tiny)
-
-
-@dataclass(frozen=True)
-class Applied:
-    """What a threshold did to a map.
-
-    Attributes
-    ----------
-    parts : ndarray of uint8, shape (i, j, k)
-        0 below, 1 above in the positive direction, 2 in the negative one.
-    height : float
-        In the map's unit; for a p map the largest p kept. NaN when nothing survives a
-        q or when the height differs from voxel to voxel.
-    p : float
-        The uncorrected p that the height means, NaN when unknown; may underflow to 0.
-    n_tests : int or None
-        Voxels tested, for q and Bonferroni.
-    tail : Tail
-        How the p counts.
-    sentence : str
-        Height, p, tail and mask, in words.
-    masking : Masking, optional
-        Where was looked.
-    """
-
-    parts: Parts
-    height: float
-    p: float
-    n_tests: int | None
-    tail: Tail
-    sentence: str
-    masking: Masking | None = None
-
-    def __str__(self) -> str:
-        """Return the sentence."""
-        return self.sentence
-
-
-def apply_threshold(
-    statmap: StatMap,
-    threshold: Threshold,
-    mask: Mask | Masking | None = None,
-    evidence: Evidence = OWN,
-) -> Applied:
-    """Find the voxels of a map that survive a threshold.
-
-    Parameters
-    ----------
-    statmap : StatMap
-        Any map but a label map; cluster-level corrected maps are refused, because they
-        carry one value a cluster.
-    threshold : Threshold
-        What was asked.
-    mask : ndarray of bool or Masking, optional
-        Look, and count tests, only here and in the analysis mask.
-    evidence : Evidence
-        Other siblings than the map's own, degrees of freedom.
-
-    Returns
-    -------
-    Applied
-        Which voxels survive and what that means.
-
-    Raises
-    ------
-    ResultsError
-        When the question means nothing for the map; the text says why.
-    """
-    if statmap.kind is MapKind.LABEL:
-        raise ResultsError(f"{statmap.title}: labels are not thresholded.")
-    if statmap.level == "cluster":
-        raise ResultsError(
-            f"{statmap.title}: each cluster carries one value, its own p. A height or "
-            "a second correction on top means nothing; ask for p."
-        )
-    evidence.check(statmap)
-    masking = as_masking(mask, statmap.grid)
-    sides = sides_of(statmap, threshold.tail)
-    tail = tail_of_p(statmap, sides, evidence)
-    n_tests = None
-    if threshold.value is not None:
-        parts, height, log_p = _by_value(statmap, threshold, sides, tail, evidence)
-    else:
-        check_tested(statmap, threshold.tail, evidence)
-        log_p, n_tests = _log_alpha(statmap, threshold, masking, sides, tail, evidence)
-        parts, height = _by_log_p(statmap, log_p, sides, tail, evidence)
-    p = _p_asked(statmap, threshold, log_p)
-    if masking is not None:
-        parts *= masking.mask
-    corrected = threshold.q is not None or threshold.bonferroni is not None
-    sentence = threshold_sentence(
-        statmap.kind,
-        sides,
-        strict=threshold.strict,
-        height=height,
-        correction=str(threshold) if corrected else "",
-        log_p=log_p,
-        n_tests=n_tests,
-        tail=tail,
-    )
-    return Applied(
-        parts=parts,
-        height=p if statmap.kind is MapKind.P else height,
-        p=p,
-        n_tests=n_tests,
-        tail=tail,
-        sentence=f"{sentence}, {masking}" if masking is not None else sentence,
-        masking=masking,
-    )
-
-
-def _by_value(
-    statmap: StatMap,
-    threshold: Threshold,
-    sides: Sides,
-    tail: Tail,
-    evidence: Evidence,
-) -> tuple[Parts, float, float]:
-    """Return what is above a height, the height, and the log p that it means."""
-    height = threshold.value
-    assert height is not None
-    if height <= 0:
-        raise ResultsError("A height has to be above 0; choose the side with tail.")
-    log_p = _log_p_at(statmap, height, tail, evidence)
-    if statmap.kind is MapKind.P:
-        return _small_p(statmap, height, threshold.strict), height, log_p
-    parts = _beyond(statmap.data, np.float32(height), sides, threshold.strict)
-    return parts, height, log_p
-
-
-def _beyond(
-    data: Voxels, height: np.float32, sides: Sides, strict: bool = False
-) -> Parts:
-    """Mark what is as strong as a height, in as few passes over memory as it takes."""
-    parts = np.empty(data.shape, np.uint8, order="F")
-    positive, negative = sides
-    if positive:
-        above = np.greater if strict else np.greater_equal
-        above(data, height, out=parts.view(np.bool_))
-    else:
-        parts[...] = 0
-    if negative:
-        below = np.less if strict else np.less_equal
-        under = below(data, -height).view(np.uint8)
-        under *= np.uint8(NEGATIVE)
-        parts += under
-    return parts
-
-
-def _small_p(statmap: StatMap, height: float, strict: bool) -> Parts:
-    """Mark p below a height in the mask, where a p of 0 is the smallest there is."""
-    data = statmap.data
-    small = data < np.float32(height) if strict else data <= height * (1 + P_TOLERANCE)
-    inside = statmap.mask if statmap.mask is not None else data > 0
-    return (small & inside).view(np.uint8)
-
-
-def _log_p_at(statmap: StatMap, height: float, tail: Tail, evidence: Evidence) -> float:
-    """Return the log p that a height means, NaN when that is not one number."""
-    dof = dof_of(statmap, evidence)
-    if (statmap.kind not in FREE and dof is None) or isinstance(dof, np.ndarray):
-        return math.nan
-    return float(log_p_of(height, statmap.kind, tail, dof))
-
-
-def _log_alpha(
-    statmap: StatMap,
-    threshold: Threshold,
-    masking: Masking | None,
-    sides: Sides,
-    tail: Tail,
-    evidence: Evidence,
-) -> tuple[float, int | None]:
-    """Return the uncorrected log p to keep, NaN for nothing, and the number of tests.
-
-    By the logarithm, because the p of the strongest voxels may have no float.
-    """
-    if threshold.p is not None:
-        return math.log(threshold.p), None
-    _, log_p = tested_log_p(
-        statmap,
-        "FDR" if threshold.q is not None else "Bonferroni",
-        mask=None if masking is None else masking.mask,
-        sides=sides,
-        tail=tail,
-        evidence=evidence,
-    )
-    if threshold.bonferroni is not None:
-        return math.log(threshold.bonferroni / log_p.size), log_p.size
-    assert threshold.q is not None
-    critical = critical_log_p(log_p, threshold.q, threshold.fdr)
-    if critical is None:
-        return math.nan, log_p.size
-    # Below p = 1, which no height stands for.
-    return min(critical, -P_TOLERANCE), log_p.size
-
-
-def _p_asked(statmap: StatMap, threshold: Threshold, log_p: float) -> float:
-    """Return p as it was asked: its logarithm and back costs the last digit."""
-    if threshold.p is not None:
-        return threshold.p
-    if threshold.value is not None and statmap.kind is MapKind.P:
-        return threshold.value
-    return math.exp(log_p)
-
-
-def _by_log_p(
-    statmap: StatMap, log_p: float, sides: Sides, tail: Tail, evidence: Evidence
-) -> tuple[Parts, float]:
-    """Keep p at most this, by the map that states p; else by formula."""
-    if math.isnan(log_p):
-        return np.zeros(statmap.grid.shape, np.uint8, order="F"), math.nan
-    dof = dof_of(statmap, evidence)
-    if is_lone(statmap, evidence):
-        height = height_at_log_p(log_p, statmap.kind, tail, dof)
-        # A one-tailed p beyond .5 asks for all of the side that is looked at.
-        level = np.float32(max(height * (1 - P_TOLERANCE), _SMALLEST_Z))
-        return _beyond(statmap.data, level, sides), height
-    survivors = survivors_at_log_p(statmap, log_p, evidence)
-    if survivors is None:
-        raise ResultsError(_without_p(statmap))
-    parts = _split(statmap, survivors, sides)
-    own = p_map_of(statmap, evidence) in (None, statmap)
-    if statmap.kind in FREE or (own and not isinstance(dof, np.ndarray)):
-        return parts, height_at_log_p(log_p, statmap.kind, tail, dof)
-    return parts, math.nan
-
-
-def _without_p(statmap: StatMap) -> str:
-    help_ = "threshold it by value"
-    if statmap.kind in NEEDS_DOF:
-        help_ += ", or state its degrees of freedom (dof)"
-    return (
-        f"{statmap.title} holds {statmap.kind.meaning}. Without the p or logp map of "
-        f"the same test it has no p: {help_}."
-    )
-
-
-def _split(statmap: StatMap, kept: Mask, sides: Sides) -> Parts:
-    """Mark the positive and the negative side of what is kept."""
-    if statmap.kind is MapKind.P:
-        # A p of 0 inside the mask is the strongest there is.
-        return kept.view(np.uint8)
-    parts = np.zeros(kept.shape, np.uint8, order="F")
-    positive, negative = sides
-    if positive:
-        np.logical_and(kept, statmap.data > 0, out=parts.view(np.bool_))
-    if negative:
-        parts += (kept & (statmap.data < 0)).view(np.uint8) * np.uint8(NEGATIVE)
-    return parts

@@ -19,19 +19,18 @@ from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
-    log_p_of,
+    convert_to_log_p,
     short_p,
 )
-from napari_neurosynth_results.statistics.p_values.directions import Direction, sides_of
+from napari_neurosynth_results.statistics.p_values.directions import (
+    Direction,
+    choose_sides,
+)
 from napari_neurosynth_results.statistics.p_values.monte_carlo import (
+    find_iterations,
     intervals,
-    iterations_of,
 )
-from napari_neurosynth_results.statistics.p_values.significance import (
-    OWN,
-    Evidence,
-    p_map_of,
-)
+from napari_neurosynth_results.statistics.p_values.significance import PSource
 from napari_neurosynth_results.statistics.thresholds.masks import Masking, as_masking
 
 #: The floor is 1 - 1 / iterations, of 10 iterations at least. A cluster may have a p
@@ -45,7 +44,7 @@ _MOST_VALUES = 30_000
 
 
 @dataclass(frozen=True)
-class ClusterLevel:
+class ClusterLevelResult:
     """How a cluster-level corrected map was read.
 
     Attributes
@@ -140,31 +139,28 @@ class ClusterLevel:
 
 
 def read_clusters(
-    statmap: StatMap,
+    source: PSource,
     alpha: float,
     mask: Mask | Masking | None = None,
     tail: Direction = "auto",
-    evidence: Evidence = OWN,
-) -> ClusterLevel:
+) -> ClusterLevelResult:
     """Find which voxels carry which cluster's p.
 
     Parameters
     ----------
-    statmap : StatMap
-        A cluster-level corrected map; its logp or p sibling is read where there is
-        one, because zeros hide weak clusters of a one-tailed z.
+    source : PSource
+        What states the p of a cluster-level corrected map: its logp or p sibling where
+        there is one, because zeros hide weak clusters of a one-tailed z.
     alpha : float
         Level of significance of a cluster.
     mask : ndarray of bool or Masking, optional
         Look only here.
     tail : {"positive", "negative", "both", "auto"}
         Directions to keep, by the sign of the uncorrected map.
-    evidence : Evidence
-        Other siblings than the map's own.
 
     Returns
     -------
-    ClusterLevel
+    ClusterLevelResult
         Voxels at the floor are in no part: a cluster whose p equals the floor cannot be
         told from it.
 
@@ -175,23 +171,24 @@ def read_clusters(
         values than clusters can have, or a map cannot be read.
     """
     if not 0 < alpha < 1:
-        raise ResultsError(f"A probability lies between 0 and 1, not at {alpha}.")
-    evidence.check(statmap)
+        raise ResultsError(f"A probability must lie between 0 and 1, not at {alpha}.")
+    statmap = source.statmap
+    source.evidence.check(statmap)
     masking = as_masking(mask, statmap.grid)
-    source = p_map_of(statmap, evidence) or statmap
-    inside = np.isfinite(source.data) & (source.data != 0)
-    carried = np.abs(source.data[inside])
+    read = source.map
+    inside = np.isfinite(read.data) & (read.data != 0)
+    carried = np.abs(read.data[inside])
     values, code, count = np.unique(carried, return_inverse=True, return_counts=True)
-    p = np.exp(log_p_of(values, source.kind, source.tail))
-    iterations = iterations_of(statmap)
+    p = np.exp(convert_to_log_p(values, source.kind, source.tail))
+    iterations = find_iterations(statmap)
     floor = _floor(p, count, iterations)
     if values.size > _MOST_VALUES:
         raise ResultsError(
             f"{statmap.title} has {values.size:,} values, too many for clusters with "
             "one value each: its name says cluster-level, its voxels do not."
         )
-    test = values_of(statmap)
-    keep = sides_of(test, tail)
+    test = find_peak_map(statmap)
+    keep = choose_sides(test, tail)
     negative = test.data[inside] < 0 if test.signed else np.zeros(carried.size, bool)
     part = 2 * code + 1 + negative
     part[floor[code] | np.where(negative, not keep[1], not keep[0])] = 0
@@ -200,7 +197,7 @@ def read_clusters(
     if masking is not None:
         # Not before: the floor is known by how much of the whole brain it fills.
         parts *= masking.mask
-    return ClusterLevel(
+    return ClusterLevelResult(
         alpha=alpha,
         iterations=iterations,
         parts=parts,
@@ -228,7 +225,7 @@ def _floor(
     return floor
 
 
-def values_of(statmap: StatMap) -> StatMap:
+def find_peak_map(statmap: StatMap) -> StatMap:
     """Find the map whose peaks and signs those of a corrected map's clusters are.
 
     Parameters

@@ -14,18 +14,18 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxels
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.kinds import Zero
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
     height_at,
     short_p,
 )
-from napari_neurosynth_results.statistics.p_values.monte_carlo import iterations_of
+from napari_neurosynth_results.statistics.p_values.monte_carlo import find_iterations
 from napari_neurosynth_results.statistics.p_values.significance import (
-    p_map_of,
-    smallest_p,
-    survivors_at,
+    OWN_EVIDENCE,
+    Evidence,
+    PSource,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
@@ -35,7 +35,6 @@ CORRECTED_ALPHA = 0.05
 _PERCENTILE = 95.0
 CLIP_PERCENTILE = 99.9
 _BULK = 0.5
-_WHOLE_RANGE = frozenset({MapKind.SE, MapKind.TAU2, MapKind.SIGMA2, MapKind.DOF})
 
 
 @dataclass(frozen=True)
@@ -86,21 +85,22 @@ def first_look(statmap: StatMap) -> FirstLook | None:
     ResultsError
         When the map or the sibling that states its p cannot be read.
     """
-    if statmap.kind is MapKind.LABEL:
+    if not statmap.kind.row.criteria:
         return None
     inside = _inside(statmap)
-    if not statmap.signed and statmap.kind in {MapKind.Z, MapKind.T}:
+    if not statmap.signed and statmap.kind.row.p.by_tail:
         inside &= statmap.data > 0
     if not inside.any():
         return None
     alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
-    significant = survivors_at(statmap, alpha) if statmap.kind.has_tail else None
+    source = PSource(statmap)
+    significant = source.survivors(alpha) if statmap.kind.has_tail else None
     if significant is None:
         return _by_percentile(statmap, inside, statmap.signed)
     survivors = inside & significant
     if survivors.any():
-        return _by_p(statmap, survivors, alpha)
-    return _faint(statmap, inside, alpha)
+        return _by_p(source, survivors, alpha)
+    return _faint(source, inside, alpha)
 
 
 def look_without_siblings(statmap: StatMap) -> FirstLook | None:
@@ -129,23 +129,83 @@ def look_without_siblings(statmap: StatMap) -> FirstLook | None:
     return replace(look, reason=f"{look.reason}; {why}")
 
 
+def choose_first_threshold(
+    statmap: StatMap, evidence: Evidence = OWN_EVIDENCE
+) -> Threshold:
+    """Choose a threshold for a map, as the viewer does before anything was chosen.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map but a label map.
+    evidence : Evidence
+        Degrees of freedom that the user states.
+
+    Returns
+    -------
+    Threshold
+        p <= .001 for an uncorrected map, p <= .05 for a corrected one (q for FDR), by
+        the p of its own test. Maps without a p: the height of `first_look`, which keeps
+        their strongest 5 %.
+
+    Raises
+    ------
+    ResultsError
+        When there is nothing to threshold, or a map cannot be read.
+    """
+    if not statmap.kind.row.criteria:
+        raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
+    alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
+    if PSource(statmap, evidence).survivors(alpha) is not None:
+        return Threshold(p=alpha)
+    look = first_look(statmap)
+    if look is None or not look.height > 0:
+        raise ResultsError(f"{statmap.title} holds nothing that could be thresholded.")
+    return Threshold(value=look.height)
+
+
+def find_strongest(statmap: StatMap) -> float:
+    """Return the strongest value of a map: the smallest p, else the largest size.
+
+    Of maps without a p of their own a high percentile, because a few voxels at the edge
+    of the brain would take all the colors.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+
+    Returns
+    -------
+    float
+        Finite and above 0.
+
+    Raises
+    ------
+    ResultsError
+        When the map cannot be read.
+    """
+    return statmap.results.remember(
+        (statmap.key, "strongest"), lambda: _strongest(statmap)
+    )
+
+
 def _inside(statmap: StatMap) -> npt.NDArray[np.bool_]:
     """Voxels that carry a value: 0 and NaN are outside or say nothing."""
     data = statmap.data
     inside = np.isfinite(data) & (data != 0)
-    if statmap.kind is MapKind.P and statmap.mask is not None:
+    if statmap.kind.row.zero is Zero.OUTSIDE and statmap.mask is not None:
         # A p of 0 inside the mask underflowed: nothing is stronger.
         inside |= statmap.mask & (data == 0)
     return np.asarray(inside)
 
 
-def _by_p(
-    statmap: StatMap, survivors: npt.NDArray[np.bool_], alpha: float
-) -> FirstLook:
+def _by_p(source: PSource, survivors: npt.NDArray[np.bool_], alpha: float) -> FirstLook:
+    statmap = source.statmap
     kept = np.abs(statmap.data[survivors])
     n = kept.size
     others = 0
-    if statmap.kind is MapKind.P:
+    if statmap.kind.row.small_is_strong:
         # Where all survivors underflowed to 0, some p below alpha stands for them.
         above_0 = kept[kept > 0]
         strongest = float(above_0.min()) if above_0.size else alpha / 2
@@ -155,7 +215,7 @@ def _by_p(
         strongest = float(kept.max())
         strength = np.abs(statmap.data) if statmap.signed else statmap.data
         others = int((strength >= height).sum()) - n
-    reason = f"{_criterion(statmap, alpha, height)}: {_voxels(n)}"
+    reason = f"{_criterion(source, alpha, height)}: {_voxels(n)}"
     if others > 0:
         reason += f", and {_voxels(others)} as strong with a larger p"
     return FirstLook(
@@ -176,7 +236,7 @@ def _height(
     The kind's own height at alpha where it does; the weakest survivor where it cannot,
     as in a t map whose degrees of freedom differ from voxel to voxel.
     """
-    if statmap.kind is MapKind.T:
+    if statmap.kind.row.p.n_dof:
         return weakest
     height = height_at(alpha, statmap.kind, statmap.tail)
     strength = np.abs(statmap.data) if statmap.signed else statmap.data
@@ -184,40 +244,34 @@ def _height(
     return height if divides and weakest >= height * (1 - P_TOLERANCE) else weakest
 
 
-def _criterion(statmap: StatMap, alpha: float, height: float) -> str:
+def _criterion(source: PSource, alpha: float, height: float) -> str:
     """Say the threshold in the map's own unit and in p."""
+    statmap = source.statmap
     p_word = f"p_{statmap.correction}" if statmap.correction else "p"
     if statmap.correction == "FDR":
         p_word = "q"
     in_p = f"{p_word} <= {short_p(alpha)}"
-    if statmap.kind is MapKind.P:
+    if statmap.kind.row.small_is_strong:
         return f"{in_p}, {statmap.tail}"
     how = [in_p, str(statmap.tail)]
     if statmap.level == "cluster":
-        how.append("one value a cluster")
-    source = p_map_of(statmap)
-    if source is not None and source.key != statmap.key:
+        how.append("one value per cluster")
+    if source.is_sibling:
         how.append(f"by its {source.kind} map")
-    unit = _UNITS.get(statmap.kind, str(statmap.kind))
+    unit = statmap.kind.row.unit or str(statmap.kind)
     unit = f"|{unit}|" if statmap.signed else unit
     return f"{unit} >= {height:.3g} ({', '.join(how)})"
 
 
-_UNITS = {MapKind.LOGP: "-log10 p"}
-
-
-def _faint(
-    statmap: StatMap,
-    inside: npt.NDArray[np.bool_],
-    alpha: float,
-) -> FirstLook:
+def _faint(source: PSource, inside: npt.NDArray[np.bool_], alpha: float) -> FirstLook:
     """Show a map on which nothing survives, and say how far from it it is."""
+    statmap = source.statmap
     corrected = f"{statmap.correction}-corrected " if statmap.correction else ""
     reason = (
         f"no voxel survives {corrected}p <= {short_p(alpha)} ({statmap.tail}): "
-        f"the smallest p is {short_p(smallest_p(statmap))}"
+        f"the smallest p is {short_p(source.smallest_p())}"
     )
-    if (n := iterations_of(statmap)) is not None:
+    if (n := find_iterations(statmap)) is not None:
         reason += f" ({n:,} iterations, so no p can be below {short_p(1 / n)})"
     look = _by_percentile(statmap, inside, statmap.signed)
     return replace(
@@ -229,10 +283,10 @@ def _by_percentile(
     statmap: StatMap, inside: npt.NDArray[np.bool_], signed: bool
 ) -> FirstLook:
     values = statmap.data[inside]
-    if statmap.kind is MapKind.P:
+    if statmap.kind.row.small_is_strong:
         return _smallest_p(values)
     strength: Voxels = np.abs(values) if signed else values
-    if statmap.kind in _WHOLE_RANGE:
+    if statmap.kind.row.shown_whole:
         height, what = float(strength.min()), "the whole range: no test belongs to it"
     else:
         height, what = _strongest_part(strength)
@@ -281,73 +335,13 @@ def _voxels(n: int) -> str:
     return "1 voxel" if n == 1 else f"{n:,} voxels"
 
 
-def strongest_of(statmap: StatMap) -> float:
-    """Return the strongest value of a map: the smallest p, else the largest size.
-
-    Of maps without a p of their own a high percentile, because a few voxels at the edge
-    of the brain would take all the colors.
-
-    Parameters
-    ----------
-    statmap : StatMap
-        Any map.
-
-    Returns
-    -------
-    float
-        Finite and above 0.
-
-    Raises
-    ------
-    ResultsError
-        When the map cannot be read.
-    """
-    return statmap.results.remember(
-        (statmap.key, "strongest"), lambda: _strongest(statmap)
-    )
-
-
 def _strongest(statmap: StatMap) -> float:
     size = np.abs(statmap.data)
     size = size[np.isfinite(size) & (size > 0)]
     if not size.size:
         return 1.0
-    if statmap.kind is MapKind.P:
+    if statmap.kind.row.small_is_strong:
         return float(size.min())
     if statmap.kind.has_tail:
         return float(size.max())
     return float(np.percentile(size, CLIP_PERCENTILE))
-
-
-# The threshold of a map when nobody asked for one: that of its first look.
-
-
-def first_threshold_of(statmap: StatMap) -> Threshold:
-    """Choose a threshold for a map, as the viewer does before anything was chosen.
-
-    Parameters
-    ----------
-    statmap : StatMap
-        Any map but a label map.
-
-    Returns
-    -------
-    Threshold
-        p <= .001 for an uncorrected map, p <= .05 for a corrected one (q for FDR), by
-        the p of its own test. Maps without a p: the height of `first_look`, which keeps
-        their strongest 5 %.
-
-    Raises
-    ------
-    ResultsError
-        When there is nothing to threshold, or a map cannot be read.
-    """
-    if statmap.kind is MapKind.LABEL:
-        raise ResultsError(f"{statmap.title}: labels are not thresholded.")
-    alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
-    if survivors_at(statmap, alpha) is not None:
-        return Threshold(p=alpha)
-    look = first_look(statmap)
-    if look is None or not look.height > 0:
-        raise ResultsError(f"{statmap.title} holds nothing that could be thresholded.")
-    return Threshold(value=look.height)

@@ -9,10 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.statmap import Mask
 
 Number = TypeVar("Number", bound=np.generic)
+
+#: What is left of a whole number that was scaled or interpolated on its way.
+_ROUNDING = 1e-3
+#: A mask that was resampled is 0 or 1 but at its edge, where a cubic spline overshoots
+#: by about an eighth.
+_OVERSHOOT = 0.3
+_FLAT = 0.1
+#: So many voxels from its edge it is flat.
+_EDGE = 2
+_LEAST_FLAT = 0.99
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +102,7 @@ def region_masking(
     ResultsError
         When no voxel of the map is left.
     """
-    inside = onto_grid(region, region_grid, grid)
+    inside = resample_nearest(region, region_grid, grid)
     mask = ~inside if exclusive else inside
     word = "outside" if exclusive else "inside"
     if not mask.any():
@@ -100,7 +110,7 @@ def region_masking(
     return Masking(mask, f"{word} {what}")
 
 
-def onto_grid(
+def resample_nearest(
     voxels: npt.NDArray[Number], source: Grid, target: Grid
 ) -> npt.NDArray[Number]:
     """Resample to another axis-aligned grid by the nearest voxel.
@@ -136,10 +146,10 @@ def onto_grid(
         start = int(there[0]) if there.size else 0
         reached.append(slice(start, start + there.size))
         values = values.take(nearest[reached[-1]], axis=2 - axis)
-    return pasted(values.T, reached, target)
+    return paste_part(values.T, reached, target)
 
 
-def pasted(
+def paste_part(
     values: npt.NDArray[Number], parts: list[slice], target: Grid
 ) -> npt.NDArray[Number]:
     """Put the part of a grid that has values where it belongs.
@@ -150,8 +160,6 @@ def pasted(
         The part.
     parts : list of slice
         Where it is along each axis.
-    target : Grid
-        The whole.
 
     Returns
     -------
@@ -185,3 +193,71 @@ def filled_box(voxels: npt.NDArray[Any]) -> list[tuple[int, int]]:
         where = np.flatnonzero(filled.any(axis=others))
         box.append((int(where[0]), int(where[-1])) if where.size else (0, -1))
     return box
+
+
+def without_fractions(voxels: Voxels, name: str) -> tuple[Voxels, str]:
+    """Make whole numbers of an image that says by them what is inside.
+
+    Parameters
+    ----------
+    voxels : ndarray of float32, shape (i, j, k)
+        A mask or labels; NaN is outside.
+    name : str
+        What to call it in messages.
+
+    Returns
+    -------
+    voxels : ndarray of float32, shape (i, j, k)
+        Whole numbers only, 0 outside.
+    told : str
+        What had to be rounded; empty when nothing had.
+
+    Raises
+    ------
+    ResultsError
+        When there are fractions that are not those of a mask of 0 and 1 that was
+        resampled.
+    """
+    # NaN is outside, as everywhere.
+    values = np.nan_to_num(voxels)
+    whole = np.rint(values)
+    off = np.abs(values - whole)
+    if off.max(initial=0) <= _ROUNDING:
+        noise = int(np.count_nonzero((values != 0) & (whole == 0)))
+        told = f"{noise:,} voxels of noise below .001 taken for 0" if noise else ""
+        return whole, told
+    if _is_resampled_mask(values):
+        inside = values > 0.5
+        return inside.astype(np.float32), "resampled: inside is above .5"
+    fractions = int(np.count_nonzero(off > _ROUNDING))
+    raise ResultsError(
+        f"{name} holds fractions such as {values.flat[int(off.argmax())]:.3g} "
+        f"({fractions:,} voxels): it is a map of numbers, not a mask, and FDR and "
+        "Bonferroni would count each of them. If it was resampled, resample it again "
+        "with the nearest neighbor; else write a mask of 0 and 1 first. For another "
+        f"map of the same result above a p, choose that map instead of "
+        f"{name}."
+    )
+
+
+def _is_resampled_mask(values: npt.NDArray[np.float32]) -> bool:
+    """Whether numbers are those of a mask of 0 and 1 whose edge was interpolated."""
+    from scipy.ndimage import binary_dilation, binary_erosion
+
+    if values.min() < -_OVERSHOOT or not 1 - _FLAT <= values.max() <= 1 + _OVERSHOOT:
+        return False
+    inside = values > 0.5
+    between = (values > _FLAT) & (values < 1 - _FLAT)
+    if np.count_nonzero(between) > np.count_nonzero(inside):
+        return False
+    # Border voxels count as inside: a mask may end where the volume does.
+    deep = binary_erosion(inside, iterations=_EDGE, border_value=1)
+    far = ~binary_dilation(inside, iterations=_EDGE)
+    if not deep.any():
+        return False
+    flat_in = np.abs(values[deep] - 1) <= _FLAT
+    flat_out = np.abs(values[far]) <= _FLAT
+    return bool(
+        flat_in.mean() >= _LEAST_FLAT
+        and (not flat_out.size or flat_out.mean() >= _LEAST_FLAT)
+    )

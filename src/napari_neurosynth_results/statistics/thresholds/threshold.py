@@ -10,9 +10,9 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.p_values.directions import Direction
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
-    METHODS,
-    Method,
-    check_method,
+    FDR_METHODS,
+    FdrMethod,
+    check_fdr_method,
 )
 
 Criterion = Literal["value", "p", "q", "bonferroni"]
@@ -54,7 +54,7 @@ class Threshold:
     connectivity: int = 6
     min_voxels: int = 1
     min_mm3: float | None = None
-    fdr: Method = "BH"
+    fdr: FdrMethod = "BH"
 
     def __post_init__(self) -> None:
         """Refuse what is ambiguous or out of range."""
@@ -65,21 +65,25 @@ class Threshold:
             raise ResultsError("Give exactly one of value, p, q and bonferroni.")
         if self.value is None and not 0 < asked[0] < 1:
             raise ResultsError(
-                f"A probability lies between 0 and 1, not at {asked[0]}."
+                f"A probability must lie between 0 and 1, not at {asked[0]}."
             )
         if self.value is not None and not math.isfinite(self.value):
-            raise ResultsError("A height has to be a number.")
+            raise ResultsError("A height must be a finite number.")
         if self.strict and self.value is None:
-            raise ResultsError("strict is for a value; p, q and bonferroni mean <=.")
-        check_method(self.fdr)
+            raise ResultsError(
+                "strict goes with value only; p, q and bonferroni mean <=."
+            )
+        check_fdr_method(self.fdr)
         if self.fdr != "BH" and self.q is None:
-            raise ResultsError("fdr says how q is counted: give q with it.")
+            raise ResultsError("fdr says how q is computed: give q with it.")
         if self.connectivity not in (6, 18, 26):
-            raise ResultsError(f"connectivity is 6, 18 or 26, not {self.connectivity}.")
+            raise ResultsError(
+                f"connectivity must be 6, 18 or 26, not {self.connectivity}."
+            )
         if self.min_voxels < 1:
-            raise ResultsError(f"min_voxels is at least 1, not {self.min_voxels}.")
+            raise ResultsError(f"min_voxels must be at least 1, not {self.min_voxels}.")
         if self.min_mm3 is not None and not 0 < self.min_mm3 < math.inf:
-            raise ResultsError(f"min_mm3 is a volume above 0, not {self.min_mm3}.")
+            raise ResultsError(f"min_mm3 must be a volume above 0, not {self.min_mm3}.")
         if self.min_mm3 is not None and self.min_voxels > 1:
             raise ResultsError("Give the extent as min_voxels or as min_mm3, not both.")
 
@@ -90,7 +94,7 @@ class Threshold:
         ('FDR q <= .05 (Benjamini-Yekutieli)', 'value >= 3')
         """
         if self.q is not None:
-            return f"FDR q <= {short_p(self.q)} ({METHODS[self.fdr]})"
+            return f"FDR q <= {short_p(self.q)} ({FDR_METHODS[self.fdr]})"
         if self.bonferroni is not None:
             return f"Bonferroni p <= {short_p(self.bonferroni)}"
         if self.p is not None:

@@ -12,18 +12,21 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import height_at
-from napari_neurosynth_results.statistics.p_values.directions import Direction, sides_of
+from napari_neurosynth_results.statistics.p_values.directions import (
+    Direction,
+    choose_sides,
+)
 from napari_neurosynth_results.statistics.p_values.significance import (
-    OWN,
+    OWN_EVIDENCE,
     Evidence,
-    smallest_p,
+    PSource,
 )
 from napari_neurosynth_results.statistics.thresholds.apply import apply_threshold
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
+    find_peak_map,
     read_clusters,
-    values_of,
 )
-from napari_neurosynth_results.statistics.thresholds.first_look import strongest_of
+from napari_neurosynth_results.statistics.thresholds.first_look import find_strongest
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.threshold import (
     CRITERIA,
@@ -39,7 +42,9 @@ _LARGEST_P = 0.5
 
 
 def refusals(
-    statmap: StatMap, mask: Mask | Masking | None = None, evidence: Evidence = OWN
+    statmap: StatMap,
+    mask: Mask | Masking | None = None,
+    evidence: Evidence = OWN_EVIDENCE,
 ) -> dict[Criterion, str | None]:
     """Say which criteria mean something for a map.
 
@@ -59,21 +64,22 @@ def refusals(
     dict of str to str or None
         Criterion -> None when it can be asked, else the reason why not.
     """
+    source = PSource(statmap, evidence)
     found: dict[Criterion, str | None] = {}
     for criterion in CRITERIA:
         try:
             asked = Threshold.by(criterion, _PROBE)
             if statmap.level == "cluster" and criterion == "p":
-                read_clusters(statmap, _PROBE, mask, evidence=evidence)
+                read_clusters(source, _PROBE, mask)
             else:
-                apply_threshold(statmap, asked, mask, evidence)
+                apply_threshold(source, asked, mask)
             found[criterion] = None
         except ResultsError as error:
             found[criterion] = str(error)
     return found
 
 
-def tails_of(statmap: StatMap) -> dict[Direction, str | None]:
+def find_directions(statmap: StatMap) -> dict[Direction, str | None]:
     """Say which directions were tested.
 
     Parameters
@@ -87,12 +93,12 @@ def tails_of(statmap: StatMap) -> dict[Direction, str | None]:
         Direction -> None when it can be asked, else the reason why not. The clusters
         of a cluster-level map have the signs of the uncorrected one.
     """
-    test = values_of(statmap) if statmap.level == "cluster" else statmap
+    test = find_peak_map(statmap) if statmap.level == "cluster" else statmap
     nothing = f"{test.title} has no negative values."
     found: dict[Direction, str | None] = {}
     for tail in _TAILS:
         try:
-            sides_of(test, tail)
+            choose_sides(test, tail)
             found[tail] = None if test.signed or tail == "positive" else nothing
         except ResultsError as error:
             found[tail] = str(error)
@@ -100,7 +106,7 @@ def tails_of(statmap: StatMap) -> dict[Direction, str | None]:
 
 
 @dataclass(frozen=True)
-class Scale:
+class SliderScale:
     """The numbers that a slider runs through; to the right it gets stricter.
 
     Attributes
@@ -118,7 +124,7 @@ class Scale:
     def number_at(self, position: float) -> float:
         """Return the number at a position from 0 to 1.
 
-        >>> Scale(0.5, 5e-7, True).number_at(0.5)
+        >>> SliderScale(0.5, 5e-7, True).number_at(0.5)
         0.0005
         """
         if self.logarithmic:
@@ -129,7 +135,7 @@ class Scale:
     def position_of(self, number: float) -> float:
         """Return the position of a number, from 0 to 1.
 
-        >>> Scale(0.5, 5e-7, True).position_of(0.0005)
+        >>> SliderScale(0.5, 5e-7, True).position_of(0.0005)
         0.5
         """
         if self.logarithmic:
@@ -141,7 +147,9 @@ class Scale:
         return min(max(position, 0.0), 1.0)
 
 
-def scale_of(statmap: StatMap, criterion: Criterion, evidence: Evidence = OWN) -> Scale:
+def choose_scale(
+    statmap: StatMap, criterion: Criterion, evidence: Evidence = OWN_EVIDENCE
+) -> SliderScale:
     """Choose the range of a slider for a map.
 
     Parameters
@@ -155,7 +163,7 @@ def scale_of(statmap: StatMap, criterion: Criterion, evidence: Evidence = OWN) -
 
     Returns
     -------
-    Scale
+    SliderScale
         Values from a little above 0 to the strongest; probabilities from .5 to the
         smallest of the map.
 
@@ -165,14 +173,14 @@ def scale_of(statmap: StatMap, criterion: Criterion, evidence: Evidence = OWN) -
         When the map cannot be read.
     """
     if criterion == "value":
-        strongest = strongest_of(statmap)
-        if statmap.kind is MapKind.P:
-            return Scale(_LARGEST_P, min(strongest, _LARGEST_P / 10), True)
-        return Scale(strongest / 1000, strongest, False)
-    smallest = max(smallest_p(statmap, evidence), _SMALLEST_P)
+        strongest = find_strongest(statmap)
+        if statmap.kind.row.small_is_strong:
+            return SliderScale(_LARGEST_P, min(strongest, _LARGEST_P / 10), True)
+        return SliderScale(strongest / 1000, strongest, False)
+    smallest = max(PSource(statmap, evidence).smallest_p(), _SMALLEST_P)
     if criterion != "p" or statmap.level == "cluster":
         smallest = max(smallest, 1e-6)
-    return Scale(_LARGEST_P, min(smallest, _LARGEST_P / 10), True)
+    return SliderScale(_LARGEST_P, min(smallest, _LARGEST_P / 10), True)
 
 
 @dataclass(frozen=True)
@@ -194,7 +202,7 @@ class Preset:
     threshold: Threshold = field(repr=False)
 
 
-def presets_of(
+def list_presets(
     statmap: StatMap, refused: Mapping[Criterion, str | None] | None = None
 ) -> list[Preset]:
     """List the presets that make sense for a map.
@@ -237,8 +245,8 @@ def presets_of(
 def _programs(statmap: StatMap) -> list[Preset]:
     """Imitate the programs that a user may come from."""
     found = []
-    if not statmap.correction and statmap.kind is not MapKind.ONE_MINUS_P:
-        # A corrected p has no uncorrected threshold; FSL's 1 - p is corrected, too.
+    if not statmap.correction and not statmap.kind.row.corrected_already:
+        # A corrected p has no uncorrected threshold.
         found.append(
             Preset(
                 "SPM-like",

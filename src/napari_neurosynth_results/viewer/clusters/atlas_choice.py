@@ -17,16 +17,15 @@ from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
 from napari_neurosynth_results.anatomy.region_names import tidy_name
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.sources.atlases.find import DEFAULT, find_atlas
+from napari_neurosynth_results.sources.atlases.find import DEFAULT_ATLAS, find_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.layers import grid_of, map_of
+from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.settings import (
     PLUGIN,
     preferred_atlas,
     read_settings,
 )
-from napari_neurosynth_results.viewer.waiting import wait_for
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -67,8 +66,6 @@ def choose_atlas(viewer: Viewer, what: Any) -> Atlas | None:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     what : Labels or str
         A layer of labels, for as long as it is in the viewer; or what can be entered in
         the preferences (``default``, ``none``, a known name, a path), which is kept
@@ -152,7 +149,7 @@ def atlas_of_layer(layer: Any) -> Atlas | None:
     if not hasattr(layer, "selected_label") or clusters_of(layer) is not None:
         return None
     statmap = map_of(layer)
-    if statmap is not None and statmap.kind is MapKind.LABEL:
+    if statmap is not None and statmap.kind.row.holds_labels:
         raw: Mapping[int, str] = statmap.file.label_names
         names = {label: tidy_name(name) for label, name in raw.items()}
     else:
@@ -227,7 +224,7 @@ def _prefer(what: str) -> None:
 def _preferred(what: str, names: str) -> Atlas | None:
     if _is_none(what):
         return None
-    if what.lower() == DEFAULT:
+    if what.lower() == DEFAULT_ATLAS:
         return read_default_atlas()
     try:
         return find_atlas(what, names or None)

@@ -6,10 +6,7 @@ thresholded in its colormap: no voxel of it is copied or changed.
 
 from __future__ import annotations
 
-import warnings
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,7 +17,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.viewer.clusters.painting import (
+from napari_neurosynth_results.viewer.clusters.layer_colors import (
     CHOSEN_KEY,
     COLORS_KEY,
     recolor,
@@ -31,17 +28,20 @@ from napari_neurosynth_results.viewer.layers import (
     METADATA_KEY,
     REASON_KEY,
     map_of,
-    placed,
+    placement_keywords,
 )
-from napari_neurosynth_results.viewer.scene import weakly
+from napari_neurosynth_results.viewer.napari_private import (
+    ignore_contour_warning,
+    refreshed_once,
+    undisturbed,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
     from napari.viewer import Viewer
 
-#: napari's own name for what builds the colors of labels on the graphics card; where it
-#: has another one, a step only takes longer.
-_REBUILDS = "_on_colormap_change"
+#: What the row of the background holds, by the kind of a column.
+_EMPTY: dict[str, Any] = {"f": np.nan, "i": 0}
 
 
 def clusters_of(layer: Layer) -> ClusterSet | None:
@@ -61,11 +61,6 @@ def cluster_layer(viewer: Viewer, statmap: StatMap) -> Labels | None:
 
 def map_layers(viewer: Viewer) -> list[Image]:
     """List the layers of maps that can be thresholded.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
 
     Returns
     -------
@@ -96,12 +91,6 @@ def show_clusters(
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
-    layer : Image
-        The layer of the map.
-    clusters : ClusterSet
-        Its clusters.
     faint : bool
         Let what is below the threshold shine through.
     describe : bool
@@ -128,15 +117,7 @@ def show_clusters(
 
 
 def describe_clusters(layer: Image, found: Labels) -> None:
-    """Bring status bar, napari's tables and the thumbnails up to date.
-
-    Parameters
-    ----------
-    layer : Image
-        The layer of a map.
-    found : Labels
-        The layer of its clusters.
-    """
+    """Bring status bar, napari's tables and the thumbnails up to date."""
     clusters = clusters_of(found)
     assert clusters is not None
     found.features = _features(clusters)
@@ -149,10 +130,6 @@ def rename(layer: Labels, label: int, name: str) -> None:
 
     Parameters
     ----------
-    layer : Labels
-        A layer of clusters.
-    label : int
-        The cluster.
     name : str
         An empty one gives the number back.
 
@@ -173,8 +150,6 @@ def name_by(viewer: Viewer, atlas: Atlas | None) -> None:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     atlas : Atlas or None
         None gives them numbers.
     """
@@ -190,8 +165,6 @@ def choose(layer: Labels, label: int | None) -> None:
 
     Parameters
     ----------
-    layer : Labels
-        A layer of clusters.
     label : int or None
         None takes the outline away.
     """
@@ -218,7 +191,7 @@ def _add(viewer: Viewer, layer: Image, clusters: ClusterSet) -> Labels:
 
     made = Labels(
         _label_data(clusters),
-        **placed(clusters.statmap.grid),
+        **placement_keywords(clusters.statmap.grid),
         name=f"{layer.name}: clusters",
         opacity=1.0,
         blending="translucent_no_depth",
@@ -234,8 +207,7 @@ def _add(viewer: Viewer, layer: Image, clusters: ClusterSet) -> Labels:
     _lock(made)
     made.events.editable.connect(_keep_locked)
     layer.events.visible.connect(partial(_follow_map, weakref.ref(made)))
-    # In 3D napari fills clusters, which is as good; it would warn each time.
-    warnings.filterwarnings("ignore", message="Contours are not displayed during 3D")
+    ignore_contour_warning()
     # The map stays the active layer: its controls are the ones that are needed.
     active = viewer.layers.selection.active
     viewer.add_layer(made)
@@ -249,9 +221,9 @@ def _update(viewer: Viewer, layer: Labels, clusters: ClusterSet) -> None:
     layer.metadata[METADATA_KEY] = clusters
     layer.metadata[REASON_KEY] = str(clusters)
     # New data tell the graphics card of the colors anyway: they need not do it twice,
-    # nor need the slice be cut twice. Where napari has no such block, it is.
+    # nor need the slice be cut twice.
     with (
-        getattr(layer, "_block_refresh", nullcontext)(),
+        refreshed_once(layer),
         layer.events.colormap.blocker(),
         layer.events.set_data.blocker(),
         layer.events.thumbnail.blocker(),
@@ -259,38 +231,12 @@ def _update(viewer: Viewer, layer: Labels, clusters: ClusterSet) -> None:
     ):
         recolored = set_colors(layer, clusters)
     with (
-        _undisturbed(viewer, layer, recolored),
+        undisturbed(viewer, layer, recolored=recolored),
         layer.events.thumbnail.blocker(),
         layer.events.editable.blocker(),
     ):
         layer.data = _label_data(clusters)
         _lock(layer)
-
-
-@contextmanager
-def _undisturbed(viewer: Viewer, layer: Labels, recolored: bool) -> Iterator[None]:
-    """Keep new data of a layer from setting off what they do not change.
-
-    A viewer measures all of its layers, which takes as long as all the rest, although
-    new clusters lie on the grid of those before. And the graphics card builds its
-    colors anew, although most steps change none. napari looks itself whether the type
-    of the data asks for that.
-    """
-    model, told = weakly(viewer)(), layer.events.data
-    needless = [
-        callback
-        for callback in told.callbacks
-        if isinstance(callback, tuple)
-        and (callback[0]() is model or (not recolored and callback[1] == _REBUILDS))
-    ]
-    for callback in needless:
-        told.disconnect(callback)
-    try:
-        yield
-    finally:
-        for owner, name in needless:
-            if (still_there := owner()) is not None:
-                told.connect((still_there, name))
 
 
 def _label_data(clusters: ClusterSet) -> npt.NDArray[Any]:
@@ -315,9 +261,6 @@ def _features(clusters: ClusterSet) -> dict[str, Any]:
         name: np.concatenate([[_EMPTY.get(values.dtype.kind, "")], values])
         for name, values in ((name, np.asarray(x)) for name, x in columns.items())
     }
-
-
-_EMPTY: dict[str, Any] = {"f": np.nan, "i": 0}
 
 
 def _lock(layer: Labels) -> None:

@@ -38,8 +38,6 @@ def first_threshold(statmap: StatMap, offered: Collection[Criterion]) -> Thresho
 
     Parameters
     ----------
-    statmap : StatMap
-        The map.
     offered : collection of str
         The criteria that mean something for it.
 
@@ -74,8 +72,6 @@ def remember_choices(statmap: StatMap, asked: Threshold, faint: bool) -> None:
 
     Parameters
     ----------
-    statmap : StatMap
-        The map.
     asked : Threshold
         What was asked of it.
     faint : bool

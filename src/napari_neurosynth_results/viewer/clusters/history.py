@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_neurosynth_results.viewer.clusters.request import Question
+from napari_neurosynth_results.viewer.clusters.mask_choice import ViewerRequest
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -16,24 +16,24 @@ _MOST = 200
 
 
 @dataclass(frozen=True)
-class Tried:
-    """Questions in the order in which they were tried.
+class ThresholdHistory:
+    """Requests in the order in which they were tried.
 
     Attributes
     ----------
-    questions : tuple of Question
+    requests : tuple of ThresholdRequest
         Oldest first.
     at : int
         Which of them is shown, -1 when there is none.
     """
 
-    questions: tuple[Question, ...] = ()
+    requests: tuple[ViewerRequest, ...] = ()
     at: int = -1
 
     @property
-    def shown(self) -> Question | None:
-        """The question whose answer is shown."""
-        return self.questions[self.at] if self.questions else None
+    def shown(self) -> ViewerRequest | None:
+        """The request whose clusters are shown."""
+        return self.requests[self.at] if self.requests else None
 
     @property
     def can_go_back(self) -> bool:
@@ -43,30 +43,30 @@ class Tried:
     @property
     def can_go_forward(self) -> bool:
         """Whether `back` was taken."""
-        return self.at < len(self.questions) - 1
+        return self.at < len(self.requests) - 1
 
-    def tried(self, question: Question) -> Tried:
+    def with_next(self, request: ViewerRequest) -> ThresholdHistory:
         """Add one after the one that is shown; what came after that is forgotten."""
-        if question == self.shown:
+        if request == self.shown:
             return self
-        kept = (*self.questions[: self.at + 1], question)[-_MOST:]
-        return Tried(kept, len(kept) - 1)
+        kept = (*self.requests[: self.at + 1], request)[-_MOST:]
+        return ThresholdHistory(kept, len(kept) - 1)
 
-    def back(self) -> Tried:
+    def back(self) -> ThresholdHistory:
         """Go to the one before."""
-        return Tried(self.questions, max(self.at - 1, min(self.at, 0)))
+        return ThresholdHistory(self.requests, max(self.at - 1, min(self.at, 0)))
 
-    def forward(self) -> Tried:
+    def forward(self) -> ThresholdHistory:
         """Go to the one after."""
-        return Tried(self.questions, min(self.at + 1, len(self.questions) - 1))
+        return ThresholdHistory(self.requests, min(self.at + 1, len(self.requests) - 1))
 
 
-def tried_on(layer: Layer) -> Tried:
+def tried_on(layer: Layer) -> ThresholdHistory:
     """Return what was tried on the map of a layer."""
     found = layer.metadata.get(_KEY)
-    return found if isinstance(found, Tried) else Tried()
+    return found if isinstance(found, ThresholdHistory) else ThresholdHistory()
 
 
-def remember(layer: Layer, tried: Tried) -> None:
+def remember(layer: Layer, history: ThresholdHistory) -> None:
     """Keep what was tried with the layer of its map."""
-    layer.metadata[_KEY] = tried
+    layer.metadata[_KEY] = history

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 #: Told of a layer of clusters (or None), a label (0 for none) and the place.
-Told = Callable[[Any, int, Any], None]
+ClusterListener = Callable[[Any, int, Any], None]
 
 
-def follow_mouse(viewer: Viewer, pick: Told, point: Told) -> None:
+def follow_mouse(viewer: Viewer, pick: ClusterListener, point: ClusterListener) -> None:
     """Tell a widget which cluster is clicked and which one is pointed at.
 
     Parameters

@@ -16,15 +16,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.anatomy.atlas import near
-from napari_neurosynth_results.anatomy.coordinates import Place
+from napari_neurosynth_results.anatomy.atlas import with_distance
+from napari_neurosynth_results.anatomy.coordinates import Coordinate
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.grid import Grid, Voxel
+from napari_neurosynth_results.maps.kinds import Zero
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.p_values.significance import OWN, Evidence
-from napari_neurosynth_results.statistics.p_values.voxel_p import Voxel, VoxelP, voxel_p
+from napari_neurosynth_results.statistics.p_values.significance import (
+    OWN_EVIDENCE,
+    Evidence,
+    PSource,
+)
+from napari_neurosynth_results.statistics.p_values.voxel_p import VoxelP, voxel_p
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.layers import map_of
@@ -41,7 +45,7 @@ _UNREADABLE = "cannot be read"
 
 
 @dataclass(frozen=True)
-class Row:
+class ReadoutRow:
     """What one layer says of a place.
 
     Attributes
@@ -82,19 +86,19 @@ class Readout:
         applies.
     distance : float
         How far the region is in mm: 0 in it, NaN where there is none.
-    rows : tuple of Row
+    rows : tuple of ReadoutRow
         The visible layers of maps and clusters, the topmost first.
     """
 
-    place: Place
+    place: Coordinate
     region: str
     distance: float
-    rows: tuple[Row, ...]
+    rows: tuple[ReadoutRow, ...]
 
     @property
     def where(self) -> str:
         """The region with its distance, as in ``insula R (2.2 mm)``."""
-        return near(self.region, self.distance)
+        return with_distance(self.region, self.distance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +127,7 @@ class PlaceReader:
         self._viewer = viewer
         self._shown: dict[StatMap, _Shown] = {}
 
-    def read_at(self, place: Place) -> Readout:
+    def read_at(self, place: Coordinate) -> Readout:
         """Say what lies at a place; never raises for a map that cannot be read.
 
         Parameters
@@ -143,7 +147,7 @@ class PlaceReader:
             if (clusters := clusters_of(layer)) is not None:
                 rows.append(_cluster_row(layer, clusters, place))
             elif (statmap := map_of(layer)) is not None:
-                shown = self._ready(layer, statmap, evidence.get(statmap, OWN))
+                shown = self._ready(layer, statmap, evidence.get(statmap, OWN_EVIDENCE))
                 kept[statmap] = shown
                 rows.append(_map_row(layer, statmap, shown, place))
         # What is hidden gives its memory back, and is tried again when it is shown.
@@ -169,11 +173,11 @@ class PlaceReader:
             # What is on the screen is all that is left.
             fits = np.shape(layer.data) == grid.shape[::-1]
             voxels = np.asarray(layer.data).T if fits else None
-        if statmap.kind is not MapKind.LABEL and _complete(statmap):
+        if not statmap.kind.row.holds_labels and _complete(statmap):
             with suppress(ResultsError, OSError):
                 mask = statmap.mask
             with suppress(ResultsError, OSError):
-                p = voxel_p(statmap, self._voxels, evidence)
+                p = voxel_p(PSource(statmap, evidence), self._voxels)
         return _Shown(grid, voxels, mask, p, layer.data, evidence)
 
     def _voxels(self, statmap: StatMap, layer: Layer | None = None) -> Any:
@@ -185,7 +189,7 @@ class PlaceReader:
         return statmap.data
 
 
-def read_at(viewer: Viewer, place: Place) -> Readout:
+def read_at(viewer: Viewer, place: Coordinate) -> Readout:
     """Say what lies at a place, once; `PlaceReader` is quicker for many.
 
     Parameters
@@ -212,7 +216,7 @@ def _holds(layer: Layer, statmap: StatMap) -> bool:
     data = layer.data
     if not isinstance(data, np.ndarray) or data.ndim != 3:
         return False
-    if statmap.kind is MapKind.LABEL:
+    if statmap.kind.row.holds_labels:
         return data.dtype.kind in "iu" and not layer.editable
     return data.dtype == np.float32 and not data.flags.writeable
 
@@ -245,7 +249,7 @@ def _evidence_of(layers: Any) -> dict[StatMap, Evidence]:
     return found
 
 
-def _voxel_at(grid: Grid, place: Place) -> Voxel | None:
+def _voxel_at(grid: Grid, place: Coordinate) -> Voxel | None:
     """Find the voxel that holds a place, None outside of the grid."""
     affine, voxel = grid.affine, []
     for axis in range(3):
@@ -258,22 +262,24 @@ def _voxel_at(grid: Grid, place: Place) -> Voxel | None:
     return i, j, k
 
 
-def _map_row(layer: Layer, statmap: StatMap, shown: _Shown, place: Place) -> Row:
+def _map_row(
+    layer: Layer, statmap: StatMap, shown: _Shown, place: Coordinate
+) -> ReadoutRow:
     title, kind = layer.name, str(statmap.kind)
     voxel = _voxel_at(shown.grid, place)
     if voxel is None:
-        return Row(title, kind, math.nan, OUTSIDE)
+        return ReadoutRow(title, kind, math.nan, OUTSIDE)
     if shown.voxels is None:
-        return Row(title, kind, math.nan, _UNREADABLE)
+        return ReadoutRow(title, kind, math.nan, _UNREADABLE)
     value = float(shown.voxels[voxel])
-    if statmap.kind is MapKind.LABEL:
-        return Row(title, kind, value, _label_text(statmap, value))
+    if statmap.kind.row.holds_labels:
+        return ReadoutRow(title, kind, value, _label_text(statmap, value))
     if _is_outside(statmap, shown, voxel, value):
-        return Row(title, kind, math.nan, OUTSIDE)
+        return ReadoutRow(title, kind, math.nan, OUTSIDE)
     if shown.p is None:
-        return Row(title, kind, value, f"{value:.4g}")
-    log_p, p = shown.p.log_p(voxel), shown.p.written(voxel)
-    return Row(title, kind, value, f"{value:.4g}", log_p, p)
+        return ReadoutRow(title, kind, value, f"{value:.4g}")
+    log_p, p = shown.p.log_p(voxel), shown.p.format(voxel)
+    return ReadoutRow(title, kind, value, f"{value:.4g}", log_p, p)
 
 
 def _is_outside(statmap: StatMap, shown: _Shown, voxel: Voxel, value: float) -> bool:
@@ -281,7 +287,7 @@ def _is_outside(statmap: StatMap, shown: _Shown, voxel: Voxel, value: float) -> 
         return True
     if shown.mask is not None:
         return not shown.mask[voxel]
-    return statmap.kind is MapKind.P and value == 0
+    return statmap.kind.row.zero is Zero.OUTSIDE and value == 0
 
 
 def _label_text(statmap: StatMap, value: float) -> str:
@@ -290,13 +296,15 @@ def _label_text(statmap: StatMap, value: float) -> str:
     return statmap.file.label_names.get(round(value), f"{value:.0f}")
 
 
-def _cluster_row(layer: Layer, clusters: ClusterSet, place: Place) -> Row:
+def _cluster_row(layer: Layer, clusters: ClusterSet, place: Coordinate) -> ReadoutRow:
     grid = _grid_of(layer, clusters.statmap)
     voxel = _voxel_at(grid, place)
     if voxel is None:
-        return Row(layer.name, CLUSTERS, math.nan, OUTSIDE)
+        return ReadoutRow(layer.name, CLUSTERS, math.nan, OUTSIDE)
     label = int(layer.data.T[voxel])
-    return Row(layer.name, CLUSTERS, float(label), _cluster_name(clusters, label))
+    return ReadoutRow(
+        layer.name, CLUSTERS, float(label), _cluster_name(clusters, label)
+    )
 
 
 def _cluster_name(clusters: ClusterSet, label: int) -> str:
@@ -309,7 +317,7 @@ def _cluster_name(clusters: ClusterSet, label: int) -> str:
     return names[label - 1] if names is not None else f"cluster {label}"
 
 
-def _region_at(place: Place, shown: Mapping[StatMap, _Shown]) -> tuple[str, float]:
+def _region_at(place: Coordinate, shown: Mapping[StatMap, _Shown]) -> tuple[str, float]:
     """Name the region at a place, unless the maps lie in another space."""
     if shown and all(one.grid.mni_doubt() for one in shown.values()):
         return "", math.nan

@@ -1,7 +1,6 @@
 """Several maps seen together: over each other, as outlines, side by side, by turns.
 
 What is changed for that is kept, and given back when the maps are seen alone again.
-napari objects are used through their public interface only.
 """
 
 from __future__ import annotations
@@ -15,21 +14,25 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
 )
-from napari_neurosynth_results.viewer.clusters.painting import (
+from napari_neurosynth_results.viewer.clusters.layer_colors import (
     BAND_KEY,
     HUE_KEY,
     recolor,
     set_colors,
 )
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
+from napari_neurosynth_results.viewer.scene import grows_rightwards
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
     from napari.viewer import Viewer
 
+Mode = Literal["overlay", "outlines", "side by side", "blink", "swipe"]
 
-# A line that is moved over two maps: one on this side of it, the other on that.
-
+#: Through which the map below is seen.
+_OVER = 0.65
+#: Marks what was added for a while.
+TEMPORARY_KEY = "neurosynth_results_for_now"
 #: What a copy takes over from the layer of the map.
 _LOOK = ("colormap", "contrast_limits", "gamma", "blending", "interpolation2d")
 
@@ -42,10 +45,6 @@ class Swipe:
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
-    first, second : Image
-        Layers of maps.
     mark : str
         Metadata that says that the layers are there for a while.
     """
@@ -87,7 +86,7 @@ class Swipe:
         self._share = share
         axis = self._viewer.dims.order[-1]
         low, high = self._viewer.dims.range[axis][:2]
-        rightwards = str(self._viewer.scene.camera.orientation[2]) == "right"
+        rightwards = grows_rightwards(self._viewer)
         cut = low + (high - low) * (share if rightwards else 1 - share)
         for layer, shown, is_first in zip(
             self._pair, self._shown, (True, False), strict=True
@@ -119,14 +118,6 @@ class Swipe:
         self._viewer.scene.camera.events.orientation.disconnect(self._again)
 
 
-Mode = Literal["overlay", "outlines", "side by side", "blink", "swipe"]
-
-#: Through which the map below is seen.
-_OVER = 0.65
-#: Marks what was added for a while.
-FOR_NOW = "neurosynth_results_for_now"
-
-
 @dataclass(frozen=True)
 class _Look:
     """What a layer looked like before."""
@@ -137,14 +128,8 @@ class _Look:
     named: bool
 
 
-class Together:
-    """Shows chosen maps of a viewer together.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
-    """
+class JointDisplay:
+    """Shows chosen maps of a viewer together."""
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
@@ -329,13 +314,13 @@ class Together:
         made = []
         for layer in underlays:
             data, keywords, kind = layer.as_layer_data_tuple()
-            keywords["metadata"] = {UNDERLAY_KEY: True, FOR_NOW: True}
+            keywords["metadata"] = {UNDERLAY_KEY: True, TEMPORARY_KEY: True}
             made.append(self._viewer.add_layer(Layer.create(data, keywords, kind)))
         return made
 
     def _take_away(self) -> None:
         for layer in list(self._viewer.layers):
-            if FOR_NOW in layer.metadata:
+            if TEMPORARY_KEY in layer.metadata:
                 self._viewer.layers.remove(layer)
 
     def _put_in_order(self, wanted: Sequence[Layer]) -> None:
@@ -377,7 +362,7 @@ class Together:
         for layer in self._maps:
             layer.visible = False
         if len(pair) == 2:
-            self._swipe = Swipe(self._viewer, pair[0], pair[1], FOR_NOW)
+            self._swipe = Swipe(self._viewer, pair[0], pair[1], TEMPORARY_KEY)
 
     def swipe_to(self, share: float) -> None:
         """Move the line between two maps that are swiped.

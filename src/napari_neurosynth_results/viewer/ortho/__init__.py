@@ -11,7 +11,7 @@ were weighed against drawing the slices with numpy, which is what this does:
   planes on a busy machine with two cores), took 117 MB against 1 MB, and 4 s to open.
   A slice of 2 mm is ten thousand voxels, which numpy colors and blends in a few
   milliseconds (``benchmarks/ortho.py``).
-* Which way is left is decided in one place, by `geometry.Window`, and tested by pixels.
+* Which way is left is decided in one place, `anatomy.planes`, and tested by pixels.
 
 The price is that napari's colors have to be reproduced; tests compare them with a
 screenshot of its canvas. Volumes and points are drawn. Other kinds of layers are named.

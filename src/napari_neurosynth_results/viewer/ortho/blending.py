@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Colors = npt.NDArray[np.float32]
-Indices = npt.NDArray[np.intp]
+from napari_neurosynth_results.arrays import IndexArray
+from napari_neurosynth_results.viewer.palette import Colors
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Sheet:
     colors: Colors
     top: int
     left: int
-    rows: Indices
-    columns: Indices
+    rows: IndexArray
+    columns: IndexArray
     blending: str
     first: bool
     inside: npt.NDArray[np.bool_] | None = None
@@ -80,7 +80,7 @@ def blend(
     below.view(np.uint32)[..., 0] = whole.repeat(wide, axis=1).repeat(high, axis=0)
 
 
-def _runs(parts: list[tuple[int, Indices]], size: int) -> Indices:
+def _runs(parts: list[tuple[int, IndexArray]], size: int) -> IndexArray:
     """Return where runs of pixels start that show the same voxels of all sheets."""
     starts = np.zeros(size + 1, bool)
     starts[0] = True
@@ -91,7 +91,9 @@ def _runs(parts: list[tuple[int, Indices]], size: int) -> Indices:
     return np.flatnonzero(starts[:size])
 
 
-def _blend_one(sheet: Sheet, canvas: Colors, rows: Indices, columns: Indices) -> None:
+def _blend_one(
+    sheet: Sheet, canvas: Colors, rows: IndexArray, columns: IndexArray
+) -> None:
     top, bottom = np.searchsorted(rows, (sheet.top, sheet.top + len(sheet.rows)))
     left, right = np.searchsorted(
         columns, (sheet.left, sheet.left + len(sheet.columns))

@@ -7,18 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.viewer.scene import PLANE_ORDER, canvas_letters
+from napari_neurosynth_results.anatomy.planes import edge_letters
+from napari_neurosynth_results.viewer.scene import PLANE_ORDER
 
 #: z, y, x in mm, the order of napari's axes.
-Place = tuple[float, float, float]
+PlaceZYX = tuple[float, float, float]
 #: What is shown when nothing says how big it is, mm.
 _NOWHERE = ((-72.0, -126.0, -90.0), (108.0, 90.0, 90.0))
 #: Pixels between planes.
 GAP = 4
+#: Planes by row and column; "" is what is left over.
+_GRIDS = (
+    (("axial", "coronal", "sagittal"),),
+    (("axial",), ("coronal",), ("sagittal",)),
+    (("coronal", "sagittal"), ("axial", "")),
+)
 
 
 @dataclass(frozen=True)
-class Field:
+class FieldOfView:
     """The part of the world that three planes show, the same for all of them.
 
     Attributes
@@ -31,7 +38,7 @@ class Field:
         Whether the right of the brain is on the right: neurological.
     """
 
-    center: Place
+    center: PlaceZYX
     scale: float
     rightward: bool
 
@@ -46,12 +53,12 @@ class Window:
         ``"axial"``, ``"coronal"`` or ``"sagittal"``.
     rows, columns : int
         Its size in pixels.
-    field : Field
+    field : FieldOfView
         What it shows.
 
     Examples
     --------
-    >>> window = Window("axial", 200, 200, Field((0, 0, 0), 2.0, True))
+    >>> window = Window("axial", 200, 200, FieldOfView((0, 0, 0), 2.0, True))
     >>> window.place_at(row=20, column=180, place=(7.0, 0.0, 0.0))
     (7.0, 40.0, 40.0)
     >>> window.pixel_of((7.0, 40.0, 40.0))
@@ -61,7 +68,7 @@ class Window:
     plane: str
     rows: int
     columns: int
-    field: Field
+    field: FieldOfView
 
     @property
     def axes(self) -> tuple[int, int, int]:
@@ -72,7 +79,7 @@ class Window:
     def _across(self) -> int:
         return 1 if self.field.rightward else -1
 
-    def place_at(self, row: float, column: float, place: Place) -> Place:
+    def place_at(self, row: float, column: float, place: PlaceZYX) -> PlaceZYX:
         """Return the place under a pixel.
 
         Parameters
@@ -96,7 +103,7 @@ class Window:
         z, y, x = found
         return z, y, x
 
-    def pixel_of(self, place: Place) -> tuple[float, float]:
+    def pixel_of(self, place: PlaceZYX) -> tuple[float, float]:
         """Return row and column of a place; it may lie outside."""
         rows, columns = self.pixels_of(np.array([place]))
         return float(rows[0]), float(columns[0])
@@ -119,9 +126,11 @@ class Window:
         return center[vertical] - down, center[horizontal] + self._across * across
 
     def letters(self) -> dict[str, str]:
-        """Say which end of the brain lies at which edge, as `canvas_letters` does."""
-        side = "right" if self.field.rightward else "left"
-        return canvas_letters(self.axes, 2, ("", "up", side))
+        """Say which end of the brain lies at which edge, as `edge_letters` does."""
+        _, vertical, horizontal = self.axes
+        return edge_letters(
+            2 - horizontal, 2 - vertical, rightward=self.field.rightward
+        )
 
 
 @dataclass(frozen=True)
@@ -143,15 +152,7 @@ class Arrangement:
     scale: float
 
 
-#: Planes by row and column; "" is what is left over.
-_GRIDS = (
-    (("axial", "coronal", "sagittal"),),
-    (("axial",), ("coronal",), ("sagittal",)),
-    (("coronal", "sagittal"), ("axial", "")),
-)
-
-
-def arrange(width: int, height: int, size: Place) -> Arrangement:
+def arrange(width: int, height: int, size: PlaceZYX) -> Arrangement:
     """Lay three planes out so that they are as large as can be.
 
     Parameters
@@ -173,7 +174,7 @@ def arrange(width: int, height: int, size: Place) -> Arrangement:
 
 
 def _lay_out(
-    grid: tuple[tuple[str, ...], ...], width: int, height: int, size: Place
+    grid: tuple[tuple[str, ...], ...], width: int, height: int, size: PlaceZYX
 ) -> Arrangement:
     def high(plane: str) -> float:
         return size[PLANE_ORDER[plane][1]] if plane else 0.0
@@ -203,7 +204,7 @@ def _share(lengths: list[float], room: int) -> tuple[list[int], list[int]]:
     return [int(edge) + GAP * n for n, edge in enumerate(edges[:-1])], sizes
 
 
-def bounds(extents: list[npt.NDArray[np.float64]]) -> tuple[Place, Place]:
+def bounds(extents: list[npt.NDArray[np.float64]]) -> tuple[PlaceZYX, PlaceZYX]:
     """Enclose what layers reach to.
 
     Parameters

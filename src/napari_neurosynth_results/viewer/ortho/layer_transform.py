@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 
-class NotShown(Exception):  # noqa: N818
+class NotShownError(Exception):
     """A layer cannot be drawn; the text says why."""
 
 
 @dataclass(frozen=True)
-class Placement:
+class LayerTransform:
     """How the axes of a layer's data depend on z, y and x.
 
     Attributes
@@ -47,13 +47,13 @@ class Placement:
         return tuple(np.rint(self.origin + self.matrix @ np.array(place)).astype(int))
 
 
-def place_of(viewer: Any) -> tuple[float, float, float]:
+def slice_position(viewer: Any) -> tuple[float, float, float]:
     """Return z, y and x of the slices of a viewer, mm."""
     z, y, x = map(float, viewer.dims.point[-3:])
     return z, y, x
 
 
-def placement_of(layer: Any, point: tuple[float, ...], units: Any) -> Placement:
+def find_transform(layer: Any, point: tuple[float, ...], units: Any) -> LayerTransform:
     """Find out how a layer lies in the world.
 
     Parameters
@@ -67,17 +67,17 @@ def placement_of(layer: Any, point: tuple[float, ...], units: Any) -> Placement:
 
     Returns
     -------
-    Placement
+    LayerTransform
         Of the layer.
 
     Raises
     ------
-    NotShown
+    NotShownError
         When the layer is flat, or has no volume.
     """
     n = layer.ndim
     if n < 3:
-        raise NotShown("not a volume")
+        raise NotShownError("not a volume")
     factors = unit_factors(layer, units)
     origin = np.asarray(layer.data_to_world((0.0,) * n), float) * factors
     steps = [
@@ -87,9 +87,9 @@ def placement_of(layer: Any, point: tuple[float, ...], units: Any) -> Placement:
     try:
         inverse = np.linalg.inv(np.column_stack(steps))
     except np.linalg.LinAlgError as error:
-        raise NotShown("its transform has no inverse") from error
+        raise NotShownError("its transform has no inverse") from error
     here = np.array([*point[-n:-3], 0.0, 0.0, 0.0])
-    return Placement(inverse[:, -3:], inverse @ (here - origin))
+    return LayerTransform(inverse[:, -3:], inverse @ (here - origin))
 
 
 def unit_factors(layer: Any, units: Any) -> npt.NDArray[np.float64]:
@@ -97,8 +97,6 @@ def unit_factors(layer: Any, units: Any) -> npt.NDArray[np.float64]:
 
     Parameters
     ----------
-    layer : Layer
-        A layer.
     units : tuple or None
         The viewer's units: napari takes the finest one of all layers, and none at all
         where they cannot be compared.

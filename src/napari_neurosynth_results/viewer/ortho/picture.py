@@ -1,4 +1,4 @@
-"""All layers of a viewer in one plane, as pixels."""
+"""All layers of a viewer in one plane, as pixels, and what they say of one place."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.viewer.ortho.blending import Sheet, blend
-from napari_neurosynth_results.viewer.ortho.geometry import Place, Window, bounds
+from napari_neurosynth_results.viewer.ortho.geometry import PlaceZYX, Window, bounds
 from napari_neurosynth_results.viewer.ortho.layer_transform import (
-    NotShown,
-    Placement,
-    place_of,
-    placement_of,
+    LayerTransform,
+    NotShownError,
+    find_transform,
+    slice_position,
     unit_factors,
 )
-from napari_neurosynth_results.viewer.ortho.points import Discs, discs_of
-from napari_neurosynth_results.viewer.ortho.slicing import sheet_of
+from napari_neurosynth_results.viewer.ortho.points import Discs, find_discs
+from napari_neurosynth_results.viewer.ortho.slicing import cut_sheet
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 Picture = npt.NDArray[np.uint8]
 #: Paints discs onto a picture; what does it well needs Qt.
-Paint = Callable[[Picture, Discs], None]
+DiscPainter = Callable[[Picture, Discs], None]
+#: The feature that says in words what a label is.
+_WORDS = ("cluster", "region", "name", "label")
 
 
 @dataclass(frozen=True)
@@ -36,30 +38,25 @@ class Drawable:
 
     Attributes
     ----------
-    layers : tuple of (Layer, Placement)
+    layers : tuple of (Layer, LayerTransform)
         Visible ones, from bottom to top.
     left_out : dict of str to str
         Name -> why, of visible layers that are not shown.
     """
 
-    layers: tuple[tuple[Any, Placement], ...]
+    layers: tuple[tuple[Any, LayerTransform], ...]
     left_out: dict[str, str]
 
 
-def drawable(viewer: Viewer) -> Drawable:
+def drawable_layers(viewer: Viewer) -> Drawable:
     """Look through the layers of a viewer.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
 
     Returns
     -------
     Drawable
         What can be drawn, and why the rest cannot.
     """
-    found: list[tuple[Any, Placement]] = []
+    found: list[tuple[Any, LayerTransform]] = []
     left_out: dict[str, str] = {}
     point, units = viewer.dims.point, viewer.dims.units
     for layer in viewer.layers:
@@ -67,15 +64,15 @@ def drawable(viewer: Viewer) -> Drawable:
             continue
         try:
             if not (is_volume(layer) or _is_points(layer)):
-                raise NotShown(type(layer).__name__)
-            found.append((layer, placement_of(layer, point, units)))
-        except NotShown as error:
+                raise NotShownError(type(layer).__name__)
+            found.append((layer, find_transform(layer, point, units)))
+        except NotShownError as error:
             left_out[layer.name] = str(error)
     return Drawable(tuple(found), left_out)
 
 
 def draw(
-    viewer: Viewer, what: Drawable, window: Window, paint: Paint
+    viewer: Viewer, what: Drawable, window: Window, paint: DiscPainter
 ) -> tuple[Picture, dict[str, str]]:
     """Draw one plane at the viewer's place.
 
@@ -83,12 +80,6 @@ def draw(
     ----------
     viewer : Viewer
         Gives the place, and the margins of its slices.
-    what : Drawable
-        The layers.
-    window : Window
-        The plane and its pixels.
-    paint : callable
-        Paints discs.
 
     Returns
     -------
@@ -99,20 +90,20 @@ def draw(
     """
     picture = np.zeros((window.rows, window.columns, 4), np.uint8)
     picture[..., 3] = 255
-    place, failed = place_of(viewer), {}
+    place, failed = slice_position(viewer), {}
     sheets: list[Sheet] = []
     fresh = True
     for n, (layer, placement) in enumerate(what.layers):
         # Data may be of any kind and far away: what fails is said below the planes.
         try:
             if _is_points(layer):
-                discs = discs_of(layer, placement, window, place, _margins(viewer))
+                discs = find_discs(layer, placement, window, place, _margins(viewer))
                 if len(discs):
                     blend(sheets, picture, fresh=fresh)
                     paint(picture, discs)
                     sheets, fresh = [], False
                 continue
-            sheet = sheet_of(layer, placement, window, place, first=n == 0)
+            sheet = cut_sheet(layer, placement, window, place, first=n == 0)
         except Exception as error:
             failed[layer.name] = str(error) or type(error).__name__
             continue
@@ -122,7 +113,7 @@ def draw(
     return picture, failed
 
 
-def field_of(viewer: Viewer) -> tuple[Place, Place]:
+def field_of_view(viewer: Viewer) -> tuple[PlaceZYX, PlaceZYX]:
     """Return center and size of what the planes show when nothing is zoomed.
 
     Parameters
@@ -140,11 +131,6 @@ def field_of(viewer: Viewer) -> tuple[Place, Place]:
     volumes = [layer for layer in layers if is_volume(layer)]
     shown = volumes or [layer for layer in layers if _is_points(layer)]
     return bounds([_reach(layer, viewer.dims.units) for layer in shown])
-
-
-def is_rightward(viewer: Viewer) -> bool:
-    """Return whether the viewer's camera shows the right of the brain on the right."""
-    return str(viewer.scene.camera.orientation[2]) == "right"
 
 
 def _reach(layer: Any, units: Any) -> npt.NDArray[np.float64]:
@@ -172,13 +158,8 @@ def _is_points(layer: Any) -> bool:
     return isinstance(layer, Points)
 
 
-def finest_step(viewer: Viewer) -> Place:
+def finest_step(viewer: Viewer) -> PlaceZYX:
     """Return the size of the smallest voxels along z, y and x.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        The viewer.
 
     Returns
     -------
@@ -194,19 +175,11 @@ def finest_step(viewer: Viewer) -> Place:
     return z, y, x
 
 
-# The numbers at the crosshair: what each volume says of one place.
-
-#: The feature that says in words what a label is.
-_WORDS = ("cluster", "region", "name", "label")
-
-
-def values_at(what: Drawable, place: Place) -> list[tuple[str, str]]:
+def values_at(what: Drawable, place: PlaceZYX) -> list[tuple[str, str]]:
     """Read the visible volumes at a place.
 
     Parameters
     ----------
-    what : Drawable
-        The layers.
     place : tuple of float
         z, y and x, mm.
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.viewer.ortho.geometry import Place, Window
-from napari_neurosynth_results.viewer.ortho.layer_transform import Placement
+from napari_neurosynth_results.arrays import Float64Array
+from napari_neurosynth_results.viewer.ortho.geometry import PlaceZYX, Window
+from napari_neurosynth_results.viewer.ortho.layer_transform import LayerTransform
 
-Numbers = npt.NDArray[np.float64]
 #: napari draws what lies half a unit of the data to both sides of the slice.
 _HALF = 0.5
 
@@ -34,12 +34,12 @@ class Discs:
         Whether colors are added to what lies below.
     """
 
-    rows: Numbers
-    columns: Numbers
-    diameters: Numbers
-    borders: Numbers
-    faces: Numbers
-    lines: Numbers
+    rows: Float64Array
+    columns: Float64Array
+    diameters: Float64Array
+    borders: Float64Array
+    faces: Float64Array
+    lines: Float64Array
     symbols: tuple[str, ...]
     additive: bool
 
@@ -47,23 +47,19 @@ class Discs:
         return len(self.rows)
 
 
-def discs_of(
+def find_discs(
     layer: Any,
-    placement: Placement,
+    placement: LayerTransform,
     window: Window,
-    place: Place,
-    margins: tuple[Numbers, Numbers],
+    place: PlaceZYX,
+    margins: tuple[Float64Array, Float64Array],
 ) -> Discs:
     """Find the points that a plane shows.
 
     Parameters
     ----------
-    layer : Points
-        The layer.
-    placement : Placement
+    placement : LayerTransform
         Where it lies.
-    window : Window
-        The plane and its pixels.
     place : tuple of float
         z, y and x of the slices, mm.
     margins : tuple of array of shape (n,)
@@ -115,8 +111,8 @@ def discs_of(
 
 
 def _slab(
-    layer: Any, placement: Placement, margins: tuple[Numbers, Numbers]
-) -> tuple[Numbers, Numbers]:
+    layer: Any, placement: LayerTransform, margins: tuple[Float64Array, Float64Array]
+) -> tuple[Float64Array, Float64Array]:
     """Return how far the slice reaches to both sides, in units of the data."""
     n = layer.ndim
     # Axes that are none of space keep their own scale.
@@ -131,11 +127,11 @@ def _slab(
 
 def _sizes(
     layer: Any,
-    away: Numbers,
-    low: Numbers,
-    high: Numbers,
+    away: Float64Array,
+    low: Float64Array,
+    high: Float64Array,
     which: npt.NDArray[np.intp],
-) -> tuple[Numbers, npt.NDArray[np.intp]]:
+) -> tuple[Float64Array, npt.NDArray[np.intp]]:
     """Shrink points with their distance; those that shrink to nothing are left out."""
     sizes = np.asarray(layer.size, float)[which]
     far = away[which]
@@ -152,7 +148,7 @@ def _sizes(
     return sizes, which
 
 
-def _faded(colors: npt.NDArray[Any], opacity: float) -> Numbers:
+def _faded(colors: npt.NDArray[Any], opacity: float) -> Float64Array:
     faded = np.array(colors, float)
     faded[:, 3] *= opacity
     return faded

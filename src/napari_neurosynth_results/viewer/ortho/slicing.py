@@ -9,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_neurosynth_results.viewer.ortho.blending import Colors, Indices, Sheet
-from napari_neurosynth_results.viewer.ortho.geometry import Place, Window
-from napari_neurosynth_results.viewer.ortho.layer_transform import NotShown, Placement
-
-# The colors of voxels, as napari's layers say them.
-
-#: As many entries as the table that graphics cards look colors up in.
-_TABLE = 1024
+from napari_neurosynth_results.arrays import IndexArray
+from napari_neurosynth_results.viewer.napari_private import COLOR_TABLE
+from napari_neurosynth_results.viewer.ortho.blending import Sheet
+from napari_neurosynth_results.viewer.ortho.geometry import PlaceZYX, Window
+from napari_neurosynth_results.viewer.ortho.layer_transform import (
+    LayerTransform,
+    NotShownError,
+)
+from napari_neurosynth_results.viewer.palette import Colors
 
 
 def image_colors(layer: Any, values: npt.NDArray[Any]) -> Colors:
@@ -42,9 +43,9 @@ def image_colors(layer: Any, values: npt.NDArray[Any]) -> Colors:
     shown = np.nan_to_num(share, nan=0.0, posinf=2.0, neginf=-1.0)
     if layer.gamma != 1:
         shown = np.sign(shown) * np.abs(shown) ** np.float32(layer.gamma)
-    entries = np.floor(np.clip(shown, 0, 1) * _TABLE).astype(np.int16)
+    entries = np.floor(np.clip(shown, 0, 1) * COLOR_TABLE).astype(np.int16)
     colormap = layer.colormap
-    colors = _table(colormap)[np.minimum(entries, _TABLE - 1)]
+    colors = _table(colormap)[np.minimum(entries, COLOR_TABLE - 1)]
     if colormap.high_color is not None:
         colors[shown >= 1] = colormap.high_color
     if colormap.low_color is not None:
@@ -55,7 +56,7 @@ def image_colors(layer: Any, values: npt.NDArray[Any]) -> Colors:
 
 
 def _table(colormap: Any) -> Colors:
-    middles = (np.arange(_TABLE) + 0.5) / _TABLE
+    middles = (np.arange(COLOR_TABLE) + 0.5) / COLOR_TABLE
     table: Colors = np.asarray(colormap.map(middles), np.float32)
     return table
 
@@ -106,22 +107,20 @@ def _with_alpha(colors: npt.NDArray[Any], opacity: float) -> Colors:
     return colors
 
 
-Voxels = npt.NDArray[Any]
-
-
-def sheet_of(
-    layer: Any, placement: Placement, window: Window, place: Place, *, first: bool
+def cut_sheet(
+    layer: Any,
+    placement: LayerTransform,
+    window: Window,
+    place: PlaceZYX,
+    *,
+    first: bool,
 ) -> Sheet | None:
     """Cut a volume and color the slice.
 
     Parameters
     ----------
-    layer : Image or Labels
-        The layer.
-    placement : Placement
+    placement : LayerTransform
         Where it lies.
-    window : Window
-        The plane and its pixels.
     place : tuple of float
         z, y and x of the slices, mm.
     first : bool
@@ -163,7 +162,9 @@ def sheet_of(
     return Sheet(colors, top, left, *nearest, layer.blending, first)
 
 
-def _colors_of(layer: Any) -> Callable[[Any, Voxels], npt.NDArray[np.float32]]:
+def _colors_of(
+    layer: Any,
+) -> Callable[[Any, npt.NDArray[Any]], npt.NDArray[np.float32]]:
     return image_colors if hasattr(layer, "contrast_limits") else label_colors
 
 
@@ -172,7 +173,9 @@ def _is_smooth(layer: Any) -> bool:
     return _colors_of(layer) is image_colors and layer.interpolation2d != "nearest"
 
 
-def _level(layer: Any, placement: Placement, scale: float) -> tuple[Any, Placement]:
+def _level(
+    layer: Any, placement: LayerTransform, scale: float
+) -> tuple[Any, LayerTransform]:
     """Choose the coarsest data that are at least as fine as the screen."""
     if not layer.multiscale:
         return layer.data, placement
@@ -180,9 +183,9 @@ def _level(layer: Any, placement: Placement, scale: float) -> tuple[Any, Placeme
     chosen = layer.data[0], placement
     for data in layer.data[1:]:
         factor = full / np.array(data.shape[: layer.ndim])
-        coarse = Placement(
+        coarse = LayerTransform(
             placement.matrix / factor[:, None],
-            # Voxels meet at their edges, not at their middles.
+            # npt.NDArray[Any] meet at their edges, not at their middles.
             (placement.origin + 0.5) / factor - 0.5,
         )
         if np.abs(coarse.matrix[-3:]).max() < scale:
@@ -208,11 +211,11 @@ def _within(
 
 
 def _between(
-    voxels: Voxels, coordinates: npt.NDArray[np.float64], axis: int
+    voxels: npt.NDArray[Any], coordinates: npt.NDArray[np.float64], axis: int
 ) -> npt.NDArray[np.float32]:
     """Interpolate along an axis; the outermost voxels reach to their edges."""
     inside = np.clip(coordinates, 0, voxels.shape[axis] - 1)
-    before: Indices = np.floor(inside).astype(np.intp)
+    before: IndexArray = np.floor(inside).astype(np.intp)
     after = np.minimum(before + 1, voxels.shape[axis] - 1)
     shape = [1] * voxels.ndim
     shape[axis] = -1
@@ -226,15 +229,15 @@ def _between(
 def _turned(
     layer: Any,
     data: Any,
-    color: Callable[[Any, Voxels], npt.NDArray[np.float32]],
-    placement: Placement,
+    color: Callable[[Any, npt.NDArray[Any]], npt.NDArray[np.float32]],
+    placement: LayerTransform,
     window: Window,
-    place: Place,
+    place: PlaceZYX,
     first: bool,
 ) -> Sheet | None:
     """Look up a voxel for each pixel of a volume that does not lie straight."""
     if not isinstance(data, np.ndarray):
-        raise NotShown("turned, and not in memory")
+        raise NotShownError("turned, and not in memory")
     down, across = window.millimeters()
     axis, vertical, horizontal = window.axes
     matrix, shape = placement.matrix, data.shape[: layer.ndim]

@@ -8,6 +8,8 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain_views import brain, cortex, glass
+from napari_neurosynth_results.viewer.brain_views.viewpoints import view_from
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.clusters.defaults import (
@@ -15,9 +17,8 @@ from napari_neurosynth_results.viewer.clusters.defaults import (
     shows_faintly,
 )
 from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.plugin.messages import show_browser
-from napari_neurosynth_results.viewer.three_d import brain, cortex, glass
-from napari_neurosynth_results.viewer.three_d.viewpoints import view_from
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 def open_link(napari_viewer: napari.viewer.Viewer) -> None:
     """Open the results browser, which has a box for a link, an id or a path."""
-    show_browser(scene.itself(napari_viewer))
+    show_browser(unproxied(napari_viewer))
 
 
 def show_axial(napari_viewer: napari.viewer.Viewer) -> None:
@@ -43,7 +44,7 @@ def show_sagittal(napari_viewer: napari.viewer.Viewer) -> None:
     scene.show_plane(napari_viewer, "sagittal")
 
 
-def show_3d(napari_viewer: napari.viewer.Viewer) -> None:
+def show_brain_in_3d(napari_viewer: napari.viewer.Viewer) -> None:
     """Show the brain in 3D, with the clusters of visible maps inside."""
     brain.show_brain(napari_viewer)
 
@@ -78,12 +79,12 @@ def view_back(napari_viewer: napari.viewer.Viewer) -> None:
     view_from(napari_viewer, "back")
 
 
-def toggle_glass(napari_viewer: napari.viewer.Viewer) -> None:
+def toggle_glass_brain(napari_viewer: napari.viewer.Viewer) -> None:
     """Show the maximum projection of the visible map, or take it away."""
     glass.toggle_glass(napari_viewer)
 
 
-def show_cortex(napari_viewer: napari.viewer.Viewer) -> None:
+def show_map_on_cortex(napari_viewer: napari.viewer.Viewer) -> None:
     """Show the visible map on the cortical surface."""
     from napari.utils.notifications import show_info, show_warning
 
@@ -105,7 +106,7 @@ def use_radiological(napari_viewer: napari.viewer.Viewer) -> None:
     scene.set_anatomical(napari_viewer, "radiological")
 
 
-def label_clusters(napari_viewer: napari.viewer.Viewer) -> None:
+def label_active_map(napari_viewer: napari.viewer.Viewer) -> None:
     """Label the clusters of the active map, at the threshold that was used last."""
     from napari.utils.notifications import show_info, show_warning
 

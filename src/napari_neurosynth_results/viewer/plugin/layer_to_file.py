@@ -15,25 +15,25 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.provenance import (
-    details_of,
     map_details,
+    provenance_details,
     software,
 )
 from napari_neurosynth_results.export.volumes import (
     ALIGNED,
     Meaning,
-    code_of,
     meaning_of,
+    space_code,
 )
 from napari_neurosynth_results.maps.grid import Voxels
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.kinds import Zero
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.sources.files.orientation import place
+from napari_neurosynth_results.sources.files.orientation import find_reorientation
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer.layers import METADATA_KEY
 
-Numbers = npt.NDArray[Any]
-Affine = npt.NDArray[np.float64]
+_Numbers = npt.NDArray[Any]
+_Affine = npt.NDArray[np.float64]
 
 _AXES = 3
 #: In the order in which they are tried.
@@ -66,8 +66,8 @@ class SavedLayer:
     """
 
     name: str
-    voxels: Numbers = field(repr=False)
-    affine: Affine
+    voxels: _Numbers = field(repr=False)
+    affine: _Affine
     meaning: Meaning
     code: int
     shown: StatMap | ClusterSet | None = None
@@ -80,7 +80,7 @@ class SavedLayer:
             found |= map_details(self.shown)
         elif isinstance(self.shown, ClusterSet):
             found |= {"Labels": dict(enumerate(self.shown.names, start=1))}
-            found |= details_of(self.shown)
+            found |= provenance_details(self.shown)
         if self.edited:
             found["Edited"] = True
         return found | software()
@@ -91,8 +91,6 @@ def saved_image(data: Any, meta: Mapping[str, Any]) -> SavedLayer:
 
     Parameters
     ----------
-    data : array_like
-        The data of the layer.
     meta : mapping
         Its attributes, as in a layer data tuple.
 
@@ -132,8 +130,6 @@ def saved_labels(data: Any, meta: Mapping[str, Any]) -> SavedLayer:
 
     Parameters
     ----------
-    data : array_like
-        The data of the layer.
     meta : mapping
         Its attributes, as in a layer data tuple.
 
@@ -164,7 +160,7 @@ def saved_labels(data: Any, meta: Mapping[str, Any]) -> SavedLayer:
 
 def _saved(
     name: str,
-    voxels: Numbers,
+    voxels: _Numbers,
     meta: Mapping[str, Any],
     meaning: Meaning,
     shown: StatMap | ClusterSet | None,
@@ -183,7 +179,7 @@ def _shown(meta: Mapping[str, Any]) -> StatMap | ClusterSet | None:
     return found if isinstance(found, StatMap | ClusterSet) else None
 
 
-def _own_voxels(shown: Numbers, statmap: StatMap) -> Voxels | None:
+def _own_voxels(shown: _Numbers, statmap: StatMap) -> Voxels | None:
     """Return the voxels of a map, None when the layer shows others.
 
     A p that underflowed to 0 is shown as the smallest there is, which it is not.
@@ -191,19 +187,19 @@ def _own_voxels(shown: Numbers, statmap: StatMap) -> Voxels | None:
     try:
         own = statmap.data
     except ResultsError:
-        if statmap.kind is MapKind.P:
+        if statmap.kind.row.zero is Zero.OUTSIDE:
             raise
         # The file is gone, and the layer is all that there is.
         return shown
     if shown.shape != own.shape or shown.dtype != own.dtype:
         return None
     differs = (shown != own) & ~(np.isnan(shown) & np.isnan(own))
-    if statmap.kind is MapKind.P:
+    if statmap.kind.row.zero is Zero.OUTSIDE:
         differs &= own != 0
     return None if differs.any() else own
 
 
-def _is_painted(shown: Numbers, statmap: StatMap) -> bool:
+def _is_painted(shown: _Numbers, statmap: StatMap) -> bool:
     """Tell whether somebody has painted in the labels of a map."""
     try:
         own = np.rint(np.clip(np.nan_to_num(statmap.data), 0, None))
@@ -220,7 +216,7 @@ def _order(meta: Mapping[str, Any]) -> tuple[int, ...]:
     return 2, 1, 0
 
 
-def _in_xyz(data: Numbers, meta: Mapping[str, Any], name: str) -> Numbers:
+def _in_xyz(data: _Numbers, meta: Mapping[str, Any], name: str) -> _Numbers:
     if data.ndim != _AXES or 0 in data.shape:
         raise ResultsError(
             f"{name} has {data.ndim} axes ({' x '.join(map(str, data.shape))}): only a "
@@ -230,7 +226,7 @@ def _in_xyz(data: Numbers, meta: Mapping[str, Any], name: str) -> Numbers:
     return data.transpose(_order(meta))
 
 
-def _stored(voxels: Numbers, name: str) -> Numbers:
+def _stored(voxels: _Numbers, name: str) -> _Numbers:
     """Return numbers in a type that NIfTI and those who read it have."""
     kind, size = voxels.dtype.kind, voxels.dtype.itemsize
     if kind == "b" or (kind in "iu" and size == 8):
@@ -245,7 +241,7 @@ def _stored(voxels: Numbers, name: str) -> Numbers:
     return voxels
 
 
-def _smallest(voxels: Numbers) -> Numbers:
+def _smallest(voxels: _Numbers) -> _Numbers:
     """Return integers in the smallest type that holds them."""
     low, high = int(voxels.min()), int(voxels.max())
     for fitting in _INTEGERS:
@@ -255,7 +251,7 @@ def _smallest(voxels: Numbers) -> Numbers:
     raise AssertionError("one of the types holds any integer")
 
 
-def _affine_of(meta: Mapping[str, Any], name: str) -> tuple[Affine, bool]:
+def _affine_of(meta: Mapping[str, Any], name: str) -> tuple[_Affine, bool]:
     """Return voxel to mm in x, y and z, and whether the layer is in mm itself."""
     from napari.utils.transforms import Affine as Transform
 
@@ -278,7 +274,7 @@ def _affine_of(meta: Mapping[str, Any], name: str) -> tuple[Affine, bool]:
     return affine[np.ix_(order, order)], in_mm
 
 
-def _array(value: Any) -> Affine | None:
+def _array(value: Any) -> _Affine | None:
     return None if value is None else np.asarray(value, float)
 
 
@@ -290,10 +286,10 @@ def _mm_per(unit: Any) -> float | None:
         return None
 
 
-def _code(shape: tuple[int, ...], affine: Affine) -> int:
+def _code(shape: tuple[int, ...], affine: _Affine) -> int:
     """Return NIfTI's code for a space: MNI's where that is plausible."""
     x, y, z = shape
     try:
-        return code_of(place((x, y, z), affine, _MOST_VOXELS).grid)
+        return space_code(find_reorientation((x, y, z), affine, _MOST_VOXELS).grid)
     except ValueError:
         return ALIGNED

@@ -11,7 +11,7 @@ from napari_neurosynth_results.maps.names import parse_name
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.files.folder import is_image
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.layers import Opened
+from napari_neurosynth_results.viewer.layers import FirstLayers
 from napari_neurosynth_results.viewer.settings import PLUGIN
 
 if TYPE_CHECKING:
@@ -22,15 +22,8 @@ MAPS_WIDGET = "Results browser"
 _MOST_LINES = 8
 
 
-def message_of(results: ResultSet, opened: Opened) -> tuple[str, bool]:
+def opening_message(results: ResultSet, opened: FirstLayers) -> tuple[str, bool]:
     """Say what was opened.
-
-    Parameters
-    ----------
-    results : ResultSet
-        What was opened.
-    opened : Opened
-        What became of it.
 
     Returns
     -------
@@ -98,21 +91,17 @@ def show_browser(viewer: Viewer) -> None:
     viewer.window.add_plugin_dock_widget(PLUGIN, MAPS_WIDGET)
 
 
-def announce(viewer: Viewer, results: ResultSet, opened: Opened) -> None:
+def announce(viewer: Viewer, results: ResultSet, opened: FirstLayers) -> None:
     """Tell in napari's notifications what was opened, and where the rest is.
 
     Parameters
     ----------
     viewer : Viewer
         Where the widget with all maps opens when the user asks for it.
-    results : ResultSet
-        What was opened.
-    opened : Opened
-        What became of it.
     """
     from napari.utils.notifications import Notification, notification_manager
 
-    text, grave = message_of(results, opened)
+    text, grave = opening_message(results, opened)
     # napari keeps its notifications, and the viewer must not be kept with them.
     ref = scene.weakly(viewer)
 
@@ -138,11 +127,6 @@ def announce(viewer: Viewer, results: ResultSet, opened: Opened) -> None:
 
 def diagnostics(results: ResultSet) -> str:
     """Gather what somebody needs to help: versions, maps and problems; no voxels.
-
-    Parameters
-    ----------
-    results : ResultSet
-        The set in question.
 
     Returns
     -------

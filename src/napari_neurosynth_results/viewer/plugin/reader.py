@@ -12,7 +12,6 @@ import numpy as np
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.workspace.file import EXTENSION
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sample import sample_folder
@@ -22,15 +21,15 @@ from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import (
     MOST_LAYERS,
     UNDERLAY_KEY,
+    FirstLayers,
     LayerTuple,
-    Opened,
-    layers_of,
+    build_layers,
     map_layer,
     map_of,
 )
 from napari_neurosynth_results.viewer.plugin.messages import announce
+from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.settings import Settings, read_settings
-from napari_neurosynth_results.viewer.waiting import wait_for
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -109,11 +108,6 @@ def read(path: Paths) -> list[LayerTuple]:
 def read_into_viewer(path: Paths) -> list[tuple[None]]:
     """Open a workspace in the current viewer, which makes its layers itself.
 
-    Parameters
-    ----------
-    path : str
-        The file.
-
     Returns
     -------
     list of tuple
@@ -140,8 +134,6 @@ def bring_first_maps(results: ResultSet, job: Job, most: int) -> None:
 
     Parameters
     ----------
-    results : ResultSet
-        What was opened.
     job : Job
         Hears how far it is.
     most : int
@@ -172,8 +164,6 @@ def layers_for_viewer(
     ----------
     results : ResultSet
         What to show.
-    settings : Settings
-        The user's preferences.
     most : int
         No more maps than this.
 
@@ -191,7 +181,7 @@ def layers_for_viewer(
     layers: Sequence[Any] = viewer.layers if viewer is not None else ()
     has_underlay = any(UNDERLAY_KEY in layer.metadata for layer in layers)
     underlay = settings.underlay and not has_underlay
-    opened = layers_of(results, underlay=underlay, most=most)
+    opened = build_layers(results, underlay=underlay, most=most)
     if not opened.shown:
         raise ResultsError("\n".join(results.problems))
     if viewer is not None:
@@ -206,7 +196,7 @@ def _current_viewer() -> Viewer | None:
 
 
 def _when_added(
-    viewer: Viewer, results: ResultSet, opened: Opened, settings: Settings
+    viewer: Viewer, results: ResultSet, opened: FirstLayers, settings: Settings
 ) -> None:
     """Prepare the viewer once its layers have arrived.
 
@@ -237,11 +227,6 @@ def _when_added(
 def strongest_place(statmap: StatMap) -> tuple[float, float, float]:
     """Return where a map is strongest.
 
-    Parameters
-    ----------
-    statmap : StatMap
-        The map.
-
     Returns
     -------
     tuple of float
@@ -250,7 +235,7 @@ def strongest_place(statmap: StatMap) -> tuple[float, float, float]:
     """
     data = statmap.data
     where = np.array(statmap.grid.shape) // 2
-    if statmap.kind is MapKind.P:
+    if statmap.kind.row.small_is_strong:
         best = np.nanmin(data, where=data > 0, initial=np.inf)
         found = np.isfinite(best)
     else:
@@ -267,13 +252,6 @@ def strongest_place(statmap: StatMap) -> tuple[float, float, float]:
 
 def add_maps(viewer: Viewer, statmaps: Sequence[StatMap]) -> list[str]:
     """Add layers for maps that wait, hidden but for the first.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        Where to add them.
-    statmaps : sequence of StatMap
-        The maps.
 
     Returns
     -------
@@ -300,12 +278,6 @@ def show_first_maps(
 
     Parameters
     ----------
-    viewer : Viewer
-        Where to add them.
-    results : ResultSet
-        What was opened.
-    settings : Settings
-        The user's preferences.
     most : int
         Add no more maps than this.
 

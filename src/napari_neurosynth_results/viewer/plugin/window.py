@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.opening import is_link
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain_views.brain import show_brain
+from napari_neurosynth_results.viewer.brain_views.viewpoints import view_obliquely
 from napari_neurosynth_results.viewer.plugin.reader import read
 from napari_neurosynth_results.viewer.settings import PLUGIN, read_settings
-from napari_neurosynth_results.viewer.three_d.brain import show_brain
-from napari_neurosynth_results.viewer.three_d.viewpoints import view_obliquely
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

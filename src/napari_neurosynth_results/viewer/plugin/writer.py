@@ -2,6 +2,10 @@
 
 napari does not tell a writer whether the user has agreed to replace a file, and scripts
 are not asked at all: what exists is never replaced.
+
+In a folder NiMARE's own file names survive, and others are made safe. What is no map of
+NiMARE's must not be taken for one when it is opened again: a layer that somebody called
+"z" holds any numbers.
 """
 
 from __future__ import annotations
@@ -17,8 +21,7 @@ from napari_neurosynth_results.export.atomic import write_folder, write_whole
 from napari_neurosynth_results.export.tables.write import write_json
 from napari_neurosynth_results.export.volumes import VOLUMES, write_volume
 from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
-from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.maps.statmap import MapSet, StatMap
 from napari_neurosynth_results.sources.files.safe_names import safe_name
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer.plugin.layer_to_file import (
@@ -27,24 +30,16 @@ from napari_neurosynth_results.viewer.plugin.layer_to_file import (
     saved_labels,
 )
 
-# File names for layers that are saved together: NiMARE's survive, others are safe.
-#
-# What is no map of NiMARE's must not be taken for one when it is opened again: a layer
-# that somebody called "z" holds any numbers.
-
 _EXTENSION = ".nii.gz"
 #: What keeps runs apart stands before the value: no other sign means anything there.
 _NOT_IN_PREFIX = re.compile(r"[^A-Za-z0-9]+")
 _LONGEST_PREFIX = 40
+#: What takes from a layer what is written, by the kind of layer.
+_SAVED = {"image": saved_image, "labels": saved_labels}
 
 
 def file_names(layers: Sequence[SavedLayer]) -> list[str]:
     """Name the files of layers that go to one folder.
-
-    Parameters
-    ----------
-    layers : sequence of SavedLayer
-        The layers.
 
     Returns
     -------
@@ -65,12 +60,12 @@ def file_names(layers: Sequence[SavedLayer]) -> list[str]:
     return names
 
 
-def _prefixes(layers: Sequence[SavedLayer]) -> dict[ResultSet, str]:
+def _prefixes(layers: Sequence[SavedLayer]) -> dict[MapSet, str]:
     """Tell results apart, when there are several."""
     sets = dict.fromkeys(found for layer in layers if (found := _set_of(layer)))
     if len(sets) < 2:
         return {}
-    prefixes: dict[ResultSet, str] = {}
+    prefixes: dict[MapSet, str] = {}
     for results in sets:
         short = _NOT_IN_PREFIX.sub("-", results.title)[:_LONGEST_PREFIX].strip("-")
         prefix, number = short or "result", 2
@@ -80,7 +75,7 @@ def _prefixes(layers: Sequence[SavedLayer]) -> dict[ResultSet, str]:
     return prefixes
 
 
-def _set_of(layer: SavedLayer) -> ResultSet | None:
+def _set_of(layer: SavedLayer) -> MapSet | None:
     statmap = _map_of(layer)
     return statmap.results if statmap is not None and statmap.name else None
 
@@ -90,7 +85,7 @@ def _map_of(layer: SavedLayer) -> StatMap | None:
     return shown.statmap if isinstance(shown, ClusterSet) else shown
 
 
-def _stem(layer: SavedLayer, prefixes: dict[ResultSet, str]) -> str:
+def _stem(layer: SavedLayer, prefixes: dict[MapSet, str]) -> str:
     statmap = _map_of(layer)
     name = statmap.name if statmap is not None and not layer.edited else None
     if statmap is None or name is None:
@@ -123,9 +118,6 @@ def _of_others(name: str) -> str:
     return stem if parse_name(stem) is None else f"layer-{stem}"
 
 
-_SAVED = {"image": saved_image, "labels": saved_labels}
-
-
 def write_image(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
     """Write an image layer to a NIfTI file.
 
@@ -133,8 +125,6 @@ def write_image(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
     ----------
     path : str
         ``.nii`` or ``.nii.gz``; the latter is added where neither stands.
-    data : array_like
-        The data of the layer.
     meta : mapping
         Its attributes.
 
@@ -158,8 +148,6 @@ def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
     ----------
     path : str
         ``.nii`` or ``.nii.gz``; the latter is added where neither stands.
-    data : array_like
-        The data of the layer.
     meta : mapping
         Its attributes.
 

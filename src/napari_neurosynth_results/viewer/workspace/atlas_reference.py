@@ -11,8 +11,8 @@ from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.workspace.contents import Naming
-from napari_neurosynth_results.sources.atlases.catalog import KNOWN
-from napari_neurosynth_results.sources.atlases.find import DEFAULT, find_atlas
+from napari_neurosynth_results.sources.atlases.catalog import KNOWN_ATLASES
+from napari_neurosynth_results.sources.atlases.find import DEFAULT_ATLAS, find_atlas
 from napari_neurosynth_results.viewer.clusters.atlas_choice import ATLAS_KEY
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import preferred_atlas
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-def naming_of(viewer: Viewer, atlas: Atlas | None) -> Naming:
+def describe_atlas(viewer: Viewer, atlas: Atlas | None) -> Naming:
     """Say what an atlas is, so that it can be opened again.
 
     Parameters
@@ -43,7 +43,7 @@ def naming_of(viewer: Viewer, atlas: Atlas | None) -> Naming:
     what, names = preferred_atlas()
     if what.lower() != "none" and _opens(what, names, atlas):
         return Naming(_full(what), os.path.abspath(names) if names else "")
-    for key, known in KNOWN.items():
+    for key, known in KNOWN_ATLASES.items():
         if known.title == atlas.name and _opens(key, "", atlas):
             return Naming(key)
     for layer in viewer.layers:
@@ -57,7 +57,7 @@ def naming_of(viewer: Viewer, atlas: Atlas | None) -> Naming:
 
 def _full(what: str) -> str:
     """Make a path whole; what is known by name is no path."""
-    if what.lower() == DEFAULT or what in KNOWN:
+    if what.lower() == DEFAULT_ATLAS or what in KNOWN_ATLASES:
         return what
     path = os.path.expanduser(what)
     return os.path.abspath(path) if os.path.isfile(path) else what

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_neurosynth_results import __version__
+from napari_neurosynth_results._version import __version__
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.workspace.contents import (
     Description,
@@ -19,9 +19,9 @@ from napari_neurosynth_results.export.workspace.file import (
     VERSION,
     FilePlace,
     Workspace,
-    named_paths,
+    change_atlas_paths,
+    change_paths,
     read_workspace,
-    with_paths,
     write_workspace,
 )
 from napari_neurosynth_results.job import CancelledError, Job
@@ -31,21 +31,21 @@ from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     choose_atlas,
     chosen_atlas,
 )
+from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.settings import (
     Settings,
     preferred_atlas,
     read_settings,
 )
-from napari_neurosynth_results.viewer.waiting import wait_for
-from napari_neurosynth_results.viewer.workspace.atlas_reference import naming_of
-from napari_neurosynth_results.viewer.workspace.describe import StateReader
-from napari_neurosynth_results.viewer.workspace.looks import (
-    give_view,
-    is_passing,
-    look_of,
-    view_of,
+from napari_neurosynth_results.viewer.workspace.appearance import (
+    apply_view,
+    describe_look,
+    describe_view,
+    is_temporary,
 )
-from napari_neurosynth_results.viewer.workspace.restore import Restorer
+from napari_neurosynth_results.viewer.workspace.atlas_reference import describe_atlas
+from napari_neurosynth_results.viewer.workspace.restorer import Restorer
+from napari_neurosynth_results.viewer.workspace.state_reader import StateReader
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -58,8 +58,6 @@ def save_workspace(
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     path : path
         A new file; ``.nnr.json`` at its end lets napari open it.
     overwrite : bool
@@ -76,20 +74,18 @@ def save_workspace(
         When nothing of this plugin is open, or the file cannot be written.
     """
     target = os.path.abspath(os.fspath(path))
-    workspace, told = workspace_of(viewer, os.path.dirname(target))
+    workspace, told = gather_workspace(viewer, os.path.dirname(target))
     if not workspace.contents.sources and not workspace.contents.foci:
         raise ResultsError("No result is open: there is nothing to save.")
     write_workspace(workspace, target, overwrite=overwrite)
     return told
 
 
-def workspace_of(viewer: Viewer, folder: str) -> tuple[Workspace, list[str]]:
+def gather_workspace(viewer: Viewer, folder: str) -> tuple[Workspace, list[str]]:
     """Gather the state of a viewer.
 
     Parameters
     ----------
-    viewer : Viewer
-        The viewer.
     folder : str
         Where the workspace will be, for the paths relative to it.
 
@@ -103,13 +99,13 @@ def workspace_of(viewer: Viewer, folder: str) -> tuple[Workspace, list[str]]:
     reader = StateReader(viewer)
     looks, kept, told = [], [], []
     for layer in viewer.layers:
-        look = look_of(reader, layer)
+        look = describe_look(reader, layer)
         if look is not None:
             looks.append(look)
             kept.append(layer)
-        elif not is_passing(layer):
+        elif not is_temporary(layer):
             told.append(f"{layer.name} is not of this plugin: save it by itself.")
-    contents = with_paths(reader.description, os.path.abspath)
+    contents = change_paths(reader.description, os.path.abspath)
     for one in contents.clusters:
         place = one.asked.place
         if place is not None and place.kind == "painted":
@@ -124,7 +120,7 @@ def workspace_of(viewer: Viewer, folder: str) -> tuple[Workspace, list[str]]:
         if one.needs_link
     ]
     active = viewer.layers.selection.active
-    naming = naming_of(viewer, chosen_atlas(viewer))
+    naming = describe_atlas(viewer, chosen_atlas(viewer))
     workspace = Workspace(
         FORMAT,
         VERSION,
@@ -133,7 +129,7 @@ def workspace_of(viewer: Viewer, folder: str) -> tuple[Workspace, list[str]]:
         contents,
         tuple(looks),
         kept.index(active) if active in kept else None,
-        view_of(viewer) if kept else None,
+        describe_view(viewer) if kept else None,
         naming,
     )
     return workspace, told
@@ -154,8 +150,8 @@ def _files_of(
         found[path] = FilePlace(path, beside.replace(os.sep, "/"))
         return path
 
-    with_paths(contents, note)
-    named_paths(naming, note)
+    change_paths(contents, note)
+    change_atlas_paths(naming, note)
     return tuple(found.values())
 
 
@@ -166,8 +162,6 @@ def open_workspace(viewer: Viewer, path: str | os.PathLike[str]) -> list[str]:
     ----------
     viewer : Viewer
         Where to.
-    path : path
-        The file.
 
     Returns
     -------
@@ -185,8 +179,8 @@ def open_workspace(viewer: Viewer, path: str | os.PathLike[str]) -> list[str]:
     here = _Places(workspace.files, os.path.dirname(target))
     workspace = replace(
         workspace,
-        contents=with_paths(workspace.contents, here.find),
-        naming=named_paths(workspace.naming, here.find),
+        contents=change_paths(workspace.contents, here.find),
+        naming=change_atlas_paths(workspace.naming, here.find),
     )
     settings = read_settings()
     results, problems = wait_for(
@@ -198,7 +192,7 @@ def open_workspace(viewer: Viewer, path: str | os.PathLike[str]) -> list[str]:
     restorer = Restorer(viewer, workspace, results)
     restorer.restore()
     if workspace.view is not None:
-        give_view(viewer, workspace.view)
+        apply_view(viewer, workspace.view)
     return [*told, *restorer.told, *_choose(viewer, workspace.naming)]
 
 

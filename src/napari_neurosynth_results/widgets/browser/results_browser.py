@@ -21,24 +21,24 @@ from napari_neurosynth_results.viewer.plugin.reader import (
     bring_first_maps,
     show_first_maps,
 )
-from napari_neurosynth_results.viewer.plugin.recent import (
+from napari_neurosynth_results.viewer.plugin.recent_sources import (
     recent_sources,
     remember_source,
 )
 from napari_neurosynth_results.viewer.settings import Settings, read_settings
-from napari_neurosynth_results.widgets.browser.about_map import (
-    MapAbout,
-    about_html,
-    about_text,
+from napari_neurosynth_results.widgets.browser.description import (
+    MapDescription,
+    description_browser,
+    description_html,
 )
 from napari_neurosynth_results.widgets.browser.map_list import (
     ANY,
-    FAILED,
-    MapView,
-    correction_of,
+    FETCH_FAILED,
+    MapList,
+    correction_text,
 )
 from napari_neurosynth_results.widgets.commands import copy_as_python
-from napari_neurosynth_results.widgets.common.background_job import Fetching
+from napari_neurosynth_results.widgets.common.background_job import BackgroundJob
 from napari_neurosynth_results.widgets.common.layout import copy_text, narrow, row
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ _FIRST = 1
 _LOW = 110
 
 
-class ResultsBrowser(Container):  # type: ignore[misc]
+class ResultsBrowser(Container):
     """Open results, see all their maps, and add those that are wanted.
 
     Parameters
@@ -84,32 +84,36 @@ class ResultsBrowser(Container):  # type: ignore[misc]
         self.folder = PushButton(text="Folder...", tooltip="Open a folder of maps")
         self.files = PushButton(text="Files...", tooltip="Open maps or a zip")
         self.recent = ComboBox(choices=self._recent_choices)
-        self.recent.tooltip = "What was opened last"
-        self.result = ComboBox(choices=self._choices, tooltip="Results that are open")
+        self.recent.tooltip = "Recently opened results"
+        self.result = ComboBox(
+            choices=self._result_choices, tooltip="Results that are open"
+        )
         self.search = LineEdit()
         self.search.native.setPlaceholderText("Filter: mass, association ...")
         self.search.native.setClearButtonEnabled(True)
-        self.kind = ComboBox(choices=self._kind_choices, tooltip="Only this kind")
+        self.kind = ComboBox(
+            choices=self._kind_choices, tooltip="Show only maps of this kind"
+        )
         self.correction = ComboBox(
-            choices=self._correction_choices, tooltip="Only this correction"
+            choices=self._correction_choices,
+            tooltip="Show only maps with this correction",
         )
         narrow(self.recent, self.result, self.kind, self.correction)
         self.add = PushButton(text="Add as layers")
         self.copy = PushButton(text="Copy diagnostics")
         self.script = PushButton(
             text="Copy as Python",
-            tooltip="A script that gives the same tables, of all that is open",
+            tooltip="Copy a script that makes the tables of everything that is open",
         )
         self.problems = TextEdit()
         self.problems.read_only = True
         self.problems.native.setMaximumHeight(_LOW)
 
     def _make_list(self) -> None:
-        self.fetching = Fetching()
-        self.view = MapView(self.native)
-        self.model = self.view.rows
-        self.about_map = MapAbout()
-        self.about = about_text()
+        self.background_job = BackgroundJob()
+        self.view = MapList(self.native)
+        self.map_description = MapDescription()
+        self.about = description_browser()
         self.extend(
             [
                 row(self.source, self.open),
@@ -122,8 +126,8 @@ class ResultsBrowser(Container):  # type: ignore[misc]
         )
         layout = self.native.layout()
         layout.insertWidget(4, self.view, 1)
-        layout.insertWidget(6, self.fetching)
-        layout.insertWidget(7, self.about_map)
+        layout.insertWidget(6, self.background_job)
+        layout.insertWidget(7, self.map_description)
         layout.insertWidget(8, self.about)
 
     def _connect(self) -> None:
@@ -140,7 +144,7 @@ class ResultsBrowser(Container):  # type: ignore[misc]
         self.add.changed.connect(self._add)
         self.copy.changed.connect(self._copy)
         self.script.changed.connect(self._copy_script)
-        self.fetching.progressed.connect(self._show_progress)
+        self.background_job.progressed.connect(self._show_progress)
         # Bound methods are held weakly by napari: closing the widget ends them.
         layers = self._viewer.layers
         layers.events.inserted.connect(self._refresh)
@@ -152,7 +156,7 @@ class ResultsBrowser(Container):  # type: ignore[misc]
         recent = recent_sources(read_settings().online)
         return [("Recent ...", ""), *((one.title, one.source) for one in recent)]
 
-    def _choices(self, widget: object = None) -> list[tuple[str, ResultSet]]:
+    def _result_choices(self, widget: object = None) -> list[tuple[str, ResultSet]]:
         """List the results; a title that was there before gets a number."""
         found = result_sets(self._viewer.layers)
         found += [results for results in self._opened if results not in found]
@@ -172,7 +176,7 @@ class ResultsBrowser(Container):  # type: ignore[misc]
         return [("any kind", ANY), *((kind, kind) for kind in kinds)]
 
     def _correction_choices(self, widget: object = None) -> list[tuple[str, str]]:
-        found = dict.fromkeys(correction_of(statmap) for statmap in self._maps())
+        found = dict.fromkeys(correction_text(statmap) for statmap in self._maps())
         return [("any correction", ANY), *((text, text) for text in found)]
 
     # --- opening ----------------------------------------------------------------------
@@ -217,7 +221,7 @@ class ResultsBrowser(Container):  # type: ignore[misc]
             self.result.value = results
             self._show_first(results, settings)
 
-        self.fetching.start(work, "Opening", done=done, failed=self._not_done)
+        self.background_job.start(work, "Opening", done=done, failed=self._not_done)
 
     def _show_first(self, results: ResultSet, settings: Settings) -> None:
         """Fetch the most interesting map with what it needs, and show it."""
@@ -230,7 +234,7 @@ class ResultsBrowser(Container):  # type: ignore[misc]
             self._refresh()
             self.result.value = results
 
-        self.fetching.start(
+        self.background_job.start(
             lambda job: bring_first_maps(results, job, _FIRST),
             "First map",
             done=done,
@@ -239,9 +243,9 @@ class ResultsBrowser(Container):  # type: ignore[misc]
 
     def _busy(self) -> bool:
         """Whether something is under way, and say so."""
-        if self.fetching.busy:
-            self._tell("Something is under way. Wait for it, or cancel it.")
-        return self.fetching.busy
+        if self.background_job.busy:
+            self._tell("Another task is running. Wait for it, or cancel it.")
+        return self.background_job.busy
 
     # --- the list ---------------------------------------------------------------------
 
@@ -254,13 +258,13 @@ class ResultsBrowser(Container):  # type: ignore[misc]
         self.correction.reset_choices()
         self._fill()
         results = self.result.value
-        self.about.setHtml(about_html(results) if results is not None else "")
+        self.about.setHtml(description_html(results) if results is not None else "")
         self.about.setVisible(results is not None)
         self._show_problems()
 
     def _fill(self, event: object = None) -> None:
         chosen = self.view.chosen()
-        self.model.show(
+        self.view.list_maps(
             self.result.value,
             words=self.search.value.split(),
             kind=self.kind.value or ANY,
@@ -271,7 +275,7 @@ class ResultsBrowser(Container):  # type: ignore[misc]
         self._describe()
 
     def _show_states(self) -> None:
-        self.model.set_states(self._shown(), self._failed)
+        self.view.set_states(self._shown(), self._failed)
 
     def _shown(self) -> set[str]:
         """Keys of the chosen result's maps that have a layer."""
@@ -281,7 +285,7 @@ class ResultsBrowser(Container):  # type: ignore[misc]
 
     def _show_progress(self, percents: dict[str, int]) -> None:
         keys = {statmap.file.filename: statmap.key for statmap in self._maps()}
-        self.model.set_progress(
+        self.view.set_progress(
             {keys[name]: part for name, part in percents.items() if name in keys}
         )
 
@@ -296,23 +300,23 @@ class ResultsBrowser(Container):  # type: ignore[misc]
         results = self.result.value
         chosen = self.view.chosen()
         self.add.enabled = bool(chosen)
-        again = any(self.model.state_of(statmap) == FAILED for statmap in chosen)
+        again = any(self.view.state_of(statmap) == FETCH_FAILED for statmap in chosen)
         self.add.text = "Try again" if again else "Add as layers"
         self.copy.enabled = self.script.enabled = results is not None
         if results is None:
-            self.about_map.say(_NOTHING_OPEN)
+            self.map_description.say(_NOTHING_OPEN)
         elif not chosen:
-            self.about_map.say(
+            self.map_description.say(
                 f"{len(results.maps)} maps, {len(self._shown())} with a layer. "
                 "Double-click a map to add it."
             )
         else:
-            self.about_map.show_map(chosen[0], self._viewer.layers)
+            self.map_description.show_map(chosen[0], self._viewer.layers)
 
     # --- adding -----------------------------------------------------------------------
 
     def _double_clicked(self, index: QModelIndex) -> None:
-        self._add_maps([self.model.map_at(index.row())])
+        self._add_maps([self.view.rows.rows[index.row()]])
 
     def _add(self, event: object = None) -> None:
         self._add_maps(self.view.chosen())
@@ -337,7 +341,7 @@ class ResultsBrowser(Container):  # type: ignore[misc]
         sizes = [statmap.file.nbytes for statmap in missing]
         self._failed -= {statmap.key for statmap in missing}
         self._show_states()
-        self.fetching.start(
+        self.background_job.start(
             lambda job: results.fetch(missing, job),
             f"{len(missing)} maps",
             done=lambda problems: self._add_here(wanted),

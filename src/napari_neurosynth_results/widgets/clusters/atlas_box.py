@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError
-from napari_neurosynth_results.sources.atlases.catalog import KNOWN
-from napari_neurosynth_results.sources.atlases.locations import place_at_hand
+from napari_neurosynth_results.sources.atlases.catalog import KNOWN_ATLASES
+from napari_neurosynth_results.sources.atlases.locations import find_location
 from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     ATLAS_KEY,
     NONE,
@@ -32,15 +32,13 @@ _IMAGES = "Label image (*.nii *.nii.gz *.hdr *.img *.mgz *.mgh)"
 _SHORTEST = 16
 
 
-class AtlasBox(QComboBox):  # type: ignore[misc]
+class AtlasBox(QComboBox):
     """A list of atlases: packaged, known by name, layers of labels, files.
 
     Parameters
     ----------
     viewer : Viewer
         Whose clusters are named.
-    parent : QWidget
-        Where it belongs.
     """
 
     #: Another atlas names the clusters now.
@@ -57,7 +55,7 @@ class AtlasBox(QComboBox):  # type: ignore[misc]
         self.activated.connect(self._choose)
         self.refresh()
 
-    def showPopup(self) -> None:  # noqa: N802
+    def showPopup(self) -> None:
         """Look for atlases just before they are listed."""
         self.refresh()
         super().showPopup()
@@ -66,8 +64,8 @@ class AtlasBox(QComboBox):  # type: ignore[misc]
         """List what can be chosen, and what is."""
         self.clear()
         self.addItem("Desikan-Killiany with cerebellum", "default")
-        for known in KNOWN.values():
-            away = "" if place_at_hand(known) else " (download with nilearn)"
+        for known in KNOWN_ATLASES.values():
+            away = "" if find_location(known) else " (download with nilearn)"
             self.addItem(f"{known.title}{away}", known.key)
         for layer in self._layers():
             self.addItem(f"layer {layer.name}", layer)
@@ -127,8 +125,8 @@ class AtlasBox(QComboBox):  # type: ignore[misc]
         ResultsError
             When it cannot be had; the choice stays as it was.
         """
-        known = KNOWN.get(what) if isinstance(what, str) else None
-        if known is not None and place_at_hand(known) is None:
+        known = KNOWN_ATLASES.get(what) if isinstance(what, str) else None
+        if known is not None and find_location(known) is None:
             fetch_atlas(known.key)
         choose_atlas(self._viewer, what)
         name_by(self._viewer, chosen_atlas(self._viewer))

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from functools import partial
 
-import numpy as np
-
-from napari_neurosynth_results.statistics.p_values.conversion import short_p
+from napari_neurosynth_results.widgets.common.row_table import Heading
 
 
 @dataclass(frozen=True)
-class Column:
-    """One column of the table.
+class ClusterColumn(Heading):
+    """One column of the cluster table.
 
     Attributes
     ----------
     key : str
         Its name in ``ClusterSet.table``, or in ``ClusterSet.corrected``.
-    title, about : str
-        What the header shows, and what it means.
-    style : str
-        How numbers are written: a format, ``"p"`` or ``""`` for text.
     shown : bool
         Whether it is there before the user chooses.
     of_peaks : bool
@@ -32,74 +26,89 @@ class Column:
         Whether other maps of the result have to be read for it.
     """
 
-    key: str
-    title: str
-    about: str
-    style: str = ""
-    shown: bool = True
-    of_peaks: bool = False
-    cluster_level: bool = False
-    corrected: bool = False
+    key: str = field(kw_only=True)
+    shown: bool = field(default=True, kw_only=True)
+    of_peaks: bool = field(default=False, kw_only=True)
+    cluster_level: bool = field(default=False, kw_only=True)
+    corrected: bool = field(default=False, kw_only=True)
 
 
-COLUMNS = (
-    Column("label", "#", "Label of the cluster in the volume; letters are sub-peaks"),
-    Column("name", "Name", "Double-click or F2 renames it"),
-    Column("n_voxels", "Voxels", "Extent in voxels", ",d"),
-    Column("volume_mm3", "mm3", "Volume in cubic millimeters", ",.0f"),
-    Column("peak_x", "x", "MNI x of the peak, mm", ".4g", of_peaks=True),
-    Column("peak_y", "y", "MNI y of the peak, mm", ".4g", of_peaks=True),
-    Column("peak_z", "z", "MNI z of the peak, mm", ".4g", of_peaks=True),
-    Column("peak_value", "Peak", "Value at the peak", ".3f", of_peaks=True),
-    Column("peak_p", "p", "Uncorrected p at the peak", "p", of_peaks=True),
-    Column(
-        "cluster_p", "Cluster p", "Corrected p of the cluster", "p", cluster_level=True
+#: One that the user has to choose.
+_hidden = partial(ClusterColumn, shown=False)
+
+CLUSTER_COLUMNS = (
+    ClusterColumn(
+        "#", "Label of the cluster in the volume; letters are sub-peaks", key="label"
     ),
-    Column(
-        "significant", "Sig.", "Whether the cluster is significant", cluster_level=True
-    ),
-    Column(
-        "borderline",
-        "Borderline",
-        "Whether the Monte Carlo interval of the corrected p contains the level",
+    ClusterColumn("Name", "Double-click or F2 renames it", key="name"),
+    ClusterColumn("Voxels", "Extent in voxels", ",d", key="n_voxels"),
+    ClusterColumn("mm3", "Volume in cubic millimeters", ",.0f", key="volume_mm3"),
+    ClusterColumn("x", "MNI x of the peak, mm", ".4g", key="peak_x", of_peaks=True),
+    ClusterColumn("y", "MNI y of the peak, mm", ".4g", key="peak_y", of_peaks=True),
+    ClusterColumn("z", "MNI z of the peak, mm", ".4g", key="peak_z", of_peaks=True),
+    ClusterColumn("Peak", "Value at the peak", ".3f", key="peak_value", of_peaks=True),
+    ClusterColumn("p", "Uncorrected p at the peak", "p", key="peak_p", of_peaks=True),
+    ClusterColumn(
+        "Cluster p",
+        "Corrected p of the cluster",
+        "p",
+        key="cluster_p",
         cluster_level=True,
     ),
-    Column(
-        "region",
+    ClusterColumn(
+        "Sig.",
+        "Whether the cluster is significant",
+        key="significant",
+        cluster_level=True,
+    ),
+    ClusterColumn(
+        "Borderline",
+        "Whether the Monte Carlo interval of the corrected p contains the level",
+        key="borderline",
+        cluster_level=True,
+    ),
+    _hidden(
         "Region",
         "Region at the peak, or how far the nearest one is",
-        "",
-        False,
+        key="region",
         of_peaks=True,
     ),
-    Column("region_percent", "% in it", "of the cluster in that region", ".0f", False),
-    Column("peak_logp", "-log10 p", "of the peak", ".2f", False, of_peaks=True),
-    Column("mean_value", "Mean", "Mean value of the cluster", ".3f", False),
-    Column("center_x", "Center x", "MNI x of the center of mass, mm", ".1f", False),
-    Column("center_y", "Center y", "MNI y of the center of mass, mm", ".1f", False),
-    Column("center_z", "Center z", "MNI z of the center of mass, mm", ".1f", False),
-    Column("sign", "Sign", "1 or -1", "d", False),
-    Column("p_fwe_mass", "p_FWE mass", "By cluster mass", "p", False, corrected=True),
-    Column("p_fwe_size", "p_FWE size", "By cluster size", "p", False, corrected=True),
-    Column("peak_p_fwe", "p_FWE peak", "Of the peak", "p", False, corrected=True),
-    Column("peak_q", "q peak", "FDR q of the peak", "p", False, corrected=True),
+    _hidden(
+        "% in it",
+        "Share of the cluster that lies in that region",
+        ".0f",
+        key="region_percent",
+    ),
+    _hidden(
+        "-log10 p",
+        "-log10 of the uncorrected p at the peak",
+        ".2f",
+        key="peak_logp",
+        of_peaks=True,
+    ),
+    _hidden("Mean", "Mean value of the cluster", ".3f", key="mean_value"),
+    _hidden("Center x", "MNI x of the center of mass, mm", ".1f", key="center_x"),
+    _hidden("Center y", "MNI y of the center of mass, mm", ".1f", key="center_y"),
+    _hidden("Center z", "MNI z of the center of mass, mm", ".1f", key="center_z"),
+    _hidden("Sign", "1 for positive clusters, -1 for negative ones", "d", key="sign"),
+    _hidden(
+        "p_FWE mass",
+        "Corrected p of the cluster, by its mass",
+        "p",
+        key="p_fwe_mass",
+        corrected=True,
+    ),
+    _hidden(
+        "p_FWE size",
+        "Corrected p of the cluster, by its size",
+        "p",
+        key="p_fwe_size",
+        corrected=True,
+    ),
+    _hidden(
+        "p_FWE peak", "Corrected p of the peak", "p", key="peak_p_fwe", corrected=True
+    ),
+    _hidden("q peak", "FDR-corrected q of the peak", "p", key="peak_q", corrected=True),
 )
-#: The one that can be edited.
-NAME = next(i for i, column in enumerate(COLUMNS) if column.key == "name")
-
-
-def written(value: Any, style: str) -> str:
-    """Write a cell as the field does; nothing for what is unknown.
-
-    >>> written(6448.0, ",.0f"), written(float("nan"), ".3f"), written(0.0005, "p")
-    ('6,448', '', '.0005')
-    >>> written(True, "")
-    'yes'
-    """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    if np.isnan(value):
-        return ""
-    return short_p(float(value)) if style == "p" else format(value, style)
+#: Number of the column that can be edited.
+NAME_COLUMN = [column.key for column in CLUSTER_COLUMNS].index("name")

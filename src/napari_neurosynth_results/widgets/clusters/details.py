@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
+import numpy as np
+from qtpy.QtCore import QModelIndex, QSize, Signal
+from qtpy.QtWidgets import QAbstractItemView, QTabWidget, QVBoxLayout, QWidget
 
 from napari_neurosynth_results.api.studies import contributors
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.tables.clusters import save_studies
+from napari_neurosynth_results.maps.results import result_of
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
 from napari_neurosynth_results.viewer.foci import (
@@ -22,32 +25,108 @@ from napari_neurosynth_results.viewer.foci import (
 )
 from napari_neurosynth_results.widgets.clusters.atlas_box import AtlasBox
 from napari_neurosynth_results.widgets.clusters.studies import StudyPanel
-from napari_neurosynth_results.widgets.common.color_grid import HeatView
+from napari_neurosynth_results.widgets.common.color_grid import (
+    ColorGrid,
+    ColorRamp,
+    GridView,
+)
+from napari_neurosynth_results.widgets.common.row_table import (
+    Column,
+    RowModel,
+    records,
+)
 from napari_neurosynth_results.widgets.common.save_dialogs import TABLES, ask_and_save
-from napari_neurosynth_results.widgets.common.table_view import Field, RowsView
+from napari_neurosynth_results.widgets.common.table_view import TableView
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_neurosynth_results.maps.studies import Studies
+    from napari_neurosynth_results.statistics.studies.contributors import Contributors
+
+
+#: From nothing to most: dark blue over magenta to yellow, told apart without red and
+#: green, and by lightness alone. In the manner of matplotlib's "plasma".
+_RAMP = ((40, 40, 60), (70, 30, 140), (150, 30, 150), (220, 90, 90), (250, 210, 60))
+_CELL = QSize(26, 18)
+_TITLES_WIDTH = 150
+
+
+class StudyHeatMap(GridView):
+    """Experiments by clusters, those behind most clusters first."""
+
+    #: Label of a cluster and id of an experiment, empty where a header was clicked.
+    picked = Signal(int, str)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent, _CELL, _TITLES_WIDTH)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self._experiments: list[str] = []
+        self.clicked.connect(self._pick)
+        self.horizontalHeader().sectionClicked.connect(self._pick_cluster)
+
+    def show_contributors(self, behind: Contributors | None) -> None:
+        """Show who is behind other clusters: by foci, else by shares."""
+        table = behind.ranked if behind else None
+        if behind is None or table is None:
+            self._experiments = []
+            self.cells.show(None)
+            return
+        values = table.to_numpy(dtype=np.float64)
+        names = self._experiments = [str(name) for name in table.index]
+        most = float(np.nanmax(values, initial=0.0))
+        counted = behind.foci is not None
+        self.cells.show(
+            ColorGrid(
+                values,
+                rows=[behind.title(name) for name in names],
+                columns=[str(name) for name in behind.clusters.names],
+                ramp=ColorRamp(_RAMP, largest=most or 1.0),
+                text=lambda value: f"{value:.0f}" if counted and value > 0 else "",
+                tooltip=lambda row, column: behind.told(names[row], column + 1),
+            )
+        )
+
+    def experiment(self, index: QModelIndex) -> str:
+        """Return the experiment of a cell."""
+        return str(self._experiments[index.row()])
+
+    def _pick(self, index: QModelIndex) -> None:
+        self.picked.emit(index.column() + 1, self.experiment(index))
+
+    def _pick_cluster(self, section: int) -> None:
+        self.picked.emit(section + 1, "")
+
 
 _REGIONS = (
-    Field("region", "Region", "Of the atlas that clusters are named by"),
-    Field("n_voxels", "Voxels", "Voxels of the cluster in the region", ",d"),
-    Field("percent", "%", "Share of the cluster", ".1f", bar=True),
+    Column(
+        "Region",
+        "Region of the atlas that names the clusters",
+        value=itemgetter("region"),
+    ),
+    Column(
+        "Voxels",
+        "Voxels of the cluster in the region",
+        ",d",
+        value=itemgetter("n_voxels"),
+    ),
+    Column(
+        "%",
+        "Share of the cluster that lies in the region",
+        ".1f",
+        value=itemgetter("percent"),
+        bar=True,
+    ),
 )
-_NOTHING = "Nothing is known of the studies behind this map."
 
 
-class ClusterDetails(QTabWidget):  # type: ignore[misc]
+class ClusterDetails(QTabWidget):
     """Tabs beside the table of clusters.
 
     Parameters
     ----------
     viewer : Viewer
         Whose foci are lit up.
-    parent : QWidget
-        Where it belongs.
     """
 
     #: Label of a cluster that was clicked in the heat map.
@@ -60,17 +139,17 @@ class ClusterDetails(QTabWidget):  # type: ignore[misc]
         self._label = 0
         #: What was gathered, for which clusters and by which studies.
         self._gathered: tuple[ClusterSet, Studies | None, Contributors] | None = None
-        self.regions = RowsView(_REGIONS, self)
+        self.regions = TableView(RowModel(_REGIONS, self), self, sortable=True)
         self.studies = StudyPanel(self)
-        self.heat = HeatView(self)
+        self.heat = StudyHeatMap(self)
         self.atlas = AtlasBox(viewer, self)
         self.addTab(self._framed(self.atlas, self.regions), "Regions")
         self.addTab(self.studies, "Studies")
         self.addTab(self._framed(self.heat), "Studies x clusters")
         self.currentChanged.connect(self._fill)
-        self.studies.lit.connect(self._light)
-        self.studies.came.connect(self._fill)
-        self.studies.saving.connect(self._save_studies)
+        self.studies.lit_changed.connect(self._light)
+        self.studies.studies_received.connect(self._fill)
+        self.studies.save_requested.connect(self._save_studies)
         self.heat.picked.connect(self._pick)
         # Bound methods are held weakly by napari: closing the widget ends them.
         viewer.layers.events.inserted.connect(self._fill)
@@ -113,7 +192,7 @@ class ClusterDetails(QTabWidget):  # type: ignore[misc]
             return None
         studies = self._studies()
         if self._gathered is None or self._gathered[:2] != (clusters, studies):
-            results = clusters.statmap.results
+            results = result_of(clusters.statmap)
             found = contributors(results, clusters, studies=studies)
             self._gathered = clusters, studies, found
         return self._gathered[2]
@@ -121,7 +200,7 @@ class ClusterDetails(QTabWidget):  # type: ignore[misc]
     def _studies(self) -> Studies | None:
         """Return those of the result, else those whose foci are shown."""
         assert self._clusters is not None
-        results, own = self._clusters.statmap.results, None
+        results, own = result_of(self._clusters.statmap), None
         # A broken file is told of among the notices of what was gathered.
         with suppress(ResultsError):
             own = results.studies if results.studies_at_hand else None
@@ -134,19 +213,17 @@ class ClusterDetails(QTabWidget):  # type: ignore[misc]
         if self.currentIndex() == 0:
             # Not counted at each step of a slider while no cluster is chosen.
             table = clusters.regions if clusters is not None and label else None
-            if table is not None:
-                self.regions.rows.show(table[table["label"] == label])
-            else:
-                self.regions.rows.show(self.regions.rows.table.iloc[:0])
+            own = records(table[table["label"] == label]) if table is not None else []
+            self.regions.rows.show(own)
             return
         behind = self.contributors
         if self.currentIndex() == 1:
-            results = clusters.statmap.results if clusters is not None else None
+            results = result_of(clusters.statmap) if clusters is not None else None
             self.studies.offer(results, "Neurosynth Compose")
             why = "\n".join(behind.notices) if behind is not None and not behind else ""
             self.studies.show_cluster(behind, label, why)
         else:
-            self.heat.cells.show(behind)
+            self.heat.show_contributors(behind)
 
     # --- both ways --------------------------------------------------------------------
 

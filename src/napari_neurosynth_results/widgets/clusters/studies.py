@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QModelIndex, Qt, QUrl, Signal
@@ -16,42 +17,50 @@ from qtpy.QtWidgets import (
 )
 
 from napari_neurosynth_results.statistics.studies.contributors import (
-    SHARE,
+    ABOUT_SHARES,
     Contributors,
 )
-from napari_neurosynth_results.widgets.common.background_job import Fetching
-from napari_neurosynth_results.widgets.common.table_view import Field, RowsView
+from napari_neurosynth_results.widgets.common.background_job import BackgroundJob
+from napari_neurosynth_results.widgets.common.layout import wrap
+from napari_neurosynth_results.widgets.common.row_table import (
+    Column,
+    RowModel,
+    records,
+)
+from napari_neurosynth_results.widgets.common.table_view import TableView
 
 if TYPE_CHECKING:
     from napari_neurosynth_results.errors import ResultsError
     from napari_neurosynth_results.maps.results import ResultSet
 
-_FIELDS = (
-    Field("study", "Study", "Who found it; a click lights up its foci"),
-    Field("year", "Year", "Of publication", "d"),
-    Field("participants", "N", "Participants", ",d"),
-    Field("foci", "Foci", "Foci of the study in this cluster", "d", bar=True),
-    Field("share", "Share", SHARE, ".1%", bar=True),
+_COLUMNS = (
+    Column(
+        "Study", "A click lights up the foci of the study", value=itemgetter("study")
+    ),
+    Column("Year", "Year of publication", "d", value=itemgetter("year")),
+    Column("N", "Number of participants", ",d", value=itemgetter("participants")),
+    Column(
+        "Foci",
+        "Foci of the study in this cluster",
+        "d",
+        value=itemgetter("foci"),
+        bar=True,
+    ),
+    Column("Share", ABOUT_SHARES, ".1%", value=itemgetter("share"), bar=True),
 )
-_NO_CLUSTER = "Choose a cluster in the table: here are the studies behind it."
+_NO_CLUSTER = "Choose a cluster in the table to see the studies behind it."
 _ASK = "Get the studies (asks {})"
 
 
-class StudyPanel(QWidget):  # type: ignore[misc]
-    """List the studies behind one cluster.
-
-    Parameters
-    ----------
-    parent : QWidget
-        Where it belongs.
-    """
+class StudyPanel(QWidget):
+    """List the studies behind one cluster."""
 
     #: Ids of the studies whose foci are to be lit up; None for all as before.
-    lit = Signal(object)
+    lit_changed = Signal(object)
     #: The studies have come from a server.
-    came = Signal()
+    studies_received = Signal()
     #: The user wants the table in a file.
-    saving = Signal()
+    save_requested = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -61,7 +70,7 @@ class StudyPanel(QWidget):  # type: ignore[misc]
         self.sentence = _text()
         self.cautions = _text()
         self.cautions.setStyleSheet("font-weight: bold")
-        self.view = RowsView(_FIELDS, self)
+        self.view = TableView(RowModel(_COLUMNS, self), self, sortable=True)
         self.notices = _text()
         self.notices.hide()
         # What has to be said once must not take the room of what is looked at.
@@ -71,17 +80,17 @@ class StudyPanel(QWidget):  # type: ignore[misc]
         self.notes.toggled.connect(self.notices.setVisible)
         self.ask = QPushButton()
         self.ask.hide()
-        self.fetching = Fetching()
+        self.background_job = BackgroundJob()
         self.paper = QPushButton("Open paper")
         self.paper.setToolTip("Open the study's DOI or PubMed page in the browser")
         self.save = QPushButton("Save studies...")
         self.save.setToolTip("All clusters and their studies, as a tab-separated table")
         self._arrange()
         self.paper.clicked.connect(self.open_paper)
-        self.save.clicked.connect(self.saving)
+        self.save.clicked.connect(self.save_requested)
         self.view.selectionModel().currentChanged.connect(self._light)
         self.view.doubleClicked.connect(self.open_paper)
-        self.ask.clicked.connect(self._get)
+        self.ask.clicked.connect(self._fetch)
         self._results: ResultSet | None = None
         self.show_cluster(None, 0, "")
 
@@ -92,7 +101,7 @@ class StudyPanel(QWidget):  # type: ignore[misc]
         buttons.addWidget(self.save)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
-        for widget in (self.sentence, self.cautions, self.ask, self.fetching):
+        for widget in (self.sentence, self.cautions, self.ask, self.background_job):
             layout.addWidget(widget)
         layout.addWidget(self.view, 1)
         layout.addWidget(self.notices)
@@ -115,27 +124,24 @@ class StudyPanel(QWidget):  # type: ignore[misc]
         known = bool(behind) and label > 0
         table = behind.of(label) if behind and known else None
         if table is None:
-            self.view.rows.show(self.view.rows.table.iloc[:0])
+            self.view.rows.show([])
             self.sentence.setText(why or _NO_CLUSTER)
             self.cautions.setText("")
         else:
             assert behind is not None
-            self.view.rows.show(table)
+            self.view.rows.show(records(table))
             self.sentence.setText(behind.sentence(label))
-            self.cautions.setText(str(behind.robustness.loc[label, "cautions"]))
+            self.cautions.setText(behind.caution(label))
         self.cautions.setVisible(bool(self.cautions.text()))
-        for column, field in enumerate(_FIELDS):
-            empty = table is None or table[field.key].isna().all()
-            self.view.setColumnHidden(column, bool(empty) and column > 0)
+        for column in range(1, len(_COLUMNS)):
+            self.view.setColumnHidden(column, self.view.rows.is_unknown(column))
         self.save.setEnabled(bool(behind))
         self._show_notices()
         self.choose(before)
         self._enable_paper()
 
     def _show_notices(self) -> None:
-        notices = list(self._behind.notices) if self._behind else []
-        if self._behind and self._behind.shares is not None:
-            notices.append(SHARE)
+        notices = self._behind.notes if self._behind else []
         self.notices.setText("\n".join(f"- {notice}" for notice in notices))
         self.notes.setText(f"{len(notices)} note{'s' * (len(notices) != 1)}")
         self.notes.setEnabled(bool(notices))
@@ -154,26 +160,26 @@ class StudyPanel(QWidget):  # type: ignore[misc]
         self.ask.setText(_ASK.format(server))
         self.ask.setVisible(results is not None and not results.studies_at_hand)
 
-    def _get(self) -> None:
+    def _fetch(self) -> None:
         results = self._results
-        if results is None or self.fetching.busy:
+        if results is None or self.background_job.busy:
             return
         self.ask.setEnabled(False)
-        self.fetching.start(
+        self.background_job.start(
             lambda job: results.studies,
             "Studies",
-            done=self._have,
-            failed=self._have_not,
+            done=self._receive,
+            failed=self._fail,
         )
 
-    def _have(self, studies: object) -> None:
+    def _receive(self, studies: object) -> None:
         self.ask.setEnabled(True)
         self.ask.hide()
-        self.came.emit()
+        self.studies_received.emit()
         if studies is None:
-            self.sentence.setText("The server keeps no studies of this result.")
+            self.sentence.setText("The server has no studies for this result.")
 
-    def _have_not(self, error: ResultsError) -> None:
+    def _fail(self, error: ResultsError) -> None:
         self.ask.setEnabled(True)
         self.sentence.setText(str(error))
 
@@ -187,7 +193,7 @@ class StudyPanel(QWidget):  # type: ignore[misc]
 
     def _current(self) -> Any:
         index = self.view.currentIndex()
-        return self.view.rows.row(index) if index.isValid() else None
+        return self.view.rows.rows[index.row()] if index.isValid() else None
 
     def _light(self, index: QModelIndex, before: QModelIndex | None = None) -> None:
         self._enable_paper()
@@ -200,11 +206,11 @@ class StudyPanel(QWidget):  # type: ignore[misc]
         lit = frozenset({found.study.id}) if found is not None else None
         if lit != self._lit:
             self._lit = lit
-            self.lit.emit(lit)
+            self.lit_changed.emit(lit)
 
     def choose(self, experiment: str) -> None:
         """Choose the row of an experiment; none where it is not listed."""
-        names = list(self.view.rows.table.get("experiment", []))
+        names = [row["experiment"] for row in self.view.rows.rows]
         row = names.index(experiment) if experiment in names else -1
         self.view.setCurrentIndex(self.view.rows.index(row, 0))
         # New rows come without a word about the one that was chosen before.
@@ -222,8 +228,6 @@ class StudyPanel(QWidget):  # type: ignore[misc]
 
 
 def _text() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
+    label = wrap(QLabel())
     label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label

@@ -1,13 +1,12 @@
-"""The cluster table as Qt's item model: clusters, and below each its sub-peaks.
+"""The cluster table: clusters, and below each its sub-peaks.
 
-Sorting and filtering are done here on whole columns at once, so that the table keeps up
-with a slider.
+The model takes whole columns out of the tables of a `ClusterSet`, each when it is first
+looked at, so that the table keeps up with a slider.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,16 +20,18 @@ from qtpy.QtCore import (
     Signal,
 )
 from qtpy.QtGui import QAction, QColor
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTreeView
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu
 
-from napari_neurosynth_results.anatomy.atlas import near
-from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet, Voxel
+from napari_neurosynth_results.anatomy.atlas import with_distance
+from napari_neurosynth_results.maps.grid import Voxel
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.widgets.clusters.columns import (
-    COLUMNS,
-    NAME,
-    Column,
-    written,
+    CLUSTER_COLUMNS,
+    NAME_COLUMN,
+    ClusterColumn,
 )
+from napari_neurosynth_results.widgets.common.row_table import cell_text, row_order
+from napari_neurosynth_results.widgets.common.table_view import TableView
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,9 +46,10 @@ _ANSWERED = frozenset(
         _ROLE.DecorationRole,
     }
 )
+_LOWEST = 110
 
 
-class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
+class ClusterModel(QAbstractItemModel):
     """Rows of clusters, each with its sub-peaks below.
 
     The internal id of an index is 0 for a cluster and the cluster's position in the
@@ -77,9 +79,9 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
         Parameters
         ----------
         clusters : ClusterSet or None
-            The clusters.
+            None for an empty table.
         colors : ndarray, shape (n + 1, 4), optional
-            Color of each label.
+            Color of each label, that of the background first.
         """
         self.beginResetModel()
         self._clusters = clusters
@@ -138,24 +140,17 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
     def _arrange(self) -> None:
         n = len(self._clusters) if self._clusters is not None else 0
         rows = np.arange(n)
-        key, ascending = COLUMNS[self._sorted_by[0]].key, self._sorted_by[1]
+        key, ascending = CLUSTER_COLUMNS[self._sorted_by[0]].key, self._sorted_by[1]
         if n and not (key == "label" and ascending):
-            values = self._column(key)
-            if values.dtype.kind == "O":
-                values = np.array([_natural(text) for text in values])
-            # Ranks can be turned round whatever the type; what is NaN stays last.
-            _, rank = np.unique(values, return_inverse=True)
-            rank = rank if ascending else -rank
-            if values.dtype.kind == "f":
-                rank[np.isnan(values)] = n
-            rows = np.argsort(rank, kind="stable")
+            order = row_order(self._column(key), ascending)
+            rows = np.array(order, np.intp)
         if self._words:
             rows = rows[[self._matches(int(row)) for row in rows]]
         self._rows = rows
 
     def _matches(self, row: int) -> bool:
         # Other maps are not read for the sake of a filter.
-        columns = (column for column in COLUMNS if not column.corrected)
+        columns = (column for column in CLUSTER_COLUMNS if not column.corrected)
         text = " ".join(self._text(row, column) for column in columns).lower()
         return all(word in text for word in self._words)
 
@@ -180,17 +175,9 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
         found = np.flatnonzero(self._rows == label - 1)
         return self.index(int(found[0]), 0) if found.size else QModelIndex()
 
-    def text_of(self, index: QModelIndex, columns: Sequence[int]) -> list[str]:
-        """Return the cells of a row as they are shown."""
-        row, peak = index.row(), index.internalId()
-        return [
-            str(self.data(self.createIndex(row, column, peak), _ROLE.DisplayRole) or "")
-            for column in columns
-        ]
-
     # --- Qt ---------------------------------------------------------------------------
 
-    def rowCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+    def rowCount(self, parent: QModelIndex = _TOP) -> int:
         """Count clusters, or the sub-peaks of one."""
         if not parent.isValid():
             return int(self._rows.size)
@@ -199,9 +186,9 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
         position = self._rows[parent.row()]
         return int(self._first_peak[position + 1] - self._first_peak[position] - 1)
 
-    def columnCount(self, parent: QModelIndex = _TOP) -> int:  # noqa: N802
+    def columnCount(self, parent: QModelIndex = _TOP) -> int:
         """Count columns, the hidden ones too."""
-        return len(COLUMNS)
+        return len(CLUSTER_COLUMNS)
 
     def index(self, row: int, column: int, parent: QModelIndex = _TOP) -> QModelIndex:
         """Return the index of a cell."""
@@ -217,20 +204,19 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
             return QModelIndex()
         return self.index_of(index.internalId())
 
-    def headerData(  # noqa: N802
+    def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = _ROLE.DisplayRole
     ) -> Any:
         """Return title or meaning of a column."""
         if orientation != Qt.Orientation.Horizontal:
             return None
-        column = COLUMNS[section]
         if role == _ROLE.DisplayRole:
             return self.title(section)
-        return column.about if role == _ROLE.ToolTipRole else None
+        return CLUSTER_COLUMNS[section].header(role)
 
     def title(self, section: int) -> str:
         """Return the title of a column; values are named by their kind."""
-        column = COLUMNS[section]
+        column = CLUSTER_COLUMNS[section]
         if self._clusters is None:
             return column.title
         kind = str(self._clusters.values.kind)
@@ -242,7 +228,7 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
     def flags(self, index: QModelIndex) -> Qt.ItemFlag:
         """Let clusters be renamed."""
         flags = super().flags(index)
-        if index.isValid() and not index.internalId() and index.column() == NAME:
+        if index.isValid() and not index.internalId() and index.column() == NAME_COLUMN:
             flags |= Qt.ItemFlag.ItemIsEditable
         return flags
 
@@ -251,22 +237,26 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
         # Qt asks for a dozen roles a cell, each time it paints one.
         if role not in _ANSWERED or self._clusters is None or not index.isValid():
             return None
-        column = COLUMNS[index.column()]
+        column = CLUSTER_COLUMNS[index.column()]
         if role in (_ROLE.DisplayRole, _ROLE.EditRole):
             if not index.internalId():
                 return self._text(int(self._rows[index.row()]), column)
             return self._peak_text(index, column)
-        if role == _ROLE.TextAlignmentRole and column.style:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == _ROLE.TextAlignmentRole:
+            return column.alignment
         if role == _ROLE.DecorationRole and column.key == "label":
             return None if index.internalId() else self._color(index.row())
         return None
 
-    def setData(  # noqa: N802
+    def setData(
         self, index: QModelIndex, value: Any, role: int = _ROLE.EditRole
     ) -> bool:
         """Ask for another name; who owns the clusters gives it."""
-        if role != _ROLE.EditRole or index.column() != NAME or index.internalId():
+        if (
+            role != _ROLE.EditRole
+            or index.column() != NAME_COLUMN
+            or index.internalId()
+        ):
             return False
         # An editor that is left without a change would fix "cluster 3" to the peak.
         if str(value) != self.data(index, role):
@@ -285,10 +275,10 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
         first = int(self._first_peak[int(index.internalId()) - 1])
         return first + 1 + int(index.row())
 
-    def _text(self, position: int, column: Column) -> str:
-        return written(self._column(column.key)[position], column.style)
+    def _text(self, position: int, column: ClusterColumn) -> str:
+        return cell_text(self._column(column.key)[position], column.style)
 
-    def _peak_text(self, index: QModelIndex, column: Column) -> str:
+    def _peak_text(self, index: QModelIndex, column: ClusterColumn) -> str:
         if column.key == "label":
             return f"{index.internalId()}{chr(ord('a') + index.row())}"
         if column.key == "name":
@@ -296,7 +286,7 @@ class ClusterModel(QAbstractItemModel):  # type: ignore[misc]
             return str(self._peak_column("region")[self._peak_of(index)])
         if not column.of_peaks:
             return ""
-        return written(
+        return cell_text(
             self._peak_column(column.key)[self._peak_of(index)], column.style
         )
 
@@ -307,53 +297,30 @@ def _cells(table: pd.DataFrame, key: str) -> npt.NDArray[Any]:
     if key != "region":
         return values
     cells = zip(values, table["region_mm"], strict=True)
-    return np.array([near(region, mm) for region, mm in cells], dtype=object)
+    return np.array([with_distance(region, mm) for region, mm in cells], dtype=object)
 
 
-def _natural(text: str) -> str:
-    """Put cluster 2 before cluster 10.
-
-    >>> sorted(["Cluster 10", "cluster 2"], key=_natural)
-    ['cluster 2', 'Cluster 10']
-    """
-    return re.sub(r"\d+", lambda digits: digits[0].zfill(9), text.lower())
-
-
-# The cluster table as it is seen: columns to choose, rows to mark, text to copy.
-
-_LOWEST = 110
-
-
-class ClusterView(QTreeView):  # type: ignore[misc]
-    """Show a `ClusterModel`.
-
-    Parameters
-    ----------
-    model : ClusterModel
-        The rows.
-    """
+class ClusterView(TableView):
+    """Show a `ClusterModel`: columns to choose, rows to mark and to unfold."""
 
     def __init__(self, model: ClusterModel) -> None:
-        super().__init__()
-        self._rows = model
-        self.setModel(model)
-        self.setUniformRowHeights(True)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        super().__init__(model)
+        self.setRootIsDecorated(True)
+        triggers = QAbstractItemView.EditTrigger
+        self.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
         self.setMinimumHeight(_LOWEST)
         header = self.header()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setStretchLastSection(False)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._choose_columns_here)
         self.setSortingEnabled(True)
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
-        for index, column in enumerate(COLUMNS):
+        for index, column in enumerate(CLUSTER_COLUMNS):
             self.setColumnHidden(index, not column.shown)
 
     def mark(self, label: int) -> None:
         """Select the row of a cluster, none for 0 or where the filter hides it."""
-        index = self._rows.index_of(label) if label else QModelIndex()
+        index = self.rows.index_of(label) if label else QModelIndex()
         flags = QItemSelectionModel.SelectionFlag
         if index.isValid():
             self.selectionModel().setCurrentIndex(
@@ -365,28 +332,28 @@ class ClusterView(QTreeView):  # type: ignore[misc]
 
     def unfolded(self) -> set[Voxel]:
         """Return the peaks of the clusters whose sub-peaks are seen."""
-        clusters = self._rows.clusters
+        clusters = self.rows.clusters
         if clusters is None:
             return set()
-        rows = (self._rows.index(n, 0) for n in range(self._rows.rowCount()))
-        labels = [self._rows.label_of(row) for row in rows if self.isExpanded(row)]
+        rows = (self.rows.index(n, 0) for n in range(self.rows.rowCount()))
+        labels = [self.rows.label_of(row) for row in rows if self.isExpanded(row)]
         peaks = clusters.peak_voxels if labels else []
         return {peaks[label - 1] for label in labels}
 
     def unfold(self, peaks: Collection[Voxel]) -> None:
         """Show the sub-peaks of clusters with these peaks."""
-        clusters = self._rows.clusters
+        clusters = self.rows.clusters
         if not peaks or clusters is None:
             return
         for label, peak in enumerate(clusters.peak_voxels, start=1):
             if peak in peaks:
-                self.expand(self._rows.index_of(label))
+                self.expand(self.rows.index_of(label))
 
     def fit_columns(self) -> None:
         """Make columns as wide as they have to be, and show those that make sense."""
-        clusters = self._rows.clusters
+        clusters = self.rows.clusters
         cluster_level = clusters is not None and clusters.statmap.level == "cluster"
-        for index, column in enumerate(COLUMNS):
+        for index, column in enumerate(CLUSTER_COLUMNS):
             if column.cluster_level:
                 self.setColumnHidden(index, not cluster_level)
             if not self.isColumnHidden(index):
@@ -397,8 +364,8 @@ class ClusterView(QTreeView):  # type: ignore[misc]
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.setToolTipsVisible(True)
-        for index, column in enumerate(COLUMNS):
-            action = QAction(self._rows.title(index), menu)
+        for index, column in enumerate(CLUSTER_COLUMNS):
+            action = QAction(self.rows.title(index), menu)
             action.setToolTip(column.about)
             action.setCheckable(True)
             action.setChecked(not self.isColumnHidden(index))
@@ -418,19 +385,3 @@ class ClusterView(QTreeView):  # type: ignore[misc]
         self.setColumnHidden(index, not shown)
         if shown:
             self.resizeColumnToContents(index)
-
-    def text(self) -> str:
-        """Return the table as it is shown, tab-separated, sub-peaks included."""
-        header: Any = self.header()
-        order = sorted(range(len(COLUMNS)), key=header.visualIndex)
-        columns = [index for index in order if not self.isColumnHidden(index)]
-        rows = self._rows
-        lines = [[rows.title(index) for index in columns]]
-        for n in range(rows.rowCount()):
-            cluster = rows.index(n, 0)
-            lines.append(rows.text_of(cluster, columns))
-            lines += [
-                rows.text_of(rows.index(m, 0, cluster), columns)
-                for m in range(rows.rowCount(cluster))
-            ]
-        return "\n".join("\t".join(line) for line in lines)

@@ -15,7 +15,6 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.tables.clusters import save_clusters
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
-    voxel_mm3,
 )
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
@@ -34,16 +33,14 @@ from napari_neurosynth_results.widgets.common.figure_button import (
     cluster_figures,
 )
 from napari_neurosynth_results.widgets.common.layout import (
-    copy_text,
     narrow,
     row,
     wrapped_text,
 )
 from napari_neurosynth_results.widgets.common.save_dialogs import (
     CLUSTER_TABLES,
-    VOLUMES,
+    LABEL_VOLUMES,
     ask_and_save,
-    save_and_tell,
 )
 
 if TYPE_CHECKING:
@@ -64,7 +61,7 @@ _KEYS = {
 }
 
 
-class ClusterWidget(Container):  # type: ignore[misc]
+class ClusterWidget(Container):
     """List the clusters of a map, and jump to them.
 
     Parameters
@@ -108,7 +105,9 @@ class ClusterWidget(Container):  # type: ignore[misc]
         self.columns = PushButton(text="Columns")
         self.copy = PushButton(text="Copy", tooltip="Copy the table as text")
         self.save_table = PushButton(text="Save table...", tooltip=_TABLE_KINDS)
-        self.save_labels = PushButton(text="Save labels...", tooltip="As NIfTI")
+        self.save_labels = PushButton(
+            text="Save labels...", tooltip="Save the label volume as NIfTI"
+        )
         self.save_figure = FigureButton(
             lambda: cluster_figures(self.clusters, self._viewer)
         )
@@ -144,10 +143,10 @@ class ClusterWidget(Container):  # type: ignore[misc]
         self.center.changed.connect(self.go_to_center)
         self.only.changed.connect(self._hide_others)
         self.columns.changed.connect(self._choose_columns)
-        self.copy.changed.connect(self.copy_table)
+        self.copy.changed.connect(self.view.copy)
         for button, *of in (
             (self.save_table, "Save the table of clusters", ".tsv", CLUSTER_TABLES),
-            (self.save_labels, "Save the label volume", ".nii.gz", VOLUMES),
+            (self.save_labels, "Save the label volume", ".nii.gz", LABEL_VOLUMES),
         ):
             button.changed.connect(partial(self._save, *of))
         self.model.renamed.connect(self._rename)
@@ -162,9 +161,6 @@ class ClusterWidget(Container):  # type: ignore[misc]
             shortcut = QShortcut(QKeySequence(_KEYS[what]), self.native)
             shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
             shortcut.activated.connect(act)
-        copy = QShortcut(QKeySequence.StandardKey.Copy, self.view)
-        copy.setContext(Qt.ShortcutContext.WidgetShortcut)
-        copy.activated.connect(self.copy_table)
         # Bound methods are held weakly by napari: closing the widget ends them.
         layers = self._viewer.layers
         layers.events.inserted.connect(self._refresh)
@@ -318,7 +314,7 @@ class ClusterWidget(Container):  # type: ignore[misc]
                 here = f": {value.kind} {value.data[i, j, k]:.3g}"
         self.pointed.value = (
             f"{clusters.names[label - 1]}{here}, {size:,} voxels "
-            f"({size * voxel_mm3(clusters.statmap):,.0f} mm3)"
+            f"({size * clusters.statmap.grid.voxel_mm3:,.0f} mm3)"
         )
 
     def _go_to(self, label: int) -> None:
@@ -376,26 +372,8 @@ class ClusterWidget(Container):  # type: ignore[misc]
         button = self.columns.native
         self.view.choose_columns(button.mapToGlobal(button.rect().bottomLeft()))
 
-    def copy_table(self) -> None:
-        """Put the table on the clipboard as text."""
-        copy_text(self.view.text())
-
     def _save(self, what: str, extension: str, kinds: str, *_: object) -> None:
         if (clusters := self.clusters) is not None:
             suggested = f"{clusters.statmap.key}_clusters{extension}"
             save = partial(save_clusters, clusters)
             ask_and_save(self.native, what, suggested, kinds, save)
-
-    def save_to(self, path: str, *, overwrite: bool = False) -> None:
-        """Save the clusters, and tell where or why not.
-
-        Parameters
-        ----------
-        path : str
-            Its extension says what is saved.
-        overwrite : bool
-            Whether the user agreed to replace a file that exists.
-        """
-        if (clusters := self.clusters) is not None:
-            save = partial(save_clusters, clusters, path, overwrite=overwrite)
-            save_and_tell(save, path)

@@ -11,15 +11,15 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidg
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job, Meter
-from napari_neurosynth_results.widgets.browser.map_list import size_text
 
-Answer = TypeVar("Answer")
+_Answer = TypeVar("_Answer")
 
-_EVERY_MS = 50
+_POLL_MS = 50
 _STEPS = 1000
+_MB = 1e6
 
 
-class Fetching(QWidget):  # type: ignore[misc]
+class BackgroundJob(QWidget):
     """A progress bar and a button to cancel; hidden while nothing is under way."""
 
     #: How far each part is: name -> percent.
@@ -38,8 +38,8 @@ class Fetching(QWidget):  # type: ignore[misc]
         layout.addWidget(self.bar, 1)
         layout.addWidget(self.cancel_button)
         self._timer = QTimer(self)
-        self._timer.setInterval(_EVERY_MS)
-        self._timer.timeout.connect(self._look)
+        self._timer.setInterval(_POLL_MS)
+        self._timer.timeout.connect(self._poll)
         self._what = ""
         self._job: Job | None = None
         self._meter = Meter()
@@ -55,10 +55,10 @@ class Fetching(QWidget):  # type: ignore[misc]
 
     def start(
         self,
-        work: Callable[[Job], Answer],
+        work: Callable[[Job], _Answer],
         what: str,
         *,
-        done: Callable[[Answer], None],
+        done: Callable[[_Answer], None],
         failed: Callable[[ResultsError], None],
         expected: int | None = None,
     ) -> None:
@@ -81,7 +81,7 @@ class Fetching(QWidget):  # type: ignore[misc]
             When something is under way still.
         """
         if self.busy:
-            raise ResultsError("Something is under way. Wait for it, or cancel it.")
+            raise ResultsError("Another task is running. Wait for it, or cancel it.")
         self._what, self._done, self._failed = what, done, failed
         self._meter = Meter(expected)
         self._job = Job(self._meter.hear)
@@ -100,10 +100,10 @@ class Fetching(QWidget):  # type: ignore[misc]
         """Stop what is under way as soon as it looks."""
         if self._job is not None:
             self._job.cancel()
-            self.text.setText("Cancelling ...")
+            self.text.setText("Canceling ...")
             self.cancel_button.setEnabled(False)
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         """See how far it is; when it has ended, say so once."""
         future, done, failed = self._future, self._done, self._failed
         if future is None or done is None or failed is None:
@@ -137,3 +137,8 @@ class Fetching(QWidget):  # type: ignore[misc]
         self.progressed.emit(
             {what: 100 * part // whole for what, (part, whole) in parts if whole}
         )
+
+
+def size_text(nbytes: int | None) -> str:
+    """Write a size as in ``0.5 MB``; nothing for an unknown one."""
+    return "" if nbytes is None else f"{max(nbytes / _MB, 0.01):.2g} MB"

@@ -1,4 +1,4 @@
-"""The button that saves a figure: of which kind, where, and on which paper."""
+"""The button that saves a figure, and the figures that its menu offers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from magicgui.widgets import PushButton
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QMenu
 
-from napari_neurosynth_results.api.figures import Kind, save_figure
+from napari_neurosynth_results.api.figures import FigureKind, save_figure
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix
@@ -21,12 +21,11 @@ from napari_neurosynth_results.widgets.common.save_dialogs import PICTURES, ask_
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-
-# Which figures can be drawn of what is shown: the lines of a menu.
+_WHITE = "White background"
 
 
 @dataclass(frozen=True)
-class Offer:
+class FigureChoice:
     """A figure that can be drawn now.
 
     Attributes
@@ -45,12 +44,12 @@ class Offer:
 
     text: str
     what: ClusterSet | Comparison | Matrix
-    kind: Kind
+    kind: FigureKind
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def cluster_figures(clusters: ClusterSet | None, viewer: Viewer) -> list[Offer]:
+def cluster_figures(clusters: ClusterSet | None, viewer: Viewer) -> list[FigureChoice]:
     """List the figures of clusters.
 
     Parameters
@@ -62,12 +61,12 @@ def cluster_figures(clusters: ClusterSet | None, viewer: Viewer) -> list[Offer]:
 
     Returns
     -------
-    list of Offer
+    list of FigureChoice
         Empty without clusters.
     """
     if clusters is None:
         return []
-    make = partial(Offer, what=clusters, name=clusters.statmap.key)
+    make = partial(FigureChoice, what=clusters, name=clusters.statmap.key)
     here = {"place": tuple(viewer.dims.point[:-4:-1])}
     return [
         *(
@@ -82,7 +81,7 @@ def cluster_figures(clusters: ClusterSet | None, viewer: Viewer) -> list[Offer]:
 
 def comparison_figures(
     comparison: Comparison | None, matrix: Matrix | None
-) -> list[Offer]:
+) -> list[FigureChoice]:
     """List the figures of a comparison.
 
     Parameters
@@ -94,7 +93,7 @@ def comparison_figures(
 
     Returns
     -------
-    list of Offer
+    list of FigureChoice
         Empty where nothing is compared.
     """
     made = []
@@ -102,40 +101,43 @@ def comparison_figures(
         for plane in ("axial", "coronal", "sagittal"):
             options = {"plane": plane}
             text = f"Agreement, {plane} slices"
-            made.append(Offer(text, comparison, "lightbox", "comparison", options))
+            made.append(
+                FigureChoice(text, comparison, "lightbox", "comparison", options)
+            )
     if matrix is not None:
         for measure in ("dice", "jaccard", "r", "rho"):
             options = {"measure": measure}
             made.append(
-                Offer(f"Matrix, {measure}", matrix, "matrix", "comparison", options)
+                FigureChoice(
+                    f"Matrix, {measure}", matrix, "matrix", "comparison", options
+                )
             )
     return made
 
 
-_WHITE = "White background"
-
-
-class FigureButton(PushButton):  # type: ignore[misc]
-    """Offer figures in a menu, and save the one that is chosen.
+class FigureButton(PushButton):
+    """FigureChoice figures in a menu, and save the one that is chosen.
 
     Parameters
     ----------
-    offers : callable
+    choices : callable
         Returns what can be drawn when the button is pressed.
     """
 
-    def __init__(self, offers: Callable[[], Sequence[Offer]]) -> None:
-        super().__init__(text="Save figure...", tooltip="As PNG, PDF or SVG")
-        self._offers = offers
+    def __init__(self, choices: Callable[[], Sequence[FigureChoice]]) -> None:
+        super().__init__(
+            text="Save figure...", tooltip="Save a figure as PNG, PDF or SVG"
+        )
+        self._choices = choices
         self._white = False
         self.changed.connect(self._open_menu)
 
     def _open_menu(self) -> None:
         menu = QMenu(self.native)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for offer in self._offers():
-            action = menu.addAction(offer.text)
-            action.triggered.connect(partial(self._save, offer))
+        for choice in self._choices():
+            action = menu.addAction(choice.text)
+            action.triggered.connect(partial(self._save, choice))
         menu.addSeparator()
         white = menu.addAction(_WHITE)
         white.setCheckable(True)
@@ -146,20 +148,20 @@ class FigureButton(PushButton):  # type: ignore[misc]
     def _set_white(self, white: bool) -> None:
         self._white = white
 
-    def _save(self, offer: Offer, checked: bool = False) -> None:
-        suggested = f"{offer.name}_{offer.kind}.png"
-        save = partial(self._draw, offer)
+    def _save(self, choice: FigureChoice, checked: bool = False) -> None:
+        suggested = f"{choice.name}_{choice.kind}.png"
+        save = partial(self._draw, choice)
         ask_and_save(self.native, "Save the figure", suggested, PICTURES, save)
 
-    def _draw(self, offer: Offer, path: str, *, overwrite: bool) -> None:
+    def _draw(self, choice: FigureChoice, path: str, *, overwrite: bool) -> None:
         with _waiting():
             save_figure(
-                offer.what,
+                choice.what,
                 path,
-                kind=offer.kind,
+                kind=choice.kind,
                 background="white" if self._white else "black",
                 overwrite=overwrite,
-                **offer.options,
+                **choice.options,
             )
 
 

@@ -1,10 +1,10 @@
-"""Pieces that several widgets are put together from."""
+"""Pieces that several widgets are put together from, and the clipboard."""
 
 from __future__ import annotations
 
 from magicgui.widgets import ComboBox, Container, Label, Widget
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QSizePolicy
+from qtpy.QtWidgets import QApplication, QComboBox, QLabel, QSizePolicy
 
 _READABLE_WIDTH = 200
 _READABLE_LENGTH = 16
@@ -13,10 +13,16 @@ _READABLE_LENGTH = 16
 def wrapped_text() -> Label:
     """Make a text that takes the width that there is, and can be copied."""
     label = Label(value="")
-    label.native.setWordWrap(True)
+    wrap(label.native)
     label.native.setMinimumWidth(_READABLE_WIDTH)
     label.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    label.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
+def wrap(label: QLabel) -> QLabel:
+    """Let a text have several lines, and be copied."""
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
 
 
@@ -36,19 +42,14 @@ def row(*widgets: Widget, label: str = "") -> Container:
     return made
 
 
-# Copy text: the one thing a notification needs of Qt.
-
-
 def copy_text(text: str = "") -> None:
-    """Put text on the clipboard.
+    """Put text on the clipboard: the one thing a notification needs of Qt.
 
     Parameters
     ----------
     text : str
-        What to copy; nothing is done for an empty text.
+        Nothing is done for an empty one.
     """
-    from qtpy.QtWidgets import QApplication
-
     clipboard = QApplication.clipboard()
     if text and clipboard is not None:
         clipboard.setText(text)

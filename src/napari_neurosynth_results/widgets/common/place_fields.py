@@ -10,9 +10,9 @@ from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QAbstractSpinBox, QApplication
 
 from napari_neurosynth_results.anatomy.coordinates import (
-    Place,
+    Coordinate,
+    format_place,
     parse_place,
-    written_place,
 )
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.viewer import scene
@@ -30,7 +30,7 @@ _STOPPED_MM = 0.05
 _NO_VOLUME = "Open a map first: there is no volume to go to."
 
 
-class PlaceFields(Container):  # type: ignore[misc]
+class PlaceFields(Container):
     """Go to a place, by axis or as it stands in a paper.
 
     Parameters
@@ -85,7 +85,7 @@ class PlaceFields(Container):  # type: ignore[misc]
             return
         self._go(place)
 
-    def _go(self, place: Place) -> None:
+    def _go(self, place: Coordinate) -> None:
         if place_of_slices(self._viewer) is None:
             self._say("", _NO_VOLUME)
             return
@@ -95,8 +95,8 @@ class PlaceFields(Container):  # type: ignore[misc]
         away = max(abs(a - b) for a, b in zip(place, reached, strict=True))
         self._say(
             "",
-            f"{written_place(place)} lies outside of what is open: the slices stopped "
-            f"at {written_place(reached)}."
+            f"{format_place(place)} lies outside of what is open: the slices stopped "
+            f"at {format_place(reached)}."
             if away > _STOPPED_MM
             else "",
         )
@@ -104,7 +104,7 @@ class PlaceFields(Container):  # type: ignore[misc]
     def copy_place(self) -> None:
         """Put the place of the slices on the clipboard, as in ``38, 4, 2``."""
         if (place := place_of_slices(self._viewer)) is not None:
-            copy_text(written_place(place))
+            copy_text(format_place(place))
 
     def _go_by_text(self) -> None:
         self.go_to(self.text.value)
@@ -131,14 +131,14 @@ class PlaceFields(Container):  # type: ignore[misc]
                 box.value = min(max(value, -_REACH_MM), _REACH_MM)
 
 
-class _PasteFilter(QObject):  # type: ignore[misc]
+class _PasteFilter(QObject):
     """Takes a whole coordinate that is pasted into the box of one axis."""
 
     def __init__(self, fields: PlaceFields) -> None:
         super().__init__(fields.native)
         self._fields = fields
 
-    def eventFilter(self, box: QObject, event: QEvent) -> bool:  # noqa: N802
+    def eventFilter(self, box: QObject, event: QEvent) -> bool:
         """Go to the place; what is not a whole coordinate is the box's own."""
         if event.type() != QEvent.Type.KeyPress or not event.matches(
             QKeySequence.StandardKey.Paste

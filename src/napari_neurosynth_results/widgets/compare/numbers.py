@@ -3,31 +3,204 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-from qtpy.QtCore import Qt
+import numpy as np
+import numpy.typing as npt
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QImage, QPainter, QPen
 from qtpy.QtWidgets import QComboBox, QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.agreement import (
     common_mask,
-    sample,
+    sample_map,
 )
-from napari_neurosynth_results.statistics.thresholds.apply import Applied
-from napari_neurosynth_results.viewer.compare.results import legend_of
-from napari_neurosynth_results.widgets.common.color_grid import MatrixView
-from napari_neurosynth_results.widgets.common.table_view import Field, RowsView
-from napari_neurosynth_results.widgets.compare.scatter import Scatter
+from napari_neurosynth_results.statistics.thresholds.apply import ThresholdResult
+from napari_neurosynth_results.viewer.compare.comparison_layers import agreement_legend
+from napari_neurosynth_results.widgets.common.color_grid import (
+    ColorGrid,
+    ColorRamp,
+    GridView,
+)
+from napari_neurosynth_results.widgets.common.layout import wrap
+from napari_neurosynth_results.widgets.common.row_table import (
+    Column,
+    RowModel,
+    records,
+)
+from napari_neurosynth_results.widgets.common.table_view import TableView
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_neurosynth_results.statistics.comparison.comparison import Comparison
     from napari_neurosynth_results.statistics.comparison.matrix import Matrix
 
+
+_BINS = 96
+_MARGINS = (52, 8, 8, 40)
+_LOWEST = 220
+_TICKS = 5
+#: Few to many, as in the heat map of studies.
+_COUNT_RAMP = ColorRamp(
+    ((45, 45, 70), (70, 30, 140), (150, 30, 150), (220, 90, 90), (250, 210, 60))
+)
+
+
+class ScatterPlot(QWidget):
+    """Draw how often pairs of values occur, on a logarithmic scale of colors."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setMinimumHeight(_LOWEST)
+        self._counts: npt.NDArray[np.float64] | None = None
+        self._ranges = ((0.0, 1.0), (0.0, 1.0))
+        self._names = ("", "")
+        self._lines: tuple[list[float], list[float]] = ([], [])
+
+    def show_pairs(
+        self,
+        x: npt.NDArray[Any],
+        y: npt.NDArray[Any],
+        names: tuple[str, str],
+        lines: tuple[list[float], list[float]],
+    ) -> None:
+        """Show other values.
+
+        Parameters
+        ----------
+        x, y : ndarray, shape (n,)
+            Values of both maps in the same voxels.
+        names : tuple of str
+            What the axes show.
+        lines : tuple of list of float
+            Thresholds to draw, on x and on y.
+        """
+        self._names, self._lines = names, lines
+        if not x.size:
+            self._counts = None
+            self.update()
+            return
+        self._ranges = _padded_range(x, lines[0]), _padded_range(y, lines[1])
+        self._counts, _, _ = np.histogram2d(x, y, bins=_BINS, range=self._ranges)
+        self.update()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._counts = None
+        self.update()
+
+    @property
+    def counts(self) -> npt.NDArray[np.float64] | None:
+        """What is drawn: voxels by bins of x and y; None for nothing."""
+        return self._counts
+
+    def _frame(self) -> QRectF:
+        left, top, right, bottom = _MARGINS
+        return QRectF(
+            left, top, self.width() - left - right, self.height() - top - bottom
+        )
+
+    def _at(self, x: float, y: float) -> QPointF:
+        frame = self._frame()
+        (low_x, high_x), (low_y, high_y) = self._ranges
+        return QPointF(
+            frame.left() + frame.width() * (x - low_x) / (high_x - low_x),
+            frame.bottom() - frame.height() * (y - low_y) / (high_y - low_y),
+        )
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw the field, the thresholds and the axes."""
+        painter = QPainter(self)
+        text = self.palette().windowText().color()
+        if self._counts is None:
+            painter.setPen(text)
+            painter.drawText(
+                self.rect(), Qt.AlignmentFlag.AlignCenter, "No voxels to compare"
+            )
+            painter.end()
+            return
+        frame = self._frame()
+        painter.drawImage(frame, _count_image(self._counts))
+        painter.setPen(text)
+        painter.drawRect(frame)
+        self._draw_axes(painter, frame)
+        self._draw_lines(painter, frame)
+        painter.end()
+
+    def _draw_lines(self, painter: QPainter, frame: QRectF) -> None:
+        pen = QPen(QColor("white"))
+        pen.setStyle(Qt.PenStyle.DashLine)
+        painter.setPen(pen)
+        for x in self._lines[0]:
+            at = self._at(x, self._ranges[1][0]).x()
+            painter.drawLine(QPointF(at, frame.top()), QPointF(at, frame.bottom()))
+        for y in self._lines[1]:
+            at = self._at(self._ranges[0][0], y).y()
+            painter.drawLine(QPointF(frame.left(), at), QPointF(frame.right(), at))
+
+    def _draw_axes(self, painter: QPainter, frame: QRectF) -> None:
+        center = Qt.AlignmentFlag.AlignCenter
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        for value in _ticks(*self._ranges[0]):
+            at = self._at(value, self._ranges[1][0])
+            box = QRectF(at.x() - 30, frame.bottom() + 1, 60, 16)
+            painter.drawText(box, center, f"{value:g}")
+        for value in _ticks(*self._ranges[1]):
+            at = self._at(self._ranges[0][0], value)
+            painter.drawText(QRectF(14, at.y() - 8, 34, 16), right, f"{value:g}")
+        metrics, elide = painter.fontMetrics(), Qt.TextElideMode.ElideMiddle
+        below = metrics.elidedText(self._names[0], elide, int(frame.width()))
+        box = QRectF(frame.left(), frame.bottom() + 18, frame.width(), 18)
+        painter.drawText(box, center, below)
+        painter.save()
+        painter.rotate(-90)
+        beside = metrics.elidedText(self._names[1], elide, int(frame.height()))
+        box = QRectF(-frame.bottom(), 0, frame.height(), 16)
+        painter.drawText(box, center, beside)
+        painter.restore()
+
+
+def _padded_range(values: npt.NDArray[Any], lines: list[float]) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())
+    low, high = min([low, *lines]), max([high, *lines])
+    room = 0.03 * (high - low) or 1.0
+    return low - room, high + room
+
+
+def _ticks(low: float, high: float) -> npt.NDArray[np.float64]:
+    """Choose round numbers within a range."""
+    step = 10 ** np.floor(np.log10((high - low) / _TICKS))
+    for factor in (1, 2, 5, 10):
+        if (high - low) / (step * factor) <= _TICKS:
+            step *= factor
+            break
+    steps = np.arange(np.ceil(low / step), np.floor(high / step) + 1)
+    # Adding 0 takes the sign from -0.
+    return np.asarray(np.round(steps * step, 9) + 0.0)
+
+
+def _count_image(counts: npt.NDArray[np.float64]) -> QImage:
+    """Color counts by their logarithm; nothing is transparent."""
+    strength = np.log1p(counts.T[::-1])
+    strength /= max(float(strength.max()), 1e-9)
+    rgba = np.zeros((*strength.shape, 4), np.uint8)
+    rgba[..., :3] = _COUNT_RAMP.rgb(strength)
+    rgba[..., 3] = np.where(strength > 0, 255, 0)
+    height, width = strength.shape
+    image = QImage(rgba.data, width, height, 4 * width, QImage.Format.Format_RGBA8888)
+    # The array goes; the picture keeps its own.
+    return image.copy()
+
+
 _TABLE = (
-    Field("measure", "Measure", "What was counted; files have all numbers"),
-    Field("value", "Value", "Voxels are those of the finer grid"),
+    Column(
+        "Measure", "What was counted; saved files have all numbers", value=itemgetter(0)
+    ),
+    Column("Value", "Voxels are those of the finer grid", value=itemgetter(1)),
 )
 _MEASURES = {
     "Dice": "dice",
@@ -36,23 +209,46 @@ _MEASURES = {
     "Spearman's rho": "rho",
 }
 _CLUSTERS = (
-    Field("name_a", "First map", "Cluster of the first map"),
-    Field("name_b", "Second map", "Cluster of the second map that it meets"),
-    Field("n_voxels", "Voxels", "In both", ",d", bar=True),
-    Field("share_a", "% of first", "Share of the first map's cluster", ".0f"),
-    Field("share_b", "% of second", "Share of the second map's cluster", ".0f"),
-    Field("peak_distance_mm", "Peaks, mm", "Distance between the peaks", ".1f"),
+    Column("First map", "Cluster of the first map", value=itemgetter("name_a")),
+    Column(
+        "Second map",
+        "Cluster of the second map that it overlaps",
+        value=itemgetter("name_b"),
+    ),
+    Column(
+        "Voxels",
+        "Voxels in both clusters",
+        ",d",
+        value=itemgetter("n_voxels"),
+        bar=True,
+    ),
+    Column(
+        "% of first",
+        "Share of the first map's cluster",
+        ".0f",
+        value=itemgetter("share_a"),
+    ),
+    Column(
+        "% of second",
+        "Share of the second map's cluster",
+        ".0f",
+        value=itemgetter("share_b"),
+    ),
+    Column(
+        "Peaks, mm",
+        "Distance between the peaks",
+        ".1f",
+        value=itemgetter("peak_distance_mm"),
+    ),
 )
+#: From -1 over 0 to 1: blue, dark, orange.
+_RAMP = ColorRamp(((86, 180, 233), (40, 40, 60), (230, 159, 0)), -1, 1)
+_CELL = QSize(52, 0)
+_TITLES_WIDTH = 140
 
 
-class CompareNumbers(QTabWidget):  # type: ignore[misc]
-    """Tabs with the numbers of a comparison.
-
-    Parameters
-    ----------
-    parent : QWidget
-        Where it belongs.
-    """
+class ComparisonNumbers(QTabWidget):
+    """Tabs with the numbers of a comparison."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -60,13 +256,14 @@ class CompareNumbers(QTabWidget):  # type: ignore[misc]
         self._matrix: Matrix | None = None
         self.legend, self.notices = _text(), _text()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.table = RowsView(_TABLE, self)
-        self.scatter = Scatter(self)
-        self.clusters = RowsView(_CLUSTERS, self)
+        self.table = TableView(RowModel(_TABLE, self), self, sortable=True)
+        self.scatter = ScatterPlot(self)
+        self.clusters = TableView(RowModel(_CLUSTERS, self), self, sortable=True)
         self.measure = QComboBox(self)
         for title, name in _MEASURES.items():
             self.measure.addItem(title, name)
-        self.matrix = MatrixView(self)
+        elide = Qt.TextElideMode.ElideMiddle
+        self.matrix = GridView(self, _CELL, _TITLES_WIDTH, elide)
         self.addTab(self._page(self.legend, self.table), "Numbers")
         self.addTab(self._page(self.scatter), "Values")
         self.addTab(self._page(self.clusters), "Clusters")
@@ -104,17 +301,18 @@ class CompareNumbers(QTabWidget):  # type: ignore[misc]
         known, page = self._comparison, self.currentIndex()
         if page == 0:
             self.legend.setText(_legend(known) if known is not None else "")
-            table = _in_short(known) if known is not None else _nothing(_TABLE)
-            self.table.rows.show(table)
+            self.table.rows.show(_in_short(known) if known is not None else [])
         elif page == 1:
             self._fill_scatter()
         elif page == 2:
-            table = known.clusters if known is not None else _nothing(_CLUSTERS)
-            self.clusters.rows.show(table)
+            rows: list[Any] = []
+            if known is not None:
+                rows = records(known.clusters)
+            self.clusters.rows.show(rows)
         elif page == 3:
             if self._matrix is not None:
                 name = self.measure.currentData()
-                self.matrix.show_table(getattr(self._matrix, name))
+                self.matrix.cells.show(matrix_grid(getattr(self._matrix, name)))
         else:
             notices = known.notices if known is not None else ()
             self.notices.setText("\n\n".join(notices))
@@ -126,7 +324,7 @@ class CompareNumbers(QTabWidget):  # type: ignore[misc]
             return
         try:
             first, second = (
-                sample(one.statmap, known.grid) for one in (known.a, known.b)
+                sample_map(one.statmap, known.grid) for one in (known.a, known.b)
             )
         except ResultsError:
             self.scatter.clear()
@@ -153,7 +351,7 @@ def _legend(known: Comparison) -> str:
         counts.opposite,
     )
     parts = []
-    for (text, rgb), n in zip(legend_of(known), numbers, strict=True):
+    for (text, rgb), n in zip(agreement_legend(known), numbers, strict=True):
         color = "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
         told = text.replace("&", "&amp;").replace("<", "&lt;")
         if n or text != "both, with opposite signs":
@@ -164,12 +362,12 @@ def _legend(known: Comparison) -> str:
 def _heights(clusters: ClusterSet) -> list[float]:
     """Return where a threshold lies among the values of its map."""
     applied, sides = clusters.threshold, sorted(set(clusters.labelled.sign.tolist()))
-    if not isinstance(applied, Applied) or not math.isfinite(applied.height):
+    if not isinstance(applied, ThresholdResult) or not math.isfinite(applied.height):
         return []
     return [sign * applied.height for sign in sides or [1]]
 
 
-def _in_short(known: Comparison) -> pd.DataFrame:
+def _in_short(known: Comparison) -> list[tuple[str, str]]:
     """Put the numbers that are looked at first into a few rows."""
     rows: list[tuple[str, str]] = []
     signed = [word for word in ("positive", "negative") if known.by_sign.both[word]]
@@ -199,16 +397,28 @@ def _in_short(known: Comparison) -> pd.DataFrame:
         rows.append(
             ("Exactly 0 in the common mask", "{:.0%} and {:.0%}".format(*zeros))
         )
-    return pd.DataFrame(rows, columns=["measure", "value"])
+    return rows
 
 
-def _nothing(fields: tuple[Field, ...]) -> pd.DataFrame:
-    return pd.DataFrame(columns=[field.key for field in fields])
+def matrix_grid(table: pd.DataFrame) -> ColorGrid:
+    """Show how alike each two maps are, as numbers on colors.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Maps by maps: -1 to 1, NaN where it is not known.
+    """
+    names = [str(name) for name in table.index]
+    return ColorGrid(
+        table.to_numpy(float),
+        rows=[f"{n} {name}" for n, name in enumerate(names, start=1)],
+        columns=names,
+        ramp=_RAMP,
+        text="{:.2f}".format,
+    )
 
 
 def _text() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
+    label = wrap(QLabel())
     label.setAlignment(Qt.AlignmentFlag.AlignTop)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label

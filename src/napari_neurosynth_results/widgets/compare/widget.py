@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSlider, PushButton
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QFileDialog, QShortcut
+from qtpy.QtWidgets import QShortcut
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.tables.comparison import save_comparison
@@ -22,51 +21,56 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     map_layers,
 )
-from napari_neurosynth_results.viewer.compare.display_modes import Together
-from napari_neurosynth_results.viewer.compare.results import (
+from napari_neurosynth_results.viewer.compare.comparison_layers import (
     clusters_for,
     show_agreement,
     show_map,
     threshold_alike,
 )
+from napari_neurosynth_results.viewer.compare.display_modes import JointDisplay
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.widgets.common.figure_button import (
     FigureButton,
     comparison_figures,
 )
 from napari_neurosynth_results.widgets.common.layout import row, wrapped_text
-from napari_neurosynth_results.widgets.common.save_dialogs import save_and_tell
-from napari_neurosynth_results.widgets.compare.map_choice import MapChecks
-from napari_neurosynth_results.widgets.compare.numbers import CompareNumbers
-from napari_neurosynth_results.widgets.compare.other_result import CompareWith
+from napari_neurosynth_results.widgets.common.save_dialogs import (
+    NEW_FOLDER,
+    ask_and_save,
+)
+from napari_neurosynth_results.widgets.compare.map_choice import (
+    MapChecklist,
+    OtherResultField,
+)
+from napari_neurosynth_results.widgets.compare.numbers import ComparisonNumbers
 
 if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-_OWN, _SAME = "each its own threshold", "all that of the first"
+_OWN, _SAME = "each map's own threshold", "the first map's threshold for all"
 _ALONE = "as they are"
 _VIEWS = (_ALONE, "overlay", "outlines", "side by side", "blink", "swipe")
-_FEW = "Check two maps or more: of this result, or open another one beside it."
+_FEW = "Check two maps or more of this result, or open another result beside it."
 #: Numbers wait until a slider rests so long, in ms.
 _WAIT = 150
 _BLINK = 800
 _NEXT = "Ctrl+Alt+X"
 
 
-class CompareWidget(Container):  # type: ignore[misc]
+class CompareWidget(Container):
     """Compare maps of the viewer.
 
     Parameters
     ----------
     napari_viewer : Viewer
-        The viewer.
+        The viewer whose maps are compared, and that shows them together.
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(labels=False)
         self._viewer = napari_viewer
-        self._together = Together(napari_viewer)
+        self._together = JointDisplay(napari_viewer)
         self._watched: list[Any] = []
         self.comparison: Comparison | None = None
         self.matrix: Matrix | None = None
@@ -76,30 +80,37 @@ class CompareWidget(Container):  # type: ignore[misc]
         self._choose()
 
     def _make(self) -> None:
-        self.maps = MapChecks(self.native)
-        self.others = CompareWith(self._viewer, self.native)
-        self.alike = ComboBox(choices=[_OWN, _SAME], tooltip="At which threshold")
-        self.look = ComboBox(choices=list(_VIEWS), tooltip="How they are seen together")
+        self.maps = MapChecklist(self.native)
+        self.others = OtherResultField(self._viewer, self.native)
+        self.thresholds = ComboBox(
+            choices=[_OWN, _SAME], tooltip="The thresholds at which maps are compared"
+        )
+        self.mode = ComboBox(
+            choices=list(_VIEWS), tooltip="How the maps are shown together"
+        )
         self.line = FloatSlider(min=0, max=1, value=0.5, step=0.01, tracking=True)
         self.line.tooltip = "The first map left of the line, the second right of it"
-        self.by_itself = CheckBox(text="by itself", tooltip="Blink by itself")
-        self.next = PushButton(text="Next map", tooltip=f"Show the next ({_NEXT})")
+        self.by_itself = CheckBox(
+            text="by itself", tooltip="Blink without a key or click"
+        )
+        self.next = PushButton(text="Next map", tooltip=f"Show the next map ({_NEXT})")
         self.agreement = PushButton(
-            text="Agreement", tooltip="A layer: only one map, or both"
+            text="Agreement",
+            tooltip="A layer that shows where one map has clusters, and where both",
         )
         self.conjunction = PushButton(text="Conjunction")
         self.difference = PushButton(text="Difference")
         self.save = PushButton(
-            text="Save...", tooltip="Tables and volumes, into a new folder"
+            text="Save...", tooltip="Save tables and volumes into a new folder"
         )
         self.figure = FigureButton(
             lambda: comparison_figures(self.comparison, self.matrix)
         )
         self.sentence = wrapped_text()
-        self.numbers = CompareNumbers(self.native)
+        self.numbers = ComparisonNumbers(self.native)
         self.extend(
             [
-                row(self.alike, self.look),
+                row(self.thresholds, self.mode),
                 row(self.line, self.by_itself, self.next),
                 self.sentence,
                 row(self.agreement, self.conjunction, self.difference),
@@ -115,8 +126,8 @@ class CompareWidget(Container):  # type: ignore[misc]
         self._counts = self._timer(_WAIT, self._compare, single=True)
         self._blinks = self._timer(_BLINK, self._show_next, single=False)
         self.maps.changed.connect(self._choose)
-        self.alike.changed.connect(self._choose)
-        self.look.changed.connect(self._show)
+        self.thresholds.changed.connect(self._choose)
+        self.mode.changed.connect(self._show)
         self.line.changed.connect(self._together.swipe_to)
         self.by_itself.changed.connect(self._run)
         self.next.changed.connect(self._show_next)
@@ -162,7 +173,7 @@ class CompareWidget(Container):  # type: ignore[misc]
         try:
             for layer in chosen:
                 clusters_for(self._viewer, layer)
-            if self.alike.value == _SAME and len(chosen) > 1:
+            if self.thresholds.value == _SAME and len(chosen) > 1:
                 told = threshold_alike(self._viewer, chosen)
         except ResultsError as error:
             told = [str(error)]
@@ -191,7 +202,7 @@ class CompareWidget(Container):  # type: ignore[misc]
     # --- together ---------------------------------------------------------------------
 
     def _show(self, event: object = None) -> None:
-        chosen, view = self.maps.checked, self.look.value
+        chosen, view = self.maps.checked, self.mode.value
         if view == _ALONE or len(chosen) < 2:
             self._together.stop()
         else:
@@ -204,7 +215,7 @@ class CompareWidget(Container):  # type: ignore[misc]
         self._run()
 
     def _run(self, event: object = None) -> None:
-        if self.look.value == "blink" and self.by_itself.value:
+        if self.mode.value == "blink" and self.by_itself.value:
             self._blinks.start()
         else:
             self._blinks.stop()
@@ -238,7 +249,7 @@ class CompareWidget(Container):  # type: ignore[misc]
             return _FEW
         more = len(clusters) - 2
         rest = (
-            f"\nThe first two of {len(clusters)}; all are in the matrix."
+            f"\nThe first two of {len(clusters)} maps; all are in the matrix."
             if more
             else ""
         )
@@ -265,8 +276,9 @@ class CompareWidget(Container):  # type: ignore[misc]
         known = self.matrix or self.comparison
         if known is None:
             return
-        path, _ = QFileDialog.getSaveFileName(
-            self.native, "Save into a new folder", "comparison", "New folder (*)"
-        )
-        if path:
-            save_and_tell(partial(save_comparison, known, path), path)
+
+        def save(path: str, *, overwrite: bool) -> None:
+            save_comparison(known, path)
+
+        title = "Save into a new folder"
+        ask_and_save(self.native, title, "comparison", NEW_FOLDER, save)

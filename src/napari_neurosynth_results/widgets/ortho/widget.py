@@ -16,7 +16,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.ortho.layer_transform import place_of, unit_of
+from napari_neurosynth_results.viewer.ortho.layer_transform import (
+    slice_position,
+    unit_of,
+)
 from napari_neurosynth_results.widgets.ortho.canvas import OrthoCanvas
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ _HELP = (
 )
 
 
-class OrthoView(QWidget):  # type: ignore[misc]
+class OrthoView(QWidget):
     """Axial, coronal and sagittal slices side by side, linked to the viewer.
 
     Parameters
@@ -65,7 +68,7 @@ class OrthoView(QWidget):  # type: ignore[misc]
         layout.addLayout(row)
         layout.addWidget(self.not_shown)
         self.canvas.changed.connect(self._follow)
-        self.canvas.told.connect(self._tell)
+        self.canvas.left_out.connect(self._tell)
         self.whole.clicked.connect(self.canvas.reset)
         self._follow()
 
@@ -90,7 +93,7 @@ class OrthoView(QWidget):  # type: ignore[misc]
         if viewer is None:
             return
         self.unit.setText(unit_of(viewer))
-        z, y, x = place_of(viewer)
+        z, y, x = slice_position(viewer)
         for box, value in ((self.x, x), (self.y, y), (self.z, z)):
             with QSignalBlocker(box):
                 box.setValue(value)

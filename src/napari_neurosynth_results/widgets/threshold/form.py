@@ -19,13 +19,14 @@ from magicgui.widgets import (
 from psygnal import Signal
 from qtpy.QtCore import Qt
 
+from napari_neurosynth_results.anatomy.numerals import read_number
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters.cluster_set import voxel_mm3
-from napari_neurosynth_results.statistics.p_values.conversion import NEEDS_DOF, short_p
+from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.p_values.directions import Direction
-from napari_neurosynth_results.statistics.p_values.significance import Evidence, dof_of
+from napari_neurosynth_results.statistics.p_values.significance import Evidence, PSource
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
+from napari_neurosynth_results.statistics.thresholds.request import StatedDof
 from napari_neurosynth_results.statistics.thresholds.threshold import (
     CRITERIA,
     Criterion,
@@ -33,16 +34,31 @@ from napari_neurosynth_results.statistics.thresholds.threshold import (
 )
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import (
     Preset,
-    Scale,
-    presets_of,
+    SliderScale,
+    choose_scale,
+    find_directions,
+    list_presets,
     refusals,
-    scale_of,
-    tails_of,
 )
 from napari_neurosynth_results.widgets.common.layout import narrow, row
 
-# What the form of thresholds says of a map, and what it lists.
+_StatedDof = float | tuple[float, float] | None
 
+_STEPS = 1000
+_BOX = 96
+_CONNECTIVITY = {
+    "faces 6 (nilearn, NiMARE)": 6,
+    "edges 18 (SPM)": 18,
+    "corners 26 (FSL)": 26,
+}
+_FDR = {"Benjamini-Hochberg": "BH", "Benjamini-Yekutieli (any dependence)": "BY"}
+_NO_PRESET = "Choose ..."
+_LOCKED = "Height and extent were chosen when the clusters were formed"
+_EXTENT = (
+    "Smaller clusters get no outline and no row in the table; colors are cut by value "
+    "alone"
+)
+_DOF = "Degrees of freedom; two for F, as in 2, 30"
 _CRITERIA: dict[Criterion, str] = {
     "value": "value",
     "p": "p",
@@ -57,8 +73,8 @@ _TAILS: dict[Direction, str] = {
 
 
 @dataclass(frozen=True)
-class Offers:
-    """What the lists of the form hold for a map, and why not more.
+class ThresholdChoices:
+    """What can be asked of a map, and why not more: the lists of the form.
 
     Attributes
     ----------
@@ -76,63 +92,50 @@ class Offers:
     no_criteria: str = ""
     no_tails: str = ""
 
+    @classmethod
+    def for_map(
+        cls, statmap: StatMap, masking: Masking | None, evidence: Evidence
+    ) -> ThresholdChoices:
+        """Find out what can be asked of a map.
 
-def offers_of(statmap: StatMap, masking: Masking | None, evidence: Evidence) -> Offers:
-    """Find out what can be asked of a map."""
-    refused, tails = refusals(statmap, masking, evidence), tails_of(statmap)
-    return Offers(
-        criteria=[(_word(statmap, c), c) for c in CRITERIA if refused[c] is None],
-        tails=[(word, tail) for tail, word in _TAILS.items() if tails[tail] is None],
-        presets=presets_of(statmap, refused),
-        no_criteria="\n".join(
-            f"No {_CRITERIA[c]}: {why}" for c, why in refused.items() if why
-        ),
-        no_tails="\n".join({why for why in tails.values() if why}),
-    )
-
-
-def _word(statmap: StatMap, criterion: Criterion) -> str:
-    """Name a criterion by what it means for the map."""
-    if criterion == "value":
-        return f"value ({statmap.kind})"
-    if criterion == "p" and statmap.correction:
-        of = "q" if statmap.correction == "FDR" else f"p_{statmap.correction}"
-        return f"{of} of a cluster" if statmap.level == "cluster" else of
-    return _CRITERIA[criterion]
-
-
-Dof = float | tuple[float, float] | None
-
-_STEPS = 1000
-_BOX = 96
-_CONNECTIVITY = {
-    "faces 6 (nilearn, NiMARE)": 6,
-    "edges 18 (SPM)": 18,
-    "corners 26 (FSL)": 26,
-}
-_FDR = {"Benjamini-Hochberg": "BH", "Benjamini-Yekutieli (any dependence)": "BY"}
-_NO_PRESET = "Choose ..."
-_LOCKED = "Height and extent were chosen when the clusters were formed"
-_EXTENT = (
-    "Smaller clusters get no outline and no row in the table; colors are cut by value "
-    "alone"
-)
-_DOF = "Degrees of freedom; two for F, as in 2, 30"
+        Parameters
+        ----------
+        statmap : StatMap
+            Its kind, tail and correction decide.
+        masking : Masking or None
+            Where clusters are looked for, None for everywhere.
+        evidence : Evidence
+            What p can be told by.
+        """
+        refused, tails = refusals(statmap, masking, evidence), find_directions(statmap)
+        return cls(
+            criteria=[(_word(statmap, c), c) for c in CRITERIA if refused[c] is None],
+            tails=[
+                (word, tail) for tail, word in _TAILS.items() if tails[tail] is None
+            ],
+            presets=list_presets(statmap, refused),
+            no_criteria="\n".join(
+                f"No {_CRITERIA[c]}: {why}" for c, why in refused.items() if why
+            ),
+            no_tails="\n".join({why for why in tails.values() if why}),
+        )
 
 
-class ThresholdForm(Container):  # type: ignore[misc]
+class ThresholdForm(Container):
     """The fields that make a threshold.
 
     Attributes
     ----------
-    asked : Signal
+    threshold_changed : Signal
         The user changed the threshold.
-    reconsidered : Signal
+    dof_changed : Signal
         The user changed the degrees of freedom: what can be asked may change.
     """
 
-    asked = Signal()
-    reconsidered = Signal()
+    threshold_changed = Signal()
+    dof_changed = Signal()
+    #: How the threshold that is shown reads by another criterion; set by the widget.
+    translate: Callable[[Criterion], float]
 
     def __init__(self) -> None:
         super().__init__()
@@ -143,8 +146,8 @@ class ThresholdForm(Container):  # type: ignore[misc]
         self._strict = False
         self._extent_in_mm3 = False
         self._needs_dof = False
-        self._scale = Scale(1, 2, False)
-        self._offers = Offers()
+        self._scale = SliderScale(1, 2, False)
+        self._choices = ThresholdChoices()
         self._make()
         self._connect()
 
@@ -169,7 +172,7 @@ class ThresholdForm(Container):  # type: ignore[misc]
         self.connectivity = ComboBox(
             label="Connected by",
             choices=list(_CONNECTIVITY.items()),
-            tooltip="Which voxels touch, and so belong to one cluster",
+            tooltip="Which voxels count as neighbors in one cluster",
         )
         self.faint = CheckBox(text="Show below threshold faintly")
         self.extend(
@@ -195,30 +198,32 @@ class ThresholdForm(Container):  # type: ignore[misc]
     # Asked by magicgui again whenever layers come and go.
 
     def _criterion_choices(self, widget: object = None) -> list[tuple[str, Criterion]]:
-        return self._offers.criteria
+        return self._choices.criteria
 
     def _tail_choices(self, widget: object = None) -> list[tuple[str, Direction]]:
-        return self._offers.tails
+        return self._choices.tails
 
     def _preset_choices(self, widget: object = None) -> list[tuple[str, Any]]:
-        return [(_NO_PRESET, None), *((p.name, p) for p in self._offers.presets)]
+        return [(_NO_PRESET, None), *((p.name, p) for p in self._choices.presets)]
 
     # --- showing ----------------------------------------------------------------------
 
     @property
     def offered(self) -> list[Criterion]:
         """The criteria that mean something for the map."""
-        return [criterion for _, criterion in self._offers.criteria]
+        return [criterion for _, criterion in self._choices.criteria]
 
-    def offer(self, statmap: StatMap, masking: Masking | None, dof: Dof) -> None:
+    def offer(
+        self, statmap: StatMap, masking: Masking | None, dof: StatedDof | None
+    ) -> None:
         """List the criteria, tails and presets that mean something for a map.
 
         Parameters
         ----------
         statmap : StatMap
-            The map.
+            The map that is to be thresholded.
         masking : Masking or None
-            Where to look.
+            Where clusters are looked for, None for everywhere.
         dof : float, pair of float or None
             Degrees of freedom that the user stated.
 
@@ -228,39 +233,43 @@ class ThresholdForm(Container):  # type: ignore[misc]
             When the map cannot be read.
         """
         self._statmap, self._evidence = statmap, Evidence(dof=dof)
-        self._offers = offers = offers_of(statmap, masking, self._evidence)
+        choices = ThresholdChoices.for_map(statmap, masking, self._evidence)
+        self._choices = choices
         with self._quietly():
             for widget in (self.by, self.tail, self.preset):
                 widget.reset_choices()
-        self.by.tooltip, self.tail.tooltip = offers.no_criteria, offers.no_tails
-        for index, preset in enumerate(offers.presets, start=1):
+        self.by.tooltip, self.tail.tooltip = choices.no_criteria, choices.no_tails
+        for index, preset in enumerate(choices.presets, start=1):
             self.preset.native.setItemData(
                 index, preset.about, Qt.ItemDataRole.ToolTipRole
             )
-        self._needs_dof = statmap.kind in NEEDS_DOF and dof_of(statmap) is None
+        takes_dof = statmap.kind.row.p.n_dof > 0
+        self._needs_dof = takes_dof and PSource(statmap).own_dof is None
         self.dof.visible = self._needs_dof
         self.dof.value = _dof_text(dof)
         locked = statmap.level == "cluster"
         self.extent.enabled = not locked
         self.extent.tooltip = _LOCKED if locked else _EXTENT
-        self.mm3.step = voxel_mm3(statmap)
+        self.mm3.step = statmap.grid.voxel_mm3
 
     def fill(self, threshold: Threshold) -> None:
         """Show a threshold."""
         assert self._statmap is not None
-        size = voxel_mm3(self._statmap)
+        size = self._statmap.grid.voxel_mm3
         voxels = threshold.voxels_at_least(size)
         self._strict = threshold.strict
         self._extent_in_mm3 = threshold.min_mm3 is not None
         with self._quietly():
             self.by.value = threshold.criterion
-            self._scale = scale_of(self._statmap, threshold.criterion, self._evidence)
+            self._scale = choose_scale(
+                self._statmap, threshold.criterion, self._evidence
+            )
             self._write(threshold.number)
             self.fdr.value = threshold.fdr
             self.fdr.visible = threshold.criterion == "q"
             # Both first, where both were tested.
             auto = threshold.tail == "auto"
-            self.tail.value = self._offers.tails[0][1] if auto else threshold.tail
+            self.tail.value = self._choices.tails[0][1] if auto else threshold.tail
             self.voxels.value = voxels
             self.mm3.value = threshold.min_mm3 or voxels * size
             self.connectivity.value = threshold.connectivity
@@ -297,7 +306,7 @@ class ThresholdForm(Container):  # type: ignore[misc]
             return replace(threshold, min_mm3=self.mm3.value)
         return replace(threshold, min_voxels=self.voxels.value)
 
-    def stated_dof(self) -> Dof:
+    def stated_dof(self) -> StatedDof | None:
         """Read the degrees of freedom, None when there are none.
 
         Raises
@@ -320,11 +329,11 @@ class ThresholdForm(Container):  # type: ignore[misc]
 
     def _change(self, event: object = None) -> None:
         if not self._filling and self._statmap is not None:
-            self.asked.emit()
+            self.threshold_changed.emit()
 
     def _change_dof(self) -> None:
         if not self._filling and self._needs_dof:
-            self.reconsidered.emit()
+            self.dof_changed.emit()
 
     def _slide(self, position: int) -> None:
         if self._filling:
@@ -350,22 +359,19 @@ class ThresholdForm(Container):  # type: ignore[misc]
     def _change_criterion(self, criterion: Criterion) -> None:
         if self._filling or self._statmap is None:
             return
-        self._scale = scale_of(self._statmap, criterion, self._evidence)
+        self._scale = choose_scale(self._statmap, criterion, self._evidence)
         number = self.translate(criterion)
         with self._quietly():
             self.fdr.visible = criterion == "q"
             self._write(number)
         self._change()
 
-    #: How the threshold that is shown reads by another criterion; set by the widget.
-    translate: Callable[[Criterion], float]
-
     def _change_voxels(self, voxels: int) -> None:
         if self._filling or self._statmap is None:
             return
         self._extent_in_mm3 = False
         with self._quietly():
-            self.mm3.value = voxels * voxel_mm3(self._statmap)
+            self.mm3.value = voxels * self._statmap.grid.voxel_mm3
         self._change()
 
     def _change_mm3(self, mm3: float) -> None:
@@ -374,7 +380,7 @@ class ThresholdForm(Container):  # type: ignore[misc]
         self._extent_in_mm3 = mm3 > 0
         asked = Threshold(p=0.5, min_mm3=mm3 if mm3 > 0 else None)
         with self._quietly():
-            self.voxels.value = asked.voxels_at_least(voxel_mm3(self._statmap))
+            self.voxels.value = asked.voxels_at_least(self._statmap.grid.voxel_mm3)
         self._change()
 
     def _use_preset(self, preset: Preset | None) -> None:
@@ -397,16 +403,25 @@ class _Quiet:
 
 
 def _number(text: str) -> float:
-    try:
-        return float(text.strip().replace(",", "."))
-    except ValueError:
+    if (number := read_number(text)) is None:
         raise ResultsError(
             f"{text.strip()!r} is no number. Write it as .001, 0.001 or 1e-3."
-        ) from None
+        )
+    return number
 
 
-def _dof_text(dof: Dof) -> str:
+def _dof_text(dof: StatedDof | None) -> str:
     if dof is None:
         return ""
     numbers = dof if isinstance(dof, tuple) else (dof,)
     return ", ".join(f"{number:g}" for number in numbers)
+
+
+def _word(statmap: StatMap, criterion: Criterion) -> str:
+    """Name a criterion by what it means for the map."""
+    if criterion == "value":
+        return f"value ({statmap.kind})"
+    if criterion == "p" and statmap.correction:
+        of = "q" if statmap.correction == "FDR" else f"p_{statmap.correction}"
+        return f"{of} of a cluster" if statmap.level == "cluster" else of
+    return _CRITERIA[criterion]

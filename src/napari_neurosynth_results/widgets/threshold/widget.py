@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox, Container, PushButton
 from qtpy.QtCore import QTimer
 
+from napari_neurosynth_results.api.map_requests import requested_clusters
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.thresholds.apply import Applied, about_map
+from napari_neurosynth_results.statistics.thresholds.apply import (
+    ThresholdResult,
+    describe_map,
+)
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
+from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.statistics.thresholds.threshold import Criterion
-from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import scale_of
+from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import (
+    choose_scale,
+)
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
@@ -30,11 +37,14 @@ from napari_neurosynth_results.viewer.clusters.defaults import (
     shows_faintly,
 )
 from napari_neurosynth_results.viewer.clusters.history import remember, tried_on
-from napari_neurosynth_results.viewer.clusters.request import Question, Where
+from napari_neurosynth_results.viewer.clusters.mask_choice import (
+    MaskChoice,
+    ViewerRequest,
+)
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
 from napari_neurosynth_results.widgets.threshold.form import ThresholdForm
-from napari_neurosynth_results.widgets.threshold.where_to_look import WhereFields
+from napari_neurosynth_results.widgets.threshold.mask_fields import MaskFields
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -50,7 +60,7 @@ _NO_MAP = (
 )
 
 
-class ThresholdWidget(Container):  # type: ignore[misc]
+class ThresholdWidget(Container):
     """Threshold a map by what its numbers mean, and see its clusters at once.
 
     Parameters
@@ -63,9 +73,9 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         super().__init__(labels=False)
         self._viewer = napari_viewer
         #: The mask of a place on a map, made once for many thresholds.
-        self._mask: tuple[tuple[Where, str], Masking] | None = None
+        self._mask: tuple[tuple[MaskChoice, str], Masking] | None = None
         #: What the clusters that are shown were asked with.
-        self._answered: Question | None = None
+        self._answered: ViewerRequest | None = None
         #: Asked for when the user rests: it takes a part of a slider's step.
         self._atlas = chosen_atlas(napari_viewer)
         self._make()
@@ -81,7 +91,7 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         self.form = ThresholdForm()
         self.form.faint.value = shows_faintly()
         self.form.translate = self._translate
-        self.where = WhereFields(self._viewer)
+        self.where = MaskFields(self._viewer)
         self.back = PushButton(text="◀ Back")
         self.forward = PushButton(text="Forward ▶")
         self.sentence = wrapped_text()
@@ -105,9 +115,9 @@ class ThresholdWidget(Container):  # type: ignore[misc]
 
     def _connect(self) -> None:
         self.map.changed.connect(self._choose_map)
-        self.form.asked.connect(self._change)
-        self.form.reconsidered.connect(self._reconsider)
-        self.where.asked.connect(self._reconsider)
+        self.form.threshold_changed.connect(self._change)
+        self.form.dof_changed.connect(self._reconsider)
+        self.where.changed.connect(self._reconsider)
         self.back.changed.connect(self._go_back)
         self.forward.changed.connect(self._go_forward)
         # Bound methods are held weakly by napari: closing the widget ends them.
@@ -161,7 +171,7 @@ class ThresholdWidget(Container):  # type: ignore[misc]
             self.about.value = ""
             self.sentence.value = _NO_MAP
             return
-        self.about.value = about_map(statmap)
+        self.about.value = describe_map(statmap)
         try:
             self._fill(tried_on(self.map.value).shown)
         except ResultsError as error:
@@ -170,8 +180,8 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         self._apply()
         self._settled()
 
-    def _fill(self, question: Question | None) -> None:
-        """Show a question in the form; without one, that of the clusters, or a new one.
+    def _fill(self, request: ViewerRequest | None) -> None:
+        """Show a request in the form; without one, that of the clusters, or a new one.
 
         Raises
         ------
@@ -180,13 +190,13 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         """
         statmap = self.statmap
         assert statmap is not None
-        where = question.where if question is not None else None
+        where = request.place if request is not None else None
         self.where.fill(statmap, where)
-        dof = question.dof if question is not None else None
+        dof = request.dof if request is not None else None
         self.form.offer(statmap, self._masking(where, statmap), dof)
         shown = self.clusters
-        if question is not None:
-            self.form.fill(question.threshold)
+        if request is not None:
+            self.form.fill(request.threshold)
         elif shown is not None:
             self.form.fill(shown.asked)
         else:
@@ -200,12 +210,14 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         assert statmap is not None
         applied = clusters.threshold if clusters is not None else None
         number = math.nan
-        if isinstance(applied, Applied):
+        if isinstance(applied, ThresholdResult):
             number = {"value": applied.height, "p": applied.p}.get(criterion, math.nan)
         if number > 0:
             return number
         return (
-            0.05 if criterion != "value" else scale_of(statmap, "value").number_at(0.5)
+            0.05
+            if criterion != "value"
+            else choose_scale(statmap, "value").number_at(0.5)
         )
 
     def _reconsider(self, event: object = None) -> None:
@@ -237,7 +249,7 @@ class ThresholdWidget(Container):  # type: ignore[misc]
 
     # --- the answer -------------------------------------------------------------------
 
-    def question(self) -> Question:
+    def request(self) -> ViewerRequest:
         """Read what is asked.
 
         Raises
@@ -245,9 +257,11 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         ResultsError
             When the form does not hold a threshold; the text says why.
         """
-        return Question(self.form.threshold(), self.where.where, self.form.stated_dof())
+        return ThresholdRequest(
+            self.form.threshold(), self.where.where, self.form.stated_dof()
+        )
 
-    def _masking(self, where: Where | None, statmap: StatMap) -> Masking | None:
+    def _masking(self, where: MaskChoice | None, statmap: StatMap) -> Masking | None:
         if where is None:
             return None
         key = (where, statmap.key)
@@ -263,9 +277,9 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         if statmap is None:
             return
         try:
-            question = self.question()
-            masking = self._masking(question.where, statmap)
-            clusters = question.answer(statmap, masking, self._atlas)
+            request = self.request()
+            masking = self._masking(request.place, statmap)
+            clusters = requested_clusters(statmap, request, masking, atlas=self._atlas)
             faint = self.form.faint.value
             show_clusters(
                 self._viewer, self.map.value, clusters, faint=faint, describe=False
@@ -273,7 +287,7 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         except ResultsError as error:
             self.sentence.value = f"Not applied. {error}"
             return
-        self._answered = question
+        self._answered = request
         self.sentence.value = str(clusters)
 
     def _settled(self) -> None:
@@ -286,7 +300,7 @@ class ThresholdWidget(Container):  # type: ignore[misc]
         if (atlas := chosen_atlas(self._viewer)) is not self._atlas:
             self._atlas = atlas
             name_by(self._viewer, atlas)
-        remember(layer, tried_on(layer).tried(self._answered))
+        remember(layer, tried_on(layer).with_next(self._answered))
         remember_choices(statmap, self._answered.threshold, self.form.faint.value)
         self._show_tried()
 

@@ -1,0 +1,235 @@
+"""The options that commands share: each has one name, one help text, one meaning."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from napari_neurosynth_results.anatomy.atlas import Atlas
+from napari_neurosynth_results.api.map_requests import MapRequest, MaskSource
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.sources.atlases.find import find_atlas
+from napari_neurosynth_results.statistics.thresholds.request import (
+    StatedDof,
+    ThresholdRequest,
+    build_threshold,
+)
+from napari_neurosynth_results.statistics.thresholds.threshold import (
+    CRITERIA,
+    Criterion,
+)
+
+_CRITERIA: Mapping[Criterion, str] = {
+    "value": "height in the map's own unit",
+    "p": "p of the map's own test",
+    "q": "FDR q",
+    "bonferroni": "Bonferroni-corrected p",
+}
+#: Options of a threshold; their names are those of `find_clusters`.
+_THRESHOLD = (
+    *CRITERIA,
+    *("fdr", "tail", "connectivity", "min_voxels", "min_mm3"),
+)
+
+
+def add_threshold(command: Any) -> None:
+    """Add what is asked of maps: height, extent, directions, and where to look."""
+    asked = command.add_argument_group(
+        "threshold", "without a height, each map has that of its first look"
+    )
+    height = asked.add_mutually_exclusive_group()
+    for name, what in _CRITERIA.items():
+        height.add_argument(f"--{name}", type=float, metavar="X", help=what)
+    asked.add_argument(
+        "--fdr",
+        type=str.upper,
+        choices=("BH", "BY"),
+        default="BH",
+        help="how q is computed: Benjamini-Hochberg or Benjamini-Yekutieli",
+    )
+    asked.add_argument(
+        "--dof",
+        type=_dof,
+        metavar="N[,N]",
+        help="degrees of freedom of a t or chi2 map, both of an F map",
+    )
+    asked.add_argument(
+        "--tail",
+        choices=("positive", "negative", "both", "auto"),
+        default="auto",
+        help="directions to keep; auto: both where both were tested",
+    )
+    asked.add_argument(
+        "--connectivity",
+        type=int,
+        choices=(6, 18, 26),
+        default=6,
+        help="6 faces (nilearn, NiMARE), 18 edges (SPM), 26 corners (FSL)",
+    )
+    asked.add_argument(
+        "--min-voxels",
+        type=int,
+        default=1,
+        metavar="N",
+        help="smallest cluster to keep, in voxels",
+    )
+    asked.add_argument(
+        "--min-mm3", type=float, metavar="MM3", help="the same, as a volume in mm3"
+    )
+    _add_mask(command)
+
+
+def _add_mask(command: Any) -> None:
+    place = command.add_argument_group("where to look, and to count tests")
+    mask = place.add_mutually_exclusive_group()
+    mask.add_argument("--mask", metavar="FILE", help="look in a mask or region image")
+    mask.add_argument(
+        "--mask-map",
+        metavar="NAME",
+        help="look where this map of the same SOURCE is above --mask-p",
+    )
+    mask.add_argument(
+        "--brain-mask", action="store_true", help="look in the brain of the template"
+    )
+    place.add_argument("--mask-p", type=float, metavar="P", help="p of --mask-map")
+    place.add_argument(
+        "--outside", action="store_true", help="look outside the mask instead"
+    )
+
+
+def add_atlas(command: Any) -> None:
+    """Add what names clusters."""
+    command.add_argument(
+        "--atlas",
+        metavar="NAME",
+        default="default",
+        help="atlas that names clusters, or none",
+    )
+
+
+def add_regions(command: Any) -> None:
+    """Add whether to say where clusters lie."""
+    command.add_argument(
+        "--regions", action="store_true", help="say what share lies in which region"
+    )
+
+
+def add_studies(command: Any, *, default: bool) -> None:
+    """Add whether to say who is behind clusters.
+
+    Parameters
+    ----------
+    default : bool
+        Whether the command does it unasked.
+    """
+    command.add_argument(
+        "--studies",
+        action=argparse.BooleanOptionalAction,
+        default=default,
+        help="say who is behind each cluster",
+    )
+
+
+def threshold_keywords(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the threshold as keywords of `find_clusters` and `run_batch`.
+
+    Parameters
+    ----------
+    options : Namespace
+        Of a command with `add_threshold`.
+
+    Returns
+    -------
+    dict
+        Height, directions and extent; no mask and no degrees of freedom.
+    """
+    return {name: getattr(options, name) for name in _THRESHOLD}
+
+
+def mask_source(options: argparse.Namespace) -> MaskSource | None:
+    """Return where to look, None for everywhere.
+
+    Parameters
+    ----------
+    options : Namespace
+        Of a command with `add_threshold`.
+
+    Returns
+    -------
+    MaskSource or None
+        By name: no file is read, and no map.
+
+    Raises
+    ------
+    ResultsError
+        When options do not go together.
+    """
+    if (options.mask_p is None) != (options.mask_map is None):
+        raise ResultsError("--mask-map and --mask-p go together: which map, and its p.")
+    if options.outside and not (options.mask or options.mask_map):
+        raise ResultsError("--outside needs --mask or --mask-map: outside of what?")
+    if options.mask_map:
+        return MaskSource("map", options.mask_map, options.mask_p, options.outside)
+    if options.mask:
+        return MaskSource("file", options.mask, outside=options.outside)
+    return MaskSource("brain") if options.brain_mask else None
+
+
+def request_from(options: argparse.Namespace) -> MapRequest:
+    """Return all that is asked of each map.
+
+    Parameters
+    ----------
+    options : Namespace
+        Of a command with `add_threshold`.
+
+    Returns
+    -------
+    ThresholdRequest
+        For maps that need not be open yet.
+
+    Raises
+    ------
+    ResultsError
+        When it means nothing for any map.
+    """
+    threshold = build_threshold(**threshold_keywords(options))
+    return ThresholdRequest(threshold, mask_source(options), options.dof)
+
+
+def atlas_name(options: argparse.Namespace) -> str | None:
+    """Return the name or path of the atlas, None for no names.
+
+    Parameters
+    ----------
+    options : Namespace
+        Of a command with `add_atlas`.
+    """
+    name: str = options.atlas
+    return None if name == "none" else name
+
+
+def atlas_from(options: argparse.Namespace) -> Atlas | None:
+    """Open the atlas that names clusters.
+
+    Parameters
+    ----------
+    options : Namespace
+        Of a command with `add_atlas`.
+
+    Raises
+    ------
+    ResultsError
+        When it is not at hand or cannot be read.
+    """
+    name = atlas_name(options)
+    return find_atlas(name) if name else None
+
+
+def _dof(text: str) -> StatedDof:
+    """Read one number, or two with a comma between them."""
+    numbers = [float(number) for number in text.split(",")]
+    if len(numbers) > 2:
+        raise ValueError
+    return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])

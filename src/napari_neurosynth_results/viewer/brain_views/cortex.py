@@ -1,0 +1,273 @@
+"""A map on the cortical surface, and how much of the map is not on it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_neurosynth_results.anatomy.cortex import (
+    CORTEX_REACH_MM,
+    Hemisphere,
+    Shape,
+    interpolate_at,
+    label_at,
+    read_cortex,
+    share_on_cortex,
+)
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain_views.cluster_source import shown_clusters
+from napari_neurosynth_results.viewer.brain_views.hidden_volumes import (
+    HiddenVolumes,
+    is_seen,
+)
+from napari_neurosynth_results.viewer.brain_views.surface_layers import (
+    surface_layer,
+    update_surface,
+)
+from napari_neurosynth_results.viewer.brain_views.viewpoints import view_obliquely
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    cluster_layer,
+    clusters_of,
+    map_layers,
+)
+from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.napari_private import unproxied
+from napari_neurosynth_results.viewer.palette import Colors
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer, Surface
+    from napari.viewer import Viewer
+
+#: Gyri and sulci where nothing is above the threshold.
+_GYRUS, _SULCUS = 0.72, 0.48
+_ABOUT = (
+    "fsaverage5 is in MNI305 space, a few mm off MNI152, and read at mid-thickness; "
+    "cerebellum and subcortex are missing"
+)
+
+
+def show_cortex(
+    viewer: Viewer, layer: Image | None = None, shape: Shape = "pial"
+) -> str:
+    """Show a map on both hemispheres, colored where it is above its threshold.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer; goes to 3D. Volumes and the 3D brain stand back there.
+    layer : Image, optional
+        The layer of a map; by default the topmost visible one.
+    shape : {"pial", "inflated"}
+        The surface as it is, or blown up so that sulci are seen.
+
+    Returns
+    -------
+    str
+        What is shown, and how much of the map is not: to be told to the user.
+
+    Raises
+    ------
+    ResultsError
+        When nilearn is missing or no map is visible.
+    """
+    chosen = layer if layer is not None else _topmost(viewer)
+    read_cortex()
+    hide_cortex(viewer)
+    fresh = viewer.dims.ndisplay != 3
+    if fresh:
+        scene.show_3d(viewer)
+    cortex = Cortex(unproxied(viewer), chosen, shape)
+    unproxied(viewer).dims.events.ndisplay.connect(partial(_follow_display, cortex))
+    cortex.enter()
+    if fresh:
+        view_obliquely(viewer)
+    return cortex.sentence
+
+
+def hide_cortex(viewer: Viewer) -> None:
+    """Take the cortical surface away, and show volumes as before."""
+    if (cortex := cortex_of(viewer)) is not None:
+        cortex.end()
+
+
+def cortex_of(viewer: Viewer) -> Cortex | None:
+    """Return what keeps the surface up to date, None when there is none."""
+    for callback in unproxied(viewer).dims.events.ndisplay.callbacks:
+        if isinstance(callback, partial) and callback.func is _follow_display:
+            cortex: Cortex = callback.args[0]
+            return cortex
+    return None
+
+
+def _follow_display(cortex: Cortex, event: object = None) -> None:
+    """End in 2D; the viewer, which owns its events, keeps the surface alive."""
+    cortex.follow_display()
+
+
+class Cortex:
+    """The layers of two hemispheres, which follow the threshold of a map.
+
+    Parameters
+    ----------
+    shape : {"pial", "inflated"}
+        Which surface.
+
+    Attributes
+    ----------
+    shape : {"pial", "inflated"}
+        Which surface.
+    sentence : str
+        What is shown, and how much of the map is not.
+    """
+
+    def __init__(self, viewer: Viewer, layer: Image, shape: Shape) -> None:
+        self._ref = scene.weakly(viewer)
+        self._layer = layer
+        self.shape: Shape = shape
+        self._volumes = HiddenVolumes(viewer, self._nothing)
+        #: Surfaces of the 3D brain that stand back as well.
+        self._hidden: list[Layer] = []
+        self._halves: list[tuple[Hemisphere, Surface]] = []
+        self.sentence = ""
+
+    def enter(self) -> None:
+        """Add the hemispheres, and let everything else stand back."""
+        viewer = self._ref()
+        if viewer is None:
+            return
+        clusters, colors = self._read(viewer)
+        from napari.layers import Surface
+
+        self._volumes.take_all()
+        self._hidden = [
+            one for one in viewer.layers if isinstance(one, Surface) and one.visible
+        ]
+        for one in self._hidden:
+            one.visible = False
+        selected = set(viewer.layers.selection)
+        where = "" if self.shape == "pial" else ", inflated, not in mm"
+        for hemisphere, color in zip(read_cortex(), colors, strict=True):
+            name = f"{self._layer.name}: {hemisphere.name} cortex (fsaverage{where})"
+            made = surface_layer(
+                name, hemisphere.mesh(self.shape), color, blending="opaque"
+            )
+            viewer.layers.append(made)
+            self._halves.append((hemisphere, made))
+        viewer.layers.selection = selected
+        found = cluster_layer(viewer, clusters.statmap)
+        if found is not None:
+            found.events.data.connect(self._refresh)
+        # Bound methods are held weakly by napari: they go with this object.
+        viewer.layers.events.inserted.connect(self._inserted)
+
+    def follow_display(self) -> None:
+        """Take the surfaces away in 2D."""
+        viewer = self._ref()
+        if viewer is not None and viewer.dims.ndisplay != 3:
+            self.end()
+
+    def end(self) -> None:
+        """Remove the hemispheres, and show what stood back."""
+        viewer = self._ref()
+        if viewer is None:
+            return
+        told = viewer.dims.events.ndisplay
+        for callback in tuple(told.callbacks):
+            if isinstance(callback, partial) and callback.args[:1] == (self,):
+                told.disconnect(callback)
+        viewer.layers.events.inserted.disconnect(self._inserted)
+        for _, layer in self._halves:
+            if layer in viewer.layers:
+                viewer.layers.remove(layer)
+        for layer in self._hidden:
+            layer.visible = True
+        self._halves, self._hidden = [], []
+        self._volumes.give_back()
+
+    def _inserted(self, event: Any) -> None:
+        """Let volumes that are opened meanwhile stand back; clusters are followed."""
+        layer = event.value
+        clusters = clusters_of(layer)
+        ours = clusters is not None and clusters.statmap is map_of(self._layer)
+        self._volumes.take(layer, wanted=ours and is_seen(self._layer))
+        if ours:
+            layer.events.data.connect(self._refresh)
+            self._refresh()
+
+    def _refresh(self, event: object = None) -> None:
+        viewer = self._ref()
+        if viewer is None or not self._halves:
+            return
+        _, colors = self._read(viewer)
+        for (hemisphere, layer), color in zip(self._halves, colors, strict=True):
+            update_surface(layer, hemisphere.mesh(self.shape), color)
+
+    def _read(self, viewer: Viewer) -> tuple[ClusterSet, list[Colors]]:
+        statmap = map_of(self._layer)
+        clusters = shown_clusters(viewer, statmap) if statmap is not None else None
+        if clusters is None:
+            raise ResultsError(f"{self._layer.name} has no clusters to show.")
+        self.sentence = _sentence(self._layer.name, clusters)
+        return clusters, [
+            _colors(self._layer, clusters, hemisphere) for hemisphere in read_cortex()
+        ]
+
+    def _nothing(self, layer: Layer) -> bool:
+        """Let the user switch a volume on beside the surface."""
+        return False
+
+
+def _topmost(viewer: Viewer) -> Image:
+    maps = [layer for layer in map_layers(viewer) if is_seen(layer)]
+    if not maps:
+        raise ResultsError("Show a map first: one that was opened by this plugin.")
+    return maps[0]
+
+
+def _colors(layer: Image, clusters: ClusterSet, hemisphere: Hemisphere) -> Colors:
+    """Color what is in a cluster as the map is, and the rest gray by its folds."""
+    grid = clusters.statmap.grid
+    values = interpolate_at(clusters.statmap.data, grid, hemisphere.middle)
+    found = clusters.labelled
+    volume = found.volume(found.label.dtype)
+    lit = (label_at(volume, grid, hemisphere.middle) > 0) & np.isfinite(values)
+    colors = np.ones((len(values), 4), np.float32)
+    colors[:, :3] = np.where(hemisphere.sulci > 0, _SULCUS, _GYRUS)[:, None]
+    low, high = layer.contrast_limits
+    # Between the voxels of a cluster's rim values may fall below the threshold.
+    share = np.clip((values[lit] - low) / (high - low), 0, 1)
+    mapped = np.asarray(layer.colormap.map(share), np.float32)
+    clear = mapped[:, 3] < 1
+    mapped[clear] = _nearest_opaque(layer, share[clear])
+    colors[lit] = mapped
+    return colors
+
+
+def _nearest_opaque(layer: Image, share: Any) -> Colors:
+    """Return the colors at the threshold, for what is a little below it."""
+    steps = np.linspace(0, 1, 512)
+    colors = np.asarray(layer.colormap.map(steps), np.float32)
+    solid = np.flatnonzero(colors[:, 3] == 1)
+    if not solid.size:
+        return np.ones((len(share), 4), np.float32)
+    nearest = np.abs(steps[solid][None, :] - share[:, None]).argmin(axis=1)
+    found: Colors = colors[solid[nearest]]
+    return found
+
+
+def _sentence(name: str, clusters: ClusterSet) -> str:
+    where = clusters.labelled.where[clusters.labelled.label > 0].astype(np.intp)
+    voxels = np.column_stack(np.unravel_index(where, clusters.labelled.shape, "F"))
+    grid = clusters.statmap.grid
+    share = share_on_cortex(voxels * grid.voxel_size + np.array(grid.origin))
+    if np.isnan(share):
+        return f"{name} on the cortex: nothing is above the threshold. {_ABOUT}."
+    return (
+        f"{name} on the cortex: {100 * share:.0f} % of its {len(where):,} voxels above "
+        f"the threshold lie within {CORTEX_REACH_MM:g} mm of the surface; what lies "
+        f"deeper is not on it. {_ABOUT}."
+    )

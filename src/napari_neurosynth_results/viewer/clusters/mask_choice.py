@@ -1,0 +1,129 @@
+"""Where to look, as a user chooses it among what is open in the viewer."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_neurosynth_results.api import brain_mask, mask_from_file, mask_from_map
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.thresholds.masks import (
+    Masking,
+    region_masking,
+)
+from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
+from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
+from napari_neurosynth_results.viewer.layers import grid_of, map_of
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+    from napari.viewer import Viewer
+
+#: Stands for the brain of the template among the places to look.
+BRAIN = "MNI brain"
+
+
+@dataclass(frozen=True)
+class MaskChoice:
+    """A place to look, by the thing on screen that the user chose.
+
+    Attributes
+    ----------
+    what : StatMap, Labels or str
+        Another map, a layer of labels, the path of an image, or `BRAIN`.
+    p : float
+        Threshold of another map.
+    outside : bool
+        Look everywhere else.
+    """
+
+    what: StatMap | Labels | str
+    p: float = 0.05
+    outside: bool = False
+
+    def masking(self, statmap: StatMap) -> Masking:
+        """Make the mask, on the grid of a map.
+
+        Parameters
+        ----------
+        statmap : StatMap
+            The map that is looked at.
+
+        Returns
+        -------
+        Masking
+            What it is, in words, and the voxels.
+
+        Raises
+        ------
+        ResultsError
+            When no voxel is left, or a file or map does not serve as a mask.
+        """
+        return replace(self._made(statmap), origin=self)
+
+    def _made(self, statmap: StatMap) -> Masking:
+        if isinstance(self.what, StatMap):
+            return mask_from_map(statmap, self.what, exclusive=self.outside, p=self.p)
+        if self.what == BRAIN:
+            return brain_mask(statmap)
+        if isinstance(self.what, str):
+            return mask_from_file(statmap, self.what, exclusive=self.outside)
+        return region_masking(
+            np.asarray(self.what.data).T != 0,
+            grid_of(self.what),
+            statmap.grid,
+            what=self.what.name,
+            exclusive=self.outside,
+        )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> MaskChoice:
+        """Return the place itself: copying a layer must not copy another one."""
+        return self
+
+    def __str__(self) -> str:
+        """Name what was chosen."""
+        if isinstance(self.what, StatMap):
+            return self.what.title
+        return (
+            os.path.basename(self.what)
+            if isinstance(self.what, str)
+            else str(self.what.name)
+        )
+
+
+#: What is asked of a map in the viewer.
+ViewerRequest = ThresholdRequest[Threshold, MaskChoice]
+
+
+def masks_in(viewer: Viewer, statmap: StatMap) -> list[tuple[str, StatMap | Labels]]:
+    """List what is open and can serve as a mask for a map.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        The viewer.
+    statmap : StatMap
+        The map that is looked at.
+
+    Returns
+    -------
+    list of tuple
+        Text and what it stands for: other maps that have a p, and layers of labels.
+    """
+    from napari.layers import Labels
+
+    found: list[tuple[str, StatMap | Labels]] = []
+    for layer in reversed(viewer.layers):
+        other = map_of(layer)
+        shown = clusters_of(layer)
+        if shown is not None and shown.statmap is statmap:
+            continue
+        if isinstance(layer, Labels):
+            found.append((f"inside {layer.name}", layer))
+        elif other is not None and other is not statmap and other.kind.has_tail:
+            found.append((f"where {other.title} is significant", other))
+    return found

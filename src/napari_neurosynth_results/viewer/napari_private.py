@@ -1,0 +1,104 @@
+"""What napari, and vispy below it, do not promise: each such name stands in this file.
+
+Everywhere else napari is used through its public interface only. Nothing breaks where a
+name goes: at worst a step takes longer, or napari warns. Which name it was is told by
+``tests/viewer/test_napari_private.py``. Checked with napari 0.9.2 and vispy 0.16. No Qt
+is needed, so that widgets have no second file of this kind.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, TypeVar
+
+Wrapped = TypeVar("Wrapped")
+
+#: `Layer._block_refresh` (napari.layers.base, 0.9.2).
+BLOCK_REFRESH = "_block_refresh"
+#: `VispyLabelsLayer._on_colormap_change` (napari._vispy.layers.labels, 0.9.2).
+REBUILD_COLORS = "_on_colormap_change"
+#: `PublicOnlyProxy.__wrapped__` (napari.utils._proxies, 0.9.2), which is wrapt's.
+WRAPPED = "__wrapped__"
+#: Entries of the table in which graphics cards look colors up: `LUT_len` of
+#: vispy.color.colormap (0.16). No public name says it. With another length colors would
+#: begin up to a part in a thousand of the color range beside the threshold.
+COLOR_TABLE = 1024
+
+#: How napari's warning begins that outlines are filled in 3D (napari.layers.labels).
+CONTOUR_WARNING = "Contours are not displayed during 3D"
+
+
+def ignore_contour_warning() -> None:
+    """Let outlines be filled in 3D without a warning each time; it is as good.
+
+    Stands for asking napari not to warn. Should the text change, the warning is seen.
+    """
+    warnings.filterwarnings("ignore", message=CONTOUR_WARNING)
+
+
+def unproxied(thing: Wrapped) -> Wrapped:
+    """Return the viewer or layer that napari's stand-in stands for.
+
+    Commands and widgets are handed a `PublicOnlyProxy`, which may be gone long before
+    what it stands for, and which is not what events hold. For anything else, and should
+    the name go, it is the thing itself: then a widget follows its viewer for as long as
+    the stand-in lives.
+    """
+    found: Wrapped = getattr(thing, WRAPPED, thing)
+    return found
+
+
+def refreshed_once(layer: Any) -> AbstractContextManager[object]:
+    """Keep a layer from cutting its slice anew with each of several changes.
+
+    Stands for a public way to change several attributes at once, which layers do not
+    have; `layer.refresh()` is called afterwards. Where the name is gone, the slice is
+    cut each time: slower, and the same picture in the end.
+    """
+    bare = unproxied(layer)
+    quiet: AbstractContextManager[object]
+    quiet = getattr(bare, BLOCK_REFRESH, nullcontext)()
+    return quiet
+
+
+@contextmanager
+def undisturbed(viewer: Any, layer: Any, *, recolored: bool) -> Iterator[None]:
+    """Keep new data of a labels layer from setting off what they do not change.
+
+    A viewer measures all of its layers, which takes as long as all the rest, although
+    new clusters lie on the grid of those before. And the graphics card builds its
+    colors anew, although most steps change none. napari looks itself whether the type
+    of the data asks for that.
+
+    `EventEmitter.callbacks` is public; that bound methods stand there as pairs of a
+    weak reference and a name is not. Where they stand there otherwise, or the name is
+    another one, all is called as napari means it: each step takes longer.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Whose layers are as large as before; a stand-in will do.
+    layer : Labels
+        Gets new data of the same shape.
+    recolored : bool
+        Whether the graphics card has to be told of colors.
+    """
+    model, told = unproxied(viewer), layer.events.data
+    needless = [
+        callback
+        for callback in told.callbacks
+        if isinstance(callback, tuple)
+        and (
+            callback[0]() is model or (not recolored and callback[1] == REBUILD_COLORS)
+        )
+    ]
+    for callback in needless:
+        told.disconnect(callback)
+    try:
+        yield
+    finally:
+        for owner, name in needless:
+            if (still_there := owner()) is not None:
+                told.connect((still_there, name))

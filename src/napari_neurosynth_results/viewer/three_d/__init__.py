@@ -1,1 +1,0 @@
-"""Three dimensions: brain, glass brain, cortex, clusters as surfaces."""

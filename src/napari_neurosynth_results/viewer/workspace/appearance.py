@@ -1,0 +1,217 @@
+"""How layers and viewer look: read for a workspace, and given back from one."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from napari_neurosynth_results.export.workspace.contents import SavedRequest
+from napari_neurosynth_results.export.workspace.file import (
+    FociStyle,
+    ImageStyle,
+    LabelsStyle,
+    LayerState,
+    View,
+)
+from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
+from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.clusters.cluster_layers import choose, clusters_of
+from napari_neurosynth_results.viewer.clusters.history import tried_on
+from napari_neurosynth_results.viewer.clusters.layer_colors import (
+    BAND_KEY,
+    CHOSEN_KEY,
+    COLORS_KEY,
+    set_colors,
+)
+from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
+from napari_neurosynth_results.viewer.compare.display_modes import TEMPORARY_KEY
+from napari_neurosynth_results.viewer.foci import (
+    light_up,
+    lit_studies,
+    set_slab,
+    slab_of,
+    studies_of,
+)
+from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
+from napari_neurosynth_results.viewer.palette import N_COLORS
+from napari_neurosynth_results.viewer.workspace.state_reader import StateReader
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+#: What `viewer.colormaps` calls the colors that a threshold makes.
+_OWN = re.compile(
+    r"(strength above threshold|small p is strong|(both signs|negative|positive)\b)"
+)
+
+
+def describe_look(reader: StateReader, layer: Layer) -> LayerState | None:
+    """Say how a layer looks.
+
+    Parameters
+    ----------
+    reader : StateReader
+        Numbers what it shows.
+
+    Returns
+    -------
+    LayerState or None
+        None for layers of others, and for those that are there for a while.
+    """
+    if is_temporary(layer):
+        return None
+    given: dict[str, Any] = {
+        "name": layer.name,
+        "visible": bool(layer.visible),
+        "opacity": float(layer.opacity),
+    }
+    if UNDERLAY_KEY in layer.metadata:
+        return LayerState("underlay", **given)
+    if (statmap := map_of(layer)) is not None:
+        number = reader.map(statmap)
+        if hasattr(layer, "selected_label"):
+            return LayerState("map", number, **given)
+        tried, at = _tried(reader, layer)
+        given |= {"image": _image(layer), "tried": tried, "tried_at": at}
+        return LayerState("map", number, **given)
+    if (clusters := clusters_of(layer)) is not None:
+        number = reader.clusters(clusters)
+        return LayerState("clusters", number, labels=_labels(layer), **given)
+    if (pair := compared_in(layer)) is not None:
+        return LayerState("agreement", reader.pair(pair.a, pair.b), **given)
+    if studies_of(layer) is not None:
+        lit = lit_studies(layer)
+        ids = None if lit is None else tuple(sorted(lit))
+        foci = FociStyle(slab_of(layer), ids)
+        return LayerState("foci", reader.foci(layer), foci=foci, **given)
+    return None
+
+
+def _image(layer: Layer) -> ImageStyle:
+    name = str(layer.colormap.name)
+    low, high = layer.contrast_limits
+    return ImageStyle(
+        faint="faint" in name,
+        colormap="" if _OWN.match(name) else name,
+        contrast_limits=(float(low), float(high)),
+        band=layer.metadata.get(BAND_KEY),
+    )
+
+
+def _labels(layer: Layer) -> LabelsStyle:
+    colors = layer.metadata.get(COLORS_KEY, {})
+    return LabelsStyle(
+        int(layer.contour),
+        bool(layer.show_selected_label),
+        layer.metadata.get(CHOSEN_KEY),
+        tuple((*peak, int(color)) for peak, color in colors.items()),
+    )
+
+
+def _tried(reader: StateReader, layer: Layer) -> tuple[tuple[SavedRequest, ...], int]:
+    """Describe what was tried, but for places that are layers of labels."""
+    tried = tried_on(layer)
+    kept: list[SavedRequest] = []
+    at = -1
+    for number, request in enumerate(tried.requests):
+        place = reader.place(request.place) if request.place is not None else None
+        if request.place is not None and place is None:
+            continue
+        kept.append(ThresholdRequest(request.threshold, place, request.dof))
+        if number <= tried.at:
+            at = len(kept) - 1
+    return tuple(kept), at
+
+
+def is_temporary(layer: Layer) -> bool:
+    """Whether a layer is there for a while: a look of several maps added it."""
+    return TEMPORARY_KEY in layer.metadata
+
+
+def apply_look(layer: Layer, look: LayerState) -> None:
+    """Make a layer look as it did.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer, with its clusters found.
+    look : LayerState
+        How it looked.
+    """
+    layer.name = look.name or layer.name
+    layer.opacity = min(max(look.opacity, 0.0), 1.0)
+    if look.image is not None and hasattr(layer, "contrast_limits"):
+        _give_colors(layer, look.image)
+    if look.labels is not None:
+        _give_outlines(layer, look.labels)
+    if look.foci is not None and studies_of(layer) is not None:
+        set_slab(layer, look.foci.slab)
+        light_up(layer, look.foci.lit_up)
+    layer.visible = look.visible
+
+
+def _give_colors(layer: Any, look: ImageStyle) -> None:
+    if look.colormap:
+        # Colormaps that were made by hand are not known in another session.
+        from napari.utils.colormaps import AVAILABLE_COLORMAPS
+
+        if look.colormap in AVAILABLE_COLORMAPS:
+            layer.colormap = look.colormap
+    limits = look.contrast_limits
+    if limits is not None and limits[0] < limits[1]:
+        layer.contrast_limits = limits
+
+
+def _give_outlines(layer: Any, look: LabelsStyle) -> None:
+    clusters = clusters_of(layer)
+    if clusters is None:
+        return
+    layer.metadata[COLORS_KEY] = {
+        (i, j, k): color for i, j, k, color in look.colors if 0 <= color < N_COLORS
+    }
+    set_colors(layer, clusters)
+    layer.contour = max(look.contour, 0)
+    if look.chosen in clusters.peak_voxels:
+        choose(layer, clusters.peak_voxels.index(look.chosen) + 1)
+    layer.show_selected_label = look.only_chosen
+
+
+def describe_view(viewer: Viewer) -> View:
+    """Say where a viewer looks."""
+    camera = viewer.scene.camera
+    side = scene.shown_convention(viewer) or ""
+    plane: Any = scene.current_plane(viewer)
+    z, y, x = (float(mm) for mm in viewer.dims.point[-3:])
+    center, angles = (_three(values) for values in (camera.center, camera.angles))
+    return View(plane, side, (x, y, z), center, float(camera.zoom), angles)
+
+
+def apply_view(viewer: Viewer, view: View) -> None:
+    """Look where a viewer looked.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        A viewer with layers in it.
+    """
+    if view.side:
+        scene.set_anatomical(viewer, view.side)
+    if view.plane == "3D":
+        scene.show_3d(viewer)
+    else:
+        scene.show_plane(viewer, view.plane)
+    if view.place is not None:
+        scene.look_at(viewer, *view.place)
+    camera = viewer.scene.camera
+    if view.center is not None:
+        camera.center = view.center
+    if view.zoom is not None and view.zoom > 0:
+        camera.zoom = view.zoom
+    if view.angles is not None:
+        camera.angles = view.angles
+
+
+def _three(values: Any) -> tuple[float, float, float]:
+    first, second, third = values
+    return float(first), float(second), float(third)

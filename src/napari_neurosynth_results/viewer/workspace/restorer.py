@@ -1,0 +1,339 @@
+"""A workspace -> layers: each made when something needs it, and only once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from napari_neurosynth_results.anatomy.atlas import Atlas
+from napari_neurosynth_results.api.map_requests import requested_clusters
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.workspace.contents import (
+    MaskReference,
+    Naming,
+    SavedRequest,
+)
+from napari_neurosynth_results.export.workspace.file import LayerState, Workspace
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.sources.atlases.find import find_atlas
+from napari_neurosynth_results.sources.studies.study_files import open_studies
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.comparison.comparison import (
+    Comparison,
+    compare,
+)
+from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
+from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
+from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
+from napari_neurosynth_results.viewer.clusters.history import ThresholdHistory, remember
+from napari_neurosynth_results.viewer.clusters.layer_colors import BAND_KEY
+from napari_neurosynth_results.viewer.clusters.mask_choice import (
+    BRAIN,
+    MaskChoice,
+    ViewerRequest,
+)
+from napari_neurosynth_results.viewer.compare.comparison_layers import show_agreement
+from napari_neurosynth_results.viewer.foci import show_foci
+from napari_neurosynth_results.viewer.layers import (
+    UNDERLAY_KEY,
+    map_layer,
+    underlay_layer,
+)
+from napari_neurosynth_results.viewer.workspace.appearance import apply_look
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+Item = TypeVar("Item")
+
+
+class Restorer:
+    """Adds the layers of a workspace to a viewer.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Where to.
+    workspace : Workspace
+        What it holds, with paths that are right here.
+    results : sequence of ResultSet or None
+        Its sources, None for those that could not be opened.
+
+    Attributes
+    ----------
+    told : list of str
+        What could not be restored, and why.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        workspace: Workspace,
+        results: Sequence[ResultSet | None],
+    ) -> None:
+        self._viewer = viewer
+        self._contents = workspace.contents
+        self._looks = workspace.layers
+        self._active = workspace.active
+        self._results = results
+        self._made: dict[tuple[str, int], Any] = {}
+        self._under_way: list[tuple[str, int]] = []
+        self.told: list[str] = []
+
+    def restore(self) -> None:
+        """Add what can be added, in the order of the workspace."""
+        active = self._viewer.layers.selection.active
+        layers: dict[int, Layer] = {}
+        for number, look in enumerate(self._looks):
+            try:
+                layers[number] = self._layer(look)
+            except ResultsError as error:
+                what = look.name or look.shows
+                self.told.append(f"{what} is not shown. {error}")
+        # On top of what was there before, in the order that it was.
+        for layer in dict.fromkeys(layers.values()):
+            self._to_top(layer)
+        for number, layer in layers.items():
+            apply_look(layer, self._looks[number])
+        # Hiding a map hides its clusters, wherever they were put.
+        for number, layer in layers.items():
+            layer.visible = self._looks[number].visible
+        wanted = layers.get(self._active) if self._active is not None else active
+        if wanted is not None and wanted in self._viewer.layers:
+            self._viewer.layers.selection.active = wanted
+        self.told = list(dict.fromkeys(self.told))
+
+    def _to_top(self, layer: Layer) -> None:
+        layers = self._viewer.layers
+        if layers.index(layer) != len(layers) - 1:
+            layers.move(layers.index(layer), len(layers))
+
+    # --- layers -----------------------------------------------------------------------
+
+    def _layer(self, look: LayerState) -> Layer:
+        make: dict[str, Callable[[int], Layer]] = {
+            "underlay": self._underlay,
+            "map": self._map_layer,
+            "clusters": self._cluster_layer,
+            "agreement": self._agreement,
+            "foci": self._foci,
+        }
+        return make[look.shows](look.number)
+
+    def _once(self, what: str, number: int, make: Callable[[], Item]) -> Item:
+        """Make a thing when it is first needed; refuse one that needs itself."""
+        key = (what, number)
+        if key in self._made:
+            found: Item = self._made[key]
+            return found
+        if key in self._under_way:
+            raise ResultsError(
+                f"The workspace is broken: {what} {number} needs itself."
+            )
+        self._under_way.append(key)
+        try:
+            self._made[key] = made = make()
+        finally:
+            self._under_way.pop()
+        return made
+
+    def _underlay(self, number: int) -> Layer:
+        from napari.layers import Layer
+
+        for layer in self._viewer.layers:
+            if UNDERLAY_KEY in layer.metadata:
+                return layer
+        return self._viewer.add_layer(Layer.create(*underlay_layer()))
+
+    def _map_layer(self, number: int) -> Layer:
+        from napari.layers import Layer
+
+        def make() -> Layer:
+            made, _ = map_layer(self.map(number), visible=self._looks_of(number))
+            layer = self._viewer.add_layer(Layer.create(*made))
+            scene.show_color_bar(layer)
+            return layer
+
+        return self._once("the layer of map", number, make)
+
+    def _looks_of(self, number: int) -> bool:
+        found = self._look("map", number)
+        return found is not None and found.visible
+
+    def _look(self, shows: str, number: int) -> LayerState | None:
+        return next(
+            (one for one in self._looks if (one.shows, one.number) == (shows, number)),
+            None,
+        )
+
+    def _cluster_layer(self, number: int) -> Layer:
+        def make() -> Layer:
+            item = _item(self._contents.clusters, number, "clusters")
+            clusters = self.clusters(number)
+            layer = self._map_layer(item.map)
+            look = self._look("map", item.map)
+            image = look.image if look is not None else None
+            if image is not None and image.band is not None:
+                layer.metadata[BAND_KEY] = image.band
+            faint = image is not None and image.faint
+            found = show_clusters(self._viewer, layer, clusters, faint=faint)
+            remember(layer, self._tried(look, item.asked))
+            return found
+
+        return self._once("the layer of clusters", number, make)
+
+    def _tried(self, look: LayerState | None, asked: SavedRequest) -> ThresholdHistory:
+        """Return what was tried on a map; what is shown is among it."""
+        shown = self._request(asked)
+        if look is None or not 0 <= look.tried_at < len(look.tried):
+            return ThresholdHistory((shown,), 0)
+        requests = []
+        for one in look.tried:
+            try:
+                requests.append(self._request(one))
+            except ResultsError:
+                requests.append(ThresholdRequest(one.threshold, dof=one.dof))
+        history = ThresholdHistory(tuple(requests), look.tried_at)
+        if history.shown == shown:
+            return history
+        return history.with_next(shown)
+
+    def _agreement(self, number: int) -> Layer:
+        return self._once(
+            "the agreement of comparison",
+            number,
+            lambda: show_agreement(self._viewer, self.comparison(number)),
+        )
+
+    def _foci(self, number: int) -> Layer:
+        item = _item(self._contents.foci, number, "foci")
+
+        def make() -> Layer:
+            if item.source is not None:
+                studies = self.source(item.source).studies
+            elif item.path:
+                annotation = item.annotation or None
+                studies = open_studies(
+                    item.path, annotation=annotation, include=item.include
+                )
+            else:
+                studies = None
+            if studies is None:
+                raise ResultsError("Nobody knows which file its studies are in.")
+            return show_foci(self._viewer, studies, item.title)
+
+        return self._once("the layer of foci", number, make)
+
+    # --- what they show ---------------------------------------------------------------
+
+    def source(self, number: int) -> ResultSet:
+        """Return a result that was opened."""
+        results = _item(self._results, number, "source")
+        if results is None:
+            title = self._contents.sources[number].title or f"source {number}"
+            raise ResultsError(f"{title} was not opened.")
+        return results
+
+    def map(self, number: int) -> StatMap:
+        """Return a map, of a result or made anew."""
+        item = _item(self._contents.maps, number, "map")
+
+        def make() -> StatMap:
+            if item.comparison is not None:
+                comparison = self.comparison(item.comparison)
+                if item.made not in ("conjunction", "difference"):
+                    raise ResultsError("The workspace does not say how it was made.")
+                made = getattr(comparison, item.made)
+                if made is None:
+                    raise ResultsError(getattr(comparison, f"no_{item.made}"))
+                results = made.results
+            elif item.source is not None:
+                results = self.source(item.source)
+            else:
+                raise ResultsError("The workspace does not say where it comes from.")
+            if item.key not in results.maps:
+                raise ResultsError(
+                    f"{results.title} holds no map {item.key!r} any more."
+                )
+            found: StatMap = results[item.key]
+            return found
+
+        return self._once("map", number, make)
+
+    def clusters(self, number: int) -> ClusterSet:
+        """Find clusters again."""
+        item = _item(self._contents.clusters, number, "clusters")
+
+        def make() -> ClusterSet:
+            statmap = self.map(item.map)
+            request = self._request(item.asked)
+            masking = request.place.masking(statmap) if request.place else None
+            atlas = self._atlas(item.naming)
+            found = requested_clusters(statmap, request, masking, atlas=atlas)
+            names = {one.peak: one.name.strip() for one in item.names}
+            return replace(found, given_names=names) if names else found
+
+        return self._once("clusters", number, make)
+
+    def comparison(self, number: int) -> Comparison:
+        """Compare again."""
+        item = _item(self._contents.comparisons, number, "comparison")
+        return self._once(
+            "comparison",
+            number,
+            lambda: compare(self.clusters(item.a), self.clusters(item.b)),
+        )
+
+    def _request(self, asked: SavedRequest) -> ViewerRequest:
+        place = self._choice(asked.place) if asked.place is not None else None
+        return ThresholdRequest(asked.threshold, place, asked.dof)
+
+    def _choice(self, place: MaskReference) -> MaskChoice:
+        if place.kind == "brain":
+            return MaskChoice(BRAIN)
+        if place.kind == "file":
+            return MaskChoice(place.path, outside=place.outside)
+        if place.kind == "map":
+            other = self.map(-1 if place.map is None else place.map)
+            return MaskChoice(other, place.p, place.outside)
+        if place.kind == "clusters":
+            number = -1 if place.clusters is None else place.clusters
+            return MaskChoice(self._cluster_layer(number), outside=place.outside)
+        return MaskChoice(self._painted(place.name), outside=place.outside)
+
+    def _painted(self, name: str) -> Any:
+        """Find a layer of labels that somebody opened before."""
+        for layer in self._viewer.layers:
+            if layer.name == name and hasattr(layer, "selected_label"):
+                return layer
+        raise ResultsError(
+            f"Its mask was painted in the layer {name!r}, which a workspace does not "
+            "keep. Open the image that you saved of it, call its layer so, and open "
+            "the workspace again."
+        )
+
+    def _atlas(self, naming: Naming) -> Atlas | None:
+        if naming.layer:
+            self.told.append(
+                f"Regions were named by the layer {naming.layer!r}, which a workspace "
+                "does not keep: open it, and choose it as the atlas."
+            )
+            return chosen_atlas(self._viewer)
+        if naming.atlas is None:
+            return None
+        try:
+            return find_atlas(naming.atlas, naming.names or None)
+        except ResultsError as error:
+            self.told.append(f"Regions are named by another atlas. {error}")
+            return chosen_atlas(self._viewer)
+
+
+def _item(items: Sequence[Item], number: int, what: str) -> Item:
+    """Return one of a list; a number that is in no list was not written by us."""
+    if not 0 <= number < len(items):
+        raise ResultsError(f"The workspace is broken: there is no {what} {number}.")
+    return items[number]

@@ -1,0 +1,132 @@
+"""What there is to say of a map and of its result, with links to the web."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QPixmap
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QTextBrowser, QWidget
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.viewer.layers import REASON_KEY, map_of
+from napari_neurosynth_results.widgets.common.layout import wrap
+
+_PICTURE_HEIGHT = 64
+_POLL_MS = 100
+_LONGEST = 1500
+_HIGHEST = 150
+#: Readable on napari's dark and on its light ground.
+_LINK = "#3d9be9"
+
+
+class MapDescription(QWidget):
+    """A text on one map, and the picture of it that a server made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.picture = QLabel()
+        self.text = wrap(QLabel())
+        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.picture)
+        layout.addWidget(self.text, 1)
+        self._statmap: StatMap | None = None
+        self._future: Future[bytes] | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(_POLL_MS)
+        self._timer.timeout.connect(self._poll)
+        self.picture.hide()
+
+    def say(self, text: str) -> None:
+        """Show a text and no picture."""
+        self._statmap = None
+        self._timer.stop()
+        self.picture.hide()
+        self.text.setText(html.escape(text))
+
+    def show_map(self, statmap: StatMap, layers: Iterable[Any]) -> None:
+        """Say what a map is, and why it is shown as it is."""
+        lines = [statmap.file.filename, statmap.kind.meaning]
+        layer = next((one for one in layers if map_of(one) is statmap), None)
+        if layer is not None:
+            lines.append(f"Shown: {layer.metadata[REASON_KEY]}")
+        text = "\n".join([*lines, *statmap.notices])
+        if statmap is self._statmap:
+            self.text.setText(html.escape(text).replace("\n", "<br>"))
+            return
+        self.say("")
+        self.text.setText(html.escape(text).replace("\n", "<br>"))
+        self._statmap = statmap
+        thumbnail = getattr(statmap.file, "thumbnail", None)
+        if thumbnail is not None:
+            pool = ThreadPoolExecutor(1)
+            self._future = pool.submit(thumbnail, Job())
+            pool.shutdown(wait=False)
+            self._timer.start()
+
+    def _poll(self) -> None:
+        """Show the picture when it has come; without one nothing is missing."""
+        if self._future is None or not self._future.done():
+            return
+        self._timer.stop()
+        picture = QPixmap()
+        try:
+            picture.loadFromData(self._future.result())
+        except ResultsError:
+            return
+        finally:
+            self._future = None
+        if not picture.isNull():
+            smooth = Qt.TransformationMode.SmoothTransformation
+            self.picture.setPixmap(picture.scaledToHeight(_PICTURE_HEIGHT, smooth))
+            self.picture.show()
+
+
+def description_browser() -> QTextBrowser:
+    """Make the place where a result is described."""
+    browser = QTextBrowser()
+    browser.setOpenExternalLinks(True)
+    browser.setMaximumHeight(_HIGHEST)
+    return browser
+
+
+def description_html(results: ResultSet) -> str:
+    """Describe a result: title, authors, methods and links; what others wrote is text.
+
+    Returns
+    -------
+    str
+        HTML in which only our own tags count.
+    """
+    about = results.about
+    parts = [f"<b>{html.escape(results.title)}</b>"]
+    if about.private:
+        parts[0] += " (private)"
+    if about.authors:
+        parts.append(html.escape(about.authors))
+    links = [
+        f'<a style="color: {_LINK}" href="{html.escape(link.url, quote=True)}">'
+        f"{html.escape(link.text)}</a>"
+        for link in about.links
+        if link.url.startswith(("https://", "http://"))
+    ]
+    if links:
+        parts.append(" · ".join(links))
+    if about.doi:
+        parts.append(f"DOI {html.escape(about.doi)}")
+    for text in (results.methods, about.description):
+        if text:
+            cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+            parts.append(html.escape(cut).replace("\n", "<br>"))
+    if about.other_results:
+        others = ", ".join(about.other_results)
+        parts.append(f"Further results: {html.escape(others)}")
+    return "<br>".join(parts)

@@ -1,0 +1,297 @@
+"""Rows of any kind as Qt's item model: what the columns show of a row is data.
+
+Cells are written and rows are ordered in one way in all tables: what is unknown is
+empty and comes last, and numbers in words count as numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
+from qtpy.QtGui import QColor, QIcon
+from qtpy.QtWidgets import QWidget
+
+from napari_neurosynth_results.statistics.p_values.conversion import short_p
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TOP = QModelIndex()
+_ROLE = Qt.ItemDataRole
+#: How much of a cell its bar fills, 0 to 1.
+BAR = int(_ROLE.UserRole) + 1
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What stands above a column, and how the cells below it are written.
+
+    Attributes
+    ----------
+    title : str
+        What the header shows.
+    about : str
+        What the column means: the tooltip of the header.
+    style : str
+        How numbers are written: a format, ``"p"``, or ``""`` for text.
+    """
+
+    title: str
+    about: str = ""
+    style: str = ""
+
+    @property
+    def alignment(self) -> Any:
+        """Where cells are aligned, None for Qt's own way: numbers end at the right."""
+        return self._right if self.style else None
+
+    _right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+    def header(self, role: int) -> str | None:
+        """Return what Qt's header shows in a role."""
+        if role == _ROLE.DisplayRole:
+            return self.title
+        return self.about or None if role == _ROLE.ToolTipRole else None
+
+
+@dataclass(frozen=True)
+class Column(Heading):
+    """A column of a table of rows.
+
+    Attributes
+    ----------
+    value : callable
+        Takes a row, and returns what it is sorted by and, written, what it shows.
+    right : bool
+        Align at the right although it is text.
+    bar : bool
+        Draw each number as a bar, the longest for the largest.
+    tooltip : callable, optional
+        Takes a row, and says in full what the cell has no room for; without it that is
+        what the cell shows.
+    icon : callable, optional
+        Takes a row, and returns the icon or color in front of the text.
+    """
+
+    value: Callable[[Any], Any] = field(kw_only=True)
+    right: bool = field(default=False, kw_only=True)
+    bar: bool = field(default=False, kw_only=True)
+    tooltip: Callable[[Any], str] | None = field(default=None, kw_only=True)
+    icon: Callable[[Any], QIcon | QColor] | None = field(default=None, kw_only=True)
+
+    @property
+    def alignment(self) -> Any:
+        """Where cells are aligned."""
+        return self._right if self.right else super().alignment
+
+    def text(self, row: Any) -> str:
+        """Write the cell of a row."""
+        return cell_text(self.value(row), self.style)
+
+
+class RowModel(QAbstractTableModel):
+    """Rows, and the columns that show them.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        From left to right.
+    align_headers : bool
+        Align titles as the cells below them.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        parent: QWidget | None = None,
+        *,
+        align_headers: bool = False,
+    ) -> None:
+        super().__init__(parent)
+        self.columns = tuple(columns)
+        self._align_headers = align_headers
+        self._given: tuple[Any, ...] = ()
+        self._rows: tuple[Any, ...] = ()
+        self._sorted_by: tuple[int, bool] | None = None
+
+    @property
+    def rows(self) -> tuple[Any, ...]:
+        """What is shown, from top to bottom."""
+        return self._rows
+
+    def show(self, rows: Sequence[Any]) -> None:
+        """Show other rows."""
+        self.beginResetModel()
+        self._arrange(rows)
+        self.endResetModel()
+
+    def update(self, rows: Sequence[Any]) -> None:
+        """Show what became of the same rows: as many, in the same order."""
+        self._arrange(rows)
+        self.repaint(*range(len(self.columns)))
+
+    def repaint(self, *columns: int) -> None:
+        """Tell that cells of some columns show something else now."""
+        if self._rows:
+            first = self.index(0, min(columns))
+            self.dataChanged.emit(first, self.index(len(self._rows) - 1, max(columns)))
+
+    def sort(
+        self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder
+    ) -> None:
+        """Sort by a column; -1 gives the order back in which the rows came."""
+        ascending = order == Qt.SortOrder.AscendingOrder
+        self._sorted_by = (column, ascending) if column >= 0 else None
+        self.show(self._given)
+
+    def _arrange(self, rows: Sequence[Any]) -> None:
+        self._given = self._rows = tuple(rows)
+        if self._sorted_by is not None:
+            column, ascending = self._sorted_by
+            values = [self.columns[column].value(row) for row in self._given]
+            order = row_order(values, ascending)
+            self._rows = tuple(self._given[n] for n in order)
+
+    def is_unknown(self, column: int) -> bool:
+        """Whether no row has anything to show in a column."""
+        return all(is_unknown(self.columns[column].value(row)) for row in self._rows)
+
+    # --- what Qt asks -----------------------------------------------------------------
+
+    def rowCount(self, parent: QModelIndex = _TOP) -> int:
+        """Count rows."""
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: QModelIndex = _TOP) -> int:
+        """Count columns."""
+        return 0 if parent.isValid() else len(self.columns)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = _ROLE.DisplayRole
+    ) -> Any:
+        """Return title, meaning or alignment of a column."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        column = self.columns[section]
+        if role == _ROLE.TextAlignmentRole and self._align_headers:
+            left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+            return column.alignment or left
+        return column.header(role)
+
+    def data(self, index: QModelIndex, role: int = _ROLE.DisplayRole) -> Any:
+        """Return what a cell shows."""
+        if not index.isValid():
+            return None
+        row, column = self._rows[index.row()], self.columns[index.column()]
+        if role == _ROLE.DisplayRole:
+            return column.text(row)
+        if role == _ROLE.ToolTipRole:
+            return column.tooltip(row) if column.tooltip else column.text(row)
+        if role == _ROLE.TextAlignmentRole:
+            return column.alignment
+        if role == _ROLE.DecorationRole:
+            return column.icon(row) if column.icon else None
+        return self._bar(row, column) if role == BAR and column.bar else None
+
+    def _bar(self, row: Any, column: Column) -> float:
+        known = [v for v in map(column.value, self._rows) if not is_unknown(v)]
+        most, value = max(map(abs, known), default=0), column.value(row)
+        return float(abs(value) / most) if most > 0 and not is_unknown(value) else 0.0
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Take the rows out of a table: column -> value, None for pandas' NA."""
+    import pandas as pd
+
+    return [
+        {str(key): None if value is pd.NA else value for key, value in row.items()}
+        for row in table.to_dict("records")
+    ]
+
+
+def is_unknown(value: Any) -> bool:
+    """Whether a value is missing: None or NaN.
+
+    >>> is_unknown(None), is_unknown(float("nan")), is_unknown(0), is_unknown("")
+    (True, True, False, False)
+    """
+    return value is None or bool(value != value)
+
+
+def cell_text(value: Any, style: str) -> str:
+    """Write a cell; nothing for what is unknown.
+
+    Parameters
+    ----------
+    value : object
+        A number, a truth or a text.
+    style : str
+        A format of numbers, ``"p"`` as papers write p, or ``""``.
+
+    Examples
+    --------
+    >>> cell_text(6448.0, ",.0f"), cell_text(0.0005, "p"), cell_text(True, "")
+    ('6,448', '.0005', 'yes')
+    >>> cell_text(float("nan"), ".3f")
+    ''
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if is_unknown(value):
+        return ""
+    return short_p(float(value)) if style == "p" else format(value, style)
+
+
+def row_order(
+    values: Sequence[Any] | npt.NDArray[Any], ascending: bool = True
+) -> list[int]:
+    """Order rows by the values of a column.
+
+    Parameters
+    ----------
+    values : sequence, shape (n,)
+        Numbers, truths or texts; None and NaN are last, whichever way.
+    ascending : bool
+        The smallest first. Equal ones keep their order both ways.
+
+    Returns
+    -------
+    list of int
+        Position of the first row, of the second, ...
+
+    Examples
+    --------
+    >>> row_order(["cluster 10", "Cluster 2", "cluster 10"], ascending=False)
+    [0, 2, 1]
+    >>> row_order([float("nan"), 2, 1])
+    [2, 1, 0]
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+        # Many rows, at each step of a slider.
+        numbers = values.astype(float)
+        order: list[int] = np.argsort(
+            numbers if ascending else -numbers, kind="stable"
+        ).tolist()
+        return order
+    keys = [_natural(value) if isinstance(value, str) else value for value in values]
+    unknown = [n for n, key in enumerate(keys) if is_unknown(key)]
+    known = [n for n, key in enumerate(keys) if not is_unknown(key)]
+    known.sort(key=keys.__getitem__, reverse=not ascending)
+    return known + unknown
+
+
+def _natural(text: str) -> str:
+    """Put cluster 2 before cluster 10.
+
+    >>> sorted(["Cluster 10", "cluster 2"], key=_natural)
+    ['cluster 2', 'Cluster 10']
+    """
+    return re.sub(r"\d+", lambda digits: digits[0].zfill(9), text.lower())

@@ -1,0 +1,319 @@
+"""Colors begin where clusters do, whatever the kind of a map and of the question."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy import stats
+
+from napari_neurosynth_results.export.colors import find_color_range
+from napari_neurosynth_results.maps.entry import MapFile
+from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.statistics.clusters.cluster_set import (
+    ClusterSet,
+    clusters_at,
+)
+from napari_neurosynth_results.statistics.thresholds.first_look import (
+    FirstLook,
+    find_strongest,
+)
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
+
+Opened = Callable[..., ResultSet]
+Array = npt.NDArray[Any]
+
+SHAPE = (8, 9, 8)
+MASS = "desc-mass_level-cluster_corr-FWE_method-montecarlo"
+ASSOCIATION = "desc-associationMass_level-cluster_corr-FWE_method-montecarlo"
+ASKED = [
+    *(Threshold(p=p) for p in (0.3, 0.05, 0.001, 1e-5)),
+    *(Threshold(q=q) for q in (0.2, 0.01)),
+    Threshold(bonferroni=0.05),
+]
+#: float32 may be this far from the height of a p.
+GRAIN = 1e-6
+
+
+@pytest.fixture
+def z(rng: np.random.Generator, inside: Array) -> Array:
+    """Return scores with both signs, 0 outside the mask."""
+    z = np.where(inside, rng.normal(0, 1.8, inside.shape), 0)
+    z[3, 3, 3], z[5, 5, 5] = 5.5, -5.0
+    return z
+
+
+@pytest.fixture
+def one_tailed(opened: Opened, z: Array, inside: Array) -> ResultSet:
+    """Return a test of the positive direction, with clusters at p .01 and .3."""
+    cluster_p = np.where(inside, 1 - 1 / 200, 1.0)
+    cluster_p[2, 2:4, 2:4], cluster_p[5, 5:7, 5:7] = 0.01, 0.3
+    return opened(
+        {
+            "z": z,
+            "p": np.where(inside, stats.norm.sf(z), 0),
+            "logp": np.where(inside, -stats.norm.logsf(z) / np.log(10), 0),
+            "stat": np.where(inside, np.exp(z) / 50, 0),
+            f"logp_{MASS}": -np.log10(cluster_p),
+            f"z_{MASS}": np.where(inside, stats.norm.isf(cluster_p).clip(0), 0),
+        }
+    )
+
+
+@pytest.fixture
+def two_tailed(opened: Opened, z: Array, inside: Array) -> ResultSet:
+    """Return a test of both directions; its estimate is not monotone in p."""
+    cluster_p = np.where(inside, 1 - 1 / 200, 1.0)
+    cluster_p[2, 2:4, 2:4], z[2, 2:4, 2:4] = 0.01, 5
+    cluster_p[5, 5:7, 5:7], z[5, 5:7, 5:7] = 0.03, -4.5
+    spread = 1 + np.arange(z.size).reshape(z.shape) % 3
+    return opened(
+        {
+            "z_desc-association": z,
+            "p_desc-association": np.where(inside, 2 * stats.norm.sf(np.abs(z)), 0),
+            "est_desc-association": z * spread,
+            f"logp_{ASSOCIATION}": -np.log10(cluster_p),
+            f"z_{ASSOCIATION}": stats.norm.isf(cluster_p / 2) * np.sign(z),
+        }
+    )
+
+
+def strength(clusters: ClusterSet) -> Array:
+    """Return how strong voxels are, in the unit of the height."""
+    data = clusters.statmap.data.astype(float)
+    return np.abs(data) if clusters.statmap.signed else data
+
+
+def check(clusters: ClusterSet, *, value_decides: bool = True) -> FirstLook:
+    """Compare the voxels that are kept with those that the height would light."""
+    look = find_color_range(clusters)
+    kept = clusters.labels > 0
+    size = strength(clusters)
+    if clusters.statmap.kind == "p":
+        inside = size > 0
+        reached = (size <= look.height * (1 + GRAIN)) & inside
+        assert look.strongest == size[inside].min()
+    else:
+        reached = size >= look.height * (1 - GRAIN)
+    assert reached[kept].all()
+    if value_decides:
+        assert np.array_equal(reached, kept)
+    assert look.n_voxels == kept.sum()
+    assert look.survives == kept.any()
+    assert look.signed == clusters.statmap.signed
+    assert look.reason == str(clusters)
+    return look
+
+
+# --- height -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=str)
+@pytest.mark.parametrize("stem", ["z", "p", "logp", "stat"])
+def test_the_height_divides_what_is_kept_from_the_rest(
+    one_tailed: ResultSet, stem: str, asked: Threshold
+) -> None:
+    clusters = clusters_at(one_tailed[stem], asked)
+    look = check(clusters)
+    assert look.survives
+    if stem != "stat":
+        assert isinstance(clusters.threshold.height, float)
+        assert look.height == clusters.threshold.height
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=str)
+@pytest.mark.parametrize("stem", ["z_desc-association", "p_desc-association"])
+def test_both_sides_of_a_signed_map_have_one_height(
+    two_tailed: ResultSet, stem: str, asked: Threshold
+) -> None:
+    look = check(clusters_at(two_tailed[stem], asked))
+    assert look.survives
+    assert look.signed == stem.startswith("z")
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=str)
+def test_where_another_map_decides_the_weakest_that_is_kept_is_the_height(
+    two_tailed: ResultSet, asked: Threshold
+) -> None:
+    clusters = clusters_at(two_tailed["est_desc-association"], asked)
+    look = check(clusters, value_decides=False)
+    assert look.height == strength(clusters)[clusters.labels > 0].min()
+    # Colors cut by value: some are lit that do not survive, never the other way round.
+    assert (strength(clusters) >= look.height).sum() >= look.n_voxels > 0
+
+
+@pytest.mark.parametrize(("stem", "value"), [("z", 2.5), ("logp", 2.0), ("stat", 0.2)])
+def test_a_value_is_its_own_height(
+    one_tailed: ResultSet, stem: str, value: float
+) -> None:
+    look = check(clusters_at(one_tailed[stem], Threshold(value=value)))
+    assert look.height == value
+    assert look.survives
+
+
+def test_one_side_of_a_signed_map_has_the_height_of_both(two_tailed: ResultSet) -> None:
+    z = two_tailed["z_desc-association"]
+    both, *sides = (
+        clusters_at(z, Threshold(p=0.01, tail=tail))
+        for tail in ("both", "positive", "negative")
+    )
+    assert [find_color_range(side).height for side in sides] == [
+        find_color_range(both).height
+    ] * 2
+    assert (
+        sum(find_color_range(side).n_voxels for side in sides)
+        == find_color_range(both).n_voxels
+    )
+
+
+def test_an_extent_changes_the_clusters_and_not_the_height(
+    one_tailed: ResultSet,
+) -> None:
+    few = find_color_range(
+        clusters_at(one_tailed["z"], Threshold(p=0.01, min_voxels=3))
+    )
+    all_of_them = find_color_range(clusters_at(one_tailed["z"], Threshold(p=0.01)))
+    assert few.height == all_of_them.height
+    assert few.n_voxels < all_of_them.n_voxels
+
+
+# --- clusters that were tested ----------------------------------------------------
+
+
+@pytest.mark.parametrize(("alpha", "n"), [(0.05, 4), (0.3, 8), (0.001, 0)])
+def test_of_cluster_level_maps_what_is_significant_is_above_the_height(
+    one_tailed: ResultSet, alpha: float, n: int
+) -> None:
+    expected = {"z": stats.norm.isf(alpha), "logp": -math.log10(alpha)}
+    for value, height in expected.items():
+        clusters = clusters_at(one_tailed[f"{value}_{MASS}"], Threshold(p=alpha))
+        look = find_color_range(clusters)
+        assert look.height == pytest.approx(height, rel=1e-6)
+        bright = strength(clusters) >= look.height * (1 - GRAIN)
+        assert bright.sum() == n
+        # Those that are not significant stay in the label volume.
+        significant = clusters.table.label[clusters.significant]
+        assert np.array_equal(bright, np.isin(clusters.labels, significant))
+        assert look.n_voxels == (clusters.labels > 0).sum() == 8
+
+
+def test_a_two_tailed_cluster_level_map_is_cut_at_half_the_p(
+    two_tailed: ResultSet,
+) -> None:
+    clusters = clusters_at(two_tailed[f"z_{ASSOCIATION}"], Threshold(p=0.02))
+    look = find_color_range(clusters)
+    assert look.signed
+    assert look.height == pytest.approx(stats.norm.isf(0.01), rel=1e-6)
+    assert clusters.significant.tolist() == [True, False]
+    bright = np.abs(clusters.statmap.data) >= look.height
+    assert np.array_equal(bright, clusters.labels == 1)
+
+
+# --- nothing survives -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", [Threshold(p=1e-30), Threshold(q=1e-20)], ids=str)
+@pytest.mark.parametrize("stem", ["z", "p", "logp", "stat"])
+def test_where_nothing_survives_the_height_is_beyond_the_strongest(
+    one_tailed: ResultSet, stem: str, asked: Threshold
+) -> None:
+    look = check(clusters_at(one_tailed[stem], asked))
+    assert not look.survives
+    if stem == "p":
+        assert 0 < look.height < look.strongest
+    else:
+        assert look.strongest < look.height < math.inf
+
+
+def test_nothing_is_lit_where_colors_end_below_the_largest_value(
+    opened: Opened, rng: np.random.Generator
+) -> None:
+    """The largest of 8,000 values lies far beyond the percentile 99.9."""
+    stat = rng.exponential(size=(20, 20, 20))
+    affine = np.diag([8.0, 8, 8, 1])
+    affine[:3, 3] = -80, -110, -70
+    results = opened({"stat": stat, "p": np.exp(-stat)}, affine=affine)
+    clusters = clusters_at(results["stat"], Threshold(p=1e-30))
+    assert find_strongest(results["stat"]) < 0.9 * results["stat"].data.max()
+    assert not check(clusters).survives
+
+
+# --- the strongest ----------------------------------------------------------------
+
+
+def test_the_strongest_by_kind(opened: Opened) -> None:
+    values = np.zeros(SHAPE)
+    values[2, 2, 2:6] = -0.9, 0.2, 0.7, 0.001
+    found = {
+        stem: find_strongest(opened({stem: values}).maps[stem])
+        for stem in ("z", "t", "logp", "p")
+    }
+    assert found == {stem: np.float32(0.9) for stem in ("z", "t", "logp")} | {
+        "p": np.float32(0.001)
+    }
+
+
+def test_of_maps_without_a_p_a_few_outliers_do_not_take_the_colors(
+    opened: Opened, rng: np.random.Generator
+) -> None:
+    prob = rng.uniform(0.1, 0.2, (20, 20, 20))
+    prob[1, 1, 1:4] = 50
+    affine = np.diag([8.0, 8, 8, 1])
+    affine[:3, 3] = -80, -110, -70
+    maps = opened({"prob": prob, "z": prob}, affine=affine)
+    assert find_strongest(maps["prob"]) == pytest.approx(0.2, rel=0.01)
+    assert find_strongest(maps["z"]) == 50
+
+
+@pytest.mark.parametrize("stem", ["z", "logp", "stat", "p"])
+def test_an_empty_map_has_a_strongest_value_all_the_same(
+    opened: Opened, stem: str
+) -> None:
+    assert find_strongest(opened({stem: np.zeros(SHAPE)})[stem]) == 1
+
+
+class _Infinite:
+    """Voxels with an infinite one, as files do not give them."""
+
+    def read(self) -> tuple[Array, tuple[str, ...]]:
+        """Return three voxels that are not 0."""
+        data = np.zeros(SHAPE, np.float32)
+        data[4, 4, 2:8:2] = 2, np.inf, 6
+        return data, ()
+
+
+@pytest.mark.parametrize("kind", [MapKind.Z, MapKind.LOGP])
+def test_infinite_voxels_survive_but_do_not_take_the_colors(kind: MapKind) -> None:
+    grid = Grid(SHAPE, np.diag([2.0, 2, 2, 1]))
+    file = MapFile("map", None, kind, grid, "", _Infinite())
+    statmap = ResultSet([file], title="", source="")["map"]
+    look = check(clusters_at(statmap, Threshold(value=3)))
+    assert (look.height, look.strongest, look.n_voxels) == (3, 6, 2)
+    # Beyond all finite values the infinite one is left.
+    above = check(clusters_at(statmap, Threshold(value=7)))
+    assert (above.height, above.strongest, above.n_voxels) == (7, 6, 1)
+
+
+def test_infinite_voxels_of_a_file_are_as_strong_as_the_strongest(
+    opened: Opened,
+) -> None:
+    data, _ = _Infinite().read()
+    look = check(clusters_at(opened({"z": data})["z"], Threshold(value=6)))
+    assert (look.strongest, look.n_voxels) == (6, 2)
+
+
+def test_a_p_of_0_inside_the_mask_survives_everything(
+    opened: Opened, one_tailed: ResultSet
+) -> None:
+    p = np.array(one_tailed["p"].data)
+    p[4, 4, 4] = 0
+    results = opened({"p": p, "z": one_tailed["z"].data})
+    look = find_color_range(clusters_at(results["p"], Threshold(p=1e-30)))
+    assert (look.n_voxels, look.height) == (1, 1e-30)
+    assert look.strongest == p[p > 0].min()

@@ -1,0 +1,1 @@
+"""What several tests share: maps, figures and batches made on the spot."""

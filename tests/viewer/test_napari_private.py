@@ -1,0 +1,206 @@
+"""What napari does not promise is still there, and is used in one file only."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import napari_neurosynth_results
+from napari_neurosynth_results.viewer import napari_private
+
+PACKAGE = Path(napari_neurosynth_results.__file__).parent
+#: The rooms that may know napari at all.
+SOURCES = [
+    path
+    for room in ("viewer", "widgets", "cli")
+    for path in sorted((PACKAGE / room).rglob("*.py"))
+    if path.name != "napari_private.py"
+]
+#: As strings these are found wherever they stand.
+NAMES = {
+    napari_private.BLOCK_REFRESH,
+    napari_private.REBUILD_COLORS,
+    napari_private.WRAPPED,
+}
+
+
+@pytest.fixture
+def labels() -> Any:
+    """Return a layer of labels."""
+    from napari.layers import Labels
+
+    return Labels(np.zeros((3, 4, 5), np.uint8))
+
+
+def test_layers_have_a_block_for_refreshing(labels: Any) -> None:
+    name = napari_private.BLOCK_REFRESH
+    assert hasattr(labels, name), f"napari's Layer has no {name} any more"
+    told: list[object] = []
+    labels.events.set_data.connect(told.append)
+    with napari_private.refreshed_once(labels):
+        labels.refresh()
+    assert not told
+    labels.refresh()
+    assert told
+
+
+def test_stand_ins_say_what_they_stand_for(labels: Any) -> None:
+    from napari.utils._proxies import PublicOnlyProxy
+
+    name = napari_private.WRAPPED
+    stand_in = PublicOnlyProxy(labels)
+    assert hasattr(stand_in, name), f"napari's PublicOnlyProxy has no {name} any more"
+    assert napari_private.unproxied(stand_in) is labels
+    assert napari_private.unproxied(labels) is labels
+
+
+def test_the_canvas_rebuilds_colors_by_the_same_name() -> None:
+    from napari._vispy.layers.labels import VispyLabelsLayer
+
+    name = napari_private.REBUILD_COLORS
+    assert hasattr(VispyLabelsLayer, name), (
+        f"napari's VispyLabelsLayer has no {name} any more"
+    )
+
+
+def test_bound_methods_are_kept_as_pairs_of_weak_reference_and_name(
+    labels: Any,
+) -> None:
+    from napari.components import ViewerModel
+
+    viewer = ViewerModel()
+    viewer.add_layer(labels)
+    owners = [
+        callback[0]()
+        for callback in labels.events.data.callbacks
+        if isinstance(callback, tuple)
+    ]
+    assert viewer in owners, (
+        "napari's EventEmitter.callbacks has no pairs of a weak reference and a name, "
+        "or ViewerModel does not listen to the data of layers, any more"
+    )
+
+
+def test_new_data_disturb_nobody_who_needs_not_know(labels: Any) -> None:
+    from napari.components import ViewerModel
+
+    class Canvas:
+        def __init__(self) -> None:
+            self.told = 0
+
+        def rebuild(self, event: object = None) -> None:
+            self.told += 1
+
+    # Listeners are known by this name.
+    Canvas.rebuild.__name__ = napari_private.REBUILD_COLORS
+    setattr(Canvas, napari_private.REBUILD_COLORS, Canvas.rebuild)
+    canvas, viewer = Canvas(), ViewerModel()
+    viewer.add_layer(labels)
+    labels.events.data.connect(getattr(canvas, napari_private.REBUILD_COLORS))
+    before = set(labels.events.data.callbacks)
+    with napari_private.undisturbed(viewer, labels, recolored=False):
+        now = set(labels.events.data.callbacks)
+        labels.events.data()
+    assert canvas.told == 0
+    assert len(now) < len(before) - 1
+    assert set(labels.events.data.callbacks) == before
+    with napari_private.undisturbed(viewer, labels, recolored=True):
+        labels.events.data()
+    assert canvas.told == 1
+
+
+def test_colors_are_looked_up_in_a_table_of_that_length() -> None:
+    from vispy.color import colormap
+
+    assert colormap.LUT_len == napari_private.COLOR_TABLE, "vispy has another LUT_len"
+
+
+def test_the_warning_about_contours_begins_as_it_did(labels: Any) -> None:
+    from napari.components import ViewerModel
+
+    viewer = ViewerModel()
+    viewer.add_layer(labels)
+    labels.contour = 1
+    with pytest.warns(UserWarning, match=napari_private.CONTOUR_WARNING):
+        viewer.dims.ndisplay = 3
+
+
+def test_no_other_file_uses_what_is_not_public() -> None:
+    found = {
+        str(path.relative_to(PACKAGE)): uses
+        for path in SOURCES
+        if (uses := list(private_uses(path.read_text(encoding="utf-8"))))
+    }
+    assert found == {}
+    assert len(SOURCES) > 50
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "viewer.window._qt_window.show()",
+        "layer._slice",
+        "layer.__wrapped__",
+        "getattr(layer, '_block_refresh', None)",
+        "hasattr(viewer.window, '_qt_viewer')",
+        "name == '_on_colormap_change'",
+        "from napari._vispy.layers.labels import VispyLabelsLayer",
+        "from napari.utils import _proxies",
+        "import napari._app_model",
+        "from vispy.color import Colormap",
+    ],
+)
+def test_what_is_not_public_is_found(code: str) -> None:
+    assert list(private_uses(code))
+
+
+def private_uses(code: str) -> Any:
+    """List the lines that use what other packages keep to themselves."""
+    nodes = list(ast.walk(ast.parse(code)))
+    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
+    own |= {node.attr for node in attributes if is_own(node)}
+    for node in attributes:
+        # What a file has itself, it may use of another object of its own.
+        if is_private(node.attr) and not is_own(node) and node.attr not in own:
+            yield node.lineno, node.attr
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            modules = [one.name for one in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            modules = [f"{node.module}.{one.name}" for one in node.names]
+        else:
+            modules = []
+        if any(map(is_private_module, modules)):
+            yield node.lineno, modules
+        if isinstance(node, ast.Constant) and node.value in NAMES:
+            yield node.lineno, node.value
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in ("getattr", "hasattr", "setattr", "delattr")
+            and isinstance(node.args[1], ast.Constant)
+            and is_private(str(node.args[1].value))
+        ):
+            yield node.lineno, node.args[1].value
+
+
+def is_own(node: ast.Attribute) -> bool:
+    """Whether an attribute is one of the object that a method belongs to."""
+    return isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+
+
+def is_private(name: str) -> bool:
+    """Whether a name is private; those of Python's own protocols are not."""
+    return name in NAMES or re.match(r"_(?!_)", name) is not None
+
+
+def is_private_module(name: str) -> bool:
+    """Whether something is imported that napari does not promise, or vispy."""
+    first, *rest = name.split(".")
+    return first == "vispy" or (first == "napari" and any(map(is_private, rest)))

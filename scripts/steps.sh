@@ -49,7 +49,8 @@ here() {
   in_turn "$@"
 }
 
-# Waits for all steps; shows the output of those that failed, and what the tests say.
+# Waits for all steps; shows the output of those that failed and was not seen yet, and
+# what the tests say at their end.
 finish() {
   local name status seconds failed=0
   wait "$lane" || true
@@ -58,8 +59,8 @@ finish() {
     read -r status seconds <"$log/$name.end"
     [ "$status" != 0 ] || continue
     failed=1
-    printf '\n== %s failed:\n' "$name"
-    cat "$log/$name"
+    printf '\n== %s failed\n' "$name"
+    case $name in *tests) ;; *) cat "$log/$name" ;; esac
   done
   printf '\n== %s s in all\n' "$SECONDS"
   for name in "${names[@]}"; do

@@ -205,7 +205,7 @@ def window_of_the_file(qapp: Any) -> Iterator[Any]:
         for one in once:
             one.cache_clear()
         viewer = Viewer(show=True, show_welcome_screen=False)
-        viewer.window.resize(900, 800)
+        viewer.window.resize(1100, 800)
         yield viewer
         viewer.close()
         NapariApplication.destroy("of the file")

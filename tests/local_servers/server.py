@@ -111,8 +111,8 @@ class LocalServers:
                 self._main.over.wait(self.latency)
             yield self._answer(method, path, headers)
         finally:
-            asked.ended = time.monotonic()
             with self._lock:
+                asked.ended = time.monotonic()
                 self._at_once -= 1
 
     def _answer(self, method: str, path: str, headers: dict[str, str]) -> Answer:

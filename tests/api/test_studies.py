@@ -313,7 +313,8 @@ def test_foci_that_are_not_known_leave_a_table_of_compose_unread(
 def test_contributors_say_who_is_behind_a_cluster(whole: ResultSet) -> None:
     behind = nnr.contributors(whole, nnr.find_clusters(whole[MASS], p=0.05))
     table = behind.of(1)
-    assert table.share.is_monotonic_decreasing
+    ranks = list(zip(table.foci, table.share, strict=True))
+    assert ranks == sorted(ranks, reverse=True)
     assert table.foci.sum() == 26
     assert (table.foci > 0).sum() == 14
     assert table.loc[0, "study"] == "pain_19.nidm"
@@ -337,6 +338,22 @@ def test_contributors_say_who_is_behind_a_cluster(whole: ResultSet) -> None:
     contributing = counted.index[counted[1] > 0]
     expected = sum(people[name.removesuffix("-1")] for name in contributing)
     assert behind.robustness.participants[1] == expected == 243
+
+
+def test_the_first_row_of_every_cluster_is_the_study_of_its_sentence(
+    whole: ResultSet,
+) -> None:
+    behind = nnr.contributors(whole, nnr.find_clusters(whole[MASS], p=0.05))
+    named = 0
+    for label in range(1, len(behind.clusters) + 1):
+        rows, sentence = behind.of(label), behind.sentence(label)
+        assert behind.robustness.dominant[label] == rows.experiment[0]
+        if "most from" in sentence:
+            named += 1
+            assert f"; most from {rows.study[0]} (" in sentence
+    assert named == 5
+    # By share it would be another than by foci.
+    assert behind.of(5).share.idxmax() != 0
 
 
 def test_those_behind_most_clusters_come_first(whole: ResultSet) -> None:

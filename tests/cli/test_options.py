@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from napari_neurosynth_results.cli import main
 from napari_neurosynth_results.cli.batch import add_batch
 from napari_neurosynth_results.cli.clusters import add_clusters
 from napari_neurosynth_results.cli.compare import add_compare
+from napari_neurosynth_results.cli.options import terminal_progress
 from napari_neurosynth_results.cli.report import add_report
 
 Captured = pytest.CaptureFixture[str]
@@ -63,6 +67,67 @@ def test_every_command_has_the_options_that_mean_something(
         told, 1
     )
     assert all(help_ for [(help_, *_)] in told.values())
+
+
+def test_what_commands_take_and_write_is_called_alike(
+    commands: dict[str, argparse.ArgumentParser],
+) -> None:
+    for name, parser in commands.items():
+        found = {action.dest: action for action in parser._actions}
+        assert found["path"].nargs == "+"
+        assert found["map"].metavar == "NAME"
+        assert found["out"].metavar == ("FILE" if name == "clusters" else "DIR")
+        assert found["out"].required == (name in ("batch", "report"))
+        assert all(found[dest].help for dest in ("path", "map", "out"))
+
+
+class Terminal(io.StringIO):
+    """What is written to a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+def test_downloads_add_up_on_one_line_that_goes_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    tell = terminal_progress()
+    assert tell is not None
+    tell("a", 1000, 3000)
+    tell("b", 500, 1000)
+    assert terminal.getvalue().endswith("\r\033[Kb: 1,500 of 4,000")
+    tell("a", 3000, 3000)
+    tell("b", 1000, 1000)
+    assert terminal.getvalue().endswith("\r\033[K")
+
+
+def test_things_are_counted_and_the_time_left_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    clock = iter([0.0, 10.0, 20.0, 30.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    tell = terminal_progress(counted=True)
+    assert tell is not None
+    # Three were done before.
+    tell("fourth", 4, 6)
+    tell("fifth", 5, 6)
+    tell("sixth", 6, 6)
+    assert terminal.getvalue().split("\r\033[K")[1:] == [
+        "4 of 6, about 20 s left: fourth",
+        "5 of 6, about 10 s left: fifth",
+        "6 of 6: sixth\n",
+    ]
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_a_file_gets_no_lines_of_progress(
+    counted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert terminal_progress(counted=counted) is None
 
 
 def ask(command: str, source: Path, out: Path, *options: str) -> int:

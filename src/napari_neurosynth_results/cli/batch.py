@@ -5,20 +5,23 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from typing import Any
 
 from napari_neurosynth_results.batch import BatchSummary, read_list, run_batch
 from napari_neurosynth_results.cli.options import (
     add_atlas,
+    add_map,
+    add_mask,
+    add_out,
     add_regions,
+    add_source,
     add_studies,
     add_threshold,
     atlas_name,
     mask_source,
+    terminal_progress,
     threshold_keywords,
 )
-from napari_neurosynth_results.job import Progress
 
 #: What a shell says of a process that Ctrl+C ended.
 _INTERRUPTED = 130
@@ -28,27 +31,25 @@ _MOST_TOLD = 20
 def add_batch(commands: Any) -> None:
     """Describe the command that asks many results."""
     command = commands.add_parser("batch", help="list the clusters of many results")
-    command.add_argument(
-        "path",
-        nargs="+",
+    add_source(
+        command,
         metavar="LIST",
-        help="sources as for open, text files with one a line, or - for such a list "
+        what="sources as for open, text files with one a line, or - for such a list "
         "on standard input",
     )
-    command.add_argument(
-        "--out",
-        metavar="DIR",
+    add_out(
+        command,
+        "a new folder, or that of a batch that was stopped, to go on with it",
         required=True,
-        help="a new folder, or that of a batch that was stopped, to go on with it",
     )
-    command.add_argument(
-        "--map",
-        metavar="NAME",
-        action="append",
-        help="a map of each result, or a pattern (z_*); repeat for several (default: "
+    add_map(
+        command,
+        "a map of each result, or a pattern (z_*); repeat for several (default: "
         "the first in order of interest)",
+        several=True,
     )
     add_threshold(command)
+    add_mask(command)
     add_atlas(command)
     add_regions(command)
     add_studies(command, default=False)
@@ -81,7 +82,7 @@ def _batch(options: argparse.Namespace) -> int:
             studies=options.studies,
             workers=options.workers,
             scheduler=options.scheduler,
-            progress=_terminal_progress(),
+            progress=terminal_progress(counted=True),
             resume=not options.again,
             **threshold_keywords(options),
         )
@@ -106,23 +107,3 @@ def _print_failures(done: BatchSummary) -> None:
     if len(done.failed) > _MOST_TOLD:
         more = len(done.failed) - _MOST_TOLD
         print(f"! {more} more are in failures.tsv.", file=sys.stderr)
-
-
-def _terminal_progress() -> Progress | None:
-    """Say on a terminal how far it is; a file or a pipe gets no such lines."""
-    if not sys.stderr.isatty():
-        return None
-    start = time.monotonic()
-    first: list[int] = []
-
-    def tell(what: str, done: int, total: int | None) -> None:
-        total = total or done
-        # What was done before took no time now.
-        first.append(done - 1)
-        each = (time.monotonic() - start) / (done - first[0])
-        left = f", about {each * (total - done):.0f} s left" if done < total else ""
-        end = "" if done < total else "\n"
-        line = f"\r\033[K{done} of {total}{left}: {what[:60]}"
-        print(line, end=end, file=sys.stderr, flush=True)
-
-    return tell

@@ -16,14 +16,18 @@ from napari_neurosynth_results.api import (
     save_regions,
 )
 from napari_neurosynth_results.api.map_requests import map_clusters, named_map
-from napari_neurosynth_results.cli.downloads import terminal_progress
 from napari_neurosynth_results.cli.options import (
     add_atlas,
+    add_map,
+    add_mask,
+    add_out,
     add_regions,
+    add_source,
     add_studies,
     add_threshold,
     atlas_from,
     request_from,
+    terminal_progress,
 )
 from napari_neurosynth_results.export.tables.clusters import save_studies
 from napari_neurosynth_results.export.tables.write import SEPARATORS
@@ -40,17 +44,18 @@ _SHOWN = [
 def add_clusters(commands: Any) -> None:
     """Describe the command that lists clusters."""
     clusters = commands.add_parser("clusters", help="list the clusters of a map")
-    clusters.add_argument("path", nargs="+", metavar="SOURCE", help="as for open")
-    clusters.add_argument("--map", metavar="NAME", help="as info lists it")
+    add_source(clusters)
+    add_map(clusters, "as info lists it")
     add_threshold(clusters)
+    add_mask(clusters)
     add_atlas(clusters)
     add_regions(clusters)
     add_studies(clusters, default=False)
-    clusters.add_argument(
-        "--out",
-        metavar="FILE",
-        help="write the table (.csv, .tsv; for a paper .md, .tex, .html); regions and "
+    add_out(
+        clusters,
+        "write the table (.csv, .tsv; for a paper .md, .tex, .html); regions and "
         "studies beside it",
+        metavar="FILE",
     )
     clusters.add_argument(
         "--labels", metavar="FILE", help="write the label volume (.nii, .nii.gz)"

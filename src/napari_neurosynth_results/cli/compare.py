@@ -19,12 +19,16 @@ from napari_neurosynth_results.api.map_requests import (
     named_map,
     requested_clusters,
 )
-from napari_neurosynth_results.cli.downloads import terminal_progress
 from napari_neurosynth_results.cli.options import (
     add_atlas,
+    add_map,
+    add_mask,
+    add_out,
+    add_source,
     add_threshold,
     atlas_from,
     request_from,
+    terminal_progress,
 )
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import already_exists
@@ -43,18 +47,16 @@ def add_compare(commands: Any) -> None:
     command = commands.add_parser(
         "compare", help="compare two maps, or every two of several"
     )
-    command.add_argument(
-        "path",
-        nargs="+",
+    add_source(
+        command,
         metavar="SOURCE[::MAP]",
-        help="as for open; after :: the name of a map, as info lists it",
+        what="as for open; after :: the name of a map, as info lists it",
     )
-    command.add_argument(
-        "--map", metavar="NAME", help="the map of every SOURCE that names none"
-    )
+    add_map(command, "the map of every SOURCE that names none")
     add_threshold(command)
+    add_mask(command)
     add_atlas(command)
-    command.add_argument("--out", metavar="DIR", help="write files into a new folder")
+    add_out(command, "write files into a new folder")
     command.set_defaults(run=_compare)
 
 

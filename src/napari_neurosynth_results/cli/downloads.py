@@ -10,8 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 from napari_neurosynth_results.api import open_results
+from napari_neurosynth_results.cli.options import terminal_progress
 from napari_neurosynth_results.export.downloaded import save_downloaded
-from napari_neurosynth_results.job import Job, Meter, Progress
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.web.cache import Cache
 from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.sources.zip_archive import list_unpacked_zips
@@ -52,19 +53,3 @@ def cache(options: argparse.Namespace) -> int:
 
 def _mention_zips(folders: list[Path]) -> str:
     return f", and {len(folders)} unpacked zips" if folders else ""
-
-
-def terminal_progress() -> Progress | None:
-    """Say on a terminal how far downloads are; a file or a pipe gets no such lines."""
-    if not sys.stderr.isatty():
-        return None
-    meter = Meter()
-
-    def tell(what: str, done: int, total: int | None) -> None:
-        meter.hear(what, done, total)
-        of = f" of {meter.total:,}" if meter.total else ""
-        print(f"\r\033[K{what}: {meter.done:,}{of}", end="", file=sys.stderr)
-        if not meter.parts:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-    return tell

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_neurosynth_results.api import open_results
-from napari_neurosynth_results.cli.downloads import terminal_progress
+from napari_neurosynth_results.cli.options import terminal_progress
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap

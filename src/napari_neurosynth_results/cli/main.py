@@ -14,8 +14,9 @@ from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.cli.batch import add_batch
 from napari_neurosynth_results.cli.clusters import add_clusters
 from napari_neurosynth_results.cli.compare import add_compare
-from napari_neurosynth_results.cli.downloads import cache, fetch, terminal_progress
+from napari_neurosynth_results.cli.downloads import cache, fetch
 from napari_neurosynth_results.cli.info import list_maps
+from napari_neurosynth_results.cli.options import add_source, terminal_progress
 from napari_neurosynth_results.cli.report import add_report
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import already_exists
@@ -79,11 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     window = commands.add_parser("open", help="open a result in napari")
-    window.add_argument(
-        "path",
+    add_source(
+        window,
         nargs="*",
-        metavar="SOURCE",
-        help="a NiMARE folder, images, a zip, a NeuroVault or Compose link or id",
+        what="a NiMARE folder, images, a zip, a NeuroVault or Compose link or id",
     )
     window.add_argument(
         "--sample", action="store_true", help="open the packaged sample"
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     window.set_defaults(run=_open)
     info = commands.add_parser("info", help="list the maps of a result")
-    info.add_argument("path", nargs="+", metavar="SOURCE", help="as for open")
+    add_source(info)
     info.add_argument("--json", action="store_true", help="print JSON")
     info.set_defaults(run=list_maps)
     add_clusters(commands)
@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     add_batch(commands)
     add_report(commands)
     fetching = commands.add_parser("fetch", help="download a result for offline use")
-    fetching.add_argument("path", metavar="SOURCE", help="a link or an id")
+    add_source(fetching, nargs=None, what="a link or an id")
     fetching.add_argument("--to", metavar="DIR", required=True, help="a new folder")
     fetching.set_defaults(run=fetch)
     kept = commands.add_parser("cache", help="list or delete downloads")

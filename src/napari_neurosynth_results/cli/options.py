@@ -1,16 +1,24 @@
-"""The options that commands share: each has one name, one help text, one meaning."""
+"""What commands share: options of one name and one meaning, progress on a terminal.
+
+Help texts are here too; a command says only what it does with its sources, maps and
+files, where that is not what the others do.
+"""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import sys
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
-from napari_neurosynth_results.api.map_requests import MapRequest, MaskSource
+from napari_neurosynth_results.api.map_requests import MaskSource
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import Meter, Progress
 from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.thresholds.request import (
+    FirstLookThreshold,
     StatedDof,
     ThresholdRequest,
     build_threshold,
@@ -18,6 +26,7 @@ from napari_neurosynth_results.statistics.thresholds.request import (
 from napari_neurosynth_results.statistics.thresholds.threshold import (
     CRITERIA,
     Criterion,
+    Threshold,
 )
 
 _CRITERIA: Mapping[Criterion, str] = {
@@ -33,8 +42,60 @@ _THRESHOLD = (
 )
 
 
+def add_source(
+    command: Any,
+    *,
+    metavar: str = "SOURCE",
+    nargs: str | None = "+",
+    what: str = "as for open",
+) -> None:
+    """Add what to open.
+
+    Parameters
+    ----------
+    metavar : str
+        What one of them is called.
+    nargs : str, optional
+        How many; None for exactly one.
+    what : str
+        What a source may be, where it is not what `open` takes.
+    """
+    command.add_argument("path", nargs=nargs, metavar=metavar, help=what)
+
+
+def add_map(command: Any, what: str, *, several: bool = False) -> None:
+    """Add which map to take.
+
+    Parameters
+    ----------
+    what : str
+        Which maps are meant, and how they are named.
+    several : bool
+        Whether it may be said more than once.
+    """
+    action = "append" if several else "store"
+    command.add_argument("--map", metavar="NAME", action=action, help=what)
+
+
+def add_out(
+    command: Any, what: str, *, metavar: str = "DIR", required: bool = False
+) -> None:
+    """Add where to write.
+
+    Parameters
+    ----------
+    what : str
+        What is written, or what the place has to be.
+    metavar : {"DIR", "FILE"}
+        Whether it is a folder.
+    required : bool
+        Whether the command does nothing but write.
+    """
+    command.add_argument("--out", metavar=metavar, required=required, help=what)
+
+
 def add_threshold(command: Any) -> None:
-    """Add what is asked of maps: height, extent, directions, and where to look."""
+    """Add what is asked of maps: height, extent, directions."""
     asked = command.add_argument_group(
         "threshold", "without a height, each map has that of its first look"
     )
@@ -77,10 +138,10 @@ def add_threshold(command: Any) -> None:
     asked.add_argument(
         "--min-mm3", type=float, metavar="MM3", help="the same, as a volume in mm3"
     )
-    _add_mask(command)
 
 
-def _add_mask(command: Any) -> None:
+def add_mask(command: Any) -> None:
+    """Add where to look."""
     place = command.add_argument_group("where to look, and to count tests")
     mask = place.add_mutually_exclusive_group()
     mask.add_argument("--mask", metavar="FILE", help="look in a mask or region image")
@@ -153,7 +214,7 @@ def mask_source(options: argparse.Namespace) -> MaskSource | None:
     Parameters
     ----------
     options : Namespace
-        Of a command with `add_threshold`.
+        Of a command with `add_mask`.
 
     Returns
     -------
@@ -176,13 +237,15 @@ def mask_source(options: argparse.Namespace) -> MaskSource | None:
     return MaskSource("brain") if options.brain_mask else None
 
 
-def request_from(options: argparse.Namespace) -> MapRequest:
+def request_from(
+    options: argparse.Namespace,
+) -> ThresholdRequest[Threshold | FirstLookThreshold, MaskSource]:
     """Return all that is asked of each map.
 
     Parameters
     ----------
     options : Namespace
-        Of a command with `add_threshold`.
+        Of a command with `add_threshold` and `add_mask`.
 
     Returns
     -------
@@ -233,3 +296,55 @@ def _dof(text: str) -> StatedDof:
     if len(numbers) > 2:
         raise ValueError
     return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
+
+
+#: The line that tells a report, and what ends it.
+_Line = Callable[[str, int, int | None], tuple[str, str]]
+
+
+def terminal_progress(*, counted: bool = False) -> Progress | None:
+    """Say on a terminal how far it is; a file or a pipe gets no such lines.
+
+    Parameters
+    ----------
+    counted : bool
+        Whether one thing is done after another, so that the time left can be told;
+        else bytes come, of several downloads at once.
+    """
+    if not sys.stderr.isatty():
+        return None
+    line = _tell_things() if counted else _tell_bytes()
+
+    def tell(what: str, done: int, total: int | None) -> None:
+        text, end = line(what, done, total)
+        print(f"\r\033[K{text}", end=end, file=sys.stderr, flush=True)
+
+    return tell
+
+
+def _tell_bytes() -> _Line:
+    """Add up downloads; nothing is left of the line when all are there."""
+    meter = Meter()
+
+    def line(what: str, done: int, total: int | None) -> tuple[str, str]:
+        meter.hear(what, done, total)
+        of = f" of {meter.total:,}" if meter.total else ""
+        return (f"{what}: {meter.done:,}{of}" if meter.parts else ""), ""
+
+    return line
+
+
+def _tell_things() -> _Line:
+    """Tell how many are done, and how long the others will take."""
+    start = time.monotonic()
+    first: list[int] = []
+
+    def line(what: str, done: int, total: int | None) -> tuple[str, str]:
+        total = total or done
+        # What was done before took no time now.
+        first.append(done - 1)
+        each = (time.monotonic() - start) / (done - first[0])
+        left = f", about {each * (total - done):.0f} s left" if done < total else ""
+        return f"{done} of {total}{left}: {what[:60]}", "" if done < total else "\n"
+
+    return line

@@ -9,14 +9,18 @@ from typing import Any
 from napari_neurosynth_results.api import open_results, save_clusters, save_regions
 from napari_neurosynth_results.api.map_requests import map_clusters, named_map
 from napari_neurosynth_results.api.report import first_maps, save_report
-from napari_neurosynth_results.cli.downloads import terminal_progress
 from napari_neurosynth_results.cli.options import (
     add_atlas,
+    add_map,
+    add_mask,
+    add_out,
     add_regions,
+    add_source,
     add_studies,
     add_threshold,
     atlas_from,
     request_from,
+    terminal_progress,
 )
 from napari_neurosynth_results.export.atomic import write_folder
 from napari_neurosynth_results.maps.results import ResultSet
@@ -27,15 +31,13 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 def add_report(commands: Any) -> None:
     """Describe the command that writes a report."""
     command = commands.add_parser("report", help="write a report as one HTML file")
-    command.add_argument("path", nargs="+", metavar="SOURCE", help="as for open")
-    command.add_argument("--out", metavar="DIR", required=True, help="a new folder")
-    command.add_argument(
-        "--map",
-        metavar="NAME",
-        action="append",
-        help="a map to report, as info lists it; repeat for several",
+    add_source(command)
+    add_out(command, "a new folder", required=True)
+    add_map(
+        command, "a map to report, as info lists it; repeat for several", several=True
     )
     add_threshold(command)
+    add_mask(command)
     add_atlas(command)
     add_regions(command)
     add_studies(command, default=True)

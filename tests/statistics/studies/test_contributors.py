@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.maps_in_memory import lone
 from napari_neurosynth_results.maps.studies import (
     Analysis,
     Experiments,
@@ -13,13 +14,16 @@ from napari_neurosynth_results.maps.studies import (
     Studies,
     Study,
 )
+from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
 from napari_neurosynth_results.statistics.studies.contributors import (
     FEW_IN_ALL,
     NO_EXPERIMENT,
     ONE_DOMINATES,
     ONE_EXPERIMENT,
+    Contributors,
     measure_robustness,
 )
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 
 def experiments(*people: int | None) -> Experiments:
@@ -63,6 +67,53 @@ def test_flags_say_what_asks_for_caution() -> None:
     few = measure_robustness(table(16, {3: 1, 4: 1}))
     assert few.cautions.tolist() == [FEW_IN_ALL]
     assert measure_robustness(table(17, {3: 1, 4: 1})).cautions.tolist() == [""]
+
+
+def sharing(
+    foci: pd.DataFrame | None, shares: pd.DataFrame | None, *people: int | None
+) -> Contributors:
+    """Return what is known of one cluster."""
+    data = np.zeros((4, 4, 4), np.float32)
+    data[1:3, 1:3, 1:3] = 5
+    clusters = clusters_at(lone(data), Threshold(value=3))
+    return Contributors(
+        clusters, foci, shares, experiments(*people) if people else None
+    )
+
+
+def test_the_first_row_is_the_study_that_the_sentence_names() -> None:
+    # One has most foci, another the largest share.
+    foci = table(4, {0: 1, 1: 4, 2: 2, 3: 2})
+    shares = table(4, {0: 0.6, 1: 0.1, 2: 0.05, 3: 0.2})
+    behind = sharing(foci, shares, 10, 20, 30, 40)
+    rows = behind.of(1)
+    assert rows["experiment"].tolist() == ["s1-1", "s3-1", "s2-1", "s0-1"]
+    assert f"most from {rows['study'][0]} (44 % of the foci)" in behind.sentence(1)
+    assert behind.robustness.loc[1, "dominant"] == rows["experiment"][0]
+
+
+def test_equal_foci_go_by_share_and_then_by_name() -> None:
+    foci = table(4, {0: 1, 1: 3, 2: 3, 3: 3}).iloc[::-1]
+    shares = table(4, {0: 0.6, 1: 0.1, 2: 0.1, 3: 0.2})
+    behind = sharing(foci, shares)
+    assert behind.of(1)["experiment"].tolist() == ["s3-1", "s1-1", "s2-1", "s0-1"]
+    assert "none has more than 30 % of the foci" in behind.sentence(1)
+    assert behind.robustness.loc[1, "dominant"] == "s3-1"
+    # The same foci with nothing known of shares.
+    alone = sharing(foci, None)
+    assert alone.of(1)["experiment"].tolist() == ["s1-1", "s2-1", "s3-1", "s0-1"]
+    assert alone.robustness.loc[1, "dominant"] == "s1-1"
+
+
+def test_shares_decide_where_no_foci_are_known() -> None:
+    behind = sharing(None, table(3, {0: 0.1, 1: -0.2, 2: 0.6}))
+    assert behind.of(1)["experiment"].tolist() == ["s2-1", "s0-1", "s1-1"]
+    assert "most from s2-1 (86 % of the shares)" in behind.sentence(1)
+    # Nobody counted the foci in this cluster.
+    uncounted = table(3, {}).replace(0, np.nan)
+    behind = sharing(uncounted, table(3, {0: 0.1, 2: 0.6}))
+    assert behind.of(1)["experiment"].tolist() == ["s2-1", "s0-1"]
+    assert behind.sentence(1).endswith("NiMARE counted nothing.")
 
 
 def test_what_was_not_counted_is_not_flagged() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.maps.studies import Experiments
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
@@ -67,11 +69,16 @@ class Contributors:
     @property
     def counted(self) -> pd.DataFrame | None:
         """Experiments by clusters: foci where they are known, else shares."""
-        return self.foci if self.foci is not None else self.shares
+        return self.foci if self.foci is not None else self._shares
 
     @cached_property
     def ranked(self) -> pd.DataFrame | None:
-        """`counted`: those behind most clusters first, then those with most in them."""
+        """`counted`, for all clusters at a glance: those behind most clusters first.
+
+        Then those with most in all of them, then as they were counted. This is not the
+        order of `of`: most important for one cluster says nothing of the others, and
+        rows have to be the same for all columns.
+        """
         if self.counted is None:
             return None
         strength = np.nan_to_num(self.counted.to_numpy(dtype=np.float64))
@@ -116,7 +123,8 @@ class Contributors:
         """
         if self.counted is None:
             raise ValueError("nothing is known of these clusters")
-        return measure_robustness(self.counted, self.experiments)
+        ties = self._shares if self.foci is not None else None
+        return measure_robustness(self.counted, self.experiments, ties)
 
     def of(self, label: int) -> pd.DataFrame:
         """List the experiments behind one cluster, the most important first.
@@ -124,15 +132,16 @@ class Contributors:
         Returns
         -------
         pandas.DataFrame
-            ``experiment, study, year, foci, share, participants, link``: by share where
-            there is one, then by foci; those without a focus and with less than .05 %
-            are left out.
+            ``experiment, study, year, foci, share, participants, link``, in the order
+            of `rank_experiments`: the first is the one that `sentence` names. Those
+            without a focus and with less than .05 % are left out.
         """
         import pandas as pd
 
-        foci, shares = self._column(self.foci, label), self._column(self._shares, label)
+        foci, shares = _column(self.foci, label), _column(self._shares, label)
         rows: list[tuple[Any, ...]] = []
-        for name in self.ids:
+        most, ties = (shares, {}) if self.foci is None else (foci, shares)
+        for name in rank_experiments(self.ids, most, ties):
             n, share = foci.get(name, np.nan), shares.get(name, np.nan)
             if n > 0 or abs(np.nan_to_num(share)) >= _LEAST_SHARE:
                 rows.append((name, *self._paper(name), n, share))
@@ -142,16 +151,7 @@ class Contributors:
             {"foci": "Int64", "year": "Int64", "participants": "Int64"}
         )
         order = ["experiment", "study", "year", "foci", "share", "participants", "link"]
-        by = ["share", "foci"] if table["share"].notna().any() else ["foci"]
-        return table.sort_values(by, ascending=False, kind="stable", ignore_index=True)[
-            order
-        ]
-
-    def _column(self, table: pd.DataFrame | None, label: int) -> dict[str, float]:
-        if table is None or label not in table.columns:
-            return {}
-        values = table[label].astype(float).tolist()
-        return dict(zip(map(str, table.index), values, strict=True))
+        return table[order]
 
     def _paper(self, name: str) -> tuple[str, int | None, int | None, str]:
         found = self.experiments.find(name) if self.experiments is not None else None
@@ -172,7 +172,7 @@ class Contributors:
         str
             As in ``pain_03 in Insula R: 4 foci, share 12.1 %``.
         """
-        foci, shares = self._column(self.foci, label), self._column(self._shares, label)
+        foci, shares = _column(self.foci, label), _column(self._shares, label)
         n, share = foci.get(name, np.nan), shares.get(name, np.nan)
         parts = [_foci(n)] if np.isfinite(n) else []
         parts += [f"share {100 * share:.1f} %"] if np.isfinite(share) else []
@@ -194,14 +194,14 @@ class Contributors:
             nobody = "no experiment" if row["cautions"] else "NiMARE counted nothing"
             return f"{name}: {nobody}."
         parts = [f"{row['experiments']} of {row['of']} experiments"]
-        foci = self._column(self.foci, label)
+        foci = _column(self.foci, label)
         if self.foci is not None:
             parts.append(_foci(sum(foci.values())))
         if np.isfinite(row["participants"]):
             parts.append(f"{row['participants']:,.0f} participants")
         what = "the foci" if self.foci is not None else "the shares"
         share = f"{row['dominant_percent']:.0f} % of {what}"
-        column = self._column(self.counted, label)
+        column = _column(self.counted, label)
         if list(column.values()).count(column[str(row["dominant"])]) > 1:
             return f"{name}: {', '.join(parts)}; none has more than {share}."
         most = self.title(str(row["dominant"]))
@@ -212,12 +212,57 @@ class Contributors:
         return str(self.robustness.loc[label, "cautions"])
 
 
+def _column(table: pd.DataFrame | None, label: Hashable) -> dict[str, float]:
+    if table is None or label not in table.columns:
+        return {}
+    values = table[label].astype(float).tolist()
+    return dict(zip(map(str, table.index), values, strict=True))
+
+
 def _foci(n: float) -> str:
     return "1 focus" if n == 1 else f"{n:.0f} foci"
 
 
+def rank_experiments(
+    names: Iterable[str], most: Mapping[str, float], ties: Mapping[str, float]
+) -> list[str]:
+    """Order the experiments behind one cluster, the most important first.
+
+    Foci go before shares: they are what was reported there, whoever counts them, and
+    what is said of a cluster in words is counted in them.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The experiments.
+    most : mapping of str to float
+        What decides: foci where they are known, else shares.
+    ties : mapping of str to float
+        What decides among equals: shares where foci are known. Then it goes by name.
+
+    Returns
+    -------
+    list of str
+        The names; what is not known comes after all that is.
+
+    Examples
+    --------
+    >>> rank_experiments("abcd", {"b": 2, "c": 3, "d": 2}, {"a": 0.9, "d": 0.1})
+    ['c', 'd', 'b', 'a']
+    """
+
+    def rank(name: str) -> tuple[float, float, str]:
+        found = [column.get(name, np.nan) for column in (most, ties)]
+        first, second = (np.inf if np.isnan(value) else -value for value in found)
+        return first, second, name
+
+    return sorted(names, key=rank)
+
+
 def measure_robustness(
-    table: pd.DataFrame, experiments: Experiments | None = None
+    table: pd.DataFrame,
+    experiments: Experiments | None = None,
+    ties: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Say of each cluster how many experiments and people are behind it.
 
@@ -227,21 +272,29 @@ def measure_robustness(
         Experiments by clusters: foci or shares, from `contributions`.
     experiments : Experiments, optional
         Knows the sample sizes.
+    ties : pandas.DataFrame, optional
+        The same for shares: decides among experiments with equally many foci.
 
     Returns
     -------
     pandas.DataFrame
         One row a cluster: ``experiments`` that contribute, ``of`` how many,
         ``participants`` in them (NaN when no sample size is known), the ``dominant``
-        experiment and its share of all (``dominant_percent``), and ``cautions`` in
-        words, empty when nothing asks for any. Clusters that nothing was counted for
-        have NaN and no cautions.
+        experiment, the first of `rank_experiments`, and its share of all
+        (``dominant_percent``), and ``cautions`` in words, empty when nothing asks for
+        any. Clusters that nothing was counted for have NaN and no cautions.
     """
     import pandas as pd
 
-    people = [_participants(experiments, str(name)) for name in table.index]
+    names = [str(name) for name in table.index]
+    people = [_participants(experiments, name) for name in names]
     rows = [
-        _row(table[cluster].to_numpy(dtype=np.float64), table.index, people)
+        _row(
+            table[cluster].to_numpy(dtype=np.float64),
+            names,
+            _column(ties, cluster),
+            people,
+        )
         for cluster in table.columns
     ]
     columns = ["experiments", "of", "participants", "dominant", "dominant_percent"]
@@ -258,8 +311,9 @@ def _participants(experiments: Experiments | None, name: str) -> float:
 
 
 def _row(
-    values: np.ndarray[tuple[int], np.dtype[np.float64]],
-    names: pd.Index,
+    values: Float64Array,
+    names: list[str],
+    ties: Mapping[str, float],
     people: list[float],
 ) -> tuple[float, int, float, str, float, str]:
     if np.isnan(values).all():
@@ -272,8 +326,8 @@ def _row(
     small = [FEW_IN_ALL] if len(names) < FEW_EXPERIMENTS else []
     if not behind.size:
         return 0, len(names), np.nan, "", np.nan, "; ".join([NO_EXPERIMENT, *small])
-    first = int(gains.argmax())
-    share = float(gains[first] / gains.sum())
+    first = rank_experiments(names, dict(zip(names, values, strict=True)), ties)[0]
+    share = float(gains.max() / gains.sum())
     one = (
         [ONE_EXPERIMENT]
         if behind.size == 1
@@ -285,7 +339,7 @@ def _row(
         behind.size,
         len(names),
         participants,
-        str(names[first]),
+        first,
         100 * share,
         "; ".join(one + small),
     )

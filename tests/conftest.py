@@ -47,6 +47,11 @@ Arrays = Mapping[str, npt.ArrayLike]
 Texts = Mapping[str, str]
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name no test by a file's bytes: some hold the time, and differ by process."""
+    return argname if isinstance(val, bytes) and len(val) > 16 else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep what a neighbor would disturb to one process of pytest-xdist."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.entry import MapEntry
 from napari_neurosynth_results.maps.grid import Grid, Voxels
-from napari_neurosynth_results.maps.kinds import MapKind, Tail
+from napari_neurosynth_results.maps.kinds import MapKind, Tail, Zero
 from napari_neurosynth_results.maps.names import MapName
 
 Mask = npt.NDArray[np.bool_]
@@ -187,6 +187,27 @@ class StatMap:
         return self.results.mask_of(self)
 
     @property
+    def inside(self) -> Mask | None:
+        """Where a map has values, bool (i, j, k), if its kind has no 0; else None.
+
+        A p of 0 is outside of the mask, but one inside of a known mask underflowed.
+        """
+        if self.kind.row.zero is not Zero.OUTSIDE:
+            return None
+        if (mask := self.mask) is not None:
+            return mask
+        return self.results.remember(
+            (self.key, "inside"), lambda: values_inside(self.kind, self.data)
+        )
+
+    @property
+    def underflowed(self) -> Mask | None:
+        """Where p was too small for the file: 0 but `inside`; None if nowhere."""
+        return self.results.remember(
+            (self.key, "underflowed"), lambda: _find_underflowed(self)
+        )
+
+    @property
     def tail(self) -> Tail:
         """One-tailed, two-tailed or no tail: measured on siblings, else by name."""
         return self.results.tail_of(self)
@@ -216,3 +237,21 @@ class StatMap:
     def __deepcopy__(self, memo: dict[int, Any]) -> StatMap:
         """Return the map itself: copying a layer must not copy a result set."""
         return self
+
+
+def values_inside(kind: MapKind, values: Voxels) -> Mask | None:
+    """Tell by its values alone where a map is inside, as where no mask is known.
+
+    Returns
+    -------
+    ndarray of bool or None
+        None when a 0 of the kind is a value, which tells nothing.
+    """
+    return values > 0 if kind.row.zero is Zero.OUTSIDE else None
+
+
+def _find_underflowed(statmap: StatMap) -> Mask | None:
+    if (inside := statmap.inside) is None:
+        return None
+    found = inside & (statmap.data == 0)
+    return found if found.any() else None

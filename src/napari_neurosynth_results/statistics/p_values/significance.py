@@ -182,14 +182,12 @@ class PSource:
         row, data = self.kind.row, self.map.data
         log_p = convert_to_log_p(self._strength(data), self.kind, self.tail, self.dof)
         outside = np.isnan(log_p)
-        if row.zero is Zero.OUTSIDE:
-            outside |= data == 0
-            if self.map.mask is not None and row.underflow is not None:
-                # A true p of 0 inside the mask underflowed: as small as a file can say.
-                floored = outside & self.map.mask & (data == 0)
-                log_p[floored] = row.underflow.log_p
-                outside &= ~floored
+        if (inside := self.map.inside) is not None:
+            outside |= ~inside
         log_p[outside] = 0
+        if row.underflow is not None and (tiny := self.map.underflowed) is not None:
+            # As small as a file can say.
+            log_p[tiny] = row.underflow.log_p
         return log_p
 
     def log_p_at(self, at: tuple[npt.NDArray[np.intp], ...]) -> Float64Array:
@@ -252,8 +250,8 @@ class PSource:
         source = self.map
         if source.kind.row.small_is_strong:
             small = source.data <= math.exp(log_alpha)
-            inside = source.mask if source.mask is not None else source.data > 0
-            return np.asarray(small & inside)
+            inside = source.inside
+            return np.asarray(small if inside is None else small & inside)
         if not self.has_p:
             return None
         if isinstance(self.dof, np.ndarray):

@@ -184,8 +184,8 @@ def _mark_small_p(statmap: StatMap, height: float, strict: bool) -> Parts:
     """Mark p below a height in the mask, where a p of 0 is the smallest there is."""
     data = statmap.data
     small = data < np.float32(height) if strict else data <= height * (1 + P_TOLERANCE)
-    inside = statmap.mask if statmap.mask is not None else data > 0
-    return (small & inside).view(np.uint8)
+    kept = small if (inside := statmap.inside) is None else small & inside
+    return kept.view(np.uint8)
 
 
 def _log_p_of_height(source: PSource, height: float, tail: Tail) -> float:

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxels
-from napari_neurosynth_results.maps.kinds import Zero
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
@@ -194,9 +193,9 @@ def _inside(statmap: StatMap) -> npt.NDArray[np.bool_]:
     """Voxels that carry a value: 0 and NaN are outside or say nothing."""
     data = statmap.data
     inside = np.isfinite(data) & (data != 0)
-    if statmap.kind.row.zero is Zero.OUTSIDE and statmap.mask is not None:
-        # A p of 0 inside the mask underflowed: nothing is stronger.
-        inside |= statmap.mask & (data == 0)
+    if statmap.underflowed is not None:
+        # Nothing is stronger.
+        inside |= statmap.underflowed
     return np.asarray(inside)
 
 

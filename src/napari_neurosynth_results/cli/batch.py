@@ -11,10 +11,12 @@ from typing import Any
 from napari_neurosynth_results.batch import BatchSummary, read_list, run_batch
 from napari_neurosynth_results.cli.options import (
     add_atlas,
+    add_kinds,
     add_regions,
     add_studies,
     add_threshold,
     atlas_name,
+    kinds_from,
     mask_source,
     threshold_keywords,
 )
@@ -54,6 +56,7 @@ def add_batch(commands: Any) -> None:
         help="a map of each result, or a pattern (z_*); may be given again (default: "
         "the first in order of interest)",
     )
+    add_kinds(command)
     add_threshold(command)
     add_atlas(command)
     add_regions(command)
@@ -82,6 +85,7 @@ def _batch(options: argparse.Namespace) -> int:
             dof=options.dof,
             regions=options.regions,
             studies=options.studies,
+            kinds=kinds_from(options),
             workers=options.workers,
             scheduler=options.scheduler,
             progress=_on_terminal(),

@@ -17,10 +17,12 @@ from napari_neurosynth_results.api.map_requests import map_clusters, named_map
 from napari_neurosynth_results.cli.downloads import on_terminal
 from napari_neurosynth_results.cli.options import (
     add_atlas,
+    add_kinds,
     add_regions,
     add_studies,
     add_threshold,
     atlas_from,
+    kinds_from,
     request_from,
 )
 from napari_neurosynth_results.export.tables.clusters import save_studies
@@ -46,6 +48,7 @@ def add_clusters(commands: Any) -> None:
     clusters = commands.add_parser("clusters", help="list the clusters of a map")
     clusters.add_argument("path", nargs="+", metavar="SOURCE", help="as for open")
     clusters.add_argument("--map", metavar="NAME", help="as info lists it")
+    add_kinds(clusters)
     add_threshold(clusters)
     add_atlas(clusters)
     add_regions(clusters)
@@ -74,7 +77,9 @@ def add_clusters(commands: Any) -> None:
 def _clusters(options: argparse.Namespace) -> int:
     # Before maps are downloaded.
     request = request_from(options)
-    results = open_results(options.path, progress=on_terminal())
+    results = open_results(
+        options.path, kinds=kinds_from(options), progress=on_terminal()
+    )
     statmap = named_map(results, options.map or next(iter(results.maps)))
     clusters = map_clusters(results, statmap, request, atlas=atlas_from(options))
     behind = contributors(results, clusters) if options.studies else None

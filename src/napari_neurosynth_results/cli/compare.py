@@ -22,8 +22,10 @@ from napari_neurosynth_results.api.map_requests import (
 from napari_neurosynth_results.cli.downloads import on_terminal
 from napari_neurosynth_results.cli.options import (
     add_atlas,
+    add_kinds,
     add_threshold,
     atlas_from,
+    kinds_from,
     request_from,
 )
 from napari_neurosynth_results.errors import ResultsError
@@ -58,6 +60,7 @@ def add_compare(commands: Any) -> None:
     command.add_argument(
         "--map", metavar="NAME", help="the map of every SOURCE that names none"
     )
+    add_kinds(command)
     add_threshold(command)
     add_atlas(command)
     command.add_argument("--out", metavar="DIR", help="write files into a new folder")
@@ -139,15 +142,23 @@ def _compared(
 def _maps(options: argparse.Namespace) -> tuple[list[StatMap], ResultSet]:
     """Open each source once; return the maps, and the result of the first."""
     opened: dict[str, ResultSet] = {}
-    found = []
+    found: list[StatMap] = []
+    kinds = kinds_from(options)
+    nowhere = set(kinds)
     for text in options.path:
         source, _, key = text.partition("::")
         if source not in opened:
             opened[source] = open_results(source, progress=on_terminal())
+            # A name may belong to one of the sources only.
+            here = {key: kinds[key] for key in kinds if key in opened[source].maps}
+            opened[source].take_as(here)
+            nowhere -= set(here)
         results = opened[source]
         found.append(
             named_map(results, key or options.map or next(iter(results.maps), ""))
         )
+    if nowhere:
+        raise ResultsError(f"No source has a map {', '.join(sorted(nowhere))}.")
     return found, next(iter(opened.values()))
 
 

@@ -15,6 +15,7 @@ from napari_neurosynth_results.cli.clusters import add_clusters
 from napari_neurosynth_results.cli.compare import add_compare
 from napari_neurosynth_results.cli.downloads import cache, fetch, on_terminal
 from napari_neurosynth_results.cli.info import list_maps
+from napari_neurosynth_results.cli.options import add_kinds
 from napari_neurosynth_results.cli.report import add_report
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import taken
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="list the maps of a result")
     info.add_argument("path", nargs="+", metavar="SOURCE", help="as for open")
     info.add_argument("--json", action="store_true", help="for machines")
+    add_kinds(info)
     info.set_defaults(run=list_maps)
     add_clusters(commands)
     add_compare(commands)

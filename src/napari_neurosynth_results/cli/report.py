@@ -12,10 +12,12 @@ from napari_neurosynth_results.api.report import first_maps, save_report
 from napari_neurosynth_results.cli.downloads import on_terminal
 from napari_neurosynth_results.cli.options import (
     add_atlas,
+    add_kinds,
     add_regions,
     add_studies,
     add_threshold,
     atlas_from,
+    kinds_from,
     request_from,
 )
 from napari_neurosynth_results.export.atomic import write_folder
@@ -41,6 +43,7 @@ def add_report(commands: Any) -> None:
         action="append",
         help="a map to report, as info lists it; more than once for several",
     )
+    add_kinds(command)
     add_threshold(command)
     add_atlas(command)
     add_regions(command)
@@ -51,7 +54,9 @@ def add_report(commands: Any) -> None:
 def _report(options: argparse.Namespace) -> int:
     # Before maps are downloaded.
     request = request_from(options)
-    results = open_results(options.path, progress=on_terminal())
+    results = open_results(
+        options.path, kinds=kinds_from(options), progress=on_terminal()
+    )
     atlas = atlas_from(options)
     names = options.map or []
     maps = [named_map(results, name) for name in names] or first_maps(results)

@@ -167,7 +167,7 @@ def tested_log_p(
             f"map{or_dof}."
         )
     inside = _inside(statmap, mask, name)
-    if _was_thresholded(source):
+    if statmap.cut or _was_thresholded(source):
         raise ResultsError(
             f"{statmap.title} was thresholded before: {name} needs every voxel."
         )
@@ -211,6 +211,7 @@ def _was_thresholded(source: PSource) -> bool:
         if not np.isfinite(weakest):
             return False
     # A t is weaker than the z of the same size, whatever its degrees of freedom.
-    kind = MapKind.Z if kind.row.p.by_tail else kind
+    if kind.row.p.by_tail and not kind.row.p.states_p:
+        kind = MapKind.Z
     weak = log_p_of(weakest, kind, source.tail, source.dof)
     return bool(weak < log_p_of(_THRESHOLDED_Z, MapKind.Z, source.tail))

@@ -56,6 +56,7 @@ def test_what_contradicts_a_name(stem: str, values: Array, fits: str) -> None:
         *(("stat_desc-group1MinusGroup2", Z), ("cluster_mask_zstat1", LABELS)),
         *(("vox_tstat_fwep_c1", NEAR_1), ("vox_tstat_uncp_c1", P)),
         *(("cope1", LABELS), ("z", np.zeros(SHAPE)), ("z", np.full(SHAPE, np.nan))),
+        ("z", np.rint(Z * 3)),
     ],
 )
 def test_what_fits_its_name(stem: str, values: Array) -> None:

@@ -45,7 +45,6 @@ def add_kinds(command: Any) -> None:
         "--kind",
         type=_kind,
         action="append",
-        default=[],
         metavar="NAME=KIND",
         dest="kinds",
         help="what a map holds, where its name does not say so: z, t, p, logp, 1-p, "
@@ -62,7 +61,7 @@ def kinds_from(options: argparse.Namespace) -> dict[str, str]:
     options : Namespace
         Of a command with `add_kinds`.
     """
-    return dict(options.kinds)
+    return dict(options.kinds or ())
 
 
 def add_threshold(command: Any) -> None:

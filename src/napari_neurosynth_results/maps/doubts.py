@@ -138,8 +138,8 @@ def _fitting(low: float, high: float) -> str:
 
 def _are_labels(values: npt.NDArray[np.float32], kind: MapKind) -> bool:
     """Whether values are whole numbers, as many as labels are."""
-    if kind.row.p is PFormula.IDENTITY:
-        # After a correction every p may be 1.
+    if kind.row.p is PFormula.IDENTITY or values.min() < 0:
+        # After a correction every p may be 1; and no label is below 0.
         return False
     # Most maps are through after a few.
     if (values[:_ENOUGH] != np.rint(values[:_ENOUGH])).any():

@@ -274,7 +274,7 @@ def build_conjunction(a: ClusterSet, b: ClusterSet, grid: Grid, title: str) -> S
     statmap = derived_map(grid, title, values, contrast="conjunction", parts=(a, b))
     # Its z is made by this tail; where it is 0 everywhere nothing could be measured.
     for other in statmap.results.maps.values():
-        statmap.results.remember((other.key, "tail"), lambda: tail)
+        statmap.results.remember((other.key, "tail"), lambda: (tail, False))
     return statmap
 
 

@@ -111,6 +111,8 @@ def apply_threshold(
             "a second correction would mean nothing; ask for p."
         )
     source.evidence.check(statmap)
+    if threshold.value is None or statmap.kind.row.small_is_strong:
+        source.check_values()
     masking = as_masking(mask, statmap.grid)
     sides = choose_sides(statmap, threshold.tail)
     tail = choose_tail(source, sides)
@@ -351,8 +353,9 @@ def describe_map(statmap: StatMap) -> str:
     level = f"{statmap.level}-level " if statmap.level else ""
     correction = f"{level}{statmap.correction}-corrected"
     if not statmap.correction:
-        correction = "uncorrected" if statmap.name else "correction unknown"
-    tail = str(statmap.tail) if statmap.kind.has_tail else ""
+        known = statmap.correction_is_known
+        correction = "uncorrected" if known else "correction unknown"
+    tail = statmap.tail_in_words if statmap.kind.has_tail else ""
     facts = ", ".join(filter(None, (str(statmap.kind), tail, correction)))
     if statmap.level == "cluster":
         return f"{facts}: each cluster carries one value, its own p"

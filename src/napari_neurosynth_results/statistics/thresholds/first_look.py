@@ -86,14 +86,18 @@ def first_look(statmap: StatMap) -> FirstLook | None:
     """
     if not statmap.kind.row.criteria:
         return None
+    if statmap.kind.row.small_is_strong and statmap.doubt:
+        return None
     inside = _inside(statmap)
     if not statmap.signed and statmap.kind.row.p.by_tail:
         inside &= statmap.data > 0
     if not inside.any():
         return None
+    if statmap.cut and not statmap.kind.row.small_is_strong:
+        return _whole(statmap, inside)
     alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
     source = PSource(statmap)
-    significant = source.survivors(alpha) if statmap.kind.has_tail else None
+    significant = source.survivors(alpha) if statmap.kind.row.has_p else None
     if significant is None:
         return _by_percentile(statmap, inside, statmap.signed)
     survivors = inside & significant
@@ -155,7 +159,10 @@ def choose_first_threshold(
     if not statmap.kind.row.criteria:
         raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
     alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
-    if PSource(statmap, evidence).survivors(alpha) is not None:
+    source = PSource(statmap, evidence)
+    source.check_values()
+    whole = statmap.cut and not statmap.kind.row.small_is_strong
+    if not whole and source.survivors(alpha) is not None:
         return Threshold(p=alpha)
     look = first_look(statmap)
     if look is None or not look.height > 0:
@@ -251,8 +258,10 @@ def _criterion(source: PSource, alpha: float, height: float) -> str:
         p_word = "q"
     in_p = f"{p_word} <= {short_p(alpha)}"
     if statmap.kind.row.small_is_strong:
-        return f"{in_p}, {statmap.tail}"
-    how = [in_p, str(statmap.tail)]
+        return f"{in_p}, {statmap.tail_in_words}"
+    how = [in_p]
+    if statmap.kind.has_tail:
+        how.append(statmap.tail_in_words)
     if statmap.level == "cluster":
         how.append("one value per cluster")
     if source.is_sibling:
@@ -266,8 +275,9 @@ def _faint(source: PSource, inside: npt.NDArray[np.bool_], alpha: float) -> Firs
     """Show a map on which nothing survives, and say how far from it it is."""
     statmap = source.statmap
     corrected = f"{statmap.correction}-corrected " if statmap.correction else ""
+    tail = f" ({statmap.tail_in_words})" if statmap.kind.has_tail else ""
     reason = (
-        f"no voxel survives {corrected}p <= {short_p(alpha)} ({statmap.tail}): "
+        f"no voxel survives {corrected}p <= {short_p(alpha)}{tail}: "
         f"the smallest p is {short_p(source.smallest_p())}"
     )
     if (n := find_iterations(statmap)) is not None:
@@ -275,6 +285,24 @@ def _faint(source: PSource, inside: npt.NDArray[np.bool_], alpha: float) -> Firs
     look = _by_percentile(statmap, inside, statmap.signed)
     return replace(
         look, survives=False, reason=f"{reason}; shown faintly: {look.reason}"
+    )
+
+
+def _whole(statmap: StatMap, inside: npt.NDArray[np.bool_]) -> FirstLook:
+    """Show all that an earlier threshold left."""
+    values = statmap.data[inside]
+    strength: Voxels = np.abs(values) if statmap.signed else values
+    height, n = float(strength.min()), strength.size
+    unit = statmap.kind.row.unit or str(statmap.kind)
+    unit = f"|{unit}|" if statmap.signed else unit
+    return FirstLook(
+        height=height,
+        strongest=float(strength.max()),
+        signed=statmap.signed,
+        n_voxels=n,
+        survives=True,
+        reason=f"{unit} >= {height:.3g} (all that is left: the map was thresholded "
+        f"before, by {statmap.cut}): {_voxels(n)}",
     )
 
 
@@ -289,7 +317,11 @@ def _by_percentile(
         height, what = float(strength.min()), "the whole range: no test belongs to it"
     else:
         height, what = _strongest_part(strength)
-        if not statmap.kind.has_tail:
+        if statmap.doubt:
+            what += f"; {statmap.doubt}"
+        elif statmap.kind.row.p.n_dof:
+            what += ", because its degrees of freedom are not known"
+        elif not statmap.kind.has_tail:
             what += f", because no p belongs to {statmap.kind} values"
     strongest = float(np.percentile(strength, CLIP_PERCENTILE))
     if strongest <= height:

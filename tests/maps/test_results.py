@@ -573,3 +573,26 @@ def test_titles_and_sources_of_sets(
     assert open_results(folder / "z.nii.gz").title == "z"
     assert results.methods == ""
     assert results.iterations is None
+
+
+def test_a_p_of_0_is_outside_or_underflowed(opened: Open, inside: Bool) -> None:
+    p, z = np.where(inside, 0.5, 0), np.where(inside, 1.0, 0)
+    p[4, 4, 4] = 0
+    results = opened({"p": p, "z": z})
+    found = results["p"].underflowed
+    assert np.array_equal(results["p"].inside, inside)
+    assert np.argwhere(found).tolist() == [[4, 4, 4]]
+    # Found once, as the mask is: a slider asks at each step.
+    assert results["p"].underflowed is found
+    assert results["p"].inside is results["p"].mask
+    # A 0 of a z map is a value.
+    assert results["z"].inside is None
+    assert results["z"].underflowed is None
+
+
+def test_no_p_underflowed_where_no_other_map_tells(opened: Open, inside: Bool) -> None:
+    p = np.where(inside, 0.5, 0)
+    p[4, 4, 4] = 0
+    alone = opened({"p": p})["p"]
+    assert np.array_equal(alone.inside, p > 0)
+    assert alone.underflowed is None

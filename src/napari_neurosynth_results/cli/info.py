@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from typing import Any
 
@@ -16,6 +17,12 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import height_at
 from napari_neurosynth_results.statistics.p_values.significance import PSource
+from napari_neurosynth_results.statistics.thresholds.apply import (
+    p_in_words,
+    threshold_sentence,
+)
+
+_ALPHA = 0.05
 
 
 def list_maps(options: argparse.Namespace) -> int:
@@ -89,15 +96,12 @@ def _row(statmap: StatMap) -> dict[str, Any]:
 def _at_p_05(statmap: StatMap) -> str | None:
     """Say which threshold means p <= .05 on a map."""
     kind = statmap.kind
-    word = "q" if statmap.correction == "FDR" else "p"
-    if statmap.correction == "FWE":
-        word = "p_FWE"
-    if kind.row.small_is_strong:
-        return f"{word} <= .05"
     if kind.row.says_p_alone:
-        height = height_at(0.05, kind, statmap.tail)
-        sign = "|z|" if statmap.signed else str(kind)
-        return f"{sign} >= {height:.4g} ({word} <= .05)"
+        height = height_at(_ALPHA, kind, statmap.tail)
+        stated = kind.row.small_is_strong
+        means = [] if stated else [p_in_words(statmap, math.log(_ALPHA))]
+        sides = True, statmap.signed
+        return threshold_sentence(statmap, height, means, sides=sides, digits=4)
     source = PSource(statmap)
     if source.is_sibling and kind.row.criteria:
         return f"use {source.map.key}"

@@ -206,10 +206,10 @@ def _no_p_message(kind: MapKind) -> str:
 def short_p(p: float) -> str:
     """Write p as the field does: .05, .001, 3.2e-07.
 
-    >>> short_p(0.05), short_p(0.001), short_p(1.0), short_p(3.2e-7)
-    ('.05', '.001', '1', '3.2e-07')
+    >>> short_p(0.05), short_p(0.001), short_p(1.0), short_p(3.2e-7), short_p(0)
+    ('.05', '.001', '1', '3.2e-07', '0')
     """
-    return f"{p:.3g}".removeprefix("0") if p < 1 else f"{p:.3g}"
+    return f"{p:.3g}".removeprefix("0") if 0 < p < 1 else f"{p:.3g}"
 
 
 # One formula, two functions: from values to the logarithm of p, and back.

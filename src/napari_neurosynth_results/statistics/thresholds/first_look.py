@@ -7,6 +7,7 @@ nothing survives, the map is shown faintly and the reason says why.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +26,10 @@ from napari_neurosynth_results.statistics.p_values.significance import (
     OWN_EVIDENCE,
     Evidence,
     PSource,
+)
+from napari_neurosynth_results.statistics.thresholds.apply import (
+    p_in_words,
+    threshold_sentence,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
@@ -253,22 +258,16 @@ def _height(
 def _criterion(source: PSource, alpha: float, height: float) -> str:
     """Say the threshold in the map's own unit and in p."""
     statmap = source.statmap
-    p_word = f"p_{statmap.correction}" if statmap.correction else "p"
-    if statmap.correction == "FDR":
-        p_word = "q"
-    in_p = f"{p_word} <= {short_p(alpha)}"
     if statmap.kind.row.small_is_strong:
-        return f"{in_p}, {statmap.tail_in_words}"
-    how = [in_p]
+        return threshold_sentence(statmap, alpha, [statmap.tail_in_words])
+    how = [p_in_words(statmap, math.log(alpha))]
     if statmap.kind.has_tail:
         how.append(statmap.tail_in_words)
     if statmap.level == "cluster":
         how.append("one value per cluster")
     if source.is_sibling:
         how.append(f"by its {source.kind} map")
-    unit = statmap.kind.row.unit or str(statmap.kind)
-    unit = f"|{unit}|" if statmap.signed else unit
-    return f"{unit} >= {height:.3g} ({', '.join(how)})"
+    return threshold_sentence(statmap, height, how, sides=(True, statmap.signed))
 
 
 def _faint(source: PSource, inside: npt.NDArray[np.bool_], alpha: float) -> FirstLook:
@@ -311,7 +310,7 @@ def _by_percentile(
 ) -> FirstLook:
     values = statmap.data[inside]
     if statmap.kind.row.small_is_strong:
-        return _smallest_p(values)
+        return _smallest_p(statmap, values)
     strength: Voxels = np.abs(values) if signed else values
     if statmap.kind.row.shown_whole:
         height, what = float(strength.min()), "the whole range: no test belongs to it"
@@ -327,14 +326,14 @@ def _by_percentile(
     if strongest <= height:
         strongest = float(strength.max())
     n = int((strength >= height).sum())
-    unit = f"|{statmap.kind}|" if signed else str(statmap.kind)
+    sentence = threshold_sentence(statmap, height, [what], sides=(True, signed))
     return FirstLook(
         height=height,
         strongest=strongest,
         signed=signed,
         n_voxels=n,
         survives=True,
-        reason=f"{unit} >= {height:.3g} ({what}): {_voxels(n)}",
+        reason=f"{sentence}: {_voxels(n)}",
     )
 
 
@@ -348,7 +347,7 @@ def _strongest_part(strength: Voxels) -> tuple[float, str]:
     return height, "the strongest 5 %"
 
 
-def _smallest_p(values: Voxels) -> FirstLook:
+def _smallest_p(statmap: StatMap, values: Voxels) -> FirstLook:
     below, what = _strongest_part(-values)
     height = -below
     n = int((values <= height).sum())
@@ -358,7 +357,7 @@ def _smallest_p(values: Voxels) -> FirstLook:
         signed=False,
         n_voxels=n,
         survives=True,
-        reason=f"p <= {short_p(height)} ({what}): {_voxels(n)}",
+        reason=f"{threshold_sentence(statmap, height, [what])}: {_voxels(n)}",
     )
 
 

@@ -515,7 +515,7 @@ def test_refusals_of_what_is_not_known(
     everywhere = np.ones(SHAPE, bool)
     with pytest.raises(ResultsError, match="needs its p or logp"):
         ask(stat, everywhere, q=0.05)
-    with pytest.raises(ResultsError, match="no voxel of the mask"):
+    with pytest.raises(ResultsError, match="no values inside the mask"):
         ask(lone(maps["z"]), ~everywhere, bonferroni=0.05)
 
 

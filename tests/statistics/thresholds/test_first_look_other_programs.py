@@ -93,7 +93,7 @@ def test_corrected_by_its_name(opened: Opened, t: Array, stem: str) -> None:
     assert "p_FWE <= .05" in look.reason
     everywhere = np.ones(SHAPE, bool)
     for asked in ({"q": 0.05}, {"bonferroni": 0.05}):
-        with pytest.raises(ResultsError, match="corrected already"):
+        with pytest.raises(ResultsError, match="already corrected"):
             find_clusters(statmap, mask=everywhere, atlas=None, **asked)
 
 
@@ -123,7 +123,7 @@ def test_what_was_thresholded_is_shown_whole(
         kept(statmap, value=choose_first_threshold(statmap).value), cut != 0
     )
     dof = 20 if statmap.kind.row.p.n_dof else None
-    with pytest.raises(ResultsError, match="thresholded before"):
+    with pytest.raises(ResultsError, match="already been thresholded"):
         find_clusters(statmap, q=0.05, mask=np.ones(SHAPE, bool), dof=dof, atlas=None)
 
 

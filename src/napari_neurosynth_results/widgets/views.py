@@ -277,6 +277,11 @@ class ReadoutPanel(QWidget):
         self.refresh()
         super().showEvent(event)
 
+    def hideEvent(self, event: Any) -> None:
+        """Wait for nothing: what is closed may lose its labels before its clock."""
+        self._timer.stop()
+        super().hideEvent(event)
+
     def refresh(self) -> None:
         """Show what lies under the mouse, or at the slices."""
         mouse = place_of_mouse(self._viewer) if self._moved else None

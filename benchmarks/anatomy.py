@@ -19,8 +19,7 @@ import numpy as np
 
 from measurements import Figure, Row, Run, Table, at_most
 from napari_neurosynth_results import ClusterSet, find_clusters, open_results
-from napari_neurosynth_results.anatomy.atlas import UNLABELLED
-from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
+from napari_neurosynth_results.anatomy.atlas import UNLABELLED, read_default_atlas
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.studies import (
     Analysis,
@@ -36,7 +35,7 @@ N_FOCI = 50_000
 N_CLUSTERS = 200
 _LOAD = """
 import nibabel, time
-from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
+from napari_neurosynth_results.anatomy.atlas import read_default_atlas
 start = time.perf_counter()
 read_default_atlas()
 print(time.perf_counter() - start)

@@ -11,8 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_neurosynth_results.anatomy.atlas import REGION_REACH_MM, UNLABELLED, Atlas
-from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
+from napari_neurosynth_results.anatomy.atlas import (
+    REGION_REACH_MM,
+    UNLABELLED,
+    Atlas,
+    read_default_atlas,
+)
 from napari_neurosynth_results.anatomy.template import read_brain_mask
 from napari_neurosynth_results.maps.grid import Grid
 

@@ -93,7 +93,7 @@ def test_without_a_threshold_each_map_has_that_of_its_first_look(
     )
     told = dict(zip(done.clusters["map"], done.clusters["threshold"], strict=True))
     assert told["z"] == "z >= 3.09 (p <= .001, one-tailed)"
-    assert "(p <= .05," in told["z_level-voxel_corr-FWE_method-montecarlo"]
+    assert "(p_FWE <= .05," in told["z_level-voxel_corr-FWE_method-montecarlo"]
     assert set(done.records[0].maps) == set(told)
     first = nnr.run_batch(sample_path, tmp_path / "first", workers=0)
     assert first.records[0].maps == (next(iter(nnr.open_results(sample_path).maps)),)

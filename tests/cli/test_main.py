@@ -104,7 +104,7 @@ def test_info_for_machines(capsys: Captured, sample_path: Path) -> None:
     assert (fwe["level"], fwe["correction"]) == ("voxel", "FWE")
     assert fwe["at_p_05"] == "z >= 1.645 (p_FWE <= .05)"
     assert rows["p"]["at_p_05"] == "p <= .05"
-    assert rows["logp"]["at_p_05"] == "logp >= 1.301 (p <= .05)"
+    assert rows["logp"]["at_p_05"] == "-log10 p >= 1.301 (p <= .05)"
     assert rows["stat"]["at_p_05"] == "use logp"
 
 

@@ -33,10 +33,10 @@ THRESHOLD = {
 MASK = {"--mask", "--mask-map", "--mask-p", "--brain-mask", "--outside"}
 #: What means something for each command.
 SHARED = {
-    "clusters": THRESHOLD | MASK | {"--atlas", "--regions", "--studies"},
-    "batch": THRESHOLD | MASK | {"--atlas", "--regions", "--studies"},
-    "compare": THRESHOLD | MASK | {"--atlas"},
-    "report": THRESHOLD | MASK | {"--atlas", "--regions", "--studies"},
+    "clusters": THRESHOLD | MASK | {"--kind", "--atlas", "--regions", "--studies"},
+    "batch": THRESHOLD | MASK | {"--kind", "--atlas", "--regions", "--studies"},
+    "compare": THRESHOLD | MASK | {"--kind", "--atlas"},
+    "report": THRESHOLD | MASK | {"--kind", "--atlas", "--regions", "--studies"},
 }
 COMMANDS = tuple(SHARED)
 
@@ -404,3 +404,29 @@ def test_the_path_of_a_mask_is_that_of_the_caller(
     )
     document = json.loads((tmp_path / "out" / "batch.json").read_text())
     assert document["mask"]["name"] == str(labels)
+
+
+def test_what_a_map_holds_is_said_and_kept(
+    write: Callable[..., Path],
+    tmp_path: Path,
+    rng: np.random.Generator,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    z = rng.normal(size=(8, 9, 8))
+    z[2:4, 2:4, 2:4] = 5.5
+    folder = str(write({"pain_p": z}))
+    asked = ["--p", ".001", "--atlas", "none"]
+    assert main(["clusters", folder, *asked]) != 0
+    assert "--kind pain_p=z" in capsys.readouterr().err
+    stated = ["--kind", "pain_p=z two-tailed"]
+    assert main(["clusters", folder, *asked, *stated]) == 0
+    assert "|z| >= 3.29 (p <= .001, two-tailed)" in capsys.readouterr().out
+    assert main(["info", folder, *stated]) == 0
+    assert "a guess" not in capsys.readouterr().out
+    out = tmp_path / "batch"
+    more = ["--out", str(out), "--workers", "0"]
+    assert main(["batch", folder, *asked, *stated, *more]) == 0
+    kept = [path.read_text() for path in out.rglob("*.json")]
+    assert any('"pain_p": "z two-tailed"' in text for text in kept)
+    assert main(["compare", folder, folder, "--kind", "nowhere=z"]) != 0
+    assert "No source has a map nowhere" in capsys.readouterr().err

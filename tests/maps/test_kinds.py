@@ -21,31 +21,12 @@ from napari_neurosynth_results.maps.kinds import (
     PFormula,
     Tail,
     Zero,
-    kind_of,
 )
+from napari_neurosynth_results.maps.programs import reading_of
 from napari_neurosynth_results.statistics.p_values import conversion
 from napari_neurosynth_results.statistics.thresholds.threshold import CRITERIA
 
 Z, T, F = MapKind.Z, MapKind.T, MapKind.F
-FOREIGN = {
-    "spmT_0001": T,
-    "spmT": T,
-    "SPMT_0012": T,
-    "spmF_0002": F,
-    "zstat1": Z,
-    "thresh_zstat12": Z,
-    "cluster_mask_zstat1": Z,
-    "zfstat1": Z,
-    "tstat1": T,
-    "randomise_tstat2": T,
-    "fstat1": F,
-    "randomise_tfce_corrp_tstat1": MapKind.ONE_MINUS_P,
-    "randomise_vox_corrp_fstat1": MapKind.ONE_MINUS_P,
-    "con_0001": MapKind.OTHER,
-    "beta_0001": MapKind.OTHER,
-    "spmTerror": MapKind.OTHER,
-    "corrplot": MapKind.OTHER,
-}
 #: NIfTI-1 intent codes, as nibabel names them.
 INTENTS = {
     "t test": T,
@@ -61,23 +42,19 @@ INTENTS = {
 }
 
 
-@pytest.mark.parametrize("stem", FOREIGN)
-def test_names_of_spm_and_fsl(stem: str) -> None:
-    assert kind_of(None, stem) is FOREIGN[stem]
-
-
 @pytest.mark.parametrize("intent", INTENTS)
 def test_intents(intent: str) -> None:
-    assert kind_of(None, "anything", intent_codes.code[intent]) is INTENTS[intent]
+    told = reading_of("anything", intent_codes.code[intent])
+    assert told.kind is INTENTS[intent]
 
 
 @pytest.mark.parametrize("value", VALUE_KINDS)
 def test_nimares_name_wins_over_the_intent(value: str) -> None:
-    assert kind_of(value, f"zstat1_{value}", intent_code=22) is VALUE_KINDS[value]
+    assert reading_of(f"pain_{value}", intent_code=22).kind is VALUE_KINDS[value]
 
 
 def test_a_name_wins_over_the_intent() -> None:
-    assert kind_of(None, "spmT_0001", intent_code=5) is T
+    assert reading_of("spmT_0001", intent_code=5).kind is T
 
 
 @pytest.mark.parametrize(
@@ -111,13 +88,13 @@ def test_every_kind_has_a_meaning(kind: MapKind) -> None:
 
 def test_which_kinds_have_a_tail() -> None:
     assert {kind for kind in MapKind if kind.has_tail} == {
-        *(Z, T, MapKind.P, MapKind.LOGP, MapKind.ONE_MINUS_P)
+        *(Z, T, MapKind.P, MapKind.LOGP, MapKind.ONE_MINUS_P, MapKind.SIGNED_LOGP)
     }
 
 
 def test_which_kinds_may_be_infinite_or_interpolated() -> None:
     strongest = {kind for kind in MapKind if kind.infinity_is_strongest}
-    assert strongest == {Z, T, F, MapKind.LOGP, MapKind.CHI2}
+    assert strongest == {*(Z, T, F, MapKind.LOGP, MapKind.SIGNED_LOGP, MapKind.CHI2)}
     stepped = {kind for kind in MapKind if not kind.may_interpolate}
     assert stepped == {MapKind.LABEL, MapKind.P}
 
@@ -153,7 +130,9 @@ def test_every_row_is_whole_and_does_not_contradict_itself(kind: MapKind) -> Non
     assert row.intent in intent_codes.label or row.intent in intent_codes.code
     # Where the tail decides what p is, there has to be one, and a sign.
     assert not row.p.by_tail or (kind.has_tail and row.signed)
-    assert not row.p.states_p or (kind.has_tail and not row.signed)
+    assert not row.p.states_p or kind.has_tail
+    # A p alone says no direction.
+    assert not row.p.states_p or row.signed is row.p.by_tail
     assert row.has_p or not kind.has_tail
     assert row.small_is_strong is (row.colors is ColorFamily.DECADES)
     assert row.holds_labels is (row.colors is ColorFamily.LABELS)
@@ -166,9 +145,7 @@ def test_every_row_is_whole_and_does_not_contradict_itself(kind: MapKind) -> Non
         assert row.underflow.log_p < 0
 
 
-@pytest.mark.parametrize(
-    "names", ["values", "intent_codes", "map_types", "file_names", "symbol"]
-)
+@pytest.mark.parametrize("names", ["values", "intent_codes", "map_types", "symbol"])
 def test_no_name_means_two_kinds(names: str) -> None:
     counted: Counter[object] = Counter()
     for kind in MapKind:
@@ -180,7 +157,7 @@ def test_no_name_means_two_kinds(names: str) -> None:
 @pytest.mark.parametrize("kind", MapKind)
 def test_what_is_written_into_a_header_is_read_as_the_same_kind(kind: MapKind) -> None:
     code = intent_codes.code[kind.row.intent]
-    told = kind_of(None, "anything", code)
+    told = reading_of("anything", code).kind
     # Other programs estimate other things than effects.
     assert told is (kind if kind.row.intent_codes else MapKind.OTHER)
 

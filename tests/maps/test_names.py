@@ -178,12 +178,36 @@ def test_prefixes_even_with_values_and_entities_inside(prefix: str, rest: str) -
 @pytest.mark.parametrize("stem", ["z", "prob_desc-AgF_prior", "pain_p_corr-FDR"])
 def test_suffixes_that_servers_add(stem: str, suffix: str) -> None:
     text = f"{stem}_{suffix}.nii.gz"
-    name, alone = parse_name(text), parse_name(f"{stem}.nii.gz")
+    name, alone = parse_name(text, from_server=True), parse_name(f"{stem}.nii.gz")
     assert name is not None
     assert alone is not None
     assert (name.suffix, name.entities) == (suffix, alone.entities)
     assert (name.value, name.prefix) == (alone.value, alone.prefix)
     assert str(name) == text
+
+
+def test_behind_a_bare_value_only_a_server_adds_random_characters() -> None:
+    # randomise's tenth contrast looks like what NeuroVault adds.
+    assert parse_name("one_p_tstat10.nii.gz") is None
+    assert parse_name("z_aBcdefg.nii.gz") is None
+    assert parse_name("z_aBcdefg.nii.gz", from_server=True) is not None
+    # No program's own word mixes digits, small and capital letters.
+    assert parse_name("z_a1B2c3D.nii.gz") is not None
+    name = parse_name("z_corr-FDR_a1B2c3D.nii.gz")
+    assert name is not None
+    assert name.suffix == "a1B2c3D"
+
+
+@pytest.mark.parametrize(
+    "stem",
+    [
+        *("T_log_p", "neg_log10_p", "minus_logp", "one_minus_p", "1-_p", "inverse_p"),
+        *("vox_p", "tfce_p", "clustere_p", "fdr_p", "fwe_z", "corr_p", "max_z"),
+        *("thresh_z", "masked_z", "cluster_mask_z", "pain_log_p_1"),
+    ],
+)
+def test_a_word_before_the_value_makes_it_another(stem: str) -> None:
+    assert parse_name(f"{stem}.nii.gz") is None
 
 
 def test_a_label_with_an_underscore_is_no_suffix() -> None:
@@ -307,7 +331,8 @@ def test_the_uncorrected_name(stem: str, uncorrected: str) -> None:
     ],
 )
 def test_runs(one: str, other: str, same: bool) -> None:
-    first, second = parse_name(one), parse_name(other)
+    first = parse_name(one, from_server=True)
+    second = parse_name(other, from_server=True)
     assert first is not None
     assert second is not None
     assert (first.run == second.run) is same
@@ -370,4 +395,4 @@ _labels = st.text(st.sampled_from("abMASS12-."), min_size=1, max_size=12)
     )
 )
 def test_built_names_parse_back_to_themselves(name: MapName) -> None:
-    assert parse_name(str(name)) == name
+    assert parse_name(str(name), from_server=True) == name

@@ -59,13 +59,13 @@ _FWE = "corr-FWE_method-montecarlo"
     ],
 )
 def test_words(stem: str, title: str) -> None:
-    name = parse_name(f"{stem}.nii.gz")
+    name = parse_name(f"{stem}.nii.gz", from_server=True)
     assert name is not None
     assert title_of(name) == title
 
 
 def _titles(*stems: str) -> list[str]:
-    return unique_titles([(stem, parse_name(stem)) for stem in stems])
+    return unique_titles([(stem, parse_name(stem, from_server=True)) for stem in stems])
 
 
 def test_the_only_run_is_not_said() -> None:

@@ -16,8 +16,8 @@ import pytest
 from napari_neurosynth_results import ResultsError, open_results
 from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.grid import Grid, Voxels
-from napari_neurosynth_results.maps.kinds import MapKind, kind_of
-from napari_neurosynth_results.maps.names import parse_name
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.programs import reading_of
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.voxel_cache import VoxelCache
 
@@ -43,10 +43,11 @@ class _Memory:
 
 
 def _file(stem: str, source: _Memory) -> MapFile:
-    name = parse_name(stem)
+    told = reading_of(stem, from_server=True)
     grid = Grid((4, 4, 4), np.diag([40.0, 45.0, 40.0, 1.0]))
-    kind = kind_of(name.value if name else None, stem)
-    return MapFile(stem, name, kind, grid, f"{stem}.nii.gz", source)
+    return MapFile(
+        stem, told.name, told.kind, grid, f"{stem}.nii.gz", source, stated=told
+    )
 
 
 def _set(sources: dict[str, _Memory], **more: object) -> ResultSet:
@@ -55,7 +56,7 @@ def _set(sources: dict[str, _Memory], **more: object) -> ResultSet:
 
 
 def _ones() -> _Memory:
-    return _Memory(np.ones((4, 4, 4), np.float32))
+    return _Memory(np.full((4, 4, 4), 0.5, np.float32))
 
 
 def _names(*stems: str) -> list[str]:
@@ -411,7 +412,7 @@ def test_reading_several_leaves_out_what_is_broken() -> None:
 
 
 def test_problems_are_said_once_and_the_list_grows() -> None:
-    source = _Memory(np.ones((4, 4, 4), np.float32), ("z.nii.gz: something",))
+    source = _Memory(_ones().voxels, ("z.nii.gz: something",))
     results = _set({"z": source}, problems=["before"])
     assert results.problems == ("before",)
     _ = results["z"].data
@@ -572,3 +573,26 @@ def test_titles_and_sources_of_sets(
     assert open_results(folder / "z.nii.gz").title == "z"
     assert results.methods == ""
     assert results.iterations is None
+
+
+def test_a_p_of_0_is_outside_or_underflowed(opened: Open, inside: Bool) -> None:
+    p, z = np.where(inside, 0.5, 0), np.where(inside, 1.0, 0)
+    p[4, 4, 4] = 0
+    results = opened({"p": p, "z": z})
+    found = results["p"].underflowed
+    assert np.array_equal(results["p"].inside, inside)
+    assert np.argwhere(found).tolist() == [[4, 4, 4]]
+    # Found once, as the mask is: a slider asks at each step.
+    assert results["p"].underflowed is found
+    assert results["p"].inside is results["p"].mask
+    # A 0 of a z map is a value.
+    assert results["z"].inside is None
+    assert results["z"].underflowed is None
+
+
+def test_no_p_underflowed_where_no_other_map_tells(opened: Open, inside: Bool) -> None:
+    p = np.where(inside, 0.5, 0)
+    p[4, 4, 4] = 0
+    alone = opened({"p": p})["p"]
+    assert np.array_equal(alone.inside, p > 0)
+    assert alone.underflowed is None

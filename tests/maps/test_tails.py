@@ -264,8 +264,8 @@ ALONE = {
     "z_desc-balancedGroup1MinusGroup2": ONE,
     # not NiMARE's: as many directions as signs
     "zstat1": ONE,
-    "tstat1": TWO,
-    "spmT_0001": TWO,
+    "tstat1": ONE,
+    "spmT_0001": ONE,
     "randomise_tfce_corrp_tstat1": ONE,
     "stat": NONE,
     "chi2_desc-association": NONE,

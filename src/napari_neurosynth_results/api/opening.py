@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from napari_neurosynth_results.job import Job, Progress
@@ -15,6 +15,7 @@ from napari_neurosynth_results.sources.web.servers import Servers
 def open_results(
     source: SourceName | Sequence[SourceName],
     *,
+    kinds: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     cache_dir: SourceName | None = None,
     offline: bool = False,
@@ -28,6 +29,11 @@ def open_results(
         A folder that NiMARE wrote or that holds maps, one image file, several, a zip,
         or nilearn's downloads; the link or number of a NeuroVault collection or image,
         also a private one; the link or id of a Neurosynth Compose meta-analysis.
+    kinds : mapping of str to str, optional
+        What you know better: file stem -> what the map holds. A kind (``"z"``, ``"t"``,
+        ``"p"``, ``"logp"``, ``"1-p"``, ``"label"``...), and beside it, where known,
+        ``one-tailed`` or ``two-tailed``, ``FWE``, ``FDR`` or ``uncorrected``, as in
+        ``{"result": "1-p one-tailed FWE"}``.
     progress : callable, optional
         Called as ``progress(what, done, total)``, in bytes for a download, on any
         thread; `total` is None when unknown.
@@ -49,7 +55,7 @@ def open_results(
     Raises
     ------
     ResultsError
-        When there is no map to open; the text says what to do.
+        When there is no map to open, or `kinds` names none; the text says what to do.
 
     Examples
     --------
@@ -62,4 +68,6 @@ def open_results(
         cache_dir=Path(cache_dir) if cache_dir is not None else None,
         offline=offline or None,
     )
-    return open_source(source, online, Job(progress), max_bytes)
+    results = open_source(source, online, Job(progress), max_bytes)
+    results.take_as(kinds or {})
+    return results

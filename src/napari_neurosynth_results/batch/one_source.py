@@ -152,6 +152,8 @@ class _AnswerBuilder:
         self._failures: list[tuple[str, str]] = []
         self._notices: list[str] = []
         results = open_results(source.text)
+        # Not every result has each of these maps.
+        results.take_as({k: v for k, v in request.kinds if k in results.maps})
         self._title = self._clean(results.title)
         keys, missing = request.choose(results)
         holds = ", ".join(results.maps) or "none"

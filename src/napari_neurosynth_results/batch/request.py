@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -49,6 +49,8 @@ class BatchRequest:
         Whether to say what share of each cluster lies in which region.
     studies : bool
         Whether to say who is behind each cluster.
+    kinds : tuple of pair of str
+        What maps hold, by name, where the user knows better than their names.
     """
 
     maps: tuple[str, ...]
@@ -56,6 +58,7 @@ class BatchRequest:
     atlas: str | None = "default"
     regions: bool = False
     studies: bool = False
+    kinds: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(
@@ -67,6 +70,7 @@ class BatchRequest:
         dof: StatedDof | None = None,
         regions: bool = False,
         studies: bool = False,
+        kinds: Mapping[str, str] | None = None,
         **threshold: Any,
     ) -> BatchRequest:
         """Make a request of what a caller gave.
@@ -89,7 +93,8 @@ class BatchRequest:
                 "bonferroni, fdr, tail, connectivity, min_voxels and min_mm3."
             ) from error
         map_request = ThresholdRequest(asked, _with_absolute_path(mask), dof)
-        return cls(patterns, map_request, named, regions, studies)
+        stated = tuple(sorted((kinds or {}).items()))
+        return cls(patterns, map_request, named, regions, studies, stated)
 
     @property
     def tables(self) -> list[str]:
@@ -110,6 +115,7 @@ class BatchRequest:
         more: dict[str, Any] = {"regions": True} if self.regions else {}
         more |= {"mask": asdict(place)} if place is not None else {}
         more |= {"dof": dof} if dof is not None else {}
+        more |= {"kinds": dict(self.kinds)} if self.kinds else {}
         return {
             "maps": list(self.maps),
             **{name: threshold.get(name, usual) for name, usual in _USUAL.items()},
@@ -142,6 +148,7 @@ class BatchRequest:
             )
         if self.map_request.place is not None:
             words.append(str(self.map_request.place))
+        words += [f"{name} holds {kind}" for name, kind in self.kinds]
         which = ", ".join(self.maps) or "first in order of interest"
         return f"maps: {which}; {', '.join(words)}; atlas: {self.atlas or 'none'}"
 

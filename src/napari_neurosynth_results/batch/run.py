@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -192,6 +192,7 @@ def run_batch(
     dof: StatedDof | None = None,
     regions: bool = False,
     studies: bool = False,
+    kinds: Mapping[str, str] | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
     progress: Progress | None = None,
@@ -222,6 +223,9 @@ def run_batch(
         Say what share of each cluster lies in which region.
     studies : bool
         Say who is behind each cluster.
+    kinds : mapping of str to str, optional
+        What maps hold, by name, as for `open_results`; a name that a result does not
+        have is passed over there.
     workers : int, optional
         Processes on this machine; 0 for none but this one. A script that starts
         processes calls this beneath ``if __name__ == "__main__":``.
@@ -272,6 +276,7 @@ def run_batch(
         dof=dof,
         regions=regions,
         studies=studies,
+        kinds=kinds,
         **threshold,
     )
     with lock_folder(os.fspath(out)):

@@ -10,6 +10,7 @@ from typing import Any
 from napari_neurosynth_results.batch import BatchSummary, read_list, run_batch
 from napari_neurosynth_results.cli.options import (
     add_atlas,
+    add_kinds,
     add_map,
     add_mask,
     add_out,
@@ -18,6 +19,7 @@ from napari_neurosynth_results.cli.options import (
     add_studies,
     add_threshold,
     atlas_name,
+    kinds_from,
     mask_source,
     terminal_progress,
     threshold_keywords,
@@ -48,6 +50,7 @@ def add_batch(commands: Any) -> None:
         "the first in order of interest)",
         several=True,
     )
+    add_kinds(command)
     add_threshold(command)
     add_mask(command)
     add_atlas(command)
@@ -80,6 +83,7 @@ def _batch(options: argparse.Namespace) -> int:
             dof=options.dof,
             regions=options.regions,
             studies=options.studies,
+            kinds=kinds_from(options),
             workers=options.workers,
             scheduler=options.scheduler,
             progress=terminal_progress(counted=True),

@@ -18,6 +18,7 @@ from napari_neurosynth_results.api import (
 from napari_neurosynth_results.api.map_requests import map_clusters, named_map
 from napari_neurosynth_results.cli.options import (
     add_atlas,
+    add_kinds,
     add_map,
     add_mask,
     add_out,
@@ -26,6 +27,7 @@ from napari_neurosynth_results.cli.options import (
     add_studies,
     add_threshold,
     atlas_from,
+    kinds_from,
     request_from,
     terminal_progress,
 )
@@ -46,6 +48,7 @@ def add_clusters(commands: Any) -> None:
     clusters = commands.add_parser("clusters", help="list the clusters of a map")
     add_source(clusters)
     add_map(clusters, "as info lists it")
+    add_kinds(clusters)
     add_threshold(clusters)
     add_mask(clusters)
     add_atlas(clusters)
@@ -75,7 +78,9 @@ def add_clusters(commands: Any) -> None:
 def _clusters(options: argparse.Namespace) -> int:
     # Before maps are downloaded.
     request = request_from(options)
-    results = open_results(options.path, progress=terminal_progress())
+    results = open_results(
+        options.path, kinds=kinds_from(options), progress=terminal_progress()
+    )
     statmap = named_map(results, options.map or next(iter(results.maps)))
     clusters = map_clusters(results, statmap, request, atlas=atlas_from(options))
     behind = contributors(results, clusters) if options.studies else None

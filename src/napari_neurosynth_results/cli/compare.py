@@ -21,12 +21,14 @@ from napari_neurosynth_results.api.map_requests import (
 )
 from napari_neurosynth_results.cli.options import (
     add_atlas,
+    add_kinds,
     add_map,
     add_mask,
     add_out,
     add_source,
     add_threshold,
     atlas_from,
+    kinds_from,
     request_from,
     terminal_progress,
 )
@@ -53,6 +55,7 @@ def add_compare(commands: Any) -> None:
         what="as for open; after :: the name of a map, as info lists it",
     )
     add_map(command, "the map of every SOURCE that names none")
+    add_kinds(command)
     add_threshold(command)
     add_mask(command)
     add_atlas(command)
@@ -135,15 +138,23 @@ def _compare_maps(
 def _maps(options: argparse.Namespace) -> tuple[list[StatMap], ResultSet]:
     """Open each source once; return the maps, and the result of the first."""
     opened: dict[str, ResultSet] = {}
-    found = []
+    found: list[StatMap] = []
+    kinds = kinds_from(options)
+    nowhere = set(kinds)
     for text in options.path:
         source, _, key = text.partition("::")
         if source not in opened:
             opened[source] = open_results(source, progress=terminal_progress())
+            # A name may belong to one of the sources only.
+            here = {key: kinds[key] for key in kinds if key in opened[source].maps}
+            opened[source].take_as(here)
+            nowhere -= set(here)
         results = opened[source]
         found.append(
             named_map(results, key or options.map or next(iter(results.maps), ""))
         )
+    if nowhere:
+        raise ResultsError(f"No source has a map {', '.join(sorted(nowhere))}.")
     return found, next(iter(opened.values()))
 
 

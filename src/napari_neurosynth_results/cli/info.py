@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from typing import Any
 
 import numpy as np
 
 from napari_neurosynth_results.api import open_results
-from napari_neurosynth_results.cli.options import terminal_progress
+from napari_neurosynth_results.cli.options import kinds_from, terminal_progress
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import height_at
 from napari_neurosynth_results.statistics.p_values.significance import PSource
+from napari_neurosynth_results.statistics.thresholds.apply import (
+    p_in_words,
+    threshold_sentence,
+)
+
+_ALPHA = 0.05
 
 
 def list_maps(options: argparse.Namespace) -> int:
     """Print the maps of a result, for people or for machines."""
-    results = open_results(options.path, progress=terminal_progress())
+    results = open_results(
+        options.path, kinds=kinds_from(options), progress=terminal_progress()
+    )
     # A list is no reason to download maps: what is not here says so.
     results.on_demand = False
     rows = [_row(statmap) for statmap in results.maps.values()]
@@ -54,8 +63,10 @@ def _row(statmap: StatMap) -> dict[str, Any]:
         "title": statmap.title,
         "kind": str(statmap.kind),
         "tail": None,
+        "tail_is_guess": None,
         "level": statmap.level,
         "correction": statmap.correction,
+        "thresholded_by": None,
         "shape": list(statmap.grid.shape) if here else None,
         "voxel_size_mm": list(statmap.grid.voxel_size) if here else None,
         "size_bytes": statmap.file.nbytes,
@@ -71,6 +82,8 @@ def _row(statmap: StatMap) -> dict[str, Any]:
         data = statmap.data
         finite = data[np.isfinite(data)]
         row["tail"] = str(statmap.tail)
+        row["thresholded_by"] = statmap.cut or None
+        row["tail_is_guess"] = statmap.tail_is_guess
         if finite.size:
             row["range"] = [float(finite.min()), float(finite.max())]
         row["n_mask_voxels"] = None if statmap.mask is None else int(statmap.mask.sum())
@@ -83,15 +96,12 @@ def _row(statmap: StatMap) -> dict[str, Any]:
 def _at_p_05(statmap: StatMap) -> str | None:
     """Say which threshold means p <= .05 on a map."""
     kind = statmap.kind
-    word = "q" if statmap.correction == "FDR" else "p"
-    if statmap.correction == "FWE":
-        word = "p_FWE"
-    if kind.row.small_is_strong:
-        return f"{word} <= .05"
     if kind.row.says_p_alone:
-        height = height_at(0.05, kind, statmap.tail)
-        sign = "|z|" if statmap.signed else str(kind)
-        return f"{sign} >= {height:.4g} ({word} <= .05)"
+        height = height_at(_ALPHA, kind, statmap.tail)
+        stated = kind.row.small_is_strong
+        means = [] if stated else [p_in_words(statmap, math.log(_ALPHA))]
+        sides = True, statmap.signed
+        return threshold_sentence(statmap, height, means, sides=sides, digits=4)
     source = PSource(statmap)
     if source.is_sibling and kind.row.criteria:
         return f"use {source.map.key}"
@@ -118,6 +128,8 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     correction = " ".join(filter(None, (row["level"], row["correction"]))) or "-"
+    if row["thresholded_by"]:
+        correction = f"cut: {row['thresholded_by']}"
     if row["on_disk"]:
         size = " x ".join(f"{mm:.3g}" for mm in dict.fromkeys(row["voxel_size_mm"]))
         grid = f"{'x'.join(map(str, row['shape']))}, {size} mm"
@@ -130,7 +142,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         row["name"],
         row["title"],
         row["kind"],
-        row["tail"] or "-",
+        f"{row['tail'] or '-'}{', a guess' if row['tail_is_guess'] else ''}",
         correction,
         grid,
         f"{values[0]:.3g} to {values[1]:.3g}" if values else "-",

@@ -16,7 +16,11 @@ from napari_neurosynth_results.cli.clusters import add_clusters
 from napari_neurosynth_results.cli.compare import add_compare
 from napari_neurosynth_results.cli.downloads import cache, fetch
 from napari_neurosynth_results.cli.info import list_maps
-from napari_neurosynth_results.cli.options import add_source, terminal_progress
+from napari_neurosynth_results.cli.options import (
+    add_kinds,
+    add_source,
+    terminal_progress,
+)
 from napari_neurosynth_results.cli.report import add_report
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import already_exists
@@ -101,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="list the maps of a result")
     add_source(info)
     info.add_argument("--json", action="store_true", help="print JSON")
+    add_kinds(info)
     info.set_defaults(run=list_maps)
     add_clusters(commands)
     add_compare(commands)

@@ -42,6 +42,25 @@ _THRESHOLD = (
 )
 
 
+def add_kinds(command: Any) -> None:
+    """Add what a user knows better than the names of files."""
+    command.add_argument(
+        "--kind",
+        type=_kind,
+        action="append",
+        metavar="NAME=KIND",
+        dest="kinds",
+        help="what a map holds, where its name does not say so: z, t, p, logp, 1-p, "
+        "label...; with a tail or a correction as in NAME='1-p one-tailed FWE'; may "
+        "be given again",
+    )
+
+
+def kinds_from(options: argparse.Namespace) -> dict[str, str]:
+    """Return what the user says that maps hold, by their names."""
+    return dict(options.kinds or ())
+
+
 def add_source(
     command: Any,
     *,
@@ -288,6 +307,14 @@ def atlas_from(options: argparse.Namespace) -> Atlas | None:
     """
     name = atlas_name(options)
     return find_atlas(name) if name else None
+
+
+def _kind(text: str) -> tuple[str, str]:
+    """Read the name of a map and its kind; the name may hold a = of its own."""
+    name, equals, kind = text.rpartition("=")
+    if not (name and equals and kind):
+        raise ValueError
+    return name, kind
 
 
 def _dof(text: str) -> StatedDof:

@@ -11,6 +11,7 @@ from napari_neurosynth_results.api.map_requests import map_clusters, named_map
 from napari_neurosynth_results.api.report import first_maps, save_report
 from napari_neurosynth_results.cli.options import (
     add_atlas,
+    add_kinds,
     add_map,
     add_mask,
     add_out,
@@ -19,6 +20,7 @@ from napari_neurosynth_results.cli.options import (
     add_studies,
     add_threshold,
     atlas_from,
+    kinds_from,
     request_from,
     terminal_progress,
 )
@@ -36,6 +38,7 @@ def add_report(commands: Any) -> None:
     add_map(
         command, "a map to report, as info lists it; repeat for several", several=True
     )
+    add_kinds(command)
     add_threshold(command)
     add_mask(command)
     add_atlas(command)
@@ -47,7 +50,9 @@ def add_report(commands: Any) -> None:
 def _report(options: argparse.Namespace) -> int:
     # Before maps are downloaded.
     request = request_from(options)
-    results = open_results(options.path, progress=terminal_progress())
+    results = open_results(
+        options.path, kinds=kinds_from(options), progress=terminal_progress()
+    )
     atlas = atlas_from(options)
     names = options.map or []
     maps = [named_map(results, name) for name in names] or first_maps(results)

@@ -1,16 +1,17 @@
-"""What a result set knows of a map before its voxels are read."""
+"""What a result set knows of a map before its voxels are read; which comes first."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Protocol
 
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import MapName
+from napari_neurosynth_results.maps.programs import Reading
 
 
 class VoxelSource(Protocol):
@@ -42,6 +43,13 @@ class MapEntry(Protocol):
     @property
     def kind(self) -> MapKind:
         """What the numbers are."""
+
+    @property
+    def reading(self) -> Reading:
+        """What the map is taken for, and on whose word."""
+
+    def taken_as(self, reading: Reading) -> MapEntry:
+        """Return the map as what a user says that it holds."""
 
     @property
     def path(self) -> str:
@@ -110,6 +118,10 @@ class MapFile:
         What people call the map when its name is not NiMARE's; the key if empty.
     label_names : mapping of int to str
         Names of the labels of an atlas; empty when none are known.
+    stated : Reading, optional
+        What the map is taken for, where more is known than name and kind.
+    remade : callable, optional
+        Makes the file anew, to be read as another kind.
     """
 
     key: str
@@ -122,9 +134,27 @@ class MapFile:
     dof: float | tuple[float, float] | None = None
     label: str = ""
     label_names: Mapping[int, str] = field(default_factory=dict)
+    stated: Reading | None = None
+    remade: Callable[[Reading], MapFile] | None = field(default=None, repr=False)
 
     #: What is on disk is here.
     at_hand: ClassVar[bool] = True
+
+    @property
+    def reading(self) -> Reading:
+        """What the map is taken for, and on whose word."""
+        return self.stated or Reading(self.kind, self.name)
+
+    def taken_as(self, reading: Reading) -> MapFile:
+        """Return the map as what a user says that it holds."""
+        if self.remade is None:
+            return replace(self, kind=reading.kind, name=reading.name, stated=reading)
+        return replace(
+            self.remade(reading),
+            key=self.key,
+            notices=self.notices,
+            label_names=self.label_names,
+        )
 
     @property
     def filename(self) -> str:
@@ -141,3 +171,51 @@ class MapFile:
 
     def fetch(self, job: Job) -> None:
         """Do nothing: the file is here."""
+
+
+# The order of interest: what a user wants to see first comes first.
+
+_KINDS = tuple(MapKind)
+_MAIN = frozenset({"", "association", "group1MinusGroup2", "balancedGroup1MinusGroup2"})
+_GROUPS = {"group1": 2, "group2": 3}
+_LAST = 4
+
+
+def sort_by_interest(files: Iterable[MapEntry]) -> list[MapEntry]:
+    """Sort maps: by kind, the main contrast first, corrected before uncorrected.
+
+    Parameters
+    ----------
+    files : iterable of MapEntry
+        The maps of one set.
+
+    Returns
+    -------
+    list of MapEntry
+        The same maps.
+    """
+    files = list(files)
+    # MKDAChi2's uniformity and group1 hold the same numbers: the second comes last.
+    uniform = {f.name.run for f in files if f.name and f.name.contrast == "uniformity"}
+    return sorted(files, key=lambda file: _interest(file, uniform))
+
+
+def _interest(
+    file: MapEntry, uniform: Collection[tuple[str, str, str]]
+) -> tuple[Any, ...]:
+    name = file.name
+    kind = _KINDS.index(file.kind)
+    if name is None:
+        return (kind, 1, True, True, "", ("", "", ""), file.key)
+    contrast = 0 if name.contrast in _MAIN else _GROUPS.get(name.contrast, 1)
+    if name.contrast == "group1" and name.run in uniform:
+        contrast = _LAST
+    return (
+        kind,
+        contrast,
+        name.correction is None,
+        name.level != "cluster",
+        name.cluster_statistic or "",
+        name.run,
+        file.key,
+    )

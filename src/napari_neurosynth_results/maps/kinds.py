@@ -9,7 +9,6 @@ the row. A new kind is a new row; only a new way from a value to p is new arithm
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -41,13 +40,14 @@ class PFormula(Enum):
     states_p : bool
         Whether the values are p, however it is written.
     by_tail : bool
-        Whether one- or two-tailed decides which p a value has.
+        Whether a value's sign is a direction, which p may count or not.
     n_dof : int
         How many degrees of freedom it takes.
     """
 
     IDENTITY = "the value is p", True, False, 0
     LOG10 = "the value is -log10 of p", True, False, 0
+    SIGNED_LOG10 = "its size is -log10 of p, its sign the direction", True, True, 0
     COMPLEMENT = "the value is 1 - p", True, False, 0
     NORMAL = "standard normal distribution", False, True, 0
     STUDENT_T = "Student's t distribution", False, True, 1
@@ -135,15 +135,11 @@ class KindRow:
         NIfTI-1 intent codes (nifti1.h, NIFTI_INTENT_*) that mean this kind.
     map_types : tuple of str
         NeuroVault's ``map_type``, as its API shows it and as older answers stored it.
-    file_names : tuple of str
-        How SPM and FSL name such images: patterns, small and capital letters alike.
     shown_whole : bool
         Whether a first look shows all values, because none is more evidence than
         another.
     image_based : bool
         Whether only image-based estimators write such maps.
-    corrected_already : bool
-        Whether the values are corrected, whatever the name says.
     """
 
     symbol: str
@@ -164,10 +160,8 @@ class KindRow:
     intent: str = "none"
     intent_codes: tuple[int, ...] = ()
     map_types: tuple[str, ...] = ()
-    file_names: tuple[str, ...] = ()
     shown_whole: bool = False
     image_based: bool = False
-    corrected_already: bool = False
 
     @property
     def has_p(self) -> bool:
@@ -248,7 +242,6 @@ class MapKind(StrEnum):
         intent="z score",
         intent_codes=(5,),
         map_types=("z map", "z"),
-        file_names=(r"(^|_)zf?stat\d*$",),
     )
     T = KindRow(
         symbol="t",
@@ -266,7 +259,6 @@ class MapKind(StrEnum):
         intent="t test",
         intent_codes=(3,),
         map_types=("t map", "t"),
-        file_names=(r"^spmT(_\d+)?$", r"(^|_)tstat\d*$"),
     )
     P = KindRow(
         symbol="p",
@@ -305,6 +297,21 @@ class MapKind(StrEnum):
         intent="log10 p value",
         intent_codes=(24,),
     )
+    SIGNED_LOGP = KindRow(
+        symbol="signed logp",
+        meaning="-log10 of the p value, with the sign of the effect: large is strong",
+        values={},
+        unit="-log10 p",
+        possible=_NUMBER,
+        zero=Zero.VALUE,
+        p=PFormula.SIGNED_LOG10,
+        tails=_EITHER_TAIL,
+        infinity_is_strongest=True,
+        may_interpolate=True,
+        may_subtract=False,
+        colors=ColorFamily.STRENGTH,
+        written=".2f",
+    )
     CHI2 = KindRow(
         symbol="chi2",
         meaning="chi-square statistic: no sign; needs its degrees of freedom",
@@ -338,7 +345,6 @@ class MapKind(StrEnum):
         intent="f test",
         intent_codes=(4,),
         map_types=("f map", "f"),
-        file_names=(r"^spmF(_\d+)?$", r"(^|_)fstat\d*$"),
     )
     ONE_MINUS_P = KindRow(
         symbol="1-p",
@@ -355,9 +361,6 @@ class MapKind(StrEnum):
         # float32 knows nothing between 1 - 2 ** -24 and 1.
         underflow=Underflow(1.0, -24 * math.log(2)),
         map_types=('1-p map ("inverted" probability)', "ip"),
-        # FSL randomise's, which are corrected for all voxels.
-        file_names=(r"(^|_)corrp(_|$)",),
-        corrected_already=True,
     )
     PROB = KindRow(
         symbol="prob",
@@ -533,45 +536,6 @@ VALUE_KINDS = {value: kind for kind in MapKind for value in kind.row.values}
 #: not.
 P_VALUES = ("logp", "p")
 
-_CODES = {code: kind for kind in MapKind for code in kind.row.intent_codes}
-_MAP_TYPES = {word: kind for kind in MapKind for word in kind.row.map_types}
-#: Kinds that state p first: their names end in the statistic they were made from.
-_FILE_NAMES = [
-    (re.compile(pattern, re.IGNORECASE), kind)
-    for kind in sorted(MapKind, key=lambda kind: not kind.row.p.states_p)
-    for pattern in kind.row.file_names
-]
-
-
-def kind_of(
-    value: str | None, stem: str, intent_code: int = 0, map_type: str = ""
-) -> MapKind:
-    """Decide the kind of a map, the surest evidence first.
-
-    Parameters
-    ----------
-    value : str or None
-        NiMARE's value entity, when the file name follows its grammar.
-    stem : str
-        File name without extension; SPM's and FSL's names are known. FSL randomise's
-        ``corrp`` images hold 1 - p.
-    intent_code : int
-        Intent code of the NIfTI header, 0 when there is none.
-    map_type : str
-        NeuroVault's word. It comes after the file name, because Neurosynth Compose sets
-        it by the first letter of that name alone: ``prob`` maps are called P maps.
-
-    Returns
-    -------
-    MapKind
-        ``MapKind.OTHER`` when nothing tells.
-    """
-    if value in VALUE_KINDS:
-        return VALUE_KINDS[value]
-    for pattern, kind in _FILE_NAMES:
-        if pattern.search(stem):
-            return kind
-    told = map_type.strip().lower()
-    if told in _MAP_TYPES:
-        return _MAP_TYPES[told]
-    return _CODES.get(intent_code, MapKind.OTHER)
+#: NIfTI intent -> kind, and NeuroVault's word for it -> kind.
+INTENT_KINDS = {code: kind for kind in MapKind for code in kind.row.intent_codes}
+MAP_TYPE_KINDS = {word: kind for kind in MapKind for word in kind.row.map_types}

@@ -23,7 +23,16 @@ _DOWNLOAD = re.compile(r"^(collection-[^_]+_id-[^_]+)_(?=.)", re.S)
 # Server storage makes a taken name unique with a counter or seven random characters.
 _COUNTER = re.compile(r"^\d{1,4}$")
 _RANDOM = re.compile(r"^(?=.*(?:\d|[a-z].*[A-Z]))[A-Za-z0-9]{7}$")
+# What no program's own word does, and most of the random ones do: mix all three.
+_SURELY_RANDOM = re.compile(r"^(?=.*\d)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9]{7}$")
 _CLUSTER_STATISTIC = re.compile(r"^(.*?)(mass|size)$", re.I)
+# Right before a value these make it another: log_p, one_minus_p, vox_p, thresh_z.
+_CHANGES = re.compile(
+    r"^-?(?:log_?(?:10|2)?|ln|neg(?:ative)?|minus|nl|1|1-|one|oneminus"
+    r"|inv(?:erse|erted)?|corr(?:p|ected)?|fwer?|fdr|vox|tfce|cluster[emn]?|max|min|thr(?:esh(?:olded)?)?"
+    r"|masked|mask|vthresh|10)$",
+    re.I,
+)
 _PER_CLUSTER = frozenset({"level", "corr", "method"})
 
 
@@ -142,18 +151,23 @@ def split_extension(filename: str) -> tuple[str, str]:
     return filename, ""
 
 
-def parse_name(filename: str) -> MapName | None:
+def parse_name(filename: str, *, from_server: bool = False) -> MapName | None:
     """Read a file name by NiMARE's grammar.
 
     Parameters
     ----------
     filename : str
         Base name with or without extension.
+    from_server : bool
+        Whether NeuroVault gave the file its name, which may end in random characters.
+        Behind entities they are seen anyway; behind a bare value any word may stand,
+        and only what mixes digits, small and capital letters is taken for random.
 
     Returns
     -------
     MapName or None
-        None when the name holds no value entity, so is not NiMARE's.
+        None when the name holds no value entity, or a word before the value makes it
+        mean something else, so that it is not NiMARE's.
 
     Examples
     --------
@@ -171,9 +185,11 @@ def parse_name(filename: str) -> MapName | None:
     for index in range(len(tokens) - 1, -1, -1):
         if tokens[index] not in VALUE_KINDS:
             continue
-        parsed = _parse_entities(tokens[index + 1 :])
+        parsed = _parse_entities(tokens[index + 1 :], bool(download) or from_server)
         if parsed is None:
             continue
+        if index and _CHANGES.match(tokens[index - 1]):
+            return None
         entities, suffix = parsed
         name = MapName(
             value=tokens[index],
@@ -189,11 +205,14 @@ def parse_name(filename: str) -> MapName | None:
 
 
 def _parse_entities(
-    tokens: list[str],
+    tokens: list[str], from_server: bool
 ) -> tuple[tuple[tuple[str, str], ...], str] | None:
     """Read what follows the value, or None when it does not follow the grammar."""
     suffix = ""
-    if tokens and (_COUNTER.match(tokens[-1]) or _RANDOM.match(tokens[-1])):
+    taken_for_random = (
+        _RANDOM if from_server or any(map(_ENTITY.match, tokens)) else _SURELY_RANDOM
+    )
+    if tokens and (_COUNTER.match(tokens[-1]) or taken_for_random.match(tokens[-1])):
         *tokens, suffix = tokens
     entities: list[tuple[str, str]] = []
     for token in tokens:

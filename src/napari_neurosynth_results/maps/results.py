@@ -15,14 +15,15 @@ from weakref import WeakValueDictionary
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.analysis_mask import union_mask
-from napari_neurosynth_results.maps.entry import MapEntry
+from napari_neurosynth_results.maps.doubts import doubt_of, say_otherwise
+from napari_neurosynth_results.maps.entry import MapEntry, sort_by_interest
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.names import unique_titles
-from napari_neurosynth_results.maps.ordering import sort_by_interest
+from napari_neurosynth_results.maps.programs import stated_reading
 from napari_neurosynth_results.maps.statmap import Fact, Mask, StatMap
 from napari_neurosynth_results.maps.studies import NO_STUDIES, LazyStudies
-from napari_neurosynth_results.maps.tails import negatives_count, tail_of
+from napari_neurosynth_results.maps.tails import found_tail, negatives_count
 from napari_neurosynth_results.maps.voxel_cache import VoxelCache
 
 if TYPE_CHECKING:
@@ -150,13 +151,39 @@ class ResultSet:
         self._cache = VoxelCache(CACHE_BYTES)
         self._facts: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
-        files = sort_by_interest(files)
-        made = unique_titles([(file.label or file.key, file.name) for file in files])
-        self._files = {file.key: file for file in files}
-        self._titles = dict(zip(self._files, made, strict=True)) | dict(titles)
+        self._told_titles = dict(titles)
+        self._arrange(files)
         # Weak, because each map refers to its set: a set that nobody uses any more
         # has to give its voxels back at once, not when cycles are collected.
         self._alive: WeakValueDictionary[str, StatMap] = WeakValueDictionary()
+
+    def _arrange(self, files: Iterable[MapEntry]) -> None:
+        files = sort_by_interest(files)
+        made = unique_titles([(file.label or file.key, file.name) for file in files])
+        self._files = {file.key: file for file in files}
+        self._titles = dict(zip(self._files, made, strict=True)) | self._told_titles
+
+    def take_as(self, kinds: Mapping[str, str]) -> None:
+        """Take maps for what a user says that they hold; before anybody holds one.
+
+        Parameters
+        ----------
+        kinds : mapping of str to str
+            Key of a map -> what it holds, as `stated_reading` reads it.
+
+        Raises
+        ------
+        ResultsError
+            When there is no such map, or no such kind.
+        """
+        files = dict(self._files)
+        for key, text in kinds.items():
+            if key not in files:
+                holds = ", ".join(files)
+                raise ResultsError(f"There is no map {key}. There are: {holds}.")
+            old = files[key]
+            files[key] = old.taken_as(stated_reading(text, old.reading))
+        self._arrange(files.values())
 
     @property
     def maps(self) -> Mapping[str, StatMap]:
@@ -381,6 +408,8 @@ class ResultSet:
                 raise
             self.report(*notices)
             voxels.flags.writeable = False
+            if doubt := doubt_of(voxels, statmap.file.reading):
+                self.report(f"{statmap.key}: {doubt}. {say_otherwise(statmap.key)}")
             return voxels
 
         return self._cache.get(statmap.key, read)
@@ -428,7 +457,20 @@ class ResultSet:
         ResultsError
             When a map that has to be looked at cannot be read.
         """
-        return self.remember((statmap.key, "tail"), lambda: tail_of(statmap))
+        return self._found_tail(statmap)[0]
+
+    def tail_is_guess(self, statmap: StatMap) -> bool:
+        """Whether nothing but a habit or the signs of its values tell a map's tail.
+
+        Raises
+        ------
+        ResultsError
+            When a map that has to be looked at cannot be read.
+        """
+        return self._found_tail(statmap)[1]
+
+    def _found_tail(self, statmap: StatMap) -> tuple[Tail, bool]:
+        return self.remember((statmap.key, "tail"), lambda: found_tail(statmap))
 
     def negatives_count(self, statmap: StatMap) -> bool:
         """Whether the test behind a map looked at the negative direction at all.

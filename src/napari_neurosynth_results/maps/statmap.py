@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.maps.doubts import doubt_of, is_thresholded
 from napari_neurosynth_results.maps.entry import MapEntry
 from napari_neurosynth_results.maps.grid import Grid, Voxels
-from napari_neurosynth_results.maps.kinds import MapKind, Tail
+from napari_neurosynth_results.maps.kinds import MapKind, Tail, Zero
 from napari_neurosynth_results.maps.names import MapName
 
 Mask = npt.NDArray[np.bool_]
@@ -81,6 +82,9 @@ class MapSet(Protocol):
 
     def tail_of(self, statmap: StatMap) -> Tail:
         """Return the tail of a map: measured on its siblings, else by its name."""
+
+    def tail_is_guess(self, statmap: StatMap) -> bool:
+        """Whether nothing but a habit or the signs of its values tell a map's tail."""
 
     def negatives_count(self, statmap: StatMap) -> bool:
         """Whether the test behind a map looked at the negative direction at all."""
@@ -158,12 +162,21 @@ class StatMap:
     @property
     def level(self) -> str | None:
         """``"cluster"``, ``"voxel"`` or None for an uncorrected map."""
+        if self.file.reading.correction is not None:
+            return self.file.reading.level
         return self.name.level if self.name else None
 
     @property
     def correction(self) -> str | None:
-        """``"FWE"``, ``"FDR"`` or None for an uncorrected map."""
+        """``"FWE"``, ``"FDR"``; None for a map of which nothing says so."""
+        if (stated := self.file.reading.correction) is not None:
+            return None if stated == "none" else stated
         return self.name.correction if self.name else None
+
+    @property
+    def correction_is_known(self) -> bool:
+        """Whether `correction` of None means that the values are uncorrected."""
+        return self.name is not None or self.file.reading.correction is not None
 
     @property
     def affine(self) -> npt.NDArray[np.float64]:
@@ -187,9 +200,63 @@ class StatMap:
         return self.results.mask_of(self)
 
     @property
+    def inside(self) -> Mask | None:
+        """Where a map has values, bool (i, j, k), if its kind has no 0; else None.
+
+        A p of 0 is outside of the mask, but one inside of a known mask underflowed.
+        """
+        if self.kind.row.zero is not Zero.OUTSIDE:
+            return None
+        if (mask := self.mask) is not None:
+            return mask
+        return self.results.remember(
+            (self.key, "inside"), lambda: values_inside(self.kind, self.data)
+        )
+
+    @property
+    def underflowed(self) -> Mask | None:
+        """Where p was too small for the file: 0 but `inside`; None if nowhere."""
+        return self.results.remember(
+            (self.key, "underflowed"), lambda: _find_underflowed(self)
+        )
+
+    @property
     def tail(self) -> Tail:
         """One-tailed, two-tailed or no tail: measured on siblings, else by name."""
         return self.results.tail_of(self)
+
+    @property
+    def doubt(self) -> str:
+        """Why the values cannot be what the map is taken for; empty when they can."""
+        return self.results.remember(
+            (self.key, "doubt"), lambda: doubt_of(self.data, self.file.reading)
+        )
+
+    @property
+    def cut(self) -> str:
+        """By what the map was thresholded before, in words; empty for whole maps."""
+        reading = self.file.reading
+        if reading.cut or self.correction or self.results.siblings(self, listed=True):
+            return reading.cut
+        cut = self.results.remember(
+            (self.key, "cut"), lambda: is_thresholded(self.data, reading)
+        )
+        return "somebody, as its values say" if cut else ""
+
+    @property
+    def tail_is_open(self) -> bool:
+        """Whether neither a user nor any name says how the p of the map counts."""
+        return self.name is None and self.file.reading.tail is None
+
+    @property
+    def tail_is_guess(self) -> bool:
+        """Whether `tail` is no more than a guess."""
+        return self.results.tail_is_guess(self)
+
+    @property
+    def tail_in_words(self) -> str:
+        """The tail as in a sentence, and whether it is a guess."""
+        return f"{self.tail}, a guess" if self.tail_is_guess else str(self.tail)
 
     @property
     def has_negatives(self) -> bool:
@@ -216,3 +283,21 @@ class StatMap:
     def __deepcopy__(self, memo: dict[int, Any]) -> StatMap:
         """Return the map itself: copying a layer must not copy a result set."""
         return self
+
+
+def values_inside(kind: MapKind, values: Voxels) -> Mask | None:
+    """Tell by its values alone where a map is inside, as where no mask is known.
+
+    Returns
+    -------
+    ndarray of bool or None
+        None when a 0 of the kind is a value, which tells nothing.
+    """
+    return values > 0 if kind.row.zero is Zero.OUTSIDE else None
+
+
+def _find_underflowed(statmap: StatMap) -> Mask | None:
+    if (inside := statmap.inside) is None:
+        return None
+    found = inside & (statmap.data == 0)
+    return found if found.any() else None

@@ -37,8 +37,8 @@ _SAMPLE = 5000
 _FITS = 0.02
 
 
-def tail_of(statmap: StatMap) -> Tail:
-    """Decide the tail of a map.
+def found_tail(statmap: StatMap) -> tuple[Tail, bool]:
+    """Decide the tail of a map, and whether that is a guess.
 
     The tail of a p, logp or t map is that of the test behind it: of the uncorrected z
     beside it. (NiMARE converts the p of FDR and Bonferroni to z two-tailed whatever the
@@ -51,8 +51,10 @@ def tail_of(statmap: StatMap) -> Tail:
 
     Returns
     -------
-    Tail
+    tail : Tail
         ``Tail.NONE`` for kinds that have none.
+    guess : bool
+        Whether nothing but a habit or the signs of the values told.
 
     Raises
     ------
@@ -60,12 +62,15 @@ def tail_of(statmap: StatMap) -> Tail:
         When a map that has to be looked at cannot be read.
     """
     if not statmap.kind.has_tail:
-        return Tail.NONE
-    if statmap.kind is MapKind.Z:
-        return (
-            _measure_tail(statmap) or _tail_of_test(statmap) or _tail_by_name(statmap)
-        )
-    return _tail_of_test(statmap) or _tail_by_name(statmap)
+        return Tail.NONE, False
+    if (stated := statmap.file.reading.tail) is not None:
+        return stated, False
+    measured = _measure_tail(statmap) if statmap.kind is MapKind.Z else None
+    if measured is not None:
+        return measured, False
+    if (test := _find_test(statmap)) is not None:
+        return test.tail, test.tail_is_guess
+    return _tail_by_name(statmap)
 
 
 def negatives_count(statmap: StatMap) -> bool:
@@ -85,7 +90,8 @@ def negatives_count(statmap: StatMap) -> bool:
     bool
         True as well for kinds that have no tail.
     """
-    if not statmap.kind.has_tail:
+    row = statmap.kind.row
+    if not statmap.kind.has_tail or (row.p.states_p and row.signed):
         return True
     test = statmap.results.uncorrected(statmap, "z") or statmap
     if test.tail is not Tail.ONE:
@@ -97,8 +103,8 @@ def negatives_count(statmap: StatMap) -> bool:
     return test.name is not None and test.name.contrast in _TWO_ONE_TAILED_CONTRASTS
 
 
-def _tail_of_test(statmap: StatMap) -> Tail | None:
-    """Take the tail of the z that a map belongs to, None when it is not at hand."""
+def _find_test(statmap: StatMap) -> StatMap | None:
+    """Find the z that a map belongs to, None when it is not at hand."""
     if statmap.name is None:
         return None
     by_p = _corrected_by_p(statmap)
@@ -109,7 +115,7 @@ def _tail_of_test(statmap: StatMap) -> Tail | None:
     z = statmap.results.uncorrected(statmap, "z")
     if z is None and not by_p:
         z = statmap.results.siblings(statmap).get("z")
-    return z.tail if z is not None else None
+    return z
 
 
 def _corrected_by_p(statmap: StatMap) -> bool:
@@ -197,25 +203,26 @@ def _sample(
     return z.ravel()[chosen].astype(np.float64), log_p.ravel()[chosen]
 
 
-def _tail_by_name(statmap: StatMap) -> Tail:
-    """Decide by NiMARE's habits; by the signs when nothing else is known."""
+def _tail_by_name(statmap: StatMap) -> tuple[Tail, bool]:
+    """Decide by NiMARE's habits; guess by the signs when nothing else is known."""
     name = statmap.name
-    if statmap.kind is MapKind.T:
-        return Tail.TWO
+    signs = Tail.TWO if statmap.has_negatives else Tail.ONE
     if name is None:
-        return Tail.TWO if statmap.has_negatives else Tail.ONE
+        return signs, True
+    if statmap.kind is MapKind.T:
+        return Tail.TWO, False
     if statmap.kind is MapKind.Z and _corrected_by_p(statmap):
-        return Tail.TWO
+        return Tail.TWO, False
     if name.contrast in _TWO_ONE_TAILED_CONTRASTS:
-        return Tail.ONE
+        return Tail.ONE, False
     if name.contrast in _TWO_TAILED_CONTRASTS:
-        return Tail.TWO
+        return Tail.TWO, False
     beside = statmap.results.run_of(statmap, listed=True)
     values = {other.name.value for other in beside if other.name}
     contrasts = {other.name.contrast for other in beside if other.name}
     if name.contrast in {"group1", "group2"} and contrasts & _TWO_TAILED_GROUPS:
-        return Tail.TWO
+        return Tail.TWO, False
     # Image-based estimators test both directions by default.
     if any(VALUE_KINDS[value].row.image_based for value in values):
-        return Tail.TWO
-    return Tail.TWO if statmap.has_negatives else Tail.ONE
+        return Tail.TWO, True
+    return signs, True

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.maps.kinds import ColorFamily, Zero
+from napari_neurosynth_results.maps.kinds import ColorFamily
 from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.thresholds.first_look import (
@@ -179,20 +179,15 @@ def map_layer(
         "rendering": "translucent" if shown.signed or row.small_is_strong else "mip",
         "metadata": {METADATA_KEY: statmap, REASON_KEY: shown.reason},
     }
-    outside = row.zero is Zero.OUTSIDE
-    data = _with_underflow(statmap, shown) if outside else statmap.data
-    return (data.T, keywords, "image"), look
+    return (_with_underflow(statmap, shown).T, keywords, "image"), look
 
 
 def _with_underflow(statmap: StatMap, look: FirstLook) -> npt.NDArray[np.float32]:
     """Give a p that underflowed to 0 inside the mask a value that can be seen."""
-    if statmap.mask is None:
-        return statmap.data
-    underflowed = statmap.mask & (statmap.data == 0)
-    if not underflowed.any():
+    if statmap.underflowed is None:
         return statmap.data
     data = statmap.data.copy(order="K")
-    data[underflowed] = look.strongest
+    data[statmap.underflowed] = look.strongest
     return data
 
 

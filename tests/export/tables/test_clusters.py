@@ -33,6 +33,8 @@ def test_a_table_is_the_table_below_lines_that_say_what_it_shows(
     assert "extent >= 50 voxels (400 mm3), 6-connected" in lines[1]
     read = pd.read_csv(tmp_path / name, sep=separator, comment="#")
     corrected = ["p_fwe_mass", "p_fwe_size", "peak_p_fwe", "peak_q"]
+    told = "corrected p and q at the peak, from all maps of the test"
+    assert f"# last {len(corrected)} columns: {told}" in lines
     assert list(read.columns) == [*clusters.table.columns, *corrected]
     for column in corrected:
         pd.testing.assert_series_equal(read[column], clusters.corrected[column])

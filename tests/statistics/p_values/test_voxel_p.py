@@ -44,7 +44,7 @@ def test_every_map_of_the_sample(sample: ResultSet, rng: np.random.Generator) ->
 def test_both_directions_where_both_were_tested(
     opened: Callable[..., ResultSet], inside: Any
 ) -> None:
-    z = np.where(inside, 1.0, 0)
+    z = np.where(inside, 1.25, 0)
     z[3, 3, 3], z[4, 4, 4] = -5, 5
     results = opened({"z_desc-association": z})
     single = voxel_p(PSource(results["z_desc-association"]), own_data)

@@ -130,7 +130,9 @@ def test_a_height_on_a_p_map_means_p(opened: Opened, rng: np.random.Generator) -
     by_value = ask(results["p"], value=0.01)
     assert np.array_equal(by_value.parts, ask(results["p"], p=0.01).parts)
     assert (by_value.height, by_value.p) == (0.01, 0.01)
-    assert str(by_value) == "p <= 0.01 (p <= .01, one-tailed)"
+    assert str(by_value) == "p <= .01 (one-tailed)"
+    strictly = ask(results["p"], value=0.01, strict=True)
+    assert str(strictly) == "p < .01 (one-tailed)"
     outside = results["p"].data == 0
     assert not by_value.parts[outside].any()
 
@@ -350,7 +352,10 @@ def test_by_is_that_of_scipy(opened: Opened, rng: np.random.Generator) -> None:
     for value in maps:
         found = ask(results[value], q=0.05, fdr="BY")
         assert np.array_equal(found.parts != 0, expected), value
-        assert "(FDR q <= .05 (Benjamini-Yekutieli), p <= " in str(found)
+        # The height of a p map is that p.
+        in_p = "" if value == "p" else "p <= "
+        assert f"(FDR q <= .05 (Benjamini-Yekutieli), {in_p}" in str(found)
+        assert str(found).startswith("p <= .") == (value == "p")
     assert 0 < expected.sum() < kept(results["z"], q=0.05).sum()
 
 
@@ -449,7 +454,7 @@ def test_a_height_beyond_all_floats_of_p_is_told_by_its_logarithm() -> None:
     data[2, 2, 2] = 60
     found = ask(lone(data), np.ones(SHAPE, bool), q=0.05, tail="positive")
     assert (found.height, found.p) == (pytest.approx(60), 0)
-    assert "z >= 60 (FDR q <= .05 (Benjamini-Hochberg), logp >= 783.9" in str(found)
+    assert "z >= 60 (FDR q <= .05 (Benjamini-Hochberg), -log10 p >= 783.9" in str(found)
 
 
 # --- refusals ---------------------------------------------------------------------
@@ -493,7 +498,9 @@ def test_refusals_of_corrected_maps(opened: Opened, rng: np.random.Generator) ->
     refused(results[f"z_{CORRECTED}"], "already corrected", bonferroni=0.05)
     refused(results[by_cluster], "each cluster carries one value", value=2)
     # Its own p may be asked for.
-    assert ask(results[f"z_{FDR}"], p=0.05).parts.any()
+    found = ask(results[f"z_{FDR}"], p=0.05)
+    assert found.parts.any()
+    assert "(q <= .05, " in str(found)
 
 
 def test_refusals_of_what_is_not_known(

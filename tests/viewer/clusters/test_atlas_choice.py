@@ -16,7 +16,7 @@ from napari.layers import Image, Labels
 
 from local_servers import LocalServers, label_xml
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
-from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
+from napari_neurosynth_results.anatomy.atlas import read_default_atlas
 from napari_neurosynth_results.viewer.clusters import atlas_choice
 from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     ATLAS_KEY,

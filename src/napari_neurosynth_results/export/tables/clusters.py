@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _KNOWN = (*SEPARATORS, *FORMATS, *VOLUMES)
-_LAST_COLUMNS = (
-    "last four columns: corrected p and q at the peak, from all maps of the test"
-)
 
 
 def save_clusters(
@@ -78,9 +75,15 @@ def save_clusters(
             clusters_table(clusters),
             target,
             about="Clusters of a map; one row a cluster",
-            notes=(_coordinates(clusters), _LAST_COLUMNS),
+            notes=(_coordinates(clusters), _last_columns(clusters)),
             overwrite=overwrite,
         )
+
+
+def _last_columns(clusters: ClusterSet) -> str:
+    # Each but the label, which the table has already.
+    n = clusters.corrected.shape[1] - 1
+    return f"last {n} columns: corrected p and q at the peak, from all maps of the test"
 
 
 def _coordinates(clusters: ClusterSet) -> str:

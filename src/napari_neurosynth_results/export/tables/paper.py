@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_neurosynth_results.anatomy.atlas import with_distance
+from napari_neurosynth_results.anatomy.planes import hemisphere_letter
 from napari_neurosynth_results.export.escaping import (
     for_html,
     for_latex,
@@ -152,7 +153,7 @@ def _place(
 ) -> list[str]:
     """Name the region of a peak and its side, and write its coordinates."""
     x = float(peak["peak_x"])
-    side = "midline" if x == 0 else "R" if x > 0 else "L"
+    side = hemisphere_letter(x) or "midline"
     region = str(peak["region"])
     # The side has a column of its own; where the region lies on the other one, as near
     # the midline, its name says so.

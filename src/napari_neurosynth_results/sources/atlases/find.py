@@ -7,8 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from napari_neurosynth_results.anatomy.atlas import Atlas
-from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
+from napari_neurosynth_results.anatomy.atlas import Atlas, read_default_atlas
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.atlases.catalog import (

@@ -17,8 +17,9 @@ import numpy as np
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.grid import Voxels
-from napari_neurosynth_results.maps.kinds import MapKind, kind_of
-from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
+from napari_neurosynth_results.maps.kinds import INTENT_KINDS, MapKind
+from napari_neurosynth_results.maps.names import split_extension
+from napari_neurosynth_results.maps.programs import Reading, reading_of
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import NO_STUDIES, LazyStudies
 from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT, open_image
@@ -222,7 +223,8 @@ def make_map_file(
     filename: str = "",
     map_type: str = "",
     label: str = "",
-    kind: MapKind | None = None,
+    from_server: bool = False,
+    reading: Reading | None = None,
 ) -> MapFile:
     """Say what a volume of a file is.
 
@@ -234,8 +236,10 @@ def make_map_file(
         Key of the map and name of its file, where the file on disk has another name.
     map_type, label : str
         NeuroVault's word for the kind, and what its uploader called the map.
-    kind : MapKind, optional
-        The kind, where it is known better.
+    from_server : bool
+        Whether NeuroVault gave the file its name.
+    reading : Reading, optional
+        What it holds, where that is known better.
 
     Returns
     -------
@@ -245,36 +249,44 @@ def make_map_file(
     # Names become titles of layers and figures, which take letters only.
     base = legible(filename or os.path.basename(volume.path))
     stem = split_extension(base)[0]
-    name = parse_name(base)
     intent = volume.intent
-    value = name.value if name else None
-    kind = kind or kind_of(value, stem, intent.code, map_type)
+    reading = reading or reading_of(
+        base, intent.code, map_type, from_server=from_server
+    )
+    kind = reading.kind
     number = f"#{volume.index + 1}" if volume.count > 1 else ""
     # z.nii beside z.nii.gz, or the same name in two folders of a list.
     names = [(key or stem) + number, base + number, volume.path + number]
-    told_by_server = kind is not kind_of(value, stem)
+    told_by_server = reading.word == "NeuroVault"
     return MapFile(
         key=next((name for name in names if name not in taken), names[-1]),
-        name=name,
+        name=reading.name,
         kind=kind,
         grid=volume.grid,
         path=volume.path,
         source=_Voxels(
             volume,
             kind,
-            _may_interpolate(kind, name),
+            _may_interpolate(reading),
             doubted=map_type if told_by_server and kind.row.is_probability else "",
         ),
         notices=volume.notices,
         # A name may tell better than the header what the numbers are.
-        dof=intent.dof if kind is kind_of(None, "", intent.code) else None,
+        dof=intent.dof if kind is INTENT_KINDS.get(intent.code) else None,
         label=label,
+        stated=reading,
+        remade=partial(_remade, volume, filename, label),
     )
 
 
-def _may_interpolate(kind: MapKind, name: MapName | None) -> bool:
+def _remade(volume: VolumeFile, filename: str, label: str, reading: Reading) -> MapFile:
+    return make_map_file(volume, filename=filename, label=label, reading=reading)
+
+
+def _may_interpolate(reading: Reading) -> bool:
     # Each cluster of a cluster-level map carries one value: between two there is none.
-    return kind.may_interpolate and not (name and name.level == "cluster")
+    level = reading.level or (reading.name.level if reading.name else None)
+    return reading.kind.may_interpolate and level != "cluster"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import parse_name, split_extension
+from napari_neurosynth_results.maps.programs import Reading
 from napari_neurosynth_results.maps.results import About, ResultSet
 from napari_neurosynth_results.sources.files.folder import (
     list_tables,
@@ -149,7 +150,8 @@ def _open_record(
 ) -> MapFile:
     filename = _filename(record)
     name = record_text(record, "name")
-    if parse_name(filename) is None and parse_name(name) is not None:
+    known = parse_name(filename, from_server=True)
+    if known is None and parse_name(name, from_server=True) is not None:
         filename = name
     stem = split_extension(filename)[0] or split_extension(os.path.basename(image))[0]
     if several:
@@ -164,7 +166,10 @@ def _open_record(
         filename=filename,
         map_type=record_text(record, "map_type"),
         label=name,
-        kind=MapKind.LABEL if record.get("image_type") == "atlas" else None,
+        from_server=True,
+        reading=Reading(MapKind.LABEL, known)
+        if record.get("image_type") == "atlas"
+        else None,
     )
 
 

@@ -6,14 +6,16 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from types import MappingProxyType
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.entry import MapFile, VoxelSource
 from napari_neurosynth_results.maps.grid import Grid, Voxels
-from napari_neurosynth_results.maps.kinds import MapKind, kind_of
-from napari_neurosynth_results.maps.names import MapName, parse_name, split_extension
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.names import MapName
+from napari_neurosynth_results.maps.programs import Reading, reading_of
 from napari_neurosynth_results.sources.atlases.label_names import parse_label_xml
 from napari_neurosynth_results.sources.files.folder import make_map_file
 from napari_neurosynth_results.sources.files.images import open_image
@@ -42,16 +44,25 @@ class RemoteMap:
         Refuse files that would need more memory than this.
     address : str
         The web page of the image, without any secret.
+    stated : Reading, optional
+        What a user says that it holds.
     """
 
     def __init__(
-        self, image: ImageRecord, key: str, store: Store, max_bytes: int, address: str
+        self,
+        image: ImageRecord,
+        key: str,
+        store: Store,
+        max_bytes: int,
+        address: str,
+        stated: Reading | None = None,
     ) -> None:
         self.image = image
         self._key = key
         self._store = store
         self._max_bytes = max_bytes
         self._address = address
+        self._stated = stated
         self._file: MapFile | None = None
         self._kept: bool | None = None
         self._lock = threading.Lock()
@@ -69,15 +80,27 @@ class RemoteMap:
     @property
     def name(self) -> MapName | None:
         """The parsed file name, None when it is not NiMARE's."""
-        return parse_name(self.image.filename)
+        return self.reading.name
 
     @property
     def kind(self) -> MapKind:
         """What the numbers are: by the file name first, then by NeuroVault's word."""
-        if self.image.is_atlas:
-            return MapKind.LABEL
-        name, stem = self.name, split_extension(self.image.filename)[0]
-        return kind_of(name.value if name else None, stem, 0, self.image.map_type)
+        return self.reading.kind
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What the map is taken for; the header, which comes later, is not asked."""
+        image = self.image
+        if self._stated is not None:
+            return self._stated
+        told = reading_of(image.filename, 0, image.map_type, from_server=True)
+        return replace(told, kind=MapKind.LABEL) if image.is_atlas else told
+
+    def taken_as(self, reading: Reading) -> RemoteMap:
+        """Return the map as what a user says that it holds."""
+        return RemoteMap(
+            self.image, self._key, self._store, self._max_bytes, self._address, reading
+        )
 
     @property
     def path(self) -> str:
@@ -139,7 +162,7 @@ class RemoteMap:
             key=self._key,
             filename=image.filename,
             map_type=image.map_type,
-            kind=self.kind,
+            reading=self.reading,
         )
         notices = list(file.notices)
         if len(volumes) > 1:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.grid import Grid, Voxels
-from napari_neurosynth_results.maps.kinds import VALUE_KINDS, MapKind, Tail, Zero
+from napari_neurosynth_results.maps.kinds import VALUE_KINDS, MapKind, Tail
 from napari_neurosynth_results.maps.names import MapName
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
@@ -274,7 +274,7 @@ def build_conjunction(a: ClusterSet, b: ClusterSet, grid: Grid, title: str) -> S
     statmap = derived_map(grid, title, values, contrast="conjunction", parts=(a, b))
     # Its z is made by this tail; where it is 0 everywhere nothing could be measured.
     for other in statmap.results.maps.values():
-        statmap.results.remember((other.key, "tail"), lambda: tail)
+        statmap.results.remember((other.key, "tail"), lambda: (tail, False))
     return statmap
 
 
@@ -294,9 +294,8 @@ def _direction(clusters: ClusterSet) -> npt.NDArray[np.int8]:
     test = find_direction_map(statmap) or statmap
     positive, negative = choose_sides(statmap, clusters.asked.tail)
     values = test.data
-    if statmap.kind.row.zero is Zero.OUTSIDE and test is statmap:
-        mask = statmap.mask
-        return np.asarray(values > 0 if mask is None else mask, np.int8, order="F")
+    if test is statmap and (inside := statmap.inside) is not None:
+        return np.asarray(inside, np.int8, order="F")
     if test is not statmap:
         # A p has no side that could have been asked for.
         positive, negative = True, test.signed

@@ -112,7 +112,7 @@ def height_at_log_p(
     if formula is PFormula.NONE:
         raise ResultsError(_no_p_message(kind))
     # Of both directions each has half of p.
-    log_sf = log_p - _LOG_2 if formula.by_tail and tail is Tail.TWO else log_p
+    log_sf = log_p - _LOG_2 if _halves(formula, tail) else log_p
     if not formula.n_dof:
         return _ARITHMETIC[formula].height(log_sf, None)
     if dof is None or isinstance(dof, np.ndarray):
@@ -162,8 +162,13 @@ def convert_to_log_p(
     with np.errstate(divide="ignore", invalid="ignore"):
         log_p = _ARITHMETIC[formula].log_sf(np.abs(x) if both else x, n)
         if formula.by_tail:
-            log_p = np.minimum(log_p + (_LOG_2 if both else 0.0), 0)
+            log_p = np.minimum(log_p + (_LOG_2 if _halves(formula, tail) else 0.0), 0)
     return np.asarray(log_p)
+
+
+def _halves(formula: PFormula, tail: Tail) -> bool:
+    """Whether the formula gives the p of one direction, and both count."""
+    return formula.by_tail and not formula.states_p and tail is Tail.TWO
 
 
 def check_dof(dof: Dof, kind: MapKind) -> Any:
@@ -201,10 +206,10 @@ def _no_p_message(kind: MapKind) -> str:
 def short_p(p: float) -> str:
     """Write p as the field does: .05, .001, 3.2e-07.
 
-    >>> short_p(0.05), short_p(0.001), short_p(1.0), short_p(3.2e-7)
-    ('.05', '.001', '1', '3.2e-07')
+    >>> short_p(0.05), short_p(0.001), short_p(1.0), short_p(3.2e-7), short_p(0)
+    ('.05', '.001', '1', '3.2e-07', '0')
     """
-    return f"{p:.3g}".removeprefix("0") if p < 1 else f"{p:.3g}"
+    return f"{p:.3g}".removeprefix("0") if 0 < p < 1 else f"{p:.3g}"
 
 
 # One formula, two functions: from values to the logarithm of p, and back.
@@ -243,6 +248,9 @@ _ARITHMETIC = {
         lambda p, _: np.log(p), lambda log_p, _: math.exp(log_p)
     ),
     PFormula.LOG10: _Arithmetic(
+        lambda logp, _: -logp * _LOG_10, lambda log_p, _: -log_p / _LOG_10
+    ),
+    PFormula.SIGNED_LOG10: _Arithmetic(
         lambda logp, _: -logp * _LOG_10, lambda log_p, _: -log_p / _LOG_10
     ),
     PFormula.COMPLEMENT: _Arithmetic(

@@ -34,8 +34,7 @@ def choose_sides(statmap: StatMap, asked: Direction) -> Sides:
     if statmap.kind.row.lost_direction:
         raise ResultsError(f"{statmap.title}: {statmap.kind} values have no direction.")
     # Of a lone map nobody knows what was tested: the question decides.
-    known = statmap.name is not None
-    if known and statmap.tail is Tail.ONE and not statmap.signed:
+    if not statmap.tail_is_open and statmap.tail is Tail.ONE and not statmap.signed:
         raise ResultsError(_one_tailed_message(statmap))
     return asked == "both", True
 

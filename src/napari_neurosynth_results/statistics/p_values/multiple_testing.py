@@ -170,7 +170,7 @@ def find_tested_voxels(
             f"map{or_dof}."
         )
     inside = _testing_mask(statmap, mask, name)
-    if _was_thresholded(source):
+    if statmap.cut or _was_thresholded(source):
         raise ResultsError(
             f"{statmap.title} has already been thresholded: {name} needs every voxel."
         )
@@ -214,6 +214,7 @@ def _was_thresholded(source: PSource) -> bool:
         if not np.isfinite(weakest):
             return False
     # A t is weaker than the z of the same size, whatever its degrees of freedom.
-    kind = MapKind.Z if kind.row.p.by_tail else kind
+    if kind.row.p.by_tail and not kind.row.p.states_p:
+        kind = MapKind.Z
     weak = convert_to_log_p(weakest, kind, source.tail, source.dof)
     return bool(weak < convert_to_log_p(_THRESHOLDED_Z, MapKind.Z, source.tail))

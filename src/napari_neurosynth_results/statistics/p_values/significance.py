@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.doubts import say_otherwise
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import P_VALUES, MapKind, Tail, Zero
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
@@ -148,13 +149,28 @@ class PSource:
     @property
     def has_p(self) -> bool:
         """Whether there is a p: stated, or by tail and degrees of freedom."""
-        return self.kind.row.says_p_alone or self.dof is not None
+        known = self.kind.row.says_p_alone or self.dof is not None
+        return known and not self.map.doubt
+
+    def check_values(self) -> None:
+        """Refuse to read p off values that contradict what the map is taken for.
+
+        Raises
+        ------
+        ResultsError
+            The text says what the values fit, and what to do.
+        """
+        for statmap in (self.map, self.statmap):
+            if statmap.kind.row.has_p and statmap.doubt:
+                raise ResultsError(
+                    f"{statmap.title}: {statmap.doubt}. {say_otherwise(statmap.key)}"
+                )
 
     @property
     def is_lone(self) -> bool:
         """Whether nothing but the question tells how the p of a z or t map counts."""
         by_tail = self.statmap.kind.row.p.by_tail
-        return by_tail and self.statmap.name is None and not self.evidence.siblings
+        return by_tail and self.statmap.tail_is_open and not self.evidence.siblings
 
     @cached_property
     def both_directions(self) -> bool:
@@ -182,14 +198,12 @@ class PSource:
         row, data = self.kind.row, self.map.data
         log_p = convert_to_log_p(self._strength(data), self.kind, self.tail, self.dof)
         outside = np.isnan(log_p)
-        if row.zero is Zero.OUTSIDE:
-            outside |= data == 0
-            if self.map.mask is not None and row.underflow is not None:
-                # A true p of 0 inside the mask underflowed: as small as a file can say.
-                floored = outside & self.map.mask & (data == 0)
-                log_p[floored] = row.underflow.log_p
-                outside &= ~floored
+        if (inside := self.map.inside) is not None:
+            outside |= ~inside
         log_p[outside] = 0
+        if row.underflow is not None and (tiny := self.map.underflowed) is not None:
+            # As small as a file can say.
+            log_p[tiny] = row.underflow.log_p
         return log_p
 
     def log_p_at(self, at: tuple[npt.NDArray[np.intp], ...]) -> Float64Array:
@@ -214,6 +228,8 @@ class PSource:
             When a map cannot be read.
         """
         row, x = self.kind.row, self.map.data[at]
+        if not self.has_p:
+            return np.full(x.size, np.nan)
         # A 0 that is no value: the mask tells what it is.
         if row.says_p_alone and (row.zero is Zero.VALUE or (x > 0).all()):
             return convert_to_log_p(self._strength(x), self.kind, self.tail)
@@ -250,12 +266,12 @@ class PSource:
         # Below p = 1, which no height stands for.
         log_alpha = min(log_alpha + P_TOLERANCE, -P_TOLERANCE)
         source = self.map
-        if source.kind.row.small_is_strong:
-            small = source.data <= math.exp(log_alpha)
-            inside = source.mask if source.mask is not None else source.data > 0
-            return np.asarray(small & inside)
         if not self.has_p:
             return None
+        if source.kind.row.small_is_strong:
+            small = source.data <= math.exp(log_alpha)
+            inside = source.inside
+            return np.asarray(small if inside is None else small & inside)
         if isinstance(self.dof, np.ndarray):
             log_p = self.log_p()
             return None if log_p is None else np.asarray(log_p <= log_alpha)
@@ -278,7 +294,7 @@ class PSource:
             When a map cannot be read.
         """
         data = self.map.data
-        if not self.kind.row.says_p_alone:
+        if not self.kind.row.says_p_alone or not self.has_p:
             log_p = self.log_p()
             return 1.0 if log_p is None else math.exp(log_p.min())
         if self.kind.row.small_is_strong:

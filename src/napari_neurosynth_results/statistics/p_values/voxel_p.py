@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.maps.grid import Voxel, Voxels
-from napari_neurosynth_results.maps.kinds import MapKind, Tail, Zero
+from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     Dof,
@@ -43,8 +43,9 @@ class VoxelP:
         Whether its p falls in both directions.
     dof : float, pair of float, ndarray or None
         Degrees of freedom, where p needs them.
-    mask : ndarray of bool, shape (i, j, k), or None
-        The analysis mask, which tells a p that underflowed to 0 from the outside.
+    inside : ndarray of bool, shape (i, j, k), or None
+        Where the map has values, which tells a p that underflowed to 0 from the
+        outside; None where a 0 is a value.
     """
 
     kind: MapKind
@@ -52,7 +53,7 @@ class VoxelP:
     voxels: Voxels = field(repr=False)
     both: bool = False
     dof: Dof | None = field(default=None, repr=False)
-    mask: Mask | None = field(default=None, repr=False)
+    inside: Mask | None = field(default=None, repr=False)
 
     def log_p(self, voxel: Voxel) -> float:
         """Return the natural logarithm of p in a voxel.
@@ -68,11 +69,10 @@ class VoxelP:
             NaN outside of the mask. Where p underflowed, the largest that it may be.
         """
         x, dof = float(self.voxels[voxel]), self._dof_in(voxel)
+        if self.inside is not None and not self.inside[voxel]:
+            return math.nan
         if (floor := self._underflow(x)) is not None:
-            inside = self.kind.row.zero is not Zero.OUTSIDE or (
-                self.mask is not None and self.mask[voxel]
-            )
-            return floor if inside else math.nan
+            return floor
         if math.isnan(x) or (isinstance(dof, float) and math.isnan(dof)):
             return math.nan
         return float(
@@ -132,7 +132,7 @@ def voxel_p(
         voxels=read(source.map),
         both=source.both_directions,
         dof=source.dof,
-        mask=source.map.mask if source.kind.row.zero is Zero.OUTSIDE else None,
+        inside=source.map.inside,
     )
 
 

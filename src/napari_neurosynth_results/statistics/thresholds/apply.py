@@ -7,6 +7,7 @@ same test exists, and never at all where it would mean nothing.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxels
-from napari_neurosynth_results.maps.kinds import MapKind, Tail
+from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
@@ -111,6 +112,8 @@ def apply_threshold(
             "a second correction would mean nothing; ask for p."
         )
     source.evidence.check(statmap)
+    if threshold.value is None or statmap.kind.row.small_is_strong:
+        source.check_values()
     masking = as_masking(mask, statmap.grid)
     sides = choose_sides(statmap, threshold.tail)
     tail = choose_tail(source, sides)
@@ -125,15 +128,16 @@ def apply_threshold(
     if masking is not None:
         parts *= masking.mask
     corrected = threshold.q is not None or threshold.bonferroni is not None
+    means = [str(threshold)] if corrected else []
+    # The height of a p map has said it, unless it underflowed.
+    if math.isfinite(log_p) and not (statmap.kind.row.small_is_strong and height > 0):
+        means.append(p_in_words(statmap, log_p))
+    if n_tests is not None:
+        means.append(f"{n_tests:,} tests")
+    if tail is not Tail.NONE:
+        means.append(str(tail))
     sentence = threshold_sentence(
-        statmap.kind,
-        sides,
-        strict=threshold.strict,
-        height=height,
-        correction=str(threshold) if corrected else "",
-        log_p=log_p,
-        n_tests=n_tests,
-        tail=tail,
+        statmap, height, means, sides=sides, strict=threshold.strict
     )
     return ThresholdResult(
         parts=parts,
@@ -184,8 +188,8 @@ def _mark_small_p(statmap: StatMap, height: float, strict: bool) -> Parts:
     """Mark p below a height in the mask, where a p of 0 is the smallest there is."""
     data = statmap.data
     small = data < np.float32(height) if strict else data <= height * (1 + P_TOLERANCE)
-    inside = statmap.mask if statmap.mask is not None else data > 0
-    return (small & inside).view(np.uint8)
+    kept = small if (inside := statmap.inside) is None else small & inside
+    return kept.view(np.uint8)
 
 
 def _log_p_of_height(source: PSource, height: float, tail: Tail) -> float:
@@ -286,53 +290,68 @@ def _split_sides(statmap: StatMap, kept: Mask, sides: Sides) -> Parts:
 
 
 def threshold_sentence(
-    kind: MapKind,
-    sides: tuple[bool, bool],
-    *,
-    strict: bool,
+    statmap: StatMap,
     height: float,
-    correction: str,
-    log_p: float,
-    n_tests: int | None,
-    tail: Tail,
+    means: Iterable[str],
+    *,
+    sides: Sides = (True, False),
+    strict: bool = False,
+    digits: int = 3,
 ) -> str:
     """Say it as in ``z >= 3.09 (p <= .001, one-tailed)``.
 
     Parameters
     ----------
-    kind : MapKind
-        The unit of the height.
+    statmap : StatMap
+        The map, whose kind is the unit; a corrected p says by which correction.
+    height : float
+        NaN or infinite when it is not one number.
+    means : iterable of str
+        What stands in brackets: see `p_in_words`, what was asked, how p counts.
     sides : tuple of bool
         Whether the positive and the negative side are looked at.
     strict : bool
         Whether the height itself is left out.
-    height : float
-        NaN or infinite when it is not one number.
-    correction : str
-        What was asked instead of an uncorrected p, in words; empty when nothing was.
-    log_p : float
-        The uncorrected p, NaN when unknown.
-    n_tests : int or None
-        Tests that were corrected for.
-    tail : Tail
-        How p counts.
+    digits : int
+        Of the height.
 
     Returns
     -------
     str
         Without a full stop.
     """
-    unit = {(True, True): "|{}|", (False, True): "-{}"}.get(sides, "{}").format(kind)
-    relation = "<=" if kind.row.small_is_strong else ">" if strict else ">="
-    means = [correction] if correction else []
-    if math.isfinite(log_p):
-        means.append(_p_in_words(log_p))
-    if n_tests is not None:
-        means.append(f"{n_tests:,} tests")
-    if tail is not Tail.NONE:
-        means.append(str(tail))
-    what = f"{unit} {relation} {height:.3g}" if math.isfinite(height) else str(kind)
-    return f"{what} ({', '.join(means)})" if means else what
+    row, what = statmap.kind.row, statmap.kind.row.unit or str(statmap.kind)
+    if row.small_is_strong and math.isfinite(height):
+        relation = "<" if strict else "<="
+        what = f"{p_word(statmap)} {relation} {short_p(height)}"
+    elif math.isfinite(height):
+        unit = {(True, True): "|{}|", (False, True): "-{}"}.get(sides, "{}")
+        relation = ">" if strict else ">="
+        what = f"{unit.format(what)} {relation} {height:.{digits}g}"
+    told = ", ".join(means)
+    return f"{what} ({told})" if told else what
+
+
+def p_word(statmap: StatMap) -> str:
+    """Return what the field calls the p of a map: p, p_FWE, or q after FDR."""
+    if statmap.correction == "FDR":
+        return "q"
+    return f"p_{statmap.correction}" if statmap.correction else "p"
+
+
+def p_in_words(statmap: StatMap, log_p: float) -> str:
+    """Write the largest p that is kept, as its -log10 where no float holds it.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Whose p it is.
+    log_p : float
+        Its natural logarithm.
+    """
+    if (p := math.exp(log_p)) > 0:
+        return f"{p_word(statmap)} <= {short_p(p)}"
+    return f"-log10 {p_word(statmap)} >= {-log_p / math.log(10):.4g}"
 
 
 def describe_map(statmap: StatMap) -> str:
@@ -351,16 +370,10 @@ def describe_map(statmap: StatMap) -> str:
     level = f"{statmap.level}-level " if statmap.level else ""
     correction = f"{level}{statmap.correction}-corrected"
     if not statmap.correction:
-        correction = "uncorrected" if statmap.name else "correction unknown"
-    tail = str(statmap.tail) if statmap.kind.has_tail else ""
+        known = statmap.correction_is_known
+        correction = "uncorrected" if known else "correction unknown"
+    tail = statmap.tail_in_words if statmap.kind.has_tail else ""
     facts = ", ".join(filter(None, (str(statmap.kind), tail, correction)))
     if statmap.level == "cluster":
         return f"{facts}: each cluster carries one value, its own p"
     return f"{facts}: {statmap.kind.meaning}"
-
-
-def _p_in_words(log_p: float) -> str:
-    """Write p, or its -log10 where no float holds it."""
-    if (p := math.exp(log_p)) > 0:
-        return f"p <= {short_p(p)}"
-    return f"logp >= {-log_p / math.log(10):.4g}"

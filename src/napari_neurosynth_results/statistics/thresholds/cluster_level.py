@@ -174,6 +174,7 @@ def read_clusters(
         raise ResultsError(f"A probability must lie between 0 and 1, not at {alpha}.")
     statmap = source.statmap
     source.evidence.check(statmap)
+    source.check_values()
     masking = as_masking(mask, statmap.grid)
     read = source.map
     inside = np.isfinite(read.data) & (read.data != 0)

@@ -7,6 +7,7 @@ nothing survives, the map is shown faintly and the reason says why.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +15,6 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxels
-from napari_neurosynth_results.maps.kinds import Zero
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
@@ -26,6 +26,10 @@ from napari_neurosynth_results.statistics.p_values.significance import (
     OWN_EVIDENCE,
     Evidence,
     PSource,
+)
+from napari_neurosynth_results.statistics.thresholds.apply import (
+    p_in_words,
+    threshold_sentence,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
@@ -87,14 +91,18 @@ def first_look(statmap: StatMap) -> FirstLook | None:
     """
     if not statmap.kind.row.criteria:
         return None
+    if statmap.kind.row.small_is_strong and statmap.doubt:
+        return None
     inside = _inside(statmap)
     if not statmap.signed and statmap.kind.row.p.by_tail:
         inside &= statmap.data > 0
     if not inside.any():
         return None
+    if statmap.cut and not statmap.kind.row.small_is_strong:
+        return _whole(statmap, inside)
     alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
     source = PSource(statmap)
-    significant = source.survivors(alpha) if statmap.kind.has_tail else None
+    significant = source.survivors(alpha) if statmap.kind.row.has_p else None
     if significant is None:
         return _by_percentile(statmap, inside, statmap.signed)
     survivors = inside & significant
@@ -156,7 +164,10 @@ def choose_first_threshold(
     if not statmap.kind.row.criteria:
         raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
     alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
-    if PSource(statmap, evidence).survivors(alpha) is not None:
+    source = PSource(statmap, evidence)
+    source.check_values()
+    whole = statmap.cut and not statmap.kind.row.small_is_strong
+    if not whole and source.survivors(alpha) is not None:
         return Threshold(p=alpha)
     look = first_look(statmap)
     if look is None or not look.height > 0:
@@ -194,9 +205,9 @@ def _inside(statmap: StatMap) -> npt.NDArray[np.bool_]:
     """Voxels that carry a value: 0 and NaN are outside or say nothing."""
     data = statmap.data
     inside = np.isfinite(data) & (data != 0)
-    if statmap.kind.row.zero is Zero.OUTSIDE and statmap.mask is not None:
-        # A p of 0 inside the mask underflowed: nothing is stronger.
-        inside |= statmap.mask & (data == 0)
+    if statmap.underflowed is not None:
+        # Nothing is stronger.
+        inside |= statmap.underflowed
     return np.asarray(inside)
 
 
@@ -247,28 +258,25 @@ def _height(
 def _criterion(source: PSource, alpha: float, height: float) -> str:
     """Say the threshold in the map's own unit and in p."""
     statmap = source.statmap
-    p_word = f"p_{statmap.correction}" if statmap.correction else "p"
-    if statmap.correction == "FDR":
-        p_word = "q"
-    in_p = f"{p_word} <= {short_p(alpha)}"
     if statmap.kind.row.small_is_strong:
-        return f"{in_p}, {statmap.tail}"
-    how = [in_p, str(statmap.tail)]
+        return threshold_sentence(statmap, alpha, [statmap.tail_in_words])
+    how = [p_in_words(statmap, math.log(alpha))]
+    if statmap.kind.has_tail:
+        how.append(statmap.tail_in_words)
     if statmap.level == "cluster":
         how.append("one value per cluster")
     if source.is_sibling:
         how.append(f"by its {source.kind} map")
-    unit = statmap.kind.row.unit or str(statmap.kind)
-    unit = f"|{unit}|" if statmap.signed else unit
-    return f"{unit} >= {height:.3g} ({', '.join(how)})"
+    return threshold_sentence(statmap, height, how, sides=(True, statmap.signed))
 
 
 def _faint(source: PSource, inside: npt.NDArray[np.bool_], alpha: float) -> FirstLook:
     """Show a map on which nothing survives, and say how far from it it is."""
     statmap = source.statmap
     corrected = f"{statmap.correction}-corrected " if statmap.correction else ""
+    tail = f" ({statmap.tail_in_words})" if statmap.kind.has_tail else ""
     reason = (
-        f"no voxel survives {corrected}p <= {short_p(alpha)} ({statmap.tail}): "
+        f"no voxel survives {corrected}p <= {short_p(alpha)}{tail}: "
         f"the smallest p is {short_p(source.smallest_p())}"
     )
     if (n := find_iterations(statmap)) is not None:
@@ -279,31 +287,53 @@ def _faint(source: PSource, inside: npt.NDArray[np.bool_], alpha: float) -> Firs
     )
 
 
+def _whole(statmap: StatMap, inside: npt.NDArray[np.bool_]) -> FirstLook:
+    """Show all that an earlier threshold left."""
+    values = statmap.data[inside]
+    strength: Voxels = np.abs(values) if statmap.signed else values
+    height, n = float(strength.min()), strength.size
+    unit = statmap.kind.row.unit or str(statmap.kind)
+    unit = f"|{unit}|" if statmap.signed else unit
+    return FirstLook(
+        height=height,
+        strongest=float(strength.max()),
+        signed=statmap.signed,
+        n_voxels=n,
+        survives=True,
+        reason=f"{unit} >= {height:.3g} (all that is left: the map was thresholded "
+        f"before, by {statmap.cut}): {_voxels(n)}",
+    )
+
+
 def _by_percentile(
     statmap: StatMap, inside: npt.NDArray[np.bool_], signed: bool
 ) -> FirstLook:
     values = statmap.data[inside]
     if statmap.kind.row.small_is_strong:
-        return _smallest_p(values)
+        return _smallest_p(statmap, values)
     strength: Voxels = np.abs(values) if signed else values
     if statmap.kind.row.shown_whole:
         height, what = float(strength.min()), "the whole range: no test belongs to it"
     else:
         height, what = _strongest_part(strength)
-        if not statmap.kind.has_tail:
+        if statmap.doubt:
+            what += f"; {statmap.doubt}"
+        elif statmap.kind.row.p.n_dof:
+            what += ", because its degrees of freedom are not known"
+        elif not statmap.kind.has_tail:
             what += f", because no p belongs to {statmap.kind} values"
     strongest = float(np.percentile(strength, CLIP_PERCENTILE))
     if strongest <= height:
         strongest = float(strength.max())
     n = int((strength >= height).sum())
-    unit = f"|{statmap.kind}|" if signed else str(statmap.kind)
+    sentence = threshold_sentence(statmap, height, [what], sides=(True, signed))
     return FirstLook(
         height=height,
         strongest=strongest,
         signed=signed,
         n_voxels=n,
         survives=True,
-        reason=f"{unit} >= {height:.3g} ({what}): {_voxels(n)}",
+        reason=f"{sentence}: {_voxels(n)}",
     )
 
 
@@ -317,7 +347,7 @@ def _strongest_part(strength: Voxels) -> tuple[float, str]:
     return height, "the strongest 5 %"
 
 
-def _smallest_p(values: Voxels) -> FirstLook:
+def _smallest_p(statmap: StatMap, values: Voxels) -> FirstLook:
     below, what = _strongest_part(-values)
     height = -below
     n = int((values <= height).sum())
@@ -327,7 +357,7 @@ def _smallest_p(values: Voxels) -> FirstLook:
         signed=False,
         n_voxels=n,
         survives=True,
-        reason=f"p <= {short_p(height)} ({what}): {_voxels(n)}",
+        reason=f"{threshold_sentence(statmap, height, [what])}: {_voxels(n)}",
     )
 
 

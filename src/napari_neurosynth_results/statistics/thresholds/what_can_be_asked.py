@@ -245,14 +245,19 @@ def list_presets(
 def _programs(statmap: StatMap) -> list[Preset]:
     """Imitate the programs that a user may come from."""
     found = []
-    if not statmap.correction and not statmap.kind.row.corrected_already:
+    if not statmap.correction:
         # A corrected p has no uncorrected threshold.
         found.append(
             Preset(
                 "SPM-like",
                 "SPM12's results: p <= .001 uncorrected, no extent, voxels that touch "
                 "by an edge are one cluster (18-connected)",
-                Threshold(p=0.001, connectivity=18),
+                # SPM's T is one-sided: who wants the other side asks for another T.
+                Threshold(
+                    p=0.001,
+                    connectivity=18,
+                    tail="positive" if PSource(statmap).is_lone else "auto",
+                ),
             )
         )
     if statmap.kind is MapKind.Z:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_neurosynth_results.anatomy.atlas import Atlas
-from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
+from napari_neurosynth_results.anatomy.atlas import Atlas, read_default_atlas
 from napari_neurosynth_results.anatomy.region_names import tidy_name
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.atlases.find import DEFAULT_ATLAS, find_atlas

@@ -20,8 +20,7 @@ from napari_neurosynth_results.anatomy.atlas import with_distance
 from napari_neurosynth_results.anatomy.coordinates import Coordinate
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid, Voxel
-from napari_neurosynth_results.maps.kinds import Zero
-from napari_neurosynth_results.maps.statmap import Mask, StatMap
+from napari_neurosynth_results.maps.statmap import Mask, StatMap, values_inside
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.significance import (
     OWN_EVIDENCE,
@@ -107,7 +106,7 @@ class _Shown:
 
     grid: Grid
     voxels: npt.NDArray[Any] | None = field(repr=False)
-    mask: Mask | None = field(repr=False)
+    inside: Mask | None = field(repr=False)
     p: VoxelP | None
     #: What all this was made of; something else asks for it anew.
     data: Any = field(repr=False)
@@ -166,7 +165,7 @@ class PlaceReader:
 
         Files may be gone since they were opened: then what needs them is left out.
         """
-        grid, mask, p = _grid_of(layer, statmap), None, None
+        grid, inside, p = _grid_of(layer, statmap), None, None
         try:
             voxels = self._voxels(statmap, layer)
         except (ResultsError, OSError):
@@ -175,10 +174,12 @@ class PlaceReader:
             voxels = np.asarray(layer.data).T if fits else None
         if not statmap.kind.row.holds_labels and _complete(statmap):
             with suppress(ResultsError, OSError):
-                mask = statmap.mask
+                inside = statmap.mask
             with suppress(ResultsError, OSError):
                 p = voxel_p(PSource(statmap, evidence), self._voxels)
-        return _Shown(grid, voxels, mask, p, layer.data, evidence)
+        if inside is None and voxels is not None:
+            inside = values_inside(statmap.kind, voxels)
+        return _Shown(grid, voxels, inside, p, layer.data, evidence)
 
     def _voxels(self, statmap: StatMap, layer: Layer | None = None) -> Any:
         """Return the voxels of a map, (i, j, k); from a layer where one holds them."""
@@ -274,20 +275,12 @@ def _map_row(
     value = float(shown.voxels[voxel])
     if statmap.kind.row.holds_labels:
         return ReadoutRow(title, kind, value, _label_text(statmap, value))
-    if _is_outside(statmap, shown, voxel, value):
+    if math.isnan(value) or (shown.inside is not None and not shown.inside[voxel]):
         return ReadoutRow(title, kind, math.nan, OUTSIDE)
     if shown.p is None:
         return ReadoutRow(title, kind, value, f"{value:.4g}")
     log_p, p = shown.p.log_p(voxel), shown.p.format(voxel)
     return ReadoutRow(title, kind, value, f"{value:.4g}", log_p, p)
-
-
-def _is_outside(statmap: StatMap, shown: _Shown, voxel: Voxel, value: float) -> bool:
-    if math.isnan(value):
-        return True
-    if shown.mask is not None:
-        return not shown.mask[voxel]
-    return statmap.kind.row.zero is Zero.OUTSIDE and value == 0
 
 
 def _label_text(statmap: StatMap, value: float) -> str:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_neurosynth_results.anatomy.atlas import Atlas
-from napari_neurosynth_results.anatomy.default_atlas import read_default_atlas
+from napari_neurosynth_results.anatomy.atlas import Atlas, read_default_atlas
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.workspace.contents import Naming
 from napari_neurosynth_results.sources.atlases.catalog import KNOWN_ATLASES

@@ -1,0 +1,77 @@
+"""A name is no proof: the values are asked whether they can be what it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from napari_neurosynth_results.maps.doubts import doubt_of, is_thresholded
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.programs import (
+    Reading,
+    reading_of,
+    stated_reading,
+)
+
+Array = npt.NDArray[Any]
+SHAPE = (12, 14, 12)
+RNG = np.random.default_rng(15)
+Z = RNG.normal(size=SHAPE).astype(np.float32)
+P = RNG.uniform(size=SHAPE).astype(np.float32)
+LABELS = np.zeros(SHAPE, np.float32)
+LABELS[2:5, 2:5, 2:5], LABELS[7:9, 7:9, 7:9] = 1, 2
+NEAR_1 = np.where(P < 0.2, P, 1 - P / 1000).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("stem", "values", "fits"),
+    [
+        ("pain_p", Z, "z, t or signed logp"),
+        ("pain_p", np.abs(Z), "logp, z, t or F"),
+        ("pain_p", -np.abs(Z), "the logarithm of p"),
+        ("logp", Z, "signed logp"),
+        ("spmF_0001", Z, "z, t or signed logp"),
+        ("pain_z", LABELS, "label"),
+        ("pain_z", (LABELS > 0).astype(np.float32), "a mask"),
+        ("tstat1", LABELS, "label"),
+        ("one_vox_p_tstat1", NEAR_1, "they fit p"),
+        ("vox_tstat_fwep_c1", 1 - NEAR_1, "they fit 1-p"),
+        ("stat", Z, "nilearn"),
+    ],
+)
+def test_what_contradicts_a_name(stem: str, values: Array, fits: str) -> None:
+    doubt = doubt_of(values, reading_of(stem))
+    assert f"holds {reading_of(stem).kind}, but" in doubt
+    assert fits in doubt
+
+
+@pytest.mark.parametrize(
+    ("stem", "values"),
+    [
+        *(("z", Z), ("p", P), ("p", np.ones(SHAPE)), ("logp", np.abs(Z))),
+        *(("T_log_p_0001", Z), ("one_vox_p_tstat1", P), ("stat", np.abs(Z))),
+        *(("stat_desc-group1MinusGroup2", Z), ("cluster_mask_zstat1", LABELS)),
+        *(("vox_tstat_fwep_c1", NEAR_1), ("vox_tstat_uncp_c1", P)),
+        *(("cope1", LABELS), ("z", np.zeros(SHAPE)), ("z", np.full(SHAPE, np.nan))),
+        ("z", np.rint(Z * 3)),
+    ],
+)
+def test_what_fits_its_name(stem: str, values: Array) -> None:
+    assert doubt_of(values.astype(np.float32), reading_of(stem)) == ""
+
+
+def test_a_user_is_believed_but_for_the_impossible() -> None:
+    old = Reading(MapKind.OTHER)
+    assert doubt_of(LABELS, stated_reading("z", old)) == ""
+    assert "you say that it holds p" in doubt_of(Z, stated_reading("p", old))
+
+
+def test_a_thresholded_map_is_known_by_its_values() -> None:
+    cut = np.where(Z > 1.7, Z, 0).astype(np.float32)
+    assert is_thresholded(cut, reading_of("tmap"))
+    assert not is_thresholded(Z, reading_of("tmap"))
+    assert not is_thresholded(cut, reading_of("logp"))
+    assert not is_thresholded(np.where(Z > 1, Z, 0), reading_of("tmap"))

@@ -202,12 +202,20 @@ def test_behind_a_bare_value_only_a_server_adds_random_characters() -> None:
     "stem",
     [
         *("T_log_p", "neg_log10_p", "minus_logp", "one_minus_p", "1-_p", "inverse_p"),
+        *("log_10_p", "1minus_p", "oneminus_p"),
         *("vox_p", "tfce_p", "clustere_p", "fdr_p", "fwe_z", "corr_p", "max_z"),
         *("thresh_z", "masked_z", "cluster_mask_z", "pain_log_p_1"),
     ],
 )
 def test_a_word_before_the_value_makes_it_another(stem: str) -> None:
     assert parse_name(f"{stem}.nii.gz") is None
+
+
+@pytest.mark.parametrize("stem", ["one_z", "1_p", "10_z", "2_logp", "one_p"])
+def test_a_number_before_the_value_is_only_a_number(stem: str) -> None:
+    name = parse_name(f"{stem}.nii.gz")
+    assert name is not None
+    assert f"{name.prefix}_{name.value}" == stem
 
 
 def test_a_label_with_an_underscore_is_no_suffix() -> None:

@@ -17,6 +17,8 @@ from napari_neurosynth_results.maps.programs import Reading
 
 #: Interpolation and float32 may go this far beyond a limit.
 _SLACK = 1e-4
+#: How many voxels a glance takes.
+_GLANCE = 4096
 #: Fewer voxels than this tell nothing.
 _ENOUGH = 20
 #: 1 - p of a test without any effect is spread evenly: half of it is not as near to 1.
@@ -42,8 +44,10 @@ def doubt_of(voxels: Voxels, reading: Reading) -> str:
         Half a sentence, with what the values fit; empty when nothing is odd.
     """
     kind = reading.kind
+    if not (kind.row.has_p or kind is MapKind.STAT) or _is_plain(voxels, reading):
+        return ""
     values = _told(voxels)
-    if not values.size or not (kind.row.has_p or kind is MapKind.STAT):
+    if not values.size:
         return ""
     low, high = float(values.min()), float(values.max())
     run = f"its values run from {low:.3g} to {high:.3g}"
@@ -109,10 +113,32 @@ def is_thresholded(voxels: Voxels, reading: Reading) -> bool:
     """
     if not reading.kind.row.p.by_tail or reading.kind.row.p.states_p:
         return False
+    if np.count_nonzero(voxels) > _MOST_FILLED * voxels.size and not np.isnan(
+        voxels.min()
+    ):
+        return False
     values = _told(voxels)
     if not _ENOUGH <= values.size <= _MOST_FILLED * voxels.size:
         return False
     return bool(np.abs(values).min() >= _WEAKEST_KEPT)
+
+
+def _is_plain(voxels: Voxels, reading: Reading) -> bool:
+    """Whether a glance shows that nothing is odd, as it does in most maps.
+
+    Gathering the values of a whole volume would cost a third of reading it.
+    """
+    row = reading.kind.row
+    if row.p is PFormula.COMPLEMENT or "1 - p with" in reading.note or not voxels.size:
+        return False
+    low, high = float(voxels.min()), float(voxels.max())
+    # What is not finite takes the long way.
+    if not (row.possible[0] <= low and high <= row.possible[1] and high - low < np.inf):
+        return False
+    if reading.kind is MapKind.STAT:
+        return low >= 0
+    some = voxels.ravel(order="K")[:: voxels.size // _GLANCE + 1]
+    return bool((some != np.rint(some)).any())
 
 
 def _told(voxels: Voxels) -> npt.NDArray[np.float32]:

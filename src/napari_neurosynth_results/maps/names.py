@@ -28,9 +28,9 @@ _SURELY_RANDOM = re.compile(r"^(?=.*\d)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9]{7}$")
 _CLUSTER_STATISTIC = re.compile(r"^(.*?)(mass|size)$", re.I)
 # Right before a value these make it another: log_p, one_minus_p, vox_p, thresh_z.
 _CHANGES = re.compile(
-    r"^-?(?:log_?(?:10|2)?|ln|neg(?:ative)?|minus|nl|1|1-|one|oneminus"
-    r"|inv(?:erse|erted)?|corr(?:p|ected)?|fwer?|fdr|vox|tfce|cluster[emn]?|max|min|thr(?:esh(?:olded)?)?"
-    r"|masked|mask|vthresh|10)$",
+    r"(?:^|_)-?(?:log_?(?:10|2)?|ln|neg(?:ative)?|(?:1|one)?minus|nl|1-"
+    r"|inv(?:erse|erted)?|corr(?:p|ected)?|fwer?|fdr|vox|tfce|cluster[emn]?|max|min"
+    r"|thr(?:esh(?:olded)?)?|masked|mask|vthresh)$",
     re.I,
 )
 _PER_CLUSTER = frozenset({"level", "corr", "method"})
@@ -188,7 +188,7 @@ def parse_name(filename: str, *, from_server: bool = False) -> MapName | None:
         parsed = _parse_entities(tokens[index + 1 :], bool(download) or from_server)
         if parsed is None:
             continue
-        if index and _CHANGES.match(tokens[index - 1]):
+        if _CHANGES.search("_".join(tokens[:index][-2:])):
             return None
         entities, suffix = parsed
         name = MapName(

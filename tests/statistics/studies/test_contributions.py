@@ -24,7 +24,15 @@ AFFINE[:3, 3] = -6, 4, -10
 GRID = Grid(SHAPE, AFFINE)
 
 coordinate = st.floats(-12, 30, allow_nan=False)
-place = st.tuples(coordinate, coordinate, coordinate)
+
+
+def is_clear(place: tuple[float, float, float]) -> bool:
+    """Whether a place is nearer to one voxel, not halfway, where rounding decides."""
+    voxels = (np.array(place) - AFFINE[:3, 3]) / np.diag(AFFINE)[:3]
+    return bool((np.abs(np.abs(voxels - np.round(voxels)) - 0.5) > 1e-9).all())
+
+
+place = st.tuples(coordinate, coordinate, coordinate).filter(is_clear)
 
 
 def study(name: str, *analyses: Analysis) -> Study:

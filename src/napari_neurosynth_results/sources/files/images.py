@@ -30,9 +30,9 @@ from napari_neurosynth_results.sources.files.gzip_reader import (
 )
 from napari_neurosynth_results.sources.files.orientation import find_reorientation
 from napari_neurosynth_results.sources.files.stated_space import (
+    differing_forms,
     find_contradictions,
     find_stated_space,
-    other_affine,
     space_in_name,
 )
 from napari_neurosynth_results.sources.files.surface_files import (
@@ -248,7 +248,7 @@ def _open_nifti(path: str, voxels: str, max_bytes: int) -> list[VolumeFile]:
         head=head[: header.sizeof_hdr],
     )
     shape = tuple(int(n) for n in header.get_data_shape())
-    extensions = _extensions(path, header, offset, single=not paired)
+    extensions = _extensions(path, header, head, offset, single=not paired)
     intent = int(header["intent_code"])
     has_cifti_xml = CIFTI_EXTENSION in extensions
     if told := surface_sentence(path, shape, intent, has_cifti_xml):
@@ -256,6 +256,7 @@ def _open_nifti(path: str, voxels: str, max_bytes: int) -> list[VolumeFile]:
     needed = _check_size(path, shape, layout, max_bytes)
     placed = bool(header["sform_code"] > 0 or header["qform_code"] > 0)
     i, j, k = (*shape[:3], 1, 1)[:3]
+    forms = differing_forms(header)
     elsewhere, told_of_space = find_stated_space(
         header, b"".join(extensions.values()), os.path.basename(path)
     )
@@ -268,13 +269,13 @@ def _open_nifti(path: str, voxels: str, max_bytes: int) -> list[VolumeFile]:
         placed=placed,
         spare=max_bytes - needed,
         elsewhere=elsewhere,
-        told=(*told_of_space, *find_contradictions(header, (i, j, k))),
-        other=other_affine(header),
+        told=(*told_of_space, *find_contradictions(header, (i, j, k), forms)),
+        other=None if forms is None else forms[1],
     )
 
 
 def _extensions(
-    path: str, header: Any, offset: int, *, single: bool
+    path: str, header: Any, head: bytes, offset: int, *, single: bool
 ) -> dict[int, bytes]:
     """Read what stands between header and voxels: its code -> its bytes."""
     start = int(header.sizeof_hdr)
@@ -283,7 +284,9 @@ def _extensions(
         return {}
     order: Literal["little", "big"] = "little" if header.endianness == "<" else "big"
     # Four bytes say whether there is any.
-    if not any(read_head(path, start + 4)[start:][:1]):
+    if len(head) < start + 4:
+        head = read_head(path, start + 4)
+    if not any(head[start:][:1]):
         return {}
     raw = read_head(path, min(end, start + _MOST_EXTENSIONS))
     found: dict[int, bytes] = {}

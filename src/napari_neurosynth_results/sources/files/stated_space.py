@@ -131,12 +131,14 @@ def _used_code(header: Any) -> tuple[str, int]:
         return "qform", qform
     # One orientation, and only the qform says of what: FSL's and AFNI's tools mend one
     # of the two codes and forget the other.
-    if sform < _TALAIRACH <= qform and not _differing(header):
+    if sform < _TALAIRACH <= qform and not differing_forms(header):
         return "qform", qform
     return "sform", sform
 
 
-def find_contradictions(header: Any, shape: tuple[int, int, int]) -> tuple[str, ...]:
+def find_contradictions(
+    header: Any, shape: tuple[int, int, int], forms: tuple[Affine, Affine] | None
+) -> tuple[str, ...]:
     """Say where a NIfTI header says two things of the same voxel.
 
     Parameters
@@ -145,6 +147,8 @@ def find_contradictions(header: Any, shape: tuple[int, int, int]) -> tuple[str, 
         NIfTI-1 or NIfTI-2.
     shape : tuple of int
         Voxels along the stored axes.
+    forms : pair of ndarray or None
+        Its `differing_forms`.
 
     Returns
     -------
@@ -158,18 +162,11 @@ def find_contradictions(header: Any, shape: tuple[int, int, int]) -> tuple[str, 
             f"its sform says {_space(codes[0])} (code {codes[0]}), its qform "
             f"{_space(codes[1])} (code {codes[1]}): the sform is used"
         )
-    forms = _differing(header)
     if forms is not None:
         told += _differences(*forms, codes, shape)
     elif doubt := _sizes(header):
         told.append(doubt)
     return tuple(told)
-
-
-def other_affine(header: Any) -> Affine | None:
-    """Return the qform, where the sform is used and says something else."""
-    forms = _differing(header)
-    return None if forms is None else forms[1]
 
 
 def opposite_sides(
@@ -199,7 +196,7 @@ def _space(code: int) -> str:
     return _CODES.get(code, "an unknown space")
 
 
-def _differing(header: Any) -> tuple[Affine, Affine] | None:
+def differing_forms(header: Any) -> tuple[Affine, Affine] | None:
     """Return sform and qform where both are stated and are not the same."""
     if min(int(header["sform_code"]), int(header["qform_code"])) <= 0:
         return None

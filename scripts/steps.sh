@@ -92,6 +92,5 @@ manifest() {
 
 # Runs the tests in as many processes as there are processors.
 in_parallel() {
-  scripts/with-display.sh "$bin/python" -m pytest -n logical --maxprocesses 8 \
-    --dist loadgroup "$@"
+  scripts/with-display.sh "$bin/python" -m pytest -n logical --maxprocesses 8 "$@"
 }

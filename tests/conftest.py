@@ -52,11 +52,12 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) and len(val) > 16 else None
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep what a neighbor would disturb to one process of pytest-xdist."""
-    if any(item.get_closest_marker(name) for name in ("viewer", "timed")):
-        item.add_marker(pytest.mark.xdist_group("alone"))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep what a neighbor would disturb to one process."""
+    from helpers.schedule import Schedule
+
+    return Schedule(config, log)
 
 
 def pytest_collection_finish() -> None:

@@ -20,7 +20,7 @@ MOST_FILES = 12
 MOST_LINES = 600
 #: Tests of the package as a whole, and of the servers that other tests ask.
 OF_THE_WHOLE = {
-    *("architecture", "benchmarks_page", "docs", "house", "package"),
+    *("architecture", "benchmarks_page", "docs", "house", "package", "schedule"),
     *("local_servers", "local_servers_faults"),
 }
 

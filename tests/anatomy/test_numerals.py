@@ -64,6 +64,7 @@ def test_every_number_reads_back(number: float, minus: str, point: str) -> None:
     assert read == float(written)
 
 
+@pytest.mark.slow
 @given(triples, st.sampled_from(MINUS), st.sampled_from(".,"), st.sampled_from("\t ;"))
 def test_all_readers_read_the_same(
     place: tuple[float, float, float], minus: str, point: str, between: str

@@ -150,6 +150,7 @@ def test_nan_in_a_mask_file_is_outside(opened: Opened, tmp_path: Path) -> None:
     assert np.argwhere(mask.mask).tolist() == [[2, 2, 2]]
 
 
+@pytest.mark.slow
 def test_the_brain_of_the_template_is_nilearns() -> None:
     ours, grid = read_brain_mask()
     image = load_mni152_brain_mask(resolution=2)

@@ -142,6 +142,7 @@ def ask(command: str, source: Path, out: Path, *options: str) -> int:
     return main([command, *arguments, *where, *options])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
     ("options", "asked"),
@@ -180,6 +181,7 @@ def test_a_threshold_is_that_of_the_api(
         assert f"z, uncorrected: {found}\n" in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
     ("options", "source"),
@@ -261,6 +263,7 @@ def with_t(write: Write) -> Path:
     return write({"spmT_0001": blob(6), "z": blob(6)}, name="both")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["batch", "compare", "report"])
 def test_degrees_of_freedom_are_for_the_maps_that_take_them(
     command: str, with_t: Path, tmp_path: Path, capsys: Captured
@@ -292,6 +295,7 @@ def test_without_a_height_a_t_map_opens_by_the_p_that_was_made_possible(
     assert "(p <= .001" in capsys.readouterr().out.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_without_a_height_every_command_takes_that_of_the_first_look(
     sample_path: Path, tmp_path: Path, capsys: Captured
 ) -> None:
@@ -322,6 +326,7 @@ def test_the_mask_of_a_comparison_is_a_map_of_its_first_source(
     assert "Dice 1.000" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_report_may_have_tables_of_regions(
     sample_path: Path, tmp_path: Path, capsys: Captured
 ) -> None:

@@ -71,6 +71,7 @@ def test_figures(clusters, tmp_path, extension):
     nnr.save_figure(clusters, tmp_path / f"{ODD}.{extension}", kind="glass")
 
 
+@pytest.mark.slow
 def test_report_comparison_and_batch(folder, clusters, tmp_path):
     report = tmp_path / "report.html"
     nnr.save_report(clusters.statmap.results, report, clusters=[clusters])

@@ -45,6 +45,7 @@ def test_resolution_and_what_is_said_are_in_the_file(
             assert "z >= 3.09 (p <= .001, one-tailed)" in image.info["Description"]
 
 
+@pytest.mark.slow
 def test_texts_of_vector_files_are_texts(sample: ResultSet, tmp_path: Path) -> None:
     clusters = nnr.find_clusters(sample["z"], p=0.001)
     figure = figures.ortho_figure(clusters)

@@ -23,9 +23,6 @@ from napari_neurosynth_results.export.report.report import report_html
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
 
-# The report of the sample takes a while: it is written once.
-pytestmark = pytest.mark.xdist_group("report")
-
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 EVIL = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"
 _VOID = {"meta", "img", "br", "link", "hr", "input"}
@@ -161,6 +158,7 @@ def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
     assert any("<script>alert(1)</script>" in told for told in page.texts)
 
 
+@pytest.mark.slow
 def test_a_comparison_is_reported_too(results: ResultSet) -> None:
     comparison = nnr.compare_maps(results["z"], results["logp"])
     text = report_html(results, [], comparison=comparison)

@@ -235,6 +235,7 @@ def test_what_is_no_list_of_names(
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.slow
 def test_too_many_labels(tmp_path: Path) -> None:
     path = tmp_path / "x.txt"
     path.write_text("\n".join(f"{n} a" for n in range(1, 100_100)))

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("xdist")
 from helpers.schedule import Schedule
 
 SOME = """

@@ -87,11 +87,13 @@ def test_info_for_machines(capsys: Captured, sample_path: Path) -> None:
     document = json.loads(out)
     assert document["title"] == "pain-ale"
     assert document["source"] == str(sample_path)
-    assert document["iterations"] == 1000
     assert document["problems"] == []
     assert len(document["tables"]) == 3
     rows = {row["name"]: row for row in document["maps"]}
     assert list(rows) == list(nnr.open_results(sample_path).maps)
+    counted = {name for name, row in rows.items() if row["iterations"] == 1000}
+    assert counted == {name for name in rows if "montecarlo" in name}
+    assert rows["z"]["iterations"] is None
     z = rows["z"]
     p = np.asarray(nib.load(sample_path / "p.nii.gz").dataobj)
     assert z["n_mask_voxels"] == (p > 0).sum()
@@ -367,7 +369,17 @@ def test_clusters_of_a_cluster_level_map_are_read_as_they_were_formed(
 ) -> None:
     code, out, _ = told(capsys, "clusters", str(sample_path))
     assert code == 0
-    assert "6 significant at p_FWE <= .05 (1,000 iterations)" in out
+    assert (
+        "6 significant at p_FWE <= .05 (1,000 iterations); cluster-forming threshold "
+        "p < .001\n"
+    ) in out
+    # The smallest p is no more than a bound, in each column that holds such p.
+    mass = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
+    table = nnr.find_clusters(nnr.open_results(sample_path)[mass]).table
+    floor = np.isclose(table.cluster_p, 0.001)
+    assert floor.any()
+    assert out.count("<= .001") >= floor.sum()
+    assert " 0.001" not in out
 
 
 @pytest.mark.parametrize(

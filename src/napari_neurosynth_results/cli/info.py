@@ -16,6 +16,9 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import height_at
+from napari_neurosynth_results.statistics.p_values.monte_carlo import (
+    find_null_distribution,
+)
 from napari_neurosynth_results.statistics.p_values.significance import PSource
 from napari_neurosynth_results.statistics.thresholds.apply import (
     p_in_words,
@@ -50,7 +53,6 @@ def _document(results: ResultSet, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "source": results.source,
         "maps": rows,
         "tables": list(results.tables),
-        "iterations": results.iterations,
         "problems": list(results.problems),
     }
 
@@ -73,6 +75,7 @@ def _row(statmap: StatMap) -> dict[str, Any]:
         "on_disk": here,
         "range": None,
         "n_mask_voxels": None,
+        "iterations": None,
         "at_p_05": None,
         "error": None,
     }
@@ -87,6 +90,8 @@ def _row(statmap: StatMap) -> dict[str, Any]:
         if finite.size:
             row["range"] = [float(finite.min()), float(finite.max())]
         row["n_mask_voxels"] = None if statmap.mask is None else int(statmap.mask.sum())
+        null = find_null_distribution(statmap)
+        row["iterations"] = null.iterations if null is not None else None
         row["at_p_05"] = _at_p_05(statmap)
     except ResultsError as error:
         row["error"] = str(error)

@@ -20,6 +20,11 @@ from napari_neurosynth_results.maps.statmap import MapSet, StatMap
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.p_values.conversion import short_p
+from napari_neurosynth_results.statistics.p_values.monte_carlo import (
+    NullDistribution,
+    find_null_distribution,
+)
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
 )
@@ -58,9 +63,11 @@ def provenance_lines(clusters: ClusterSet, notes: Sequence[str] = ()) -> list[st
     lines = [
         f"map: {statmap.key} ({statmap.title})",
         str(clusters),
+        *_floor_line(clusters),
         f"connectivity: {clusters.connectivity}",
         f"regions: {atlas.name} ({atlas.citation})" if atlas else "regions: none",
         *notes,
+        *(f"note: {told}" for told in clusters.notices),
         f"source: {source_of(statmap.results)}",
         f"space: {space_of(statmap.grid) or 'not that of MNI152'}",
         f"made by {name_and_version()}",
@@ -81,6 +88,7 @@ def provenance_details(clusters: ClusterSet) -> dict[str, Any]:
         "Summary": plain_text(str(clusters)),
         **map_details(statmap),
         "Threshold": _threshold(clusters),
+        "Notices": [plain_text(told) for told in clusters.notices],
         "Atlas": _atlas(clusters.atlas),
     }
 
@@ -97,7 +105,7 @@ def map_details(statmap: StatMap) -> dict[str, Any]:
             "Tail": str(statmap.tail),
             "Correction": statmap.correction,
             "Level": statmap.level,
-            "MonteCarloIterations": statmap.results.iterations,
+            **_counted(find_null_distribution(statmap)),
         },
         "Space": space_of(statmap.grid),
         "VoxelSize": list(statmap.grid.voxel_size),
@@ -129,7 +137,7 @@ def _threshold(clusters: ClusterSet) -> dict[str, Any]:
         "Criterion": asked.criterion,
         "Asked": asked.number,
         "Directions": asked.tail,
-        "Connectivity": asked.connectivity,
+        "Connectivity": clusters.connectivity,
         "MinimumVoxels": clusters.min_voxels,
         "Tail": str(applied.tail),
     }
@@ -138,7 +146,8 @@ def _threshold(clusters: ClusterSet) -> dict[str, Any]:
             "Level": "cluster",
             "Alpha": applied.alpha,
             "Correction": applied.correction,
-            "MonteCarloIterations": applied.iterations,
+            "ClusterFormingP": applied.formation.p,
+            **_counted(applied.null),
         }
     return found | {
         "Level": "voxel",
@@ -148,6 +157,27 @@ def _threshold(clusters: ClusterSet) -> dict[str, Any]:
         "ExceedsHeight": asked.strict,
         "FalseDiscoveryRate": asked.fdr if asked.q is not None else None,
     }
+
+
+def _counted(null: NullDistribution | None) -> dict[str, Any]:
+    """Say for programs what a Monte Carlo p was counted in, and what its ends mean."""
+    if null is None:
+        return {"MonteCarloIterations": None, "SmallestP": None}
+    return {
+        "MonteCarloIterations": null.iterations,
+        "SmallestP": null.smallest_p,
+        "SmallestPMeans": f"p {null.relation(null.smallest_p)} "
+        f"{short_p(null.smallest_p)}",
+    }
+
+
+def _floor_line(clusters: ClusterSet) -> list[str]:
+    """Say what the smallest number in a column of Monte Carlo p stands for."""
+    null = clusters.null
+    if null is None or null.adds_one:
+        return []
+    p = short_p(null.smallest_p)
+    return [f"corrected p: {p} stands for p <= {p}, none or one of {null} as large"]
 
 
 def number_or_none(value: float) -> float | None:

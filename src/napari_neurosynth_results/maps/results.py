@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -81,12 +80,6 @@ CACHE_BYTES = 24 * 2**20
 
 #: As many as one server is asked for at once.
 _AT_ONCE = 4
-#: NiMARE 0.22.1: `CBMAEstimator` and `PermutedOLS`, correct_fwe_montecarlo.
-_ITERATIONS = re.compile(
-    r"repeated ([\d,]*\d) times|([\d,]*\d) iterations were performed"
-)
-#: What stands before belongs to the uncorrected map: ALESubtraction permutes twice.
-_CORRECTION = "Family-wise error"
 
 
 class ResultSet:
@@ -106,8 +99,6 @@ class ResultSet:
         Methods text (LaTeX) and BibTeX entries, empty when there are none.
     about : About
         Who made the set, and where there is more.
-    iterations : int, optional
-        Monte Carlo iterations, where something surer than the methods text says it.
     studies : LazyStudies
         The studies behind the maps, once they are asked for.
     titles : mapping of str to str
@@ -134,7 +125,6 @@ class ResultSet:
         methods: str = "",
         references: str = "",
         about: About = NOTHING_KNOWN,
-        iterations: int | None = None,
         studies: LazyStudies = NO_STUDIES,
         titles: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
@@ -145,7 +135,6 @@ class ResultSet:
         self.tables: Mapping[str, pd.DataFrame] = _TablesByStem(tables)
         self.about = about
         self.on_demand = True
-        self._iterations = iterations
         self._studies = studies
         self._problems = list(problems)
         self._cache = VoxelCache(CACHE_BYTES)
@@ -216,16 +205,6 @@ class ResultSet:
         """
         with self._lock:
             return tuple(self._problems)
-
-    @property
-    def iterations(self) -> int | None:
-        """Monte Carlo iterations, as the methods text or the server states them."""
-        if self._iterations is not None:
-            return self._iterations
-        _, correction, text = self.methods.partition(_CORRECTION)
-        found = _ITERATIONS.findall(text if correction else self.methods)
-        counts = {int("".join(groups).replace(",", "")) for groups in found}
-        return counts.pop() if len(counts) == 1 else None
 
     @property
     def studies(self) -> Studies | None:

@@ -46,10 +46,6 @@ class MapSet(Protocol):
     def maps(self) -> Mapping[str, StatMap]:
         """The maps by file stem, in order of interest."""
 
-    @property
-    def iterations(self) -> int | None:
-        """Monte Carlo iterations, where they are stated."""
-
     def __getitem__(self, key: str) -> StatMap:
         """Return a map by its file stem."""
 

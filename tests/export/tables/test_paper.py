@@ -30,6 +30,7 @@ from napari_neurosynth_results.export.tables.paper import (
     format_value,
     paper_table,
 )
+from napari_neurosynth_results.statistics.p_values.monte_carlo import NullDistribution
 
 Opened = Callable[..., ResultSet]
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
@@ -220,6 +221,8 @@ def test_a_name_that_was_given_stands_before_the_region(clusters: ClusterSet) ->
         (0.0001, 10_000, "< .001"),
         (0.005, 200, "≤ .005"),
         (0.01, 200, "= .010"),
+        (0.995, 200, "≥ .995"),
+        (0.99, 200, "= .990"),
         (0.0, 200, "< .001"),
         (0.9996, None, "> .999"),
         (1.0, None, "> .999"),
@@ -229,7 +232,8 @@ def test_a_name_that_was_given_stands_before_the_region(clusters: ClusterSet) ->
 def test_p_is_written_as_it_should_be(
     p: float, iterations: int | None, text: str
 ) -> None:
-    assert format_p(p, iterations) == text
+    null = NullDistribution(iterations) if iterations else None
+    assert format_p(p, null) == text
 
 
 def test_values_have_the_decimals_of_their_kind() -> None:

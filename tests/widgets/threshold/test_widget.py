@@ -129,7 +129,7 @@ def test_the_first_threshold_is_the_one_that_the_map_asks_for(
     choose(widget, MASS)
     assert widget.sentence.value == (
         "13 clusters distinguishable from the floor, 6 significant at p_FWE <= .05 "
-        "(1,000 iterations)"
+        "(1,000 iterations); cluster-forming threshold p < .001"
     )
 
 

@@ -21,9 +21,10 @@ from napari_neurosynth_results.export.escaping import (
 )
 from napari_neurosynth_results.export.provenance import MNI, space_of
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.statistics.clusters.cluster_set import (
-    ClusterSet,
-)
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.corrected import COUNTED
+from napari_neurosynth_results.statistics.p_values.conversion import P_TOLERANCE
+from napari_neurosynth_results.statistics.p_values.monte_carlo import NullDistribution
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
 )
@@ -39,8 +40,6 @@ _UNCORRECTED = "p (uncorrected)"
 _MINUS = "−"  # noqa: RUF001
 #: Smaller p are not told apart in papers.
 _LEAST_P = 0.001
-#: How far float32 may carry p from one in so many iterations.
-_GRAIN = 1e-3
 
 
 @dataclass(frozen=True)
@@ -133,16 +132,16 @@ def _write_lines(
 
 def _p_columns(clusters: ClusterSet) -> dict[str, list[str]]:
     """Write the corrected p that are known, by heading."""
-    iterations = clusters.statmap.results.iterations
-    threshold = clusters.threshold
+    threshold, null = clusters.threshold, clusters.null
     if isinstance(threshold, ClusterLevelResult):
         heading = f"p ({threshold.correction}, cluster)"
-        return {
-            heading: [format_p(p, threshold.iterations) for p in clusters.cluster_p]
-        }
+        return {heading: [format_p(p, null) for p in clusters.cluster_p]}
     found = clusters.corrected
     return {
-        heading: [format_p(float(p), iterations) for p in found[column]]
+        heading: [
+            format_p(float(p), null if column in COUNTED else None)
+            for p in found[column]
+        ]
         for column, heading in _CORRECTED.items()
         if found[column].notna().any()
     }
@@ -192,15 +191,15 @@ def _caption(clusters: ClusterSet, left_out: int) -> str:
 # --- numbers as papers write them -------------------------------------------------
 
 
-def format_p(p: float, iterations: int | None = None) -> str:
+def format_p(p: float, null: NullDistribution | None = None) -> str:
     """Write a p with its relation.
 
     Parameters
     ----------
     p : float
         NaN where it is not known.
-    iterations : int, optional
-        Of a Monte Carlo test: it knows nothing below one in so many.
+    null : NullDistribution, optional
+        What a Monte Carlo p was counted in: it knows nothing beyond its ends.
 
     Returns
     -------
@@ -209,19 +208,19 @@ def format_p(p: float, iterations: int | None = None) -> str:
 
     Examples
     --------
-    >>> format_p(0.012), format_p(2e-5), format_p(0.9999), format_p(0.005, 200)
-    ('= .012', '< .001', '> .999', '≤ .005')
+    >>> format_p(0.012), format_p(2e-5), format_p(0.9999)
+    ('= .012', '< .001', '> .999')
+    >>> format_p(0.005, NullDistribution(200))
+    '≤ .005'
     """
     if math.isnan(p):
         return ""
-    at_grain = iterations is not None and abs(p * iterations - 1) < _GRAIN
-    if at_grain and p > _LEAST_P * (1 - _GRAIN):
-        return f"≤ {_decimals(p)}"
-    if p < _LEAST_P:
+    if p < _LEAST_P * (1 - P_TOLERANCE):
         return "< .001"
-    if p > 1 - _LEAST_P:
+    if p > 1 - _LEAST_P * (1 - P_TOLERANCE):
         return "> .999"
-    return f"= {_decimals(p)}"
+    relation = null.relation(p) if null is not None else "="
+    return f"{typeset(relation)} {_decimals(p)}"
 
 
 def _decimals(p: float) -> str:

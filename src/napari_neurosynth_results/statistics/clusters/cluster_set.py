@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
+from napari_neurosynth_results.statistics.clusters.connected import (
+    find_forming_neighbors,
+)
 from napari_neurosynth_results.statistics.clusters.corrected import find_corrected_p
 from napari_neurosynth_results.statistics.clusters.labelling import (
     ClusterArrays,
@@ -29,6 +33,12 @@ from napari_neurosynth_results.statistics.clusters.regions import (
     nearest_regions,
 )
 from napari_neurosynth_results.statistics.p_values.conversion import convert_to_log_p
+from napari_neurosynth_results.statistics.p_values.monte_carlo import (
+    NullDistribution,
+    find_shared_smallest_p,
+    null_distribution_beside,
+    statement_of,
+)
 from napari_neurosynth_results.statistics.p_values.significance import (
     OWN_EVIDENCE,
     Evidence,
@@ -39,8 +49,10 @@ from napari_neurosynth_results.statistics.thresholds.apply import (
     apply_threshold,
 )
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
+    FACES_SINCE,
     ClusterLevelResult,
     read_clusters,
+    read_formed_values,
 )
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -98,8 +110,30 @@ class ClusterSet:
 
     @property
     def connectivity(self) -> int:
-        """Which neighbors touch: 6, 18 or 26."""
+        """Which neighbors touch: 6, 18 or 26; those of clusters that were tested."""
+        if isinstance(self.threshold, ClusterLevelResult):
+            return self.threshold.formation.connectivity
         return self.asked.connectivity
+
+    @cached_property
+    def null(self) -> NullDistribution | None:
+        """What the Monte Carlo p of the run were counted in; None if nobody knows."""
+        if isinstance(self.threshold, ClusterLevelResult):
+            return self.threshold.null
+        return null_distribution_beside(self.statmap)
+
+    @cached_property
+    def notices(self) -> tuple[str, ...]:
+        """What has to be known beside the sentence, of the map and of its p."""
+        told = [*self.statmap.notices]
+        if isinstance(self.threshold, ClusterLevelResult):
+            told += self.threshold.notices
+        else:
+            # A sibling that cannot be read is among the problems of its set.
+            with suppress(ResultsError):
+                shared = find_shared_smallest_p(self.statmap)
+                told += [shared.caution] if shared is not None else []
+        return tuple(told)
 
     @property
     def labels(self) -> npt.NDArray[np.int32]:
@@ -408,7 +442,11 @@ def clusters_at(
                 "were formed, and each carries one value. Only p, the level of "
                 "significance of a cluster, can be chosen."
             )
-        applied = read_clusters(source, threshold.p, mask, threshold.tail)
+        applied = _as_formed(
+            source,
+            read_clusters(source, threshold.p, mask, threshold.tail),
+            threshold.connectivity,
+        )
         # What was given is about the corrected p: the uncorrected has its own siblings.
         source, min_voxels = PSource(applied.values, OWN_EVIDENCE), 1
     else:
@@ -418,7 +456,9 @@ def clusters_at(
     labelled = label_clusters(
         values.data,
         applied.parts,
-        connectivity=threshold.connectivity,
+        connectivity=applied.formation.connectivity
+        if isinstance(applied, ClusterLevelResult)
+        else threshold.connectivity,
         min_voxels=min_voxels,
         voxel_size=statmap.grid.voxel_size,
         sub_peaks=sub_peaks,
@@ -434,3 +474,47 @@ def clusters_at(
         source,
         atlas=atlas if statmap.grid.mni_doubt() is None else None,
     )
+
+
+def _as_formed(
+    source: PSource, applied: ClusterLevelResult, asked: int
+) -> ClusterLevelResult:
+    """Add which neighbors touched when clusters were formed: nobody can choose that."""
+    statmap = source.statmap
+    if source.evidence.siblings is None:
+        connectivity, joined = statmap.results.remember(
+            (statmap.key, "forming neighbors"), lambda: _forming_neighbors(source)
+        )
+    else:
+        connectivity, joined = _forming_neighbors(source)
+    formation = replace(applied.formation, connectivity=connectivity, joined=joined)
+    told = [*applied.notices, *formation.notices]
+    if asked not in (connectivity, Threshold.connectivity):
+        told.append(
+            f"{asked} neighbors were asked for and not taken: clusters stay as they "
+            f"were formed and tested, with {connectivity}."
+        )
+    return replace(applied, formation=formation, notices=tuple(told))
+
+
+def _forming_neighbors(source: PSource) -> tuple[int, int]:
+    statmap = source.statmap
+    release = statement_of(statmap).release
+    if release is not None and release >= FACES_SINCE:
+        return 6, 0
+    formed = read_formed_values(source)
+    inside = formed.codes > 0
+    if not inside.any():
+        return 6, 0
+    weight, factor = inside.astype(np.float32), 1.0
+    if statmap.name is not None and statmap.name.cluster_statistic == "mass":
+        # By size alone a mass is known worst, by another statistic not well.
+        factor = 8.0
+        for value, known in (("stat", 2.0), ("chi2", 2.0), ("z", 4.0)):
+            test = statmap.results.uncorrected(statmap, value)
+            if test and test.at_hand and test.grid.same_as(statmap.grid):
+                weight = np.abs(test.data) * inside
+                weight -= weight.min(where=inside, initial=weight.max()) * inside
+                factor = known
+                break
+    return find_forming_neighbors(formed.codes, formed.p, weight, factor)

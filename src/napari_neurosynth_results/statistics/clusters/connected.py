@@ -13,7 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.arrays import BoolArray, IndexArray
+from napari_neurosynth_results.arrays import (
+    BoolArray,
+    Float32Array,
+    Float64Array,
+    IndexArray,
+)
 
 #: A step, or a size, along z, y and x.
 Step = tuple[int, int, int]
@@ -22,6 +27,10 @@ Step = tuple[int, int, int]
 _BY_FACE = [(-1, 0), (0, -1)]
 _BY_EDGE = [(-1, -1), (-1, 1)]
 _SMALLEST = np.finfo(np.float32).tiny
+#: Two p that differ by less, relative to them, are one.
+_SAME = 1e-6
+#: How much smaller than its cluster a fragment is, where nothing else tells.
+_SMALL = 10
 
 
 class SuprathresholdVoxels:
@@ -259,3 +268,65 @@ def group_connected(n: int, one: IndexArray, other: IndexArray) -> IndexArray:
     apart = (one != other).nonzero()[0]
     n_groups = int(np.count_nonzero(leads))
     return group_connected(n_groups, one.take(apart), other.take(apart)).take(group)
+
+
+def find_forming_neighbors(
+    codes: npt.NDArray[np.uint16],
+    p: Float64Array,
+    weight: Float32Array,
+    factor: float,
+) -> tuple[int, int]:
+    """Find out which neighbors touched when clusters were formed, by what became of it.
+
+    A cluster that was tested has one p in all of its voxels, and no smaller p than a
+    heavier one. Fragments of one p that touch by an edge or a corner are one cluster
+    if one of them alone would be too light for its p.
+
+    Parameters
+    ----------
+    codes : ndarray of uint16, shape (i, j, k)
+        A number for each p, from 1; 0 outside of clusters.
+    p : ndarray
+        The p of each number.
+    weight : ndarray of float32, shape (i, j, k)
+        What a voxel adds to what was tested: 1 for the size of a cluster, what exceeds
+        the cluster-forming threshold for its mass.
+    factor : float
+        So many times heavier another cluster has to be, because weights are not known
+        better.
+
+    Returns
+    -------
+    connectivity : {6, 18, 26}
+        6 where nothing speaks for more.
+    joined : int
+        Fragments that are part of a cluster which they do not touch by a face.
+    """
+    above = SuprathresholdVoxels(weight, codes, small_is_strong=False)
+    connectivity, joined = 6, 0
+    if not above.where.size:
+        return connectivity, joined
+    pieces = find_components(above.at, above.part, above.shape, connectivity) - 1
+    for more in (18, 26):
+        whole = find_components(above.at, above.part, above.shape, more) - 1
+        if whole.max() == pieces.max():
+            continue
+        size = np.bincount(pieces)
+        mass = np.bincount(pieces, weights=above.strength)
+        of_piece = np.zeros((2, size.size), np.intp)
+        of_piece[:, pieces] = whole, above.part
+        group, p_of = of_piece[0], p[of_piece[1]]
+        # The last of a group that is written is its largest.
+        largest = np.zeros(group.max() + 1, np.intp)
+        by_size = np.argsort(size, kind="stable")
+        largest[group[by_size]] = by_size
+        fragments = np.flatnonzero(largest[group] != np.arange(size.size))
+        for one in fragments:
+            weaker = p_of > p_of[one] * (1 + _SAME)
+            heavier = (size >= size[one]) & (mass >= factor * mass[one])
+            alone = not weaker.any() and _SMALL * size[one] <= size[largest[group[one]]]
+            if alone or (weaker & heavier).any():
+                connectivity, pieces = more, whole
+                joined += fragments.size
+                break
+    return connectivity, joined

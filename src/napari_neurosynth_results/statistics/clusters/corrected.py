@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 #: Which value of a test states p best: p underflows, and z says nothing beyond p = .5.
 _BEST = (*P_VALUES, "z")
+#: Columns whose p a Monte Carlo correction counted.
+COUNTED = ("p_fwe_mass", "p_fwe_size", "peak_p_fwe")
 #: Only the place of a cluster is asked for, not whether it is significant.
 _ANY_ALPHA = 0.05
 

@@ -21,7 +21,11 @@ from napari_neurosynth_results.statistics.p_values.conversion import (
     height_at,
     short_p,
 )
-from napari_neurosynth_results.statistics.p_values.monte_carlo import find_iterations
+from napari_neurosynth_results.statistics.p_values.monte_carlo import (
+    find_null_distribution,
+    find_shared_smallest_p,
+    write_counted_p,
+)
 from napari_neurosynth_results.statistics.p_values.significance import (
     OWN_EVIDENCE,
     Evidence,
@@ -229,6 +233,8 @@ def _by_p(source: PSource, survivors: npt.NDArray[np.bool_], alpha: float) -> Fi
     reason = f"{_criterion(source, alpha, height)}: {_voxels(n)}"
     if others > 0:
         reason += f", and {_voxels(others)} as strong with a larger p"
+    if (shared := find_shared_smallest_p(statmap)) is not None:
+        reason += f"; {shared.caution.removesuffix('.')}"
     return FirstLook(
         height=height,
         strongest=strongest,
@@ -275,12 +281,13 @@ def _faint(source: PSource, inside: npt.NDArray[np.bool_], alpha: float) -> Firs
     statmap = source.statmap
     corrected = f"{statmap.correction}-corrected " if statmap.correction else ""
     tail = f" ({statmap.tail_in_words})" if statmap.kind.has_tail else ""
+    null = find_null_distribution(statmap)
     reason = (
         f"no voxel survives {corrected}p <= {short_p(alpha)}{tail}: "
-        f"the smallest p is {short_p(source.smallest_p())}"
+        f"the smallest p is {write_counted_p(source.smallest_p(), null)}"
     )
-    if (n := find_iterations(statmap)) is not None:
-        reason += f" ({n:,} iterations, so no p can be below {short_p(1 / n)})"
+    if null is not None:
+        reason += f" ({null}, so no p can be below {short_p(null.smallest_p)})"
     look = _by_percentile(statmap, inside, statmap.signed)
     return replace(
         look, survives=False, reason=f"{reason}; shown faintly: {look.reason}"

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
 from napari_neurosynth_results.viewer.clusters.layer_colors import (
     CHOSEN_KEY,
     COLORS_KEY,
@@ -255,7 +256,9 @@ def _features(clusters: ClusterSet) -> dict[str, Any]:
         "volume_mm3": table.volume_mm3.round(1),
     }
     if clusters.statmap.level == "cluster":
-        columns[f"p_{clusters.statmap.correction}"] = table.cluster_p.round(4)
+        columns[f"p_{clusters.statmap.correction}"] = np.array(
+            [write_counted_p(p, clusters.null) for p in clusters.cluster_p], str
+        )
         columns["significant"] = np.where(table.significant, "yes", "no")
     return {
         name: np.concatenate([[_EMPTY.get(values.dtype.kind, "")], values])

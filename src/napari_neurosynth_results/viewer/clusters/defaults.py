@@ -51,7 +51,8 @@ def first_threshold(statmap: StatMap, offered: Collection[Criterion]) -> Thresho
     # Any number can be typed into napari's preferences.
     alpha = chosen.corrected if 0 < chosen.corrected < 1 else CORRECTED_ALPHA
     if statmap.level == "cluster":
-        return Threshold(p=alpha, connectivity=connectivity)
+        # Which neighbors touch was chosen when its clusters were formed.
+        return Threshold(p=alpha)
     options: dict[str, Any] = {
         "connectivity": connectivity,
         "min_voxels": int(chosen.min_voxels),
@@ -80,7 +81,9 @@ def remember_choices(statmap: StatMap, asked: Threshold, faint: bool) -> None:
     chosen = _stored()
     if isinstance(chosen, _Choices):
         return
-    wanted: dict[str, Any] = {"faint": faint, "connectivity": asked.connectivity}
+    wanted: dict[str, Any] = {"faint": faint}
+    if statmap.level != "cluster":
+        wanted["connectivity"] = asked.connectivity
     if statmap.correction:
         if asked.p is not None:
             wanted["corrected"] = asked.p

@@ -24,6 +24,8 @@ class ClusterColumn(Heading):
         Whether only clusters that were tested have it.
     corrected : bool
         Whether other maps of the result have to be read for it.
+    counted : bool
+        Whether it holds p that were counted in iterations: then the smallest is a "<=".
     """
 
     key: str = field(kw_only=True)
@@ -31,6 +33,7 @@ class ClusterColumn(Heading):
     of_peaks: bool = field(default=False, kw_only=True)
     cluster_level: bool = field(default=False, kw_only=True)
     corrected: bool = field(default=False, kw_only=True)
+    counted: bool = field(default=False, kw_only=True)
 
 
 #: One that the user has to choose.
@@ -54,6 +57,7 @@ CLUSTER_COLUMNS = (
         "p",
         key="cluster_p",
         cluster_level=True,
+        counted=True,
     ),
     ClusterColumn(
         "Sig.",
@@ -97,6 +101,7 @@ CLUSTER_COLUMNS = (
         "p",
         key="p_fwe_mass",
         corrected=True,
+        counted=True,
     ),
     _hidden(
         "p_FWE size",
@@ -104,9 +109,15 @@ CLUSTER_COLUMNS = (
         "p",
         key="p_fwe_size",
         corrected=True,
+        counted=True,
     ),
     _hidden(
-        "p_FWE peak", "Corrected p of the peak", "p", key="peak_p_fwe", corrected=True
+        "p_FWE peak",
+        "Corrected p of the peak",
+        "p",
+        key="peak_p_fwe",
+        corrected=True,
+        counted=True,
     ),
     _hidden("q peak", "FDR-corrected q of the peak", "p", key="peak_q", corrected=True),
 )

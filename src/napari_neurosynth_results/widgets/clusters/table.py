@@ -25,6 +25,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu
 from napari_neurosynth_results.anatomy.atlas import with_distance
 from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
 from napari_neurosynth_results.widgets.clusters.columns import (
     CLUSTER_COLUMNS,
     NAME_COLUMN,
@@ -276,6 +277,9 @@ class ClusterModel(QAbstractItemModel):
         return first + 1 + int(index.row())
 
     def _text(self, position: int, column: ClusterColumn) -> str:
+        if column.counted and self._clusters is not None:
+            p = float(self._column(column.key)[position])
+            return write_counted_p(p, self._clusters.null)
         return cell_text(self._column(column.key)[position], column.style)
 
     def _peak_text(self, index: QModelIndex, column: ClusterColumn) -> str:

@@ -288,7 +288,7 @@ class ThresholdWidget(Container):
             self.sentence.value = f"Not applied. {error}"
             return
         self._answered = request
-        self.sentence.value = str(clusters)
+        self.sentence.value = "\n".join((str(clusters), *clusters.notices))
 
     def _settled(self) -> None:
         """Count a threshold as tried once the user rests."""

@@ -20,6 +20,7 @@ from napari_neurosynth_results.maps.statmap import MapSet, StatMap
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.thresholds.apply import describe_values
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
 )
@@ -61,6 +62,7 @@ def provenance_lines(clusters: ClusterSet, notes: Sequence[str] = ()) -> list[st
         f"connectivity: {clusters.connectivity}",
         f"regions: {atlas.name} ({atlas.citation})" if atlas else "regions: none",
         *notes,
+        *([clusters.missing_test] if clusters.missing_test else []),
         f"source: {source_of(statmap.results)}",
         f"space: {space_of(statmap.grid) or 'not that of MNI152'}",
         f"made by {name_and_version()}",
@@ -80,6 +82,7 @@ def provenance_details(clusters: ClusterSet) -> dict[str, Any]:
     return {
         "Summary": plain_text(str(clusters)),
         **map_details(statmap),
+        "PeakMap": None if clusters.missing_test else clusters.values.key,
         "Threshold": _threshold(clusters),
         "Atlas": _atlas(clusters.atlas),
     }
@@ -93,9 +96,11 @@ def map_details(statmap: StatMap) -> dict[str, Any]:
             "Key": statmap.key,
             "Title": statmap.title,
             "Kind": str(statmap.kind),
-            "Meaning": statmap.kind.meaning,
+            "Meaning": describe_values(statmap),
             "Tail": str(statmap.tail),
+            "TailIsConversions": statmap.tail_is_conversions,
             "Correction": statmap.correction,
+            "CorrectionMethod": statmap.correction_method or None,
             "Level": statmap.level,
             "MonteCarloIterations": statmap.results.iterations,
         },
@@ -132,6 +137,7 @@ def _threshold(clusters: ClusterSet) -> dict[str, Any]:
         "Connectivity": asked.connectivity,
         "MinimumVoxels": clusters.min_voxels,
         "Tail": str(applied.tail),
+        "ErrorRate": _error_rate(clusters),
     }
     if isinstance(applied, ClusterLevelResult):
         return found | {
@@ -143,11 +149,18 @@ def _threshold(clusters: ClusterSet) -> dict[str, Any]:
     return found | {
         "Level": "voxel",
         "Height": number_or_none(applied.height),
-        "UncorrectedP": number_or_none(applied.p),
+        "UncorrectedP": number_or_none(clusters.uncorrected_p),
         "NumberOfTests": applied.n_tests,
         "ExceedsHeight": asked.strict,
         "FalseDiscoveryRate": asked.fdr if asked.q is not None else None,
     }
+
+
+def _error_rate(clusters: ClusterSet) -> dict[str, Any] | None:
+    """Say what is controlled, and at which level; None where nothing is."""
+    if (rate := clusters.error_rate) is None:
+        return None
+    return {"Rate": rate.symbol, "Level": rate.level, "Method": rate.method or None}
 
 
 def number_or_none(value: float) -> float | None:

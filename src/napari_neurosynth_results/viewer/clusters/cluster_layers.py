@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
     from napari.viewer import Viewer
 
+#: What a corrected map says of a peak, as the field writes it.
+_CORRECTED = {"peak_q": "peak q", "peak_p_fwe": "peak p_FWE"}
 #: What the row of the background holds, by the kind of a column.
 _EMPTY: dict[str, Any] = {"f": np.nan, "i": 0}
 
@@ -254,6 +256,11 @@ def _features(clusters: ClusterSet) -> dict[str, Any]:
         "n_voxels": table.n_voxels,
         "volume_mm3": table.volume_mm3.round(1),
     }
+    if clusters.missing_test:
+        del columns[f"peak {clusters.values.kind}"]
+    for key, title in _CORRECTED.items():
+        if key in table:
+            columns[title] = table[key].round(6)
     if clusters.statmap.level == "cluster":
         columns[f"p_{clusters.statmap.correction}"] = table.cluster_p.round(4)
         columns["significant"] = np.where(table.significant, "yes", "no")

@@ -81,7 +81,7 @@ def test_each_cluster_gets_the_column_of_the_label_at_its_peak(
             joined += 1
         else:
             assert found[cluster].isna().all()
-            assert not clusters.significant[cluster - 1]
+            assert not clusters.surviving[cluster - 1]
     assert joined == 6
     [warning] = found.attrs["notices"]
     assert "numbers 5 of 6 clusters differently than in its label map" in warning

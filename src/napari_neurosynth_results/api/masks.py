@@ -16,6 +16,7 @@ from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.sources.files.images import read_region
 from napari_neurosynth_results.sources.files.safe_names import legible
 from napari_neurosynth_results.sources.opening import SourceName
+from napari_neurosynth_results.statistics.thresholds.apply import asked_in_words
 from napari_neurosynth_results.statistics.thresholds.masks import (
     Masking,
     region_masking,
@@ -64,8 +65,8 @@ def mask_from_map(
     inside z, uncorrected at p <= .001 2625
     """
     found = find_clusters(other, sub_peaks=0, **threshold)
-    region = np.isin(found.labels, 1 + np.flatnonzero(found.significant))
-    what = f"{other.title} at {found.asked}"
+    region = np.isin(found.labels, 1 + np.flatnonzero(found.surviving))
+    what = f"{other.title} at {asked_in_words(other, found.asked)}"
     if other.level == "cluster":
         what = f"the significant clusters of {what}"
     elif found.min_voxels > 1:

@@ -90,7 +90,8 @@ def _clusters(options: argparse.Namespace) -> int:
     written = _write_files(options, clusters, behind)
     file = f"{statmap.file.filename}: "
     about = [problem for problem in results.problems if problem.startswith(file)]
-    for notice in dict.fromkeys((*clusters.notices, *about)):
+    missing = [f"{clusters.missing_test}."] if clusters.missing_test else []
+    for notice in dict.fromkeys((*clusters.notices, *about, *missing)):
         print(f"! {notice}", file=sys.stderr)
     print(f"{statmap.title}: {clusters}")
     if len(clusters):

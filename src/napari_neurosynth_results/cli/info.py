@@ -66,6 +66,7 @@ def _row(statmap: StatMap) -> dict[str, Any]:
         "kind": str(statmap.kind),
         "tail": None,
         "tail_is_guess": None,
+        "tail_is_conversions": statmap.tail_is_conversions,
         "level": statmap.level,
         "correction": statmap.correction,
         "thresholded_by": None,
@@ -147,6 +148,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         row["name"],
         row["title"],
         row["kind"],
+        f"{'converted ' if row['tail'] and row['tail_is_conversions'] else ''}"
         f"{row['tail'] or '-'}{', a guess' if row['tail_is_guess'] else ''}",
         correction,
         grid,

@@ -25,6 +25,7 @@ from napari_neurosynth_results.statistics.p_values.monte_carlo import (
     NullDistribution,
     find_null_distribution,
 )
+from napari_neurosynth_results.statistics.thresholds.apply import describe_values
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
 )
@@ -68,6 +69,7 @@ def provenance_lines(clusters: ClusterSet, notes: Sequence[str] = ()) -> list[st
         f"regions: {atlas.name} ({atlas.citation})" if atlas else "regions: none",
         *notes,
         *(f"note: {told}" for told in clusters.notices),
+        *([clusters.missing_test] if clusters.missing_test else []),
         f"source: {source_of(statmap.results)}",
         f"space: {space_of(statmap.grid) or 'not that of MNI152'}",
         f"made by {name_and_version()}",
@@ -87,6 +89,7 @@ def provenance_details(clusters: ClusterSet) -> dict[str, Any]:
     return {
         "Summary": plain_text(str(clusters)),
         **map_details(statmap),
+        "PeakMap": None if clusters.missing_test else clusters.values.key,
         "Threshold": _threshold(clusters),
         "Notices": [plain_text(told) for told in clusters.notices],
         "Atlas": _atlas(clusters.atlas),
@@ -101,9 +104,11 @@ def map_details(statmap: StatMap) -> dict[str, Any]:
             "Key": statmap.key,
             "Title": statmap.title,
             "Kind": str(statmap.kind),
-            "Meaning": statmap.kind.meaning,
+            "Meaning": describe_values(statmap),
             "Tail": str(statmap.tail),
+            "TailIsConversions": statmap.tail_is_conversions,
             "Correction": statmap.correction,
+            "CorrectionMethod": statmap.correction_method or None,
             "Level": statmap.level,
             **_counted(find_null_distribution(statmap)),
         },
@@ -140,6 +145,7 @@ def _threshold(clusters: ClusterSet) -> dict[str, Any]:
         "Connectivity": clusters.connectivity,
         "MinimumVoxels": clusters.min_voxels,
         "Tail": str(applied.tail),
+        "ErrorRate": _error_rate(clusters),
     }
     if isinstance(applied, ClusterLevelResult):
         return found | {
@@ -152,7 +158,7 @@ def _threshold(clusters: ClusterSet) -> dict[str, Any]:
     return found | {
         "Level": "voxel",
         "Height": number_or_none(applied.height),
-        "UncorrectedP": number_or_none(applied.p),
+        "UncorrectedP": number_or_none(clusters.uncorrected_p),
         "NumberOfTests": applied.n_tests,
         "ExceedsHeight": asked.strict,
         "FalseDiscoveryRate": asked.fdr if asked.q is not None else None,
@@ -178,6 +184,13 @@ def _floor_line(clusters: ClusterSet) -> list[str]:
         return []
     p = short_p(null.smallest_p)
     return [f"corrected p: {p} stands for p <= {p}, none or one of {null} as large"]
+
+
+def _error_rate(clusters: ClusterSet) -> dict[str, Any] | None:
+    """Say what is controlled, and at which level; None where nothing is."""
+    if (rate := clusters.error_rate) is None:
+        return None
+    return {"Rate": rate.symbol, "Level": rate.level, "Method": rate.method or None}
 
 
 def number_or_none(value: float) -> float | None:

@@ -140,7 +140,7 @@ def save_thresholded(
 def _write_thresholded(clusters: ClusterSet, path: str) -> None:
     statmap = clusters.statmap
     # Label 0 is the background, which is never kept.
-    kept = np.concatenate([[False], clusters.significant])[clusters.labels]
+    kept = np.concatenate([[False], clusters.surviving])[clusters.labels]
     voxels = np.where(kept, statmap.data, np.float32(0))
     told = f"{statmap.title} at {clusters.threshold}"
     meaning = meaning_of(statmap)

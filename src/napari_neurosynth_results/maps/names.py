@@ -265,7 +265,7 @@ def title_of(name: MapName) -> str:
         parts.append(_CONTRAST_WORDS.get(name.contrast, name.contrast))
     if name.correction:
         level = f"{name.level}-level " if name.level else ""
-        method = _METHOD_WORDS.get(name.method or "", name.method)
+        method = method_in_words(name)
         how = ", ".join(word for word in (name.cluster_statistic, method) if word)
         parts.append(f"{level}{name.correction}" + (f" ({how})" if how else ""))
     elif row.has_p:
@@ -274,6 +274,15 @@ def title_of(name: MapName) -> str:
         parts.append(f"{tail} tail")
     parts += [f"{key} {label}" for key, label in name.entities if key not in _SAID]
     return ", ".join(parts)
+
+
+def method_in_words(name: MapName) -> str:
+    """Say how a correction was made, empty where a name does not tell.
+
+    >>> method_in_words(MapName("z", (("corr", "FDR"), ("method", "indep"))))
+    'Benjamini-Hochberg'
+    """
+    return _METHOD_WORDS.get(name.method or "", name.method or "")
 
 
 def unique_titles(names: Sequence[tuple[str, MapName | None]]) -> list[str]:

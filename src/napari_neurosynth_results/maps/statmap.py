@@ -14,7 +14,7 @@ from napari_neurosynth_results.maps.doubts import doubt_of, is_thresholded
 from napari_neurosynth_results.maps.entry import MapEntry
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind, Tail, Zero
-from napari_neurosynth_results.maps.names import MapName
+from napari_neurosynth_results.maps.names import MapName, method_in_words
 
 Mask = npt.NDArray[np.bool_]
 Fact = TypeVar("Fact")
@@ -175,6 +175,17 @@ class StatMap:
         return self.name is not None or self.file.reading.correction is not None
 
     @property
+    def correction_method(self) -> str:
+        """How the correction was made, in words; else by whom; empty if unknown."""
+        if not self.correction:
+            return ""
+        if self.name is not None and self.name.correction == self.correction:
+            return method_in_words(self.name)
+        reading = self.file.reading
+        known = reading.program and reading.word != "user"
+        return f"by {reading.program}" if known else ""
+
+    @property
     def affine(self) -> npt.NDArray[np.float64]:
         """Voxel index to MNI mm, shape (4, 4), diagonal but for the origin."""
         return self.grid.affine
@@ -250,9 +261,26 @@ class StatMap:
         return self.results.tail_is_guess(self)
 
     @property
+    def tail_is_conversions(self) -> bool:
+        """Whether `tail` says how a corrected p became z, and nothing of the test.
+
+        FDR and Bonferroni are counted on p, and NiMARE converts those two-tailed, one-
+        tailed tests as well. What Monte Carlo corrected has the tail of its test.
+        """
+        formula = self.kind.row.p
+        if not self.correction or formula.states_p or not formula.by_tail:
+            return False
+        return self.name is None or self.name.method != "montecarlo"
+
+    def say_tail(self, tail: Tail) -> str:
+        """Write a tail as in a sentence about this map."""
+        return f"converted {tail}" if self.tail_is_conversions else str(tail)
+
+    @property
     def tail_in_words(self) -> str:
         """The tail as in a sentence, and whether it is a guess."""
-        return f"{self.tail}, a guess" if self.tail_is_guess else str(self.tail)
+        told = self.say_tail(self.tail)
+        return f"{told}, a guess" if self.tail_is_guess else told
 
     @property
     def has_negatives(self) -> bool:

@@ -46,10 +46,10 @@ def test_of_tested_clusters_only_the_significant_ones_are_colored(
     clusters = nnr.find_clusters(sample[MASS])
     scale = build_color_scale(clusters)
     colored = np.unique(clusters.labels[scale.shades != 0])
-    assert colored.tolist() == (np.flatnonzero(clusters.significant) + 1).tolist()
+    assert colored.tolist() == (np.flatnonzero(clusters.surviving) + 1).tolist()
     assert scale.outlined is not None
     outlined = np.unique(clusters.labels[scale.outlined])
-    assert outlined.tolist() == (np.flatnonzero(~clusters.significant) + 1).tolist()
+    assert outlined.tolist() == (np.flatnonzero(~clusters.surviving) + 1).tolist()
     # Colors are those of z, which the corrected p was not read off.
     assert scale.label == sample["z"].title
     assert not any(tick.limit for tick in scale.ticks())
@@ -60,7 +60,7 @@ def test_of_tested_clusters_only_the_significant_ones_are_colored(
 
 def test_what_is_not_significant_is_outlined_in_gray(sample: ResultSet) -> None:
     clusters = nnr.find_clusters(sample[MASS])
-    row = clusters.table[~clusters.significant].nlargest(1, "n_voxels").iloc[0]
+    row = clusters.table[~clusters.surviving].nlargest(1, "n_voxels").iloc[0]
     place = [float(row.peak_z)]
     (with_them,) = panels(figures.lightbox_figure(clusters, places=place))
     alone = nnr.find_clusters(sample["z"], value=50)

@@ -237,9 +237,10 @@ def test_maps_without_p_show_their_strongest_voxels(
     assert look.strongest == pytest.approx(np.percentile(values, 99.9))
     assert look.n_voxels == (values >= look.height).sum()
     assert (look.signed, look.survives) == (False, True)
-    why = (
-        "its degrees of freedom are not known" if stem == "chi2" else "no p belongs to"
-    )
+    kind = stem.partition("_")[0]
+    why = f"{kind} values have no p of their own"
+    if stem == "chi2":
+        why = "its degrees of freedom are not known"
     assert f"the strongest 5 %, because {why}" in look.reason
 
 
@@ -268,7 +269,9 @@ def test_a_statistic_opens_by_the_p_of_its_test_or_without(
 ) -> None:
     """Statistics keep to percentiles: their p is shown on the p map."""
     results = opened({stem: np.abs(z), "p": p_of(z, Tail.TWO, inside)})
-    assert "the strongest 5 %" in looked(results[stem]).reason
+    reason = looked(results[stem]).reason
+    assert "the strongest 5 %" in reason
+    assert f"{stem} values have no p of their own: that of the test is in p, " in reason
 
 
 # --- nothing to see ---------------------------------------------------------------
@@ -282,8 +285,8 @@ def test_nothing_survives_is_said_and_shown_faintly(
     results = opened({f"z_{FWE}": np.abs(z), f"p_{FWE}": p})
     look = looked(results[f"z_{FWE}"])
     assert not look.survives
-    assert "no voxel survives FWE-corrected p <= .05" in look.reason
-    match = re.search(r"the smallest p is (\S+?)[;(: ]", look.reason)
+    assert "no voxel survives p_FWE <= .05" in look.reason
+    match = re.search(r"the smallest p_FWE is (\S+?)[;(: ]", look.reason)
     assert match is not None
     assert float(match[1]) == pytest.approx(smallest, rel=5e-3)
     assert "iterations" not in look.reason
@@ -297,7 +300,7 @@ def test_nothing_survives_names_the_iterations(opened: Opened) -> None:
     stem = f"logp_{FWE}"
     look = looked(opened({stem: logp})[stem])
     assert not look.survives
-    assert "the smallest p is .1 (100 iterations" in look.reason
+    assert "the smallest p_FWE is .1 (100 iterations" in look.reason
     assert "no p can be below .01" in look.reason
 
 
@@ -380,7 +383,7 @@ def test_clusters_that_do_not_survive_stand_out_faintly_from_the_floor(
     maps = opened({f"p_{CLUSTER}": p, f"logp_{CLUSTER}": logp})
     look = looked(maps[f"{value}_{CLUSTER}"])
     assert not look.survives
-    assert "smallest p is .31 (" in look.reason
+    assert "smallest p_FWE is .31 (" in look.reason
     assert look.n_voxels == cluster.sum()
 
 

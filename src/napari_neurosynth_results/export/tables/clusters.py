@@ -191,7 +191,10 @@ def clusters_table(clusters: ClusterSet) -> pd.DataFrame:
         One row a cluster: `ClusterSet.table`, then `ClusterSet.corrected`.
     """
     # By position: both have one row a cluster, in the order of the labels.
-    return clusters.table.join(clusters.corrected.drop(columns="label"))
+    corrected = clusters.corrected.drop(columns="label")
+    # What the map says itself is in both, and the same: all maps have the same columns.
+    own = clusters.table.columns.intersection(corrected.columns)
+    return clusters.table.drop(columns=own).join(corrected)
 
 
 def regions_table(clusters: ClusterSet) -> pd.DataFrame:

@@ -20,7 +20,11 @@ from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters.connected import (
     find_forming_neighbors,
 )
-from napari_neurosynth_results.statistics.clusters.corrected import find_corrected_p
+from napari_neurosynth_results.statistics.clusters.corrected import (
+    corrected_column,
+    corrected_p_at,
+    find_corrected_p,
+)
 from napari_neurosynth_results.statistics.clusters.labelling import (
     ClusterArrays,
     label_clusters,
@@ -40,13 +44,15 @@ from napari_neurosynth_results.statistics.p_values.monte_carlo import (
     statement_of,
 )
 from napari_neurosynth_results.statistics.p_values.significance import (
-    OWN_EVIDENCE,
     Evidence,
     PSource,
+    find_test,
 )
 from napari_neurosynth_results.statistics.thresholds.apply import (
+    ErrorRate,
     ThresholdResult,
     apply_threshold,
+    find_error_rate,
 )
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     FACES_SINCE,
@@ -65,6 +71,9 @@ if TYPE_CHECKING:
 class ClusterSet:
     """The clusters of one map at one threshold.
 
+    A corrected map says which voxels survive; where peaks lie, and their values and p,
+    are those of its test, the uncorrected map.
+
     Attributes
     ----------
     statmap : StatMap
@@ -78,7 +87,10 @@ class ClusterSet:
     labelled : ClusterArrays
         The clusters as arrays.
     p_source : PSource
-        What states the p of `values`.
+        What states the p of the map that was thresholded, corrected or not.
+    test : PSource, optional
+        What states the uncorrected p: the map's own source, that of its uncorrected
+        sibling where it is corrected, None where that is not at hand.
     given_names : mapping of tuple to str
         Names that the user gave, by the voxel (i, j, k) of the peak: a cluster keeps
         its name for as long as it keeps its peak.
@@ -92,21 +104,34 @@ class ClusterSet:
     min_voxels: int
     labelled: ClusterArrays = field(repr=False)
     p_source: PSource = field(repr=False)
+    test: PSource | None = field(repr=False)
     given_names: Mapping[Voxel, str] = field(default_factory=dict, repr=False)
     atlas: Atlas | None = field(default=None, repr=False)
 
     @property
     def values(self) -> StatMap:
-        """The map that peaks and values come from.
+        """The map that peaks come from.
 
-        The uncorrected sibling of a cluster-level corrected map, else the map itself.
+        The uncorrected sibling of a corrected map, where it is at hand, else the map
+        itself.
         """
-        return self.p_source.statmap
+        return self.statmap if self.test is None else self.test.statmap
 
     @property
     def evidence(self) -> Evidence:
-        """What was given about the p of `values`, beside its own siblings."""
+        """What was given about the p of the map, beside its own siblings."""
         return self.p_source.evidence
+
+    @property
+    def missing_test(self) -> str:
+        """Why no value and no p of the test are known; empty where they are."""
+        if self.test is not None:
+            return ""
+        return (
+            f"{self.statmap.title} is corrected, and the uncorrected map of its test "
+            "is not at hand: the value and the p of the test at the peaks are not "
+            "known, and peaks lie where the corrected values are strongest"
+        )
 
     @property
     def connectivity(self) -> int:
@@ -157,11 +182,33 @@ class ClusterSet:
         return np.full(len(self), np.nan)
 
     @property
-    def significant(self) -> npt.NDArray[np.bool_]:
-        """Which clusters are significant: all that survive an ordinary threshold."""
+    def surviving(self) -> npt.NDArray[np.bool_]:
+        """Which clusters are above the threshold, shown and counted, bool (n,).
+
+        All, but of a cluster-level corrected map the significant ones.
+        """
         if isinstance(self.threshold, ClusterLevelResult):
             return self.threshold.significant(self.cluster_p)
         return np.ones(len(self), bool)
+
+    @property
+    def error_rate(self) -> ErrorRate | None:
+        """The error rate that the threshold controls; None where it controls none."""
+        return find_error_rate(self.statmap, self.asked)
+
+    @cached_property
+    def uncorrected_p(self) -> float:
+        """The largest p of the test that is kept; NaN where nobody knows.
+
+        What was asked where that is an uncorrected p; of a corrected map the largest
+        among the voxels that survive, however small their clusters.
+        """
+        if isinstance(self.threshold, ClusterLevelResult):
+            return math.nan
+        if not self.statmap.correction:
+            return self.threshold.p
+        log_p = self._test_log_p_at(np.nonzero(self.threshold.parts))
+        return math.exp(log_p.max()) if log_p.size else math.nan
 
     @cached_property
     def inner_centers(self) -> npt.NDArray[np.float64]:
@@ -292,9 +339,12 @@ class ClusterSet:
     def table(self) -> pd.DataFrame:
         """One row a cluster; units are in the names, coordinates in MNI mm.
 
-        ``peak_value`` and ``mean_value`` are signed and in the unit of the map that
-        they come from; ``center_x`` and so on are the center of mass by strength.
-        ``peak_logp`` is -log10 of the uncorrected p, which never underflows.
+        ``peak_value`` and ``mean_value`` are signed, in the unit of `values` and, on a
+        corrected map too, the test's own; ``center_x`` and so on are the center of mass
+        by strength. ``peak_p`` is uncorrected, and so is ``peak_logp``, its -log10,
+        which never underflows. A voxel-level corrected map adds what it says itself:
+        ``peak_q`` after FDR, else ``peak_p_fwe``. ``significant`` is unknown (NA) where
+        the threshold controls no error rate.
         """
         import pandas as pd
 
@@ -317,7 +367,7 @@ class ClusterSet:
                 "center_z": center[:, 2],
                 "region": regions["region"],
                 "region_percent": look_up_shares(self._main_regions, self.regions),
-                "significant": self.significant,
+                "significant": self._significant,
                 "cluster_p": self.cluster_p,
                 **self._intervals,
                 "region_mm": regions["region_mm"],
@@ -326,8 +376,18 @@ class ClusterSet:
         )
 
     @property
+    def _significant(self) -> Any:
+        """Return what is significant as a column that may hold NA."""
+        import pandas as pd
+
+        unknown = np.full(len(self), self.error_rate is None)
+        return pd.arrays.BooleanArray(self.surviving, unknown)
+
+    @property
     def _mean_values(self) -> Float64Array:
         found = self.labelled
+        if self.test is None:
+            return np.full(len(self), np.nan)
         if not self.values.kind.row.small_is_strong:
             return found.mean * found.sign
         # Strength of a p map is not p: average the p themselves.
@@ -354,10 +414,17 @@ class ClusterSet:
         """What every correction says of each cluster at its peak; one row a cluster.
 
         ``p_fwe_mass``, ``p_fwe_size``, ``peak_p_fwe`` and ``peak_q`` beside ``label``,
-        from all maps of the same test that are at hand; NaN where none tells. Apart
-        from the table, because other maps have to be read.
+        from all maps of the same test that are at hand; NaN where none tells. What was
+        thresholded comes before other maps, and what was asked before those of the
+        result. Apart from the table, because other maps have to be read.
         """
-        return find_corrected_p(self.statmap, self._main_voxels, self.evidence)
+        masking = self.threshold.masking
+        return find_corrected_p(
+            self.p_source,
+            self.asked,
+            self._main_voxels,
+            None if masking is None else masking.mask,
+        )
 
     @cached_property
     def peaks(self) -> pd.DataFrame:
@@ -371,23 +438,36 @@ class ClusterSet:
 
     @cached_property
     def peak_columns(self) -> dict[str, npt.NDArray[np.float64]]:
-        """Place, value and p of every peak and sub-peak; not to be changed."""
+        """Place, value and p of every peak and sub-peak; not to be changed.
+
+        Beside what the test says, a voxel-level corrected map has its own p.
+        """
         voxel = self.labelled.peak_voxel
         at = tuple(voxel.T)
         xyz = self.statmap.grid.to_mm(voxel)
-        log_p = self._log_p_at(at)
+        log_p, value = self._test_log_p_at(at), np.full(len(voxel), np.nan)
+        if self.test is not None:
+            value = self.values.data[at].astype(np.float64)
+        corrected: dict[str, Float64Array] = {}
+        if self.statmap.correction and self.statmap.level != "cluster":
+            corrected[corrected_column(self.statmap)] = corrected_p_at(
+                self.p_source, voxel
+            )
         return {
             "peak_x": xyz[:, 0],
             "peak_y": xyz[:, 1],
             "peak_z": xyz[:, 2],
-            "peak_value": self.values.data[at].astype(np.float64),
+            "peak_value": value,
             "peak_p": np.exp(log_p),
             "peak_logp": -log_p / math.log(10),
+            **corrected,
         }
 
-    def _log_p_at(self, at: tuple[npt.NDArray[np.intp], ...]) -> Float64Array:
-        """Return the natural logarithm of p at some voxels, NaN where there is none."""
-        source, values = self.p_source, self.values
+    def _test_log_p_at(self, at: tuple[npt.NDArray[np.intp], ...]) -> Float64Array:
+        """Return the logarithm of the uncorrected p at voxels, NaN where unknown."""
+        source, values = self.test, self.values
+        if source is None:
+            return np.full(at[0].size, np.nan)
         if source.is_lone and source.has_p:
             x = np.abs(values.data[at])
             return convert_to_log_p(x, values.kind, self.threshold.tail, source.dof)
@@ -433,6 +513,8 @@ def clusters_at(
     """
     if min(sub_peaks, peak_distance) < 0:
         raise ResultsError("sub_peaks and peak_distance cannot be negative.")
+    if not statmap.kind.row.criteria:
+        raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
     source = PSource(statmap, Evidence(siblings, dof))
     applied: ThresholdResult | ClusterLevelResult
     if statmap.level == "cluster":
@@ -447,12 +529,16 @@ def clusters_at(
             read_clusters(source, threshold.p, mask, threshold.tail),
             threshold.connectivity,
         )
-        # What was given is about the corrected p: the uncorrected has its own siblings.
-        source, min_voxels = PSource(applied.values, OWN_EVIDENCE), 1
+        min_voxels = 1
     else:
         applied = apply_threshold(source, threshold, mask)
         min_voxels = threshold.voxels_at_least(statmap.grid.voxel_mm3)
-    values = source.statmap
+    test: PSource | None = source
+    if statmap.correction:
+        # What was given is about the corrected p: the uncorrected has its own siblings.
+        found = find_test(statmap)
+        test = PSource(found) if found is not None else None
+    values = statmap if test is None else test.statmap
     labelled = label_clusters(
         values.data,
         applied.parts,
@@ -472,6 +558,7 @@ def clusters_at(
         min_voxels,
         labelled,
         source,
+        test,
         atlas=atlas if statmap.grid.mni_doubt() is None else None,
     )
 

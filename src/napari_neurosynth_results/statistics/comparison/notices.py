@@ -62,8 +62,8 @@ def collect_notices(
     for one, name, own in zip(clusters, names, marked, strict=True):
         if not own.where.size:
             told.append(f"Nothing in {name} is above its threshold.")
-        if one.statmap.level == "cluster" and not one.significant.all():
-            left_out = int((~one.significant).sum())
+        if one.statmap.level == "cluster" and not one.surviving.all():
+            left_out = int((~one.surviving).sum())
             told.append(
                 f"Of {name} only significant clusters count: {left_out} "
                 f"{'is' if left_out == 1 else 'are'} left out."

@@ -97,9 +97,13 @@ class VoxelP:
         log_p = self.log_p(voxel)
         if math.isnan(log_p):
             return ""
+        x = float(self.voxels[voxel])
+        if x == 0 and self.tail is Tail.ONE and self.kind is MapKind.Z:
+            # One-tailed z are written as 0 for all p from there on.
+            return f"≥ {format_log_p(log_p)}"
         if self.null is not None:
             return self.null.write(math.exp(log_p))
-        underflowed = self._underflow(float(self.voxels[voxel])) is not None
+        underflowed = self._underflow(x) is not None
         return ("<" if underflowed else "") + format_log_p(log_p)
 
     def _underflow(self, x: float) -> float | None:

@@ -7,6 +7,7 @@ same test exists, and never at all where it would mean nothing.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ from napari_neurosynth_results.statistics.p_values.directions import (
     choose_tail,
 )
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
+    FDR_METHODS,
     critical_log_p,
     find_tested_voxels,
 )
@@ -56,7 +58,8 @@ class ThresholdResult:
         In the map's unit; for a p map the largest p kept. NaN when nothing survives a
         q or when the height differs from voxel to voxel.
     p : float
-        The uncorrected p that the height means, NaN when unknown; may underflow to 0.
+        The p that the height means by the map's own values, a corrected one for a
+        corrected map; NaN when unknown, and it may underflow to 0.
     n_tests : int or None
         Voxels tested, for q and Bonferroni.
     tail : Tail
@@ -132,10 +135,12 @@ def apply_threshold(
     # The height of a p map has said it, unless it underflowed.
     if math.isfinite(log_p) and not (statmap.kind.row.small_is_strong and height > 0):
         means.append(p_in_words(statmap, log_p))
+    if statmap.correction_method:
+        means.append(statmap.correction_method)
     if n_tests is not None:
         means.append(f"{n_tests:,} tests")
     if tail is not Tail.NONE:
-        means.append(str(tail))
+        means.append(statmap.say_tail(tail))
     sentence = threshold_sentence(
         statmap, height, means, sides=sides, strict=threshold.strict
     )
@@ -332,11 +337,110 @@ def threshold_sentence(
     return f"{what} ({told})" if told else what
 
 
+def asked_in_words(statmap: StatMap, threshold: Threshold) -> str:
+    """Write what was asked of a map, p by its name: ``q <= .05`` after FDR.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        What is thresholded.
+    threshold : Threshold
+        What was asked.
+    """
+    if threshold.p is None:
+        return str(threshold)
+    return f"{p_word(statmap)} <= {short_p(threshold.p)}"
+
+
 def p_word(statmap: StatMap) -> str:
     """Return what the field calls the p of a map: p, p_FWE, or q after FDR."""
     if statmap.correction == "FDR":
         return "q"
     return f"p_{statmap.correction}" if statmap.correction else "p"
+
+
+def name_values(statmap: StatMap) -> str:
+    """Name the values of a map in a word or two, as in ``z`` or ``z of q``.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+    """
+    row, p = statmap.kind.row, p_word(statmap)
+    if p == "p" or statmap.level == "cluster" or not row.has_p:
+        return str(statmap.kind)
+    if row.p.states_p:
+        return re.sub(r"\bp$", p, row.unit or str(statmap.kind))
+    return f"{statmap.kind} of {p}"
+
+
+def describe_values(statmap: StatMap) -> str:
+    """Say what the values of a map are, and of a corrected one what they stand for.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+
+    Returns
+    -------
+    str
+        As in ``z that stands for q, converted two-tailed; not the z of the test``.
+    """
+    row, p = statmap.kind.row, p_word(statmap)
+    if p == "p" or not row.has_p:
+        return row.meaning
+    if row.p.states_p:
+        # The kind's own sentence, of the p that it is.
+        return re.sub(r"\bp\b( value)?", p, row.meaning, count=1)
+    how = f", {statmap.tail_in_words}" if statmap.tail_is_conversions else ""
+    kind = statmap.kind
+    return f"{kind} that stands for {p}{how}; not the {kind} of the test"
+
+
+@dataclass(frozen=True)
+class ErrorRate:
+    """The error rate over all tests of a map that a threshold controls.
+
+    Attributes
+    ----------
+    symbol : str
+        ``q`` for the false discovery rate, ``p_FWE`` for the family-wise error rate.
+    level : float
+        At most this.
+    method : str
+        How it is controlled, in words; empty if unknown.
+    """
+
+    symbol: str
+    level: float
+    method: str
+
+
+def find_error_rate(statmap: StatMap, threshold: Threshold) -> ErrorRate | None:
+    """Say which error rate a threshold controls on a map.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        What is thresholded.
+    threshold : Threshold
+        What was asked.
+
+    Returns
+    -------
+    ErrorRate or None
+        None for an uncorrected p, which counts each test alone, and for a height,
+        which is no level of significance: what survives it need not be significant.
+    """
+    if threshold.q is not None:
+        return ErrorRate("q", threshold.q, FDR_METHODS[threshold.fdr])
+    if threshold.bonferroni is not None:
+        return ErrorRate("p_FWE", threshold.bonferroni, "Bonferroni")
+    if threshold.p is not None and statmap.correction:
+        return ErrorRate(p_word(statmap), threshold.p, statmap.correction_method)
+    return None
 
 
 def p_in_words(statmap: StatMap, log_p: float) -> str:
@@ -367,6 +471,8 @@ def describe_map(statmap: StatMap) -> str:
     str
         As in ``z, one-tailed, uncorrected: z scores``.
     """
+    if statmap.kind.row.holds_labels:
+        return f"{statmap.kind}: {statmap.kind.meaning}"
     level = f"{statmap.level}-level " if statmap.level else ""
     correction = f"{level}{statmap.correction}-corrected"
     if not statmap.correction:
@@ -376,4 +482,4 @@ def describe_map(statmap: StatMap) -> str:
     facts = ", ".join(filter(None, (str(statmap.kind), tail, correction)))
     if statmap.level == "cluster":
         return f"{facts}: each cluster carries one value, its own p"
-    return f"{facts}: {statmap.kind.meaning}"
+    return f"{facts}: {describe_values(statmap)}"

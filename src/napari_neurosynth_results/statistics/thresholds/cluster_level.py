@@ -32,7 +32,10 @@ from napari_neurosynth_results.statistics.p_values.monte_carlo import (
     statement_notices,
     statement_of,
 )
-from napari_neurosynth_results.statistics.p_values.significance import PSource
+from napari_neurosynth_results.statistics.p_values.significance import (
+    PSource,
+    find_test,
+)
 from napari_neurosynth_results.statistics.thresholds.masks import Masking, as_masking
 
 #: The floor is 1 - 1 / iterations, of 10 iterations at least. A cluster may have a p
@@ -344,9 +347,4 @@ def find_peak_map(statmap: StatMap) -> StatMap:
         The uncorrected map of the same test: z, else the map's own value; the map
         itself where there is neither.
     """
-    results = statmap.results
-    for value in ("z", None):
-        found = results.uncorrected(statmap, value)
-        if found is not None and found.grid.same_as(statmap.grid):
-            return found
-    return statmap
+    return find_test(statmap) or statmap

@@ -33,6 +33,7 @@ from napari_neurosynth_results.statistics.p_values.significance import (
 )
 from napari_neurosynth_results.statistics.thresholds.apply import (
     p_in_words,
+    p_word,
     threshold_sentence,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -265,8 +266,11 @@ def _criterion(source: PSource, alpha: float, height: float) -> str:
     """Say the threshold in the map's own unit and in p."""
     statmap = source.statmap
     if statmap.kind.row.small_is_strong:
-        return threshold_sentence(statmap, alpha, [statmap.tail_in_words])
+        how = [statmap.correction_method, statmap.tail_in_words]
+        return threshold_sentence(statmap, alpha, filter(None, how))
     how = [p_in_words(statmap, math.log(alpha))]
+    if statmap.correction_method:
+        how.append(statmap.correction_method)
     if statmap.kind.has_tail:
         how.append(statmap.tail_in_words)
     if statmap.level == "cluster":
@@ -279,12 +283,14 @@ def _criterion(source: PSource, alpha: float, height: float) -> str:
 def _faint(source: PSource, inside: npt.NDArray[np.bool_], alpha: float) -> FirstLook:
     """Show a map on which nothing survives, and say how far from it it is."""
     statmap = source.statmap
-    corrected = f"{statmap.correction}-corrected " if statmap.correction else ""
-    tail = f" ({statmap.tail_in_words})" if statmap.kind.has_tail else ""
     null = find_null_distribution(statmap)
+    how = [statmap.correction_method]
+    if statmap.kind.has_tail:
+        how.append(statmap.tail_in_words)
+    told, p = ", ".join(filter(None, how)), p_word(statmap)
     reason = (
-        f"no voxel survives {corrected}p <= {short_p(alpha)}{tail}: "
-        f"the smallest p is {write_counted_p(source.smallest_p(), null)}"
+        f"no voxel survives {p} <= {short_p(alpha)}{f' ({told})' if told else ''}: "
+        f"the smallest {p} is {write_counted_p(source.smallest_p(), null)}"
     )
     if null is not None:
         reason += f" ({null}, so no p can be below {short_p(null.smallest_p)})"
@@ -328,7 +334,9 @@ def _by_percentile(
         elif statmap.kind.row.p.n_dof:
             what += ", because its degrees of freedom are not known"
         elif not statmap.kind.has_tail:
-            what += f", because no p belongs to {statmap.kind} values"
+            what += f", because {statmap.kind} values have no p of their own"
+            if (source := PSource(statmap)).is_sibling:
+                what += f": that of the test is in {source.map.title}"
     strongest = float(np.percentile(strength, CLIP_PERCENTILE))
     if strongest <= height:
         strongest = float(strength.max())

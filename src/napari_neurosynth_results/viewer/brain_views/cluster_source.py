@@ -66,7 +66,7 @@ def shown_colors(viewer: Viewer, clusters: ClusterSet) -> palette.Colors:
     n = len(clusters)
     layer = cluster_layer(viewer, clusters.statmap)
     if layer is None:
-        colors = palette.cluster_colors(clusters.peak_voxels, {}, clusters.significant)
+        colors = palette.cluster_colors(clusters.peak_voxels, {}, clusters.surviving)
     else:
         colors = layer.colormap.colors
     return np.asarray(colors[1 : n + 1], np.float32)

@@ -49,8 +49,22 @@ CLUSTER_COLUMNS = (
     ClusterColumn("x", "MNI x of the peak, mm", ".4g", key="peak_x", of_peaks=True),
     ClusterColumn("y", "MNI y of the peak, mm", ".4g", key="peak_y", of_peaks=True),
     ClusterColumn("z", "MNI z of the peak, mm", ".4g", key="peak_z", of_peaks=True),
-    ClusterColumn("Peak", "Value at the peak", ".3f", key="peak_value", of_peaks=True),
-    ClusterColumn("p", "Uncorrected p at the peak", "p", key="peak_p", of_peaks=True),
+    ClusterColumn(
+        "Peak",
+        "Value at the peak, of the test itself: of a corrected map that of its "
+        "uncorrected one, empty where that is not at hand",
+        ".3f",
+        key="peak_value",
+        of_peaks=True,
+    ),
+    ClusterColumn(
+        "p",
+        "Uncorrected p at the peak, also of a corrected map; empty where its "
+        "uncorrected one is not at hand",
+        "p",
+        key="peak_p",
+        of_peaks=True,
+    ),
     ClusterColumn(
         "Cluster p",
         "Corrected p of the cluster",
@@ -61,7 +75,7 @@ CLUSTER_COLUMNS = (
     ),
     ClusterColumn(
         "Sig.",
-        "Whether the cluster is significant",
+        "Whether the cluster is significant at the level that was asked",
         key="significant",
         cluster_level=True,
     ),
@@ -113,13 +127,21 @@ CLUSTER_COLUMNS = (
     ),
     _hidden(
         "p_FWE peak",
-        "Corrected p of the peak",
+        "Corrected p of the peak, by voxel",
         "p",
         key="peak_p_fwe",
+        of_peaks=True,
         corrected=True,
         counted=True,
     ),
-    _hidden("q peak", "FDR-corrected q of the peak", "p", key="peak_q", corrected=True),
+    _hidden(
+        "q peak",
+        "FDR-corrected q of the peak",
+        "p",
+        key="peak_q",
+        of_peaks=True,
+        corrected=True,
+    ),
 )
 #: Number of the column that can be edited.
 NAME_COLUMN = [column.key for column in CLUSTER_COLUMNS].index("name")

@@ -277,10 +277,12 @@ class ClusterModel(QAbstractItemModel):
         return first + 1 + int(index.row())
 
     def _text(self, position: int, column: ClusterColumn) -> str:
+        return self._written(self._column(column.key)[position], column)
+
+    def _written(self, value: Any, column: ClusterColumn) -> str:
         if column.counted and self._clusters is not None:
-            p = float(self._column(column.key)[position])
-            return write_counted_p(p, self._clusters.null)
-        return cell_text(self._column(column.key)[position], column.style)
+            return write_counted_p(float(value), self._clusters.null)
+        return cell_text(value, column.style)
 
     def _peak_text(self, index: QModelIndex, column: ClusterColumn) -> str:
         if column.key == "label":
@@ -288,16 +290,21 @@ class ClusterModel(QAbstractItemModel):
         if column.key == "name":
             # Nobody names sub-peaks: they are told by where they are.
             return str(self._peak_column("region")[self._peak_of(index)])
-        if not column.of_peaks:
+        assert self._clusters is not None
+        if not column.of_peaks or column.key not in self._clusters.peaks:
             return ""
-        return cell_text(
-            self._peak_column(column.key)[self._peak_of(index)], column.style
+        return self._written(
+            self._peak_column(column.key)[self._peak_of(index)], column
         )
 
 
 def _cells(table: pd.DataFrame, key: str) -> npt.NDArray[Any]:
     """Take a column out of a table; regions say how far they are."""
     values = table[key].to_numpy()
+    if table[key].dtype == "boolean":
+        # NA, of which nobody can say whether it is itself.
+        cells = zip(values, table[key].isna(), strict=True)
+        return np.array([None if gone else cell for cell, gone in cells], dtype=object)
     if key != "region":
         return values
     cells = zip(values, table["region_mm"], strict=True)
@@ -319,6 +326,8 @@ class ClusterView(TableView):
         header.customContextMenuRequested.connect(self._choose_columns_here)
         self.setSortingEnabled(True)
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        #: Columns that are there because the map is corrected that way.
+        self._own: set[int] = set()
         for index, column in enumerate(CLUSTER_COLUMNS):
             self.setColumnHidden(index, not column.shown)
 
@@ -357,9 +366,14 @@ class ClusterView(TableView):
         """Make columns as wide as they have to be, and show those that make sense."""
         clusters = self.rows.clusters
         cluster_level = clusters is not None and clusters.statmap.level == "cluster"
+        # What a voxel-level corrected map says itself.
+        own = {*clusters.peak_columns} if clusters is not None else set()
         for index, column in enumerate(CLUSTER_COLUMNS):
             if column.cluster_level:
                 self.setColumnHidden(index, not cluster_level)
+            elif column.corrected and (column.key in own) != (index in self._own):
+                self.setColumnHidden(index, column.key not in own)
+                self._own ^= {index}
             if not self.isColumnHidden(index):
                 self.resizeColumnToContents(index)
 

@@ -226,7 +226,7 @@ def test_a_name_that_was_given_stands_before_the_region(clusters: ClusterSet) ->
         (0.99, 200, "= .990"),
         (0.0, 200, "< .001"),
         (0.9996, None, "> .999"),
-        (1.0, None, "> .999"),
+        (1.0, None, "= 1"),
         (math.nan, 200, ""),
     ],
 )

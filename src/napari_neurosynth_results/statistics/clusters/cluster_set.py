@@ -17,9 +17,7 @@ from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.statistics.clusters.connected import (
-    find_forming_neighbors,
-)
+from napari_neurosynth_results.statistics.clusters.connected import as_formed
 from napari_neurosynth_results.statistics.clusters.corrected import (
     corrected_column,
     corrected_p_at,
@@ -41,7 +39,6 @@ from napari_neurosynth_results.statistics.p_values.monte_carlo import (
     NullDistribution,
     find_shared_smallest_p,
     null_distribution_beside,
-    statement_of,
 )
 from napari_neurosynth_results.statistics.p_values.significance import (
     Evidence,
@@ -55,10 +52,8 @@ from napari_neurosynth_results.statistics.thresholds.apply import (
     find_error_rate,
 )
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
-    FACES_SINCE,
     ClusterLevelResult,
     read_clusters,
-    read_formed_values,
 )
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -524,7 +519,7 @@ def clusters_at(
                 "were formed, and each carries one value. Only p, the level of "
                 "significance of a cluster, can be chosen."
             )
-        applied = _as_formed(
+        applied = as_formed(
             source,
             read_clusters(source, threshold.p, mask, threshold.tail),
             threshold.connectivity,
@@ -561,47 +556,3 @@ def clusters_at(
         test,
         atlas=atlas if statmap.grid.mni_doubt() is None else None,
     )
-
-
-def _as_formed(
-    source: PSource, applied: ClusterLevelResult, asked: int
-) -> ClusterLevelResult:
-    """Add which neighbors touched when clusters were formed: nobody can choose that."""
-    statmap = source.statmap
-    if source.evidence.siblings is None:
-        connectivity, joined = statmap.results.remember(
-            (statmap.key, "forming neighbors"), lambda: _forming_neighbors(source)
-        )
-    else:
-        connectivity, joined = _forming_neighbors(source)
-    formation = replace(applied.formation, connectivity=connectivity, joined=joined)
-    told = [*applied.notices, *formation.notices]
-    if asked not in (connectivity, Threshold.connectivity):
-        told.append(
-            f"{asked} neighbors were asked for and not taken: clusters stay as they "
-            f"were formed and tested, with {connectivity}."
-        )
-    return replace(applied, formation=formation, notices=tuple(told))
-
-
-def _forming_neighbors(source: PSource) -> tuple[int, int]:
-    statmap = source.statmap
-    release = statement_of(statmap).release
-    if release is not None and release >= FACES_SINCE:
-        return 6, 0
-    formed = read_formed_values(source)
-    inside = formed.codes > 0
-    if not inside.any():
-        return 6, 0
-    weight, factor = inside.astype(np.float32), 1.0
-    if statmap.name is not None and statmap.name.cluster_statistic == "mass":
-        # By size alone a mass is known worst, by another statistic not well.
-        factor = 8.0
-        for value, known in (("stat", 2.0), ("chi2", 2.0), ("z", 4.0)):
-            test = statmap.results.uncorrected(statmap, value)
-            if test and test.at_hand and test.grid.same_as(statmap.grid):
-                weight = np.abs(test.data) * inside
-                weight -= weight.min(where=inside, initial=weight.max()) * inside
-                factor = known
-                break
-    return find_forming_neighbors(formed.codes, formed.p, weight, factor)

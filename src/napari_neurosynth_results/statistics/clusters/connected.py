@@ -8,6 +8,7 @@ the clusters and not with the volume around them.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,14 @@ from napari_neurosynth_results.arrays import (
     Float64Array,
     IndexArray,
 )
+from napari_neurosynth_results.statistics.p_values.monte_carlo import statement_of
+from napari_neurosynth_results.statistics.p_values.significance import PSource
+from napari_neurosynth_results.statistics.thresholds.cluster_level import (
+    FACES_SINCE,
+    ClusterLevelResult,
+    read_formed_values,
+)
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 #: A step, or a size, along z, y and x.
 Step = tuple[int, int, int]
@@ -330,3 +339,67 @@ def find_forming_neighbors(
                 joined += fragments.size
                 break
     return connectivity, joined
+
+
+def as_formed(
+    source: PSource, applied: ClusterLevelResult, asked: int
+) -> ClusterLevelResult:
+    """Add which neighbors touched when clusters were formed: nobody can choose that.
+
+    Parameters
+    ----------
+    source : PSource
+        What states the p of a cluster-level corrected map.
+    applied : ClusterLevelResult
+        How it was read.
+    asked : int
+        The neighbors that were asked for.
+
+    Returns
+    -------
+    ClusterLevelResult
+        With a notice where others were asked for.
+
+    Raises
+    ------
+    ResultsError
+        When the map cannot be read.
+    """
+    statmap = source.statmap
+    if source.evidence.siblings is None:
+        connectivity, joined = statmap.results.remember(
+            (statmap.key, "forming neighbors"), lambda: _forming_neighbors(source)
+        )
+    else:
+        connectivity, joined = _forming_neighbors(source)
+    formation = replace(applied.formation, connectivity=connectivity, joined=joined)
+    told = [*applied.notices, *formation.notices]
+    if asked not in (connectivity, Threshold.connectivity):
+        told.append(
+            f"{asked} neighbors were asked for and not taken: clusters stay as they "
+            f"were formed and tested, with {connectivity}."
+        )
+    return replace(applied, formation=formation, notices=tuple(told))
+
+
+def _forming_neighbors(source: PSource) -> tuple[int, int]:
+    statmap = source.statmap
+    release = statement_of(statmap).release
+    if release is not None and release >= FACES_SINCE:
+        return 6, 0
+    formed = read_formed_values(source)
+    inside = formed.codes > 0
+    if not inside.any():
+        return 6, 0
+    weight, factor = inside.astype(np.float32), 1.0
+    if statmap.name is not None and statmap.name.cluster_statistic == "mass":
+        # By size alone a mass is known worst, by another statistic not well.
+        factor = 8.0
+        for value, known in (("stat", 2.0), ("chi2", 2.0), ("z", 4.0)):
+            test = statmap.results.uncorrected(statmap, value)
+            if test and test.at_hand and test.grid.same_as(statmap.grid):
+                weight = np.abs(test.data) * inside
+                weight -= weight.min(where=inside, initial=weight.max()) * inside
+                factor = known
+                break
+    return find_forming_neighbors(formed.codes, formed.p, weight, factor)

@@ -270,6 +270,8 @@ class StatMap:
         formula = self.kind.row.p
         if not self.correction or formula.states_p or not formula.by_tail:
             return False
+        if self.level == "cluster":
+            return False
         return self.name is None or self.name.method != "montecarlo"
 
     def say_tail(self, tail: Tail) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import napari_neurosynth_results as nnr
 from helpers.drawn_figures import MASS, Opened, found_at, panels, texts, warm
@@ -68,3 +69,15 @@ def test_what_is_not_significant_is_outlined_in_gray(sample: ResultSet) -> None:
     changed = (with_them != without).any(axis=2) & ~warm(with_them)
     assert changed.any()
     assert np.ptp(with_them[changed], axis=1).max() == 0
+
+
+def test_a_corrected_map_is_colored_by_its_own_values_and_says_whose(
+    sample: ResultSet,
+) -> None:
+    statmap = sample["z_level-voxel_corr-FWE_method-montecarlo"]
+    clusters = nnr.find_clusters(statmap, p=0.05)
+    scale = build_color_scale(clusters)
+    assert scale.label == "z of p_FWE"
+    assert np.array_equal(scale.shades > 0, clusters.labels > 0)
+    assert scale.height == pytest.approx(stats.norm.isf(0.05))
+    assert scale.strongest == statmap.data.max()

@@ -478,7 +478,10 @@ def describe_map(statmap: StatMap) -> str:
     if not statmap.correction:
         known = statmap.correction_is_known
         correction = "uncorrected" if known else "correction unknown"
-    tail = statmap.tail_in_words if statmap.kind.has_tail else ""
+    tail = ""
+    # A conversion is told with the values that it made.
+    if statmap.kind.has_tail and not statmap.tail_is_conversions:
+        tail = statmap.tail_in_words
     facts = ", ".join(filter(None, (str(statmap.kind), tail, correction)))
     if statmap.level == "cluster":
         return f"{facts}: each cluster carries one value, its own p"

@@ -447,6 +447,17 @@ def test_degrees_of_freedom_are_stated(
     assert "--dof: invalid" in capsys.readouterr().err
 
 
+def test_a_p_that_is_of_other_clusters_is_not_printed(
+    capsys: Captured, sample_path: Path
+) -> None:
+    command = ("clusters", str(sample_path), "--map", "z", "--p")
+    code, out, _ = told(capsys, *command, "1e-5")
+    assert code == 0
+    assert "p_fwe_mass" not in out
+    assert "p_FWE by cluster mass is not stated for 8 of 8 clusters" in out
+    assert "p_fwe_mass" in told(capsys, *command, ".001")[1]
+
+
 def test_clusters_of_a_map_that_is_none_are_refused(
     capsys: Captured, sample_path: Path
 ) -> None:

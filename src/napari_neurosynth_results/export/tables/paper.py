@@ -174,6 +174,8 @@ def _caption(clusters: ClusterSet, left_out: int) -> str:
     told = [
         f"Clusters of {short_text(clusters.statmap.title)}: {typeset(str(clusters))}."
     ]
+    if not isinstance(clusters.threshold, ClusterLevelResult):
+        told += [f"{notice}." for notice in clusters.whose_p]
     if left_out:
         told.append(f"{left_out} that are not significant are left out.")
     if (atlas := clusters.atlas) is not None:

@@ -16,7 +16,10 @@ from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.statistics.clusters.corrected import find_corrected_p
+from napari_neurosynth_results.statistics.clusters.corrected import (
+    corrected_clusters,
+    find_corrected_p,
+)
 from napari_neurosynth_results.statistics.clusters.labelling import (
     ClusterArrays,
     label_clusters,
@@ -239,7 +242,7 @@ class ClusterSet:
     def __str__(self) -> str:
         """Threshold, extent, connectivity and what came of it, in one sentence."""
         if isinstance(self.threshold, ClusterLevelResult):
-            return self.threshold.describe(self.cluster_p)
+            return self.threshold.describe(self.cluster_p) + self._whose_cut
         n, voxels = len(self), int(self.labelled.size.sum())
         mm3 = self.statmap.grid.voxel_mm3
         extent = (
@@ -253,6 +256,20 @@ class ClusterSet:
             f"{voxels * mm3 / 1000:.1f} cm3"
         )
         return f"{', '.join(part for part in parts if part)}: {found}"
+
+    @cached_property
+    def _whose_cut(self) -> str:
+        """Say how many clusters of a cluster-level corrected map a mask cuts."""
+        if self.threshold.masking is None:
+            return ""
+        try:
+            tested = corrected_clusters(self.statmap)
+            whole, _ = tested.p_of(self.labelled, self.log_p_at)
+        except ResultsError:
+            # Read with what was given, not by its own siblings.
+            return ""
+        n = int(np.count_nonzero(np.isnan(whole)))
+        return f"; the mask cuts {n}, whose p is that of the whole cluster" * (n > 0)
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -317,13 +334,23 @@ class ClusterSet:
 
     @cached_property
     def corrected(self) -> pd.DataFrame:
-        """What every correction says of each cluster at its peak; one row a cluster.
+        """What every correction says of each cluster; one row a cluster.
 
-        ``p_fwe_mass``, ``p_fwe_size``, ``peak_p_fwe`` and ``peak_q`` beside ``label``,
-        from all maps of the same test that are at hand; NaN where none tells. Apart
-        from the table, because other maps have to be read.
+        ``p_fwe_mass`` and ``p_fwe_size``, of clusters that NiMARE tested, voxel for
+        voxel, ``peak_p_fwe`` and ``peak_q`` of the peak, beside ``label``, from all
+        maps of the same test that are at hand; NaN where none tells. Apart from the
+        table, because other maps have to be read. ``attrs["notices"]`` says where
+        NiMARE's p belongs to a cluster of other voxels.
         """
-        return find_corrected_p(self.statmap, self._main_voxels, self.evidence)
+        return find_corrected_p(
+            self.statmap, self.labelled, self.evidence, self.log_p_at
+        )
+
+    @property
+    def whose_p(self) -> tuple[str, ...]:
+        """Where NiMARE's p belongs to clusters of other voxels, in words."""
+        notices: tuple[str, ...] = self.corrected.attrs["notices"]
+        return notices
 
     @cached_property
     def peaks(self) -> pd.DataFrame:
@@ -350,6 +377,22 @@ class ClusterSet:
             "peak_p": np.exp(log_p),
             "peak_logp": -log_p / math.log(10),
         }
+
+    def log_p_at(self, where: npt.NDArray[np.intp]) -> Float64Array:
+        """Return the natural logarithm of the uncorrected p at some voxels.
+
+        Parameters
+        ----------
+        where : ndarray of int, shape (n,)
+            Positions in the flat volume, in memory order (Fortran's).
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            NaN where nobody knows it.
+        """
+        shape = self.labelled.shape
+        return self._log_p_at(np.unravel_index(where, shape, order="F"))
 
     def _log_p_at(self, at: tuple[npt.NDArray[np.intp], ...]) -> Float64Array:
         """Return the natural logarithm of p at some voxels, NaN where there is none."""

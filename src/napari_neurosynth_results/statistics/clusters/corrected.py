@@ -1,13 +1,15 @@
 """What every correction says of a cluster: one row of p and q, from all maps at hand.
 
 A reader asks at once whether a cluster survives by mass, by size, by its peak and by
-FDR. The answers lie in several maps, so they are looked up apart from the table.
+FDR. The answers lie in several maps, so they are looked up apart from the table. The p
+of a cluster is that of its mass or size, and so of the voxels that NiMARE put into it:
+a cluster of other voxels, at another height or extent, has none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -16,6 +18,11 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import P_VALUES, Zero
 from napari_neurosynth_results.maps.names import MapName
 from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.clusters.connected import SuprathresholdVoxels
+from napari_neurosynth_results.statistics.clusters.labelling import (
+    ClusterArrays,
+    CorrectedClusters,
+)
 from napari_neurosynth_results.statistics.p_values.directions import (
     choose_sides,
     choose_tail,
@@ -34,48 +41,113 @@ from napari_neurosynth_results.statistics.thresholds.cluster_level import read_c
 if TYPE_CHECKING:
     import pandas as pd
 
+Read = TypeVar("Read")
 
 #: Which value of a test states p best: p underflows, and z says nothing beyond p = .5.
 _BEST = (*P_VALUES, "z")
-#: Only the place of a cluster is asked for, not whether it is significant.
+#: Only the p of a cluster is asked for, not whether it is significant.
 _ANY_ALPHA = 0.05
+#: NiMARE since 0.0.13: voxels touch by their faces.
+_CONNECTIVITY = 6
 
 
 def find_corrected_p(
-    statmap: StatMap, peaks: IndexArray, evidence: Evidence
+    statmap: StatMap,
+    clusters: ClusterArrays,
+    evidence: Evidence,
+    log_p_at: Callable[[IndexArray], Float64Array],
 ) -> pd.DataFrame:
-    """Look up the corrected p and q of each cluster, at its peak.
+    """Look up the corrected p and q of each cluster.
 
     Parameters
     ----------
     statmap : StatMap
         The map of the clusters.
-    peaks : ndarray of int, shape (n, 3)
-        Voxel of each cluster's peak.
+    clusters : ClusterArrays
+        Their voxels and peaks.
     evidence : Evidence
         What states the p of the map beside its own siblings.
+    log_p_at : callable
+        Logarithm of the uncorrected p at positions in the flat volume.
 
     Returns
     -------
     pandas.DataFrame
-        ``label`` and, NaN where no map tells: ``p_fwe_mass`` and ``p_fwe_size``, the p
-        of NiMARE's own cluster around the peak; ``peak_p_fwe``, by voxel; ``peak_q``,
-        of the FDR-corrected map, else Benjamini-Hochberg over the analysis mask.
+        ``label`` and, NaN where no map tells: ``p_fwe_mass`` and ``p_fwe_size`` of
+        clusters that NiMARE tested, as `match_clusters` finds them; ``peak_p_fwe``, of
+        the voxel of the peak; ``peak_q`` there, of the FDR-corrected map, else
+        Benjamini-Hochberg over the analysis mask. ``attrs["notices"]`` says of how many
+        clusters NiMARE tested others there.
     """
     import pandas as pd
 
     found = _corrected_maps(statmap)
-    return pd.DataFrame(
+    peaks = clusters.peak_voxel[clusters.main_peaks]
+    columns: dict[str, Float64Array] = {}
+    notices: list[str] = []
+    for statistic, fits in (("mass", _is_by_mass), ("size", _is_by_size)):
+        tested = _first_readable(found, fits, corrected_clusters)
+        p = n_other = np.full(len(peaks), np.nan)
+        if tested is not None:
+            p, n_other = tested.p_of(clusters, log_p_at)
+        columns[f"p_fwe_{statistic}"] = p
+        notices += _tell_whose(statistic, p, n_other)
+    table = pd.DataFrame(
         {
             "label": np.arange(1, len(peaks) + 1),
-            "p_fwe_mass": _read_first(found, _is_by_mass, _cluster_p, peaks),
-            "p_fwe_size": _read_first(found, _is_by_size, _cluster_p, peaks),
-            "peak_p_fwe": _read_first(found, _is_by_voxel, _voxel_p, peaks),
+            **columns,
+            "peak_p_fwe": _voxel_p_of_first(found, _is_by_voxel, peaks),
             "peak_q": _peak_q(
                 statmap, found, peaks, OWN_EVIDENCE if statmap.correction else evidence
             ),
         }
     )
+    table.attrs["notices"] = tuple(dict.fromkeys(notices))
+    return table
+
+
+def _tell_whose(statistic: str, p: Float64Array, n_other: Float64Array) -> list[str]:
+    """Say where the p that is there belongs to other clusters, or almost does."""
+    told = []
+    if n := int(np.count_nonzero(np.isnan(p) & (n_other >= 0))):
+        told.append(
+            f"p_FWE by cluster {statistic} is not stated for {n} of {p.size} clusters: "
+            "NiMARE tested clusters of other voxels there (another height, extent or "
+            "mask), whose p it is"
+        )
+    if most := int(np.nanmax(np.where(np.isnan(p), 0, n_other), initial=0)):
+        told.append(tell_at_height(most))
+    return told
+
+
+def tell_at_height(most: int) -> str:
+    """Say by how many voxels clusters of one height differ from NiMARE's."""
+    return (
+        f"NiMARE's clusters have up to {most} voxel{'s' * (most > 1)} more or less, at "
+        "the very height: it formed them on the statistic, which is finer than p"
+    )
+
+
+def corrected_clusters(statmap: StatMap) -> CorrectedClusters:
+    """List the clusters of a cluster-level corrected map; those at the floor are not.
+
+    Raises
+    ------
+    ResultsError
+        When it cannot be read, or its values are none of clusters.
+    """
+
+    def find() -> CorrectedClusters:
+        read = read_clusters(PSource(statmap), _ANY_ALPHA)
+        above = SuprathresholdVoxels(read.values.data, read.parts, False)
+        if not above.where.size:
+            return CorrectedClusters(above.where, above.where, np.full(1, np.nan))
+        above.connect(_CONNECTIVITY)
+        p = np.full(above.sizes.size, np.nan)
+        p[above.cluster] = read.p_by_part[above.part]
+        return CorrectedClusters(above.where, above.cluster, p)
+
+    return statmap.results.remember((statmap.key, "its clusters"), find)
 
 
 def _corrected_maps(statmap: StatMap) -> list[StatMap]:
@@ -119,26 +191,29 @@ def _is_by_fdr(name: MapName) -> bool:
     return name.correction == "FDR"
 
 
-def _read_first(
+def _first_readable(
     maps: Iterable[StatMap],
     fits: Callable[[MapName], bool],
-    read: Callable[[StatMap, IndexArray], Float64Array],
-    peaks: IndexArray,
-) -> Float64Array:
-    """Read the first map that fits and can be read; NaN when there is none."""
+    read: Callable[[StatMap], Read],
+) -> Read | None:
+    """Read the first map that fits and can be read; None when there is none."""
     for statmap in maps:
         if statmap.name is None or not fits(statmap.name):
             continue
         try:
-            return read(statmap, peaks)
+            return read(statmap)
         except ResultsError:
             # One broken map is among the problems of its set, and no reason to fail.
             continue
-    return np.full(len(peaks), np.nan)
+    return None
 
 
-def _cluster_p(statmap: StatMap, peaks: IndexArray) -> Float64Array:
-    return read_clusters(PSource(statmap), _ANY_ALPHA).p_at(peaks)
+def _voxel_p_of_first(
+    maps: Iterable[StatMap], fits: Callable[[MapName], bool], peaks: IndexArray
+) -> Float64Array:
+    """Return p at the peaks by the first map that fits; NaN when there is none."""
+    p = _first_readable(maps, fits, lambda statmap: _voxel_p(statmap, peaks))
+    return np.full(len(peaks), np.nan) if p is None else p
 
 
 def _voxel_p(statmap: StatMap, peaks: IndexArray) -> Float64Array:
@@ -154,7 +229,7 @@ def _peak_q(
     statmap: StatMap, corrected: list[StatMap], peaks: IndexArray, evidence: Evidence
 ) -> Float64Array:
     """Return q of the FDR-corrected map, else adjust the uncorrected p."""
-    q = _read_first(corrected, _is_by_fdr, _voxel_p, peaks)
+    q = _voxel_p_of_first(corrected, _is_by_fdr, peaks)
     test = _uncorrected(statmap)
     if not np.isnan(q).all() or test is None:
         return q

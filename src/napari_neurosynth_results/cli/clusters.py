@@ -95,6 +95,8 @@ def _clusters(options: argparse.Namespace) -> int:
     if len(clusters):
         table = clusters.table[_SHOWN].join(clusters.corrected.drop(columns="label"))
         print(table.dropna(axis="columns", how="all").to_string(index=False))
+        for notice in clusters.whose_p:
+            print(f"{notice}.")
     if options.regions:
         _print_regions(clusters)
     if behind is not None:

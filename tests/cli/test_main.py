@@ -315,11 +315,13 @@ def test_clusters_are_listed_and_saved(
     found = nib.load(labels).get_fdata()
     assert sorted(np.unique(found)) == [0, 1, 2, 3, 4, 5, 6]
     written = table.read_text(encoding="utf-8")
-    assert written.count("\n") == 10 + 1 + 6
+    assert written.count("\n") == 10 + 2 + 6
     assert (
         "# corrected p: .001 stands for p <= .001, none or one of 1,000 iterations as "
         "large\n"
     ) in written
+    # The histogram that p comes from has no finer step.
+    assert "have up to 1 voxel more or less, at the very height" in written
     code, _, err = told(capsys, "clusters", str(sample_path), *options, *files)
     assert code == 1
     assert "exists already" in err
@@ -462,6 +464,17 @@ def test_degrees_of_freedom_are_stated(
     with pytest.raises(SystemExit):
         main([*asked, "--dof", "2,18,3"])
     assert "--dof: invalid" in capsys.readouterr().err
+
+
+def test_a_p_that_is_of_other_clusters_is_not_printed(
+    capsys: Captured, sample_path: Path
+) -> None:
+    command = ("clusters", str(sample_path), "--map", "z", "--p")
+    code, out, _ = told(capsys, *command, "1e-5")
+    assert code == 0
+    assert "p_fwe_mass" not in out
+    assert "p_FWE by cluster mass is not stated for 8 of 8 clusters" in out
+    assert "p_fwe_mass" in told(capsys, *command, ".001")[1]
 
 
 def test_clusters_of_a_map_that_is_none_are_refused(

@@ -196,6 +196,7 @@ class _AnswerBuilder:
                 atlas=open_atlas(request.atlas) if request.atlas else None,
             )
             table = clusters_table(clusters)
+            self._notices += [f"{key}: {notice}." for notice in clusters.whose_p]
             regions = regions_table(clusters) if request.regions else None
             if request.studies:
                 self._ask_studies(results, key, clusters)

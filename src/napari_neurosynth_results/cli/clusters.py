@@ -100,6 +100,8 @@ def _clusters(options: argparse.Namespace) -> int:
         for column in table.columns.intersection(["cluster_p", *COUNTED]):
             table[column] = [write_counted_p(p, clusters.null) for p in table[column]]
         print(table.to_string(index=False))
+        for notice in clusters.whose_p:
+            print(f"{notice}.")
     if options.regions:
         _print_regions(clusters)
     if behind is not None:

@@ -126,6 +126,74 @@ def test_maps_of_another_test_have_no_say(opened: Opened) -> None:
     assert found.corrected.drop(columns=["label", "peak_q"]).isna().all(axis=None)
 
 
+def test_the_p_of_a_cluster_belongs_to_its_voxels(opened: Opened) -> None:
+    results = opened(an_ale())
+    # The second cluster has but its peak above 3.9, the first all of its four voxels.
+    higher = find_clusters(results["z"], value=3.9)
+    assert higher.table.n_voxels.tolist() == [4, 1]
+    found = higher.corrected
+    assert found.p_fwe_mass.tolist() == pytest.approx([0.005, np.nan], nan_ok=True)
+    assert found.p_fwe_size.tolist() == pytest.approx([0.015, np.nan], nan_ok=True)
+    # What is of the peak is of the peak still.
+    assert found.peak_p_fwe.tolist() == pytest.approx([0.01, 0.4])
+    assert found.peak_q.tolist() == pytest.approx([0.002, 0.07])
+    [told] = higher.whose_p
+    assert "by cluster mass is not stated for 1 of 2 clusters" in told
+    # All of the brain is one cluster above .4.
+    lower = find_clusters(results["z"], value=0.4)
+    assert lower.corrected[["p_fwe_mass", "p_fwe_size"]].isna().all(axis=None)
+    assert len(lower.whose_p) == 2
+    same = find_clusters(results["z"], value=3.4)
+    pd.testing.assert_frame_equal(same.corrected, EXPECTED, atol=1e-6)
+    assert same.whose_p == ()
+
+
+def test_a_mask_that_cuts_a_cluster_leaves_it_without_its_p(opened: Opened) -> None:
+    results = opened(an_ale())
+    mask = np.zeros(SHAPE, bool)
+    mask[FIRST, 3, 2:4] = True
+    mask[SECOND] = True
+    cut = find_clusters(results["z"], value=3.4, mask=mask)
+    assert cut.table.n_voxels.tolist() == [2, 4]
+    assert cut.corrected.p_fwe_mass.tolist() == pytest.approx(
+        [np.nan, 0.3], nan_ok=True
+    )
+    logp = results[f"logp_desc-mass_level-cluster_{MONTE_CARLO}"]
+    own = find_clusters(logp, mask=mask)
+    assert own.corrected.p_fwe_mass.isna().tolist() == [True, False]
+    assert "the mask cuts 1, whose p is that of the whole cluster" in str(own)
+    assert "cuts" not in str(find_clusters(logp, mask=np.ones(SHAPE, bool)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", [{"p": 0.001}, {"p": 0.01}, {"p": 1e-5}])
+def test_the_samples_clusters_have_the_p_of_the_same_voxels(
+    sample_path: Path, asked: dict[str, float]
+) -> None:
+    results = open_results(sample_path)
+    found = find_clusters(results["z"], **asked, min_voxels=10)
+    logp = results[f"logp_desc-size_level-cluster_{MONTE_CARLO}"].data
+    p = results["p"].data
+    # Each value but the floor by itself, in pieces that touch by faces.
+    theirs = []
+    for value in np.unique(logp[logp > 0])[1:]:
+        pieces, n = ndimage.label(logp == value)
+        theirs += [(pieces == piece, 10 ** -float(value)) for piece in range(1, n + 1)]
+    expected = np.full(len(found), np.nan)
+    for row in range(len(found)):
+        for piece, p_fwe in theirs:
+            apart = piece ^ (found.labels == row + 1)
+            # NiMARE forms clusters on the statistic, and p comes in steps of .6 %.
+            if (abs(p[apart] - 0.001) < 1e-5).all():
+                expected[row] = p_fwe
+    assert np.isfinite(expected).sum() == (11 if asked == {"p": 0.001} else 0)
+    assert found.corrected.p_fwe_size.tolist() == pytest.approx(expected, nan_ok=True)
+    told = "\n".join(found.whose_p)
+    assert ("up to 1 voxel more or less, at the very height" in told) == (
+        asked == {"p": 0.001}
+    )
+
+
 def test_monte_carlo_comes_before_bonferroni(opened: Opened) -> None:
     maps = an_ale()
     bonferroni = in_brain(1.0)

@@ -205,7 +205,9 @@ def _section(section: Section, job: Job) -> dict[str, Any]:
         "notices": clusters.notices,
         "pictures": pictures,
         "table": paper_table(clusters),
-        "studies": _studies(section.contributors) if section.contributors else None,
+        "studies": _studies(section.contributors)
+        if section.contributors is not None
+        else None,
     }
 
 
@@ -213,7 +215,9 @@ def _studies(behind: Contributors) -> dict[str, Any] | None:
     """Gather sentences, a heat map of studies and clusters, and notes."""
     table = behind.ranked
     if table is None:
-        return None
+        # Nothing is known, but whose numbers there are.
+        told = {"sentences": _sentences(behind), "rows": [], "notes": behind.notes}
+        return told if behind.elsewhere else None
     most = float(np.nan_to_num(table.to_numpy(dtype=np.float64)).max(initial=0.0))
     counted = behind.foci is not None
     shown = table.iloc[:_MOST_STUDIES]
@@ -226,7 +230,11 @@ def _studies(behind: Contributors) -> dict[str, Any] | None:
         rows.append({"title": behind.title(name), "link": link, "cells": cells})
     what = "Foci" if counted else "Share of the statistic (jackknife)"
     left = len(table) - len(shown)
-    caption = f"{what} of each study in each cluster; columns are the clusters above."
+    n = int(behind.clusters.table["significant"].eq(False).sum())
+    # The table of clusters leaves some out; the sentences do not.
+    with_them = f", with the {n} that are not significant" if n else ""
+    caption = f"{what} of each study in each cluster"
+    caption += f"; columns are numbered as in the list above{with_them}."
     caption += f" {left} more studies are left out." if left else ""
     return {
         "sentences": _sentences(behind),

@@ -184,6 +184,8 @@ def _caption(clusters: ClusterSet, left_out: int) -> str:
     ]
     if clusters.missing_test:
         told.append(f"{short_text(clusters.missing_test)}.")
+    if not isinstance(clusters.threshold, ClusterLevelResult):
+        told += [f"{notice}." for notice in clusters.whose_p]
     if left_out:
         told.append(f"{left_out} that are not significant are left out.")
     if (atlas := clusters.atlas) is not None:

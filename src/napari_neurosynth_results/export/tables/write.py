@@ -75,8 +75,16 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "cluster_p_low": ("Lower end of the 95 % interval of the Monte Carlo p", ""),
     "cluster_p_high": ("Upper end of the 95 % interval of the Monte Carlo p", ""),
     "borderline": ("Whether the interval contains the level of significance", ""),
-    "p_fwe_mass": ("Family-wise corrected p by cluster mass", ""),
-    "p_fwe_size": ("Family-wise corrected p by cluster size", ""),
+    "p_fwe_mass": (
+        "Family-wise corrected p by cluster mass; empty where NiMARE tested a cluster "
+        "of other voxels",
+        "",
+    ),
+    "p_fwe_size": (
+        "Family-wise corrected p by cluster size; empty where NiMARE tested a cluster "
+        "of other voxels",
+        "",
+    ),
     "peak_p_fwe": ("Family-wise corrected p of the voxel of the peak", ""),
     "peak_q": (
         "q at the peak: the smallest false discovery rate at which it is kept",

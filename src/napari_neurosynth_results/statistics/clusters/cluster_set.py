@@ -19,6 +19,7 @@ from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters.connected import as_formed
 from napari_neurosynth_results.statistics.clusters.corrected import (
+    corrected_clusters,
     corrected_column,
     corrected_p_at,
     find_corrected_p,
@@ -315,7 +316,7 @@ class ClusterSet:
     def __str__(self) -> str:
         """Threshold, extent, connectivity and what came of it, in one sentence."""
         if isinstance(self.threshold, ClusterLevelResult):
-            return self.threshold.describe(self.cluster_p)
+            return self.threshold.describe(self.cluster_p) + self._whose_cut
         n, voxels = len(self), int(self.labelled.size.sum())
         mm3 = self.statmap.grid.voxel_mm3
         extent = (
@@ -329,6 +330,20 @@ class ClusterSet:
             f"{voxels * mm3 / 1000:.1f} cm3"
         )
         return f"{', '.join(part for part in parts if part)}: {found}"
+
+    @cached_property
+    def _whose_cut(self) -> str:
+        """Say how many clusters of a cluster-level corrected map a mask cuts."""
+        if self.threshold.masking is None:
+            return ""
+        try:
+            tested = corrected_clusters(self.p_source)
+            whole, _ = tested.p_of(self.labelled, self.log_p_at)
+        except ResultsError:
+            # Read with what was given, not by its own siblings.
+            return ""
+        n = int(np.count_nonzero(np.isnan(whole)))
+        return f"; the mask cuts {n}, whose p is that of the whole cluster" * (n > 0)
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -406,20 +421,29 @@ class ClusterSet:
 
     @cached_property
     def corrected(self) -> pd.DataFrame:
-        """What every correction says of each cluster at its peak; one row a cluster.
+        """What every correction says of each cluster; one row a cluster.
 
-        ``p_fwe_mass``, ``p_fwe_size``, ``peak_p_fwe`` and ``peak_q`` beside ``label``,
-        from all maps of the same test that are at hand; NaN where none tells. What was
+        ``p_fwe_mass`` and ``p_fwe_size``, of clusters that NiMARE tested, voxel for
+        voxel, ``peak_p_fwe`` and ``peak_q`` of the peak, beside ``label``, from all
+        maps of the same test that are at hand; NaN where none tells. What was
         thresholded comes before other maps, and what was asked before those of the
         result. Apart from the table, because other maps have to be read.
+        ``attrs["notices"]`` says where NiMARE's p belongs to a cluster of other voxels.
         """
         masking = self.threshold.masking
         return find_corrected_p(
             self.p_source,
             self.asked,
-            self._main_voxels,
+            self.labelled,
+            self.log_p_at,
             None if masking is None else masking.mask,
         )
+
+    @property
+    def whose_p(self) -> tuple[str, ...]:
+        """Where NiMARE's p belongs to clusters of other voxels, in words."""
+        notices: tuple[str, ...] = self.corrected.attrs["notices"]
+        return notices
 
     @cached_property
     def peaks(self) -> pd.DataFrame:
@@ -457,6 +481,22 @@ class ClusterSet:
             "peak_logp": -log_p / math.log(10),
             **corrected,
         }
+
+    def log_p_at(self, where: npt.NDArray[np.intp]) -> Float64Array:
+        """Return the natural logarithm of the uncorrected p at some voxels.
+
+        Parameters
+        ----------
+        where : ndarray of int, shape (n,)
+            Positions in the flat volume, in memory order (Fortran's).
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            NaN where nobody knows it.
+        """
+        shape = self.labelled.shape
+        return self._test_log_p_at(np.unravel_index(where, shape, order="F"))
 
     def _test_log_p_at(self, at: tuple[npt.NDArray[np.intp], ...]) -> Float64Array:
         """Return the logarithm of the uncorrected p at voxels, NaN where unknown."""

@@ -1,14 +1,16 @@
 """What every correction says of a cluster: one row of p and q, from all maps at hand.
 
 A reader asks at once whether a cluster survives by mass, by size, by its peak and by
-FDR. The answers lie in several maps, so they are looked up apart from the table.
+FDR. The answers lie in several maps, so they are looked up apart from the table. The p
+of a cluster is that of its mass or size, and so of the voxels that NiMARE put into it:
+a cluster of other voxels, at another height or extent, has none.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -16,6 +18,11 @@ from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import P_VALUES, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
+from napari_neurosynth_results.statistics.clusters.connected import SuprathresholdVoxels
+from napari_neurosynth_results.statistics.clusters.labelling import (
+    ClusterArrays,
+    CorrectedClusters,
+)
 from napari_neurosynth_results.statistics.p_values.directions import (
     choose_sides,
     choose_tail,
@@ -34,21 +41,26 @@ from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 if TYPE_CHECKING:
     import pandas as pd
 
+Read = TypeVar("Read")
 
 #: Which value of a test states p best: p underflows, and z says nothing beyond p = .5.
 _BEST = (*P_VALUES, "z")
 #: Columns whose p a Monte Carlo correction counted.
 COUNTED = ("p_fwe_mass", "p_fwe_size", "peak_p_fwe")
-#: Only the place of a cluster is asked for, not whether it is significant.
+#: Only the p of a cluster is asked for, not whether it is significant.
 _ANY_ALPHA = 0.05
 #: How q is counted where nobody asked for it.
 _BH = Threshold(q=0.05)
 
 
 def find_corrected_p(
-    source: PSource, asked: Threshold, peaks: IndexArray, mask: Mask | None = None
+    source: PSource,
+    asked: Threshold,
+    clusters: ClusterArrays,
+    log_p_at: Callable[[IndexArray], Float64Array],
+    mask: Mask | None = None,
 ) -> pd.DataFrame:
-    """Look up the corrected p and q of each cluster, at its peak.
+    """Look up the corrected p and q of each cluster.
 
     Parameters
     ----------
@@ -56,29 +68,40 @@ def find_corrected_p(
         The map of the clusters, and what states its p.
     asked : Threshold
         What was asked of it: a q or a Bonferroni-corrected p says how it is counted.
-    peaks : ndarray of int, shape (n, 3)
-        Voxel of each cluster's peak.
+    clusters : ClusterArrays
+        Their voxels and peaks.
+    log_p_at : callable
+        Logarithm of the uncorrected p at positions in the flat volume.
     mask : ndarray of bool, shape (i, j, k), optional
         Where tests were counted for that.
 
     Returns
     -------
     pandas.DataFrame
-        ``label`` and, NaN where no map tells: ``p_fwe_mass`` and ``p_fwe_size``, the p
-        of NiMARE's own cluster around the peak; ``peak_p_fwe``, by voxel; ``peak_q``,
-        of the FDR-corrected map, else Benjamini-Hochberg over the analysis mask. What
-        was asked and what was thresholded come first.
+        ``label`` and, NaN where no map tells: ``p_fwe_mass`` and ``p_fwe_size`` of
+        clusters that NiMARE tested, as `match_clusters` finds them; ``peak_p_fwe``, of
+        the voxel of the peak; ``peak_q`` there, of the FDR-corrected map, else
+        Benjamini-Hochberg over the analysis mask. What was asked and what was
+        thresholded come first. ``attrs["notices"]`` says of how many clusters NiMARE
+        tested others there.
     """
     import pandas as pd
 
     found = _corrected_maps(source)
-    columns = {
-        "label": np.arange(1, len(peaks) + 1),
-        "p_fwe_mass": _read_first(found, _is_by_mass, _cluster_p, peaks),
-        "p_fwe_size": _read_first(found, _is_by_size, _cluster_p, peaks),
-        "peak_p_fwe": _read_first(found, _is_by_voxel, corrected_p_at, peaks),
-        "peak_q": _read_first(found, _is_by_fdr, corrected_p_at, peaks),
+    peaks = clusters.peak_voxel[clusters.main_peaks]
+    columns: dict[str, Float64Array | IndexArray] = {
+        "label": np.arange(1, len(peaks) + 1)
     }
+    notices: list[str] = []
+    for statistic, fits in (("mass", _is_by_mass), ("size", _is_by_size)):
+        tested = _first_readable(found, fits, corrected_clusters)
+        p = n_other = np.full(len(peaks), np.nan)
+        if tested is not None:
+            p, n_other = tested.p_of(clusters, log_p_at)
+        columns[f"p_fwe_{statistic}"] = p
+        notices += _tell_whose(statistic, p, n_other)
+    columns["peak_p_fwe"] = _voxel_p_of_first(found, _is_by_voxel, peaks)
+    columns["peak_q"] = _voxel_p_of_first(found, _is_by_fdr, peaks)
     if asked.bonferroni is not None:
         columns["peak_p_fwe"] = _adjust(source, asked, peaks, mask)
     elif asked.q is not None:
@@ -88,7 +111,56 @@ def find_corrected_p(
         if test is not None:
             own = source if test is source.statmap else PSource(test)
             columns["peak_q"] = _adjust(own, _BH, peaks, None)
-    return pd.DataFrame(columns)
+    table = pd.DataFrame(columns)
+    table.attrs["notices"] = tuple(dict.fromkeys(notices))
+    return table
+
+
+def _tell_whose(statistic: str, p: Float64Array, n_other: Float64Array) -> list[str]:
+    """Say where the p that is there belongs to other clusters, or almost does."""
+    told = []
+    if n := int(np.count_nonzero(np.isnan(p) & (n_other >= 0))):
+        told.append(
+            f"p_FWE by cluster {statistic} is not stated for {n} of {p.size} clusters: "
+            "NiMARE tested clusters of other voxels there (another height, extent or "
+            "mask), whose p it is"
+        )
+    if most := int(np.nanmax(np.where(np.isnan(p), 0, n_other), initial=0)):
+        told.append(tell_at_height(most))
+    return told
+
+
+def tell_at_height(most: int) -> str:
+    """Say by how many voxels clusters of one height differ from NiMARE's."""
+    return (
+        f"NiMARE's clusters have up to {most} voxel{'s' * (most > 1)} more or less, at "
+        "the very height: it formed them on the statistic, which is finer than p"
+    )
+
+
+def corrected_clusters(source: PSource) -> CorrectedClusters:
+    """List the clusters of a cluster-level corrected map; those at the floor are not.
+
+    Raises
+    ------
+    ResultsError
+        When it cannot be read, or its values are none of clusters.
+    """
+
+    def find() -> CorrectedClusters:
+        read = read_clusters(source, _ANY_ALPHA)
+        above = SuprathresholdVoxels(read.values.data, read.parts, False)
+        if not above.where.size:
+            return CorrectedClusters(above.where, above.where, np.full(1, np.nan))
+        above.connect(read.formation.connectivity)
+        p = np.full(above.sizes.size, np.nan)
+        p[above.cluster] = read.p_by_part[above.part]
+        return CorrectedClusters(above.where, above.cluster, p)
+
+    if source.evidence.siblings is not None:
+        return find()
+    statmap = source.statmap
+    return statmap.results.remember((statmap.key, "its clusters"), find)
 
 
 def corrected_column(statmap: StatMap) -> str:
@@ -188,26 +260,29 @@ def _is_by_fdr(statmap: StatMap) -> bool:
     return statmap.level != "cluster" and statmap.correction == "FDR"
 
 
-def _read_first(
+def _first_readable(
     sources: Iterable[PSource],
     fits: Callable[[StatMap], bool],
-    read: Callable[[PSource, IndexArray], Float64Array],
-    peaks: IndexArray,
-) -> Float64Array:
-    """Read the first map that fits and can be read; NaN when there is none."""
+    read: Callable[[PSource], Read],
+) -> Read | None:
+    """Read the first map that fits and can be read; None when there is none."""
     for source in sources:
         if not fits(source.statmap):
             continue
         try:
-            return read(source, peaks)
+            return read(source)
         except ResultsError:
             # One broken map is among the problems of its set, and no reason to fail.
             continue
-    return np.full(len(peaks), np.nan)
+    return None
 
 
-def _cluster_p(source: PSource, peaks: IndexArray) -> Float64Array:
-    return read_clusters(source, _ANY_ALPHA).p_at(peaks)
+def _voxel_p_of_first(
+    sources: Iterable[PSource], fits: Callable[[StatMap], bool], peaks: IndexArray
+) -> Float64Array:
+    """Return p at the peaks by the first map that fits; NaN when there is none."""
+    p = _first_readable(sources, fits, lambda source: corrected_p_at(source, peaks))
+    return np.full(len(peaks), np.nan) if p is None else p
 
 
 def _adjust(

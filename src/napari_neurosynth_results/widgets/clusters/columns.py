@@ -111,7 +111,8 @@ CLUSTER_COLUMNS = (
     _hidden("Sign", "1 for positive clusters, -1 for negative ones", "d", key="sign"),
     _hidden(
         "p_FWE mass",
-        "Corrected p of the cluster, by its mass",
+        "Corrected p of the cluster, by its mass; empty where NiMARE tested a cluster "
+        "of other voxels",
         "p",
         key="p_fwe_mass",
         corrected=True,
@@ -119,7 +120,8 @@ CLUSTER_COLUMNS = (
     ),
     _hidden(
         "p_FWE size",
-        "Corrected p of the cluster, by its size",
+        "Corrected p of the cluster, by its size; empty where NiMARE tested a cluster "
+        "of other voxels",
         "p",
         key="p_fwe_size",
         corrected=True,

@@ -18,6 +18,7 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import height_at
 from napari_neurosynth_results.statistics.p_values.significance import PSource
 from napari_neurosynth_results.statistics.thresholds.apply import (
+    dof_in_words,
     p_in_words,
     threshold_sentence,
 )
@@ -95,14 +96,16 @@ def _row(statmap: StatMap) -> dict[str, Any]:
 
 def _at_p_05(statmap: StatMap) -> str | None:
     """Say which threshold means p <= .05 on a map."""
-    kind = statmap.kind
-    if kind.row.says_p_alone:
-        height = height_at(_ALPHA, kind, statmap.tail)
+    kind, source = statmap.kind, PSource(statmap)
+    dof = statmap.dof
+    if kind.row.says_p_alone or (kind.row.p.n_dof and dof is not None):
+        height = height_at(_ALPHA, kind, statmap.tail, dof)
         stated = kind.row.small_is_strong
         means = [] if stated else [p_in_words(statmap, math.log(_ALPHA))]
+        if told := dof_in_words(source):
+            means.append(told)
         sides = True, statmap.signed
         return threshold_sentence(statmap, height, means, sides=sides, digits=4)
-    source = PSource(statmap)
     if source.is_sibling and kind.row.criteria:
         return f"use {source.map.key}"
     return None

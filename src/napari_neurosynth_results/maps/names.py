@@ -33,6 +33,10 @@ _CHANGES = re.compile(
     r"|thr(?:esh(?:olded)?)?|masked|mask|vthresh)$",
     re.I,
 )
+#: MKDAChi2's, in new and old releases.
+_CHI_SQUARE_CONTRASTS = frozenset(
+    {"association", "uniformity", "specificity", "consistency"}
+)
 _PER_CLUSTER = frozenset({"level", "corr", "method"})
 
 
@@ -110,6 +114,16 @@ class MapName:
     def contrast(self) -> str:
         """The ``desc`` without its cluster statistic: ``association``, ``group1``..."""
         return self._split_desc()[0]
+
+    @property
+    def dof(self) -> float | None:
+        """Degrees of freedom, where the name is enough to know them.
+
+        MKDAChi2 counts in tables of 2 x 2, whose chi-square has one (NiMARE 0.0.1 to
+        0.22.1, `nimare.stats`).
+        """
+        by_tables = self.value == "chi2" and self.contrast in _CHI_SQUARE_CONTRASTS
+        return 1.0 if by_tables else None
 
     def _split_desc(self) -> tuple[str, str | None]:
         desc = self.get("desc") or ""

@@ -150,7 +150,9 @@ class StatMap:
 
     @property
     def dof(self) -> float | tuple[float, float] | None:
-        """Degrees of freedom of a t, chi2 or (two) F map that its header states."""
+        """Degrees of freedom of a t, chi2 or (two) F map, by its header or its name."""
+        if self.name is not None and (by_name := self.name.dof) is not None:
+            return by_name
         self.results.demand(self)
         return self.file.dof
 
@@ -241,7 +243,7 @@ class StatMap:
         cut = self.results.remember(
             (self.key, "cut"), lambda: is_thresholded(self.data, reading)
         )
-        return "somebody, as its values say" if cut else ""
+        return "an unknown program" if cut else ""
 
     @property
     def tail_is_open(self) -> bool:

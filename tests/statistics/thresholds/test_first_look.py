@@ -282,8 +282,8 @@ def test_nothing_survives_is_said_and_shown_faintly(
     results = opened({f"z_{FWE}": np.abs(z), f"p_{FWE}": p})
     look = looked(results[f"z_{FWE}"])
     assert not look.survives
-    assert "no voxel survives FWE-corrected p <= .05" in look.reason
-    match = re.search(r"the smallest p is (\S+?)[;(: ]", look.reason)
+    assert "no voxel survives p_FWE <= .05" in look.reason
+    match = re.search(r"the smallest p_FWE is (\S+?)[;(: ]", look.reason)
     assert match is not None
     assert float(match[1]) == pytest.approx(smallest, rel=5e-3)
     assert "iterations" not in look.reason
@@ -297,7 +297,7 @@ def test_nothing_survives_names_the_iterations(opened: Opened) -> None:
     stem = f"logp_{FWE}"
     look = looked(opened({stem: logp})[stem])
     assert not look.survives
-    assert "the smallest p is .1 (100 iterations" in look.reason
+    assert "the smallest p_FWE is .1 (100 iterations" in look.reason
     assert "no p can be below .01" in look.reason
 
 
@@ -380,7 +380,7 @@ def test_clusters_that_do_not_survive_stand_out_faintly_from_the_floor(
     maps = opened({f"p_{CLUSTER}": p, f"logp_{CLUSTER}": logp})
     look = looked(maps[f"{value}_{CLUSTER}"])
     assert not look.survives
-    assert "smallest p is .31 (" in look.reason
+    assert "smallest p_FWE is .31 (" in look.reason
     assert look.n_voxels == cluster.sum()
 
 
@@ -405,4 +405,4 @@ def test_t_with_degrees_of_freedom_in_its_header_is_shown_at_p_001(
     assert look.signed
     assert look.n_voxels == (p <= 0.001).sum() > 0
     assert look.reason.startswith("|t| >= ")
-    assert "(p <= .001, two-tailed, a guess)" in look.reason
+    assert "(p <= .001, two-tailed, a guess, 18 degrees of freedom)" in look.reason

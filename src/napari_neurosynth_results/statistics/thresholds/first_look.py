@@ -28,7 +28,9 @@ from napari_neurosynth_results.statistics.p_values.significance import (
     PSource,
 )
 from napari_neurosynth_results.statistics.thresholds.apply import (
+    dof_in_words,
     p_in_words,
+    p_word,
     threshold_sentence,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -167,7 +169,9 @@ def choose_first_threshold(
     source = PSource(statmap, evidence)
     source.check_values()
     whole = statmap.cut and not statmap.kind.row.small_is_strong
-    if not whole and source.survivors(alpha) is not None:
+    # Beside a standard error lies the p of the effect, which is not its own.
+    tested = not statmap.kind.row.shown_whole and source.survivors(alpha) is not None
+    if tested and not whole:
         return Threshold(p=alpha)
     look = first_look(statmap)
     if look is None or not look.height > 0:
@@ -222,13 +226,13 @@ def _by_p(source: PSource, survivors: npt.NDArray[np.bool_], alpha: float) -> Fi
         strongest = float(above_0.min()) if above_0.size else alpha / 2
         height = max(alpha, float(kept.max()))
     else:
-        height = _height(statmap, float(kept.min()), survivors, alpha)
+        height = _height(source, float(kept.min()), survivors, alpha)
         strongest = float(kept.max())
         strength = np.abs(statmap.data) if statmap.signed else statmap.data
         others = int((strength >= height).sum()) - n
     reason = f"{_criterion(source, alpha, height)}: {_voxels(n)}"
     if others > 0:
-        reason += f", and {_voxels(others)} as strong with a larger p"
+        reason += f", and {_voxels(others)} as strong that have a larger p"
     return FirstLook(
         height=height,
         strongest=strongest,
@@ -240,16 +244,18 @@ def _by_p(source: PSource, survivors: npt.NDArray[np.bool_], alpha: float) -> Fi
 
 
 def _height(
-    statmap: StatMap, weakest: float, survivors: npt.NDArray[np.bool_], alpha: float
+    source: PSource, weakest: float, survivors: npt.NDArray[np.bool_], alpha: float
 ) -> float:
     """Return the value that divides the survivors from the rest.
 
     The kind's own height at alpha where it does; the weakest survivor where it cannot,
     as in a t map whose degrees of freedom differ from voxel to voxel.
     """
-    if statmap.kind.row.p.n_dof:
+    statmap, dof = source.statmap, source.own_dof
+    unknown = dof is None or isinstance(dof, np.ndarray)
+    if statmap.kind.row.p.n_dof and unknown:
         return weakest
-    height = height_at(alpha, statmap.kind, statmap.tail)
+    height = height_at(alpha, statmap.kind, statmap.tail, dof)
     strength = np.abs(statmap.data) if statmap.signed else statmap.data
     divides = not (~survivors & (strength >= height)).any()
     return height if divides and weakest >= height * (1 - P_TOLERANCE) else weakest
@@ -263,6 +269,8 @@ def _criterion(source: PSource, alpha: float, height: float) -> str:
     how = [p_in_words(statmap, math.log(alpha))]
     if statmap.kind.has_tail:
         how.append(statmap.tail_in_words)
+    if told := dof_in_words(source):
+        how.append(told)
     if statmap.level == "cluster":
         how.append("one value per cluster")
     if source.is_sibling:
@@ -273,11 +281,11 @@ def _criterion(source: PSource, alpha: float, height: float) -> str:
 def _faint(source: PSource, inside: npt.NDArray[np.bool_], alpha: float) -> FirstLook:
     """Show a map on which nothing survives, and say how far from it it is."""
     statmap = source.statmap
-    corrected = f"{statmap.correction}-corrected " if statmap.correction else ""
+    word = p_word(statmap)
     tail = f" ({statmap.tail_in_words})" if statmap.kind.has_tail else ""
     reason = (
-        f"no voxel survives {corrected}p <= {short_p(alpha)}{tail}: "
-        f"the smallest p is {short_p(source.smallest_p())}"
+        f"no voxel survives {word} <= {short_p(alpha)}{tail}: "
+        f"the smallest {word} is {short_p(source.smallest_p())}"
     )
     if (n := find_iterations(statmap)) is not None:
         reason += f" ({n:,} iterations, so no p can be below {short_p(1 / n)})"
@@ -340,6 +348,8 @@ def _by_percentile(
 def _strongest_part(strength: Voxels) -> tuple[float, str]:
     """Choose the height above which the strongest 5 % are, and say so."""
     height = float(np.percentile(strength, _PERCENTILE))
+    if strength.min() == strength.max():
+        return height, "every voxel has this value"
     above = strength > height
     if (strength >= height).mean() > _BULK and above.any():
         # One value fills the map, as the floor of a cluster-level map does.

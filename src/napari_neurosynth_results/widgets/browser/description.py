@@ -12,6 +12,7 @@ from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QTextBrowser, QWidget
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.report.methods import corrections_of
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -122,7 +123,9 @@ def description_html(results: ResultSet) -> str:
         parts.append(" · ".join(links))
     if about.doi:
         parts.append(f"DOI {html.escape(about.doi)}")
-    for text in (results.methods, about.description):
+    # Of what is cut off nothing has to be corrected.
+    corrections = " ".join(corrections_of(results.methods[:_LONGEST]))
+    for text in (results.methods, corrections, about.description):
         if text:
             cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
             parts.append(html.escape(cut).replace("\n", "<br>"))

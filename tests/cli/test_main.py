@@ -172,7 +172,7 @@ def test_a_folder_without_maps_is_told(capsys: Captured, tmp_path: Path) -> None
 
 def test_open_wants_something_to_open(capsys: Captured) -> None:
     assert main(["open"]) == 1
-    assert capsys.readouterr().err == "Say what to open: a path, or --sample.\n"
+    assert capsys.readouterr().err == "Say what to open: a path, a link or --sample.\n"
 
 
 def test_a_wrong_command_is_told_how_to_ask(capsys: Captured) -> None:

@@ -42,7 +42,7 @@ class BatchRequest:
     maps : tuple of str
         Names or patterns (``z_*``) of maps; empty for the first in order of interest.
     map_request : ThresholdRequest
-        What is asked of each map; without a height it has that of its first look.
+        What is asked of each map; without a height it has its first threshold.
     atlas : str, optional
         What clusters are named by.
     regions : bool
@@ -139,7 +139,7 @@ class BatchRequest:
             if asked.min_voxels > 1:
                 words.append(f"extent >= {asked.min_voxels} voxels")
         else:
-            words.append("threshold of the first look")
+            words.append("first threshold of each map")
         words.append(f"tail {asked.tail}, {asked.connectivity}-connected")
         if dof is not None:
             numbers = dof if isinstance(dof, tuple) else (dof,)

@@ -241,7 +241,7 @@ def run_batch(
     **threshold
         ``value``, ``p``, ``q`` or ``bonferroni`` and ``fdr``, ``tail``,
         ``connectivity``, ``min_voxels``, ``min_mm3``, as for `find_clusters`. Without a
-        height each map has that of its first look: p <= .001, of corrected maps .05.
+        height each map has its first threshold: p <= .001, of corrected maps .05.
 
     Returns
     -------

@@ -41,7 +41,7 @@ def add_batch(commands: Any) -> None:
     )
     add_out(
         command,
-        "a new folder, or that of a batch that was stopped, to go on with it",
+        "a new folder, or that of a batch that was stopped, which then goes on",
         required=True,
     )
     add_map(
@@ -61,13 +61,13 @@ def add_batch(commands: Any) -> None:
         "--workers",
         type=int,
         metavar="N",
-        help="worker processes; 0 works in this process",
+        help="worker processes; with 0 this process does the work",
     )
     where.add_argument(
         "--scheduler", metavar="ADDRESS", help="a dask.distributed scheduler"
     )
     command.add_argument(
-        "--again", action="store_true", help="start over, also what is done"
+        "--again", action="store_true", help="start over, and do again what is done"
     )
     command.set_defaults(run=_batch)
 

@@ -54,7 +54,7 @@ def add_compare(commands: Any) -> None:
         metavar="SOURCE[::MAP]",
         what="as for open; after :: the name of a map, as info lists it",
     )
-    add_map(command, "the map of every SOURCE that names none")
+    add_map(command, "the map of each SOURCE without ::MAP")
     add_kinds(command)
     add_threshold(command)
     add_mask(command)

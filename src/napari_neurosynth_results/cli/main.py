@@ -113,12 +113,14 @@ def _parser() -> argparse.ArgumentParser:
     add_report(commands)
     fetching = commands.add_parser("fetch", help="download a result for offline use")
     add_source(fetching, nargs=None, what="a link or an id")
-    fetching.add_argument("--to", metavar="DIR", required=True, help="a new folder")
+    fetching.add_argument(
+        "--to", metavar="DIR", required=True, help="a new folder to write to"
+    )
     fetching.set_defaults(run=fetch)
     kept = commands.add_parser("cache", help="list or delete downloads")
     what = kept.add_mutually_exclusive_group(required=True)
-    what.add_argument("--list", action="store_true", help="list it")
-    what.add_argument("--clear", action="store_true", help="delete it")
+    what.add_argument("--list", action="store_true", help="list what was downloaded")
+    what.add_argument("--clear", action="store_true", help="delete all downloads")
     kept.set_defaults(run=cache)
     return parser
 
@@ -128,7 +130,7 @@ def _open(options: argparse.Namespace) -> int:
 
     paths = [*options.path, *([sample_folder()] if options.sample else [])]
     if not paths:
-        raise ResultsError("Say what to open: a path, or --sample.")
+        raise ResultsError("Say what to open: a path, a link or --sample.")
     # Before a window opens: a wrong path is told at once, and in the terminal.
     open_results(paths, progress=terminal_progress())
     if not any(map(find_spec, _QT_BINDINGS)):

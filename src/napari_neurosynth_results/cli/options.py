@@ -51,8 +51,8 @@ def add_kinds(command: Any) -> None:
         metavar="NAME=KIND",
         dest="kinds",
         help="what a map holds, where its name does not say so: z, t, p, logp, 1-p, "
-        "label...; with a tail or a correction as in NAME='1-p one-tailed FWE'; may "
-        "be given again",
+        "label...; with a tail or a correction as in NAME='1-p one-tailed FWE'; repeat "
+        "for several maps",
     )
 
 
@@ -116,7 +116,9 @@ def add_out(
 def add_threshold(command: Any) -> None:
     """Add what is asked of maps: height, extent, directions."""
     asked = command.add_argument_group(
-        "threshold", "without a height, each map has that of its first look"
+        "threshold",
+        "without --value, --p, --q or --bonferroni each map has its first threshold: "
+        "p <= .001, of a corrected map p_FWE or q <= .05",
     )
     height = asked.add_mutually_exclusive_group()
     for name, what in _CRITERIA.items():
@@ -132,7 +134,7 @@ def add_threshold(command: Any) -> None:
         "--dof",
         type=_dof,
         metavar="N[,N]",
-        help="degrees of freedom of a t or chi2 map, both of an F map",
+        help="degrees of freedom of a t or chi2 map; two, with a comma, of an F map",
     )
     asked.add_argument(
         "--tail",
@@ -163,16 +165,22 @@ def add_mask(command: Any) -> None:
     """Add where to look."""
     place = command.add_argument_group("where to look, and to count tests")
     mask = place.add_mutually_exclusive_group()
-    mask.add_argument("--mask", metavar="FILE", help="look in a mask or region image")
+    mask.add_argument(
+        "--mask", metavar="FILE", help="look only in this mask or region image"
+    )
     mask.add_argument(
         "--mask-map",
         metavar="NAME",
-        help="look where this map of the same SOURCE is above --mask-p",
+        help="look only where this map of the same SOURCE survives --mask-p",
     )
     mask.add_argument(
-        "--brain-mask", action="store_true", help="look in the brain of the template"
+        "--brain-mask",
+        action="store_true",
+        help="look only in the brain of the template",
     )
-    place.add_argument("--mask-p", type=float, metavar="P", help="p of --mask-map")
+    place.add_argument(
+        "--mask-p", type=float, metavar="P", help="the largest p of --mask-map"
+    )
     place.add_argument(
         "--outside", action="store_true", help="look outside the mask instead"
     )
@@ -184,14 +192,16 @@ def add_atlas(command: Any) -> None:
         "--atlas",
         metavar="NAME",
         default="default",
-        help="atlas that names clusters, or none",
+        help="atlas that names clusters, or none for numbers",
     )
 
 
 def add_regions(command: Any) -> None:
     """Add whether to say where clusters lie."""
     command.add_argument(
-        "--regions", action="store_true", help="say what share lies in which region"
+        "--regions",
+        action="store_true",
+        help="say how much of each cluster lies in which region",
     )
 
 
@@ -207,7 +217,7 @@ def add_studies(command: Any, *, default: bool) -> None:
         "--studies",
         action=argparse.BooleanOptionalAction,
         default=default,
-        help="say who is behind each cluster",
+        help="list the studies behind each cluster",
     )
 
 

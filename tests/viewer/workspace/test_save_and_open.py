@@ -398,7 +398,7 @@ def asked(found: Any) -> Any:
         (lambda x: x["layers"][1].update(number=-1), "no clusters -1"),
         (
             lambda x: asked(x).update(place={"kind": "clusters", "clusters": 0}),
-            "needs itself",
+            "refers to itself",
         ),
         (lambda x: x["contents"]["clusters"][0].update(map=4), "no map 4"),
     ],

@@ -63,17 +63,17 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "cluster_p_low": ("Lower end of the 95 % interval of the Monte Carlo p", ""),
     "cluster_p_high": ("Upper end of the 95 % interval of the Monte Carlo p", ""),
     "borderline": ("Whether the interval contains the level of significance", ""),
-    "p_fwe_mass": ("Family-wise corrected p by cluster mass", ""),
-    "p_fwe_size": ("Family-wise corrected p by cluster size", ""),
-    "peak_p_fwe": ("Family-wise corrected p of the voxel of the peak", ""),
-    "peak_q": ("False discovery rate at the peak", ""),
+    "p_fwe_mass": ("FWE-corrected p by cluster mass", ""),
+    "p_fwe_size": ("FWE-corrected p by cluster size", ""),
+    "peak_p_fwe": ("FWE-corrected p of the voxel of the peak", ""),
+    "peak_q": ("q (FDR-corrected p) at the peak", ""),
     "experiment": ("Experiment behind the cluster", ""),
     "study": ("Study that the experiment belongs to", ""),
     "year": ("Year of publication", ""),
     "foci": ("Foci of the experiment in the cluster", "foci"),
-    "share": ("Share of the cluster's mean statistic that goes without it", ""),
+    "share": ("Share of the cluster's mean statistic that is lost without it", ""),
     "participants": ("Number of participants", "participants"),
-    "link": ("Where the study is found", ""),
+    "link": ("Web page of the study", ""),
 }
 
 

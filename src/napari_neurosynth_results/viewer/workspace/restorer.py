@@ -132,7 +132,7 @@ class Restorer:
             return found
         if key in self._under_way:
             raise ResultsError(
-                f"The workspace is broken: {what} {number} needs itself."
+                f"The workspace is broken: {what} {number} refers to itself."
             )
         self._under_way.append(key)
         try:
@@ -223,7 +223,9 @@ class Restorer:
             else:
                 studies = None
             if studies is None:
-                raise ResultsError("Nobody knows which file its studies are in.")
+                raise ResultsError(
+                    "The workspace does not say which file its studies are in."
+                )
             return show_foci(self._viewer, studies, item.title)
 
         return self._once("the layer of foci", number, make)

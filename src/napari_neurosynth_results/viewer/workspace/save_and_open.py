@@ -104,7 +104,9 @@ def gather_workspace(viewer: Viewer, folder: str) -> tuple[Workspace, list[str]]
             looks.append(look)
             kept.append(layer)
         elif not is_temporary(layer):
-            told.append(f"{layer.name} is not of this plugin: save it by itself.")
+            told.append(
+                f"{layer.name} was not made by this plugin: save it separately."
+            )
     contents = change_paths(reader.description, os.path.abspath)
     for one in contents.clusters:
         place = one.asked.place

@@ -15,7 +15,7 @@ import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -176,16 +176,25 @@ def reading_of(
     >>> reading_of("pain_z.nii.gz").program, reading_of("spmT_0001.nii").program
     ('NiMARE', 'SPM12')
     """
-    stem = _FETCHED.sub("", split_extension(filename)[0])
     told = _told(intent_code, map_type)
+    found = _first_to_match(filename, from_server)
+    if isinstance(found, MapName):
+        return Reading(VALUE_KINDS[found.value], found, _NIMARE, "name")
+    return told if found is None else _of_row(found, told)
+
+
+# Every map of a run is asked several times, and each time costs a hundred searches.
+@lru_cache(maxsize=4096)
+def _first_to_match(filename: str, from_server: bool) -> MapName | NameRow | None:
+    """Return NiMARE's name, or the row of another program, in the order of the rows."""
+    stem = _FETCHED.sub("", split_extension(filename)[0])
     for pattern, row in _patterns():
         if pattern is None:
-            name = parse_name(filename, from_server=from_server)
-            if name is not None:
-                return Reading(VALUE_KINDS[name.value], name, _NIMARE, "name")
+            if name := parse_name(filename, from_server=from_server):
+                return name
         elif pattern.search(stem):
-            return _of_row(row, told)
-    return told
+            return row
+    return None
 
 
 def nimare_name_of(filename: str, *, from_server: bool = False) -> MapName | None:

@@ -76,7 +76,7 @@ def test_values(value: str, kind: MapKind) -> None:
 
 def test_a_probability_is_no_p_value() -> None:
     assert not MapKind.PROB.has_tail
-    assert "not a p value" in MapKind.PROB.meaning
+    assert "no p values" in MapKind.PROB.meaning
 
 
 @pytest.mark.parametrize("kind", MapKind)

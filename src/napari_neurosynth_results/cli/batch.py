@@ -47,7 +47,7 @@ def add_batch(commands: Any) -> None:
     add_map(
         command,
         "a map of each result, or a pattern (z_*); repeat for several (default: "
-        "the first in order of interest)",
+        "the first that info lists)",
         several=True,
     )
     add_kinds(command)

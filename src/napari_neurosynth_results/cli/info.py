@@ -132,7 +132,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     correction = " ".join(filter(None, (row["level"], row["correction"]))) or "-"
     if row["thresholded_by"]:
-        correction = f"cut: {row['thresholded_by']}"
+        correction = f"thresholded by {row['thresholded_by']}"
     if row["on_disk"]:
         size = " x ".join(f"{mm:.3g}" for mm in dict.fromkeys(row["voxel_size_mm"]))
         grid = f"{'x'.join(map(str, row['shape']))}, {size} mm"

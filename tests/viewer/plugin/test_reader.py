@@ -360,7 +360,7 @@ def test_a_map_taken_out_of_its_folder_says_what_the_folder_would_add(
     alone = tmp_path / "alone"
     alone.mkdir()
     shutil.copy(folder / "z.nii.gz", alone)
-    hint = "Open its folder to have its p map"
+    hint = "Open its whole folder, so that its p map"
     for path, hinted in (
         (folder / "z.nii.gz", True),
         (folder, False),

@@ -124,7 +124,7 @@ def test_a_chosen_map_is_described(widget: ResultsBrowser) -> None:
     assert "Shown: " in about
     assert "voxels" in about
     choose(widget, TITLES[3])
-    assert "not a p value" in widget.map_description.text.text()
+    assert "no p values" in widget.map_description.text.text()
     assert "Shown: " not in widget.map_description.text.text()
 
 

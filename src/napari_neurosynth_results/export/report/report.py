@@ -298,7 +298,7 @@ def _cell(value: float, most: float, counted: bool) -> dict[str, str]:
 
 def _comparison(comparison: Comparison) -> dict[str, Any]:
     figure = comparison_figure(comparison, background="white", width_mm=_WIDTH_MM)
-    alt = f"Where {comparison.name_a} and {comparison.name_b} are above threshold."
+    alt = f"Where {comparison.name_a} and {comparison.name_b} survive their thresholds."
     rows = [
         {
             "measure": measure,
@@ -309,7 +309,13 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
     ]
     return {
         "sentence": str(comparison),
-        "pictures": [_picture(figure, alt, "Only one of the two, and both.")],
+        "pictures": [
+            _picture(
+                figure,
+                alt,
+                "Where only one map is above its threshold, and where both are.",
+            )
+        ],
         "a": f"{comparison.name_a}: {comparison.threshold_a}",
         "b": f"{comparison.name_b}: {comparison.threshold_b}",
         "rows": rows,

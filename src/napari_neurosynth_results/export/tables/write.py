@@ -54,7 +54,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "center_x": ("Center of mass by strength, right positive", _MM),
     "center_y": ("Center of mass by strength, anterior positive", _MM),
     "center_z": ("Center of mass by strength, superior positive", _MM),
-    "region": ("Region of the atlas; in a list of peaks that of the peak", ""),
+    "region": ("Region of the atlas; in a list of peaks the region of the peak", ""),
     "region_percent": ("Share of the cluster in the region of its peak", _PERCENT),
     "region_mm": ("Distance from the peak to the region; 0 inside of it", _MM),
     "percent": ("Share of the cluster in the region", _PERCENT),

@@ -108,7 +108,7 @@ def _about_coverage(
             within &= (at >= part.start) & (at < part.stop)
         if n := int(np.count_nonzero(~within)):
             told.append(
-                f"{n:,} voxels of {names[this]} lie outside the image of "
+                f"{n:,} voxels of {names[this]} lie outside the grid of "
                 f"{names[other]} and are counted as found in one only."
             )
     return told
@@ -145,7 +145,7 @@ def _about_values(
     elif len(unknown) == 2:
         told.append(
             "The analysis mask of neither map is known: r and rho are given where "
-            "neither map is 0, not over a mask. To choose one, give mask."
+            "neither map is 0, not over a mask. Give a mask to have them over it."
         )
     elif unknown:
         told.append(

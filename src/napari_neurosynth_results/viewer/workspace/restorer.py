@@ -314,8 +314,8 @@ class Restorer:
                 return layer
         raise ResultsError(
             f"Its mask was painted in the layer {name!r}, which a workspace does not "
-            "keep. Open the image that you saved of it, call its layer so, and open "
-            "the workspace again."
+            "keep. Open the image that you saved of it, give its layer that name, and "
+            "open the workspace again."
         )
 
     def _atlas(self, naming: Naming) -> Atlas | None:

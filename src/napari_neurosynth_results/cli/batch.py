@@ -36,8 +36,8 @@ def add_batch(commands: Any) -> None:
     add_source(
         command,
         metavar="LIST",
-        what="sources as for open, text files with one a line, or - for such a list "
-        "on standard input",
+        what="sources that open takes, text files with one a line, or - for such a "
+        "list on standard input",
     )
     add_out(
         command,

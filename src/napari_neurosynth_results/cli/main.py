@@ -87,7 +87,6 @@ def _parser() -> argparse.ArgumentParser:
     add_source(
         window,
         nargs="*",
-        what="a NiMARE folder, images, a zip, a NeuroVault or Compose link or id",
     )
     window.add_argument(
         "--sample", action="store_true", help="open the packaged sample"

@@ -30,11 +30,13 @@ from napari_neurosynth_results.statistics.thresholds.threshold import (
 )
 
 _CRITERIA: Mapping[Criterion, str] = {
-    "value": "height in the map's own unit",
-    "p": "p of the map's own test",
-    "q": "FDR q",
-    "bonferroni": "Bonferroni-corrected p",
+    "value": "smallest value, in the map's own unit",
+    "p": "largest p, by the map's own test",
+    "q": "largest q (FDR-corrected p)",
+    "bonferroni": "largest Bonferroni-corrected p",
 }
+#: What a source may be, for people.
+SOURCES = "a NiMARE folder, images, a zip, a NeuroVault or Compose link or id"
 #: Options of a threshold; their names are those of `find_clusters`.
 _THRESHOLD = (
     *CRITERIA,
@@ -66,7 +68,7 @@ def add_source(
     *,
     metavar: str = "SOURCE",
     nargs: str | None = "+",
-    what: str = "as for open",
+    what: str = SOURCES,
 ) -> None:
     """Add what to open.
 
@@ -77,7 +79,7 @@ def add_source(
     nargs : str, optional
         How many; None for exactly one.
     what : str
-        What a source may be, where it is not what `open` takes.
+        What a source may be, where it is not all of `SOURCES`.
     """
     command.add_argument("path", nargs=nargs, metavar=metavar, help=what)
 

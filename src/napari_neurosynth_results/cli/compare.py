@@ -20,7 +20,7 @@ from napari_neurosynth_results.api.map_requests import (
     requested_clusters,
 )
 from napari_neurosynth_results.cli.options import (
-    SOURCES,
+    SOURCE_FORMS,
     add_atlas,
     add_kinds,
     add_map,
@@ -53,7 +53,7 @@ def add_compare(commands: Any) -> None:
     add_source(
         command,
         metavar="SOURCE[::MAP]",
-        what=f"{SOURCES}; after :: the name of a map, as info lists it",
+        what=f"{SOURCE_FORMS}; after :: the name of a map, as info lists it",
     )
     add_map(command, "the map of each SOURCE without ::MAP")
     add_kinds(command)

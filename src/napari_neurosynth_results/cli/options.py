@@ -36,7 +36,7 @@ _CRITERIA: Mapping[Criterion, str] = {
     "bonferroni": "largest Bonferroni-corrected p",
 }
 #: What a source may be, for people.
-SOURCES = "a NiMARE folder, images, a zip, a NeuroVault or Compose link or id"
+SOURCE_FORMS = "a NiMARE folder, images, a zip, a NeuroVault or Compose link or id"
 #: Options of a threshold; their names are those of `find_clusters`.
 _THRESHOLD = (
     *CRITERIA,
@@ -68,7 +68,7 @@ def add_source(
     *,
     metavar: str = "SOURCE",
     nargs: str | None = "+",
-    what: str = SOURCES,
+    what: str = SOURCE_FORMS,
 ) -> None:
     """Add what to open.
 
@@ -79,7 +79,7 @@ def add_source(
     nargs : str, optional
         How many; None for exactly one.
     what : str
-        What a source may be, where it is not all of `SOURCES`.
+        What a source may be, where it is not all of `SOURCE_FORMS`.
     """
     command.add_argument("path", nargs=nargs, metavar=metavar, help=what)
 

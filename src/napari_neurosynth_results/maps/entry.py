@@ -11,7 +11,7 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import MapName
-from napari_neurosynth_results.maps.programs import Reading
+from napari_neurosynth_results.maps.programs import Reading, as_natural_log
 
 
 class VoxelSource(Protocol):
@@ -148,7 +148,14 @@ class MapFile:
     def taken_as(self, reading: Reading) -> MapFile:
         """Return the map as what a user says that it holds."""
         if self.remade is None:
-            return replace(self, kind=reading.kind, name=reading.name, stated=reading)
+            dof = self.dof if reading.kind is self.kind else None
+            return replace(
+                self,
+                kind=reading.kind,
+                name=reading.name,
+                stated=reading,
+                dof=dof if reading.dof is None else reading.dof,
+            )
         return replace(
             self.remade(reading),
             key=self.key,
@@ -171,6 +178,36 @@ class MapFile:
 
     def fetch(self, job: Job) -> None:
         """Do nothing: the file is here."""
+
+
+#: NiMARE called them so up to 0.0.3, and `stat` from 0.0.4 on.
+_OLD_STATISTICS = frozenset({"ale", "of"})
+
+
+def name_natural_logs(files: Iterable[MapEntry]) -> list[MapEntry]:
+    """Take the logp maps of NiMARE 0.0.1 to 0.0.3 for natural logarithms.
+
+    Parameters
+    ----------
+    files : iterable of MapEntry
+        The maps of one set: the release is told by the names beside.
+
+    Returns
+    -------
+    list of MapEntry
+        The same maps.
+    """
+    files = list(files)
+    old = {f.name.run for f in files if f.name and f.name.value in _OLD_STATISTICS}
+    found = []
+    for file in files:
+        if file.name is not None and file.name.run in old:
+            reading = as_natural_log(file.reading)
+            same = reading.kind is file.kind
+            found.append(file if same else file.taken_as(reading))
+        else:
+            found.append(file)
+    return found
 
 
 # The order of interest: what a user wants to see first comes first.

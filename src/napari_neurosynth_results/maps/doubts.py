@@ -120,7 +120,7 @@ def natural_log_doubt(
     Parameters
     ----------
     voxels : ndarray of float32, shape (i, j, k)
-        A logp map.
+        A logp map that is corrected by permutations.
     z : ndarray of float32, shape (i, j, k), optional
         The z map of the same test and correction.
     reading : Reading
@@ -136,7 +136,7 @@ def natural_log_doubt(
     odd = ""
     if z is not None and _is_natural_log(voxels, z):
         odd = "beside its z map these are"
-    elif reading.name is not None and reading.name.method == "montecarlo":
+    else:
         odd = _beyond_permutations(voxels, iterations)
     return f"{_said(reading)}, but {odd} {_NATURAL}" if odd else ""
 
@@ -241,14 +241,16 @@ def _is_plain(voxels: Voxels, reading: Reading) -> bool:
     row = reading.kind.row
     if row.p is PFormula.COMPLEMENT or "1 - p with" in reading.note or not voxels.size:
         return False
-    low, high = float(voxels.min()), float(voxels.max())
-    # What is not finite takes the long way.
-    if not (row.possible[0] <= low and high <= row.possible[1] and high - low < np.inf):
+    # A bound that nothing can pass is not looked for.
+    least, most = row.possible
+    if least > -np.inf and not float(voxels.min()) >= least:
+        return False
+    if most < np.inf and not float(voxels.max()) <= most:
         return False
     if reading.kind is MapKind.STAT:
-        return low >= 0
+        return float(voxels.min()) >= 0
     some = voxels.ravel(order="K")[:: voxels.size // _GLANCE + 1]
-    return bool((some != np.rint(some)).any())
+    return bool((np.isfinite(some) & (some != np.rint(some))).any())
 
 
 def _told(voxels: Voxels) -> npt.NDArray[np.float32]:

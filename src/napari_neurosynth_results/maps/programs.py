@@ -15,7 +15,7 @@ import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -182,19 +182,27 @@ def reading_of(
     >>> reading_of("pain_z.nii.gz").program, reading_of("spmT_0001.nii").program
     ('NiMARE', 'SPM12')
     """
-    stem = _FETCHED.sub("", split_extension(filename)[0])
     told = _told(intent_code, map_type)
+    found = _first_to_match(filename, from_server)
+    if isinstance(found, MapName):
+        reading = Reading(VALUE_KINDS[found.value], found, _NIMARE, "name")
+        # Its word for Monte Carlo up to 0.0.2.
+        return as_natural_log(reading) if found.method == "permutation" else reading
+    return told if found is None else _of_row(found, told)
+
+
+# Every map of a run is asked several times, and each time costs a hundred searches.
+@lru_cache(maxsize=4096)
+def _first_to_match(filename: str, from_server: bool) -> MapName | NameRow | None:
+    """Return NiMARE's name, or the row of another program, in the order of the rows."""
+    stem = _FETCHED.sub("", split_extension(filename)[0])
     for pattern, row in _patterns():
         if pattern is None:
-            name = parse_name(filename, from_server=from_server)
-            if name is not None:
-                found = Reading(VALUE_KINDS[name.value], name, _NIMARE, "name")
-                # Its word for Monte Carlo up to 0.0.2.
-                old = name.method == "permutation"
-                return as_natural_log(found) if old else found
+            if name := parse_name(filename, from_server=from_server):
+                return name
         elif pattern.search(stem):
-            return _of_row(row, told)
-    return told
+            return row
+    return None
 
 
 def as_natural_log(reading: Reading) -> Reading:

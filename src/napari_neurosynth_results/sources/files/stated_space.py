@@ -200,6 +200,8 @@ def differing_forms(header: Any) -> tuple[Affine, Affine] | None:
     """Return sform and qform where both are stated and are not the same."""
     if min(int(header["sform_code"]), int(header["qform_code"])) <= 0:
         return None
+    if _are_plainly_equal(header):
+        return None
     try:
         sform = np.asarray(header.get_sform(), np.float64)
         qform = np.asarray(header.get_qform(), np.float64)
@@ -211,6 +213,20 @@ def differing_forms(header: Any) -> tuple[Affine, Affine] | None:
     corner = [*(max(n - 1, 0) for n in header["dim"][1:4]), 1]
     apart = np.abs(sform - qform) @ corner
     return None if apart.max() <= _ROUNDING else (sform, qform)
+
+
+def _are_plainly_equal(header: Any) -> bool:
+    """Whether neither form turns anything, and both are the same, as in most files."""
+    raw = header.structarr
+    rows = [raw[f"srow_{axis}"].tolist() for axis in "xyz"]
+    pixdim = raw["pixdim"].tolist()
+    turned = any(raw[f"quatern_{axis}"] for axis in "bcd")
+    # What is not finite is equal to nothing.
+    return not (turned or pixdim[0] < 0) and rows == [
+        [pixdim[1], 0, 0, raw["qoffset_x"].item()],
+        [0, pixdim[2], 0, raw["qoffset_y"].item()],
+        [0, 0, pixdim[3], raw["qoffset_z"].item()],
+    ]
 
 
 def _differences(

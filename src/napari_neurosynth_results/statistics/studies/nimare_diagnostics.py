@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
@@ -333,6 +332,8 @@ def rebuild_labels(voxels: Voxels, sign: int) -> IndexArray:
         0, or the number of the cluster: those of nilearn 0.13's and 0.14's
         `get_clusters_table`, by descending peak.
     """
+    from scipy import ndimage
+
     strength = np.nan_to_num(voxels) * sign
     # Faces, as nilearn labels; in C order, which decides between equal peaks.
     labels, _ = ndimage.label(strength > HEIGHT)

@@ -63,6 +63,10 @@ def _row(statmap: StatMap) -> dict[str, Any]:
         "name": statmap.key,
         "title": statmap.title,
         "kind": str(statmap.kind),
+        "told_by": statmap.file.reading.word or None,
+        "program": statmap.file.reading.program or None,
+        "note": statmap.file.reading.note or None,
+        "dof": None,
         "tail": None,
         "tail_is_guess": None,
         "level": statmap.level,
@@ -83,6 +87,7 @@ def _row(statmap: StatMap) -> dict[str, Any]:
         data = statmap.data
         finite = data[np.isfinite(data)]
         row["tail"] = str(statmap.tail)
+        row["dof"] = statmap.dof
         row["thresholded_by"] = statmap.cut or None
         row["tail_is_guess"] = statmap.tail_is_guess
         if finite.size:
@@ -106,7 +111,7 @@ def _at_p_05(statmap: StatMap) -> str | None:
             means.append(told)
         sides = True, statmap.signed
         return threshold_sentence(statmap, height, means, sides=sides, digits=4)
-    if source.is_sibling and kind.row.criteria:
+    if source.is_sibling and "p" in kind.row.criteria:
         return f"use {source.map.key}"
     return None
 
@@ -121,6 +126,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         "GRID",
         "RANGE",
         "P .05 IS",
+        "TOLD BY",
     )
     table = [titles, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in table) for column in range(len(titles))]
@@ -150,4 +156,12 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         grid,
         f"{values[0]:.3g} to {values[1]:.3g}" if values else "-",
         at_p,
+        _told_by(row),
     )
+
+
+def _told_by(row: dict[str, Any]) -> str:
+    """Say on whose word a map is taken for what it is."""
+    if row["told_by"] == "name":
+        return f"name ({row['program']})"
+    return "you" if row["told_by"] == "user" else row["told_by"] or "nobody"

@@ -7,6 +7,7 @@ files, where that is not what the others do.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -44,6 +45,13 @@ _THRESHOLD = (
 )
 
 
+#: Parted by the last = that does not belong to degrees of freedom.
+_NAME_AND_KIND = re.compile(
+    r"(.+)(?<![\s,;]df)(?<![\s,;]dof)(?<![\s,;]df )(?<![\s,;]dof )=(.+)",
+    re.I | re.S,
+)
+
+
 def add_kinds(command: Any) -> None:
     """Add what a user knows better than the names of files."""
     command.add_argument(
@@ -53,8 +61,8 @@ def add_kinds(command: Any) -> None:
         metavar="NAME=KIND",
         dest="kinds",
         help="what a map holds, where its name does not say so: z, t, p, logp, 1-p, "
-        "label...; with a tail or a correction as in NAME='1-p one-tailed FWE'; repeat "
-        "for several maps",
+        "label...; with tail, degrees of freedom and correction as in NAME='t "
+        "two-tailed df=18 uncorrected'; may be given again",
     )
 
 
@@ -322,11 +330,11 @@ def atlas_from(options: argparse.Namespace) -> Atlas | None:
 
 
 def _kind(text: str) -> tuple[str, str]:
-    """Read the name of a map and its kind; the name may hold a = of its own."""
-    name, equals, kind = text.rpartition("=")
-    if not (name and equals and kind):
+    """Read the name of a map and its kind; either may hold a = of its own."""
+    found = _NAME_AND_KIND.fullmatch(text)
+    if found is None:
         raise ValueError
-    return name, kind
+    return found[1], found[2]
 
 
 def _dof(text: str) -> StatedDof:

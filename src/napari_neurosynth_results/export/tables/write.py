@@ -62,7 +62,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "center_x": ("Center of mass by strength, right positive", _MM),
     "center_y": ("Center of mass by strength, anterior positive", _MM),
     "center_z": ("Center of mass by strength, superior positive", _MM),
-    "region": ("Region of the atlas; in a list of peaks that of the peak", ""),
+    "region": ("Region of the atlas; in a list of peaks the region of the peak", ""),
     "region_percent": ("Share of the cluster in the region of its peak", _PERCENT),
     "region_mm": ("Distance from the peak to the region; 0 inside of it", _MM),
     "percent": ("Share of the cluster in the region", _PERCENT),
@@ -76,16 +76,16 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "cluster_p_high": ("Upper end of the 95 % interval of the Monte Carlo p", ""),
     "borderline": ("Whether the interval contains the level of significance", ""),
     "p_fwe_mass": (
-        "Family-wise corrected p by cluster mass; empty where NiMARE tested a cluster "
-        "of other voxels",
+        "FWE-corrected p by cluster mass; empty where NiMARE tested a cluster of other "
+        "voxels",
         "",
     ),
     "p_fwe_size": (
-        "Family-wise corrected p by cluster size; empty where NiMARE tested a cluster "
-        "of other voxels",
+        "FWE-corrected p by cluster size; empty where NiMARE tested a cluster of other "
+        "voxels",
         "",
     ),
-    "peak_p_fwe": ("Family-wise corrected p of the voxel of the peak", ""),
+    "peak_p_fwe": ("FWE-corrected p of the voxel of the peak", ""),
     "peak_q": (
         "q at the peak: the smallest false discovery rate at which it is kept",
         "",
@@ -94,9 +94,9 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "study": ("Study that the experiment belongs to", ""),
     "year": ("Year of publication", ""),
     "foci": ("Foci of the experiment in the cluster", "foci"),
-    "share": ("Share of the cluster's mean statistic that goes without it", ""),
+    "share": ("Share of the cluster's mean statistic that is lost without it", ""),
     "participants": ("Number of participants", "participants"),
-    "link": ("Where the study is found", ""),
+    "link": ("Web page of the study", ""),
 }
 
 

@@ -92,6 +92,8 @@ class ClusterSet:
         its name for as long as it keeps its peak.
     atlas : Atlas, optional
         What clusters are named by.
+    peak_distance : float
+        How far apart the peaks of a cluster are at least, mm.
     """
 
     statmap: StatMap
@@ -103,6 +105,7 @@ class ClusterSet:
     test: PSource | None = field(repr=False)
     given_names: Mapping[Voxel, str] = field(default_factory=dict, repr=False)
     atlas: Atlas | None = field(default=None, repr=False)
+    peak_distance: float = field(default=8.0, repr=False)
 
     @property
     def values(self) -> StatMap:
@@ -595,4 +598,5 @@ def clusters_at(
         source,
         test,
         atlas=atlas if statmap.grid.mni_doubt() is None else None,
+        peak_distance=peak_distance,
     )

@@ -14,7 +14,11 @@ import numpy.typing as npt
 from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import PFormula
-from napari_neurosynth_results.maps.results import ResultSet, result_of
+from napari_neurosynth_results.maps.results import (
+    ResultSet,
+    result_of,
+    stated_iterations,
+)
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     convert_to_log_p,
@@ -191,10 +195,6 @@ class MonteCarlo:
 
 # --- what a text or a server says of a correction ---------------------------------
 
-#: NiMARE 0.22.1: `CBMAEstimator` and `PermutedOLS`, correct_fwe_montecarlo.
-_REPEATED = re.compile(
-    r"repeated ([\d,]*\d) times|([\d,]*\d) iterations were performed"
-)
 #: The same, and what ALESubtraction says (there since 0.20 without the first words).
 _FORMED = re.compile(
     r"(?:voxel-level threshold of|connectivity at) p\s*<\s*"
@@ -250,18 +250,13 @@ def read_statement(
     text = text if found else methods
     told = _read_corrector(specification)
     return StatedCorrection(
-        iterations=told.iterations or _only(_counts(text)),
+        iterations=told.iterations or _only(stated_iterations(text)),
         forming_p=told.forming_p or _only(map(float, _FORMED.findall(text))),
         release=_only(
             tuple(map(int, numbers)) for numbers in _RELEASE.findall(methods)
         ),
-        permutations=frozenset(_counts(methods)),
+        permutations=frozenset(stated_iterations(methods)),
     )
-
-
-def _counts(text: str) -> set[int]:
-    found = _REPEATED.findall(text)
-    return {int("".join(groups).replace(",", "")) for groups in found}
 
 
 def _only(found: Iterable[Said]) -> Said | None:

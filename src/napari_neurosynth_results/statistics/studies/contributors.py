@@ -44,9 +44,9 @@ _NOT_ALE = re.compile(r"kernel density|image-based meta-analysis|subtraction", r
 _LEAST_SHARE = 0.0005
 #: What a share means, and what it does not.
 ABOUT_SHARES = (
-    "Share: how much of the cluster's mean statistic goes when the experiment is left "
-    "out (NiMARE's jackknife). It is no new test: it does not say whether the cluster "
-    "would still be found."
+    "Share: how much of the cluster's mean statistic is lost when the experiment is "
+    "left out (NiMARE's jackknife). It is no new test: it does not say whether the "
+    "cluster would still be found."
 )
 
 

@@ -194,8 +194,8 @@ def _own_voxels(shown: _Numbers, statmap: StatMap) -> Voxels | None:
     if shown.shape != own.shape or shown.dtype != own.dtype:
         return None
     differs = (shown != own) & ~(np.isnan(shown) & np.isnan(own))
-    if statmap.kind.row.zero is Zero.OUTSIDE:
-        differs &= own != 0
+    if (tiny := statmap.underflowed) is not None:
+        differs &= ~tiny
     return None if differs.any() else own
 
 

@@ -33,7 +33,8 @@ def open_results(
         What you know better: file stem -> what the map holds. A kind (``"z"``, ``"t"``,
         ``"p"``, ``"logp"``, ``"1-p"``, ``"label"``...), and beside it, where known,
         ``one-tailed`` or ``two-tailed``, ``FWE``, ``FDR`` or ``uncorrected``, as in
-        ``{"result": "1-p one-tailed FWE"}``.
+        ``{"result": "1-p one-tailed FWE"}``. ``to-MNI``, alone or beside, moves a map
+        from Talairach to MNI space. ``*`` stands for all maps.
     progress : callable, optional
         Called as ``progress(what, done, total)``, in bytes for a download, on any
         thread; `total` is None when unknown.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.grid import TALAIRACH, StatedSpace
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Experiments, Studies
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -89,6 +90,8 @@ def contributions(
         n = len(experiments.foci[0])
         source = f"{n:,} foci of {len(experiments):,} experiments, counted here"
         notices += experiments.studies.notices
+        if (elsewhere := clusters.statmap.grid.elsewhere) is not None:
+            notices.append(_moved_foci(elsewhere))
     else:
         counted = find_diagnostics(results, clusters, kind, experiments)
         table = join_contributions(clusters, counted, kind)
@@ -97,6 +100,19 @@ def contributions(
     notices += numbering_warnings(results, clusters)
     table.attrs = {"notices": tuple(dict.fromkeys(notices)), "source": source}
     return table
+
+
+def _moved_foci(elsewhere: StatedSpace) -> str:
+    """Say how foci, which are in MNI mm, were looked up in a map of another space."""
+    if elsewhere.name == TALAIRACH:
+        return (
+            "The map is in Talairach space: foci were moved into it (icbm_other, "
+            "Lancaster et al. 2007) to be counted."
+        )
+    return (
+        f"The map is in {elsewhere.name}, and foci are in MNI mm: those counted in a "
+        "cluster may not lie there."
+    )
 
 
 def _experiments(

@@ -19,6 +19,7 @@ from napari_neurosynth_results.export.tables.clusters import (
     regions_table,
     studies_table,
 )
+from napari_neurosynth_results.maps.programs import EVERY_MAP
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -153,7 +154,8 @@ class _AnswerBuilder:
         self._notices: list[str] = []
         results = open_results(source.text)
         # Not every result has each of these maps.
-        results.take_as({k: v for k, v in request.kinds if k in results.maps})
+        known = {*results.maps, EVERY_MAP}
+        results.take_as({k: v for k, v in request.kinds if k in known})
         self._title = self._clean(results.title)
         keys, missing = request.choose(results)
         holds = ", ".join(results.maps) or "none"
@@ -195,6 +197,7 @@ class _AnswerBuilder:
                 request.map_request.for_kind(statmap.kind),
                 atlas=open_atlas(request.atlas) if request.atlas else None,
             )
+            self._notices += clusters.notices
             table = clusters_table(clusters)
             regions = regions_table(clusters) if request.regions else None
             if request.studies:

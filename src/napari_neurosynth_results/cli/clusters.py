@@ -88,7 +88,7 @@ def _clusters(options: argparse.Namespace) -> int:
     written = _write_files(options, clusters, behind)
     file = f"{statmap.file.filename}: "
     about = [problem for problem in results.problems if problem.startswith(file)]
-    for notice in dict.fromkeys((*statmap.notices, *about)):
+    for notice in dict.fromkeys((*clusters.notices, *about)):
         print(f"! {notice}", file=sys.stderr)
     print(f"{statmap.title}: {clusters}")
     if len(clusters):

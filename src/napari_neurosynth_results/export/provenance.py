@@ -15,7 +15,7 @@ from typing import Any
 from napari_neurosynth_results._version import __version__
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.export.escaping import plain_text
-from napari_neurosynth_results.maps.grid import TALAIRACH, Grid
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import MapSet, StatMap
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.sources.web.servers import Servers
@@ -61,6 +61,7 @@ def provenance_lines(clusters: ClusterSet, notes: Sequence[str] = ()) -> list[st
         f"connectivity: {clusters.connectivity}",
         f"regions: {atlas.name} ({atlas.citation})" if atlas else "regions: none",
         *notes,
+        *(f"note: {told}" for told in clusters.notices),
         f"source: {source_of(statmap.results)}",
         f"space: {space_of(statmap.grid) or 'not that of MNI152'}",
         f"made by {name_and_version()}",
@@ -81,6 +82,7 @@ def provenance_details(clusters: ClusterSet) -> dict[str, Any]:
         "Summary": plain_text(str(clusters)),
         **map_details(statmap),
         "Threshold": _threshold(clusters),
+        "Notices": [plain_text(told) for told in clusters.notices],
         "Atlas": _atlas(clusters.atlas),
     }
 
@@ -117,7 +119,7 @@ def software() -> dict[str, Any]:
 
 def space_of(grid: Grid) -> str | None:
     """Return the space of coordinates, None where they cannot be MNI's."""
-    if grid.elsewhere is not None and grid.elsewhere.name == TALAIRACH:
+    if grid.in_talairach:
         return "Talairach"
     return None if grid.mni_doubt() else MNI
 

@@ -76,6 +76,10 @@ class MapEntry(Protocol):
         """Names of the labels of an atlas."""
 
     @property
+    def made_from(self) -> tuple[Any, ...]:
+        """The maps that it is computed from; empty for a file."""
+
+    @property
     def at_hand(self) -> bool:
         """Whether the file is on this machine."""
 
@@ -122,6 +126,8 @@ class MapFile:
         What the map is taken for, where more is known than name and kind.
     remade : callable, optional
         Makes the file anew, to be read as another kind.
+    made_from : tuple of StatMap
+        The maps that it is computed from; empty for a file.
     """
 
     key: str
@@ -136,6 +142,7 @@ class MapFile:
     label_names: Mapping[int, str] = field(default_factory=dict)
     stated: Reading | None = None
     remade: Callable[[Reading], MapFile] | None = field(default=None, repr=False)
+    made_from: tuple[Any, ...] = field(default=(), repr=False)
 
     #: What is on disk is here.
     at_hand: ClassVar[bool] = True
@@ -149,10 +156,11 @@ class MapFile:
         """Return the map as what a user says that it holds."""
         if self.remade is None:
             return replace(self, kind=reading.kind, name=reading.name, stated=reading)
+        made = self.remade(reading)
         return replace(
-            self.remade(reading),
+            made,
             key=self.key,
-            notices=self.notices,
+            notices=made.notices if reading.to_mni else self.notices,
             label_names=self.label_names,
         )
 
@@ -171,6 +179,12 @@ class MapFile:
 
     def fetch(self, job: Job) -> None:
         """Do nothing: the file is here."""
+
+
+def without_notices(problems: Iterable[str], notices: Iterable[str]) -> list[str]:
+    """Leave out what was told of one or of several maps, which stands behind names."""
+    gone = {notice.partition(": ")[2] for notice in notices}
+    return [told for told in problems if told.partition(": ")[2] not in gone]
 
 
 # The order of interest: what a user wants to see first comes first.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
@@ -70,6 +70,8 @@ class NameRow:
 
 
 _TABLE = Path(__file__).with_name("programs.tsv")
+#: Stands for all maps, where a user says what they hold.
+EVERY_MAP = "*"
 #: Whose names have a grammar: what is read before and after it is told by the order.
 _NIMARE = "NiMARE"
 
@@ -130,6 +132,8 @@ class Reading:
         By what the map was thresholded before, in words; empty when nothing says so.
     note : str
         What has to be known to read the values.
+    to_mni : bool
+        Whether a user asks for it to be moved from Talairach to MNI space.
     """
 
     kind: MapKind
@@ -141,6 +145,7 @@ class Reading:
     level: str | None = None
     cut: str = ""
     note: str = ""
+    to_mni: bool = False
 
 
 def reading_of(
@@ -202,6 +207,16 @@ def nimare_name_of(filename: str, *, from_server: bool = False) -> MapName | Non
     return reading_of(filename, from_server=from_server).name
 
 
+def for_each_map(kinds: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
+    """Say of each map what a user said of it, or of all by ``*``.
+
+    >>> for_each_map({"*": "z", "b": "t"}, ["a", "b"])
+    {'a': 'z', 'b': 't'}
+    """
+    every = dict.fromkeys(keys, kinds[EVERY_MAP]) if EVERY_MAP in kinds else {}
+    return every | {key: text for key, text in kinds.items() if key != EVERY_MAP}
+
+
 def stated_reading(text: str, old: Reading) -> Reading:
     """Read what a user says that a map holds.
 
@@ -209,7 +224,8 @@ def stated_reading(text: str, old: Reading) -> Reading:
     ----------
     text : str
         The short name of a kind, and what is known beside: ``z``, ``t two-tailed``,
-        ``1-p one-tailed FWE``, ``logp FDR``, ``z uncorrected``.
+        ``1-p one-tailed FWE``, ``logp FDR``, ``z uncorrected``. ``to-MNI``, alone or
+        beside, moves a map from Talairach to MNI space.
     old : Reading
         What it was taken for.
 
@@ -230,6 +246,8 @@ def stated_reading(text: str, old: Reading) -> Reading:
     ('1-p', 'one-tailed', 'FWE')
     """
     words = text.replace(",", " ").split()
+    if [word.lower() for word in words] == [_TO_MNI]:
+        return replace(old, to_mni=True)
     n = 2 if " ".join(words[:2]).lower() in _SYMBOLS else 1
     kind = _SYMBOLS.get(" ".join(words[:n]).lower())
     if kind is None:
@@ -248,6 +266,7 @@ def stated_reading(text: str, old: Reading) -> Reading:
     return stated
 
 
+_TO_MNI = "to-mni"
 _SYMBOLS = {str(kind).lower(): kind for kind in MapKind}
 _STATED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -256,6 +275,7 @@ _STATED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "fwe": {"correction": "FWE", "level": "voxel"},
         "fdr": {"correction": "FDR", "level": "voxel"},
         "uncorrected": {"correction": "none"},
+        _TO_MNI: {"to_mni": True},
     }
 )
 

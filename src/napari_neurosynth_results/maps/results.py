@@ -16,11 +16,15 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.analysis_mask import union_mask
 from napari_neurosynth_results.maps.doubts import doubt_of, say_otherwise
-from napari_neurosynth_results.maps.entry import MapEntry, sort_by_interest
+from napari_neurosynth_results.maps.entry import (
+    MapEntry,
+    sort_by_interest,
+    without_notices,
+)
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.names import unique_titles
-from napari_neurosynth_results.maps.programs import stated_reading
+from napari_neurosynth_results.maps.programs import for_each_map, stated_reading
 from napari_neurosynth_results.maps.statmap import Fact, Mask, StatMap
 from napari_neurosynth_results.maps.studies import NO_STUDIES, LazyStudies
 from napari_neurosynth_results.maps.tails import found_tail, negatives_count
@@ -74,7 +78,6 @@ class About:
 
 
 NOTHING_KNOWN = About()
-
 
 #: Voxels a set keeps alive by itself: about 6 maps of the 2 mm MNI grid.
 CACHE_BYTES = 24 * 2**20
@@ -169,7 +172,7 @@ class ResultSet:
         Parameters
         ----------
         kinds : mapping of str to str
-            Key of a map -> what it holds, as `stated_reading` reads it.
+            Key of a map, ``*`` for all, -> what it holds, as `stated_reading` reads it.
 
         Raises
         ------
@@ -177,12 +180,16 @@ class ResultSet:
             When there is no such map, or no such kind.
         """
         files = dict(self._files)
-        for key, text in kinds.items():
+        for key, text in for_each_map(kinds, files).items():
             if key not in files:
                 holds = ", ".join(files)
                 raise ResultsError(f"There is no map {key}. There are: {holds}.")
             old = files[key]
             files[key] = old.taken_as(stated_reading(text, old.reading))
+            if files[key].reading.to_mni and old.at_hand:
+                # It no longer lies where it was told to lie, nor do its like.
+                self._problems = without_notices(self._problems, old.notices)
+                self.report(*files[key].notices)
         self._arrange(files.values())
 
     @property
@@ -273,10 +280,8 @@ class ResultSet:
 
         Parameters
         ----------
-        statmap : StatMap
-            A map of this set.
-        listed : bool
-            Also those that are not at hand and may not be brought here.
+        statmap, listed
+            As for `run_of`.
 
         Returns
         -------

@@ -202,6 +202,7 @@ def _section(section: Section, job: Job) -> dict[str, Any]:
         "title": title,
         "about": describe_map(clusters.statmap),
         "sentence": str(clusters),
+        "notices": clusters.notices,
         "pictures": pictures,
         "table": paper_table(clusters),
         "studies": _studies(section.contributors) if section.contributors else None,

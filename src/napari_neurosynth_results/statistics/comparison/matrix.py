@@ -158,6 +158,7 @@ def compare_all(
     notices = [NO_P]
     if common is None:
         notices.insert(0, "No analysis mask is known: r and rho are not given.")
+    notices = [*(told for one in clusters for told in one.notices), *notices]
     return Matrix(
         clusters=tuple(clusters),
         names=names,
@@ -168,7 +169,7 @@ def compare_all(
         r=_to_frame(r, names),
         rho=_to_frame(rho, names),
         n_voxels=0 if common is None else int(np.count_nonzero(common)),
-        notices=tuple(notices),
+        notices=tuple(dict.fromkeys(notices)),
     )
 
 

@@ -129,6 +129,13 @@ class ClusterSet:
             return self.threshold.significant(self.cluster_p)
         return np.ones(len(self), bool)
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What is doubtful about the map, by its header, and about where was looked."""
+        applied = self.threshold
+        caution = applied.caution if isinstance(applied, ThresholdResult) else ""
+        return (*self.statmap.notices, *([caution] if caution else []))
+
     @cached_property
     def inner_centers(self) -> npt.NDArray[np.float64]:
         """Each cluster's own voxel nearest to its center of mass, MNI mm, (n, 3).

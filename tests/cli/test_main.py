@@ -175,6 +175,13 @@ def test_open_wants_something_to_open(capsys: Captured) -> None:
     assert capsys.readouterr().err == "Say what to open: a path, or --sample.\n"
 
 
+def test_open_wants_a_kind_of_a_map_that_is_there(
+    capsys: Captured, sample_path: Path
+) -> None:
+    assert main(["open", str(sample_path), "--kind", "nowhere=t df=18"]) == 1
+    assert "There is no map nowhere" in capsys.readouterr().err
+
+
 def test_a_wrong_command_is_told_how_to_ask(capsys: Captured) -> None:
     for arguments in ([], ["show"], ["info"], ["open", "--view", "upside-down"]):
         with pytest.raises(SystemExit) as left:

@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from napari_neurosynth_results.api.atlases import open_atlas
 from napari_neurosynth_results.api.clusters import AtlasChoice, find_clusters
+from napari_neurosynth_results.api.opening import open_atlas
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import (

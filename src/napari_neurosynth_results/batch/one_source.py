@@ -19,7 +19,7 @@ from napari_neurosynth_results.export.tables.clusters import (
     regions_table,
     studies_table,
 )
-from napari_neurosynth_results.maps.programs import EVERY_MAP
+from napari_neurosynth_results.maps.entry import EVERY_MAP
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -54,6 +54,8 @@ class Record:
         What has to be known to read the tables.
     stamp : str
         What was on disk when it was opened.
+    kinds : tuple of str
+        The maps that were taken for what the user says that they hold.
     """
 
     source: str
@@ -67,6 +69,7 @@ class Record:
     failures: tuple[tuple[str, str], ...] = ()
     notices: tuple[str, ...] = ()
     stamp: str = ""
+    kinds: tuple[str, ...] = ()
 
     @classmethod
     def failure(cls, source: BatchSource, sentence: str, **more: Any) -> Self:
@@ -99,6 +102,7 @@ class Record:
             maps=tuple(made.maps),
             failures=tuple((str(where), str(why)) for where, why in made.failures),
             notices=tuple(made.notices),
+            kinds=tuple(made.kinds),
         )
 
 
@@ -155,7 +159,9 @@ class _AnswerBuilder:
         results = open_results(source.text)
         # Not every result has each of these maps.
         known = {*results.maps, EVERY_MAP}
-        results.take_as({k: v for k, v in request.kinds if k in known})
+        stated = {k: v for k, v in request.kinds if k in known}
+        results.take_as(stated)
+        self._kinds = tuple(stated)
         self._title = self._clean(results.title)
         keys, missing = request.choose(results)
         holds = ", ".join(results.maps) or "none"
@@ -180,6 +186,7 @@ class _AnswerBuilder:
             sentence=one_line(" ".join(told)),
             failures=tuple(self._failures),
             notices=tuple(dict.fromkeys(map(self._clean, self._notices))),
+            kinds=self._kinds,
         )
 
     @property

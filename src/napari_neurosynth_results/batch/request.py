@@ -11,6 +11,8 @@ from typing import Any
 from napari_neurosynth_results._version import __version__
 from napari_neurosynth_results.api.map_requests import MapRequest, MaskSource
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.programs import Reading, stated_reading
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.thresholds.request import (
     StatedDof,
@@ -94,6 +96,9 @@ class BatchRequest:
             ) from error
         map_request = ThresholdRequest(asked, _with_absolute_path(mask), dof)
         stated = tuple(sorted((kinds or {}).items()))
+        for _, text in stated:
+            # Before any source is opened: it would be refused by each.
+            stated_reading(text, Reading(MapKind.OTHER))
         return cls(patterns, map_request, named, regions, studies, stated)
 
     @property

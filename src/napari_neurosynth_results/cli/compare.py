@@ -35,7 +35,7 @@ from napari_neurosynth_results.cli.options import (
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import already_exists
 from napari_neurosynth_results.export.figures.page import NO_MATPLOTLIB
-from napari_neurosynth_results.maps.programs import EVERY_MAP
+from napari_neurosynth_results.maps.entry import EVERY_MAP
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison

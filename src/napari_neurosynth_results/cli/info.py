@@ -103,7 +103,7 @@ def _at_p_05(statmap: StatMap) -> str | None:
         sides = True, statmap.signed
         return threshold_sentence(statmap, height, means, sides=sides, digits=4)
     source = PSource(statmap)
-    if source.is_sibling and kind.row.criteria:
+    if source.is_sibling and "p" in kind.row.criteria:
         return f"use {source.map.key}"
     return None
 

@@ -19,6 +19,7 @@ from napari_neurosynth_results.cli.info import list_maps
 from napari_neurosynth_results.cli.options import (
     add_kinds,
     add_source,
+    kinds_from,
     terminal_progress,
 )
 from napari_neurosynth_results.cli.report import add_report
@@ -101,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     window.add_argument(
         "--screenshot", metavar="FILE", help="save the window as a PNG file and quit"
     )
+    add_kinds(window)
     window.set_defaults(run=_open)
     info = commands.add_parser("info", help="list the maps of a result")
     add_source(info)
@@ -130,7 +132,8 @@ def _open(options: argparse.Namespace) -> int:
     if not paths:
         raise ResultsError("Say what to open: a path, or --sample.")
     # Before a window opens: a wrong path is told at once, and in the terminal.
-    open_results(paths, progress=terminal_progress())
+    kinds = kinds_from(options)
+    open_results(paths, kinds=kinds, progress=terminal_progress())
     if not any(map(find_spec, _QT_BINDINGS)):
         raise ResultsError(_NO_QT)
     linux = sys.platform.startswith("linux")
@@ -140,7 +143,7 @@ def _open(options: argparse.Namespace) -> int:
         raise already_exists(options.screenshot)
     from napari_neurosynth_results.viewer.plugin.window import open_window
 
-    open_window(paths, view=options.view, screenshot=options.screenshot)
+    open_window(paths, kinds=kinds, view=options.view, screenshot=options.screenshot)
     if options.screenshot:
         print(f"Wrote {os.path.abspath(options.screenshot)}")
     return 0

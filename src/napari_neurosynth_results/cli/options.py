@@ -51,9 +51,9 @@ def add_kinds(command: Any) -> None:
         metavar="NAME=KIND",
         dest="kinds",
         help="what a map holds, where its name does not say so: z, t, p, logp, 1-p, "
-        "label...; with a tail or a correction as in NAME='1-p one-tailed FWE'; "
-        "NAME=to-MNI moves a map from Talairach to MNI space; NAME is * for all; may "
-        "be given again",
+        "label...; with tail, degrees of freedom and correction as in NAME='t "
+        "two-tailed df=18 uncorrected'; NAME=to-MNI moves a map from Talairach to MNI "
+        "space; NAME is * for all; may be given again",
     )
 
 

@@ -11,7 +11,7 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import MapName
-from napari_neurosynth_results.maps.programs import Reading
+from napari_neurosynth_results.maps.programs import TO_MNI, Reading, as_natural_log
 
 
 class VoxelSource(Protocol):
@@ -155,7 +155,14 @@ class MapFile:
     def taken_as(self, reading: Reading) -> MapFile:
         """Return the map as what a user says that it holds."""
         if self.remade is None:
-            return replace(self, kind=reading.kind, name=reading.name, stated=reading)
+            dof = self.dof if reading.kind is self.kind else None
+            return replace(
+                self,
+                kind=reading.kind,
+                name=reading.name,
+                stated=reading,
+                dof=dof if reading.dof is None else reading.dof,
+            )
         made = self.remade(reading)
         return replace(
             made,
@@ -181,10 +188,104 @@ class MapFile:
         """Do nothing: the file is here."""
 
 
-def without_notices(problems: Iterable[str], notices: Iterable[str]) -> list[str]:
-    """Leave out what was told of one or of several maps, which stands behind names."""
-    gone = {notice.partition(": ")[2] for notice in notices}
-    return [told for told in problems if told.partition(": ")[2] not in gone]
+# What a user says that maps hold, and where they lie.
+
+#: Stands for several maps.
+EVERY_MAP = "*"
+
+
+def say_of_each(
+    files: Mapping[str, MapEntry], kinds: Mapping[str, str]
+) -> dict[str, str]:
+    """Say of each map what a user said of it, or of several.
+
+    Parameters
+    ----------
+    files : mapping of str to MapEntry
+        The maps of one set.
+    kinds : mapping of str to str
+        Key of a map -> what it holds; ``*`` for all. ``to-MNI`` for all means those
+        that are here and whose files state Talairach space; all, where none does.
+
+    Returns
+    -------
+    dict of str to str
+        By key alone.
+    """
+    if EVERY_MAP not in kinds:
+        return dict(kinds)
+    text, keys = kinds[EVERY_MAP], list(files)
+    if text.strip().lower() == TO_MNI:
+        here = [key for key in keys if files[key].at_hand]
+        keys = [key for key in here if files[key].grid.in_talairach] or keys
+    said = {key: text for key, text in kinds.items() if key != EVERY_MAP}
+    return dict.fromkeys(keys, text) | said
+
+
+def tell_moves(
+    problems: Iterable[str],
+    before: Mapping[str, MapEntry],
+    after: Mapping[str, MapEntry],
+) -> list[str]:
+    """Say where maps lie that were moved to another space, and no more where they lay.
+
+    Parameters
+    ----------
+    problems : iterable of str
+        What was told; a notice of several maps once, behind the name of the first.
+    before, after : mapping of str to MapEntry
+        The maps of one set.
+
+    Returns
+    -------
+    list of str
+        What is to be told now.
+    """
+    moved = [
+        key
+        for key, file in after.items()
+        if file.reading.to_mni is not before[key].reading.to_mni and file.at_hand
+    ]
+    gone = {_told(notice) for key in moved for notice in before[key].notices}
+    kept = [one for one in problems if _told(one) not in gone]
+    for key, file in after.items() if moved else ():
+        if file.at_hand:
+            kept += [n for n in file.notices if key in moved or _told(n) in gone]
+    return list(dict.fromkeys(kept))
+
+
+def _told(notice: str) -> str:
+    return notice.partition(": ")[2]
+
+
+#: NiMARE called them so up to 0.0.3, and `stat` from 0.0.4 on.
+_OLD_STATISTICS = frozenset({"ale", "of"})
+
+
+def name_natural_logs(files: Iterable[MapEntry]) -> list[MapEntry]:
+    """Take the logp maps of NiMARE 0.0.1 to 0.0.3 for natural logarithms.
+
+    Parameters
+    ----------
+    files : iterable of MapEntry
+        The maps of one set: the release is told by the names beside.
+
+    Returns
+    -------
+    list of MapEntry
+        The same maps.
+    """
+    files = list(files)
+    old = {f.name.run for f in files if f.name and f.name.value in _OLD_STATISTICS}
+    found = []
+    for file in files:
+        if file.name is not None and file.name.run in old:
+            reading = as_natural_log(file.reading)
+            same = reading.kind is file.kind
+            found.append(file if same else file.taken_as(reading))
+        else:
+            found.append(file)
+    return found
 
 
 # The order of interest: what a user wants to see first comes first.

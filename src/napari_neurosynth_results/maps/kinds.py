@@ -47,6 +47,7 @@ class PFormula(Enum):
 
     IDENTITY = "the value is p", True, False, 0
     LOG10 = "the value is -log10 of p", True, False, 0
+    LN = "the value is minus the natural logarithm of p", True, False, 0
     SIGNED_LOG10 = "its size is -log10 of p, its sign the direction", True, True, 0
     COMPLEMENT = "the value is 1 - p", True, False, 0
     NORMAL = "standard normal distribution", False, True, 0
@@ -312,6 +313,23 @@ class MapKind(StrEnum):
         colors=ColorFamily.STRENGTH,
         written=".2f",
     )
+    LNP = KindRow(
+        symbol="lnp",
+        meaning="minus the natural logarithm of the p value: large is strong",
+        values={},
+        unit="-ln p",
+        possible=_SIZE,
+        zero=Zero.VALUE,
+        p=PFormula.LN,
+        tails=_EITHER_TAIL,
+        infinity_is_strongest=True,
+        may_interpolate=True,
+        may_subtract=False,
+        colors=ColorFamily.STRENGTH,
+        written=".2f",
+        intent="log p value",
+        intent_codes=(23,),
+    )
     CHI2 = KindRow(
         symbol="chi2",
         meaning="chi-square statistic: no sign; needs its degrees of freedom",
@@ -374,6 +392,7 @@ class MapKind(StrEnum):
         may_interpolate=True,
         may_subtract=True,
         colors=ColorFamily.STRENGTH,
+        criteria=("value",),
     )
     STAT = KindRow(
         symbol="stat",
@@ -419,6 +438,7 @@ class MapKind(StrEnum):
         may_interpolate=True,
         may_subtract=False,
         colors=ColorFamily.STRENGTH,
+        criteria=("value",),
         shown_whole=True,
         image_based=True,
     )
@@ -434,6 +454,7 @@ class MapKind(StrEnum):
         may_interpolate=True,
         may_subtract=False,
         colors=ColorFamily.STRENGTH,
+        criteria=("value",),
         shown_whole=True,
         image_based=True,
     )
@@ -449,6 +470,7 @@ class MapKind(StrEnum):
         may_interpolate=True,
         may_subtract=False,
         colors=ColorFamily.STRENGTH,
+        criteria=("value",),
         shown_whole=True,
         image_based=True,
     )
@@ -464,6 +486,7 @@ class MapKind(StrEnum):
         may_interpolate=True,
         may_subtract=False,
         colors=ColorFamily.STRENGTH,
+        criteria=("value",),
         shown_whole=True,
         image_based=True,
     )

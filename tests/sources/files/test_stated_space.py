@@ -183,18 +183,38 @@ def test_all_maps_are_moved_at_once_and_stay_siblings(placed, blob, tmp_path):
 def test_what_is_told_says_how_to_move_a_map(placed, capsys):
     path = placed(codes=(3, 3))
     (told,) = open_results(path).problems
-    assert "kinds={'z': 'to-MNI'}" in told
-    assert "--kind z=to-MNI" in told
+    assert "kinds={'*': 'to-MNI'}" in told
+    assert "--kind '*=to-MNI'" in told
     asked = ["clusters", str(path), "--p", ".001", "--min-voxels", "10"]
     assert main(asked) == 0
     before = capsys.readouterr()
     assert "it is not in MNI space" in before.err
     assert "cluster 1" in before.out
-    assert main([*asked, "--kind", "z=to-MNI"]) == 0
+    assert main([*asked, "--kind", "*=to-MNI"]) == 0
     after = capsys.readouterr()
     assert "it is not in MNI space" not in after.err
     assert "moved from Talairach" in after.err
     assert "cluster 1" not in after.out
+
+
+def test_maps_that_lie_in_mni_space_are_left_where_they_are(placed):
+    path = placed("a_z.nii.gz", codes=(3, 3))
+    placed("b_z.nii.gz", codes=(3, 3))
+    placed("c_z.nii.gz", codes=(4, 4))
+    every = open_results(path.parent, kinds={"*": "to-MNI"})
+    assert [m.file.reading.to_mni for m in every.maps.values()] == [True, True, False]
+    told = " ".join(every.problems)
+    assert "is not in MNI space" not in told
+    assert told.count("moved from Talairach") == 2
+    one = open_results(path.parent, kinds={"a_z": "to-MNI"})
+    assert [m.file.reading.to_mni for m in one.maps.values()] == [True, False, False]
+    # The other one still lies there, and that is still said.
+    (still,) = [told for told in one.problems if "is not in MNI space" in told]
+    assert still.startswith("b_z.nii.gz: ")
+    # It can be taken back.
+    one.take_as({"a_z": ""})
+    assert one["a_z"].grid.mni_doubt()
+    assert sum("is not in MNI space" in told for told in one.problems) == 2
 
 
 def test_a_map_that_does_not_say_so_may_be_in_talairach_space_too(placed):

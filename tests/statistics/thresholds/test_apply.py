@@ -550,7 +550,9 @@ def test_a_map_that_was_thresholded_is_refused(
         apply_threshold(PSource(cut, evidence), Threshold(**asked), everywhere)
 
 
-WITHOUT_P = ["stat", "prob_desc-A", "est", "se", "tau2", "sigma2", "dof", "T1w"]
+#: Which no p beside them tells of either: it is that of the effect.
+BESIDE_A_TEST = ["prob_desc-A", "se", "tau2", "sigma2", "dof"]
+WITHOUT_P = ["stat", "est", "T1w", *BESIDE_A_TEST]
 
 
 @pytest.mark.parametrize("stem", WITHOUT_P)
@@ -560,6 +562,8 @@ def test_what_has_no_p_is_refused_one(
 ) -> None:
     statmap = opened({stem: np.abs(rng.normal(size=SHAPE))})[stem]
     says = "has no p: threshold it by value" if asked == "p" else "its p or logp map"
+    if stem in BESIDE_A_TEST:
+        says = "no test belongs to it. Threshold it by value"
     with pytest.raises(ResultsError, match=says) as refused:
         ask(statmap, np.ones(SHAPE, bool), **{asked: 0.05})
     assert statmap.kind.meaning in str(refused.value)

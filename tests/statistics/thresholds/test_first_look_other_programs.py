@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy import stats
 from napari_neurosynth_results import ResultsError, Tail, find_clusters, open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.p_values.significance import PSource
+from napari_neurosynth_results.statistics.p_values.significance import Evidence, PSource
 from napari_neurosynth_results.statistics.p_values.voxel_p import voxel_p
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     FirstLook,
@@ -145,7 +146,13 @@ def test_no_p_is_read_off_values_that_are_none(opened: Opened, t: Array) -> None
             find_clusters(statmap, atlas=None, **asked)
     with pytest.raises(ResultsError, match="they fit z"):
         choose_first_threshold(statmap)
-    assert first_look(statmap) is None
+    # Shown as what it is: large and small numbers, of both signs.
+    look = looked(statmap)
+    assert (look.signed, look.survives) == (True, True)
+    assert look.height == pytest.approx(np.percentile(np.abs(t), 95), rel=1e-5)
+    assert look.n_voxels == (np.abs(t.astype(np.float32)) >= look.height).sum()
+    assert look.reason.startswith("the strongest 5 % by size alone")
+    assert "they fit z" in look.reason
     assert voxel_p(PSource(statmap), lambda one: one.data) is None
 
 
@@ -179,3 +186,98 @@ def test_spm_like_is_one_sided(opened: Opened, t: Array) -> None:
     statmap = opened({"mine_zmap": t})["mine_zmap"]
     (preset,) = [one for one in list_presets(statmap) if one.name == "SPM-like"]
     assert preset.threshold.tail == "positive"
+
+
+# --- the page of kinds: every row of its table of names is opened ---------------------
+
+PAGE = Path(__file__).parents[3] / "docs" / "kinds.md"
+COLUMNS = "program, file name, kind, tail, correction, first threshold, to know"
+
+
+def rows_of_the_page() -> list[Any]:
+    _, _, text = PAGE.read_text(encoding="utf-8").partition("<!-- names:")
+    lines = [line.strip("|").split("|") for line in text.splitlines() if "|" in line]
+    cells = [[cell.strip() for cell in line] for line in lines]
+    assert cells[0] == COLUMNS.split(", ")
+    return [
+        pytest.param(*row, id=f"{row[0]}: {row[1].strip('`')}") for row in cells[2:]
+    ]
+
+
+def values_of(kind: str, corrected: bool, rng: np.random.Generator) -> Array:
+    """Return what a whole map of a kind may hold, with an effect."""
+    p = rng.uniform(size=SHAPE)
+    p[3:5, 3:5, 3:5] = 1e-7
+    if corrected:
+        p = np.minimum(p * 20, 1)
+    t = rng.standard_t(20, size=SHAPE)
+    t[3:5, 3:5, 3:5] = 9
+    return np.asarray(
+        {
+            **{"p": p, "1-p": 1 - p, "logp": -np.log10(p)},
+            **{"signed logp": -np.log10(p) * np.sign(t), "prob": p},
+            "label": np.rint(np.abs(t)),
+        }.get(kind, t if kind in ("z", "t", "est") else np.abs(t))
+    )
+
+
+@pytest.mark.parametrize(
+    ("program", "name", "kind", "tail", "correction", "first", "note"),
+    rows_of_the_page(),
+)
+def test_a_file_opens_as_the_page_of_kinds_says(
+    opened: Opened,
+    rng: np.random.Generator,
+    program: str,
+    name: str,
+    kind: str,
+    tail: str,
+    correction: str,
+    first: str,
+    note: str,
+) -> None:
+    stem = name.strip("`")
+    corrected = correction.startswith(("FWE", "FDR"))
+    statmap = opened({stem: values_of(kind, corrected, rng)})[stem]
+    reading = statmap.file.reading
+    assert reading.program == program
+    assert statmap.doubt == ""
+    assert str(statmap.kind) == kind or kind == "by its header"
+    assert reading.note == note
+    # Who says nothing of the tail has it guessed; NiMARE's are measured where p is.
+    told = {"-": statmap.tail_is_guess, "measured": statmap.name is not None}
+    told["none"] = statmap.tail is Tail.NONE
+    assert told.get(tail, str(statmap.tail) == tail)
+    if correction.startswith("thresholded by "):
+        assert statmap.cut == correction.removeprefix("thresholded by ")
+    elif corrected:
+        assert f"{statmap.correction}, {statmap.level}" == correction
+    else:
+        assert (statmap.correction, statmap.cut) == (None, "")
+    if kind == "by its header":
+        # Its values are not of any kind here.
+        return
+    check_first_threshold(statmap, first)
+
+
+def check_first_threshold(statmap: StatMap, first: str) -> None:
+    """Compare the first threshold of a map with what the page says of it."""
+    size = np.abs(statmap.data) if statmap.signed else statmap.data
+    size = size[size > 0]
+    if first == "none":
+        with pytest.raises(ResultsError, match="cannot be thresholded"):
+            choose_first_threshold(statmap)
+        return
+    asked = choose_first_threshold(statmap)
+    if first.endswith("else strongest 5 %"):
+        assert asked.value == pytest.approx(np.percentile(size, 95), rel=1e-5)
+        dof = (3.0, 20.0) if statmap.kind.row.p.n_dof == 2 else 20.0
+        asked = choose_first_threshold(statmap, Evidence(dof=dof))
+        first = first.split(" where ")[0]
+    if " <= " in first:
+        of, alpha = first.split(" <= ")
+        assert (asked.p, of == "q") == (float(alpha), statmap.correction == "FDR")
+        return
+    weakest = {"all that is left": size.min(), "the whole range": size.min()}
+    weakest["strongest 5 %"] = np.percentile(size, 95)
+    assert asked.value == pytest.approx(weakest[first], rel=1e-5)

@@ -102,6 +102,22 @@ assert not {{"napari", "qtpy", "PyQt6", "vispy"}} & set(sys.modules), "loaded"
     assert labels == 1
 
 
+def test_a_user_says_what_a_map_holds_before_it_is_seen(write: Write) -> None:
+    rng = np.random.default_rng(3)
+    path = str(write({"pain_p": rng.normal(size=SHAPE)}) / "pain_p.nii.gz")
+    layer = read(path, {"pain_p": "z two-tailed"})[-1]
+    assert str(layer[1]["metadata"][METADATA_KEY].kind) == "z"
+    with pytest.raises(ResultsError, match="There is no map other"):
+        read(path, {"other": "z"})
+
+
+def test_what_cannot_be_p_peaks_where_it_is_largest(write: Write) -> None:
+    values = np.random.default_rng(3).normal(size=SHAPE)
+    values[5, 8, 5] = 9
+    statmap = open_results(write({"pain_p": values}))["pain_p"]
+    assert strongest_place(statmap) == (30, 50, 40)
+
+
 def test_the_peak_is_found(write: Write, z: np.ndarray) -> None:
     signed = np.where(z == 0, 0, -z)
     signed[2, 2, 2] = 5

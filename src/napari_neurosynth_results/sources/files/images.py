@@ -22,7 +22,6 @@ from nibabel.freesurfer.mghformat import MGHHeader
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid, StatedSpace, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.sources.files.gzip_reader import (
     holds_bytes,
     inflated_length,
@@ -75,8 +74,8 @@ _ELSEWHERE = (
 )
 _TALAIRACH = (
     "Its coordinates are of that space, so no region is named. To move it to MNI "
-    "space, say so: open_results(..., kinds={{{key!r}: 'to-MNI'}}), --kind {key}=to-MNI"
-    ", or *This map holds* in the viewer; where the file is wrong, set the code in its "
+    "space, say so: open_results(..., kinds={'*': 'to-MNI'}), --kind '*=to-MNI', or "
+    "*This map holds...* in the viewer; where the file is wrong, set the code in its "
     "header to 4"
 )
 # nibabel reports what it mends in a header to a logger that writes to the terminal.
@@ -480,10 +479,7 @@ def _volumes(
     if not placed:
         notices.append("its header states no orientation: left and right are a guess")
     if elsewhere:
-        advice = _ELSEWHERE
-        if reorientation.grid.in_talairach:
-            stem = split_extension(os.path.basename(path))[0]
-            advice = _TALAIRACH.format(key=stem)
+        advice = _TALAIRACH if reorientation.grid.in_talairach else _ELSEWHERE
         notices.append(f"it is not in MNI space: {elsewhere}. {advice}")
     elif doubt := reorientation.grid.mni_doubt():
         notices.append(f"it is not in MNI space: {doubt}")

@@ -250,6 +250,7 @@ _ARITHMETIC = {
     PFormula.LOG10: _Arithmetic(
         lambda logp, _: -logp * _LOG_10, lambda log_p, _: -log_p / _LOG_10
     ),
+    PFormula.LN: _Arithmetic(lambda lnp, _: -lnp, lambda log_p, _: -log_p),
     PFormula.SIGNED_LOG10: _Arithmetic(
         lambda logp, _: -logp * _LOG_10, lambda log_p, _: -log_p / _LOG_10
     ),

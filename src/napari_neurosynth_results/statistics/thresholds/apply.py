@@ -107,8 +107,13 @@ def apply_threshold(
         When the question means nothing for the map; the text says why.
     """
     statmap = source.statmap
-    if threshold.criterion not in statmap.kind.row.criteria:
+    if not (criteria := statmap.kind.row.criteria):
         raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
+    if threshold.criterion not in criteria:
+        raise ResultsError(
+            f"{statmap.title} holds {statmap.kind.meaning}: no test belongs to it. "
+            "Threshold it by value."
+        )
     if statmap.level == "cluster":
         raise ResultsError(
             f"{statmap.title}: each cluster carries one value, its own p. A height or "

@@ -60,6 +60,9 @@ class FirstLook:
         False when no voxel reaches the threshold that the map's meaning asks for.
     reason : str
         One sentence: what is shown and why.
+    above_zero : float, optional
+        Where voxels of exactly 0 are values too, so that the height is 0: the weakest
+        value above it.
     """
 
     height: float
@@ -68,6 +71,12 @@ class FirstLook:
     n_voxels: int
     survives: bool
     reason: str
+    above_zero: float | None = None
+
+    @property
+    def weakest(self) -> float:
+        """The height as a threshold, which lies above 0."""
+        return self.height if self.above_zero is None else self.above_zero
 
 
 def first_look(statmap: StatMap) -> FirstLook | None:
@@ -92,7 +101,7 @@ def first_look(statmap: StatMap) -> FirstLook | None:
     if not statmap.kind.row.criteria:
         return None
     if statmap.kind.row.small_is_strong and statmap.doubt:
-        return None
+        return _by_size(statmap)
     inside = _inside(statmap)
     if not statmap.signed and statmap.kind.row.p.by_tail:
         inside &= statmap.data > 0
@@ -167,12 +176,13 @@ def choose_first_threshold(
     source = PSource(statmap, evidence)
     source.check_values()
     whole = statmap.cut and not statmap.kind.row.small_is_strong
-    if not whole and source.survivors(alpha) is not None:
+    asks_p = "p" in statmap.kind.row.criteria and not whole
+    if asks_p and source.survivors(alpha) is not None:
         return Threshold(p=alpha)
     look = first_look(statmap)
-    if look is None or not look.height > 0:
+    if look is None or not look.weakest > 0:
         raise ResultsError(f"{statmap.title} holds nothing that could be thresholded.")
-    return Threshold(value=look.height)
+    return Threshold(value=look.weakest)
 
 
 def find_strongest(statmap: StatMap) -> float:
@@ -208,7 +218,47 @@ def _inside(statmap: StatMap) -> npt.NDArray[np.bool_]:
     if statmap.underflowed is not None:
         # Nothing is stronger.
         inside |= statmap.underflowed
+    if (zeros := zeros_inside(statmap)) is not None:
+        inside |= zeros
     return np.asarray(inside)
+
+
+def zeros_inside(statmap: StatMap) -> npt.NDArray[np.bool_] | None:
+    """Mark where a variance of 0 is a value: the mask of its run says inside.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+
+    Returns
+    -------
+    ndarray of bool, shape (i, j, k), or None
+        None where there is no such voxel.
+    """
+    if not statmap.kind.row.shown_whole or (inside := statmap.inside) is None:
+        return None
+    zeros = inside & (statmap.data == 0)
+    return zeros if zeros.any() else None
+
+
+def _by_size(statmap: StatMap) -> FirstLook | None:
+    """Show the largest values of what cannot be p, whatever they are."""
+    values = statmap.data[np.isfinite(statmap.data) & (statmap.data != 0)]
+    if not values.size:
+        return None
+    size: Voxels = np.abs(values)
+    height, what = _strongest_part(size)
+    n = int((size >= height).sum())
+    return FirstLook(
+        height=height,
+        strongest=max(float(np.percentile(size, CLIP_PERCENTILE)), height),
+        signed=bool((values < 0).any()),
+        n_voxels=n,
+        survives=True,
+        reason=f"{what} by size alone: {_voxels(n)}; {statmap.doubt}. Say what it "
+        "holds: This map holds...",
+    )
 
 
 def _by_p(source: PSource, survivors: npt.NDArray[np.bool_], alpha: float) -> FirstLook:
@@ -312,8 +362,12 @@ def _by_percentile(
     if statmap.kind.row.small_is_strong:
         return _smallest_p(statmap, values)
     strength: Voxels = np.abs(values) if signed else values
+    above_zero = None
     if statmap.kind.row.shown_whole:
         height, what = float(strength.min()), "the whole range: no test belongs to it"
+        if height == 0:
+            positive = strength[strength > 0]
+            above_zero = float(positive.min()) if positive.size else 1.0
     else:
         height, what = _strongest_part(strength)
         if statmap.doubt:
@@ -324,7 +378,7 @@ def _by_percentile(
             what += f", because no p belongs to {statmap.kind} values"
     strongest = float(np.percentile(strength, CLIP_PERCENTILE))
     if strongest <= height:
-        strongest = float(strength.max())
+        strongest = float(strength.max()) or 1.0
     n = int((strength >= height).sum())
     sentence = threshold_sentence(statmap, height, [what], sides=(True, signed))
     return FirstLook(
@@ -334,6 +388,7 @@ def _by_percentile(
         n_voxels=n,
         survives=True,
         reason=f"{sentence}: {_voxels(n)}",
+        above_zero=above_zero,
     )
 
 

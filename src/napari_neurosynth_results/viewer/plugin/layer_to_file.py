@@ -182,7 +182,8 @@ def _shown(meta: Mapping[str, Any]) -> StatMap | ClusterSet | None:
 def _own_voxels(shown: _Numbers, statmap: StatMap) -> Voxels | None:
     """Return the voxels of a map, None when the layer shows others.
 
-    A p that underflowed to 0 is shown as the smallest there is, which it is not.
+    A p that underflowed to 0 is shown as the smallest there is, which it is not; where
+    a 0 is a value, what is outside is shown as NaN.
     """
     try:
         own = statmap.data
@@ -196,6 +197,8 @@ def _own_voxels(shown: _Numbers, statmap: StatMap) -> Voxels | None:
     differs = (shown != own) & ~(np.isnan(shown) & np.isnan(own))
     if (tiny := statmap.underflowed) is not None:
         differs &= ~tiny
+    if statmap.kind.row.shown_whole:
+        differs &= ~(np.isnan(shown) & (own == 0))
     return None if differs.any() else own
 
 

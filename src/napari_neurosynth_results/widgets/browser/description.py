@@ -9,7 +9,14 @@ from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QPixmap
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QTextBrowser, QWidget
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QTextBrowser,
+    QWidget,
+)
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
@@ -27,7 +34,13 @@ _LINK = "#3d9be9"
 
 
 class MapDescription(QWidget):
-    """A text on one map, and the picture of it that a server made."""
+    """A text on one map, and the picture of it that a server made.
+
+    Attributes
+    ----------
+    holds : QPushButton
+        By which a user says what the map holds.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,6 +51,10 @@ class MapDescription(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.picture)
         layout.addWidget(self.text, 1)
+        self.holds = QPushButton("This map holds...")
+        self.holds.setToolTip("Say what its numbers are, where name or header do not")
+        self.holds.hide()
+        layout.addWidget(self.holds, 0, Qt.AlignmentFlag.AlignTop)
         self._statmap: StatMap | None = None
         self._future: Future[bytes] | None = None
         self._timer = QTimer(self)
@@ -50,6 +67,7 @@ class MapDescription(QWidget):
         self._statmap = None
         self._timer.stop()
         self.picture.hide()
+        self.holds.hide()
         self.text.setText(html.escape(text))
 
     def show_map(self, statmap: StatMap, layers: Iterable[Any]) -> None:
@@ -59,12 +77,14 @@ class MapDescription(QWidget):
         if layer is not None:
             lines.append(f"Shown: {layer.metadata[REASON_KEY]}")
         text = "\n".join([*lines, *statmap.notices])
+        self.holds.setEnabled(statmap.at_hand)
         if statmap is self._statmap:
             self.text.setText(html.escape(text).replace("\n", "<br>"))
             return
         self.say("")
         self.text.setText(html.escape(text).replace("\n", "<br>"))
         self._statmap = statmap
+        self.holds.show()
         thumbnail = getattr(statmap.file, "thumbnail", None)
         if thumbnail is not None:
             pool = ThreadPoolExecutor(1)

@@ -40,6 +40,7 @@ from napari_neurosynth_results.widgets.browser.map_list import (
 from napari_neurosynth_results.widgets.commands import copy_as_python
 from napari_neurosynth_results.widgets.common.background_job import BackgroundJob
 from napari_neurosynth_results.widgets.common.layout import copy_text, narrow, row
+from napari_neurosynth_results.widgets.kind_form import show_kind_form
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -144,6 +145,7 @@ class ResultsBrowser(Container):
         self.add.changed.connect(self._add)
         self.copy.changed.connect(self._copy)
         self.script.changed.connect(self._copy_script)
+        self.map_description.holds.clicked.connect(self._ask_what_it_holds)
         self.background_job.progressed.connect(self._show_progress)
         # Bound methods are held weakly by napari: closing the widget ends them.
         layers = self._viewer.layers
@@ -375,6 +377,10 @@ class ResultsBrowser(Container):
     def _copy(self, event: object = None) -> None:
         if self.result.value is not None:
             copy_text(diagnostics(self.result.value))
+
+    def _ask_what_it_holds(self, event: object = None) -> None:
+        if chosen := self.view.chosen():
+            show_kind_form(self._viewer, chosen[0], self._refresh)
 
     def _copy_script(self, event: object = None) -> None:
         copy_as_python(self._viewer)

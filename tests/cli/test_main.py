@@ -72,7 +72,7 @@ def test_info_lists_the_sample(capsys: Captured, sample_path: Path) -> None:
     data = np.asarray(nib.load(sample_path / "z.nii.gz").dataobj)
     assert re.split(r"\s{2,}", row) == [
         *("z", "z, uncorrected", "z", "one-tailed", "-", "91x109x91, 2 mm"),
-        *(f"0 to {data.max():.3g}", "z >= 1.645 (p <= .05)"),
+        *(f"0 to {data.max():.3g}", "z >= 1.645 (p <= .05)", "name (NiMARE)"),
     ]
     assert len([line for line in lines[2:] if line]) == 12
     # Nothing is cut off: every title stands in full.

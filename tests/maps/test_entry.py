@@ -1,4 +1,6 @@
-"""NiMARE 0.0.1 to 0.0.3 wrote natural logarithms under the name of today's logp.
+"""What only the names beside a map tell: old natural logarithms, excursion sets.
+
+NiMARE 0.0.1 to 0.0.3 wrote natural logarithms under the name of today's logp.
 
 Read in nimare/meta/cbma at these tags: ``-np.log`` in ALE, MKDA, KDA and SCALE, and
 ``-np.log10`` in its FDR and Bonferroni corrections; ``ale`` and ``of`` became ``stat``
@@ -104,3 +106,26 @@ def test_alone_it_is_doubted_where_no_permutations_give_such_p(
     text = "Family-wise error correction; 1000 iterations were performed."
     told = opened({stem: few}, {"boilerplate.txt": text})[stem]
     assert "fits 1,000 iterations only as natural logarithms" in told.doubt
+
+
+@pytest.mark.parametrize(
+    ("beside", "kind"),
+    [
+        (["ZStatistic_T001", "TStatistic_T001"], MapKind.Z),
+        (["ZStatistic"], MapKind.Z),
+        (["TStatistic"], MapKind.T),
+        (["FStatistic"], MapKind.F),
+        (["TStatistic", "FStatistic"], MapKind.OTHER),
+        (["Contrast"], MapKind.OTHER),
+        ([], MapKind.OTHER),
+    ],
+)
+def test_an_excursion_set_holds_what_the_statistic_of_its_pack_does(
+    opened: Opened, p: Array, beside: list[str], kind: MapKind
+) -> None:
+    values = np.abs(norm.isf(np.where(p > 0, p, 0.5) / 2))
+    maps = dict.fromkeys(beside, values)
+    results = opened(maps | {"ExcursionSet": np.where(values > 2, values, 0)})
+    statmap = results["ExcursionSet"]
+    assert (statmap.kind, statmap.cut) == (kind, "its program")
+    assert statmap.file.reading.program == "NIDM-Results"

@@ -62,6 +62,10 @@ def _row(statmap: StatMap) -> dict[str, Any]:
         "name": statmap.key,
         "title": statmap.title,
         "kind": str(statmap.kind),
+        "told_by": statmap.file.reading.word or None,
+        "program": statmap.file.reading.program or None,
+        "note": statmap.file.reading.note or None,
+        "dof": None,
         "tail": None,
         "tail_is_guess": None,
         "level": statmap.level,
@@ -82,6 +86,7 @@ def _row(statmap: StatMap) -> dict[str, Any]:
         data = statmap.data
         finite = data[np.isfinite(data)]
         row["tail"] = str(statmap.tail)
+        row["dof"] = statmap.dof
         row["thresholded_by"] = statmap.cut or None
         row["tail_is_guess"] = statmap.tail_is_guess
         if finite.size:
@@ -118,6 +123,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         "GRID",
         "RANGE",
         "P .05 IS",
+        "TOLD BY",
     )
     table = [titles, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in table) for column in range(len(titles))]
@@ -147,4 +153,12 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         grid,
         f"{values[0]:.3g} to {values[1]:.3g}" if values else "-",
         at_p,
+        _told_by(row),
     )
+
+
+def _told_by(row: dict[str, Any]) -> str:
+    """Say on whose word a map is taken for what it is."""
+    if row["told_by"] == "name":
+        return f"name ({row['program']})"
+    return "you" if row["told_by"] == "user" else row["told_by"] or "nobody"

@@ -7,6 +7,7 @@ files, where that is not what the others do.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -39,6 +40,13 @@ _CRITERIA: Mapping[Criterion, str] = {
 _THRESHOLD = (
     *CRITERIA,
     *("fdr", "tail", "connectivity", "min_voxels", "min_mm3"),
+)
+
+
+#: Parted by the last = that does not belong to degrees of freedom.
+_NAME_AND_KIND = re.compile(
+    r"(.+)(?<![\s,;]df)(?<![\s,;]dof)(?<![\s,;]df )(?<![\s,;]dof )=(.+)",
+    re.I | re.S,
 )
 
 
@@ -311,11 +319,11 @@ def atlas_from(options: argparse.Namespace) -> Atlas | None:
 
 
 def _kind(text: str) -> tuple[str, str]:
-    """Read the name of a map and its kind; the name may hold a = of its own."""
-    name, equals, kind = text.rpartition("=")
-    if not (name and equals and kind):
+    """Read the name of a map and its kind; either may hold a = of its own."""
+    found = _NAME_AND_KIND.fullmatch(text)
+    if found is None:
         raise ValueError
-    return name, kind
+    return found[1], found[2]
 
 
 def _dof(text: str) -> StatedDof:

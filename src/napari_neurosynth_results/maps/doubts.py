@@ -120,7 +120,7 @@ def natural_log_doubt(
     Parameters
     ----------
     voxels : ndarray of float32, shape (i, j, k)
-        A logp map.
+        A logp map that is corrected by permutations.
     z : ndarray of float32, shape (i, j, k), optional
         The z map of the same test and correction.
     reading : Reading
@@ -136,7 +136,7 @@ def natural_log_doubt(
     odd = ""
     if z is not None and _is_natural_log(voxels, z):
         odd = "beside its z map these are"
-    elif reading.name is not None and reading.name.method == "montecarlo":
+    else:
         odd = _beyond_permutations(voxels, iterations)
     return f"{_said(reading)}, but {odd} {_NATURAL}" if odd else ""
 

@@ -260,15 +260,19 @@ def _told(notice: str) -> str:
 
 #: NiMARE called them so up to 0.0.3, and `stat` from 0.0.4 on.
 _OLD_STATISTICS = frozenset({"ale", "of"})
+_NIDM = "NIDM-Results"
 
 
-def name_natural_logs(files: Iterable[MapEntry]) -> list[MapEntry]:
-    """Take the logp maps of NiMARE 0.0.1 to 0.0.3 for natural logarithms.
+def tell_by_neighbors(files: Iterable[MapEntry]) -> list[MapEntry]:
+    """Take maps for what only the names beside them tell.
+
+    The logp maps of NiMARE 0.0.1 to 0.0.3 are natural logarithms, and the excursion set
+    of a NIDM-Results pack holds z where FSL wrote it, t or F where SPM did.
 
     Parameters
     ----------
     files : iterable of MapEntry
-        The maps of one set: the release is told by the names beside.
+        The maps of one set.
 
     Returns
     -------
@@ -277,15 +281,35 @@ def name_natural_logs(files: Iterable[MapEntry]) -> list[MapEntry]:
     """
     files = list(files)
     old = {f.name.run for f in files if f.name and f.name.value in _OLD_STATISTICS}
+    excursion = _kind_of_excursions(files)
     found = []
     for file in files:
+        reading = file.reading
         if file.name is not None and file.name.run in old:
-            reading = as_natural_log(file.reading)
-            same = reading.kind is file.kind
-            found.append(file if same else file.taken_as(reading))
-        else:
-            found.append(file)
+            reading = as_natural_log(reading)
+        elif excursion is not None and _is_untold_excursion(file):
+            reading = replace(reading, kind=excursion, word="name")
+        same = reading.kind is file.kind
+        found.append(file if same else file.taken_as(reading))
     return found
+
+
+def _is_untold_excursion(file: MapEntry) -> bool:
+    of_pack = file.reading.program == _NIDM and bool(file.reading.cut)
+    return of_pack and file.kind is MapKind.OTHER
+
+
+def _kind_of_excursions(files: Iterable[MapEntry]) -> MapKind | None:
+    """Return the kind of the statistic that a pack's excursion sets were cut from."""
+    kinds = {
+        file.kind
+        for file in files
+        if file.reading.program == _NIDM and file.kind.row.has_p
+    }
+    # FSL's packs hold the t or F as well that it made z of.
+    if MapKind.Z in kinds:
+        return MapKind.Z
+    return kinds.pop() if len(kinds) == 1 else None
 
 
 # The order of interest: what a user wants to see first comes first.

@@ -15,9 +15,9 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.doubts import doubt_of, say_otherwise
 from napari_neurosynth_results.maps.entry import (
     MapEntry,
-    name_natural_logs,
     say_of_each,
     sort_by_interest,
+    tell_by_neighbors,
     tell_moves,
 )
 from napari_neurosynth_results.maps.grid import Voxels
@@ -159,7 +159,7 @@ class ResultSet:
         #: Maps as they were found, where a user says otherwise; and what is said.
         self._found: dict[str, MapEntry] = {}
         self._stated: dict[str, str] = {}
-        self._arrange(name_natural_logs(files))
+        self._arrange(tell_by_neighbors(files))
         # Weak, because each map refers to its set: a set that nobody uses any more
         # has to give its voxels back at once, not when cycles are collected.
         self._alive: WeakValueDictionary[str, StatMap] = WeakValueDictionary()

@@ -311,11 +311,15 @@ def _find_doubt(statmap: StatMap) -> str:
     """Ask the values of a map, and the z beside it."""
     reading = statmap.file.reading
     doubt = doubt_of(statmap.data, reading)
+    name = statmap.name
     if doubt or statmap.kind is not MapKind.LOGP or reading.word == "user":
         return doubt
+    if name is None or name.method != "montecarlo" or name.get("desc"):
+        # Old releases, which wrote another logarithm, had no other such names.
+        return ""
     z = statmap.results.siblings(statmap).get("z")
     values = None
-    if z is not None and z.grid.same_as(statmap.grid):
+    if z is not None and z.at_hand and z.grid.same_as(statmap.grid):
         # Without it nothing is compared.
         with suppress(ResultsError):
             values = z.data

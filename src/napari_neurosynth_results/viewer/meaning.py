@@ -42,7 +42,12 @@ from napari_neurosynth_results.viewer.clusters.mask_choice import (
     ViewerRequest,
 )
 from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
-from napari_neurosynth_results.viewer.layers import REASON_KEY, map_layer, map_of
+from napari_neurosynth_results.viewer.layers import (
+    METADATA_KEY,
+    REASON_KEY,
+    map_layer,
+    map_of,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -210,26 +215,28 @@ class _MeaningLayers:
         layers = self._viewer.layers
         shown = cluster_layer(self._viewer, self._old)
         clusters = clusters_of(shown) if shown is not None else None
+        active = layers.selection.active
+        was_active = active is not None and active in (layer, shown)
         new = AnyLayer.create(*made)
         if layer.name != self._old.title:
             # The user gave it a name.
             new.name = layer.name
-        # Else napari gives the new one a number.
-        layer.name = f"{layer.name}, as it was"
         new.visible = layer.visible
         new.metadata[_KEY] = past
         if history := past.tried.get(" ".join(text.split())):
             remember(new, self._moved(history))
-        active = layers.selection.active
+        if shown is not None:
+            layers.remove(shown)
+        # No panel is to ask for the old one any more; nor is its name taken, to which
+        # napari would add a number.
+        del layer.metadata[METADATA_KEY]
+        layer.name = f"{layer.name}, as it was"
         layers.insert(layers.index(layer) + 1, new)
         scene.show_color_bar(new)
-        # Panels follow the active layer once the old one is gone.
-        layers.selection.active = new if active in (layer, shown) else active
+        layers.selection.active = new if was_active else active
         if isinstance(new, Image) and clusters is not None:
             self._threshold(new, clusters)
-        for gone in (shown, layer):
-            if gone is not None:
-                layers.remove(gone)
+        layers.remove(layer)
 
     def _threshold(self, layer: Image, old: ClusterSet) -> None:
         """Show clusters at what was tried with this meaning, or at a first one."""

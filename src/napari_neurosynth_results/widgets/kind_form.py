@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from magicgui.widgets import ComboBox, Container, LineEdit, PushButton
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QDialog, QVBoxLayout
+from qtpy.QtWidgets import (
+    QApplication,
+    QDialog,
+    QMainWindow,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.doubts import doubt_of, fitting_kinds
@@ -108,7 +114,7 @@ def show_kind_form(
     except ResultsError as error:
         show_warning(str(error))
         return None
-    dialog = QDialog(QApplication.activeWindow())
+    dialog = QDialog(_parent())
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.setWindowTitle(FORM_TITLE)
     dialog.setMinimumWidth(_WIDTH)
@@ -117,6 +123,14 @@ def show_kind_form(
     form.changed_meaning = done
     dialog.show()
     return dialog
+
+
+def _parent() -> QWidget | None:
+    """Return the window that the form belongs to, whose colors it takes."""
+    if (active := QApplication.activeWindow()) is not None:
+        return active
+    windows = QApplication.topLevelWidgets()
+    return next((one for one in windows if isinstance(one, QMainWindow)), None)
 
 
 class KindForm(Container):
@@ -244,6 +258,9 @@ class KindForm(Container):
             text = self.text()
             reading = stated_reading(text, self._statmap.file.reading)
             doubt = doubt_of(self._voxels, reading)
+            if doubt and self.kind.value is self._statmap.kind:
+                # Nobody but the name has said so yet.
+                doubt = self._statmap.doubt or doubt
         except ResultsError as error:
             self.apply.enabled = False
             self.verdict.value = str(error)

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QDialog
 
 from napari_neurosynth_results import open_results
+from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
@@ -252,3 +253,25 @@ def test_the_widget_in_a_window_follows_what_is_opened(
     viewer.layers.clear()
     viewer.open(write({"z": rng.random(SHAPE)}), plugin=PLUGIN)
     assert len(viewer.layers) == 2
+
+
+def test_a_map_without_a_layer_gets_another_meaning(
+    widget: ResultsBrowser, results: ResultSet, preferences: Any
+) -> None:
+    choose(widget, "p, association, uncorrected")
+    button = widget.map_description.holds
+    assert button.isVisibleTo(widget.native)
+    button.click()
+    (dialog,) = (
+        one
+        for one in QApplication.topLevelWidgets()
+        if isinstance(one, QDialog) and one.windowTitle() == "This map holds..."
+    )
+    form = dialog.layout().itemAt(0).widget()._magic_widget
+    form.kind.value = MapKind.ONE_MINUS_P
+    form.apply.native.click()
+    assert results.stated == {"p_desc-association": "1-p"}
+    # It is listed by its new meaning, and no layer was added.
+    assert "p_desc-association" in listed(widget)
+    assert len(widget._viewer.layers) == 1
+    assert not dialog.isVisible()

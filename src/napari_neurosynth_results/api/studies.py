@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, get_args
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.grid import TALAIRACH, StatedSpace
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Experiments, Studies
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -97,6 +98,8 @@ def contributions(
         source = f"{n:,} foci of {len(experiments):,} experiments, counted here"
         notices += experiments.studies.notices
         notices += _whose_studies(results, experiments)
+        if (space := clusters.statmap.grid.elsewhere) is not None:
+            notices.append(_moved_foci(space))
     else:
         counted = find_diagnostics(results, clusters, kind, experiments)
         table = join_contributions(clusters, counted, kind)
@@ -135,6 +138,19 @@ def _whose_studies(results: ResultSet, experiments: Experiments) -> list[str]:
         f"{results.title} holds one set of studies and maps of {len(runs)} runs "
         f"({told}): nothing says to which run the studies belong."
     ]
+
+
+def _moved_foci(elsewhere: StatedSpace) -> str:
+    """Say how foci, which are in MNI mm, were looked up in a map of another space."""
+    if elsewhere.name == TALAIRACH:
+        return (
+            "The map is in Talairach space: foci were moved into it (icbm_other, "
+            "Lancaster et al. 2007) to be counted."
+        )
+    return (
+        f"The map is in {elsewhere.name}, and foci are in MNI mm: those counted in a "
+        "cluster may not lie there."
+    )
 
 
 def _experiments(

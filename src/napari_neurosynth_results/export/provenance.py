@@ -15,7 +15,7 @@ from typing import Any
 from napari_neurosynth_results._version import __version__
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.export.escaping import plain_text
-from napari_neurosynth_results.maps.grid import TALAIRACH, Grid
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import MapSet, StatMap
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.sources.web.servers import Servers
@@ -130,7 +130,7 @@ def software() -> dict[str, Any]:
 
 def space_of(grid: Grid) -> str | None:
     """Return the space of coordinates, None where they cannot be MNI's."""
-    if grid.elsewhere is not None and grid.elsewhere.name == TALAIRACH:
+    if grid.in_talairach:
         return "Talairach"
     return None if grid.mni_doubt() else MNI
 

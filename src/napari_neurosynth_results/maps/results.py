@@ -15,8 +15,10 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.doubts import doubt_of, say_otherwise
 from napari_neurosynth_results.maps.entry import (
     MapEntry,
+    say_of_each,
     sort_by_interest,
     tell_by_neighbors,
+    tell_moves,
 )
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import Tail
@@ -79,7 +81,6 @@ class About:
 
 
 NOTHING_KNOWN = About()
-
 
 #: Voxels a set keeps alive by itself: about 6 maps of the 2 mm MNI grid.
 CACHE_BYTES = 24 * 2**20
@@ -181,8 +182,9 @@ class ResultSet:
         Parameters
         ----------
         kinds : mapping of str to str
-            Key of a map -> what it holds, as `stated_reading` reads it; an empty text
-            leaves it to name, header and values again.
+            Key of a map, ``*`` as `say_of_each` takes it, -> what it holds, as
+            `stated_reading` reads it; an empty text leaves it to name, header and
+            values again.
 
         Raises
         ------
@@ -190,6 +192,7 @@ class ResultSet:
             When there is no such map, or no such kind; then nothing has changed.
         """
         files = dict(self._files)
+        kinds = say_of_each(files, kinds)
         for key, text in kinds.items():
             if key not in files:
                 holds = ", ".join(files)
@@ -205,6 +208,7 @@ class ResultSet:
                 self._stated[key] = " ".join(text.split())
             self._forget(key)
         self._facts.clear()
+        self._problems = tell_moves(self._problems, self._files, files)
         self._arrange(files.values())
 
     def _forget(self, key: str) -> None:
@@ -304,10 +308,8 @@ class ResultSet:
 
         Parameters
         ----------
-        statmap : StatMap
-            A map of this set.
-        listed : bool
-            Also those that are not at hand and may not be brought here.
+        statmap, listed
+            As for `run_of`.
 
         Returns
         -------

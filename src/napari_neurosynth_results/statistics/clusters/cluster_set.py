@@ -153,6 +153,7 @@ class ClusterSet:
         if isinstance(self.threshold, ClusterLevelResult):
             told += self.threshold.notices
         else:
+            told += [self.threshold.caution] if self.threshold.caution else []
             # A sibling that cannot be read is among the problems of its set.
             with suppress(ResultsError):
                 shared = find_shared_smallest_p(self.statmap)

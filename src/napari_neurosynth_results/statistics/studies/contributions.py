@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.anatomy.coordinates import mni_to_tal
 from napari_neurosynth_results.arrays import IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
@@ -372,7 +373,8 @@ def labels_at(
     labels : ndarray of int, shape (i, j, k)
         0, or the number of the cluster.
     grid : Grid
-        Where the voxels are, in MNI mm.
+        Where the voxels are, in MNI mm; those of a grid that states Talairach space
+        are looked up where the places lie in it.
     places : array_like, shape (n, 3)
         MNI mm.
 
@@ -382,6 +384,8 @@ def labels_at(
         0 for none, and outside of the grid.
     """
     places = np.asarray(places, dtype=np.float64).reshape(-1, 3)
+    if grid.in_talairach:
+        places = mni_to_tal(places)
     # Half to even, as numpy rounds and so NiMARE.
     voxels = np.round((places - grid.origin) / grid.voxel_size)
     inside = ((voxels >= 0) & (voxels < labels.shape)).all(axis=1)

@@ -68,6 +68,8 @@ class ThresholdResult:
         Height, p, tail and mask, in words.
     masking : Masking, optional
         Where was looked.
+    caution : str
+        What is doubtful about that place for tests that were counted; a sentence.
     """
 
     parts: Parts
@@ -77,6 +79,7 @@ class ThresholdResult:
     tail: Tail
     sentence: str
     masking: Masking | None = None
+    caution: str = ""
 
     def __str__(self) -> str:
         """Return the sentence."""
@@ -151,14 +154,23 @@ def apply_threshold(
     sentence = threshold_sentence(
         statmap, height, means, sides=sides, strict=threshold.strict
     )
+    caution = ""
+    if masking is not None:
+        sentence += f", {masking}"
+        if corrected:
+            short, caution = masking.caution(statmap)
+            sentence += f" ({short})" if short else ""
+            if n_tests == (kept := int(np.count_nonzero(parts))) and kept > 1:
+                caution = f"{caution} {_all_survive(kept)}".strip()
     return ThresholdResult(
         parts=parts,
         height=p if statmap.kind.row.small_is_strong else height,
         p=p,
         n_tests=n_tests,
         tail=tail,
-        sentence=f"{sentence}, {masking}" if masking is not None else sentence,
+        sentence=sentence,
         masking=masking,
+        caution=caution,
     )
 
 
@@ -227,13 +239,16 @@ def _log_alpha(
     """
     if threshold.p is not None:
         return math.log(threshold.p), None
+    name = "FDR" if threshold.q is not None else "Bonferroni"
     _, log_p = find_tested_voxels(
         source,
-        "FDR" if threshold.q is not None else "Bonferroni",
+        name,
         mask=None if masking is None else masking.mask,
         sides=sides,
         tail=tail,
     )
+    if masking is not None:
+        _refuse_circular(source, name, masking)
     if threshold.bonferroni is not None:
         return math.log(threshold.bonferroni / log_p.size), log_p.size
     assert threshold.q is not None
@@ -242,6 +257,31 @@ def _log_alpha(
         return math.nan, log_p.size
     # Below p = 1, which no height stands for.
     return min(critical, -P_TOLERANCE), log_p.size
+
+
+def _refuse_circular(source: PSource, name: str, masking: Masking) -> None:
+    """Refuse to count tests in voxels that were chosen by these very tests."""
+    statmap = source.statmap
+    why = masking.why_circular(statmap)
+    if not why and source.is_sibling and source.evidence.siblings is not None:
+        # The p that a user gave beside the map.
+        why = masking.why_circular(source.map)
+    if why:
+        raise ResultsError(
+            f"{statmap.title}: {name} {masking} would be circular. {why} Its voxels "
+            "were chosen by the values that are to be corrected: counted alone, they "
+            "pass by themselves. Take a mask that this data did not make, or correct "
+            "in the whole brain."
+        )
+
+
+def _all_survive(n: int) -> str:
+    """Say what a mask looks like that was drawn by the map, and cannot be told."""
+    return (
+        f"Each of the {n:,} voxels that were tested in the mask survives. A mask that "
+        "was drawn by this very map does so whatever there is: make sure that it was "
+        "chosen without the map."
+    )
 
 
 def _requested_p(statmap: StatMap, threshold: Threshold, log_p: float) -> float:

@@ -14,6 +14,7 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
     clusters_at,
 )
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
+from napari_neurosynth_results.statistics.thresholds.masks import origins_of
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
 from napari_neurosynth_results.viewer import scene
@@ -27,6 +28,7 @@ from napari_neurosynth_results.viewer.clusters.defaults import (
     first_threshold,
     shows_faintly,
 )
+from napari_neurosynth_results.viewer.clusters.mask_choice import MADE_OF_KEY
 from napari_neurosynth_results.viewer.layers import (
     map_layer,
     map_of,
@@ -139,7 +141,10 @@ def show_agreement(viewer: Viewer, comparison: Comparison) -> Labels:
         blending="translucent_no_depth",
         colormap=DirectLabelColormap(color_dict=table),
         features={"agreement": ["", *names]},
-        metadata={AGREEMENT_KEY: ComparedClusters(comparison.a, comparison.b)},
+        metadata={
+            AGREEMENT_KEY: ComparedClusters(comparison.a, comparison.b),
+            MADE_OF_KEY: origins_of(comparison.a.statmap, comparison.b.statmap),
+        },
     )
     made.editable = False
     return viewer.add_layer(made)

@@ -15,7 +15,7 @@ from napari_neurosynth_results.maps.studies import (
     Studies,
     Study,
 )
-from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
+from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.studies.contributors import (
     FEW_IN_ALL,
     MAY_DOMINATE,

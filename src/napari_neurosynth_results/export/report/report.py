@@ -251,9 +251,10 @@ def _studies(behind: Contributors) -> dict[str, Any] | None:
     """Gather sentences, a heat map of studies and clusters, and notes."""
     table = behind.ranked
     if table is None:
+        if not behind.elsewhere:
+            return None
         # Nothing is known, but whose numbers there are.
-        told = {"sentences": _sentences(behind), "rows": [], "notes": behind.notes}
-        return told if behind.elsewhere else None
+        return {"sentences": _sentences(behind), "rows": [], "notes": behind.notes}
     most = float(np.nan_to_num(table.to_numpy(dtype=np.float64)).max(initial=0.0))
     counted = behind.foci is not None
     shown = table.iloc[:_MOST_STUDIES]

@@ -16,8 +16,7 @@ from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxel
-from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.statistics.clusters.connected import as_formed
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.corrected import (
     corrected_clusters,
     corrected_column,
@@ -26,7 +25,6 @@ from napari_neurosynth_results.statistics.clusters.corrected import (
 )
 from napari_neurosynth_results.statistics.clusters.labelling import (
     ClusterArrays,
-    label_clusters,
 )
 from napari_neurosynth_results.statistics.clusters.regions import (
     default_names,
@@ -44,19 +42,15 @@ from napari_neurosynth_results.statistics.p_values.monte_carlo import (
 from napari_neurosynth_results.statistics.p_values.significance import (
     Evidence,
     PSource,
-    find_test,
 )
 from napari_neurosynth_results.statistics.thresholds.apply import (
     ErrorRate,
     ThresholdResult,
-    apply_threshold,
     find_error_rate,
 )
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
-    read_clusters,
 )
-from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 if TYPE_CHECKING:
@@ -516,88 +510,3 @@ class ClusterSet:
             # The map that states p cannot be read, which its set reports: clusters that
             # were found by value are no worse for it.
             return np.full(at[0].size, np.nan)
-
-
-def clusters_at(
-    statmap: StatMap,
-    threshold: Threshold,
-    *,
-    mask: Mask | Masking | None = None,
-    siblings: Mapping[str, StatMap] | None = None,
-    dof: float | tuple[float, float] | None = None,
-    sub_peaks: int = 3,
-    peak_distance: float = 8.0,
-    atlas: Atlas | None = None,
-) -> ClusterSet:
-    """Threshold a map by what its numbers mean, and label its clusters.
-
-    Parameters
-    ----------
-    statmap : StatMap
-        Any map but a label map.
-    mask, siblings, dof, sub_peaks, peak_distance
-        As for `api.find_clusters`.
-    atlas : Atlas, optional
-        What clusters are named by; left aside when the map is not in MNI space.
-
-    Returns
-    -------
-    ClusterSet
-        Clusters in order of their peaks, positive ones first.
-
-    Raises
-    ------
-    ResultsError
-        When the question means nothing for the map; the text says why.
-    """
-    if min(sub_peaks, peak_distance) < 0:
-        raise ResultsError("sub_peaks and peak_distance cannot be negative.")
-    if not statmap.kind.row.criteria:
-        raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
-    source = PSource(statmap, Evidence(siblings, dof))
-    applied: ThresholdResult | ClusterLevelResult
-    if statmap.level == "cluster":
-        if threshold.p is None or threshold.has_extent or threshold.strict:
-            raise ResultsError(
-                f"{statmap.title}: height and extent were chosen when its clusters "
-                "were formed, and each carries one value. Only p, the level of "
-                "significance of a cluster, can be chosen."
-            )
-        applied = as_formed(
-            source,
-            read_clusters(source, threshold.p, mask, threshold.tail),
-            threshold.connectivity,
-        )
-        min_voxels = 1
-    else:
-        applied = apply_threshold(source, threshold, mask)
-        min_voxels = threshold.voxels_at_least(statmap.grid.voxel_mm3)
-    test: PSource | None = source
-    if statmap.correction:
-        # What was given is about the corrected p: the uncorrected has its own siblings.
-        found = find_test(statmap)
-        test = PSource(found) if found is not None else None
-    values = statmap if test is None else test.statmap
-    labelled = label_clusters(
-        values.data,
-        applied.parts,
-        connectivity=applied.formation.connectivity
-        if isinstance(applied, ClusterLevelResult)
-        else threshold.connectivity,
-        min_voxels=min_voxels,
-        voxel_size=statmap.grid.voxel_size,
-        sub_peaks=sub_peaks,
-        peak_distance=peak_distance,
-        small_is_strong=values.kind.row.small_is_strong,
-    )
-    return ClusterSet(
-        statmap,
-        threshold,
-        applied,
-        min_voxels,
-        labelled,
-        source,
-        test,
-        atlas=atlas if statmap.grid.mni_doubt() is None else None,
-        peak_distance=peak_distance,
-    )

@@ -8,7 +8,6 @@ the clusters and not with the volume around them.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,18 +15,8 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.arrays import (
     BoolArray,
-    Float32Array,
-    Float64Array,
     IndexArray,
 )
-from napari_neurosynth_results.statistics.p_values.monte_carlo import statement_of
-from napari_neurosynth_results.statistics.p_values.significance import PSource
-from napari_neurosynth_results.statistics.thresholds.cluster_level import (
-    FACES_SINCE,
-    ClusterLevelResult,
-    read_formed_values,
-)
-from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 #: A step, or a size, along z, y and x.
 Step = tuple[int, int, int]
@@ -36,10 +25,6 @@ Step = tuple[int, int, int]
 _BY_FACE = [(-1, 0), (0, -1)]
 _BY_EDGE = [(-1, -1), (-1, 1)]
 _SMALLEST = np.finfo(np.float32).tiny
-#: Two p that differ by less, relative to them, are one.
-_SAME = 1e-6
-#: How much smaller than its cluster a fragment is, where nothing else tells.
-_SMALL = 10
 
 
 class SuprathresholdVoxels:
@@ -277,129 +262,3 @@ def group_connected(n: int, one: IndexArray, other: IndexArray) -> IndexArray:
     apart = (one != other).nonzero()[0]
     n_groups = int(np.count_nonzero(leads))
     return group_connected(n_groups, one.take(apart), other.take(apart)).take(group)
-
-
-def find_forming_neighbors(
-    codes: npt.NDArray[np.uint16],
-    p: Float64Array,
-    weight: Float32Array,
-    factor: float,
-) -> tuple[int, int]:
-    """Find out which neighbors touched when clusters were formed, by what became of it.
-
-    A cluster that was tested has one p in all of its voxels, and no smaller p than a
-    heavier one. Fragments of one p that touch by an edge or a corner are one cluster
-    if one of them alone would be too light for its p.
-
-    Parameters
-    ----------
-    codes : ndarray of uint16, shape (i, j, k)
-        A number for each p, from 1; 0 outside of clusters.
-    p : ndarray
-        The p of each number.
-    weight : ndarray of float32, shape (i, j, k)
-        What a voxel adds to what was tested: 1 for the size of a cluster, what exceeds
-        the cluster-forming threshold for its mass.
-    factor : float
-        So many times heavier another cluster has to be, because weights are not known
-        better.
-
-    Returns
-    -------
-    connectivity : {6, 18, 26}
-        6 where nothing speaks for more.
-    joined : int
-        Fragments that are part of a cluster which they do not touch by a face.
-    """
-    above = SuprathresholdVoxels(weight, codes, small_is_strong=False)
-    connectivity, joined = 6, 0
-    if not above.where.size:
-        return connectivity, joined
-    pieces = find_components(above.at, above.part, above.shape, connectivity) - 1
-    for more in (18, 26):
-        whole = find_components(above.at, above.part, above.shape, more) - 1
-        if whole.max() == pieces.max():
-            continue
-        size = np.bincount(pieces)
-        mass = np.bincount(pieces, weights=above.strength)
-        of_piece = np.zeros((2, size.size), np.intp)
-        of_piece[:, pieces] = whole, above.part
-        group, p_of = of_piece[0], p[of_piece[1]]
-        # The last of a group that is written is its largest.
-        largest = np.zeros(group.max() + 1, np.intp)
-        by_size = np.argsort(size, kind="stable")
-        largest[group[by_size]] = by_size
-        fragments = np.flatnonzero(largest[group] != np.arange(size.size))
-        for one in fragments:
-            weaker = p_of > p_of[one] * (1 + _SAME)
-            heavier = (size >= size[one]) & (mass >= factor * mass[one])
-            alone = not weaker.any() and _SMALL * size[one] <= size[largest[group[one]]]
-            if alone or (weaker & heavier).any():
-                connectivity, pieces = more, whole
-                joined += fragments.size
-                break
-    return connectivity, joined
-
-
-def as_formed(
-    source: PSource, applied: ClusterLevelResult, asked: int
-) -> ClusterLevelResult:
-    """Add which neighbors touched when clusters were formed: nobody can choose that.
-
-    Parameters
-    ----------
-    source : PSource
-        What states the p of a cluster-level corrected map.
-    applied : ClusterLevelResult
-        How it was read.
-    asked : int
-        The neighbors that were asked for.
-
-    Returns
-    -------
-    ClusterLevelResult
-        With a notice where others were asked for.
-
-    Raises
-    ------
-    ResultsError
-        When the map cannot be read.
-    """
-    statmap = source.statmap
-    if source.evidence.siblings is None:
-        connectivity, joined = statmap.results.remember(
-            (statmap.key, "forming neighbors"), lambda: _forming_neighbors(source)
-        )
-    else:
-        connectivity, joined = _forming_neighbors(source)
-    formation = replace(applied.formation, connectivity=connectivity, joined=joined)
-    told = [*applied.notices, *formation.notices]
-    if asked not in (connectivity, Threshold.connectivity):
-        told.append(
-            f"{asked} neighbors were asked for and not taken: clusters stay as they "
-            f"were formed and tested, with {connectivity}."
-        )
-    return replace(applied, formation=formation, notices=tuple(told))
-
-
-def _forming_neighbors(source: PSource) -> tuple[int, int]:
-    statmap = source.statmap
-    release = statement_of(statmap).release
-    if release is not None and release >= FACES_SINCE:
-        return 6, 0
-    formed = read_formed_values(source)
-    inside = formed.codes > 0
-    if not inside.any():
-        return 6, 0
-    weight, factor = inside.astype(np.float32), 1.0
-    if statmap.name is not None and statmap.name.cluster_statistic == "mass":
-        # By size alone a mass is known worst, by another statistic not well.
-        factor = 8.0
-        for value, known in (("stat", 2.0), ("chi2", 2.0), ("z", 4.0)):
-            test = statmap.results.uncorrected(statmap, value)
-            if test and test.at_hand and test.grid.same_as(statmap.grid):
-                weight = np.abs(test.data) * inside
-                weight -= weight.min(where=inside, initial=weight.max()) * inside
-                factor = known
-                break
-    return find_forming_neighbors(formed.codes, formed.p, weight, factor)

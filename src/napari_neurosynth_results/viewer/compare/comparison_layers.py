@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import BOTH, HUES, OPPOSITE
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters.cluster_set import (
-    ClusterSet,
-    clusters_at,
-)
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.thresholds.masks import origins_of
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold

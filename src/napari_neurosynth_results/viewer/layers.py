@@ -27,7 +27,11 @@ from napari_neurosynth_results.statistics.thresholds.first_look import (
     first_look,
     look_without_siblings,
 )
-from napari_neurosynth_results.viewer.colormaps import coloring
+from napari_neurosynth_results.viewer.colormaps import (
+    UNDERLAY_COLORS,
+    ColorRange,
+    coloring,
+)
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 
@@ -42,6 +46,10 @@ PICTURE_KEY = "neurosynth_results_picture"
 VOXELS_KEY = "neurosynth_results_voxels"
 #: Name of the colormap and limits that a layer was given: others are the user's choice.
 GIVEN_KEY = "neurosynth_results_given"
+#: What the colors of a layer mean: a `ColorRange`.
+RANGE_KEY = "neurosynth_results_range"
+#: Marks a layer that would be seen, did surfaces not stand for it in 3D.
+STANDS_BACK_KEY = "neurosynth_results_stands_back"
 #: Marks the underlay, so that it is not added twice.
 UNDERLAY_KEY = "neurosynth_results_underlay"
 #: A source gets no more layers than this, the underlay among them.
@@ -53,6 +61,9 @@ FIRST_LAYERS = 8
 _MOST_LABELS = 5000
 #: Opacity of a map of which nothing survives.
 FAINT = 0.4
+#: Percentile of an image of a brain that is white, but for headroom: white matter may
+#: not outshine the maps.
+_BRIGHT, _HEADROOM = 99.0, 1.3
 #: A value that reaches the height but for so much of it is kept.
 _NUDGE = 1e-6
 #: How a map without any value is shown: transparent, so that it hides nothing.
@@ -172,6 +183,8 @@ def map_layer(
     row = statmap.kind.row
     if row.colors is ColorFamily.LABELS:
         return _label_layer(statmap, visible), None
+    if row.lies_below:
+        return _own_underlay(statmap, visible), None
     try:
         look = first_look(statmap)
     except ResultsError:
@@ -204,6 +217,13 @@ def map_layer(
             PICTURE_KEY: data,
             VOXELS_KEY: statmap.data,
             GIVEN_KEY: (chosen.colormap["name"], chosen.contrast_limits),
+            RANGE_KEY: ColorRange.of(
+                colors,
+                values,
+                kind=kind,
+                sides=(True, colors.signed),
+                marks_threshold=values is statmap,
+            ),
         },
     }
     return (data, keywords, "image"), look
@@ -264,6 +284,19 @@ def _range_of(
     strongest = find_strongest(values)
     weakest = weakest_of(values, data[np.isfinite(data)], strongest)
     return replace(look, height=weakest, strongest=strongest, signed=values.signed)
+
+
+def _own_underlay(statmap: StatMap, visible: bool) -> LayerTuple:
+    """Build the layer of an image of a brain, in place of the template."""
+    voxels = np.nan_to_num(statmap.data)
+    # A few bright voxels, of fat or of vessels, would leave the brain dark.
+    lit = voxels[voxels > 0]
+    bright = float(np.percentile(lit, _BRIGHT)) if lit.size else 1.0
+    limits = 0.0, _HEADROOM * bright
+    made = _anatomy_layer(voxels, statmap.grid, statmap.title, limits)
+    made[1]["visible"] = visible
+    made[1]["metadata"] |= {METADATA_KEY: statmap, VOXELS_KEY: statmap.data}
+    return made
 
 
 def _label_layer(statmap: StatMap, visible: bool) -> LayerTuple:
@@ -329,13 +362,20 @@ def _called(label: int, names: Mapping[int, str]) -> str:
 
 def underlay_layer() -> LayerTuple:
     """Build the layer of the MNI template."""
-    voxels, grid = template.read_underlay()
+    voxels, grid = template.read_underlay(1)
+    # Headroom keeps white matter from outshining the maps.
+    return _anatomy_layer(voxels, grid, template.UNDERLAY_TITLE, (0, 340))
+
+
+def _anatomy_layer(
+    voxels: npt.NDArray[Any], grid: Grid, name: str, limits: tuple[float, float]
+) -> LayerTuple:
     keywords = {
         **placement_keywords(grid),
-        "name": template.TITLE,
-        "colormap": "gray",
-        # Headroom keeps white matter from outshining the maps.
-        "contrast_limits": (0, 340),
+        "name": name,
+        "colormap": UNDERLAY_COLORS,
+        "contrast_limits": limits,
+        "interpolation2d": "linear",
         "blending": "translucent_no_depth",
         # In 3D a glass of brain, through which the maps are seen.
         "rendering": "attenuated_mip",
@@ -387,6 +427,11 @@ def map_of(layer: Any) -> StatMap | None:
     """Return the map that a layer shows, None for layers of others."""
     found = layer.metadata.get(METADATA_KEY)
     return found if isinstance(found, StatMap) else None
+
+
+def is_seen(layer: Any) -> bool:
+    """Whether a layer is seen, or would be if surfaces did not stand for it."""
+    return bool(layer.visible or layer.metadata.get(STANDS_BACK_KEY))
 
 
 def voxels_behind(layer: Any) -> npt.NDArray[np.float32] | None:

@@ -22,6 +22,7 @@ from napari_neurosynth_results.statistics.thresholds.apply import describe_map
 from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.canvas import dress
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
@@ -233,7 +234,7 @@ class _MeaningLayers:
         del layer.metadata[METADATA_KEY]
         layer.name = f"{layer.name}, as it was"
         layers.insert(layers.index(layer) + 1, new)
-        scene.show_color_bar(new)
+        dress(self._viewer)
         layers.selection.active = new if was_active else active
         if isinstance(new, Image) and clusters is not None:
             self._threshold(new, clusters)

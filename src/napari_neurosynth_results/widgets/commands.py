@@ -26,6 +26,8 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
+from napari_neurosynth_results.viewer.napari_private import unproxied
+from napari_neurosynth_results.viewer.plugin.reader import use_anatomy
 from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.workspace.save_and_open import (
     open_and_tell,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     import napari.viewer
 
 _WORKSPACES = f"Workspace (*{EXTENSION})"
+_IMAGES = "Images (*.nii *.nii.gz *.mgz *.mgh *.hdr *.img)"
 
 
 # --- a report -------------------------------------------------------------------------
@@ -168,6 +171,21 @@ def ask_and_save_workspace(napari_viewer: napari.viewer.Viewer) -> None:
         partial(save_workspace, napari_viewer),
         extension=EXTENSION,
     )
+
+
+def ask_and_use_anatomy(napari_viewer: napari.viewer.Viewer) -> None:
+    """Ask for an image of a brain, and lay it below the maps."""
+    from napari.utils.notifications import show_error
+
+    path, _ = QFileDialog.getOpenFileName(
+        QApplication.activeWindow(), "Use my own anatomy", "", _IMAGES
+    )
+    if not path:
+        return
+    try:
+        use_anatomy(unproxied(napari_viewer), path)
+    except ResultsError as error:
+        show_error(str(error))
 
 
 def ask_and_open_workspace(napari_viewer: napari.viewer.Viewer) -> None:

@@ -243,7 +243,7 @@ def test_the_widget_in_a_window_follows_what_is_opened(
     choose(widget, TITLES[2])
     widget.add.native.click()
     shown = viewer.layers[-1]
-    assert (shown.name, shown.colorbar.visible) == (TITLES[2], True)
+    assert (shown.name, shown.visible) == (TITLES[2], True)
     assert map_of(shown).title == TITLES[2]
     # Closed, it may not stand in the way of what comes.
     viewer.window.remove_dock_widget(dock)

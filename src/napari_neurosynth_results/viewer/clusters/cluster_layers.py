@@ -19,6 +19,7 @@ from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
+from napari_neurosynth_results.viewer.canvas import update_legend
 from napari_neurosynth_results.viewer.clusters.layer_colors import (
     CHOSEN_KEY,
     COLORS_KEY,
@@ -37,6 +38,7 @@ from napari_neurosynth_results.viewer.layers import (
     FAINT,
     METADATA_KEY,
     REASON_KEY,
+    UNDERLAY_KEY,
     empty_picture,
     map_of,
     placement_keywords,
@@ -86,7 +88,9 @@ def map_layers(viewer: Viewer) -> list[Image]:
     found = [
         layer
         for layer in reversed(viewer.layers)
-        if isinstance(layer, Image) and map_of(layer) is not None
+        if isinstance(layer, Image)
+        and map_of(layer) is not None
+        and UNDERLAY_KEY not in layer.metadata
     ]
     return sorted(found, key=lambda layer: (layer is not active, not layer.visible))
 
@@ -124,6 +128,7 @@ def show_clusters(
         names = found.metadata[METADATA_KEY].given_names
         clusters = replace(clusters, given_names=names) if names else clusters
         _update(viewer, found, clusters)
+    update_legend(viewer)
     if describe:
         describe_clusters(layer, found)
     return found

@@ -15,7 +15,7 @@ from napari_neurosynth_results.statistics.comparison.comparison import Compariso
 from napari_neurosynth_results.statistics.thresholds.masks import origins_of
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
-from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.canvas import dress
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
@@ -193,5 +193,5 @@ def show_map(viewer: Viewer, statmap: StatMap) -> Layer:
             viewer.layers.remove(layer)
             break
     layer = viewer.add_layer(Layer.create(*made))
-    scene.show_color_bar(layer)
+    dress(viewer)
     return layer

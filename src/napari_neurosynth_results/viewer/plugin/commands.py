@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
-from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer import canvas, scene
 from napari_neurosynth_results.viewer.brain_views import brain, cortex, glass
 from napari_neurosynth_results.viewer.brain_views.viewpoints import view_from
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
@@ -94,6 +94,11 @@ def show_map_on_cortex(napari_viewer: napari.viewer.Viewer) -> None:
         show_warning(str(error))
         return
     show_info(shown)
+
+
+def toggle_crosshair_lines(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show or hide the lines that mark the chosen place."""
+    canvas.toggle_crosshair(unproxied(napari_viewer))
 
 
 def use_neurological(napari_viewer: napari.viewer.Viewer) -> None:

@@ -12,12 +12,14 @@ import numpy as np
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.workspace.file import EXTENSION
 from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.sources.files.folder import is_image
 from napari_neurosynth_results.sources.opening import is_link, open_source
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.canvas import dress
 from napari_neurosynth_results.viewer.layers import (
     MOST_LAYERS,
     UNDERLAY_KEY,
@@ -32,6 +34,7 @@ from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
 Paths = str | Sequence[str]
@@ -183,7 +186,8 @@ def layers_for_viewer(
     viewer = _current_viewer()
     layers: Sequence[Any] = viewer.layers if viewer is not None else ()
     has_underlay = any(UNDERLAY_KEY in layer.metadata for layer in layers)
-    underlay = settings.underlay and not has_underlay
+    is_one = all(statmap.kind.row.lies_below for statmap in results.maps.values())
+    underlay = settings.underlay and not has_underlay and not is_one
     opened = build_layers(results, underlay=underlay, most=most)
     if not opened.shown:
         raise ResultsError("\n".join(results.problems))
@@ -214,17 +218,50 @@ def _when_added(
         if map_of(event.value) is not visible:
             return
         inserted.disconnect(arrived)
+        if visible is not None and visible.kind.row.lies_below:
+            put_below(viewer, event.value)
         if settings.orientation != "leave alone" and not scene.is_anatomical(viewer):
             scene.set_anatomical(viewer, settings.orientation)
-        for layer in viewer.layers:
-            shown = map_of(layer)
-            if shown is not None and shown.results is results:
-                scene.show_color_bar(layer)
-        if fresh and visible is not None:
+        dress(viewer)
+        if fresh and visible is not None and not visible.kind.row.lies_below:
             scene.look_at(viewer, *strongest_place(visible))
         announce(viewer, results, opened)
 
     inserted.connect(arrived, position="last")
+
+
+def put_below(viewer: Viewer, layer: Layer) -> None:
+    """Lay an image of a brain below everything, in place of what lies there."""
+    for other in viewer.layers:
+        if other is not layer and UNDERLAY_KEY in other.metadata:
+            other.visible = False
+    viewer.layers.move(viewer.layers.index(layer), 0)
+    layer.visible = True
+
+
+def use_anatomy(viewer: Viewer, path: str) -> None:
+    """Lay one's own image of a brain below the maps, whatever its name says it is.
+
+    Parameters
+    ----------
+    path : str
+        Of an image file.
+
+    Raises
+    ------
+    ResultsError
+        When it cannot be opened.
+    """
+    from napari.layers import Layer
+
+    settings = read_settings()
+    results = open_source(path, settings.online, Job(), settings.max_bytes)
+    said = str(MapKind.ANATOMY)
+    results.take_as({"*": said})
+    statmap = next(iter(results.maps.values()))
+    made, _ = map_layer(statmap, visible=True)
+    put_below(viewer, viewer.add_layer(Layer.create(*made)))
+    dress(viewer)
 
 
 def strongest_place(statmap: StatMap) -> tuple[float, float, float]:
@@ -270,7 +307,8 @@ def add_maps(viewer: Viewer, statmaps: Sequence[StatMap]) -> list[str]:
         except ResultsError as error:
             problems.append(str(error))
             continue
-        scene.show_color_bar(viewer.add_layer(Layer.create(*layer)))
+        viewer.add_layer(Layer.create(*layer))
+    dress(viewer)
     return problems
 
 

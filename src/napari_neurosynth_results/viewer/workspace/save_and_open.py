@@ -30,6 +30,7 @@ from napari_neurosynth_results.sources.opening import open_source
 from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     choose_atlas,
     chosen_atlas,
+    describe_atlas,
 )
 from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.settings import (
@@ -43,7 +44,6 @@ from napari_neurosynth_results.viewer.workspace.appearance import (
     describe_view,
     is_temporary,
 )
-from napari_neurosynth_results.viewer.workspace.atlas_reference import describe_atlas
 from napari_neurosynth_results.viewer.workspace.restorer import Restorer
 from napari_neurosynth_results.viewer.workspace.state_reader import StateReader
 

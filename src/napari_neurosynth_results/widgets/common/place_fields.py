@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 _REACH_MM = 1000.0
 #: Room for "-126.5", and no more: three boxes have to fit a narrow dock.
 _BOX_STYLE = "QAbstractSpinBox { min-width: 48px; padding: 1px 6px; }"
-#: The slices stop at the edge of what there is.
-_STOPPED_MM = 0.05
 _NO_VOLUME = "Open a map first: there is no volume to go to."
 
 
@@ -89,17 +87,10 @@ class PlaceFields(Container):
         if place_of_slices(self._viewer) is None:
             self._say("", _NO_VOLUME)
             return
-        scene.jump_to(self._viewer, *place)
-        reached = place_of_slices(self._viewer)
-        assert reached is not None
-        away = max(abs(a - b) for a, b in zip(place, reached, strict=True))
-        self._say(
-            "",
-            f"{format_place(place)} lies outside of what is open: the slices stopped "
-            f"at {format_place(reached)}."
-            if away > _STOPPED_MM
-            else "",
-        )
+        refused = scene.refusal_of(self._viewer, place)
+        if not refused:
+            scene.jump_to(self._viewer, *place)
+        self._say("", refused)
 
     def copy_place(self) -> None:
         """Put the place of the slices on the clipboard, as in ``38, 4, 2``."""

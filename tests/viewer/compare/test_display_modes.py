@@ -14,7 +14,7 @@ from napari_neurosynth_results.export.colors import HUES
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import cluster_layer
-from napari_neurosynth_results.viewer.compare.comparison_layers import clusters_for
+from napari_neurosynth_results.viewer.clusters.defaults import clusters_for
 from napari_neurosynth_results.viewer.compare.display_modes import JointDisplay
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps

@@ -52,7 +52,9 @@ def shown(viewer: Any, results: ResultSet) -> ClusterWidget:
     add_maps(viewer, [results[MASS]])
     layer = viewer.layers[results[MASS].title]
     show_clusters(viewer, layer, find_clusters(results[MASS], p=0.05))
-    return ClusterWidget(viewer)
+    made = ClusterWidget(viewer)
+    made.drawer.click()
+    return made
 
 
 def wait_until(happened: Callable[[], bool]) -> None:

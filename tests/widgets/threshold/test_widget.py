@@ -34,6 +34,7 @@ MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 def widget(plugin: Any, viewer: Any, sample: ResultSet) -> Iterator[ThresholdWidget]:
     """Return the form, with z and its cluster-level map in the viewer, z active."""
     add_maps(viewer, [sample[MASS], sample["z"]])
+    viewer.layers[-1].visible = True
     made = ThresholdWidget(viewer)
     yield made
     made.close()

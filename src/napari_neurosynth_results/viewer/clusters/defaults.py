@@ -5,10 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.clusters.cluster_set import (
+    ClusterSet,
+    clusters_at,
+)
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     CORRECTED_ALPHA,
     UNCORRECTED_ALPHA,
@@ -18,7 +23,19 @@ from napari_neurosynth_results.statistics.thresholds.threshold import (
     Criterion,
     Threshold,
 )
+from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
+from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    cluster_layer,
+    clusters_of,
+    show_clusters,
+)
+from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
 
 
 @dataclass(frozen=True)
@@ -98,6 +115,55 @@ def remember_choices(statmap: StatMap, asked: Threshold, faint: bool) -> None:
 def shows_faintly() -> bool:
     """Whether what is below a threshold was shown faintly the last time."""
     return bool(_stored().faint)
+
+
+def clusters_for(viewer: Viewer, layer: Image) -> ClusterSet:
+    """Return the clusters of a map, found at its first threshold where it has none.
+
+    Returns
+    -------
+    ClusterSet
+        Those that are shown.
+
+    Raises
+    ------
+    ResultsError
+        When the map cannot be thresholded; the text says why.
+    """
+    statmap = map_of(layer)
+    assert statmap is not None
+    shown = cluster_layer(viewer, statmap)
+    clusters = clusters_of(shown) if shown is not None else None
+    if clusters is not None:
+        return clusters
+    if not statmap.kind.row.criteria:
+        raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
+    offered = [name for name, why in refusals(statmap).items() if why is None]
+    return threshold_map(viewer, layer, first_threshold(statmap, offered))
+
+
+def threshold_map(viewer: Viewer, layer: Image, threshold: Threshold) -> ClusterSet:
+    """Show a map at a threshold, and its clusters as visible as it is.
+
+    Returns
+    -------
+    ClusterSet
+        Those that are shown.
+
+    Raises
+    ------
+    ResultsError
+        When the threshold means nothing for the map.
+    """
+    statmap = map_of(layer)
+    assert statmap is not None
+    clusters = clusters_at(statmap, threshold, atlas=chosen_atlas(viewer))
+    visible = layer.visible
+    found = show_clusters(viewer, layer, clusters, faint=shows_faintly())
+    found.visible = visible and found.visible
+    shown = clusters_of(found)
+    assert shown is not None
+    return shown
 
 
 def _means_something(statmap: StatMap, by: str, number: float) -> bool:

@@ -42,6 +42,7 @@ from napari_neurosynth_results.viewer.clusters.mask_choice import (
     ViewerRequest,
 )
 from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.shown_maps import current_layer, show_alone
 from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
 from napari_neurosynth_results.widgets.threshold.form import ThresholdForm
 from napari_neurosynth_results.widgets.threshold.mask_fields import MaskFields
@@ -76,6 +77,8 @@ class ThresholdWidget(Container):
         self._mask: tuple[tuple[MaskChoice, str], Masking] | None = None
         #: What the clusters that are shown were asked with.
         self._answered: ViewerRequest | None = None
+        #: Whether a panel around it says what was found.
+        self._is_part = False
         #: Asked for when the user rests: it takes a part of a slider's step.
         self._atlas = chosen_atlas(napari_viewer)
         self._make()
@@ -95,16 +98,31 @@ class ThresholdWidget(Container):
         self.back = PushButton(text="◀ Back")
         self.forward = PushButton(text="Forward ▶")
         self.sentence = wrapped_text()
-        self.form.insert(0, self.map)
-        self.form.insert(1, self.about)
-        self.form.extend(
+        self.form.rest.insert(0, self.about)
+        self.form.rest.extend(
             [
                 *self.where.widgets,
                 row(self.back, self.forward, label="Tried"),
             ]
         )
+        self.map.native.setAccessibleName("Map")
         narrow(self.map)
-        self.extend([self.form, self.sentence])
+        self.extend([self.map, self.form, self.sentence])
+
+    def become_part(self) -> None:
+        """Leave to a panel around this one what it says already."""
+        self.map.visible = False
+        self._is_part = True
+        self.margins = (0, 2, 0, 0)
+        self._say(self.sentence.value)
+
+    def _say(self, text: str) -> None:
+        """Say what was found, or why a threshold was not applied."""
+        self.sentence.value = text
+        clusters = self.clusters
+        known = clusters is not None and text == str(clusters)
+        if self._is_part:
+            self.sentence.visible = not known
 
     def _timer(self, wait: int, act: Any) -> QTimer:
         timer = QTimer(self.native)
@@ -124,6 +142,7 @@ class ThresholdWidget(Container):
         layers = self._viewer.layers
         layers.events.inserted.connect(self._refresh)
         layers.events.removed.connect(self._refresh)
+        layers.selection.events.active.connect(self._follow)
 
     def _map_choices(self, widget: object = None) -> list[tuple[str, Image]]:
         return [(layer.name, layer) for layer in map_layers(self._viewer)]
@@ -137,6 +156,16 @@ class ThresholdWidget(Container):
             self._show_map()
         else:
             self.where.refresh()
+        self._follow()
+
+    def _follow(self, event: object = None) -> None:
+        """Show the map that the user works with."""
+        layer = current_layer(self._viewer)
+        if layer is self.map.value or layer not in self.map.choices:
+            return
+        with self.map.changed.blocked():
+            self.map.value = layer
+        self._show_map()
 
     # --- a map ------------------------------------------------------------------------
 
@@ -154,10 +183,10 @@ class ThresholdWidget(Container):
         return clusters_of(layer) if layer is not None else None
 
     def _choose_map(self, layer: Image | None) -> None:
-        """Bring the map to view that the user wants to threshold."""
-        if layer is not None:
-            layer.visible = True
-            self._viewer.layers.selection.active = layer
+        """Show the map alone that the user wants to threshold."""
+        statmap = map_of(layer) if layer is not None else None
+        if statmap is not None and layer is not current_layer(self._viewer):
+            show_alone(self._viewer, statmap)
         self._show_map()
 
     def _show_map(self, event: object = None) -> None:
@@ -169,13 +198,13 @@ class ThresholdWidget(Container):
         self._answered = None
         if statmap is None:
             self.about.value = ""
-            self.sentence.value = _NO_MAP
+            self._say(_NO_MAP)
             return
         self.about.value = describe_map(statmap)
         try:
             self._fill(tried_on(self.map.value).shown)
         except ResultsError as error:
-            self.sentence.value = str(error)
+            self._say(str(error))
             return
         self._apply()
         self._settled()
@@ -233,7 +262,7 @@ class ThresholdWidget(Container):
                 asked = first_threshold(statmap, self.form.offered)
             self.form.fill(asked)
         except ResultsError as error:
-            self.sentence.value = f"Not applied. {error}"
+            self._say(f"Not applied. {error}")
             return
         self._change()
 
@@ -285,10 +314,10 @@ class ThresholdWidget(Container):
                 self._viewer, self.map.value, clusters, faint=faint, describe=False
             )
         except ResultsError as error:
-            self.sentence.value = f"Not applied. {error}"
+            self._say(f"Not applied. {error}")
             return
         self._answered = request
-        self.sentence.value = str(clusters)
+        self._say(str(clusters))
 
     def _settled(self) -> None:
         """Count a threshold as tried once the user rests."""
@@ -327,7 +356,7 @@ class ThresholdWidget(Container):
         try:
             self._fill(tried.shown)
         except ResultsError as error:
-            self.sentence.value = f"Not applied. {error}"
+            self._say(f"Not applied. {error}")
             return
         self._apply()
         if (shown := cluster_layer(self._viewer, statmap)) is not None:

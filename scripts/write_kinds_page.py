@@ -12,7 +12,12 @@ import re
 from pathlib import Path
 
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.programs import NameRow, name_rows, reading_of
+from napari_neurosynth_results.maps.programs import (
+    NameRow,
+    Reading,
+    name_rows,
+    reading_of,
+)
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "kinds.md"
 
@@ -53,13 +58,14 @@ def _line(row: NameRow) -> str:
         kind,
         tail,
         f"thresholded by {told.cut}" if told.cut else correction,
-        _first_threshold(told.kind, told.cut, correction),
+        _first_threshold(told, correction),
         told.note,
     )
     return f"| {' | '.join(cells)} |\n"
 
 
-def _first_threshold(kind: MapKind, cut: str, correction: str) -> str:
+def _first_threshold(told: Reading, correction: str) -> str:
+    kind, cut = told.kind, told.cut
     if not kind.row.criteria:
         return "none"
     if cut and not kind.row.small_is_strong:
@@ -70,7 +76,7 @@ def _first_threshold(kind: MapKind, cut: str, correction: str) -> str:
         return "strongest 5 %"
     alpha = ".05" if correction.startswith(("FWE", "FDR")) else ".001"
     p = "q" if correction.startswith("FDR") else "p"
-    if kind.row.p.n_dof:
+    if kind.row.p.n_dof and (told.name is None or told.name.dof is None):
         return f"{p} <= {alpha} where its dof are known, else strongest 5 %"
     return f"{p} <= {alpha}"
 

@@ -439,3 +439,25 @@ def test_a_second_batch_is_kept_out_of_the_folder_and_nothing_changes(
     assert seen == [(out / "batch.json").read_text()]
     # The lock went with the batch.
     assert run().n_asked == 0
+
+
+def test_a_kind_for_a_map_that_no_source_has_is_told(
+    write: Write, tmp_path: Path
+) -> None:
+    folders = [write({"mine": blob()}), write({"z": blob()})]
+    kinds = {"mine": "z one-tailed", "nowhere": "t"}
+    done = nnr.run_batch(folders, tmp_path / "out", p=0.001, kinds=kinds, workers=0)
+    assert done.unknown_kinds == ["nowhere"]
+    sentence = "No source that could be opened has the map nowhere that was given"
+    assert f"clusters. {sentence}" in str(done)
+    assert sentence in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    # Also when it goes on with what was done before.
+    again = nnr.run_batch(folders, tmp_path / "out", p=0.001, kinds=kinds, workers=0)
+    assert (again.n_asked, again.unknown_kinds) == (0, ["nowhere"])
+    assert set(done.clusters["map"]) == {"mine", "z"}
+    kinds.pop("nowhere")
+    found = nnr.run_batch(folders, tmp_path / "b", p=0.001, kinds=kinds, workers=0)
+    assert (found.unknown_kinds, "No source" in str(found)) == ([], False)
+    with pytest.raises(ResultsError, match="no kind of numbers"):
+        nnr.run_batch(folders, tmp_path / "c", p=0.001, kinds={"mine": "tea"})
+    assert not (tmp_path / "c").exists()

@@ -72,7 +72,7 @@ def test_info_lists_the_sample(capsys: Captured, sample_path: Path) -> None:
     data = np.asarray(nib.load(sample_path / "z.nii.gz").dataobj)
     assert re.split(r"\s{2,}", row) == [
         *("z", "z, uncorrected", "z", "one-tailed", "-", "91x109x91, 2 mm"),
-        *(f"0 to {data.max():.3g}", "z >= 1.645 (p <= .05)"),
+        *(f"0 to {data.max():.3g}", "z >= 1.645 (p <= .05)", "name (NiMARE)"),
     ]
     assert len([line for line in lines[2:] if line]) == 12
     # Nothing is cut off: every title stands in full.
@@ -172,7 +172,14 @@ def test_a_folder_without_maps_is_told(capsys: Captured, tmp_path: Path) -> None
 
 def test_open_wants_something_to_open(capsys: Captured) -> None:
     assert main(["open"]) == 1
-    assert capsys.readouterr().err == "Say what to open: a path, or --sample.\n"
+    assert capsys.readouterr().err == "Say what to open: a path, a link or --sample.\n"
+
+
+def test_open_wants_a_kind_of_a_map_that_is_there(
+    capsys: Captured, sample_path: Path
+) -> None:
+    assert main(["open", str(sample_path), "--kind", "nowhere=t df=18"]) == 1
+    assert "There is no map nowhere" in capsys.readouterr().err
 
 
 def test_a_wrong_command_is_told_how_to_ask(capsys: Captured) -> None:

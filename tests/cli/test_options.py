@@ -20,7 +20,11 @@ from napari_neurosynth_results.cli import main
 from napari_neurosynth_results.cli.batch import add_batch
 from napari_neurosynth_results.cli.clusters import add_clusters
 from napari_neurosynth_results.cli.compare import add_compare
-from napari_neurosynth_results.cli.options import terminal_progress
+from napari_neurosynth_results.cli.options import (
+    add_kinds,
+    kinds_from,
+    terminal_progress,
+)
 from napari_neurosynth_results.cli.report import add_report
 
 Captured = pytest.CaptureFixture[str]
@@ -280,7 +284,7 @@ def test_degrees_of_freedom_are_for_the_maps_that_take_them(
     told = capsys.readouterr().out
     if command == "batch":
         told = " ".join(read(tmp_path / "out" / "clusters.tsv")["threshold"])
-    assert "t >= 2.55 (p <= .01, one-tailed)" in told
+    assert "t >= 2.55 (p <= .01, one-tailed, 18 degrees of freedom)" in told
     assert "z >= 2.33 (p <= .01" in told
     assert main([*asked, "--out", str(tmp_path / "without")]) == 1
 
@@ -435,3 +439,46 @@ def test_what_a_map_holds_is_said_and_kept(
     assert any('"pain_p": "z two-tailed"' in text for text in kept)
     assert main(["compare", folder, folder, "--kind", "nowhere=z"]) != 0
     assert "No source has a map nowhere" in capsys.readouterr().err
+
+
+def test_info_says_on_whose_word(
+    capsys: Captured, write: Callable[..., Path], rng: np.random.Generator
+) -> None:
+    maps = {"zstat1": rng.normal(size=(8, 9, 8)), "own": np.ones((8, 9, 8))}
+    folder = str(write(maps))
+    assert main(["info", folder, "--kind", "own=t two-tailed df=18"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[-1].strip() for line in out[3:]] == [
+        "name (FSL FEAT)",
+        "you",
+    ]
+    assert main(["info", folder, "--json", "--kind", "own=t two-tailed df=18"]) == 0
+    own = {one["name"]: one for one in json.loads(capsys.readouterr().out)["maps"]}
+    assert (own["own"]["told_by"], own["own"]["dof"]) == ("user", 18)
+    assert (own["zstat1"]["told_by"], own["zstat1"]["dof"]) == ("name", None)
+    assert main(["info", folder]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("nobody")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "kind"),
+    [
+        ("own=z", "own", "z"),
+        ("own=t two-tailed df=18", "own", "t two-tailed df=18"),
+        ("pFgA_given_pF=0.50=F df = 2,30", "pFgA_given_pF=0.50", "F df = 2,30"),
+        ("a=F;DOF=2,30", "a", "F;DOF=2,30"),
+        ("x_df=t", "x_df", "t"),
+    ],
+)
+def test_a_kind_may_hold_degrees_of_freedom(text: str, name: str, kind: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_kinds(parser)
+    assert kinds_from(parser.parse_args(["--kind", text])) == {name: kind}
+
+
+@pytest.mark.parametrize("text", ["own", "=z", "own="])
+def test_a_kind_needs_a_name_and_a_kind(text: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_kinds(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--kind", text])

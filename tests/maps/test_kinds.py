@@ -35,6 +35,7 @@ INTENTS = {
     "chi2": MapKind.CHI2,
     "p value": MapKind.P,
     "log10 p value": MapKind.LOGP,
+    "log p value": MapKind.LNP,
     "label": MapKind.LABEL,
     "none": MapKind.OTHER,
     "correlation": MapKind.OTHER,
@@ -76,7 +77,7 @@ def test_values(value: str, kind: MapKind) -> None:
 
 def test_a_probability_is_no_p_value() -> None:
     assert not MapKind.PROB.has_tail
-    assert "not a p value" in MapKind.PROB.meaning
+    assert "no p values" in MapKind.PROB.meaning
 
 
 @pytest.mark.parametrize("kind", MapKind)
@@ -88,13 +89,15 @@ def test_every_kind_has_a_meaning(kind: MapKind) -> None:
 
 def test_which_kinds_have_a_tail() -> None:
     assert {kind for kind in MapKind if kind.has_tail} == {
-        *(Z, T, MapKind.P, MapKind.LOGP, MapKind.ONE_MINUS_P, MapKind.SIGNED_LOGP)
+        *(Z, T, MapKind.P, MapKind.ONE_MINUS_P),
+        *(MapKind.LOGP, MapKind.SIGNED_LOGP, MapKind.LNP),
     }
 
 
 def test_which_kinds_may_be_infinite_or_interpolated() -> None:
     strongest = {kind for kind in MapKind if kind.infinity_is_strongest}
-    assert strongest == {*(Z, T, F, MapKind.LOGP, MapKind.SIGNED_LOGP, MapKind.CHI2)}
+    logarithms = {MapKind.LOGP, MapKind.SIGNED_LOGP, MapKind.LNP}
+    assert strongest == {Z, T, F, MapKind.CHI2} | logarithms
     stepped = {kind for kind in MapKind if not kind.may_interpolate}
     assert stepped == {MapKind.LABEL, MapKind.P}
 

@@ -404,3 +404,20 @@ _labels = st.text(st.sampled_from("abMASS12-."), min_size=1, max_size=12)
 )
 def test_built_names_parse_back_to_themselves(name: MapName) -> None:
     assert parse_name(str(name), from_server=True) == name
+
+
+@pytest.mark.parametrize(
+    ("stem", "dof"),
+    [
+        ("chi2_desc-association", 1),
+        ("chi2_desc-uniformity", 1),
+        ("pain_chi2_desc-specificity", 1),
+        ("z_desc-association", None),
+        ("chi2", None),
+        ("chiSquare_group-a", None),
+    ],
+)
+def test_mkda_tests_tables_of_2_by_2(stem: str, dof: float | None) -> None:
+    name = parse_name(stem)
+    assert name is not None
+    assert name.dof == dof

@@ -14,6 +14,7 @@ from napari_neurosynth_results.maps.programs import (
     name_rows,
     reading_of,
     stated_reading,
+    statement,
 )
 
 OTHERS = [row for row in name_rows() if row.pattern]
@@ -82,10 +83,70 @@ def test_what_a_user_says() -> None:
     assert stated_reading("t uncorrected", old).correction == "none"
 
 
-@pytest.mark.parametrize("text", ["", "zz", "z threetailed", "tailed"])
+@pytest.mark.parametrize("text", ["", "zz", "z threetailed", "tailed", "t df=x"])
 def test_what_means_nothing_is_refused(text: str) -> None:
     with pytest.raises(ResultsError, match=r"There are|there may stand"):
         stated_reading(text, Reading(MapKind.OTHER))
+
+
+@pytest.mark.parametrize(
+    ("text", "dof"),
+    [
+        *(("t df=18", 18.0), ("t two-tailed, dof = 17.5; FWE", 17.5)),
+        *(("F df=2,30", (2.0, 30.0)), ("df=2/30.5 F", (2.0, 30.5))),
+        ("chi2 DF=1", 1.0),
+    ],
+)
+def test_degrees_of_freedom_are_said(text: str, dof: object) -> None:
+    assert stated_reading(text, Reading(MapKind.OTHER)).dof == dof
+
+
+@pytest.mark.parametrize("text", ["z df=18", "t df=2,30", "F df=18", "t df=0"])
+def test_degrees_of_freedom_have_to_fit_the_kind(text: str) -> None:
+    with pytest.raises(ResultsError, match=r"df=.*(has no|takes)"):
+        stated_reading(text, Reading(MapKind.OTHER))
+
+
+def test_what_is_not_said_stays_known() -> None:
+    palm = reading_of("vox_tstat_fwep_c1")
+    told = stated_reading("1-p", palm)
+    assert (told.correction, told.level, told.note) == ("FWE", "voxel", "")
+    assert stated_reading("1-p uncorrected", palm).correction == "none"
+    cut = reading_of("spmT_0001_p001")
+    assert stated_reading("t df=18", cut).cut == cut.cut
+    whole = stated_reading("t whole", cut)
+    assert (whole.cut, whole.whole) == ("", True)
+    assert stated_reading("t thresholded", reading_of("spmT_0001")).cut
+    # Of another kind, but corrected still; and an effect has neither.
+    mass = reading_of("logp_desc-mass_level-cluster_corr-FWE_method-montecarlo")
+    told = stated_reading("z", mass)
+    assert (told.name, told.correction, told.level) == (None, "FWE", "cluster")
+    assert stated_reading("logp", mass).name is mass.name
+    assert stated_reading("est", palm).correction is None
+    assert stated_reading("logp FWE cluster-level", palm).level == "cluster"
+
+
+@pytest.mark.parametrize("kind", list(MapKind))
+@pytest.mark.parametrize("tail", [None, *(Tail.ONE, Tail.TWO)])
+@pytest.mark.parametrize("correction", [None, "none", "FWE", "FDR"])
+@pytest.mark.parametrize("thresholded", [None, True, False])
+def test_what_is_written_is_read_back(
+    kind: MapKind, tail: Tail | None, correction: str | None, thresholded: bool | None
+) -> None:
+    dof = {1: 18.5, 2: (2.0, 30.0)}.get(kind.row.p.n_dof)
+    text = statement(
+        kind,
+        tail=tail,
+        dof=dof,
+        correction=correction,
+        level="cluster",
+        thresholded=thresholded,
+    )
+    told = stated_reading(text, Reading(MapKind.OTHER))
+    assert (told.kind, told.dof, told.correction) == (kind, dof, correction)
+    assert told.tail == (tail if kind.has_tail else None)
+    assert told.level == ("cluster" if correction in ("FWE", "FDR") else None)
+    assert (bool(told.cut), told.whole) == (thresholded is True, thresholded is False)
 
 
 def test_the_page_of_kinds_is_up_to_date(pytestconfig: pytest.Config) -> None:

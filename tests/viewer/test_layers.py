@@ -331,3 +331,18 @@ def test_result_sets_are_listed_once_and_in_order(
     stranger = Image(np.zeros((3, 3)), metadata={METADATA_KEY: "not ours"})
     assert map_of(stranger) is None
     assert result_sets([stranger, *layers]) == [two, one]
+
+
+def test_a_variance_of_0_is_seen_inside_and_not_outside(
+    opened: Any, inside: Any
+) -> None:
+    variance = np.where(inside, 0.25, 0)
+    variance[4, 4, 4], variance[3, 3, 3] = 0, 2
+    statmap = opened({"tau2": variance, "p": np.where(inside, 0.5, 0)})["tau2"]
+    (data, keywords, _), look = map_layer(statmap, visible=True)
+    assert look is not None
+    assert np.array_equal(np.isnan(data.T), ~inside)
+    assert data.T[4, 4, 4] == 0
+    # Beyond the limits there is no color, and 0 is within them.
+    assert keywords["contrast_limits"][0] < 0
+    assert statmap.data[0, 0, 0] == 0

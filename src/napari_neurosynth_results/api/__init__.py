@@ -1,6 +1,5 @@
 """The headless API: what scripts, notebooks, the command line and the viewer call."""
 
-from napari_neurosynth_results.api.atlases import open_atlas
 from napari_neurosynth_results.api.clusters import find_clusters
 from napari_neurosynth_results.api.comparison import compare_many, compare_maps
 from napari_neurosynth_results.api.figures import save_figure
@@ -10,7 +9,7 @@ from napari_neurosynth_results.api.masks import (
     mask_from_file,
     mask_from_map,
 )
-from napari_neurosynth_results.api.opening import open_results
+from napari_neurosynth_results.api.opening import open_atlas, open_results
 from napari_neurosynth_results.api.report import save_report
 from napari_neurosynth_results.api.studies import (
     contributions,

@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from napari_neurosynth_results.api.atlases import open_atlas
 from napari_neurosynth_results.api.clusters import AtlasChoice, find_clusters
+from napari_neurosynth_results.api.opening import open_atlas
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
@@ -48,7 +48,7 @@ def compare_maps(
     threshold_a : mapping, Threshold or ClusterSet, optional
         For `a`: keywords of `find_clusters` (``{"p": 0.001, "min_voxels": 10}``), a
         threshold, or clusters of the map, whose extent then applies. When neither
-        threshold is given, each map has that of its first look: p <= .001, of corrected
+        threshold is given, each map has its first threshold: p <= .001, of corrected
         maps p <= .05, of maps without a p their strongest 5 %.
     threshold_b : mapping, Threshold or ClusterSet, optional
         For `b`; the same as for `a` when only that is given, and the reverse.

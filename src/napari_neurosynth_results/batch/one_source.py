@@ -53,6 +53,8 @@ class Record:
         What has to be known to read the tables.
     stamp : str
         What was on disk when it was opened.
+    kinds : tuple of str
+        The maps that were taken for what the user says that they hold.
     """
 
     source: str
@@ -66,6 +68,7 @@ class Record:
     failures: tuple[tuple[str, str], ...] = ()
     notices: tuple[str, ...] = ()
     stamp: str = ""
+    kinds: tuple[str, ...] = ()
 
     @classmethod
     def failure(cls, source: BatchSource, sentence: str, **more: Any) -> Self:
@@ -98,6 +101,7 @@ class Record:
             maps=tuple(made.maps),
             failures=tuple((str(where), str(why)) for where, why in made.failures),
             notices=tuple(made.notices),
+            kinds=tuple(made.kinds),
         )
 
 
@@ -153,7 +157,9 @@ class _AnswerBuilder:
         self._notices: list[str] = []
         results = open_results(source.text)
         # Not every result has each of these maps.
-        results.take_as({k: v for k, v in request.kinds if k in results.maps})
+        stated = {k: v for k, v in request.kinds if k in results.maps}
+        results.take_as(stated)
+        self._kinds = tuple(stated)
         self._title = self._clean(results.title)
         keys, missing = request.choose(results)
         holds = ", ".join(results.maps) or "none"
@@ -178,6 +184,7 @@ class _AnswerBuilder:
             sentence=one_line(" ".join(told)),
             failures=tuple(self._failures),
             notices=tuple(dict.fromkeys(map(self._clean, self._notices))),
+            kinds=self._kinds,
         )
 
     @property

@@ -11,6 +11,8 @@ from typing import Any
 from napari_neurosynth_results._version import __version__
 from napari_neurosynth_results.api.map_requests import MapRequest, MaskSource
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.programs import Reading, stated_reading
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.thresholds.request import (
     StatedDof,
@@ -42,7 +44,7 @@ class BatchRequest:
     maps : tuple of str
         Names or patterns (``z_*``) of maps; empty for the first in order of interest.
     map_request : ThresholdRequest
-        What is asked of each map; without a height it has that of its first look.
+        What is asked of each map; without a height it has its first threshold.
     atlas : str, optional
         What clusters are named by.
     regions : bool
@@ -94,6 +96,9 @@ class BatchRequest:
             ) from error
         map_request = ThresholdRequest(asked, _with_absolute_path(mask), dof)
         stated = tuple(sorted((kinds or {}).items()))
+        for _, text in stated:
+            # Before any source is opened: it would be refused by each.
+            stated_reading(text, Reading(MapKind.OTHER))
         return cls(patterns, map_request, named, regions, studies, stated)
 
     @property
@@ -139,7 +144,7 @@ class BatchRequest:
             if asked.min_voxels > 1:
                 words.append(f"extent >= {asked.min_voxels} voxels")
         else:
-            words.append("threshold of the first look")
+            words.append("first threshold of each map")
         words.append(f"tail {asked.tail}, {asked.connectivity}-connected")
         if dof is not None:
             numbers = dof if isinstance(dof, tuple) else (dof,)

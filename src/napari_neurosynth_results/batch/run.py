@@ -93,12 +93,14 @@ def render_page(
     failed = sum(record.status != DONE for record in records)
     clusters = sum(record.n_clusters for record in records)
     tables = [*request.tables, "summary.tsv", "failures.tsv"]
+    unknown = _say_unknown(_unknown_kinds(records, request))
     parts = [
         _HEAD,
         "<body>\n<h1>Clusters of many results</h1>\n",
         f"<p>{len(records)} source{'s' * (len(records) != 1)}, {clusters:,} clusters, "
         f"{failed} with failures.</p>\n",
         f"<p>Asked: {escape(str(request))}.</p>\n",
+        f"<p>{escape(unknown)}.</p>\n" if unknown else "",
         f"<p>All together: {', '.join(_link(name, name) for name in tables)}.</p>\n",
         f"<table>\n<thead><tr>{_COLUMNS}</tr></thead>\n<tbody>\n",
         *(_row(record, folder) for record in records),
@@ -134,6 +136,18 @@ def _link(address: str, label: str) -> str:
     return f'<a href="{escape(quote(address))}">{escape(label)}</a>'
 
 
+def _unknown_kinds(records: Sequence[Record], request: BatchRequest) -> list[str]:
+    known = {name for record in records for name in record.kinds}
+    return [name for name, _ in request.kinds if name not in known]
+
+
+def _say_unknown(names: list[str]) -> str:
+    if not names:
+        return ""
+    which = f"map {names[0]}" if len(names) == 1 else f"maps {', '.join(names)}"
+    return f"No source that could be opened has the {which} that was given a kind"
+
+
 @dataclass(frozen=True)
 class BatchSummary:
     """What came of a batch.
@@ -160,6 +174,11 @@ class BatchSummary:
         """The sources of which something could not be answered."""
         return [record for record in self.records if record.status != DONE]
 
+    @property
+    def unknown_kinds(self) -> list[str]:
+        """Names among the kinds that no source which could be opened has a map of."""
+        return _unknown_kinds(self.records, self.question)
+
     @cached_property
     def clusters(self) -> pd.DataFrame:
         """The clusters of all results, read from ``clusters.tsv``."""
@@ -179,7 +198,9 @@ class BatchSummary:
         before = n - self.n_asked
         told = f"{n} source{'s' * (n != 1)}, {found:,} clusters"
         told += f", {before} done before" if before else ""
-        return told + (f", {failed} with failures" if failed else "")
+        told += f", {failed} with failures" if failed else ""
+        unknown = _say_unknown(self.unknown_kinds)
+        return f"{told}. {unknown}" if unknown else told
 
 
 def run_batch(
@@ -225,7 +246,7 @@ def run_batch(
         Say who is behind each cluster.
     kinds : mapping of str to str, optional
         What maps hold, by name, as for `open_results`; a name that a result does not
-        have is passed over there.
+        have is passed over there, and one that no result has is told in the end.
     workers : int, optional
         Processes on this machine; 0 for none but this one. A script that starts
         processes calls this beneath ``if __name__ == "__main__":``.
@@ -241,7 +262,7 @@ def run_batch(
     **threshold
         ``value``, ``p``, ``q`` or ``bonferroni`` and ``fdr``, ``tail``,
         ``connectivity``, ``min_voxels``, ``min_mm3``, as for `find_clusters`. Without a
-        height each map has that of its first look: p <= .001, of corrected maps .05.
+        height each map has its first threshold: p <= .001, of corrected maps .05.
 
     Returns
     -------

@@ -36,18 +36,18 @@ def add_batch(commands: Any) -> None:
     add_source(
         command,
         metavar="LIST",
-        what="sources as for open, text files with one a line, or - for such a list "
-        "on standard input",
+        what="sources that open takes, text files with one a line, or - for such a "
+        "list on standard input",
     )
     add_out(
         command,
-        "a new folder, or that of a batch that was stopped, to go on with it",
+        "a new folder, or that of a batch that was stopped, which then goes on",
         required=True,
     )
     add_map(
         command,
         "a map of each result, or a pattern (z_*); repeat for several (default: "
-        "the first in order of interest)",
+        "the first that info lists)",
         several=True,
     )
     add_kinds(command)
@@ -61,13 +61,13 @@ def add_batch(commands: Any) -> None:
         "--workers",
         type=int,
         metavar="N",
-        help="worker processes; 0 works in this process",
+        help="worker processes; with 0 this process does the work",
     )
     where.add_argument(
         "--scheduler", metavar="ADDRESS", help="a dask.distributed scheduler"
     )
     command.add_argument(
-        "--again", action="store_true", help="start over, also what is done"
+        "--again", action="store_true", help="start over, and do again what is done"
     )
     command.set_defaults(run=_batch)
 

@@ -47,7 +47,7 @@ def add_clusters(commands: Any) -> None:
     """Describe the command that lists clusters."""
     clusters = commands.add_parser("clusters", help="list the clusters of a map")
     add_source(clusters)
-    add_map(clusters, "as info lists it")
+    add_map(clusters, "the map, as info lists it (default: the first one)")
     add_kinds(clusters)
     add_threshold(clusters)
     add_mask(clusters)
@@ -70,7 +70,8 @@ def add_clusters(commands: Any) -> None:
         "--figure-kind",
         choices=("lightbox", "ortho", "glass"),
         default="lightbox",
-        help="slices, three planes at the strongest peak, or projections",
+        help="lightbox: slices; ortho: three planes at the strongest peak; glass: "
+        "projections",
     )
     clusters.set_defaults(run=_clusters)
 

@@ -20,6 +20,7 @@ from napari_neurosynth_results.api.map_requests import (
     requested_clusters,
 )
 from napari_neurosynth_results.cli.options import (
+    SOURCE_FORMS,
     add_atlas,
     add_kinds,
     add_map,
@@ -52,9 +53,9 @@ def add_compare(commands: Any) -> None:
     add_source(
         command,
         metavar="SOURCE[::MAP]",
-        what="as for open; after :: the name of a map, as info lists it",
+        what=f"{SOURCE_FORMS}; after :: the name of a map, as info lists it",
     )
-    add_map(command, "the map of every SOURCE that names none")
+    add_map(command, "the map of each SOURCE without ::MAP")
     add_kinds(command)
     add_threshold(command)
     add_mask(command)

@@ -18,6 +18,7 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import height_at
 from napari_neurosynth_results.statistics.p_values.significance import PSource
 from napari_neurosynth_results.statistics.thresholds.apply import (
+    dof_in_words,
     p_in_words,
     threshold_sentence,
 )
@@ -62,6 +63,10 @@ def _row(statmap: StatMap) -> dict[str, Any]:
         "name": statmap.key,
         "title": statmap.title,
         "kind": str(statmap.kind),
+        "told_by": statmap.file.reading.word or None,
+        "program": statmap.file.reading.program or None,
+        "note": statmap.file.reading.note or None,
+        "dof": None,
         "tail": None,
         "tail_is_guess": None,
         "level": statmap.level,
@@ -82,6 +87,7 @@ def _row(statmap: StatMap) -> dict[str, Any]:
         data = statmap.data
         finite = data[np.isfinite(data)]
         row["tail"] = str(statmap.tail)
+        row["dof"] = statmap.dof
         row["thresholded_by"] = statmap.cut or None
         row["tail_is_guess"] = statmap.tail_is_guess
         if finite.size:
@@ -95,15 +101,17 @@ def _row(statmap: StatMap) -> dict[str, Any]:
 
 def _at_p_05(statmap: StatMap) -> str | None:
     """Say which threshold means p <= .05 on a map."""
-    kind = statmap.kind
-    if kind.row.says_p_alone:
-        height = height_at(_ALPHA, kind, statmap.tail)
+    kind, source = statmap.kind, PSource(statmap)
+    dof = statmap.dof
+    if kind.row.says_p_alone or (kind.row.p.n_dof and dof is not None):
+        height = height_at(_ALPHA, kind, statmap.tail, dof)
         stated = kind.row.small_is_strong
         means = [] if stated else [p_in_words(statmap, math.log(_ALPHA))]
+        if told := dof_in_words(source):
+            means.append(told)
         sides = True, statmap.signed
         return threshold_sentence(statmap, height, means, sides=sides, digits=4)
-    source = PSource(statmap)
-    if source.is_sibling and kind.row.criteria:
+    if source.is_sibling and "p" in kind.row.criteria:
         return f"use {source.map.key}"
     return None
 
@@ -118,6 +126,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         "GRID",
         "RANGE",
         "P .05 IS",
+        "TOLD BY",
     )
     table = [titles, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in table) for column in range(len(titles))]
@@ -129,7 +138,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     correction = " ".join(filter(None, (row["level"], row["correction"]))) or "-"
     if row["thresholded_by"]:
-        correction = f"cut: {row['thresholded_by']}"
+        correction = f"thresholded by {row['thresholded_by']}"
     if row["on_disk"]:
         size = " x ".join(f"{mm:.3g}" for mm in dict.fromkeys(row["voxel_size_mm"]))
         grid = f"{'x'.join(map(str, row['shape']))}, {size} mm"
@@ -147,4 +156,12 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         grid,
         f"{values[0]:.3g} to {values[1]:.3g}" if values else "-",
         at_p,
+        _told_by(row),
     )
+
+
+def _told_by(row: dict[str, Any]) -> str:
+    """Say on whose word a map is taken for what it is."""
+    if row["told_by"] == "name":
+        return f"name ({row['program']})"
+    return "you" if row["told_by"] == "user" else row["told_by"] or "nobody"

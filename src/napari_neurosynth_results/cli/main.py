@@ -19,6 +19,7 @@ from napari_neurosynth_results.cli.info import list_maps
 from napari_neurosynth_results.cli.options import (
     add_kinds,
     add_source,
+    kinds_from,
     terminal_progress,
 )
 from napari_neurosynth_results.cli.report import add_report
@@ -87,7 +88,6 @@ def _parser() -> argparse.ArgumentParser:
     add_source(
         window,
         nargs="*",
-        what="a NiMARE folder, images, a zip, a NeuroVault or Compose link or id",
     )
     window.add_argument(
         "--sample", action="store_true", help="open the packaged sample"
@@ -101,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     window.add_argument(
         "--screenshot", metavar="FILE", help="save the window as a PNG file and quit"
     )
+    add_kinds(window)
     window.set_defaults(run=_open)
     info = commands.add_parser("info", help="list the maps of a result")
     add_source(info)
@@ -113,12 +114,14 @@ def _parser() -> argparse.ArgumentParser:
     add_report(commands)
     fetching = commands.add_parser("fetch", help="download a result for offline use")
     add_source(fetching, nargs=None, what="a link or an id")
-    fetching.add_argument("--to", metavar="DIR", required=True, help="a new folder")
+    fetching.add_argument(
+        "--to", metavar="DIR", required=True, help="a new folder to write to"
+    )
     fetching.set_defaults(run=fetch)
     kept = commands.add_parser("cache", help="list or delete downloads")
     what = kept.add_mutually_exclusive_group(required=True)
-    what.add_argument("--list", action="store_true", help="list it")
-    what.add_argument("--clear", action="store_true", help="delete it")
+    what.add_argument("--list", action="store_true", help="list what was downloaded")
+    what.add_argument("--clear", action="store_true", help="delete all downloads")
     kept.set_defaults(run=cache)
     return parser
 
@@ -128,9 +131,10 @@ def _open(options: argparse.Namespace) -> int:
 
     paths = [*options.path, *([sample_folder()] if options.sample else [])]
     if not paths:
-        raise ResultsError("Say what to open: a path, or --sample.")
+        raise ResultsError("Say what to open: a path, a link or --sample.")
     # Before a window opens: a wrong path is told at once, and in the terminal.
-    open_results(paths, progress=terminal_progress())
+    kinds = kinds_from(options)
+    open_results(paths, kinds=kinds, progress=terminal_progress())
     if not any(map(find_spec, _QT_BINDINGS)):
         raise ResultsError(_NO_QT)
     linux = sys.platform.startswith("linux")
@@ -140,7 +144,7 @@ def _open(options: argparse.Namespace) -> int:
         raise already_exists(options.screenshot)
     from napari_neurosynth_results.viewer.plugin.window import open_window
 
-    open_window(paths, view=options.view, screenshot=options.screenshot)
+    open_window(paths, kinds=kinds, view=options.view, screenshot=options.screenshot)
     if options.screenshot:
         print(f"Wrote {os.path.abspath(options.screenshot)}")
     return 0

@@ -7,6 +7,7 @@ files, where that is not what the others do.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -30,15 +31,24 @@ from napari_neurosynth_results.statistics.thresholds.threshold import (
 )
 
 _CRITERIA: Mapping[Criterion, str] = {
-    "value": "height in the map's own unit",
-    "p": "p of the map's own test",
-    "q": "FDR q",
-    "bonferroni": "Bonferroni-corrected p",
+    "value": "smallest value, in the map's own unit",
+    "p": "largest p, by the map's own test",
+    "q": "largest q (FDR-corrected p)",
+    "bonferroni": "largest Bonferroni-corrected p",
 }
+#: What a source may be, for people.
+SOURCE_FORMS = "a NiMARE folder, images, a zip, a NeuroVault or Compose link or id"
 #: Options of a threshold; their names are those of `find_clusters`.
 _THRESHOLD = (
     *CRITERIA,
     *("fdr", "tail", "connectivity", "min_voxels", "min_mm3"),
+)
+
+
+#: Parted by the last = that does not belong to degrees of freedom.
+_NAME_AND_KIND = re.compile(
+    r"(.+)(?<![\s,;]df)(?<![\s,;]dof)(?<![\s,;]df )(?<![\s,;]dof )=(.+)",
+    re.I | re.S,
 )
 
 
@@ -51,8 +61,8 @@ def add_kinds(command: Any) -> None:
         metavar="NAME=KIND",
         dest="kinds",
         help="what a map holds, where its name does not say so: z, t, p, logp, 1-p, "
-        "label...; with a tail or a correction as in NAME='1-p one-tailed FWE'; may "
-        "be given again",
+        "label...; with tail, degrees of freedom and correction as in NAME='t "
+        "two-tailed df=18 uncorrected'; may be given again",
     )
 
 
@@ -66,7 +76,7 @@ def add_source(
     *,
     metavar: str = "SOURCE",
     nargs: str | None = "+",
-    what: str = "as for open",
+    what: str = SOURCE_FORMS,
 ) -> None:
     """Add what to open.
 
@@ -77,7 +87,7 @@ def add_source(
     nargs : str, optional
         How many; None for exactly one.
     what : str
-        What a source may be, where it is not what `open` takes.
+        What a source may be, where it is not all of `SOURCE_FORMS`.
     """
     command.add_argument("path", nargs=nargs, metavar=metavar, help=what)
 
@@ -116,7 +126,9 @@ def add_out(
 def add_threshold(command: Any) -> None:
     """Add what is asked of maps: height, extent, directions."""
     asked = command.add_argument_group(
-        "threshold", "without a height, each map has that of its first look"
+        "threshold",
+        "without --value, --p, --q or --bonferroni each map has its first threshold: "
+        "p <= .001, of a corrected map p_FWE or q <= .05",
     )
     height = asked.add_mutually_exclusive_group()
     for name, what in _CRITERIA.items():
@@ -132,7 +144,7 @@ def add_threshold(command: Any) -> None:
         "--dof",
         type=_dof,
         metavar="N[,N]",
-        help="degrees of freedom of a t or chi2 map, both of an F map",
+        help="degrees of freedom of a t or chi2 map; two, with a comma, of an F map",
     )
     asked.add_argument(
         "--tail",
@@ -163,16 +175,22 @@ def add_mask(command: Any) -> None:
     """Add where to look."""
     place = command.add_argument_group("where to look, and to count tests")
     mask = place.add_mutually_exclusive_group()
-    mask.add_argument("--mask", metavar="FILE", help="look in a mask or region image")
+    mask.add_argument(
+        "--mask", metavar="FILE", help="look only in this mask or region image"
+    )
     mask.add_argument(
         "--mask-map",
         metavar="NAME",
-        help="look where this map of the same SOURCE is above --mask-p",
+        help="look only where this map of the same SOURCE survives --mask-p",
     )
     mask.add_argument(
-        "--brain-mask", action="store_true", help="look in the brain of the template"
+        "--brain-mask",
+        action="store_true",
+        help="look only in the brain of the template",
     )
-    place.add_argument("--mask-p", type=float, metavar="P", help="p of --mask-map")
+    place.add_argument(
+        "--mask-p", type=float, metavar="P", help="the largest p of --mask-map"
+    )
     place.add_argument(
         "--outside", action="store_true", help="look outside the mask instead"
     )
@@ -184,14 +202,16 @@ def add_atlas(command: Any) -> None:
         "--atlas",
         metavar="NAME",
         default="default",
-        help="atlas that names clusters, or none",
+        help="atlas that names clusters, or none for numbers",
     )
 
 
 def add_regions(command: Any) -> None:
     """Add whether to say where clusters lie."""
     command.add_argument(
-        "--regions", action="store_true", help="say what share lies in which region"
+        "--regions",
+        action="store_true",
+        help="say how much of each cluster lies in which region",
     )
 
 
@@ -207,7 +227,7 @@ def add_studies(command: Any, *, default: bool) -> None:
         "--studies",
         action=argparse.BooleanOptionalAction,
         default=default,
-        help="say who is behind each cluster",
+        help="list the studies behind each cluster",
     )
 
 
@@ -310,11 +330,11 @@ def atlas_from(options: argparse.Namespace) -> Atlas | None:
 
 
 def _kind(text: str) -> tuple[str, str]:
-    """Read the name of a map and its kind; the name may hold a = of its own."""
-    name, equals, kind = text.rpartition("=")
-    if not (name and equals and kind):
+    """Read the name of a map and its kind; either may hold a = of its own."""
+    found = _NAME_AND_KIND.fullmatch(text)
+    if found is None:
         raise ValueError
-    return name, kind
+    return found[1], found[2]
 
 
 def _dof(text: str) -> StatedDof:

@@ -34,7 +34,7 @@ def add_report(commands: Any) -> None:
     """Describe the command that writes a report."""
     command = commands.add_parser("report", help="write a report as one HTML file")
     add_source(command)
-    add_out(command, "a new folder", required=True)
+    add_out(command, "write into a new folder", required=True)
     add_map(
         command, "a map to report, as info lists it; repeat for several", several=True
     )

@@ -8,6 +8,8 @@ empty in more than 85 % of its voxels was thresholded.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,6 +21,16 @@ from napari_neurosynth_results.maps.programs import Reading
 _SLACK = 1e-4
 #: How many voxels a glance takes.
 _GLANCE = 4096
+#: Far beyond, z is infinite or float32 says little.
+_LARGEST_Z = 8
+_FITTING_PART = 0.01
+#: Nobody permutes more than 10 million times.
+_MOST_DECADES = 7.0
+#: How near -ln p has to be to that of one iteration among all.
+_SAME_FLOOR = 0.02
+_NATURAL = (
+    "natural logarithms, as NiMARE 0.0.1 to 0.0.3 wrote them under this name (lnp)"
+)
 #: Fewer voxels than this tell nothing.
 _ENOUGH = 20
 #: 1 - p of a test without any effect is spread evenly: half of it is not as near to 1.
@@ -77,6 +89,103 @@ def doubt_of(voxels: Voxels, reading: Reading) -> str:
     return ""
 
 
+def fitting_kinds(voxels: Voxels) -> list[MapKind]:
+    """List the kinds of a test, and labels, that values may be.
+
+    Parameters
+    ----------
+    voxels : ndarray of float32, shape (i, j, k)
+        NaN and 0 say nothing.
+
+    Returns
+    -------
+    list of MapKind
+        In order of interest; labels alone for whole numbers.
+    """
+    values = _told(voxels)
+    labels = [kind for kind in MapKind if kind.row.holds_labels]
+    if values.size and all(_are_labels(values, kind) for kind in labels):
+        return labels
+    tests = [kind for kind in MapKind if kind.row.has_p]
+    return [kind for kind in tests if not doubt_of(voxels, Reading(kind))]
+
+
+def natural_log_doubt(
+    voxels: Voxels, z: Voxels | None, reading: Reading, iterations: int | None = None
+) -> str:
+    """Say why a logp map fits the natural logarithm and not that of base 10.
+
+    NiMARE 0.0.1 to 0.0.3 wrote natural logarithms under the name of today's logp.
+
+    Parameters
+    ----------
+    voxels : ndarray of float32, shape (i, j, k)
+        A logp map that is corrected by permutations.
+    z : ndarray of float32, shape (i, j, k), optional
+        The z map of the same test and correction.
+    reading : Reading
+        What the map is taken for.
+    iterations : int, optional
+        Of its permutations, where they are stated.
+
+    Returns
+    -------
+    str
+        Half a sentence; empty when nothing is odd.
+    """
+    odd = ""
+    if z is not None and _is_natural_log(voxels, z):
+        odd = "beside its z map these are"
+    else:
+        odd = _beyond_permutations(voxels, iterations)
+    return f"{_said(reading)}, but {odd} {_NATURAL}" if odd else ""
+
+
+def _is_natural_log(logp: Voxels, z: Voxels) -> bool:
+    """Whether -ln p and not -log10 p is what a z map says."""
+    from scipy.special import log_ndtr
+
+    told, size = logp.ravel(order="F"), z.ravel(order="F")
+    where = np.flatnonzero(told > 0)
+    where = where[:: where.size // (4 * _GLANCE) + 1]
+    told, size = told[where], size[where].astype(np.float64)
+    usable = (np.abs(size) > 0.5) & (np.abs(size) < _LARGEST_Z) & np.isfinite(told)
+    told, size = told[usable], size[usable]
+    if told.size < _ENOUGH:
+        return False
+    # p of one direction, of that of the sign, and of both.
+    by_sign, by_size = (
+        np.asarray(-log_ndtr(-one), np.float64) for one in (size, np.abs(size))
+    )
+    stated = (by_sign, by_size, by_size - np.log(2))
+    if any(_fits(told * np.log(10), log_p) for log_p in stated):
+        return False
+    return any(_fits(told, log_p) for log_p in stated)
+
+
+def _fits(told: npt.NDArray[Any], stated: npt.NDArray[np.float64]) -> bool:
+    near = np.abs(told - stated) <= _FITTING_PART * np.abs(stated) + 1e-6
+    return bool(near.mean() > 0.5)
+
+
+def _beyond_permutations(voxels: Voxels, iterations: int | None) -> str:
+    """Say that no permutations give so small a p, if values are logp."""
+    high = float(voxels.max(initial=0))
+    if iterations is None and high <= _MOST_DECADES:
+        return ""
+    # A p of 0 was written as the smallest step of float64.
+    values = _told(voxels)
+    values = values[np.abs(values + np.log10(np.finfo(float).eps)) > 1e-3]
+    high = float(values.max(initial=0))
+    if iterations is not None and iterations > 1:
+        if abs(high - np.log(iterations)) >= _SAME_FLOOR:
+            return ""
+        return f"its largest value fits {iterations:,} iterations only as"
+    if high <= _MOST_DECADES:
+        return ""
+    return f"no permutations give p = 10^-{high:.3g}: its values fit"
+
+
 def say_otherwise(key: str) -> str:
     """Say how a user says what a map holds.
 
@@ -91,8 +200,9 @@ def say_otherwise(key: str) -> str:
         A sentence.
     """
     return (
-        f"Say what it holds: open_results(..., kinds={{{key!r}: 'z'}}), or --kind "
-        f"{key}=z on the command line."
+        "Say what it holds: This map holds... in the viewer, "
+        f"open_results(..., kinds={{{key!r}: 'z'}}), or --kind {key}=z on the command "
+        "line."
     )
 
 

@@ -11,7 +11,7 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import MapName
-from napari_neurosynth_results.maps.programs import Reading
+from napari_neurosynth_results.maps.programs import Reading, as_natural_log
 
 
 class VoxelSource(Protocol):
@@ -148,7 +148,14 @@ class MapFile:
     def taken_as(self, reading: Reading) -> MapFile:
         """Return the map as what a user says that it holds."""
         if self.remade is None:
-            return replace(self, kind=reading.kind, name=reading.name, stated=reading)
+            dof = self.dof if reading.kind is self.kind else None
+            return replace(
+                self,
+                kind=reading.kind,
+                name=reading.name,
+                stated=reading,
+                dof=dof if reading.dof is None else reading.dof,
+            )
         return replace(
             self.remade(reading),
             key=self.key,
@@ -171,6 +178,60 @@ class MapFile:
 
     def fetch(self, job: Job) -> None:
         """Do nothing: the file is here."""
+
+
+#: NiMARE called them so up to 0.0.3, and `stat` from 0.0.4 on.
+_OLD_STATISTICS = frozenset({"ale", "of"})
+_NIDM = "NIDM-Results"
+
+
+def tell_by_neighbors(files: Iterable[MapEntry]) -> list[MapEntry]:
+    """Take maps for what only the names beside them tell.
+
+    The logp maps of NiMARE 0.0.1 to 0.0.3 are natural logarithms, and the excursion set
+    of a NIDM-Results pack holds z where FSL wrote it, t or F where SPM did.
+
+    Parameters
+    ----------
+    files : iterable of MapEntry
+        The maps of one set.
+
+    Returns
+    -------
+    list of MapEntry
+        The same maps.
+    """
+    files = list(files)
+    old = {f.name.run for f in files if f.name and f.name.value in _OLD_STATISTICS}
+    excursion = _kind_of_excursions(files)
+    found = []
+    for file in files:
+        reading = file.reading
+        if file.name is not None and file.name.run in old:
+            reading = as_natural_log(reading)
+        elif excursion is not None and _is_untold_excursion(file):
+            reading = replace(reading, kind=excursion, word="name")
+        same = reading.kind is file.kind
+        found.append(file if same else file.taken_as(reading))
+    return found
+
+
+def _is_untold_excursion(file: MapEntry) -> bool:
+    of_pack = file.reading.program == _NIDM and bool(file.reading.cut)
+    return of_pack and file.kind is MapKind.OTHER
+
+
+def _kind_of_excursions(files: Iterable[MapEntry]) -> MapKind | None:
+    """Return the kind of the statistic that a pack's excursion sets were cut from."""
+    kinds = {
+        file.kind
+        for file in files
+        if file.reading.program == _NIDM and file.kind.row.has_p
+    }
+    # FSL's packs hold the t or F as well that it made z of.
+    if MapKind.Z in kinds:
+        return MapKind.Z
+    return kinds.pop() if len(kinds) == 1 else None
 
 
 # The order of interest: what a user wants to see first comes first.

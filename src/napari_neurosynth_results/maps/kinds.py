@@ -47,6 +47,7 @@ class PFormula(Enum):
 
     IDENTITY = "the value is p", True, False, 0
     LOG10 = "the value is -log10 of p", True, False, 0
+    LN = "the value is minus the natural logarithm of p", True, False, 0
     SIGNED_LOG10 = "its size is -log10 of p, its sign the direction", True, True, 0
     COMPLEMENT = "the value is 1 - p", True, False, 0
     NORMAL = "standard normal distribution", False, True, 0
@@ -228,7 +229,7 @@ class MapKind(StrEnum):
 
     Z = KindRow(
         symbol="z",
-        meaning="z score; how it converts to p depends on its tail",
+        meaning="z scores, whose p depends on the tail",
         values={"z": "z"},
         possible=_NUMBER,
         zero=Zero.VALUE,
@@ -245,7 +246,7 @@ class MapKind(StrEnum):
     )
     T = KindRow(
         symbol="t",
-        meaning="t statistic; needs its degrees of freedom to become a p value",
+        meaning="t statistics, whose p depends on degrees of freedom and tail",
         values={"t": "t"},
         possible=_NUMBER,
         zero=Zero.VALUE,
@@ -262,7 +263,7 @@ class MapKind(StrEnum):
     )
     P = KindRow(
         symbol="p",
-        meaning="p value: small is strong, and 0 lies outside the mask",
+        meaning="p values: small is strong, and 0 lies outside the mask",
         values={"p": "p"},
         possible=_PROBABILITY,
         # But a 0 within a mask that is known underflowed.
@@ -282,7 +283,7 @@ class MapKind(StrEnum):
     )
     LOGP = KindRow(
         symbol="logp",
-        meaning="-log10 of the p value: large is strong",
+        meaning="-log10 of p: large is strong",
         values={"logp": "-log10 p"},
         unit="-log10 p",
         possible=_SIZE,
@@ -299,7 +300,7 @@ class MapKind(StrEnum):
     )
     SIGNED_LOGP = KindRow(
         symbol="signed logp",
-        meaning="-log10 of the p value, with the sign of the effect: large is strong",
+        meaning="-log10 of p with the sign of the effect: far from 0 is strong",
         values={},
         unit="-log10 p",
         possible=_NUMBER,
@@ -312,9 +313,26 @@ class MapKind(StrEnum):
         colors=ColorFamily.STRENGTH,
         written=".2f",
     )
+    LNP = KindRow(
+        symbol="lnp",
+        meaning="minus the natural logarithm of the p value: large is strong",
+        values={},
+        unit="-ln p",
+        possible=_SIZE,
+        zero=Zero.VALUE,
+        p=PFormula.LN,
+        tails=_EITHER_TAIL,
+        infinity_is_strongest=True,
+        may_interpolate=True,
+        may_subtract=False,
+        colors=ColorFamily.STRENGTH,
+        written=".2f",
+        intent="log p value",
+        intent_codes=(23,),
+    )
     CHI2 = KindRow(
         symbol="chi2",
-        meaning="chi-square statistic: no sign; needs its degrees of freedom",
+        meaning="chi-square statistics: no sign, and p depends on degrees of freedom",
         values={"chi2": "chi2", "chiSquare": "chi2"},
         possible=_SIZE,
         zero=Zero.VALUE,
@@ -331,7 +349,7 @@ class MapKind(StrEnum):
     )
     F = KindRow(
         symbol="F",
-        meaning="F statistic: no sign; needs its degrees of freedom",
+        meaning="F statistics: no sign, and p depends on degrees of freedom",
         values={},
         possible=_SIZE,
         zero=Zero.VALUE,
@@ -364,7 +382,7 @@ class MapKind(StrEnum):
     )
     PROB = KindRow(
         symbol="prob",
-        meaning="probability of activation or of a term: not a p value",
+        meaning="probabilities of activation or of a term, which are no p values",
         values={"prob": "probability"},
         possible=_PROBABILITY,
         zero=Zero.VALUE,
@@ -374,10 +392,11 @@ class MapKind(StrEnum):
         may_interpolate=True,
         may_subtract=True,
         colors=ColorFamily.STRENGTH,
+        criteria=("value",),
     )
     STAT = KindRow(
         symbol="stat",
-        meaning="statistic of the estimator (ALE or OF value): no p of its own",
+        meaning="the estimator's statistic (ALE or OF values), without a p of its own",
         # NiMARE <= 0.0.13 named it after the estimator.
         values={"stat": "statistic", "ale": "ALE value", "of": "OF value"},
         possible=_NUMBER,
@@ -392,7 +411,7 @@ class MapKind(StrEnum):
     )
     EST = KindRow(
         symbol="est",
-        meaning="estimated effect: no p of its own",
+        meaning="estimated effects, without a p of their own",
         values={"est": "estimate"},
         possible=_NUMBER,
         zero=Zero.VALUE,
@@ -409,7 +428,7 @@ class MapKind(StrEnum):
     )
     SE = KindRow(
         symbol="se",
-        meaning="standard error of the estimated effect",
+        meaning="standard errors of the estimated effect",
         values={"se": "standard error"},
         possible=_SIZE,
         zero=Zero.ABSENT,
@@ -419,12 +438,13 @@ class MapKind(StrEnum):
         may_interpolate=True,
         may_subtract=False,
         colors=ColorFamily.STRENGTH,
+        criteria=("value",),
         shown_whole=True,
         image_based=True,
     )
     TAU2 = KindRow(
         symbol="tau2",
-        meaning="variance between studies",
+        meaning="the variance between studies",
         values={"tau2": "variance between studies (tau2)"},
         possible=_SIZE,
         zero=Zero.VALUE,
@@ -434,12 +454,13 @@ class MapKind(StrEnum):
         may_interpolate=True,
         may_subtract=False,
         colors=ColorFamily.STRENGTH,
+        criteria=("value",),
         shown_whole=True,
         image_based=True,
     )
     SIGMA2 = KindRow(
         symbol="sigma2",
-        meaning="variance within studies",
+        meaning="the variance within studies",
         values={"sigma2": "variance within studies (sigma2)"},
         possible=_SIZE,
         zero=Zero.VALUE,
@@ -449,6 +470,7 @@ class MapKind(StrEnum):
         may_interpolate=True,
         may_subtract=False,
         colors=ColorFamily.STRENGTH,
+        criteria=("value",),
         shown_whole=True,
         image_based=True,
     )
@@ -464,6 +486,7 @@ class MapKind(StrEnum):
         may_interpolate=True,
         may_subtract=False,
         colors=ColorFamily.STRENGTH,
+        criteria=("value",),
         shown_whole=True,
         image_based=True,
     )

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from napari_neurosynth_results.maps.kinds import VALUE_KINDS
+from napari_neurosynth_results.maps.kinds import VALUE_KINDS, MapKind
 
 #: Longest first, so that ``.nii.gz`` wins over ``.gz``.
 EXTENSIONS = (".nii.gz", ".nii", ".hdr", ".img", ".mgz", ".mgh", ".tsv")
@@ -32,6 +32,10 @@ _CHANGES = re.compile(
     r"|inv(?:erse|erted)?|corr(?:p|ected)?|fwer?|fdr|vox|tfce|cluster[emn]?|max|min"
     r"|thr(?:esh(?:olded)?)?|masked|mask|vthresh)$",
     re.I,
+)
+#: MKDAChi2's, in new and old releases.
+_CHI_SQUARE_CONTRASTS = frozenset(
+    {"association", "uniformity", "specificity", "consistency"}
 )
 _PER_CLUSTER = frozenset({"level", "corr", "method"})
 
@@ -110,6 +114,16 @@ class MapName:
     def contrast(self) -> str:
         """The ``desc`` without its cluster statistic: ``association``, ``group1``..."""
         return self._split_desc()[0]
+
+    @property
+    def dof(self) -> float | None:
+        """Degrees of freedom, where the name is enough to know them.
+
+        MKDAChi2 counts in tables of 2 x 2, whose chi-square has one (NiMARE 0.0.1 to
+        0.22.1, `nimare.stats`).
+        """
+        by_tables = self.value == "chi2" and self.contrast in _CHI_SQUARE_CONTRASTS
+        return 1.0 if by_tables else None
 
     def _split_desc(self) -> tuple[str, str | None]:
         desc = self.get("desc") or ""
@@ -250,17 +264,31 @@ _METHOD_WORDS = {
 _SAID = {"desc", "level", "corr", "method", "tail"}
 
 
-def title_of(name: MapName) -> str:
+def title_of(name: MapName, kind: MapKind | None = None) -> str:
     """Say in words what a map is.
 
+    Parameters
+    ----------
+    name : MapName
+        Its name.
+    kind : MapKind, optional
+        What the numbers are, where that is known better than by the name.
+
+    Returns
+    -------
+    str
+        What the numbers are, contrast, correction, and what else the name says.
+
+    Examples
+    --------
     >>> from napari_neurosynth_results.maps.names import parse_name
     >>> title_of(parse_name("z_desc-mass_level-cluster_corr-FWE_method-montecarlo"))
     'z, cluster-level FWE (mass, Monte Carlo)'
     >>> title_of(parse_name("p_desc-association"))
     'p, association, uncorrected'
     """
-    row = VALUE_KINDS[name.value].row
-    parts = [row.values[name.value]]
+    row = (kind or VALUE_KINDS[name.value]).row
+    parts = [row.values.get(name.value) or row.unit or row.symbol]
     if name.contrast:
         parts.append(_CONTRAST_WORDS.get(name.contrast, name.contrast))
     if name.correction:
@@ -276,7 +304,10 @@ def title_of(name: MapName) -> str:
     return ", ".join(parts)
 
 
-def unique_titles(names: Sequence[tuple[str, MapName | None]]) -> list[str]:
+def unique_titles(
+    names: Sequence[tuple[str, MapName | None]],
+    kinds: Sequence[MapKind | None] | None = None,
+) -> list[str]:
     """Title every map of a set, no two alike.
 
     Parameters
@@ -284,6 +315,8 @@ def unique_titles(names: Sequence[tuple[str, MapName | None]]) -> list[str]:
     names : sequence of (str, MapName or None)
         File stem and parsed name of each map; without a parsed name the stem is the
         title.
+    kinds : sequence of MapKind or None, optional
+        What the numbers of each map are, as for `title_of`.
 
     Returns
     -------
@@ -292,12 +325,13 @@ def unique_titles(names: Sequence[tuple[str, MapName | None]]) -> list[str]:
     """
     several_runs = len({name.run for _, name in names if name}) > 1
     titles = []
-    for stem, name in names:
+    for (stem, name), kind in zip(names, kinds or [None] * len(names), strict=True):
         if name is None:
             titles.append(stem)
             continue
         run = " ".join(part for part in name.run if part) if several_runs else ""
-        titles.append(f"{run}: {title_of(name)}" if run else title_of(name))
+        title = title_of(name, kind)
+        titles.append(f"{run}: {title}" if run else title)
     return [
         f"{title} [{stem}]" if titles.count(title) > 1 and title != stem else title
         for title, (stem, _) in zip(titles, names, strict=True)

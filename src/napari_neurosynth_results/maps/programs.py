@@ -130,6 +130,10 @@ class Reading:
         By what the map was thresholded before, in words; empty when nothing says so.
     note : str
         What has to be known to read the values.
+    dof : float or pair of float, optional
+        Degrees of freedom that a user states; None leaves them to the header.
+    whole : bool
+        Whether a user says that nothing was cut away, however few values are left.
     """
 
     kind: MapKind
@@ -141,6 +145,8 @@ class Reading:
     level: str | None = None
     cut: str = ""
     note: str = ""
+    dof: float | tuple[float, float] | None = None
+    whole: bool = False
 
 
 def reading_of(
@@ -179,7 +185,9 @@ def reading_of(
     told = _told(intent_code, map_type)
     found = _first_to_match(filename, from_server)
     if isinstance(found, MapName):
-        return Reading(VALUE_KINDS[found.value], found, _NIMARE, "name")
+        reading = Reading(VALUE_KINDS[found.value], found, _NIMARE, "name")
+        # Its word for Monte Carlo up to 0.0.2.
+        return as_natural_log(reading) if found.method == "permutation" else reading
     return told if found is None else _of_row(found, told)
 
 
@@ -197,6 +205,21 @@ def _first_to_match(filename: str, from_server: bool) -> MapName | NameRow | Non
     return None
 
 
+def as_natural_log(reading: Reading) -> Reading:
+    """Read a logp map as NiMARE 0.0.1 to 0.0.3 wrote those of ALE, MKDA and KDA.
+
+    Its Monte Carlo corrections, and SCALE, wrote -ln p (nimare/meta/cbma at these
+    tags); FDR and Bonferroni -log10 p, as everything does today.
+    """
+    name = reading.name
+    if name is None or reading.kind is not MapKind.LOGP:
+        return reading
+    if name.correction == "FDR" or name.method == "bonferroni":
+        return reading
+    note = "the natural logarithm, as NiMARE 0.0.1 to 0.0.3 wrote it"
+    return replace(reading, kind=MapKind.LNP, note=note)
+
+
 def nimare_name_of(filename: str, *, from_server: bool = False) -> MapName | None:
     """Read a file name by NiMARE's grammar, unless it is another program's."""
     return reading_of(filename, from_server=from_server).name
@@ -208,14 +231,16 @@ def stated_reading(text: str, old: Reading) -> Reading:
     Parameters
     ----------
     text : str
-        The short name of a kind, and what is known beside: ``z``, ``t two-tailed``,
-        ``1-p one-tailed FWE``, ``logp FDR``, ``z uncorrected``.
+        The short name of a kind, and what is known beside, in any order: ``z``,
+        ``t two-tailed df=18``, ``F df=2,30``, ``1-p one-tailed FWE``, ``logp FDR``,
+        ``logp FWE cluster-level``, ``z uncorrected``, ``z thresholded``, ``z whole``.
     old : Reading
         What it was taken for.
 
     Returns
     -------
     Reading
+        What is not said stays as it was known, where both kinds belong to a test.
         NiMARE's name is kept where it says the same kind.
 
     Raises
@@ -228,34 +253,111 @@ def stated_reading(text: str, old: Reading) -> Reading:
     >>> stated = stated_reading("1-p one-tailed FWE", Reading(MapKind.OTHER))
     >>> stated.kind.value, stated.tail.value, stated.correction
     ('1-p', 'one-tailed', 'FWE')
+    >>> stated_reading("F df=2,30", stated).dof
+    (2.0, 30.0)
     """
-    words = text.replace(",", " ").split()
+    dof = _DOF.search(text)
+    words = re.sub("[,;]", " ", _DOF.sub(" ", text)).split()
     n = 2 if " ".join(words[:2]).lower() in _SYMBOLS else 1
     kind = _SYMBOLS.get(" ".join(words[:n]).lower())
     if kind is None:
         raise ResultsError(
             f"{text!r} is no kind of numbers. There are: {', '.join(MapKind)}."
         )
-    keep = old.name if old.name and VALUE_KINDS[old.name.value] is kind else None
-    stated = Reading(kind, keep, old.program, "user")
+    said: dict[str, Any] = {}
     for word in words[n:]:
         if word.lower() not in _STATED:
             raise ResultsError(
                 f"{word!r} says nothing of a map. Beside the kind there may stand "
-                f"{', '.join(_STATED)}."
+                f"{', '.join(_STATED)}, and degrees of freedom as in df=18 or df=2,30."
             )
-        stated = replace(stated, **_STATED[word.lower()])
+        said |= _STATED[word.lower()]
+    stated = _kept(old, kind, corrected="correction" in said)
+    if dof is not None:
+        stated = replace(stated, dof=_stated_dof(dof, kind))
+    stated = replace(stated, **said)
+    if stated.correction in ("FWE", "FDR"):
+        return replace(stated, level=stated.level or "voxel")
     return stated
 
 
+def _kept(old: Reading, kind: MapKind, *, corrected: bool) -> Reading:
+    """Keep what was known of a map and stays true of numbers of another kind."""
+    keep = old.name if old.name and VALUE_KINDS[old.name.value] is kind else None
+    if not (kind.row.has_p and old.kind.row.has_p):
+        return Reading(kind, keep, old.program, "user")
+    same = kind is old.kind
+    kept = replace(
+        old,
+        kind=kind,
+        name=keep,
+        word="user",
+        tail=old.tail if kind.row.tails == old.kind.row.tails else None,
+        note=old.note if same else "",
+        dof=old.dof if same else None,
+        whole=False,
+    )
+    if corrected:
+        return replace(kept, correction=None, level=None)
+    if keep is None and old.name is not None and old.name.correction:
+        return replace(kept, correction=old.name.correction, level=old.name.level)
+    return kept
+
+
+def _stated_dof(found: re.Match[str], kind: MapKind) -> float | tuple[float, float]:
+    numbers = [float(number) for number in found.groups() if number]
+    wanted, said = kind.row.p.n_dof, found[0].strip()
+    if not wanted:
+        raise ResultsError(f"{said!r}: {kind} has no degrees of freedom.")
+    if len(numbers) != wanted or not all(number > 0 for number in numbers):
+        takes = "two numbers, as in df=2,30" if wanted > 1 else "one number"
+        raise ResultsError(f"{said!r}: {kind} takes {takes}, above 0.")
+    return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
+
+
+def statement(
+    kind: MapKind,
+    *,
+    tail: Tail | None = None,
+    dof: float | tuple[float, float] | None = None,
+    correction: str | None = None,
+    level: str | None = None,
+    thresholded: bool | None = None,
+) -> str:
+    """Write what a map holds as `stated_reading` reads it; None says nothing.
+
+    >>> statement(MapKind.T, tail=Tail.TWO, dof=18.0, correction="none")
+    't two-tailed df=18 uncorrected'
+    >>> statement(MapKind.LOGP, correction="FWE", level="cluster", thresholded=True)
+    'logp FWE cluster-level thresholded'
+    """
+    words = [str(kind)]
+    words += [str(tail)] if tail is not None and kind.has_tail else []
+    if dof is not None and kind.row.p.n_dof:
+        numbers = dof if isinstance(dof, tuple) else (dof,)
+        words.append(f"df={','.join(f'{number:.15g}' for number in numbers)}")
+    if correction:
+        words.append("uncorrected" if correction == "none" else correction)
+    if level == "cluster" and correction in ("FWE", "FDR"):
+        words.append("cluster-level")
+    if thresholded is not None:
+        words.append("thresholded" if thresholded else "whole")
+    return " ".join(words)
+
+
+_DOF = re.compile(r"\bdo?f\s*=\s*(\d+(?:\.\d+)?)(?:\s*[,/]\s*(\d+(?:\.\d+)?))?", re.I)
 _SYMBOLS = {str(kind).lower(): kind for kind in MapKind}
 _STATED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         str(Tail.ONE): {"tail": Tail.ONE},
         str(Tail.TWO): {"tail": Tail.TWO},
-        "fwe": {"correction": "FWE", "level": "voxel"},
-        "fdr": {"correction": "FDR", "level": "voxel"},
+        "fwe": {"correction": "FWE"},
+        "fdr": {"correction": "FDR"},
         "uncorrected": {"correction": "none"},
+        "voxel-level": {"level": "voxel"},
+        "cluster-level": {"level": "cluster"},
+        "thresholded": {"cut": "somebody, as the user says", "whole": False},
+        "whole": {"cut": "", "whole": True},
     }
 )
 

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.job import CancelledError, Job
-from napari_neurosynth_results.maps.analysis_mask import union_mask
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.doubts import doubt_of, say_otherwise
-from napari_neurosynth_results.maps.entry import MapEntry, sort_by_interest
+from napari_neurosynth_results.maps.entry import (
+    MapEntry,
+    sort_by_interest,
+    tell_by_neighbors,
+)
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.names import unique_titles
 from napari_neurosynth_results.maps.programs import stated_reading
-from napari_neurosynth_results.maps.statmap import Fact, Mask, StatMap
+from napari_neurosynth_results.maps.statmap import Fact, Mask, StatMap, union_mask
 from napari_neurosynth_results.maps.studies import NO_STUDIES, LazyStudies
 from napari_neurosynth_results.maps.tails import found_tail, negatives_count
-from napari_neurosynth_results.maps.voxel_cache import VoxelCache
+from napari_neurosynth_results.maps.voxel_cache import (
+    VoxelCache,
+    fetch_side_by_side,
+    read_side_by_side,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,8 +84,6 @@ NOTHING_KNOWN = About()
 #: Voxels a set keeps alive by itself: about 6 maps of the 2 mm MNI grid.
 CACHE_BYTES = 24 * 2**20
 
-#: As many as one server is asked for at once.
-_AT_ONCE = 4
 #: NiMARE 0.22.1: `CBMAEstimator` and `PermutedOLS`, correct_fwe_montecarlo.
 _ITERATIONS = re.compile(
     r"repeated ([\d,]*\d) times|([\d,]*\d) iterations were performed"
@@ -152,38 +155,70 @@ class ResultSet:
         self._facts: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
         self._told_titles = dict(titles)
-        self._arrange(files)
+        #: Maps as they were found, where a user says otherwise; and what is said.
+        self._found: dict[str, MapEntry] = {}
+        self._stated: dict[str, str] = {}
+        self._arrange(tell_by_neighbors(files))
         # Weak, because each map refers to its set: a set that nobody uses any more
         # has to give its voxels back at once, not when cycles are collected.
         self._alive: WeakValueDictionary[str, StatMap] = WeakValueDictionary()
 
     def _arrange(self, files: Iterable[MapEntry]) -> None:
         files = sort_by_interest(files)
-        made = unique_titles([(file.label or file.key, file.name) for file in files])
+        made = unique_titles(
+            [(file.label or file.key, file.name) for file in files],
+            [file.kind for file in files],
+        )
         self._files = {file.key: file for file in files}
         self._titles = dict(zip(self._files, made, strict=True)) | self._told_titles
 
     def take_as(self, kinds: Mapping[str, str]) -> None:
-        """Take maps for what a user says that they hold; before anybody holds one.
+        """Take maps for what a user says that they hold.
+
+        Who holds one of these maps has to take it anew: the one that was taken before
+        keeps the old meaning.
 
         Parameters
         ----------
         kinds : mapping of str to str
-            Key of a map -> what it holds, as `stated_reading` reads it.
+            Key of a map -> what it holds, as `stated_reading` reads it; an empty text
+            leaves it to name, header and values again.
 
         Raises
         ------
         ResultsError
-            When there is no such map, or no such kind.
+            When there is no such map, or no such kind; then nothing has changed.
         """
         files = dict(self._files)
         for key, text in kinds.items():
             if key not in files:
                 holds = ", ".join(files)
                 raise ResultsError(f"There is no map {key}. There are: {holds}.")
-            old = files[key]
-            files[key] = old.taken_as(stated_reading(text, old.reading))
+            files[key] = found = self._found.get(key, files[key])
+            if text.strip():
+                stated = stated_reading(text, found.reading)
+                files[key] = found.taken_as(stated)
+        for key, text in kinds.items():
+            self._found.setdefault(key, self._files[key])
+            self._stated.pop(key, None)
+            if text.strip():
+                self._stated[key] = " ".join(text.split())
+            self._forget(key)
+        self._facts.clear()
         self._arrange(files.values())
+
+    def _forget(self, key: str) -> None:
+        """Let go of what was made of a map by its old meaning."""
+        self._cache.drop(key)
+        with self._lock:
+            self._alive.pop(key, None)
+            doubted = say_otherwise(key)
+            self._problems = [p for p in self._problems if not p.endswith(doubted)]
+
+    @property
+    def stated(self) -> Mapping[str, str]:
+        """What a user says that maps hold: key -> text, as `take_as` took it."""
+        return MappingProxyType(self._stated)
 
     @property
     def maps(self) -> Mapping[str, StatMap]:
@@ -369,7 +404,7 @@ class ResultSet:
         if not missing:
             return []
         try:
-            told = _fetch_side_by_side(missing, job or Job())
+            told = fetch_side_by_side(missing, job or Job())
         finally:
             # Masks and tails may be judged better now.
             self._facts.clear()
@@ -427,7 +462,7 @@ class ResultSet:
         dict of str to ndarray
             Voxels by key, without the maps that cannot be read: ``problems`` says why.
         """
-        return _read_side_by_side(statmaps)
+        return read_side_by_side(statmaps)
 
     def release(self) -> None:
         """Let go of voxels that nobody else holds; they are read again when needed."""
@@ -557,43 +592,3 @@ class _TablesByStem(Mapping[str, "pd.DataFrame"]):
 
     def __len__(self) -> int:
         return len(self._readers)
-
-
-def _fetch_side_by_side(statmaps: Sequence[StatMap], job: Job) -> list[str]:
-    """Fetch maps, a few at once; return what could not be had and why.
-
-    Raises
-    ------
-    CancelledError
-        When the job was cancelled; what has come stays.
-    """
-
-    def fetch(statmap: StatMap) -> str | None:
-        try:
-            job.check()
-            statmap.file.fetch(job)
-        except CancelledError:
-            raise
-        except ResultsError as error:
-            return str(error)
-        return None
-
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        return [problem for problem in pool.map(fetch, statmaps) if problem]
-
-
-def _read_side_by_side(statmaps: Iterable[StatMap]) -> dict[str, Voxels]:
-    """Read voxels on several threads: by key, without the maps that cannot be read."""
-
-    def voxels(statmap: StatMap) -> Voxels | None:
-        try:
-            return statmap.data
-        except ResultsError:
-            return None
-
-    wanted = list(statmaps)
-    # Inflating runs without the interpreter's lock; more threads than this would
-    # only wait for memory.
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        read = zip(wanted, pool.map(voxels, wanted), strict=True)
-        return {statmap.key: data for statmap, data in read if data is not None}

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.maps.doubts import doubt_of, is_thresholded
+from napari_neurosynth_results.maps.doubts import (
+    doubt_of,
+    is_thresholded,
+    natural_log_doubt,
+    say_otherwise,
+)
 from napari_neurosynth_results.maps.entry import MapEntry
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind, Tail, Zero
@@ -92,6 +99,9 @@ class MapSet(Protocol):
     def remember(self, key: Hashable, find: Callable[[], Fact]) -> Fact:
         """Return a fact about the maps, found when it is first asked for."""
 
+    def report(self, *problems: str) -> None:
+        """Add to the problems what was not told yet."""
+
 
 @dataclass(frozen=True, eq=False)
 class StatMap:
@@ -150,7 +160,10 @@ class StatMap:
 
     @property
     def dof(self) -> float | tuple[float, float] | None:
-        """Degrees of freedom of a t, chi2 or (two) F map that its header states."""
+        """Degrees of freedom of a t, chi2 or (two) F map, by its header or its name."""
+        by_name = self.name.dof if self.name is not None else None
+        if by_name is not None and self.file.reading.dof is None:
+            return by_name
         self.results.demand(self)
         return self.file.dof
 
@@ -201,12 +214,14 @@ class StatMap:
 
     @property
     def inside(self) -> Mask | None:
-        """Where a map has values, bool (i, j, k), if its kind has no 0; else None.
+        """Where a map has values, bool (i, j, k), if a 0 is none or may be one.
 
-        A p of 0 is outside of the mask, but one inside of a known mask underflowed.
+        A p of 0 is outside of the mask, but one inside of a known mask underflowed. A
+        variance of 0 is a value where the mask is known. None for other kinds.
         """
-        if self.kind.row.zero is not Zero.OUTSIDE:
-            return None
+        row = self.kind.row
+        if row.zero is not Zero.OUTSIDE:
+            return self.mask if row.zero is Zero.VALUE and row.shown_whole else None
         if (mask := self.mask) is not None:
             return mask
         return self.results.remember(
@@ -228,20 +243,19 @@ class StatMap:
     @property
     def doubt(self) -> str:
         """Why the values cannot be what the map is taken for; empty when they can."""
-        return self.results.remember(
-            (self.key, "doubt"), lambda: doubt_of(self.data, self.file.reading)
-        )
+        return self.results.remember((self.key, "doubt"), lambda: _find_doubt(self))
 
     @property
     def cut(self) -> str:
         """By what the map was thresholded before, in words; empty for whole maps."""
         reading = self.file.reading
-        if reading.cut or self.correction or self.results.siblings(self, listed=True):
+        known = reading.cut or reading.whole or self.correction
+        if known or self.results.siblings(self, listed=True):
             return reading.cut
         cut = self.results.remember(
             (self.key, "cut"), lambda: is_thresholded(self.data, reading)
         )
-        return "somebody, as its values say" if cut else ""
+        return "an unknown program" if cut else ""
 
     @property
     def tail_is_open(self) -> bool:
@@ -296,8 +310,79 @@ def values_inside(kind: MapKind, values: Voxels) -> Mask | None:
     return values > 0 if kind.row.zero is Zero.OUTSIDE else None
 
 
+def _find_doubt(statmap: StatMap) -> str:
+    """Ask the values of a map, and the z beside it."""
+    reading = statmap.file.reading
+    doubt = doubt_of(statmap.data, reading)
+    name = statmap.name
+    if doubt or statmap.kind is not MapKind.LOGP or reading.word == "user":
+        return doubt
+    if name is None or name.method != "montecarlo" or name.get("desc"):
+        # Old releases, which wrote another logarithm, had no other such names.
+        return ""
+    z = statmap.results.siblings(statmap).get("z")
+    values = None
+    if z is not None and z.at_hand and z.grid.same_as(statmap.grid):
+        # Without it nothing is compared.
+        with suppress(ResultsError):
+            values = z.data
+    doubt = natural_log_doubt(statmap.data, values, reading, statmap.results.iterations)
+    if doubt:
+        told = f"{statmap.key}: {doubt}. {say_otherwise(statmap.key)}"
+        statmap.results.report(told)
+    return doubt
+
+
 def _find_underflowed(statmap: StatMap) -> Mask | None:
-    if (inside := statmap.inside) is None:
+    inside = statmap.inside
+    if statmap.kind.row.underflow is None or inside is None:
         return None
     found = inside & (statmap.data == 0)
     return found if found.any() else None
+
+
+# The analysis mask, as the maps of a run show it.
+
+_CORNERS = np.ix_((0, -1), (0, -1), (0, -1))
+
+
+def union_mask(statmap: StatMap) -> Mask | None:
+    """Unite what the maps of a run show of the mask.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        A map of the run, whose grid the mask is wanted on.
+
+    Returns
+    -------
+    ndarray of bool, shape (i, j, k), or None
+        None when no map shows where the mask ends.
+    """
+    telling = [
+        other
+        for other in statmap.results.run_of(statmap)
+        if not other.kind.row.holds_labels
+        and (not other.correction or other.kind.row.zero is Zero.OUTSIDE)
+    ]
+    # Together, because each may have to come from a server; what cannot is left out.
+    statmap.results.fetch(telling)
+    telling = [m for m in telling if m.at_hand and m.grid.same_as(statmap.grid)]
+    union: Mask | None = None
+    known = False
+    voxels = statmap.results.read(telling)
+    for other in telling:
+        # A map that cannot be read tells nothing.
+        if (data := voxels.get(other.key)) is None:
+            continue
+        nan = np.isnan(data)
+        # Not every NaN marks the outside: older NiMARE writes one where a voxel
+        # could not be fitted, and 0 outside.
+        nan_outside = bool(nan[_CORNERS].any())
+        inside = ~nan if nan_outside else ~nan & (data != 0)
+        known = known or nan_outside or other.kind.row.fills_mask
+        union = inside if union is None else union | inside
+    if union is None or not known:
+        return None
+    union.flags.writeable = False
+    return union

@@ -184,6 +184,8 @@ def _natural_log_p(partner: StatMap) -> npt.NDArray[np.float64]:
     values, formula = partner.data.astype(np.float64), partner.kind.row.p
     if formula is PFormula.LOG10:
         return np.asarray(-values * np.log(10))
+    if formula is PFormula.LN:
+        return np.asarray(-values)
     if formula is PFormula.COMPLEMENT:
         values = 1 - values
     with np.errstate(divide="ignore", invalid="ignore"):

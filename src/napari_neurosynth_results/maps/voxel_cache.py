@@ -1,13 +1,21 @@
-"""Voxels that were read and may be wanted again, within a number of bytes."""
+"""Voxels: fetched and read side by side, and kept within a number of bytes."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakValueDictionary
 
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.grid import Voxels
+from napari_neurosynth_results.maps.statmap import StatMap
+
+#: As many as one server is asked for at once.
+_AT_ONCE = 4
 
 _FEWEST_KEPT = 3
 
@@ -45,6 +53,12 @@ class VoxelCache:
                 self._kept.popitem(last=False)
         return voxels
 
+    def drop(self, key: str) -> None:
+        """Forget one map: what its file holds is read in another way now."""
+        with self._lock:
+            self._kept.pop(key, None)
+            self._alive.pop(key, None)
+
     def clear(self) -> None:
         """Let go of everything; what others hold is still found."""
         with self._lock:
@@ -54,3 +68,43 @@ class VoxelCache:
     def nbytes(self) -> int:
         """Bytes kept alive by the cache itself."""
         return sum(voxels.nbytes for voxels in self._kept.values())
+
+
+def fetch_side_by_side(statmaps: Sequence[StatMap], job: Job) -> list[str]:
+    """Fetch maps, a few at once; return what could not be had and why.
+
+    Raises
+    ------
+    CancelledError
+        When the job was cancelled; what has come stays.
+    """
+
+    def fetch(statmap: StatMap) -> str | None:
+        try:
+            job.check()
+            statmap.file.fetch(job)
+        except CancelledError:
+            raise
+        except ResultsError as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        return [problem for problem in pool.map(fetch, statmaps) if problem]
+
+
+def read_side_by_side(statmaps: Iterable[StatMap]) -> dict[str, Voxels]:
+    """Read voxels on several threads: by key, without the maps that cannot be read."""
+
+    def voxels(statmap: StatMap) -> Voxels | None:
+        try:
+            return statmap.data
+        except ResultsError:
+            return None
+
+    wanted = list(statmaps)
+    # Inflating runs without the interpreter's lock; more threads than this would
+    # only wait for memory.
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        read = zip(wanted, pool.map(voxels, wanted), strict=True)
+        return {statmap.key: data for statmap, data in read if data is not None}

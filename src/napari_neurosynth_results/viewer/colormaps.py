@@ -106,7 +106,7 @@ def coloring(
     positive, negative = sides or (True, look.signed)
     if negative or faint:
         return _in_steps(look, (positive, negative), faint, before, paint)
-    low = look.height - abs(look.height) * _NUDGE
+    low = look.height - abs(look.height or look.strongest) * _NUDGE
     return Coloring(
         {
             "name": f"strength above threshold{paint.suffix}",

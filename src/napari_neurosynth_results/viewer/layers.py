@@ -16,7 +16,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.maps.kinds import ColorFamily
+from napari_neurosynth_results.maps.kinds import ColorFamily, MapKind
 from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.thresholds.first_look import (
@@ -184,7 +184,10 @@ def map_layer(
         # The map itself may be fine, and only the sibling that states its p is not.
         look = look_without_siblings(statmap)
     shown = look or _NOTHING
-    chosen = coloring(shown, statmap.kind)
+    # What contradicts its kind is shown by size, and not as strong where it is small.
+    doubted = row.small_is_strong and bool(statmap.doubt)
+    row = MapKind.OTHER.row if doubted else row
+    chosen = coloring(shown, MapKind.OTHER if doubted else statmap.kind)
     keywords = {
         **placement_keywords(statmap.grid),
         "name": statmap.title,
@@ -197,15 +200,23 @@ def map_layer(
         "rendering": "translucent" if shown.signed or row.small_is_strong else "mip",
         "metadata": {METADATA_KEY: statmap, REASON_KEY: shown.reason},
     }
-    return (_with_underflow(statmap, shown).T, keywords, "image"), look
+    return (_seen_voxels(statmap, shown).T, keywords, "image"), look
 
 
-def _with_underflow(statmap: StatMap, look: FirstLook) -> npt.NDArray[np.float32]:
-    """Give a p that underflowed to 0 inside the mask a value that can be seen."""
-    if statmap.underflowed is None:
+def _seen_voxels(statmap: StatMap, look: FirstLook) -> npt.NDArray[np.float32]:
+    """Tell the zeros inside of the mask from those outside.
+
+    A p that underflowed to 0 gets a value that can be seen; where a 0 is a value, what
+    is outside becomes NaN.
+    """
+    inside = statmap.inside if look.above_zero is not None else None
+    if statmap.underflowed is None and inside is None:
         return statmap.data
     data = statmap.data.copy(order="K")
-    data[statmap.underflowed] = look.strongest
+    if statmap.underflowed is not None:
+        data[statmap.underflowed] = look.strongest
+    if inside is not None:
+        data[~inside] = np.nan
     return data
 
 

@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_neurosynth_results import ResultsError, open_results
-from napari_neurosynth_results.export.report.methods import readable_methods
+from napari_neurosynth_results.export.report.methods import (
+    corrections_of,
+    readable_methods,
+)
 from napari_neurosynth_results.sample import sample_folder
 
 BIB = r"""
@@ -103,3 +106,15 @@ def test_without_the_libraries_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ResultsError, match=r"napari-neurosynth-results\[report\]"):
         readable_methods("a", BIB)
+
+
+@pytest.mark.parametrize(
+    ("version", "wrong"),
+    [("0.22.1", True), ("0.0.13", True), ("0.0.12", False), ("", True)],
+)
+def test_edge_wise_connectivity_is_corrected(version: str, wrong: bool) -> None:
+    methods = f"performed with NiMARE {version} (RRID); using edge-wise connectivity."
+    told = corrections_of(methods)
+    assert bool(told) is wrong
+    assert all("share a face (6 neighbors)" in line for line in told)
+    assert corrections_of("A methods text without it.") == ()

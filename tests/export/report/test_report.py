@@ -89,6 +89,30 @@ def test_it_says_what_there_is(results: ResultSet, text: str) -> None:
     assert nnr.__version__ in told
 
 
+def test_it_names_the_clusters_that_are_not_significant(
+    results: ResultSet, text: str
+) -> None:
+    page = Page(text)
+    told = [" ".join(one.split()) for one in page.texts]
+    table = first_clusters(results)[0].table
+    doubtful = table[~table.significant | table.borderline]
+    assert len(doubtful) > 5
+    for row in doubtful.itertuples():
+        place = ", ".join(
+            f"{mm:g}".replace("-", "\N{MINUS SIGN}")
+            for mm in (row.peak_x, row.peak_y, row.peak_z)
+        )
+        [line] = [one for one in told if one.startswith(f"{row.name} ({place}): p_FWE")]
+        assert ("not significant" in line) is not row.significant
+        assert line.endswith(", borderline") is row.borderline
+        assert f"interval {row.cluster_p_low:.2g} to {row.cluster_p_high:.2g}" in line
+    everything = " ".join(told)
+    assert "7 clusters that are not significant are left out" in everything
+    assert "further peaks of the same cluster, more than 8 mm apart" in everything
+    # NiMARE's own text is wrong there.
+    assert "share a face (6 neighbors): correct this" in everything
+
+
 def test_nothing_is_asked_from_anywhere_and_nothing_runs(text: str) -> None:
     page = Page(text)
     assert page.all("script") == []

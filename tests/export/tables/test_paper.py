@@ -129,7 +129,9 @@ def test_only_significant_clusters_of_a_corrected_map_are_printed(
     peaks = [line for line in table.lines if not line.is_sub_peak]
     assert len(peaks) == found.significant.sum() < len(found)
     left_out = len(found) - len(peaks)
-    assert f"{left_out} that are not significant are left out." in table.caption
+    assert (
+        f"{left_out} clusters that are not significant are left out." in table.caption
+    )
     assert peaks[0].cells[-1] == "≤ .001"
 
 

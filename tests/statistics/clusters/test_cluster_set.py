@@ -451,7 +451,8 @@ def test_a_lone_t_counts_p_as_it_was_asked(
     assert np.array_equal(found.labels > 0, expected)
     assert 0 < expected.sum() < side.sum()
     height = stats.t.isf(0.01 / factor, 18)
-    assert f">= {height:.3g} (p <= .01, {words})" in str(found.threshold)
+    told = f">= {height:.3g} (p <= .01, {words}, 18 degrees of freedom)"
+    assert told in str(found.threshold)
     p = factor * stats.t.sf(np.abs(found.table.peak_value), 18)
     assert found.table.peak_p.to_numpy() == pytest.approx(p)
     everywhere = np.ones(t.shape, bool)
@@ -489,7 +490,7 @@ def test_a_lone_t_without_degrees_of_freedom_has_heights_but_no_p(
 def test_peaks_of_f_and_chi2_have_a_p_by_their_degrees_of_freedom() -> None:
     f = find_clusters(lone(line(0, 9, 0), kind=MapKind.F), value=5, dof=(2, 30))
     assert f.table.peak_p.tolist() == pytest.approx([stats.f.sf(9, 2, 30)])
-    assert str(f.threshold) == "F >= 5 (p <= .0134)"
+    assert str(f.threshold) == "F >= 5 (p <= .0134, 2 and 30 degrees of freedom)"
     chi2 = find_clusters(lone(line(0, 2e4, 0), kind=MapKind.CHI2), p=0.01, dof=1)
     assert chi2.table.peak_p.tolist() == [0]
     z = -stats.norm.logsf(math.sqrt(2e4)) - math.log(2)

@@ -123,7 +123,7 @@ def test_what_lies_beyond_the_finer_grid_is_not_lost() -> None:
     assert "extended to" in found.resampled
     # x of the far voxel: 22.5 to 25.5 mm, so that the lattice has to reach 24 mm.
     assert found.grid.shape == (13, 9, 9)
-    assert any("lie outside the image of" in told for told in found.notices)
+    assert any("lie outside the grid of" in told for told in found.notices)
 
 
 def test_values_next_to_the_edge_of_the_mask_are_left_out() -> None:

@@ -80,6 +80,8 @@ def test_p_logp_and_one_minus_p_need_no_tail(p: float) -> None:
     assert convert_to_log_p(minus, MapKind.LOGP, Tail.NONE) == pytest.approx(
         math.log(p)
     )
+    found = convert_to_log_p(-math.log(p), MapKind.LNP, Tail.NONE)
+    assert found == pytest.approx(math.log(p))
     if 1e-6 < p < 1:
         found = convert_to_log_p(1 - p, MapKind.ONE_MINUS_P, Tail.NONE)
         assert found == pytest.approx(math.log(p), rel=1e-6)
@@ -191,6 +193,7 @@ ROUND_TRIPS = [
     (MapKind.F, (3, 400), 4000.0),
     (MapKind.F, (3, 400), 4.0),
     (MapKind.LOGP, None, 1000.0),
+    (MapKind.LNP, None, 1000.0),
     (MapKind.ONE_MINUS_P, None, 0.9999),
     (MapKind.P, None, 1e-300),
 ]
@@ -254,7 +257,8 @@ def integrated(distribution: Any, x: float) -> float:
 
 WITHOUT_P = sorted(
     set(MapKind)
-    - {MapKind.Z, MapKind.P, MapKind.LOGP, MapKind.SIGNED_LOGP, MapKind.ONE_MINUS_P}
+    - {MapKind.Z, MapKind.P, MapKind.ONE_MINUS_P}
+    - {MapKind.LOGP, MapKind.SIGNED_LOGP, MapKind.LNP}
 )
 
 

@@ -13,11 +13,18 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from napari_neurosynth_results import MapKind, ResultsError, Tail, open_results
+from napari_neurosynth_results import (
+    MapKind,
+    ResultsError,
+    Tail,
+    find_clusters,
+    open_results,
+)
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     FirstLook,
+    choose_first_threshold,
     first_look,
     look_without_siblings,
 )
@@ -282,8 +289,8 @@ def test_nothing_survives_is_said_and_shown_faintly(
     results = opened({f"z_{FWE}": np.abs(z), f"p_{FWE}": p})
     look = looked(results[f"z_{FWE}"])
     assert not look.survives
-    assert "no voxel survives FWE-corrected p <= .05" in look.reason
-    match = re.search(r"the smallest p is (\S+?)[;(: ]", look.reason)
+    assert "no voxel survives p_FWE <= .05" in look.reason
+    match = re.search(r"the smallest p_FWE is (\S+?)[;(: ]", look.reason)
     assert match is not None
     assert float(match[1]) == pytest.approx(smallest, rel=5e-3)
     assert "iterations" not in look.reason
@@ -297,7 +304,7 @@ def test_nothing_survives_names_the_iterations(opened: Opened) -> None:
     stem = f"logp_{FWE}"
     look = looked(opened({stem: logp})[stem])
     assert not look.survives
-    assert "the smallest p is .1 (100 iterations" in look.reason
+    assert "the smallest p_FWE is .1 (100 iterations" in look.reason
     assert "no p can be below .01" in look.reason
 
 
@@ -380,7 +387,7 @@ def test_clusters_that_do_not_survive_stand_out_faintly_from_the_floor(
     maps = opened({f"p_{CLUSTER}": p, f"logp_{CLUSTER}": logp})
     look = looked(maps[f"{value}_{CLUSTER}"])
     assert not look.survives
-    assert "smallest p is .31 (" in look.reason
+    assert "smallest p_FWE is .31 (" in look.reason
     assert look.n_voxels == cluster.sum()
 
 
@@ -405,4 +412,45 @@ def test_t_with_degrees_of_freedom_in_its_header_is_shown_at_p_001(
     assert look.signed
     assert look.n_voxels == (p <= 0.001).sum() > 0
     assert look.reason.startswith("|t| >= ")
-    assert "(p <= .001, two-tailed, a guess)" in look.reason
+    assert "(p <= .001, two-tailed, a guess, 18 degrees of freedom)" in look.reason
+
+
+@pytest.mark.parametrize("value", ["tau2", "sigma2"])
+def test_a_variance_of_0_is_a_value_where_the_mask_says_inside(
+    opened: Opened,
+    inside: npt.NDArray[np.bool_],
+    rng: np.random.Generator,
+    value: str,
+) -> None:
+    variance = np.where(inside & (rng.uniform(size=inside.shape) > 0.5), 0.25, 0)
+    variance[4, 4, 4] = 2
+    p = np.where(inside, 0.5, 0)
+    look = first_look(opened({value: variance, "p": p})[value])
+    assert look is not None
+    assert (look.height, look.above_zero) == (0, 0.25)
+    assert look.n_voxels == inside.sum()
+    assert "the whole range" in look.reason
+    # Where no mask is known, a 0 may be anything.
+    lone = first_look(opened({value: variance})[value])
+    assert lone is not None
+    assert (lone.height, lone.above_zero) == (0.25, None)
+    assert lone.n_voxels == (variance > 0).sum()
+    asked = choose_first_threshold(opened({value: variance, "p": p})[value])
+    assert asked.value == 0.25
+    nothing = opened({value: variance * 0, "p": p})[value]
+    look = first_look(nothing)
+    assert look is not None
+    assert look.n_voxels == inside.sum()
+    assert choose_first_threshold(nothing).value == 1
+
+
+@pytest.mark.parametrize("stem", ["tau2", "sigma2", "se", "dof"])
+def test_the_p_of_the_effect_is_not_that_of_its_variance(
+    opened: Opened, rng: np.random.Generator, stem: str
+) -> None:
+    p = rng.uniform(0.0001, 1, size=SHAPE)
+    results = opened({stem: rng.uniform(0.1, 1, size=SHAPE), "p": p, "est": p * 3})
+    with pytest.raises(ResultsError, match="no test belongs to it"):
+        find_clusters(results[stem], p=0.05, atlas=None)
+    assert len(find_clusters(results["est"], p=0.05, atlas=None))
+    assert choose_first_threshold(results[stem]).value == results[stem].data.min()

@@ -18,6 +18,7 @@ from napari_neurosynth_results import ResultsError, open_results
 from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import (
+    METADATA_KEY,
     UNDERLAY_KEY,
     build_layers,
     map_of,
@@ -99,6 +100,22 @@ assert not {{"napari", "qtpy", "PyQt6", "vispy"}} & set(sys.modules), "loaded"
     layers, images = map(int, done.stdout.split())
     # The template and the most interesting map.
     assert (layers, images) == (2, 2)
+
+
+def test_a_user_says_what_a_map_holds_before_it_is_seen(write: Write) -> None:
+    rng = np.random.default_rng(3)
+    path = str(write({"pain_p": rng.normal(size=SHAPE)}) / "pain_p.nii.gz")
+    layer = read(path, {"pain_p": "z two-tailed"})[-1]
+    assert str(layer[1]["metadata"][METADATA_KEY].kind) == "z"
+    with pytest.raises(ResultsError, match="There is no map other"):
+        read(path, {"other": "z"})
+
+
+def test_what_cannot_be_p_peaks_where_it_is_largest(write: Write) -> None:
+    values = np.random.default_rng(3).normal(size=SHAPE)
+    values[5, 8, 5] = 9
+    statmap = open_results(write({"pain_p": values}))["pain_p"]
+    assert strongest_place(statmap) == (30, 50, 40)
 
 
 def test_the_peak_is_found(write: Write, z: np.ndarray) -> None:
@@ -424,7 +441,7 @@ def test_a_map_taken_out_of_its_folder_says_what_the_folder_would_add(
     alone = tmp_path / "alone"
     alone.mkdir()
     shutil.copy(folder / "z.nii.gz", alone)
-    hint = "Open its folder to have its p map"
+    hint = "Open its whole folder, so that its p map"
     for path, hinted in (
         (folder / "z.nii.gz", True),
         (folder, False),

@@ -240,7 +240,7 @@ def test_what_is_not_ours_or_was_painted_is_told(
     made = threshold(viewer, sample["z"], Threshold(p=0.001), MaskChoice(painted))
     path = tmp_path / "work.nnr.json"
     told = save_workspace(viewer, path)
-    assert told[0] == "area is not of this plugin: save it by itself."
+    assert told[0] == "area was not made by this plugin: save it separately."
     assert "was painted" in told[1]
     again = new_viewer()
     told = open_workspace(again, path)
@@ -398,7 +398,7 @@ def asked(found: Any) -> Any:
         (lambda x: x["layers"][1].update(number=-1), "no clusters -1"),
         (
             lambda x: asked(x).update(place={"kind": "clusters", "clusters": 0}),
-            "needs itself",
+            "refers to itself",
         ),
         (lambda x: x["contents"]["clusters"][0].update(map=4), "no map 4"),
     ],

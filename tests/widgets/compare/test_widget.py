@@ -92,7 +92,9 @@ def test_the_numbers_are_those_of_the_headless_comparison(
     a, b = widget.maps.checked
     found = [clusters_of(cluster_layer(widget._viewer, one)) for one in (a, b)]
     expected = compare_maps(a, b, threshold_a=found[0], threshold_b=found[1])
-    assert widget.sentence.value == str(expected)
+    # Both are maps of one test, and it says so.
+    assert expected.shared_studies.startswith("Both maps come from one test")
+    assert widget.sentence.value == f"{expected}\n{expected.shared_studies}"
     told = measures(widget)
     assert told["Dice"] == f"{expected.dice:.3f}"
     assert told["In both"].startswith(f"{expected.n_both:,} voxels")

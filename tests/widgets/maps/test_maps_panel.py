@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QDialog
 
 from napari_neurosynth_results import open_results
+from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import shown_maps
 from napari_neurosynth_results.viewer.layers import map_of
@@ -173,7 +174,7 @@ def test_a_chosen_map_is_described(widget: MapsPanel) -> None:
     assert "Shown: " in about
     assert "voxels" in about
     choose(widget, TITLES[3])
-    assert "not a p value" in widget.map_description.text.text()
+    assert "no p values" in widget.map_description.text.text()
     assert "Shown: " not in widget.map_description.text.text()
 
 
@@ -326,3 +327,27 @@ def test_the_list_in_a_window_follows_what_is_opened(
         "z, uncorrected: clusters",
     ]
     assert not viewer.window.dock_widgets
+
+
+def test_a_map_without_a_layer_gets_another_meaning(
+    viewer: Any, workbench: Workbench, widget: MapsPanel, results: ResultSet
+) -> None:
+    n = len(viewer.layers)
+    choose(widget, "p, association, uncorrected")
+    button = widget.map_description.holds
+    assert button.isVisibleTo(widget.native)
+    button.click()
+    (dialog,) = (
+        one
+        for one in QApplication.topLevelWidgets()
+        if isinstance(one, QDialog) and one.windowTitle() == "This map holds..."
+    )
+    form = dialog.layout().itemAt(0).widget()._magic_widget
+    form.kind.value = MapKind.ONE_MINUS_P
+    form.apply.native.click()
+    assert results.stated == {"p_desc-association": "1-p"}
+    # It is listed by its new meaning, here and above, and no layer was added.
+    assert "p_desc-association" in listed(widget)
+    assert workbench.header.map.findText("p_desc-association") >= 0
+    assert len(viewer.layers) == n
+    assert not dialog.isVisible()

@@ -24,6 +24,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.clusters.history import tried_on
 from napari_neurosynth_results.viewer.layers import map_of, placement_keywords
+from napari_neurosynth_results.viewer.meaning import take_back_meaning, take_map_as
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
 
@@ -556,4 +557,30 @@ def test_another_atlas_names_what_the_slider_finds(
     choose_atlas(viewer, "default")
     widget._settled()
     assert widget.clusters.names[0] == "Insula R"
+    widget.close()
+
+
+def test_a_p_that_is_none_is_refused_until_the_user_says_what_it_is(
+    plugin: Any, viewer: Any, opened: Callable[..., ResultSet]
+) -> None:
+    t = np.random.default_rng(2).standard_t(18, size=(8, 9, 8))
+    t[3:5, 3:5, 3:5] = 9
+    results = opened({"pain_p": t, "b_z": t})
+    add_maps(viewer, [results["pain_p"]])
+    widget = ThresholdWidget(viewer)
+    assert "they fit z" in widget.sentence.value
+    assert (widget.form.offered, widget.clusters) == ([], None)
+    widget.form.voxels.value = 3
+    let_go()
+    assert widget.sentence.value.startswith("Not applied. pain: p, uncorrected: its")
+    statmap, told = take_map_as(viewer, results["pain_p"], "t two-tailed df=18")
+    let_go()
+    assert (widget.statmap, told) == (statmap, "")
+    assert widget.sentence.value.startswith("|t| >= 3.92 (p <= .001, two-tailed)")
+    assert [layer.name for layer in viewer.layers] == ["pain_p", "pain_p: clusters"]
+    # Its history is that of its meaning.
+    take_back_meaning(viewer, viewer.layers[0])
+    let_go()
+    assert "they fit z" in widget.sentence.value
+    assert len(viewer.layers) == 1
     widget.close()

@@ -22,6 +22,10 @@ _CITE = re.compile(
 )
 _OPTION = re.compile(r"\[([^\]]*)\]")
 _DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+")
+_EDGE_WISE = re.compile(r"edge-?wise\s+connectivity", re.I)
+_NIMARE_VERSION = re.compile(r"NiMARE\s+v?(\d+)\.(\d+)\.(\d+)")
+#: Since then clusters are made of voxels that share a face.
+_FACES_SINCE = (0, 0, 13)
 _LONGEST = 1_000_000
 _MOST_REFERENCES = 2000
 _MOST_AUTHORS = 6
@@ -121,6 +125,35 @@ def readable_methods(methods: str, references: str) -> ReadableMethods:
         text,
         tuple(sorted(listed, key=lambda one: (one.authors.lower(), one.year))),
         tuple(key for key in cited if key not in known),
+    )
+
+
+def corrections_of(methods: str) -> tuple[str, ...]:
+    """Say what NiMARE's methods text gets wrong about what NiMARE does.
+
+    Parameters
+    ----------
+    methods : str
+        As NiMARE wrote it.
+
+    Returns
+    -------
+    tuple of str
+        Sentences; see ``docs/upstream.md``.
+
+    Examples
+    --------
+    >>> corrections_of("Clusters were defined using faces.")
+    ()
+    """
+    version = _NIMARE_VERSION.search(methods)
+    old = version and tuple(map(int, version.groups())) < _FACES_SINCE
+    if old or not _EDGE_WISE.search(methods):
+        return ()
+    return (
+        'The text above says "edge-wise connectivity". Since version 0.0.13 NiMARE '
+        "forms clusters of voxels that share a face (6 neighbors): correct this "
+        "before you use the text.",
     )
 
 

@@ -26,8 +26,15 @@ from napari_neurosynth_results.export.figures import (
     ortho_figure,
 )
 from napari_neurosynth_results.export.provenance import name_and_version, source_of
-from napari_neurosynth_results.export.report.methods import readable_methods
-from napari_neurosynth_results.export.tables.paper import paper_table
+from napari_neurosynth_results.export.report.methods import (
+    corrections_of,
+    readable_methods,
+)
+from napari_neurosynth_results.export.tables.paper import (
+    format_mm,
+    format_p,
+    paper_table,
+)
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import Link, ResultSet
 from napari_neurosynth_results.sources.files.safe_names import legible
@@ -35,6 +42,9 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
 from napari_neurosynth_results.statistics.thresholds.apply import describe_map
+from napari_neurosynth_results.statistics.thresholds.cluster_level import (
+    ClusterLevelResult,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -173,6 +183,7 @@ def report_html(
         comparison=compared,
         methods=methods,
         no_methods=why,
+        corrections=corrections_of(results.methods),
         made_by=name_and_version(),
         atlas="; ".join(f"Regions: {one.name}. {one.citation}" for one in atlases),
         license=_LICENSE,
@@ -204,8 +215,33 @@ def _section(section: Section, job: Job) -> dict[str, Any]:
         "sentence": str(clusters),
         "pictures": pictures,
         "table": paper_table(clusters),
+        "doubtful": _doubtful(clusters),
         "studies": _studies(section.contributors) if section.contributors else None,
     }
+
+
+def _doubtful(clusters: ClusterSet) -> list[str]:
+    """Name the clusters that are not significant, and those that may not stay so."""
+    threshold = clusters.threshold
+    if not isinstance(threshold, ClusterLevelResult):
+        return []
+    told = []
+    columns = ["peak_x", "peak_y", "peak_z", "cluster_p", "cluster_p_low"]
+    columns += ["cluster_p_high", "significant", "borderline", "name"]
+    for *numbers, significant, borderline, name in zip(
+        *(clusters.table[column] for column in columns), strict=True
+    ):
+        if significant and not borderline:
+            continue
+        x, y, z, p, low, high = map(float, numbers)
+        place = ", ".join(map(format_mm, (x, y, z)))
+        line = f"{name} ({place}): p_{threshold.correction} "
+        line += format_p(p, threshold.iterations)
+        if not math.isnan(low):
+            line += f", 95 % interval {low:.2g} to {high:.2g}"
+        line += "" if significant else ", not significant"
+        told.append(line + (", borderline" if borderline else ""))
+    return told
 
 
 def _studies(behind: Contributors) -> dict[str, Any] | None:
@@ -262,7 +298,7 @@ def _cell(value: float, most: float, counted: bool) -> dict[str, str]:
 
 def _comparison(comparison: Comparison) -> dict[str, Any]:
     figure = comparison_figure(comparison, background="white", width_mm=_WIDTH_MM)
-    alt = f"Where {comparison.name_a} and {comparison.name_b} are above threshold."
+    alt = f"Where {comparison.name_a} and {comparison.name_b} survive their thresholds."
     rows = [
         {
             "measure": measure,
@@ -273,7 +309,13 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
     ]
     return {
         "sentence": str(comparison),
-        "pictures": [_picture(figure, alt, "Only one of the two, and both.")],
+        "pictures": [
+            _picture(
+                figure,
+                alt,
+                "Where only one map is above its threshold, and where both are.",
+            )
+        ],
         "a": f"{comparison.name_a}: {comparison.threshold_a}",
         "b": f"{comparison.name_b}: {comparison.threshold_b}",
         "rows": rows,

@@ -175,7 +175,11 @@ def _caption(clusters: ClusterSet, left_out: int) -> str:
         f"Clusters of {short_text(clusters.statmap.title)}: {typeset(str(clusters))}."
     ]
     if left_out:
-        told.append(f"{left_out} that are not significant are left out.")
+        told.append(
+            "1 cluster that is not significant is left out."
+            if left_out == 1
+            else f"{left_out} clusters that are not significant are left out."
+        )
     if (atlas := clusters.atlas) is not None:
         cited = f" ({short_text(atlas.citation)})" if atlas.citation else ""
         told.append(f"Regions: {short_text(atlas.name)}{cited}.")
@@ -183,7 +187,10 @@ def _caption(clusters: ClusterSet, left_out: int) -> str:
     where = f"{space} space" if space else f"the space of the map, which is not {MNI}"
     told.append(f"Coordinates x, y, z in mm, {where}.")
     if (clusters.peaks["rank"] > 0).any():
-        told.append("Indented: further peaks of the same cluster.")
+        told.append(
+            "Indented: further peaks of the same cluster, more than "
+            f"{clusters.peak_distance:g} mm apart."
+        )
     if any(math.isfinite(mm) and mm > 0 for mm in clusters.peak_regions["region_mm"]):
         told.append("Distances in parentheses: from the peak to the nearest region.")
     return " ".join(told)

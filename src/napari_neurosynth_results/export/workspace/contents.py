@@ -13,6 +13,14 @@ from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 
 @dataclass(frozen=True)
+class StatedKind:
+    """What the user says that a map holds, as `open_results` takes it."""
+
+    map: str
+    holds: str
+
+
+@dataclass(frozen=True)
 class Source:
     """A result that is open.
 
@@ -29,6 +37,8 @@ class Source:
     fetched : tuple of str
         Keys of the maps that were downloaded, where others were not: masks and tails
         are judged by the maps that are at hand.
+    kinds : tuple of StatedKind
+        What maps hold, where the user knows better than their names.
     """
 
     paths: tuple[str, ...]
@@ -36,6 +46,12 @@ class Source:
     remote: bool = False
     needs_link: bool = False
     fetched: tuple[str, ...] = ()
+    kinds: tuple[StatedKind, ...] = ()
+
+    @property
+    def stated(self) -> dict[str, str]:
+        """Key of a map -> what the user says that it holds."""
+        return {one.map: one.holds for one in self.kinds}
 
 
 @dataclass(frozen=True)

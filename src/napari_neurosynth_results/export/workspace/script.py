@@ -7,6 +7,7 @@ import keyword
 import math
 import re
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 from napari_neurosynth_results.export.workspace.contents import (
@@ -126,7 +127,7 @@ class _Writer:
                 "this machine has downloaded."
             )
         paths: Any = source.paths[0] if len(source.paths) == 1 else list(source.paths)
-        self._lines.append(_call(f"{name} = nnr.open_results", [repr(paths)]))
+        self._lines.append(_open(name, repr(paths), source.stated))
         if source.fetched:
             self._say("As in the viewer: these maps were downloaded, no others.")
             self._lines.append(f"{name}.on_demand = False")
@@ -337,6 +338,21 @@ def _call(function: str, arguments: list[str], before: int = 0) -> str:
     if before + len(line) <= _LONGEST or len(arguments) == 1:
         return line
     return "\n".join([f"{function}(", *(f"    {one}," for one in arguments), ")"])
+
+
+def _open(name: str, paths: str, stated: Mapping[str, str]) -> str:
+    """Write how a result is opened, with what the user says that maps hold."""
+    start = f"{name} = nnr.open_results"
+    if not stated:
+        return _call(start, [paths])
+    kinds = [f"{key!r}: {text!r}" for key, text in stated.items()]
+    line = f"{start}({paths}, kinds={{{', '.join(kinds)}}})"
+    if len(line) <= _LONGEST:
+        return line
+    rows = [f"        {one}," for one in kinds]
+    return "\n".join(
+        [f"{start}(", f"    {paths},", "    kinds={", *rows, "    },", ")"]
+    )
 
 
 def _write_list(line: str, start: str, items: list[str], end: str) -> list[str]:

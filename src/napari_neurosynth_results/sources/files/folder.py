@@ -271,12 +271,20 @@ def make_map_file(
             doubted=map_type if told_by_server and kind.row.is_probability else "",
         ),
         notices=volume.notices,
-        # A name may tell better than the header what the numbers are.
-        dof=intent.dof if kind is INTENT_KINDS.get(intent.code) else None,
+        dof=_dof(volume, reading),
         label=label,
         stated=reading,
         remade=partial(_remade, volume, filename, label),
     )
+
+
+def _dof(volume: VolumeFile, reading: Reading) -> float | tuple[float, float] | None:
+    """Say the degrees of freedom: the user's word, else the header's."""
+    if reading.dof is not None:
+        return reading.dof
+    # A name may tell better than the header what the numbers are.
+    fits = reading.kind is INTENT_KINDS.get(volume.intent.code)
+    return volume.intent.dof if fits else None
 
 
 def _remade(volume: VolumeFile, filename: str, label: str, reading: Reading) -> MapFile:

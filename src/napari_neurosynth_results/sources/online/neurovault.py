@@ -129,8 +129,8 @@ def _open_image(address: Address, store: Store, job: Job, max_bytes: int) -> Res
     collection = f"{address.site}/collections/{image.collection}/"
     links = (Link("Image", page), Link("Collection", collection))
     problems.append(
-        f"{image.filename}: opened alone. Open its collection to have its p map and "
-        "its mask beside it."
+        f"{image.filename}: it was opened alone. Open its collection, so that its p "
+        "map and its mask are known."
     )
     return make_result_set(
         CollectionListing({}, images, problems, document.cache_notice),

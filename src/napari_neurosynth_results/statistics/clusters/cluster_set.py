@@ -72,6 +72,8 @@ class ClusterSet:
         its name for as long as it keeps its peak.
     atlas : Atlas, optional
         What clusters are named by.
+    peak_distance : float
+        How far apart the peaks of a cluster are at least, mm.
     """
 
     statmap: StatMap
@@ -82,6 +84,7 @@ class ClusterSet:
     p_source: PSource = field(repr=False)
     given_names: Mapping[Voxel, str] = field(default_factory=dict, repr=False)
     atlas: Atlas | None = field(default=None, repr=False)
+    peak_distance: float = field(default=8.0, repr=False)
 
     @property
     def values(self) -> StatMap:
@@ -433,4 +436,5 @@ def clusters_at(
         labelled,
         source,
         atlas=atlas if statmap.grid.mni_doubt() is None else None,
+        peak_distance=peak_distance,
     )

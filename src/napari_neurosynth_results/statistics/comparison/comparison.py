@@ -34,7 +34,10 @@ from napari_neurosynth_results.statistics.comparison.derived_maps import (
     why_no_conjunction,
     why_no_difference,
 )
-from napari_neurosynth_results.statistics.comparison.notices import collect_notices
+from napari_neurosynth_results.statistics.comparison.notices import (
+    collect_notices,
+    shared_studies,
+)
 from napari_neurosynth_results.statistics.comparison.overlap import (
     ClusterVoxels,
     Overlap,
@@ -124,6 +127,11 @@ class Comparison:
     def rho(self) -> float:
         """Spearman's correlation over the common mask, NaN where nobody knows it."""
         return self.over_mask.rho
+
+    @property
+    def shared_studies(self) -> str:
+        """Which studies are behind both maps, in words; empty when none are known."""
+        return shared_studies(self.a.statmap, self.b.statmap)
 
     @property
     def n_a(self) -> int:

@@ -141,14 +141,14 @@ def why_no_conjunction(clusters: ClusterSet, name: str) -> str | None:
     if statmap.level == "cluster":
         return (
             f"{name} is corrected by cluster: its p is that of whole clusters, not of "
-            "voxels. What they share is the intersection of the clusters, which has no "
-            "p of its own"
+            "voxels. What the two maps share is the intersection of their clusters, "
+            "which has no p of its own"
         )
     if statmap.correction:
         return (
             f"{name} is {statmap.correction}-corrected: its p is about the whole map. "
-            "What they share is the intersection at the two thresholds; take the "
-            "uncorrected maps for a p by voxel"
+            "What the two maps share is the intersection at their thresholds. For a p "
+            "of each voxel compare the uncorrected maps"
         )
     if not clusters.p_source.has_p:
         return (

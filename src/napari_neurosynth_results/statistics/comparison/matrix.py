@@ -24,7 +24,10 @@ from napari_neurosynth_results.statistics.comparison.agreement import (
 )
 from napari_neurosynth_results.statistics.comparison.alignment import align
 from napari_neurosynth_results.statistics.comparison.comparison import distinct_names
-from napari_neurosynth_results.statistics.comparison.notices import NO_P
+from napari_neurosynth_results.statistics.comparison.notices import (
+    NO_P,
+    list_shared_studies,
+)
 from napari_neurosynth_results.statistics.comparison.overlap import (
     ClusterVoxels,
     place_clusters,
@@ -158,6 +161,8 @@ def compare_all(
     notices = [NO_P]
     if common is None:
         notices.insert(0, "No analysis mask is known: r and rho are not given.")
+    if said := list_shared_studies(maps, names):
+        notices.insert(0, said)
     return Matrix(
         clusters=tuple(clusters),
         names=names,

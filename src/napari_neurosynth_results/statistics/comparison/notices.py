@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 
+from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.names import parse_name
+from napari_neurosynth_results.maps.results import ResultSet, result_of
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.maps.studies import Study
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.agreement import (
     Agreement,
@@ -24,6 +32,12 @@ NO_P = (
     "autocorrelation), so that a p from the number of voxels would be far too small."
 )
 _MANY_ZEROS = 0.25
+_ONE_TEST = "Both maps come from one test: what both show is one finding, not two."
+_GROUPS = {"group1": 1, "group2": 2}
+#: What Neurosynth Compose calls its one table of diagnostics.
+_COMPOSE_TABLE = "diagnostics"
+#: Pairs of maps that are named in one notice.
+_MOST_PAIRS = 10
 
 
 def collect_notices(
@@ -58,7 +72,8 @@ def collect_notices(
     ResultsError
         When a map that has to be looked at cannot be read.
     """
-    told = []
+    said = shared_studies(*(one.statmap for one in clusters))
+    told = [said] if said else []
     for one, name, own in zip(clusters, names, marked, strict=True):
         if not own.where.size:
             told.append(f"Nothing in {name} is above its threshold.")
@@ -93,7 +108,7 @@ def _about_coverage(
             within &= (at >= part.start) & (at < part.stop)
         if n := int(np.count_nonzero(~within)):
             told.append(
-                f"{n:,} voxels of {names[this]} lie outside the image of "
+                f"{n:,} voxels of {names[this]} lie outside the grid of "
                 f"{names[other]} and are counted as found in one only."
             )
     return told
@@ -121,8 +136,8 @@ def _about_values(
     told = []
     if first.kind is not second.kind:
         told.append(
-            f"The correlations compare {first.kind} with {second.kind} values; r is "
-            "about a straight line between them."
+            f"The correlations compare {first.kind} with {second.kind} values: r says "
+            "how close they are to a straight line, rho whether they rise together."
         )
     unknown = [name for one, name in zip(sampled, names, strict=True) if not one.known]
     if masking is not None:
@@ -130,7 +145,7 @@ def _about_values(
     elif len(unknown) == 2:
         told.append(
             "The analysis mask of neither map is known: r and rho are given where "
-            "neither map is 0, not over a mask. To choose one, give mask."
+            "neither map is 0, not over a mask. Give a mask to have them over it."
         )
     elif unknown:
         told.append(
@@ -144,3 +159,159 @@ def _about_values(
                 "rho over it largely say where the maps are 0."
             )
     return told
+
+
+# Which studies both maps come from.
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The studies behind a map: of each all that it can be known by.
+
+    Attributes
+    ----------
+    studies : tuple of frozenset of str
+        DOI and PubMed id of each, else its name; the rows of NiMARE's tables where no
+        studies are known.
+    """
+
+    studies: tuple[frozenset[str], ...]
+
+    def count_in(self, other: _Sample) -> int:
+        """Count the studies that are in another sample too."""
+        known = frozenset[str]().union(*other.studies)
+        return sum(not study.isdisjoint(known) for study in self.studies)
+
+
+def shared_studies(a: StatMap, b: StatMap) -> str:
+    """Say which studies are behind both of two maps.
+
+    Two methods on one data set that find the same place are no two findings, and their
+    conjunction is no second effect.
+
+    Parameters
+    ----------
+    a, b : StatMap
+        Of one result or of two.
+
+    Returns
+    -------
+    str
+        A sentence; empty when no study is in both, or nobody knows. No server is asked.
+    """
+    if _are_of_one_test(a, b):
+        return _ONE_TEST
+    behind_a, behind_b, same = _count_studies(a, b)
+    if same == 0:
+        return ""
+    if same == behind_a == behind_b:
+        studies = f"{same} studies" if same > 1 else "study"
+        return (
+            f"Both maps come from the same {studies}: what both show is what two "
+            "analyses of one data set agree on. It is one finding, not two effects, "
+            "whatever the p of the conjunction."
+        )
+    return (
+        f"{same} {'study is' if same == 1 else 'studies are'} behind both maps, of "
+        f"{behind_a} and {behind_b}: the two are not independent evidence."
+    )
+
+
+def list_shared_studies(maps: Sequence[StatMap], names: Sequence[str]) -> str:
+    """Say which of several maps come from the same studies.
+
+    Parameters
+    ----------
+    maps : sequence of StatMap
+        Of one result or of several.
+    names : sequence of str
+        What to call them.
+
+    Returns
+    -------
+    str
+        A sentence; empty when there are none.
+    """
+    pairs = []
+    for first, a in enumerate(maps):
+        for second in range(first + 1, len(maps)):
+            b, both = maps[second], f"{names[first]} and {names[second]}"
+            if _are_of_one_test(a, b):
+                pairs.append(f"{both} (one test)")
+                continue
+            behind_a, behind_b, same = _count_studies(a, b)
+            if same:
+                pairs.append(f"{both} ({same} of {behind_a} and {behind_b} studies)")
+    if not pairs:
+        return ""
+    rest = len(pairs) - _MOST_PAIRS
+    more = f"; and {rest} more pairs" if rest > 0 else ""
+    return (
+        "These have studies in common and are not independent evidence: "
+        f"{'; '.join(pairs[:_MOST_PAIRS])}{more}."
+    )
+
+
+def _are_of_one_test(a: StatMap, b: StatMap) -> bool:
+    if a.results is not b.results:
+        return False
+    if a.name is None or b.name is None:
+        return a.key == b.key
+    tests = [frozenset(one.uncorrected().entities) for one in (a.name, b.name)]
+    return a.name.run == b.name.run and tests[0] == tests[1]
+
+
+def _count_studies(a: StatMap, b: StatMap) -> tuple[int, int, int]:
+    """Return the number of studies behind each map, and behind both."""
+    first, second = _sample_of(a), _sample_of(b)
+    if first is None or second is None:
+        return 0, 0, 0
+    same = min(first.count_in(second), second.count_in(first))
+    return len(first.studies), len(second.studies), same
+
+
+def _sample_of(statmap: StatMap) -> _Sample | None:
+    """Find the studies behind a map, None when nobody knows them."""
+    results, name = result_of(statmap), statmap.name
+    group = _GROUPS.get(name.contrast, 0) if name is not None else 0
+    run = name.run if name is not None else ()
+    return results.remember(
+        ("studies behind", group, *run), lambda: _find_sample(results, statmap, group)
+    )
+
+
+def _find_sample(results: ResultSet, statmap: StatMap, group: int) -> _Sample | None:
+    runs = {one.name.run for one in results.maps.values() if one.name}
+    # Beside several meta-analyses a file of studies does not say whose it is.
+    if results.studies_at_hand and len(runs) < 2:
+        with suppress(ResultsError):
+            # A broken file of studies is told of where studies are asked for.
+            if studies := results.studies:
+                groups = {a.group for one in studies.included for a in one.analyses}
+                # A map of one group only, where there are two.
+                wanted = {group} if group and {1, 2} <= groups else {1, 2}
+                of_map = [
+                    one
+                    for one in studies.included
+                    if any(a.group in wanted for a in one.analyses)
+                ]
+                return _Sample(tuple(map(_known_by, of_map)))
+    if group or statmap.name is None:
+        return None
+    for stem in results.tables:
+        table = parse_name(stem)
+        of_run = table is not None and table.run == statmap.name.run
+        if stem == _COMPOSE_TABLE or (of_run and table and table.get("diag")):
+            with suppress(ResultsError, KeyError):
+                rows = dict.fromkeys(map(str, results.tables[stem]["id"]))
+                return _Sample(tuple(frozenset({row}) for row in rows))
+    return None
+
+
+def _known_by(study: Study) -> frozenset[str]:
+    """Return what a study is the same by: DOI and PubMed id, else its name.
+
+    Its id is no such thing, because files of studies number them from 1.
+    """
+    known = {study.link, f"pmid {study.pmid.strip()}" if study.pmid.strip() else ""}
+    return frozenset(one.lower() for one in known - {""} or {study.name.strip()})

@@ -189,8 +189,10 @@ def check_dof(dof: Dof, kind: MapKind) -> Any:
         return dof
     pair = isinstance(dof, tuple)
     if pair != (n_dof == 2):
-        wanted = "two, of numerator and denominator" if n_dof == 2 else "one"
-        raise ResultsError(f"{kind} takes {wanted}, as degrees of freedom, not {dof}.")
+        wanted = "one number of degrees of freedom"
+        if n_dof == 2:
+            wanted = "two degrees of freedom, of numerator and denominator"
+        raise ResultsError(f"{kind} needs {wanted}, not {dof}.")
     if not all(0 < n < math.inf for n in np.atleast_1d(dof)):
         raise ResultsError(f"Degrees of freedom must be above 0, not {dof}.")
     return dof
@@ -250,6 +252,7 @@ _ARITHMETIC = {
     PFormula.LOG10: _Arithmetic(
         lambda logp, _: -logp * _LOG_10, lambda log_p, _: -log_p / _LOG_10
     ),
+    PFormula.LN: _Arithmetic(lambda lnp, _: -lnp, lambda log_p, _: -log_p),
     PFormula.SIGNED_LOG10: _Arithmetic(
         lambda logp, _: -logp * _LOG_10, lambda log_p, _: -log_p / _LOG_10
     ),

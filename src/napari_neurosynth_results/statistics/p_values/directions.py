@@ -33,7 +33,7 @@ def choose_sides(statmap: StatMap, asked: Direction) -> Sides:
         return True, False
     if statmap.kind.row.lost_direction:
         raise ResultsError(f"{statmap.title}: {statmap.kind} values have no direction.")
-    # Of a lone map nobody knows what was tested: the question decides.
+    # What a lone map was tested for nobody knows: any side may be looked at.
     if not statmap.tail_is_open and statmap.tail is Tail.ONE and not statmap.signed:
         raise ResultsError(_one_tailed_message(statmap))
     return asked == "both", True
@@ -60,7 +60,11 @@ def check_direction_tested(source: PSource, asked: Direction) -> None:
 
 
 def choose_tail(source: PSource, sides: Sides) -> Tail:
-    """Say how p counts: as the map's own test did; by the question for a lone map."""
+    """Say how p counts: as the map's own test did.
+
+    Nobody knows the test of a lone map: at both sides p is two-tailed, at one side it
+    is one-tailed.
+    """
     statmap = source.statmap
     if source.is_lone:
         return Tail.TWO if all(sides) else Tail.ONE

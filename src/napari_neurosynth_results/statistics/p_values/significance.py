@@ -315,11 +315,22 @@ def _find_stating_key(statmap: StatMap) -> str | None:
 def _find_stating_map(
     statmap: StatMap, siblings: Mapping[str, StatMap]
 ) -> StatMap | None:
-    """Find the map that states p: the better one, where it lies on the same grid."""
-    partner = next((siblings[value] for value in P_VALUES if value in siblings), None)
-    if partner is not None and partner.grid.same_as(statmap.grid):
-        return partner
+    """Find the map that states p: the better one, where it lies on the same grid.
+
+    One whose values contradict its name states nothing.
+    """
+    for partner in (siblings[value] for value in P_VALUES if value in siblings):
+        if not _is_doubted(partner):
+            return partner if partner.grid.same_as(statmap.grid) else None
     return None
+
+
+def _is_doubted(statmap: StatMap) -> bool:
+    try:
+        return bool(statmap.doubt)
+    except ResultsError:
+        # Whoever reads its p is told that it is broken.
+        return False
 
 
 def _find_dof(statmap: StatMap, evidence: Evidence) -> Dof | None:

@@ -32,9 +32,9 @@ FEW_IN_ALL = f"fewer than {FEW_EXPERIMENTS} experiments in all"
 _LEAST_SHARE = 0.0005
 #: What a share means, and what it does not.
 ABOUT_SHARES = (
-    "Share: how much of the cluster's mean statistic goes when the experiment is left "
-    "out (NiMARE's jackknife). It is no new test: it does not say whether the cluster "
-    "would still be found."
+    "Share: how much of the cluster's mean statistic is lost when the experiment is "
+    "left out (NiMARE's jackknife). It is no new test: it does not say whether the "
+    "cluster would still be found."
 )
 
 

@@ -104,8 +104,13 @@ def apply_threshold(
         When the question means nothing for the map; the text says why.
     """
     statmap = source.statmap
-    if threshold.criterion not in statmap.kind.row.criteria:
+    if not (criteria := statmap.kind.row.criteria):
         raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
+    if threshold.criterion not in criteria:
+        raise ResultsError(
+            f"{statmap.title} holds {statmap.kind.meaning}: no test belongs to it. "
+            "Threshold it by value."
+        )
     if statmap.level == "cluster":
         raise ResultsError(
             f"{statmap.title}: each cluster carries one value, its own p. A height or "
@@ -136,6 +141,8 @@ def apply_threshold(
         means.append(f"{n_tests:,} tests")
     if tail is not Tail.NONE:
         means.append(str(tail))
+    if told := dof_in_words(source):
+        means.append(told)
     sentence = threshold_sentence(
         statmap, height, means, sides=sides, strict=threshold.strict
     )
@@ -157,7 +164,9 @@ def _by_value(
     height = threshold.value
     assert height is not None
     if height <= 0:
-        raise ResultsError("A height must be above 0; choose the side with tail.")
+        raise ResultsError(
+            "A height must be above 0. For negative values ask for the negative tail."
+        )
     statmap, log_p = source.statmap, _log_p_of_height(source, height, tail)
     if statmap.kind.row.small_is_strong:
         return _mark_small_p(statmap, height, threshold.strict), height, log_p
@@ -352,6 +361,28 @@ def p_in_words(statmap: StatMap, log_p: float) -> str:
     if (p := math.exp(log_p)) > 0:
         return f"{p_word(statmap)} <= {short_p(p)}"
     return f"-log10 {p_word(statmap)} >= {-log_p / math.log(10):.4g}"
+
+
+def dof_in_words(source: PSource) -> str:
+    """Say how many degrees of freedom a map has; empty where it has none.
+
+    Parameters
+    ----------
+    source : PSource
+        The map, and what the user states about it.
+
+    Returns
+    -------
+    str
+        As in ``18 degrees of freedom``; for F ``1 and 18 degrees of freedom``.
+    """
+    dof = source.own_dof
+    if dof is None:
+        return ""
+    if isinstance(dof, np.ndarray):
+        return "degrees of freedom voxel by voxel"
+    numbers = " and ".join(f"{n:.6g}" for n in np.atleast_1d(dof))
+    return f"{numbers} degree{'s' * (numbers != '1')} of freedom"
 
 
 def describe_map(statmap: StatMap) -> str:

@@ -28,7 +28,9 @@ from napari_neurosynth_results.statistics.p_values.significance import (
     PSource,
 )
 from napari_neurosynth_results.statistics.thresholds.apply import (
+    dof_in_words,
     p_in_words,
+    p_word,
     threshold_sentence,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -60,6 +62,9 @@ class FirstLook:
         False when no voxel reaches the threshold that the map's meaning asks for.
     reason : str
         One sentence: what is shown and why.
+    above_zero : float, optional
+        Where voxels of exactly 0 are values too, so that the height is 0: the weakest
+        value above it.
     """
 
     height: float
@@ -68,6 +73,12 @@ class FirstLook:
     n_voxels: int
     survives: bool
     reason: str
+    above_zero: float | None = None
+
+    @property
+    def weakest(self) -> float:
+        """The height as a threshold, which lies above 0."""
+        return self.height if self.above_zero is None else self.above_zero
 
 
 def first_look(statmap: StatMap) -> FirstLook | None:
@@ -92,7 +103,7 @@ def first_look(statmap: StatMap) -> FirstLook | None:
     if not statmap.kind.row.criteria:
         return None
     if statmap.kind.row.small_is_strong and statmap.doubt:
-        return None
+        return _by_size(statmap)
     inside = _inside(statmap)
     if not statmap.signed and statmap.kind.row.p.by_tail:
         inside &= statmap.data > 0
@@ -167,12 +178,13 @@ def choose_first_threshold(
     source = PSource(statmap, evidence)
     source.check_values()
     whole = statmap.cut and not statmap.kind.row.small_is_strong
-    if not whole and source.survivors(alpha) is not None:
+    asks_p = "p" in statmap.kind.row.criteria and not whole
+    if asks_p and source.survivors(alpha) is not None:
         return Threshold(p=alpha)
     look = first_look(statmap)
-    if look is None or not look.height > 0:
+    if look is None or not look.weakest > 0:
         raise ResultsError(f"{statmap.title} holds nothing that could be thresholded.")
-    return Threshold(value=look.height)
+    return Threshold(value=look.weakest)
 
 
 def find_strongest(statmap: StatMap) -> float:
@@ -208,7 +220,47 @@ def _inside(statmap: StatMap) -> npt.NDArray[np.bool_]:
     if statmap.underflowed is not None:
         # Nothing is stronger.
         inside |= statmap.underflowed
+    if (zeros := zeros_inside(statmap)) is not None:
+        inside |= zeros
     return np.asarray(inside)
+
+
+def zeros_inside(statmap: StatMap) -> npt.NDArray[np.bool_] | None:
+    """Mark where a variance of 0 is a value: the mask of its run says inside.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+
+    Returns
+    -------
+    ndarray of bool, shape (i, j, k), or None
+        None where there is no such voxel.
+    """
+    if not statmap.kind.row.shown_whole or (inside := statmap.inside) is None:
+        return None
+    zeros = inside & (statmap.data == 0)
+    return zeros if zeros.any() else None
+
+
+def _by_size(statmap: StatMap) -> FirstLook | None:
+    """Show the largest values of what cannot be p, whatever they are."""
+    values = statmap.data[np.isfinite(statmap.data) & (statmap.data != 0)]
+    if not values.size:
+        return None
+    size: Voxels = np.abs(values)
+    height, what = _strongest_part(size)
+    n = int((size >= height).sum())
+    return FirstLook(
+        height=height,
+        strongest=max(float(np.percentile(size, CLIP_PERCENTILE)), height),
+        signed=bool((values < 0).any()),
+        n_voxels=n,
+        survives=True,
+        reason=f"{what} by size alone: {_voxels(n)}; {statmap.doubt}. Say what it "
+        "holds: This map holds...",
+    )
 
 
 def _by_p(source: PSource, survivors: npt.NDArray[np.bool_], alpha: float) -> FirstLook:
@@ -222,13 +274,13 @@ def _by_p(source: PSource, survivors: npt.NDArray[np.bool_], alpha: float) -> Fi
         strongest = float(above_0.min()) if above_0.size else alpha / 2
         height = max(alpha, float(kept.max()))
     else:
-        height = _height(statmap, float(kept.min()), survivors, alpha)
+        height = _height(source, float(kept.min()), survivors, alpha)
         strongest = float(kept.max())
         strength = np.abs(statmap.data) if statmap.signed else statmap.data
         others = int((strength >= height).sum()) - n
     reason = f"{_criterion(source, alpha, height)}: {_voxels(n)}"
     if others > 0:
-        reason += f", and {_voxels(others)} as strong with a larger p"
+        reason += f", and {_voxels(others)} as strong that have a larger p"
     return FirstLook(
         height=height,
         strongest=strongest,
@@ -240,16 +292,18 @@ def _by_p(source: PSource, survivors: npt.NDArray[np.bool_], alpha: float) -> Fi
 
 
 def _height(
-    statmap: StatMap, weakest: float, survivors: npt.NDArray[np.bool_], alpha: float
+    source: PSource, weakest: float, survivors: npt.NDArray[np.bool_], alpha: float
 ) -> float:
     """Return the value that divides the survivors from the rest.
 
     The kind's own height at alpha where it does; the weakest survivor where it cannot,
     as in a t map whose degrees of freedom differ from voxel to voxel.
     """
-    if statmap.kind.row.p.n_dof:
+    statmap, dof = source.statmap, source.own_dof
+    unknown = dof is None or isinstance(dof, np.ndarray)
+    if statmap.kind.row.p.n_dof and unknown:
         return weakest
-    height = height_at(alpha, statmap.kind, statmap.tail)
+    height = height_at(alpha, statmap.kind, statmap.tail, dof)
     strength = np.abs(statmap.data) if statmap.signed else statmap.data
     divides = not (~survivors & (strength >= height)).any()
     return height if divides and weakest >= height * (1 - P_TOLERANCE) else weakest
@@ -263,6 +317,8 @@ def _criterion(source: PSource, alpha: float, height: float) -> str:
     how = [p_in_words(statmap, math.log(alpha))]
     if statmap.kind.has_tail:
         how.append(statmap.tail_in_words)
+    if told := dof_in_words(source):
+        how.append(told)
     if statmap.level == "cluster":
         how.append("one value per cluster")
     if source.is_sibling:
@@ -273,11 +329,11 @@ def _criterion(source: PSource, alpha: float, height: float) -> str:
 def _faint(source: PSource, inside: npt.NDArray[np.bool_], alpha: float) -> FirstLook:
     """Show a map on which nothing survives, and say how far from it it is."""
     statmap = source.statmap
-    corrected = f"{statmap.correction}-corrected " if statmap.correction else ""
+    word = p_word(statmap)
     tail = f" ({statmap.tail_in_words})" if statmap.kind.has_tail else ""
     reason = (
-        f"no voxel survives {corrected}p <= {short_p(alpha)}{tail}: "
-        f"the smallest p is {short_p(source.smallest_p())}"
+        f"no voxel survives {word} <= {short_p(alpha)}{tail}: "
+        f"the smallest {word} is {short_p(source.smallest_p())}"
     )
     if (n := find_iterations(statmap)) is not None:
         reason += f" ({n:,} iterations, so no p can be below {short_p(1 / n)})"
@@ -312,8 +368,12 @@ def _by_percentile(
     if statmap.kind.row.small_is_strong:
         return _smallest_p(statmap, values)
     strength: Voxels = np.abs(values) if signed else values
+    above_zero = None
     if statmap.kind.row.shown_whole:
         height, what = float(strength.min()), "the whole range: no test belongs to it"
+        if height == 0:
+            positive = strength[strength > 0]
+            above_zero = float(positive.min()) if positive.size else 1.0
     else:
         height, what = _strongest_part(strength)
         if statmap.doubt:
@@ -324,7 +384,7 @@ def _by_percentile(
             what += f", because no p belongs to {statmap.kind} values"
     strongest = float(np.percentile(strength, CLIP_PERCENTILE))
     if strongest <= height:
-        strongest = float(strength.max())
+        strongest = float(strength.max()) or 1.0
     n = int((strength >= height).sum())
     sentence = threshold_sentence(statmap, height, [what], sides=(True, signed))
     return FirstLook(
@@ -334,12 +394,15 @@ def _by_percentile(
         n_voxels=n,
         survives=True,
         reason=f"{sentence}: {_voxels(n)}",
+        above_zero=above_zero,
     )
 
 
 def _strongest_part(strength: Voxels) -> tuple[float, str]:
     """Choose the height above which the strongest 5 % are, and say so."""
     height = float(np.percentile(strength, _PERCENTILE))
+    if strength.min() == strength.max():
+        return height, "every voxel has this value"
     above = strength > height
     if (strength >= height).mean() > _BULK and above.any():
         # One value fills the map, as the floor of a cluster-level map does.

@@ -245,19 +245,15 @@ def list_presets(
 def _programs(statmap: StatMap) -> list[Preset]:
     """Imitate the programs that a user may come from."""
     found = []
-    if not statmap.correction:
+    if not statmap.correction and (threshold := _spm_threshold(statmap)) is not None:
         # A corrected p has no uncorrected threshold.
         found.append(
             Preset(
                 "SPM-like",
-                "SPM12's results: p <= .001 uncorrected, no extent, voxels that touch "
-                "by an edge are one cluster (18-connected)",
-                # SPM's T is one-sided: who wants the other side asks for another T.
-                Threshold(
-                    p=0.001,
-                    connectivity=18,
-                    tail="positive" if PSource(statmap).is_lone else "auto",
-                ),
+                "SPM12's results: T or F at p <= .001, uncorrected, T one-sided (of a "
+                "two-tailed map that is p <= .002, positive side), no extent, voxels "
+                "that share an edge are one cluster (18-connected)",
+                threshold,
             )
         )
     if statmap.kind is MapKind.Z:
@@ -278,3 +274,19 @@ def _programs(statmap: StatMap) -> list[Preset]:
             ),
         ]
     return found
+
+
+def _spm_threshold(statmap: StatMap) -> Threshold | None:
+    """Ask for one direction, as SPM's T does, whatever the map's own test was.
+
+    None for a two-tailed p without a sign: which voxels are positive it does not say.
+    """
+    source = PSource(statmap)
+    both = source.tail is Tail.TWO and not source.is_lone
+    if both and statmap.kind.has_tail and not statmap.kind.row.signed:
+        return None
+    # One direction has half of a two-tailed p; chi2 and F have none to choose.
+    p = 0.002 if both and statmap.kind.row.signed else 0.001
+    # Who wants the other side asks SPM for another T.
+    tail: Direction = "positive" if statmap.signed else "auto"
+    return Threshold(p=p, tail=tail, connectivity=18)

@@ -81,7 +81,7 @@ def first_threshold(statmap: StatMap, offered: Collection[Criterion]) -> Thresho
     if "p" in offered:
         return Threshold(p=UNCORRECTED_ALPHA, **options)
     look = first_look(statmap)
-    return Threshold(value=look.height if look else 1.0, **options)
+    return Threshold(value=look.weakest if look else 1.0, **options)
 
 
 def remember_choices(statmap: StatMap, asked: Threshold, faint: bool) -> None:

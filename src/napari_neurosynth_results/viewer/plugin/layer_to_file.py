@@ -182,7 +182,8 @@ def _shown(meta: Mapping[str, Any]) -> StatMap | ClusterSet | None:
 def _own_voxels(shown: _Numbers, statmap: StatMap) -> Voxels | None:
     """Return the voxels of a map, None when the layer shows others.
 
-    A p that underflowed to 0 is shown as the smallest there is, which it is not.
+    A p that underflowed to 0 is shown as the smallest there is, which it is not; where
+    a 0 is a value, what is outside is shown as NaN.
     """
     try:
         own = statmap.data
@@ -194,7 +195,7 @@ def _own_voxels(shown: _Numbers, statmap: StatMap) -> Voxels | None:
     if shown.shape != own.shape or shown.dtype != own.dtype:
         return None
     differs = (shown != own) & ~(np.isnan(shown) & np.isnan(own))
-    if statmap.kind.row.zero is Zero.OUTSIDE:
+    if statmap.kind.row.zero is Zero.OUTSIDE or statmap.kind.row.shown_whole:
         differs &= own != 0
     return None if differs.any() else own
 

@@ -42,7 +42,8 @@ def opening_message(results: ResultSet, opened: FirstLayers) -> tuple[str, bool]
         lines.append(f"{len(opened.waiting)} more in the tab Maps of the panel.")
     if _is_alone(results):
         lines.append(
-            "Opened alone. Open its folder to have its p map and its mask beside it."
+            "This map was opened alone. Open its whole folder, so that its p map and "
+            "its mask are known."
         )
     problems = results.problems
     if problems:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,7 +79,9 @@ def _may_open(path: str) -> bool:
         return "://" in path
 
 
-def read(path: Paths) -> list[LayerTuple] | list[tuple[None]]:
+def read(
+    path: Paths, kinds: Mapping[str, str] | None = None
+) -> list[LayerTuple] | list[tuple[None]]:
     """Open a source as napari layers, and turn the current viewer the right way up.
 
     What is open already is gone to, and not opened again.
@@ -88,6 +90,8 @@ def read(path: Paths) -> list[LayerTuple] | list[tuple[None]]:
     ----------
     path : str or sequence of str
         As for `get_reader`.
+    kinds : mapping of str to str, optional
+        What maps hold, as for `open_results`.
 
     Returns
     -------
@@ -105,6 +109,7 @@ def read(path: Paths) -> list[LayerTuple] | list[tuple[None]]:
 
     def work(job: Job) -> ResultSet:
         results = open_source(path, settings.online, job, settings.max_bytes)
+        results.take_as(kinds or {})
         bring_first_maps(results, job, most)
         return results
 
@@ -258,7 +263,7 @@ def strongest_place(statmap: StatMap) -> tuple[float, float, float]:
     """
     data = statmap.data
     where = np.array(statmap.grid.shape) // 2
-    if statmap.kind.row.small_is_strong:
+    if statmap.kind.row.small_is_strong and not statmap.doubt:
         best = np.nanmin(data, where=data > 0, initial=np.inf)
         found = np.isfinite(best)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from napari_neurosynth_results.errors import ResultsError
@@ -21,7 +21,11 @@ _PICTURE_SIZE = (1200, 900)
 
 
 def open_window(
-    paths: Sequence[str], *, view: str = "axial", screenshot: str | None = None
+    paths: Sequence[str],
+    *,
+    kinds: Mapping[str, str] | None = None,
+    view: str = "axial",
+    screenshot: str | None = None,
 ) -> None:
     """Open paths in a new napari window, and wait until it is closed.
 
@@ -29,6 +33,8 @@ def open_window(
     ----------
     paths : sequence of str
         One folder, one link or id, one file, or several files that belong together.
+    kinds : mapping of str to str, optional
+        What maps hold, as for `open_results`.
     view : {"axial", "coronal", "sagittal", "3D"}
         What to show first.
     screenshot : str, optional
@@ -42,7 +48,7 @@ def open_window(
     import napari
 
     viewer = napari.Viewer()
-    _open(viewer, paths)
+    _open(viewer, paths, kinds or {})
     if view == "3D":
         show_brain(viewer)
     elif view in scene.PLANE_ORDER:
@@ -56,13 +62,13 @@ def open_window(
         viewer.close()
 
 
-def _open(viewer: Viewer, paths: Sequence[str]) -> None:
-    """Open paths through napari, which takes no ids and keeps the text of links."""
+def _open(viewer: Viewer, paths: Sequence[str], kinds: Mapping[str, str]) -> None:
+    """Open paths through napari, which takes neither ids nor kinds."""
     one = len(paths) == 1
-    if one and is_link(paths[0], read_settings().online):
+    if kinds or (one and is_link(paths[0], read_settings().online)):
         from napari.layers import Layer
 
-        for layer in read(paths[0]):
+        for layer in read(paths[0] if one else list(paths), kinds):
             viewer.add_layer(Layer.create(*layer))
     else:
         viewer.open(paths[0] if one else list(paths), stack=not one, plugin=PLUGIN)

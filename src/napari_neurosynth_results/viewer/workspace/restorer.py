@@ -132,7 +132,7 @@ class Restorer:
             return found
         if key in self._under_way:
             raise ResultsError(
-                f"The workspace is broken: {what} {number} needs itself."
+                f"The workspace is broken: {what} {number} refers to itself."
             )
         self._under_way.append(key)
         try:
@@ -223,7 +223,9 @@ class Restorer:
             else:
                 studies = None
             if studies is None:
-                raise ResultsError("Nobody knows which file its studies are in.")
+                raise ResultsError(
+                    "The workspace does not say which file its studies are in."
+                )
             return show_foci(self._viewer, studies, item.title)
 
         return self._once("the layer of foci", number, make)
@@ -312,8 +314,8 @@ class Restorer:
                 return layer
         raise ResultsError(
             f"Its mask was painted in the layer {name!r}, which a workspace does not "
-            "keep. Open the image that you saved of it, call its layer so, and open "
-            "the workspace again."
+            "keep. Open the image that you saved of it, give its layer that name, and "
+            "open the workspace again."
         )
 
     def _atlas(self, naming: Naming) -> Atlas | None:

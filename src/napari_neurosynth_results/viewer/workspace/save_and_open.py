@@ -104,7 +104,9 @@ def gather_workspace(viewer: Viewer, folder: str) -> tuple[Workspace, list[str]]
             looks.append(look)
             kept.append(layer)
         elif not is_temporary(layer):
-            told.append(f"{layer.name} is not of this plugin: save it by itself.")
+            told.append(
+                f"{layer.name} was not made by this plugin: save it separately."
+            )
     contents = change_paths(reader.description, os.path.abspath)
     for one in contents.clusters:
         place = one.asked.place
@@ -239,7 +241,7 @@ def _open_all(
     for number, source in enumerate(contents.sources):
         wanted = [one for one in contents.maps if one.source == number]
         try:
-            found.append(_open(source, wanted, settings, job))
+            found.append(_open(source, wanted, settings, job, told))
         except CancelledError:
             raise
         except ResultsError as error:
@@ -257,7 +259,13 @@ def _open_all(
     return found, told
 
 
-def _open(source: Source, wanted: list[Map], settings: Settings, job: Job) -> ResultSet:
+def _open(
+    source: Source,
+    wanted: list[Map],
+    settings: Settings,
+    job: Job,
+    told: list[str],
+) -> ResultSet:
     missing = [
         path for path in source.paths if not (source.remote or os.path.exists(path))
     ]
@@ -277,6 +285,11 @@ def _open(source: Source, wanted: list[Map], settings: Settings, job: Job) -> Re
             f"{error} It is private, and a workspace never keeps its link: write the "
             "link under contents, sources in the workspace file, or open it yourself."
         ) from error
+    for key, text in source.stated.items():
+        try:
+            results.take_as({key: text})
+        except ResultsError as error:
+            told.append(f"{source.title}: {error}")
     results.on_demand = False
     # Masks and tails are judged by the maps that are at hand: by the same as before.
     keys = [*source.fetched, *(one.key for one in wanted)]

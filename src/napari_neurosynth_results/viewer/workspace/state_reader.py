@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from napari_neurosynth_results.export.workspace.contents import (
     Pair,
     SavedRequest,
     Source,
+    StatedKind,
 )
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet, result_of
@@ -115,7 +117,9 @@ class StateReader:
         """Return the number of a result."""
         if results not in self._results:
             self._results.append(results)
-            self._sources.append(self._source(results))
+            stated = results.stated.items()
+            kinds = tuple(StatedKind(key, text) for key, text in stated)
+            self._sources.append(replace(self._source(results), kinds=kinds))
         return self._results.index(results)
 
     def _source(self, results: ResultSet) -> Source:

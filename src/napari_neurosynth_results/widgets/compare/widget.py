@@ -265,12 +265,16 @@ class CompareWidget(Container):
             if more
             else ""
         )
-        return f"{self.comparison}{rest}"
+        lines = [f"{self.comparison}", self.comparison.shared_studies]
+        return "\n".join(filter(None, lines)) + rest
 
     def _offer(self, button: PushButton, there: Any, known: Any, what: str) -> None:
         button.enabled = bool(there)
         why = getattr(known, f"no_{what}", "") if known is not None else ""
-        button.tooltip = why or f"A new layer: the {what} of the first two maps"
+        told = [f"A new layer: the {what} of the first two maps"]
+        if known is not None and known.shared_studies:
+            told.append(known.shared_studies)
+        button.tooltip = why or "\n".join(told)
 
     def _add_agreement(self, event: object = None) -> None:
         if self.comparison is not None:

@@ -9,9 +9,17 @@ from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QPixmap
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QTextBrowser, QWidget
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QTextBrowser,
+    QWidget,
+)
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.report.methods import corrections_of
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -27,7 +35,13 @@ _LINK = "#3d9be9"
 
 
 class MapDescription(QWidget):
-    """A text on one map, and the picture of it that a server made."""
+    """A text on one map, and the picture of it that a server made.
+
+    Attributes
+    ----------
+    holds : QPushButton
+        By which a user says what the map holds.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,6 +52,10 @@ class MapDescription(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.picture)
         layout.addWidget(self.text, 1)
+        self.holds = QPushButton("This map holds...")
+        self.holds.setToolTip("Say what its numbers are, where name or header do not")
+        self.holds.hide()
+        layout.addWidget(self.holds, 0, Qt.AlignmentFlag.AlignTop)
         self._statmap: StatMap | None = None
         self._future: Future[bytes] | None = None
         self._timer = QTimer(self)
@@ -50,6 +68,7 @@ class MapDescription(QWidget):
         self._statmap = None
         self._timer.stop()
         self.picture.hide()
+        self.holds.hide()
         self.text.setText(html.escape(text))
 
     def show_map(self, statmap: StatMap, layers: Iterable[Any]) -> None:
@@ -59,12 +78,14 @@ class MapDescription(QWidget):
         if layer is not None:
             lines.append(f"Shown: {layer.metadata[REASON_KEY]}")
         text = "\n".join([*lines, *statmap.notices])
+        self.holds.setEnabled(statmap.at_hand)
         if statmap is self._statmap:
             self.text.setText(html.escape(text).replace("\n", "<br>"))
             return
         self.say("")
         self.text.setText(html.escape(text).replace("\n", "<br>"))
         self._statmap = statmap
+        self.holds.show()
         thumbnail = getattr(statmap.file, "thumbnail", None)
         if thumbnail is not None:
             pool = ThreadPoolExecutor(1)
@@ -122,7 +143,9 @@ def description_html(results: ResultSet) -> str:
         parts.append(" · ".join(links))
     if about.doi:
         parts.append(f"DOI {html.escape(about.doi)}")
-    for text in (results.methods, about.description):
+    # Of what is cut off nothing has to be corrected.
+    corrections = " ".join(corrections_of(results.methods[:_LONGEST]))
+    for text in (results.methods, corrections, about.description):
         if text:
             cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
             parts.append(html.escape(cut).replace("\n", "<br>"))

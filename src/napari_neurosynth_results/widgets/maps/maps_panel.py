@@ -19,6 +19,7 @@ from napari_neurosynth_results.widgets.common.background_job import size_text
 from napari_neurosynth_results.widgets.common.layout import narrow, row
 from napari_neurosynth_results.widgets.common.row_table import Column, RowModel
 from napari_neurosynth_results.widgets.common.table_view import TableView
+from napari_neurosynth_results.widgets.kind_form import show_kind_form
 from napari_neurosynth_results.widgets.maps.description import (
     MapDescription,
     description_browser,
@@ -118,6 +119,7 @@ class MapsPanel(Container):
         self.view.selectionModel().selectionChanged.connect(self._describe)
         self.view.doubleClicked.connect(self._double_clicked)
         self.view.clicked.connect(self._clicked)
+        self.map_description.holds.clicked.connect(self._ask_what_it_holds)
         self.alone.changed.connect(self._show_alone)
         self.add.changed.connect(self._lay_over)
         self.hide_them.changed.connect(self._hide)
@@ -221,6 +223,10 @@ class MapsPanel(Container):
             )
         else:
             self.map_description.show_map(chosen[0], self._viewer.layers)
+
+    def _ask_what_it_holds(self, event: object = None) -> None:
+        if chosen := self.view.chosen():
+            show_kind_form(self._viewer, chosen[0], self._opener.changed.emit)
 
     # --- showing ----------------------------------------------------------------------
 

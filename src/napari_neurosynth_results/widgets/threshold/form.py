@@ -284,8 +284,15 @@ class ThresholdForm(Container):
         self.mm3.step = statmap.grid.voxel_mm3
 
     def fill(self, threshold: Threshold) -> None:
-        """Show a threshold."""
+        """Show a threshold.
+
+        Raises
+        ------
+        ResultsError
+            When that cannot be asked of the map; the text says why.
+        """
         assert self._statmap is not None
+        self._check_offered(threshold.criterion)
         size = self._statmap.grid.voxel_mm3
         voxels = threshold.voxels_at_least(size)
         self._strict = threshold.strict
@@ -305,6 +312,13 @@ class ThresholdForm(Container):
             self.mm3.value = threshold.min_mm3 or voxels * size
             self.connectivity.value = threshold.connectivity
 
+    def _check_offered(self, criterion: Criterion | None) -> None:
+        """Refuse what cannot be asked: of a p that is none, that is nothing at all."""
+        if self._statmap is None or criterion in self.offered:
+            return
+        PSource(self._statmap, self._evidence).check_values()
+        raise ResultsError(f"{self._statmap.title}. {self._choices.no_criteria}")
+
     def _write(self, number: float) -> None:
         self._write_text(number)
         self.slider.value = round(self._scale.position_of(number) * _STEPS)
@@ -323,6 +337,7 @@ class ThresholdForm(Container):
         ResultsError
             When it does not hold a threshold; the text says why.
         """
+        self._check_offered(self.by.value)
         threshold = Threshold.by(
             self.by.value,
             _number(self.number.value),

@@ -76,7 +76,7 @@ def test_the_sample_opens_as_underlay_map_clusters_and_a_filled_panel(
     found = clusters_of(clusters)
     assert panel.header.sentence.text() == str(found)
     table = panel.panel("Clusters").table
-    assert table.model.rowCount() == len(found)
+    assert table.model.rowCount() + table.model.n_others == len(found)
     assert panel.header.results.currentText() == "pain-ale"
     assert panel.header.map.currentText() == layer.name
     let_go(100)

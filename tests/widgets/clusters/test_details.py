@@ -107,6 +107,7 @@ def test_studies_of_the_chosen_cluster(
     assert panel.view.isColumnHidden(1)
     assert not panel.view.isColumnHidden(2)
     assert panel.cautions.isHidden()
+    widget.others.click()
     click_row(widget, 12)
     assert panel.cautions.text() == "one experiment only"
     assert not panel.cautions.isHidden()

@@ -14,9 +14,11 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
     clusters_at,
 )
+from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     CORRECTED_ALPHA,
     UNCORRECTED_ALPHA,
+    choose_first_threshold,
     first_look,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import (
@@ -110,6 +112,48 @@ def remember_choices(statmap: StatMap, asked: Threshold, faint: bool) -> None:
         # Each change is written to napari's settings.
         if _plain(getattr(chosen, name)) != value:
             setattr(chosen, name, value)
+
+
+def remembered_part(statmap: StatMap, asked: Threshold) -> str:
+    """Say what of a threshold is not the map's own, as in ``p <= .0001, k >= 10``.
+
+    Parameters
+    ----------
+    asked : Threshold
+        What a map is shown at first.
+
+    Returns
+    -------
+    str
+        Empty where a map would be shown so in a first session.
+    """
+    try:
+        own = own_threshold(statmap)
+    except ResultsError:
+        return ""
+    parts = []
+    if (asked.criterion, asked.number) != (own.criterion, own.number):
+        by_value = asked.criterion == "value"
+        what = str(statmap.kind) if by_value else asked.criterion
+        number = f"{asked.number:.4g}" if by_value else short_p(asked.number)
+        parts.append(f"{what} {'>=' if by_value else '<='} {number}")
+    size = statmap.grid.voxel_mm3
+    if asked.voxels_at_least(size) != own.voxels_at_least(size):
+        parts.append(f"k >= {asked.voxels_at_least(size)}")
+    if asked.connectivity != own.connectivity:
+        parts.append(f"{asked.connectivity}-connected")
+    return ", ".join(parts)
+
+
+def own_threshold(statmap: StatMap) -> Threshold:
+    """Return the threshold of a map before anybody chose one.
+
+    Raises
+    ------
+    ResultsError
+        When there is nothing to threshold.
+    """
+    return choose_first_threshold(statmap)
 
 
 def shows_faintly() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, PushButton
 from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QShortcut, QSplitter
+from qtpy.QtWidgets import QShortcut, QSplitter, QToolButton
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.tables.clusters import save_clusters
@@ -96,7 +97,7 @@ class ClusterWidget(Container):
         narrow(self.map)
         self.sentence = wrapped_text()
         self.filter = LineEdit()
-        self.filter.native.setPlaceholderText("Filter: words in any column")
+        self.filter.native.setPlaceholderText("Filter: words in the table")
         self.filter.native.setClearButtonEnabled(True)
         self.filter.native.setAccessibleName("Filter clusters")
         self.previous, self.next = PushButton(text="◀"), PushButton(text="▶")
@@ -135,6 +136,13 @@ class ClusterWidget(Container):
                 self.files,
             ]
         )
+        self.model.show_others(False)
+        self.others = QToolButton()
+        self.others.setCheckable(True)
+        self.others.setAutoRaise(True)
+        self.others.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.others.setArrowType(Qt.ArrowType.RightArrow)
+        self.others.hide()
         self.details = ClusterDetails(self._viewer, self.native)
         self.details.hide()
         self.drawer = fold_button(_DRAWER, self.details)
@@ -144,7 +152,8 @@ class ClusterWidget(Container):
         both.setChildrenCollapsible(False)
         # Below the buttons that steer.
         self.native.layout().insertWidget(4, both, 1)
-        self.native.layout().insertWidget(5, self.drawer)
+        self.native.layout().insertWidget(5, self.others)
+        self.native.layout().insertWidget(6, self.drawer)
 
     def become_part(self) -> None:
         """Leave to a panel around this one what it says or offers already."""
@@ -155,6 +164,8 @@ class ClusterWidget(Container):
     def _connect(self) -> None:
         self.map.changed.connect(self._choose_map)
         self.filter.changed.connect(self._filter)
+        self.others.toggled.connect(self._show_others)
+        self.view.columns_changed.connect(self._filter)
         self.previous.changed.connect(self.go_previous)
         self.next.changed.connect(self.go_next)
         self.peak.changed.connect(self.go_to_peak)
@@ -248,6 +259,7 @@ class ClusterWidget(Container):
         self._selecting = True
         unfolded = self.view.unfolded()
         self.model.show(clusters, layer.colormap.colors if layer is not None else None)
+        self._count_others()
         saving = (self.save_table, self.save_labels, self.save_figure)
         for widget in (self.filter, self.copy, *saving):
             widget.enabled = clusters is not None
@@ -267,18 +279,40 @@ class ClusterWidget(Container):
         if self._layer is not None:
             self.model.color(self._layer.colormap.colors)
 
-    def _filter(self, text: str) -> None:
-        self._selecting = True
-        self.model.filter(text)
+    def _filter(self, event: object = None) -> None:
+        self._arrange(
+            lambda: self.model.filter(self.filter.value, self.view.shown_columns())
+        )
+
+    def _show_others(self, shown: bool) -> None:
+        """Show, or fold away, the clusters that are not significant."""
+        down, right = Qt.ArrowType.DownArrow, Qt.ArrowType.RightArrow
+        self.others.setArrowType(down if shown else right)
+        self._arrange(lambda: self.model.show_others(shown))
+
+    def _arrange(self, act: Callable[[], None]) -> None:
+        """Show other rows of the same clusters, and keep what was chosen."""
+        before, self._selecting = self._selecting, True
+        unfolded = self.view.unfolded()
+        act()
+        self._count_others()
+        self.view.unfold(unfolded)
         if self._layer is not None:
             self._mark(chosen_label(self._layer))
-        self._selecting = False
+        self._selecting = before
+
+    def _count_others(self) -> None:
+        n = self.model.n_others
+        self.others.setVisible(n > 0)
+        self.others.setText(f"{n} not significant")
 
     # --- both ways --------------------------------------------------------------------
 
     def _mark(self, label: int) -> None:
         """Select the row of a cluster without moving the viewer."""
         before, self._selecting = self._selecting, True
+        if label and self.model.is_folded(label):
+            self.others.setChecked(True)
         self.view.mark(label)
         self._selecting = before
 
@@ -344,6 +378,8 @@ class ClusterWidget(Container):
 
     def _go_to(self, label: int) -> None:
         """Go to a cluster that was chosen elsewhere."""
+        if self.model.is_folded(label):
+            self.others.setChecked(True)
         index = self.model.index_of(label)
         if index.isValid():
             self.view.setCurrentIndex(index)

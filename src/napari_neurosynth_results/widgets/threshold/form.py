@@ -18,8 +18,9 @@ from magicgui.widgets import (
     SpinBox,
 )
 from psygnal import Signal
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractSpinBox, QSizePolicy
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QPainter
+from qtpy.QtWidgets import QAbstractSpinBox, QSizePolicy, QSlider, QWidget
 
 from napari_neurosynth_results.anatomy.numerals import read_number
 from napari_neurosynth_results.errors import ResultsError
@@ -49,6 +50,9 @@ _StatedDof = float | tuple[float, float] | None
 _STEPS = 1000
 _BOX, _NUMBER_BOX, _EXTENT_BOX, _CRITERION_BOX = 96, 56, 52, 96
 _NO_BUTTONS = QAbstractSpinBox.ButtonSymbols.NoButtons
+#: Probabilities that papers use: the slider holds on to them, within so many steps.
+_STOPS, _CATCH = (0.05, 0.01, 0.005, 0.001), 8
+_TICK_HEIGHT = 4
 #: Letters of a criterion that are seen at once.
 _SHORT = 7
 _FIXED = QSizePolicy.Policy.Fixed
@@ -162,6 +166,7 @@ class ThresholdForm(Container):
         self.number = LineEdit(label="at")
         self.slider = Slider(label=" ", min=0, max=_STEPS, readout=False)
         self.slider.tooltip = "To the right it gets stricter"
+        self.ticks = _TickMarks(self.slider.native.findChild(QSlider))
         self.voxels = SpinBox(min=1, max=10**7, value=1)
         self.extent = row(Label(value="k"), self.voxels, label="Extent")
         self.more = PushButton(text="more")
@@ -321,6 +326,8 @@ class ThresholdForm(Container):
 
     def _write(self, number: float) -> None:
         self._write_text(number)
+        places = [self._scale.position_of(stop) for stop in self._stops()]
+        self.ticks.show_at(places)
         self.slider.value = round(self._scale.position_of(number) * _STEPS)
 
     def _write_text(self, number: float) -> None:
@@ -391,8 +398,22 @@ class ThresholdForm(Container):
             return
         self._strict = False
         with self._quietly():
-            self._write_text(self._scale.number_at(position / _STEPS))
+            self._write_text(self._number_at(position))
         self._change()
+
+    def _number_at(self, position: int) -> float:
+        """Return the number at a position; near a usual one it is that one."""
+        for stop in self._stops():
+            if abs(self._scale.position_of(stop) * _STEPS - position) <= _CATCH:
+                return stop
+        return self._scale.number_at(position / _STEPS)
+
+    def _stops(self) -> tuple[float, ...]:
+        """List the usual numbers within the slider's range; values have none."""
+        scale = self._scale
+        if self.by.value == "value":
+            return ()
+        return tuple(stop for stop in _STOPS if scale.strict <= stop <= scale.loose)
 
     def _type(self) -> None:
         if self._filling or self._statmap is None:
@@ -438,6 +459,40 @@ class ThresholdForm(Container):
         if not self._filling and preset is not None:
             self.fill(preset.threshold)
             self._change()
+
+
+class _TickMarks(QWidget):
+    """Short lines over a slider, where it holds on."""
+
+    def __init__(self, slider: QSlider) -> None:
+        super().__init__(slider)
+        self._slider = slider
+        self._places: list[float] = []
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        slider.installEventFilter(self)
+
+    def show_at(self, places: list[float]) -> None:
+        """Draw lines at other places, 0 to 1."""
+        self._places = places
+        self.update()
+
+    def eventFilter(self, slider: QObject, event: QEvent) -> bool:
+        """Stay as large as the slider."""
+        if event.type() == QEvent.Type.Resize:
+            self.resize(self._slider.size())
+        return False
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw the lines."""
+        style, slider = self._slider.style(), self._slider
+        handle = style.pixelMetric(style.PixelMetric.PM_SliderLength, None, slider)
+        room = self.width() - handle
+        painter = QPainter(self)
+        painter.setPen(self.palette().windowText().color())
+        for place in self._places:
+            x = handle // 2 + round(place * room)
+            painter.drawLine(x, self.height() - _TICK_HEIGHT, x, self.height())
+        painter.end()
 
 
 class _Quiet:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container, PushButton
@@ -33,7 +35,9 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.clusters.defaults import (
     first_threshold,
+    own_threshold,
     remember_choices,
+    remembered_part,
     shows_faintly,
 )
 from napari_neurosynth_results.viewer.clusters.history import remember, tried_on
@@ -97,6 +101,12 @@ class ThresholdWidget(Container):
         self.where = MaskFields(self._viewer)
         self.back = PushButton(text="◀ Back")
         self.forward = PushButton(text="Forward ▶")
+        self.remembered = wrapped_text()
+        self.own = PushButton(
+            text="The map's own", tooltip="The threshold of a first session"
+        )
+        self.last = row(self.remembered, self.own)
+        self.last.visible = False
         self.sentence = wrapped_text()
         self.form.rest.insert(0, self.about)
         self.form.rest.extend(
@@ -107,7 +117,7 @@ class ThresholdWidget(Container):
         )
         self.map.native.setAccessibleName("Map")
         narrow(self.map)
-        self.extend([self.map, self.form, self.sentence])
+        self.extend([self.map, self.form, self.last, self.sentence])
 
     def become_part(self) -> None:
         """Leave to a panel around this one what it says already."""
@@ -136,6 +146,7 @@ class ThresholdWidget(Container):
         self.form.threshold_changed.connect(self._change)
         self.form.dof_changed.connect(self._reconsider)
         self.where.changed.connect(self._reconsider)
+        self.own.changed.connect(self._take_own)
         self.back.changed.connect(self._go_back)
         self.forward.changed.connect(self._go_forward)
         # Bound methods are held weakly by napari: closing the widget ends them.
@@ -197,6 +208,7 @@ class ThresholdWidget(Container):
         self._settles.stop()
         self._answered = None
         if statmap is None:
+            self.last.visible = False
             self.about.value = ""
             self._say(_NO_MAP)
             return
@@ -206,8 +218,27 @@ class ThresholdWidget(Container):
         except ResultsError as error:
             self._say(str(error))
             return
-        self._apply()
+        if self._is_shown():
+            self._answered = self.request()
+            self._say(str(self.clusters))
+        else:
+            self._apply()
         self._settled()
+
+    def _is_shown(self) -> bool:
+        """Whether the clusters that are shown are what the form asks for."""
+        clusters, statmap = self.clusters, self.statmap
+        if clusters is None or statmap is None:
+            return False
+        request = self.request()
+        if request.place is not None or request.dof != clusters.evidence.dof:
+            return False
+        auto = clusters.asked.tail == "auto"
+        asked = replace(
+            clusters.asked, tail=request.threshold.tail if auto else clusters.asked.tail
+        )
+        masked = clusters.threshold.masking is not None
+        return not masked and asked == request.threshold
 
     def _fill(self, request: ViewerRequest | None) -> None:
         """Show a request in the form; without one, that of the clusters, or a new one.
@@ -332,6 +363,23 @@ class ThresholdWidget(Container):
         remember(layer, tried_on(layer).with_next(self._answered))
         remember_choices(statmap, self._answered.threshold, self.form.faint.value)
         self._show_tried()
+        self._say_what_is_remembered()
+
+    def _say_what_is_remembered(self) -> None:
+        """Say what an earlier map or session left, until another one is tried."""
+        told, statmap = "", self.statmap
+        if statmap is not None and len(tried_on(self.map.value).requests) <= 1:
+            # What cannot be read is told of elsewhere.
+            with suppress(ResultsError):
+                told = remembered_part(statmap, self.form.threshold())
+        self.remembered.value = f"{told}: your last choice."
+        self.last.visible = bool(told)
+
+    def _take_own(self, event: object = None) -> None:
+        """Go back to the threshold that the map itself gives reason for."""
+        if (statmap := self.statmap) is not None:
+            self.form.fill(own_threshold(statmap))
+            self._change()
 
     def _go_back(self) -> None:
         self._go(-1)

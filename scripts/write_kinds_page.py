@@ -75,7 +75,7 @@ def _first_threshold(told: Reading, correction: str) -> str:
     if not kind.row.has_p:
         return "strongest 5 %"
     alpha = ".05" if correction.startswith(("FWE", "FDR")) else ".001"
-    p = "q" if correction.startswith("FDR") else "p"
+    p = {"FDR": "q", "FWE": "p_FWE"}.get(correction[:3], "p")
     if kind.row.p.n_dof and (told.name is None or told.name.dof is None):
         return f"{p} <= {alpha} where its dof are known, else strongest 5 %"
     return f"{p} <= {alpha}"

@@ -16,14 +16,13 @@ from napari_neurosynth_results.anatomy.planes import (
     facing_side,
     hemisphere_letter,
     is_mirrored,
-    is_rightward,
     side_letters,
 )
 from napari_neurosynth_results.export.figures.slices import PlaneView
 from napari_neurosynth_results.viewer.ortho.geometry import FieldOfView, Window
 from napari_neurosynth_results.viewer.scene import (
-    CAMERA_ORIENTATION,
     PLANE_ORDER,
+    camera_ways,
     canvas_letters,
 )
 
@@ -46,16 +45,14 @@ def test_paper_canvas_and_ortho_view_have_the_same_letters(
     plane: Plane, convention: Convention
 ) -> None:
     left, right, top, bottom = EDGES[plane]
-    if convention == "radiological":
+    # The front is on the right in both conventions.
+    if convention == "radiological" and plane != "sagittal":
         left, right = right, left
     edges = {"left": left, "right": right, "top": top, "bottom": bottom}
-    canvas = canvas_letters(PLANE_ORDER[plane], 2, CAMERA_ORIENTATION[convention])
+    canvas = canvas_letters(PLANE_ORDER[plane], 2, camera_ways(plane, convention))
     assert canvas == edges
-    field = FieldOfView((0.0, 0.0, 0.0), 1.0, is_rightward(convention))
+    field = FieldOfView((0.0, 0.0, 0.0), 1.0, convention)
     assert Window(plane, 10, 10, field).letters() == edges
-    if plane == "sagittal":
-        # On paper the front is always on the right.
-        edges = dict(zip(edges, EDGES[plane], strict=True))
     view = PlaneView(plane, (0.0, 1.0), (0.0, 1.0), is_mirrored(plane, convention))
     assert view.letters == edges
 

@@ -84,7 +84,7 @@ def test_of_a_cluster_level_map_the_significant_clusters_count(
     significant = found.table.label[found.table.significant]
     assert np.array_equal(mask.mask, np.isin(found.labels, significant))
     assert str(mask).startswith("inside the significant clusters of z, cluster-level")
-    assert str(mask).endswith("at p <= .05")
+    assert str(mask).endswith("at p_FWE <= .05")
     # The same the other way round: whole clusters, inside another map.
     inside = nnr.mask_from_map(other, sample["z"], value=5)
     few = nnr.find_clusters(other, mask=inside)

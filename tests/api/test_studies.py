@@ -81,7 +81,7 @@ def test_each_cluster_gets_the_column_of_the_label_at_its_peak(
             joined += 1
         else:
             assert found[cluster].isna().all()
-            assert not clusters.significant[cluster - 1]
+            assert not clusters.surviving[cluster - 1]
     assert joined == 6
     [warning] = found.attrs["notices"]
     assert "numbers 5 of 6 clusters differently than in its label map" in warning
@@ -97,16 +97,65 @@ def test_the_numbers_of_nimare_would_have_misled(sample: ResultSet) -> None:
     assert sum(a != b for a, b in zip(by_number, by_place, strict=True)) == 5
 
 
-def test_at_another_threshold_it_says_whose_clusters_were_counted(
+def voxel_sets(volume: np.ndarray) -> dict[int, frozenset[int]]:
+    """Return the voxels of each label, one label after the other."""
+    flat = np.asarray(volume).ravel()
+    return {
+        int(label): frozenset(np.flatnonzero(flat == label).tolist())
+        for label in np.unique(flat[flat > 0])
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "asked",
+    [{"p": 0.001}, {"p": 0.0001, "min_voxels": 10}, {"value": 2.5}, {"value": 6.5}],
+)
+@pytest.mark.parametrize("kind", ["foci", "jackknife"])
+def test_numbers_are_stated_of_clusters_that_are_those_of_nimare(
+    sample: ResultSet, asked: dict[str, Any], kind: Any
+) -> None:
+    clusters = nnr.find_clusters(sample["z"], **asked)
+    theirs = voxel_sets(sample[f"label_{END}{TAIL}"].data)
+    # But for voxels whose p is the height: a step of the histogram that p comes from.
+    p = sample["p"].data.ravel()
+    same = {
+        cluster
+        for cluster, voxels in voxel_sets(clusters.labels).items()
+        if any(
+            voxels & other and all(abs(p[v] - 0.001) < 1e-5 for v in voxels ^ other)
+            for other in theirs.values()
+        )
+    }
+    assert len(same) == (6 if asked == {"p": 0.001} else 0)
+    if not same:
+        with pytest.raises(nnr.ResultsError, match="none of these clusters has the"):
+            nnr.contributions(sample, clusters, kind)
+        return
+    found = nnr.contributions(sample, clusters, kind)
+    assert set(found.columns[found.notna().any()]) == same
+    # Of the uncorrected map, in which NiMARE did not count.
+    assert "NiMARE counted in the clusters of z, cluster-level FWE (mass, Monte" in (
+        "\n".join(found.attrs["notices"])
+    )
+
+
+def test_of_another_cluster_it_is_said_whose_numbers_there_are(
     sample: ResultSet,
 ) -> None:
     clusters = nnr.find_clusters(sample["z"], p=0.0001, min_voxels=10)
-    found = nnr.contributions(sample, clusters)
-    told = "\n".join(found.attrs["notices"])
-    assert "NiMARE counted for its own cluster there, of 806" in told
-    assert found.notna().any().sum() >= 1
-    with pytest.raises(nnr.ResultsError, match="None of NiMARE's clusters lies"):
-        nnr.contributions(sample, nnr.find_clusters(sample["z"], value=6.5))
+    behind = nnr.contributors(sample, clusters)
+    assert not behind
+    # The columns of the labels there, which the test of places looks up: 26 and 806.
+    assert clusters.names[0] == "Insula R"
+    assert behind.sentence(1) == (
+        "Insula R: not known; NiMARE counted for its own cluster there, of 806 voxels: "
+        "26 foci of 14 experiments."
+    )
+    assert behind.caution(1) == ""
+    assert behind.robustness.experiments.isna().all()
+    assert f"{behind.sentence(1).split('; ')[1]}" in behind.notices[0]
+    assert "open the studies" in behind.notices[0]
 
 
 def run(

@@ -82,7 +82,10 @@ def test_studies_are_those_of_each_result(sample_path: Path, tmp_path: Path) -> 
     first = table[table["label"] == "1"]
     assert first["experiment"].tolist() == behind.of(1)["experiment"].tolist()
     assert first["foci"].astype(int).tolist() == behind.of(1)["foci"].tolist()
-    assert "counted here" in read(out / "summary.tsv").loc[0, "notices"]
+    told = read(out / "summary.tsv").loc[0, "notices"]
+    assert "counted here" in told
+    # NiMARE's clusters are those at p < .001.
+    assert "z: p_FWE by cluster mass is not stated for" in told
 
 
 def test_without_a_threshold_each_map_has_that_of_its_first_look(

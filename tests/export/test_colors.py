@@ -16,10 +16,8 @@ from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.statistics.clusters.cluster_set import (
-    ClusterSet,
-    clusters_at,
-)
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     FirstLook,
     find_strongest,
@@ -198,7 +196,7 @@ def test_of_cluster_level_maps_what_is_significant_is_above_the_height(
         bright = strength(clusters) >= look.height * (1 - GRAIN)
         assert bright.sum() == n
         # Those that are not significant stay in the label volume.
-        significant = clusters.table.label[clusters.significant]
+        significant = clusters.table.label[clusters.surviving]
         assert np.array_equal(bright, np.isin(clusters.labels, significant))
         assert look.n_voxels == (clusters.labels > 0).sum() == 8
 
@@ -210,7 +208,7 @@ def test_a_two_tailed_cluster_level_map_is_cut_at_half_the_p(
     look = find_color_range(clusters)
     assert look.signed
     assert look.height == pytest.approx(stats.norm.isf(0.01), rel=1e-6)
-    assert clusters.significant.tolist() == [True, False]
+    assert clusters.surviving.tolist() == [True, False]
     bright = np.abs(clusters.statmap.data) >= look.height
     assert np.array_equal(bright, clusters.labels == 1)
 

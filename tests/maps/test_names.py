@@ -12,7 +12,9 @@ from napari_neurosynth_results.maps.names import (
     MapName,
     parse_name,
     split_extension,
+    words_of_test,
 )
+from napari_neurosynth_results.maps.programs import nimare_name_of
 
 VALUES = (
     *("z", "t", "p", "logp", "chi2", "prob", "stat", "est", "se", "tau2", "sigma2"),
@@ -421,3 +423,43 @@ def test_mkda_tests_tables_of_2_by_2(stem: str, dof: float | None) -> None:
     name = parse_name(stem)
     assert name is not None
     assert name.dof == dof
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("z_desc-association", "p_desc-association", True),
+        ("z", "z_desc-mass_level-cluster_corr-FWE_method-montecarlo", True),
+        ("z_desc-association", "chi2_desc-association", True),
+        (
+            "z_desc-association",
+            "logp_desc-associationMass_level-cluster_corr-FWE_method-montecarlo",
+            True,
+        ),
+        ("z_corr-FDR_method-indep", "label_corr-FDR_method-indep_tail-positive", True),
+        ("z_desc-association", "z_desc-uniformity", False),
+        ("z_desc-group1", "z_desc-group1MinusGroup2", False),
+        ("one_tstat1", "one_tfce_corrp_tstat1", True),
+        ("one_vox_p_tstat2", "one_tfce_corrp_tstat2", True),
+        ("one_tstat1", "one_tstat2", False),
+        ("zstat1", "cluster_mask_zstat1", True),
+        ("zstat1", "thresh_zstat1", True),
+        ("zstat1", "zstat12", False),
+        ("spmT_0001", "con_0001", True),
+        ("spmT_0001", "spmT_0002", False),
+        ("vox_tstat_c1", "vox_tstat_fwep_c1", True),
+        ("vox_tstat_c1", "vox_tstat_c2", False),
+        ("z_score", "logp_max_t", True),
+        ("pain_association-test_z", "pain_association-test_z_FDR_0.01", True),
+        ("pain_association-test_z", "pain_uniformity-test_z", False),
+        ("pain_ALE", "pain_ALE_FWE05", True),
+        ("pain_Z", "pain_p001_C05_1k_ALE", True),
+        ("pain_Z", "fear_Z", False),
+        ("TFCE_0001", "TFCE_log_pFWE_0001", True),
+        ("logP_age", "logP_age_pFWE5_k20", True),
+        ("logP_age", "logP_sex", False),
+    ],
+)
+def test_names_tell_maps_of_one_test(one: str, other: str, same: bool) -> None:
+    words = [words_of_test(stem, nimare_name_of(stem)) for stem in (one, other)]
+    assert (words[0] == words[1]) is same

@@ -29,7 +29,6 @@ def test_the_sample_opens_whole(sample: ResultSet, sample_path: Path) -> None:
         "z",
     ]
     assert list(sample.maps)[-1].startswith("label_")
-    assert sample.iterations == 1000
     assert "activation likelihood" in sample.methods
     assert "@" in sample.references
 

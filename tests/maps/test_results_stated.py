@@ -111,7 +111,7 @@ def test_a_map_that_is_mostly_empty_is_whole_if_the_user_says_so(
     cut = np.zeros((8, 9, 8))
     cut[2:5, 2:5, 2:5] = np.linspace(3, 5, 27).reshape(3, 3, 3)
     results = opened({"tmap": cut})
-    assert "values" in results["tmap"].cut
+    assert "unknown program" in results["tmap"].cut
     results.take_as({"tmap": "t whole"})
     assert results["tmap"].cut == ""
     results.take_as({"tmap": "t thresholded"})

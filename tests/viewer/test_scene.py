@@ -77,7 +77,8 @@ def test_there_are_no_letters_where_none_would_be_right() -> None:
         ("neurological", "sagittal", "P", "A"),
         ("radiological", "axial", "R", "L"),
         ("radiological", "coronal", "R", "L"),
-        ("radiological", "sagittal", "A", "P"),
+        # There is no left and right to exchange.
+        ("radiological", "sagittal", "P", "A"),
     ],
 )
 def test_the_canvas_says_left_and_right(
@@ -112,10 +113,34 @@ def test_letters_are_kept_right_after_a_command(viewer: Any) -> None:
 
     commands.use_radiological(PublicOnlyProxy(viewer))
     gc.collect()
-    scene.show_plane(viewer, "sagittal")
-    assert (texts(viewer)["left"], texts(viewer)["right"]) == ("A", "P")
+    scene.show_plane(viewer, "coronal")
+    assert (texts(viewer)["left"], texts(viewer)["right"]) == ("R", "L")
     viewer.scene.camera.orientation = ("towards", "up", "right")
-    assert (texts(viewer)["left"], texts(viewer)["right"]) == ("P", "A")
+    assert (texts(viewer)["left"], texts(viewer)["right"]) == ("L", "R")
+
+
+@pytest.mark.usefixtures("underlay")
+def test_the_convention_outlasts_a_plane_that_has_none(viewer: Any) -> None:
+    scene.set_anatomical(viewer, "radiological")
+    for plane, left in (("sagittal", "P"), ("axial", "R"), ("sagittal", "P")):
+        scene.show_plane(viewer, plane)
+        assert texts(viewer)["left"] == left
+        assert scene.shown_convention(viewer) == "radiological"
+        assert scene.nearest_convention(viewer) == "radiological"
+    scene.set_anatomical(viewer, "neurological")
+    assert scene.shown_convention(viewer) == "neurological"
+    scene.show_plane(viewer, "coronal")
+    assert texts(viewer)["left"] == "L"
+    # Who turns the camera by hand, by two axes or by one, is followed or left alone.
+    viewer.scene.camera.orientation = scene.CAMERA_ORIENTATION["radiological"]
+    assert scene.shown_convention(viewer) == "radiological"
+    scene.show_plane(viewer, "sagittal")
+    assert texts(viewer)["left"] == "P"
+    viewer.scene.camera.orientation = ("towards", "down", "left")
+    assert scene.shown_convention(viewer) is None
+    scene.show_plane(viewer, "axial")
+    assert viewer.scene.camera.orientation == ("towards", "down", "left")
+    assert scene.nearest_convention(viewer) == "radiological"
 
 
 # --- the camera -------------------------------------------------------------------

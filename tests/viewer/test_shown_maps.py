@@ -124,6 +124,12 @@ def test_the_active_layer_says_which_map_is_worked_with(
         assert current_map(viewer) is statmap
     viewer.layers.selection.active = cluster_layer(viewer, results["stat"])
     assert current_map(viewer) is results["stat"]
+    copied = cluster_layer(viewer, results["z"])
+    copied = viewer.add_labels(
+        copied.data, name="a copy to paint in", metadata=dict(copied.metadata)
+    )
+    assert current_map(viewer) is results["stat"]
+    viewer.layers.remove(copied)
     # Who paints a mask goes on with the same map, though another one is on top of it.
     viewer.layers.selection.active = mine
     assert current_map(viewer) is results["stat"]

@@ -47,7 +47,7 @@ def test_clusters_that_are_not_significant_are_left_out(
     save_thresholded(clusters, tmp_path / "z.nii")
     kept = np.asarray(nib.load(tmp_path / "z.nii").dataobj) != 0
     assert set(np.unique(clusters.labels[kept])) == {
-        label for label, yes in enumerate(clusters.significant, start=1) if yes
+        label for label, yes in enumerate(clusters.surviving, start=1) if yes
     }
 
 

@@ -106,6 +106,30 @@ def test_back_to_what_was_found(
     assert KindForm(viewer, map_of(viewer.layers[0])).undo.enabled
 
 
+def test_a_talairach_map_is_moved_to_mni_space_and_back(
+    viewer: Any, opened: Opened, inside: npt.NDArray[np.bool_]
+) -> None:
+    results = opened({"space-Talairach_z": inside * 2.0})
+    add_maps(viewer, [results["space-Talairach_z"]])
+    was = results["space-Talairach_z"].grid
+    assert was.in_talairach
+    form = KindForm(viewer, results["space-Talairach_z"])
+    form.space.value = True
+    assert form.text() == "z to-MNI"
+    form.apply.native.click()
+    (layer,) = (one for one in viewer.layers if map_of(one) is not None)
+    moved = map_of(layer).grid
+    assert moved.mni_doubt() is None
+    assert layer.data.shape == moved.shape[::-1] != was.shape[::-1]
+    assert tuple(layer.translate) == moved.origin[::-1]
+    again = KindForm(viewer, map_of(layer))
+    assert again.space.value is True
+    again.undo.native.click()
+    (layer,) = (one for one in viewer.layers if map_of(one) is not None)
+    assert map_of(layer).grid.in_talairach
+    assert layer.data.shape == was.shape[::-1]
+
+
 @pytest.mark.parametrize("text", ["many", "2, 3, 4", "-1", "2, 30"])
 def test_degrees_of_freedom_that_are_none(form: KindForm, text: str) -> None:
     form.kind.value = MapKind.T

@@ -179,7 +179,12 @@ def test_the_widget_steers_a_window(
     assert scene.current_plane(viewer) == "sagittal"
     widget.side.value = "radiological"
     left = viewer.canvas.overlays["orientation_left"]
-    assert left.text == "A"
+    # Of the sagittal plane nothing changes; of the others it does.
+    assert left.text == "P"
+    press(widget, "Coronal")
+    assert left.text == "R"
+    press(widget, "Sagittal")
+    assert widget.side.value == "radiological"
     viewer.window.remove_dock_widget(dock)
     del dock, widget
     let_go()

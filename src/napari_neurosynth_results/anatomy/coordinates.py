@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.numerals import DIGITS, plain_signs, with_points
 from napari_neurosynth_results.errors import ResultsError
@@ -17,6 +21,18 @@ Coordinate = tuple[float, float, float]
 
 #: No brain reaches farther from the origin of MNI space, in mm.
 FARTHEST_MM = 250.0
+
+#: MNI to Talairach, "icbm_other" (Lancaster et al. 2007, Hum Brain Mapp 28, 1194-1205);
+#: NiMARE 0.22.1, `nimare.utils.tal2mni`, applies its inverse.
+MNI_TO_TAL = np.array(
+    [
+        [0.9357, 0.0029, -0.0072, -1.0423],
+        [-0.0065, 0.9396, -0.0726, -1.3940],
+        [0.0103, 0.0752, 0.8967, 3.6475],
+        [0.0, 0.0, 0.0, 1.0],
+    ]
+)
+TAL_TO_MNI = np.linalg.inv(MNI_TO_TAL)
 
 _AXES = "xyz"
 #: Each axis (a) before its number (n), or all of them before all numbers.
@@ -46,6 +62,45 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+
+
+def tal_to_mni(where: Sequence[float]) -> Coordinate:
+    """Move a place from Talairach to MNI space, as NiMARE does.
+
+    Parameters
+    ----------
+    where : sequence of float
+        x, y, z in Talairach mm.
+
+    Returns
+    -------
+    tuple of float
+        x, y, z in MNI mm (inverse of Lancaster's "icbm_other").
+
+    Examples
+    --------
+    >>> [round(mm, 1) for mm in tal_to_mni((0, 0, 0))]
+    [1.1, 1.2, -4.2]
+    """
+    x, y, z, _ = TAL_TO_MNI @ (*where, 1.0)
+    return float(x), float(y), float(z)
+
+
+def mni_to_tal(places: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Move places from MNI to Talairach space.
+
+    Parameters
+    ----------
+    places : array_like, shape (n, 3)
+        MNI mm.
+
+    Returns
+    -------
+    ndarray, shape (n, 3)
+        Talairach mm (Lancaster's "icbm_other").
+    """
+    places = np.asarray(places, np.float64).reshape(-1, 3)
+    return np.asarray(places @ MNI_TO_TAL[:3, :3].T + MNI_TO_TAL[:3, 3])
 
 
 def parse_place(text: str) -> Coordinate:

@@ -45,12 +45,11 @@ def is_rightward(convention: Convention) -> bool:
     return convention == "neurological"
 
 
-def is_mirrored(plane: Plane, convention: Convention) -> bool:
-    """Whether a slice on paper has the low end of its axis across on the right.
+def is_mirrored(plane: str, convention: Convention) -> bool:
+    """Whether a slice has the low end of its axis across on the right.
 
-    Sagittal slices have no left and right to exchange: on paper the front is always on
-    the right. The camera of a viewer turns all planes alike, and on the screen it is
-    `is_rightward` that counts for them too.
+    Sagittal slices have no left and right to exchange: the front is on the right in
+    both conventions, as in FSLeyes and nilearn.
     """
     return AXES[plane][1] == 0 and not is_rightward(convention)
 

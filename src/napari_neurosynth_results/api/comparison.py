@@ -10,10 +10,8 @@ from napari_neurosynth_results.api.clusters import AtlasChoice, find_clusters
 from napari_neurosynth_results.api.opening import open_atlas
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.statistics.clusters.cluster_set import (
-    ClusterSet,
-    clusters_at,
-)
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.comparison.comparison import (
     Comparison,
     check_same_map,

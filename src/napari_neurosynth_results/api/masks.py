@@ -16,8 +16,12 @@ from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.sources.files.images import read_region
 from napari_neurosynth_results.sources.files.safe_names import legible
 from napari_neurosynth_results.sources.opening import SourceName
+from napari_neurosynth_results.statistics.thresholds.apply import asked_in_words
 from napari_neurosynth_results.statistics.thresholds.masks import (
+    BY_HAND,
+    MapOrigin,
     Masking,
+    origins_of,
     region_masking,
     without_fractions,
 )
@@ -64,14 +68,22 @@ def mask_from_map(
     inside z, uncorrected at p <= .001 2625
     """
     found = find_clusters(other, sub_peaks=0, **threshold)
-    region = np.isin(found.labels, 1 + np.flatnonzero(found.significant))
-    what = f"{other.title} at {found.asked}"
+    region = np.isin(found.labels, 1 + np.flatnonzero(found.surviving))
+    what = f"{other.title} at {asked_in_words(other, found.asked)}"
     if other.level == "cluster":
         what = f"the significant clusters of {what}"
     elif found.min_voxels > 1:
         what += f", extent >= {found.min_voxels} voxels"
+    made_of = origins_of(other)
+    if found.threshold.masking is not None:
+        made_of += found.threshold.masking.made_of
     return region_masking(
-        region, other.grid, statmap.grid, what=what, exclusive=exclusive
+        region,
+        other.grid,
+        statmap.grid,
+        what=what,
+        exclusive=exclusive,
+        made_of=made_of,
     )
 
 
@@ -122,7 +134,14 @@ def mask_from_file(
     told = "; ".join(filter(None, (told, _other_space(grid, statmap.grid))))
     if told:
         what += f" ({told})"
-    return region_masking(region, grid, statmap.grid, what=what, exclusive=exclusive)
+    return region_masking(
+        region,
+        grid,
+        statmap.grid,
+        what=what,
+        exclusive=exclusive,
+        made_of=_made_of_file(path),
+    )
 
 
 def brain_mask(statmap: StatMap) -> Masking:
@@ -151,6 +170,14 @@ def brain_mask(statmap: StatMap) -> Masking:
     mask, grid = template.read_brain_mask()
     what = f"the brain of {template.TITLE}"
     return region_masking(mask, grid, statmap.grid, what=what, exclusive=False)
+
+
+def _made_of_file(path: str) -> tuple[MapOrigin, ...]:
+    """Tell of an image that a program wrote for a test which test that is."""
+    origin = MapOrigin.of_file(path)
+    is_brain = "mask" in origin.key.lower().replace("cluster_mask", "")
+    by_program = origin.reading.program not in ("", BY_HAND)
+    return (origin,) if by_program and not is_brain else ()
 
 
 def _other_space(mask: Grid, grid: Grid) -> str:

@@ -37,7 +37,9 @@ def open_results(
         ``"p"``, ``"logp"``, ``"1-p"``, ``"label"``...), and beside it, where known,
         ``one-tailed`` or ``two-tailed``, ``df=18`` or ``df=2,30``, ``FWE``, ``FDR`` or
         ``uncorrected``, ``voxel-level`` or ``cluster-level``, ``thresholded`` or
-        ``whole``, as in ``{"result": "t two-tailed df=18 uncorrected"}``.
+        ``whole``, as in ``{"result": "t two-tailed df=18 uncorrected"}``. ``to-MNI``,
+        alone or beside, moves a map from Talairach to MNI space. ``*`` stands for all
+        maps.
     progress : callable, optional
         Called as ``progress(what, done, total)``, in bytes for a download, on any
         thread; `total` is None when unknown.

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, get_args
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.grid import TALAIRACH, StatedSpace
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Experiments, Studies
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies.contributions import (
     ContributionKind,
+    CountedElsewhereError,
     count_foci,
+    groups_behind,
     join_contributions,
+    leave_out_others,
 )
 from napari_neurosynth_results.statistics.studies.contributors import (
     Contributors,
+    known_as_ale,
     measure_robustness,
+    runs_of,
 )
 from napari_neurosynth_results.statistics.studies.nimare_diagnostics import (
     find_diagnostics,
@@ -37,7 +45,8 @@ def contributions(
 
     Foci are counted in the clusters themselves when the studies are known, by NiMARE's
     rule: a focus belongs to the voxel nearest to it. Else, and for shares, NiMARE's own
-    tables are joined by place, never by NiMARE's numbers.
+    tables of the same contrast are joined by place, never by NiMARE's numbers, and only
+    to clusters that have the voxels of NiMARE's.
 
     Parameters
     ----------
@@ -57,15 +66,18 @@ def contributions(
     -------
     pandas.DataFrame
         Index: experiment id; one column a cluster, its label in ``clusters.table``,
-        NaN where NiMARE counted nothing. ``attrs["source"]`` says where the numbers
-        come from, ``attrs["notices"]`` what could not be joined, where NiMARE counted
-        in a cluster of another size, and where its numbers would have misled.
+        NaN where NiMARE counted in no cluster of the same voxels, and for experiments
+        of the other one of two groups. ``attrs["source"]`` says where the numbers come
+        from, ``attrs["notices"]`` what could not be joined, where NiMARE counted in a
+        cluster of other voxels, and where its numbers would have misled;
+        ``attrs["elsewhere"]``, by cluster, whose numbers there are instead.
 
     Raises
     ------
     ResultsError
-        When the result has neither studies nor such a table, or no label map to follow
-        it by and none that can be made anew and proven.
+        When the result has neither studies nor such a table of the same contrast, when
+        there is no label map to follow it by and none that can be made anew and proven,
+        or when none of the clusters is one of NiMARE's.
 
     Examples
     --------
@@ -79,24 +91,66 @@ def contributions(
     """
     notices: list[str] = []
     experiments = _experiments(results, studies, notices)
+    elsewhere: dict[int, str] = {}
     if kind == "foci" and experiments is not None:
-        table = count_foci(
-            clusters.labels,
-            clusters.statmap.grid,
-            clusters.labelled.sign,
-            experiments,
-        )
+        table = _count_here(clusters, experiments)
         n = len(experiments.foci[0])
         source = f"{n:,} foci of {len(experiments):,} experiments, counted here"
         notices += experiments.studies.notices
+        notices += _whose_studies(results, experiments)
+        if (space := clusters.statmap.grid.elsewhere) is not None:
+            notices.append(_moved_foci(space))
     else:
         counted = find_diagnostics(results, clusters, kind, experiments)
         table = join_contributions(clusters, counted, kind)
         notices += table.attrs["notices"]
+        elsewhere = table.attrs["elsewhere"]
         source = "NiMARE's table of " + ("foci" if kind == "foci" else "the jackknife")
     notices += numbering_warnings(results, clusters)
-    table.attrs = {"notices": tuple(dict.fromkeys(notices)), "source": source}
+    table.attrs = {
+        "notices": tuple(dict.fromkeys(notices)),
+        "source": source,
+        "elsewhere": elsewhere,
+    }
     return table
+
+
+def _count_here(clusters: ClusterSet, experiments: Experiments) -> pd.DataFrame:
+    """Count the foci in the clusters, of the group that each belongs to."""
+    name, signs = clusters.statmap.name, clusters.labelled.sign
+    contrast = name.contrast if name is not None else ""
+    table = count_foci(
+        clusters.labels, clusters.statmap.grid, signs, experiments, contrast
+    )
+    return leave_out_others(table, experiments, groups_behind(contrast, signs))
+
+
+def _whose_studies(results: ResultSet, experiments: Experiments) -> list[str]:
+    """Say when the studies of a result may be those of another one of its runs."""
+    own = None
+    with suppress(ResultsError):
+        own = results.studies if results.studies_at_hand else None
+    runs = runs_of(results)
+    if experiments.studies is not own or len(runs) < 2:
+        return []
+    told = ", ".join(run or "without a prefix" for run in runs)
+    return [
+        f"{results.title} holds one set of studies and maps of {len(runs)} runs "
+        f"({told}): nothing says to which run the studies belong."
+    ]
+
+
+def _moved_foci(elsewhere: StatedSpace) -> str:
+    """Say how foci, which are in MNI mm, were looked up in a map of another space."""
+    if elsewhere.name == TALAIRACH:
+        return (
+            "The map is in Talairach space: foci were moved into it (icbm_other, "
+            "Lancaster et al. 2007) to be counted."
+        )
+    return (
+        f"The map is in {elsewhere.name}, and foci are in MNI mm: those counted in a "
+        "cluster may not lie there."
+    )
 
 
 def _experiments(
@@ -132,7 +186,8 @@ def contributors(
     -------
     Contributors
         Foci and shares by experiment, the papers behind them, and what has to be said
-        about both; it is false when nothing is known, and its notices say why.
+        about both; it is false when nothing is known, and its notices say why. Of a
+        cluster that is none of those that NiMARE counted in, it says so.
 
     Examples
     --------
@@ -145,14 +200,22 @@ def contributors(
     15
     """
     found: dict[ContributionKind, pd.DataFrame] = {}
+    # Of clusters without numbers, by foci where they are known, else by shares.
+    elsewhere: Mapping[int, str] = {}
     notices: list[str] = []
     refusals = []
     for kind in get_args(ContributionKind):
         try:
             table = contributions(results, clusters, kind, studies=studies)
+        except CountedElsewhereError as error:
+            refusals.append(str(error))
+            notices.append(str(error))
+            elsewhere = elsewhere or error.elsewhere
+            continue
         except ResultsError as error:
             refusals.append(str(error))
             continue
+        elsewhere = elsewhere if found else table.attrs["elsewhere"]
         found[kind] = table
         notices += [f"{table.attrs['source']}.", *table.attrs["notices"]]
     return Contributors(
@@ -161,6 +224,8 @@ def contributors(
         found.get("jackknife"),
         _experiments(results, studies, []),
         tuple(dict.fromkeys(notices if found else refusals)),
+        elsewhere,
+        known_as_ale(results),
     )
 
 
@@ -183,8 +248,9 @@ def robustness(
     pandas.DataFrame
         One row a cluster: ``experiments`` that contribute, ``of`` how many,
         ``participants``, the ``dominant`` experiment, ``dominant_percent`` and
-        ``cautions`` in words: one experiment only, one with more than half, fewer than
-        17 experiments in all (Eickhoff et al. 2016, NeuroImage 137, 70-85).
+        ``cautions`` in words: one experiment only, one with more than half, and, of an
+        ALE, fewer experiments than the 20 that are recommended, or no more than 17, of
+        which one may dominate (Eickhoff et al. 2016, NeuroImage 137, 70-85).
 
     Raises
     ------
@@ -202,4 +268,6 @@ def robustness(
     14 of 21
     """
     table = contributions(results, clusters, kind, studies=studies)
-    return measure_robustness(table, _experiments(results, studies, []))
+    return measure_robustness(
+        table, _experiments(results, studies, []), is_ale=known_as_ale(results)
+    )

@@ -19,6 +19,7 @@ from napari_neurosynth_results.export.tables.clusters import (
     regions_table,
     studies_table,
 )
+from napari_neurosynth_results.maps.entry import EVERY_MAP
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -157,7 +158,8 @@ class _AnswerBuilder:
         self._notices: list[str] = []
         results = open_results(source.text)
         # Not every result has each of these maps.
-        stated = {k: v for k, v in request.kinds if k in results.maps}
+        known = {*results.maps, EVERY_MAP}
+        stated = {k: v for k, v in request.kinds if k in known}
         results.take_as(stated)
         self._kinds = tuple(stated)
         self._title = self._clean(results.title)
@@ -202,7 +204,9 @@ class _AnswerBuilder:
                 request.map_request.for_kind(statmap.kind),
                 atlas=open_atlas(request.atlas) if request.atlas else None,
             )
+            self._notices += clusters.notices
             table = clusters_table(clusters)
+            self._notices += [f"{key}: {notice}." for notice in clusters.whose_p]
             regions = regions_table(clusters) if request.regions else None
             if request.studies:
                 self._ask_studies(results, key, clusters)

@@ -34,6 +34,8 @@ from napari_neurosynth_results.cli.options import (
 from napari_neurosynth_results.export.tables.clusters import save_studies
 from napari_neurosynth_results.export.tables.write import SEPARATORS
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.corrected import COUNTED
+from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
 
 #: Columns that fit on a screen, unless they are empty; the files hold all.
@@ -89,12 +91,18 @@ def _clusters(options: argparse.Namespace) -> int:
     written = _write_files(options, clusters, behind)
     file = f"{statmap.file.filename}: "
     about = [problem for problem in results.problems if problem.startswith(file)]
-    for notice in dict.fromkeys((*statmap.notices, *about)):
+    missing = [f"{clusters.missing_test}."] if clusters.missing_test else []
+    for notice in dict.fromkeys((*clusters.notices, *about, *missing)):
         print(f"! {notice}", file=sys.stderr)
     print(f"{statmap.title}: {clusters}")
     if len(clusters):
         table = clusters.table[_SHOWN].join(clusters.corrected.drop(columns="label"))
-        print(table.dropna(axis="columns", how="all").to_string(index=False))
+        table = table.dropna(axis="columns", how="all")
+        for column in table.columns.intersection(["cluster_p", *COUNTED]):
+            table[column] = [write_counted_p(p, clusters.null) for p in table[column]]
+        print(table.to_string(index=False))
+        for notice in clusters.whose_p:
+            print(f"{notice}.")
     if options.regions:
         _print_regions(clusters)
     if behind is not None:

@@ -36,6 +36,7 @@ from napari_neurosynth_results.cli.options import (
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import already_exists
 from napari_neurosynth_results.export.figures.page import NO_MATPLOTLIB
+from napari_neurosynth_results.maps.entry import EVERY_MAP
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
@@ -147,7 +148,8 @@ def _maps(options: argparse.Namespace) -> tuple[list[StatMap], ResultSet]:
         if source not in opened:
             opened[source] = open_results(source, progress=terminal_progress())
             # A name may belong to one of the sources only.
-            here = {key: kinds[key] for key in kinds if key in opened[source].maps}
+            known = {*opened[source].maps, EVERY_MAP}
+            here = {key: kinds[key] for key in kinds if key in known}
             opened[source].take_as(here)
             nowhere -= set(here)
         results = opened[source]

@@ -16,6 +16,9 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import height_at
+from napari_neurosynth_results.statistics.p_values.monte_carlo import (
+    find_null_distribution,
+)
 from napari_neurosynth_results.statistics.p_values.significance import PSource
 from napari_neurosynth_results.statistics.thresholds.apply import (
     dof_in_words,
@@ -51,7 +54,6 @@ def _document(results: ResultSet, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "source": results.source,
         "maps": rows,
         "tables": list(results.tables),
-        "iterations": results.iterations,
         "problems": list(results.problems),
     }
 
@@ -69,6 +71,7 @@ def _row(statmap: StatMap) -> dict[str, Any]:
         "dof": None,
         "tail": None,
         "tail_is_guess": None,
+        "tail_is_conversions": statmap.tail_is_conversions,
         "level": statmap.level,
         "correction": statmap.correction,
         "thresholded_by": None,
@@ -78,6 +81,7 @@ def _row(statmap: StatMap) -> dict[str, Any]:
         "on_disk": here,
         "range": None,
         "n_mask_voxels": None,
+        "iterations": None,
         "at_p_05": None,
         "error": None,
     }
@@ -93,6 +97,8 @@ def _row(statmap: StatMap) -> dict[str, Any]:
         if finite.size:
             row["range"] = [float(finite.min()), float(finite.max())]
         row["n_mask_voxels"] = None if statmap.mask is None else int(statmap.mask.sum())
+        null = find_null_distribution(statmap)
+        row["iterations"] = null.iterations if null is not None else None
         row["at_p_05"] = _at_p_05(statmap)
     except ResultsError as error:
         row["error"] = str(error)
@@ -151,6 +157,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         row["name"],
         row["title"],
         row["kind"],
+        f"{'converted ' if row['tail'] and row['tail_is_conversions'] else ''}"
         f"{row['tail'] or '-'}{', a guess' if row['tail_is_guess'] else ''}",
         correction,
         grid,

@@ -62,7 +62,8 @@ def add_kinds(command: Any) -> None:
         dest="kinds",
         help="what a map holds, where its name does not say so: z, t, p, logp, 1-p, "
         "label...; with tail, degrees of freedom and correction as in NAME='t "
-        "two-tailed df=18 uncorrected'; may be given again",
+        "two-tailed df=18 uncorrected'; NAME=to-MNI moves a map from Talairach to MNI "
+        "space; NAME is * for all; may be given again",
     )
 
 

@@ -15,11 +15,17 @@ from typing import Any
 from napari_neurosynth_results._version import __version__
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.export.escaping import plain_text
-from napari_neurosynth_results.maps.grid import TALAIRACH, Grid
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import MapSet, StatMap
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.p_values.conversion import short_p
+from napari_neurosynth_results.statistics.p_values.monte_carlo import (
+    NullDistribution,
+    find_null_distribution,
+)
+from napari_neurosynth_results.statistics.thresholds.apply import describe_values
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
 )
@@ -58,9 +64,12 @@ def provenance_lines(clusters: ClusterSet, notes: Sequence[str] = ()) -> list[st
     lines = [
         f"map: {statmap.key} ({statmap.title})",
         str(clusters),
+        *_floor_line(clusters),
         f"connectivity: {clusters.connectivity}",
         f"regions: {atlas.name} ({atlas.citation})" if atlas else "regions: none",
         *notes,
+        *(f"note: {told}" for told in clusters.notices),
+        *([clusters.missing_test] if clusters.missing_test else []),
         f"source: {source_of(statmap.results)}",
         f"space: {space_of(statmap.grid) or 'not that of MNI152'}",
         f"made by {name_and_version()}",
@@ -80,7 +89,9 @@ def provenance_details(clusters: ClusterSet) -> dict[str, Any]:
     return {
         "Summary": plain_text(str(clusters)),
         **map_details(statmap),
+        "PeakMap": None if clusters.missing_test else clusters.values.key,
         "Threshold": _threshold(clusters),
+        "Notices": [plain_text(told) for told in clusters.notices],
         "Atlas": _atlas(clusters.atlas),
     }
 
@@ -93,11 +104,13 @@ def map_details(statmap: StatMap) -> dict[str, Any]:
             "Key": statmap.key,
             "Title": statmap.title,
             "Kind": str(statmap.kind),
-            "Meaning": statmap.kind.meaning,
+            "Meaning": describe_values(statmap),
             "Tail": str(statmap.tail),
+            "TailIsConversions": statmap.tail_is_conversions,
             "Correction": statmap.correction,
+            "CorrectionMethod": statmap.correction_method or None,
             "Level": statmap.level,
-            "MonteCarloIterations": statmap.results.iterations,
+            **_counted(find_null_distribution(statmap)),
         },
         "Space": space_of(statmap.grid),
         "VoxelSize": list(statmap.grid.voxel_size),
@@ -117,7 +130,7 @@ def software() -> dict[str, Any]:
 
 def space_of(grid: Grid) -> str | None:
     """Return the space of coordinates, None where they cannot be MNI's."""
-    if grid.elsewhere is not None and grid.elsewhere.name == TALAIRACH:
+    if grid.in_talairach:
         return "Talairach"
     return None if grid.mni_doubt() else MNI
 
@@ -129,25 +142,55 @@ def _threshold(clusters: ClusterSet) -> dict[str, Any]:
         "Criterion": asked.criterion,
         "Asked": asked.number,
         "Directions": asked.tail,
-        "Connectivity": asked.connectivity,
+        "Connectivity": clusters.connectivity,
         "MinimumVoxels": clusters.min_voxels,
         "Tail": str(applied.tail),
+        "ErrorRate": _error_rate(clusters),
     }
     if isinstance(applied, ClusterLevelResult):
         return found | {
             "Level": "cluster",
             "Alpha": applied.alpha,
             "Correction": applied.correction,
-            "MonteCarloIterations": applied.iterations,
+            "ClusterFormingP": applied.formation.p,
+            **_counted(applied.null),
         }
     return found | {
         "Level": "voxel",
         "Height": number_or_none(applied.height),
-        "UncorrectedP": number_or_none(applied.p),
+        "UncorrectedP": number_or_none(clusters.uncorrected_p),
         "NumberOfTests": applied.n_tests,
         "ExceedsHeight": asked.strict,
         "FalseDiscoveryRate": asked.fdr if asked.q is not None else None,
     }
+
+
+def _counted(null: NullDistribution | None) -> dict[str, Any]:
+    """Say for programs what a Monte Carlo p was counted in, and what its ends mean."""
+    if null is None:
+        return {"MonteCarloIterations": None, "SmallestP": None}
+    return {
+        "MonteCarloIterations": null.iterations,
+        "SmallestP": null.smallest_p,
+        "SmallestPMeans": f"p {null.relation(null.smallest_p)} "
+        f"{short_p(null.smallest_p)}",
+    }
+
+
+def _floor_line(clusters: ClusterSet) -> list[str]:
+    """Say what the smallest number in a column of Monte Carlo p stands for."""
+    null = clusters.null
+    if null is None or null.adds_one:
+        return []
+    p = short_p(null.smallest_p)
+    return [f"corrected p: {p} stands for p <= {p}, none or one of {null} as large"]
+
+
+def _error_rate(clusters: ClusterSet) -> dict[str, Any] | None:
+    """Say what is controlled, and at which level; None where nothing is."""
+    if (rate := clusters.error_rate) is None:
+        return None
+    return {"Rate": rate.symbol, "Level": rate.level, "Method": rate.method or None}
 
 
 def number_or_none(value: float) -> float | None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.export.atomic import check_path, write_whole
 from napari_neurosynth_results.export.escaping import plain_text
-from napari_neurosynth_results.maps.grid import TALAIRACH, Grid
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
@@ -68,7 +68,7 @@ def meaning_of(statmap: StatMap) -> Meaning:
 
 def space_code(grid: Grid) -> int:
     """Return NIfTI's code for the space of a grid: MNI's where that is plausible."""
-    if grid.elsewhere is not None and grid.elsewhere.name == TALAIRACH:
+    if grid.in_talairach:
         return _TALAIRACH_SPACE
     return ALIGNED if grid.mni_doubt() else MNI_SPACE
 
@@ -140,7 +140,7 @@ def save_thresholded(
 def _write_thresholded(clusters: ClusterSet, path: str) -> None:
     statmap = clusters.statmap
     # Label 0 is the background, which is never kept.
-    kept = np.concatenate([[False], clusters.significant])[clusters.labels]
+    kept = np.concatenate([[False], clusters.surviving])[clusters.labels]
     voxels = np.where(kept, statmap.data, np.float32(0))
     told = f"{statmap.title} at {clusters.threshold}"
     meaning = meaning_of(statmap)

@@ -11,7 +11,7 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import MapName
-from napari_neurosynth_results.maps.programs import Reading, as_natural_log
+from napari_neurosynth_results.maps.programs import TO_MNI, Reading, as_natural_log
 
 
 class VoxelSource(Protocol):
@@ -76,6 +76,10 @@ class MapEntry(Protocol):
         """Names of the labels of an atlas."""
 
     @property
+    def made_from(self) -> tuple[Any, ...]:
+        """The maps that it is computed from; empty for a file."""
+
+    @property
     def at_hand(self) -> bool:
         """Whether the file is on this machine."""
 
@@ -122,6 +126,8 @@ class MapFile:
         What the map is taken for, where more is known than name and kind.
     remade : callable, optional
         Makes the file anew, to be read as another kind.
+    made_from : tuple of StatMap
+        The maps that it is computed from; empty for a file.
     """
 
     key: str
@@ -136,6 +142,7 @@ class MapFile:
     label_names: Mapping[int, str] = field(default_factory=dict)
     stated: Reading | None = None
     remade: Callable[[Reading], MapFile] | None = field(default=None, repr=False)
+    made_from: tuple[Any, ...] = field(default=(), repr=False)
 
     #: What is on disk is here.
     at_hand: ClassVar[bool] = True
@@ -156,10 +163,11 @@ class MapFile:
                 stated=reading,
                 dof=dof if reading.dof is None else reading.dof,
             )
+        made = self.remade(reading)
         return replace(
-            self.remade(reading),
+            made,
             key=self.key,
-            notices=self.notices,
+            notices=made.notices if reading.to_mni else self.notices,
             label_names=self.label_names,
         )
 
@@ -178,6 +186,76 @@ class MapFile:
 
     def fetch(self, job: Job) -> None:
         """Do nothing: the file is here."""
+
+
+# What a user says that maps hold, and where they lie.
+
+#: Stands for several maps.
+EVERY_MAP = "*"
+
+
+def say_of_each(
+    files: Mapping[str, MapEntry], kinds: Mapping[str, str]
+) -> dict[str, str]:
+    """Say of each map what a user said of it, or of several.
+
+    Parameters
+    ----------
+    files : mapping of str to MapEntry
+        The maps of one set.
+    kinds : mapping of str to str
+        Key of a map -> what it holds; ``*`` for all. ``to-MNI`` for all means those
+        that are here and whose files state Talairach space; all, where none does.
+
+    Returns
+    -------
+    dict of str to str
+        By key alone.
+    """
+    if EVERY_MAP not in kinds:
+        return dict(kinds)
+    text, keys = kinds[EVERY_MAP], list(files)
+    if text.strip().lower() == TO_MNI:
+        here = [key for key in keys if files[key].at_hand]
+        keys = [key for key in here if files[key].grid.in_talairach] or keys
+    said = {key: text for key, text in kinds.items() if key != EVERY_MAP}
+    return dict.fromkeys(keys, text) | said
+
+
+def tell_moves(
+    problems: Iterable[str],
+    before: Mapping[str, MapEntry],
+    after: Mapping[str, MapEntry],
+) -> list[str]:
+    """Say where maps lie that were moved to another space, and no more where they lay.
+
+    Parameters
+    ----------
+    problems : iterable of str
+        What was told; a notice of several maps once, behind the name of the first.
+    before, after : mapping of str to MapEntry
+        The maps of one set.
+
+    Returns
+    -------
+    list of str
+        What is to be told now.
+    """
+    moved = [
+        key
+        for key, file in after.items()
+        if file.reading.to_mni is not before[key].reading.to_mni and file.at_hand
+    ]
+    gone = {_told(notice) for key in moved for notice in before[key].notices}
+    kept = [one for one in problems if _told(one) not in gone]
+    for key, file in after.items() if moved else ():
+        if file.at_hand:
+            kept += [n for n in file.notices if key in moved or _told(n) in gone]
+    return list(dict.fromkeys(kept))
+
+
+def _told(notice: str) -> str:
+    return notice.partition(": ")[2]
 
 
 #: NiMARE called them so up to 0.0.3, and `stat` from 0.0.4 on.

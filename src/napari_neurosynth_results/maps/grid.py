@@ -65,6 +65,11 @@ class Grid:
     elsewhere: StatedSpace | None = None
 
     @property
+    def in_talairach(self) -> bool:
+        """Whether its mm are those of Talairach space, as its file states."""
+        return self.elsewhere is not None and self.elsewhere.name == TALAIRACH
+
+    @property
     def voxel_size(self) -> tuple[float, float, float]:
         """Voxel size along x, y and z, in mm."""
         x, y, z = np.diag(self.affine)[:3]

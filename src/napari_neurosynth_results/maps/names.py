@@ -38,6 +38,20 @@ _CHI_SQUARE_CONTRASTS = frozenset(
     {"association", "uniformity", "specificity", "consistency"}
 )
 _PER_CLUSTER = frozenset({"level", "corr", "method"})
+#: What other programs call a value or a correction of a test, in the words of a name.
+_OF_VALUES = re.compile(
+    r"^(?:-?log_?p?|ln|neg|one|minus|nl|[ztfp]|[ztf]?stat|[zt]fstat|ztstat|pstat|lp|sig"
+    r"|spm[tfp]|snpm[tf]|con|ess|t?cope|varcope|log-?p|neglogp|value|val|pval(?:ue)?"
+    r"|score|scr|zscr|coef|map|[ztfp]map|statmap|stat-[a-z]+|effect|variance|size|mass"
+    r"|max|logp|corrp?|corrected|uncp|uncorrected|unc|fwep?|fdrp?|p?fwe|p?fdr|fdr[zq]"
+    r"|1mpvalue|vox|voxel|tfce|tfcecorrected|cluster[emn]?|clustermask|clust|thr"
+    r"|thresh(?:old(?:ed)?)?|vthresh|masked|rendered|filtered|ale|[ztf]statistic"
+    r"|clusterlabels|excursionset)(\d*)[+-]?$",
+    re.I,
+)
+_LEVEL = re.compile(r"^p|^f(?:we|dr)", re.I)
+#: A threshold in a name: ``p001``, ``C05``, ``k20``, ``1k``, ``0.01``.
+_THRESHOLD = re.compile(r"^(?:p?n?|c0|k|k?ext)0?[.\d]*\d$|^\d+k$|^\d*\.\d+$", re.I)
 
 
 @dataclass(frozen=True)
@@ -150,6 +164,44 @@ class MapName:
             if label:
                 entities.append((key, label))
         return replace(self, entities=tuple(entities))
+
+
+def words_of_test(stem: str, name: MapName | None) -> frozenset[str]:
+    """Tell the maps of one test from those of others by their names.
+
+    Parameters
+    ----------
+    stem : str
+        File name without its extension.
+    name : MapName or None
+        The parsed name, where it is NiMARE's; without it any program's words are read.
+
+    Returns
+    -------
+    frozenset of str
+        The same for all values and corrections of a test; runs are told apart by
+        `MapName.run`.
+
+    Examples
+    --------
+    >>> sorted(words_of_test("one_tfce_corrp_tstat2", None))
+    ['2', 'one']
+    >>> words_of_test("one_tstat2", None) == words_of_test("one_tstat1", None)
+    False
+    """
+    if name is not None:
+        entities = name.uncorrected().entities
+        return frozenset(f"{key}-{of}" for key, of in entities if key != "tail")
+    words = []
+    stem = stem.replace("cluster_mask", "clustermask")
+    for place, word in enumerate(re.split(r"[_\s]+", stem)):
+        if found := _OF_VALUES.match(word):
+            # A contrast has a number of its own, and so has the level of a correction.
+            word = "" if _LEVEL.match(word) else found[1]
+        elif place and not word.isdigit() and _THRESHOLD.match(word):
+            word = ""
+        words.append(word)
+    return frozenset(filter(None, words))
 
 
 def split_extension(filename: str) -> tuple[str, str]:
@@ -293,7 +345,7 @@ def title_of(name: MapName, kind: MapKind | None = None) -> str:
         parts.append(_CONTRAST_WORDS.get(name.contrast, name.contrast))
     if name.correction:
         level = f"{name.level}-level " if name.level else ""
-        method = _METHOD_WORDS.get(name.method or "", name.method)
+        method = method_in_words(name)
         how = ", ".join(word for word in (name.cluster_statistic, method) if word)
         parts.append(f"{level}{name.correction}" + (f" ({how})" if how else ""))
     elif row.has_p:
@@ -302,6 +354,15 @@ def title_of(name: MapName, kind: MapKind | None = None) -> str:
         parts.append(f"{tail} tail")
     parts += [f"{key} {label}" for key, label in name.entities if key not in _SAID]
     return ", ".join(parts)
+
+
+def method_in_words(name: MapName) -> str:
+    """Say how a correction was made, empty where a name does not tell.
+
+    >>> method_in_words(MapName("z", (("corr", "FDR"), ("method", "indep"))))
+    'Benjamini-Hochberg'
+    """
+    return _METHOD_WORDS.get(name.method or "", name.method or "")
 
 
 def unique_titles(

@@ -134,6 +134,8 @@ class Reading:
         Degrees of freedom that a user states; None leaves them to the header.
     whole : bool
         Whether a user says that nothing was cut away, however few values are left.
+    to_mni : bool
+        Whether a user asks for it to be moved from Talairach to MNI space.
     """
 
     kind: MapKind
@@ -147,6 +149,7 @@ class Reading:
     note: str = ""
     dof: float | tuple[float, float] | None = None
     whole: bool = False
+    to_mni: bool = False
 
 
 def reading_of(
@@ -234,6 +237,7 @@ def stated_reading(text: str, old: Reading) -> Reading:
         The short name of a kind, and what is known beside, in any order: ``z``,
         ``t two-tailed df=18``, ``F df=2,30``, ``1-p one-tailed FWE``, ``logp FDR``,
         ``logp FWE cluster-level``, ``z uncorrected``, ``z thresholded``, ``z whole``.
+        ``to-MNI``, alone or beside, moves a map from Talairach to MNI space.
     old : Reading
         What it was taken for.
 
@@ -258,6 +262,8 @@ def stated_reading(text: str, old: Reading) -> Reading:
     """
     dof = _DOF.search(text)
     words = re.sub("[,;]", " ", _DOF.sub(" ", text)).split()
+    if [word.lower() for word in words] == [TO_MNI]:
+        return replace(old, to_mni=True)
     n = 2 if " ".join(words[:2]).lower() in _SYMBOLS else 1
     kind = _SYMBOLS.get(" ".join(words[:n]).lower())
     if kind is None:
@@ -323,6 +329,7 @@ def statement(
     correction: str | None = None,
     level: str | None = None,
     thresholded: bool | None = None,
+    to_mni: bool = False,
 ) -> str:
     """Write what a map holds as `stated_reading` reads it; None says nothing.
 
@@ -342,10 +349,12 @@ def statement(
         words.append("cluster-level")
     if thresholded is not None:
         words.append("thresholded" if thresholded else "whole")
-    return " ".join(words)
+    return " ".join([*words, *["to-MNI"] * to_mni])
 
 
 _DOF = re.compile(r"\bdo?f\s*=\s*(\d+(?:\.\d+)?)(?:\s*[,/]\s*(\d+(?:\.\d+)?))?", re.I)
+#: Asks for a map to be moved from Talairach to MNI space.
+TO_MNI = "to-mni"
 _SYMBOLS = {str(kind).lower(): kind for kind in MapKind}
 _STATED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -358,6 +367,7 @@ _STATED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "cluster-level": {"level": "cluster"},
         "thresholded": {"cut": "somebody, as the user says", "whole": False},
         "whole": {"cut": "", "whole": True},
+        TO_MNI: {"to_mni": True},
     }
 )
 

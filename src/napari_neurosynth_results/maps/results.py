@@ -15,8 +15,10 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.doubts import doubt_of, say_otherwise
 from napari_neurosynth_results.maps.entry import (
     MapEntry,
+    say_of_each,
     sort_by_interest,
     tell_by_neighbors,
+    tell_moves,
 )
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import Tail
@@ -80,16 +82,19 @@ class About:
 
 NOTHING_KNOWN = About()
 
-
 #: Voxels a set keeps alive by itself: about 6 maps of the 2 mm MNI grid.
 CACHE_BYTES = 24 * 2**20
 
 #: NiMARE 0.22.1: `CBMAEstimator` and `PermutedOLS`, correct_fwe_montecarlo.
-_ITERATIONS = re.compile(
+_REPEATED = re.compile(
     r"repeated ([\d,]*\d) times|([\d,]*\d) iterations were performed"
 )
-#: What stands before belongs to the uncorrected map: ALESubtraction permutes twice.
-_CORRECTION = "Family-wise error"
+
+
+def stated_iterations(text: str) -> set[int]:
+    """Return all numbers of iterations that a methods text of NiMARE states."""
+    found = _REPEATED.findall(text)
+    return {int("".join(groups).replace(",", "")) for groups in found}
 
 
 class ResultSet:
@@ -109,8 +114,6 @@ class ResultSet:
         Methods text (LaTeX) and BibTeX entries, empty when there are none.
     about : About
         Who made the set, and where there is more.
-    iterations : int, optional
-        Monte Carlo iterations, where something surer than the methods text says it.
     studies : LazyStudies
         The studies behind the maps, once they are asked for.
     titles : mapping of str to str
@@ -137,7 +140,6 @@ class ResultSet:
         methods: str = "",
         references: str = "",
         about: About = NOTHING_KNOWN,
-        iterations: int | None = None,
         studies: LazyStudies = NO_STUDIES,
         titles: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
@@ -148,7 +150,6 @@ class ResultSet:
         self.tables: Mapping[str, pd.DataFrame] = _TablesByStem(tables)
         self.about = about
         self.on_demand = True
-        self._iterations = iterations
         self._studies = studies
         self._problems = list(problems)
         self._cache = VoxelCache(CACHE_BYTES)
@@ -181,8 +182,9 @@ class ResultSet:
         Parameters
         ----------
         kinds : mapping of str to str
-            Key of a map -> what it holds, as `stated_reading` reads it; an empty text
-            leaves it to name, header and values again.
+            Key of a map, ``*`` as `say_of_each` takes it, -> what it holds, as
+            `stated_reading` reads it; an empty text leaves it to name, header and
+            values again.
 
         Raises
         ------
@@ -190,6 +192,7 @@ class ResultSet:
             When there is no such map, or no such kind; then nothing has changed.
         """
         files = dict(self._files)
+        kinds = say_of_each(files, kinds)
         for key, text in kinds.items():
             if key not in files:
                 holds = ", ".join(files)
@@ -205,6 +208,7 @@ class ResultSet:
                 self._stated[key] = " ".join(text.split())
             self._forget(key)
         self._facts.clear()
+        self._problems = tell_moves(self._problems, self._files, files)
         self._arrange(files.values())
 
     def _forget(self, key: str) -> None:
@@ -253,14 +257,10 @@ class ResultSet:
             return tuple(self._problems)
 
     @property
-    def iterations(self) -> int | None:
-        """Monte Carlo iterations, as the methods text or the server states them."""
-        if self._iterations is not None:
-            return self._iterations
-        _, correction, text = self.methods.partition(_CORRECTION)
-        found = _ITERATIONS.findall(text if correction else self.methods)
-        counts = {int("".join(groups).replace(",", "")) for groups in found}
-        return counts.pop() if len(counts) == 1 else None
+    def iterations_in_text(self) -> set[int]:
+        """Numbers of iterations that the methods text states of its corrections."""
+        _, correction, text = self.methods.partition("Family-wise error")
+        return stated_iterations(text if correction else self.methods)
 
     @property
     def studies(self) -> Studies | None:
@@ -308,10 +308,8 @@ class ResultSet:
 
         Parameters
         ----------
-        statmap : StatMap
-            A map of this set.
-        listed : bool
-            Also those that are not at hand and may not be brought here.
+        statmap, listed
+            As for `run_of`.
 
         Returns
         -------

@@ -21,7 +21,7 @@ from napari_neurosynth_results.maps.doubts import (
 from napari_neurosynth_results.maps.entry import MapEntry
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind, Tail, Zero
-from napari_neurosynth_results.maps.names import MapName
+from napari_neurosynth_results.maps.names import MapName, method_in_words
 
 Mask = npt.NDArray[np.bool_]
 Fact = TypeVar("Fact")
@@ -53,12 +53,12 @@ class MapSet(Protocol):
     def maps(self) -> Mapping[str, StatMap]:
         """The maps by file stem, in order of interest."""
 
-    @property
-    def iterations(self) -> int | None:
-        """Monte Carlo iterations, where they are stated."""
-
     def __getitem__(self, key: str) -> StatMap:
         """Return a map by its file stem."""
+
+    @property
+    def iterations_in_text(self) -> set[int]:
+        """What the methods text states; who counts them reads the values."""
 
     def run_of(self, statmap: StatMap, *, listed: bool = False) -> list[StatMap]:
         """Return all maps of the same meta-analysis, this one among them."""
@@ -192,6 +192,17 @@ class StatMap:
         return self.name is not None or self.file.reading.correction is not None
 
     @property
+    def correction_method(self) -> str:
+        """How the correction was made, in words; else by whom; empty if unknown."""
+        if not self.correction:
+            return ""
+        if self.name is not None and self.name.correction == self.correction:
+            return method_in_words(self.name)
+        reading = self.file.reading
+        known = reading.program and reading.word != "user"
+        return f"by {reading.program}" if known else ""
+
+    @property
     def affine(self) -> npt.NDArray[np.float64]:
         """Voxel index to MNI mm, shape (4, 4), diagonal but for the origin."""
         return self.grid.affine
@@ -268,9 +279,28 @@ class StatMap:
         return self.results.tail_is_guess(self)
 
     @property
+    def tail_is_conversions(self) -> bool:
+        """Whether `tail` says how a corrected p became z, and nothing of the test.
+
+        FDR and Bonferroni are counted on p, and NiMARE converts those two-tailed, one-
+        tailed tests as well. What Monte Carlo corrected has the tail of its test.
+        """
+        formula = self.kind.row.p
+        if not self.correction or formula.states_p or not formula.by_tail:
+            return False
+        if self.level == "cluster":
+            return False
+        return self.name is None or self.name.method != "montecarlo"
+
+    def say_tail(self, tail: Tail) -> str:
+        """Write a tail as in a sentence about this map."""
+        return f"converted {tail}" if self.tail_is_conversions else str(tail)
+
+    @property
     def tail_in_words(self) -> str:
         """The tail as in a sentence, and whether it is a guess."""
-        return f"{self.tail}, a guess" if self.tail_is_guess else str(self.tail)
+        told = self.say_tail(self.tail)
+        return f"{told}, a guess" if self.tail_is_guess else told
 
     @property
     def has_negatives(self) -> bool:
@@ -326,7 +356,10 @@ def _find_doubt(statmap: StatMap) -> str:
         # Without it nothing is compared.
         with suppress(ResultsError):
             values = z.data
-    doubt = natural_log_doubt(statmap.data, values, reading, statmap.results.iterations)
+    stated = statmap.results.iterations_in_text
+    doubt = natural_log_doubt(
+        statmap.data, values, reading, stated.pop() if len(stated) == 1 else None
+    )
     if doubt:
         told = f"{statmap.key}: {doubt}. {say_otherwise(statmap.key)}"
         statmap.results.report(told)

@@ -17,6 +17,7 @@ from napari_neurosynth_results.anatomy.planes import (
     Convention,
     Plane,
     edge_letters,
+    is_mirrored,
     is_rightward,
 )
 from napari_neurosynth_results.viewer.napari_private import unproxied
@@ -42,6 +43,14 @@ MARKS = {
     "orientation_right": "middle_right",
 }
 _MARK_SIZE = 16
+#: The convention that was chosen, kept with the viewer in an overlay that is not shown.
+_CONVENTION = "orientation_convention"
+
+
+def camera_ways(plane: str, convention: Convention) -> tuple[str, str, str]:
+    """Return where the axes point when a plane, or 3D, is shown in a convention."""
+    turned = plane in AXES and not is_mirrored(plane, convention)
+    return CAMERA_ORIENTATION["neurological" if turned else convention]
 
 
 def set_anatomical(viewer: Viewer, orientation: Convention) -> None:
@@ -52,11 +61,19 @@ def set_anatomical(viewer: Viewer, orientation: Convention) -> None:
     orientation : {"neurological", "radiological"}
         Whether the right of the brain is on the right or on the left of the screen.
     """
-    viewer.scene.camera.orientation = CAMERA_ORIENTATION[orientation]
+    _add_marks(viewer)
     overlays = viewer.canvas.overlays
+    # First, because the camera says nothing of it when slices are sagittal.
+    overlays[_CONVENTION].text = orientation
+    ways = camera_ways(current_plane(viewer), orientation)
+    camera = viewer.scene.camera
+    if tuple(map(str, camera.orientation)) == ways:
+        # Who follows the camera hears of the other planes.
+        camera.events.orientation(value=camera.orientation)
+    else:
+        camera.orientation = ways
     overlays.scale_bar.visible = True
     overlays.current_slice.visible = True
-    _add_marks(viewer)
 
 
 def is_anatomical(viewer: Viewer) -> bool:
@@ -162,13 +179,15 @@ def _add_marks(viewer: Viewer) -> None:
             viewer.canvas.overlays[name] = TextOverlay(
                 position=position, font_size=_MARK_SIZE, box=False
             )
+        viewer.canvas.overlays[_CONVENTION] = TextOverlay(visible=False)
         # The viewer owns the events: a strong reference back would keep it alive.
-        update = partial(_update_marks, weakly(viewer))
-        viewer.dims.events.order.connect(update)
-        viewer.dims.events.ndisplay.connect(update)
-        viewer.dims.events.ndim.connect(update)
-        viewer.scene.camera.events.orientation.connect(update)
-    _update_marks(weakly(viewer))
+        turn = partial(_follow_plane, weakly(viewer))
+        viewer.dims.events.order.connect(turn)
+        viewer.dims.events.ndisplay.connect(turn)
+        viewer.dims.events.ndim.connect(turn)
+        follow = partial(_follow_camera, weakly(viewer))
+        viewer.scene.camera.events.orientation.connect(follow)
+    _update_marks(viewer)
 
 
 def weakly(viewer: Viewer) -> weakref.ref[Viewer]:
@@ -180,10 +199,24 @@ def weakly(viewer: Viewer) -> weakref.ref[Viewer]:
     return weakref.ref(unproxied(viewer))
 
 
-def _update_marks(ref: weakref.ref[Any], event: object = None) -> None:
-    viewer = ref()
-    if viewer is None:
+def _follow_plane(ref: weakref.ref[Any], event: object = None) -> None:
+    """Turn the camera as the plane wants it, unless somebody turned it by hand."""
+    if (viewer := ref()) is None:
         return
+    if side := viewer.canvas.overlays[_CONVENTION].text:
+        viewer.scene.camera.orientation = camera_ways(current_plane(viewer), side)
+    _update_marks(viewer)
+
+
+def _follow_camera(ref: weakref.ref[Any], event: object = None) -> None:
+    """Take for the convention what somebody turned the camera to."""
+    if (viewer := ref()) is None:
+        return
+    viewer.canvas.overlays[_CONVENTION].text = shown_convention(viewer) or ""
+    _update_marks(viewer)
+
+
+def _update_marks(viewer: Viewer) -> None:
     letters = canvas_letters(
         viewer.dims.order, viewer.dims.ndisplay, viewer.scene.camera.orientation
     )
@@ -242,11 +275,23 @@ def grows_rightwards(viewer: Viewer) -> bool:
 
 
 def shown_convention(viewer: Viewer) -> Convention | None:
-    """Return how the camera is turned, None when it is in neither of our ways."""
+    """Return the convention that is shown, None when the camera is in neither way.
+
+    Sagittal slices are the same in both: there it is the one that was chosen.
+    """
     now = tuple(str(way) for way in viewer.scene.camera.orientation)
-    return next(
-        (name for name, ways in CAMERA_ORIENTATION.items() if ways == now), None
-    )
+    plane = current_plane(viewer)
+    chosen = viewer.canvas.overlays.get(_CONVENTION)
+    fitting = [name for name in CONVENTIONS if camera_ways(plane, name) == now]
+    kept = [name for name in fitting if chosen is not None and chosen.text == name]
+    return next(iter(kept or fitting), None)
+
+
+def nearest_convention(viewer: Viewer) -> Convention:
+    """Return the convention that is shown, or the one that is like the camera."""
+    if (shown := shown_convention(viewer)) is not None:
+        return shown
+    return "neurological" if grows_rightwards(viewer) else "radiological"
 
 
 # The two places that a user means: where the slices are, and where the mouse is.

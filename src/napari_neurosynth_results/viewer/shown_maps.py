@@ -49,8 +49,10 @@ def current_layer(viewer: Viewer) -> Layer | None:
     """
     active = viewer.layers.selection.active
     if active is not None:
-        clusters = clusters_of(active)
-        statmap = clusters.statmap if clusters is not None else map_of(active)
+        clusters, statmap = clusters_of(active), map_of(active)
+        # A copy that somebody paints in is a layer of his own.
+        if clusters is not None and cluster_layer(viewer, clusters.statmap) is active:
+            statmap = clusters.statmap
         found = layer_of(viewer, statmap) if statmap is not None else None
         if found is not None:
             _mark(viewer, found)

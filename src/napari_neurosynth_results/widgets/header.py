@@ -316,16 +316,16 @@ class Header(QWidget):
         clusters = clusters_of(self._clusters) if self._clusters is not None else None
         layer = shown_maps.current_layer(self._viewer)
         if clusters is not None:
-            self.say(str(clusters))
+            self.say(str(clusters), *clusters.notices)
         elif layer is not None:
             self.say(str(layer.metadata.get(REASON_KEY, "")))
         else:
             self.say(_NO_MAP if self.result is not None else _EMPTY)
 
-    def say(self, text: str) -> None:
-        """Say what was found; all of it where it does not fit is the tooltip."""
+    def say(self, text: str, *more: str) -> None:
+        """Say what was found; what does not fit, and more, is in the tooltip."""
         self.sentence.setText(text)
-        self.sentence.setToolTip(text)
+        self.sentence.setToolTip("\n".join((text, *more)))
 
     # --- opening ----------------------------------------------------------------------
 

@@ -65,6 +65,7 @@ _CORRECTIONS: dict[str, tuple[str | None, str | None]] = {
     "FDR, by voxel": ("FDR", "voxel"),
     "FDR, by cluster": ("FDR", "cluster"),
 }
+_SPACES = {"where it lies": False, "move it from Talairach to MNI space": True}
 _CUTS = {
     "as its name or values tell": None,
     "nothing is cut away": False,
@@ -174,6 +175,7 @@ class KindForm(Container):
             label="Correction", choices=list(_CORRECTIONS.items())
         )
         self.cut = ComboBox(label="Threshold", choices=list(_CUTS.items()))
+        self.space = ComboBox(label="Space", choices=list(_SPACES.items()))
         self.verdict = wrapped_text()
         self.apply = PushButton(text="Take it so")
         self.undo = PushButton(text="Undo", tooltip="Back to what was said before")
@@ -181,10 +183,10 @@ class KindForm(Container):
             text="As found", tooltip="Back to what name, header and values tell"
         )
         self.cancel = PushButton(text="Cancel")
-        narrow(self.kind, self.tail, self.correction, self.cut)
+        narrow(self.kind, self.tail, self.correction, self.cut, self.space)
         buttons = row(self.apply, self.undo, self.forget, self.cancel)
         self.extend([self.about, self.values, self.kind, self.tail, self.dof])
-        self.extend([self.correction, self.cut, self.verdict, buttons])
+        self.extend([self.correction, self.cut, self.space, self.verdict, buttons])
         for text, name in ((self.about, "Map"), (self.values, "Values")):
             text.label = name
         self.verdict.label = "Then"
@@ -193,6 +195,7 @@ class KindForm(Container):
         """Show what the user said before; else the kind that is assumed."""
         statmap = self._statmap
         self.kind.value = statmap.kind
+        self.space.value = reading.to_mni
         if reading.word != "user":
             return
         self.tail.value = reading.tail
@@ -207,7 +210,14 @@ class KindForm(Container):
             self.cut.value = not reading.whole
 
     def _connect(self) -> None:
-        for field in (self.kind, self.tail, self.dof, self.correction, self.cut):
+        for field in (
+            self.kind,
+            self.tail,
+            self.dof,
+            self.correction,
+            self.cut,
+            self.space,
+        ):
             field.changed.connect(self._show_fields)
         self.apply.changed.connect(self._apply)
         self.undo.changed.connect(self._undo)
@@ -235,6 +245,7 @@ class KindForm(Container):
             correction=correction if kind.row.has_p else None,
             level=level,
             thresholded=self.cut.value if kind.row.has_p else None,
+            to_mni=self.space.value,
         )
 
     def _show_fields(self, event: object = None) -> None:

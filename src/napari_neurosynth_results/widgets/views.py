@@ -138,7 +138,7 @@ _COLUMNS = (
     ),
     Column(
         "p",
-        "p as the map states it: the corrected p of a corrected map",
+        "p of the test in this voxel; of a corrected map its q or p_FWE",
         value=attrgetter("p"),
         right=True,
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import napari_neurosynth_results as nnr
 from helpers.drawn_figures import MASS, Opened, found_at, panels, texts, warm
@@ -46,10 +47,10 @@ def test_of_tested_clusters_only_the_significant_ones_are_colored(
     clusters = nnr.find_clusters(sample[MASS])
     scale = build_color_scale(clusters)
     colored = np.unique(clusters.labels[scale.shades != 0])
-    assert colored.tolist() == (np.flatnonzero(clusters.significant) + 1).tolist()
+    assert colored.tolist() == (np.flatnonzero(clusters.surviving) + 1).tolist()
     assert scale.outlined is not None
     outlined = np.unique(clusters.labels[scale.outlined])
-    assert outlined.tolist() == (np.flatnonzero(~clusters.significant) + 1).tolist()
+    assert outlined.tolist() == (np.flatnonzero(~clusters.surviving) + 1).tolist()
     # Colors are those of z, which the corrected p was not read off.
     assert scale.label == sample["z"].title
     assert not any(tick.limit for tick in scale.ticks())
@@ -60,7 +61,7 @@ def test_of_tested_clusters_only_the_significant_ones_are_colored(
 
 def test_what_is_not_significant_is_outlined_in_gray(sample: ResultSet) -> None:
     clusters = nnr.find_clusters(sample[MASS])
-    row = clusters.table[~clusters.significant].nlargest(1, "n_voxels").iloc[0]
+    row = clusters.table[~clusters.surviving].nlargest(1, "n_voxels").iloc[0]
     place = [float(row.peak_z)]
     (with_them,) = panels(figures.lightbox_figure(clusters, places=place))
     alone = nnr.find_clusters(sample["z"], value=50)
@@ -68,3 +69,15 @@ def test_what_is_not_significant_is_outlined_in_gray(sample: ResultSet) -> None:
     changed = (with_them != without).any(axis=2) & ~warm(with_them)
     assert changed.any()
     assert np.ptp(with_them[changed], axis=1).max() == 0
+
+
+def test_a_corrected_map_is_colored_by_its_own_values_and_says_whose(
+    sample: ResultSet,
+) -> None:
+    statmap = sample["z_level-voxel_corr-FWE_method-montecarlo"]
+    clusters = nnr.find_clusters(statmap, p=0.05)
+    scale = build_color_scale(clusters)
+    assert scale.label == "z of p_FWE"
+    assert np.array_equal(scale.shades > 0, clusters.labels > 0)
+    assert scale.height == pytest.approx(stats.norm.isf(0.05))
+    assert scale.strongest == statmap.data.max()

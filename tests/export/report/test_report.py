@@ -83,6 +83,8 @@ def test_it_says_what_there_is(results: ResultSet, text: str) -> None:
     assert "Insula" in told
     assert "14 of 21 experiments, 26 foci, 243 participants" in told
     assert "Desikan-Killiany with cerebellum" in told
+    # Of 13 clusters the table has the 6 significant ones, the studies have all.
+    assert "numbered as in the list above, with the 7 that are not significant." in told
     assert "(Turkeltaub et al., 2002" in told
     assert "\\cite" not in told
     assert "https://doi.org/10.52294/001c.87681" in told

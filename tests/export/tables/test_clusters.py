@@ -12,6 +12,7 @@ import pytest
 
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results import ClusterSet, ResultsError, ResultSet
+from napari_neurosynth_results.export.tables.paper import paper_table
 
 Opened = Callable[..., ResultSet]
 
@@ -33,13 +34,31 @@ def test_a_table_is_the_table_below_lines_that_say_what_it_shows(
     assert "extent >= 50 voxels (400 mm3), 6-connected" in lines[1]
     read = pd.read_csv(tmp_path / name, sep=separator, comment="#")
     corrected = ["p_fwe_mass", "p_fwe_size", "peak_p_fwe", "peak_q"]
-    told = "corrected p and q at the peak, from all maps of the test"
+    told = "corrected p of the cluster, p and q at its peak, from all maps of the test"
     assert f"# last {len(corrected)} columns: {told}" in lines
     assert list(read.columns) == [*clusters.table.columns, *corrected]
     for column in corrected:
         pd.testing.assert_series_equal(read[column], clusters.corrected[column])
     pd.testing.assert_series_equal(read.peak_value, clusters.table.peak_value)
     assert read.n_voxels.tolist() == clusters.table.n_voxels.tolist()
+
+
+def test_a_p_of_clusters_that_are_not_these_is_empty_and_said(
+    sample_path: Path, tmp_path: Path
+) -> None:
+    results = nnr.open_results(sample_path)
+    smaller = nnr.find_clusters(results["z"], p=1e-5, min_voxels=10)
+    nnr.save_clusters(smaller, tmp_path / "t.tsv")
+    read = pd.read_csv(tmp_path / "t.tsv", sep="\t", comment="#")
+    assert len(read) == len(smaller) > 3
+    assert read[["p_fwe_mass", "p_fwe_size"]].isna().all(axis=None)
+    assert read[["peak_p_fwe", "peak_q"]].notna().all(axis=None)
+    text = (tmp_path / "t.tsv").read_text(encoding="utf-8")
+    for statistic in ("mass", "size"):
+        assert f"# p_FWE by cluster {statistic} is not stated for " in text
+    caption = paper_table(smaller).caption
+    assert "NiMARE tested clusters of other voxels there" in caption
+    assert not any("cluster" in column for column in paper_table(smaller).columns)
 
 
 @pytest.mark.parametrize("name", ["labels.nii", "labels.nii.gz"])

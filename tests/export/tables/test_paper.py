@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import napari_neurosynth_results as nnr
+from helpers.corrected_maps import FDR, corrected_test
 from helpers.readers_of_text import (
     latex_rows,
     latex_to_text,
@@ -30,6 +31,7 @@ from napari_neurosynth_results.export.tables.paper import (
     format_value,
     paper_table,
 )
+from napari_neurosynth_results.statistics.p_values.monte_carlo import NullDistribution
 
 Opened = Callable[..., ResultSet]
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
@@ -127,7 +129,7 @@ def test_only_significant_clusters_of_a_corrected_map_are_printed(
     table = paper_table(found)
     assert table.columns[-1] == "p (FWE, cluster)"
     peaks = [line for line in table.lines if not line.is_sub_peak]
-    assert len(peaks) == found.significant.sum() < len(found)
+    assert len(peaks) == found.surviving.sum() < len(found)
     left_out = len(found) - len(peaks)
     assert (
         f"{left_out} clusters that are not significant are left out." in table.caption
@@ -222,19 +224,49 @@ def test_a_name_that_was_given_stands_before_the_region(clusters: ClusterSet) ->
         (0.0001, 10_000, "< .001"),
         (0.005, 200, "≤ .005"),
         (0.01, 200, "= .010"),
+        (0.995, 200, "≥ .995"),
+        (0.99, 200, "= .990"),
         (0.0, 200, "< .001"),
         (0.9996, None, "> .999"),
-        (1.0, None, "> .999"),
+        (1.0, None, "= 1"),
         (math.nan, 200, ""),
     ],
 )
 def test_p_is_written_as_it_should_be(
     p: float, iterations: int | None, text: str
 ) -> None:
-    assert format_p(p, iterations) == text
+    null = NullDistribution(iterations) if iterations else None
+    assert format_p(p, null) == text
 
 
 def test_values_have_the_decimals_of_their_kind() -> None:
     assert format_value(-3.456, nnr.MapKind.T) == "−3.46"  # noqa: RUF001
     assert format_value(2e-5, nnr.MapKind.P) == "2e−05"  # noqa: RUF001
     assert format_value(math.nan, nnr.MapKind.Z) == ""
+
+
+def test_a_corrected_map_prints_the_value_of_its_test_and_its_own_p(
+    opened: Opened, rng: np.random.Generator
+) -> None:
+    maps = corrected_test("two", FDR, rng)
+    found = nnr.find_clusters(opened(maps)[f"z_{FDR}"], p=0.05, atlas=None)
+    table = paper_table(found)
+    assert table.columns[-2:] == ("Peak z", "q (FDR, peak)")
+    assert "(q ≤ .05, Benjamini-Hochberg, converted two-tailed)" in table.caption
+    peaks = tuple(found.labelled.peak_voxel.T)
+    for line, z, q in zip(
+        table.lines, maps["z"][peaks], maps[f"p_{FDR}"][peaks], strict=True
+    ):
+        assert line.cells[-2] == f"{z:.2f}".replace("-", "\N{MINUS SIGN}")
+        assert line.cells[-1] == format_p(float(q))
+    assert any(line.is_sub_peak for line in table.lines)
+
+
+def test_an_unknown_test_is_said_in_the_caption(
+    opened: Opened, rng: np.random.Generator
+) -> None:
+    maps = corrected_test("two", FDR, rng)
+    stem = f"z_{FDR}"
+    table = paper_table(nnr.find_clusters(opened({stem: maps[stem]})[stem], p=0.05))
+    assert "the uncorrected map of its test is not at hand" in table.caption
+    assert {line.cells[-2] for line in table.lines} == {""}

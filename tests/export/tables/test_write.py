@@ -7,21 +7,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import napari_neurosynth_results as nnr
+from helpers.corrected_maps import CORRECTIONS, FDR, corrected_test
 from napari_neurosynth_results import ClusterSet, ResultsError, ResultSet
 from napari_neurosynth_results.export.escaping import for_spreadsheet
 from napari_neurosynth_results.export.provenance import source_of
-from napari_neurosynth_results.export.tables.clusters import save_studies, studies_table
+from napari_neurosynth_results.export.tables.clusters import (
+    clusters_table,
+    save_studies,
+    studies_table,
+)
 from napari_neurosynth_results.export.tables.write import COLUMNS, write_delimited
 from napari_neurosynth_results.maps.results import ResultSet as Results
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 Save = Callable[..., None]
+Opened = Callable[..., ResultSet]
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +194,56 @@ def test_names_that_users_gave_are_harmless_in_tables(
         _, table, _ = read(tmp_path / name)
         assert table["name"][0] == '\'=HYPERLINK("x") # no, "comment"'
         assert len(table.columns) > 3
+
+
+@pytest.mark.parametrize("name", list(CORRECTIONS))
+def test_a_corrected_map_is_told_as_one(
+    opened: Opened, rng: np.random.Generator, tmp_path: Path, name: str
+) -> None:
+    maps = corrected_test("two", name, rng)
+    found = nnr.find_clusters(opened(maps)[f"z_{name}"], p=0.05)
+    nnr.save_clusters(found, tmp_path / "t.tsv")
+    lines, table, told = read(tmp_path / "t.tsv")
+    sentence, column = CORRECTIONS[name]
+    symbol, method = sentence.split(" <= .05, ")
+    assert sentence in lines[1]
+    q, p = maps[f"p_{name}"], maps["p"]
+    kept = (q > 0) & (q <= 0.05)
+    threshold = told["Threshold"]
+    assert threshold["UncorrectedP"] == pytest.approx(p[kept].max(), rel=1e-4)
+    assert threshold["ErrorRate"] == {"Rate": symbol, "Level": 0.05, "Method": method}
+    assert told["PeakMap"] == "z"
+    by_test = name.endswith("montecarlo")
+    assert told["Map"]["TailIsConversions"] == (not by_test)
+    assert told["Map"]["Meaning"].startswith(f"z that stands for {symbol}")
+    at = tuple(np.array(found.peak_voxels).T)
+    assert table["peak_p"].tolist() == pytest.approx(p[at], rel=1e-4)
+    assert table[column].tolist() == pytest.approx(q[at], rel=1e-4)
+    assert (table["significant"] == True).all()  # noqa: E712
+    # All maps have the same columns, so that tables go below each other.
+    plain = clusters_table(nnr.find_clusters(found.values, p=0.001))
+    assert list(plain) == list(table)
+
+
+def test_what_is_not_known_of_a_test_is_empty(
+    opened: Opened, rng: np.random.Generator, tmp_path: Path
+) -> None:
+    stem = f"z_{FDR}"
+    results = opened({stem: corrected_test("two", FDR, rng)[stem]})
+    nnr.save_clusters(nnr.find_clusters(results[stem], p=0.05), tmp_path / "t.tsv")
+    lines, table, told = read(tmp_path / "t.tsv")
+    assert any("is not at hand" in line for line in lines)
+    assert (table[["peak_value", "peak_p", "peak_logp", "mean_value"]] == "").all(
+        axis=None
+    )
+    assert told["Threshold"]["UncorrectedP"] is None
+    assert told["PeakMap"] is None
+    assert table["peak_q"].max() <= 0.05
+
+
+def test_no_error_rate_is_null(clusters: ClusterSet, tmp_path: Path) -> None:
+    nnr.save_clusters(clusters, tmp_path / "t.tsv")
+    _, table, told = read(tmp_path / "t.tsv")
+    assert told["Threshold"]["ErrorRate"] is None
+    assert told["Threshold"]["UncorrectedP"] == 0.001
+    assert (table["significant"] == "").all()

@@ -146,6 +146,8 @@ def test_places(place: MaskReference, expected: str) -> None:
     if place.kind == "clusters":
         assert text.index("clusters_p = ") < text.index("mask_z = ")
         assert "exclusive=True" in text
+        # What it was made of is known again: nothing is corrected in it by the way.
+        assert "made_of=origins_of(clusters_p.statmap)" in text
 
 
 def test_an_atlas_that_no_file_stands_for_is_told_once() -> None:

@@ -20,6 +20,7 @@ from napari_neurosynth_results.sources.online.compose_records import (
     parse_meta_analysis,
     parse_result,
 )
+from napari_neurosynth_results.statistics.p_values.monte_carlo import read_statement
 
 SHAPE = (8, 9, 8)
 STEMS = ("z", "p", "stat", "z_corr-FDR_method-indep", "p_corr-FDR_method-indep")
@@ -52,7 +53,8 @@ def test_a_meta_analysis_takes_few_requests(web: LocalServers, collection: Any) 
     results.fetch(results.maps.values())
     assert len(web.requests) == 3 + 2 + 5
     assert results.title == "Pain, ALE"
-    assert results.iterations == 5000
+    said = read_statement(results.methods, results.about.specification)
+    assert said.iterations == 5000
     assert "ALE (null_method approximate)" in results.methods
     assert results.about.specification["filter"] == "included"
     assert results.source == url_of(web, meta_id)
@@ -283,6 +285,7 @@ _JSON = st.recursive(
                     ),
                     *("neurovault_collection", "files", "collection_id", "corrector"),
                     *("args", "n_iters", "method", "neurostore_studyset", "studysets"),
+                    *("**kwargs", "voxel_thresh"),
                     *("md5", "project", "meta_analyses", "diagnostic_table", "type"),
                 ]
             ),
@@ -304,5 +307,7 @@ def test_any_document_is_read_or_refused(value: Any) -> None:
         return
     meta.find_snapshots(result)
     assert isinstance(meta.methods, str)
-    assert meta.iterations is None or meta.iterations > 0
+    said = read_statement(meta.methods, meta.specification)
+    assert said.iterations is None or said.iterations > 0
+    assert said.forming_p is None or 0 < said.forming_p < 1
     assert isinstance(list_meta_analyses(value), list)

@@ -10,14 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_neurosynth_results import ResultsError
+from napari_neurosynth_results.anatomy.coordinates import MNI_TO_TAL, tal_to_mni
 from napari_neurosynth_results.sources.studies import nimads
 from napari_neurosynth_results.sources.studies.nimads import (
     parse_studies,
     unwrap_snapshot,
-)
-from napari_neurosynth_results.sources.studies.study_fields import (
-    MNI_TO_TAL,
-    tal_to_mni,
 )
 
 

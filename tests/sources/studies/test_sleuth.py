@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from napari_neurosynth_results.anatomy.coordinates import tal_to_mni
 from napari_neurosynth_results.sources.studies.nimads import parse_studies
 from napari_neurosynth_results.sources.studies.nimare_dataset import parse_dataset
 from napari_neurosynth_results.sources.studies.sleuth import parse_sleuth
-from napari_neurosynth_results.sources.studies.study_fields import tal_to_mni
 from napari_neurosynth_results.sources.studies.study_files import open_studies
 
 DOE, ROE = "// Doe J, 2005: pain > rest\n", "// Roe A, 2006: heat > warm\n"
@@ -118,7 +118,7 @@ def test_spellings_of_spaces(space: str) -> None:
         assert ("no known space" in told) == (space in UNKNOWN)
         if space in UNKNOWN:
             assert ("NiMARE refuses such a file" in told) == is_text
-            assert ("taken for MNI, as NiMARE does" in told) == (not is_text)
+            assert ("NiMARE uses such foci as they stand" in told) == (not is_text)
             assert f'"{space}"' in told or not space
             assert ("GingerALE takes it" in told) == (is_text and not space)
         elif moved and space not in ("TAL", "Talairach") and not is_text:

@@ -13,13 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_neurosynth_results import ResultsError
+from napari_neurosynth_results.anatomy.coordinates import tal_to_mni
 from napari_neurosynth_results.sources.studies import study_files
 from napari_neurosynth_results.sources.studies.nimare_dataset import parse_dataset
 from napari_neurosynth_results.sources.studies.sleuth import parse_sleuth
-from napari_neurosynth_results.sources.studies.study_fields import (
-    read_sample_size,
-    tal_to_mni,
-)
+from napari_neurosynth_results.sources.studies.study_fields import read_sample_size
 from napari_neurosynth_results.sources.studies.study_files import (
     annotation_columns,
     open_studies,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import ndimage, stats
 
+from helpers.corrected_maps import BONFERRONI, BY, CORRECTIONS, corrected_test
 from napari_neurosynth_results import ResultSet, find_clusters, open_results
+from napari_neurosynth_results.statistics.clusters.corrected import corrected_p_at
+from napari_neurosynth_results.statistics.p_values.significance import PSource
 
 Opened = Callable[..., ResultSet]
 Array = npt.NDArray[Any]
@@ -122,6 +126,74 @@ def test_maps_of_another_test_have_no_say(opened: Opened) -> None:
     assert found.corrected.drop(columns=["label", "peak_q"]).isna().all(axis=None)
 
 
+def test_the_p_of_a_cluster_belongs_to_its_voxels(opened: Opened) -> None:
+    results = opened(an_ale())
+    # The second cluster has but its peak above 3.9, the first all of its four voxels.
+    higher = find_clusters(results["z"], value=3.9)
+    assert higher.table.n_voxels.tolist() == [4, 1]
+    found = higher.corrected
+    assert found.p_fwe_mass.tolist() == pytest.approx([0.005, np.nan], nan_ok=True)
+    assert found.p_fwe_size.tolist() == pytest.approx([0.015, np.nan], nan_ok=True)
+    # What is of the peak is of the peak still.
+    assert found.peak_p_fwe.tolist() == pytest.approx([0.01, 0.4])
+    assert found.peak_q.tolist() == pytest.approx([0.002, 0.07])
+    [told] = higher.whose_p
+    assert "by cluster mass is not stated for 1 of 2 clusters" in told
+    # All of the brain is one cluster above .4.
+    lower = find_clusters(results["z"], value=0.4)
+    assert lower.corrected[["p_fwe_mass", "p_fwe_size"]].isna().all(axis=None)
+    assert len(lower.whose_p) == 2
+    same = find_clusters(results["z"], value=3.4)
+    pd.testing.assert_frame_equal(same.corrected, EXPECTED, atol=1e-6)
+    assert same.whose_p == ()
+
+
+def test_a_mask_that_cuts_a_cluster_leaves_it_without_its_p(opened: Opened) -> None:
+    results = opened(an_ale())
+    mask = np.zeros(SHAPE, bool)
+    mask[FIRST, 3, 2:4] = True
+    mask[SECOND] = True
+    cut = find_clusters(results["z"], value=3.4, mask=mask)
+    assert cut.table.n_voxels.tolist() == [2, 4]
+    assert cut.corrected.p_fwe_mass.tolist() == pytest.approx(
+        [np.nan, 0.3], nan_ok=True
+    )
+    logp = results[f"logp_desc-mass_level-cluster_{MONTE_CARLO}"]
+    own = find_clusters(logp, mask=mask)
+    assert own.corrected.p_fwe_mass.isna().tolist() == [True, False]
+    assert "the mask cuts 1, whose p is that of the whole cluster" in str(own)
+    assert "cuts" not in str(find_clusters(logp, mask=np.ones(SHAPE, bool)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", [{"p": 0.001}, {"p": 0.01}, {"p": 1e-5}])
+def test_the_samples_clusters_have_the_p_of_the_same_voxels(
+    sample_path: Path, asked: dict[str, float]
+) -> None:
+    results = open_results(sample_path)
+    found = find_clusters(results["z"], **asked, min_voxels=10)
+    logp = results[f"logp_desc-size_level-cluster_{MONTE_CARLO}"].data
+    p = results["p"].data
+    # Each value but the floor by itself, in pieces that touch by faces.
+    theirs = []
+    for value in np.unique(logp[logp > 0])[1:]:
+        pieces, n = ndimage.label(logp == value)
+        theirs += [(pieces == piece, 10 ** -float(value)) for piece in range(1, n + 1)]
+    expected = np.full(len(found), np.nan)
+    for row in range(len(found)):
+        for piece, p_fwe in theirs:
+            apart = piece ^ (found.labels == row + 1)
+            # NiMARE forms clusters on the statistic, and p comes in steps of .6 %.
+            if (abs(p[apart] - 0.001) < 1e-5).all():
+                expected[row] = p_fwe
+    assert np.isfinite(expected).sum() == (11 if asked == {"p": 0.001} else 0)
+    assert found.corrected.p_fwe_size.tolist() == pytest.approx(expected, nan_ok=True)
+    told = "\n".join(found.whose_p)
+    assert ("up to 1 voxel more or less, at the very height" in told) == (
+        asked == {"p": 0.001}
+    )
+
+
 def test_monte_carlo_comes_before_bonferroni(opened: Opened) -> None:
     maps = an_ale()
     bonferroni = in_brain(1.0)
@@ -177,3 +249,206 @@ def test_the_samples_row(sample_path: Path) -> None:
     assert (corrected.peak_q <= 0.05).tolist() == [
         bool(find_clusters(results["z"], q=0.05).labels[p]) for p in found.peak_voxels
     ]
+
+
+# --- what a corrected map says: the test's own p, and q or p_FWE under their names ---
+
+
+@pytest.mark.parametrize("value", ["z", "p", "logp"])
+@pytest.mark.parametrize("name", list(CORRECTIONS))
+@pytest.mark.parametrize("tail", ["one", "two"])
+def test_a_corrected_map_keeps_by_its_p_and_tells_the_tests_own(
+    opened: Opened, rng: np.random.Generator, tail: str, name: str, value: str
+) -> None:
+    maps = corrected_test(tail, name, rng)
+    results = opened(maps)
+    found = find_clusters(results[f"{value}_{name}"], p=0.05, atlas=None)
+    z, p, q = (maps[stem] for stem in ("z", "p", f"p_{name}"))
+    kept = (q > 0) & (q <= 0.05)
+    assert 20 < kept.sum() < 2000
+    # Clusters of each sign; a p has none.
+    sides = [kept & (z > 0), kept & (z < 0)] if value == "z" else [kept]
+    expected = {}
+    for side in sides:
+        labels, n = ndimage.label(side)
+        for label in range(1, n + 1):
+            where = np.argwhere(labels == label)
+            peak = where[np.argmin(p[labels == label])]
+            expected[tuple(peak.tolist())] = len(where)
+    sizes = dict(zip(found.peak_voxels, found.labelled.size.tolist(), strict=True))
+    assert sizes == expected
+    sentence, column = CORRECTIONS[name]
+    table, at = found.table, tuple(np.array(found.peak_voxels).T)
+    assert table.peak_p.tolist() == pytest.approx(p[at], rel=1e-4)
+    assert table.peak_logp.tolist() == pytest.approx(-np.log10(p[at]), rel=1e-4)
+    own = p if found.values.kind == "p" else z
+    assert found.values.key == ("p" if found.values.kind == "p" else "z")
+    assert table.peak_value.tolist() == pytest.approx(own[at], rel=1e-6)
+    means = [own[found.labels == label].mean() for label in table.label]
+    assert table.mean_value.tolist() == pytest.approx(means, rel=1e-4)
+    # What the correction says, of sub-peaks too.
+    assert table[column].tolist() == pytest.approx(q[at], rel=1e-4)
+    assert found.corrected[column].tolist() == table[column].tolist()
+    every = tuple(found.labelled.peak_voxel.T)
+    assert found.peaks[column].tolist() == pytest.approx(q[every], rel=1e-4)
+    assert found.peaks.peak_p.tolist() == pytest.approx(p[every], rel=1e-4)
+    assert {"peak_q", "peak_p_fwe"}.intersection(table) == {column}
+    assert found.uncorrected_p == pytest.approx(p[kept].max(), rel=1e-4)
+    assert found.missing_test == ""
+    assert table.significant.all()
+    told = str(found.threshold)
+    assert sentence.replace(", ", " (" if value == "p" else ", ") in told
+    assert ("converted two-tailed" in told) == (
+        value == "z" and not name.endswith("montecarlo")
+    )
+
+
+@pytest.mark.parametrize("name", list(CORRECTIONS))
+def test_without_its_test_only_the_corrected_p_is_known(
+    opened: Opened, rng: np.random.Generator, name: str
+) -> None:
+    maps = corrected_test("two", name, rng)
+    results = opened({f"z_{name}": maps[f"z_{name}"]})
+    found = find_clusters(results[f"z_{name}"], p=0.05, atlas=None)
+    table = found.table
+    unknown = ["peak_value", "peak_p", "peak_logp", "mean_value"]
+    assert len(table) > 1
+    assert table[unknown].isna().all(axis=None)
+    assert math.isnan(found.uncorrected_p)
+    assert "not at hand" in found.missing_test
+    at = tuple(np.array(found.peak_voxels).T)
+    column = CORRECTIONS[name][1]
+    assert table[column].tolist() == pytest.approx(maps[f"p_{name}"][at], rel=1e-3)
+
+
+def test_cluster_level_without_its_test_tells_no_p_of_it(opened: Opened) -> None:
+    stem = f"logp_desc-mass_level-cluster_{MONTE_CARLO}"
+    table = find_clusters(opened({stem: an_ale()[stem]})[stem]).table
+    assert table.cluster_p.tolist() == pytest.approx([0.005, 0.3])
+    assert table[["peak_value", "peak_p", "mean_value"]].isna().all(axis=None)
+
+
+def test_a_broken_test_is_one_that_is_not_there(
+    write: Callable[..., Path], rng: np.random.Generator
+) -> None:
+    folder = write(corrected_test("two", FDR, rng))
+    for value in ("z", "p"):
+        path = folder / f"{value}.nii.gz"
+        path.write_bytes(path.read_bytes()[:-40] + bytes(40))
+    results = open_results(folder)
+    found = find_clusters(results[f"z_{FDR}"], p=0.05, atlas=None)
+    assert len(found) > 1
+    assert found.table.peak_p.isna().all()
+    assert results.problems
+
+
+def test_maps_of_other_programs_say_their_own(opened: Opened) -> None:
+    p = in_brain(0.9)
+    p[FIRST, 3, 3], p[SECOND, 3, 3] = 0.004, 0.03
+    results = opened(
+        {
+            "one_vox_corrp_tstat1": np.where(p > 0, 1 - p, 0),
+            "lP_FDR+": np.where(p > 0, -np.log10(np.where(p > 0, p, 1)), 0),
+        }
+    )
+    fsl = find_clusters(results["one_vox_corrp_tstat1"], p=0.05)
+    assert "p_FWE <= .05, by FSL randomise" in str(fsl)
+    assert fsl.table.peak_p_fwe.tolist() == pytest.approx([0.004, 0.03], rel=1e-4)
+    assert fsl.corrected.peak_p_fwe.equals(fsl.table.peak_p_fwe)
+    snpm = find_clusters(results["lP_FDR+"], p=0.05)
+    assert "q <= .05, by SnPM" in str(snpm)
+    assert snpm.table.peak_q.tolist() == pytest.approx([0.004, 0.03], rel=1e-4)
+    for found in (fsl, snpm):
+        assert found.table.peak_p.isna().all()
+        assert found.table.significant.all()
+
+
+@pytest.mark.parametrize("value", ["z", "p", "logp", "1-p"])
+def test_a_corrected_p_of_1_is_1(opened: Opened, value: str) -> None:
+    maps = an_ale()
+    del maps[f"p_{FDR}"]
+    for other in ("z", "logp"):
+        del maps[f"{other}_level-voxel_{MONTE_CARLO}"]
+    bonferroni = in_brain(1.0)
+    bonferroni[FIRST, 3, 3] = 0.04
+    stem = f"{value}_corr-FWE_method-bonferroni"
+    maps[stem] = {
+        "z": np.where(bonferroni > 0, stats.norm.isf(bonferroni / 2), 0),
+        "p": bonferroni,
+        "logp": np.where(bonferroni > 0, -np.log10(np.maximum(bonferroni, 1e-9)), 0),
+        "1-p": bonferroni,
+    }[value]
+    if value == "1-p":
+        maps["one_vox_corrp_tstat1"] = np.where(bonferroni > 0, 1 - bonferroni, 0)
+        del maps[stem]
+        results = opened(maps)
+        found = find_clusters(results["one_vox_corrp_tstat1"], value=0.5)
+        assert found.table.peak_p_fwe.tolist() == pytest.approx([0.04], rel=1e-4)
+        source = PSource(results["one_vox_corrp_tstat1"])
+        assert corrected_p_at(source, np.array([[SECOND, 3, 3]])).tolist() == [1]
+        return
+    found = find_clusters(opened(maps)["z"], p=0.001)
+    assert found.corrected.peak_p_fwe.tolist() == pytest.approx([0.04, 1], rel=1e-4)
+
+
+def test_what_was_asked_or_thresholded_comes_before_other_maps(
+    opened: Opened, rng: np.random.Generator
+) -> None:
+    maps = corrected_test("two", FDR, rng) | corrected_test("two", BY, rng)
+    maps |= corrected_test("two", BONFERRONI, rng)
+    # The draws differ: the last test is everybody's.
+    z, p = maps["z"], maps["p"]
+    inside = p > 0
+    results = opened(maps)
+    by_map = find_clusters(results[f"z_{BY}"], p=0.05)
+    at = tuple(np.array(by_map.peak_voxels).T)
+    expected = maps[f"p_{BY}"][at]
+    assert by_map.corrected.peak_q.tolist() == pytest.approx(expected, rel=1e-4)
+    half = inside & (np.arange(len(z)) < 13)[:, np.newaxis, np.newaxis]
+    tests = np.float64(np.float32(p[half]))
+    for asked, column, adjusted in (
+        (
+            {"q": 0.05, "fdr": "BY"},
+            "peak_q",
+            stats.false_discovery_control(tests, method="by"),
+        ),
+        ({"bonferroni": 0.05}, "peak_p_fwe", np.minimum(tests * tests.size, 1)),
+    ):
+        volume = np.full(p.shape, np.nan)
+        volume[half] = adjusted
+        found = find_clusters(results["z"], mask=half, **asked)
+        at = tuple(np.array(found.peak_voxels).T)
+        assert found.corrected[column].tolist() == pytest.approx(volume[at], rel=1e-4)
+        assert (found.corrected[column] <= 0.05).all()
+        assert found.uncorrected_p <= 0.05
+
+
+@pytest.mark.parametrize(
+    ("stem", "asked", "controls"),
+    [
+        ("z", {"value": 3}, False),
+        ("z", {"p": 0.001}, False),
+        ("p", {"p": 0.001}, False),
+        ("p", {"value": 0.001}, False),
+        ("z", {"q": 0.05}, True),
+        ("z", {"bonferroni": 0.05}, True),
+        (f"z_{FDR}", {"p": 0.05}, True),
+        (f"logp_{FDR}", {"p": 0.05}, True),
+        (f"z_{FDR}", {"value": 1.96}, False),
+    ],
+)
+def test_significant_is_empty_where_no_error_rate_is_controlled(
+    opened: Opened,
+    rng: np.random.Generator,
+    stem: str,
+    asked: dict[str, float],
+    controls: bool,
+) -> None:
+    found = find_clusters(opened(corrected_test("two", FDR, rng))[stem], **asked)
+    significant = found.table.significant
+    assert len(found) > 1
+    assert significant.dtype == "boolean"
+    assert significant.isna().all() == (not controls)
+    assert significant.fillna(True).all()
+    assert found.surviving.all()
+    assert (found.error_rate is not None) == controls

@@ -18,6 +18,7 @@ from napari_neurosynth_results.statistics.clusters import maxima
 from napari_neurosynth_results.statistics.clusters.labelling import (
     ClusterArrays,
     label_clusters,
+    match_clusters,
 )
 
 Array = npt.NDArray[Any]
@@ -342,3 +343,64 @@ def test_few_neighbors_at_once_or_all_of_them(
     for other in found[1:]:
         assert np.array_equal(found[0].peak_voxel, other.peak_voxel)
         assert np.array_equal(found[0].labels, other.labels)
+
+
+def matched(
+    parts: np.ndarray, others: np.ndarray, log_p: np.ndarray
+) -> dict[int, tuple[tuple[int, ...], bool, int]]:
+    """Match clusters of one volume with labels of another."""
+    ours = label_clusters(
+        parts.astype(np.float32),
+        parts,
+        connectivity=6,
+        min_voxels=1,
+        voxel_size=(2, 2, 2),
+        sub_peaks=0,
+        peak_distance=8,
+    )
+    flat = others.ravel(order="F")
+    where = np.flatnonzero(flat)
+    found = match_clusters(
+        ours, where, flat[where], lambda at: log_p.ravel(order="F")[at]
+    )
+    return {
+        label: (one.labels, one.is_same, one.n_other) for label, one in found.items()
+    }
+
+
+def test_clusters_are_the_same_if_they_have_the_same_voxels() -> None:
+    parts = np.zeros((12, 9, 8), np.uint8)
+    parts[1:4, 1:4, 1:4] = parts[6:10, 1:5, 2:5] = parts[1:3, 6:8, 6] = 1
+    log_p = np.where(parts > 0, -9.0, -1.0)
+    others = np.zeros(parts.shape, int)
+    # One is the same, one in two pieces, and one of another size.
+    others[1:4, 1:4, 1:4] = 7
+    others[6:8, 1:5, 2:5], others[8:10, 1:5, 2:5] = 2, 3
+    others[1:3, 6:8, 5:7] = 1
+    found = matched(parts, others, log_p)
+    by_size = {one[0]: one[1:] for one in found.values()}
+    assert by_size == {(7,): (True, 0), (2, 3): (True, 0), (1,): (False, 4)}
+    assert matched(parts, np.zeros_like(others), log_p) == {}
+
+
+@pytest.mark.parametrize(
+    ("beyond", "same"), [(0.009, True), (0.011, False), (np.nan, False)]
+)
+def test_a_voxel_at_the_very_height_makes_no_other_cluster(
+    beyond: float, same: bool
+) -> None:
+    parts = np.zeros((8, 9, 8), np.uint8)
+    parts[2:5, 2:5, 2:5] = 1
+    height = np.log(0.001)
+    log_p = np.where(parts > 0, height - 1, 0.0)
+    log_p[2, 2, 2] = height
+    others = parts.astype(int)
+    others[5, 3, 3] = 1
+    log_p[5, 3, 3] = height + beyond
+    assert matched(parts, others, log_p) == {1: ((1,), same, 1)}
+    # The other way round: theirs has a voxel less.
+    others = parts.astype(int)
+    others[2, 2, 2] = 0
+    assert matched(parts, others, log_p) == {1: ((1,), True, 1)}
+    others[2, 2, 2], others[3, 3, 4] = 1, 0
+    assert matched(parts, others, log_p) == {1: ((1,), False, 1)}

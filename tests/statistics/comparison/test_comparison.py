@@ -216,7 +216,7 @@ def test_only_significant_clusters_of_a_corrected_map_count(sample_path: Path) -
     corrected = results["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
     clusters = find_clusters(corrected, p=0.05, atlas=None)
     found = compare(clusters, find_clusters(results["z"], p=0.001, atlas=None))
-    labels = 1 + np.flatnonzero(clusters.significant)
+    labels = 1 + np.flatnonzero(clusters.surviving)
     assert 0 < labels.size < len(clusters)
     assert found.n_a == np.isin(clusters.labels, labels).sum()
     assert math.isnan(found.r)

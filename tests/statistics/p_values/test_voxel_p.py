@@ -98,3 +98,14 @@ def test_what_underflows_is_written_with_its_power(log_p: float) -> None:
     assert 1 <= float(digits) < 10
     log_10 = math.log10(float(digits)) + int(power)
     assert log_10 == pytest.approx(log_p / math.log(10), abs=0.003)
+
+
+def test_a_one_tailed_z_of_0_is_any_p_from_a_half_on(
+    opened: Callable[..., ResultSet], inside: Any
+) -> None:
+    z = np.where(inside, 0.0, 0)
+    z[3, 3, 3] = 3
+    single = voxel_p(PSource(opened({"z": z})["z"]), own_data)
+    assert single is not None
+    assert single.format((4, 4, 4)) == "≥ .5"
+    assert single.format((3, 3, 3)) == ".00135"

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.maps_in_memory import lone
+from helpers.maps_in_memory import lone, made
+from napari_neurosynth_results.maps.results import About, ResultSet
 from napari_neurosynth_results.maps.studies import (
     Analysis,
     Experiments,
@@ -14,13 +15,15 @@ from napari_neurosynth_results.maps.studies import (
     Studies,
     Study,
 )
-from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
+from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.studies.contributors import (
     FEW_IN_ALL,
+    MAY_DOMINATE,
     NO_EXPERIMENT,
     ONE_DOMINATES,
     ONE_EXPERIMENT,
     Contributors,
+    known_as_ale,
     measure_robustness,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -64,9 +67,54 @@ def test_flags_say_what_asks_for_caution() -> None:
     assert found.experiments.tolist() == [1, 0, 2]
     assert found.loc[3, "dominant_percent"] == pytest.approx(75)
     assert found.participants.isna().all()
-    few = measure_robustness(table(16, {3: 1, 4: 1}))
-    assert few.cautions.tolist() == [FEW_IN_ALL]
-    assert measure_robustness(table(17, {3: 1, 4: 1})).cautions.tolist() == [""]
+
+
+@pytest.mark.parametrize(
+    ("n", "caution"),
+    [(17, MAY_DOMINATE), (18, FEW_IN_ALL), (19, FEW_IN_ALL), (20, "")],
+)
+def test_few_experiments_are_a_caution_of_an_ale_alone(n: int, caution: str) -> None:
+    counted = table(n, {3: 1, 4: 1})
+    assert measure_robustness(counted, is_ale=True).cautions.tolist() == [caution]
+    assert measure_robustness(counted).cautions.tolist() == [""]
+
+
+@pytest.mark.parametrize(
+    ("methods", "estimator", "known"),
+    [
+        (
+            "An activation likelihood estimation (ALE) meta-analysis was made.",
+            None,
+            True,
+        ),
+        ("A multilevel kernel density (MKDA) meta-analysis was made.", None, False),
+        (
+            "An activation likelihood estimation (ALE) meta-analysis. "
+            "A multilevel kernel density (MKDA) meta-analysis.",
+            None,
+            False,
+        ),
+        (
+            "An activation likelihood estimation (ALE) subtraction analysis.",
+            None,
+            False,
+        ),
+        ("", None, False),
+        ("", {"type": "ALE"}, True),
+        ("", {"type": "MKDADensity"}, False),
+        ("", "ALE", True),
+    ],
+)
+def test_what_is_known_as_an_ale(methods: str, estimator: object, known: bool) -> None:
+    about = About(specification={"estimator": estimator} if estimator else {})
+    results = ResultSet([], title="", source="", methods=methods, about=about)
+    assert known_as_ale(results) == known
+
+
+def test_of_two_runs_one_methods_text_tells_nothing() -> None:
+    results = made({"a_z": np.zeros((4, 4, 4)), "b_z": np.zeros((4, 4, 4))})
+    results.methods = "An activation likelihood estimation (ALE) meta-analysis."
+    assert not known_as_ale(results)
 
 
 def sharing(

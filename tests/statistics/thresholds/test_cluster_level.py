@@ -85,7 +85,10 @@ def test_the_sample_by_hand() -> None:
     # Peaks come from the uncorrected z.
     for label, peak in zip(table.label, table.peak_value, strict=True):
         assert peak == results["z"].data[by_z.labels == label].max()
-    assert str(by_z).endswith("significant at p_FWE <= .05 (1,000 iterations)")
+    assert str(by_z).endswith(
+        "significant at p_FWE <= .05 (1,000 iterations); cluster-forming threshold "
+        "p < .001"
+    )
 
 
 def test_clusters_that_touch_stay_apart(opened: Opened) -> None:
@@ -125,14 +128,16 @@ def test_a_p_whose_interval_contains_alpha_is_borderline(opened: Opened) -> None
     found = find_clusters(opened(maps)[f"logp_{MASS}"], p=0.05)
     table = found.table.sort_values("cluster_p")
     for row in table.itertuples():
-        exact = stats.binomtest(round(row.cluster_p * 200), 200).proportion_ci(0.95)
-        assert row.cluster_p_low == pytest.approx(exact.low)
+        k = round(row.cluster_p * 200)
+        exact = stats.binomtest(k, 200).proportion_ci(0.95)
+        # Of 1 / 200 nobody knows whether none or one was as large.
+        assert row.cluster_p_low == pytest.approx(exact.low if k > 1 else 0)
         assert row.cluster_p_high == pytest.approx(exact.high)
     assert table.significant.tolist() == [True, True, False, False]
     assert table.borderline.tolist() == [False, True, True, False]
     sentence = (
         "4 clusters distinguishable from the floor, 2 significant at p_FWE <= .05 "
-        "(200 iterations), 2 borderline"
+        "(200 iterations), 2 borderline; cluster-forming threshold not known"
     )
     assert str(found) == sentence
     # Of p <= .005 nobody knows which side of .005 more iterations would be on.
@@ -177,7 +182,8 @@ def test_a_map_without_its_uncorrected_one(opened: Opened) -> None:
     logp = one_tailed({2: 0.01, 4: 0.3})[f"logp_{MASS}"]
     found = find_clusters(opened({f"logp_{MASS}": logp})[f"logp_{MASS}"])
     assert rows(found) == [(4, 0.01, True), (4, 0.3, False)]
-    assert found.table.peak_value.tolist() == pytest.approx([2, -math.log10(0.3)])
+    # The -log10 of the corrected p is no value of the test.
+    assert found.table.peak_value.isna().all()
     assert np.isfinite(found.table.center_x).all()
 
 
@@ -304,6 +310,90 @@ def test_height_and_extent_are_locked(
     statmap = opened(one_tailed({2: 0.01}))[f"z_{MASS}"]
     with pytest.raises(ResultsError, match=says):
         find_clusters(statmap, **asked)
+
+
+def with_crumb(where: tuple[int, int, int], crumb_p: float) -> dict[str, Array]:
+    """Return a cluster of p .005 with one voxel beside it, and one of 8 of p .2."""
+    maps = one_tailed({2: 0.005, 5: 0.2})
+    for values in maps.values():
+        values[5, 2:4, 4:6] = values[5, 3, 3]
+    at = maps["z"][where]
+    assert at == 0.5
+    maps["z"][where] = 3.2
+    maps["p"][where] = stats.norm.sf(3.2)
+    maps[f"logp_{MASS}"][where] = -math.log10(crumb_p)
+    maps[f"z_{MASS}"][where] = stats.norm.isf(crumb_p)
+    return maps
+
+
+@pytest.mark.parametrize(
+    ("where", "neighbors"), [((3, 4, 3), 18), ((3, 4, 4), 26), ((2, 6, 5), 6)]
+)
+def test_fragments_of_one_value_were_one_cluster(
+    opened: Opened, where: tuple[int, int, int], neighbors: int
+) -> None:
+    """NiMARE before 0.0.13 formed clusters with 18 neighbors (its change 733)."""
+    maps = with_crumb(where, 0.005)
+    for alone in (False, True):
+        # Also where the uncorrected maps are not beside it, and z without its logp.
+        shown = {f"z_{MASS}": maps[f"z_{MASS}"]} if alone else maps
+        found = find_clusters(opened(shown)[f"z_{MASS}"])
+        joined = neighbors > 6
+        sizes = sorted(size for size, p, _ in rows(found) if p == 0.005)
+        assert sizes == ([5] if joined else [1, 4])
+        assert found.connectivity == neighbors
+        assert (f", {neighbors}-connected" in str(found)) == joined
+        touch = {18: "an edge", 26: "a corner"}.get(neighbors)
+        told = f"1 fragment that touches a cluster of the same p by {touch} only"
+        assert bool(found.notices) == joined
+        assert not joined or found.notices[0].startswith(told)
+
+
+def test_a_release_with_faces_is_believed(opened: Opened) -> None:
+    text = {"boilerplate.txt": "was performed with NiMARE 0.22.1 (RRID:SCR_017398)"}
+    found = find_clusters(opened(with_crumb((3, 4, 3), 0.005), text)[f"z_{MASS}"])
+    assert sorted(rows(found))[0] == (1, 0.005, True)
+    assert found.connectivity == 6
+
+
+def test_neighbors_are_locked(opened: Opened) -> None:
+    statmap = opened(with_crumb((3, 4, 3), 0.005))[f"z_{MASS}"]
+    as_formed = find_clusters(statmap)
+    for asked in (6, 18, 26):
+        found = find_clusters(statmap, connectivity=asked)
+        assert np.array_equal(found.labels, as_formed.labels)
+        assert found.connectivity == 18
+        noted = [notice for notice in found.notices if "asked for" in notice]
+        assert len(noted) == (asked == 26)
+    mask = np.ones(SHAPE, bool)
+    mask[2, 3, 3] = False
+    # Of a part that is looked at the whole tells how it was formed.
+    found = find_clusters(statmap, mask=mask)
+    assert sorted(size for size, _, _ in rows(found)) == [1, 3, 8]
+    assert found.connectivity == 18
+
+
+def test_the_cluster_forming_threshold_is_stated_or_not_known(opened: Opened) -> None:
+    text = (
+        "This procedure was repeated 200 times to build null distributions. Clusters "
+        "for cluster-level correction were defined using edge-wise connectivity and a "
+        "voxel-level threshold of p < 0.01 from the uncorrected null distribution."
+    )
+    maps = one_tailed({2: 0.01})
+    said = find_clusters(opened(maps, {"boilerplate.txt": text})[f"z_{MASS}"])
+    assert str(said).endswith("; cluster-forming threshold p < .01")
+    assert "cluster-forming threshold p < .01" in str(said.threshold)
+    unsaid = find_clusters(opened(maps)[f"z_{MASS}"])
+    assert str(unsaid).endswith("; cluster-forming threshold not known")
+    assert unsaid.notices == said.notices == ()
+    # The text of another run.
+    other = text.replace("200", "100")
+    found = find_clusters(opened(maps, {"boilerplate.txt": other})[f"z_{MASS}"])
+    assert str(found).endswith("(200 iterations); cluster-forming threshold not known")
+    assert found.notices == (
+        "The methods text states 100 iterations, the values of this map say 200: these "
+        "are taken.",
+    )
 
 
 @pytest.mark.parametrize("alpha", [0, 1, -0.1, math.nan])

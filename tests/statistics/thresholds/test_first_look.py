@@ -22,6 +22,7 @@ from napari_neurosynth_results import (
 )
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.thresholds.apply import describe_map
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     FirstLook,
     choose_first_threshold,
@@ -244,9 +245,10 @@ def test_maps_without_p_show_their_strongest_voxels(
     assert look.strongest == pytest.approx(np.percentile(values, 99.9))
     assert look.n_voxels == (values >= look.height).sum()
     assert (look.signed, look.survives) == (False, True)
-    why = (
-        "its degrees of freedom are not known" if stem == "chi2" else "no p belongs to"
-    )
+    kind = stem.partition("_")[0]
+    why = f"{kind} values have no p of their own"
+    if stem == "chi2":
+        why = "its degrees of freedom are not known"
     assert f"the strongest 5 %, because {why}" in look.reason
 
 
@@ -275,7 +277,9 @@ def test_a_statistic_opens_by_the_p_of_its_test_or_without(
 ) -> None:
     """Statistics keep to percentiles: their p is shown on the p map."""
     results = opened({stem: np.abs(z), "p": p_of(z, Tail.TWO, inside)})
-    assert "the strongest 5 %" in looked(results[stem]).reason
+    reason = looked(results[stem]).reason
+    assert "the strongest 5 %" in reason
+    assert f"{stem} values have no p of their own: that of the test is in p, " in reason
 
 
 # --- nothing to see ---------------------------------------------------------------
@@ -413,6 +417,51 @@ def test_t_with_degrees_of_freedom_in_its_header_is_shown_at_p_001(
     assert look.n_voxels == (p <= 0.001).sum() > 0
     assert look.reason.startswith("|t| >= ")
     assert "(p <= .001, two-tailed, a guess, 18 degrees of freedom)" in look.reason
+
+
+# --- what values are, in words ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stem", "about"),
+    [
+        (
+            f"z_{FDR}",
+            "z, voxel-level FDR-corrected: z that stands for q, converted two-tailed; "
+            "not the z of the test",
+        ),
+        (
+            f"p_{FDR}",
+            "p, one-tailed, voxel-level FDR-corrected: q: small is strong, and 0 lies "
+            "outside the mask",
+        ),
+        (
+            f"z_{FWE}",
+            "z, one-tailed, voxel-level FWE-corrected: z that stands for p_FWE; not "
+            "the z of the test",
+        ),
+        (
+            f"logp_{FWE}",
+            "logp, one-tailed, voxel-level FWE-corrected: -log10 of p_FWE: large "
+            "is strong",
+        ),
+        (f"label_{CLUSTER}_tail-positive", "label: cluster labels: 0 is background"),
+    ],
+)
+def test_corrected_maps_say_what_their_values_stand_for(
+    opened: Opened, z: Array, inside: npt.NDArray[np.bool_], stem: str, about: str
+) -> None:
+    test = np.where(inside, np.maximum(z, 0), 0)
+    p = np.where(inside, stats.norm.sf(z), 0)
+    q = np.where(inside, np.minimum(p * 20, 1), 0)
+    value = stem.partition("_")[0]
+    data = {
+        "p": q,
+        "logp": np.where(inside, -np.log10(np.where(inside, q, 1)), 0),
+        "label": inside.astype(float),
+    }.get(value, np.where(inside, stats.norm.isf(q / 2), 0))
+    results = opened({"z": test, "p": p, stem: data})
+    assert describe_map(results[stem]) == about
 
 
 @pytest.mark.parametrize("value", ["tau2", "sigma2"])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
-from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
+from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.brain_views.brain import (

@@ -11,7 +11,7 @@ import pytest
 
 from napari_neurosynth_results.anatomy.cortex import read_cortex
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.statistics.clusters.cluster_set import clusters_at
+from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer.brain_views.brain import brain_of, show_brain
 from napari_neurosynth_results.viewer.brain_views.cortex import (

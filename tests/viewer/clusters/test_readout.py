@@ -14,6 +14,7 @@ import pytest
 from scipy import stats
 
 from conftest import AFFINE, SHAPE
+from helpers.corrected_maps import BONFERRONI, FDR, MONTE_CARLO, corrected_test
 from napari_neurosynth_results import find_clusters, open_results
 from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.results import ResultSet
@@ -355,3 +356,31 @@ def test_a_map_on_a_server_is_not_fetched_for_a_readout(
     results._facts.clear()
     found = read_at(viewer, center(4, 4, 4)).rows[0]
     assert (found.text, found.p, fetched) == ("1", "", [])
+
+
+@pytest.mark.parametrize(
+    ("stem", "symbol"), [(FDR, "q"), (BONFERRONI, "p_FWE"), (MONTE_CARLO, "p_FWE")]
+)
+def test_q_and_p_fwe_are_called_so(
+    viewer: Any,
+    opened: Callable[..., ResultSet],
+    rng: np.random.Generator,
+    stem: str,
+    symbol: str,
+) -> None:
+    maps = corrected_test("two", stem, rng)
+    results = opened(maps)
+    shown = [results["z"], results[f"z_{stem}"]]
+    for statmap in shown:
+        add_map(viewer, results, statmap.key)
+    voxel = (7, 8, 7)
+    x, y, z = (AFFINE[:3, :3] @ voxel + AFFINE[:3, 3]).tolist()
+    readout = read_at(viewer, (x, y, z))
+    test, corrected = (row(readout, statmap.title) for statmap in shown)
+    assert float(test.p) == pytest.approx(maps["p"][voxel], rel=5e-3)
+    name, number = corrected.p.split()
+    assert name == symbol
+    assert float(number) == pytest.approx(maps[f"p_{stem}"][voxel], rel=5e-3)
+    assert math.exp(corrected.log_p) == pytest.approx(
+        maps[f"p_{stem}"][voxel], rel=1e-3
+    )

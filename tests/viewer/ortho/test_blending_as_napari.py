@@ -70,9 +70,9 @@ def both(viewer: Any, plane: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     center = list(viewer.dims.point)
     center[scene.PLANE_ORDER[plane][1]] = camera.center[1]
     center[scene.PLANE_ORDER[plane][2]] = camera.center[2]
-    rightward = str(camera.orientation[2]) == "right"
+    convention = scene.nearest_convention(viewer)
     window = Window(
-        plane, rows, columns, FieldOfView(tuple(center), camera.zoom, rightward)
+        plane, rows, columns, FieldOfView(tuple(center), camera.zoom, convention)
     )
     ours, failed = draw(viewer, drawable_layers(viewer), window, paint_discs)
     assert failed == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_neurosynth_results.anatomy.planes import CONVENTIONS, Convention
 from napari_neurosynth_results.viewer.ortho.geometry import (
     GAP,
     FieldOfView,
@@ -17,10 +18,10 @@ from napari_neurosynth_results.viewer.scene import PLANE_ORDER
 MNI = (182.0, 218.0, 182.0)
 
 
-@pytest.mark.parametrize("rightward", [True, False])
+@pytest.mark.parametrize("side", CONVENTIONS)
 @pytest.mark.parametrize("plane", PLANE_ORDER)
-def test_a_place_and_its_pixel_are_each_others(plane: str, rightward: bool) -> None:
-    window = Window(plane, 90, 140, FieldOfView((1, 2, 3), 1.7, rightward))
+def test_a_place_and_its_pixel_are_each_others(plane: str, side: Convention) -> None:
+    window = Window(plane, 90, 140, FieldOfView((1, 2, 3), 1.7, side))
     place = (-20.0, 14.5, 30.0)
     row, column = window.pixel_of(place)
     assert window.place_at(row, column, place) == pytest.approx(place)
@@ -29,10 +30,10 @@ def test_a_place_and_its_pixel_are_each_others(plane: str, rightward: bool) -> N
     assert (rows[1], columns[1]) == (45, 70)
 
 
-@pytest.mark.parametrize("rightward", [True, False])
+@pytest.mark.parametrize("side", CONVENTIONS)
 @pytest.mark.parametrize("plane", PLANE_ORDER)
-def test_pixels_know_their_millimeters(plane: str, rightward: bool) -> None:
-    window = Window(plane, 9, 14, FieldOfView((1, 2, 3), 1.7, rightward))
+def test_pixels_know_their_millimeters(plane: str, side: Convention) -> None:
+    window = Window(plane, 9, 14, FieldOfView((1, 2, 3), 1.7, side))
     down, across = window.millimeters()
     _, vertical, horizontal = window.axes
     for row, column in ((0, 0), (8, 13), (4, 6)):
@@ -40,7 +41,9 @@ def test_pixels_know_their_millimeters(plane: str, rightward: bool) -> None:
         assert down[row] == pytest.approx(place[vertical])
         assert across[column] == pytest.approx(place[horizontal])
     assert down[0] > down[-1]
-    assert (across[0] < across[-1]) == rightward
+    # Sagittal slices have no left and right to exchange.
+    grows = side == "neurological" or plane == "sagittal"
+    assert (across[0] < across[-1]) == grows
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,9 @@ def red(
     viewer: Any, plane: str = "axial", scale: float = 2.0, paint: Any = no_discs
 ) -> npt.NDArray[np.uint8]:
     """Draw 100 x 100 pixels about 0, 0, 0, and return their red."""
-    window = Window(plane, 100, 100, FieldOfView((0.0, 0.0, 0.0), scale, True))
+    window = Window(
+        plane, 100, 100, FieldOfView((0.0, 0.0, 0.0), scale, "neurological")
+    )
     what = drawable_layers(viewer)
     assert what.left_out == {}
     picture, failed = draw(viewer, what, window, paint)
@@ -217,7 +219,7 @@ def test_data_that_cannot_be_read_are_named(viewer: Any) -> None:
     good = da.zeros((16, 25, 31), chunks=8, dtype="f4")
     layer = viewer.add_image(good, name="far", contrast_limits=(0, 1), **PLACED)
     assert drawable_layers(viewer).left_out == {}
-    window = Window("axial", 50, 50, FieldOfView((0.0, 0.0, 0.0), 1.0, True))
+    window = Window("axial", 50, 50, FieldOfView((0.0, 0.0, 0.0), 1.0, "neurological"))
     scene.look_at(viewer, 12, 10, 8)
     assert draw(viewer, drawable_layers(viewer), window, no_discs)[1] == {}
     layer.visible = False

@@ -101,7 +101,7 @@ def test_clusters_that_were_tested_are_told_from_those_that_are_not_significant(
     assert clusters.asked == Threshold(p=0.05)
     colors = made.colormap.colors[1:, :3]
     gray = np.ptp(colors, axis=1) == 0
-    assert gray.tolist() == (~clusters.significant).tolist()
+    assert gray.tolist() == (~clusters.surviving).tolist()
     assert 0 < gray.sum() < gray.size
     ((severity, text),) = told(notifications)
     assert (severity, text) == ("info", str(clusters))

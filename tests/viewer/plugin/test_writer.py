@@ -130,6 +130,22 @@ def test_a_p_that_underflowed_is_saved_as_it_was(
     assert np.asarray(image.dataobj)[2, 3, 4] == 0
 
 
+def test_a_p_that_was_painted_outside_of_the_mask_is_saved(
+    opened: Opened, inside: Any, tmp_path: Path
+) -> None:
+    """There 0 is no value, as it is where p underflowed, but shown as it is."""
+    p = np.where(inside, 0.2, 0.0)
+    p[2, 3, 4] = 0
+    results = opened({"p": p, "stat": inside * 1.0})
+    layer = layer_of(results, "p")
+    painted = layer.data.copy()
+    painted[0, 0, 0] = 0.01
+    layer.data = painted
+    image = save(layer, tmp_path / "p.nii.gz")
+    assert np.asarray(image.dataobj)[0, 0, 0] == np.float32(0.01)
+    assert image.header["descrip"].item().startswith(b"edited in napari: p")
+
+
 def test_what_somebody_changed_is_saved_as_it_is_and_says_so(
     lopsided: ResultSet, tmp_path: Path
 ) -> None:

@@ -65,7 +65,7 @@ def worked(viewer: Any, sample: ResultSet, tmp_path: Path) -> Any:
     rename(first, 2, 'it\'s "here"\\ 脳')
     choose(first, 3)
     first.contour = 2
-    second = threshold(viewer, logp, Threshold(q=0.03), MaskChoice(z, 0.01))
+    second = threshold(viewer, logp, Threshold(p=0.003), MaskChoice(z, 0.01))
     third = threshold(viewer, sample["stat"], Threshold(value=0.02), MaskChoice(first))
     threshold(viewer, sample[MASS], Threshold(p=0.2), MaskChoice(BRAIN), atlas=None)
     add_maps(viewer, [sample["p"]])

@@ -84,7 +84,7 @@ def test_the_script_of_the_sample_gives_the_same_tables(
     first = threshold(viewer, z, Threshold(p=0.001, min_voxels=30, connectivity=26))
     rename(first, 1, 'it\'s the "insula"\\\n')
     inside = MaskChoice(z, 0.01)
-    second = threshold(viewer, logp, Threshold(q=0.03), inside)
+    second = threshold(viewer, logp, Threshold(p=0.003), inside)
     bare = threshold(viewer, stat, Threshold(bonferroni=0.01), atlas=None)
     mass = threshold(viewer, sample[MASS], Threshold(p=0.2))
     made = [clusters_of(layer) for layer in (first, second, bare, mass)]

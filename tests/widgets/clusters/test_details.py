@@ -274,6 +274,29 @@ def test_without_any_studies_the_reason_is_told(
     widget.close()
 
 
+def test_of_a_table_of_another_contrast_it_is_told_whose_it_is(
+    plugin: Any, viewer: Any, tmp_path: Path
+) -> None:
+    for path in Path(sample_folder()).glob("*.*"):
+        name = path.name
+        if name.startswith(("label_", f"{MASS}_diag")):
+            name = name.replace("desc-mass", "desc-otherMass")
+        if name != path.name or name.startswith(("z.", "p.", f"{MASS}.")):
+            shutil.copy(path, tmp_path / name)
+    widget = shown(viewer, open_results(tmp_path))
+    widget.details.setCurrentIndex(STUDIES)
+    click_row(widget, 0)
+    panel = widget.details.studies
+    assert panel.sentence.text() == (
+        "Insula R: not known; NiMARE counted for z, other, cluster-level FWE (mass, "
+        "Monte Carlo)."
+    )
+    assert panel.cautions.text() == ""
+    assert panel.view.rows.rowCount() == 0
+    assert not panel.save.isEnabled()
+    widget.close()
+
+
 def test_foci_that_are_shown_serve_a_result_without_studies(
     plugin: Any, viewer: Any, sample: ResultSet, tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from qtpy.QtCore import QModelIndex, Qt, qInstallMessageHandler
 from qtpy.QtTest import QAbstractItemModelTester
 from scipy import ndimage, stats
 
+from helpers.corrected_maps import BONFERRONI, CORRECTIONS, FDR, corrected_test
 from napari_neurosynth_results import api, open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -24,7 +25,10 @@ from napari_neurosynth_results.widgets.clusters.columns import (
     CLUSTER_COLUMNS,
     NAME_COLUMN,
 )
-from napari_neurosynth_results.widgets.clusters.table import ClusterModel
+from napari_neurosynth_results.widgets.clusters.table import (
+    ClusterModel,
+    ClusterView,
+)
 
 Opened = Callable[..., ResultSet]
 Array = npt.NDArray[Any]
@@ -328,7 +332,7 @@ def test_the_cells_of_a_cluster_and_of_its_sub_peak(
     assert cells(model, cluster) == of_both | {
         **{"label": "1", "name": "cluster 1", "n_voxels": "6", "volume_mm3": "48,000"},
         **{"peak_z": "-40", "peak_value": "5.000", "peak_p": "2.87e-07"},
-        **{"significant": "yes", "borderline": "no", "peak_logp": "6.54"},
+        **{"borderline": "no", "peak_logp": "6.54"},
         **{"mean_value": "2.167", "center_x": "-30.0", "center_y": "-70.0"},
         **{"center_z": "1.5", "sign": "1"},
     }
@@ -343,9 +347,16 @@ def test_the_cells_of_a_cluster_and_of_its_sub_peak(
 def test_significance_in_words(model: ClusterModel, tested: ClusterSet) -> None:
     model.show(tested)
     words = [text(model, model.index(n, 0), "significant") for n in range(len(tested))]
-    assert words == ["yes" if yes else "no" for yes in tested.significant]
+    assert words == ["yes" if yes else "no" for yes in tested.surviving]
     assert set(words) == {"yes", "no"}
-    assert text(model, model.index(0, 0), "cluster_p")[0] == "."
+    # The smallest p is no more than a bound: none or one iteration was as large.
+    written = [text(model, model.index(n, 0), "cluster_p") for n in range(len(tested))]
+    at_floor = np.isclose(tested.cluster_p, 1 / 1000)
+    assert at_floor.any()
+    assert [p.startswith("<= .001") for p in written] == at_floor.tolist()
+    assert all(
+        p[0] == "." for p, least in zip(written, at_floor, strict=True) if not least
+    )
 
 
 def test_headers_name_the_value_by_its_kind(
@@ -465,3 +476,39 @@ def test_only_names_of_clusters_can_be_edited(
             assert not model.setData(index, "other")
     assert not model.setData(model.index(0, NAME_COLUMN), "other", ROLE.DisplayRole)
     assert asked == []
+
+
+@pytest.mark.parametrize("name", [FDR, BONFERRONI])
+def test_a_corrected_map_shows_its_own_column(
+    qtbot: Any, opened: Opened, rng: np.random.Generator, name: str
+) -> None:
+    maps = corrected_test("two", name, rng)
+    results = opened(maps)
+    view = ClusterView(ClusterModel())
+    qtbot.addWidget(view)
+    column = CORRECTIONS[name][1]
+    own = {"peak_q": KEYS.index("peak_q"), "peak_p_fwe": KEYS.index("peak_p_fwe")}
+
+    def hidden(clusters: ClusterSet) -> set[str]:
+        view.rows.show(clusters)
+        view.fit_columns()
+        return {key for key, index in own.items() if view.isColumnHidden(index)}
+
+    corrected = find_clusters(results[f"z_{name}"], p=0.05)
+    assert hidden(find_clusters(results["z"], p=0.001)) == set(own)
+    assert hidden(corrected) == set(own) - {column}
+    rows = [view.rows.index(n, 0) for n in range(len(corrected))]
+    q = maps[f"p_{name}"]
+    for index, peak in zip(rows, corrected.peak_voxels, strict=True):
+        told = float(text(view.rows, index, column))
+        assert told == pytest.approx(q[peak], rel=5e-3)
+        p = float(text(view.rows, index, "peak_p"))
+        assert p == pytest.approx(maps["p"][peak], rel=5e-3)
+    shown = 0
+    for index in rows:
+        for n in range(view.rows.rowCount(index)):
+            sub_peak = view.rows.index(n, own[column], index)
+            assert float(view.rows.data(sub_peak, ROLE.DisplayRole)) <= 0.05
+            shown += 1
+    assert shown == len(corrected.peaks) - len(corrected) > 0
+    assert hidden(find_clusters(results["z"], p=0.001)) == set(own)

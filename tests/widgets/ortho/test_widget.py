@@ -19,6 +19,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.ortho.widget import OrthoView
+from napari_neurosynth_results.widgets.workbench import show_ortho_view
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 PLACED: dict[str, Any] = {"scale": (4, 4, 4), "translate": (-40, -60, -50)}
@@ -350,7 +351,11 @@ def test_the_view_in_a_window(
 ) -> None:
     viewer = make_napari_viewer_proxy()
     viewer.open(sample_path, plugin=PLUGIN)
-    dock, view = viewer.window.add_plugin_dock_widget(PLUGIN, "Ortho view")
+    show_ortho_view(viewer)
+    view = viewer.window.dock_widgets["Ortho view"]
+    dock = view.parentWidget()
+    show_ortho_view(viewer)
+    assert list(viewer.window.dock_widgets).count("Ortho view") == 1
     view.resize(640, 700)
     assert pixels(view.canvas).any()
     QTest.mouseClick(view.canvas, LEFT, pos=spot(view, "coronal", (30, 0, 20)))

@@ -79,8 +79,8 @@ def test_a_box_is_painted_where_it_lies(
     picture = pixels(view.canvas).astype(int)
     # Warm colors: neither letters nor crosshair are red without green or blue.
     lit = picture[..., 0] - picture[..., 2] > 60
-    across = 1 if side == "neurological" else -1
     for plane, (box, window) in view.canvas.windows().items():
+        across = 1 if side == "neurological" or plane == "sagittal" else -1
         part = lit[box.top() : box.bottom() + 1, box.left() : box.right() + 1]
         rows, columns = np.nonzero(part)
         scale = window.field.scale
@@ -99,7 +99,7 @@ def test_a_box_is_painted_where_it_lies(
     ("side", "letters"),
     [
         ("neurological", {"axial": "LRAP", "coronal": "LRSI", "sagittal": "PASI"}),
-        ("radiological", {"axial": "RLAP", "coronal": "RLSI", "sagittal": "APSI"}),
+        ("radiological", {"axial": "RLAP", "coronal": "RLSI", "sagittal": "PASI"}),
     ],
 )
 def test_the_letters_say_which_end_is_where(

@@ -94,6 +94,8 @@ def test_only_what_makes_sense_is_offered(widget: ThresholdWidget) -> None:
     assert list(widget.form.tail.choices) == ["positive"]
     assert "one-tailed: only the positive direction" in widget.form.tail.tooltip
     assert widget.form.extent.enabled
+    assert widget.form.connectivity.enabled
+    widget.form.connectivity.value = 26
     choose(widget, MASS)
     assert list(widget.form.by.choices) == ["p"]
     assert widget.form.by.current_choice == "p_FWE of a cluster"
@@ -101,8 +103,10 @@ def test_only_what_makes_sense_is_offered(widget: ThresholdWidget) -> None:
         "already corrected" in widget.form.by.tooltip
         or "one value" in widget.form.by.tooltip
     )
-    assert not widget.form.extent.enabled
-    assert "when the clusters were formed" in widget.form.extent.tooltip
+    for locked in (widget.form.extent, widget.form.connectivity):
+        assert not locked.enabled
+        assert "when the clusters were formed" in locked.tooltip
+    assert widget.form.threshold().connectivity == 6
 
 
 def test_a_lone_map_is_refused_fdr_and_says_why(
@@ -131,7 +135,7 @@ def test_the_first_threshold_is_the_one_that_the_map_asks_for(
     choose(widget, MASS)
     assert widget.sentence.value == (
         "13 clusters distinguishable from the floor, 6 significant at p_FWE <= .05 "
-        "(1,000 iterations)"
+        "(1,000 iterations); cluster-forming threshold p < .001"
     )
 
 

@@ -15,6 +15,7 @@ from napari_neurosynth_results.export.figures.slices import Overlay
 from napari_neurosynth_results.maps.kinds import ColorFamily, MapKind
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
+from napari_neurosynth_results.statistics.thresholds.apply import name_values
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
 )
@@ -172,7 +173,8 @@ def build_color_scale(clusters: ClusterSet) -> ColorScale:
     ----------
     clusters : ClusterSet
         Of a cluster-level corrected map, the significant ones are shown by the values
-        of the uncorrected map, and the others outlined.
+        of the uncorrected map, and the others outlined. Any other map is shown by its
+        own values, as on the screen.
 
     Returns
     -------
@@ -180,9 +182,9 @@ def build_color_scale(clusters: ClusterSet) -> ColorScale:
         On the grid of the map.
     """
     tested = isinstance(clusters.threshold, ClusterLevelResult)
-    values = clusters.values
+    values = clusters.values if tested else clusters.statmap
     labels = clusters.labels
-    chosen = np.concatenate([[False], clusters.significant])
+    chosen = np.concatenate([[False], clusters.surviving])
     shown = chosen[labels]
     sign = np.concatenate([[0], clusters.labelled.sign])[labels[shown]]
     # The sign of a voxel is that of its cluster; its size is what is colored.
@@ -201,7 +203,7 @@ def build_color_scale(clusters: ClusterSet) -> ColorScale:
         height=height,
         strongest=strongest,
         kind=values.kind,
-        label=f"{values.kind}" if values is clusters.statmap else values.title,
+        label=name_values(values) if values is clusters.statmap else values.title,
         marks_threshold=not tested,
         has_stronger=bool(stronger.any()),
     )

@@ -45,6 +45,7 @@ from napari_neurosynth_results.export.figures.slices import (
     voxel_at,
 )
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.corrected import corrected_column
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -385,8 +386,10 @@ def strongest_peak(
     if np.isnan(strength).any():
         # Without a p of every peak they cannot be ordered by it.
         strength = table["peak_value"].abs().to_numpy(float)
+    if clusters.missing_test and clusters.statmap.level != "cluster":
+        strength = -table[corrected_column(clusters.statmap)].to_numpy(float)
     # What is not significant is looked at only where nothing is.
-    wanted = clusters.significant | ~clusters.significant.any()
+    wanted = clusters.surviving | ~clusters.surviving.any()
     row = int(np.argmax(np.where(wanted, strength, -np.inf)))
     x, y, z = table[["peak_x", "peak_y", "peak_z"]].to_numpy(float)[row].tolist()
     return (x, y, z), f"At the peak of {clusters.names[row]}."
@@ -430,7 +433,7 @@ def _finish(
     outlines: bool = True,
 ) -> None:
     """Say what the figure shows."""
-    n = int((~clusters.significant).sum())
+    n = int((~clusters.surviving).sum())
     left_out = ""
     if n:
         how = "outlined" if outlines else "left out"

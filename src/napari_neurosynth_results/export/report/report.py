@@ -213,10 +213,13 @@ def _section(section: Section, job: Job) -> dict[str, Any]:
         "title": title,
         "about": describe_map(clusters.statmap),
         "sentence": str(clusters),
+        "notices": clusters.notices,
         "pictures": pictures,
         "table": paper_table(clusters),
         "doubtful": _doubtful(clusters),
-        "studies": _studies(section.contributors) if section.contributors else None,
+        "studies": _studies(section.contributors)
+        if section.contributors is not None
+        else None,
     }
 
 
@@ -236,7 +239,7 @@ def _doubtful(clusters: ClusterSet) -> list[str]:
         x, y, z, p, low, high = map(float, numbers)
         place = ", ".join(map(format_mm, (x, y, z)))
         line = f"{name} ({place}): p_{threshold.correction} "
-        line += format_p(p, threshold.iterations)
+        line += format_p(p, threshold.null)
         if not math.isnan(low):
             line += f", 95 % interval {low:.2g} to {high:.2g}"
         line += "" if significant else ", not significant"
@@ -248,7 +251,10 @@ def _studies(behind: Contributors) -> dict[str, Any] | None:
     """Gather sentences, a heat map of studies and clusters, and notes."""
     table = behind.ranked
     if table is None:
-        return None
+        if not behind.elsewhere:
+            return None
+        # Nothing is known, but whose numbers there are.
+        return {"sentences": _sentences(behind), "rows": [], "notes": behind.notes}
     most = float(np.nan_to_num(table.to_numpy(dtype=np.float64)).max(initial=0.0))
     counted = behind.foci is not None
     shown = table.iloc[:_MOST_STUDIES]
@@ -261,7 +267,11 @@ def _studies(behind: Contributors) -> dict[str, Any] | None:
         rows.append({"title": behind.title(name), "link": link, "cells": cells})
     what = "Foci" if counted else "Share of the statistic (jackknife)"
     left = len(table) - len(shown)
-    caption = f"{what} of each study in each cluster; columns are the clusters above."
+    n = int(behind.clusters.table["significant"].eq(False).sum())
+    # The table of clusters leaves some out; the sentences do not.
+    with_them = f", with the {n} that are not significant" if n else ""
+    caption = f"{what} of each study in each cluster"
+    caption += f"; columns are numbered as in the list above{with_them}."
     caption += f" {left} more studies are left out." if left else ""
     return {
         "sentences": _sentences(behind),

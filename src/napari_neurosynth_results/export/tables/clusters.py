@@ -75,7 +75,7 @@ def save_clusters(
             clusters_table(clusters),
             target,
             about="Clusters of a map; one row a cluster",
-            notes=(_coordinates(clusters), _last_columns(clusters)),
+            notes=(_coordinates(clusters), _last_columns(clusters), *clusters.whose_p),
             overwrite=overwrite,
         )
 
@@ -83,7 +83,10 @@ def save_clusters(
 def _last_columns(clusters: ClusterSet) -> str:
     # Each but the label, which the table has already.
     n = clusters.corrected.shape[1] - 1
-    return f"last {n} columns: corrected p and q at the peak, from all maps of the test"
+    return (
+        f"last {n} columns: corrected p of the cluster, p and q at its peak, from all "
+        "maps of the test"
+    )
 
 
 def _coordinates(clusters: ClusterSet) -> str:
@@ -191,7 +194,10 @@ def clusters_table(clusters: ClusterSet) -> pd.DataFrame:
         One row a cluster: `ClusterSet.table`, then `ClusterSet.corrected`.
     """
     # By position: both have one row a cluster, in the order of the labels.
-    return clusters.table.join(clusters.corrected.drop(columns="label"))
+    corrected = clusters.corrected.drop(columns="label")
+    # What the map says itself is in both, and the same: all maps have the same columns.
+    own = clusters.table.columns.intersection(corrected.columns)
+    return clusters.table.drop(columns=own).join(corrected)
 
 
 def regions_table(clusters: ClusterSet) -> pd.DataFrame:

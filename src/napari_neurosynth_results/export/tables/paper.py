@@ -21,9 +21,10 @@ from napari_neurosynth_results.export.escaping import (
 )
 from napari_neurosynth_results.export.provenance import MNI, space_of
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.statistics.clusters.cluster_set import (
-    ClusterSet,
-)
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.corrected import COUNTED
+from napari_neurosynth_results.statistics.p_values.conversion import P_TOLERANCE
+from napari_neurosynth_results.statistics.p_values.monte_carlo import NullDistribution
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
 )
@@ -39,8 +40,6 @@ _UNCORRECTED = "p (uncorrected)"
 _MINUS = "−"  # noqa: RUF001
 #: Smaller p are not told apart in papers.
 _LEAST_P = 0.001
-#: How far float32 may carry p from one in so many iterations.
-_GRAIN = 1e-3
 
 
 @dataclass(frozen=True)
@@ -86,19 +85,19 @@ def paper_table(clusters: ClusterSet) -> PaperTable:
     """
     p_columns = _p_columns(clusters)
     lines: list[Line] = []
-    kept = np.flatnonzero(clusters.significant)
+    kept = np.flatnonzero(clusters.surviving)
     # Once for all: a peak's own rows are not searched for in the peaks of all clusters.
     peaks: dict[int, list[dict[str, Any]]] = {}
-    for peak in clusters.peaks.to_dict("records"):
+    for position, peak in enumerate(clusters.peaks.to_dict("records")):
         peaks.setdefault(int(peak["label"]), []).append(
-            {str(key): value for key, value in peak.items()}
+            {str(key): value for key, value in peak.items()} | {"position": position}
         )
     for row in kept.tolist():
         lines += _write_lines(clusters, row, peaks.get(row + 1, []), p_columns)
     columns = (
         *("Region" if clusters.atlas else "Cluster", "Side", "x", "y", "z"),
         *("Voxels", "mm³", f"Peak {clusters.values.kind}"),
-        *(p_columns or [_UNCORRECTED]),
+        *p_columns,
     )
     caption = _caption(clusters, len(clusters) - len(kept))
     return PaperTable(caption, columns, tuple(lines))
@@ -117,35 +116,44 @@ def _write_lines(
     lines = []
     for peak in peaks:
         sub = bool(peak["rank"] > 0)
-        p = [format_p(float(peak["peak_p"]))]
-        if p_columns:
-            # Corrections are looked up at the peak of the cluster.
-            p = ["" if sub else column[row] for column in p_columns.values()]
         cells = (
             *_place(clusters, peak, row, sub),
             *(("", "") if sub else size),
             format_value(float(peak["peak_value"]), clusters.values.kind),
-            *p,
+            *(column[peak["position"]] for column in p_columns.values()),
         )
         lines.append(Line(cells, sub))
     return lines
 
 
 def _p_columns(clusters: ClusterSet) -> dict[str, list[str]]:
-    """Write the corrected p that are known, by heading."""
-    iterations = clusters.statmap.results.iterations
-    threshold = clusters.threshold
+    """Write the p that are known of each peak and sub-peak, by heading.
+
+    Corrected ones, where there are any. Those of other maps are looked up at the peak
+    of a cluster; what was thresholded itself says it of sub-peaks too.
+    """
+    threshold, peaks, null = clusters.threshold, clusters.peaks, clusters.null
+    main = (peaks["rank"] == 0).to_numpy()
+    cluster = peaks["label"].to_numpy(int) - 1
+
+    def written(p: Any, counted: NullDistribution | None) -> list[str]:
+        everywhere = np.where(main, np.asarray(p, float)[cluster], np.nan)
+        return [format_p(float(one), counted) for one in everywhere]
+
     if isinstance(threshold, ClusterLevelResult):
         heading = f"p ({threshold.correction}, cluster)"
-        return {
-            heading: [format_p(p, threshold.iterations) for p in clusters.cluster_p]
-        }
-    found = clusters.corrected
-    return {
-        heading: [format_p(float(p), iterations) for p in found[column]]
-        for column, heading in _CORRECTED.items()
-        if found[column].notna().any()
-    }
+        return {heading: written(clusters.cluster_p, null)}
+    found, columns = clusters.corrected, {}
+    for column, heading in _CORRECTED.items():
+        # No q was counted in iterations.
+        counted = null if column in COUNTED else None
+        if column in peaks:
+            columns[heading] = [format_p(float(p), counted) for p in peaks[column]]
+        elif found[column].notna().any():
+            columns[heading] = written(found[column], counted)
+    if not columns:
+        columns[_UNCORRECTED] = [format_p(float(p)) for p in peaks["peak_p"]]
+    return columns
 
 
 def _place(
@@ -174,6 +182,10 @@ def _caption(clusters: ClusterSet, left_out: int) -> str:
     told = [
         f"Clusters of {short_text(clusters.statmap.title)}: {typeset(str(clusters))}."
     ]
+    if clusters.missing_test:
+        told.append(f"{short_text(clusters.missing_test)}.")
+    if not isinstance(clusters.threshold, ClusterLevelResult):
+        told += [f"{notice}." for notice in clusters.whose_p]
     if left_out:
         told.append(
             "1 cluster that is not significant is left out."
@@ -199,15 +211,15 @@ def _caption(clusters: ClusterSet, left_out: int) -> str:
 # --- numbers as papers write them -------------------------------------------------
 
 
-def format_p(p: float, iterations: int | None = None) -> str:
+def format_p(p: float, null: NullDistribution | None = None) -> str:
     """Write a p with its relation.
 
     Parameters
     ----------
     p : float
         NaN where it is not known.
-    iterations : int, optional
-        Of a Monte Carlo test: it knows nothing below one in so many.
+    null : NullDistribution, optional
+        What a Monte Carlo p was counted in: it knows nothing beyond its ends.
 
     Returns
     -------
@@ -216,19 +228,21 @@ def format_p(p: float, iterations: int | None = None) -> str:
 
     Examples
     --------
-    >>> format_p(0.012), format_p(2e-5), format_p(0.9999), format_p(0.005, 200)
-    ('= .012', '< .001', '> .999', '≤ .005')
+    >>> format_p(0.012), format_p(2e-5), format_p(0.9999), format_p(1.0)
+    ('= .012', '< .001', '> .999', '= 1')
+    >>> format_p(0.005, NullDistribution(200))
+    '≤ .005'
     """
     if math.isnan(p):
         return ""
-    at_grain = iterations is not None and abs(p * iterations - 1) < _GRAIN
-    if at_grain and p > _LEAST_P * (1 - _GRAIN):
-        return f"≤ {_decimals(p)}"
-    if p < _LEAST_P:
+    if p < _LEAST_P * (1 - P_TOLERANCE):
         return "< .001"
-    if p > 1 - _LEAST_P:
+    if p == 1:
+        return "= 1"
+    if p > 1 - _LEAST_P * (1 - P_TOLERANCE):
         return "> .999"
-    return f"= {_decimals(p)}"
+    relation = null.relation(p) if null is not None else "="
+    return f"{typeset(relation)} {_decimals(p)}"
 
 
 def _decimals(p: float) -> str:

@@ -47,10 +47,18 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "peak_x": ("Place of the peak, right positive", _MM),
     "peak_y": ("Place of the peak, anterior positive", _MM),
     "peak_z": ("Place of the peak, superior positive", _MM),
-    "peak_value": ("Signed value at the peak, in the unit of the map", ""),
-    "peak_p": ("Uncorrected p at the peak; may underflow to 0", ""),
+    "peak_value": (
+        "Signed value of the test at the peak, in the unit of PeakMap; empty where "
+        "only corrected maps are at hand",
+        "",
+    ),
+    "peak_p": (
+        "p of the test at the peak, uncorrected for a corrected map too; may underflow "
+        "to 0; empty where nobody knows it",
+        "",
+    ),
     "peak_logp": ("-log10 of the uncorrected p at the peak", ""),
-    "mean_value": ("Signed mean of the cluster, in the unit of the map", ""),
+    "mean_value": ("Signed mean of the test's values in the cluster", ""),
     "center_x": ("Center of mass by strength, right positive", _MM),
     "center_y": ("Center of mass by strength, anterior positive", _MM),
     "center_z": ("Center of mass by strength, superior positive", _MM),
@@ -58,15 +66,30 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "region_percent": ("Share of the cluster in the region of its peak", _PERCENT),
     "region_mm": ("Distance from the peak to the region; 0 inside of it", _MM),
     "percent": ("Share of the cluster in the region", _PERCENT),
-    "significant": ("Whether the cluster is significant", ""),
+    "significant": (
+        "Whether the cluster is significant at the level that was asked; empty where "
+        "the threshold controls no error rate",
+        "",
+    ),
     "cluster_p": ("Corrected p of the cluster", ""),
     "cluster_p_low": ("Lower end of the 95 % interval of the Monte Carlo p", ""),
     "cluster_p_high": ("Upper end of the 95 % interval of the Monte Carlo p", ""),
     "borderline": ("Whether the interval contains the level of significance", ""),
-    "p_fwe_mass": ("FWE-corrected p by cluster mass", ""),
-    "p_fwe_size": ("FWE-corrected p by cluster size", ""),
+    "p_fwe_mass": (
+        "FWE-corrected p by cluster mass; empty where NiMARE tested a cluster of other "
+        "voxels",
+        "",
+    ),
+    "p_fwe_size": (
+        "FWE-corrected p by cluster size; empty where NiMARE tested a cluster of other "
+        "voxels",
+        "",
+    ),
     "peak_p_fwe": ("FWE-corrected p of the voxel of the peak", ""),
-    "peak_q": ("q (FDR-corrected p) at the peak", ""),
+    "peak_q": (
+        "q at the peak: the smallest false discovery rate at which it is kept",
+        "",
+    ),
     "experiment": ("Experiment behind the cluster", ""),
     "study": ("Study that the experiment belongs to", ""),
     "year": ("Year of publication", ""),

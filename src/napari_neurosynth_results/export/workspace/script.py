@@ -30,7 +30,7 @@ FIRST_STEP = "# FIRST:"
 #: What a script uses already.
 _TAKEN = frozenset(
     {"nnr", "keys", "key", "peak", "label", "given_name", "given_names"}
-    | {"region_masking"}
+    | {"origins_of", "region_masking"}
 )
 _LONGEST_NAME = 40
 
@@ -245,7 +245,7 @@ class _Writer:
         there = f"{other}.statmap.grid"
         self._imports.add(
             "from napari_neurosynth_results.statistics.thresholds.masks"
-            " import region_masking"
+            " import origins_of, region_masking"
         )
         arguments = [
             f"{other}.labels != 0",
@@ -253,6 +253,7 @@ class _Writer:
             f"{on}.grid",
             f"what={place.name!r}",
             f"exclusive={place.outside}",
+            f"made_of=origins_of({other}.statmap)",
         ]
         return self._assigned(on, _call("region_masking", arguments, 10))
 

@@ -254,6 +254,10 @@ def make_map_file(
         base, intent.code, map_type, from_server=from_server
     )
     kind = reading.kind
+    # Made anew, it is made of the volume as it is stored: nothing is moved twice.
+    stored = volume
+    if reading.to_mni:
+        volume = volume.moved_to_mni()
     number = f"#{volume.index + 1}" if volume.count > 1 else ""
     # z.nii beside z.nii.gz, or the same name in two folders of a list.
     names = [(key or stem) + number, base + number, volume.path + number]
@@ -267,14 +271,15 @@ def make_map_file(
         source=_Voxels(
             volume,
             kind,
-            _may_interpolate(reading),
+            # Moved voxels keep the values that a test gave, so that its maps agree.
+            _may_interpolate(reading) and not reading.to_mni,
             doubted=map_type if told_by_server and kind.row.is_probability else "",
         ),
         notices=volume.notices,
         dof=_dof(volume, reading),
         label=label,
         stated=reading,
-        remade=partial(_remade, volume, filename, label),
+        remade=partial(_remade, stored, filename, label),
     )
 
 

@@ -72,6 +72,12 @@ _ELSEWHERE = (
     "Its coordinates are of that space, so no region is named; transform the map to "
     "MNI152 first, or, where the file is wrong, set the code in its header to 4"
 )
+_TALAIRACH = (
+    "Its coordinates are of that space, so no region is named. To move it to MNI "
+    "space, say so: open_results(..., kinds={'*': 'to-MNI'}), --kind '*=to-MNI', or "
+    "*This map holds...* in the viewer; where the file is wrong, set the code in its "
+    "header to 4"
+)
 # nibabel reports what it mends in a header to a logger that writes to the terminal.
 _SILENT = logging.getLogger(__name__ + ".header")
 _SILENT.addHandler(logging.NullHandler())
@@ -473,7 +479,8 @@ def _volumes(
     if not placed:
         notices.append("its header states no orientation: left and right are a guess")
     if elsewhere:
-        notices.append(f"it is not in MNI space: {elsewhere}. {_ELSEWHERE}")
+        advice = _TALAIRACH if reorientation.grid.in_talairach else _ELSEWHERE
+        notices.append(f"it is not in MNI space: {elsewhere}. {advice}")
     elif doubt := reorientation.grid.mni_doubt():
         notices.append(f"it is not in MNI space: {doubt}")
     name = os.path.basename(path)

@@ -93,6 +93,62 @@ class Reorientation:
         return voxels
 
 
+def stored_affine(
+    reorientation: Reorientation, shape: tuple[int, int, int]
+) -> npt.NDArray[np.float64]:
+    """Return stored voxel to mm, of which a reorientation was made.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The three spatial axes as stored.
+    """
+    grid = reorientation.grid
+    if reorientation.oblique is not None:
+        return np.asarray(grid.affine @ np.linalg.inv(reorientation.oblique))
+    turned = inv_ornt_aff(reorientation.orientation, shape)
+    return np.asarray(grid.affine @ np.linalg.inv(turned))
+
+
+def move_to_space(
+    reorientation: Reorientation,
+    shape: tuple[int, int, int],
+    world: npt.NDArray[np.float64],
+) -> Reorientation:
+    """Find the grid on which an image stands in another space.
+
+    Parameters
+    ----------
+    reorientation : Reorientation
+        How it is read in its own space.
+    shape : tuple of int
+        The three spatial axes as stored.
+    world : ndarray, shape (4, 4)
+        Its mm to those of the other space.
+
+    Returns
+    -------
+    Reorientation
+        To voxels of the same size that hold all of the image; centers are whole
+        multiples of their size away from the origin, as in the usual MNI grids.
+    """
+    affine = world @ stored_affine(reorientation, shape)
+    sizes = np.array(reorientation.grid.voxel_size)
+    ends = np.array(np.meshgrid(*([0, n - 1] for n in shape)), float).reshape(3, -1)
+    corners = affine[:3, :3] @ ends + affine[:3, 3:]
+    low = np.floor(corners.min(axis=1) / sizes + 1e-6)
+    high = np.ceil(corners.max(axis=1) / sizes - 1e-6)
+    x, y, z = (int(n) for n in high - low + 1)
+    out_affine = np.diag([*sizes, 1.0])
+    out_affine[:3, 3] = low * sizes
+    return Reorientation(
+        Grid((x, y, z), out_affine),
+        reorientation.orientation,
+        np.asarray(np.linalg.inv(affine) @ out_affine, np.float64),
+        (),
+    )
+
+
 def find_reorientation(
     shape: tuple[int, int, int], affine: npt.NDArray[np.float64], most_voxels: int
 ) -> Reorientation:

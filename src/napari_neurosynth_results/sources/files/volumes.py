@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from nibabel.volumeutils import apply_read_scaling
 
+from napari_neurosynth_results.anatomy.coordinates import TAL_TO_MNI
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind
@@ -25,7 +26,10 @@ from napari_neurosynth_results.sources.files.gzip_reader import (
     read_head,
     read_pieces,
 )
-from napari_neurosynth_results.sources.files.orientation import Reorientation
+from napari_neurosynth_results.sources.files.orientation import (
+    Reorientation,
+    move_to_space,
+)
 from napari_neurosynth_results.sources.files.stated_space import opposite_sides
 
 #: Stands in for an infinite value when a map has no finite one: z where p underflows
@@ -87,6 +91,32 @@ class VolumeFile:
     def grid(self) -> Grid:
         """The grid on which the voxels will be handed over."""
         return self.reorientation.grid
+
+    def moved_to_mni(self) -> VolumeFile:
+        """Return the volume as it stands in MNI space, where it is in Talairach's.
+
+        Raises
+        ------
+        ResultsError
+            When its file states a third space.
+        """
+        name, elsewhere = os.path.basename(self.path), self.grid.elsewhere
+        if elsewhere is not None and not self.grid.in_talairach:
+            raise ResultsError(
+                f"{name} cannot be moved from Talairach to MNI space: {elsewhere}."
+            )
+        notices = [n for n in self.notices if "it is not in MNI space" not in n]
+        told = (
+            "moved from Talairach to MNI space, as you asked, by the nearest voxel "
+            "(inverse of icbm_other, Lancaster et al. 2007)"
+        )
+        if elsewhere is None:
+            told += "; its file does not say that it was in Talairach space"
+        return replace(
+            self,
+            reorientation=move_to_space(self.reorientation, self.shape, TAL_TO_MNI),
+            notices=(*notices, f"{name}: {told}"),
+        )
 
     def read(self, kind: MapKind, smooth: bool) -> tuple[Voxels, tuple[str, ...]]:
         """Read the voxels.

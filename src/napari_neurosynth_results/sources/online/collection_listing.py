@@ -142,7 +142,6 @@ def make_result_set(
     source: str,
     about: About,
     methods: str = "",
-    iterations: int | None = None,
     tables: Mapping[str, Callable[[], Any]] | None = None,
     studies: Callable[[], Studies | None] | None = None,
     problems: Sequence[str] = (),
@@ -157,7 +156,7 @@ def make_result_set(
         Where the files come from.
     max_bytes : int
         Refuse files that would need more memory than this.
-    title, source, about, methods, iterations, tables, studies
+    title, source, about, methods, tables, studies
         As for `ResultSet`.
     problems : sequence of str
         To be told too.
@@ -197,7 +196,6 @@ def make_result_set(
         problems=list(dict.fromkeys(told)),
         about=about,
         methods=methods,
-        iterations=iterations,
         tables=tables or {},
         studies=LazyStudies(studies, remote=True),
     )

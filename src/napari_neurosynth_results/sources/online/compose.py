@@ -219,7 +219,6 @@ def _make_result(
         else f"{site}{_result(result.id)}",
         about=about,
         methods=meta.methods,
-        iterations=meta.iterations,
         tables=tables if diagnostics else {},
         studies=lambda: _studies(meta, snapshots, site, store, Job()),
     )

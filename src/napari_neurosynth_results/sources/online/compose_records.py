@@ -65,18 +65,6 @@ class MetaAnalysis:
         told = ", ".join(part for part in parts if part)
         return f"{told}." if told else ""
 
-    @property
-    def iterations(self) -> int | None:
-        """Monte Carlo iterations that the corrector was asked for."""
-        corrector = self.specification.get("corrector")
-        args = corrector.get("args") if isinstance(corrector, Mapping) else None
-        if not isinstance(args, Mapping) or args.get("method") != "montecarlo":
-            return None
-        count = args.get("n_iters")
-        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-            return None
-        return count
-
     def find_snapshots(self, result: ComposeResult) -> Snapshots:
         """Find the studyset and annotation that one of its results was made from.
 
@@ -293,9 +281,15 @@ def _algorithm(record: Any) -> str:
     if not isinstance(record, Mapping) or not (name := _text(record, "type")):
         return ""
     args = record.get("args")
+    args = args if isinstance(args, Mapping) else {}
+    # What an algorithm does not name itself, its runner hands on all the same.
+    more = args.get("**kwargs")
     told = [
         f"{key} {value}"
-        for key, value in (args.items() if isinstance(args, Mapping) else ())
+        for key, value in {
+            **args,
+            **(more if isinstance(more, Mapping) else {}),
+        }.items()
         if isinstance(value, str | int | float) and not str(key).startswith("**")
     ]
     return f"{name} ({', '.join(told)})" if told else name

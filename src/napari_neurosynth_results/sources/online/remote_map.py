@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any, ClassVar
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
@@ -47,6 +48,9 @@ class RemoteMap:
     stated : Reading, optional
         What a user says that it holds.
     """
+
+    #: It is downloaded, not computed.
+    made_from: ClassVar[tuple[Any, ...]] = ()
 
     def __init__(
         self,

@@ -9,23 +9,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from napari_neurosynth_results.anatomy.coordinates import space_named
+from napari_neurosynth_results.anatomy.coordinates import space_named, tal_to_mni
 from napari_neurosynth_results.anatomy.numerals import read_count, read_number
 from napari_neurosynth_results.maps.studies import Focus
 
-#: MNI to Talairach, "icbm_other" (Lancaster et al. 2007, Hum Brain Mapp 28, 1194-1205);
-#: NiMARE 0.22.1, `nimare.utils.tal2mni`, applies its inverse.
-MNI_TO_TAL = np.array(
-    [
-        [0.9357, 0.0029, -0.0072, -1.0423],
-        [-0.0065, 0.9396, -0.0726, -1.3940],
-        [0.0103, 0.0752, 0.8967, 3.6475],
-        [0.0, 0.0, 0.0, 1.0],
-    ]
-)
-_TAL_TO_MNI = np.linalg.inv(MNI_TO_TAL)
 #: The spellings by which NiMARE (fdb11f05, as 0.22.1) moves Talairach.
 _NIMARE_TALAIRACH = frozenset({"TAL", "Talairach"})
 #: What foci state is counted under this and the name of their space.
@@ -38,28 +25,6 @@ _LONGEST = 2000
 _FARTHEST = 1000.0
 #: No study ever had more people, and a sum of them fits every integer.
 _MOST_PEOPLE = 10**9
-
-
-def tal_to_mni(where: Sequence[float]) -> tuple[float, float, float]:
-    """Move a place from Talairach to MNI space, as NiMARE does.
-
-    Parameters
-    ----------
-    where : sequence of float
-        x, y, z in Talairach mm.
-
-    Returns
-    -------
-    tuple of float
-        x, y, z in MNI mm (inverse of Lancaster's "icbm_other").
-
-    Examples
-    --------
-    >>> [round(mm, 1) for mm in tal_to_mni((0, 0, 0))]
-    [1.1, 1.2, -4.2]
-    """
-    x, y, z, _ = _TAL_TO_MNI @ (*where, 1.0)
-    return float(x), float(y), float(z)
 
 
 def make_focus(
@@ -144,7 +109,10 @@ def _told_unknown(unknown: Mapping[str, int], *, is_text: bool) -> str:
     stated = f" ({_some_names(named)})" if named else ""
     told = f"{sum(unknown.values()):,} foci state no known space{stated}"
     if not is_text:
-        return f"{told}; they are taken for MNI, as NiMARE does."
+        return (
+            f"{told}; they are shown as if it were MNI. NiMARE uses such foci as they "
+            "stand, whatever space they are in."
+        )
     told += "; they are shown as if it were MNI. NiMARE refuses such a file"
     if len(named) < len(unknown):
         told += ", and GingerALE takes it for Talairach unless it is told otherwise"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,15 @@ from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxel
-from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.statistics.clusters.corrected import find_corrected_p
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.clusters.corrected import (
+    corrected_clusters,
+    corrected_column,
+    corrected_p_at,
+    find_corrected_p,
+)
 from napari_neurosynth_results.statistics.clusters.labelling import (
     ClusterArrays,
-    label_clusters,
 )
 from napari_neurosynth_results.statistics.clusters.regions import (
     default_names,
@@ -29,20 +34,23 @@ from napari_neurosynth_results.statistics.clusters.regions import (
     nearest_regions,
 )
 from napari_neurosynth_results.statistics.p_values.conversion import convert_to_log_p
+from napari_neurosynth_results.statistics.p_values.monte_carlo import (
+    NullDistribution,
+    find_shared_smallest_p,
+    null_distribution_beside,
+)
 from napari_neurosynth_results.statistics.p_values.significance import (
-    OWN_EVIDENCE,
     Evidence,
     PSource,
 )
 from napari_neurosynth_results.statistics.thresholds.apply import (
+    ErrorRate,
     ThresholdResult,
-    apply_threshold,
+    find_error_rate,
 )
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
-    read_clusters,
 )
-from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 if TYPE_CHECKING:
@@ -52,6 +60,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False)
 class ClusterSet:
     """The clusters of one map at one threshold.
+
+    A corrected map says which voxels survive; where peaks lie, and their values and p,
+    are those of its test, the uncorrected map.
 
     Attributes
     ----------
@@ -66,7 +77,10 @@ class ClusterSet:
     labelled : ClusterArrays
         The clusters as arrays.
     p_source : PSource
-        What states the p of `values`.
+        What states the p of the map that was thresholded, corrected or not.
+    test : PSource, optional
+        What states the uncorrected p: the map's own source, that of its uncorrected
+        sibling where it is corrected, None where that is not at hand.
     given_names : mapping of tuple to str
         Names that the user gave, by the voxel (i, j, k) of the peak: a cluster keeps
         its name for as long as it keeps its peak.
@@ -82,27 +96,63 @@ class ClusterSet:
     min_voxels: int
     labelled: ClusterArrays = field(repr=False)
     p_source: PSource = field(repr=False)
+    test: PSource | None = field(repr=False)
     given_names: Mapping[Voxel, str] = field(default_factory=dict, repr=False)
     atlas: Atlas | None = field(default=None, repr=False)
     peak_distance: float = field(default=8.0, repr=False)
 
     @property
     def values(self) -> StatMap:
-        """The map that peaks and values come from.
+        """The map that peaks come from.
 
-        The uncorrected sibling of a cluster-level corrected map, else the map itself.
+        The uncorrected sibling of a corrected map, where it is at hand, else the map
+        itself.
         """
-        return self.p_source.statmap
+        return self.statmap if self.test is None else self.test.statmap
 
     @property
     def evidence(self) -> Evidence:
-        """What was given about the p of `values`, beside its own siblings."""
+        """What was given about the p of the map, beside its own siblings."""
         return self.p_source.evidence
 
     @property
+    def missing_test(self) -> str:
+        """Why no value and no p of the test are known; empty where they are."""
+        if self.test is not None:
+            return ""
+        return (
+            f"{self.statmap.title} is corrected, and the uncorrected map of its test "
+            "is not at hand: the value and the p of the test at the peaks are not "
+            "known, and peaks lie where the corrected values are strongest"
+        )
+
+    @property
     def connectivity(self) -> int:
-        """Which neighbors touch: 6, 18 or 26."""
+        """Which neighbors touch: 6, 18 or 26; those of clusters that were tested."""
+        if isinstance(self.threshold, ClusterLevelResult):
+            return self.threshold.formation.connectivity
         return self.asked.connectivity
+
+    @cached_property
+    def null(self) -> NullDistribution | None:
+        """What the Monte Carlo p of the run were counted in; None if nobody knows."""
+        if isinstance(self.threshold, ClusterLevelResult):
+            return self.threshold.null
+        return null_distribution_beside(self.statmap)
+
+    @cached_property
+    def notices(self) -> tuple[str, ...]:
+        """What has to be known beside the sentence, of the map and of its p."""
+        told = [*self.statmap.notices]
+        if isinstance(self.threshold, ClusterLevelResult):
+            told += self.threshold.notices
+        else:
+            told += [self.threshold.caution] if self.threshold.caution else []
+            # A sibling that cannot be read is among the problems of its set.
+            with suppress(ResultsError):
+                shared = find_shared_smallest_p(self.statmap)
+                told += [shared.caution] if shared is not None else []
+        return tuple(told)
 
     @property
     def labels(self) -> npt.NDArray[np.int32]:
@@ -126,11 +176,33 @@ class ClusterSet:
         return np.full(len(self), np.nan)
 
     @property
-    def significant(self) -> npt.NDArray[np.bool_]:
-        """Which clusters are significant: all that survive an ordinary threshold."""
+    def surviving(self) -> npt.NDArray[np.bool_]:
+        """Which clusters are above the threshold, shown and counted, bool (n,).
+
+        All, but of a cluster-level corrected map the significant ones.
+        """
         if isinstance(self.threshold, ClusterLevelResult):
             return self.threshold.significant(self.cluster_p)
         return np.ones(len(self), bool)
+
+    @property
+    def error_rate(self) -> ErrorRate | None:
+        """The error rate that the threshold controls; None where it controls none."""
+        return find_error_rate(self.statmap, self.asked)
+
+    @cached_property
+    def uncorrected_p(self) -> float:
+        """The largest p of the test that is kept; NaN where nobody knows.
+
+        What was asked where that is an uncorrected p; of a corrected map the largest
+        among the voxels that survive, however small their clusters.
+        """
+        if isinstance(self.threshold, ClusterLevelResult):
+            return math.nan
+        if not self.statmap.correction:
+            return self.threshold.p
+        log_p = self._test_log_p_at(np.nonzero(self.threshold.parts))
+        return math.exp(log_p.max()) if log_p.size else math.nan
 
     @cached_property
     def inner_centers(self) -> npt.NDArray[np.float64]:
@@ -242,7 +314,7 @@ class ClusterSet:
     def __str__(self) -> str:
         """Threshold, extent, connectivity and what came of it, in one sentence."""
         if isinstance(self.threshold, ClusterLevelResult):
-            return self.threshold.describe(self.cluster_p)
+            return self.threshold.describe(self.cluster_p) + self._whose_cut
         n, voxels = len(self), int(self.labelled.size.sum())
         mm3 = self.statmap.grid.voxel_mm3
         extent = (
@@ -258,12 +330,29 @@ class ClusterSet:
         return f"{', '.join(part for part in parts if part)}: {found}"
 
     @cached_property
+    def _whose_cut(self) -> str:
+        """Say how many clusters of a cluster-level corrected map a mask cuts."""
+        if self.threshold.masking is None:
+            return ""
+        try:
+            tested = corrected_clusters(self.p_source)
+            whole, _ = tested.p_of(self.labelled, self.log_p_at)
+        except ResultsError:
+            # Read with what was given, not by its own siblings.
+            return ""
+        n = int(np.count_nonzero(np.isnan(whole)))
+        return f"; the mask cuts {n}, whose p is that of the whole cluster" * (n > 0)
+
+    @cached_property
     def table(self) -> pd.DataFrame:
         """One row a cluster; units are in the names, coordinates in MNI mm.
 
-        ``peak_value`` and ``mean_value`` are signed and in the unit of the map that
-        they come from; ``center_x`` and so on are the center of mass by strength.
-        ``peak_logp`` is -log10 of the uncorrected p, which never underflows.
+        ``peak_value`` and ``mean_value`` are signed, in the unit of `values` and, on a
+        corrected map too, the test's own; ``center_x`` and so on are the center of mass
+        by strength. ``peak_p`` is uncorrected, and so is ``peak_logp``, its -log10,
+        which never underflows. A voxel-level corrected map adds what it says itself:
+        ``peak_q`` after FDR, else ``peak_p_fwe``. ``significant`` is unknown (NA) where
+        the threshold controls no error rate.
         """
         import pandas as pd
 
@@ -286,7 +375,7 @@ class ClusterSet:
                 "center_z": center[:, 2],
                 "region": regions["region"],
                 "region_percent": look_up_shares(self._main_regions, self.regions),
-                "significant": self.significant,
+                "significant": self._significant,
                 "cluster_p": self.cluster_p,
                 **self._intervals,
                 "region_mm": regions["region_mm"],
@@ -295,8 +384,18 @@ class ClusterSet:
         )
 
     @property
+    def _significant(self) -> Any:
+        """Return what is significant as a column that may hold NA."""
+        import pandas as pd
+
+        unknown = np.full(len(self), self.error_rate is None)
+        return pd.arrays.BooleanArray(self.surviving, unknown)
+
+    @property
     def _mean_values(self) -> Float64Array:
         found = self.labelled
+        if self.test is None:
+            return np.full(len(self), np.nan)
         if not self.values.kind.row.small_is_strong:
             return found.mean * found.sign
         # Strength of a p map is not p: average the p themselves.
@@ -320,13 +419,29 @@ class ClusterSet:
 
     @cached_property
     def corrected(self) -> pd.DataFrame:
-        """What every correction says of each cluster at its peak; one row a cluster.
+        """What every correction says of each cluster; one row a cluster.
 
-        ``p_fwe_mass``, ``p_fwe_size``, ``peak_p_fwe`` and ``peak_q`` beside ``label``,
-        from all maps of the same test that are at hand; NaN where none tells. Apart
-        from the table, because other maps have to be read.
+        ``p_fwe_mass`` and ``p_fwe_size``, of clusters that NiMARE tested, voxel for
+        voxel, ``peak_p_fwe`` and ``peak_q`` of the peak, beside ``label``, from all
+        maps of the same test that are at hand; NaN where none tells. What was
+        thresholded comes before other maps, and what was asked before those of the
+        result. Apart from the table, because other maps have to be read.
+        ``attrs["notices"]`` says where NiMARE's p belongs to a cluster of other voxels.
         """
-        return find_corrected_p(self.statmap, self._main_voxels, self.evidence)
+        masking = self.threshold.masking
+        return find_corrected_p(
+            self.p_source,
+            self.asked,
+            self.labelled,
+            self.log_p_at,
+            None if masking is None else masking.mask,
+        )
+
+    @property
+    def whose_p(self) -> tuple[str, ...]:
+        """Where NiMARE's p belongs to clusters of other voxels, in words."""
+        notices: tuple[str, ...] = self.corrected.attrs["notices"]
+        return notices
 
     @cached_property
     def peaks(self) -> pd.DataFrame:
@@ -340,23 +455,52 @@ class ClusterSet:
 
     @cached_property
     def peak_columns(self) -> dict[str, npt.NDArray[np.float64]]:
-        """Place, value and p of every peak and sub-peak; not to be changed."""
+        """Place, value and p of every peak and sub-peak; not to be changed.
+
+        Beside what the test says, a voxel-level corrected map has its own p.
+        """
         voxel = self.labelled.peak_voxel
         at = tuple(voxel.T)
         xyz = self.statmap.grid.to_mm(voxel)
-        log_p = self._log_p_at(at)
+        log_p, value = self._test_log_p_at(at), np.full(len(voxel), np.nan)
+        if self.test is not None:
+            value = self.values.data[at].astype(np.float64)
+        corrected: dict[str, Float64Array] = {}
+        if self.statmap.correction and self.statmap.level != "cluster":
+            corrected[corrected_column(self.statmap)] = corrected_p_at(
+                self.p_source, voxel
+            )
         return {
             "peak_x": xyz[:, 0],
             "peak_y": xyz[:, 1],
             "peak_z": xyz[:, 2],
-            "peak_value": self.values.data[at].astype(np.float64),
+            "peak_value": value,
             "peak_p": np.exp(log_p),
             "peak_logp": -log_p / math.log(10),
+            **corrected,
         }
 
-    def _log_p_at(self, at: tuple[npt.NDArray[np.intp], ...]) -> Float64Array:
-        """Return the natural logarithm of p at some voxels, NaN where there is none."""
-        source, values = self.p_source, self.values
+    def log_p_at(self, where: npt.NDArray[np.intp]) -> Float64Array:
+        """Return the natural logarithm of the uncorrected p at some voxels.
+
+        Parameters
+        ----------
+        where : ndarray of int, shape (n,)
+            Positions in the flat volume, in memory order (Fortran's).
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            NaN where nobody knows it.
+        """
+        shape = self.labelled.shape
+        return self._test_log_p_at(np.unravel_index(where, shape, order="F"))
+
+    def _test_log_p_at(self, at: tuple[npt.NDArray[np.intp], ...]) -> Float64Array:
+        """Return the logarithm of the uncorrected p at voxels, NaN where unknown."""
+        source, values = self.test, self.values
+        if source is None:
+            return np.full(at[0].size, np.nan)
         if source.is_lone and source.has_p:
             x = np.abs(values.data[at])
             return convert_to_log_p(x, values.kind, self.threshold.tail, source.dof)
@@ -366,75 +510,3 @@ class ClusterSet:
             # The map that states p cannot be read, which its set reports: clusters that
             # were found by value are no worse for it.
             return np.full(at[0].size, np.nan)
-
-
-def clusters_at(
-    statmap: StatMap,
-    threshold: Threshold,
-    *,
-    mask: Mask | Masking | None = None,
-    siblings: Mapping[str, StatMap] | None = None,
-    dof: float | tuple[float, float] | None = None,
-    sub_peaks: int = 3,
-    peak_distance: float = 8.0,
-    atlas: Atlas | None = None,
-) -> ClusterSet:
-    """Threshold a map by what its numbers mean, and label its clusters.
-
-    Parameters
-    ----------
-    statmap : StatMap
-        Any map but a label map.
-    mask, siblings, dof, sub_peaks, peak_distance
-        As for `api.find_clusters`.
-    atlas : Atlas, optional
-        What clusters are named by; left aside when the map is not in MNI space.
-
-    Returns
-    -------
-    ClusterSet
-        Clusters in order of their peaks, positive ones first.
-
-    Raises
-    ------
-    ResultsError
-        When the question means nothing for the map; the text says why.
-    """
-    if min(sub_peaks, peak_distance) < 0:
-        raise ResultsError("sub_peaks and peak_distance cannot be negative.")
-    source = PSource(statmap, Evidence(siblings, dof))
-    applied: ThresholdResult | ClusterLevelResult
-    if statmap.level == "cluster":
-        if threshold.p is None or threshold.has_extent or threshold.strict:
-            raise ResultsError(
-                f"{statmap.title}: height and extent were chosen when its clusters "
-                "were formed, and each carries one value. Only p, the level of "
-                "significance of a cluster, can be chosen."
-            )
-        applied = read_clusters(source, threshold.p, mask, threshold.tail)
-        # What was given is about the corrected p: the uncorrected has its own siblings.
-        source, min_voxels = PSource(applied.values, OWN_EVIDENCE), 1
-    else:
-        applied = apply_threshold(source, threshold, mask)
-        min_voxels = threshold.voxels_at_least(statmap.grid.voxel_mm3)
-    values = source.statmap
-    labelled = label_clusters(
-        values.data,
-        applied.parts,
-        connectivity=threshold.connectivity,
-        min_voxels=min_voxels,
-        voxel_size=statmap.grid.voxel_size,
-        sub_peaks=sub_peaks,
-        peak_distance=peak_distance,
-        small_is_strong=values.kind.row.small_is_strong,
-    )
-    return ClusterSet(
-        statmap,
-        threshold,
-        applied,
-        min_voxels,
-        labelled,
-        source,
-        atlas=atlas if statmap.grid.mni_doubt() is None else None,
-        peak_distance=peak_distance,
-    )

@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.arrays import BoolArray, IndexArray
+from napari_neurosynth_results.arrays import (
+    BoolArray,
+    IndexArray,
+)
 
 #: A step, or a size, along z, y and x.
 Step = tuple[int, int, int]

@@ -1,21 +1,28 @@
 """What every correction says of a cluster: one row of p and q, from all maps at hand.
 
 A reader asks at once whether a cluster survives by mass, by size, by its peak and by
-FDR. The answers lie in several maps, so they are looked up apart from the table.
+FDR. The answers lie in several maps, so they are looked up apart from the table. The p
+of a cluster is that of its mass or size, and so of the voxels that NiMARE put into it:
+a cluster of other voxels, at another height or extent, has none.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import P_VALUES, Zero
-from napari_neurosynth_results.maps.names import MapName
-from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.maps.kinds import P_VALUES, Tail
+from napari_neurosynth_results.maps.statmap import Mask, StatMap
+from napari_neurosynth_results.statistics.clusters.connected import SuprathresholdVoxels
+from napari_neurosynth_results.statistics.clusters.labelling import (
+    ClusterArrays,
+    CorrectedClusters,
+)
 from napari_neurosynth_results.statistics.p_values.directions import (
     choose_sides,
     choose_tail,
@@ -25,74 +32,201 @@ from napari_neurosynth_results.statistics.p_values.multiple_testing import (
     find_tested_voxels,
 )
 from napari_neurosynth_results.statistics.p_values.significance import (
-    OWN_EVIDENCE,
-    Evidence,
     PSource,
+    find_test,
 )
 from napari_neurosynth_results.statistics.thresholds.cluster_level import read_clusters
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Read = TypeVar("Read")
 
 #: Which value of a test states p best: p underflows, and z says nothing beyond p = .5.
 _BEST = (*P_VALUES, "z")
-#: Only the place of a cluster is asked for, not whether it is significant.
+#: Columns whose p a Monte Carlo correction counted.
+COUNTED = ("p_fwe_mass", "p_fwe_size", "peak_p_fwe")
+#: Only the p of a cluster is asked for, not whether it is significant.
 _ANY_ALPHA = 0.05
+#: How q is counted where nobody asked for it.
+_BH = Threshold(q=0.05)
 
 
 def find_corrected_p(
-    statmap: StatMap, peaks: IndexArray, evidence: Evidence
+    source: PSource,
+    asked: Threshold,
+    clusters: ClusterArrays,
+    log_p_at: Callable[[IndexArray], Float64Array],
+    mask: Mask | None = None,
 ) -> pd.DataFrame:
-    """Look up the corrected p and q of each cluster, at its peak.
+    """Look up the corrected p and q of each cluster.
 
     Parameters
     ----------
-    statmap : StatMap
-        The map of the clusters.
-    peaks : ndarray of int, shape (n, 3)
-        Voxel of each cluster's peak.
-    evidence : Evidence
-        What states the p of the map beside its own siblings.
+    source : PSource
+        The map of the clusters, and what states its p.
+    asked : Threshold
+        What was asked of it: a q or a Bonferroni-corrected p says how it is counted.
+    clusters : ClusterArrays
+        Their voxels and peaks.
+    log_p_at : callable
+        Logarithm of the uncorrected p at positions in the flat volume.
+    mask : ndarray of bool, shape (i, j, k), optional
+        Where tests were counted for that.
 
     Returns
     -------
     pandas.DataFrame
-        ``label`` and, NaN where no map tells: ``p_fwe_mass`` and ``p_fwe_size``, the p
-        of NiMARE's own cluster around the peak; ``peak_p_fwe``, by voxel; ``peak_q``,
-        of the FDR-corrected map, else Benjamini-Hochberg over the analysis mask.
+        ``label`` and, NaN where no map tells: ``p_fwe_mass`` and ``p_fwe_size`` of
+        clusters that NiMARE tested, as `match_clusters` finds them; ``peak_p_fwe``, of
+        the voxel of the peak; ``peak_q`` there, of the FDR-corrected map, else
+        Benjamini-Hochberg over the analysis mask. What was asked and what was
+        thresholded come first. ``attrs["notices"]`` says of how many clusters NiMARE
+        tested others there.
     """
     import pandas as pd
 
-    found = _corrected_maps(statmap)
-    return pd.DataFrame(
-        {
-            "label": np.arange(1, len(peaks) + 1),
-            "p_fwe_mass": _read_first(found, _is_by_mass, _cluster_p, peaks),
-            "p_fwe_size": _read_first(found, _is_by_size, _cluster_p, peaks),
-            "peak_p_fwe": _read_first(found, _is_by_voxel, _voxel_p, peaks),
-            "peak_q": _peak_q(
-                statmap, found, peaks, OWN_EVIDENCE if statmap.correction else evidence
-            ),
-        }
+    found = _corrected_maps(source)
+    peaks = clusters.peak_voxel[clusters.main_peaks]
+    columns: dict[str, Float64Array | IndexArray] = {
+        "label": np.arange(1, len(peaks) + 1)
+    }
+    notices: list[str] = []
+    for statistic, fits in (("mass", _is_by_mass), ("size", _is_by_size)):
+        tested = _first_readable(found, fits, corrected_clusters)
+        p = n_other = np.full(len(peaks), np.nan)
+        if tested is not None:
+            p, n_other = tested.p_of(clusters, log_p_at)
+        columns[f"p_fwe_{statistic}"] = p
+        notices += _tell_whose(statistic, p, n_other)
+    columns["peak_p_fwe"] = _voxel_p_of_first(found, _is_by_voxel, peaks)
+    columns["peak_q"] = _voxel_p_of_first(found, _is_by_fdr, peaks)
+    if asked.bonferroni is not None:
+        columns["peak_p_fwe"] = _adjust(source, asked, peaks, mask)
+    elif asked.q is not None:
+        columns["peak_q"] = _adjust(source, asked, peaks, mask)
+    elif np.isnan(columns["peak_q"]).all():
+        test = find_test(source.statmap)
+        if test is not None:
+            own = source if test is source.statmap else PSource(test)
+            columns["peak_q"] = _adjust(own, _BH, peaks, None)
+    table = pd.DataFrame(columns)
+    table.attrs["notices"] = tuple(dict.fromkeys(notices))
+    return table
+
+
+def _tell_whose(statistic: str, p: Float64Array, n_other: Float64Array) -> list[str]:
+    """Say where the p that is there belongs to other clusters, or almost does."""
+    told = []
+    if n := int(np.count_nonzero(np.isnan(p) & (n_other >= 0))):
+        told.append(
+            f"p_FWE by cluster {statistic} is not stated for {n} of {p.size} clusters: "
+            "NiMARE tested clusters of other voxels there (another height, extent or "
+            "mask), whose p it is"
+        )
+    if most := int(np.nanmax(np.where(np.isnan(p), 0, n_other), initial=0)):
+        told.append(tell_at_height(most))
+    return told
+
+
+def tell_at_height(most: int) -> str:
+    """Say by how many voxels clusters of one height differ from NiMARE's."""
+    return (
+        f"NiMARE's clusters have up to {most} voxel{'s' * (most > 1)} more or less, at "
+        "the very height: it formed them on the statistic, which is finer than p"
     )
 
 
-def _corrected_maps(statmap: StatMap) -> list[StatMap]:
+def corrected_clusters(source: PSource) -> CorrectedClusters:
+    """List the clusters of a cluster-level corrected map; those at the floor are not.
+
+    Raises
+    ------
+    ResultsError
+        When it cannot be read, or its values are none of clusters.
+    """
+
+    def find() -> CorrectedClusters:
+        read = read_clusters(source, _ANY_ALPHA)
+        above = SuprathresholdVoxels(read.values.data, read.parts, False)
+        if not above.where.size:
+            return CorrectedClusters(above.where, above.where, np.full(1, np.nan))
+        above.connect(read.formation.connectivity)
+        p = np.full(above.sizes.size, np.nan)
+        p[above.cluster] = read.p_by_part[above.part]
+        return CorrectedClusters(above.where, above.cluster, p)
+
+    if source.evidence.siblings is not None:
+        return find()
+    statmap = source.statmap
+    return statmap.results.remember((statmap.key, "its clusters"), find)
+
+
+def corrected_column(statmap: StatMap) -> str:
+    """Name the column that holds what a voxel-level corrected map says of a peak.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        A corrected map.
+
+    Returns
+    -------
+    str
+        ``peak_q`` after FDR, ``peak_p_fwe`` for a family-wise p.
+    """
+    if statmap.correction == "FDR":
+        return "peak_q"
+    return f"peak_p_{(statmap.correction or 'corrected').lower()}"
+
+
+def corrected_p_at(source: PSource, voxels: IndexArray) -> Float64Array:
+    """Read the corrected p of some voxels off a voxel-level corrected map.
+
+    Parameters
+    ----------
+    source : PSource
+        The map, and what states its p.
+    voxels : ndarray of int, shape (n, 3)
+        Within the analysis mask.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        1 where the map says so; NaN where it says nothing: outside, and for a one-
+        tailed z of 0, which is written for any p from .5 on.
+    """
+    at = tuple(voxels.T)
+    try:
+        p, values = np.exp(source.log_p_at(at)), source.map.data[at]
+    except ResultsError:
+        # The map that states p cannot be read, which its set reports.
+        return np.full(len(voxels), np.nan)
+    silent = np.isnan(values)
+    if not source.kind.row.p.states_p and source.tail is Tail.ONE:
+        silent |= values == 0
+    return np.where(silent, np.nan, p)
+
+
+def _corrected_maps(source: PSource) -> list[PSource]:
     """Return the corrected maps of the same test, those that state p best first."""
+    statmap = source.statmap
+    own = [source] if statmap.correction else []
     if statmap.name is None:
-        return []
+        return own
     test = frozenset(statmap.name.uncorrected().entities)
-    found = [
+    others = [
         other
         for other in statmap.results.run_of(statmap)
         if other.name is not None
         and other.correction
+        and other is not statmap
         and other.name.value in _BEST
         and frozenset(other.name.uncorrected().entities) == test
         and other.grid.same_as(statmap.grid)
     ]
-    return sorted(found, key=_order)
+    return own + [PSource(other) for other in sorted(others, key=_order)]
 
 
 def _order(statmap: StatMap) -> tuple[bool, int]:
@@ -102,78 +236,71 @@ def _order(statmap: StatMap) -> tuple[bool, int]:
     return not best_method, _BEST.index(statmap.name.value)
 
 
-def _is_by_mass(name: MapName) -> bool:
-    return name.level == "cluster" and name.cluster_statistic == "mass"
+def _cluster_statistics(statmap: StatMap) -> tuple[str | None, ...]:
+    """Return by what the clusters of a map may have been tested; none by voxels."""
+    if statmap.level != "cluster" or statmap.name is None:
+        return ()
+    return (statmap.name.cluster_statistic,)
 
 
-def _is_by_size(name: MapName) -> bool:
+def _is_by_mass(statmap: StatMap) -> bool:
+    return "mass" in _cluster_statistics(statmap)
+
+
+def _is_by_size(statmap: StatMap) -> bool:
     # NiMARE tested size alone at first, and did not say so (its pull request 609).
-    return name.level == "cluster" and name.cluster_statistic in ("size", None)
+    return not {"size", None}.isdisjoint(_cluster_statistics(statmap))
 
 
-def _is_by_voxel(name: MapName) -> bool:
-    return name.level == "voxel" and name.correction == "FWE"
+def _is_by_voxel(statmap: StatMap) -> bool:
+    return statmap.level == "voxel" and statmap.correction == "FWE"
 
 
-def _is_by_fdr(name: MapName) -> bool:
-    return name.correction == "FDR"
+def _is_by_fdr(statmap: StatMap) -> bool:
+    return statmap.level != "cluster" and statmap.correction == "FDR"
 
 
-def _read_first(
-    maps: Iterable[StatMap],
-    fits: Callable[[MapName], bool],
-    read: Callable[[StatMap, IndexArray], Float64Array],
-    peaks: IndexArray,
-) -> Float64Array:
-    """Read the first map that fits and can be read; NaN when there is none."""
-    for statmap in maps:
-        if statmap.name is None or not fits(statmap.name):
+def _first_readable(
+    sources: Iterable[PSource],
+    fits: Callable[[StatMap], bool],
+    read: Callable[[PSource], Read],
+) -> Read | None:
+    """Read the first map that fits and can be read; None when there is none."""
+    for source in sources:
+        if not fits(source.statmap):
             continue
         try:
-            return read(statmap, peaks)
+            return read(source)
         except ResultsError:
             # One broken map is among the problems of its set, and no reason to fail.
             continue
-    return np.full(len(peaks), np.nan)
+    return None
 
 
-def _cluster_p(statmap: StatMap, peaks: IndexArray) -> Float64Array:
-    return read_clusters(PSource(statmap), _ANY_ALPHA).p_at(peaks)
-
-
-def _voxel_p(statmap: StatMap, peaks: IndexArray) -> Float64Array:
-    at = tuple(peaks.T)
-    p = np.exp(PSource(statmap).log_p_at(at))
-    if statmap.kind.row.zero is Zero.OUTSIDE:
-        return p
-    # A 0 says nothing: outside, or for a one-tailed z any p from .5 on.
-    return np.where(statmap.data[at] == 0, np.nan, p)
-
-
-def _peak_q(
-    statmap: StatMap, corrected: list[StatMap], peaks: IndexArray, evidence: Evidence
+def _voxel_p_of_first(
+    sources: Iterable[PSource], fits: Callable[[StatMap], bool], peaks: IndexArray
 ) -> Float64Array:
-    """Return q of the FDR-corrected map, else adjust the uncorrected p."""
-    q = _read_first(corrected, _is_by_fdr, _voxel_p, peaks)
-    test = _uncorrected(statmap)
-    if not np.isnan(q).all() or test is None:
-        return q
+    """Return p at the peaks by the first map that fits; NaN when there is none."""
+    p = _first_readable(sources, fits, lambda source: corrected_p_at(source, peaks))
+    return np.full(len(peaks), np.nan) if p is None else p
+
+
+def _adjust(
+    source: PSource, asked: Threshold, peaks: IndexArray, mask: Mask | None
+) -> Float64Array:
+    """Adjust the uncorrected p for the number of tests, as a threshold asks it."""
     try:
-        source, sides = PSource(test, evidence), choose_sides(test, "auto")
+        sides = choose_sides(source.statmap, asked.tail)
         inside, log_p = find_tested_voxels(
-            source, "FDR", mask=None, sides=sides, tail=choose_tail(source, sides)
+            source, "FDR", mask=mask, sides=sides, tail=choose_tail(source, sides)
         )
     except ResultsError:
-        # Without p, without a known mask, or thresholded before: nobody knows q.
-        return q
+        # Without p, without a known mask, or thresholded before: nobody knows.
+        return np.full(len(peaks), np.nan)
+    if asked.bonferroni is not None:
+        adjusted = np.minimum(log_p + math.log(log_p.size), 0)
+    else:
+        adjusted = adjusted_log_q(log_p, asked.fdr)
     volume: Float64Array = np.full(inside.shape, np.nan)
-    volume[inside] = np.exp(adjusted_log_q(log_p))
+    volume[inside] = np.exp(adjusted)
     return np.asarray(volume[tuple(peaks.T)])
-
-
-def _uncorrected(statmap: StatMap) -> StatMap | None:
-    if not statmap.correction:
-        return statmap
-    values = (statmap.results.uncorrected(statmap, value) for value in _BEST)
-    found = (test for test in values if test and test.grid.same_as(statmap.grid))
-    return next(found, None)

@@ -6,6 +6,7 @@ clusters at once: the cost does not grow with the number of clusters.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -25,6 +26,10 @@ from napari_neurosynth_results.statistics.clusters.maxima import local_maxima
 Label = TypeVar("Label", bound=np.integer[Any])
 
 _LARGEST = np.finfo(np.float32).max
+#: Two clusters of one height may differ by voxels whose p is the height to within so
+#: much (of its logarithm), and by no more than this share of their voxels.
+_STEP = 0.01
+_MOST_AT_HEIGHT = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,3 +280,133 @@ def _measure_clusters(above: SuprathresholdVoxels, label: IndexArray) -> dict[st
         "mean": mass / size[1:],
         "center": center,
     }
+
+
+@dataclass(frozen=True)
+class ClusterMatch:
+    """What clusters of somebody else share voxels with a cluster.
+
+    Attributes
+    ----------
+    labels, sizes : tuple of int
+        Their labels, and how many voxels each has.
+    is_same : bool
+        Whether together they are this cluster.
+    n_other : int
+        By how many voxels they differ from it.
+    """
+
+    labels: tuple[int, ...]
+    sizes: tuple[int, ...]
+    is_same: bool
+    n_other: int
+
+
+def match_clusters(
+    ours: ClusterArrays,
+    where: npt.NDArray[np.signedinteger],
+    label: npt.NDArray[np.integer[Any]],
+    log_p_at: Callable[[IndexArray], Float64Array],
+) -> dict[int, ClusterMatch]:
+    """Find out which clusters are the same as those of somebody else.
+
+    They are if they have the same voxels. NiMARE forms clusters on the statistic, of
+    which p is a coarser picture (steps of a histogram): at one height a cluster may
+    have a voxel more there or here, of a p that is the height to within 1 %.
+
+    Parameters
+    ----------
+    ours : ClusterArrays
+        The clusters.
+    where, label : ndarray of int, shape (v,)
+        Of the others: position of each voxel in the flat volume (memory order,
+        ascending), and its label, from 1.
+    log_p_at : callable
+        Natural logarithm of the uncorrected p at positions in the flat volume, NaN
+        where nobody knows it.
+
+    Returns
+    -------
+    dict of int to ClusterMatch
+        By label of ours; without those that share no voxel with any other.
+    """
+    theirs, mine = _look_up(where, label, ours.where), ours.label.astype(np.intp)
+    size = np.bincount(label, minlength=1)
+    both = (mine > 0) & (theirs > 0)
+    pairs, shared = np.unique(mine[both] * size.size + theirs[both], return_counts=True)
+    met: dict[int, dict[int, int]] = {}
+    for pair, n in zip(pairs.tolist(), shared.tolist(), strict=True):
+        cluster, other = divmod(pair, size.size)
+        met.setdefault(cluster, {})[other] = n
+    found, height = {}, np.nan
+    for cluster, others in met.items():
+        sizes = tuple(int(size[other]) for other in others)
+        own, common = int(ours.size[cluster - 1]), sum(others.values())
+        n_other = own + sum(sizes) - 2 * common
+        is_same = n_other == 0
+        if 0 < n_other <= _MOST_AT_HEIGHT * own:
+            if np.isnan(height):
+                height = log_p_at(ours.where.astype(np.intp)).max(initial=-np.inf)
+            here, there = ours.where[mine == cluster], where[np.isin(label, [*others])]
+            apart = np.setxor1d(here, there).astype(np.intp)
+            is_same = bool((np.abs(log_p_at(apart) - height) <= _STEP).all())
+        found[cluster] = ClusterMatch(tuple(others), sizes, is_same, n_other)
+    return found
+
+
+def _look_up(
+    where: npt.NDArray[np.signedinteger],
+    label: npt.NDArray[np.integer[Any]],
+    places: npt.NDArray[np.signedinteger],
+) -> IndexArray:
+    """Return the label at each of some places, 0 for none."""
+    found = np.zeros(places.size, np.intp)
+    if where.size:
+        at = np.searchsorted(where, places).clip(max=where.size - 1)
+        there = where[at] == places
+        found[there] = label[at[there]]
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class CorrectedClusters:
+    """The clusters of a cluster-level corrected map: what was given which p.
+
+    Attributes
+    ----------
+    where, label : ndarray of int, shape (v,)
+        Position of their voxels in the flat volume (memory order), ascending, and the
+        cluster of each, from 1.
+    p : ndarray
+        Corrected p of each cluster, by its label; NaN for 0.
+    """
+
+    where: npt.NDArray[np.signedinteger]
+    label: npt.NDArray[np.integer[Any]]
+    p: Float64Array
+
+    def p_of(
+        self, clusters: ClusterArrays, log_p_at: Callable[[IndexArray], Float64Array]
+    ) -> tuple[Float64Array, Float64Array]:
+        """Return the p of clusters that are among these, and by how much they differ.
+
+        Parameters
+        ----------
+        clusters : ClusterArrays
+            Any clusters of the same grid.
+        log_p_at : callable
+            As for `match_clusters`.
+
+        Returns
+        -------
+        p, n_other : ndarray, shape (n,)
+            NaN where a cluster is none of these; number of voxels, NaN where it shares
+            none with any of these.
+        """
+        p, n_other = np.full((2, clusters.size.size), np.nan)
+        matches = match_clusters(clusters, self.where, self.label, log_p_at)
+        for cluster, match in matches.items():
+            n_other[cluster - 1] = match.n_other
+            if match.is_same and len(match.labels) == 1:
+                p[cluster - 1] = self.p[match.labels[0]]
+        return p, n_other

@@ -390,7 +390,7 @@ def _all_pairs(pairs: IndexArray, a: ClusterSet, b: ClusterSet) -> IndexArray:
     """Put pairs in order, and clusters that meet none beside nothing."""
     alone = []
     for column, clusters in ((0, a), (1, b)):
-        counted = 1 + np.flatnonzero(clusters.significant)
+        counted = 1 + np.flatnonzero(clusters.surviving)
         rest = np.setdiff1d(counted, pairs[:, column])
         rows = np.zeros((rest.size, 3), np.intp)
         rows[:, column] = rest

@@ -90,9 +90,9 @@ def derived_map(
         if value:
             name = MapName(value, (("desc", contrast),))
             key, kind = name.stem, VALUE_KINDS[value]
-        files.append(
-            MapFile(key, name, kind, grid, "", _ComputedVoxels(compute, parts))
-        )
+        voxels = _ComputedVoxels(compute, parts)
+        made_from = tuple(part.statmap for part in parts)
+        files.append(MapFile(key, name, kind, grid, "", voxels, made_from=made_from))
         titles[key] = title if not titles else f"{value} of the {title}"
     results = ResultSet(files, title=title, source="", titles=titles)
     return results[files[0].key]

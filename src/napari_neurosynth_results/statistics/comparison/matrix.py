@@ -163,6 +163,7 @@ def compare_all(
         notices.insert(0, "No analysis mask is known: r and rho are not given.")
     if said := list_shared_studies(maps, names):
         notices.insert(0, said)
+    notices = [*(told for one in clusters for told in one.notices), *notices]
     return Matrix(
         clusters=tuple(clusters),
         names=names,
@@ -173,7 +174,7 @@ def compare_all(
         r=_to_frame(r, names),
         rho=_to_frame(rho, names),
         n_voxels=0 if common is None else int(np.count_nonzero(common)),
-        notices=tuple(notices),
+        notices=tuple(dict.fromkeys(notices)),
     )
 
 

@@ -77,19 +77,22 @@ def collect_notices(
     for one, name, own in zip(clusters, names, marked, strict=True):
         if not own.where.size:
             told.append(f"Nothing in {name} is above its threshold.")
-        if one.statmap.level == "cluster" and not one.significant.all():
-            left_out = int((~one.significant).sum())
+        if one.statmap.level == "cluster" and not one.surviving.all():
+            left_out = int((~one.surviving).sum())
             told.append(
                 f"Of {name} only significant clusters count: {left_out} "
                 f"{'is' if left_out == 1 else 'are'} left out."
             )
         if doubt := direction_doubt(one.statmap, name):
             told.append(f"{doubt}: all of its voxels count as positive.")
-        if doubt := one.statmap.grid.mni_doubt():
+        told += one.notices
+        doubt = one.statmap.grid.mni_doubt()
+        if doubt and not any(doubt in notice for notice in one.notices):
             told.append(f"{name} may not be in MNI space: {doubt}.")
     told += _about_coverage(clusters, names, marked, grid)
     told += _about_values(clusters, names, sampled, over_mask, masking)
-    return (*told, NO_P)
+    # What holds for both is said once.
+    return (*dict.fromkeys(told), NO_P)
 
 
 def _about_coverage(
@@ -142,6 +145,12 @@ def _about_values(
     unknown = [name for one, name in zip(sampled, names, strict=True) if not one.known]
     if masking is not None:
         told.append(f"The correlations are {masking}.")
+        for statmap, name in zip((first, second), names, strict=True):
+            if masking.is_of(statmap):
+                told.append(
+                    f"That mask was made of {name} itself: r and rho are over voxels "
+                    "that it chose, and say nothing of the rest of the brain."
+                )
     elif len(unknown) == 2:
         told.append(
             "The analysis mask of neither map is known: r and rho are given where "

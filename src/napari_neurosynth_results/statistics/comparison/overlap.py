@@ -166,7 +166,7 @@ def place_clusters(clusters: ClusterSet, grid: Grid) -> ClusterVoxels:
         When the map that states the direction cannot be read.
     """
     found = clusters.labelled
-    kept = np.concatenate([[False], clusters.significant])[found.label]
+    kept = np.concatenate([[False], clusters.surviving])[found.label]
     where = found.where[kept].astype(np.intp)
     label = found.label[kept]
     sign = found.sign.astype(np.int8)[label.astype(np.intp) - 1]

@@ -307,6 +307,55 @@ class PSource:
         return np.abs(values) if self.both_directions else values
 
 
+def find_test(statmap: StatMap) -> StatMap | None:
+    """Find the uncorrected map of the test behind a map, which has its own values.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map; one that is not corrected is its own.
+
+    Returns
+    -------
+    StatMap or None
+        The z of the test, else its value of the same name, else its p. For a voxel-
+        level p, which has lost its direction, rather what has none either: one cluster
+        of it may hold both. None where no such map is at hand, on the same grid, and
+        can be read.
+    """
+    if not statmap.correction:
+        return statmap
+    key = statmap.results.remember(
+        (statmap.key, "test"), lambda: _find_test_key(statmap)
+    )
+    return None if key is None else statmap.results[key]
+
+
+def _find_test_key(statmap: StatMap) -> str | None:
+    lost = statmap.level != "cluster" and statmap.kind.row.lost_direction
+    values = (None, "z", *P_VALUES) if lost else ("z", None, *P_VALUES)
+    directed = None
+    for value in values:
+        if (test := _uncorrected(statmap, value)) is None:
+            continue
+        if not (lost and test.signed):
+            return test.key
+        directed = directed or test.key
+    return directed
+
+
+def _uncorrected(statmap: StatMap, value: str | None) -> StatMap | None:
+    found = statmap.results.uncorrected(statmap, value)
+    if found is None or found.correction or not found.grid.same_as(statmap.grid):
+        return None
+    try:
+        # A map that cannot be read, which its set reports, says nothing of a test.
+        found.data  # noqa: B018
+    except ResultsError:
+        return None
+    return found
+
+
 def _find_stating_key(statmap: StatMap) -> str | None:
     found = _find_stating_map(statmap, statmap.results.siblings(statmap))
     return found.key if found is not None else None

@@ -22,6 +22,10 @@ from napari_neurosynth_results.statistics.p_values.conversion import (
     convert_to_log_p,
     short_p,
 )
+from napari_neurosynth_results.statistics.p_values.monte_carlo import (
+    NullDistribution,
+    find_null_distribution,
+)
 from napari_neurosynth_results.statistics.p_values.significance import PSource
 
 _LOG_10 = math.log(10)
@@ -46,6 +50,8 @@ class VoxelP:
     inside : ndarray of bool, shape (i, j, k), or None
         Where the map has values, which tells a p that underflowed to 0 from the
         outside; None where a 0 is a value.
+    null : NullDistribution, optional
+        What p was counted in: at its ends it is no more than a bound.
     """
 
     kind: MapKind
@@ -54,6 +60,7 @@ class VoxelP:
     both: bool = False
     dof: Dof | None = field(default=None, repr=False)
     inside: Mask | None = field(default=None, repr=False)
+    null: NullDistribution | None = None
 
     def log_p(self, voxel: Voxel) -> float:
         """Return the natural logarithm of p in a voxel.
@@ -90,7 +97,13 @@ class VoxelP:
         log_p = self.log_p(voxel)
         if math.isnan(log_p):
             return ""
-        underflowed = self._underflow(float(self.voxels[voxel])) is not None
+        x = float(self.voxels[voxel])
+        if x == 0 and self.tail is Tail.ONE and self.kind is MapKind.Z:
+            # One-tailed z are written as 0 for all p from there on.
+            return f"≥ {format_log_p(log_p)}"
+        if self.null is not None:
+            return self.null.write(math.exp(log_p))
+        underflowed = self._underflow(x) is not None
         return ("<" if underflowed else "") + format_log_p(log_p)
 
     def _underflow(self, x: float) -> float | None:
@@ -130,6 +143,7 @@ def voxel_p(
         kind=source.kind,
         tail=source.tail,
         voxels=read(source.map),
+        null=find_null_distribution(source.statmap),
         both=source.both_directions,
         dof=source.dof,
         inside=source.map.inside,

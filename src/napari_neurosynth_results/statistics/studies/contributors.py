@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,23 +11,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_neurosynth_results.arrays import Float64Array
+from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Experiments
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: An ALE of fewer experiments may be driven by single ones (Eickhoff et al. 2016,
-#: NeuroImage 137, 70-85).
-FEW_EXPERIMENTS = 17
+#: An ALE should have so many experiments, and above the second number no single one
+#: dominates a cluster (Eickhoff et al. 2016, NeuroImage 137, 70-85). They simulated ALE
+#: alone: nothing follows for MKDA or for maps of images.
+RECOMMENDED_FOR_ALE = 20
+DOMINATED_UP_TO = 17
 #: One experiment dominates a cluster when it has more than this of it.
 _MOST = 0.5
 
 ONE_EXPERIMENT = "one experiment only"
 ONE_DOMINATES = "one experiment has more than half"
 NO_EXPERIMENT = "no experiment"
-FEW_IN_ALL = f"fewer than {FEW_EXPERIMENTS} experiments in all"
-
+FEW_IN_ALL = (
+    f"fewer than {RECOMMENDED_FOR_ALE} experiments in all, the least that is "
+    "recommended for an ALE"
+)
+MAY_DOMINATE = (
+    f"{DOMINATED_UP_TO} experiments or fewer in all: one of them may dominate a "
+    f"cluster of an ALE, for which at least {RECOMMENDED_FOR_ALE} are recommended"
+)
+_ALE = re.compile(r"\bactivation likelihood estimation \(ALE\) meta-analysis", re.I)
+_NOT_ALE = re.compile(r"kernel density|image-based meta-analysis|subtraction", re.I)
 
 #: A smaller share is that of the far end of a kernel.
 _LEAST_SHARE = 0.0005
@@ -54,6 +66,10 @@ class Contributors:
         The studies, when they are known.
     notices : tuple of str
         Where the numbers come from, what could not be joined, and why.
+    elsewhere : mapping of int to str
+        Clusters that nothing is known of: what is known instead, and of which cluster.
+    is_ale : bool
+        Whether it is an ALE: what is recommended for one is said of no other.
     """
 
     clusters: ClusterSet
@@ -61,6 +77,8 @@ class Contributors:
     shares: pd.DataFrame | None = field(repr=False)
     experiments: Experiments | None = field(repr=False)
     notices: tuple[str, ...] = ()
+    elsewhere: Mapping[int, str] = field(default_factory=dict)
+    is_ale: bool = False
 
     def __bool__(self) -> bool:
         """Whether anything is known."""
@@ -119,12 +137,23 @@ class Contributors:
         Raises
         ------
         ValueError
-            When nothing is known.
+            When nothing is known, not even of which clusters something would be.
         """
         if self.counted is None:
-            raise ValueError("nothing is known of these clusters")
+            if not self.elsewhere:
+                raise ValueError("nothing is known of these clusters")
+            return measure_robustness(self._nobody)
         ties = self._shares if self.foci is not None else None
-        return measure_robustness(self.counted, self.experiments, ties)
+        return measure_robustness(
+            self.counted, self.experiments, ties, is_ale=self.is_ale
+        )
+
+    @property
+    def _nobody(self) -> pd.DataFrame:
+        """No experiments by clusters."""
+        import pandas as pd
+
+        return pd.DataFrame(columns=range(1, len(self.clusters) + 1), dtype=np.float64)
 
     def of(self, label: int) -> pd.DataFrame:
         """List the experiments behind one cluster, the most important first.
@@ -186,13 +215,19 @@ class Contributors:
         -------
         str
             As in ``Insula R: 14 of 21 experiments, 26 foci, 300 participants; most from
-            pain_03 (15 % of the foci).``
+            pain_03 (15 % of the foci).`` Where NiMARE counted in a cluster of other
+            voxels, that it did, and in which.
         """
-        row = self.robustness.loc[label]
+        import pandas as pd
+
         name = self.clusters.names[label - 1]
+        if not self and not self.elsewhere:
+            return f"{name}: not known."
+        row = self.robustness.loc[label]
         if np.isnan(row["dominant_percent"]):
-            nobody = "no experiment" if row["cautions"] else "NiMARE counted nothing"
-            return f"{name}: {nobody}."
+            nothing = self.elsewhere.get(label, "NiMARE counted nothing")
+            known = pd.notna(row["experiments"])
+            return f"{name}: {NO_EXPERIMENT if known else nothing}."
         parts = [f"{row['experiments']} of {row['of']} experiments"]
         foci = _column(self.foci, label)
         if self.foci is not None:
@@ -263,6 +298,8 @@ def measure_robustness(
     table: pd.DataFrame,
     experiments: Experiments | None = None,
     ties: pd.DataFrame | None = None,
+    *,
+    is_ale: bool = False,
 ) -> pd.DataFrame:
     """Say of each cluster how many experiments and people are behind it.
 
@@ -274,11 +311,13 @@ def measure_robustness(
         Knows the sample sizes.
     ties : pandas.DataFrame, optional
         The same for shares: decides among experiments with equally many foci.
+    is_ale : bool
+        Whether to say when there are fewer experiments than an ALE should have.
 
     Returns
     -------
     pandas.DataFrame
-        One row a cluster: ``experiments`` that contribute, ``of`` how many,
+        One row a cluster: ``experiments`` that contribute, ``of`` how many that could,
         ``participants`` in them (NaN when no sample size is known), the ``dominant``
         experiment, the first of `rank_experiments`, and its share of all
         (``dominant_percent``), and ``cautions`` in words, empty when nothing asks for
@@ -294,6 +333,7 @@ def measure_robustness(
             names,
             _column(ties, cluster),
             people,
+            is_ale,
         )
         for cluster in table.columns
     ]
@@ -315,17 +355,19 @@ def _row(
     names: list[str],
     ties: Mapping[str, float],
     people: list[float],
+    is_ale: bool,
 ) -> tuple[float, int, float, str, float, str]:
-    if np.isnan(values).all():
+    asked = int(np.isfinite(values).sum())
+    if not asked:
         return np.nan, len(names), np.nan, "", np.nan, ""
     # An experiment that weakens a cluster is not behind it.
     gains = np.clip(np.nan_to_num(values), 0, None)
     behind = np.flatnonzero(gains)
     known = np.array(people)[behind]
     participants = float(np.nansum(known)) if np.isfinite(known).any() else np.nan
-    small = [FEW_IN_ALL] if len(names) < FEW_EXPERIMENTS else []
+    small = _caution_few(asked) if is_ale else []
     if not behind.size:
-        return 0, len(names), np.nan, "", np.nan, "; ".join([NO_EXPERIMENT, *small])
+        return 0, asked, np.nan, "", np.nan, "; ".join([NO_EXPERIMENT, *small])
     first = rank_experiments(names, dict(zip(names, values, strict=True)), ties)[0]
     share = float(gains.max() / gains.sum())
     one = (
@@ -337,9 +379,52 @@ def _row(
     )
     return (
         behind.size,
-        len(names),
+        asked,
         participants,
         first,
         100 * share,
         "; ".join(one + small),
     )
+
+
+def _caution_few(experiments: int) -> list[str]:
+    """Say when an ALE has few experiments, and what that may do."""
+    if experiments <= DOMINATED_UP_TO:
+        return [MAY_DOMINATE]
+    return [FEW_IN_ALL] if experiments < RECOMMENDED_FOR_ALE else []
+
+
+def known_as_ale(results: ResultSet) -> bool:
+    """Say whether a result is an ALE meta-analysis of one group of studies.
+
+    Parameters
+    ----------
+    results : ResultSet
+        Its specification on Neurosynth Compose tells, else the methods text; of a
+        folder of several runs neither does.
+
+    Returns
+    -------
+    bool
+        False also where nobody knows.
+    """
+    estimator = results.about.specification.get("estimator")
+    if estimator is not None:
+        named = estimator.get("type") if isinstance(estimator, Mapping) else estimator
+        return named == "ALE"
+    if len(runs_of(results)) > 1:
+        return False
+    text = results.methods
+    return _ALE.search(text) is not None and _NOT_ALE.search(text) is None
+
+
+def runs_of(results: ResultSet) -> list[str]:
+    """List the meta-analyses that a result holds maps of, as their names tell them.
+
+    Returns
+    -------
+    list of str
+        What stands before the value in the names of their files; an empty one too.
+    """
+    runs = dict.fromkeys(m.name.run for m in results.maps.values() if m.name)
+    return [" ".join(part for part in run if part) for run in runs]

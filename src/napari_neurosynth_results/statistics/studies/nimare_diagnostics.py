@@ -5,11 +5,16 @@ them: its columns are numbers of clusters that nobody sees. NiMARE's workflow (0
 labels what is above 1.65 in its target map and has at least 10 voxels, in the order in
 which nilearn sorts the clusters. That can be done again; but whether it fits has to be
 shown by something else than the number of clusters.
+
+A table belongs to the contrast, correction and tail in its name. Of coordinate-based
+estimators each tail has a table of its own; of image-based ones one table holds both,
+and its name says neither (`Diagnostics.transform`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,15 +22,17 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.names import MapName, parse_name
+from napari_neurosynth_results.maps.names import MapName, parse_name, title_of
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.maps.studies import Experiments
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies.contributions import (
     ContributionKind,
+    CountedElsewhereError,
     DiagnosticsTable,
     count_foci,
+    groups_behind,
     labels_at,
 )
 
@@ -47,6 +54,8 @@ _SIGNS = {"positive": 1, "negative": -1}
 _TABLE_ENTITIES = frozenset({"diag", "tab", "tail"})
 #: What Neurosynth Compose hands out: one table, without the name of its map.
 _COMPOSE = "diagnostics"
+#: Contrasts whose shares NiMARE takes from another one (0.22.1, `Jackknife`).
+_SHARES_OF_ANOTHER = frozenset({"uniformity", "consistency", "group1", "group2"})
 
 
 def find_diagnostics(
@@ -55,7 +64,7 @@ def find_diagnostics(
     kind: ContributionKind,
     experiments: Experiments | None = None,
 ) -> list[DiagnosticsTable]:
-    """Find the tables that were counted for the map of some clusters, or for its run.
+    """Find the tables that were counted for the contrast of some clusters.
 
     Parameters
     ----------
@@ -67,11 +76,13 @@ def find_diagnostics(
     Returns
     -------
     list of DiagnosticsTable
-        Of the clusters' own map; if there are none, of the one other map of the same
-        test that was counted.
+        One a tail; those of the clusters' own map first, then those of other
+        corrections of the same contrast.
 
     Raises
     ------
+    CountedElsewhereError
+        When there are some of other contrasts only.
     ResultsError
         When there is none, or none that can be followed.
     """
@@ -89,20 +100,51 @@ def find_diagnostics(
             f"{results.title} holds no table of NiMARE's {wanted} that belongs to a "
             "map. Run NiMARE with that diagnostic, and open its whole folder."
         )
-    of_run = {stem: one for stem, one in tables.items() if one.run == name.run}
-    own = {
-        stem: one for stem, one in of_run.items() if target_of(one) == target_of(name)
+    fitting = {
+        stem: one
+        for stem, one in tables.items()
+        if one.run == name.run and contrast_of(one) == contrast_of(name)
     }
-    targets = {target_of(one) for one in of_run.values()}
-    if not own and len(targets) != 1:
-        raise ResultsError(
-            f"{clusters.statmap.title} was not counted by NiMARE. "
-            f"Tables: {', '.join(tables)}."
+    if not fitting:
+        of = " and ".join(dict.fromkeys(map(_title_of_target, tables.values())))
+        raise CountedElsewhereError(
+            f"NiMARE did not count for {clusters.statmap.title}: its tables of the "
+            f"{wanted} belong to the clusters of {of}. Open the studies: their foci "
+            "are then counted in the clusters that you see.",
+            dict.fromkeys(
+                range(1, len(clusters) + 1), f"not known; NiMARE counted for {of}"
+            ),
         )
-    return [
-        _pair_with_labels(results, clusters, *row, experiments)
-        for row in (own or of_run).items()
-    ]
+    target = target_of(name)
+    found: list[DiagnosticsTable] = []
+    refusals = []
+    for stem in sorted(fitting, key=lambda stem: target_of(fitting[stem]) != target):
+        one = fitting[stem]
+        try:
+            for tail in _tails_of(results.tables[stem], one):
+                found.append(
+                    _pair_with_labels(results, clusters, stem, one, tail, experiments)
+                )
+        except ResultsError as error:
+            refusals.append(str(error))
+    if not found:
+        raise ResultsError(" ".join(dict.fromkeys(refusals)))
+    if kind == "jackknife" and name.contrast in _SHARES_OF_ANOTHER:
+        told = (
+            "NiMARE's Jackknife takes the shares from the comparison of the two groups "
+            f"(association, or group 1 - group 2), not from {name.contrast}, whatever "
+            "map its table is named after."
+        )
+        found = [replace(one, notices=(told, *one.notices)) for one in found]
+    return found
+
+
+def _tails_of(table: pd.DataFrame, name: MapName) -> list[str]:
+    """List the tails of a table: that of its name, else those of its columns."""
+    if tail := name.get("tail"):
+        return [tail]
+    tails = [tail for tail in _SIGNS if column_numbers(table, tail)]
+    return tails or ["positive"]
 
 
 def numbering_warnings(results: ResultSet, clusters: ClusterSet) -> tuple[str, ...]:
@@ -129,6 +171,8 @@ def numbering_warnings(results: ResultSet, clusters: ClusterSet) -> tuple[str, .
     for stem in results.tables:
         table = parse_name(stem)
         if table is None or table.get("tab") != "clust" or table.run != name.run:
+            continue
+        if contrast_of(table) != contrast_of(name):
             continue
         rows, wrong = _mismatches(results, clusters, stem, table)
         if wrong:
@@ -170,7 +214,27 @@ def _mismatches(
 
 def target_of(name: MapName) -> frozenset[tuple[str, str]]:
     """Return what a map, its tables and its label maps have in common."""
-    return frozenset(row for row in name.entities if row[0] not in _TABLE_ENTITIES)
+    return frozenset(_without_table(name))
+
+
+def _without_table(name: MapName) -> Iterator[tuple[str, str]]:
+    return (row for row in name.entities if row[0] not in _TABLE_ENTITIES)
+
+
+def _title_of_target(name: MapName) -> str:
+    """Say in words which map a table was made for."""
+    title = title_of(replace(name, entities=tuple(_without_table(name))))
+    run = " ".join(part for part in name.run if part)
+    return f"{run}: {title}" if run else title
+
+
+def _target(statmap: StatMap) -> frozenset[tuple[str, str]] | None:
+    return target_of(statmap.name) if statmap.name else None
+
+
+def contrast_of(name: MapName) -> frozenset[tuple[str, str]]:
+    """Return what a map, its corrections, their tables and label maps share."""
+    return target_of(name.uncorrected())
 
 
 def _pair_with_labels(
@@ -178,28 +242,38 @@ def _pair_with_labels(
     clusters: ClusterSet,
     stem: str,
     name: MapName,
+    tail: str,
     experiments: Experiments | None,
 ) -> DiagnosticsTable:
-    """Pair a table with the label map that NiMARE wrote, or with one made anew."""
-    tail = name.get("tail") or "positive"
+    """Pair a tail of a table with NiMARE's label map, or with one made anew."""
     table, sign = results.tables[stem], _SIGNS.get(tail, 1)
+    if "id" not in table.columns:
+        raise ResultsError(f"{stem} names no experiments.")
+    if groups_behind(name.contrast, [sign])[0] not in (0, *groups_behind("", [sign])):
+        raise ResultsError(
+            f"{stem} holds the studies of the other group: of two groups NiMARE counts "
+            "the first in positive clusters and the second in negative ones, whatever "
+            "the map."
+        )
     of_target = [
         m
         for m in results.run_of(clusters.statmap)
         if m.name is not None and target_of(m.name) == target_of(name)
     ]
+    is_own = target_of(name) == _target(clusters.statmap)
+    title = _title_of_target(name)
     for statmap in of_target:
         assert statmap.name is not None
         if statmap.kind.row.holds_labels and statmap.name.get("tail") in {None, tail}:
             _check_grid(statmap, clusters)
-            return DiagnosticsTable(table, labels_of(statmap), sign)
+            return DiagnosticsTable(table, labels_of(statmap), sign, title, is_own)
     for statmap in of_target:
         if statmap.name is not None and statmap.name.value == name.value:
             _check_grid(statmap, clusters)
             listed = _clusters_table(results, name)
             rebuilt = _rebuild_diagnostics(statmap, table, tail, experiments, listed)
             if rebuilt is not None:
-                return rebuilt
+                return replace(rebuilt, is_own=is_own)
     raise ResultsError(
         f"{results.title} holds no label map for {stem}, and a rebuilt one cannot be "
         "shown to fit: there is no telling which cluster each of its columns means, "
@@ -249,14 +323,29 @@ def _rebuild_diagnostics(
         if not counts_agree(table.set_index("id"), tail, counts):
             return None
         proof = "agrees with the foci"
-    elif listed is not None and sizes_agree(labels, statmap.grid, listed):
+    elif listed is not None and sizes_agree(
+        labels, statmap.grid, _of_tail(listed, tail)
+    ):
         proof = "agrees with the sizes in NiMARE's table of clusters"
     elif n == 1:
         proof = "has one cluster, as the table"
     if not proof:
         return None
     notice = f"NiMARE's label map was rebuilt from {statmap.title}; it {proof}."
-    return DiagnosticsTable(table, labels, sign, (notice,))
+    return DiagnosticsTable(
+        table, labels, sign, statmap.title, is_own=True, notices=(notice,)
+    )
+
+
+def _of_tail(listed: pd.DataFrame, tail: str) -> pd.DataFrame:
+    """Return the rows of one tail of NiMARE's table of clusters."""
+    if "Cluster ID" not in listed.columns:
+        return listed
+    tails = (
+        listed["Cluster ID"].astype(str).str.extract(r"^(Positive|Negative)Tail ")[0]
+    )
+    # NiMARE <= 0.0.13 wrote numbers alone.
+    return listed[tails == tail.capitalize()] if tails.notna().any() else listed
 
 
 def _compose_table(results: ResultSet, kind: ContributionKind) -> pd.DataFrame | None:
@@ -276,17 +365,45 @@ def _follow_compose_table(
 ) -> list[DiagnosticsTable]:
     """Follow Compose's table, which names neither its map nor its clusters."""
     tails = [tail for tail in _SIGNS if column_numbers(table, tail)]
+    fitting = []
     for statmap in _targets(results, clusters):
         found = [
             _rebuild_diagnostics(statmap, table, tail, experiments) for tail in tails
         ]
         proven = [one for one in found if one is not None]
         if proven and len(proven) == len(tails):
-            return proven
+            fitting.append((statmap, proven))
+    name = clusters.statmap.name
+    own = [
+        [replace(one, is_own=_target(statmap) == target_of(name)) for one in proven]
+        for statmap, proven in fitting
+        if name and statmap.name and contrast_of(statmap.name) == contrast_of(name)
+    ]
+    counted_here = experiments is not None and is_counts(
+        table.drop(columns="id").to_numpy(dtype=np.float64)
+    )
+    # Foci prove each by itself; else it has to be the only one that fits.
+    if own and (counted_here or all(_same(own[0], one) for _, one in fitting)):
+        return min(own, key=lambda proven: not proven[0].is_own)
+    if fitting:
+        titles = " or ".join(statmap.title for statmap, _ in fitting)
+        whose = f"the table of Neurosynth Compose fits {titles}"
+        raise CountedElsewhereError(
+            "The table of diagnostics of Neurosynth Compose does not name its map. It "
+            f"fits {titles}: it cannot be said to belong to {clusters.statmap.title}.",
+            dict.fromkeys(range(1, len(clusters) + 1), f"not known; {whose}"),
+        )
     raise ResultsError(
         "Neurosynth Compose keeps no label map, and none rebuilt from the maps at "
         "hand can be shown to fit its table of diagnostics: there is no telling which "
         "cluster each column means."
+    )
+
+
+def _same(one: list[DiagnosticsTable], other: list[DiagnosticsTable]) -> bool:
+    """Whether two pairings of a table mean the same clusters by each column."""
+    return all(
+        np.array_equal(a.labels, b.labels) for a, b in zip(one, other, strict=True)
     )
 
 

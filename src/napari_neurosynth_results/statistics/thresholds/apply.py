@@ -7,6 +7,7 @@ same test exists, and never at all where it would mean nothing.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ from napari_neurosynth_results.statistics.p_values.directions import (
     choose_tail,
 )
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
+    FDR_METHODS,
     critical_log_p,
     find_tested_voxels,
 )
@@ -56,7 +58,8 @@ class ThresholdResult:
         In the map's unit; for a p map the largest p kept. NaN when nothing survives a
         q or when the height differs from voxel to voxel.
     p : float
-        The uncorrected p that the height means, NaN when unknown; may underflow to 0.
+        The p that the height means by the map's own values, a corrected one for a
+        corrected map; NaN when unknown, and it may underflow to 0.
     n_tests : int or None
         Voxels tested, for q and Bonferroni.
     tail : Tail
@@ -65,6 +68,8 @@ class ThresholdResult:
         Height, p, tail and mask, in words.
     masking : Masking, optional
         Where was looked.
+    caution : str
+        What is doubtful about that place for tests that were counted; a sentence.
     """
 
     parts: Parts
@@ -74,6 +79,7 @@ class ThresholdResult:
     tail: Tail
     sentence: str
     masking: Masking | None = None
+    caution: str = ""
 
     def __str__(self) -> str:
         """Return the sentence."""
@@ -137,23 +143,34 @@ def apply_threshold(
     # The height of a p map has said it, unless it underflowed.
     if math.isfinite(log_p) and not (statmap.kind.row.small_is_strong and height > 0):
         means.append(p_in_words(statmap, log_p))
+    if statmap.correction_method:
+        means.append(statmap.correction_method)
     if n_tests is not None:
         means.append(f"{n_tests:,} tests")
     if tail is not Tail.NONE:
-        means.append(str(tail))
+        means.append(statmap.say_tail(tail))
     if told := dof_in_words(source):
         means.append(told)
     sentence = threshold_sentence(
         statmap, height, means, sides=sides, strict=threshold.strict
     )
+    caution = ""
+    if masking is not None:
+        sentence += f", {masking}"
+        if corrected:
+            short, caution = masking.caution(statmap)
+            sentence += f" ({short})" if short else ""
+            if n_tests == (kept := int(np.count_nonzero(parts))) and kept > 1:
+                caution = f"{caution} {_all_survive(kept)}".strip()
     return ThresholdResult(
         parts=parts,
         height=p if statmap.kind.row.small_is_strong else height,
         p=p,
         n_tests=n_tests,
         tail=tail,
-        sentence=f"{sentence}, {masking}" if masking is not None else sentence,
+        sentence=sentence,
         masking=masking,
+        caution=caution,
     )
 
 
@@ -222,13 +239,16 @@ def _log_alpha(
     """
     if threshold.p is not None:
         return math.log(threshold.p), None
+    name = "FDR" if threshold.q is not None else "Bonferroni"
     _, log_p = find_tested_voxels(
         source,
-        "FDR" if threshold.q is not None else "Bonferroni",
+        name,
         mask=None if masking is None else masking.mask,
         sides=sides,
         tail=tail,
     )
+    if masking is not None:
+        _refuse_circular(source, name, masking)
     if threshold.bonferroni is not None:
         return math.log(threshold.bonferroni / log_p.size), log_p.size
     assert threshold.q is not None
@@ -237,6 +257,31 @@ def _log_alpha(
         return math.nan, log_p.size
     # Below p = 1, which no height stands for.
     return min(critical, -P_TOLERANCE), log_p.size
+
+
+def _refuse_circular(source: PSource, name: str, masking: Masking) -> None:
+    """Refuse to count tests in voxels that were chosen by these very tests."""
+    statmap = source.statmap
+    why = masking.why_circular(statmap)
+    if not why and source.is_sibling and source.evidence.siblings is not None:
+        # The p that a user gave beside the map.
+        why = masking.why_circular(source.map)
+    if why:
+        raise ResultsError(
+            f"{statmap.title}: {name} {masking} would be circular. {why} Its voxels "
+            "were chosen by the values that are to be corrected: counted alone, they "
+            "pass by themselves. Take a mask that this data did not make, or correct "
+            "in the whole brain."
+        )
+
+
+def _all_survive(n: int) -> str:
+    """Say what a mask looks like that was drawn by the map, and cannot be told."""
+    return (
+        f"Each of the {n:,} voxels that were tested in the mask survives. A mask that "
+        "was drawn by this very map does so whatever there is: make sure that it was "
+        "chosen without the map."
+    )
 
 
 def _requested_p(statmap: StatMap, threshold: Threshold, log_p: float) -> float:
@@ -341,11 +386,110 @@ def threshold_sentence(
     return f"{what} ({told})" if told else what
 
 
+def asked_in_words(statmap: StatMap, threshold: Threshold) -> str:
+    """Write what was asked of a map, p by its name: ``q <= .05`` after FDR.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        What is thresholded.
+    threshold : Threshold
+        What was asked.
+    """
+    if threshold.p is None:
+        return str(threshold)
+    return f"{p_word(statmap)} <= {short_p(threshold.p)}"
+
+
 def p_word(statmap: StatMap) -> str:
     """Return what the field calls the p of a map: p, p_FWE, or q after FDR."""
     if statmap.correction == "FDR":
         return "q"
     return f"p_{statmap.correction}" if statmap.correction else "p"
+
+
+def name_values(statmap: StatMap) -> str:
+    """Name the values of a map in a word or two, as in ``z`` or ``z of q``.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+    """
+    row, p = statmap.kind.row, p_word(statmap)
+    if p == "p" or statmap.level == "cluster" or not row.has_p:
+        return str(statmap.kind)
+    if row.p.states_p:
+        return re.sub(r"\bp$", p, row.unit or str(statmap.kind))
+    return f"{statmap.kind} of {p}"
+
+
+def describe_values(statmap: StatMap) -> str:
+    """Say what the values of a map are, and of a corrected one what they stand for.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Any map.
+
+    Returns
+    -------
+    str
+        As in ``z that stands for q, converted two-tailed; not the z of the test``.
+    """
+    row, p = statmap.kind.row, p_word(statmap)
+    if p == "p" or not row.has_p:
+        return row.meaning
+    if row.p.states_p:
+        # The kind's own sentence, of the p that it is.
+        return re.sub(r"\bp\b( values?)?", p, row.meaning, count=1)
+    how = f", {statmap.tail_in_words}" if statmap.tail_is_conversions else ""
+    kind = statmap.kind
+    return f"{kind} that stands for {p}{how}; not the {kind} of the test"
+
+
+@dataclass(frozen=True)
+class ErrorRate:
+    """The error rate over all tests of a map that a threshold controls.
+
+    Attributes
+    ----------
+    symbol : str
+        ``q`` for the false discovery rate, ``p_FWE`` for the family-wise error rate.
+    level : float
+        At most this.
+    method : str
+        How it is controlled, in words; empty if unknown.
+    """
+
+    symbol: str
+    level: float
+    method: str
+
+
+def find_error_rate(statmap: StatMap, threshold: Threshold) -> ErrorRate | None:
+    """Say which error rate a threshold controls on a map.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        What is thresholded.
+    threshold : Threshold
+        What was asked.
+
+    Returns
+    -------
+    ErrorRate or None
+        None for an uncorrected p, which counts each test alone, and for a height,
+        which is no level of significance: what survives it need not be significant.
+    """
+    if threshold.q is not None:
+        return ErrorRate("q", threshold.q, FDR_METHODS[threshold.fdr])
+    if threshold.bonferroni is not None:
+        return ErrorRate("p_FWE", threshold.bonferroni, "Bonferroni")
+    if threshold.p is not None and statmap.correction:
+        return ErrorRate(p_word(statmap), threshold.p, statmap.correction_method)
+    return None
 
 
 def p_in_words(statmap: StatMap, log_p: float) -> str:
@@ -398,13 +542,18 @@ def describe_map(statmap: StatMap) -> str:
     str
         As in ``z, one-tailed, uncorrected: z scores``.
     """
+    if statmap.kind.row.holds_labels:
+        return f"{statmap.kind}: {statmap.kind.meaning}"
     level = f"{statmap.level}-level " if statmap.level else ""
     correction = f"{level}{statmap.correction}-corrected"
     if not statmap.correction:
         known = statmap.correction_is_known
         correction = "uncorrected" if known else "correction unknown"
-    tail = statmap.tail_in_words if statmap.kind.has_tail else ""
+    tail = ""
+    # A conversion is told with the values that it made.
+    if statmap.kind.has_tail and not statmap.tail_is_conversions:
+        tail = statmap.tail_in_words
     facts = ", ".join(filter(None, (str(statmap.kind), tail, correction)))
     if statmap.level == "cluster":
         return f"{facts}: each cluster carries one value, its own p"
-    return f"{facts}: {statmap.kind.meaning}"
+    return f"{facts}: {describe_values(statmap)}"

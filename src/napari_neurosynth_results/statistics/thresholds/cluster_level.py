@@ -27,10 +27,15 @@ from napari_neurosynth_results.statistics.p_values.directions import (
     choose_sides,
 )
 from napari_neurosynth_results.statistics.p_values.monte_carlo import (
-    find_iterations,
-    intervals,
+    NullDistribution,
+    find_null_distribution,
+    statement_notices,
+    statement_of,
 )
-from napari_neurosynth_results.statistics.p_values.significance import PSource
+from napari_neurosynth_results.statistics.p_values.significance import (
+    PSource,
+    find_test,
+)
 from napari_neurosynth_results.statistics.thresholds.masks import Masking, as_masking
 
 #: The floor is 1 - 1 / iterations, of 10 iterations at least. A cluster may have a p
@@ -41,6 +46,48 @@ _FLOOR_SHARE = 0.5
 _GRAIN = 0.02
 #: Two parts a value have to fit into 16 bits; NiMARE's default is 10,000 iterations.
 _MOST_VALUES = 30_000
+#: NiMARE formed clusters with 18 neighbors before this release, with 6 since.
+FACES_SINCE = (0, 0, 13)
+
+
+@dataclass(frozen=True)
+class ClusterFormation:
+    """How clusters were formed before they were tested.
+
+    Attributes
+    ----------
+    p : float or None
+        The uncorrected p that voxels had to stay below; None when nobody knows.
+    connectivity : int
+        Which neighbors touched: 6, 18 or 26.
+    joined : int
+        Fragments that touch a cluster of the same p by no face, and are part of it.
+    """
+
+    p: float | None = None
+    connectivity: int = 6
+    joined: int = 0
+
+    def __str__(self) -> str:
+        """Threshold, and neighbors where they are not NiMARE's of today."""
+        known = f"p < {short_p(self.p)}" if self.p else "not known"
+        touched = f", {self.connectivity}-connected" if self.joined else ""
+        return f"cluster-forming threshold {known}{touched}"
+
+    @property
+    def notices(self) -> list[str]:
+        """Say by what fragments were known for parts of a cluster."""
+        if not self.joined:
+            return []
+        touch = {18: "an edge", 26: "a corner"}[self.connectivity]
+        n, many = self.joined, self.joined > 1
+        release = ", as by NiMARE before 0.0.13" if self.connectivity == 18 else ""
+        return [
+            f"{n} {'fragments that touch' if many else 'fragment that touches'} a "
+            f"cluster of the same p by {touch} only {'belong' if many else 'belongs'} "
+            "to it, being too small to have that p alone: clusters were formed with "
+            f"{self.connectivity} neighbors{release}."
+        ]
 
 
 @dataclass(frozen=True)
@@ -51,8 +98,8 @@ class ClusterLevelResult:
     ----------
     alpha : float
         Level of significance of a cluster.
-    iterations : int or None
-        Monte Carlo iterations, the grain of p.
+    null : NullDistribution or None
+        What p was counted in: its grain.
     parts : ndarray of uint16, shape (i, j, k)
         One odd number for each value among positive voxels, the even one after it
         among negative voxels.
@@ -64,25 +111,36 @@ class ClusterLevelResult:
         ``"FWE"``.
     tail : Tail
         How the uncorrected p counts.
+    formation : ClusterFormation
+        How clusters were formed before they were tested.
     masking : Masking, optional
         Where was looked.
+    notices : tuple of str
+        What else has to be said.
     """
 
     alpha: float
-    iterations: int | None
+    null: NullDistribution | None
     parts: npt.NDArray[np.uint16] = field(repr=False)
     values: StatMap = field(repr=False)
     p_by_part: npt.NDArray[np.float64] = field(repr=False)
     correction: str
     tail: Tail
+    formation: ClusterFormation = field(default_factory=ClusterFormation)
     masking: Masking | None = None
+    notices: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Level of significance, grain and mask, in words."""
-        grain = f", {self.iterations:,} iterations" if self.iterations else ""
+        """Level of significance, grain, formation and mask, in words."""
+        grain = f", {self.null}" if self.null else ""
         where = f", {self.masking}" if self.masking else ""
         level = f"p_{self.correction} <= {short_p(self.alpha)}"
-        return f"{level}, cluster-level{grain}{where}"
+        return f"{level}, cluster-level{grain}, {self.formation}{where}"
+
+    @property
+    def iterations(self) -> int | None:
+        """Monte Carlo iterations, None when nobody knows."""
+        return self.null.iterations if self.null else None
 
     def describe(self, cluster_p: npt.NDArray[np.float64]) -> str:
         """Say how many clusters there are, are significant, and might be either.
@@ -98,13 +156,14 @@ class ClusterLevelResult:
             One sentence.
         """
         n, significant = cluster_p.size, int(self.significant(cluster_p).sum())
-        grain = f" ({self.iterations:,} iterations)" if self.iterations else ""
+        grain = f" ({self.null})" if self.null else ""
         borderline = int(self.intervals(cluster_p)[2].sum())
         return (
             f"{n} cluster{'s' * (n != 1)} distinguishable from the floor, "
             f"{significant} significant at p_{self.correction} <= "
             f"{short_p(self.alpha)}{grain}"
             + (f", {borderline} borderline" if borderline else "")
+            + f"; {self.formation}"
             + (f", {self.masking}" if self.masking else "")
         )
 
@@ -121,11 +180,15 @@ class ClusterLevelResult:
         Returns
         -------
         low, high : ndarray of float64
-            95 % intervals, NaN when nobody knows the number of iterations.
+            95 % intervals, NaN when nobody knows the number of iterations. At the
+            smallest p, where none or one of them was as large, the lower end is 0.
         borderline : ndarray of bool
             Whether the interval contains alpha.
         """
-        low, high = intervals(cluster_p, self.iterations)
+        if self.null is None:
+            unknown = np.full(cluster_p.size, np.nan)
+            return unknown, unknown.copy(), np.zeros(cluster_p.size, bool)
+        low, high = self.null.intervals(cluster_p)
         return low, high, (low <= self.alpha) & (self.alpha <= high)
 
     def significant(self, cluster_p: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -176,23 +239,13 @@ def read_clusters(
     source.evidence.check(statmap)
     source.check_values()
     masking = as_masking(mask, statmap.grid)
-    read = source.map
-    inside = np.isfinite(read.data) & (read.data != 0)
-    carried = np.abs(read.data[inside])
-    values, code, count = np.unique(carried, return_inverse=True, return_counts=True)
-    p = np.exp(convert_to_log_p(values, source.kind, source.tail))
-    iterations = find_iterations(statmap)
-    floor = _floor(p, count, iterations)
-    if values.size > _MOST_VALUES:
-        raise ResultsError(
-            f"{statmap.title} has {values.size:,} values, too many for clusters with "
-            "one value each: its name says cluster-level, its voxels do not."
-        )
+    formed = read_formed_values(source)
     test = find_peak_map(statmap)
     keep = choose_sides(test, tail)
-    negative = test.data[inside] < 0 if test.signed else np.zeros(carried.size, bool)
-    part = 2 * code + 1 + negative
-    part[floor[code] | np.where(negative, not keep[1], not keep[0])] = 0
+    inside = formed.codes > 0
+    negative = test.data[inside] < 0 if test.signed else np.zeros(inside.sum(), bool)
+    part = 2 * formed.codes[inside] - 1 + negative
+    part[np.where(negative, not keep[1], not keep[0])] = 0
     parts = np.zeros(statmap.grid.shape, np.uint16, order="F")
     parts[inside] = part
     if masking is not None:
@@ -200,14 +253,68 @@ def read_clusters(
         parts *= masking.mask
     return ClusterLevelResult(
         alpha=alpha,
-        iterations=iterations,
+        null=find_null_distribution(statmap),
         parts=parts,
         values=test,
-        p_by_part=np.concatenate([[math.nan], np.repeat(p, 2)]),
+        p_by_part=np.concatenate([[math.nan], np.repeat(formed.p[1:], 2)]),
         correction=statmap.correction or "corrected",
         tail=test.tail,
+        formation=ClusterFormation(statement_of(statmap).forming_p),
         masking=masking,
+        notices=tuple(statement_notices(statmap)),
     )
+
+
+@dataclass(frozen=True)
+class FormedValues:
+    """The values of a cluster-level map, without the floor.
+
+    Attributes
+    ----------
+    codes : ndarray of uint16, shape (i, j, k)
+        One number for each value, from 1; 0 at the floor and outside of the mask.
+    p : ndarray
+        The corrected p of each number, NaN for 0.
+    """
+
+    codes: npt.NDArray[np.uint16] = field(repr=False)
+    p: npt.NDArray[np.float64] = field(repr=False)
+
+
+def read_formed_values(source: PSource) -> FormedValues:
+    """Give a number to each value that clusters carry.
+
+    Parameters
+    ----------
+    source : PSource
+        What states the p of a cluster-level corrected map.
+
+    Returns
+    -------
+    FormedValues
+        Of the whole map, both signs together.
+
+    Raises
+    ------
+    ResultsError
+        When the map holds more values than clusters can have, or cannot be read.
+    """
+    statmap, data = source.statmap, source.map.data
+    inside = np.isfinite(data) & (data != 0)
+    carried = np.abs(data[inside])
+    values, code, count = np.unique(carried, return_inverse=True, return_counts=True)
+    if values.size > _MOST_VALUES:
+        raise ResultsError(
+            f"{statmap.title} has {values.size:,} values, too many for clusters with "
+            "one value each: its name says cluster-level, its voxels do not."
+        )
+    p = np.exp(convert_to_log_p(values, source.kind, source.tail))
+    null = find_null_distribution(statmap)
+    floor = _floor(p, count, null.iterations if null else None)
+    numbers = np.where(floor, 0, np.arange(1, values.size + 1)).astype(np.uint16)
+    codes = np.zeros(statmap.grid.shape, np.uint16, order="F")
+    codes[inside] = numbers[code]
+    return FormedValues(codes, np.concatenate([[math.nan], p]))
 
 
 def _floor(
@@ -240,9 +347,4 @@ def find_peak_map(statmap: StatMap) -> StatMap:
         The uncorrected map of the same test: z, else the map's own value; the map
         itself where there is neither.
     """
-    results = statmap.results
-    for value in ("z", None):
-        found = results.uncorrected(statmap, value)
-        if found is not None and found.grid.same_as(statmap.grid):
-            return found
-    return statmap
+    return find_test(statmap) or statmap

@@ -21,7 +21,11 @@ from napari_neurosynth_results.statistics.p_values.conversion import (
     height_at,
     short_p,
 )
-from napari_neurosynth_results.statistics.p_values.monte_carlo import find_iterations
+from napari_neurosynth_results.statistics.p_values.monte_carlo import (
+    find_null_distribution,
+    find_shared_smallest_p,
+    write_counted_p,
+)
 from napari_neurosynth_results.statistics.p_values.significance import (
     OWN_EVIDENCE,
     Evidence,
@@ -281,6 +285,8 @@ def _by_p(source: PSource, survivors: npt.NDArray[np.bool_], alpha: float) -> Fi
     reason = f"{_criterion(source, alpha, height)}: {_voxels(n)}"
     if others > 0:
         reason += f", and {_voxels(others)} as strong that have a larger p"
+    if (shared := find_shared_smallest_p(statmap)) is not None:
+        reason += f"; {shared.caution.removesuffix('.')}"
     return FirstLook(
         height=height,
         strongest=strongest,
@@ -313,8 +319,11 @@ def _criterion(source: PSource, alpha: float, height: float) -> str:
     """Say the threshold in the map's own unit and in p."""
     statmap = source.statmap
     if statmap.kind.row.small_is_strong:
-        return threshold_sentence(statmap, alpha, [statmap.tail_in_words])
+        how = [statmap.correction_method, statmap.tail_in_words]
+        return threshold_sentence(statmap, alpha, filter(None, how))
     how = [p_in_words(statmap, math.log(alpha))]
+    if statmap.correction_method:
+        how.append(statmap.correction_method)
     if statmap.kind.has_tail:
         how.append(statmap.tail_in_words)
     if told := dof_in_words(source):
@@ -329,14 +338,17 @@ def _criterion(source: PSource, alpha: float, height: float) -> str:
 def _faint(source: PSource, inside: npt.NDArray[np.bool_], alpha: float) -> FirstLook:
     """Show a map on which nothing survives, and say how far from it it is."""
     statmap = source.statmap
-    word = p_word(statmap)
-    tail = f" ({statmap.tail_in_words})" if statmap.kind.has_tail else ""
+    null = find_null_distribution(statmap)
+    how = [statmap.correction_method]
+    if statmap.kind.has_tail:
+        how.append(statmap.tail_in_words)
+    told, p = ", ".join(filter(None, how)), p_word(statmap)
     reason = (
-        f"no voxel survives {word} <= {short_p(alpha)}{tail}: "
-        f"the smallest {word} is {short_p(source.smallest_p())}"
+        f"no voxel survives {p} <= {short_p(alpha)}{f' ({told})' if told else ''}: "
+        f"the smallest {p} is {write_counted_p(source.smallest_p(), null)}"
     )
-    if (n := find_iterations(statmap)) is not None:
-        reason += f" ({n:,} iterations, so no p can be below {short_p(1 / n)})"
+    if null is not None:
+        reason += f" ({null}, so no p can be below {short_p(null.smallest_p)})"
     look = _by_percentile(statmap, inside, statmap.signed)
     return replace(
         look, survives=False, reason=f"{reason}; shown faintly: {look.reason}"
@@ -381,7 +393,9 @@ def _by_percentile(
         elif statmap.kind.row.p.n_dof:
             what += ", because its degrees of freedom are not known"
         elif not statmap.kind.has_tail:
-            what += f", because no p belongs to {statmap.kind} values"
+            what += f", because {statmap.kind} values have no p of their own"
+            if (source := PSource(statmap)).is_sibling:
+                what += f": that of the test is in {source.map.title}"
     strongest = float(np.percentile(strength, CLIP_PERCENTILE))
     if strongest <= height:
         strongest = float(strength.max()) or 1.0

@@ -21,7 +21,10 @@ from napari_neurosynth_results.statistics.p_values.significance import (
     Evidence,
     PSource,
 )
-from napari_neurosynth_results.statistics.thresholds.apply import apply_threshold
+from napari_neurosynth_results.statistics.thresholds.apply import (
+    apply_threshold,
+    p_word,
+)
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     find_peak_map,
     read_clusters,
@@ -226,7 +229,8 @@ def list_presets(
         found.append(
             Preset(
                 f"p {text}",
-                f"p <= {text} by the map's own test, no extent",
+                f"{p_word(statmap)} <= {text} by the map's own "
+                f"{'correction' if statmap.correction else 'test'}, no extent",
                 Threshold(p=p),
             )
         )

@@ -8,10 +8,8 @@ import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters.cluster_set import (
-    ClusterSet,
-    clusters_at,
-)
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
 from napari_neurosynth_results.viewer import palette
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
@@ -66,7 +64,7 @@ def shown_colors(viewer: Viewer, clusters: ClusterSet) -> palette.Colors:
     n = len(clusters)
     layer = cluster_layer(viewer, clusters.statmap)
     if layer is None:
-        colors = palette.cluster_colors(clusters.peak_voxels, {}, clusters.significant)
+        colors = palette.cluster_colors(clusters.peak_voxels, {}, clusters.surviving)
     else:
         colors = layer.colormap.colors
     return np.asarray(colors[1 : n + 1], np.float32)

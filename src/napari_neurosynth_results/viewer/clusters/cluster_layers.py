@@ -17,6 +17,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
 from napari_neurosynth_results.viewer.clusters.layer_colors import (
     CHOSEN_KEY,
     COLORS_KEY,
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
     from napari.viewer import Viewer
 
+#: What a corrected map says of a peak, as the field writes it.
+_CORRECTED = {"peak_q": "peak q", "peak_p_fwe": "peak p_FWE"}
 #: What the row of the background holds, by the kind of a column.
 _EMPTY: dict[str, Any] = {"f": np.nan, "i": 0}
 
@@ -254,8 +257,15 @@ def _features(clusters: ClusterSet) -> dict[str, Any]:
         "n_voxels": table.n_voxels,
         "volume_mm3": table.volume_mm3.round(1),
     }
+    if clusters.missing_test:
+        del columns[f"peak {clusters.values.kind}"]
+    for key, title in _CORRECTED.items():
+        if key in table:
+            columns[title] = table[key].round(6)
     if clusters.statmap.level == "cluster":
-        columns[f"p_{clusters.statmap.correction}"] = table.cluster_p.round(4)
+        columns[f"p_{clusters.statmap.correction}"] = np.array(
+            [write_counted_p(p, clusters.null) for p in clusters.cluster_p], str
+        )
         columns["significant"] = np.where(table.significant, "yes", "no")
     return {
         name: np.concatenate([[_EMPTY.get(values.dtype.kind, "")], values])

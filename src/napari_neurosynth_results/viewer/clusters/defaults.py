@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.statistics.clusters.cluster_set import (
-    ClusterSet,
-    clusters_at,
-)
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     CORRECTED_ALPHA,
@@ -70,7 +68,8 @@ def first_threshold(statmap: StatMap, offered: Collection[Criterion]) -> Thresho
     # Any number can be typed into napari's preferences.
     alpha = chosen.corrected if 0 < chosen.corrected < 1 else CORRECTED_ALPHA
     if statmap.level == "cluster":
-        return Threshold(p=alpha, connectivity=connectivity)
+        # Which neighbors touch was chosen when its clusters were formed.
+        return Threshold(p=alpha)
     options: dict[str, Any] = {
         "connectivity": connectivity,
         "min_voxels": int(chosen.min_voxels),
@@ -99,7 +98,9 @@ def remember_choices(statmap: StatMap, asked: Threshold, faint: bool) -> None:
     chosen = _stored()
     if isinstance(chosen, _Choices):
         return
-    wanted: dict[str, Any] = {"faint": faint, "connectivity": asked.connectivity}
+    wanted: dict[str, Any] = {"faint": faint}
+    if statmap.level != "cluster":
+        wanted["connectivity"] = asked.connectivity
     if statmap.correction:
         if asked.p is not None:
             wanted["corrected"] = asked.p

@@ -82,10 +82,10 @@ def set_colors(layer: Labels, clusters: ClusterSet) -> bool:
 
     peaks = clusters.peak_voxels
     colors = palette.cluster_colors(
-        peaks, layer.metadata[COLORS_KEY], clusters.significant
+        peaks, layer.metadata[COLORS_KEY], clusters.surviving
     )
     if (hue := layer.metadata.get(HUE_KEY)) is not None:
-        colors[1 : len(peaks) + 1][clusters.significant] = (*hue.rgb, 1.0)
+        colors[1 : len(peaks) + 1][clusters.surviving] = (*hue.rgb, 1.0)
     if (chosen := layer.metadata.get(CHOSEN_KEY)) in peaks:
         colors[peaks.index(chosen) + 1] = palette.CHOSEN
     now = layer.colormap

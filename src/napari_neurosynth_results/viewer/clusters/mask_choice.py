@@ -11,7 +11,9 @@ import numpy as np
 from napari_neurosynth_results.api import brain_mask, mask_from_file, mask_from_map
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.thresholds.masks import (
+    MapOrigin,
     Masking,
+    origins_of,
     region_masking,
 )
 from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Stands for the brain of the template among the places to look.
 BRAIN = "MNI brain"
+#: Where a layer of labels that is neither a map nor its clusters says what it is of.
+MADE_OF_KEY = "neurosynth_results_made_of"
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class MaskChoice:
             statmap.grid,
             what=self.what.name,
             exclusive=self.outside,
+            made_of=_origins(self.what),
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> MaskChoice:
@@ -93,6 +98,18 @@ class MaskChoice:
             if isinstance(self.what, str)
             else str(self.what.name)
         )
+
+
+def _origins(layer: Labels) -> tuple[MapOrigin, ...]:
+    """Tell which maps a layer of labels was made of, as far as it knows."""
+    found: tuple[MapOrigin, ...] = layer.metadata.get(MADE_OF_KEY, ())
+    if (statmap := map_of(layer)) is not None:
+        found += origins_of(statmap)
+    if (clusters := clusters_of(layer)) is not None:
+        found += origins_of(clusters.statmap)
+        if clusters.threshold.masking is not None:
+            found += clusters.threshold.masking.made_of
+    return found
 
 
 #: What is asked of a map in the viewer.

@@ -28,6 +28,7 @@ from napari_neurosynth_results.statistics.p_values.significance import (
     PSource,
 )
 from napari_neurosynth_results.statistics.p_values.voxel_p import VoxelP, voxel_p
+from napari_neurosynth_results.statistics.thresholds.apply import p_word
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.layers import map_of
@@ -59,9 +60,10 @@ class ReadoutRow:
     text : str
         The value as it is shown: a number, a name, ``outside``.
     log_p : float
-        Natural logarithm of p, NaN where the map states none.
+        Natural logarithm of the map's own p, a corrected one for a corrected map; NaN
+        where it states none.
     p : str
-        p as it is shown.
+        p as it is shown; of a corrected map ``q`` or ``p_FWE`` before it.
     """
 
     title: str
@@ -245,7 +247,7 @@ def _evidence_of(layers: Any) -> dict[StatMap, Evidence]:
     found = {}
     for layer in layers:
         clusters = clusters_of(layer)
-        if clusters is not None and clusters.values is clusters.statmap:
+        if clusters is not None:
             found[clusters.statmap] = clusters.evidence
     return found
 
@@ -280,6 +282,9 @@ def _map_row(
     if shown.p is None:
         return ReadoutRow(title, kind, value, f"{value:.4g}")
     log_p, p = shown.p.log_p(voxel), shown.p.format(voxel)
+    if p and statmap.correction:
+        # Nobody should take a q for the p of the test.
+        p = f"{p_word(statmap)} {p}"
     return ReadoutRow(title, kind, value, f"{value:.4g}", log_p, p)
 
 

@@ -11,11 +11,13 @@ from napari_neurosynth_results.export.colors import BOTH, HUES, OPPOSITE
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
+from napari_neurosynth_results.statistics.thresholds.masks import origins_of
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.defaults import (
     clusters_for,
     threshold_map,
 )
+from napari_neurosynth_results.viewer.clusters.mask_choice import MADE_OF_KEY
 from napari_neurosynth_results.viewer.layers import (
     map_layer,
     map_of,
@@ -93,7 +95,10 @@ def show_agreement(viewer: Viewer, comparison: Comparison) -> Labels:
         blending="translucent_no_depth",
         colormap=DirectLabelColormap(color_dict=table),
         features={"agreement": ["", *names]},
-        metadata={AGREEMENT_KEY: ComparedClusters(comparison.a, comparison.b)},
+        metadata={
+            AGREEMENT_KEY: ComparedClusters(comparison.a, comparison.b),
+            MADE_OF_KEY: origins_of(comparison.a.statmap, comparison.b.statmap),
+        },
     )
     made.editable = False
     return viewer.add_layer(made)

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.anatomy.planes import edge_letters
+from napari_neurosynth_results.anatomy.planes import (
+    Convention,
+    edge_letters,
+    is_mirrored,
+)
 from napari_neurosynth_results.viewer.scene import PLANE_ORDER
 
 #: z, y, x in mm, the order of napari's axes.
@@ -34,13 +38,13 @@ class FieldOfView:
         z, y and x of what lies in the middle of each plane, mm.
     scale : float
         Pixels per mm.
-    rightward : bool
-        Whether the right of the brain is on the right: neurological.
+    convention : {"neurological", "radiological"}
+        On which side the right of the brain is.
     """
 
     center: PlaceZYX
     scale: float
-    rightward: bool
+    convention: Convention
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Window:
 
     Examples
     --------
-    >>> window = Window("axial", 200, 200, FieldOfView((0, 0, 0), 2.0, True))
+    >>> window = Window("axial", 200, 200, FieldOfView((0, 0, 0), 2.0, "neurological"))
     >>> window.place_at(row=20, column=180, place=(7.0, 0.0, 0.0))
     (7.0, 40.0, 40.0)
     >>> window.pixel_of((7.0, 40.0, 40.0))
@@ -76,8 +80,13 @@ class Window:
         return PLANE_ORDER[self.plane]
 
     @property
+    def rightward(self) -> bool:
+        """Whether the horizontal axis grows to the right."""
+        return not is_mirrored(self.plane, self.field.convention)
+
+    @property
     def _across(self) -> int:
-        return 1 if self.field.rightward else -1
+        return 1 if self.rightward else -1
 
     def place_at(self, row: float, column: float, place: PlaceZYX) -> PlaceZYX:
         """Return the place under a pixel.
@@ -128,9 +137,7 @@ class Window:
     def letters(self) -> dict[str, str]:
         """Say which end of the brain lies at which edge, as `edge_letters` does."""
         _, vertical, horizontal = self.axes
-        return edge_letters(
-            2 - horizontal, 2 - vertical, rightward=self.field.rightward
-        )
+        return edge_letters(2 - horizontal, 2 - vertical, rightward=self.rightward)
 
 
 @dataclass(frozen=True)

@@ -195,8 +195,10 @@ def _own_voxels(shown: _Numbers, statmap: StatMap) -> Voxels | None:
     if shown.shape != own.shape or shown.dtype != own.dtype:
         return None
     differs = (shown != own) & ~(np.isnan(shown) & np.isnan(own))
-    if statmap.kind.row.zero is Zero.OUTSIDE or statmap.kind.row.shown_whole:
-        differs &= own != 0
+    if (tiny := statmap.underflowed) is not None:
+        differs &= ~tiny
+    if statmap.kind.row.shown_whole:
+        differs &= ~(np.isnan(shown) & (own == 0))
     return None if differs.any() else own
 
 

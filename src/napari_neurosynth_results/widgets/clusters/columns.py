@@ -25,6 +25,8 @@ class ClusterColumn(Heading):
         the others; None for both.
     corrected : bool
         Whether other maps of the result have to be read for it.
+    counted : bool
+        Whether it holds p that were counted in iterations: then the smallest is a "<=".
     """
 
     key: str = field(kw_only=True)
@@ -32,6 +34,7 @@ class ClusterColumn(Heading):
     of_peaks: bool = field(default=False, kw_only=True)
     cluster_level: bool | None = field(default=None, kw_only=True)
     corrected: bool = field(default=False, kw_only=True)
+    counted: bool = field(default=False, kw_only=True)
 
 
 #: One that the user has to choose.
@@ -45,10 +48,18 @@ CLUSTER_COLUMNS = (
     ClusterColumn("x", "MNI x of the peak, mm", ".4g", key="peak_x", of_peaks=True),
     ClusterColumn("y", "MNI y of the peak, mm", ".4g", key="peak_y", of_peaks=True),
     ClusterColumn("z", "MNI z of the peak, mm", ".4g", key="peak_z", of_peaks=True),
-    ClusterColumn("Peak", "Value at the peak", ".3f", key="peak_value", of_peaks=True),
+    ClusterColumn(
+        "Peak",
+        "Value at the peak, of the test itself: of a corrected map that of its "
+        "uncorrected one, empty where that is not at hand",
+        ".3f",
+        key="peak_value",
+        of_peaks=True,
+    ),
     ClusterColumn(
         "p",
-        "Uncorrected p at the peak",
+        "Uncorrected p at the peak, also of a corrected map; empty where its "
+        "uncorrected one is not at hand",
         "p",
         key="peak_p",
         of_peaks=True,
@@ -60,12 +71,13 @@ CLUSTER_COLUMNS = (
         "p",
         key="cluster_p",
         cluster_level=True,
+        counted=True,
     ),
     ClusterColumn("k", "Extent in voxels", ",d", key="n_voxels"),
     _hidden("mm3", "Volume in cubic millimeters", ",.0f", key="volume_mm3"),
     _hidden(
         "Sig.",
-        "Whether the cluster is significant",
+        "Whether the cluster is significant at the level that was asked",
         key="significant",
     ),
     _hidden(
@@ -99,22 +111,39 @@ CLUSTER_COLUMNS = (
     _hidden("Sign", "1 for positive clusters, -1 for negative ones", "d", key="sign"),
     _hidden(
         "p_FWE mass",
-        "Corrected p of the cluster, by its mass",
+        "Corrected p of the cluster, by its mass; empty where NiMARE tested a cluster "
+        "of other voxels",
         "p",
         key="p_fwe_mass",
         corrected=True,
+        counted=True,
     ),
     _hidden(
         "p_FWE size",
-        "Corrected p of the cluster, by its size",
+        "Corrected p of the cluster, by its size; empty where NiMARE tested a cluster "
+        "of other voxels",
         "p",
         key="p_fwe_size",
         corrected=True,
+        counted=True,
     ),
     _hidden(
-        "p_FWE peak", "Corrected p of the peak", "p", key="peak_p_fwe", corrected=True
+        "p_FWE peak",
+        "Corrected p of the peak, by voxel",
+        "p",
+        key="peak_p_fwe",
+        of_peaks=True,
+        corrected=True,
+        counted=True,
     ),
-    _hidden("q peak", "FDR-corrected q of the peak", "p", key="peak_q", corrected=True),
+    _hidden(
+        "q peak",
+        "FDR-corrected q of the peak",
+        "p",
+        key="peak_q",
+        of_peaks=True,
+        corrected=True,
+    ),
 )
 #: Columns that stay in sight when the others are scrolled.
 FROZEN = 2

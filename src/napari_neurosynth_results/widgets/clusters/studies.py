@@ -125,6 +125,9 @@ class StudyPanel(QWidget):
         table = behind.of(label) if behind and known else None
         if table is None:
             self.view.rows.show([])
+            if behind is not None and label in behind.elsewhere:
+                # Whose numbers there are.
+                why = behind.sentence(label)
             self.sentence.setText(why or _NO_CLUSTER)
             self.cautions.setText("")
         else:

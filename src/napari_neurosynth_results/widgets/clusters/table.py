@@ -32,6 +32,7 @@ from qtpy.QtWidgets import (
 from napari_neurosynth_results.anatomy.atlas import with_distance
 from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
 from napari_neurosynth_results.widgets.clusters.columns import (
     CLUSTER_COLUMNS,
     FROZEN,
@@ -196,11 +197,7 @@ class ClusterModel(QAbstractItemModel):
     def _not_significant(self) -> npt.NDArray[np.bool_]:
         """Say of each cluster whether it was tested itself, and did not pass."""
         clusters = self._clusters
-        n = len(clusters) if clusters is not None else 0
-        if clusters is None or clusters.statmap.level != "cluster":
-            return np.zeros(n, bool)
-        found = self._column("significant")
-        return np.array([is_no(value) for value in found], bool).reshape(n)
+        return ~clusters.surviving if clusters is not None else np.zeros(0, bool)
 
     def _matches(self, row: int) -> bool:
         columns = [CLUSTER_COLUMNS[index] for index in sorted(self._searched)]
@@ -333,7 +330,12 @@ class ClusterModel(QAbstractItemModel):
         return first + 1 + int(index.row())
 
     def _text(self, position: int, column: ClusterColumn) -> str:
-        return cell_text(self._column(column.key)[position], column.style)
+        return self._written(self._column(column.key)[position], column)
+
+    def _written(self, value: Any, column: ClusterColumn) -> str:
+        if column.counted and self._clusters is not None:
+            return write_counted_p(float(value), self._clusters.null)
+        return cell_text(value, column.style)
 
     def _peak_text(self, index: QModelIndex, column: ClusterColumn) -> str:
         if column.key == "label":
@@ -341,25 +343,21 @@ class ClusterModel(QAbstractItemModel):
         if column.key == "name":
             # Nobody names sub-peaks: they are told by where they are.
             return str(self._peak_column("region")[self._peak_of(index)])
-        if not column.of_peaks:
+        assert self._clusters is not None
+        if not column.of_peaks or column.key not in self._clusters.peaks:
             return ""
-        return cell_text(
-            self._peak_column(column.key)[self._peak_of(index)], column.style
+        return self._written(
+            self._peak_column(column.key)[self._peak_of(index)], column
         )
-
-
-def is_no(value: Any) -> bool:
-    """Whether a truth is known, and is not so.
-
-    >>> is_no(False), is_no(np.False_), is_no(True), is_no(None), is_no(float("nan"))
-    (True, True, False, False, False)
-    """
-    return isinstance(value, bool | np.bool_) and not value
 
 
 def _cells(table: pd.DataFrame, key: str) -> npt.NDArray[Any]:
     """Take a column out of a table; regions say how far they are."""
     values = table[key].to_numpy()
+    if table[key].dtype == "boolean":
+        # NA, of which nobody can say whether it is itself.
+        cells = zip(values, table[key].isna(), strict=True)
+        return np.array([None if gone else cell for cell, gone in cells], dtype=object)
     if key != "region":
         return values
     cells = zip(values, table["region_mm"], strict=True)
@@ -391,6 +389,8 @@ class ClusterView(TableView):
         header.customContextMenuRequested.connect(self._choose_columns_here)
         self.setSortingEnabled(True)
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        #: Columns that are there because the map is corrected that way.
+        self._own: set[int] = set()
         for index, column in enumerate(CLUSTER_COLUMNS):
             self.setColumnHidden(index, not column.shown)
         self.frozen = _FrozenColumns(self)
@@ -451,9 +451,14 @@ class ClusterView(TableView):
         """Make columns as wide as they have to be, and show those that make sense."""
         clusters = self.rows.clusters
         cluster_level = clusters is not None and clusters.statmap.level == "cluster"
+        # What a voxel-level corrected map says itself.
+        own = {*clusters.peak_columns} if clusters is not None else set()
         for index, column in enumerate(CLUSTER_COLUMNS):
             if column.cluster_level is not None:
                 self.setColumnHidden(index, column.cluster_level != cluster_level)
+            elif column.corrected and (column.key in own) != (index in self._own):
+                self.setColumnHidden(index, column.key not in own)
+                self._own ^= {index}
             if not self.isColumnHidden(index):
                 self._fit_column(index)
 

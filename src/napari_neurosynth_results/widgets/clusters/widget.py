@@ -17,6 +17,7 @@ from napari_neurosynth_results.export.tables.clusters import save_clusters
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
 )
+from napari_neurosynth_results.statistics.thresholds.apply import name_values
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     choose,
@@ -370,7 +371,7 @@ class ClusterWidget(Container):
             i, j, k = layer.world_to_data(position)[::-1].round().astype(int)
             # The file of a map may be gone since it was opened.
             with suppress(ResultsError):
-                here = f": {value.kind} {value.data[i, j, k]:.3g}"
+                here = f": {name_values(value)} {value.data[i, j, k]:.3g}"
         self.pointed.value = (
             f"{clusters.names[label - 1]}{here}, {size:,} voxels "
             f"({size * clusters.statmap.grid.voxel_mm3:,.0f} mm3)"

@@ -131,8 +131,8 @@ class OrthoCanvas(QWidget):
         center, size = field_of_view(viewer)
         found = arrange(self.width(), self.height(), size)
         z, y, x = (at + by for at, by in zip(center, self._shift, strict=True))
-        rightward = scene.grows_rightwards(viewer)
-        return found, FieldOfView((z, y, x), found.scale * self._zoom, rightward)
+        side = scene.nearest_convention(viewer)
+        return found, FieldOfView((z, y, x), found.scale * self._zoom, side)
 
     def windows(self) -> dict[str, tuple[QRect, Window]]:
         """Return where each plane lies in the widget, and what it shows.
@@ -367,7 +367,7 @@ class OrthoCanvas(QWidget):
         _, window = found[self._plane]
         through, vertical, horizontal = window.axes
         axis = {"through": through, "vertical": vertical, "horizontal": horizontal}
-        if where == "horizontal" and not window.field.rightward:
+        if where == "horizontal" and not window.rightward:
             direction = -direction
         place = list(slice_position(viewer))
         place[axis[where]] += direction * finest_step(viewer)[axis[where]]
@@ -382,7 +382,7 @@ def _finer(window: Window, ratio: float) -> Window:
         window.plane,
         max(math.ceil(window.rows * ratio), 1),
         max(math.ceil(window.columns * ratio), 1),
-        FieldOfView(field.center, field.scale * ratio, field.rightward),
+        FieldOfView(field.center, field.scale * ratio, field.convention),
     )
 
 

@@ -63,7 +63,8 @@ _CONNECTIVITY = {
 }
 _FDR = {"Benjamini-Hochberg": "BH", "Benjamini-Yekutieli (any dependence)": "BY"}
 _NO_PRESET = "Choose ..."
-_LOCKED = "Height and extent were chosen when the clusters were formed"
+_LOCKED = "Height, extent and neighbors were chosen when the clusters were formed"
+_NEIGHBORS = "Which voxels count as neighbors in one cluster"
 _EXTENT = (
     "Smaller clusters get no outline and no row in the table; colors are cut by value "
     "alone"
@@ -181,7 +182,7 @@ class ThresholdForm(Container):
         self.connectivity = ComboBox(
             label="Connected by",
             choices=list(_CONNECTIVITY.items()),
-            tooltip="Which voxels count as neighbors in one cluster",
+            tooltip=_NEIGHBORS,
         )
         self.faint = CheckBox(text="Show below threshold faintly")
         narrow(self.preset, self.by, self.fdr, self.tail, self.connectivity)
@@ -286,6 +287,8 @@ class ThresholdForm(Container):
         locked = statmap.level == "cluster"
         self.extent.enabled = self.volume.enabled = not locked
         self.extent.tooltip = self.volume.tooltip = _LOCKED if locked else _EXTENT
+        self.connectivity.enabled = not locked
+        self.connectivity.tooltip = _LOCKED if locked else _NEIGHBORS
         self.mm3.step = statmap.grid.voxel_mm3
 
     def fill(self, threshold: Threshold) -> None:
@@ -354,7 +357,7 @@ class ThresholdForm(Container):
             fdr=self.fdr.value if self.by.value == "q" else "BH",
         )
         if not self.extent.enabled:
-            return threshold
+            return replace(threshold, connectivity=Threshold.connectivity)
         if self._extent_in_mm3:
             return replace(threshold, min_mm3=self.mm3.value)
         return replace(threshold, min_voxels=self.voxels.value)

@@ -127,12 +127,15 @@ class ThresholdWidget(Container):
         self._say(self.sentence.value)
 
     def _say(self, text: str) -> None:
-        """Say what was found, or why a threshold was not applied."""
-        self.sentence.value = text
+        """Say what was found, or why a threshold was not applied.
+
+        A part of a panel says only what the panel does not: reasons and cautions.
+        """
         clusters = self.clusters
-        known = clusters is not None and text == str(clusters)
-        if self._is_part:
-            self.sentence.visible = not known
+        if self._is_part and clusters is not None:
+            text = text.removeprefix(str(clusters)).lstrip("\n")
+            self.sentence.visible = bool(text)
+        self.sentence.value = text
 
     def _timer(self, wait: int, act: Any) -> QTimer:
         timer = QTimer(self.native)
@@ -196,7 +199,8 @@ class ThresholdWidget(Container):
     def _choose_map(self, layer: Image | None) -> None:
         """Show the map alone that the user wants to threshold."""
         statmap = map_of(layer) if layer is not None else None
-        if statmap is not None and layer is not current_layer(self._viewer):
+        seen = layer is current_layer(self._viewer) and layer.visible
+        if statmap is not None and not seen:
             show_alone(self._viewer, statmap)
         self._show_map()
 
@@ -220,7 +224,7 @@ class ThresholdWidget(Container):
             return
         if self._is_shown():
             self._answered = self.request()
-            self._say(str(self.clusters))
+            self._say(_in_words(self.clusters))
         else:
             self._apply()
         self._settled()
@@ -348,7 +352,7 @@ class ThresholdWidget(Container):
             self._say(f"Not applied. {error}")
             return
         self._answered = request
-        self._say(str(clusters))
+        self._say(_in_words(clusters))
 
     def _settled(self) -> None:
         """Count a threshold as tried once the user rests."""
@@ -415,3 +419,10 @@ class ThresholdWidget(Container):
         tried = tried_on(self.map.value)
         self.back.enabled = tried.can_go_back
         self.forward.enabled = tried.can_go_forward
+
+
+def _in_words(clusters: ClusterSet | None) -> str:
+    """Say what was found, and what has to be said about it."""
+    if clusters is None:
+        return ""
+    return "\n".join((str(clusters), *clusters.notices))

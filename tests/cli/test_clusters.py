@@ -1,0 +1,138 @@
+"""Clusters on the command line: options, refusals, and what is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import napari_neurosynth_results as nnr
+from napari_neurosynth_results.cli import main
+
+SHAPE = (8, 9, 8)
+Write = Callable[..., Path]
+Captured = pytest.CaptureFixture[str]
+
+
+def told(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
+    """Run the command line here; return its exit code and what it printed."""
+    code = main(arguments)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_clusters_of_a_cluster_level_map_are_read_as_they_were_formed(
+    capsys: Captured, sample_path: Path
+) -> None:
+    code, out, _ = told(capsys, "clusters", str(sample_path))
+    assert code == 0
+    assert (
+        "6 significant at p_FWE <= .05 (1,000 iterations); cluster-forming threshold "
+        "p < .001\n"
+    ) in out
+    # The smallest p is no more than a bound, in each column that holds such p.
+    mass = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
+    table = nnr.find_clusters(nnr.open_results(sample_path)[mass]).table
+    floor = np.isclose(table.cluster_p, 0.001)
+    assert floor.any()
+    assert out.count("<= .001") >= floor.sum()
+    assert " 0.001" not in out
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (
+            ("--q", ".05", "--fdr", "by"),
+            "(FDR q <= .05 (Benjamini-Yekutieli), p <= ",
+        ),
+        (
+            ("--p", ".001", "--min-mm3", "800"),
+            "extent >= 100 voxels (800 mm3)",
+        ),
+        (
+            ("--p", ".001", "--mask-map", "stat", "--mask-p", ".01"),
+            "inside statistic at p <= .01",
+        ),
+        (
+            ("--p", ".001", "--mask-map", "logp", "--mask-p", ".01", "--outside"),
+            "0 clusters",
+        ),
+        (
+            ("--p", ".001", "--mask", "{labels}", "--outside"),
+            "outside label_desc-mass",
+        ),
+        (("--bonferroni", ".05", "--brain-mask"), "inside the brain of MNI152"),
+    ],
+)
+def test_options_of_clusters(
+    capsys: Captured, sample_path: Path, options: tuple[str, ...], says: str
+) -> None:
+    labels = str(next(sample_path.glob("label_*")))
+    asked = [option.format(labels=labels) for option in options]
+    code, out, err = told(capsys, "clusters", str(sample_path), "--map", "z", *asked)
+    assert (code, err) == (0, "")
+    assert says in out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--mask-map", "stat"), "--mask-map and --mask-p go together"),
+        (("--mask-p", ".01"), "--mask-map and --mask-p go together"),
+        (("--mask-map", "zz", "--mask-p", ".01"), "holds no map named zz"),
+        (("--outside",), "outside of what"),
+        (("--mask", "none.nii"), "none.nii does not exist"),
+        (("--dof", "12"), "for t, chi2 and F"),
+        (("--fdr", "by"), "give q with it"),
+    ],
+)
+def test_options_that_do_not_fit_are_told(
+    capsys: Captured, sample_path: Path, options: tuple[str, ...], says: str
+) -> None:
+    arguments = ("clusters", str(sample_path), "--map", "z", "--p", ".001", *options)
+    code, out, err = told(capsys, *arguments)
+    assert (code, out) == (1, "")
+    assert says in err
+
+
+@pytest.mark.parametrize(
+    ("stem", "dof", "words"),
+    [("spmT_0001", "18", "t >= 2.55"), ("spmF_0001", "2,18", "F >= 6.01")],
+)
+def test_degrees_of_freedom_are_stated(
+    capsys: Captured, write: Write, stem: str, dof: str, words: str
+) -> None:
+    folder = write({stem: np.full(SHAPE, 9.0)})
+    asked = ("clusters", str(folder), "--p", ".01")
+    code, _, err = told(capsys, *asked)
+    assert code == 1
+    assert "degrees of freedom" in err
+    code, out, _ = told(capsys, *asked, "--dof", dof, "--tail", "positive")
+    assert code == 0
+    assert f"{words} (p <= .01" in out
+    with pytest.raises(SystemExit):
+        main([*asked, "--dof", "2,18,3"])
+    assert "--dof: invalid" in capsys.readouterr().err
+
+
+def test_a_p_that_is_of_other_clusters_is_not_printed(
+    capsys: Captured, sample_path: Path
+) -> None:
+    command = ("clusters", str(sample_path), "--map", "z", "--p")
+    code, out, _ = told(capsys, *command, "1e-5")
+    assert code == 0
+    assert "p_fwe_mass" not in out
+    assert "p_FWE by cluster mass is not stated for 8 of 8 clusters" in out
+    assert "p_fwe_mass" in told(capsys, *command, ".001")[1]
+
+
+def test_clusters_of_a_map_that_is_none_are_refused(
+    capsys: Captured, sample_path: Path
+) -> None:
+    options = ["--map", "zz", "--p", ".001"]
+    code, out, err = told(capsys, "clusters", str(sample_path), *options)
+    assert (code, out) == (1, "")
+    assert "holds no map named zz" in err

@@ -380,8 +380,8 @@ def _in_two_rows(views: list[np.ndarray]) -> np.ndarray:
 
 def _busiest_slice(clusters: ClusterSet) -> float:
     """Return the z of the slice with most clusters of both kinds, mm."""
-    weak = np.flatnonzero(~clusters.significant) + 1
-    strong = np.flatnonzero(clusters.significant) + 1
+    weak = np.flatnonzero(~clusters.surviving) + 1
+    strong = np.flatnonzero(clusters.surviving) + 1
     slices = np.moveaxis(clusters.labels, 2, 0)
     counts = [
         min(len(np.intersect1d(one, weak)), 2)

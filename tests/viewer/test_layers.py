@@ -20,11 +20,13 @@ from napari_neurosynth_results.viewer.layers import (
     MOST_LAYERS,
     REASON_KEY,
     UNDERLAY_KEY,
+    VOXELS_KEY,
     build_layers,
     map_layer,
     map_of,
     result_sets,
     underlay_layer,
+    voxels_behind,
 )
 
 Opened = Callable[..., ResultSet]
@@ -69,6 +71,7 @@ def test_voxels_lie_at_their_millimeters(
     affine[:3, 3] = 66, -100, -70
     results = opened({"z": data}, affine=affine)
     layer = Layer.create(*map_layer(results["z"], visible=True)[0])
+    layer.data = voxels_behind(layer).T  # type: ignore[union-attr]
     assert layer.data.shape == (9, 8, 7)
     assert tuple(layer.axis_labels) == ("z", "y", "x")
     assert {str(unit) for unit in layer.units} == {"millimeter"}
@@ -78,13 +81,19 @@ def test_voxels_lie_at_their_millimeters(
         assert value_at(layer, x, y, z) == data[i, j, k]
 
 
-def test_the_data_are_the_maps_own_voxels(opened: Opened, z: np.ndarray) -> None:
+def test_the_data_are_a_picture_of_what_survives(opened: Opened, z: np.ndarray) -> None:
     results = opened({"z": z})
-    (data, _, kind), _ = map_layer(results["z"], visible=True)
+    (data, keywords, kind), look = map_layer(results["z"], visible=True)
     assert kind == "image"
-    assert np.shares_memory(data, results["z"].data)
     assert data.flags.c_contiguous
-    assert (data == z.T).all()
+    assert look is not None
+    kept = np.abs(z.T) >= look.height
+    assert np.array_equal(np.isfinite(data), kept)
+    assert np.array_equal(data[kept], z.T[kept])
+    assert look.n_voxels == kept.sum() > 0
+    # The map itself is at hand, and not copied.
+    assert np.shares_memory(keywords["metadata"][VOXELS_KEY], results["z"].data)
+    assert not np.shares_memory(data, results["z"].data)
 
 
 def test_the_underlay_lies_where_the_template_does() -> None:
@@ -343,6 +352,5 @@ def test_a_variance_of_0_is_seen_inside_and_not_outside(
     assert look is not None
     assert np.array_equal(np.isnan(data.T), ~inside)
     assert data.T[4, 4, 4] == 0
-    # Beyond the limits there is no color, and 0 is within them.
-    assert keywords["contrast_limits"][0] < 0
+    assert keywords["contrast_limits"][0] == 0
     assert statmap.data[0, 0, 0] == 0

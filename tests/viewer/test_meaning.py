@@ -104,7 +104,7 @@ def test_clusters_follow_and_come_back(viewer: Any, opened: Opened, t: Array) ->
     rename(layer, 1, "mine")
     as_z = kept(viewer, "pain_z")
     take_map_as(viewer, results["pain_z"], "t two-tailed df=18 uncorrected")
-    assert len(viewer.layers) == 2
+    assert len(viewer.layers) == 3
     p = 2 * stats.t.sf(np.abs(t), 18)
     assert np.array_equal(kept(viewer, "pain_z"), p <= 0.001)
     assert shown(viewer, "pain_z").names[0] == "mine"
@@ -208,7 +208,7 @@ def test_comparisons_with_the_old_meaning_are_gone(
         take_map_as(viewer, map_of(made), "z")
     _, told = take_map_as(viewer, results["a_z"], "t df=18")
     assert told.count("compare again") == 2
-    assert len(viewer.layers) == 4
+    assert len(viewer.layers) == 6
 
 
 def test_what_means_nothing_changes_nothing(viewer: Any, results: ResultSet) -> None:

@@ -120,16 +120,6 @@ def test_colors_are_looked_up_in_a_table_of_that_length() -> None:
     assert colormap.LUT_len == napari_private.COLOR_TABLE, "vispy has another LUT_len"
 
 
-def test_the_warning_about_contours_begins_as_it_did(labels: Any) -> None:
-    from napari.components import ViewerModel
-
-    viewer = ViewerModel()
-    viewer.add_layer(labels)
-    labels.contour = 1
-    with pytest.warns(UserWarning, match=napari_private.CONTOUR_WARNING):
-        viewer.dims.ndisplay = 3
-
-
 def test_no_other_file_uses_what_is_not_public() -> None:
     found = {
         str(path.relative_to(PACKAGE)): uses

@@ -14,6 +14,7 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
+    goes_with_others,
 )
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
@@ -43,7 +44,7 @@ def seen(viewer: Any) -> list[Any]:
     """Return the keys of the maps that are visible, and of visible clusters."""
     found = []
     for layer in viewer.layers:
-        if layer.visible:
+        if layer.visible and not goes_with_others(layer.metadata):
             shown, clusters = map_of(layer), clusters_of(layer)
             found.append(shown.key if shown is not None else [clusters.statmap.key])
     return found

@@ -23,6 +23,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     rename,
     show_clusters,
 )
+from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.views import AnatomicalViews, ReadoutPanel
 from napari_neurosynth_results.widgets.workbench import open_workbench
@@ -321,8 +322,7 @@ def test_the_mouse_over_the_canvas_of_a_window(
     QApplication.sendEvent(canvas, QEvent(QEvent.Type.Leave))
     settle(widget)
     assert widget.readout.state.text() == "At the slices: 50, 30, 40"
-    for layer in list(viewer.layers)[:0:-1]:
-        viewer.layers.remove(layer)
+    viewer.layers.remove(next(one for one in viewer.layers if map_of(one)))
     settle(widget)
     assert cells(widget.readout) == []
     # Somebody, as a console does, still holds what is closed.

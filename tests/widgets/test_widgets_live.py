@@ -17,6 +17,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     chosen_label,
     clusters_of,
 )
+from napari_neurosynth_results.viewer.clusters.outlines import outlines_of
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
 
@@ -76,7 +77,7 @@ def test_a_session_with_both_widgets(
     (layer,) = clusters_in(viewer)
     gray = (layer.colormap.colors[1:] == np.float32(palette.GRAY)).all(axis=1)
     assert gray.sum() == 7
-    assert layer.contour == 1
+    assert outlines_of(viewer, layer) is not None
 
     # Another map: z, by its slider.
     shown_maps.show_alone(viewer, sample["z"])

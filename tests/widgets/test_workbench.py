@@ -18,6 +18,7 @@ from napari_neurosynth_results.viewer import scene, shown_maps
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
+    goes_with_others,
 )
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
@@ -42,7 +43,12 @@ def let_go(milliseconds: int = 0) -> None:
 
 
 def seen(viewer: Any) -> list[str]:
-    return [one.name for one in viewer.layers if one.visible]
+    return [one.name for one in own(viewer) if one.visible]
+
+
+def own(viewer: Any) -> list[Any]:
+    """Return the layers but those that only go with others, as outlines do."""
+    return [one for one in viewer.layers if not goes_with_others(one.metadata)]
 
 
 def dock_of(panel: Workbench) -> QDockWidget:
@@ -67,8 +73,7 @@ def test_the_sample_opens_as_underlay_map_clusters_and_a_filled_panel(
     window = QApplication.activeWindow() or viewer.window._qt_window
     before = window.size()
     viewer.open_sample(PLUGIN, "pain-ale")
-    assert len(viewer.layers) == 3
-    underlay, layer, clusters = viewer.layers
+    underlay, layer, clusters = own(viewer)
     assert UNDERLAY_KEY in underlay.metadata
     assert clusters_of(clusters).statmap is map_of(layer)
     panel = workbench_of(viewer)
@@ -167,7 +172,7 @@ def test_the_preference_keeps_it_closed(
     viewer = make_napari_viewer()
     viewer.open_sample(PLUGIN, "pain-ale")
     assert workbench_of(viewer) is None
-    assert len(viewer.layers) == 3
+    assert len(own(viewer)) == 3
 
 
 def test_two_viewers_have_a_panel_each(

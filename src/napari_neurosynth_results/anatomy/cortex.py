@@ -109,14 +109,16 @@ def _mesh(vertices: Any, faces: Any) -> Mesh:
     )
 
 
-def interpolate_at(
+def value_at(
     volume: npt.NDArray[np.float32], grid: Grid, places: Float32Array
 ) -> Float32Array:
-    """Read a volume at places, between voxels by their distances.
+    """Read a volume at places: of each the voxel that holds it.
+
+    Nothing is mixed: what a voxel is not, no place in it is.
 
     Parameters
     ----------
-    volume : ndarray, shape (i, j, k)
+    volume : ndarray of float32, shape (i, j, k)
         Any map.
     grid : Grid
         Where its voxels are.
@@ -126,45 +128,13 @@ def interpolate_at(
     Returns
     -------
     ndarray of float32, shape (n,)
-        Trilinear; NaN beyond the centers of the outermost voxels.
-    """
-    from scipy.ndimage import map_coordinates
-
-    voxels = (places - np.array(grid.origin)) / np.array(grid.voxel_size)
-    found = map_coordinates(
-        volume.astype(np.float32, copy=False),
-        voxels.T,
-        order=1,
-        mode="constant",
-        cval=np.nan,
-    )
-    return np.asarray(found, np.float32)
-
-
-def label_at(
-    labels: npt.NDArray[np.integer[Any]], grid: Grid, places: Float32Array
-) -> npt.NDArray[np.intp]:
-    """Return the label of the voxel that holds each place, 0 outside of the grid.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (i, j, k)
-        A label volume.
-    grid : Grid
-        Where its voxels are.
-    places : ndarray, shape (n, 3)
-        As x, y, z in mm.
-
-    Returns
-    -------
-    ndarray of int, shape (n,)
-        The labels.
+        The values, NaN outside of the grid.
     """
     voxels = (places - np.array(grid.origin)) / np.array(grid.voxel_size)
     voxels = np.floor(voxels + 0.5).astype(np.intp)
-    inside = ((voxels >= 0) & (voxels < labels.shape)).all(axis=1)
-    found = np.zeros(len(places), np.intp)
-    found[inside] = labels[tuple(voxels[inside].T)]
+    inside = ((voxels >= 0) & (voxels < volume.shape)).all(axis=1)
+    found = np.full(len(places), np.nan, np.float32)
+    found[inside] = volume[tuple(voxels[inside].T)]
     return found
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from napari_neurosynth_results.arrays import BoolArray, IndexArray
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.p_values.conversion import height_at
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
 )
@@ -67,10 +70,54 @@ BOTH = Hue("both", (1.0, 1.0, 1.0))
 OPPOSITE = Hue("both, with opposite signs", (0.84, 0.37, 0.0))
 
 
-# Where the colors of a map begin and end at a threshold.
+# What is colored at a threshold, and where its colors begin and end.
 
 #: Beyond the strongest value: nothing is shown.
 _NOTHING = 1.01
+
+
+def colored_values(clusters: ClusterSet) -> StatMap:
+    """Return the map whose values are colored.
+
+    Returns
+    -------
+    StatMap
+        Of a cluster-level corrected map, which has one value a cluster, the uncorrected
+        one; any other map itself.
+    """
+    tested = isinstance(clusters.threshold, ClusterLevelResult)
+    return clusters.values if tested else clusters.statmap
+
+
+def colored_voxels(clusters: ClusterSet) -> IndexArray:
+    """Find the voxels that are colored: those of significant clusters, and no others.
+
+    Pictures, surfaces and saved maps all ask here.
+
+    Returns
+    -------
+    ndarray of int
+        Places in the flat volume in Fortran order, ascending.
+    """
+    found = clusters.labelled
+    if clusters.surviving.all():
+        kept = found.label > 0
+    else:
+        kept = np.concatenate([[False], clusters.surviving])[found.label]
+    return found.where[kept].astype(np.intp)
+
+
+def colored_mask(clusters: ClusterSet) -> BoolArray:
+    """Mark the voxels that are colored, as `colored_voxels` finds them.
+
+    Returns
+    -------
+    ndarray of bool, shape (i, j, k)
+        In Fortran order.
+    """
+    mask = np.zeros(clusters.labelled.shape, bool, order="F")
+    mask.reshape(-1, order="F")[colored_voxels(clusters)] = True
+    return mask
 
 
 def find_color_range(clusters: ClusterSet) -> FirstLook:
@@ -79,32 +126,57 @@ def find_color_range(clusters: ClusterSet) -> FirstLook:
     Returns
     -------
     FirstLook
-        Colors can cut by value only: where p was read off another map, the height is
-        the weakest value that survives.
+        In the unit of `colored_values`. Where p was read off another map, and on
+        cluster-level corrected maps, the height is the weakest value that is colored.
     """
-    statmap = clusters.statmap
-    strongest = find_strongest(statmap)
+    values = colored_values(clusters)
+    strongest = find_strongest(values)
     return FirstLook(
         height=_height(clusters, strongest),
         strongest=strongest,
-        signed=statmap.signed,
-        n_voxels=int(clusters.labelled.size.sum()),
-        survives=len(clusters) > 0,
+        signed=values.signed,
+        n_voxels=int(clusters.labelled.size[clusters.surviving].sum()),
+        survives=bool(clusters.surviving.any()),
         reason=str(clusters),
     )
 
 
-def _height(clusters: ClusterSet, strongest: float) -> float:
-    statmap, threshold = clusters.statmap, clusters.threshold
-    if isinstance(threshold, ClusterLevelResult):
-        return height_at(threshold.alpha, statmap.kind, statmap.tail)
-    if math.isfinite(threshold.height):
-        return threshold.height
-    kept = np.abs(statmap.data[threshold.parts > 0])
-    if kept.size:
-        return float(kept.max() if statmap.kind.row.small_is_strong else kept.min())
-    if statmap.kind.row.small_is_strong:
+def weakest_of(values: StatMap, shown: npt.NDArray[Any], strongest: float) -> float:
+    """Return the size of the weakest of some values of a map.
+
+    Parameters
+    ----------
+    values : StatMap
+        The map; of p the largest is the weakest.
+    shown : ndarray
+        The values.
+    strongest : float
+        Where the colors of the map end.
+
+    Returns
+    -------
+    float
+        Without any value a size that none reaches.
+    """
+    small = values.kind.row.small_is_strong
+    size = np.abs(shown)
+    if small:
+        # What underflowed to 0 is the strongest.
+        size = size[size > 0]
+    if size.size:
+        return float(size.max() if small else size.min())
+    if small:
         return strongest / _NOTHING
     # Where colors end at a percentile, some voxels are stronger than `strongest`.
-    size = np.abs(statmap.data)
+    size = np.abs(values.data)
     return float(size.max(where=np.isfinite(size), initial=strongest)) * _NOTHING
+
+
+def _height(clusters: ClusterSet, strongest: float) -> float:
+    values, threshold = colored_values(clusters), clusters.threshold
+    if isinstance(threshold, ClusterLevelResult):
+        shown = values.data.reshape(-1, order="F")[colored_voxels(clusters)]
+        return weakest_of(values, shown, strongest)
+    if math.isfinite(threshold.height):
+        return threshold.height
+    return weakest_of(values, values.data[threshold.parts > 0], strongest)

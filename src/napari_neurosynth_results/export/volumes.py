@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.export.atomic import check_path, write_whole
+from napari_neurosynth_results.export.colors import colored_mask
 from napari_neurosynth_results.export.escaping import plain_text
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -139,9 +140,7 @@ def save_thresholded(
 
 def _write_thresholded(clusters: ClusterSet, path: str) -> None:
     statmap = clusters.statmap
-    # Label 0 is the background, which is never kept.
-    kept = np.concatenate([[False], clusters.surviving])[clusters.labels]
-    voxels = np.where(kept, statmap.data, np.float32(0))
+    voxels = np.where(colored_mask(clusters), statmap.data, np.float32(0))
     told = f"{statmap.title} at {clusters.threshold}"
     meaning = meaning_of(statmap)
     meaning = Meaning(meaning.intent, meaning.name, told, meaning.dof)

@@ -1,8 +1,10 @@
-"""Colors that say what numbers mean: sides of zero, strength, and nothing below it.
+"""Colors that say what numbers mean: sides of zero, and strength.
+
+What may be seen is decided by the voxels of a layer: those that do not survive are NaN,
+which is transparent in every colormap. So no color here is transparent, and whatever
+the user does to limits, gamma or colormap changes colors and nothing else.
 
 Colormaps are plain dicts, so that layer data can be built without importing napari.
-What is below the threshold is transparent in the colormap itself: the voxels stay as
-they are, and the contrast limits of a one-signed map are its threshold.
 """
 
 from __future__ import annotations
@@ -15,24 +17,20 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.export.colors import COLD, WARM, Hue
 from napari_neurosynth_results.maps.kinds import ColorFamily, MapKind
+from napari_neurosynth_results.statistics.p_values.directions import Sides
 from napari_neurosynth_results.statistics.thresholds.first_look import FirstLook
-from napari_neurosynth_results.viewer.napari_private import COLOR_TABLE
 
 Colormap = dict[str, Any]
 
-#: Edges of colors have to lie between two entries of the table that colors are looked
-#: up in. These are the entries of one side.
-_TABLE = COLOR_TABLE // 2
-#: Colors of one side: the fewer, the faster the graphics card is told of them.
-_STEPS = 24
-#: The limits of a colormap that is kept may lie so much below or above the strongest
-#: value: as the threshold divided by the band.
-_FITTING = (0.7, 1.4)
-#: How opaque what is just below the threshold is, when it is shown faintly.
-_FAINT = 0.5
-#: Values at or below a contrast limit count as beyond it; this keeps equal ones in.
-_NUDGE = 1e-6
+#: Where the colors of a map with two sides begin moves in so many steps from zero to
+#: the strongest value: the fewer, the seldomer the graphics card is told of a colormap.
+_STEPS = 20
+#: How far the two sides of zero are from each other in a colormap.
+_MIDDLE = 1e-4
+#: Between limits that are equal.
+_LEAST = 1e-30
 _CLEAR = (0.0, 0.0, 0.0, 0.0)
+#: Where the colors of p lie between the smallest one and the threshold.
 _P_STOPS = (0.0, 0.001, 0.01, 0.1, 1.0)
 
 
@@ -56,25 +54,20 @@ class Coloring:
         As napari's `Colormap` takes it.
     contrast_limits : tuple of float
         Of the layer.
-    band : int or None
-        Where the threshold lies in a colormap that is made in steps.
     """
 
     colormap: Colormap
     contrast_limits: tuple[float, float]
-    band: int | None = None
 
 
 def coloring(
     look: FirstLook,
     kind: MapKind,
     *,
-    sides: tuple[bool, bool] | None = None,
-    faint: bool = False,
-    before: int | None = None,
+    sides: Sides | None = None,
     hue: Hue | None = None,
 ) -> Coloring:
-    """Choose the colors of a map.
+    """Choose the colors of what survives on a map.
 
     Parameters
     ----------
@@ -85,11 +78,6 @@ def coloring(
     sides : tuple of bool, optional
         Whether positive and negative values are shown; by default the negative ones of
         a signed map only.
-    faint : bool
-        Let what is below the threshold shine through, the weaker the fainter.
-    before : int, optional
-        The band of the colors so far. While a threshold moves it is kept for as long as
-        the limits fit the map, because another colormap takes time.
     hue : Hue, optional
         The one color of a map that is seen together with others: light where it is
         positive, dark where it is negative.
@@ -97,112 +85,90 @@ def coloring(
     Returns
     -------
     Coloring
-        Signed maps diverge from a transparent middle with limits symmetric about zero;
-        others run from a transparent low end.
+        Every color is opaque. Maps with both sides have limits symmetric about zero,
+        which is where warm colors meet cold ones; others run from the threshold on.
     """
-    paint = _Paint(WARM, COLD) if hue is None else _paint_of(hue)
+    paint = _paint_of(hue)
     if kind.row.colors is ColorFamily.DECADES:
-        return _small_is_strong(look, faint, paint)
+        return _of_p(look, paint)
     positive, negative = sides or (True, look.signed)
-    if negative or faint:
-        return _in_steps(look, (positive, negative), faint, before, paint)
-    low = look.height - abs(look.height or look.strongest) * _NUDGE
-    return Coloring(
-        {
-            "name": f"strength above threshold{paint.suffix}",
-            "colors": _rgba(paint.warm),
-            "low_color": _CLEAR,
-            "nan_color": _CLEAR,
-        },
-        (low, _above(low, look.strongest)),
-    )
-
-
-def _in_steps(
-    look: FirstLook,
-    sides: tuple[bool, bool],
-    faint: bool,
-    before: int | None,
-    paint: _Paint,
-) -> Coloring:
-    """Warm above the height, cold below its negative, and little or nothing between.
-
-    The threshold is exact only where it falls between two entries of the table. The
-    limit is moved a little for that.
-    """
-    positive, negative = sides
-    height = look.height * (1 - _NUDGE)
-    wanted = _TABLE * height / _above(height, look.strongest)
-    least, most = _FITTING
-    if before is not None and least * wanted <= before <= most * wanted:
-        band = before
-    else:
-        band = min(max(round(wanted), 1), _TABLE - 1)
-    limit = _TABLE * height / band
-    # Colors from zero outwards, and the entries where they end.
-    weak = np.unique(np.rint(np.linspace(0, band, _STEPS + 1 if faint else 2)))
-    strong = np.unique(np.rint(np.linspace(band, _TABLE, _STEPS + 1)))
-    edges = np.concatenate([weak, strong[1:]]) / _TABLE
-    n_weak, n_strong = weak.size - 1, strong.size - 1
-    warm, cold = (
-        _side(stops, n_weak, n_strong, faint) for stops in (paint.warm, paint.cold)
-    )
-    colors = [cold[::-1]] * negative + [warm] * positive
-    controls = [1 - edges[::-1]] * negative + [edges] * positive
+    low, high = look.height, _above(look.height, look.strongest)
     if positive and negative:
-        controls = [controls[0] / 2, (controls[1][1:] + 1) / 2]
-    which = "both signs" if len(colors) > 1 else "negative" if negative else "positive"
-    return Coloring(
-        {
-            # It says the content, because napari keeps one colormap a name; and it is
-            # short, because napari makes room for it at the cost of the canvas.
-            "name": f"{which}{', faint' if faint else ''}{paint.suffix} ({band})",
-            "colors": np.concatenate(colors),
-            "controls": np.concatenate(controls),
-            "interpolation": "zero",
-            # Said, because what lies beyond the limits is else colored anyhow.
-            "low_color": (*paint.cold[-1], 1.0) if negative else _CLEAR,
-            "high_color": (*paint.warm[-1], 1.0) if positive else _CLEAR,
-            "nan_color": _CLEAR,
-        },
-        (-limit if negative else 0.0, limit if positive else 0.0),
-        band,
-    )
+        return _of_both(low, high, paint)
+    stops = paint.cold[::-1] if negative else paint.warm
+    limits = (-high, -low) if negative else (low, high)
+    name = f"{'negative' if negative else 'positive'}{paint.suffix}"
+    return Coloring(_colormap(name, _opaque(stops)), limits)
 
 
-def _side(
-    stops: tuple[tuple[float, ...], ...], n_weak: int, n_strong: int, faint: bool
-) -> npt.NDArray[np.float64]:
-    """Colors from zero outwards: those below the threshold, and those above it."""
-    colors = np.zeros((n_weak + n_strong, 4))
-    colors[n_weak:] = _ramp(stops, np.linspace(0, 1, n_strong))
-    if faint:
-        colors[:n_weak, :3] = stops[0]
-        # The first is clear: 0 is in it, and fills most of a volume.
-        colors[:n_weak, 3] = _FAINT * (np.arange(n_weak) / n_weak) ** 2
-    return colors
+def _of_both(low: float, high: float, paint: _Paint) -> Coloring:
+    """Warm above zero and cold below it, each from the threshold outwards."""
+    band = min(round(_STEPS * low / high), _STEPS - 1)
+    start = max(band / _STEPS, _MIDDLE)
+    warm = np.concatenate([[_MIDDLE], np.linspace(start + _MIDDLE, 1, len(paint.warm))])
+    cold = np.concatenate([[_MIDDLE], np.linspace(start + _MIDDLE, 1, len(paint.cold))])
+    controls = np.concatenate([(1 - cold[::-1]) / 2, (1 + warm) / 2])
+    controls[0], controls[-1] = 0, 1
+    # Nothing survives below the threshold. Should limits be moved, it has a side still.
+    sides = (*paint.cold[::-1], paint.cold[0], paint.warm[0], *paint.warm)
+    # The name says the content, because napari keeps one colormap a name; and it is
+    # short, because napari makes room for it at the cost of the canvas.
+    name = f"both signs{paint.suffix} ({band})"
+    return Coloring(_colormap(name, _opaque(sides), controls), (-high, high))
 
 
-def _small_is_strong(look: FirstLook, faint: bool, paint: _Paint) -> Coloring:
-    """Colors by decades of p; 0 is outside, beyond the threshold is transparent."""
-    beyond = (*paint.warm[0], _FAINT / 4) if faint else _CLEAR
-    which = ", larger ones faint" if faint else ""
-    return Coloring(
-        {
-            "name": f"small p is strong{which}{paint.suffix}",
-            "colors": _rgba(paint.warm[::-1]),
-            "controls": _P_STOPS,
-            "low_color": _CLEAR,
-            "high_color": beyond,
-            "nan_color": _CLEAR,
-        },
-        # Below both: where nothing survives, the height is the smaller one.
-        (min(look.strongest, look.height) / 2, look.height * (1 + _NUDGE)),
-    )
+def _of_p(look: FirstLook, paint: _Paint) -> Coloring:
+    """Colors by decades of p: the smaller, the stronger."""
+    # Below both: where nothing survives, the height is the smaller one.
+    low = min(look.strongest, look.height) / 2
+    name = f"small p is strong{paint.suffix}"
+    colors = _opaque(paint.warm[::-1])
+    return Coloring(_colormap(name, colors, _P_STOPS), (low, look.height))
 
 
-def _paint_of(hue: Hue) -> _Paint:
+def faint_coloring(
+    look: FirstLook, kind: MapKind, *, sides: Sides | None = None
+) -> Coloring:
+    """Choose the colors of what does not survive: the weaker, the fainter.
+
+    Parameters
+    ----------
+    look, kind, sides
+        As for `coloring`.
+
+    Returns
+    -------
+    Coloring
+        Transparent at zero, or at a p of 1, and opaque from the threshold on: how faint
+        it is at most is the opacity of its layer.
+    """
+    if kind.row.colors is ColorFamily.DECADES:
+        colors = np.array([(*WARM[0], 1.0), (*WARM[0], 0.0)])
+        limits = (look.height, max(1.0, 2 * look.height))
+        return Coloring(_colormap("larger p, faint", colors), limits)
+    positive, negative = sides or (True, look.signed)
+    share = np.linspace(0, 1, _STEPS + 1) ** 2
+    warm = np.column_stack([np.tile(WARM[0], (share.size, 1)), share])
+    cold = np.column_stack([np.tile(COLD[0], (share.size, 1)), share])
+    which = "both signs" if positive and negative else "positive"
+    which = which if positive else "negative"
+    colors = np.concatenate([cold[::-1]] * negative + [warm] * positive)
+    height = _above(0.0, look.height)
+    limits = (-height if negative else 0.0, height if positive else 0.0)
+    return Coloring(_colormap(f"{which}, faint", colors), limits)
+
+
+def _colormap(
+    name: str, colors: npt.NDArray[np.float64], controls: npt.ArrayLike | None = None
+) -> Colormap:
+    made: Colormap = {"name": name, "colors": colors, "nan_color": _CLEAR}
+    return made if controls is None else {**made, "controls": controls}
+
+
+def _paint_of(hue: Hue | None) -> _Paint:
     """Make the ramps of one hue: to white for positive, to black for negative."""
+    if hue is None:
+        return _Paint(WARM, COLD)
     color = np.array(hue.rgb)
     warm = [0.75 * color, 0.9 * color, color, 0.6 * color + 0.4]
     cold = [0.6 * color, 0.45 * color, 0.3 * color]
@@ -215,17 +181,8 @@ def _paint_of(hue: Hue) -> _Paint:
 
 def _above(low: float, high: float) -> float:
     """Keep limits apart where all values are equal."""
-    return high if high > low else low + max(abs(low), 1e-30)
+    return high if high > low else low + max(abs(low), _LEAST)
 
 
-def _rgba(stops: tuple[tuple[float, ...], ...]) -> npt.NDArray[np.float64]:
+def _opaque(stops: tuple[tuple[float, ...], ...]) -> npt.NDArray[np.float64]:
     return np.column_stack([np.array(stops), np.ones(len(stops))])
-
-
-def _ramp(
-    stops: tuple[tuple[float, ...], ...], where: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Interpolate color stops, evenly spaced over 0..1."""
-    at = np.linspace(0, 1, len(stops))
-    rgba = _rgba(stops)
-    return np.column_stack([np.interp(where, at, rgba[:, c]) for c in range(4)])

@@ -7,7 +7,7 @@ way is up on the canvas is the camera's business (`viewer.scene`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,15 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.colors import weakest_of
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import ColorFamily, MapKind
 from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.thresholds.cluster_level import find_peak_map
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     FirstLook,
+    find_strongest,
     first_look,
     look_without_siblings,
 )
@@ -32,6 +35,13 @@ LayerTuple = tuple[Any, dict[str, Any], str]
 METADATA_KEY = "neurosynth_results"
 #: Why the layer is shown at the threshold that it is shown at.
 REASON_KEY = "neurosynth_results_threshold"
+#: The voxels of a map's layer, which are a picture of the map: others that stand in the
+#: layer were put there by the user.
+PICTURE_KEY = "neurosynth_results_picture"
+#: All voxels of the map that a layer shows, (i, j, k), read-only: the file may be gone.
+VOXELS_KEY = "neurosynth_results_voxels"
+#: Name of the colormap and limits that a layer was given: others are the user's choice.
+GIVEN_KEY = "neurosynth_results_given"
 #: Marks the underlay, so that it is not added twice.
 UNDERLAY_KEY = "neurosynth_results_underlay"
 #: A source gets no more layers than this, the underlay among them.
@@ -43,6 +53,8 @@ FIRST_LAYERS = 8
 _MOST_LABELS = 5000
 #: Opacity of a map of which nothing survives.
 FAINT = 0.4
+#: A value that reaches the height but for so much of it is kept.
+_NUDGE = 1e-6
 #: How a map without any value is shown: transparent, so that it hides nothing.
 _NOTHING = FirstLook(
     height=1.0,
@@ -186,8 +198,15 @@ def map_layer(
     shown = look or _NOTHING
     # What contradicts its kind is shown by size, and not as strong where it is small.
     doubted = row.small_is_strong and bool(statmap.doubt)
-    row = MapKind.OTHER.row if doubted else row
-    chosen = coloring(shown, MapKind.OTHER if doubted else statmap.kind)
+    values, kept = values_of(statmap), _first_voxels(statmap, shown, doubted=doubted)
+    kind = MapKind.OTHER if doubted else values.kind
+    data = empty_picture(statmap.grid)
+    np.copyto(data.T, values.data, where=kept)
+    colors = _range_of(values, data, shown) if values is not statmap else shown
+    if statmap.underflowed is not None:
+        # A p that underflowed to 0 gets a value that can be seen.
+        data.T[statmap.underflowed & kept] = shown.strongest
+    chosen = coloring(colors, kind)
     keywords = {
         **placement_keywords(statmap.grid),
         "name": statmap.title,
@@ -196,28 +215,73 @@ def map_layer(
         "colormap": chosen.colormap,
         "contrast_limits": chosen.contrast_limits,
         "opacity": 1.0 if shown.survives else FAINT,
-        # Maximum projection would hide every negative voxel and every small p.
-        "rendering": "translucent" if shown.signed or row.small_is_strong else "mip",
-        "metadata": {METADATA_KEY: statmap, REASON_KEY: shown.reason},
+        "rendering": "minip" if kind.row.small_is_strong else "mip",
+        "metadata": {
+            METADATA_KEY: statmap,
+            REASON_KEY: shown.reason,
+            PICTURE_KEY: data,
+            VOXELS_KEY: statmap.data,
+            GIVEN_KEY: (chosen.colormap["name"], chosen.contrast_limits),
+        },
     }
-    return (_seen_voxels(statmap, shown).T, keywords, "image"), look
+    return (data, keywords, "image"), look
 
 
-def _seen_voxels(statmap: StatMap, look: FirstLook) -> npt.NDArray[np.float32]:
-    """Tell the zeros inside of the mask from those outside.
+def empty_picture(grid: Grid) -> npt.NDArray[np.float32]:
+    """Make the voxels of a layer in which nothing is seen.
 
-    A p that underflowed to 0 gets a value that can be seen; where a 0 is a value, what
-    is outside becomes NaN.
+    Returns
+    -------
+    ndarray of float32, shape (k, j, i)
+        NaN, which is transparent whatever the limits, gamma and colormap of the layer.
     """
-    inside = statmap.inside if look.above_zero is not None else None
-    if statmap.underflowed is None and inside is None:
-        return statmap.data
-    data = statmap.data.copy(order="K")
-    if statmap.underflowed is not None:
-        data[statmap.underflowed] = look.strongest
-    if inside is not None:
-        data[~inside] = np.nan
-    return data
+    return np.full(grid.shape[::-1], np.nan, np.float32)
+
+
+def values_of(statmap: StatMap) -> StatMap:
+    """Return the map whose values are seen where a map is significant.
+
+    Returns
+    -------
+    StatMap
+        The uncorrected sibling of a cluster-level corrected map, which has one value a
+        cluster; else the map itself.
+    """
+    if statmap.level != "cluster":
+        return statmap
+    try:
+        found = find_peak_map(statmap)
+        _ = found.data
+    except ResultsError:
+        # Its own values are better than none.
+        return statmap
+    return found
+
+
+def _first_voxels(
+    statmap: StatMap, look: FirstLook, *, doubted: bool
+) -> npt.NDArray[np.bool_]:
+    """Mark the voxels that a first look announces, (i, j, k)."""
+    data = statmap.data
+    if statmap.kind.row.small_is_strong and not doubted:
+        kept = (data > 0) & (data <= look.height * (1 + _NUDGE))
+        return kept if statmap.underflowed is None else kept | statmap.underflowed
+    strength = np.abs(data) if look.signed else data
+    reaches = strength >= look.height - abs(look.height) * _NUDGE
+    has_value = data != 0
+    if look.above_zero is not None and statmap.inside is not None:
+        # A 0 is a value where the mask says inside.
+        has_value = statmap.inside
+    return np.asarray(reaches & has_value)
+
+
+def _range_of(
+    values: StatMap, data: npt.NDArray[np.float32], look: FirstLook
+) -> FirstLook:
+    """Say where the colors begin and end of values that another map has chosen."""
+    strongest = find_strongest(values)
+    weakest = weakest_of(values, data[np.isfinite(data)], strongest)
+    return replace(look, height=weakest, strongest=strongest, signed=values.signed)
 
 
 def _label_layer(statmap: StatMap, visible: bool) -> LayerTuple:
@@ -341,6 +405,18 @@ def map_of(layer: Any) -> StatMap | None:
     """Return the map that a layer shows, None for layers of others."""
     found = layer.metadata.get(METADATA_KEY)
     return found if isinstance(found, StatMap) else None
+
+
+def voxels_behind(layer: Any) -> npt.NDArray[np.float32] | None:
+    """Return all voxels of the map that an image layer shows, also those not seen.
+
+    Returns
+    -------
+    ndarray of float32, shape (i, j, k), or None
+        Read-only; None for layers of others.
+    """
+    found: npt.NDArray[np.float32] | None = layer.metadata.get(VOXELS_KEY)
+    return found
 
 
 def result_sets(layers: Iterable[Any]) -> list[ResultSet]:

@@ -27,6 +27,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
     show_clusters,
+    with_companions,
 )
 from napari_neurosynth_results.viewer.clusters.defaults import (
     first_threshold,
@@ -253,7 +254,8 @@ class _MeaningLayers:
         clusters = replace(clusters, given_names=old.given_names)
         layers = self._viewer.layers
         found = show_clusters(self._viewer, layer, clusters, faint=shows_faintly())
-        layers.move(layers.index(found), layers.index(layer) + 1)
+        for one in with_companions(self._viewer, found)[::-1]:
+            layers.move(layers.index(one), layers.index(layer) + 1)
         remember(layer, tried_on(layer).with_next(asked))
 
     def ask_again(self, concerned: set[str]) -> None:
@@ -292,16 +294,17 @@ class _MeaningLayers:
     def _look_again(self, layer: Layer, statmap: StatMap) -> None:
         """Show a map without clusters at its first look, if that is another one now."""
         try:
-            (_, keywords, kind), _ = map_layer(statmap, visible=layer.visible)
+            (data, keywords, kind), _ = map_layer(statmap, visible=layer.visible)
         except ResultsError as error:
             self.told.append(str(error))
             return
         reason = keywords["metadata"][REASON_KEY]
         if kind != "image" or reason == layer.metadata.get(REASON_KEY):
             return
+        layer.metadata.update(keywords["metadata"])
+        layer.data = data
         for name in ("colormap", "contrast_limits", "opacity"):
             setattr(layer, name, keywords[name])
-        layer.metadata[REASON_KEY] = reason
 
     def _moved(self, history: ThresholdHistory) -> ThresholdHistory:
         """Look where the map is significant by its new meaning."""

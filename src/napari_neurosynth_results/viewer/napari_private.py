@@ -8,7 +8,6 @@ is needed, so that widgets have no second file of this kind.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
@@ -25,17 +24,6 @@ WRAPPED = "__wrapped__"
 #: vispy.color.colormap (0.16). No public name says it. With another length colors would
 #: begin up to a part in a thousand of the color range beside the threshold.
 COLOR_TABLE = 1024
-
-#: How napari's warning begins that outlines are filled in 3D (napari.layers.labels).
-CONTOUR_WARNING = "Contours are not displayed during 3D"
-
-
-def ignore_contour_warning() -> None:
-    """Let outlines be filled in 3D without a warning each time; it is as good.
-
-    Stands for asking napari not to warn. Should the text change, the warning is seen.
-    """
-    warnings.filterwarnings("ignore", message=CONTOUR_WARNING)
 
 
 def unproxied(thing: Wrapped) -> Wrapped:

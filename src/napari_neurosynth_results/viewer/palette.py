@@ -6,7 +6,6 @@ swallows it. So colors belong to peaks. A study is known by its place in the lis
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import MutableMapping, Sequence
 from typing import Any
 
@@ -17,11 +16,22 @@ from napari_neurosynth_results.maps.grid import Voxel
 
 Colors = npt.NDArray[np.float32]
 
-N_COLORS = 24
-#: Neighbors in the sequence differ most when hues go on by the golden ratio.
-_GOLDEN = 0.6180339887
-#: From green over blue to pink: red, orange and yellow are the colors of the maps.
-_HUES = (0.24, 0.92)
+#: Colors of clusters: with deuteranopia, too, any two of them and each of them and any
+#: color of the maps are at least 20 apart (CIE 1976), most visible ones first.
+_CLUSTERS = (
+    (0.25, 0.75, 0.3),
+    (0.0, 0.0, 1.0),
+    (0.65, 1.0, 0.75),
+    (0.85, 0.5, 0.55),
+    (0.05, 0.7, 0.7),
+    (0.6, 0.0, 0.45),
+    (0.95, 1.0, 0.6),
+    (0.0, 0.3, 0.65),
+    (0.65, 0.0, 0.25),
+)
+N_COLORS = len(_CLUSTERS)
+#: So many clusters get the color that is farthest away; later ones any.
+_MOST_APART = 300
 #: Darker than brain tissue, which it would be lost in.
 GRAY = (0.2, 0.2, 0.2, 1.0)
 CHOSEN = (1.0, 1.0, 1.0, 1.0)
@@ -43,8 +53,8 @@ def cluster_colors(
     peaks : sequence of tuple
         Voxel of each cluster's peak.
     remembered : mapping
-        Peak -> number of its color; new peaks are added, with the color that the fewest
-        of these clusters have.
+        Peak -> number of its color; new peaks are added, each with the color whose
+        nearest cluster is the farthest away.
     significant : ndarray of bool
         Which clusters are.
 
@@ -53,12 +63,7 @@ def cluster_colors(
     ndarray of float32, shape (n + 1, 4)
         Color of each label; 0 is transparent.
     """
-    known = [remembered[peak] for peak in peaks if peak in remembered]
-    used = np.bincount(known, minlength=N_COLORS)
-    for peak in peaks:
-        if peak not in remembered:
-            remembered[peak] = int(np.argmin(used))
-            used[remembered[peak]] += 1
+    _remember_colors(peaks, remembered)
     # Two rows at least: napari cycles through all but the first.
     colors = np.zeros((max(len(peaks), 1) + 1, 4), np.float32)
     colors[1 : len(peaks) + 1] = _PALETTE[[remembered[peak] for peak in peaks]]
@@ -90,15 +95,30 @@ def _study_palette() -> Colors:
     return np.column_stack([colors, np.ones(len(colors))]).astype(np.float32)
 
 
-def _palette() -> Colors:
-    rows = []
-    for index in range(N_COLORS):
-        first, last = _HUES
-        hue = first + (last - first) * ((0.18 + index * _GOLDEN) % 1)
-        saturation = (0.95, 0.6)[index % 2]
-        rows.append((*colorsys.hsv_to_rgb(hue, saturation, 1.0), 1.0))
-    return np.array(rows, np.float32)
+def _remember_colors(
+    peaks: Sequence[Voxel], remembered: MutableMapping[Voxel, int]
+) -> None:
+    """Give new peaks colors that no neighbor has."""
+    new = [peak for peak in peaks if peak not in remembered]
+    if not new:
+        return
+    known = [peak for peak in peaks if peak in remembered]
+    places = np.array([*known, *new], np.float64)
+    colors = np.full(len(places), -1)
+    colors[: len(known)] = [remembered[peak] for peak in known]
+    for number in range(len(known), len(places)):
+        if number >= _MOST_APART:
+            colors[number] = number % N_COLORS
+            continue
+        away = np.linalg.norm(places[:number] - places[number], axis=1)
+        nearest = np.full(N_COLORS, np.inf)
+        np.minimum.at(nearest, colors[:number], away)
+        if number:
+            # Rows that follow each other in a table are told apart, too.
+            nearest[colors[number - 1]] = -1
+        colors[number] = np.argmax(nearest)
+    remembered.update(zip(new, colors[len(known) :].tolist(), strict=True))
 
 
-_PALETTE = _palette()
+_PALETTE = np.column_stack([_CLUSTERS, np.ones(N_COLORS)]).astype(np.float32)
 _STUDIES = _study_palette()

@@ -16,10 +16,13 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    FAINT_KEY,
     cluster_layer,
     clusters_of,
+    layers_of_map,
 )
 from napari_neurosynth_results.viewer.clusters.defaults import clusters_for
+from napari_neurosynth_results.viewer.clusters.outlines import outlined_by
 from napari_neurosynth_results.viewer.layers import map_layer, map_of
 
 if TYPE_CHECKING:
@@ -49,11 +52,7 @@ def current_layer(viewer: Viewer) -> Layer | None:
     """
     active = viewer.layers.selection.active
     if active is not None:
-        clusters, statmap = clusters_of(active), map_of(active)
-        # A copy that somebody paints in is a layer of his own.
-        if clusters is not None and cluster_layer(viewer, clusters.statmap) is active:
-            statmap = clusters.statmap
-        found = layer_of(viewer, statmap) if statmap is not None else None
+        found = _map_layer_behind(viewer, active)
         if found is not None:
             _mark(viewer, found)
             return found
@@ -61,6 +60,18 @@ def current_layer(viewer: Viewer) -> Layer | None:
     # The one before stands first among equals.
     ours.sort(key=lambda layer: (not layer.visible, _CURRENT not in layer.metadata))
     return ours[0] if ours else None
+
+
+def _map_layer_behind(viewer: Viewer, layer: Layer) -> Layer | None:
+    """Find the layer of the map that a layer of ours belongs to."""
+    layer = outlined_by(layer) or layer
+    clusters, statmap = clusters_of(layer), map_of(layer)
+    # A copy that somebody paints in is a layer of his own.
+    if clusters is not None and cluster_layer(viewer, clusters.statmap) is layer:
+        statmap = clusters.statmap
+    if (above := layer.metadata.get(FAINT_KEY)) is not None:
+        statmap = map_of(above()) if above() is not None else None
+    return layer_of(viewer, statmap) if statmap is not None else None
 
 
 def _mark(viewer: Viewer, current: Layer) -> None:
@@ -116,9 +127,8 @@ def show_over(viewer: Viewer, statmap: StatMap) -> None:
         When the map cannot be read.
     """
     layer = layer_for(viewer, statmap)
-    _to_top(viewer, layer)
-    if (found := cluster_layer(viewer, statmap)) is not None:
-        _to_top(viewer, found)
+    for one in layers_of_map(viewer, layer):
+        _to_top(viewer, one)
     _bring_forward(viewer, layer, statmap)
 
 

@@ -55,6 +55,7 @@ from napari_neurosynth_results.viewer.clusters.readout import (
     PlaceReader,
     ReadoutRow,
 )
+from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.scene import (
     place_of_mouse,
     place_of_slices,
@@ -526,13 +527,20 @@ class ViewsPanel(QWidget):
         self.folds["Foci of studies"].setChecked(True)
 
 
-def show_ortho(napari_viewer: Viewer, *clicked: object) -> None:
-    """Show three planes below the canvas, in the dock that is there if there is one."""
-    found = napari_viewer.window.dock_widgets.get(_ORTHO)
-    if found is None:
+def show_ortho(napari_viewer: Viewer, *clicked: object) -> OrthoView:
+    """Show three planes below the canvas.
+
+    Returns
+    -------
+    OrthoView
+        The one that is there, if there is one.
+    """
+    window = unproxied(napari_viewer).window
+    view: OrthoView | None = window.dock_widgets.get(_ORTHO)
+    if view is None:
         view = OrthoView(napari_viewer)
-        napari_viewer.window.add_dock_widget(view, name=_ORTHO, area="bottom")
-    else:
-        dock = found.parentWidget()
-        dock.show()
-        dock.raise_()
+        window.add_dock_widget(view, name=_ORTHO, area="bottom")
+    dock = view.parentWidget()
+    dock.show()
+    dock.raise_()
+    return view

@@ -245,4 +245,4 @@ def show_export_tab(napari_viewer: napari.viewer.Viewer) -> None:
 
 def show_ortho_view(napari_viewer: napari.viewer.Viewer) -> None:
     """Show three planes below the canvas."""
-    show_ortho(unproxied(napari_viewer))
+    show_ortho(napari_viewer)

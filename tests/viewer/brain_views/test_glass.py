@@ -95,8 +95,9 @@ def state(viewer: Any) -> list[Any]:
 def test_the_strongest_along_the_sliced_axis_is_seen_from_everywhere(
     viewer: Any, plane: Any
 ) -> None:
-    before, ranges = state(viewer), viewer.dims.range
+    before = state(viewer)
     scene.show_plane(viewer, plane)
+    ranges = viewer.dims.range
     show_glass(viewer)
     found = projection(viewer)
     axis = {"axial": 2, "coronal": 1, "sagittal": 0}[plane]

@@ -13,7 +13,10 @@ from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    clusters_of,
+    faint_layer,
+)
 from napari_neurosynth_results.viewer.clusters.defaults import remember_choices
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.commands import label_active_map
@@ -69,7 +72,7 @@ def test_the_threshold_is_the_one_that_was_used_last(
     assert clusters is not None
     assert clusters.asked == asked
     assert clusters.table.n_voxels.min() >= 30
-    assert "faint" in layer.colormap.name
+    assert faint_layer(viewer, layer) is not None
 
 
 def test_a_map_has_one_layer_of_clusters_however_often_they_are_labelled(

@@ -17,6 +17,7 @@ from local_servers import LocalServers
 from napari_neurosynth_results import ResultsError, open_results
 from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.clusters.cluster_layers import goes_with_others
 from napari_neurosynth_results.viewer.layers import (
     METADATA_KEY,
     UNDERLAY_KEY,
@@ -43,6 +44,11 @@ def z() -> np.ndarray:
     data = np.zeros(SHAPE, np.float32)
     data[5, 8, 5], data[5, 7, 5] = 7, 4
     return data
+
+
+def own(viewer: Any) -> list[Any]:
+    """Return the layers but those that only go with others, as outlines do."""
+    return [one for one in viewer.layers if not goes_with_others(one.metadata)]
 
 
 # --- which paths ------------------------------------------------------------------
@@ -153,12 +159,12 @@ def test_a_folder_opens_as_a_scene_and_a_second_one_joins_it(
     first = write({"z": z, "stat": z})
     viewer.open(f"{first}/", plugin=PLUGIN)
 
-    assert [layer.name for layer in viewer.layers] == [
+    assert [layer.name for layer in own(viewer)] == [
         template.TITLE,
         "z, uncorrected",
         "z, uncorrected: clusters",
     ]
-    assert [layer.visible for layer in viewer.layers] == [True, True, True]
+    assert [layer.visible for layer in own(viewer)] == [True, True, True]
     assert viewer.layers[1].colorbar.visible
     assert viewer.dims.point == (40, 50, 30)
     assert tuple(map(str, viewer.dims.axis_labels)) == ("z", "y", "x")
@@ -175,7 +181,7 @@ def test_a_folder_opens_as_a_scene_and_a_second_one_joins_it(
     viewer.open(write({"z": z[::-1]}), plugin=PLUGIN)
 
     # One map at a time: the first one gives way.
-    visible = [layer.visible for layer in viewer.layers]
+    visible = [layer.visible for layer in own(viewer)]
     assert visible == [True, False, False, True, True]
     assert sum(UNDERLAY_KEY in layer.metadata for layer in viewer.layers) == 1
     assert viewer.dims.point == (0, 10, -10)
@@ -196,20 +202,20 @@ def test_the_same_source_again_goes_to_the_one_that_is_open(
     first, other = write({"z": z, "stat": z}), write({"z": z})
     viewer.open(first, plugin=PLUGIN)
     viewer.open(other, plugin=PLUGIN)
-    n = len(viewer.layers)
+    n = len(own(viewer))
     # Written in another way, and by napari's own door for samples too.
     viewer.open(f"{first}/", plugin=PLUGIN)
-    assert len(viewer.layers) == n
+    assert len(own(viewer)) == n
     shown = [map_of(one) for one in viewer.layers if map_of(one) and one.visible]
     assert [one.results.source for one in shown] == [str(first)]
     assert map_of(viewer.layers.selection.active) is shown[0]
     viewer.open_sample(PLUGIN, "pain-ale")
     viewer.open_sample(PLUGIN, "pain-ale")
-    assert len(viewer.layers) == n + 2
+    assert len(own(viewer)) == n + 2
     # What a user has deleted is opened anew.
     viewer.layers.clear()
     viewer.open(first, plugin=PLUGIN)
-    assert len(viewer.layers) == 3
+    assert len(own(viewer)) == 3
 
 
 @pytest.mark.viewer
@@ -273,7 +279,7 @@ def test_preferences_leave_the_camera_and_the_underlay_alone(
     viewer = make_napari_viewer()
     orientation = viewer.scene.camera.orientation
     viewer.open(write({"z": z}), plugin=PLUGIN)
-    assert [layer.name for layer in viewer.layers] == [
+    assert [layer.name for layer in own(viewer)] == [
         "z, uncorrected",
         "z, uncorrected: clusters",
     ]
@@ -287,7 +293,7 @@ def test_preferences_leave_the_camera_and_the_underlay_alone(
     viewer.open(write({"z": z}), plugin=PLUGIN)
     radiological = scene.CAMERA_ORIENTATION["radiological"]
     assert viewer.scene.camera.orientation == radiological
-    assert len(viewer.layers) == 3
+    assert len(own(viewer)) == 3
 
     preferences.reading.limit_mib = 16
     huge = nib.Nifti1Image(np.zeros((160, 160, 160), np.uint8), np.eye(4))
@@ -409,7 +415,7 @@ def test_dropping_files_on_the_canvas_opens_them(
     assert scene.is_anatomical(viewer)
     viewer.layers.clear()
     drop(folder)
-    assert len(viewer.layers) == 3
+    assert len(own(viewer)) == 3
     viewer.layers.clear()
     drop(folder / "z.nii.gz", folder / "logp.nii.gz")
     shown = [map_of(layer) for layer in viewer.layers if map_of(layer) is not None]

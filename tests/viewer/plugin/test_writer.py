@@ -17,6 +17,12 @@ from nilearn.image import load_img, resample_img
 
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results import ResultsError, ResultSet
+from napari_neurosynth_results.statistics.clusters.formation import clusters_at
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    goes_with_others,
+    show_clusters,
+)
 from napari_neurosynth_results.viewer.layers import (
     map_layer,
     placement_keywords,
@@ -423,7 +429,8 @@ def test_the_dialog_of_napari_saves_what_is_selected(
     ask()
     names = {"z.nii.gz", "z.json"}
     assert names < set(os.listdir(tmp_path / "both"))
-    assert len(os.listdir(tmp_path / "both")) == 2 * len(viewer.layers)
+    own = [one for one in viewer.layers if not goes_with_others(one.metadata)]
+    assert len(os.listdir(tmp_path / "both")) == 2 * len(own)
 
 
 def test_labels_that_somebody_painted_are_no_longer_those_of_the_program(
@@ -445,12 +452,32 @@ def test_a_map_whose_file_is_gone_is_saved_from_its_layer(
     lopsided: ResultSet, tmp_path: Path
 ) -> None:
     layer = layer_of(lopsided, "z")
+    whole = lopsided["z"].data.copy()
     os.unlink(lopsided["z"].path)
-    shown = layer.data.copy()
-    layer.data = shown
     lopsided.release()
     image = save(layer, tmp_path / "z.nii")
-    assert np.array_equal(np.asarray(image.dataobj), shown.T)
+    # Also what does not survive, and is not seen.
+    assert np.isnan(layer.data).any()
+    assert np.array_equal(np.asarray(image.dataobj), whole)
+
+
+def test_what_follows_from_other_layers_is_not_saved_beside_them(
+    lopsided: ResultSet, tmp_path: Path
+) -> None:
+    from napari.components import ViewerModel
+
+    viewer = ViewerModel()
+    layer = viewer.add_layer(layer_of(lopsided, "z"))
+    clusters = clusters_at(lopsided["z"], Threshold(value=1))
+    show_clusters(viewer, layer, clusters, faint=True)
+    assert len(viewer.layers) == 4
+    tuples = [one.as_layer_data_tuple() for one in viewer.layers]
+    written = write_layers(str(tmp_path / "all"), tuples)
+    names = [os.path.basename(path) for path in written if path.endswith(".gz")]
+    assert names == ["z.nii.gz", "label.nii.gz"]
+    # It is not the picture that is saved, whatever is seen of the map.
+    image = nib.load(written[0])
+    assert np.array_equal(np.asarray(image.dataobj), lopsided["z"].data)
 
 
 def test_an_axis_may_be_longer_than_nifti_1_can_count(tmp_path: Path) -> None:

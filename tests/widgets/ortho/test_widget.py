@@ -19,6 +19,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.ortho.widget import OrthoView
+from napari_neurosynth_results.widgets.views import show_ortho
 from napari_neurosynth_results.widgets.workbench import show_ortho_view
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
@@ -351,11 +352,10 @@ def test_the_view_in_a_window(
 ) -> None:
     viewer = make_napari_viewer_proxy()
     viewer.open(sample_path, plugin=PLUGIN)
-    show_ortho_view(viewer)
-    view = viewer.window.dock_widgets["Ortho view"]
+    view = show_ortho(viewer)
     dock = view.parentWidget()
     show_ortho_view(viewer)
-    assert list(viewer.window.dock_widgets).count("Ortho view") == 1
+    assert show_ortho(viewer) is view
     view.resize(640, 700)
     assert pixels(view.canvas).any()
     QTest.mouseClick(view.canvas, LEFT, pos=spot(view, "coronal", (30, 0, 20)))

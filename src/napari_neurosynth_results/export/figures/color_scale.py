@@ -9,7 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.arrays import Float64Array
-from napari_neurosynth_results.export.colors import COLD, WARM, find_color_range
+from napari_neurosynth_results.export.colors import (
+    COLD,
+    WARM,
+    colored_mask,
+    colored_values,
+    find_color_range,
+)
 from napari_neurosynth_results.export.figures.page import MINUS
 from napari_neurosynth_results.export.figures.slices import Overlay
 from napari_neurosynth_results.maps.kinds import ColorFamily, MapKind
@@ -19,7 +25,6 @@ from napari_neurosynth_results.statistics.thresholds.apply import name_values
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
 )
-from napari_neurosynth_results.statistics.thresholds.first_look import find_strongest
 
 #: The weakest voxel has a strength too: 0 is nothing.
 _WEAKEST = 1e-6
@@ -182,14 +187,14 @@ def build_color_scale(clusters: ClusterSet) -> ColorScale:
         On the grid of the map.
     """
     tested = isinstance(clusters.threshold, ClusterLevelResult)
-    values = clusters.values if tested else clusters.statmap
+    values = colored_values(clusters)
     labels = clusters.labels
-    chosen = np.concatenate([[False], clusters.surviving])
-    shown = chosen[labels]
+    shown = colored_mask(clusters)
     sign = np.concatenate([[0], clusters.labelled.sign])[labels[shown]]
     # The sign of a voxel is that of its cluster; its size is what is colored.
     found = values.data[shown]
-    height, strongest = _limits(clusters, found)
+    look = find_color_range(clusters)
+    height, strongest = look.height, look.strongest
     strength = scale_strength(found, height, strongest, values.kind)
     shades = np.zeros(labels.shape, np.float32)
     shades[shown] = np.where(sign < 0, -1, 1) * np.maximum(strength, _WEAKEST)
@@ -207,21 +212,6 @@ def build_color_scale(clusters: ClusterSet) -> ColorScale:
         marks_threshold=not tested,
         has_stronger=bool(stronger.any()),
     )
-
-
-def _limits(
-    clusters: ClusterSet, found: npt.NDArray[np.float32]
-) -> tuple[float, float]:
-    """Say where colors begin and end."""
-    if not isinstance(clusters.threshold, ClusterLevelResult):
-        look = find_color_range(clusters)
-        return look.height, look.strongest
-    values, size = clusters.values, np.abs(found)
-    strongest = find_strongest(values)
-    if not size.size:
-        return strongest, strongest
-    weakest = size.max() if values.kind.row.small_is_strong else size.min()
-    return float(weakest), strongest
 
 
 def shade_colors(shades: npt.NDArray[np.float32]) -> Float64Array:

@@ -52,19 +52,16 @@ class ImageStyle:
     Attributes
     ----------
     faint : bool
-        Whether what is below the threshold shines through.
+        Whether what is below the threshold is shown as well.
     colormap : str
         One of napari's that was chosen instead; empty for that of the threshold.
     contrast_limits : pair of float, optional
-        As they are.
-    band : int, optional
-        Where the threshold lies in a colormap that is made in steps.
+        Those that were chosen instead of the threshold and the strongest value.
     """
 
     faint: bool = False
     colormap: str = ""
     contrast_limits: tuple[float, float] | None = None
-    band: int | None = None
 
 
 @dataclass(frozen=True)
@@ -73,8 +70,6 @@ class LabelsStyle:
 
     Attributes
     ----------
-    contour : int
-        Width of the outlines, 0 for filled clusters.
     only_chosen : bool
         Whether all others are hidden.
     chosen : voxel, optional
@@ -84,7 +79,6 @@ class LabelsStyle:
         before.
     """
 
-    contour: int = 1
     only_chosen: bool = False
     chosen: Voxel | None = None
     colors: tuple[tuple[int, int, int, int], ...] = ()

@@ -18,13 +18,10 @@ from napari_neurosynth_results.anatomy.surfaces import (
     brain_outline,
     cluster_surfaces,
 )
+from napari_neurosynth_results.export.colors import colored_mask
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.brain_views.cluster_source import (
-    shown_clusters,
-    shown_colors,
-)
 from napari_neurosynth_results.viewer.brain_views.cortex import hide_cortex
 from napari_neurosynth_results.viewer.brain_views.hidden_volumes import HiddenVolumes
 from napari_neurosynth_results.viewer.brain_views.surface_layers import (
@@ -33,6 +30,10 @@ from napari_neurosynth_results.viewer.brain_views.surface_layers import (
 )
 from napari_neurosynth_results.viewer.brain_views.viewpoints import view_obliquely
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
+from napari_neurosynth_results.viewer.clusters.defaults import (
+    shown_clusters,
+    shown_colors,
+)
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.palette import Colors
@@ -285,8 +286,10 @@ class _Surfaces:
 
 
 def _mesh_of(clusters: ClusterSet) -> Mesh:
+    """Make surfaces of the clusters that are significant."""
     found = clusters.labelled
     labels = found.volume(found.label.dtype)
+    labels[~colored_mask(clusters)] = 0
     return cluster_surfaces(labels, clusters.statmap.grid, len(clusters))
 
 

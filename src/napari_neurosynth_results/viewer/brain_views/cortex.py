@@ -11,15 +11,18 @@ from napari_neurosynth_results.anatomy.cortex import (
     CORTEX_REACH_MM,
     Hemisphere,
     Shape,
-    interpolate_at,
-    label_at,
     read_cortex,
     share_on_cortex,
+    value_at,
 )
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.colors import (
+    colored_mask,
+    colored_values,
+    colored_voxels,
+)
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.brain_views.cluster_source import shown_clusters
 from napari_neurosynth_results.viewer.brain_views.hidden_volumes import (
     HiddenVolumes,
     is_seen,
@@ -34,6 +37,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
     map_layers,
 )
+from napari_neurosynth_results.viewer.clusters.defaults import shown_clusters
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.palette import Colors
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer, Surface
     from napari.viewer import Viewer
 
-#: Gyri and sulci where nothing is above the threshold.
+#: Gyri and sulci where nothing is significant.
 _GYRUS, _SULCUS = 0.72, 0.48
 _ABOUT = (
     "fsaverage5 is in MNI305 space, a few mm off MNI152, and read at mid-thickness; "
@@ -53,7 +57,7 @@ _ABOUT = (
 def show_cortex(
     viewer: Viewer, layer: Image | None = None, shape: Shape = "pial"
 ) -> str:
-    """Show a map on both hemispheres, colored where it is above its threshold.
+    """Show a map on both hemispheres, colored where it is significant.
 
     Parameters
     ----------
@@ -162,6 +166,8 @@ class Cortex:
         if found is not None:
             found.events.data.connect(self._refresh)
         # Bound methods are held weakly by napari: they go with this object.
+        for name in ("colormap", "contrast_limits", "gamma"):
+            getattr(self._layer.events, name).connect(self._refresh)
         viewer.layers.events.inserted.connect(self._inserted)
 
     def follow_display(self) -> None:
@@ -180,6 +186,8 @@ class Cortex:
             if isinstance(callback, partial) and callback.args[:1] == (self,):
                 told.disconnect(callback)
         viewer.layers.events.inserted.disconnect(self._inserted)
+        for name in ("colormap", "contrast_limits", "gamma"):
+            getattr(self._layer.events, name).disconnect(self._refresh)
         for _, layer in self._halves:
             if layer in viewer.layers:
                 viewer.layers.remove(layer)
@@ -229,45 +237,34 @@ def _topmost(viewer: Viewer) -> Image:
 
 
 def _colors(layer: Image, clusters: ClusterSet, hemisphere: Hemisphere) -> Colors:
-    """Color what is in a cluster as the map is, and the rest gray by its folds."""
-    grid = clusters.statmap.grid
-    values = interpolate_at(clusters.statmap.data, grid, hemisphere.middle)
-    found = clusters.labelled
-    volume = found.volume(found.label.dtype)
-    lit = (label_at(volume, grid, hemisphere.middle) > 0) & np.isfinite(values)
-    colors = np.ones((len(values), 4), np.float32)
+    """Color what is significant as the map is, and the rest gray by its folds."""
+    values = colored_values(clusters)
+    found = value_at(
+        np.where(colored_mask(clusters), values.data, np.nan),
+        values.grid,
+        hemisphere.middle,
+    )
+    lit = np.isfinite(found)
+    colors = np.ones((len(found), 4), np.float32)
     colors[:, :3] = np.where(hemisphere.sulci > 0, _SULCUS, _GYRUS)[:, None]
     low, high = layer.contrast_limits
-    # Between the voxels of a cluster's rim values may fall below the threshold.
-    share = np.clip((values[lit] - low) / (high - low), 0, 1)
-    mapped = np.asarray(layer.colormap.map(share), np.float32)
-    clear = mapped[:, 3] < 1
-    mapped[clear] = _nearest_opaque(layer, share[clear])
-    colors[lit] = mapped
+    share = np.clip((found[lit] - low) / (high - low), 0, 1) ** layer.gamma
+    colors[lit] = np.asarray(layer.colormap.map(share), np.float32)
     return colors
 
 
-def _nearest_opaque(layer: Image, share: Any) -> Colors:
-    """Return the colors at the threshold, for what is a little below it."""
-    steps = np.linspace(0, 1, 512)
-    colors = np.asarray(layer.colormap.map(steps), np.float32)
-    solid = np.flatnonzero(colors[:, 3] == 1)
-    if not solid.size:
-        return np.ones((len(share), 4), np.float32)
-    nearest = np.abs(steps[solid][None, :] - share[:, None]).argmin(axis=1)
-    found: Colors = colors[solid[nearest]]
-    return found
-
-
 def _sentence(name: str, clusters: ClusterSet) -> str:
-    where = clusters.labelled.where[clusters.labelled.label > 0].astype(np.intp)
+    where = colored_voxels(clusters)
     voxels = np.column_stack(np.unravel_index(where, clusters.labelled.shape, "F"))
     grid = clusters.statmap.grid
     share = share_on_cortex(voxels * grid.voxel_size + np.array(grid.origin))
+    tested = "significant" if clusters.statmap.level == "cluster" else ""
     if np.isnan(share):
-        return f"{name} on the cortex: nothing is above the threshold. {_ABOUT}."
+        nothing = f"nothing is {tested or 'above the threshold'}"
+        return f"{name} on the cortex: {nothing}. {_ABOUT}."
+    which = f"{tested} voxels" if tested else "voxels above the threshold"
     return (
-        f"{name} on the cortex: {100 * share:.0f} % of its {len(where):,} voxels above "
-        f"the threshold lie within {CORTEX_REACH_MM:g} mm of the surface; what lies "
-        f"deeper is not on it. {_ABOUT}."
+        f"{name} on the cortex: {100 * share:.0f} % of its {len(where):,} {which} lie "
+        f"within {CORTEX_REACH_MM:g} mm of the surface; what lies deeper is not on it. "
+        f"{_ABOUT}."
     )

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_neurosynth_results.anatomy.glass import silhouette, strongest_along
+from napari_neurosynth_results.export.colors import colored_mask, colored_values
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.brain_views.cluster_source import shown_clusters
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
     map_layers,
 )
+from napari_neurosynth_results.viewer.clusters.defaults import shown_clusters
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.napari_private import refreshed_once, unproxied
 
@@ -183,14 +184,14 @@ class GlassBrain:
         if self._projected is None or any(
             one is not other for one, other in zip(key, self._projected, strict=True)
         ):
-            statmap = clusters.statmap
+            values = colored_values(clusters)
             found = strongest_along(
-                statmap.data,
-                clusters.labelled.volume(clusters.labelled.label.dtype),
+                values.data,
+                colored_mask(clusters),
                 axis,
-                small_is_strong=statmap.kind.row.small_is_strong,
+                small_is_strong=values.kind.row.small_is_strong,
             )
-            size, origin = list(statmap.grid.voxel_size), list(statmap.grid.origin)
+            size, origin = list(values.grid.voxel_size), list(values.grid.origin)
             # About the same middle as the outline: the slab holds the whole brain.
             size[axis], origin[axis] = float(self.outline.scale[2 - axis]), 0.0
             _fill(self.projection, np.expand_dims(found, axis).T, size, origin)
@@ -199,6 +200,7 @@ class GlassBrain:
         low, high = layer.contrast_limits
         self.projection.contrast_limits_range = (low - 1, high + 1)
         self.projection.contrast_limits = (low, high)
+        self.projection.gamma = layer.gamma
 
     def _place(self, viewer: Viewer) -> None:
         """Put the layers on top, unless the user has moved them."""
@@ -242,7 +244,7 @@ class GlassBrain:
                 events = layer.events
                 emitters = [events.visible]
                 if hasattr(events, "contrast_limits"):
-                    emitters += [events.contrast_limits, events.colormap]
+                    emitters += [events.contrast_limits, events.colormap, events.gamma]
             for emitter in emitters:
                 emitter.disconnect(self.refresh)
                 emitter.connect(self.refresh)

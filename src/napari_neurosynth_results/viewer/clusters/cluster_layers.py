@@ -1,12 +1,13 @@
 """The clusters of a map in the viewer: one Labels layer a map, colors that stay.
 
-A Labels layer carries its `ClusterSet` in its metadata, and the layer of the map is
-thresholded in its colormap: no voxel of it is copied or changed.
+A Labels layer carries its `ClusterSet` in its metadata. In a plane its clusters are
+seen as the values of their map, with thin outlines around them; in 3D by themselves.
 """
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,21 +22,27 @@ from napari_neurosynth_results.statistics.p_values.monte_carlo import write_coun
 from napari_neurosynth_results.viewer.clusters.layer_colors import (
     CHOSEN_KEY,
     COLORS_KEY,
+    keep_clear,
     recolor,
+    recolor_faint,
     set_colors,
+)
+from napari_neurosynth_results.viewer.clusters.outlines import (
+    OUTLINES_KEY,
+    add_outlines,
+    outlined_by,
+    outlines_of,
 )
 from napari_neurosynth_results.viewer.layers import (
     FAINT,
     METADATA_KEY,
     REASON_KEY,
+    empty_picture,
     map_of,
     placement_keywords,
 )
-from napari_neurosynth_results.viewer.napari_private import (
-    ignore_contour_warning,
-    refreshed_once,
-    undisturbed,
-)
+from napari_neurosynth_results.viewer.napari_private import refreshed_once, undisturbed
+from napari_neurosynth_results.viewer.scene import weakly
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -43,6 +50,8 @@ if TYPE_CHECKING:
 
 #: What a corrected map says of a peak, as the field writes it.
 _CORRECTED = {"peak_q": "peak q", "peak_p_fwe": "peak p_FWE"}
+#: Marks a layer of what does not survive, and holds that of its map.
+FAINT_KEY = "neurosynth_results_faint"
 #: What the row of the background holds, by the kind of a column.
 _EMPTY: dict[str, Any] = {"f": np.nan, "i": 0}
 
@@ -95,7 +104,7 @@ def show_clusters(
     Parameters
     ----------
     faint : bool
-        Let what is below the threshold shine through.
+        Show what does not survive as well, in a layer of its own.
     describe : bool
         Bring status bar and layer list up to date as well. While a slider moves nobody
         looks there: `describe_clusters` does it then in the end.
@@ -106,7 +115,8 @@ def show_clusters(
         New, or the one that showed the map's clusters before. Colors and names stay
         with the peaks of clusters.
     """
-    recolor(layer, clusters, faint)
+    recolor(layer, clusters)
+    show_faintly(viewer, layer, clusters if faint else None)
     found = cluster_layer(viewer, clusters.statmap)
     if found is None:
         found = _add(viewer, layer, clusters)
@@ -124,8 +134,8 @@ def describe_clusters(layer: Image, found: Labels) -> None:
     clusters = clusters_of(found)
     assert clusters is not None
     found.features = _features(clusters)
-    for one in (layer, found):
-        one.events.thumbnail()
+    layer.refresh(data_displayed=False, highlight=False, extent=False)
+    found.events.thumbnail()
 
 
 def rename(layer: Labels, label: int, name: str) -> None:
@@ -189,6 +199,89 @@ def chosen_label(layer: Labels) -> int:
     return peaks.index(peak) + 1 if peak in peaks else 0
 
 
+def faint_layer(viewer: Viewer, layer: Layer) -> Image | None:
+    """Find the layer that shows what does not survive on the map of another."""
+    for other in viewer.layers:
+        of = other.metadata.get(FAINT_KEY)
+        if of is not None and of() is layer:
+            return other
+    return None
+
+
+def show_faintly(viewer: Viewer, layer: Image, clusters: ClusterSet | None) -> None:
+    """Show what does not survive on a map, in a layer below that of the map.
+
+    Parameters
+    ----------
+    layer : Image
+        The layer of the map.
+    clusters : ClusterSet or None
+        What survives; None takes the layer away.
+    """
+    from napari.layers import Image
+
+    found = faint_layer(viewer, layer)
+    if clusters is None:
+        if found is not None:
+            viewer.layers.remove(found)
+        return
+    if found is None:
+        found = Image(
+            empty_picture(clusters.statmap.grid),
+            **placement_keywords(clusters.statmap.grid),
+            name=f"{layer.name}: below the threshold",
+            contrast_limits=(0, 1),
+            blending="translucent_no_depth",
+            opacity=FAINT,
+            visible=layer.visible,
+            metadata={FAINT_KEY: weakref.ref(layer)},
+        )
+        layer.events.visible.connect(partial(_follow_map, weakref.ref(found)))
+        selected = set(viewer.layers.selection)
+        viewer.layers.insert(viewer.layers.index(layer), found)
+        viewer.layers.selection = selected
+        _take_along(viewer)
+    recolor_faint(found, clusters)
+
+
+def goes_with_others(metadata: Mapping[str, Any]) -> bool:
+    """Whether what a layer shows follows from another layer, by its metadata."""
+    return FAINT_KEY in metadata or OUTLINES_KEY in metadata
+
+
+def with_companions(viewer: Viewer, layer: Layer) -> list[Layer]:
+    """List a layer and those that go with it, from bottom to top.
+
+    Returns
+    -------
+    list of Layer
+        What is below the threshold and the map; the outlines of clusters and these; or
+        the layer alone.
+    """
+    found = [faint_layer(viewer, layer), outlines_of(viewer, layer), layer]
+    return [one for one in found if one is not None]
+
+
+def layers_of_map(viewer: Viewer, layer: Image) -> list[Layer]:
+    """List the layers that show one map, from bottom to top.
+
+    Parameters
+    ----------
+    layer : Image
+        The layer of the map.
+
+    Returns
+    -------
+    list of Layer
+        What is below the threshold, the map, the outlines of its clusters, and these,
+        as far as they are there.
+    """
+    statmap = map_of(layer)
+    clusters = cluster_layer(viewer, statmap) if statmap is not None else None
+    found = with_companions(viewer, layer)
+    return found if clusters is None else [*found, *with_companions(viewer, clusters)]
+
+
 def _add(viewer: Viewer, layer: Image, clusters: ClusterSet) -> Labels:
     from napari.layers import Labels
 
@@ -196,27 +289,80 @@ def _add(viewer: Viewer, layer: Image, clusters: ClusterSet) -> Labels:
         _label_data(clusters),
         **placement_keywords(clusters.statmap.grid),
         name=f"{layer.name}: clusters",
-        opacity=1.0,
+        opacity=_opacity(viewer),
         blending="translucent_no_depth",
         visible=layer.visible,
         features=_features(clusters),
         metadata={METADATA_KEY: clusters, COLORS_KEY: {}, REASON_KEY: str(clusters)},
     )
     set_colors(made, clusters)
-    made.contour = 1
     if layer.opacity == FAINT:
         # It was shown faintly because nothing survived the first threshold.
         layer.opacity = 1.0
     _lock(made)
     made.events.editable.connect(_keep_locked)
     layer.events.visible.connect(partial(_follow_map, weakref.ref(made)))
-    ignore_contour_warning()
+    layer.events.colormap.connect(keep_clear)
     # The map stays the active layer: its controls are the ones that are needed.
     active = viewer.layers.selection.active
     viewer.add_layer(made)
+    add_outlines(viewer, made, clusters.statmap.grid)
+    _take_along(viewer)
     if active is not None:
         viewer.layers.selection.active = active
     return made
+
+
+def _opacity(viewer: Viewer) -> float:
+    """Return how a layer of clusters is seen: in planes their values are."""
+    return 0.0 if viewer.dims.ndisplay == 2 else 1.0
+
+
+def _take_along(viewer: Viewer) -> None:
+    """Let clusters follow the display, and go when their map goes."""
+    removed = viewer.layers.events.removed
+    if any(_calls(callback, _remove_what_is_left) for callback in removed.callbacks):
+        return
+    # The viewer owns the events: a strong reference back would keep it alive.
+    removed.connect(partial(_remove_what_is_left, weakly(viewer)))
+    viewer.dims.events.ndisplay.connect(partial(_follow_display, weakly(viewer)))
+
+
+def _calls(callback: Any, function: Any) -> bool:
+    return isinstance(callback, partial) and callback.func is function
+
+
+def _remove_what_is_left(ref: weakref.ref[Any], event: Any) -> None:
+    """Remove the layers whose map or clusters are gone."""
+    viewer, gone = ref(), event.value
+    if viewer is None:
+        return
+    clusters = clusters_of(gone)
+    statmap = map_of(gone)
+    for layer in list(viewer.layers):
+        faint = layer.metadata.get(FAINT_KEY)
+        shown = clusters_of(layer)
+        is_left = (
+            (statmap is not None and shown is not None and shown.statmap is statmap)
+            or (faint is not None and faint() is gone)
+            or (clusters is not None and outlined_by(layer) is gone)
+        )
+        if not is_left or layer not in viewer.layers:
+            continue
+        # napari may be about to remove what is selected, and would not find it.
+        if layer in viewer.layers.selection:
+            layer.visible = False
+        else:
+            viewer.layers.remove(layer)
+
+
+def _follow_display(ref: weakref.ref[Any], event: object = None) -> None:
+    """Show clusters by themselves in 3D, and by their values in planes."""
+    if (viewer := ref()) is None:
+        return
+    for layer in viewer.layers:
+        if clusters_of(layer) is not None:
+            layer.opacity = _opacity(viewer)
 
 
 def _update(viewer: Viewer, layer: Labels, clusters: ClusterSet) -> None:

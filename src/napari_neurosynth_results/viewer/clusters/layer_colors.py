@@ -1,21 +1,37 @@
-"""The colors of a map and of its clusters at a threshold, in their layers.
+"""What is seen of a map and of its clusters at a threshold, in their layers.
 
-A map is thresholded in its colormap: no voxel of it is copied or changed. Which colors
-were given is kept with the layers.
+The voxels of a map's layer are a picture: the values of the map in its significant
+clusters, and NaN everywhere else. The map itself is in the metadata and never changed.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from napari_neurosynth_results.export.colors import find_color_range
+from napari_neurosynth_results.export.colors import (
+    colored_values,
+    colored_voxels,
+    find_color_range,
+)
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.p_values.directions import choose_sides
+from napari_neurosynth_results.statistics.p_values.directions import Sides, choose_sides
+from napari_neurosynth_results.statistics.thresholds.first_look import FirstLook
 from napari_neurosynth_results.viewer import palette
-from napari_neurosynth_results.viewer.colormaps import coloring
-from napari_neurosynth_results.viewer.layers import REASON_KEY
+from napari_neurosynth_results.viewer.colormaps import (
+    Coloring,
+    coloring,
+    faint_coloring,
+)
+from napari_neurosynth_results.viewer.layers import (
+    GIVEN_KEY,
+    PICTURE_KEY,
+    REASON_KEY,
+    empty_picture,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -24,42 +40,109 @@ if TYPE_CHECKING:
 COLORS_KEY = "neurosynth_results_colors"
 #: Beyond contrast limits, as a share of them.
 _ROOM = 0.5
-#: How much of the range of the map's colormap lies below the threshold.
-BAND_KEY = "neurosynth_results_band"
 #: The one color of a map that is seen together with others, and of its clusters.
 HUE_KEY = "neurosynth_results_hue"
 #: The peak of the cluster that is outlined in white.
 CHOSEN_KEY = "neurosynth_results_chosen"
 
 
-def recolor(layer: Image, clusters: ClusterSet, faint: bool) -> None:
-    """Threshold a map in its colormap.
+def recolor(layer: Image, clusters: ClusterSet, *, anew: bool = False) -> None:
+    """Show what survives on a map, and nothing else.
 
     Parameters
     ----------
-    faint : bool
-        Let what is below the threshold shine through.
+    layer : Image
+        The layer of the map.
+    anew : bool
+        Choose colormap and limits also where the user has chosen others.
     """
-    statmap = clusters.statmap
     look = find_color_range(clusters)
-    sides = choose_sides(statmap, clusters.asked.tail) if statmap.signed else None
     chosen = coloring(
         look,
-        statmap.kind,
-        sides=sides,
-        faint=faint,
-        before=layer.metadata.get(BAND_KEY),
+        colored_values(clusters).kind,
+        sides=_sides(clusters),
         hue=layer.metadata.get(HUE_KEY),
     )
-    layer.metadata[BAND_KEY] = chosen.band
+    _paint(layer, clusters, look)
+    _give(layer, chosen, anew=anew)
+    layer.metadata[REASON_KEY] = str(clusters)
+
+
+def recolor_faint(layer: Image, clusters: ClusterSet) -> None:
+    """Show what does not survive on a map, and nothing else.
+
+    Parameters
+    ----------
+    layer : Image
+        Another layer than that of the map.
+    """
+    look = find_color_range(clusters)
+    values = colored_values(clusters)
+    chosen = faint_coloring(look, values.kind, sides=_sides(clusters))
+    voxels = _own_voxels(layer, clusters.statmap)
+    np.copyto(voxels.T, values.data)
+    voxels.reshape(-1)[colored_voxels(clusters)] = np.nan
+    layer.refresh(thumbnail=False, extent=False)
+    _give(layer, chosen, anew=False)
+
+
+def _sides(clusters: ClusterSet) -> Sides | None:
+    values = colored_values(clusters)
+    return choose_sides(values, clusters.asked.tail) if values.signed else None
+
+
+def _paint(layer: Image, clusters: ClusterSet, look: FirstLook) -> None:
+    """Write the values of significant clusters over what was seen before."""
+    voxels, source = _own_voxels(layer, clusters.statmap), colored_values(clusters)
+    where = colored_voxels(clusters)
+    values = source.data.reshape(-1, order="F")[where]
+    if source.kind.row.small_is_strong:
+        # A p that underflowed to 0 gets a value that can be seen.
+        values[values == 0] = look.strongest
+    voxels.fill(np.nan)
+    voxels.reshape(-1)[where] = values
+    # Thumbnails are brought up to date when somebody looks there.
+    layer.refresh(thumbnail=False, extent=False)
+
+
+def _own_voxels(layer: Image, statmap: StatMap) -> npt.NDArray[np.float32]:
+    """Return the voxels of a layer to write into; what others put there is let be."""
+    picture = layer.metadata.get(PICTURE_KEY)
+    if picture is None or picture is not layer.data:
+        picture = empty_picture(statmap.grid)
+        layer.metadata[PICTURE_KEY] = picture
+        layer.data = picture
+    voxels: npt.NDArray[np.float32] = picture
+    return voxels
+
+
+def _give(layer: Image, chosen: Coloring, *, anew: bool) -> None:
+    """Give a layer colors, but for what the user has chosen since the last time."""
+    name, limits = str(layer.colormap.name), tuple(layer.contrast_limits)
+    given = None if anew else layer.metadata.get(GIVEN_KEY)
+    new_name, new_limits = chosen.colormap["name"], chosen.contrast_limits
     with layer.events.thumbnail.blocker():
         # Making a colormap known to the graphics card costs more than all the rest.
-        if layer.colormap.name != chosen.colormap["name"]:
+        if name != new_name and (given is None or name == given[0]):
             layer.colormap = chosen.colormap
-        if tuple(layer.contrast_limits) != chosen.contrast_limits:
-            _make_room(layer, chosen.contrast_limits)
-            layer.contrast_limits = chosen.contrast_limits
-    layer.metadata[REASON_KEY] = str(clusters)
+        if limits != new_limits and (given is None or limits == given[1]):
+            _make_room(layer, new_limits)
+            layer.contrast_limits = new_limits
+    layer.metadata[GIVEN_KEY] = new_name, new_limits
+
+
+def has_own_limits(layer: Image) -> bool:
+    """Whether the user has chosen the contrast limits of a map's layer."""
+    given = layer.metadata.get(GIVEN_KEY)
+    return given is not None and tuple(layer.contrast_limits) != given[1]
+
+
+def keep_clear(event: Any) -> None:
+    """Keep what does not survive transparent in a colormap that paints NaN."""
+    layer = event.source
+    if layer.colormap.nan_color[3]:
+        clear = layer.colormap.model_copy(update={"nan_color": np.zeros(4, np.float32)})
+        layer.colormap = clear
 
 
 def _make_room(layer: Image, limits: tuple[float, float]) -> None:

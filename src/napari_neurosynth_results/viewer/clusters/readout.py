@@ -31,7 +31,7 @@ from napari_neurosynth_results.statistics.p_values.voxel_p import VoxelP, voxel_
 from napari_neurosynth_results.statistics.thresholds.apply import p_word
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
-from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.layers import map_of, voxels_behind
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -173,7 +173,8 @@ class PlaceReader:
         except (ResultsError, OSError):
             # What is on the screen is all that is left.
             fits = np.shape(layer.data) == grid.shape[::-1]
-            voxels = np.asarray(layer.data).T if fits else None
+            holds = fits and statmap.kind.row.holds_labels
+            voxels = np.asarray(layer.data).T if holds else None
         if not statmap.kind.row.holds_labels and _complete(statmap):
             with suppress(ResultsError, OSError):
                 inside = statmap.mask
@@ -187,7 +188,11 @@ class PlaceReader:
         """Return the voxels of a map, (i, j, k); from a layer where one holds them."""
         layers = [layer] if layer is not None else self._viewer.layers
         for one in layers:
-            if map_of(one) is statmap and _holds(one, statmap):
+            if map_of(one) is not statmap:
+                continue
+            if (voxels := voxels_behind(one)) is not None:
+                return voxels
+            if statmap.kind.row.holds_labels and _holds_labels(one):
                 return one.data.T
         return statmap.data
 
@@ -210,18 +215,11 @@ def read_at(viewer: Viewer, place: Coordinate) -> Readout:
     return PlaceReader(viewer).read_at(place)
 
 
-def _holds(layer: Layer, statmap: StatMap) -> bool:
-    """Whether the data of a layer are the voxels of its map.
-
-    They are read-only as a map's own are, unless something was changed for the screen:
-    a p that underflowed to 0 is shown as the smallest one.
-    """
+def _holds_labels(layer: Layer) -> bool:
+    """Whether the data of a layer are the labels of its map, and nobody painted."""
     data = layer.data
-    if not isinstance(data, np.ndarray) or data.ndim != 3:
-        return False
-    if statmap.kind.row.holds_labels:
-        return data.dtype.kind in "iu" and not layer.editable
-    return data.dtype == np.float32 and not data.flags.writeable
+    is_volume = isinstance(data, np.ndarray) and data.ndim == 3
+    return is_volume and data.dtype.kind in "iu" and not layer.editable
 
 
 def _grid_of(layer: Layer, statmap: StatMap) -> Grid:

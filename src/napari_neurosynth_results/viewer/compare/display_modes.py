@@ -13,9 +13,10 @@ from napari_neurosynth_results.export.colors import HUES, Hue
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
+    layers_of_map,
+    show_faintly,
 )
 from napari_neurosynth_results.viewer.clusters.layer_colors import (
-    BAND_KEY,
     HUE_KEY,
     recolor,
     set_colors,
@@ -243,9 +244,8 @@ class JointDisplay:
         clusters = clusters_of(found) if found is not None else None
         if found is None or clusters is None:
             return
-        # Other colors need other bands.
-        layer.metadata.pop(BAND_KEY, None)
-        recolor(layer, clusters, faint=False)
+        show_faintly(self._viewer, layer, None)
+        recolor(layer, clusters, anew=True)
         set_colors(found, clusters)
 
     def _clusters(self, layer: Image) -> Labels | None:
@@ -270,7 +270,6 @@ class JointDisplay:
             if found is not None:
                 # Hiding a map hides its clusters: the outline is what is wanted.
                 found.visible = number > 0
-                found.contour = 1
         if self._maps:
             # Alone among outlines it has room for all of its colors.
             self._paint(self._maps[0], None)
@@ -278,8 +277,8 @@ class JointDisplay:
 
     def _stack(self, maps: Sequence[Image]) -> None:
         """Put the layers of maps above all others, outlines above maps."""
-        outlines = [found for layer in maps if (found := self._clusters(layer))]
-        top = [*maps, *outlines]
+        lines = [layers_of_map(self._viewer, layer)[1:] for layer in maps]
+        top = [*maps, *(one for some in lines for one in some)]
         rest = [layer for layer in self._viewer.layers if layer not in top]
         self._put_in_order([*rest, *top])
 
@@ -290,9 +289,8 @@ class JointDisplay:
         underlays = [one for one in self._viewer.layers if UNDERLAY_KEY in one.metadata]
         cells: list[list[Layer]] = []
         for number, layer in enumerate(self._maps):
-            found = self._clusters(layer)
             below = underlays[:1] if number == 0 else self._copies(underlays[:1])
-            cells.append([*below, layer, *([found] if found is not None else [])])
+            cells.append([*below, *layers_of_map(self._viewer, layer)])
             layer.name_overlay.visible = True
             self._paint(layer, None)
         wanted = [layer for cell in cells for layer in cell]

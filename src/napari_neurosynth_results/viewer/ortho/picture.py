@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.viewer.clusters.cluster_layers import FAINT_KEY
+from napari_neurosynth_results.viewer.layers import voxels_behind
 from napari_neurosynth_results.viewer.ortho.blending import Sheet, blend
 from napari_neurosynth_results.viewer.ortho.geometry import PlaceZYX, Window, bounds
 from napari_neurosynth_results.viewer.ortho.layer_transform import (
@@ -193,7 +195,13 @@ def values_at(what: Drawable, place: PlaceZYX) -> list[tuple[str, str]]:
     for layer, placement in reversed(what.layers):
         if not is_volume(layer) or getattr(layer, "rgb", False):
             continue
+        if FAINT_KEY in layer.metadata:
+            # The map itself says what is there.
+            continue
         data = layer.data[0] if layer.multiscale else layer.data
+        if (voxels := voxels_behind(layer)) is not None:
+            # Also where the map does not survive and is not seen.
+            data = voxels.T
         voxel = placement.voxel_at(place)
         if not all(0 <= at < size for at, size in zip(voxel, data.shape, strict=True)):
             continue

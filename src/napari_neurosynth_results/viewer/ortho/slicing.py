@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_neurosynth_results.arrays import IndexArray
+from napari_neurosynth_results.viewer.clusters.outlines import Outlines, outlines_in
 from napari_neurosynth_results.viewer.napari_private import COLOR_TABLE
 from napari_neurosynth_results.viewer.ortho.blending import Sheet
 from napari_neurosynth_results.viewer.ortho.geometry import PlaceZYX, Window
@@ -131,7 +132,10 @@ def cut_sheet(
     Sheet or None
         None where the plane does not meet the volume.
     """
-    data, placement = _level(layer, placement, window.field.scale)
+    if (outlines := outlines_in(layer)) is not None:
+        data, placement = _turned_to(outlines, placement, window.axes[0])
+    else:
+        data, placement = _level(layer, placement, window.field.scale)
     color = _colors_of(layer)
     if not placement.straight:
         return _turned(layer, data, color, placement, window, place, first)
@@ -145,7 +149,7 @@ def cut_sheet(
         if other - n not in (vertical, horizontal) and not 0 <= at < data.shape[other]:
             return None
     wanted[vertical] = wanted[horizontal] = slice(None)
-    voxels = np.asarray(data[tuple(wanted)])
+    voxels: npt.NDArray[Any] = np.asarray(data[tuple(wanted)])
     down, across = window.millimeters()
     rows = placement.along(vertical, down)
     columns = placement.along(horizontal, across)
@@ -192,6 +196,17 @@ def _level(
             break
         chosen = data, coarse
     return chosen
+
+
+def _turned_to(
+    outlines: Outlines, placement: LayerTransform, axis: int
+) -> tuple[Outlines, LayerTransform]:
+    """Draw outlines for another plane than that of the canvas."""
+    turned = outlines.along(axis % 3)
+    finer = np.array(turned.parts)
+    # Parts of voxels meet at their edges, not at their middles.
+    origin = (placement.origin + 0.5) * finer - 0.5
+    return turned, LayerTransform(placement.matrix * finer[:, None], origin)
 
 
 def _nearest(coordinates: npt.ArrayLike) -> Any:

@@ -26,11 +26,14 @@ from napari_neurosynth_results.export.volumes import (
     space_code,
 )
 from napari_neurosynth_results.maps.grid import Voxels
-from napari_neurosynth_results.maps.kinds import Zero
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.files.orientation import find_reorientation
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.viewer.layers import METADATA_KEY
+from napari_neurosynth_results.viewer.layers import (
+    METADATA_KEY,
+    VOXELS_KEY,
+    values_of,
+)
 
 _Numbers = npt.NDArray[Any]
 _Affine = npt.NDArray[np.float64]
@@ -118,7 +121,8 @@ def saved_image(data: Any, meta: Mapping[str, Any]) -> SavedLayer:
     shown = _shown(meta)
     meaning, edited = Meaning("none", "", name), False
     if isinstance(shown, StatMap):
-        meaning, own = meaning_of(shown), _own_voxels(voxels, shown)
+        held = meta["metadata"].get(VOXELS_KEY)
+        meaning, own = meaning_of(shown), _own_voxels(voxels, shown, held)
         voxels, edited = (voxels, True) if own is None else (own, False)
     else:
         shown = None
@@ -179,26 +183,22 @@ def _shown(meta: Mapping[str, Any]) -> StatMap | ClusterSet | None:
     return found if isinstance(found, StatMap | ClusterSet) else None
 
 
-def _own_voxels(shown: _Numbers, statmap: StatMap) -> Voxels | None:
+def _own_voxels(
+    shown: _Numbers, statmap: StatMap, held: Voxels | None
+) -> Voxels | None:
     """Return the voxels of a map, None when the layer shows others.
 
-    A p that underflowed to 0 is shown as the smallest there is, which it is not; where
-    a 0 is a value, what is outside is shown as NaN.
+    What does not survive is not seen, and NaN in the layer. A p that underflowed to 0
+    is seen as the smallest there is, which it is not.
     """
-    try:
-        own = statmap.data
-    except ResultsError:
-        if statmap.kind.row.zero is Zero.OUTSIDE:
-            raise
-        # The file is gone, and the layer is all that there is.
-        return shown
+    # The file may be gone: what the layer was made of is as good.
+    own = held if held is not None else statmap.data
     if shown.shape != own.shape or shown.dtype != own.dtype:
         return None
-    differs = (shown != own) & ~(np.isnan(shown) & np.isnan(own))
+    values = own if statmap.level != "cluster" else values_of(statmap).data
+    differs = (shown != values) & ~np.isnan(shown)
     if (tiny := statmap.underflowed) is not None:
         differs &= ~tiny
-    if statmap.kind.row.shown_whole:
-        differs &= ~(np.isnan(shown) & (own == 0))
     return None if differs.any() else own
 
 

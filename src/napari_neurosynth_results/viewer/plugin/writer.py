@@ -24,6 +24,7 @@ from napari_neurosynth_results.maps.names import MapName, parse_name, split_exte
 from napari_neurosynth_results.maps.statmap import MapSet, StatMap
 from napari_neurosynth_results.sources.files.safe_names import safe_name
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.viewer.clusters.cluster_layers import goes_with_others
 from napari_neurosynth_results.viewer.plugin.layer_to_file import (
     SavedLayer,
     saved_image,
@@ -192,7 +193,9 @@ def write_layers(
             f"{target} is the name of one file, and {len(layers)} layers go to a "
             "folder. Choose a name without an extension."
         )
-    saved = [_SAVED[kind](data, meta) for data, meta, kind in layers]
+    # What follows from other layers is no result of its own.
+    own = [one for one in layers if not goes_with_others(one[1]["metadata"])]
+    saved = [_SAVED[kind](data, meta) for data, meta, kind in own or layers]
     names = file_names(saved)
     written: list[str] = []
 

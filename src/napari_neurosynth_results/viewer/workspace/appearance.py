@@ -15,12 +15,17 @@ from napari_neurosynth_results.export.workspace.file import (
 )
 from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.clusters.cluster_layers import choose, clusters_of
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    choose,
+    clusters_of,
+    faint_layer,
+    goes_with_others,
+)
 from napari_neurosynth_results.viewer.clusters.history import tried_on
 from napari_neurosynth_results.viewer.clusters.layer_colors import (
-    BAND_KEY,
     CHOSEN_KEY,
     COLORS_KEY,
+    has_own_limits,
     set_colors,
 )
 from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
@@ -41,9 +46,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 #: What `viewer.colormaps` calls the colors that a threshold makes.
-_OWN = re.compile(
-    r"(strength above threshold|small p is strong|(both signs|negative|positive)\b)"
-)
+_OWN = re.compile(r"small p is strong|(both signs|negative|positive)\b")
 
 
 def describe_look(reader: StateReader, layer: Layer) -> LayerState | None:
@@ -57,7 +60,7 @@ def describe_look(reader: StateReader, layer: Layer) -> LayerState | None:
     Returns
     -------
     LayerState or None
-        None for layers of others, and for those that are there for a while.
+        None for layers of others, and for those that go with others.
     """
     if is_temporary(layer):
         return None
@@ -73,10 +76,12 @@ def describe_look(reader: StateReader, layer: Layer) -> LayerState | None:
         if hasattr(layer, "selected_label"):
             return LayerState("map", number, **given)
         tried, at = _tried(reader, layer)
-        given |= {"image": _image(layer), "tried": tried, "tried_at": at}
+        given |= {"image": _image(reader.viewer, layer), "tried": tried, "tried_at": at}
         return LayerState("map", number, **given)
     if (clusters := clusters_of(layer)) is not None:
         number = reader.clusters(clusters)
+        # How opaque they are follows from the display: see `cluster_layers`.
+        given["opacity"] = 1.0
         return LayerState("clusters", number, labels=_labels(layer), **given)
     if (pair := compared_in(layer)) is not None:
         return LayerState("agreement", reader.pair(pair.a, pair.b), **given)
@@ -88,21 +93,19 @@ def describe_look(reader: StateReader, layer: Layer) -> LayerState | None:
     return None
 
 
-def _image(layer: Layer) -> ImageStyle:
+def _image(viewer: Viewer, layer: Layer) -> ImageStyle:
     name = str(layer.colormap.name)
     low, high = layer.contrast_limits
     return ImageStyle(
-        faint="faint" in name,
+        faint=faint_layer(viewer, layer) is not None,
         colormap="" if _OWN.match(name) else name,
-        contrast_limits=(float(low), float(high)),
-        band=layer.metadata.get(BAND_KEY),
+        contrast_limits=(float(low), float(high)) if has_own_limits(layer) else None,
     )
 
 
 def _labels(layer: Layer) -> LabelsStyle:
     colors = layer.metadata.get(COLORS_KEY, {})
     return LabelsStyle(
-        int(layer.contour),
         bool(layer.show_selected_label),
         layer.metadata.get(CHOSEN_KEY),
         tuple((*peak, int(color)) for peak, color in colors.items()),
@@ -125,8 +128,8 @@ def _tried(reader: StateReader, layer: Layer) -> tuple[tuple[SavedRequest, ...],
 
 
 def is_temporary(layer: Layer) -> bool:
-    """Whether a layer is there for a while: a look of several maps added it."""
-    return TEMPORARY_KEY in layer.metadata
+    """Whether a layer goes with others: what it shows follows from them."""
+    return TEMPORARY_KEY in layer.metadata or goes_with_others(layer.metadata)
 
 
 def apply_look(layer: Layer, look: LayerState) -> None:
@@ -140,7 +143,8 @@ def apply_look(layer: Layer, look: LayerState) -> None:
         How it looked.
     """
     layer.name = look.name or layer.name
-    layer.opacity = min(max(look.opacity, 0.0), 1.0)
+    if clusters_of(layer) is None:
+        layer.opacity = min(max(look.opacity, 0.0), 1.0)
     if look.image is not None and hasattr(layer, "contrast_limits"):
         _give_colors(layer, look.image)
     if look.labels is not None:
@@ -171,7 +175,6 @@ def _give_outlines(layer: Any, look: LabelsStyle) -> None:
         (i, j, k): color for i, j, k, color in look.colors if 0 <= color < N_COLORS
     }
     set_colors(layer, clusters)
-    layer.contour = max(look.contour, 0)
     if look.chosen in clusters.peak_voxels:
         choose(layer, clusters.peak_voxels.index(look.chosen) + 1)
     layer.show_selected_label = look.only_chosen

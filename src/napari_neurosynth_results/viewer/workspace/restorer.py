@@ -27,9 +27,11 @@ from napari_neurosynth_results.statistics.comparison.comparison import (
 from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
-from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    show_clusters,
+    with_companions,
+)
 from napari_neurosynth_results.viewer.clusters.history import ThresholdHistory, remember
-from napari_neurosynth_results.viewer.clusters.layer_colors import BAND_KEY
 from napari_neurosynth_results.viewer.clusters.mask_choice import (
     BRAIN,
     MaskChoice,
@@ -96,7 +98,8 @@ class Restorer:
                 self.told.append(f"{what} is not shown. {error}")
         # On top of what was there before, in the order that it was.
         for layer in dict.fromkeys(layers.values()):
-            self._to_top(layer)
+            for one in with_companions(self._viewer, layer):
+                self._to_top(one)
         for number, layer in layers.items():
             apply_look(layer, self._looks[number])
         # Hiding a map hides its clusters, wherever they were put.
@@ -177,8 +180,6 @@ class Restorer:
             layer = self._map_layer(item.map)
             look = self._look("map", item.map)
             image = look.image if look is not None else None
-            if image is not None and image.band is not None:
-                layer.metadata[BAND_KEY] = image.band
             faint = image is not None and image.faint
             found = show_clusters(self._viewer, layer, clusters, faint=faint)
             remember(layer, self._tried(look, item.asked))

@@ -70,7 +70,7 @@ class StateReader:
     """
 
     def __init__(self, viewer: Viewer) -> None:
-        self._viewer = viewer
+        self.viewer = viewer
         self._online = read_settings().online
         self._results: list[ResultSet] = []
         self._maps: list[StatMap] = []
@@ -169,7 +169,7 @@ class StateReader:
         self._clusters[len(self._found) - 1] = Clusters(
             on,
             asked,
-            describe_atlas(self._viewer, clusters.atlas),
+            describe_atlas(self.viewer, clusters.atlas),
             tuple(GivenName(*one) for one in clusters.given_names.items()),
             str(clusters),
         )
@@ -228,7 +228,7 @@ class StateReader:
         again = MaskChoice(layer, outside=outside)
         if (
             shown is not None
-            and layer in self._viewer.layers
+            and layer in self.viewer.layers
             and id(shown.labelled) not in self._under_way
             and _gives(lambda: again.masking(statmap), mask)
         ):
@@ -262,7 +262,7 @@ class StateReader:
         return len(self._foci) - 1
 
     def _all_results(self) -> list[ResultSet]:
-        shown = (map_of(layer) for layer in self._viewer.layers)
+        shown = (map_of(layer) for layer in self.viewer.layers)
         return list(dict.fromkeys(result_of(m) for m in shown if m is not None))
 
 

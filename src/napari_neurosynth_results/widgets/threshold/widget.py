@@ -199,9 +199,10 @@ class ThresholdWidget(Container):
     def _choose_map(self, layer: Image | None) -> None:
         """Show the map alone that the user wants to threshold."""
         statmap = map_of(layer) if layer is not None else None
-        seen = layer is current_layer(self._viewer) and layer.visible
-        if statmap is not None and not seen:
-            show_alone(self._viewer, statmap)
+        if statmap is not None and layer is not None:
+            seen = layer.visible and layer is current_layer(self._viewer)
+            if not seen:
+                show_alone(self._viewer, statmap)
         self._show_map()
 
     def _show_map(self, event: object = None) -> None:

@@ -1,0 +1,161 @@
+"""Outlines run around clusters, in voxels that belong to none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from napari_neurosynth_results.statistics.clusters.formation import clusters_at
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
+from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    choose,
+    cluster_layer,
+    show_clusters,
+)
+from napari_neurosynth_results.viewer.clusters.outlines import (
+    Outlines,
+    outlines_in,
+    outlines_of,
+)
+from napari_neurosynth_results.viewer.layers import map_layer
+
+VOLUMES = arrays(
+    np.uint8, st.tuples(*[st.integers(2, 5)] * 3), elements=st.integers(0, 3)
+)
+COLORS = np.array(
+    [[0, 0, 0, 0], [255, 0, 0, 255], [0, 255, 0, 255], [0, 0, 255, 255]], np.uint8
+)
+
+
+def outlines(labels: npt.NDArray[Any], axis: int, size: float = 2) -> Outlines:
+    made = Outlines((size, size, size))
+    made.labels, made.colors, made.axis = labels, COLORS, axis
+    return made
+
+
+def brute(labels: npt.NDArray[Any], parts: int) -> npt.NDArray[np.bool_]:
+    """Mark the parts of empty voxels that touch a voxel of a cluster."""
+    fine = labels.repeat(parts, 0).repeat(parts, 1)
+    padded = np.pad(fine, 1)
+    rows, columns = fine.shape
+    near = np.zeros(fine.shape, bool)
+    for row in range(3):
+        for column in range(3):
+            near |= padded[row : row + rows, column : column + columns] > 0
+    return near & (fine == 0)
+
+
+@given(labels=VOLUMES, axis=st.integers(0, 2))
+def test_lines_are_where_empty_parts_touch_a_cluster(
+    labels: npt.NDArray[Any], axis: int
+) -> None:
+    drawn = np.asarray(outlines(labels, axis))
+    assert drawn.shape == outlines(labels, axis).shape
+    for at in range(labels.shape[axis]):
+        slice_ = np.take(labels, at, axis)
+        found = np.take(drawn, at, axis)
+        assert np.array_equal(found[..., 3] > 0, brute(slice_, 4))
+        # No pixel of any voxel of any cluster is covered.
+        fine = slice_.repeat(4, 0).repeat(4, 1)
+        assert not found[fine > 0].any()
+
+
+@given(labels=VOLUMES, axis=st.integers(0, 2))
+def test_slices_are_those_of_the_whole(labels: npt.NDArray[Any], axis: int) -> None:
+    made = outlines(labels, axis)
+    whole = np.asarray(made)
+    for at in range(labels.shape[axis]):
+        key: list[Any] = [slice(None)] * 3
+        key[axis] = at
+        assert np.array_equal(np.asarray(made[tuple(key)]), np.take(whole, at, axis))
+
+
+def test_a_line_has_the_color_of_its_cluster() -> None:
+    labels = np.zeros((1, 3, 9), np.uint8)
+    labels[0, 1, 1], labels[0, 1, 6] = 1, 2
+    drawn = np.asarray(outlines(labels, 0)[0, :, :])
+    assert np.array_equal(drawn[4, 3], COLORS[1])
+    assert np.array_equal(drawn[4, 8], COLORS[1])
+    assert np.array_equal(drawn[4, 23], COLORS[2])
+    assert not drawn[4, 9:23].any()
+
+
+@pytest.mark.parametrize(
+    ("size", "parts"), [(0.7, 2), (1, 2), (2, 4), (3, 6), (4, 8), (20, 8)]
+)
+def test_lines_are_about_half_a_millimeter_wide(size: float, parts: int) -> None:
+    made = outlines(np.zeros((2, 3, 4), np.uint8), 1, size)
+    assert made.parts == (parts, 1, parts)
+
+
+# --- in a viewer ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def shown(viewer: Any, opened: Callable[..., Any]) -> tuple[Any, Any, Any]:
+    """Return a viewer, the layer of two clusters, and that of their outlines."""
+    from napari.layers import Layer
+
+    z = np.zeros((8, 9, 8), np.float32)
+    z[2:4, 3:5, 3:6], z[6, 6, 3:6] = 5, -5
+    statmap = opened({"z": z})["z"]
+    layer = viewer.add_layer(Layer.create(*map_layer(statmap, visible=True)[0]))
+    asked = Threshold(value=3, tail="both")
+    show_clusters(viewer, layer, clusters_at(statmap, asked))
+    labels = cluster_layer(viewer, statmap)
+    assert labels is not None
+    return viewer, labels, outlines_of(viewer, labels)
+
+
+def test_each_part_lies_in_its_voxel_in_every_plane(shown: Any) -> None:
+    viewer, labels, lines = shown
+    ranges = viewer.dims.range
+    for plane in ("axial", "coronal", "sagittal", "axial"):
+        scene.show_plane(viewer, plane)  # type: ignore[arg-type]
+        axis = viewer.dims.order[0]
+        parts = outlines_in(lines).parts  # type: ignore[union-attr]
+        assert parts[axis] == 1
+        # napari draws the finer level on the voxels of the layer.
+        factors = lines.downsample_factors[lines.data_level]
+        assert factors.tolist() == [1 / n for n in parts]
+        # Sliders go by voxels.
+        assert viewer.dims.range == ranges
+        assert np.array_equal(lines.extent.world, labels.extent.world)
+
+
+def test_outlines_follow_colors_visibility_and_the_cluster_shown_alone(
+    shown: Any,
+) -> None:
+    viewer, labels, lines = shown
+    drawn = outlines_in(lines)
+    assert drawn is not None
+    assert len(np.unique(drawn.colors, axis=0)) == 3
+    choose(labels, 1)
+    assert drawn.colors[1].tolist() == [255] * 4
+    labels.show_selected_label = True
+    assert drawn.colors[:, 3].tolist() == [0, 255, 0]
+    labels.show_selected_label = False
+    assert drawn.colors[:, 3].tolist() == [0, 255, 255]
+    labels.visible = False
+    assert not lines.visible
+    viewer.layers.remove(labels)
+    assert lines not in viewer.layers
+
+
+def test_in_3d_clusters_are_seen_themselves(shown: Any) -> None:
+    viewer, labels, lines = shown
+    assert labels.opacity == 0
+    viewer.dims.ndisplay = 3
+    assert labels.opacity == 1
+    assert not np.asarray(lines.data[1]).any()
+    viewer.dims.ndisplay = 2
+    assert labels.opacity == 0
+    assert np.asarray(lines.data[1]).any()

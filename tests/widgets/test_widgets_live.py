@@ -180,6 +180,7 @@ def test_menus_offer_the_widgets_where_layers_are_segmented_and_measured(
         "Threshold and clusters (Neurosynth results)",
         "Label the clusters of this map (Neurosynth results)",
         "Save thresholded map... (Neurosynth results)",
+        "This map holds... (Neurosynth results)",
     }
     assert titles("napari/layers/measure") == {
         "Cluster table (Neurosynth results)",

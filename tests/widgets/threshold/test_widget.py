@@ -582,7 +582,8 @@ def test_a_p_that_is_none_is_refused_until_the_user_says_what_it_is(
     assert widget.sentence.value.startswith(
         "|t| >= 3.92 (p <= .001, two-tailed, 18 degrees of freedom)"
     )
-    assert [layer.name for layer in viewer.layers] == ["pain_p", "pain_p: clusters"]
+    names = [layer.name for layer in viewer.layers]
+    assert names == ["pain_p", "pain_p: outlines", "pain_p: clusters"]
     # Its history is that of its meaning.
     take_back_meaning(viewer, viewer.layers[0])
     let_go()

@@ -200,7 +200,7 @@ def test_a_narrow_dock_cuts_nothing_off(widget: AnatomicalViews) -> None:
         assert room >= table.fontMetrics().horizontalAdvance("-8.54e-12")
     title = panel.table.rows.index(0, 0)
     tip = title.data(Qt.ItemDataRole.ToolTipRole)
-    assert tip.startswith("-log10 p, uncorrected: -log10 of the p value")
+    assert tip.startswith("-log10 p, uncorrected: -log10 of p")
 
 
 # --- at what cost ---------------------------------------------------------------------

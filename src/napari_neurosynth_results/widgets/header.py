@@ -55,7 +55,7 @@ _EMPTY = (
 #: napari draws the arrow of a menu over the text.
 _NO_ARROW = "QToolButton::menu-indicator { image: none; }"
 _SHORTEST = 12
-_LINES = 2
+_LINES = 3
 _PLACE_WIDTH = 104
 #: No more than 30 times a second.
 _INTERVAL_MS = 33

@@ -251,8 +251,9 @@ def test_right_is_drawn_at_the_right_and_slices_below_are_covered(
         ]
         # The template would be bright.
         assert (picture.min(axis=2) > 150).mean() < 0.01
-    if orientation == "neurological":
-        expected = ["top right", "bottom left"]
-    else:
-        expected = ["top left", "bottom right"]
-    assert seen == dict.fromkeys(scene.PLANE_ORDER, expected)
+    expected = {plane: ["top right", "bottom left"] for plane in scene.PLANE_ORDER}
+    if orientation == "radiological":
+        # A sagittal slice has no right and left.
+        for plane in ("axial", "coronal"):
+            expected[plane] = ["top left", "bottom right"]
+    assert seen == expected

@@ -175,7 +175,7 @@ def test_a_folder_opens_as_a_scene_and_a_second_one_joins_it(
 
     # Now the user has a place, a side and a plane of their own.
     scene.set_anatomical(viewer, "radiological")
-    scene.show_plane(viewer, "sagittal")
+    scene.show_plane(viewer, "coronal")
     scene.look_at(viewer, -10, 10, 0)
     # A path object, as scripts give it.
     viewer.open(write({"z": z[::-1]}), plugin=PLUGIN)
@@ -187,7 +187,7 @@ def test_a_folder_opens_as_a_scene_and_a_second_one_joins_it(
     assert viewer.dims.point == (0, 10, -10)
     radiological = scene.CAMERA_ORIENTATION["radiological"]
     assert viewer.scene.camera.orientation == radiological
-    assert scene.current_plane(viewer) == "sagittal"
+    assert scene.current_plane(viewer) == "coronal"
 
 
 @pytest.mark.viewer

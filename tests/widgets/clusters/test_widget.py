@@ -251,7 +251,10 @@ def test_what_every_correction_says_is_a_column_away(
         title = widget.model.title(index)
         assert title not in widget.view.text().split("\n")[0]
         widget.view.show_column(index)
-        told = [float(text) if text else np.nan for text in cells(widget, title)]
+        told = [
+            float(text.lstrip("<>= ")) if text else np.nan
+            for text in cells(widget, title)
+        ]
         assert np.allclose(told, corrected[key], rtol=0.01, equal_nan=True)
         assert np.isfinite(told[0])
 

@@ -580,8 +580,11 @@ def test_a_p_that_is_none_is_refused_until_the_user_says_what_it_is(
     statmap, told = take_map_as(viewer, results["pain_p"], "t two-tailed df=18")
     let_go()
     assert (widget.statmap, told) == (statmap, "")
-    assert widget.sentence.value.startswith("|t| >= 3.92 (p <= .001, two-tailed)")
-    assert [layer.name for layer in viewer.layers] == ["pain_p", "pain_p: clusters"]
+    assert widget.sentence.value.startswith(
+        "|t| >= 3.92 (p <= .001, two-tailed, 18 degrees of freedom)"
+    )
+    names = [layer.name for layer in viewer.layers]
+    assert names == ["pain_p", "pain_p: outlines", "pain_p: clusters"]
     # Its history is that of its meaning.
     take_back_meaning(viewer, viewer.layers[0])
     let_go()

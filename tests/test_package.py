@@ -48,6 +48,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert loaded_by("import napari_neurosynth_results") == set()
 
 
+@pytest.mark.slow
 def test_opening_a_result_loads_neither_napari_nor_qt() -> None:
     code = """
 import napari_neurosynth_results as nnr

@@ -104,6 +104,7 @@ def test_beside_a_stack_of_maps_the_boxes_mean_space(
     assert viewer.dims.point[1] == 12
 
 
+@pytest.mark.slow
 def test_the_side_turns_the_camera(viewer: Any, widget: AnatomicalViews) -> None:
     assert widget.side.value == "neurological"
     for side in ("radiological", "neurological"):

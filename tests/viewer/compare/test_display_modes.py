@@ -73,6 +73,7 @@ def same(one: list[tuple[Any, ...]], other: list[tuple[Any, ...]]) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_everything_is_as_before_afterwards(
     viewer: Any, maps: list[Any], mode: Any

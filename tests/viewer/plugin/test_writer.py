@@ -165,6 +165,7 @@ def test_what_somebody_changed_is_saved_as_it_is_and_says_so(
     assert json.loads(Path(written[1]).read_text(encoding="utf-8"))["Edited"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stored", "written"),
     [

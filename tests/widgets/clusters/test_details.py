@@ -367,6 +367,7 @@ def choose(widget: ClusterWidget, text: str) -> None:
     box.activated.emit(row)
 
 
+@pytest.mark.slow
 def test_another_atlas_names_the_clusters_at_once(
     widget: ClusterWidget, viewer: Any
 ) -> None:

@@ -425,6 +425,7 @@ def test_a_name_stays_while_the_threshold_moves_and_goes_into_files(
     assert saved.name.tolist()[1] == "right SII"
 
 
+@pytest.mark.slow
 def test_copied_text_is_the_table_that_is_seen(widget: ClusterWidget) -> None:
     for index, column in enumerate(CLUSTER_COLUMNS):
         widget.view.setColumnHidden(index, column.key not in ("label", "name"))
@@ -461,6 +462,7 @@ def test_a_file_that_cannot_be_written_is_told(
     assert "cannot be written" in notifications[0].message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "kind", "saved"),
     [
@@ -524,6 +526,7 @@ def test_a_deleted_layer_leaves_no_stale_table(
     assert widget.model.rowCount() == len(widget.clusters)
 
 
+@pytest.mark.slow
 def test_a_closed_table_is_let_go_with_its_hold_on_the_mouse(
     plugin: Any, viewer: Any, layer: Any, sample: ResultSet
 ) -> None:
@@ -547,6 +550,7 @@ def test_an_index_of_nothing_is_no_cluster(widget: ClusterWidget) -> None:
     assert widget.model.label_of(QModelIndex()) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "extension", "start"),
     [("Markdown", ".md", "<!--"), ("LaTeX", ".tex", "%"), ("HTML", ".html", "<!DOCT")],

@@ -85,6 +85,7 @@ def test_two_maps_have_to_be_chosen(
     assert measures(widget) == {}
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_headless_comparison(
     widget: CompareWidget, layers: dict[str, Any], sample: ResultSet
 ) -> None:
@@ -252,6 +253,7 @@ def test_more_than_two_have_a_matrix(
     assert "all are in the matrix" in widget.sentence.value
 
 
+@pytest.mark.slow
 def test_it_is_saved_into_a_new_folder(
     widget: CompareWidget,
     layers: dict[str, Any],

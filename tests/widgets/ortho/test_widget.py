@@ -127,6 +127,7 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", CHANGES)
 def test_what_changes_is_painted_by_itself(
     viewer: Any, view: OrthoView, volume: npt.NDArray[Any], what: str

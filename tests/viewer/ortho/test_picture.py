@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from napari_neurosynth_results.viewer.ortho.points import Discs
 
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.ortho.geometry import FieldOfView, Window
@@ -19,7 +20,6 @@ from napari_neurosynth_results.viewer.ortho.picture import (
     finest_step,
     values_at,
 )
-from napari_neurosynth_results.viewer.ortho.points import Discs
 
 PLACED: dict[str, Any] = {"scale": (2, 2, 2), "translate": (-10, -20, -30)}
 GRAY: dict[str, Any] = {"colormap": "gray", "contrast_limits": (0, 1)}
@@ -145,6 +145,7 @@ def test_nan_and_background_hide_nothing(viewer: Any) -> None:
     np.testing.assert_array_equal(red(viewer), before)
 
 
+@pytest.mark.slow
 def test_points_between_volumes_are_covered(viewer: Any) -> None:
     """The order of the layers holds for points as well."""
     viewer.add_image(0 * corner(), **GRAY, **PLACED)

@@ -148,7 +148,9 @@ def update_legend(viewer: Viewer) -> None:
     shown = [layer for layer in reversed(fresh) if is_seen(layer)]
     letters = int((viewer.canvas.size[1] - _BESIDE) / _LETTER)
     text = "\n".join(
-        textwrap.fill(caption_of(layer), max(letters, _FEWEST_LETTERS))
+        textwrap.fill(
+            caption_of(layer), max(letters, _FEWEST_LETTERS), break_on_hyphens=False
+        )
         for layer in shown[:_MOST_MAPS]
     )
     if text != caption.text:

@@ -538,7 +538,8 @@ def test_an_image_of_a_brain_becomes_the_underlay(
     viewer.open(write({"sub-01_T1w": brain}) / "sub-01_T1w.nii.gz", plugin=PLUGIN)
     anatomy, packaged, shown, *_ = viewer.layers
     assert [anatomy.name, packaged.name] == ["sub-01_T1w", template.UNDERLAY_TITLE]
-    assert (anatomy.visible, packaged.visible, shanatomy.visible) == (True, False, True)
+    seen = [layer.visible for layer in (anatomy, packaged, shown)]
+    assert seen == [True, False, True]
     assert UNDERLAY_KEY in anatomy.metadata
     assert np.array_equal(anatomy.data, brain.T)
     assert anatomy.contrast_limits[0] == 0

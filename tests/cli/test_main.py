@@ -498,3 +498,31 @@ def test_a_table_for_a_paper_leaves_the_other_tables_to_programs(
     assert "| Insula | R | 38 | 4 | 2 |" in paper.read_text(encoding="utf-8")
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"t.md", "t_regions.tsv", "t_regions.json"}
+
+
+STOPPED = """
+import os, signal, sys, threading
+from napari_neurosynth_results.cli import main
+stop = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+stop.start()
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["clusters", "report", "compare"])
+def test_ctrl_c_is_one_line_and_leaves_nothing(
+    command: str, sample_path: Path, tmp_path: Path
+) -> None:
+    out = ["--out", str(tmp_path / "out")] if command != "clusters" else ["--studies"]
+    sources = [f"{sample_path}::z", f"{sample_path}::p"]
+    sources = sources if command == "compare" else [str(sample_path)]
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED, command, *sources, *out],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr, done.stdout) == (130, "Stopped.\n", "")
+    assert list(tmp_path.iterdir()) == []

@@ -19,6 +19,7 @@ from napari_neurosynth_results.cli.clusters import add_clusters
 from napari_neurosynth_results.cli.compare import add_compare
 from napari_neurosynth_results.cli.info import list_maps
 from napari_neurosynth_results.cli.options import (
+    INTERRUPTED,
     add_kinds,
     add_source,
     kinds_from,
@@ -26,7 +27,7 @@ from napari_neurosynth_results.cli.options import (
 )
 from napari_neurosynth_results.cli.report import add_report
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import already_exists
+from napari_neurosynth_results.export.atomic import already_exists, checked_name
 from napari_neurosynth_results.export.downloaded import save_downloaded
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.web.cache import Cache
@@ -65,6 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ResultsError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        # On a terminal ^C stands on the line already.
+        print("\nStopped." if sys.stderr.isatty() else "Stopped.", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read has read enough, as head does. What is left goes nowhere, or
         # Python would complain at its end.
@@ -147,7 +152,7 @@ def _open(options: argparse.Namespace) -> int:
     linux = sys.platform.startswith("linux")
     if linux and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise ResultsError(_NO_DISPLAY)
-    if options.screenshot and os.path.exists(options.screenshot):
+    if options.screenshot and os.path.lexists(checked_name(options.screenshot)):
         raise already_exists(options.screenshot)
     from napari_neurosynth_results.viewer.plugin.window import open_window
 

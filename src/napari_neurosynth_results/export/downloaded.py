@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import (
     already_exists,
+    checked_name,
     open_for_text,
     put_text,
     write_folder,
@@ -46,7 +47,7 @@ def save_downloaded(results: ResultSet, folder: str, job: Job) -> list[str]:
     CancelledError
         When the job was cancelled; then there is no folder.
     """
-    target = Path(folder)
+    target = Path(checked_name(folder))
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise already_exists(folder)
     if not any(isinstance(m.file, RemoteMap) for m in results.maps.values()):

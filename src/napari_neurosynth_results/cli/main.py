@@ -8,9 +8,11 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TextIO, cast
 
 from napari_neurosynth_results._version import __version__
 from napari_neurosynth_results.api import open_results
@@ -20,6 +22,7 @@ from napari_neurosynth_results.cli.compare import add_compare
 from napari_neurosynth_results.cli.info import list_maps
 from napari_neurosynth_results.cli.options import (
     INTERRUPTED,
+    CheckedStream,
     add_kinds,
     add_source,
     kinds_from,
@@ -59,7 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, or 1 when something could not be done; the reason is on standard error.
     """
     _print_any_letter()
-    options = _parser().parse_args(arguments)
+    with (
+        redirect_stdout(cast("TextIO", CheckedStream(sys.stdout))),
+        redirect_stderr(cast("TextIO", CheckedStream(sys.stderr))),
+    ):
+        return _run(_parser().parse_args(arguments))
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         exit_code: int = options.run(options)
         sys.stdout.flush()

@@ -15,6 +15,7 @@ from napari_neurosynth_results.export.atomic import (
     put_text,
     write_folder,
 )
+from napari_neurosynth_results.export.escaping import without_formulas
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.online.remote_map import RemoteMap
@@ -101,7 +102,7 @@ def _write(results: ResultSet, folder: Path) -> list[str]:
 
 def _tsv(path: Path, table: pd.DataFrame) -> None:
     with open_for_text(str(path)) as file:
-        table.to_csv(file, sep="\t", index=False, lineterminator="\n")
+        without_formulas(table).to_csv(file, sep="\t", index=False, lineterminator="\n")
 
 
 def _json(path: Path, value: Any) -> None:

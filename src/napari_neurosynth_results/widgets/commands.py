@@ -51,7 +51,7 @@ _WORKSPACES = f"Workspace (*{EXTENSION})"
 
 def ask_and_report(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to, and write a report of the result that the user works with."""
-    from napari.utils.notifications import show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_warning
 
     results = _current_result(napari_viewer)
     if results is None:
@@ -118,7 +118,7 @@ def _shown_comparison(viewer: napari.viewer.Viewer) -> Comparison | None:
 
 def save_thresholded_map(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to save the active map at its threshold, and save it there."""
-    from napari.utils.notifications import show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_warning
 
     layer = napari_viewer.layers.selection.active
     clusters = clusters_of(layer) if layer is not None else None
@@ -140,7 +140,7 @@ def save_thresholded_map(napari_viewer: napari.viewer.Viewer) -> None:
 
 def copy_as_python(napari_viewer: napari.viewer.Viewer) -> None:
     """Put a script that gives the same tables on the clipboard."""
-    from napari.utils.notifications import show_info, show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_info, show_warning
 
     described = describe(napari_viewer)
     if not described.sources and not described.foci:
@@ -172,7 +172,7 @@ def ask_and_save_workspace(napari_viewer: napari.viewer.Viewer) -> None:
 
 def ask_and_open_workspace(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask for a workspace, and open it; say why not where that fails."""
-    from napari.utils.notifications import show_error
+    from napari_neurosynth_results.viewer.progress_bar import show_error
 
     path, _ = QFileDialog.getOpenFileName(
         QApplication.activeWindow(), "Open workspace", "", _WORKSPACES

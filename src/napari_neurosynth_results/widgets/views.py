@@ -14,7 +14,6 @@ from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QLabel,
     QSizePolicy,
     QTableView,
     QVBoxLayout,
@@ -36,7 +35,7 @@ from napari_neurosynth_results.viewer.scene import (
     place_of_slices,
     weakly,
 )
-from napari_neurosynth_results.widgets.common.layout import wrap
+from napari_neurosynth_results.widgets.common.layout import PlainLabel, wrap
 from napari_neurosynth_results.widgets.common.place_fields import PlaceFields
 from napari_neurosynth_results.widgets.common.row_table import Column, RowModel
 
@@ -212,7 +211,11 @@ class ReadoutPanel(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_INTERVAL_MS)
         self._timer.timeout.connect(self.refresh)
-        self.region, self.state, self.nothing = QLabel(), QLabel(), QLabel(_NO_MAP)
+        self.region, self.state, self.nothing = (
+            PlainLabel(),
+            PlainLabel(),
+            PlainLabel(_NO_MAP),
+        )
         font = self.region.font()
         font.setBold(True)
         self.region.setFont(font)

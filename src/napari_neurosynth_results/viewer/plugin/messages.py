@@ -12,6 +12,7 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.files.folder import is_image
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import FirstLayers
+from napari_neurosynth_results.viewer.progress_bar import notify
 from napari_neurosynth_results.viewer.settings import PLUGIN
 
 if TYPE_CHECKING:
@@ -100,8 +101,6 @@ def announce(viewer: Viewer, results: ResultSet, opened: FirstLayers) -> None:
     viewer : Viewer
         Where the widget with all maps opens when the user asks for it.
     """
-    from napari.utils.notifications import Notification, notification_manager
-
     text, grave = opening_message(results, opened)
     # napari keeps its notifications, and the viewer must not be kept with them.
     ref = scene.weakly(viewer)
@@ -117,12 +116,10 @@ def announce(viewer: Viewer, results: ResultSet, opened: FirstLayers) -> None:
         commands = PluginManager.instance().commands
         commands.execute(f"{PLUGIN}.copy_text", args=(diagnostics(results),))
 
-    notification_manager.dispatch(
-        Notification(
-            text,
-            severity="warning" if grave else "info",
-            actions=(("All maps...", show_maps), ("Copy diagnostics", copy)),
-        )
+    notify(
+        text,
+        "warning" if grave else "info",
+        (("All maps...", show_maps), ("Copy diagnostics", copy)),
     )
 
 

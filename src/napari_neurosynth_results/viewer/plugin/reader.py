@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.export.workspace.file import EXTENSION
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
@@ -99,8 +100,13 @@ def read(path: Paths, kinds: Mapping[str, str] | None = None) -> list[LayerTuple
     settings = read_settings()
 
     def work(job: Job) -> ResultSet:
-        results = open_source(path, settings.online, job, settings.max_bytes)
-        results.take_as(kinds or {})
+        try:
+            results = open_source(path, settings.online, job, settings.max_bytes)
+            results.take_as(kinds or {})
+        except ResultsError as error:
+            # napari shows it in a notification, where tags in names count.
+            error.args = tuple(for_qt(str(part)) for part in error.args)
+            raise
         bring_first_maps(results, job, MOST_FETCHED)
         return results
 

@@ -10,6 +10,7 @@ from qtpy.QtCore import QModelIndex
 from qtpy.QtWidgets import QFileDialog
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -294,7 +295,7 @@ class ResultsBrowser(Container):
     def _show_problems(self, *more: str) -> None:
         results = self.result.value
         problems = (*more, *(results.problems if results is not None else ()))
-        self.problems.value = "\n".join(dict.fromkeys(problems))
+        self.problems.value = for_qt("\n".join(dict.fromkeys(problems)))
         self.problems.visible = bool(problems)
 
     def _describe(self, *event: object) -> None:
@@ -370,7 +371,7 @@ class ResultsBrowser(Container):
         self._show_states()
 
     def _tell(self, text: str) -> None:
-        from napari.utils.notifications import show_warning
+        from napari_neurosynth_results.viewer.progress_bar import show_warning
 
         show_warning(text)
 

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import Hue
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.opening import open_source
@@ -82,7 +83,7 @@ class MapChecklist(QListWidget):
         for layer in [*kept, *(one for one in layers if one not in kept)]:
             item = QListWidgetItem(_title(layer, several))
             item.setData(_LAYER, layer)
-            item.setToolTip(item.text())
+            item.setToolTip(for_qt(item.text()))
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             state = (
                 Qt.CheckState.Checked if layer in checked else Qt.CheckState.Unchecked
@@ -201,7 +202,7 @@ class OtherResultField(QWidget):
         self.background_job.start(work, "Opening", done=done, failed=self._not_done)
 
     def _not_done(self, error: ResultsError) -> None:
-        from napari.utils.notifications import show_error
+        from napari_neurosynth_results.viewer.progress_bar import show_error
 
         if not isinstance(error, CancelledError):
             show_error(str(error))

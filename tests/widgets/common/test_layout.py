@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
     QApplication,
     QLabel,
     QMenu,
+    QTabWidget,
     QTextEdit,
     QWidget,
 )
@@ -41,7 +42,7 @@ from napari_neurosynth_results.viewer.progress_bar import (
     show_warning,
 )
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.browser.description import read_picture
+from napari_neurosynth_results.widgets.maps.description import read_picture
 
 EVIL = "<img src=x>"
 ROOT = Path(napari_neurosynth_results.__file__).parent
@@ -107,9 +108,8 @@ def test_no_widget_takes_a_name_for_html(
     notifications: list[Any],
 ) -> None:
     viewer = make_napari_viewer(show=True)
-    docks = []
     for one in plugin.get_manifest(PLUGIN).contributions.widgets:
-        docks.append(viewer.window.add_plugin_dock_widget(PLUGIN, one.display_name)[0])
+        viewer.window.add_plugin_dock_widget(PLUGIN, one.display_name)
     viewer.open(str(evil), plugin=PLUGIN)
     ours = [layer for layer in viewer.layers if map_of(layer) is not None]
     for layer in ours:
@@ -121,6 +121,11 @@ def test_no_widget_takes_a_name_for_html(
     assert clusters is not None
     clusters.selected_label = 1
     QTest.qWait(500)
+    # What a page shows is filled in when it is seen.
+    for tabs in [w for w in QApplication.allWidgets() if isinstance(w, QTabWidget)]:
+        for index in range(tabs.count()):
+            tabs.setCurrentIndex(index)
+            QTest.qWait(100)
     seen = 0
     bad: dict[str, str] = {}
     for widget in QApplication.allWidgets():

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import weakest_of
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import ColorFamily, MapKind
 from napari_neurosynth_results.maps.results import ResultSet, result_of
@@ -222,7 +223,8 @@ def map_layer(
     chosen = coloring(colors, kind)
     keywords = {
         **placement_keywords(statmap.grid),
-        "name": statmap.title,
+        # napari shows names in tooltips and in its status bar, where tags count.
+        "name": for_qt(statmap.title),
         "visible": visible,
         "blending": "translucent_no_depth",
         "colormap": chosen.colormap,
@@ -325,7 +327,7 @@ def _label_layer(statmap: StatMap, visible: bool) -> LayerTuple:
     labels = np.rint(np.clip(values, 0, None)).astype(fitting, order="K").T
     keywords: dict[str, Any] = {
         **placement_keywords(statmap.grid),
-        "name": statmap.title,
+        "name": for_qt(statmap.title),
         "visible": visible,
         "opacity": 0.8,
         "metadata": {
@@ -362,7 +364,10 @@ def _label_features(
     )
     return {
         # What napari's status bar says under the mouse.
-        "cluster": ["", *(_called(label, names) for label in range(1, len(sizes)))],
+        "cluster": [
+            "",
+            *(for_qt(_called(label, names)) for label in range(1, len(sizes))),
+        ],
         "n_voxels": sizes,
         "volume_mm3": np.round(sizes * voxel, 1),
         "center_x": x,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from napari_neurosynth_results.api.map_requests import requested_clusters
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.results import result_of
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -50,6 +51,7 @@ from napari_neurosynth_results.viewer.layers import (
     map_layer,
     map_of,
 )
+from napari_neurosynth_results.viewer.progress_bar import notify
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -175,8 +177,6 @@ def tell_meaning(viewer: Viewer, statmap: StatMap, told: str) -> None:
     told : str
         What else happened.
     """
-    from napari.utils.notifications import Notification, notification_manager
-
     ref, key = scene.weakly(viewer), statmap.key
 
     def undo(dialog: object) -> None:
@@ -187,12 +187,10 @@ def tell_meaning(viewer: Viewer, statmap: StatMap, told: str) -> None:
 
     layer = _layer_of(viewer, statmap)
     can_undo = layer is not None and past_meanings(layer).texts
-    notification_manager.dispatch(
-        Notification(
-            f"{key} holds {describe_map(statmap)}. {told}".strip(),
-            severity="warning" if told else "info",
-            actions=(("Undo", undo),) if can_undo else (),
-        )
+    notify(
+        f"{key} holds {describe_map(statmap)}. {told}".strip(),
+        "warning" if told else "info",
+        (("Undo", undo),) if can_undo else (),
     )
 
 
@@ -220,7 +218,7 @@ class _MeaningLayers:
         active = layers.selection.active
         was_active = active is not None and active in (layer, shown)
         new = AnyLayer.create(*made)
-        if layer.name != self._old.title:
+        if layer.name != for_qt(self._old.title):
             # The user gave it a name.
             new.name = layer.name
         new.visible = layer.visible

@@ -71,7 +71,7 @@ _NO_CLUSTERS = "Threshold a map first, and select its layer."
 
 def ask_and_report(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to, and write a report of the result that the user works with."""
-    from napari.utils.notifications import show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_warning
 
     results = _current_result(napari_viewer)
     if results is None:
@@ -156,7 +156,7 @@ def save_cluster_labels(napari_viewer: napari.viewer.Viewer) -> None:
 def _save_clusters(
     viewer: napari.viewer.Viewer, what: str, extension: str, kinds: str
 ) -> None:
-    from napari.utils.notifications import show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_warning
 
     clusters = current_clusters(viewer)
     if clusters is None:
@@ -172,7 +172,7 @@ def _save_clusters(
 
 def save_thresholded_map(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to save the active map at its threshold, and save it there."""
-    from napari.utils.notifications import show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_warning
 
     layer = napari_viewer.layers.selection.active
     clusters = clusters_of(layer) if layer is not None else None
@@ -194,7 +194,7 @@ def save_thresholded_map(napari_viewer: napari.viewer.Viewer) -> None:
 
 def copy_as_python(napari_viewer: napari.viewer.Viewer) -> None:
     """Put a script that gives the same tables on the clipboard."""
-    from napari.utils.notifications import show_info, show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_info, show_warning
 
     described = describe(napari_viewer)
     if not described.sources and not described.foci:
@@ -241,7 +241,7 @@ def ask_and_use_anatomy(napari_viewer: napari.viewer.Viewer) -> None:
 
 def ask_and_open_workspace(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask for a workspace, and open it; say why not where that fails."""
-    from napari.utils.notifications import show_error
+    from napari_neurosynth_results.viewer.progress_bar import show_error
 
     path, _ = QFileDialog.getOpenFileName(
         QApplication.activeWindow(), "Open workspace", "", _WORKSPACES
@@ -258,7 +258,7 @@ def ask_and_open_workspace(napari_viewer: napari.viewer.Viewer) -> None:
 
 def copy_diagnostics(napari_viewer: napari.viewer.Viewer) -> None:
     """Put what somebody needs to help on the clipboard: versions, maps, problems."""
-    from napari.utils.notifications import show_info, show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_info, show_warning
 
     results = _current_result(napari_viewer)
     if results is None:

@@ -236,7 +236,7 @@ def _preferred(what: str, names: str) -> Atlas | None:
 
 
 def _warn(text: str) -> None:
-    from napari.utils.notifications import show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_warning
 
     show_warning(f"{text}\nRegions are named by {read_default_atlas().name}.")
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
@@ -403,7 +404,8 @@ def _features(clusters: ClusterSet) -> dict[str, Any]:
     """Describe each cluster: row i is label i, and row 0 the background."""
     table = clusters.table
     columns: dict[str, Any] = {
-        "cluster": table.name,
+        # napari's status bar guesses whether they are HTML.
+        "cluster": table.name.map(for_qt),
         f"peak {clusters.values.kind}": table.peak_value.round(3),
         "n_voxels": table.n_voxels,
         "volume_mm3": table.volume_mm3.round(1),

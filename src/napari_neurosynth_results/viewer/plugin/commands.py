@@ -79,7 +79,7 @@ def toggle_glass_brain(napari_viewer: napari.viewer.Viewer) -> None:
 
 def show_map_on_cortex(napari_viewer: napari.viewer.Viewer) -> None:
     """Show the visible map on the cortical surface."""
-    from napari.utils.notifications import show_info, show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_info, show_warning
 
     try:
         shown = cortex.show_cortex(napari_viewer)
@@ -106,7 +106,7 @@ def use_radiological(napari_viewer: napari.viewer.Viewer) -> None:
 
 def label_active_map(napari_viewer: napari.viewer.Viewer) -> None:
     """Label the clusters of the active map, at the threshold that was used last."""
-    from napari.utils.notifications import show_info, show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_info, show_warning
 
     layer = napari_viewer.layers.selection.active
     statmap = map_of(layer) if layer is not None else None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.export.workspace.file import EXTENSION
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.kinds import MapKind
@@ -110,8 +111,13 @@ def read(
     most = 1 if settings.first_maps == "one map" else MOST_FETCHED
 
     def work(job: Job) -> ResultSet:
-        results = open_source(path, settings.online, job, settings.max_bytes)
-        results.take_as(kinds or {})
+        try:
+            results = open_source(path, settings.online, job, settings.max_bytes)
+            results.take_as(kinds or {})
+        except ResultsError as error:
+            # napari shows it in a notification, where tags in names count.
+            error.args = tuple(for_qt(str(part)) for part in error.args)
+            raise
         bring_first_maps(results, job, most)
         return results
 

@@ -206,7 +206,7 @@ def open_and_tell(viewer: Viewer, path: str) -> None:
     ResultsError
         As `open_workspace`.
     """
-    from napari.utils.notifications import show_info, show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_info, show_warning
 
     told = open_workspace(viewer, path)
     name = os.path.basename(path)

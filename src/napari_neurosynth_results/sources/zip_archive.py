@@ -27,7 +27,11 @@ from napari_neurosynth_results.sources.online.nilearn_downloads import (
     is_nilearn_folder,
     open_nilearn,
 )
-from napari_neurosynth_results.sources.placeholders import ZIP, what_is_there
+from napari_neurosynth_results.sources.placeholders import (
+    ZIP,
+    pointer_sentence,
+    what_is_there,
+)
 
 #: Members of one zip that are looked at, and that are taken out.
 _MOST_MEMBERS = 20_000
@@ -69,6 +73,8 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
     ResultsError
         When it is no zip, is too large, or holds no map.
     """
+    if told := pointer_sentence(path):  # a pipe, too, which would never end
+        raise ResultsError(told)
     try:
         folder, problems = _unpack(path, max_bytes, unpack_to)
     except _BROKEN as error:

@@ -7,6 +7,7 @@ they are needed, and without them the text stays as it is.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from napari_neurosynth_results.errors import ResultsError
 #: natbib's commands, with optional texts before and after, and the keys.
 _CITE = re.compile(
     r"\\(?P<how>citep|citet|citealt|citealp|citeauthor|citeyear|cite)\*?"
-    r"(?P<options>(?:\[[^\]]*\]){0,2})\{(?P<keys>[^{}]*)\}"
+    # Bounded, so that a text of brackets that are never closed is read in one go.
+    r"(?P<options>(?:\[[^\]]{0,500}\]){0,2})\{(?P<keys>[^{}]{0,2000})\}"
 )
 _OPTION = re.compile(r"\[([^\]]*)\]")
 _DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+")
@@ -167,8 +169,14 @@ def _latex_to_text(latex: str) -> str:
         return latex
     before = latex[: len(latex) - len(latex.lstrip())]
     after = latex[len(latex.rstrip()) :]
+    # What it cannot read it tells the terminal, once for each place.
+    logging.getLogger("pylatexenc").setLevel(logging.CRITICAL)
     reader = LatexNodes2Text(math_mode="text", keep_comments=False)
-    return f"{before}{str(reader.latex_to_text(latex)).strip()}{after}"
+    try:
+        text = str(reader.latex_to_text(latex)).strip()
+    except Exception:  # of any kind, for what is no LaTeX: it is shown as it is
+        return latex
+    return f"{before}{text}{after}"
 
 
 def _cite_in_words(
@@ -197,20 +205,22 @@ def _bibliography(bibtex: str) -> dict[str, Reference]:
     try:
         from pybtex.database import BibliographyData
         from pybtex.database.input.bibtex import Parser
-        from pybtex.exceptions import PybtexError
     except ImportError as error:
         raise ResultsError(_INSTALL) from error
     found: dict[str, Reference] = {}
-    for entry in re.split(r"(?m)^(?=\s*@)", bibtex):
-        if not entry.strip() or len(found) >= _MOST_REFERENCES:
+    entries = re.split(r"(?m)^(?=[ \t]*@)", bibtex, maxsplit=_MOST_REFERENCES)
+    for entry in entries[:_MOST_REFERENCES]:
+        if not entry.strip():
             continue
         try:
             read: BibliographyData = Parser().parse_string(entry)
-        except (PybtexError, ValueError, KeyError, RecursionError):
-            # One broken entry is no reason to lose the others.
+            listed = {
+                str(k): _reference(str(k), one) for k, one in read.entries.items()
+            }
+        except Exception:  # PybtexError and whatever else a broken entry provokes
+            # One is no reason to lose the others.
             continue
-        for key, record in read.entries.items():
-            found.setdefault(str(key), _reference(str(key), record))
+        found = listed | found
     return found
 
 

@@ -1,4 +1,4 @@
-"""The maps of a NeuroVault collection: listed in one or two requests, made a set."""
+"""The maps of a NeuroVault collection: listed in a few requests, made a set."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from napari_neurosynth_results.sources.online.neurovault_records import (
 from napari_neurosynth_results.sources.online.remote_map import RemoteMap
 from napari_neurosynth_results.sources.online.store import Store
 
-#: Records a page: most collections come in one, and none takes the server long.
-_PAGE = 500
+#: Records a page: none takes a busy server long, and each has a deadline of its own.
+_PAGE = 100
 #: Far beyond every collection that holds results.
 _MOST_IMAGES = 5000
 
@@ -38,7 +38,8 @@ class CollectionListing:
     problems : list of str
         What cannot, and why.
     cache_notice : str
-        When the list was cached and why it is shown, if it came from the cache.
+        When the list was cached and why it is shown, if it came from the cache; or why
+        it could not be kept.
     """
 
     record: Mapping[str, Any]

@@ -17,6 +17,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import About, Link, ResultSet
 from napari_neurosynth_results.maps.studies import Studies
+from napari_neurosynth_results.sources.files.folder import refuse_large_table
 from napari_neurosynth_results.sources.online.collection_listing import (
     list_collection,
     make_result_set,
@@ -47,9 +48,6 @@ _NEUROSTORES = {
     STAGING: "https://staging.neurostore.xyz",
     DEVELOPMENT: "https://dev.neurostore.xyz",
 }
-
-#: Characters of a table of diagnostics.
-_MOST_TABLE = 16 << 20
 
 
 def open_compose(address: Address, store: Store, job: Job, max_bytes: int) -> ResultSet:
@@ -148,8 +146,7 @@ def read_diagnostics(text: str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    if len(text) > _MOST_TABLE:
-        raise ResultsError("The table of diagnostics is too large.")
+    refuse_large_table(text.encode("utf-8", "replace"), "The table of diagnostics")
     try:
         with warnings.catch_warnings():
             # A row of more cells than the head has would shift all values.

@@ -1,6 +1,6 @@
 """NeuroVault: a collection, a private one, one image, one file -> `ResultSet`.
 
-Only records are asked for here, in two requests for most collections; files come when
+Only records are asked for here, a page of a hundred at a time; files come when
 somebody looks at a map.
 """
 

@@ -24,6 +24,7 @@ from napari_neurosynth_results.sources.files.folder import (
 )
 from napari_neurosynth_results.sources.files.images import open_image
 from napari_neurosynth_results.sources.online.neurovault_records import record_text
+from napari_neurosynth_results.sources.placeholders import is_bulky_json
 
 _COLLECTION = "collection_metadata.json"
 _IMAGE = "_metadata.json"
@@ -183,10 +184,11 @@ def _filename(record: Mapping[str, Any]) -> str:
 
 def _json(path: str) -> Mapping[str, Any] | None:
     try:
-        if os.path.getsize(path) > _MOST_JSON:
+        if not os.path.isfile(path) or os.path.getsize(path) > _MOST_JSON:
             return None
         with open(path, encoding="utf-8-sig") as file:
-            value = json.load(file)
+            text = file.read()
+        value = None if is_bulky_json(text) else json.loads(text)
     except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, Mapping) else None

@@ -240,7 +240,9 @@ class RemoteMap:
             with self._lock:
                 self._file = None
             file = self._here()
-        return file.source.read()
+        voxels, notices = file.source.read()
+        trouble = self._store.cache.trouble
+        return voxels, (*notices, trouble) if trouble else notices
 
     def thumbnail(self, job: Job) -> bytes:
         """Return the picture of the map that NeuroVault made; empty when there is none.

@@ -15,7 +15,11 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.files.images import check_image
 from napari_neurosynth_results.sources.online.neurovault_records import ImageRecord
-from napari_neurosynth_results.sources.web.cache import Cache, CacheKey
+from napari_neurosynth_results.sources.web.cache import (
+    Cache,
+    CacheKey,
+    NotWritableError,
+)
 from napari_neurosynth_results.sources.web.client import (
     BrokenAnswerError,
     OfflineError,
@@ -48,7 +52,8 @@ class Document:
     value : object
         The answer, without secret keys.
     cache_notice : str
-        When it was cached and why it is shown, for an answer out of the cache.
+        When it was cached and why it is shown, for an answer out of the cache; or why
+        it could not be kept.
     """
 
     value: Any
@@ -96,7 +101,8 @@ class Store:
             When there is neither an answer nor a copy.
         """
         name = url.replace(secret, sealed_name(secret)) if secret else url
-        if lasting and (kept := self.cache.get_document(name)) is not None:
+        kept = self.cache.get_document(name) if lasting else None
+        if kept is not None and kept.value:
             return Document(kept.value)
         try:
             value = self.web.get_json(url, what=what, job=job)
@@ -110,6 +116,8 @@ class Store:
         try:
             value = _drop_secret_keys(value)
             self.cache.put_document(name, mask_token(value, secret))
+        except NotWritableError:
+            return Document(value, self.cache.trouble)
         except RecursionError as error:
             raise ResultsError(
                 f"{what}: the answer is nested too deeply to be a record of this "

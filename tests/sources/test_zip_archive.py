@@ -74,7 +74,7 @@ def test_tables_and_texts_come_along_and_a_second_opening_is_the_same_folder(
     before = files_below(cache)
     assert list(open_results(path).maps) == ["z"]
     assert files_below(cache) == before
-    assert len(before) == 3
+    assert len([name for name in before if not name.endswith("/.in-use")]) == 3
 
 
 def link(name: str) -> zipfile.ZipInfo:

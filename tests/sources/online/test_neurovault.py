@@ -14,6 +14,7 @@ import pytest
 from local_servers import Fault, LocalServers, label_xml, nifti_bytes
 from local_servers.files import singular_bytes, truncated_bytes
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
+from napari_neurosynth_results.export.downloaded import save_downloaded
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
@@ -219,8 +220,106 @@ def test_large_collections_come_in_few_pages(web: LocalServers, count: int) -> N
         collection.add_image(f"z_{n}.nii.gz", body)
     results = open_results(url_of(web, collection))
     assert len(results.maps) == count
-    assert len(web.requests) == 1 + -(-count // 500)
+    assert len(web.requests) == 1 + -(-count // 100)
     assert not results.problems
+
+
+@pytest.mark.parametrize(
+    ("filename", "said"),
+    [
+        ("z_1.nii.gz", "z.nii.gz"),
+        ("z_12.nii.gz", "z"),
+        ("z.nii.nii.gz", "z nii"),
+        ("z_1.nii.nii.gz", "z.nii.gz"),
+        ("z.nii_1.nii.gz", "z.nii.nii.gz"),
+    ],
+)
+def test_what_the_server_adds_to_a_name_hides_no_map(
+    web: LocalServers, voxels: np.ndarray, filename: str, said: str, tmp_path: Path
+) -> None:
+    collection = web.add_collection()
+    for stem in ("p", "stat"):
+        collection.add_image(f"{stem}.nii.gz", voxels)
+    collection.add_image(filename, voxels, name=said)
+    results = open_results(url_of(web, collection))
+    assert set(results.siblings(results["z"])) == {"p", "stat"}
+    save_downloaded(results, str(tmp_path / "kept"), Job())
+    again = open_results(tmp_path / "kept")
+    assert set(again.siblings(again["z"])) == {"p", "stat"}
+
+
+def test_names_of_the_form_are_read(web: LocalServers, voxels: np.ndarray) -> None:
+    collection = web.add_collection()
+    stem = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
+    said = "z desc mass level cluster corr FWE method montecarlo"
+    collection.add_image(f"{stem}_3.nii.nii.gz", voxels, name=said)
+    (found,) = open_results(url_of(web, collection)).maps.values()
+    assert found.key == stem
+    assert found.name is not None
+    assert (found.name.method, found.name.level) == ("montecarlo", "cluster")
+
+
+def test_two_maps_of_one_name_stay_two(web: LocalServers, voxels: np.ndarray) -> None:
+    collection = web.add_collection()
+    for _ in range(2):
+        collection.add_image("z.nii.gz", voxels)
+        collection.add_image("p.nii.gz", voxels)
+    results = open_results(url_of(web, collection))
+    assert set(results.maps) == {"z", "p", "z_1", "p_1"}
+    assert [m.key for m in results.siblings(results["z_1"]).values()] == ["p_1"]
+
+
+def test_one_map_of_a_pack_opens_by_its_link(
+    web: LocalServers, voxels: np.ndarray
+) -> None:
+    collection = web.add_collection()
+    for n, pack in enumerate(("a.nidm", "a.nidm_1")):
+        maps = {"ZStatistic.nii.gz": voxels * (n + 1), "ExcursionSet.nii.gz": voxels}
+        collection.add_nidm_pack(pack, maps)
+    for place in ("media/images", "collections"):
+        link = f"{web.neurovault}/{place}/{collection.id}/a.nidm_1/ZStatistic.nii.gz"
+        results = open_results(link)
+        (found,) = results.maps.values()
+        np.testing.assert_allclose(found.data, voxels * 2)
+        assert results.title == "ZStatistic.nii.gz"
+        assert len(open_results(results.source).maps) == 1
+
+
+def test_the_api_token_opens_what_its_owner_may_see(
+    web: LocalServers, voxels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = web.add_collection("Mine", token="QWERTYUI")
+    private.add_image("z.nii.gz", voxels, name="z QWERTYUI")
+    with pytest.raises(ResultsError, match="not public"):
+        open_results(str(private.id))
+    monkeypatch.setenv("NNR_NEUROVAULT_TOKEN", "a" * 40)
+    web.sites.owner_token = "a" * 40
+    results = open_results(str(private.id))
+    np.testing.assert_array_equal(results["z"].data, voxels)
+    assert results.about.private
+    shown = f"{results.source} {results.about} {results['z'].file.label}"
+    assert "QWERTYUI" not in shown
+    for path in kept(os.environ["NNR_CACHE_DIR"]):
+        assert "QWERTYUI" not in str(path)
+        assert b"QWERTYUI" not in path.read_bytes()
+    with pytest.raises(ResultsError, match="not public"):
+        open_results(str(web.add_collection(token="ASDFGHJK", owner=1).id))
+
+
+def test_a_cache_that_may_not_be_written_stops_nothing(
+    web: LocalServers,
+    collection: Any,
+    voxels: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "taken").write_text("a file, where the cache should be")
+    monkeypatch.setenv("NNR_CACHE_DIR", str(tmp_path / "taken" / "cache"))
+    results = open_results(url_of(web, collection))
+    np.testing.assert_array_equal(results["z"].data, voxels)
+    assert results.fetch(results.maps.values()) == []
+    told = [problem for problem in results.problems if "not kept" in problem]
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("paging", ["lies", "repeats", "loops", "foreign"])

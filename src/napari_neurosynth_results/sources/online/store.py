@@ -31,8 +31,9 @@ from napari_neurosynth_results.sources.web.servers import Servers
 
 #: Stands for a private token in what is kept.
 _HIDDEN = "********"
-#: Compose serves the key that lets anybody write to a result to everybody.
-_SECRET_KEYS = frozenset({"run_key"})
+#: Compose serves the key that lets anybody write to a result to everybody, and by
+#: which account of which service somebody logs in.
+_SECRET_KEYS = frozenset({"run_key", "user"})
 _SEALED = re.compile(r"private-[0-9a-f]{32}(-\d+)?")
 #: Cost of guessing a token from the name that its documents are kept under: 26 to the
 #: power of 8 tokens, at some 20 ms each.
@@ -261,7 +262,7 @@ def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _drop_secret_keys(value: Any) -> Any:
-    """Drop write credentials at any depth, before anything else sees them."""
+    """Drop keys and log-ins at any depth, before anything else sees them."""
     if isinstance(value, list):
         return [_drop_secret_keys(item) for item in value]
     if isinstance(value, dict):

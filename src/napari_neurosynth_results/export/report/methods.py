@@ -28,7 +28,10 @@ _EDGE_WISE = re.compile(r"edge-?wise\s+connectivity", re.I)
 _NIMARE_VERSION = re.compile(r"NiMARE\s+v?(\d+)\.(\d+)\.(\d+)")
 #: Since then clusters are made of voxels that share a face.
 _FACES_SINCE = (0, 0, 13)
-_LONGEST = 1_000_000
+_LONGEST = 500_000
+#: Brackets and braces within each other. Each doubles the time of reading where it is
+#: not closed: 30 of them take for ever.
+_DEEPEST = 10
 _MOST_REFERENCES = 2000
 _MOST_AUTHORS = 6
 _INSTALL = (
@@ -165,7 +168,7 @@ def _latex_to_text(latex: str) -> str:
         from pylatexenc.latex2text import LatexNodes2Text
     except ImportError as error:
         raise ResultsError(_INSTALL) from error
-    if not latex.strip():
+    if not latex.strip() or _is_deep(latex):
         return latex
     before = latex[: len(latex) - len(latex.lstrip())]
     after = latex[len(latex.rstrip()) :]
@@ -177,6 +180,16 @@ def _latex_to_text(latex: str) -> str:
     except Exception:  # of any kind, for what is no LaTeX: it is shown as it is
         return latex
     return f"{before}{text}{after}"
+
+
+def _is_deep(latex: str) -> bool:
+    """Tell whether brackets and braces are nested as in no text of people."""
+    depth = 0
+    for mark in re.findall(r"[][{}]", latex):
+        depth = max(0, depth + (1 if mark in "[{" else -1))
+        if depth > _DEEPEST:
+            return True
+    return False
 
 
 def _cite_in_words(
@@ -227,6 +240,7 @@ def _bibliography(bibtex: str) -> dict[str, Reference]:
 def _reference(key: str, record: Any) -> Reference:
     fields = {name: _latex_to_text(str(value)) for name, value in record.fields.items()}
     people = record.persons.get("author") or record.persons.get("editor") or []
+    more, people = len(people) > _MOST_AUTHORS, people[:_MOST_AUTHORS]
     last = [
         _latex_to_text(" ".join(person.prelast_names + person.last_names))
         for person in people
@@ -239,8 +253,8 @@ def _reference(key: str, record: Any) -> Reference:
     link = f"https://doi.org/{quote(doi[0], safe='/')}" if doi else ""
     if not link and fields.get("url", "").startswith(("http://", "https://")):
         link = quote(fields["url"], safe=":/?=&#%~+,;@")
-    named = ", ".join(_name_with_initials(person) for person in people[:_MOST_AUTHORS])
-    named += " et al." if len(people) > _MOST_AUTHORS else ""
+    named = ", ".join(_name_with_initials(person) for person in people)
+    named += " et al." if more else ""
     head = f"{named} ({year})." if year else f"{named}."
     text = " ".join(
         part for part in (head, f"{title}.", f"{place}." if place else "") if part

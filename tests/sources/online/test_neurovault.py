@@ -13,7 +13,12 @@ import pytest
 
 from local_servers import Fault, LocalServers, label_xml, nifti_bytes
 from local_servers.files import singular_bytes, truncated_bytes
-from napari_neurosynth_results import ResultsError, find_clusters, open_results
+from napari_neurosynth_results import (
+    ResultsError,
+    find_clusters,
+    open_atlas,
+    open_results,
+)
 from napari_neurosynth_results.export.downloaded import save_downloaded
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.kinds import MapKind
@@ -224,65 +229,24 @@ def test_large_collections_come_in_few_pages(web: LocalServers, count: int) -> N
     assert not results.problems
 
 
-@pytest.mark.parametrize(
-    ("filename", "said"),
-    [
-        ("z_1.nii.gz", "z.nii.gz"),
-        ("z_12.nii.gz", "z"),
-        ("z.nii.nii.gz", "z nii"),
-        ("z_1.nii.nii.gz", "z.nii.gz"),
-        ("z.nii_1.nii.gz", "z.nii.nii.gz"),
-    ],
-)
-def test_what_the_server_adds_to_a_name_hides_no_map(
-    web: LocalServers, voxels: np.ndarray, filename: str, said: str, tmp_path: Path
+def test_what_is_saved_is_whole_also_without_compose(
+    web: LocalServers, voxels: np.ndarray, tmp_path: Path
 ) -> None:
-    collection = web.add_collection()
-    for stem in ("p", "stat"):
-        collection.add_image(f"{stem}.nii.gz", voxels)
-    collection.add_image(filename, voxels, name=said)
+    collection = web.add_collection(
+        full_dataset_url="http://localhost/meta-analyses/Meta00000000"
+    )
+    collection.add_image("two.nii.gz", np.stack([voxels, voxels * 2], axis=-1))
+    regions = np.arange(voxels.size, dtype=np.int16).reshape(SHAPE) % 3
+    collection.add_atlas("parts.nii.gz", regions, label_xml({1: "One", 2: "Two"}))
+    web.fail("/compose/", Fault.status(404))
     results = open_results(url_of(web, collection))
-    assert set(results.siblings(results["z"])) == {"p", "stat"}
     save_downloaded(results, str(tmp_path / "kept"), Job())
+    assert any("saved without this" in problem for problem in results.problems)
     again = open_results(tmp_path / "kept")
-    assert set(again.siblings(again["z"])) == {"p", "stat"}
-
-
-def test_names_of_the_form_are_read(web: LocalServers, voxels: np.ndarray) -> None:
-    collection = web.add_collection()
-    stem = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
-    said = "z desc mass level cluster corr FWE method montecarlo"
-    collection.add_image(f"{stem}_3.nii.nii.gz", voxels, name=said)
-    (found,) = open_results(url_of(web, collection)).maps.values()
-    assert found.key == stem
-    assert found.name is not None
-    assert (found.name.method, found.name.level) == ("montecarlo", "cluster")
-
-
-def test_two_maps_of_one_name_stay_two(web: LocalServers, voxels: np.ndarray) -> None:
-    collection = web.add_collection()
-    for _ in range(2):
-        collection.add_image("z.nii.gz", voxels)
-        collection.add_image("p.nii.gz", voxels)
-    results = open_results(url_of(web, collection))
-    assert set(results.maps) == {"z", "p", "z_1", "p_1"}
-    assert [m.key for m in results.siblings(results["z_1"]).values()] == ["p_1"]
-
-
-def test_one_map_of_a_pack_opens_by_its_link(
-    web: LocalServers, voxels: np.ndarray
-) -> None:
-    collection = web.add_collection()
-    for n, pack in enumerate(("a.nidm", "a.nidm_1")):
-        maps = {"ZStatistic.nii.gz": voxels * (n + 1), "ExcursionSet.nii.gz": voxels}
-        collection.add_nidm_pack(pack, maps)
-    for place in ("media/images", "collections"):
-        link = f"{web.neurovault}/{place}/{collection.id}/a.nidm_1/ZStatistic.nii.gz"
-        results = open_results(link)
-        (found,) = results.maps.values()
-        np.testing.assert_allclose(found.data, voxels * 2)
-        assert results.title == "ZStatistic.nii.gz"
-        assert len(open_results(results.source).maps) == 1
+    assert set(again.maps) == {"two#1", "two#2", "parts"}
+    np.testing.assert_array_equal(again["two#2"].data, voxels * 2)
+    names = open_atlas(tmp_path / "kept" / "parts.nii.gz").names
+    assert dict(names) == dict(results["parts"].file.label_names)
 
 
 def test_the_api_token_opens_what_its_owner_may_see(

@@ -46,10 +46,12 @@ from napari_neurosynth_results.viewer.brain_views.viewpoints import (
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.foci import light_up, show_foci
-from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.plugin.commands import label_active_map
+from napari_neurosynth_results.viewer.layers import map_of, result_sets
 from napari_neurosynth_results.viewer.plugin.reader import add_maps, strongest_place
 from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.viewer.shown_maps import show_alone
+from napari_neurosynth_results.widgets.views import show_ortho
+from napari_neurosynth_results.widgets.workbench import open_workbench, show_foci_tab
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 
@@ -135,20 +137,19 @@ def _browser() -> None:
         meta_id = web.add_meta_analysis(collection, n_results=3)
         viewer = napari.Viewer()
         viewer.window.resize(1400, 860)
-        _, browser = viewer.window.add_plugin_dock_widget(PLUGIN, "Results browser")
-        browser.source.value = f"{web.compose}/meta-analyses/{meta_id}"
-        browser.open.native.click()
-        while browser.background_job.busy:
+        panel = open_workbench(viewer, "Maps")
+        panel.header.open_source(f"{web.compose}/meta-analyses/{meta_id}")
+        while panel.opener.background_job.busy:
             _settle(viewer, seconds=0.1)
         _quieten(viewer)
         web.fail("/media/", Fault.drip(20_000))
-        results = browser.result.value
-        waiting = [m for m in results.maps.values() if not m.at_hand]
+        browser = panel.panel("Maps")
+        waiting = [m for m in browser.results.maps.values() if not m.at_hand]
         browser.view.choose(waiting[:3])
         browser.add.native.click()
         _settle(viewer, seconds=0.6)
         _save(viewer.window.screenshot(canvas_only=False, flash=False), "browser.png")
-        browser.background_job.cancel()
+        panel.opener.background_job.cancel()
         viewer.close()
 
 
@@ -166,16 +167,14 @@ def _thresholds() -> None:
     viewer = napari.Viewer()
     viewer.window.resize(1500, 980)
     viewer.open(sample_folder(), plugin=PLUGIN)
-    widgets = ("Threshold and clusters", "Cluster table")
-    docks = [viewer.window.add_plugin_dock_widget(PLUGIN, name) for name in widgets]
-    form, table = (made for _, made in docks)
+    panel = open_workbench(viewer, "Clusters").panel("Clusters")
+    form, table = panel.threshold, panel.table
     _quieten(viewer)
     # A slice through clusters that are significant and some that are not.
     scene.look_at(viewer, 0, 0, _busiest_slice(form.clusters))
     _settle(viewer)
     _save(viewer.window.screenshot(canvas_only=False, flash=False), "cluster-level.png")
     _show_only(viewer, "z, uncorrected")
-    form.map.value = viewer.layers["z, uncorrected"]
     form.form.voxels.value = 10
     form.form.faint.value = True
     _settle(viewer)
@@ -191,10 +190,10 @@ def _studies() -> None:
     viewer = napari.Viewer()
     viewer.window.resize(1500, 980)
     viewer.open(sample_folder(), plugin=PLUGIN)
-    _, table = viewer.window.add_plugin_dock_widget(PLUGIN, "Cluster table")
-    label_active_map(viewer)
+    table = open_workbench(viewer, "Clusters").panel("Clusters").table
     _quieten(viewer)
     table.go_next()
+    table.drawer.click()
     details = table.details
     details.setCurrentWidget(details.studies)
     # A study with a focus in the slice.
@@ -214,7 +213,7 @@ def _compare(first: str, second: str) -> None:
     viewer.window.resize(1500, 980)
     for folder in (first, second):
         viewer.open(folder, plugin=PLUGIN)
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare maps")
+    widget = open_workbench(viewer, "Compare").panel("Compare")
     maps = [layer for layer in viewer.layers if map_of(layer) is not None]
     widget.maps.check([one for one in maps if map_of(one).key == "z"])
     widget.mode.value = "outlines"
@@ -251,7 +250,8 @@ def draw_foci(studies: Studies) -> None:
     _quieten(viewer)
     _show_only(viewer, "z, uncorrected")
     foci = show_foci(viewer, studies)
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Foci")
+    show_foci_tab(viewer)
+    widget = open_workbench(viewer).panel("Views").foci
     viewer.layers.selection.active = foci
     widget.slab.value = 16
     scene.look_at(viewer, 0, 0, 4)
@@ -289,9 +289,8 @@ def _readout() -> None:
     viewer = napari.Viewer()
     viewer.window.resize(1400, 860)
     viewer.open(sample_folder(), plugin=PLUGIN)
-    _, views = viewer.window.add_plugin_dock_widget(PLUGIN, "Anatomical views")
+    views = open_workbench(viewer, "Views").panel("Views").planes
     _show_only(viewer, "z, uncorrected")
-    viewer.layers["p, uncorrected"].visible = True
     layer = viewer.layers["z, uncorrected"]
     statmap = map_of(layer)
     assert statmap is not None
@@ -314,8 +313,7 @@ def _ortho() -> None:
     _show_only(viewer, title)
     layer = viewer.layers[title]
     show_clusters(viewer, layer, find_clusters(map_of(layer), p=0.001, min_voxels=10))
-    _, view = viewer.window.add_plugin_dock_widget(PLUGIN, "Ortho view")
-    view.canvas.setMinimumWidth(740)
+    show_ortho(viewer)
     scene.look_at(viewer, *strongest_place(map_of(layer)))
     _quieten(viewer)
     # The canvas has another size by now.
@@ -395,14 +393,10 @@ def _busiest_slice(clusters: ClusterSet) -> float:
 
 
 def _show_only(viewer: napari.Viewer, title: str) -> None:
-    for layer in viewer.layers:
-        statmap = map_of(layer)
-        if statmap is None:
-            continue
-        layer.visible = statmap.title == title
-        if layer.visible:
-            viewer.layers.selection.active = layer
-            scene.look_at(viewer, *strongest_place(statmap))
+    (results,) = result_sets(viewer.layers)
+    statmap = next(one for one in results.maps.values() if one.title == title)
+    show_alone(viewer, statmap)
+    scene.look_at(viewer, *strongest_place(statmap))
 
 
 def _canvas(viewer: napari.Viewer) -> np.ndarray:

@@ -162,6 +162,16 @@ def no_internet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NNR_OFFLINE", "1")
 
 
+@pytest.fixture(autouse=True)
+def session() -> Iterator[None]:
+    """Begin as a session of napari does: nobody has closed the panel yet."""
+    yield
+    if (qt := sys.modules.get("qtpy.QtWidgets")) and (
+        app := qt.QApplication.instance()
+    ):
+        app.setProperty("neurosynth_results_panel_closed", None)
+
+
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch, no_internet: None) -> Iterator[LocalServers]:
     """Serve NeuroVault, Compose and NeuroStore on this machine, and ask them."""

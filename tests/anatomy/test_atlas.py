@@ -63,6 +63,7 @@ def _plainly(
     return {int(atlas.labels[tuple(voxel)]) for voxel in near}, float(away.min())
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     atlases(),

@@ -88,6 +88,7 @@ def test_all_readers_read_the_same(
         assert tuple(found) == place
 
 
+@pytest.mark.slow
 @given(st.text(max_size=30) | st.text("0123456789.,'- e+\u2212", max_size=30))
 def test_any_text_is_a_finite_number_or_none(text: str) -> None:
     read = read_number(text)

@@ -287,6 +287,7 @@ JACKKNIFE = "*Jackknife*.tsv"
 FOCI = "*FocusCounter*.tsv"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["foci", "jackknife"])
 def test_a_label_map_is_made_anew_and_proven_by_sizes(
     sample: ResultSet, part: Callable[..., ResultSet], kind: Any

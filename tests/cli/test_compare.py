@@ -58,6 +58,7 @@ def test_without_a_threshold(
     assert "No conjunction: " in told
 
 
+@pytest.mark.slow
 def test_three_maps(
     sample_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

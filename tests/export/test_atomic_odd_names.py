@@ -66,6 +66,7 @@ def test_every_file_of_clusters(clusters, tmp_path, extension):
         assert beside["Map"]["Key"] == r"r\xe9sultat_z"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", ["png", "svg", "pdf"])
 def test_figures(clusters, tmp_path, extension):
     nnr.save_figure(clusters, tmp_path / f"{ODD}.{extension}", kind="glass")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,16 +10,16 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from napari_neurosynth_results.export.colors import find_color_range
-from napari_neurosynth_results.maps.entry import MapFile
-from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.export.colors import (
+    colored_mask,
+    colored_values,
+    find_color_range,
+)
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     FirstLook,
-    find_strongest,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
@@ -185,133 +184,31 @@ def test_an_extent_changes_the_clusters_and_not_the_height(
 
 
 @pytest.mark.parametrize(("alpha", "n"), [(0.05, 4), (0.3, 8), (0.001, 0)])
-def test_of_cluster_level_maps_what_is_significant_is_above_the_height(
+def test_of_cluster_level_maps_what_is_significant_has_the_colors_of_its_test(
     one_tailed: ResultSet, alpha: float, n: int
 ) -> None:
-    expected = {"z": stats.norm.isf(alpha), "logp": -math.log10(alpha)}
-    for value, height in expected.items():
+    for value in ("z", "logp"):
         clusters = clusters_at(one_tailed[f"{value}_{MASS}"], Threshold(p=alpha))
-        look = find_color_range(clusters)
-        assert look.height == pytest.approx(height, rel=1e-6)
-        bright = strength(clusters) >= look.height * (1 - GRAIN)
-        assert bright.sum() == n
         # Those that are not significant stay in the label volume.
         significant = clusters.table.label[clusters.surviving]
-        assert np.array_equal(bright, np.isin(clusters.labels, significant))
-        assert look.n_voxels == (clusters.labels > 0).sum() == 8
+        assert (clusters.labels > 0).sum() == 8
+        kept = np.isin(clusters.labels, significant)
+        assert np.array_equal(colored_mask(clusters), kept)
+        look = find_color_range(clusters)
+        assert look.n_voxels == kept.sum() == n
+        test = np.abs(colored_values(clusters).data)
+        if n:
+            assert look.height == test[kept].min()
+        else:
+            assert look.height > np.nanmax(test)
 
 
-def test_a_two_tailed_cluster_level_map_is_cut_at_half_the_p(
+def test_a_two_tailed_cluster_level_map_has_the_signs_of_its_test(
     two_tailed: ResultSet,
 ) -> None:
     clusters = clusters_at(two_tailed[f"z_{ASSOCIATION}"], Threshold(p=0.02))
     look = find_color_range(clusters)
     assert look.signed
-    assert look.height == pytest.approx(stats.norm.isf(0.01), rel=1e-6)
     assert clusters.surviving.tolist() == [True, False]
-    bright = np.abs(clusters.statmap.data) >= look.height
-    assert np.array_equal(bright, clusters.labels == 1)
-
-
-# --- nothing survives -------------------------------------------------------------
-
-
-@pytest.mark.parametrize("asked", [Threshold(p=1e-30), Threshold(q=1e-20)], ids=str)
-@pytest.mark.parametrize("stem", ["z", "p", "logp", "stat"])
-def test_where_nothing_survives_the_height_is_beyond_the_strongest(
-    one_tailed: ResultSet, stem: str, asked: Threshold
-) -> None:
-    look = check(clusters_at(one_tailed[stem], asked))
-    assert not look.survives
-    if stem == "p":
-        assert 0 < look.height < look.strongest
-    else:
-        assert look.strongest < look.height < math.inf
-
-
-def test_nothing_is_lit_where_colors_end_below_the_largest_value(
-    opened: Opened, rng: np.random.Generator
-) -> None:
-    """The largest of 8,000 values lies far beyond the percentile 99.9."""
-    stat = rng.exponential(size=(20, 20, 20))
-    affine = np.diag([8.0, 8, 8, 1])
-    affine[:3, 3] = -80, -110, -70
-    results = opened({"stat": stat, "p": np.exp(-stat)}, affine=affine)
-    clusters = clusters_at(results["stat"], Threshold(p=1e-30))
-    assert find_strongest(results["stat"]) < 0.9 * results["stat"].data.max()
-    assert not check(clusters).survives
-
-
-# --- the strongest ----------------------------------------------------------------
-
-
-def test_the_strongest_by_kind(opened: Opened) -> None:
-    values = np.zeros(SHAPE)
-    values[2, 2, 2:6] = -0.9, 0.2, 0.7, 0.001
-    found = {
-        stem: find_strongest(opened({stem: values}).maps[stem])
-        for stem in ("z", "t", "logp", "p")
-    }
-    assert found == {stem: np.float32(0.9) for stem in ("z", "t", "logp")} | {
-        "p": np.float32(0.001)
-    }
-
-
-def test_of_maps_without_a_p_a_few_outliers_do_not_take_the_colors(
-    opened: Opened, rng: np.random.Generator
-) -> None:
-    prob = rng.uniform(0.1, 0.2, (20, 20, 20))
-    prob[1, 1, 1:4] = 50
-    affine = np.diag([8.0, 8, 8, 1])
-    affine[:3, 3] = -80, -110, -70
-    maps = opened({"prob": prob, "z": prob}, affine=affine)
-    assert find_strongest(maps["prob"]) == pytest.approx(0.2, rel=0.01)
-    assert find_strongest(maps["z"]) == 50
-
-
-@pytest.mark.parametrize("stem", ["z", "logp", "stat", "p"])
-def test_an_empty_map_has_a_strongest_value_all_the_same(
-    opened: Opened, stem: str
-) -> None:
-    assert find_strongest(opened({stem: np.zeros(SHAPE)})[stem]) == 1
-
-
-class _Infinite:
-    """Voxels with an infinite one, as files do not give them."""
-
-    def read(self) -> tuple[Array, tuple[str, ...]]:
-        """Return three voxels that are not 0."""
-        data = np.zeros(SHAPE, np.float32)
-        data[4, 4, 2:8:2] = 2, np.inf, 6
-        return data, ()
-
-
-@pytest.mark.parametrize("kind", [MapKind.Z, MapKind.LOGP])
-def test_infinite_voxels_survive_but_do_not_take_the_colors(kind: MapKind) -> None:
-    grid = Grid(SHAPE, np.diag([2.0, 2, 2, 1]))
-    file = MapFile("map", None, kind, grid, "", _Infinite())
-    statmap = ResultSet([file], title="", source="")["map"]
-    look = check(clusters_at(statmap, Threshold(value=3)))
-    assert (look.height, look.strongest, look.n_voxels) == (3, 6, 2)
-    # Beyond all finite values the infinite one is left.
-    above = check(clusters_at(statmap, Threshold(value=7)))
-    assert (above.height, above.strongest, above.n_voxels) == (7, 6, 1)
-
-
-def test_infinite_voxels_of_a_file_are_as_strong_as_the_strongest(
-    opened: Opened,
-) -> None:
-    data, _ = _Infinite().read()
-    look = check(clusters_at(opened({"z": data})["z"], Threshold(value=6)))
-    assert (look.strongest, look.n_voxels) == (6, 2)
-
-
-def test_a_p_of_0_inside_the_mask_survives_everything(
-    opened: Opened, one_tailed: ResultSet
-) -> None:
-    p = np.array(one_tailed["p"].data)
-    p[4, 4, 4] = 0
-    results = opened({"p": p, "z": one_tailed["z"].data})
-    look = find_color_range(clusters_at(results["p"], Threshold(p=1e-30)))
-    assert (look.n_voxels, look.height) == (1, 1e-30)
-    assert look.strongest == p[p > 0].min()
+    assert np.array_equal(colored_mask(clusters), clusters.labels == 1)
+    assert look.height == two_tailed["z_desc-association"].data[2, 2, 2] == 5

@@ -209,6 +209,7 @@ def test_the_lists_of_kinds_are_seen() -> None:
     assert not _tables_of_kinds(ast.parse("kind is MapKind.Z and height(MapKind.Z)"))
 
 
+@pytest.mark.slow
 def test_nobody_else_keeps_a_list_of_kinds() -> None:
     package = Path(napari_neurosynth_results.__file__).parent
     found = {

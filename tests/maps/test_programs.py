@@ -29,6 +29,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("row", "prefix"), CASES)
 def test_each_row_holds(row: NameRow, prefix: str) -> None:
     told = reading_of(f"{prefix}{row.example}.nii.gz")

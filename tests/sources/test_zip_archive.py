@@ -123,6 +123,7 @@ def test_odd_names_are_made_safe_and_told_apart(tmp_path: Path) -> None:
     assert "größe" in results.maps
 
 
+@pytest.mark.slow
 def test_bombs_are_refused(tmp_path: Path) -> None:
     zeros = b"\0" * (8 << 20)
     path = zipped(tmp_path / "bomb.zip", {"z.nii.gz": MAP, "big.nii": zeros})

@@ -187,6 +187,7 @@ def test_colormaps_of_one_name_have_the_same_colors(
     assert len(set(by_name.values())) == len(by_name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heights", [np.linspace(2, 8, 500), np.linspace(8, 2, 500)])
 def test_colors_change_only_now_and_then_while_a_threshold_moves(
     heights: npt.NDArray[np.float64],

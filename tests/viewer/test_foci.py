@@ -190,6 +190,7 @@ def test_each_layer_has_its_slab(viewer: Any, studies: Studies) -> None:
     assert (slab_of(layer), slab_of(other)) == (30, 1)
 
 
+@pytest.mark.slow
 def test_showing_the_same_again_adds_nothing(viewer: Any, studies: Studies) -> None:
     layer = show_foci(viewer, studies)
     layer.visible = False

@@ -95,7 +95,10 @@ def test_its_layer_is_made_anew_in_the_same_place(
     assert map_of(layer) is statmap is results["pain_p"]
     assert (layer.name, layer.visible) == ("mine", True)
     n = int((2 * stats.t.sf(np.abs(t), 18) <= 0.001).sum())
-    assert f"p <= .001, two-tailed): {n} voxels" in layer.metadata[REASON_KEY]
+    assert (
+        f"p <= .001, two-tailed, 18 degrees of freedom): {n} voxels"
+        in layer.metadata[REASON_KEY]
+    )
 
 
 def test_clusters_follow_and_come_back(viewer: Any, opened: Opened, t: Array) -> None:

@@ -59,17 +59,40 @@ def test_every_menu_that_is_told_of_is_there(
         assert entry(path) is not None, f"{page}: {path}"
 
 
-def test_the_entry_for_links_shows_the_browser_and_never_a_second_one(
+def test_entries_open_the_one_panel_at_their_tab(
     plugin: Any, make_napari_viewer: Callable[..., Any]
 ) -> None:
     viewer = make_napari_viewer()
-    browser = "Plugins > Neurosynth results > Results browser"
     link = "File > IO Utilities > Open NeuroVault / Compose / NiMARE..."
-    for path in (browser, link, link):
+    for path, tab in {
+        "Plugins > Neurosynth results > Neurosynth results": "Clusters",
+        "Layers > Measure > Compare maps": "Compare",
+        "Layers > Visualize > Maps of the result": "Maps",
+        "Layers > Visualize > 3D brain, glass brain, surface": "Views",
+        "Layers > Visualize > Foci of studies": "Views",
+        "Layers > Visualize > Planes and place": "Views",
+        "Layers > Segment > Threshold and clusters": "Clusters",
+        "Layers > Measure > Export": "Export",
+        "Layers > Measure > Cluster table": "Clusters",
+        link: "Clusters",
+    }.items():
         entry(path).trigger()
-        (browser,) = viewer.window.dock_widgets.values()
-        dock = browser.native.parentWidget()
+        (panel,) = viewer.window.dock_widgets.values()
+        dock = panel.parentWidget()
         assert isinstance(dock, QDockWidget)
         assert not dock.isHidden()
+        assert panel.tabs.tabText(panel.tabs.currentIndex()) == tab, path
         dock.hide()
-    assert browser.source.native.isVisibleTo(browser.native)
+    assert panel.header.source.isVisibleTo(panel)
+    foci = panel.panel("Views").foci
+    assert foci.native.isVisibleTo(panel.panel("Views"))
+
+
+def test_parts_can_be_had_alone_and_low(
+    plugin: Any, make_napari_viewer: Callable[..., Any]
+) -> None:
+    viewer = make_napari_viewer()
+    for name in ("Threshold", "Clusters"):
+        entry(f"Plugins > Neurosynth results > {name}").trigger()
+    alone = list(viewer.window.dock_widgets.values())
+    assert [type(one).__name__ for one in alone] == ["ThresholdWidget", "ClusterWidget"]

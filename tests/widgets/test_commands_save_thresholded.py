@@ -17,6 +17,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
     show_clusters,
 )
+from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
@@ -65,10 +66,10 @@ def test_the_command_asks_where_and_saves(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
     viewer = make_napari_viewer()
     commands = get_app_model().commands
-    viewer.open(sample_path / "z.nii.gz", plugin=PLUGIN)
     commands.execute_command(f"{PLUGIN}.save_thresholded").result()
     assert "Threshold a map first" in notifications[-1].message
-    layer = viewer.layers[-1]
+    viewer.open(sample_path / "z.nii.gz", plugin=PLUGIN)
+    layer = next(one for one in viewer.layers if map_of(one) is not None)
     clusters = nnr.find_clusters(layer.metadata["neurosynth_results"], value=4)
     made = show_clusters(viewer, layer, clusters)
     for active in (layer, made):

@@ -15,8 +15,8 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer.clusters.mask_choice import MaskChoice
 from napari_neurosynth_results.viewer.workspace.state_reader import describe
-from napari_neurosynth_results.widgets.browser.results_browser import ResultsBrowser
 from napari_neurosynth_results.widgets.commands import (
+    ExportPanel,
     ask_and_open_workspace,
     ask_and_save_workspace,
     copy_as_python,
@@ -27,20 +27,20 @@ def told(notifications: list[Any]) -> list[tuple[str, str]]:
     return [(str(one.severity), one.message) for one in notifications]
 
 
-def test_the_browser_copies_a_script_of_all_that_is_open(
+def test_the_panel_copies_a_script_of_all_that_is_open(
     maps: Any, sample: ResultSet, notifications: list[Any]
 ) -> None:
     threshold(maps, sample["z"], Threshold(p=0.001))
-    browser = ResultsBrowser(maps)
-    assert browser.script.enabled
-    browser.script.changed.emit(True)
+    panel = ExportPanel(maps)
+    assert panel.buttons["Copy as Python"].enabled
+    panel.buttons["Copy as Python"].native.click()
     text = QApplication.clipboard().text()
     assert text == write_script(describe(maps))
     assert "nnr.find_clusters(z, p=0.001)" in text
     assert told(notifications) == [
         ("info", f"Copied {len(text.splitlines())} lines of Python")
     ]
-    browser.close()
+    panel.close()
 
 
 def test_an_empty_viewer_has_no_script(viewer: Any, notifications: list[Any]) -> None:
@@ -50,9 +50,11 @@ def test_an_empty_viewer_has_no_script(viewer: Any, notifications: list[Any]) ->
     [(severity, text)] = told(notifications)
     assert severity == "warning"
     assert "nothing to write a script of" in text
-    browser = ResultsBrowser(viewer)
-    assert not browser.script.enabled
-    browser.close()
+    panel = ExportPanel(viewer)
+    buttons = panel.buttons.items()
+    assert [text for text, one in buttons if one.enabled] == ["Open workspace..."]
+    assert not panel.figure.enabled
+    panel.close()
 
 
 def test_what_has_to_be_saved_first_is_told(

@@ -36,9 +36,9 @@ from napari_neurosynth_results.viewer.foci import (
     studies_of,
 )
 from napari_neurosynth_results.viewer.layers import METADATA_KEY
-from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets import foci as foci_widget
 from napari_neurosynth_results.widgets.foci import FociWidget, about_foci
+from napari_neurosynth_results.widgets.workbench import open_workbench
 
 SLEUTH = """//Reference=Talairach
 //Doe, 2005: warm
@@ -331,7 +331,8 @@ def test_the_widget_in_a_window(
     plugin: Any, make_napari_viewer_proxy: Callable[..., Any], sleuth: str
 ) -> None:
     viewer = make_napari_viewer_proxy()
-    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Foci")
+    panel = open_workbench(viewer)
+    dock, widget = panel.parentWidget(), panel.panel("Views").foci
     widget.open_file(sleuth)
     widget.slab.value = 30
     widget.studies.choose(["Doe, 2005"])

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QRadioButton
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.views import AnatomicalViews
+from napari_neurosynth_results.widgets.workbench import open_workbench
 
 pytestmark = pytest.mark.usefixtures("neurological")
 
@@ -103,6 +104,7 @@ def test_beside_a_stack_of_maps_the_boxes_mean_space(
     assert viewer.dims.point[1] == 12
 
 
+@pytest.mark.slow
 def test_the_side_turns_the_camera(viewer: Any, widget: AnatomicalViews) -> None:
     assert widget.side.value == "neurological"
     for side in ("radiological", "neurological"):
@@ -165,7 +167,8 @@ def test_the_widget_steers_a_window(
     write: Callable[..., Path],
 ) -> None:
     viewer = make_napari_viewer_proxy()
-    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Anatomical views")
+    panel = open_workbench(viewer, "Views")
+    dock, widget = panel.parentWidget(), panel.panel("Views").planes
     data = np.zeros((8, 9, 8), np.float32)
     data[5, 8, 5] = 9
     viewer.open(write({"z": data}), plugin=PLUGIN)

@@ -26,6 +26,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.views import AnatomicalViews, ReadoutPanel
+from napari_neurosynth_results.widgets.workbench import open_workbench
 
 Z = "z, uncorrected"
 
@@ -199,7 +200,7 @@ def test_a_narrow_dock_cuts_nothing_off(widget: AnatomicalViews) -> None:
         assert room >= table.fontMetrics().horizontalAdvance("-8.54e-12")
     title = panel.table.rows.index(0, 0)
     tip = title.data(Qt.ItemDataRole.ToolTipRole)
-    assert tip.startswith("-log10 p, uncorrected: -log10 of the p value")
+    assert tip.startswith("-log10 p, uncorrected: -log10 of p")
 
 
 # --- at what cost ---------------------------------------------------------------------
@@ -295,7 +296,8 @@ def test_the_mouse_over_the_canvas_of_a_window(
     write: Callable[..., Path],
 ) -> None:
     viewer = make_napari_viewer(show=True)
-    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Anatomical views")
+    panel = open_workbench(viewer, "Views")
+    dock, widget = panel.parentWidget(), panel.panel("Views").planes
     data = np.full(SHAPE, 0.5)
     data[6, 7, 5] = 9
     viewer.open(write({"z": data}), plugin=PLUGIN)
@@ -303,13 +305,13 @@ def test_the_mouse_over_the_canvas_of_a_window(
     settle(widget)
     # With napari's own fonts and margins.
     assert widget.native.minimumSizeHint().width() <= 300
-    assert cells(widget.readout)[0][1] == "9"
+    assert [row[1] for row in cells(widget.readout)][1] == "9"
     canvas = viewer.window._qt_viewer.canvas.native
     hover(canvas, 0.5, 0.5)
     settle(widget)
     x, y, z = viewer.cursor.position[::-1]
     assert z == 40
-    rounded = f"Under the mouse: {x:.1f}".removesuffix(".0")
+    rounded = f"Under the mouse: {round(x, 1) + 0:.1f}".removesuffix(".0")
     assert widget.readout.state.text().startswith(rounded)
     # To the right on the screen is to the right in the brain, and up is in front.
     hover(canvas, 0.6, 0.4)
@@ -320,8 +322,7 @@ def test_the_mouse_over_the_canvas_of_a_window(
     QApplication.sendEvent(canvas, QEvent(QEvent.Type.Leave))
     settle(widget)
     assert widget.readout.state.text() == "At the slices: 50, 30, 40"
-    layer = next(one for one in viewer.layers if map_of(one))
-    viewer.layers.remove(layer)
+    viewer.layers.remove(next(one for one in viewer.layers if map_of(one)))
     settle(widget)
     assert cells(widget.readout) == []
     # Somebody, as a console does, still holds what is closed.

@@ -12,7 +12,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_neurosynth_results.viewer import palette, scene
+from napari_neurosynth_results.viewer import palette, scene, shown_maps
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     chosen_label,
     clusters_of,
@@ -61,16 +61,18 @@ def clusters_in(viewer: Any) -> list[Any]:
 @pytest.mark.slow
 @pytest.mark.viewer
 def test_a_session_with_both_widgets(
-    plugin: Any, make_napari_viewer: Callable[..., Any], notifications: list[Any]
+    preferences: Any, make_napari_viewer: Callable[..., Any], notifications: list[Any]
 ) -> None:
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1300, 900)
+    preferences.view.panel = False
     viewer.open_sample(PLUGIN, "pain-ale")
-    _, form = viewer.window.add_plugin_dock_widget(PLUGIN, "Threshold and clusters")
-    _, table = viewer.window.add_plugin_dock_widget(PLUGIN, "Cluster table")
+    sample = map_of(viewer.layers[1]).results
+    _, form = viewer.window.add_plugin_dock_widget(PLUGIN, "Threshold")
+    _, table = viewer.window.add_plugin_dock_widget(PLUGIN, "Clusters")
     let_go(50)
     assert form.sentence.value.startswith("13 clusters distinguishable")
-    assert table.model.rowCount() == 13
+    assert (table.model.rowCount(), table.model.n_others) == (6, 7)
     # The floor and the weak clusters are gray, and outlined like all others.
     (layer,) = clusters_in(viewer)
     gray = (layer.colormap.colors[1:] == np.float32(palette.GRAY)).all(axis=1)
@@ -78,10 +80,10 @@ def test_a_session_with_both_widgets(
     assert outlines_of(viewer, layer) is not None
 
     # Another map: z, by its slider.
-    viewer.layers["z, cluster-level FWE (mass, Monte Carlo)"].visible = False
+    shown_maps.show_alone(viewer, sample["z"])
     assert not layer.visible, "clusters go with their map"
-    form.map.value = viewer.layers["z, uncorrected"]
     let_go(30)
+    assert form.map.value is viewer.layers["z, uncorrected"]
     assert table.clusters.statmap.key == "z"
     assert table.model.rowCount() == 21
     handle = form.form.slider.native
@@ -138,8 +140,8 @@ def test_a_session_with_both_widgets(
         viewer.window.remove_dock_widget(made.native)
     del form, table, made, handle, window
     let_go(50)
-    _, form = viewer.window.add_plugin_dock_widget(PLUGIN, "Threshold and clusters")
-    _, table = viewer.window.add_plugin_dock_widget(PLUGIN, "Cluster table")
+    _, form = viewer.window.add_plugin_dock_widget(PLUGIN, "Threshold")
+    _, table = viewer.window.add_plugin_dock_widget(PLUGIN, "Clusters")
     let_go(30)
     form.map.value = viewer.layers["z, uncorrected"]
     assert form.sentence.value == before
@@ -180,10 +182,12 @@ def test_menus_offer_the_widgets_where_layers_are_segmented_and_measured(
         "Threshold and clusters (Neurosynth results)",
         "Label the clusters of this map (Neurosynth results)",
         "Save thresholded map... (Neurosynth results)",
+        "This map holds... (Neurosynth results)",
     }
     assert titles("napari/layers/measure") == {
         "Cluster table (Neurosynth results)",
         "Compare maps (Neurosynth results)",
+        "Export (Neurosynth results)",
         "Copy as Python (Neurosynth results)",
         "Report... (Neurosynth results)",
     }

@@ -92,7 +92,11 @@ class FirstLayers:
 
 
 def build_layers(
-    results: ResultSet, *, underlay: bool, most: int = MOST_LAYERS
+    results: ResultSet,
+    *,
+    underlay: bool,
+    most: int = MOST_LAYERS,
+    one_a_test: bool = False,
 ) -> FirstLayers:
     """Build the first layers of a result set.
 
@@ -104,6 +108,8 @@ def build_layers(
         Whether to put the MNI template below.
     most : int
         No more maps than this.
+    one_a_test : bool
+        Of the maps of one test, corrected or not, only the most interesting.
 
     Returns
     -------
@@ -114,14 +120,18 @@ def build_layers(
     """
     layers = [underlay_layer()] if underlay else []
     shown: list[StatMap] = []
+    tried: set[StatMap] = set()
     looks: dict[str, FirstLook] = {}
     # What waits on a server is for the list of maps.
     maps = [m for m in results.maps.values() if m.at_hand or results.on_demand]
+    if one_a_test:
+        maps = list({test_of(m): m for m in reversed(maps)}.values())[::-1]
     fits = len(layers) + len(maps) <= MOST_LAYERS
     most = min(most + len(layers), MOST_LAYERS if fits else FIRST_LAYERS)
     while maps and len(layers) < most:
         batch = maps[: most - len(layers)]
         maps = maps[len(batch) :]
+        tried.update(batch)
         read = results.read(batch)
         for statmap in batch:
             if statmap.key not in read:
@@ -133,10 +143,18 @@ def build_layers(
                 looks[statmap.key] = look
     # The siblings that told p are not needed again before somebody looks closer.
     results.release()
-    waiting = maps + [m for m in results.maps.values() if not m.at_hand]
+    waiting = [m for m in results.maps.values() if m not in tried]
     return FirstLayers(
         _visible_on_top(layers, underlay), tuple(shown), tuple(waiting), looks
     )
+
+
+def test_of(statmap: StatMap) -> tuple[object, ...]:
+    """Say which test a map belongs to: the same for all its values and corrections."""
+    name = statmap.name
+    if name is None:
+        return (statmap.key,)
+    return (*name.run, frozenset(name.uncorrected().entities))
 
 
 def _visible_on_top(layers: list[LayerTuple], underlay: bool) -> list[LayerTuple]:

@@ -13,6 +13,7 @@ from napari_neurosynth_results.sources.web.servers import Servers, parse_site
 
 PLUGIN = "napari-neurosynth-results"
 Orientation = Literal["neurological", "radiological", "leave alone"]
+FirstMaps = Literal["one map", "one of each test", "all, up to twelve"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class Settings:
         camera left alone.
     underlay : bool
         Whether the MNI template is put below the first source.
+    panel : bool
+        Whether the panel opens by itself with the first result.
+    first_maps : str
+        Which maps of a result get a layer when it is opened.
     max_bytes : int
         Reading limit for one file.
     online : Servers
@@ -34,6 +39,8 @@ class Settings:
 
     orientation: Orientation = "neurological"
     underlay: bool = True
+    panel: bool = True
+    first_maps: FirstMaps = "one map"
     max_bytes: int = DEFAULT_LIMIT
     online: Servers = field(default_factory=Servers.from_environment)
 
@@ -49,10 +56,12 @@ def read_settings() -> Settings:
     except KeyError:
         # The reader was called without the plugin being registered.
         return Settings()
-    orientation = chosen.view.orientation
+    orientation, first_maps = chosen.view.orientation, chosen.view.first_maps
     return Settings(
         orientation=getattr(orientation, "value", orientation),
         underlay=chosen.view.underlay,
+        panel=bool(chosen.view.panel),
+        first_maps=getattr(first_maps, "value", first_maps),
         max_bytes=int(chosen.reading.limit_mib) * 2**20,
         online=_online(chosen.servers),
     )

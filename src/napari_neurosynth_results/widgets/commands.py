@@ -1,15 +1,18 @@
-"""The commands of the menus that write: a report, a map, a script, a workspace."""
+"""What users take away, by menu and in the tab Export: tables, figures, a report."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from magicgui.widgets import Container, PushButton
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_neurosynth_results.api.report import build_sections, first_clusters
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.report.report import write_report
+from napari_neurosynth_results.export.tables.clusters import save_clusters
 from napari_neurosynth_results.export.volumes import save_thresholded
 from napari_neurosynth_results.export.workspace.file import EXTENSION
 from napari_neurosynth_results.export.workspace.script import FIRST_STEP, write_script
@@ -25,15 +28,24 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
 )
 from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
+from napari_neurosynth_results.viewer.foci import foci_layers
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
+from napari_neurosynth_results.viewer.plugin.messages import diagnostics
 from napari_neurosynth_results.viewer.progress_bar import wait_for
+from napari_neurosynth_results.viewer.shown_maps import current_map
 from napari_neurosynth_results.viewer.workspace.save_and_open import (
     open_and_tell,
     save_workspace,
 )
 from napari_neurosynth_results.viewer.workspace.state_reader import describe
-from napari_neurosynth_results.widgets.common.layout import copy_text
+from napari_neurosynth_results.widgets.common.figure_button import (
+    FigureButton,
+    cluster_figures,
+)
+from napari_neurosynth_results.widgets.common.layout import copy_text, wrapped_text
 from napari_neurosynth_results.widgets.common.save_dialogs import (
+    CLUSTER_TABLES,
+    LABEL_VOLUMES,
     MAPS,
     REPORTS,
     ask_and_save,
@@ -44,6 +56,11 @@ if TYPE_CHECKING:
     import napari.viewer
 
 _WORKSPACES = f"Workspace (*{EXTENSION})"
+_OPEN_WORKSPACE = "Open workspace..."
+#: Buttons that need clusters, and those that need a result.
+_OF_CLUSTERS = frozenset({"Save table...", "Save labels...", "Save thresholded map..."})
+_OF_RESULTS = frozenset({"Report...", "Copy diagnostics"})
+_NO_CLUSTERS = "Threshold a map first, and select its layer."
 
 
 # --- a report -------------------------------------------------------------------------
@@ -113,6 +130,40 @@ def _shown_comparison(viewer: napari.viewer.Viewer) -> Comparison | None:
     return None
 
 
+# --- the clusters of the map that is worked with --------------------------------------
+
+
+def current_clusters(napari_viewer: napari.viewer.Viewer) -> ClusterSet | None:
+    """Return the clusters of the map that the user works with, None without any."""
+    statmap = current_map(napari_viewer)
+    layer = cluster_layer(napari_viewer, statmap) if statmap is not None else None
+    return clusters_of(layer) if layer is not None else None
+
+
+def save_cluster_table(napari_viewer: napari.viewer.Viewer) -> None:
+    """Ask where to save the table of clusters, and save it there."""
+    _save_clusters(napari_viewer, "Save the table of clusters", ".tsv", CLUSTER_TABLES)
+
+
+def save_cluster_labels(napari_viewer: napari.viewer.Viewer) -> None:
+    """Ask where to save the label volume of the clusters, and save it there."""
+    _save_clusters(napari_viewer, "Save the label volume", ".nii.gz", LABEL_VOLUMES)
+
+
+def _save_clusters(
+    viewer: napari.viewer.Viewer, what: str, extension: str, kinds: str
+) -> None:
+    from napari.utils.notifications import show_warning
+
+    clusters = current_clusters(viewer)
+    if clusters is None:
+        show_warning(_NO_CLUSTERS)
+        return
+    suggested = f"{clusters.statmap.key}_clusters{extension}"
+    window = QApplication.activeWindow()
+    ask_and_save(window, what, suggested, kinds, partial(save_clusters, clusters))
+
+
 # --- a map as it is seen at its threshold ---------------------------------------------
 
 
@@ -127,7 +178,7 @@ def save_thresholded_map(napari_viewer: napari.viewer.Viewer) -> None:
         found = cluster_layer(napari_viewer, statmap)
         clusters = clusters_of(found) if found is not None else None
     if clusters is None:
-        show_warning("Threshold a map first, and select its layer.")
+        show_warning(_NO_CLUSTERS)
         return
     suggested = f"{clusters.statmap.key}_thresholded.nii.gz"
     window = QApplication.activeWindow()
@@ -185,3 +236,112 @@ def ask_and_open_workspace(napari_viewer: napari.viewer.Viewer) -> None:
         return
     except ResultsError as error:
         show_error(str(error))
+
+
+def copy_diagnostics(napari_viewer: napari.viewer.Viewer) -> None:
+    """Put what somebody needs to help on the clipboard: versions, maps, problems."""
+    from napari.utils.notifications import show_info, show_warning
+
+    results = _current_result(napari_viewer)
+    if results is None:
+        show_warning("No result is open: there is nothing to copy.")
+        return
+    copy_text(diagnostics(results))
+    show_info("Copied. It holds no values of maps.")
+
+
+class ExportPanel(Container):
+    """All that can be saved or copied of what is shown, in one place.
+
+    Parameters
+    ----------
+    napari_viewer : Viewer
+        The viewer whose maps and clusters are saved.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__(labels=False)
+        self._viewer = napari_viewer
+        self.about = wrapped_text()
+        self.figure = FigureButton(
+            lambda: cluster_figures(current_clusters(napari_viewer), napari_viewer)
+        )
+        self.buttons = {
+            text: self._button(text, tooltip, act)
+            for text, tooltip, act in (
+                (
+                    "Save table...",
+                    "The clusters, for programs (TSV, CSV) or for a paper",
+                    save_cluster_table,
+                ),
+                (
+                    "Save labels...",
+                    "The label volume of the clusters, NIfTI",
+                    save_cluster_labels,
+                ),
+                (
+                    "Save thresholded map...",
+                    "The map where it survives, and 0 elsewhere, NIfTI",
+                    save_thresholded_map,
+                ),
+                (
+                    "Report...",
+                    "A page with the finding, pictures, clusters and studies",
+                    ask_and_report,
+                ),
+                (
+                    "Copy as Python",
+                    "A script that makes the tables of everything that is open",
+                    copy_as_python,
+                ),
+                (
+                    "Save workspace...",
+                    "All that is open and how it looks, to open it again",
+                    ask_and_save_workspace,
+                ),
+                (_OPEN_WORKSPACE, "What was saved", ask_and_open_workspace),
+                (
+                    "Copy diagnostics",
+                    "What somebody needs to help: versions, maps, problems",
+                    copy_diagnostics,
+                ),
+            )
+        }
+        made = list(self.buttons.values())
+        self.extend([self.about, *made[:2], self.figure, *made[2:]])
+        self.native.layout().addStretch()
+        self.follow()
+        # Bound methods are held weakly by napari: closing the panel ends them.
+        layers = napari_viewer.layers
+        layers.events.inserted.connect(self.follow)
+        layers.events.removed.connect(self.follow)
+        layers.selection.events.active.connect(self.follow)
+
+    def _button(self, text: str, tooltip: str, act: Callable[..., None]) -> PushButton:
+        button = PushButton(text=text, tooltip=tooltip)
+        button.changed.connect(partial(self._run, act))
+        return button
+
+    def _run(self, act: Callable[..., None], *pressed: object) -> None:
+        act(self._viewer)
+
+    def follow(self, event: object = None) -> None:
+        """Say what it is that is saved."""
+        viewer = self._viewer
+        clusters = current_clusters(viewer)
+        has_results = bool(result_sets(viewer.layers))
+        has_any = has_results or bool(foci_layers(viewer))
+        self.figure.enabled = clusters is not None
+        for text, button in self.buttons.items():
+            needs_clusters = text in _OF_CLUSTERS
+            needs_results = text in _OF_RESULTS
+            button.enabled = (
+                clusters is not None
+                if needs_clusters
+                else has_results
+                if needs_results
+                else has_any or text == _OPEN_WORKSPACE
+            )
+        self.about.value = (
+            clusters.statmap.title if clusters is not None else _NO_CLUSTERS
+        )

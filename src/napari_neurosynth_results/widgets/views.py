@@ -1,4 +1,4 @@
-"""Axial, coronal, sagittal and 3D by button, the place in mm and what lies there."""
+"""Planes, 3D, glass brain and cortex by button, the place and what lies there."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import Container, PushButton, RadioButtons
+from magicgui.widgets import (
+    CheckBox,
+    ComboBox,
+    Container,
+    PushButton,
+    RadioButtons,
+)
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
     QLabel,
+    QPushButton,
     QSizePolicy,
     QTableView,
     QVBoxLayout,
@@ -22,23 +29,48 @@ from qtpy.QtWidgets import (
 )
 
 from napari_neurosynth_results.anatomy.coordinates import format_place
+from napari_neurosynth_results.anatomy.planes import HEAD_SIDES
+from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.brain_views.brain import show_brain
+from napari_neurosynth_results.viewer.brain_views.brain import (
+    brain_of,
+    hide_brain,
+    show_brain,
+)
+from napari_neurosynth_results.viewer.brain_views.cortex import (
+    cortex_of,
+    hide_cortex,
+    show_cortex,
+)
+from napari_neurosynth_results.viewer.brain_views.glass import (
+    glass_of,
+    hide_glass,
+    show_glass,
+)
+from napari_neurosynth_results.viewer.brain_views.viewpoints import view_from
 from napari_neurosynth_results.viewer.clusters.picking import follow_moves
 from napari_neurosynth_results.viewer.clusters.readout import (
     CLUSTERS,
     PlaceReader,
     ReadoutRow,
 )
+from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.scene import (
     place_of_mouse,
     place_of_slices,
     weakly,
 )
-from napari_neurosynth_results.widgets.common.layout import wrap
+from napari_neurosynth_results.widgets.common.layout import (
+    fold_button,
+    row,
+    wrap,
+    wrapped_text,
+)
 from napari_neurosynth_results.widgets.common.place_fields import PlaceFields
 from napari_neurosynth_results.widgets.common.row_table import Column, RowModel
+from napari_neurosynth_results.widgets.foci import FociWidget
+from napari_neurosynth_results.widgets.ortho.widget import OrthoView
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -58,6 +90,18 @@ _UNDER_MOUSE, _AT_SLICES = "Under the mouse", "At the slices"
 _INTERVAL_MS = 33
 _NO_VOLUME = "Open a map: there is no volume yet."
 _NO_MAP = "No map is shown."
+_SLICES = "slices and volumes"
+_BRAIN = "3D brain"
+_PIAL = "cortical surface"
+_INFLATED = "inflated surface"
+_EXPLANATIONS = {
+    _SLICES: "",
+    _BRAIN: (
+        "Clusters of the visible maps in the outline of the MNI152 brain. Maps stand "
+        "back until you switch them on in the layer list."
+    ),
+}
+_ORTHO = "Ortho view"
 #: What a layer tells of when its row may have changed.
 _TELLING = ("visible", "name", "data", "features")
 
@@ -161,16 +205,16 @@ class ReadoutTable(QTableView):
             self.horizontalHeader().resizeSection(column, width)
         self.clearSpans()
         # Clusters have names and no p of their own.
-        for n, row in enumerate(self.rows.rows):
-            if _is_named(row):
+        for n, one in enumerate(self.rows.rows):
+            if _is_named(one):
                 self.setSpan(n, _VALUE, 1, 2)
         self._fit_rows()
 
     def _fit_rows(self, *resized: int) -> None:
         line = self.fontMetrics().lineSpacing()
-        for row in range(self.rows.rowCount()):
-            lines = min(max(self.sizeHintForRow(row), line), _MOST_LINES * line)
-            self.setRowHeight(row, lines + _ROW_MARGIN)
+        for n in range(self.rows.rowCount()):
+            lines = min(max(self.sizeHintForRow(n), line), _MOST_LINES * line)
+            self.setRowHeight(n, lines + _ROW_MARGIN)
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:
@@ -349,3 +393,154 @@ class AnatomicalViews(Container):
 
     def _turn(self) -> None:
         scene.set_anatomical(self._viewer, self.side.value)
+
+
+class Brain3D(Container):
+    """Choose what is shown in 3D, and the side that it is seen from.
+
+    Parameters
+    ----------
+    napari_viewer : Viewer
+        The viewer to steer.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(labels=False)
+        self._viewer = napari_viewer
+        self.shown = ComboBox(
+            choices=[_SLICES, _BRAIN, _PIAL, _INFLATED],
+            label="Show",
+            tooltip="Surfaces are fsaverage5 and need nilearn",
+        )
+        self.sides = {}
+        for side in HEAD_SIDES:
+            button = PushButton(text=side.capitalize(), name=side)
+            button.changed.connect(partial(view_from, napari_viewer, side))
+            button.tooltip = f"3D, the {side} of the head faces you"
+            self.sides[side] = button
+        self.glass = CheckBox(
+            text="Glass brain in slices",
+            tooltip="The strongest value along the axis that is sliced",
+        )
+        self.sentence = wrapped_text()
+        buttons = list(self.sides.values())
+        self.extend(
+            [
+                self.shown,
+                row(*buttons[:3]),
+                row(*buttons[3:]),
+                self.glass,
+                self.sentence,
+            ]
+        )
+        self._follow()
+        self.shown.changed.connect(self._show)
+        self.glass.changed.connect(self._switch_glass)
+        # Bound methods are held weakly by napari: closing the widget ends them.
+        napari_viewer.dims.events.ndisplay.connect(self._follow)
+        napari_viewer.layers.events.inserted.connect(self._follow)
+        napari_viewer.layers.events.removed.connect(self._follow)
+
+    def _follow(self, event: object = None) -> None:
+        """Say what is shown, whoever chose it."""
+        viewer = self._viewer
+        cortex = cortex_of(viewer)
+        if viewer.dims.ndisplay != 3:
+            now = _SLICES
+        elif cortex is not None:
+            now = _PIAL if cortex.shape == "pial" else _INFLATED
+        else:
+            now = _BRAIN if brain_of(viewer) is not None else _SLICES
+        with self.shown.changed.blocked():
+            if now != self.shown.value:
+                self.shown.value = now
+                self.sentence.value = _EXPLANATIONS.get(now, self.sentence.value)
+        with self.glass.changed.blocked():
+            self.glass.value = glass_of(viewer) is not None
+
+    def _show(self, what: str) -> None:
+        viewer = self._viewer
+        if viewer.dims.ndim < 3:
+            self._follow()
+            self.sentence.value = "Open a map first."
+            return
+        try:
+            if what == _SLICES:
+                hide_cortex(viewer)
+                hide_brain(viewer)
+                scene.show_plane(viewer, "axial")
+                told = ""
+            elif what == _BRAIN:
+                show_brain(viewer)
+                told = _EXPLANATIONS[_BRAIN]
+            else:
+                shape = "pial" if what == _PIAL else "inflated"
+                told = show_cortex(viewer, shape=shape)  # type: ignore[arg-type]
+        except ResultsError as error:
+            told = str(error)
+        self._follow()
+        self.sentence.value = told
+
+    def _switch_glass(self, wanted: bool) -> None:
+        if wanted:
+            show_glass(self._viewer)
+        else:
+            hide_glass(self._viewer)
+
+
+class ViewsPanel(QWidget):
+    """Everything that changes what is looked at: planes, brain in 3D, foci.
+
+    Parameters
+    ----------
+    napari_viewer : Viewer
+        The viewer to steer.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.planes = AnatomicalViews(napari_viewer)
+        self.brain = Brain3D(napari_viewer)
+        self.foci = FociWidget(napari_viewer)
+        self.ortho = QPushButton("Ortho view below the canvas")
+        self.ortho.setToolTip("Three planes at once, linked to the slices")
+        self.ortho.clicked.connect(partial(show_ortho, napari_viewer))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        self.folds = {}
+        for title, panel in (
+            ("Planes and place", self.planes),
+            ("3D brain, glass brain, cortex", self.brain),
+            ("Foci of studies", self.foci),
+        ):
+            panel.native.setVisible(panel is not self.foci)
+            self.folds[title] = fold_button(title, panel.native)
+            layout.addWidget(self.folds[title])
+            layout.addWidget(panel.native)
+            if panel is self.planes:
+                layout.addWidget(self.ortho)
+        layout.addStretch()
+
+    def unfold_foci(self) -> None:
+        """Show what there is to do with foci."""
+        self.folds["Foci of studies"].setChecked(True)
+
+
+def show_ortho(napari_viewer: Viewer, *clicked: object) -> OrthoView:
+    """Show three planes below the canvas.
+
+    Returns
+    -------
+    OrthoView
+        The one that is there, if there is one.
+    """
+    window = unproxied(napari_viewer).window
+    view: OrthoView | None = window.dock_widgets.get(_ORTHO)
+    if view is None:
+        view = OrthoView(napari_viewer)
+        window.add_dock_widget(view, name=_ORTHO, area="bottom")
+    dock = view.parentWidget()
+    dock.show()
+    dock.raise_()
+    return view

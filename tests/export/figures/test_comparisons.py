@@ -55,6 +55,7 @@ def test_maps_on_two_grids_are_compared_on_one(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", ["dice", "jaccard", "r", "rho"])
 def test_a_matrix_says_its_numbers(sample: ResultSet, measure: Any) -> None:
     maps = [sample[stem] for stem in ("z", "logp", "stat", MASS)]

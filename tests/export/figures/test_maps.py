@@ -143,6 +143,7 @@ def test_a_mouse_is_not_laid_over_a_human_brain(opened: Opened) -> None:
     assert not gray.any()
 
 
+@pytest.mark.slow
 def test_a_map_in_which_nothing_survives_is_said_to_be_so(opened: Opened) -> None:
     clusters = found_at(opened, (-41, 1, 1, 2))
     for draw in (
@@ -199,6 +200,7 @@ def test_three_planes_meet_at_the_strongest_peak(sample: ResultSet) -> None:
     assert [len(one) for one in lines] == [4, 4, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "says"),
     [

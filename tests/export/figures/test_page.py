@@ -14,6 +14,7 @@ from napari_neurosynth_results.export import figures
 from napari_neurosynth_results.export.figures.page import text_width, wrap_text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [85, 180])
 @pytest.mark.parametrize("kind", ["lightbox", "ortho", "glass"])
 def test_texts_stay_on_the_paper_and_are_large_enough(

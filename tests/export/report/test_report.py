@@ -71,6 +71,7 @@ def text(results: ResultSet) -> str:
     return report_html(results, build_sections(results, first_clusters(results)))
 
 
+@pytest.mark.slow
 def test_it_says_what_there_is(results: ResultSet, text: str) -> None:
     page = Page(text)
     told = " ".join(" ".join(page.texts).split())

@@ -154,6 +154,7 @@ def test_a_description_is_replaced_only_if_it_is_of_the_same_table(
     assert (tmp_path / "t.json").read_text(encoding="utf-8") == before
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.text(), min_size=2, max_size=4, unique_by=for_spreadsheet),

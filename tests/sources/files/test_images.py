@@ -55,6 +55,7 @@ def numbers():
 # --- Numbers ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("order", "<>")
@@ -67,6 +68,7 @@ def test_every_number_type_reads_to_the_bit(save, numbers, name, dtype, order, i
     assert_same_bits(open_results(path)["z"], path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize(

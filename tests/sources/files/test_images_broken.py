@@ -108,6 +108,7 @@ def test_more_than_the_limit_is_refused(save, assert_refused, name):
     assert_refused(path, "2 MiB in memory", "max_bytes", max_bytes=2 * data.nbytes - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
 @pytest.mark.parametrize("shift", [1, -1])

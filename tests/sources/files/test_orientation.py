@@ -77,6 +77,7 @@ def test_every_storage_order_reads_the_same_millimeters(save, code):
     assert not z.data.flags.writeable
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axis", range(3))
 @pytest.mark.parametrize("code", ["RAS", "LPI", "SRA"])
 @pytest.mark.parametrize("degrees", [20, -20])

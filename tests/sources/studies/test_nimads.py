@@ -170,6 +170,7 @@ _ANY = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(_ANY, _ANY, st.dictionaries(st.sampled_from(["filter", "conditions"]), _ANY))
 def test_any_document_is_read_or_refused(
     studies: Any, note: Any, specification: dict[str, Any]

@@ -88,6 +88,7 @@ def test_what_is_no_document(site, reply, words, asked) -> None:
     assert len(site.asked) == asked
 
 
+@pytest.mark.slow
 def test_a_small_answer_cannot_inflate_without_a_limit(site, client) -> None:
     bomb = gzip.compress(bytes(200 << 20))
     url = site.gives("/a", Reply(body=bomb, headers={"Content-Encoding": "gzip"}))

@@ -152,6 +152,7 @@ def test_small_maps_as_nilearn(
     check_parity(data, height, extent, TWO_MM, two_sided)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(data=TIED, height=st.sampled_from([0.5, 1.0, 1.5]))
 def test_voxels_at_the_height_as_nilearn(data: Array, height: float) -> None:
@@ -181,6 +182,7 @@ def motor() -> dict[int, tuple[Array, Array]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("height", [2.3, 3.1])
 def test_the_motor_map_as_nilearn(
     motor: dict[int, tuple[Array, Array]], height: float

@@ -89,6 +89,7 @@ def test_a_run_stops_where_the_part_changes() -> None:
     assert numbers_of(parts, 26).ravel().tolist() == [1, 1, 2, 2, 3]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(data=st.data(), n=st.integers(1, 30))
 def test_groups_are_those_of_the_graph(data: st.DataObject, n: int) -> None:

@@ -49,6 +49,7 @@ def positions(source: Grid, target: Grid) -> Array:
     return index.reshape(3, *target.shape)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(source=GRIDS, target=GRIDS, seed=st.integers(0, 99))
 def test_as_scipy(source: Grid, target: Grid, seed: int) -> None:

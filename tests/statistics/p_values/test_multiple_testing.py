@@ -34,6 +34,7 @@ def test_adjusted_p_is_that_of_scipy(p: np.ndarray, method: FdrMethod) -> None:
     assert np.exp(adjusted_log_q(np.log(p), method)) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["BH", "BY"])
 @given(p=PS, q=st.floats(0.001, 0.5))
 def test_the_critical_p_divides_what_is_kept(

@@ -113,6 +113,7 @@ def presets(statmap: StatMap) -> list[str]:
 # --- criteria ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_is_offered_works_and_what_is_refused_says_why(results: ResultSet) -> None:
     for statmap in results.maps.values():
         found = refusals(statmap)
@@ -283,6 +284,7 @@ def test_a_slider_of_clusters_runs_to_the_smallest_p(two_tailed: ResultSet) -> N
         assert scale.strict == pytest.approx(0.01, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_every_map_survives_the_loose_end(results: ResultSet) -> None:
     for statmap in results.maps.values():
         for criterion in offered(statmap):

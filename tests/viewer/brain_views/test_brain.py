@@ -187,6 +187,7 @@ def test_surfaces_that_the_user_hides_stay_hidden(viewer: Any, statmap: Any) -> 
     assert brain.surface_of(statmap) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gone", ["outline", "surface", "map", "labels", "everything"])
 @pytest.mark.parametrize("in_3d", [True, False])
 def test_layers_may_be_removed_at_any_time(
@@ -250,6 +251,7 @@ def test_clusters_that_are_labelled_in_3d_are_seen_in_2d(
     assert labels.visible
 
 
+@pytest.mark.slow
 def test_nothing_keeps_a_closed_viewer_alive(statmap: Any, preferences: Any) -> None:
     from napari.components import ViewerModel
 
@@ -263,6 +265,7 @@ def test_nothing_keeps_a_closed_viewer_alive(statmap: Any, preferences: Any) -> 
     assert gone() is None
 
 
+@pytest.mark.slow
 def test_the_command_works_on_the_stand_in_of_a_viewer(
     viewer: Any, statmap: Any
 ) -> None:

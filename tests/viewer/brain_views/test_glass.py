@@ -91,6 +91,7 @@ def state(viewer: Any) -> list[Any]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plane", scene.PLANE_ORDER)
 def test_the_strongest_along_the_sliced_axis_is_seen_from_everywhere(
     viewer: Any, plane: Any
@@ -174,6 +175,7 @@ def test_in_3d_it_waits(viewer: Any) -> None:
     assert found.data.shape == (46, 1, 46)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gone", ["projection", "outline", "map", "everything"])
 def test_layers_may_be_removed_at_any_time(viewer: Any, gone: str) -> None:
     show_glass(viewer)
@@ -195,6 +197,7 @@ def test_layers_may_be_removed_at_any_time(viewer: Any, gone: str) -> None:
         assert len([one for one in viewer.layers if "Glass" in one.name]) == 2
 
 
+@pytest.mark.slow
 def test_the_command_works_on_the_stand_in_of_a_viewer(viewer: Any) -> None:
     from napari.utils._proxies import PublicOnlyProxy
 
@@ -207,6 +210,7 @@ def test_the_command_works_on_the_stand_in_of_a_viewer(viewer: Any) -> None:
     assert names(viewer) == before
 
 
+@pytest.mark.slow
 def test_nothing_keeps_a_closed_viewer_alive(statmap: Any, preferences: Any) -> None:
     from napari.components import ViewerModel
 
@@ -251,8 +255,9 @@ def test_right_is_drawn_at_the_right_and_slices_below_are_covered(
         ]
         # The template would be bright.
         assert (picture.min(axis=2) > 150).mean() < 0.01
-    if orientation == "neurological":
-        expected = ["top right", "bottom left"]
-    else:
-        expected = ["top left", "bottom right"]
-    assert seen == dict.fromkeys(scene.PLANE_ORDER, expected)
+    expected = {plane: ["top right", "bottom left"] for plane in scene.PLANE_ORDER}
+    if orientation == "radiological":
+        # A sagittal slice has no right and left.
+        for plane in ("axial", "coronal"):
+            expected[plane] = ["top left", "bottom right"]
+    assert seen == expected

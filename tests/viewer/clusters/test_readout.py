@@ -120,6 +120,7 @@ def test_outside_of_the_mask_and_of_the_grid(viewer: Any, sample: ResultSet) -> 
     assert row(read_at(viewer, (x, y, z)), "z, uncorrected").text == "0"
 
 
+@pytest.mark.slow
 def test_it_keeps_up_with_the_mouse(viewer: Any, sample: ResultSet) -> None:
     add(viewer, sample)
     reader = PlaceReader(viewer)

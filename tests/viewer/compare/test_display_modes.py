@@ -18,7 +18,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
     layers_of_map,
 )
-from napari_neurosynth_results.viewer.compare.comparison_layers import clusters_for
+from napari_neurosynth_results.viewer.clusters.defaults import clusters_for
 from napari_neurosynth_results.viewer.compare.display_modes import JointDisplay
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
@@ -73,6 +73,7 @@ def same(one: list[tuple[Any, ...]], other: list[tuple[Any, ...]]) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_everything_is_as_before_afterwards(
     viewer: Any, maps: list[Any], mode: Any

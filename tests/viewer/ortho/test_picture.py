@@ -145,6 +145,7 @@ def test_nan_and_background_hide_nothing(viewer: Any) -> None:
     np.testing.assert_array_equal(red(viewer), before)
 
 
+@pytest.mark.slow
 def test_points_between_volumes_are_covered(viewer: Any) -> None:
     """The order of the layers holds for points as well."""
     viewer.add_image(0 * corner(), **GRAY, **PLACED)

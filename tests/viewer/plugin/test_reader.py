@@ -17,6 +17,7 @@ from local_servers import LocalServers
 from napari_neurosynth_results import ResultsError, open_results
 from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.clusters.cluster_layers import goes_with_others
 from napari_neurosynth_results.viewer.layers import (
     METADATA_KEY,
     UNDERLAY_KEY,
@@ -43,6 +44,11 @@ def z() -> np.ndarray:
     data = np.zeros(SHAPE, np.float32)
     data[5, 8, 5], data[5, 7, 5] = 7, 4
     return data
+
+
+def own(viewer: Any) -> list[Any]:
+    """Return the layers but those that only go with others, as outlines do."""
+    return [one for one in viewer.layers if not goes_with_others(one.metadata)]
 
 
 # --- which paths ------------------------------------------------------------------
@@ -90,16 +96,16 @@ import sys
 import npe2
 npe2.PluginManager.instance().discover()
 layers = npe2.read([{str(sample_path)!r}], stack=False, plugin_name={PLUGIN!r})
-print(len(layers), [kind for _, _, kind in layers].count("labels"))
+print(len(layers), [kind for _, _, kind in layers].count("image"))
 assert not {{"napari", "qtpy", "PyQt6", "vispy"}} & set(sys.modules), "loaded"
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    layers, labels = map(int, done.stdout.split())
-    assert layers == len(open_results(sample_path).maps) + 1
-    assert labels == 1
+    layers, images = map(int, done.stdout.split())
+    # The template and the most interesting map.
+    assert (layers, images) == (2, 2)
 
 
 def test_a_user_says_what_a_map_holds_before_it_is_seen(write: Write) -> None:
@@ -153,13 +159,13 @@ def test_a_folder_opens_as_a_scene_and_a_second_one_joins_it(
     first = write({"z": z, "stat": z})
     viewer.open(f"{first}/", plugin=PLUGIN)
 
-    assert [layer.name for layer in viewer.layers] == [
+    assert [layer.name for layer in own(viewer)] == [
         template.TITLE,
-        "statistic",
         "z, uncorrected",
+        "z, uncorrected: clusters",
     ]
-    assert [layer.visible for layer in viewer.layers] == [True, False, True]
-    assert viewer.layers[2].colorbar.visible
+    assert [layer.visible for layer in own(viewer)] == [True, True, True]
+    assert viewer.layers[1].colorbar.visible
     assert viewer.dims.point == (40, 50, 30)
     assert tuple(map(str, viewer.dims.axis_labels)) == ("z", "y", "x")
     assert {str(unit) for unit in viewer.dims.units} == {"millimeter"}
@@ -169,17 +175,77 @@ def test_a_folder_opens_as_a_scene_and_a_second_one_joins_it(
 
     # Now the user has a place, a side and a plane of their own.
     scene.set_anatomical(viewer, "radiological")
-    scene.show_plane(viewer, "sagittal")
+    scene.show_plane(viewer, "coronal")
     scene.look_at(viewer, -10, 10, 0)
     # A path object, as scripts give it.
     viewer.open(write({"z": z[::-1]}), plugin=PLUGIN)
 
-    assert len(viewer.layers) == 4
+    # One map at a time: the first one gives way.
+    visible = [layer.visible for layer in own(viewer)]
+    assert visible == [True, False, False, True, True]
     assert sum(UNDERLAY_KEY in layer.metadata for layer in viewer.layers) == 1
     assert viewer.dims.point == (0, 10, -10)
     radiological = scene.CAMERA_ORIENTATION["radiological"]
     assert viewer.scene.camera.orientation == radiological
-    assert scene.current_plane(viewer) == "sagittal"
+    assert scene.current_plane(viewer) == "coronal"
+
+
+@pytest.mark.viewer
+def test_the_same_source_again_goes_to_the_one_that_is_open(
+    plugin: Any,
+    make_napari_viewer: MakeViewer,
+    notifications: list[Any],
+    write: Write,
+    z: np.ndarray,
+) -> None:
+    viewer = make_napari_viewer()
+    first, other = write({"z": z, "stat": z}), write({"z": z})
+    viewer.open(first, plugin=PLUGIN)
+    viewer.open(other, plugin=PLUGIN)
+    n = len(own(viewer))
+    # Written in another way, and by napari's own door for samples too.
+    viewer.open(f"{first}/", plugin=PLUGIN)
+    assert len(own(viewer)) == n
+    shown = [map_of(one) for one in viewer.layers if map_of(one) and one.visible]
+    assert [one.results.source for one in shown] == [str(first)]
+    assert map_of(viewer.layers.selection.active) is shown[0]
+    viewer.open_sample(PLUGIN, "pain-ale")
+    viewer.open_sample(PLUGIN, "pain-ale")
+    assert len(own(viewer)) == n + 2
+    # What a user has deleted is opened anew.
+    viewer.layers.clear()
+    viewer.open(first, plugin=PLUGIN)
+    assert len(own(viewer)) == 3
+
+
+@pytest.mark.viewer
+@pytest.mark.parametrize(
+    ("first", "opened"),
+    [
+        ("one map", ["z, a, uncorrected"]),
+        ("one of each test", ["z, a, uncorrected", "z, b, uncorrected"]),
+        ("all, up to twelve", ["z, a, uncorrected", "p, a, uncorrected"]),
+    ],
+)
+def test_preferences_say_how_many_maps_are_opened_first(
+    preferences: Any,
+    make_napari_viewer: MakeViewer,
+    write: Write,
+    z: np.ndarray,
+    first: str,
+    opened: list[str],
+) -> None:
+    preferences.view.first_maps = first
+    viewer = make_napari_viewer()
+    p = np.where(z > 0, 1e-5, 0.5)
+    stems = {"z_desc-a": z, "p_desc-a": p, "z_desc-b": z, "p_desc-b": p}
+    viewer.open(write(stems), plugin=PLUGIN)
+    names = [layer.name for layer in viewer.layers if map_of(layer) is not None]
+    assert set(opened) <= set(names)
+    assert len(names) == {"one map": 1, "one of each test": 2}.get(first, 4)
+    assert [one.name for one in viewer.layers if map_of(one) and one.visible] == [
+        opened[0]
+    ]
 
 
 @pytest.mark.viewer
@@ -213,7 +279,10 @@ def test_preferences_leave_the_camera_and_the_underlay_alone(
     viewer = make_napari_viewer()
     orientation = viewer.scene.camera.orientation
     viewer.open(write({"z": z}), plugin=PLUGIN)
-    assert [layer.name for layer in viewer.layers] == ["z, uncorrected"]
+    assert [layer.name for layer in own(viewer)] == [
+        "z, uncorrected",
+        "z, uncorrected: clusters",
+    ]
     assert viewer.scene.camera.orientation == orientation
     assert not scene.is_anatomical(viewer)
     assert viewer.dims.point == (40, 50, 30)
@@ -224,7 +293,7 @@ def test_preferences_leave_the_camera_and_the_underlay_alone(
     viewer.open(write({"z": z}), plugin=PLUGIN)
     radiological = scene.CAMERA_ORIENTATION["radiological"]
     assert viewer.scene.camera.orientation == radiological
-    assert len(viewer.layers) == 2
+    assert len(own(viewer)) == 3
 
     preferences.reading.limit_mib = 16
     huge = nib.Nifti1Image(np.zeros((160, 160, 160), np.uint8), np.eye(4))
@@ -254,8 +323,8 @@ def test_the_notification_tells_and_its_buttons_work(
     assert first.startswith("many: 15 maps. Shown: z, contrast00, uncorrected, z >= 3")
     assert "2 voxels" in first
     shown = sum(map_of(layer) is not None for layer in viewer.layers)
-    assert f"{shown} maps have a layer, {15 - shown} more wait" in told.message
-    assert "  z, contrast14, uncorrected" in lines
+    assert shown == 1
+    assert "14 more in the tab Maps of the panel." in lines
     assert "1 problem:" in lines
     assert any("logp.nii.gz" in line for line in lines)
     assert str(told.severity) == "warning"
@@ -263,7 +332,8 @@ def test_the_notification_tells_and_its_buttons_work(
     actions = dict(told.actions)
     assert list(actions) == ["All maps...", "Copy diagnostics"]
     actions["All maps..."](None)
-    assert [n for n in viewer.window.dock_widgets if n.startswith("Results browser")]
+    (panel,) = viewer.window.dock_widgets.values()
+    assert panel.tabs.tabText(panel.tabs.currentIndex()) == "Maps"
     actions["Copy diagnostics"](None)
     copied = QApplication.clipboard().text()
     assert f"source: {folder}" in copied
@@ -287,7 +357,7 @@ def test_a_folder_without_maps_says_so_in_the_window(
     assert len(viewer.layers) == 0
     # The next one opens as if nothing had happened.
     viewer.open([str(above / "below" / "z.nii.gz")], stack=True, plugin=PLUGIN)
-    assert viewer.layers[-1].name == "z, uncorrected"
+    assert viewer.layers[1].name == "z, uncorrected"
     assert len(notifications) == 1
 
 
@@ -306,7 +376,7 @@ def test_a_broken_map_is_told_and_the_others_are_shown(
     (folder / "z.nii.gz").write_bytes(damaged)
     viewer = make_napari_viewer()
     viewer.open(folder, plugin=PLUGIN)
-    assert [layer.name for layer in viewer.layers] == [template.TITLE, "statistic"]
+    assert [layer.name for layer in viewer.layers][:2] == [template.TITLE, "statistic"]
     (told,) = notifications
     assert "1 problem:" in told.message
     assert "z.nii.gz" in told.message
@@ -338,17 +408,18 @@ def test_dropping_files_on_the_canvas_opens_them(
         viewer.window._qt_viewer.dropEvent(event)
 
     drop(folder / "z.nii.gz")
-    assert [layer.name for layer in viewer.layers] == [template.TITLE, "z, uncorrected"]
+    assert [layer.name for layer in viewer.layers][:2] == [
+        template.TITLE,
+        "z, uncorrected",
+    ]
     assert scene.is_anatomical(viewer)
     viewer.layers.clear()
     drop(folder)
-    assert len(viewer.layers) == 3
+    assert len(own(viewer)) == 3
     viewer.layers.clear()
     drop(folder / "z.nii.gz", folder / "logp.nii.gz")
-    assert len(viewer.layers) == 3
-    assert {layer.metadata[METADATA_KEY].key for layer in viewer.layers[1:]} == {
-        *("z", "logp"),
-    }
+    shown = [map_of(layer) for layer in viewer.layers if map_of(layer) is not None]
+    assert {statmap.key for statmap in shown} == {"z", "logp"}
 
 
 def test_maps_are_added_one_by_one_and_broken_ones_told(
@@ -407,7 +478,7 @@ def test_dropping_a_link_on_the_canvas_opens_it(
         Qt.KeyboardModifier.NoModifier,
     )
     viewer.window._qt_viewer.dropEvent(event)
-    assert viewer.layers[-1].name == "z, uncorrected"
+    assert viewer.layers[1].name == "z, uncorrected"
 
 
 def test_what_a_reader_may_open(web: LocalServers, tmp_path: Path) -> None:

@@ -124,6 +124,7 @@ def document(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_saved_opened_and_saved_again_it_is_the_same(
     worked: Any, tmp_path: Path
 ) -> None:
@@ -256,6 +257,7 @@ def test_what_is_not_ours_or_was_painted_is_told(
     pd.testing.assert_frame_equal(clusters.table, expected.table, check_exact=True)
 
 
+@pytest.mark.slow
 def test_a_result_of_compose_and_its_foci(
     viewer: Any, web: LocalServers, rng: np.random.Generator, tmp_path: Path
 ) -> None:
@@ -358,6 +360,7 @@ def test_what_is_not_known_is_left_aside(saved: Any) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("edit", "told"),
     [
@@ -390,6 +393,7 @@ def asked(found: Any) -> Any:
     return found["contents"]["clusters"][0]["asked"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("edit", "told"),
     [

@@ -52,7 +52,9 @@ def shown(viewer: Any, results: ResultSet) -> ClusterWidget:
     add_maps(viewer, [results[MASS]])
     layer = viewer.layers[results[MASS].title]
     show_clusters(viewer, layer, find_clusters(results[MASS], p=0.05))
-    return ClusterWidget(viewer)
+    made = ClusterWidget(viewer)
+    made.drawer.click()
+    return made
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
@@ -105,6 +107,7 @@ def test_studies_of_the_chosen_cluster(
     assert panel.view.isColumnHidden(1)
     assert not panel.view.isColumnHidden(2)
     assert panel.cautions.isHidden()
+    widget.others.click()
     click_row(widget, 12)
     assert panel.cautions.text() == "one experiment only"
     assert not panel.cautions.isHidden()
@@ -364,6 +367,7 @@ def choose(widget: ClusterWidget, text: str) -> None:
     box.activated.emit(row)
 
 
+@pytest.mark.slow
 def test_another_atlas_names_the_clusters_at_once(
     widget: ClusterWidget, viewer: Any
 ) -> None:

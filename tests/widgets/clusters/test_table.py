@@ -251,11 +251,59 @@ def test_a_row_is_kept_when_all_words_are_in_it(
     ):
         model.filter(words)
         assert labels(model) == kept, words
-    # Columns that are hidden count as well.
+    # Only columns that are looked at count.
     place = f"{many.table.center_x[40]:.1f}"
     model.filter(place)
     assert 41 in labels(model)
     assert 0 < model.rowCount() < len(many) / 2
+    model.filter(place, [LABEL, NAME_COLUMN, X])
+    assert 41 not in labels(model)
+    model.filter("insula", [LABEL, NAME_COLUMN, X])
+    assert labels(model) == [3]
+
+
+@pytest.mark.parametrize("order", [UP, DOWN])
+@pytest.mark.parametrize("key", ["label", "peak_value", "name", "n_voxels"])
+def test_what_is_significant_comes_first_and_the_others_can_be_folded_away(
+    model: ClusterModel, tested: ClusterSet, key: str, order: Qt.SortOrder
+) -> None:
+    model.show(tested)
+    model.sort(KEYS.index(key), order)
+    table = tested.table
+    yes = table.label[table.significant.astype(bool)].tolist()
+    no = table.label[~table.significant.astype(bool)].tolist()
+    everything = labels(model)
+    assert set(everything[: len(yes)]) == set(yes)
+    assert set(everything[len(yes) :]) == set(no)
+    column = table.set_index("label", drop=False)[key]
+    for part in (everything[: len(yes)], everything[len(yes) :]):
+        values = column[part]
+        if key == "name":
+            values = values.map(numbered)
+        assert values.is_monotonic_increasing or order == DOWN
+        assert values.is_monotonic_decreasing or order == UP
+    assert model.n_others == len(no) == 7
+    model.show_others(False)
+    assert labels(model) == everything[: len(yes)]
+    assert model.n_others == 7
+    assert [model.is_folded(label) for label in (yes[0], no[0])] == [False, True]
+    # Of the folded ones, those that the filter lets through are counted.
+    model.filter("cluster 1", [NAME_COLUMN])
+    names = table.name.str.contains("cluster") & table.name.str.contains("1")
+    assert model.n_others == (names & ~table.significant.astype(bool)).sum() > 0
+    model.filter("")
+    model.show_others(True)
+    assert labels(model) == everything
+
+
+def test_clusters_that_were_not_tested_themselves_are_never_folded(
+    model: ClusterModel, many: ClusterSet
+) -> None:
+    model.show_others(False)
+    model.show(many)
+    assert model.rowCount() == len(many)
+    assert model.n_others == 0
+    assert not model.is_folded(1)
 
 
 def test_a_hidden_cluster_has_no_row(model: ClusterModel, many: ClusterSet) -> None:

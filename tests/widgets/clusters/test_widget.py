@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent, QModelIndex, Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QMenu
 
 from napari_neurosynth_results import find_clusters
@@ -27,6 +28,8 @@ from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.clusters.columns import CLUSTER_COLUMNS
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
 
+KEYS = [column.key for column in CLUSTER_COLUMNS]
+K = KEYS.index("n_voxels")
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 
 
@@ -124,7 +127,7 @@ def test_the_table_is_that_of_the_clusters(widget: ClusterWidget, layer: Any) ->
     table = widget.clusters.table
     assert widget.sentence.value == str(widget.clusters)
     assert cells(widget, "#") == [str(label) for label in table.label]
-    assert cells(widget, "Voxels") == [str(n) for n in table.n_voxels]
+    assert cells(widget, "k") == [str(n) for n in table.n_voxels]
     assert cells(widget, "Peak z") == [f"{value:.3f}" for value in table.peak_value]
     assert cells(widget, "x") == [f"{x:.4g}" for x in table.peak_x]
 
@@ -147,7 +150,7 @@ def test_the_table_follows_the_threshold_and_keeps_what_is_unfolded(
     click_row(widget, 1)
     widget.view.expand(widget.model.index(0, 0))
     show(viewer, sample, p=1e-4)
-    assert cells(widget, "Voxels") == [
+    assert cells(widget, "k") == [
         str(n) for n in find_clusters(sample["z"], p=1e-4).table.n_voxels
     ]
     assert widget.view.isExpanded(widget.model.index(0, 0))
@@ -165,16 +168,78 @@ def test_the_table_follows_the_threshold_and_keeps_what_is_unfolded(
 def test_columns_of_tested_clusters_are_there_for_such_maps_only(
     widget: ClusterWidget, viewer: Any, sample: ResultSet
 ) -> None:
-    assert "Cluster p" not in widget.view.text()
+    assert "p_FWE" not in widget.view.text()
     add_maps(viewer, [sample[MASS]])
     layer = show(viewer, sample, MASS, p=0.05)
     viewer.layers.selection.active = layer
     assert widget.clusters.statmap is sample[MASS]
-    assert cells(widget, "Sig.").count("yes") == 6
-    assert cells(widget, "Sig.").count("no") == 7
+    header = widget.view.text().split("\n")[0].split("\t")
+    assert header == ["#", "Name", "x", "y", "z", "Peak z", "p_FWE", "k"]
+    assert len(cells(widget, "#")) == 6
     viewer.layers.selection.active = viewer.layers[sample["z"].title]
     assert widget.clusters.statmap is sample["z"]
-    assert "Cluster p" not in widget.view.text()
+    assert "p_FWE" not in widget.view.text()
+
+
+def test_what_is_not_significant_is_folded_until_it_is_wanted(
+    widget: ClusterWidget, viewer: Any, sample: ResultSet
+) -> None:
+    assert widget.others.isHidden(), "clusters that were not tested are all listed"
+    add_maps(viewer, [sample[MASS]])
+    layer = show(viewer, sample, MASS, p=0.05)
+    viewer.layers.selection.active = layer
+    assert not widget.others.isHidden()
+    assert widget.others.text() == "7 not significant"
+    assert cells(widget, "#") == [str(n) for n in range(1, 7)]
+    click_row(widget, 2)
+    widget.others.click()
+    assert cells(widget, "#") == [str(n) for n in range(1, 14)]
+    assert widget.view.currentIndex().row() == 2
+    widget.others.click()
+    # One that is clicked on the canvas is shown, wherever its row was.
+    viewer.dims.point = peak(layer, 9)[::-1]
+    click_canvas(viewer, *peak(layer, 9))
+    assert widget.others.isChecked()
+    assert widget.model.label_of(widget.view.currentIndex()) == 9
+
+
+def test_number_and_name_stay_in_sight(widget: ClusterWidget) -> None:
+    view, frozen = widget.view, widget.view.frozen
+    view.resize(220, 200)
+    view.updateGeometries()
+    assert frozen.columnWidth(0) == view.columnWidth(0)
+    assert frozen.isColumnHidden(2)
+    width = view.columnWidth(0) + view.columnWidth(1)
+    assert frozen.width() == min(width, view.viewport().width())
+    view.setColumnWidth(1, 90)
+    assert frozen.columnWidth(1) == 90
+    frozen.setColumnWidth(1, 70)
+    assert view.columnWidth(1) == 70
+    # What is unfolded and chosen in one is in the other.
+    frozen.expand(widget.model.index(0, 0))
+    assert view.isExpanded(widget.model.index(0, 0))
+    view.collapse(widget.model.index(0, 0))
+    assert not frozen.isExpanded(widget.model.index(0, 0))
+    frozen.setCurrentIndex(widget.model.index(3, 0))
+    assert view.currentIndex().row() == 3
+    # Its titles sort, too.
+    frozen.header().sectionClicked.emit(1)
+    names = cells(widget, "Name")
+    assert names[:2] == ["Cerebellum L", "Insula L"]
+    frozen.header().sectionClicked.emit(1)
+    assert cells(widget, "Name") != names
+
+
+def test_arrow_keys_walk_through_the_clusters(
+    widget: ClusterWidget, viewer: Any, layer: Any
+) -> None:
+    click_row(widget, 0)
+    for label in (2, 3):
+        QTest.keyClick(widget.view, Qt.Key.Key_Down)
+        assert place(viewer) == peak(layer, label)
+        assert chosen_label(layer) == label
+    QTest.keyClick(widget.view, Qt.Key.Key_Up)
+    assert place(viewer) == peak(layer, 2)
 
 
 def test_what_every_correction_says_is_a_column_away(
@@ -186,7 +251,10 @@ def test_what_every_correction_says_is_a_column_away(
         title = widget.model.title(index)
         assert title not in widget.view.text().split("\n")[0]
         widget.view.show_column(index)
-        told = [float(text) if text else np.nan for text in cells(widget, title)]
+        told = [
+            float(text.lstrip("<>= ")) if text else np.nan
+            for text in cells(widget, title)
+        ]
         assert np.allclose(told, corrected[key], rtol=0.01, equal_nan=True)
         assert np.isfinite(told[0])
 
@@ -196,23 +264,27 @@ def test_columns_are_chosen_from_a_menu(widget: ClusterWidget) -> None:
     (menu,) = widget.view.findChildren(QMenu)
     actions = {action.text(): action for action in menu.actions()}
     assert list(actions) == [widget.model.title(i) for i in range(len(CLUSTER_COLUMNS))]
-    assert actions["Voxels"].isChecked()
+    assert actions["k"].isChecked()
     actions["Mean z"].trigger()
-    actions["Voxels"].trigger()
+    actions["k"].trigger()
     menu.close()
     header = widget.view.text().split("\n")[0].split("\t")
     assert "Mean z" in header
-    assert "Voxels" not in header
+    assert "k" not in header
     mean = widget.clusters.table.mean_value
     assert cells(widget, "Mean z") == [f"{value:.3f}" for value in mean]
 
 
 def test_words_filter_and_headers_sort(widget: ClusterWidget) -> None:
-    widget.view.sortByColumn(2, Qt.SortOrder.DescendingOrder)
-    sizes = [int(n.replace(",", "")) for n in cells(widget, "Voxels")]
+    widget.view.sortByColumn(K, Qt.SortOrder.DescendingOrder)
+    sizes = [int(n.replace(",", "")) for n in cells(widget, "k")]
     assert sizes == sorted(sizes, reverse=True)
-    # All words have to be somewhere in the row.
-    widget.filter.value = "INSULA 6,440"
+    # All words have to be somewhere in the row, where they can be seen.
+    widget.filter.value = "6,440"
+    assert cells(widget, "#") == []
+    widget.view.show_column(KEYS.index("volume_mm3"))
+    assert cells(widget, "#") == ["1"]
+    widget.filter.value = "INSULA 805"
     assert cells(widget, "#") == ["1"]
     widget.filter.value = ""
     assert len(cells(widget, "#")) == 15
@@ -353,6 +425,7 @@ def test_a_name_stays_while_the_threshold_moves_and_goes_into_files(
     assert saved.name.tolist()[1] == "right SII"
 
 
+@pytest.mark.slow
 def test_copied_text_is_the_table_that_is_seen(widget: ClusterWidget) -> None:
     for index, column in enumerate(CLUSTER_COLUMNS):
         widget.view.setColumnHidden(index, column.key not in ("label", "name"))
@@ -389,6 +462,7 @@ def test_a_file_that_cannot_be_written_is_told(
     assert "cannot be written" in notifications[0].message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "kind", "saved"),
     [
@@ -452,6 +526,7 @@ def test_a_deleted_layer_leaves_no_stale_table(
     assert widget.model.rowCount() == len(widget.clusters)
 
 
+@pytest.mark.slow
 def test_a_closed_table_is_let_go_with_its_hold_on_the_mouse(
     plugin: Any, viewer: Any, layer: Any, sample: ResultSet
 ) -> None:
@@ -475,6 +550,7 @@ def test_an_index_of_nothing_is_no_cluster(widget: ClusterWidget) -> None:
     assert widget.model.label_of(QModelIndex()) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "extension", "start"),
     [("Markdown", ".md", "<!--"), ("LaTeX", ".tex", "%"), ("HTML", ".html", "<!DOCT")],

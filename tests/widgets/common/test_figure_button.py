@@ -26,6 +26,7 @@ def table(plugin: Any, viewer: Any, sample: ResultSet) -> Iterator[ClusterWidget
     add_maps(viewer, [sample["z"], sample["logp"], sample["stat"]])
     layer = viewer.layers[sample["z"].title]
     show_clusters(viewer, layer, find_clusters(sample["z"], p=0.001, min_voxels=10))
+    viewer.layers.selection.active = layer
     made = ClusterWidget(viewer)
     yield made
     made.close()

@@ -29,6 +29,7 @@ from napari_neurosynth_results.widgets.compare.numbers import ScatterPlot, matri
 from napari_neurosynth_results.widgets.compare.widget import CompareWidget
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
 
+LABELS = {"label_desc-mass_level-cluster_corr-FWE_method-montecarlo_tail-positive"}
 STEMS = ("z", "logp", "stat", "z_desc-mass_level-cluster_corr-FWE_method-montecarlo")
 
 
@@ -57,6 +58,10 @@ def wait_until(happened: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
+def maps_of(layers: dict[str, Any], *keys: str) -> list[Any]:
+    return [map_of(layers[key]) for key in keys]
+
+
 def texts(view: Any, column: int) -> list[str]:
     model = view.model()
     return [model.index(row, column).data() for row in range(model.rowCount())]
@@ -67,21 +72,25 @@ def measures(widget: CompareWidget) -> dict[str, str]:
     return dict(zip(texts(table, 0), texts(table, 1), strict=True))
 
 
-def test_two_maps_have_to_be_chosen(widget: CompareWidget) -> None:
+def test_two_maps_have_to_be_chosen(
+    widget: CompareWidget, viewer: Any, sample: ResultSet
+) -> None:
     assert "Check two maps" in widget.sentence.value
-    assert widget.maps.count() == 4
+    # All that can be compared, whether or not it has a layer.
+    assert {statmap.key for statmap in widget.maps.listed} == set(sample.maps) - LABELS
+    assert len(viewer.layers) == 4
     assert widget.maps.checked == []
     assert not widget.agreement.enabled
     assert not widget.conjunction.enabled
     assert measures(widget) == {}
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_headless_comparison(
     widget: CompareWidget, layers: dict[str, Any], sample: ResultSet
 ) -> None:
-    widget.maps.check([layers["z"], layers["logp"]])
-    first, second = widget.maps.checked
-    a, b = map_of(first), map_of(second)
+    widget.maps.check(maps_of(layers, "z", "logp"))
+    a, b = widget.maps.checked
     found = [clusters_of(cluster_layer(widget._viewer, one)) for one in (a, b)]
     expected = compare_maps(a, b, threshold_a=found[0], threshold_b=found[1])
     # Both are maps of one test, and it says so.
@@ -98,7 +107,7 @@ def test_numbers_follow_the_threshold(
     widget: CompareWidget, viewer: Any, layers: dict[str, Any]
 ) -> None:
     form = ThresholdWidget(viewer)
-    widget.maps.check([layers["z"], layers["logp"]])
+    widget.maps.check(maps_of(layers, "z", "logp"))
     before = measures(widget)["Dice"]
     form.map.value = layers["z"]
     form.form.slider.value = 0.9
@@ -112,7 +121,7 @@ def test_all_may_have_the_threshold_of_the_first(
     widget: CompareWidget, viewer: Any, layers: dict[str, Any]
 ) -> None:
     show_clusters(viewer, layers["z"], find_clusters(map_of(layers["z"]), p=1e-4))
-    order = [layers["z"], layers["logp"], layers["stat"]]
+    order = [map_of(layers[key]) for key in ("z", "logp", "stat")]
     widget.maps.list_maps([])
     widget.maps.list_maps(order)
     widget.maps.check(order)
@@ -135,8 +144,8 @@ def test_a_threshold_that_means_nothing_is_told(
     show_clusters(viewer, z, find_clusters(map_of(z), value=4, min_voxels=10))
     mass = layers[STEMS[-1]]
     widget.maps.list_maps([])
-    widget.maps.list_maps([z, mass])
-    widget.maps.check([z, mass])
+    widget.maps.list_maps([map_of(z), map_of(mass)])
+    widget.maps.check([map_of(z), map_of(mass)])
     widget.thresholds.value = "the first map's threshold for all"
     assert "keeps its own threshold" in widget.sentence.value
     assert clusters_of(cluster_layer(viewer, map_of(mass))).asked.p == 0.05
@@ -147,7 +156,7 @@ def test_a_threshold_that_means_nothing_is_told(
 def test_ways_to_see_them_show_what_steers_them(
     widget: CompareWidget, layers: dict[str, Any], view: str
 ) -> None:
-    widget.maps.check([layers["z"], layers["logp"]])
+    widget.maps.check(maps_of(layers, "z", "logp"))
     widget.mode.value = view
     assert widget._together.mode == view
     assert widget.line.native.isHidden() == (view != "swipe")
@@ -159,14 +168,14 @@ def test_ways_to_see_them_show_what_steers_them(
 def test_blinking_by_itself_and_by_key(
     widget: CompareWidget, layers: dict[str, Any]
 ) -> None:
-    widget.maps.check([layers["z"], layers["logp"]])
+    widget.maps.check(maps_of(layers, "z", "logp"))
     widget.mode.value = "blink"
-    first = [layer.visible for layer in widget.maps.checked]
+    first = [layer.visible for layer in widget.maps.layers]
     widget.next.native.click()
-    assert [layer.visible for layer in widget.maps.checked] == first[::-1]
+    assert [layer.visible for layer in widget.maps.layers] == first[::-1]
     widget._blinks.setInterval(10)
     widget.by_itself.value = True
-    wait_until(lambda: [one.visible for one in widget.maps.checked] == first)
+    wait_until(lambda: [one.visible for one in widget.maps.layers] == first)
     widget.by_itself.value = False
     assert not widget._blinks.isActive()
 
@@ -174,7 +183,7 @@ def test_blinking_by_itself_and_by_key(
 def test_agreement_is_a_layer_that_says_what_it_means(
     widget: CompareWidget, viewer: Any, layers: dict[str, Any]
 ) -> None:
-    widget.maps.check([layers["z"], layers["logp"]])
+    widget.maps.check(maps_of(layers, "z", "logp"))
     widget.agreement.native.click()
     [layer] = [one for one in viewer.layers if AGREEMENT_KEY in one.metadata]
     known = widget.comparison
@@ -189,7 +198,7 @@ def test_agreement_is_a_layer_that_says_what_it_means(
     assert not layer.editable
     assert np.allclose(layer.translate, map_of(layers["z"]).grid.origin[::-1])
     # The next one takes its place.
-    widget.maps.check([layers["z"], layers["stat"]])
+    widget.maps.check(maps_of(layers, "z", "stat"))
     widget.agreement.native.click()
     assert sum(AGREEMENT_KEY in one.metadata for one in viewer.layers) == 1
 
@@ -197,7 +206,7 @@ def test_agreement_is_a_layer_that_says_what_it_means(
 def test_a_conjunction_can_be_thresholded_like_any_map(
     widget: CompareWidget, viewer: Any, layers: dict[str, Any]
 ) -> None:
-    widget.maps.check([layers["z"], layers["logp"]])
+    widget.maps.check(maps_of(layers, "z", "logp"))
     assert widget.conjunction.enabled
     widget.conjunction.native.click()
     [layer] = [one for one in viewer.layers if "conjunction" in one.name]
@@ -205,11 +214,9 @@ def test_a_conjunction_can_be_thresholded_like_any_map(
     clusters = find_clusters(statmap, p=0.001)
     both = widget.comparison.n_both
     assert int(clusters.labelled.size.sum()) == both
-    assert layer in [
-        widget.maps.item(row).data(256) for row in range(widget.maps.count())
-    ]
+    assert statmap in widget.maps.listed
     # Of a corrected map there is none, and the reason is told.
-    widget.maps.check([layers["z"], layers[STEMS[-1]]])
+    widget.maps.check(maps_of(layers, "z", STEMS[-1]))
     assert not widget.conjunction.enabled
     assert widget.conjunction.tooltip == widget.comparison.no_conjunction
     assert len(widget.conjunction.tooltip) > 20
@@ -218,7 +225,7 @@ def test_a_conjunction_can_be_thresholded_like_any_map(
 def test_values_of_both_maps_against_each_other(
     widget: CompareWidget, layers: dict[str, Any], sample: ResultSet
 ) -> None:
-    widget.maps.check([layers["z"], layers["logp"]])
+    widget.maps.check(maps_of(layers, "z", "logp"))
     widget.numbers.setCurrentIndex(1)
     counts = widget.numbers.scatter.counts
     assert counts.sum() == sample["z"].mask.sum()
@@ -229,9 +236,9 @@ def test_values_of_both_maps_against_each_other(
 def test_more_than_two_have_a_matrix(
     widget: CompareWidget, layers: dict[str, Any]
 ) -> None:
-    widget.maps.check([layers["z"], layers["logp"]])
+    widget.maps.check(maps_of(layers, "z", "logp"))
     assert not widget.numbers.isTabVisible(3)
-    widget.maps.check([layers["z"], layers["logp"], layers["stat"]])
+    widget.maps.check(maps_of(layers, "z", "logp", "stat"))
     assert widget.numbers.isTabVisible(3)
     widget.numbers.setCurrentIndex(3)
     for row, name in enumerate(("dice", "jaccard", "r", "rho")):
@@ -246,6 +253,7 @@ def test_more_than_two_have_a_matrix(
     assert "all are in the matrix" in widget.sentence.value
 
 
+@pytest.mark.slow
 def test_it_is_saved_into_a_new_folder(
     widget: CompareWidget,
     layers: dict[str, Any],
@@ -257,7 +265,7 @@ def test_it_is_saved_into_a_new_folder(
     monkeypatch.setattr(
         QFileDialog, "getSaveFileName", lambda *args: (str(folder), args[-1])
     )
-    widget.maps.check([layers["z"], layers["logp"]])
+    widget.maps.check(maps_of(layers, "z", "logp"))
     widget.save.native.click()
     table = pd.read_csv(folder / "comparison.tsv", sep="\t", comment="#")
     dice = table[(table.measure == "dice") & table.over.str.startswith("all")].value
@@ -268,15 +276,26 @@ def test_it_is_saved_into_a_new_folder(
 
 
 def test_another_result_is_opened_beside(
-    widget: CompareWidget, viewer: Any, tmp_path: Path
+    widget: CompareWidget, viewer: Any, layers: dict[str, Any], tmp_path: Path
 ) -> None:
     folder = tmp_path / "other"
     shutil.copytree(sample_folder(), folder)
     widget.others.open(str(folder))
     wait_until(lambda: not widget.others.background_job.busy)
     titles = [widget.maps.item(row).text() for row in range(widget.maps.count())]
-    assert sum(title.startswith("other: ") for title in titles) == 3
-    assert sum(title.startswith("pain-ale: ") for title in titles) == 4
+    n = widget.maps.count() // 2
+    assert sum(title.startswith("other: ") for title in titles) == n
+    assert sum(title.startswith("pain-ale: ") for title in titles) == n
+    # One map of it is shown; another one gets a hidden layer once it is compared.
+    other = next(m for m in widget.maps.listed if m.results.title == "other")
+    mine = map_of(layers["z"])
+    z = other.results["z"]
+    shown = [map_of(one) for one in viewer.layers if map_of(one) and one.visible]
+    assert [one.results.title for one in shown] == ["other"]
+    widget.maps.check([mine, z])
+    assert widget.comparison.dice == 1
+    made = next(one for one in viewer.layers if map_of(one) is z)
+    assert not made.visible
 
 
 def test_a_source_that_cannot_be_opened_is_told(
@@ -293,11 +312,11 @@ def test_a_source_that_cannot_be_opened_is_told(
 def test_layers_come_and_go_while_it_is_open(
     widget: CompareWidget, viewer: Any, layers: dict[str, Any]
 ) -> None:
-    widget.maps.check([layers["z"], layers["logp"], layers["stat"]])
+    widget.maps.check(maps_of(layers, "z", "logp", "stat"))
     for view in ("overlay", "side by side", "swipe", "outlines", "blink"):
         widget.mode.value = view
     viewer.layers.remove(layers["logp"])
-    assert layers["logp"] not in widget.maps.checked
+    assert map_of(layers["logp"]) not in widget.maps.checked
     assert widget.matrix is None
     assert widget.comparison is not None
     viewer.layers.remove(layers["stat"])

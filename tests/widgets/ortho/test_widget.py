@@ -19,6 +19,8 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.ortho.widget import OrthoView
+from napari_neurosynth_results.widgets.views import show_ortho
+from napari_neurosynth_results.widgets.workbench import show_ortho_view
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 PLACED: dict[str, Any] = {"scale": (4, 4, 4), "translate": (-40, -60, -50)}
@@ -125,6 +127,7 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", CHANGES)
 def test_what_changes_is_painted_by_itself(
     viewer: Any, view: OrthoView, volume: npt.NDArray[Any], what: str
@@ -350,7 +353,10 @@ def test_the_view_in_a_window(
 ) -> None:
     viewer = make_napari_viewer_proxy()
     viewer.open(sample_path, plugin=PLUGIN)
-    dock, view = viewer.window.add_plugin_dock_widget(PLUGIN, "Ortho view")
+    view = show_ortho(viewer)
+    dock = view.parentWidget()
+    show_ortho_view(viewer)
+    assert show_ortho(viewer) is view
     view.resize(640, 700)
     assert pixels(view.canvas).any()
     QTest.mouseClick(view.canvas, LEFT, pos=spot(view, "coronal", (30, 0, 20)))

@@ -64,6 +64,7 @@ def view(viewer: Any) -> Iterator[OrthoView]:
     made.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", scene.CAMERA_ORIENTATION)
 @pytest.mark.parametrize("axes", ["RAS", "LAS", "LPS", "LPI", "SRA"])
 def test_a_box_is_painted_where_it_lies(

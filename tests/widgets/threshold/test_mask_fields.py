@@ -17,6 +17,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import show_cluste
 from napari_neurosynth_results.viewer.compare.comparison_layers import show_agreement
 from napari_neurosynth_results.viewer.layers import map_of, placement_keywords
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
+from napari_neurosynth_results.viewer.shown_maps import show_alone
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
 
 
@@ -24,8 +25,8 @@ from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
 def widget(plugin: Any, viewer: Any, sample: ResultSet) -> Iterator[ThresholdWidget]:
     """Return the form, with z and what lies beside it in the viewer, z active."""
     add_maps(viewer, [sample["logp"], sample["p"], sample["z"]])
+    show_alone(viewer, sample["z"])
     made = ThresholdWidget(viewer)
-    made.map.value = layer_of(viewer, sample["z"])
     yield made
     made.close()
 

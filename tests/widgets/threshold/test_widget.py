@@ -35,6 +35,7 @@ MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 def widget(plugin: Any, viewer: Any, sample: ResultSet) -> Iterator[ThresholdWidget]:
     """Return the form, with z and its cluster-level map in the viewer, z active."""
     add_maps(viewer, [sample[MASS], sample["z"]])
+    viewer.layers[-1].visible = True
     made = ThresholdWidget(viewer)
     yield made
     made.close()
@@ -173,6 +174,7 @@ def test_another_criterion_keeps_the_threshold_where_it_is(
     assert shown(widget).table.n_voxels.tolist() == pytest.approx(before, abs=10)
 
 
+@pytest.mark.slow
 def test_a_number_that_is_none_says_so_and_changes_nothing(
     widget: ThresholdWidget,
 ) -> None:
@@ -476,6 +478,7 @@ def test_what_was_not_applied_does_not_count_as_tried(
     assert [request.place for request in tried.requests] == [None]
 
 
+@pytest.mark.slow
 def test_what_the_user_set_in_the_layer_controls_stays(
     widget: ThresholdWidget,
 ) -> None:
@@ -529,6 +532,7 @@ def test_deleting_the_clusters_brings_them_back_with_the_next_change(
     assert len([x for x in viewer.layers if clusters_of(x) is not None]) == 1
 
 
+@pytest.mark.slow
 def test_a_closed_widget_is_let_go_and_hears_nothing(
     plugin: Any, viewer: Any, sample: ResultSet
 ) -> None:
@@ -579,8 +583,11 @@ def test_a_p_that_is_none_is_refused_until_the_user_says_what_it_is(
     statmap, told = take_map_as(viewer, results["pain_p"], "t two-tailed df=18")
     let_go()
     assert (widget.statmap, told) == (statmap, "")
-    assert widget.sentence.value.startswith("|t| >= 3.92 (p <= .001, two-tailed)")
-    assert [layer.name for layer in viewer.layers] == ["pain_p", "pain_p: clusters"]
+    assert widget.sentence.value.startswith(
+        "|t| >= 3.92 (p <= .001, two-tailed, 18 degrees of freedom)"
+    )
+    names = [layer.name for layer in viewer.layers]
+    assert names == ["pain_p", "pain_p: outlines", "pain_p: clusters"]
     # Its history is that of its meaning.
     take_back_meaning(viewer, viewer.layers[0])
     let_go()

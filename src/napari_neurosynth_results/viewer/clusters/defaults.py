@@ -14,9 +14,11 @@ from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.formation import clusters_at
+from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     CORRECTED_ALPHA,
     UNCORRECTED_ALPHA,
+    choose_first_threshold,
     first_look,
 )
 from napari_neurosynth_results.statistics.thresholds.threshold import (
@@ -29,10 +31,13 @@ from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
+    show_clusters,
 )
+from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
 
 if TYPE_CHECKING:
+    from napari.layers import Image
     from napari.viewer import Viewer
 
 
@@ -160,9 +165,100 @@ def remember_choices(statmap: StatMap, asked: Threshold, faint: bool) -> None:
             setattr(chosen, name, value)
 
 
+def remembered_part(statmap: StatMap, asked: Threshold) -> str:
+    """Say what of a threshold is not the map's own, as in ``p <= .0001, k >= 10``.
+
+    Parameters
+    ----------
+    asked : Threshold
+        What a map is shown at first.
+
+    Returns
+    -------
+    str
+        Empty where a map would be shown so in a first session.
+    """
+    try:
+        own = own_threshold(statmap)
+    except ResultsError:
+        return ""
+    parts = []
+    if (asked.criterion, asked.number) != (own.criterion, own.number):
+        by_value = asked.criterion == "value"
+        what = str(statmap.kind) if by_value else asked.criterion
+        number = f"{asked.number:.4g}" if by_value else short_p(asked.number)
+        parts.append(f"{what} {'>=' if by_value else '<='} {number}")
+    size = statmap.grid.voxel_mm3
+    if asked.voxels_at_least(size) != own.voxels_at_least(size):
+        parts.append(f"k >= {asked.voxels_at_least(size)}")
+    if asked.connectivity != own.connectivity:
+        parts.append(f"{asked.connectivity}-connected")
+    return ", ".join(parts)
+
+
+def own_threshold(statmap: StatMap) -> Threshold:
+    """Return the threshold of a map before anybody chose one.
+
+    Raises
+    ------
+    ResultsError
+        When there is nothing to threshold.
+    """
+    return choose_first_threshold(statmap)
+
+
 def shows_faintly() -> bool:
     """Whether what is below a threshold was shown faintly the last time."""
     return bool(_stored().faint)
+
+
+def clusters_for(viewer: Viewer, layer: Image) -> ClusterSet:
+    """Return the clusters of a map, found at its first threshold where it has none.
+
+    Returns
+    -------
+    ClusterSet
+        Those that are shown.
+
+    Raises
+    ------
+    ResultsError
+        When the map cannot be thresholded; the text says why.
+    """
+    statmap = map_of(layer)
+    assert statmap is not None
+    shown = cluster_layer(viewer, statmap)
+    clusters = clusters_of(shown) if shown is not None else None
+    if clusters is not None:
+        return clusters
+    if not statmap.kind.row.criteria:
+        raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
+    offered = [name for name, why in refusals(statmap).items() if why is None]
+    return threshold_map(viewer, layer, first_threshold(statmap, offered))
+
+
+def threshold_map(viewer: Viewer, layer: Image, threshold: Threshold) -> ClusterSet:
+    """Show a map at a threshold, and its clusters as visible as it is.
+
+    Returns
+    -------
+    ClusterSet
+        Those that are shown.
+
+    Raises
+    ------
+    ResultsError
+        When the threshold means nothing for the map.
+    """
+    statmap = map_of(layer)
+    assert statmap is not None
+    clusters = clusters_at(statmap, threshold, atlas=chosen_atlas(viewer))
+    visible = layer.visible
+    found = show_clusters(viewer, layer, clusters, faint=shows_faintly())
+    found.visible = visible and found.visible
+    shown = clusters_of(found)
+    assert shown is not None
+    return shown
 
 
 def _means_something(statmap: StatMap, by: str, number: float) -> bool:

@@ -10,21 +10,12 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import BOTH, HUES, OPPOSITE
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.thresholds.masks import origins_of
-from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
-from napari_neurosynth_results.viewer.clusters.cluster_layers import (
-    cluster_layer,
-    clusters_of,
-    show_clusters,
-)
 from napari_neurosynth_results.viewer.clusters.defaults import (
-    first_threshold,
-    shows_faintly,
+    clusters_for,
+    threshold_map,
 )
 from napari_neurosynth_results.viewer.clusters.mask_choice import MADE_OF_KEY
 from napari_neurosynth_results.viewer.layers import (
@@ -60,29 +51,6 @@ def compared_in(layer: Layer) -> ComparedClusters | None:
     return found if isinstance(found, ComparedClusters) else None
 
 
-def clusters_for(viewer: Viewer, layer: Image) -> ClusterSet:
-    """Return the clusters of a map, found at its first threshold where it has none.
-
-    Returns
-    -------
-    ClusterSet
-        Those that are shown.
-
-    Raises
-    ------
-    ResultsError
-        When the map cannot be thresholded; the text says why.
-    """
-    statmap = map_of(layer)
-    assert statmap is not None
-    shown = cluster_layer(viewer, statmap)
-    clusters = clusters_of(shown) if shown is not None else None
-    if clusters is not None:
-        return clusters
-    offered = [name for name, why in refusals(statmap).items() if why is None]
-    return _threshold(viewer, layer, first_threshold(statmap, offered))
-
-
 def threshold_alike(viewer: Viewer, layers: Sequence[Image]) -> list[str]:
     """Ask of all maps what was asked of the first.
 
@@ -97,22 +65,10 @@ def threshold_alike(viewer: Viewer, layers: Sequence[Image]) -> list[str]:
         if clusters_for(viewer, layer).asked == first.asked:
             continue
         try:
-            _threshold(viewer, layer, first.asked)
+            threshold_map(viewer, layer, first.asked)
         except ResultsError as error:
             told.append(f"{layer.name} keeps its own threshold. {error}")
     return told
-
-
-def _threshold(viewer: Viewer, layer: Image, threshold: Threshold) -> ClusterSet:
-    statmap = map_of(layer)
-    assert statmap is not None
-    clusters = clusters_at(statmap, threshold, atlas=chosen_atlas(viewer))
-    visible = layer.visible
-    found = show_clusters(viewer, layer, clusters, faint=shows_faintly())
-    found.visible = visible and found.visible
-    shown = clusters_of(found)
-    assert shown is not None
-    return shown
 
 
 def show_agreement(viewer: Viewer, comparison: Comparison) -> Labels:

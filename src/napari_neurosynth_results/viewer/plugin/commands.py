@@ -17,16 +17,9 @@ from napari_neurosynth_results.viewer.clusters.defaults import (
     shows_faintly,
 )
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.napari_private import unproxied
-from napari_neurosynth_results.viewer.plugin.messages import show_browser
 
 if TYPE_CHECKING:
     import napari.viewer
-
-
-def open_link(napari_viewer: napari.viewer.Viewer) -> None:
-    """Open the results browser, which has a box for a link, an id or a path."""
-    show_browser(unproxied(napari_viewer))
 
 
 def show_axial(napari_viewer: napari.viewer.Viewer) -> None:

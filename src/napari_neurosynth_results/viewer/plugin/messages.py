@@ -17,8 +17,8 @@ from napari_neurosynth_results.viewer.settings import PLUGIN
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-#: The widget that lists all maps of a result, by its name in the manifest.
-MAPS_WIDGET = "Results browser"
+#: The panel, by its name in the manifest.
+PANEL = "Neurosynth results"
 _MOST_LINES = 8
 
 
@@ -39,13 +39,7 @@ def opening_message(results: ResultSet, opened: FirstLayers) -> tuple[str, bool]
         first += f". Shown: {visible.title}, {look.reason}"
     lines = [first]
     if opened.waiting:
-        n = len(opened.shown)
-        shown = f"{n} maps have" if n != 1 else "1 map has"
-        lines.append(
-            f"{shown} a layer, {len(opened.waiting)} more wait "
-            f"in Plugins > Neurosynth results > {MAPS_WIDGET}:"
-        )
-        lines += _first([f"  {statmap.title}" for statmap in opened.waiting])
+        lines.append(f"{len(opened.waiting)} more in the tab Maps of the panel.")
     if _is_alone(results):
         lines.append(
             "This map was opened alone. Open its whole folder, so that its p map and "
@@ -73,23 +67,20 @@ def _is_alone(results: ResultSet) -> bool:
     return sum(1 for name in names if name is not None and name.run == run) > 1
 
 
-def show_browser(viewer: Viewer) -> None:
-    """Show the results browser, the one that is open if there is one.
+def run_command(name: str, *args: object) -> None:
+    """Run a command of this plugin that needs Qt, which this room does not have.
 
     Parameters
     ----------
-    viewer : Viewer
-        Where it is docked.
+    name : str
+        Its id without the name of the plugin.
     """
-    for name, widget in viewer.window.dock_widgets.items():
-        # From the menu napari calls it by the plugin's display name, from here by its
-        # name, and would take them for two.
-        if name.startswith(MAPS_WIDGET):
-            dock = widget.native.parentWidget()
-            dock.show()
-            dock.raise_()
-            return
-    viewer.window.add_plugin_dock_widget(PLUGIN, MAPS_WIDGET)
+    from npe2 import PluginManager
+
+    commands = PluginManager.instance().commands
+    # Where the plugin is not registered, as in a script of its own, nothing opens.
+    if f"{PLUGIN}.{name}" in commands:
+        commands.execute(f"{PLUGIN}.{name}", args=args)
 
 
 def announce(viewer: Viewer, results: ResultSet, opened: FirstLayers) -> None:
@@ -98,7 +89,7 @@ def announce(viewer: Viewer, results: ResultSet, opened: FirstLayers) -> None:
     Parameters
     ----------
     viewer : Viewer
-        Where the widget with all maps opens when the user asks for it.
+        Where the panel opens when the user asks for all maps.
     """
     from napari.utils.notifications import Notification, notification_manager
 
@@ -108,14 +99,10 @@ def announce(viewer: Viewer, results: ResultSet, opened: FirstLayers) -> None:
 
     def show_maps(dialog: object) -> None:
         if (still_open := ref()) is not None:
-            show_browser(still_open)
+            run_command("results_browser", still_open)
 
     def copy(dialog: object) -> None:
-        from npe2 import PluginManager
-
-        # By its command, because the clipboard is Qt's and this room has no Qt.
-        commands = PluginManager.instance().commands
-        commands.execute(f"{PLUGIN}.copy_text", args=(diagnostics(results),))
+        run_command("copy_text", diagnostics(results))
 
     notification_manager.dispatch(
         Notification(

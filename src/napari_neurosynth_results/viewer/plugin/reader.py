@@ -17,7 +17,7 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.sources.files.folder import is_image
 from napari_neurosynth_results.sources.opening import is_link, open_source
-from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer import scene, shown_maps
 from napari_neurosynth_results.viewer.layers import (
     MOST_LAYERS,
     UNDERLAY_KEY,
@@ -26,8 +26,9 @@ from napari_neurosynth_results.viewer.layers import (
     build_layers,
     map_layer,
     map_of,
+    result_sets,
 )
-from napari_neurosynth_results.viewer.plugin.messages import announce
+from napari_neurosynth_results.viewer.plugin.messages import announce, run_command
 from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.settings import Settings, read_settings
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 Paths = str | Sequence[str]
 
+#: Of samples napari wants at least one layer; an image of no channels makes none.
+_NO_LAYER: LayerTuple = (np.zeros((0, 1, 1)), {"channel_axis": 0}, "image")
 #: Files fetched from a server before anything is shown.
 MOST_FETCHED = 12
 
@@ -76,8 +79,12 @@ def _may_open(path: str) -> bool:
         return "://" in path
 
 
-def read(path: Paths, kinds: Mapping[str, str] | None = None) -> list[LayerTuple]:
+def read(
+    path: Paths, kinds: Mapping[str, str] | None = None
+) -> list[LayerTuple] | list[tuple[None]]:
     """Open a source as napari layers, and turn the current viewer the right way up.
+
+    What is open already is gone to, and not opened again.
 
     Parameters
     ----------
@@ -89,7 +96,8 @@ def read(path: Paths, kinds: Mapping[str, str] | None = None) -> list[LayerTuple
     Returns
     -------
     list of tuple
-        Layer data tuples, the underlay first.
+        Layer data tuples, the underlay first; napari's word for nothing to add where
+        the source is open.
 
     Raises
     ------
@@ -97,15 +105,21 @@ def read(path: Paths, kinds: Mapping[str, str] | None = None) -> list[LayerTuple
         When there is no map to open; the text says what to do.
     """
     settings = read_settings()
+    most = 1 if settings.first_maps == "one map" else MOST_FETCHED
 
     def work(job: Job) -> ResultSet:
         results = open_source(path, settings.online, job, settings.max_bytes)
         results.take_as(kinds or {})
-        bring_first_maps(results, job, MOST_FETCHED)
+        bring_first_maps(results, job, most)
         return results
 
     results = wait_for(work, "Opening results")
-    return layers_for_viewer(results, settings)
+    viewer = _current_viewer()
+    if viewer is not None:
+        before = shown_maps.same_result(result_sets(viewer.layers), results)
+        if before is not None and shown_maps.show_first_of(viewer, before):
+            return [(None,)]
+    return layers_for_viewer(viewer, results, settings)
 
 
 def read_into_viewer(path: Paths) -> list[tuple[None]]:
@@ -159,16 +173,21 @@ def bring_first_maps(results: ResultSet, job: Job, most: int) -> None:
 
 
 def layers_for_viewer(
-    results: ResultSet, settings: Settings, most: int = MOST_LAYERS
+    viewer: Viewer | None,
+    results: ResultSet,
+    settings: Settings,
+    most: int | None = None,
 ) -> list[LayerTuple]:
-    """Build the layers of a result set for the current viewer, if there is one.
+    """Build the layers of a result set, and prepare the viewer that gets them.
 
     Parameters
     ----------
+    viewer : Viewer or None
+        None where nobody is there to show them.
     results : ResultSet
         What to show.
-    most : int
-        No more maps than this.
+    most : int, optional
+        No more maps than this; without it, what the preferences say.
 
     Returns
     -------
@@ -180,11 +199,13 @@ def layers_for_viewer(
     ResultsError
         When none of the maps can be read.
     """
-    viewer = _current_viewer()
     layers: Sequence[Any] = viewer.layers if viewer is not None else ()
     has_underlay = any(UNDERLAY_KEY in layer.metadata for layer in layers)
     underlay = settings.underlay and not has_underlay
-    opened = build_layers(results, underlay=underlay, most=most)
+    if most is None:
+        most = 1 if settings.first_maps == "one map" else MOST_LAYERS
+    one_a_test = settings.first_maps == "one of each test"
+    opened = build_layers(results, underlay=underlay, most=most, one_a_test=one_a_test)
     if not opened.shown:
         raise ResultsError("\n".join(results.problems))
     if viewer is not None:
@@ -222,7 +243,11 @@ def _when_added(
                 scene.show_color_bar(layer)
         if fresh and visible is not None:
             scene.look_at(viewer, *strongest_place(visible))
+        if visible is not None:
+            shown_maps.show_alone(viewer, visible)
         announce(viewer, results, opened)
+        if settings.panel:
+            run_command("open_panel", viewer)
 
     inserted.connect(arrived, position="last")
 
@@ -291,10 +316,11 @@ def show_first_maps(
     """
     from napari.layers import Layer
 
-    for layer in layers_for_viewer(results, settings, most):
+    for layer in layers_for_viewer(viewer, results, settings, most):
         viewer.add_layer(Layer.create(*layer))
 
 
 def open_sample() -> list[LayerTuple]:
-    """Open the sample as napari layers."""
-    return read(sample_folder())
+    """Open the sample as napari layers, none where it is open already."""
+    layers = [one for one in read(sample_folder()) if len(one) == 3]
+    return layers or [_NO_LAYER]

@@ -20,8 +20,9 @@ class ClusterColumn(Heading):
         Whether it is there before the user chooses.
     of_peaks : bool
         Whether sub-peaks have it too.
-    cluster_level : bool
-        Whether only clusters that were tested have it.
+    cluster_level : bool, optional
+        Whether it is there at first for clusters that were tested themselves, or for
+        the others; None for both.
     corrected : bool
         Whether other maps of the result have to be read for it.
     counted : bool
@@ -31,7 +32,7 @@ class ClusterColumn(Heading):
     key: str = field(kw_only=True)
     shown: bool = field(default=True, kw_only=True)
     of_peaks: bool = field(default=False, kw_only=True)
-    cluster_level: bool = field(default=False, kw_only=True)
+    cluster_level: bool | None = field(default=None, kw_only=True)
     corrected: bool = field(default=False, kw_only=True)
     counted: bool = field(default=False, kw_only=True)
 
@@ -44,8 +45,6 @@ CLUSTER_COLUMNS = (
         "#", "Label of the cluster in the volume; letters are sub-peaks", key="label"
     ),
     ClusterColumn("Name", "Double-click or F2 renames it", key="name"),
-    ClusterColumn("Voxels", "Extent in voxels", ",d", key="n_voxels"),
-    ClusterColumn("mm3", "Volume in cubic millimeters", ",.0f", key="volume_mm3"),
     ClusterColumn("x", "MNI x of the peak, mm", ".4g", key="peak_x", of_peaks=True),
     ClusterColumn("y", "MNI y of the peak, mm", ".4g", key="peak_y", of_peaks=True),
     ClusterColumn("z", "MNI z of the peak, mm", ".4g", key="peak_z", of_peaks=True),
@@ -64,6 +63,7 @@ CLUSTER_COLUMNS = (
         "p",
         key="peak_p",
         of_peaks=True,
+        cluster_level=False,
     ),
     ClusterColumn(
         "Cluster p",
@@ -73,17 +73,17 @@ CLUSTER_COLUMNS = (
         cluster_level=True,
         counted=True,
     ),
-    ClusterColumn(
+    ClusterColumn("k", "Extent in voxels", ",d", key="n_voxels"),
+    _hidden("mm3", "Volume in cubic millimeters", ",.0f", key="volume_mm3"),
+    _hidden(
         "Sig.",
         "Whether the cluster is significant at the level that was asked",
         key="significant",
-        cluster_level=True,
     ),
-    ClusterColumn(
+    _hidden(
         "Borderline",
         "Whether the Monte Carlo interval of the corrected p contains the level",
         key="borderline",
-        cluster_level=True,
     ),
     _hidden(
         "Region",
@@ -145,5 +145,7 @@ CLUSTER_COLUMNS = (
         corrected=True,
     ),
 )
+#: Columns that stay in sight when the others are scrolled.
+FROZEN = 2
 #: Number of the column that can be edited.
 NAME_COLUMN = [column.key for column in CLUSTER_COLUMNS].index("name")

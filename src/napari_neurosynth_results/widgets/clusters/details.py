@@ -5,25 +5,46 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QModelIndex, QSize, Signal
-from qtpy.QtWidgets import QAbstractItemView, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFileDialog,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_neurosynth_results.api.studies import contributors
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.tables.clusters import save_studies
+from napari_neurosynth_results.job import CancelledError
 from napari_neurosynth_results.maps.results import result_of
+from napari_neurosynth_results.sources.atlases.catalog import KNOWN_ATLASES
+from napari_neurosynth_results.sources.atlases.locations import find_location
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
+from napari_neurosynth_results.viewer.clusters.atlas_choice import (
+    ATLAS_KEY,
+    NONE,
+    choose_atlas,
+    chosen_atlas,
+    fetch_atlas,
+)
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    clusters_of,
+    name_by,
+)
 from napari_neurosynth_results.viewer.foci import (
     foci_layers,
     light_up,
     show_foci,
     studies_of,
 )
-from napari_neurosynth_results.widgets.clusters.atlas_box import AtlasBox
+from napari_neurosynth_results.viewer.settings import preferred_atlas
 from napari_neurosynth_results.widgets.clusters.studies import StudyPanel
 from napari_neurosynth_results.widgets.common.color_grid import (
     ColorGrid,
@@ -50,6 +71,9 @@ if TYPE_CHECKING:
 _RAMP = ((40, 40, 60), (70, 30, 140), (150, 30, 150), (220, 90, 90), (250, 210, 60))
 _CELL = QSize(26, 18)
 _TITLES_WIDTH = 150
+_FILE = object()
+_IMAGES = "Label image (*.nii *.nii.gz *.hdr *.img *.mgz *.mgh)"
+_SHORTEST = 16
 
 
 class StudyHeatMap(GridView):
@@ -96,6 +120,113 @@ class StudyHeatMap(GridView):
 
     def _pick_cluster(self, section: int) -> None:
         self.picked.emit(section + 1, "")
+
+
+class AtlasBox(QComboBox):
+    """A list of atlases: packaged, known by name, layers of labels, files.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Whose clusters are named.
+    """
+
+    #: Another atlas names the clusters now.
+    chosen = Signal()
+
+    def __init__(self, viewer: Viewer, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self.setToolTip("The atlas that clusters and places are named by")
+        self.setMinimumContentsLength(_SHORTEST)
+        self.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.activated.connect(self._choose)
+        self.refresh()
+
+    def showPopup(self) -> None:
+        """Look for atlases just before they are listed."""
+        self.refresh()
+        super().showPopup()
+
+    def refresh(self, event: object = None) -> None:
+        """List what can be chosen, and what is."""
+        self.clear()
+        self.addItem("Desikan-Killiany with cerebellum", "default")
+        for known in KNOWN_ATLASES.values():
+            away = "" if find_location(known) else " (download with nilearn)"
+            self.addItem(f"{known.title}{away}", known.key)
+        for layer in self._layers():
+            self.addItem(f"layer {layer.name}", layer)
+        self.addItem("Label image...", _FILE)
+        self.addItem("none", NONE)
+        self._mark()
+
+    def _layers(self) -> list[Any]:
+        from napari.layers import Labels
+
+        return [
+            layer
+            for layer in self._viewer.layers
+            if isinstance(layer, Labels) and clusters_of(layer) is None
+        ]
+
+    def _mark(self) -> None:
+        """Show what is chosen."""
+        layers = [one for one in self._layers() if ATLAS_KEY in one.metadata]
+        now = layers[0] if layers else preferred_atlas()[0]
+        for row in range(self.count()):
+            if self.itemData(row) is now or self.itemData(row) == now:
+                self.setCurrentIndex(row)
+                return
+        # A file of the preferences.
+        self.insertItem(0, str(now), now)
+        self.setCurrentIndex(0)
+
+    def _choose(self, row: int) -> None:
+        from napari.utils.notifications import show_error
+
+        what = self.itemData(row)
+        if what is _FILE:
+            what = self._ask()
+        try:
+            if what:
+                self.choose(what)
+        except CancelledError:
+            pass
+        except ResultsError as error:
+            show_error(str(error))
+        self.refresh()
+
+    def choose(self, what: Any) -> None:
+        """Name clusters and places by another atlas.
+
+        Parameters
+        ----------
+        what : Labels or str
+            A layer, ``default``, ``none``, a known name, or a path. A known atlas that
+            is not on this machine is downloaded.
+
+        Raises
+        ------
+        CancelledError
+            When the user cancelled the download.
+        ResultsError
+            When it cannot be had; the choice stays as it was.
+        """
+        known = KNOWN_ATLASES.get(what) if isinstance(what, str) else None
+        if known is not None and find_location(known) is None:
+            fetch_atlas(known.key)
+        choose_atlas(self._viewer, what)
+        name_by(self._viewer, chosen_atlas(self._viewer))
+        self.chosen.emit()
+
+    def _ask(self) -> str:
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Choose the label image of an atlas", "", _IMAGES
+        )
+        return str(path)
 
 
 _REGIONS = (
@@ -182,6 +313,11 @@ class ClusterDetails(QTabWidget):
             self._label = label
             self._fill()
 
+    def setVisible(self, wanted: bool) -> None:
+        """Catch up with what happened while nobody looked."""
+        super().setVisible(wanted)
+        self._fill()
+
     # --- what is known ----------------------------------------------------------------
 
     @property
@@ -209,6 +345,9 @@ class ClusterDetails(QTabWidget):
 
     def _fill(self, event: object = None) -> None:
         """Fill the tab that is seen; the others wait until they are."""
+        if self.isHidden():
+            # A drawer that is shut need not keep up with a slider.
+            return
         clusters, label = self._clusters, self._label
         if self.currentIndex() == 0:
             # Not counted at each step of a slider while no cluster is chosen.

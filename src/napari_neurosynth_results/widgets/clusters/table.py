@@ -20,7 +20,14 @@ from qtpy.QtCore import (
     Signal,
 )
 from qtpy.QtGui import QAction, QColor
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QFrame,
+    QHeaderView,
+    QMenu,
+    QTreeView,
+)
 
 from napari_neurosynth_results.anatomy.atlas import with_distance
 from napari_neurosynth_results.maps.grid import Voxel
@@ -28,6 +35,7 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
 from napari_neurosynth_results.widgets.clusters.columns import (
     CLUSTER_COLUMNS,
+    FROZEN,
     NAME_COLUMN,
     ClusterColumn,
 )
@@ -48,6 +56,8 @@ _ANSWERED = frozenset(
     }
 )
 _LOWEST = 110
+_INDENTATION, _NARROWEST, _WIDEST_NAME, _TITLE_MARGIN = 12, 24, 128, 10
+_AS_NEEDED = QAbstractItemView.ScrollHint.EnsureVisible
 
 
 class ClusterModel(QAbstractItemModel):
@@ -71,6 +81,9 @@ class ClusterModel(QAbstractItemModel):
         self._rows: npt.NDArray[np.intp] = np.empty(0, np.intp)
         self._sorted_by = (0, True)
         self._words: list[str] = []
+        self._searched: Collection[int] = range(len(CLUSTER_COLUMNS))
+        self._others_shown = True
+        self._n_others = 0
 
     def show(
         self, clusters: ClusterSet | None, colors: npt.NDArray[Any] | None = None
@@ -106,12 +119,40 @@ class ClusterModel(QAbstractItemModel):
             first, last = self.index(0, 0), self.index(n - 1, 0)
             self.dataChanged.emit(first, last, [_ROLE.DecorationRole])
 
-    def filter(self, text: str) -> None:
-        """Show only clusters with all these words somewhere in their row."""
+    def filter(self, text: str, columns: Collection[int] | None = None) -> None:
+        """Show only clusters with all these words somewhere in their row.
+
+        Parameters
+        ----------
+        text : str
+            Words, whatever the case.
+        columns : collection of int, optional
+            Where to look: those that can be seen; all when not given.
+        """
         self.beginResetModel()
         self._words = text.lower().split()
+        self._searched = range(len(CLUSTER_COLUMNS)) if columns is None else columns
         self._arrange()
         self.endResetModel()
+
+    def show_others(self, shown: bool) -> None:
+        """Show, or fold away, the clusters that were tested and are not significant."""
+        if shown != self._others_shown:
+            self.beginResetModel()
+            self._others_shown = shown
+            self._arrange()
+            self.endResetModel()
+
+    def is_folded(self, label: int) -> bool:
+        """Whether a cluster has no row because it is among those folded away."""
+        if self._others_shown or self._clusters is None:
+            return False
+        return bool(self._not_significant()[label - 1])
+
+    @property
+    def n_others(self) -> int:
+        """How many clusters pass the filter and are not significant."""
+        return self._n_others
 
     def sort(
         self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder
@@ -147,12 +188,22 @@ class ClusterModel(QAbstractItemModel):
             rows = np.array(order, np.intp)
         if self._words:
             rows = rows[[self._matches(int(row)) for row in rows]]
-        self._rows = rows
+        others = self._not_significant()[rows]
+        self._n_others = int(others.sum())
+        # What is significant comes first, whatever it is sorted by.
+        kept = [rows[~others], rows[others]] if self._others_shown else [rows[~others]]
+        self._rows = np.concatenate(kept)
+
+    def _not_significant(self) -> npt.NDArray[np.bool_]:
+        """Say of each cluster whether it was tested itself, and did not pass."""
+        clusters = self._clusters
+        return ~clusters.surviving if clusters is not None else np.zeros(0, bool)
 
     def _matches(self, row: int) -> bool:
+        columns = [CLUSTER_COLUMNS[index] for index in sorted(self._searched)]
         # Other maps are not read for the sake of a filter.
-        columns = (column for column in CLUSTER_COLUMNS if not column.corrected)
-        text = " ".join(self._text(row, column) for column in columns).lower()
+        texts = (self._text(row, one) for one in columns if not one.corrected)
+        text = " ".join(texts).lower()
         return all(word in text for word in self._words)
 
     # --- what the rest of the program asks --------------------------------------------
@@ -224,6 +275,8 @@ class ClusterModel(QAbstractItemModel):
         # The axis z and the value z would have one title.
         if column.key == "peak_value":
             return f"Peak {kind}"
+        if column.key == "cluster_p" and self._clusters.statmap.correction:
+            return f"p_{self._clusters.statmap.correction}"
         return f"Mean {kind}" if column.key == "mean_value" else column.title
 
     def flags(self, index: QModelIndex) -> Qt.ItemFlag:
@@ -312,7 +365,14 @@ def _cells(table: pd.DataFrame, key: str) -> npt.NDArray[Any]:
 
 
 class ClusterView(TableView):
-    """Show a `ClusterModel`: columns to choose, rows to mark and to unfold."""
+    """Show a `ClusterModel`: columns to choose, rows to mark and to unfold.
+
+    Number and name stay where they are while the other columns are scrolled: a second
+    view of the same rows lies over the first.
+    """
+
+    #: Other columns can be seen.
+    columns_changed = Signal()
 
     def __init__(self, model: ClusterModel) -> None:
         super().__init__(model)
@@ -320,8 +380,11 @@ class ClusterView(TableView):
         triggers = QAbstractItemView.EditTrigger
         self.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
         self.setMinimumHeight(_LOWEST)
+        self.setIndentation(_INDENTATION)
+        self.setAccessibleName("Clusters")
         header = self.header()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setMinimumSectionSize(_NARROWEST)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._choose_columns_here)
         self.setSortingEnabled(True)
@@ -330,6 +393,28 @@ class ClusterView(TableView):
         self._own: set[int] = set()
         for index, column in enumerate(CLUSTER_COLUMNS):
             self.setColumnHidden(index, not column.shown)
+        self.frozen = _FrozenColumns(self)
+
+    def shown_columns(self) -> list[int]:
+        """Return the columns that can be seen."""
+        every = range(len(CLUSTER_COLUMNS))
+        return [index for index in every if not self.isColumnHidden(index)]
+
+    def updateGeometries(self) -> None:
+        """Keep what is frozen where it belongs."""
+        super().updateGeometries()
+        if hasattr(self, "frozen"):
+            self.frozen.fit()
+
+    def scrollTo(self, index: QModelIndex, hint: Any = _AS_NEEDED) -> None:
+        """Scroll to a row; what is frozen is in sight as it is."""
+        if index.column() >= FROZEN:
+            super().scrollTo(index, hint)
+            return
+        bar = self.horizontalScrollBar()
+        before = bar.value()
+        super().scrollTo(index, hint)
+        bar.setValue(before)
 
     def mark(self, label: int) -> None:
         """Select the row of a cluster, none for 0 or where the filter hides it."""
@@ -369,13 +454,23 @@ class ClusterView(TableView):
         # What a voxel-level corrected map says itself.
         own = {*clusters.peak_columns} if clusters is not None else set()
         for index, column in enumerate(CLUSTER_COLUMNS):
-            if column.cluster_level:
-                self.setColumnHidden(index, not cluster_level)
+            if column.cluster_level is not None:
+                self.setColumnHidden(index, column.cluster_level != cluster_level)
             elif column.corrected and (column.key in own) != (index in self._own):
                 self.setColumnHidden(index, column.key not in own)
                 self._own ^= {index}
             if not self.isColumnHidden(index):
-                self.resizeColumnToContents(index)
+                self._fit_column(index)
+
+    def _fit_column(self, index: int) -> None:
+        """Give a column the room of its numbers and its title, and names no more."""
+        title = self.header().fontMetrics().horizontalAdvance(self.rows.title(index))
+        width = max(self.sizeHintForColumn(index), title + _TITLE_MARGIN)
+        if index == 0:
+            # Colors, and the arrows of sub-peaks.
+            width = max(width, self.header().sectionSizeHint(index))
+        most = _WIDEST_NAME if index == NAME_COLUMN else width
+        self.setColumnWidth(index, min(width, most))
 
     def choose_columns(self, place: QPoint) -> None:
         """Let the user choose columns from a menu at a place on the screen."""
@@ -403,3 +498,85 @@ class ClusterView(TableView):
         self.setColumnHidden(index, not shown)
         if shown:
             self.resizeColumnToContents(index)
+        self.columns_changed.emit()
+
+
+class _FrozenColumns(QTreeView):
+    """The first columns of a table, over the table itself."""
+
+    def __init__(self, table: ClusterView) -> None:
+        super().__init__(table)
+        self._table = table
+        self.setModel(table.model())
+        self.setSelectionModel(table.selectionModel())
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setUniformRowHeights(True)
+        self.setIndentation(table.indentation())
+        self.setSelectionBehavior(table.selectionBehavior())
+        self.setEditTriggers(table.editTriggers())
+        off = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        self.setHorizontalScrollBarPolicy(off)
+        self.setVerticalScrollBarPolicy(off)
+        self.setVerticalScrollMode(table.verticalScrollMode())
+        header = self.header()
+        header.setStretchLastSection(False)
+        header.setSectionsClickable(True)
+        header.setSortIndicatorShown(True)
+        header.setMinimumSectionSize(_NARROWEST)
+        for index in range(FROZEN, len(CLUSTER_COLUMNS)):
+            self.setColumnHidden(index, True)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(table._choose_columns_here)
+        self._follow(table)
+        self.fit()
+
+    def _follow(self, table: ClusterView) -> None:
+        mine, its = self.header(), table.header()
+        self._busy = False
+        mine.sectionResized.connect(self._tell_width)
+        its.sectionResized.connect(self._take_width)
+        mine.sectionClicked.connect(self._sort)
+        its.sortIndicatorChanged.connect(mine.setSortIndicator)
+        bar = table.verticalScrollBar()
+        bar.valueChanged.connect(self.verticalScrollBar().setValue)
+        self.verticalScrollBar().valueChanged.connect(bar.setValue)
+        self.expanded.connect(table.expand)
+        self.collapsed.connect(table.collapse)
+        table.expanded.connect(self.expand)
+        table.collapsed.connect(self.collapse)
+
+    def _sort(self, section: int) -> None:
+        header = self._table.header()
+        up = Qt.SortOrder.AscendingOrder
+        again = header.sortIndicatorSection() == section
+        down = again and header.sortIndicatorOrder() == up
+        self._table.sortByColumn(section, Qt.SortOrder.DescendingOrder if down else up)
+
+    def _take_width(self, section: int, before: int, width: int) -> None:
+        if section < FROZEN:
+            self.setColumnWidth(section, width)
+        self.fit()
+
+    def _tell_width(self, section: int, before: int, width: int) -> None:
+        if self._table.columnWidth(section) != width:
+            self._table.setColumnWidth(section, width)
+
+    def fit(self) -> None:
+        """Lie over the columns that are frozen, the titles included."""
+        table = self._table
+        for index in range(FROZEN):
+            hidden = table.isColumnHidden(index)
+            if self.isColumnHidden(index) != hidden:
+                self.setColumnHidden(index, hidden)
+            if not hidden and self.columnWidth(index) != table.columnWidth(index):
+                self.setColumnWidth(index, table.columnWidth(index))
+        frame = table.frameWidth()
+        width = sum(table.columnWidth(index) for index in range(FROZEN))
+        height = table.viewport().height() + table.header().height()
+        self.setGeometry(frame, frame, min(width, table.viewport().width()), height)
+        self.raise_()
+
+    def wheelEvent(self, event: Any) -> None:
+        """Scroll the table below."""
+        QApplication.sendEvent(self._table.viewport(), event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, PushButton
 from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QShortcut, QSplitter
+from qtpy.QtWidgets import QShortcut, QSplitter, QToolButton
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.tables.clusters import save_clusters
@@ -26,7 +27,11 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     rename,
 )
 from napari_neurosynth_results.viewer.clusters.picking import follow_mouse
-from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.shown_maps import (
+    current_map,
+    layer_of,
+    show_alone,
+)
 from napari_neurosynth_results.widgets.clusters.details import ClusterDetails
 from napari_neurosynth_results.widgets.clusters.table import ClusterModel, ClusterView
 from napari_neurosynth_results.widgets.common.figure_button import (
@@ -34,6 +39,7 @@ from napari_neurosynth_results.widgets.common.figure_button import (
     cluster_figures,
 )
 from napari_neurosynth_results.widgets.common.layout import (
+    fold_button,
     narrow,
     row,
     wrapped_text,
@@ -52,6 +58,7 @@ _NOTHING = (
     "No clusters yet. Threshold a map: Plugins > Neurosynth results > Threshold and "
     "clusters."
 )
+_DRAWER = "Regions, studies, studies x clusters"
 _TABLE_KINDS = "For programs (TSV, CSV) or for a paper (Markdown, LaTeX, HTML)"
 #: Wherever the keyboard is in the window; napari uses none of them.
 _KEYS = {
@@ -87,11 +94,13 @@ class ClusterWidget(Container):
         self.map = ComboBox(
             choices=self._layer_choices, tooltip="Maps whose clusters are shown"
         )
+        self.map.native.setAccessibleName("Map")
         narrow(self.map)
         self.sentence = wrapped_text()
         self.filter = LineEdit()
-        self.filter.native.setPlaceholderText("Filter: words in any column")
+        self.filter.native.setPlaceholderText("Filter: words in the table")
         self.filter.native.setClearButtonEnabled(True)
+        self.filter.native.setAccessibleName("Filter clusters")
         self.previous, self.next = PushButton(text="◀"), PushButton(text="▶")
         self.peak, self.center = PushButton(text="Peak"), PushButton(text="Center")
         for button, what in (
@@ -101,6 +110,7 @@ class ClusterWidget(Container):
             (self.center, "center"),
         ):
             button.tooltip = f"Go to the {what} ({_KEYS[what]})"
+            button.native.setAccessibleName(f"Go to the {what}")
         self.only = CheckBox(text="Only this", tooltip="Hide all other clusters")
         self.pointed = wrapped_text()
         self.columns = PushButton(text="Columns")
@@ -116,28 +126,47 @@ class ClusterWidget(Container):
     def _make_table(self) -> None:
         self.model = ClusterModel(self.native)
         self.view = ClusterView(self.model)
+        self.files = row(self.save_table, self.save_labels, self.save_figure)
         self.extend(
             [
                 self.map,
                 self.sentence,
-                self.filter,
+                row(self.filter, self.columns, self.copy),
                 row(self.previous, self.next, self.peak, self.center, self.only),
-                row(self.columns, self.copy, self.save_table),
-                row(self.save_labels, self.save_figure),
                 self.pointed,
+                self.files,
             ]
         )
+        self.model.show_others(False)
+        self.others = QToolButton()
+        self.others.setCheckable(True)
+        self.others.setAutoRaise(True)
+        self.others.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.others.setArrowType(Qt.ArrowType.RightArrow)
+        self.others.hide()
         self.details = ClusterDetails(self._viewer, self.native)
+        self.details.hide()
+        self.drawer = fold_button(_DRAWER, self.details)
         both = QSplitter(Qt.Orientation.Vertical)
         both.addWidget(self.view)
         both.addWidget(self.details)
         both.setChildrenCollapsible(False)
-        # Between the buttons that steer and those that save.
+        # Below the buttons that steer.
         self.native.layout().insertWidget(4, both, 1)
+        self.native.layout().insertWidget(5, self.others)
+        self.native.layout().insertWidget(6, self.drawer)
+
+    def become_part(self) -> None:
+        """Leave to a panel around this one what it says or offers already."""
+        for widget in (self.map, self.sentence, self.files):
+            widget.visible = False
+        self.margins = (0, 0, 0, 0)
 
     def _connect(self) -> None:
-        self.map.changed.connect(self._show_layer)
+        self.map.changed.connect(self._choose_map)
         self.filter.changed.connect(self._filter)
+        self.others.toggled.connect(self._show_others)
+        self.view.columns_changed.connect(self._filter)
         self.previous.changed.connect(self.go_previous)
         self.next.changed.connect(self.go_next)
         self.peak.changed.connect(self.go_to_peak)
@@ -188,27 +217,33 @@ class ClusterWidget(Container):
         with self.map.changed.blocked():
             self.map.reset_choices()
         self._follow_active()
-        if self.map.value is not self._layer or self._layer is None:
-            self._show_layer()
 
     def _follow_active(self, event: object = None) -> None:
-        """Show the clusters of the layer that the user works with."""
-        active = self._viewer.layers.selection.active
-        if active is None:
-            return
-        statmap = map_of(active)
-        layer = active if clusters_of(active) is not None else None
-        if statmap is not None:
-            layer = cluster_layer(self._viewer, statmap)
+        """Show the clusters of the map that the user works with."""
+        statmap = current_map(self._viewer)
+        layer = cluster_layer(self._viewer, statmap) if statmap is not None else None
+        if statmap is None and self.map.choices:
+            # The map was deleted, and its clusters were not.
+            layer = self.map.choices[0]
         if layer is not None and layer in self.map.choices:
-            self.map.value = layer
+            with self.map.changed.blocked():
+                self.map.value = layer
+        if layer is not self._layer or layer is None:
+            self._show_layer(layer)
 
-    def _show_layer(self, event: object = None) -> None:
+    def _choose_map(self, layer: Labels | None) -> None:
+        """Show the map alone whose clusters the user wants to see."""
+        clusters = clusters_of(layer) if layer is not None else None
+        if clusters is not None and layer_of(self._viewer, clusters.statmap):
+            show_alone(self._viewer, clusters.statmap)
+        self._follow_active()
+
+    def _show_layer(self, layer: Labels | None) -> None:
         if self._layer is not None:
             self._layer.events.features.disconnect(self._show)
             self._layer.events.colormap.disconnect(self._show_colors)
             self._layer.events.selected_label.disconnect(self._follow_label)
-        self._layer = self.map.value
+        self._layer = layer
         if self._layer is not None:
             # The features are announced whenever the clusters change.
             self._layer.events.features.connect(self._show)
@@ -225,6 +260,7 @@ class ClusterWidget(Container):
         self._selecting = True
         unfolded = self.view.unfolded()
         self.model.show(clusters, layer.colormap.colors if layer is not None else None)
+        self._count_others()
         saving = (self.save_table, self.save_labels, self.save_figure)
         for widget in (self.filter, self.copy, *saving):
             widget.enabled = clusters is not None
@@ -244,18 +280,40 @@ class ClusterWidget(Container):
         if self._layer is not None:
             self.model.color(self._layer.colormap.colors)
 
-    def _filter(self, text: str) -> None:
-        self._selecting = True
-        self.model.filter(text)
+    def _filter(self, event: object = None) -> None:
+        self._arrange(
+            lambda: self.model.filter(self.filter.value, self.view.shown_columns())
+        )
+
+    def _show_others(self, shown: bool) -> None:
+        """Show, or fold away, the clusters that are not significant."""
+        down, right = Qt.ArrowType.DownArrow, Qt.ArrowType.RightArrow
+        self.others.setArrowType(down if shown else right)
+        self._arrange(lambda: self.model.show_others(shown))
+
+    def _arrange(self, act: Callable[[], None]) -> None:
+        """Show other rows of the same clusters, and keep what was chosen."""
+        before, self._selecting = self._selecting, True
+        unfolded = self.view.unfolded()
+        act()
+        self._count_others()
+        self.view.unfold(unfolded)
         if self._layer is not None:
             self._mark(chosen_label(self._layer))
-        self._selecting = False
+        self._selecting = before
+
+    def _count_others(self) -> None:
+        n = self.model.n_others
+        self.others.setVisible(n > 0)
+        self.others.setText(f"{n} not significant")
 
     # --- both ways --------------------------------------------------------------------
 
     def _mark(self, label: int) -> None:
         """Select the row of a cluster without moving the viewer."""
         before, self._selecting = self._selecting, True
+        if label and self.model.is_folded(label):
+            self.others.setChecked(True)
         self.view.mark(label)
         self._selecting = before
 
@@ -294,9 +352,10 @@ class ClusterWidget(Container):
                 self._mark(0)
             return
         if layer is not self._layer:
-            self.map.value = layer
-        self._choose(label)
-        self._mark(label)
+            self._viewer.layers.selection.active = layer
+        if layer is self._layer:
+            self._choose(label)
+            self._mark(label)
 
     def _point(self, layer: Labels | None, label: int, position: Any) -> None:
         """Say what the mouse is over."""
@@ -320,6 +379,8 @@ class ClusterWidget(Container):
 
     def _go_to(self, label: int) -> None:
         """Go to a cluster that was chosen elsewhere."""
+        if self.model.is_folded(label):
+            self.others.setChecked(True)
         index = self.model.index_of(label)
         if index.isValid():
             self.view.setCurrentIndex(index)

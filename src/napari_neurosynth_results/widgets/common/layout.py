@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from magicgui.widgets import ComboBox, Container, Label, Widget
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QComboBox, QLabel, QSizePolicy
+from qtpy.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QLabel,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 
 _READABLE_WIDTH = 200
 _READABLE_LENGTH = 16
@@ -40,6 +47,34 @@ def row(*widgets: Widget, label: str = "") -> Container:
     made = Container(layout="horizontal", labels=False, label=label, widgets=widgets)
     made.margins = (0, 0, 0, 0)
     return made
+
+
+def fold_button(title: str, folded: QWidget) -> QToolButton:
+    """Make a button that shows and hides something, and says which it is.
+
+    Parameters
+    ----------
+    title : str
+        What is shown and hidden.
+    folded : QWidget
+        As it is now, hidden or not.
+    """
+    button = QToolButton()
+    button.setText(title)
+    button.setCheckable(True)
+    button.setAutoRaise(True)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    arrows = {True: Qt.ArrowType.DownArrow, False: Qt.ArrowType.RightArrow}
+
+    def show(wanted: bool) -> None:
+        button.setArrowType(arrows[wanted])
+        folded.setVisible(wanted)
+
+    button.setChecked(not folded.isHidden())
+    button.setArrowType(arrows[button.isChecked()])
+    button.toggled.connect(show)
+    return button
 
 
 def copy_text(text: str = "") -> None:

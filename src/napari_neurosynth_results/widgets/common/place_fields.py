@@ -78,28 +78,10 @@ class PlaceFields(Container):
         text : str
             As `parse_place` reads it.
         """
-        try:
-            place = parse_place(text)
-        except ResultsError as error:
-            self._say("", str(error))
-            return
-        self._go(place)
+        self._say("", go_to_place(self._viewer, text))
 
     def _go(self, place: Coordinate) -> None:
-        if place_of_slices(self._viewer) is None:
-            self._say("", _NO_VOLUME)
-            return
-        scene.jump_to(self._viewer, *place)
-        reached = place_of_slices(self._viewer)
-        assert reached is not None
-        away = max(abs(a - b) for a, b in zip(place, reached, strict=True))
-        self._say(
-            "",
-            f"{format_place(place)} lies outside of what is open: the slices stopped "
-            f"at {format_place(reached)}."
-            if away > _STOPPED_MM
-            else "",
-        )
+        self._say("", _jump(self._viewer, place))
 
     def copy_place(self) -> None:
         """Put the place of the slices on the clipboard, as in ``38, 4, 2``."""
@@ -129,6 +111,41 @@ class PlaceFields(Container):
         for box, value in zip((self.x, self.y, self.z), place, strict=True):
             with box.changed.blocked():
                 box.value = min(max(value, -_REACH_MM), _REACH_MM)
+
+
+def go_to_place(viewer: Viewer, text: str) -> str:
+    """Move the slices to a place that somebody typed.
+
+    Parameters
+    ----------
+    text : str
+        As `parse_place` reads it.
+
+    Returns
+    -------
+    str
+        Why they are not there now; empty when they are.
+    """
+    try:
+        place = parse_place(text)
+    except ResultsError as error:
+        return str(error)
+    return _jump(viewer, place)
+
+
+def _jump(viewer: Viewer, place: Coordinate) -> str:
+    if place_of_slices(viewer) is None:
+        return _NO_VOLUME
+    scene.jump_to(viewer, *place)
+    reached = place_of_slices(viewer)
+    assert reached is not None
+    away = max(abs(a - b) for a, b in zip(place, reached, strict=True))
+    if away <= _STOPPED_MM:
+        return ""
+    return (
+        f"{format_place(place)} lies outside of what is open: the slices stopped "
+        f"at {format_place(reached)}."
+    )
 
 
 class _PasteFilter(QObject):

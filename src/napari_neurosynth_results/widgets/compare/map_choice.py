@@ -23,13 +23,14 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import Hue
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.opening import open_source
-from napari_neurosynth_results.viewer.layers import map_of, result_sets
 from napari_neurosynth_results.viewer.plugin.reader import (
     bring_first_maps,
     show_first_maps,
 )
 from napari_neurosynth_results.viewer.settings import read_settings
+from napari_neurosynth_results.viewer.shown_maps import layer_of
 from napari_neurosynth_results.widgets.common.background_job import BackgroundJob
 
 if TYPE_CHECKING:
@@ -37,17 +38,25 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _LOWEST, _HIGHEST = 80, 160
-_LAYER = int(Qt.ItemDataRole.UserRole)
+_MAP = int(Qt.ItemDataRole.UserRole)
 
 
 class MapChecklist(QListWidget):
-    """Lists layers of maps; the order of the list is that of the comparison."""
+    """Lists maps; the order of the list is that of the comparison.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Whose layers show the maps that are checked.
+    """
 
     #: Other maps are checked, or the order of those that are.
     changed = Signal()
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, viewer: Viewer, parent: QWidget) -> None:
         super().__init__(parent)
+        self._viewer = viewer
+        self.setAccessibleName("Maps to compare")
         self.setMinimumHeight(_LOWEST)
         self.setMaximumHeight(_HIGHEST)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
@@ -62,30 +71,43 @@ class MapChecklist(QListWidget):
         self.changed.emit()
 
     @property
-    def checked(self) -> list[Image]:
-        """The checked layers, from top to bottom."""
+    def listed(self) -> list[StatMap]:
+        """All maps, from top to bottom."""
+        return [self.item(row).data(_MAP) for row in range(self.count())]
+
+    @property
+    def checked(self) -> list[StatMap]:
+        """The checked maps, from top to bottom."""
         items = [self.item(row) for row in range(self.count())]
         return [
-            item.data(_LAYER)
+            item.data(_MAP)
             for item in items
             if item.checkState() == Qt.CheckState.Checked
         ]
 
-    def list_maps(self, layers: Sequence[Image]) -> None:
-        """List other layers of maps; those that stay keep place and check."""
+    @property
+    def layers(self) -> list[Image]:
+        """The layers of the checked maps, of those that have one."""
+        found = [layer_of(self._viewer, statmap) for statmap in self.checked]
+        return [layer for layer in found if layer is not None]
+
+    def list_maps(self, maps: Sequence[StatMap]) -> None:
+        """List other maps; those that stay keep place and check."""
         checked = self.checked
-        before = [self.item(row).data(_LAYER) for row in range(self.count())]
-        kept = [layer for layer in before if layer in layers]
+        kept = [statmap for statmap in self.listed if statmap in maps]
         self.blockSignals(True)
         self.clear()
-        several = len(result_sets(layers)) > 1
-        for layer in [*kept, *(one for one in layers if one not in kept)]:
-            item = QListWidgetItem(_title(layer, several))
-            item.setData(_LAYER, layer)
+        several = len({id(statmap.results) for statmap in maps}) > 1
+        for statmap in [*kept, *(one for one in maps if one not in kept)]:
+            title = statmap.title
+            item = QListWidgetItem(
+                f"{statmap.results.title}: {title}" if several else title
+            )
+            item.setData(_MAP, statmap)
             item.setToolTip(item.text())
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             state = (
-                Qt.CheckState.Checked if layer in checked else Qt.CheckState.Unchecked
+                Qt.CheckState.Checked if statmap in checked else Qt.CheckState.Unchecked
             )
             item.setCheckState(state)
             self.addItem(item)
@@ -103,37 +125,33 @@ class MapChecklist(QListWidget):
         self.blockSignals(True)
         for row in range(self.count()):
             item = self.item(row)
-            layer = item.data(_LAYER)
-            number = checked.index(layer) if layer in checked else len(hues)
+            statmap = item.data(_MAP)
+            number = checked.index(statmap) if statmap in checked else len(hues)
             color = None
             if number < len(hues):
                 color = QColor.fromRgbF(*hues[number].rgb)
             item.setData(Qt.ItemDataRole.DecorationRole, color)
         self.blockSignals(False)
 
-    def check(self, layers: Sequence[Image]) -> None:
-        """Check some layers, and no others."""
+    def check(self, maps: Sequence[StatMap]) -> None:
+        """Check some maps, and no others."""
+        self.check_quietly(maps)
+        self.changed.emit()
+
+    def check_quietly(self, maps: Sequence[StatMap]) -> None:
+        """Check some maps without telling of it."""
         self.blockSignals(True)
         for row in range(self.count()):
             item = self.item(row)
-            wanted = item.data(_LAYER) in layers
+            wanted = item.data(_MAP) in maps
             item.setCheckState(
                 Qt.CheckState.Checked if wanted else Qt.CheckState.Unchecked
             )
         self.blockSignals(False)
-        self.changed.emit()
 
 
-def _title(layer: Image, several: bool) -> str:
-    """Call a map by its title, and by its result where there are several."""
-    statmap = map_of(layer)
-    if statmap is None or not several:
-        return str(layer.name)
-    return f"{statmap.results.title}: {statmap.title}"
-
-
-#: Maps of the other result that get a layer; the rest is in the results browser.
-_FIRST = 3
+#: Maps of the other result that get a layer at once; the list has them all.
+_FIRST = 1
 
 
 class OtherResultField(QWidget):

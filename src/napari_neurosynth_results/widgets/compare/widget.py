@@ -17,18 +17,16 @@ from napari_neurosynth_results.statistics.comparison.comparison import (
     compare,
 )
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix, compare_all
-from napari_neurosynth_results.viewer.clusters.cluster_layers import (
-    cluster_layer,
-    map_layers,
-)
+from napari_neurosynth_results.viewer.clusters.cluster_layers import cluster_layer
+from napari_neurosynth_results.viewer.clusters.defaults import clusters_for
 from napari_neurosynth_results.viewer.compare.comparison_layers import (
-    clusters_for,
     show_agreement,
     show_map,
     threshold_alike,
 )
 from napari_neurosynth_results.viewer.compare.display_modes import JointDisplay
-from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.layers import map_of, result_sets
+from napari_neurosynth_results.viewer.shown_maps import layer_for
 from napari_neurosynth_results.widgets.common.figure_button import (
     FigureButton,
     comparison_figures,
@@ -72,6 +70,7 @@ class CompareWidget(Container):
         self._viewer = napari_viewer
         self._together = JointDisplay(napari_viewer)
         self._watched: list[Any] = []
+        self._choosing = False
         self.comparison: Comparison | None = None
         self.matrix: Matrix | None = None
         self._make()
@@ -80,7 +79,7 @@ class CompareWidget(Container):
         self._choose()
 
     def _make(self) -> None:
-        self.maps = MapChecklist(self.native)
+        self.maps = MapChecklist(self._viewer, self.native)
         self.others = OtherResultField(self._viewer, self.native)
         self.thresholds = ComboBox(
             choices=[_OWN, _SAME], tooltip="The thresholds at which maps are compared"
@@ -155,28 +154,41 @@ class CompareWidget(Container):
 
     def _refresh(self, event: object = None) -> None:
         """Follow the layers of the viewer."""
+        if self._choosing:
+            return
         before = self.maps.checked
         self.maps.list_maps(
             [
-                layer
-                for layer in self._viewer.layers
-                if layer in map_layers(self._viewer)
+                statmap
+                for results in result_sets(self._viewer.layers)
+                for statmap in results.maps.values()
+                if statmap.at_hand and statmap.kind.row.criteria
             ]
         )
-        if self.maps.checked != before:
+        # A map whose layer was deleted is not wanted any more.
+        there = [map_of(layer) for layer in self.maps.layers]
+        if there != before:
+            self.maps.check_quietly([one for one in there if one is not None])
             self._choose()
 
     def _choose(self, event: object = None) -> None:
         """Threshold what was checked, see it as before, and count anew."""
-        chosen: list[Image] = self.maps.checked
         told: list[str] = []
+        self._choosing = True
+        active = self._viewer.layers.selection.active
         try:
-            for layer in chosen:
-                clusters_for(self._viewer, layer)
-            if self.thresholds.value == _SAME and len(chosen) > 1:
-                told = threshold_alike(self._viewer, chosen)
+            for statmap in self.maps.checked:
+                clusters_for(self._viewer, layer_for(self._viewer, statmap))
+            if self.thresholds.value == _SAME and len(self.maps.layers) > 1:
+                told = threshold_alike(self._viewer, self.maps.layers)
         except ResultsError as error:
             told = [str(error)]
+        finally:
+            # What was made for the comparison is not what the user works with.
+            if active is not None and active in self._viewer.layers:
+                self._viewer.layers.selection.active = active
+            self._choosing = False
+        chosen: list[Image] = self.maps.layers
         self._watch(chosen)
         self._show()
         self._compare()
@@ -202,7 +214,7 @@ class CompareWidget(Container):
     # --- together ---------------------------------------------------------------------
 
     def _show(self, event: object = None) -> None:
-        chosen, view = self.maps.checked, self.mode.value
+        chosen, view = self.maps.layers, self.mode.value
         if view == _ALONE or len(chosen) < 2:
             self._together.stop()
         else:
@@ -229,7 +241,7 @@ class CompareWidget(Container):
         """Count what the maps have in common."""
         self.comparison = self.matrix = None
         try:
-            clusters = [clusters_for(self._viewer, one) for one in self.maps.checked]
+            clusters = [clusters_for(self._viewer, one) for one in self.maps.layers]
             if len(clusters) > 1:
                 self.comparison = compare(clusters[0], clusters[1])
             if len(clusters) > 2:

@@ -13,11 +13,14 @@ from magicgui.widgets import (
     FloatSpinBox,
     Label,
     LineEdit,
+    PushButton,
     Slider,
     SpinBox,
 )
 from psygnal import Signal
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QPainter
+from qtpy.QtWidgets import QAbstractSpinBox, QSizePolicy, QSlider, QWidget
 
 from napari_neurosynth_results.anatomy.numerals import read_number
 from napari_neurosynth_results.errors import ResultsError
@@ -45,7 +48,14 @@ from napari_neurosynth_results.widgets.common.layout import narrow, row
 _StatedDof = float | tuple[float, float] | None
 
 _STEPS = 1000
-_BOX = 96
+_BOX, _NUMBER_BOX, _EXTENT_BOX, _CRITERION_BOX = 96, 56, 52, 96
+_NO_BUTTONS = QAbstractSpinBox.ButtonSymbols.NoButtons
+#: Probabilities that papers use: the slider holds on to them, within so many steps.
+_STOPS, _CATCH = (0.05, 0.01, 0.005, 0.001), 8
+_TICK_HEIGHT = 4
+#: Letters of a criterion that are seen at once.
+_SHORT = 7
+_FIXED = QSizePolicy.Policy.Fixed
 _CONNECTIVITY = {
     "faces 6 (nilearn, NiMARE)": 6,
     "edges 18 (SPM)": 18,
@@ -139,7 +149,7 @@ class ThresholdForm(Container):
     translate: Callable[[Criterion], float]
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(labels=False)
         self.margins = (0, 0, 0, 0)
         self._statmap: StatMap | None = None
         self._evidence = Evidence()
@@ -153,39 +163,65 @@ class ThresholdForm(Container):
         self._connect()
 
     def _make(self) -> None:
-        self.dof = LineEdit(label="Deg. of freedom", tooltip=_DOF)
-        self.preset = ComboBox(label="Preset", choices=self._preset_choices)
         self.by = ComboBox(label="Threshold by", choices=self._criterion_choices)
-        self.fdr = ComboBox(label="Method", choices=list(_FDR.items()))
         self.number = LineEdit(label="at")
         self.slider = Slider(label=" ", min=0, max=_STEPS, readout=False)
         self.slider.tooltip = "To the right it gets stricter"
-        self.tail = ComboBox(label="Tail", choices=self._tail_choices)
+        self.ticks = _TickMarks(self.slider.native.findChild(QSlider))
         self.voxels = SpinBox(min=1, max=10**7, value=1)
+        self.extent = row(Label(value="k"), self.voxels, label="Extent")
+        self.more = PushButton(text="more")
+        self.more.native.setCheckable(True)
+        self.more.tooltip = "Tail, connectivity, mask, presets, and what was tried"
+        self.dof = LineEdit(label="Deg. of freedom", tooltip=_DOF)
+        self.preset = ComboBox(label="Preset", choices=self._preset_choices)
+        self.fdr = ComboBox(label="Method", choices=list(_FDR.items()))
+        self.tail = ComboBox(label="Tail", choices=self._tail_choices)
         self.mm3 = FloatSpinBox(min=0, max=1e8, step=1)
-        for box in (self.voxels, self.mm3):
-            # Their own wish is room for the largest number that they take.
-            box.native.setFixedWidth(_BOX)
-        self.extent = row(
-            *(self.voxels, Label(value="voxels"), self.mm3, Label(value="mm3")),
-            label="Extent",
-        )
+        self.volume = row(self.mm3, Label(value="mm3 or more"), label="Volume")
         self.connectivity = ComboBox(
             label="Connected by",
             choices=list(_CONNECTIVITY.items()),
             tooltip=_NEIGHBORS,
         )
         self.faint = CheckBox(text="Show below threshold faintly")
-        self.extend(
-            [
-                *(self.dof, self.preset, self.by, self.fdr, self.number, self.slider),
-                *(self.tail, self.extent, self.connectivity, self.faint),
+        narrow(self.preset, self.by, self.fdr, self.tail, self.connectivity)
+        self._fit()
+        self.line = row(self.by, self.number, self.slider, self.extent, self.more)
+        #: What is not asked for each time; folded away at first.
+        self.rest = Container(
+            widgets=[
+                *(self.preset, self.fdr, self.tail, self.volume),
+                *(self.connectivity, self.faint),
             ]
         )
+        self.rest.margins = (0, 0, 0, 0)
+        self.rest.visible = False
+        needed = Container(widgets=[self.dof])
+        needed.margins = (0, 0, 0, 0)
+        self.extend([self.line, needed, self.rest])
 
-        narrow(self.preset, self.by, self.fdr, self.tail, self.connectivity)
+    def _fit(self) -> None:
+        """Let one line hold what is asked of every map."""
+        # The own wish of boxes is room for the largest number that they take.
+        self.voxels.native.setFixedWidth(_EXTENT_BOX)
+        self.voxels.native.setButtonSymbols(_NO_BUTTONS)
+        self.mm3.native.setFixedWidth(_BOX)
+        self.number.native.setFixedWidth(_NUMBER_BOX)
+        self.by.native.setMinimumContentsLength(_SHORT)
+        self.by.native.setMaximumWidth(_CRITERION_BOX)
+        for box, name in (
+            (self.by, "Threshold by"),
+            (self.number, "Threshold at"),
+            (self.slider, "Threshold, stricter to the right"),
+            (self.voxels, "Extent k: smallest cluster in voxels"),
+            (self.mm3, "Smallest cluster in cubic millimeters"),
+        ):
+            box.native.setAccessibleName(name)
+        self.more.native.setSizePolicy(_FIXED, _FIXED)
 
     def _connect(self) -> None:
+        self.more.changed.connect(self._unfold)
         self.preset.changed.connect(self._use_preset)
         self.by.changed.connect(self._change_criterion)
         self.slider.changed.connect(self._slide)
@@ -249,8 +285,8 @@ class ThresholdForm(Container):
         self.dof.visible = self._needs_dof
         self.dof.value = _dof_text(dof)
         locked = statmap.level == "cluster"
-        self.extent.enabled = not locked
-        self.extent.tooltip = _LOCKED if locked else _EXTENT
+        self.extent.enabled = self.volume.enabled = not locked
+        self.extent.tooltip = self.volume.tooltip = _LOCKED if locked else _EXTENT
         self.connectivity.enabled = not locked
         self.connectivity.tooltip = _LOCKED if locked else _NEIGHBORS
         self.mm3.step = statmap.grid.voxel_mm3
@@ -293,6 +329,8 @@ class ThresholdForm(Container):
 
     def _write(self, number: float) -> None:
         self._write_text(number)
+        places = [self._scale.position_of(stop) for stop in self._stops()]
+        self.ticks.show_at(places)
         self.slider.value = round(self._scale.position_of(number) * _STEPS)
 
     def _write_text(self, number: float) -> None:
@@ -345,6 +383,11 @@ class ThresholdForm(Container):
     def _quietly(self) -> _Quiet:
         return _Quiet(self)
 
+    def _unfold(self, event: object = None) -> None:
+        """Show or hide what is not asked for each time."""
+        self.rest.visible = self.more.native.isChecked()
+        self.more.text = "less" if self.rest.visible else "more"
+
     def _change(self, event: object = None) -> None:
         if not self._filling and self._statmap is not None:
             self.threshold_changed.emit()
@@ -358,8 +401,22 @@ class ThresholdForm(Container):
             return
         self._strict = False
         with self._quietly():
-            self._write_text(self._scale.number_at(position / _STEPS))
+            self._write_text(self._number_at(position))
         self._change()
+
+    def _number_at(self, position: int) -> float:
+        """Return the number at a position; near a usual one it is that one."""
+        for stop in self._stops():
+            if abs(self._scale.position_of(stop) * _STEPS - position) <= _CATCH:
+                return stop
+        return self._scale.number_at(position / _STEPS)
+
+    def _stops(self) -> tuple[float, ...]:
+        """List the usual numbers within the slider's range; values have none."""
+        scale = self._scale
+        if self.by.value == "value":
+            return ()
+        return tuple(stop for stop in _STOPS if scale.strict <= stop <= scale.loose)
 
     def _type(self) -> None:
         if self._filling or self._statmap is None:
@@ -405,6 +462,40 @@ class ThresholdForm(Container):
         if not self._filling and preset is not None:
             self.fill(preset.threshold)
             self._change()
+
+
+class _TickMarks(QWidget):
+    """Short lines over a slider, where it holds on."""
+
+    def __init__(self, slider: QSlider) -> None:
+        super().__init__(slider)
+        self._slider = slider
+        self._places: list[float] = []
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        slider.installEventFilter(self)
+
+    def show_at(self, places: list[float]) -> None:
+        """Draw lines at other places, 0 to 1."""
+        self._places = places
+        self.update()
+
+    def eventFilter(self, slider: QObject, event: QEvent) -> bool:
+        """Stay as large as the slider."""
+        if event.type() == QEvent.Type.Resize:
+            self.resize(self._slider.size())
+        return False
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw the lines."""
+        style, slider = self._slider.style(), self._slider
+        handle = style.pixelMetric(style.PixelMetric.PM_SliderLength, None, slider)
+        room = self.width() - handle
+        painter = QPainter(self)
+        painter.setPen(self.palette().windowText().color())
+        for place in self._places:
+            x = handle // 2 + round(place * room)
+            painter.drawLine(x, self.height() - _TICK_HEIGHT, x, self.height())
+        painter.end()
 
 
 class _Quiet:

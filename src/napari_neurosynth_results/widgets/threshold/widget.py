@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container, PushButton
@@ -33,7 +35,9 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.clusters.defaults import (
     first_threshold,
+    own_threshold,
     remember_choices,
+    remembered_part,
     shows_faintly,
 )
 from napari_neurosynth_results.viewer.clusters.history import remember, tried_on
@@ -42,6 +46,7 @@ from napari_neurosynth_results.viewer.clusters.mask_choice import (
     ViewerRequest,
 )
 from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.shown_maps import current_layer, show_alone
 from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
 from napari_neurosynth_results.widgets.threshold.form import ThresholdForm
 from napari_neurosynth_results.widgets.threshold.mask_fields import MaskFields
@@ -76,6 +81,8 @@ class ThresholdWidget(Container):
         self._mask: tuple[tuple[MaskChoice, str], Masking] | None = None
         #: What the clusters that are shown were asked with.
         self._answered: ViewerRequest | None = None
+        #: Whether a panel around it says what was found.
+        self._is_part = False
         #: Asked for when the user rests: it takes a part of a slider's step.
         self._atlas = chosen_atlas(napari_viewer)
         self._make()
@@ -94,17 +101,41 @@ class ThresholdWidget(Container):
         self.where = MaskFields(self._viewer)
         self.back = PushButton(text="◀ Back")
         self.forward = PushButton(text="Forward ▶")
+        self.remembered = wrapped_text()
+        self.own = PushButton(
+            text="The map's own", tooltip="The threshold of a first session"
+        )
+        self.last = row(self.remembered, self.own)
+        self.last.visible = False
         self.sentence = wrapped_text()
-        self.form.insert(0, self.map)
-        self.form.insert(1, self.about)
-        self.form.extend(
+        self.form.rest.insert(0, self.about)
+        self.form.rest.extend(
             [
                 *self.where.widgets,
                 row(self.back, self.forward, label="Tried"),
             ]
         )
+        self.map.native.setAccessibleName("Map")
         narrow(self.map)
-        self.extend([self.form, self.sentence])
+        self.extend([self.map, self.form, self.last, self.sentence])
+
+    def become_part(self) -> None:
+        """Leave to a panel around this one what it says already."""
+        self.map.visible = False
+        self._is_part = True
+        self.margins = (0, 2, 0, 0)
+        self._say(self.sentence.value)
+
+    def _say(self, text: str) -> None:
+        """Say what was found, or why a threshold was not applied.
+
+        A part of a panel says only what the panel does not: reasons and cautions.
+        """
+        clusters = self.clusters
+        if self._is_part and clusters is not None:
+            text = text.removeprefix(str(clusters)).lstrip("\n")
+            self.sentence.visible = bool(text)
+        self.sentence.value = text
 
     def _timer(self, wait: int, act: Any) -> QTimer:
         timer = QTimer(self.native)
@@ -118,12 +149,14 @@ class ThresholdWidget(Container):
         self.form.threshold_changed.connect(self._change)
         self.form.dof_changed.connect(self._reconsider)
         self.where.changed.connect(self._reconsider)
+        self.own.changed.connect(self._take_own)
         self.back.changed.connect(self._go_back)
         self.forward.changed.connect(self._go_forward)
         # Bound methods are held weakly by napari: closing the widget ends them.
         layers = self._viewer.layers
         layers.events.inserted.connect(self._refresh)
         layers.events.removed.connect(self._refresh)
+        layers.selection.events.active.connect(self._follow)
 
     def _map_choices(self, widget: object = None) -> list[tuple[str, Image]]:
         return [(layer.name, layer) for layer in map_layers(self._viewer)]
@@ -137,6 +170,16 @@ class ThresholdWidget(Container):
             self._show_map()
         else:
             self.where.refresh()
+        self._follow()
+
+    def _follow(self, event: object = None) -> None:
+        """Show the map that the user works with."""
+        layer = current_layer(self._viewer)
+        if layer is self.map.value or layer not in self.map.choices:
+            return
+        with self.map.changed.blocked():
+            self.map.value = layer
+        self._show_map()
 
     # --- a map ------------------------------------------------------------------------
 
@@ -154,10 +197,12 @@ class ThresholdWidget(Container):
         return clusters_of(layer) if layer is not None else None
 
     def _choose_map(self, layer: Image | None) -> None:
-        """Bring the map to view that the user wants to threshold."""
-        if layer is not None:
-            layer.visible = True
-            self._viewer.layers.selection.active = layer
+        """Show the map alone that the user wants to threshold."""
+        statmap = map_of(layer) if layer is not None else None
+        if statmap is not None and layer is not None:
+            seen = layer.visible and layer is current_layer(self._viewer)
+            if not seen:
+                show_alone(self._viewer, statmap)
         self._show_map()
 
     def _show_map(self, event: object = None) -> None:
@@ -168,17 +213,37 @@ class ThresholdWidget(Container):
         self._settles.stop()
         self._answered = None
         if statmap is None:
+            self.last.visible = False
             self.about.value = ""
-            self.sentence.value = _NO_MAP
+            self._say(_NO_MAP)
             return
         self.about.value = describe_map(statmap)
         try:
             self._fill(tried_on(self.map.value).shown)
         except ResultsError as error:
-            self.sentence.value = str(error)
+            self._say(str(error))
             return
-        self._apply()
+        if self._is_shown():
+            self._answered = self.request()
+            self._say(_in_words(self.clusters))
+        else:
+            self._apply()
         self._settled()
+
+    def _is_shown(self) -> bool:
+        """Whether the clusters that are shown are what the form asks for."""
+        clusters, statmap = self.clusters, self.statmap
+        if clusters is None or statmap is None:
+            return False
+        request = self.request()
+        if request.place is not None or request.dof != clusters.evidence.dof:
+            return False
+        auto = clusters.asked.tail == "auto"
+        asked = replace(
+            clusters.asked, tail=request.threshold.tail if auto else clusters.asked.tail
+        )
+        masked = clusters.threshold.masking is not None
+        return not masked and asked == request.threshold
 
     def _fill(self, request: ViewerRequest | None) -> None:
         """Show a request in the form; without one, that of the clusters, or a new one.
@@ -233,7 +298,7 @@ class ThresholdWidget(Container):
                 asked = first_threshold(statmap, self.form.offered)
             self.form.fill(asked)
         except ResultsError as error:
-            self.sentence.value = f"Not applied. {error}"
+            self._say(f"Not applied. {error}")
             return
         self._change()
 
@@ -285,10 +350,10 @@ class ThresholdWidget(Container):
                 self._viewer, self.map.value, clusters, faint=faint, describe=False
             )
         except ResultsError as error:
-            self.sentence.value = f"Not applied. {error}"
+            self._say(f"Not applied. {error}")
             return
         self._answered = request
-        self.sentence.value = "\n".join((str(clusters), *clusters.notices))
+        self._say(_in_words(clusters))
 
     def _settled(self) -> None:
         """Count a threshold as tried once the user rests."""
@@ -303,6 +368,23 @@ class ThresholdWidget(Container):
         remember(layer, tried_on(layer).with_next(self._answered))
         remember_choices(statmap, self._answered.threshold, self.form.faint.value)
         self._show_tried()
+        self._say_what_is_remembered()
+
+    def _say_what_is_remembered(self) -> None:
+        """Say what an earlier map or session left, until another one is tried."""
+        told, statmap = "", self.statmap
+        if statmap is not None and len(tried_on(self.map.value).requests) <= 1:
+            # What cannot be read is told of elsewhere.
+            with suppress(ResultsError):
+                told = remembered_part(statmap, self.form.threshold())
+        self.remembered.value = f"{told}: your last choice."
+        self.last.visible = bool(told)
+
+    def _take_own(self, event: object = None) -> None:
+        """Go back to the threshold that the map itself gives reason for."""
+        if (statmap := self.statmap) is not None:
+            self.form.fill(own_threshold(statmap))
+            self._change()
 
     def _go_back(self) -> None:
         self._go(-1)
@@ -327,7 +409,7 @@ class ThresholdWidget(Container):
         try:
             self._fill(tried.shown)
         except ResultsError as error:
-            self.sentence.value = f"Not applied. {error}"
+            self._say(f"Not applied. {error}")
             return
         self._apply()
         if (shown := cluster_layer(self._viewer, statmap)) is not None:
@@ -338,3 +420,10 @@ class ThresholdWidget(Container):
         tried = tried_on(self.map.value)
         self.back.enabled = tried.can_go_back
         self.forward.enabled = tried.can_go_forward
+
+
+def _in_words(clusters: ClusterSet | None) -> str:
+    """Say what was found, and what has to be said about it."""
+    if clusters is None:
+        return ""
+    return "\n".join((str(clusters), *clusters.notices))

@@ -17,7 +17,8 @@ from napari_neurosynth_results.viewer.brain_views.glass import glass_of, toggle_
 from napari_neurosynth_results.viewer.brain_views.viewpoints import facing
 from napari_neurosynth_results.viewer.layers import map_layer
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.brain3d import Brain3D
+from napari_neurosynth_results.widgets.views import Brain3D
+from napari_neurosynth_results.widgets.workbench import open_workbench
 
 pytestmark = pytest.mark.usefixtures("preferences", "a_map")
 
@@ -112,7 +113,7 @@ def test_the_widget_steers_a_window(
     plugin: Any, make_napari_viewer_proxy: Callable[..., Any], write: Callable[..., Any]
 ) -> None:
     viewer = make_napari_viewer_proxy()
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "3D brain")
+    widget = open_workbench(viewer, "Views").panel("Views").brain
     data = np.zeros((8, 9, 8), np.float32)
     data[5:7, 5:7, 5:7] = 9
     viewer.open(write({"z": data}), plugin=PLUGIN)

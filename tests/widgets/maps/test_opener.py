@@ -1,4 +1,4 @@
-"""The browser and a server: paste, watch, cancel, try again, and go offline."""
+"""The panel and a server: paste, watch, cancel, try again, and go offline."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from qtpy.QtWidgets import QApplication
 from local_servers import Fault, LocalServers, label_xml
 from napari_neurosynth_results.job import CancelledError
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.browser.description import description_html
-from napari_neurosynth_results.widgets.browser.results_browser import ResultsBrowser
+from napari_neurosynth_results.viewer.settings import PLUGIN, read_settings
+from napari_neurosynth_results.widgets.commands import copy_diagnostics
+from napari_neurosynth_results.widgets.maps.description import description_html
+from napari_neurosynth_results.widgets.maps.maps_panel import MapsPanel
+from napari_neurosynth_results.widgets.maps.opener import RecentSource, recent_sources
+from napari_neurosynth_results.widgets.workbench import Workbench
 
 SHAPE = (8, 9, 8)
 STEMS = ("z", "p", "stat", "z_corr-FDR_method-indep", "p_corr-FDR_method-indep")
@@ -33,18 +36,26 @@ def wait_until(happened: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def wait(widget: ResultsBrowser) -> None:
-    wait_until(lambda: not widget.background_job.busy)
+def wait(widget: Workbench) -> None:
+    wait_until(lambda: not widget.opener.background_job.busy)
 
 
-def state(widget: ResultsBrowser) -> dict[str, str]:
-    maps = widget.view.rows.rows
-    return {statmap.key: widget.view.state_of(statmap) for statmap in maps}
+def maps_of(widget: Workbench) -> MapsPanel:
+    return widget.panel("Maps")
 
 
-def paste(widget: ResultsBrowser, text: str) -> None:
-    widget.source.value = text
-    widget.source.native.returnPressed.emit()
+def state(widget: Workbench) -> dict[str, str]:
+    view = maps_of(widget).view
+    return {statmap.key: view.state_of(statmap) for statmap in view.rows.rows}
+
+
+def paste(widget: Workbench, text: str) -> None:
+    widget.header.source.setText(text)
+    widget.header.source.returnPressed.emit()
+
+
+def recent() -> list[RecentSource]:
+    return recent_sources(read_settings().online)
 
 
 @pytest.fixture
@@ -57,21 +68,21 @@ def collection(web: LocalServers, rng: np.random.Generator) -> Any:
 
 
 @pytest.fixture
-def widget(viewer: Any, web: LocalServers) -> Iterator[ResultsBrowser]:
-    """Return the browser on a viewer without a window."""
-    made = ResultsBrowser(viewer)
+def widget(plugin: Any, viewer: Any, web: LocalServers) -> Iterator[Workbench]:
+    """Return the panel on a viewer without a window."""
+    made = Workbench(viewer)
     yield made
     wait(made)
     made.close()
 
 
 def test_a_link_is_listed_and_its_first_map_shown(
-    viewer: Any, widget: ResultsBrowser, web: LocalServers, collection: Any
+    viewer: Any, widget: Workbench, web: LocalServers, collection: Any
 ) -> None:
     paste(widget, f"{web.neurovault}/collections/{collection.id}/")
-    assert widget.background_job.busy
+    assert widget.opener.background_job.busy
     wait(widget)
-    assert widget.source.value == ""
+    assert widget.header.source.text() == ""
     assert state(widget) == {
         "z_corr-FDR_method-indep": "shown",
         "z": "on disk",
@@ -79,55 +90,55 @@ def test_a_link_is_listed_and_its_first_map_shown(
         "p": "on disk",
         "stat": "on disk",
     }
-    wait_until(lambda: not widget.background_job.busy)
+    wait_until(lambda: not widget.opener.background_job.busy)
     assert [map_of(layer).key for layer in viewer.layers if map_of(layer)] == [
         "z_corr-FDR_method-indep"
     ]
-    assert "A &lt;b&gt;" in description_html(widget.result.value)
-    assert "https://doi.org/10.1/x" in description_html(widget.result.value)
-    sizes = [widget.view.rows.index(row, 3).data() for row in range(5)]
+    assert "A &lt;b&gt;" in description_html(widget.header.result)
+    assert "https://doi.org/10.1/x" in description_html(widget.header.result)
+    sizes = [maps_of(widget).view.rows.index(row, 3).data() for row in range(5)]
     assert all(size.endswith(" MB") for size in sizes)
 
 
-def test_filters(widget: ResultsBrowser, collection: Any) -> None:
+def test_filters(widget: Workbench, collection: Any) -> None:
     paste(widget, str(collection.id))
     wait(widget)
-    widget.kind.value = "p"
+    maps_of(widget).kind.value = "p"
     assert list(state(widget)) == ["p_corr-FDR_method-indep", "p"]
-    widget.correction.value = "uncorrected"
+    maps_of(widget).correction.value = "uncorrected"
     assert list(state(widget)) == ["p"]
-    widget.kind.value = widget.kind.choices[0]
-    widget.search.value = "STAT"
+    maps_of(widget).kind.value = maps_of(widget).kind.choices[0]
+    maps_of(widget).search.value = "STAT"
     assert list(state(widget)) == ["stat"]
 
 
 @pytest.mark.timed
 def test_progress_is_seen_and_cancel_keeps_what_has_come(
-    viewer: Any, widget: ResultsBrowser, web: LocalServers, collection: Any
+    viewer: Any, widget: Workbench, web: LocalServers, collection: Any
 ) -> None:
     web.fail(r"/media/.*/(z|p|stat)\.nii", Fault.drip(400))
     paste(widget, str(collection.id))
     wait_until(lambda: any(s.endswith("%") for s in state(widget).values()))
     # The list is there, the first map is under way.
     assert len(state(widget)) == 5
-    assert not widget.background_job.isHidden()
+    assert not widget.opener.background_job.isHidden()
     started = time.monotonic()
-    widget.background_job.cancel_button.click()
+    widget.opener.background_job.cancel_button.click()
     wait(widget)
     assert time.monotonic() - started < 2
-    assert widget.background_job.isHidden()
+    assert widget.opener.background_job.isHidden()
     assert state(widget)["z"] == "on the server"
     assert len(viewer.layers) == 0
     web.faults.clear()
-    widget.view.choose([widget.result.value["z"]])
-    widget.add.native.click()
+    maps_of(widget).view.choose([widget.header.result["z"]])
+    maps_of(widget).alone.native.click()
     wait(widget)
     assert state(widget)["z"] == "shown"
 
 
 def test_what_failed_is_told_and_tried_again(
     viewer: Any,
-    widget: ResultsBrowser,
+    widget: Workbench,
     web: LocalServers,
     collection: Any,
     notifications: list[Any],
@@ -137,59 +148,60 @@ def test_what_failed_is_told_and_tried_again(
     paste(widget, str(collection.id))
     wait(widget)
     web.fail("/media/.*desc-b", Fault.status(404, html=True))
-    results = widget.result.value
-    widget.view.choose([results["z_desc-b"], results["t"]])
-    widget.add.native.click()
+    results = widget.header.result
+    maps_of(widget).view.choose([results["z_desc-b"], results["t"]])
+    maps_of(widget).add.native.click()
     wait(widget)
     assert (state(widget)["z_desc-b"], state(widget)["t"]) == ("failed", "shown")
-    assert "z_desc-b.nii.gz" in widget.problems.value
+    assert "z_desc-b.nii.gz" in maps_of(widget).problems.value
     assert any("z_desc-b.nii.gz" in told.message for told in notifications)
-    assert widget.add.text == "Try again"
+    assert maps_of(widget).alone.text == "Try again"
     web.faults.clear()
-    widget.add.native.click()
+    maps_of(widget).alone.native.click()
     wait(widget)
     assert state(widget)["z_desc-b"] == "shown"
-    assert widget.add.text == "Add as layers"
+    assert maps_of(widget).alone.text == "Show alone"
 
 
-def test_what_is_no_source_is_told(
-    widget: ResultsBrowser, notifications: list[Any]
-) -> None:
+def test_what_is_no_source_is_told(widget: Workbench, notifications: list[Any]) -> None:
     paste(widget, "https://neurovault.org/search?q=pain")
     wait(widget)
     assert "search page" in notifications[-1].message
-    assert "search page" in widget.problems.value
+    assert "search page" in widget.header.said.text()
     paste(widget, "777")
     wait(widget)
     assert "777" in notifications[-1].message
-    assert widget.source.value == "777"
+    assert widget.header.source.text() == "777"
 
 
 def test_without_the_network_the_recent_source_opens_again(
-    viewer: Any, widget: ResultsBrowser, web: LocalServers, collection: Any
+    viewer: Any, widget: Workbench, web: LocalServers, collection: Any
 ) -> None:
     paste(widget, str(collection.id))
     wait(widget)
     web.fail(".", Fault.reset())
     web.reset_log()
-    names = [name for name, _ in widget._recent_choices()]
-    assert names == ["Recent ...", "Pain"]
-    widget.recent.value = f"{web.neurovault}/collections/{collection.id}/"
-    wait(widget)
-    assert len(widget.result.choices) == 2
-    assert "Shown as it was on" in widget.problems.value
+    assert [one.title for one in recent()] == ["Pain"]
+    viewer.layers.clear()
+    again = Workbench(viewer)
+    again.header.list_recent()
+    again.header.recent.actions()[0].trigger()
+    wait(again)
+    assert again.header.results.count() == 1
+    assert "Shown as it was on" in maps_of(again).problems.value
     assert web.paths("/media/") == []
+    again.close()
 
 
 def test_a_map_that_waits_never_holds_up_the_viewer(
-    viewer: Any, widget: ResultsBrowser, web: LocalServers, collection: Any
+    viewer: Any, widget: Workbench, web: LocalServers, collection: Any
 ) -> None:
     collection.add_image("chi2.nii.gz", np.ones(SHAPE))
     collection.add_image("z_desc-other.nii.gz", np.ones(SHAPE))
     paste(widget, str(collection.id))
     wait(widget)
     web.reset_log()
-    results = widget.result.value
+    results = widget.header.result
     statmap = results["z_corr-FDR_method-indep"]
     assert set(results.siblings(statmap)) == {"p"}
     assert statmap.mask is not None
@@ -198,7 +210,7 @@ def test_a_map_that_waits_never_holds_up_the_viewer(
 
 
 def test_an_atlas_becomes_labels_with_names(
-    viewer: Any, widget: ResultsBrowser, web: LocalServers
+    viewer: Any, widget: Workbench, web: LocalServers
 ) -> None:
     labels = np.zeros(SHAPE, np.int16)
     labels[2, 2, 2], labels[4, 4, 4] = 1, 3
@@ -214,7 +226,7 @@ def test_an_atlas_becomes_labels_with_names(
 
 def test_a_private_link_is_nowhere_in_layers_recent_sources_and_diagnostics(
     viewer: Any,
-    widget: ResultsBrowser,
+    widget: Workbench,
     web: LocalServers,
     notifications: list[Any],
     tmp_path: Path,
@@ -224,33 +236,37 @@ def test_a_private_link_is_nowhere_in_layers_recent_sources_and_diagnostics(
     paste(widget, f"{web.neurovault}/collections/{secret.token}/")
     wait(widget)
     wait_until(lambda: len(viewer.layers) > 0)
-    widget.copy.native.click()
-    texts = [QApplication.clipboard().text(), widget.problems.value]
+    copy_diagnostics(viewer)
+    texts = [QApplication.clipboard().text(), maps_of(widget).problems.value]
     texts += [str(layer.metadata) + str(layer.source) for layer in viewer.layers]
-    texts += [str(widget._recent_choices()), str(notifications)]
-    texts += [description_html(widget.result.value), widget.source.value]
+    texts += [str(recent()), str(notifications)]
+    texts += [description_html(widget.header.result), widget.header.source.text()]
     assert secret.token not in "".join(texts)
     files = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
     assert not any(secret.token.encode() in path.read_bytes() for path in files)
     # Reopened by what it is kept under, without the server.
     web.reset_log()
-    widget.recent.value = widget._recent_choices()[1][1]
-    wait(widget)
-    assert len(widget.result.choices) == 2
+    viewer.layers.clear()
+    again = Workbench(viewer)
+    again.header.open_source(recent()[0].source)
+    wait(again)
+    assert again.header.results.count() == 1
+    assert len(viewer.layers) > 0
     assert web.requests == []
+    again.close()
 
 
-def test_a_closed_browser_asks_for_nothing_more(
-    viewer: Any, web: LocalServers, collection: Any
+def test_a_closed_panel_asks_for_nothing_more(
+    plugin: Any, viewer: Any, web: LocalServers, collection: Any
 ) -> None:
-    widget = ResultsBrowser(viewer)
+    widget = Workbench(viewer)
     web.fail("/media/", Fault.drip(100))
     paste(widget, str(collection.id))
     wait_until(lambda: len(web.paths("/media/")) >= 1)
-    future = widget.background_job._future
+    future = widget.opener.background_job._future
     assert future is not None
     widget.close()
-    widget.native.deleteLater()
+    widget.deleteLater()
     del widget
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     wait_until(future.done)
@@ -260,12 +276,18 @@ def test_a_closed_browser_asks_for_nothing_more(
 
 
 @pytest.mark.viewer
-def test_a_link_given_to_napari_fetches_at_most_twelve_files(
-    plugin: Any,
+@pytest.mark.parametrize(
+    ("first", "fetched"), [("one map", 1), ("all, up to twelve", 12)]
+)
+def test_a_link_given_to_napari_fetches_what_it_shows_first(
+    preferences: Any,
     make_napari_viewer_proxy: Callable[..., Any],
     web: LocalServers,
     notifications: list[Any],
+    first: str,
+    fetched: int,
 ) -> None:
+    preferences.view.first_maps = first
     many = web.add_collection("Many")
     for n in range(30):
         many.add_image(f"z_desc-{n:02}.nii.gz", np.ones(SHAPE))
@@ -279,10 +301,10 @@ def test_a_link_given_to_napari_fetches_at_most_twelve_files(
     timer.start(10)
     viewer.open(f"{web.neurovault}/collections/{many.id}/", plugin=PLUGIN)
     timer.stop()
-    assert len(web.paths("/media/")) == 12
+    assert len(web.paths("/media/")) == fetched
     shown = [map_of(layer) for layer in viewer.layers if map_of(layer) is not None]
-    assert len(shown) == 7
+    assert len(shown) == min(fetched, 7)
     # While files came, the window went on drawing.
-    assert len(alive) > 5
-    place = "Plugins > Neurosynth results > Results browser"
-    assert f"23 more wait in {place}" in notifications[-1].message
+    assert len(alive) >= min(fetched, 5)
+    more = 30 - len(shown)
+    assert f"{more} more in the tab Maps of the panel" in notifications[-1].message

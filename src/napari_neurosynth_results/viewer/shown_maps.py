@@ -1,0 +1,228 @@
+"""Which maps are shown: one at a time, and what a user lays over it.
+
+The layers are what is known: the one that was active last says which map a user works
+with, and what is visible says what is shown. Panels ask here, and keep nothing of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    FAINT_KEY,
+    cluster_layer,
+    clusters_of,
+    layers_of_map,
+)
+from napari_neurosynth_results.viewer.clusters.defaults import clusters_for
+from napari_neurosynth_results.viewer.clusters.outlines import outlined_by
+from napari_neurosynth_results.viewer.layers import map_layer, map_of
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+
+#: In the metadata of the layer whose map is worked with: who paints a mask makes a
+#: layer of his own the active one, and means to mask that map.
+_CURRENT = "neurosynth_results_current"
+
+
+def layer_of(viewer: Viewer, statmap: StatMap) -> Layer | None:
+    """Find the layer that shows a map."""
+    return next((one for one in viewer.layers if map_of(one) is statmap), None)
+
+
+def current_layer(viewer: Viewer) -> Layer | None:
+    """Find the layer of the map that a user works with.
+
+    Returns
+    -------
+    Layer or None
+        That of the active layer, be it the map or its clusters; else the one before,
+        if it can be seen; else the topmost map that is visible, or else that was there
+        before; None where no map has a layer.
+    """
+    active = viewer.layers.selection.active
+    if active is not None:
+        found = _map_layer_behind(viewer, active)
+        if found is not None:
+            _mark(viewer, found)
+            return found
+    ours = [layer for layer in reversed(viewer.layers) if map_of(layer) is not None]
+    # The one before stands first among equals.
+    ours.sort(key=lambda layer: (not layer.visible, _CURRENT not in layer.metadata))
+    return ours[0] if ours else None
+
+
+def _map_layer_behind(viewer: Viewer, layer: Layer) -> Layer | None:
+    """Find the layer of the map that a layer of ours belongs to."""
+    layer = outlined_by(layer) or layer
+    clusters, statmap = clusters_of(layer), map_of(layer)
+    # A copy that somebody paints in is a layer of his own.
+    if clusters is not None and cluster_layer(viewer, clusters.statmap) is layer:
+        statmap = clusters.statmap
+    if (above := layer.metadata.get(FAINT_KEY)) is not None:
+        statmap = map_of(above()) if above() is not None else None
+    return layer_of(viewer, statmap) if statmap is not None else None
+
+
+def _mark(viewer: Viewer, current: Layer) -> None:
+    if _CURRENT not in current.metadata:
+        for layer in viewer.layers:
+            layer.metadata.pop(_CURRENT, None)
+        current.metadata[_CURRENT] = True
+
+
+def current_map(viewer: Viewer) -> StatMap | None:
+    """Return the map that a user works with, None where no map has a layer."""
+    layer = current_layer(viewer)
+    return map_of(layer) if layer is not None else None
+
+
+def is_shown(viewer: Viewer, statmap: StatMap) -> bool:
+    """Whether a map can be seen on the canvas."""
+    layer = layer_of(viewer, statmap)
+    return layer is not None and bool(layer.visible)
+
+
+def show_alone(viewer: Viewer, statmap: StatMap) -> None:
+    """Show a map with its clusters, and hide the other maps.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        Gets a layer where it has none. It becomes the map that the user works with.
+
+    Raises
+    ------
+    ResultsError
+        When the map cannot be read; what was shown before stays then.
+    """
+    layer = layer_for(viewer, statmap)
+    for other in viewer.layers:
+        if other is not layer and map_of(other) is not None:
+            other.visible = False
+    _bring_forward(viewer, layer, statmap)
+
+
+def show_over(viewer: Viewer, statmap: StatMap) -> None:
+    """Lay a map with its clusters over what is shown.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        As for `show_alone`.
+
+    Raises
+    ------
+    ResultsError
+        When the map cannot be read.
+    """
+    layer = layer_for(viewer, statmap)
+    for one in layers_of_map(viewer, layer):
+        _to_top(viewer, one)
+    _bring_forward(viewer, layer, statmap)
+
+
+def hide_map(viewer: Viewer, statmap: StatMap) -> None:
+    """Hide a map, and its clusters with it; the next visible one is worked with."""
+    layer = layer_of(viewer, statmap)
+    if layer is None:
+        return
+    layer.visible = False
+    others = [one for one in reversed(viewer.layers) if map_of(one) is not None]
+    seen = next((one for one in others if one.visible), None)
+    if seen is not None:
+        viewer.layers.selection.active = seen
+
+
+def show_first_of(viewer: Viewer, results: ResultSet) -> StatMap | None:
+    """Go to a result that is open: to the map of it that is shown, or was first.
+
+    Returns
+    -------
+    StatMap or None
+        The map that is shown now, None where the result has no layer.
+    """
+    found = [
+        layer
+        for layer in viewer.layers
+        if (shown := map_of(layer)) is not None and shown.results is results
+    ]
+    if not found:
+        return None
+    layer = next((one for one in reversed(found) if one.visible), found[0])
+    statmap = map_of(layer)
+    assert statmap is not None
+    show_alone(viewer, statmap)
+    return statmap
+
+
+def source_key(source: str) -> str:
+    """Return what is the same for one source, however it is written."""
+    source = source.strip()
+    if os.path.exists(source):
+        return os.path.realpath(source)
+    return source.rstrip("/")
+
+
+def same_result(opened: Iterable[ResultSet], results: ResultSet) -> ResultSet | None:
+    """Find the result among those that are open that came from the same source.
+
+    Returns
+    -------
+    ResultSet or None
+        None where it is new. One file of a folder is another result than the folder.
+    """
+    keys, source = set(results.maps), source_key(results.source)
+    return next(
+        (
+            other
+            for other in opened
+            if other is results
+            or (source_key(other.source) == source and set(other.maps) == keys)
+        ),
+        None,
+    )
+
+
+def layer_for(viewer: Viewer, statmap: StatMap) -> Layer:
+    """Return the layer of a map; where it has none, a new one that is hidden.
+
+    Raises
+    ------
+    ResultsError
+        When the map cannot be read.
+    """
+    from napari.layers import Layer
+
+    if (found := layer_of(viewer, statmap)) is not None:
+        return found
+    made, _ = map_layer(statmap, visible=False)
+    layer = viewer.add_layer(Layer.create(*made))
+    scene.show_color_bar(layer)
+    return layer
+
+
+def _bring_forward(viewer: Viewer, layer: Layer, statmap: StatMap) -> None:
+    # What holds nothing, or states nothing, has no clusters; the form says why.
+    with suppress(ResultsError):
+        clusters_for(viewer, layer)
+    layer.visible = True
+    if (found := cluster_layer(viewer, statmap)) is not None:
+        found.visible = True
+    viewer.layers.selection.active = layer
+
+
+def _to_top(viewer: Viewer, layer: Layer) -> None:
+    layers = viewer.layers
+    if layers.index(layer) != len(layers) - 1:
+        layers.move(layers.index(layer), len(layers))

@@ -1,1 +1,0 @@
-"""The browser of results: links, maps, what is known of them."""

@@ -1,0 +1,248 @@
+"""The one panel: what is open, what is found, and all that can be done, in tabs.
+
+The header says at any time which result and which map is worked with, what was found
+and where the slices are. What a tab holds is made when it is first looked at. The panel
+keeps nothing: what is shown stands in the layers, so that closing it loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtWidgets import (
+    QApplication,
+    QFrame,
+    QScrollArea,
+    QSizePolicy,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_neurosynth_results.viewer.napari_private import unproxied
+from napari_neurosynth_results.viewer.plugin.messages import PANEL
+from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
+from napari_neurosynth_results.widgets.commands import ExportPanel
+from napari_neurosynth_results.widgets.compare.widget import CompareWidget
+from napari_neurosynth_results.widgets.header import Header
+from napari_neurosynth_results.widgets.maps.maps_panel import MapsPanel
+from napari_neurosynth_results.widgets.maps.opener import ResultOpener
+from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
+from napari_neurosynth_results.widgets.views import ViewsPanel, show_ortho
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+Tab = Literal["Clusters", "Maps", "Compare", "Views", "Export"]
+TABS: tuple[Tab, ...] = ("Clusters", "Maps", "Compare", "Views", "Export")
+
+_WIDTH, _HEIGHT = 420, 640
+_LOWEST_TAB = 60
+_MARGINS = (2, 4, 2, 2)
+#: Of the application: a user has closed the panel, and does not want it again.
+_CLOSED = "neurosynth_results_panel_closed"
+
+
+class ClustersPanel(QWidget):
+    """The threshold and the table of what survives it, in one place.
+
+    Parameters
+    ----------
+    napari_viewer : Viewer
+        The viewer whose maps are thresholded.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.threshold = ThresholdWidget(napari_viewer)
+        self.table = ClusterWidget(napari_viewer)
+        self.threshold.become_part()
+        self.table.become_part()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.threshold.native)
+        layout.addWidget(self.table.native, 1)
+
+
+class Workbench(QWidget):
+    """Everything about results in one panel.
+
+    Parameters
+    ----------
+    napari_viewer : Viewer
+        The viewer to work with.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self.opener = ResultOpener(napari_viewer, self)
+        self.header = Header(napari_viewer, self.opener, self)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.setAccessibleName("Parts of the panel")
+        self._panels: dict[str, Any] = {}
+        for name in TABS:
+            self.tabs.addTab(_scrolled(name), name)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 2, 4, 0)
+        layout.setSpacing(3)
+        layout.addWidget(self.header)
+        layout.addWidget(self.tabs, 1)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self.tabs.currentChanged.connect(self._make_current)
+        self.header.result_chosen.connect(self._list_maps)
+        self._make_current()
+
+    def sizeHint(self) -> QSize:
+        """As wide as it is at first; a dock asks once."""
+        return QSize(_WIDTH, _HEIGHT)
+
+    def event(self, event: Any) -> bool:
+        """Notice that the dock has let the panel go, which closing it does."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            QApplication.instance().setProperty(_CLOSED, True)
+        return bool(super().event(event))
+
+    # --- tabs -------------------------------------------------------------------------
+
+    def show_tab(self, name: Tab) -> Any:
+        """Bring a tab to view.
+
+        Returns
+        -------
+        QWidget or Container
+            What is in it.
+        """
+        self.tabs.setCurrentIndex(TABS.index(name))
+        return self.panel(name)
+
+    def panel(self, name: Tab) -> Any:
+        """Return what a tab holds, made now if nobody has looked at it before."""
+        if name not in self._panels:
+            make: dict[Tab, Callable[[], Any]] = {
+                "Clusters": lambda: ClustersPanel(self._viewer),
+                "Maps": self._make_maps,
+                "Compare": lambda: CompareWidget(self._viewer),
+                "Views": lambda: ViewsPanel(self._viewer),
+                "Export": lambda: ExportPanel(self._viewer),
+            }
+            made = self._panels[name] = make[name]()
+            if name in ("Maps", "Compare", "Export"):
+                made.margins = _MARGINS
+            self.tabs.widget(TABS.index(name)).setWidget(getattr(made, "native", made))
+        return self._panels[name]
+
+    def _make_current(self, index: int = 0) -> None:
+        self.panel(TABS[self.tabs.currentIndex()])
+
+    def _make_maps(self) -> MapsPanel:
+        panel = MapsPanel(self._viewer, self.opener)
+        panel.list_result(self.header.result)
+        return panel
+
+    def _list_maps(self, results: object) -> None:
+        if (panel := self._panels.get("Maps")) is not None:
+            panel.list_result(self.header.result)
+
+
+def _scrolled(name: str) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setMinimumHeight(_LOWEST_TAB)
+    area.setAccessibleName(name)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    return area
+
+
+# --- the commands of the menus --------------------------------------------------------
+
+
+def workbench_of(napari_viewer: napari.viewer.Viewer) -> Workbench | None:
+    """Find the panel of a viewer, shown or hidden."""
+    docks = unproxied(napari_viewer).window.dock_widgets
+    return next((one for one in docks.values() if isinstance(one, Workbench)), None)
+
+
+def open_workbench(
+    napari_viewer: napari.viewer.Viewer, tab: Tab | None = None
+) -> Workbench:
+    """Show the panel, the one that is there if there is one.
+
+    Parameters
+    ----------
+    napari_viewer : Viewer
+        Where it is docked.
+    tab : str, optional
+        What to bring to view; the tab that was looked at last when not given.
+    """
+    window = unproxied(napari_viewer).window
+    found = workbench_of(napari_viewer)
+    if found is None:
+        found = Workbench(napari_viewer)
+        # As napari's own menu calls it, which then finds this one.
+        window.add_dock_widget(found, name=f"{PANEL} ({PANEL})")
+    dock = found.parentWidget()
+    dock.show()
+    dock.raise_()
+    if tab is not None:
+        found.show_tab(tab)
+    return found
+
+
+def open_by_itself(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show the panel with the first result, unless somebody closed it before."""
+    closed = QApplication.instance().property(_CLOSED)
+    # A viewer without a window has no place for it.
+    if closed or not hasattr(unproxied(napari_viewer), "window"):
+        return
+    if workbench_of(napari_viewer) is None:
+        open_workbench(napari_viewer)
+
+
+def open_link(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show the panel with its line for a link, an id or a path."""
+    open_workbench(napari_viewer).header.ask_for_source()
+
+
+def show_clusters_tab(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show the panel with threshold and clusters."""
+    open_workbench(napari_viewer, "Clusters")
+
+
+def show_maps_tab(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show the panel with the list of all maps."""
+    open_workbench(napari_viewer, "Maps")
+
+
+def show_compare_tab(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show the panel with the comparison of maps."""
+    open_workbench(napari_viewer, "Compare")
+
+
+def show_views_tab(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show the panel with planes, 3D, glass brain and cortex."""
+    open_workbench(napari_viewer, "Views")
+
+
+def show_foci_tab(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show the panel with the foci of studies."""
+    panel = open_workbench(napari_viewer, "Views").panel("Views")
+    panel.unfold_foci()
+    # Its place is known once it has been laid out.
+    area = panel.parentWidget().parentWidget()
+    QTimer.singleShot(0, lambda: area.ensureWidgetVisible(panel.foci.native))
+
+
+def show_export_tab(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show the panel with all that can be saved."""
+    open_workbench(napari_viewer, "Export")
+
+
+def show_ortho_view(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show three planes below the canvas."""
+    show_ortho(napari_viewer)

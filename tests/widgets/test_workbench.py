@@ -1,0 +1,331 @@
+"""One panel: small, in sight, at its tab, and no second one."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QCoreApplication, QEvent, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QDockWidget, QPushButton
+
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.viewer import scene, shown_maps
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    cluster_layer,
+    clusters_of,
+    goes_with_others,
+)
+from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
+from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.widgets.workbench import (
+    TABS,
+    Workbench,
+    open_workbench,
+    workbench_of,
+)
+
+pytestmark = pytest.mark.viewer
+SHAPE = (8, 9, 8)
+LAPTOP = (1366, 740)
+
+
+def let_go(milliseconds: int = 0) -> None:
+    """Let the window do what waits, for at least some time."""
+    QTest.qWait(milliseconds)
+    gc.collect()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    QApplication.processEvents()
+
+
+def seen(viewer: Any) -> list[str]:
+    return [one.name for one in own(viewer) if one.visible]
+
+
+def own(viewer: Any) -> list[Any]:
+    """Return the layers but those that only go with others, as outlines do."""
+    return [one for one in viewer.layers if not goes_with_others(one.metadata)]
+
+
+def dock_of(panel: Workbench) -> QDockWidget:
+    dock = panel.parentWidget()
+    assert isinstance(dock, QDockWidget)
+    return dock
+
+
+def press_title(panel: Workbench, name: str) -> None:
+    """Press a button in the title of the dock."""
+    found = dock_of(panel).titleBarWidget().findChild(QPushButton, name)
+    QTest.mouseClick(found, Qt.MouseButton.LeftButton)
+    let_go(20)
+
+
+def test_the_sample_opens_as_underlay_map_clusters_and_a_filled_panel(
+    plugin: Any, make_napari_viewer: Callable[..., Any]
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(*LAPTOP)
+    let_go(50)
+    window = QApplication.activeWindow() or viewer.window._qt_window
+    before = window.size()
+    viewer.open_sample(PLUGIN, "pain-ale")
+    underlay, layer, clusters = own(viewer)
+    assert UNDERLAY_KEY in underlay.metadata
+    assert clusters_of(clusters).statmap is map_of(layer)
+    panel = workbench_of(viewer)
+    assert panel is not None
+    found = clusters_of(clusters)
+    assert panel.header.sentence.text() == str(found)
+    table = panel.panel("Clusters").table
+    assert table.model.rowCount() + table.model.n_others == len(found)
+    assert panel.header.results.currentText() == "pain-ale"
+    assert panel.header.map.currentText() == layer.name
+    let_go(100)
+    assert window.size() == before
+
+
+def test_the_window_keeps_its_size_whatever_is_opened_closed_and_chosen(
+    plugin: Any, make_napari_viewer: Callable[..., Any]
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(*LAPTOP)
+    viewer.open_sample(PLUGIN, "pain-ale")
+    let_go(50)
+    panel = workbench_of(viewer)
+    window = panel.window()
+    size = window.size()
+    assert panel.minimumSizeHint().height() <= 300
+    assert dock_of(panel).minimumSizeHint().height() <= 330
+    assert abs(dock_of(panel).width() - 420) <= 20
+    place = panel.tabs.tabBar().mapTo(panel, panel.tabs.tabBar().pos())
+    for name in (*TABS, "Clusters"):
+        panel.show_tab(name)
+        let_go(50)
+        assert window.size() == size, name
+        tabs = panel.tabs.tabBar()
+        assert tabs.mapTo(panel, tabs.pos()) == place, name
+    threshold = panel.panel("Clusters").threshold.form
+    for _ in range(2):
+        threshold.more.native.click()
+        let_go(20)
+        assert window.size() == size
+    dock_of(panel).hide()
+    dock_of(panel).show()
+    let_go(20)
+    assert window.size() == size
+
+
+def test_what_is_shown_survives_closing_and_the_panel_stays_closed(
+    plugin: Any,
+    make_napari_viewer: Callable[..., Any],
+    write: Callable[..., Path],
+    rng: np.random.Generator,
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(viewer)
+    threshold = panel.panel("Clusters").threshold
+    panel.header.map.setCurrentIndex(panel.header.map.findText("z, uncorrected"))
+    panel.header.map.activated.emit(panel.header.map.currentIndex())
+    threshold.form.voxels.value = 10
+    let_go(800)
+    before = panel.header.sentence.text()
+    assert "extent >= 10" in before
+    press_title(panel, "QTitleBarCloseButton")
+    del panel, threshold
+    let_go(20)
+    assert workbench_of(viewer) is None
+    # Another result does not bring it back, but a user does.
+    viewer.open(write({"z": rng.random(SHAPE) * 6}), plugin=PLUGIN)
+    assert workbench_of(viewer) is None
+    viewer.layers.selection.active = viewer.layers["z, uncorrected"]
+    panel = open_workbench(viewer, "Clusters")
+    assert panel.header.sentence.text() == before
+    assert panel.panel("Clusters").threshold.form.voxels.value == 10
+
+
+def test_a_hidden_panel_stays_hidden_and_is_the_one_that_comes_back(
+    plugin: Any,
+    make_napari_viewer: Callable[..., Any],
+    write: Callable[..., Path],
+    rng: np.random.Generator,
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(viewer)
+    press_title(panel, "QTitleBarHideButton")
+    assert dock_of(panel).isHidden()
+    viewer.open(write({"z": rng.random(SHAPE) * 6}), plugin=PLUGIN)
+    assert dock_of(panel).isHidden()
+    assert open_workbench(viewer, "Maps") is panel
+    assert not dock_of(panel).isHidden()
+
+
+def test_the_preference_keeps_it_closed(
+    preferences: Any, make_napari_viewer: Callable[..., Any]
+) -> None:
+    preferences.view.panel = False
+    viewer = make_napari_viewer()
+    viewer.open_sample(PLUGIN, "pain-ale")
+    assert workbench_of(viewer) is None
+    assert len(own(viewer)) == 3
+
+
+def test_two_viewers_have_a_panel_each(
+    plugin: Any, make_napari_viewer: Callable[..., Any]
+) -> None:
+    one, other = make_napari_viewer(), make_napari_viewer()
+    open_workbench(one)
+    open_workbench(other)
+    assert workbench_of(one) is not workbench_of(other)
+    assert isinstance(workbench_of(one), Workbench)
+
+
+def test_opening_and_closing_often_leaks_no_panel(
+    plugin: Any, make_napari_viewer: Callable[..., Any]
+) -> None:
+    viewer = make_napari_viewer()
+    viewer.open_sample(PLUGIN, "pain-ale")
+    events = viewer.layers.events
+    counts = []
+    for _ in range(6):
+        panel = open_workbench(viewer, "Maps")
+        viewer.window.remove_dock_widget(dock_of(panel))
+        del panel
+        let_go()
+        scene.look_at(viewer, 0, 0, 0)
+        layer = viewer.layers.pop()
+        viewer.layers.append(layer)
+        counts.append((len(events.inserted.callbacks), len(events.removed.callbacks)))
+    left = [one for one in QApplication.allWidgets() if isinstance(one, Workbench)]
+    assert left == []
+    assert counts[-1] == counts[1]
+
+
+# --- the header -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def panel(
+    plugin: Any, viewer: Any, sample: ResultSet, qapp: Any
+) -> Iterator[Workbench]:
+    """Return the panel on a viewer without a window, with the sample in it."""
+    shown_maps.show_alone(viewer, sample["z"])
+    scene.look_at(viewer, 38, 4, 2)
+    made = Workbench(viewer)
+    yield made
+    made.close()
+
+
+def choose_map(panel: Workbench, statmap: Any) -> None:
+    """Choose a map in the list, as a user does."""
+    row = panel.header.map.findText(statmap.title)
+    panel.header.map.setCurrentIndex(row)
+    panel.header.map.activated.emit(row)
+
+
+def test_choosing_a_map_shows_it_alone_with_its_clusters(
+    panel: Workbench, viewer: Any, sample: ResultSet
+) -> None:
+    logp = sample["logp"]
+    choose_map(panel, logp)
+    assert seen(viewer) == [logp.title, f"{logp.title}: clusters"]
+    table = panel.panel("Clusters")
+    assert table.table.clusters.statmap is logp
+    assert table.threshold.statmap is logp
+    assert panel.header.sentence.text() == str(table.table.clusters)
+    # Back again: nothing is made anew.
+    n = len(viewer.layers)
+    choose_map(panel, sample["z"])
+    assert len(viewer.layers) == n
+    assert table.table.clusters.statmap is sample["z"]
+
+
+def test_another_map_is_laid_over_and_solo_takes_it_away(
+    panel: Workbench, viewer: Any, sample: ResultSet
+) -> None:
+    header = panel.header
+    assert not header.solo.isEnabled()
+    header.list_overlays()
+    offered = {action.text(): action for action in header.overlays.actions()}
+    assert sample["z"].title not in offered
+    offered[sample["logp"].title].trigger()
+    assert sample["z"].title in seen(viewer)
+    assert sample["logp"].title in seen(viewer)
+    assert header.map.currentText() == sample["logp"].title
+    assert header.solo.isEnabled()
+    header.solo.click()
+    assert seen(viewer) == [
+        sample["logp"].title,
+        f"{sample['logp'].title}: clusters",
+    ]
+
+
+def test_the_place_is_told_and_gone_to(panel: Workbench, viewer: Any) -> None:
+    place = panel.header.place
+    assert place.text.text() == "38, 4, 2"
+    told = place.here.text()
+    assert told.startswith("insula R")
+    assert "z 6.7" in told
+    assert " p " in told
+    place.text.setText("-34 14 0")
+    place.text.returnPressed.emit()
+    assert tuple(viewer.dims.point[::-1]) == (-34, 14, 0)
+    place.text.setText("nowhere")
+    place.text.returnPressed.emit()
+    assert "nowhere" in place.here.text()
+    assert tuple(viewer.dims.point[::-1]) == (-34, 14, 0)
+
+
+def test_the_sentence_follows_the_threshold(
+    panel: Workbench, viewer: Any, sample: ResultSet
+) -> None:
+    form = panel.panel("Clusters").threshold.form
+    form.voxels.value = 10
+    let_go(20)
+    layer = cluster_layer(viewer, sample["z"])
+    assert panel.header.sentence.text() == str(clusters_of(layer))
+    assert "extent >= 10" in panel.header.sentence.text()
+
+
+def test_an_empty_panel_offers_three_ways_in(
+    plugin: Any, viewer: Any, write: Callable[..., Path], rng: np.random.Generator
+) -> None:
+    panel = Workbench(viewer)
+    header = panel.header
+    assert header.empty.isVisibleTo(panel)
+    assert not header.map_row.isVisibleTo(panel)
+    assert header.sentence.text().startswith("Nothing is open. Paste the link")
+    folder = write({"z": rng.random(SHAPE) * 6})
+    QApplication.clipboard().setText(str(folder))
+    header.paste.click()
+    assert header.source.text() == str(folder)
+    header.source.returnPressed.emit()
+    while panel.opener.background_job.busy:
+        let_go(10)
+    assert not header.empty.isVisibleTo(panel)
+    assert not header.source_row.isVisibleTo(panel)
+    assert header.map_row.isVisibleTo(panel)
+    # The same source again is gone to.
+    n = len(viewer.layers)
+    header.open_source(str(folder))
+    assert not panel.opener.background_job.busy
+    assert len(viewer.layers) == n
+    viewer.layers.clear()
+    assert header.results.count() == 1, "it is open still, and can be shown again"
+    panel.close()
+
+
+def test_every_control_has_a_name_for_those_who_cannot_see_it(
+    panel: Workbench,
+) -> None:
+    header = panel.header
+    for widget in (
+        *(header.results, header.map, header.source, header.place.text),
+        *(header.help, header.sentence, header.place.here),
+    ):
+        assert widget.accessibleName(), widget

@@ -1,0 +1,109 @@
+"""What the threshold line gives by itself: usual numbers, the last choice, no work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.viewer.shown_maps import show_alone
+from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
+
+MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
+
+
+@pytest.fixture
+def widget(plugin: Any, viewer: Any, sample: ResultSet) -> Iterator[ThresholdWidget]:
+    """Return the form on z, which is shown alone."""
+    show_alone(viewer, sample["z"])
+    made = ThresholdWidget(viewer)
+    yield made
+    made.close()
+
+
+def let_go() -> None:
+    """Let the queued updates happen."""
+    for _ in range(3):
+        QApplication.processEvents()
+
+
+def shown(widget: ThresholdWidget) -> Any:
+    """Return the clusters that are shown of the chosen map."""
+    let_go()
+    assert widget.clusters is not None
+    return widget.clusters
+
+
+def type_number(widget: ThresholdWidget, text: str) -> None:
+    """Type a number and leave the field with Return."""
+    native = widget.form.number.native
+    native.selectAll()
+    QTest.keyClicks(native, text)
+    QTest.keyClick(native, Qt.Key.Key_Return)
+
+
+def settle(widget: ThresholdWidget) -> None:
+    """Wait until the last change counts as tried."""
+    let_go()
+    while widget._settles.isActive():
+        QTest.qWait(20)
+
+
+def test_the_slider_holds_on_to_the_usual_numbers(widget: ThresholdWidget) -> None:
+    form = widget.form
+    for stop in (0.05, 0.01, 0.005, 0.001):
+        at = round(form._scale.position_of(stop) * 1000)
+        for beside in (at - 5, at + 5):
+            form.slider.value = beside
+            assert shown(widget).asked.p == stop
+        form.slider.value = at + 30
+        assert shown(widget).asked.p < stop
+    # A tick stands for each of them; values have none.
+    assert len(form.ticks._places) == 4
+    form.by.value = "value"
+    assert form.ticks._places == []
+
+
+def test_what_an_earlier_map_left_is_said_with_a_way_back(
+    widget: ThresholdWidget, viewer: Any, sample: ResultSet
+) -> None:
+    def seen() -> bool:
+        return not widget.last.native.isHidden()
+
+    assert not seen()
+    type_number(widget, "1e-4")
+    widget.form.voxels.value = 10
+    settle(widget)
+    assert not seen(), "who has just chosen it knows"
+    show_alone(viewer, sample["stat"])
+    settle(widget)
+    assert seen()
+    assert widget.remembered.value == "p <= .0001, k >= 10: your last choice."
+    assert shown(widget).asked.min_voxels == 10
+    widget.own.native.click()
+    settle(widget)
+    asked = shown(widget).asked
+    assert (asked.p, asked.min_voxels) == (0.001, 1)
+    assert not seen()
+    # Of the first map nothing is said: it has what was asked of it.
+    show_alone(viewer, sample["z"])
+    settle(widget)
+    assert shown(widget).asked.p == 1e-4
+    assert not seen()
+
+
+def test_choosing_a_map_again_finds_nothing_anew(
+    widget: ThresholdWidget, viewer: Any, sample: ResultSet
+) -> None:
+    before = shown(widget)
+    show_alone(viewer, sample[MASS])
+    other = shown(widget)
+    assert other is not before
+    show_alone(viewer, sample["z"])
+    assert shown(widget) is before
+    assert widget.sentence.value == str(before)

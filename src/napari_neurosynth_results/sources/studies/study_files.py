@@ -49,7 +49,7 @@ _TO_JSON = (
     '.to_nimads("studyset.json").'
 )
 _FROM_PARQUET = (
-    "In Python, write its folder as one file: "
+    "In Python with pyarrow installed, write its folder as one file: "
     'nimare.studyset.Studyset.from_parquet(folder).to_nimads("studyset.json").'
 )
 #: How files begin that somebody may try, and why they are refused.

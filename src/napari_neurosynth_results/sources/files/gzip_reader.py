@@ -266,7 +266,8 @@ class _GzipStream:
         # number in two. What follows may also be padding, which gzip ignores.
         self._file.seek(-len(self._inflater.unused_data), os.SEEK_CUR)
         at = self._file.tell()
-        if self._file.read(len(_GZIP_MAGIC)) != _GZIP_MAGIC:
+        # Behind a member, what only begins like another is damage.
+        if self._file.read(2) != _GZIP_MAGIC[:2]:
             self._file.seek(at)
             return False
         self._file.seek(at)

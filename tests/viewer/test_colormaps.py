@@ -115,14 +115,17 @@ def test_moved_limits_leave_a_sign_its_color(share: float, narrow: float) -> Non
 
 def test_negative_values_are_cold_alone_too() -> None:
     chosen = coloring(look(3, 9, signed=True), MapKind.Z, sides=(False, True))
-    assert chosen.contrast_limits == (-9, -3)
+    assert chosen.contrast_limits == pytest.approx((-9, -3), rel=2e-3)
     alone = painted(chosen, -np.linspace(3.01, 8.9, 50))
     assert (alone[:, 2] > alone[:, 0]).all()
     assert (np.diff(alone[:, :3].sum(axis=1)) > 0).all()
 
 
 def test_limits_of_one_side_are_threshold_and_strongest_value() -> None:
-    assert coloring(look(3, 9), MapKind.Z).contrast_limits == (3, 9)
+    limits = coloring(look(3, 9), MapKind.Z).contrast_limits
+    assert limits == pytest.approx((3, 9), rel=2e-3)
+    # In 3D a value at the very limit would not be drawn.
+    assert limits[0] < 3
     assert coloring(look(0.05, 1e-4), MapKind.P).contrast_limits == (5e-5, 0.05)
 
 

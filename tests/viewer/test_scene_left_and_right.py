@@ -69,6 +69,7 @@ def show(
 ) -> Callable[..., Any]:
     """Open an image without the underlay: in a new window, or in the one before."""
     preferences.view.underlay = False
+    preferences.view.panel = False
     windows: list[Any] = []
 
     def _show(picture: nib.Nifti1Image, orientation: str = "neurological") -> Any:

@@ -24,6 +24,8 @@ from napari_neurosynth_results.statistics.thresholds.first_look import FirstLook
 
 Colormap = dict[str, Any]
 
+#: Of the threshold, where the colors of one side begin.
+_JUST_BELOW = 1 - 1e-3
 #: Where the colors of a map with two sides begin moves in so many steps from zero to
 #: the strongest value: the fewer, the seldomer the graphics card is told of a colormap.
 _STEPS = 20
@@ -170,6 +172,8 @@ def coloring(
     if positive and negative:
         return _of_both(low, high, paint)
     stops = paint.cold[::-1] if negative else paint.warm
+    # In 3D napari draws what is beyond the limit only, and interpolates before.
+    low *= _JUST_BELOW
     limits = (-high, -low) if negative else (low, high)
     name = f"{'negative' if negative else 'positive'}{paint.suffix}"
     return Coloring(_colormap(name, _opaque(stops)), limits)

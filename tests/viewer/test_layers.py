@@ -122,7 +122,7 @@ def test_a_layer_knows_its_map_and_the_reason_of_its_threshold(
     assert keywords["metadata"][METADATA_KEY] is results["z"]
     assert look is not None
     assert keywords["metadata"][REASON_KEY] == look.reason
-    assert keywords["name"] == "z, uncorrected"
+    assert keywords["name"] == "uncorrected · z"
     assert keywords["visible"] is False
 
 

@@ -46,9 +46,11 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import compared_
 from napari_neurosynth_results.viewer.layers import (
     METADATA_KEY,
     REASON_KEY,
+    has_own_name,
     map_layer,
     map_of,
 )
+from napari_neurosynth_results.viewer.shown_maps import name_layers
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -219,7 +221,7 @@ class _MeaningLayers:
         active = layers.selection.active
         was_active = active is not None and active in (layer, shown)
         new = AnyLayer.create(*made)
-        if layer.name != self._old.title:
+        if not has_own_name(layer, self._old):
             # The user gave it a name.
             new.name = layer.name
         new.visible = layer.visible
@@ -233,6 +235,7 @@ class _MeaningLayers:
         del layer.metadata[METADATA_KEY]
         layer.name = f"{layer.name}, as it was"
         layers.insert(layers.index(layer) + 1, new)
+        name_layers(self._viewer)
         scene.show_color_bar(new)
         layers.selection.active = new if was_active else active
         if isinstance(new, Image) and clusters is not None:

@@ -19,7 +19,13 @@ from napari_neurosynth_results.statistics.thresholds.masks import (
 from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
-from napari_neurosynth_results.viewer.layers import grid_of, map_of, result_sets
+from napari_neurosynth_results.viewer.layers import (
+    are_several,
+    grid_of,
+    map_of,
+    name_of_map,
+    result_sets,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -146,9 +152,10 @@ def masks_in(viewer: Viewer, statmap: StatMap) -> list[tuple[str, StatMap | Labe
         elif other is not None:
             with_layer.append(other)
     results = result_sets(viewer.layers)
+    several = are_several(results)
     listed = [other for one in results for other in one.maps.values()]
     for other in dict.fromkeys([*with_layer, *listed]):
         if other is not statmap and other.kind.has_tail:
-            of = f"{other.results.title}: " if len(results) > 1 else ""
-            found.append((f"where {of}{other.title} is significant", other))
+            name = name_of_map(other, of_several=several)
+            found.append((f"where {name} is significant", other))
     return found

@@ -243,6 +243,7 @@ def _when_added(
                 scene.show_color_bar(layer)
         if fresh and visible is not None:
             scene.look_at(viewer, *strongest_place(visible))
+        shown_maps.name_layers(viewer)
         if visible is not None:
             shown_maps.show_alone(viewer, visible)
         announce(viewer, results, opened)

@@ -89,8 +89,8 @@ def _measure(
     viewer = napari.Viewer()
     viewer.window.resize(1400, 900)
     add_maps(viewer, [statmap])
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Threshold and clusters")
-    viewer.window.add_plugin_dock_widget(PLUGIN, "Cluster table")
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Threshold")
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Clusters")
     widget.form.by.value = "value"
     widget.form.voxels.value = 10
     _draw(1.0)

@@ -85,6 +85,7 @@ def test_the_package_is_the_one_under_test() -> None:
     [
         "napari.yaml",
         "py.typed",
+        "anatomy/data/mni152_t1_1mm.nii.gz",
         "anatomy/data/mni152_t1_2mm.nii.gz",
         "anatomy/data/MNI152-LICENSE.txt",
         "sample/pain-ale/z.nii.gz",

@@ -1,4 +1,4 @@
-"""The underlay is the MNI brain at 2 mm, the right way round."""
+"""The underlay is the MNI brain, the right way round, in 2 mm and in 1 mm."""
 
 from __future__ import annotations
 
@@ -34,6 +34,19 @@ def test_the_brain_lies_where_a_brain_lies() -> None:
     assert at(20, -64, -44) > 50
     assert at(20, 64, -44) == 0
     assert at(20, -64, 84) == 0
+
+
+def test_the_fine_one_is_the_coarse_one_between_its_voxels() -> None:
+    coarse, grid = read_underlay(2)
+    fine, fine_grid = read_underlay(1)
+    assert fine.shape == fine_grid.shape == (181, 217, 181)
+    assert fine_grid.origin == grid.origin
+    assert fine_grid.voxel_size == (1, 1, 1)
+    every_second = fine[::2, ::2, ::2]
+    assert np.array_equal(every_second > 0, coarse > 0)
+    # The ends of the gray scale were found in each of them.
+    away = np.abs(every_second.astype(int) - coarse)
+    assert away.max() <= 4
 
 
 @pytest.mark.slow

@@ -464,3 +464,87 @@ def test_a_kind_for_a_map_that_no_source_has_is_told(
     with pytest.raises(ResultsError, match="no kind of numbers"):
         nnr.run_batch(folders, tmp_path / "c", p=0.001, kinds={"mine": "tea"})
     assert not (tmp_path / "c").exists()
+
+
+# --- what is not ours -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("resume", [True, False])
+@pytest.mark.parametrize(
+    "text", ['{"jobs": []}', "[" * 100_000, "", '{"made_by": "somebody"}', "[]"]
+)
+def test_the_folder_of_another_program_is_left_as_it_is(
+    text: str, resume: bool, three: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    (out / "sources" / "thesis").mkdir(parents=True)
+    (out / ".saving-mine").mkdir()
+    mine = {"batch.json": text} | dict.fromkeys(
+        ("index.html", "summary.tsv", "sources/thesis/chapter1.txt", ".saving-mine/a"),
+        "years of work",
+    )
+    for name, content in mine.items():
+        (out / name).write_text(content)
+    with pytest.raises(ResultsError, match=r"batch\.json was not written") as told:
+        nnr.run_batch(three, out, p=0.001, workers=0, resume=resume)
+    assert "again" not in str(told.value)
+    left = {
+        str(path.relative_to(out)): path.read_text()
+        for path in out.rglob("*")
+        if path.is_file()
+    }
+    assert left == mine
+
+
+def test_starting_over_takes_away_answers_and_nothing_else(
+    three: list[Path], tmp_path: Path
+) -> None:
+    out, far = tmp_path / "out", tmp_path / "far"
+    nnr.run_batch(three, out, p=0.001, regions=True, workers=0)
+    folders = sorted((out / "sources").iterdir())
+    assert all((folder / "regions.tsv").exists() for folder in folders)
+    # What somebody keeps there: notes, a folder of an answer's name, a link to another.
+    far.mkdir()
+    (far / "clusters.tsv").write_text("mine")
+    if sys.platform != "win32":
+        (out / "sources" / f"far-{'0' * 16}").symlink_to(far)
+    kept = [out / "notes.txt", folders[0] / "notes.txt", out / "sources" / "a" / "b"]
+    kept.append(folders[1] / "studies.tsv" / "mine")
+    for path in kept:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    done = nnr.run_batch(three[:2], out, p=0.01, workers=0, resume=False)
+    assert done.n_asked == 2
+    assert not done.failed
+    assert [path.read_text() for path in kept] == ["mine"] * 4
+    assert (far / "clusters.tsv").read_text() == "mine"
+    assert not list(out.rglob("regions.tsv"))
+    assert len(list(out.rglob("record.json"))) == 2
+    # And going on: what is asked anew is written beside them.
+    again = nnr.run_batch(three, out, p=0.01, workers=0)
+    assert again.n_asked == 1
+    assert [path.read_text() for path in kept] == ["mine"] * 4
+
+
+@pytest.mark.slow
+def test_a_worker_that_cannot_write_is_told_in_one_sentence(
+    three: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    nnr.run_batch(three, out, p=0.001, workers=0)
+    folder = min((out / "sources").iterdir())
+    shutil.rmtree(folder)
+    folder.write_text("mine")
+    with pytest.raises(ResultsError) as told:
+        nnr.run_batch(three, out, p=0.001, workers=1)
+    assert str(told.value) == f"{folder} exists already. Choose another name."
+    assert folder.read_text() == "mine"
+
+
+def test_a_map_that_is_broken_is_not_said_to_be_missing_alone(
+    write: Write, tmp_path: Path
+) -> None:
+    folder = write({"z": blob(), "p": np.full(blob().shape, 0.5)})
+    (folder / "z.nii.gz").write_text("broken")
+    done = nnr.run_batch(folder, tmp_path / "out", maps="z", workers=0)
+    assert "z.nii.gz is not a NIfTI image" in done.records[0].sentence

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import napari_neurosynth_results as nnr
-from napari_neurosynth_results.cli import main
+from napari_neurosynth_results.cli import compare, main
+from napari_neurosynth_results.errors import ResultsError
 
 
 @pytest.mark.slow
@@ -105,3 +107,20 @@ def test_one_map_and_a_folder_that_is_there(
     assert main(["compare", str(sample_path), "--out", str(tmp_path)]) == 1
     assert "exists already" in capsys.readouterr().err
     assert list(tmp_path.glob("*.tsv")) == []
+
+
+def test_the_figure_comes_with_the_tables_or_neither_does(
+    sample_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    out, seen = tmp_path / "out", []
+
+    def full(compared: object, path: str) -> None:
+        seen.append((os.path.basename(path), out.exists()))
+        raise ResultsError("The disk is full.")
+
+    monkeypatch.setattr(compare, "save_figure", full)
+    sources = [f"{sample_path}::z", f"{sample_path}::p"]
+    assert main(["compare", *sources, "--p", ".001", "--out", str(out)]) == 1
+    assert seen == [("comparison.png", False)]
+    assert list(tmp_path.iterdir()) == []

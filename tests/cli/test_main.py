@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -20,6 +21,7 @@ import napari_neurosynth_results as nnr
 from local_servers import Fault, LocalServers
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.cli import main
+from napari_neurosynth_results.cli.options import CheckedStream, terminal_progress
 
 SHAPE = (8, 9, 8)
 Write = Callable[..., Path]
@@ -498,3 +500,67 @@ def test_a_table_for_a_paper_leaves_the_other_tables_to_programs(
     assert "| Insula | R | 38 | 4 | 2 |" in paper.read_text(encoding="utf-8")
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"t.md", "t_regions.tsv", "t_regions.json"}
+
+
+STOPPED = """
+import os, signal, sys, threading
+from napari_neurosynth_results.cli import main
+from napari_neurosynth_results.cli.options import CheckedStream, terminal_progress
+stop = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+stop.start()
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["clusters", "report", "compare"])
+def test_ctrl_c_is_one_line_and_leaves_nothing(
+    command: str, sample_path: Path, tmp_path: Path
+) -> None:
+    out = ["--out", str(tmp_path / "out")] if command != "clusters" else ["--studies"]
+    sources = [f"{sample_path}::z", f"{sample_path}::p"]
+    sources = sources if command == "compare" else [str(sample_path)]
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED, command, *sources, *out],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr, done.stdout) == (130, "Stopped.\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+@pytest.mark.parametrize("command", ["info", "clusters"])
+def test_a_terminal_obeys_no_name(
+    command: str, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = "a\x1b[2J\x9b\u202e\n! forged"
+    z = np.full(SHAPE, 0.1)
+    z[:2, :2, :2] = 6
+    folder = write({"z": z}, name=f"{evil} folder")
+    (folder / "z.nii.gz").rename(folder / f"{evil}_z.nii.gz")
+    (folder / f"{evil}_p.nii.gz").write_text("broken")
+    more = ["--map", f"{evil}_z", "--p", ".001"] if command == "clusters" else []
+    assert main([command, str(folder), *more]) == 0
+    assert main([command, str(folder / evil)]) == 1
+    for told in capsys.readouterr():
+        assert not {"\x1b", "\x9b", "\u202e"} & set(told)
+        if command == "info":
+            assert not [line for line in told.splitlines() if line == "! forged"]
+
+
+def test_progress_writes_its_line_anew_and_names_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", CheckedStream(terminal))
+    tell = terminal_progress(counted=True)
+    assert tell is not None
+    tell("evil\x1b[2J\r", 1, 1)
+    assert terminal.getvalue() == "\r\033[K1 of 1: evil?[2J\n"

@@ -356,7 +356,7 @@ def test_a_batch_remembers_what_is_new_and_writes_what_is_old_as_before(
     plain = asked("plain", "--p", ".001")
     assert list(plain) == [
         *("maps", "value", "p", "q", "bonferroni", "fdr", "tail", "connectivity"),
-        *("min_voxels", "min_mm3", "atlas", "studies", "version"),
+        *("min_voxels", "min_mm3", "atlas", "studies", "version", "made_by", "files"),
     ]
     masked = ("--p", ".001", "--mask-map", "stat", "--mask-p", ".01", "--regions")
     more = asked("more", *masked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from html.parser import HTMLParser
 
@@ -14,7 +15,9 @@ from napari_neurosynth_results.export.escaping import (
     for_html,
     for_latex,
     for_markdown,
+    for_qt,
     for_spreadsheet,
+    for_terminal,
     plain_text,
     short_text,
 )
@@ -74,7 +77,7 @@ def test_a_page_shows_the_text(text: str) -> None:
 def test_a_spreadsheet_computes_nothing(text: str) -> None:
     found = for_spreadsheet(text)
     assert not found.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
-    assert found.removeprefix("'") == plain_text(text).removeprefix("'")
+    assert found.replace("'", "") == plain_text(text).replace("'", "")
 
 
 @pytest.mark.parametrize(
@@ -88,3 +91,42 @@ def test_a_text_of_a_page_is_cut_and_says_so() -> None:
     assert len(short_text("x" * 100_000)) == 200
     assert short_text("x" * 201).endswith("x…")
     assert short_text("x" * 200) == "x" * 200
+
+
+@pytest.mark.parametrize("separator", [";", ",", "; ", ',"'])
+@pytest.mark.parametrize("formula", ["=cmd()", "@x", "+A1", "-2+3+cmd", "＝x"])  # noqa: RUF001
+def test_no_other_separator_makes_a_formula(separator: str, formula: str) -> None:
+    found = for_spreadsheet(f"a{separator}{formula}")
+    assert found == f"a{separator}'{formula}"
+    assert for_spreadsheet(found) == found
+
+
+@pytest.mark.parametrize(
+    "text", ["38, -4, 2", "a; -1.5e-3; b", "p <= .001; z >= 3.1", "x - y", "a=b, c"]
+)
+def test_numbers_and_signs_in_a_sentence_stay(text: str) -> None:
+    assert for_spreadsheet(text) == text
+
+
+@given(HOSTILE)
+def test_a_spreadsheet_that_knows_semicolons_computes_nothing(text: str) -> None:
+    for cell in re.split(r"[;,]", for_spreadsheet(text))[1:]:
+        assert not cell.lstrip(' "').startswith(("=", "@"))
+
+
+@given(st.text())
+def test_a_terminal_is_given_no_orders(text: str) -> None:
+    found = for_terminal(text)
+    left = {c for c in found[1:] if unicodedata.category(c) == "Cc"}
+    assert left <= {"\n", "\t"}
+    assert not {"\x1b", "\x9b", "\u202e", "\u2066"} & set(found)
+    assert for_terminal(found) == found
+
+
+@given(HOSTILE | st.sampled_from(["<img src=x>", " <!doctype>", "&lt;b", "<b", "a<i>"]))
+def test_qt_takes_no_name_for_html(text: str) -> None:
+    core = pytest.importorskip("qtpy.QtCore")
+    found = for_qt(text)
+    assert not core.Qt.mightBeRichText(found)
+    assert found.replace("\u200b", "") == text.replace("\u200b", "")
+    assert for_qt(found) == found

@@ -101,9 +101,9 @@ def test_the_underlay_lies_where_the_template_does() -> None:
 
     data, keywords, kind = underlay_layer()
     layer = Layer.create(data, keywords, kind)
-    packaged = Path(template.__file__).parent / "data/mni152_t1_2mm.nii.gz"
+    packaged = Path(template.__file__).parent / "data/mni152_t1_1mm.nii.gz"
     image = nib.load(packaged)
-    i, j, k = 45, 60, 40
+    i, j, k = 90, 121, 80
     x, y, z = (image.affine @ [i, j, k, 1])[:3]
     assert np.allclose(layer.data_to_world((k, j, i)), (z, y, x))
     assert layer.data[k, j, i] == np.asarray(image.dataobj)[i, j, k] > 0
@@ -297,7 +297,7 @@ def test_there_are_never_too_many_layers(
     assert keywords["visible"]
     assert keywords["metadata"][METADATA_KEY] is first.visible is first.shown[0]
     titles = [keywords["name"] for _, keywords, _ in maps]
-    assert titles == [statmap.title for statmap in first.shown][::-1]
+    assert titles == [statmap.short_title for statmap in first.shown][::-1]
     assert len(set(titles)) == len(titles)
     below = first.layers[0][1]["metadata"]
     assert (UNDERLAY_KEY in below) == underlay

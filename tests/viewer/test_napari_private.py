@@ -19,7 +19,7 @@ SOURCES = [
     path
     for room in ("viewer", "widgets", "cli")
     for path in sorted((PACKAGE / room).rglob("*.py"))
-    if path.name != "napari_private.py"
+    if path.name not in ("napari_private.py", "napari_overlays.py")
 ]
 #: As strings these are found wherever they stand.
 NAMES = {

@@ -164,7 +164,6 @@ def test_turning_twice_is_turning_once(viewer: Any) -> None:
 def test_scale_and_place_are_shown(viewer: Any) -> None:
     scene.set_anatomical(viewer, "radiological")
     assert viewer.canvas.overlays.scale_bar.visible
-    assert viewer.canvas.overlays.current_slice.visible
 
 
 # --- planes and places ------------------------------------------------------------
@@ -227,26 +226,6 @@ def test_every_command_of_the_menu_does_what_it_says(viewer: Any) -> None:
     for name, orientation in scene.CAMERA_ORIENTATION.items():
         getattr(commands, f"use_{name}")(viewer)
         assert tuple(map(str, viewer.scene.camera.orientation)) == orientation
-
-
-@pytest.mark.usefixtures("underlay")
-def test_a_color_bar_comes_with_its_layer(viewer: Any) -> None:
-    shown, hidden = (
-        viewer.add_image(np.ones((3, 3, 3)), visible=visible)
-        for visible in (True, False)
-    )
-    labels = viewer.add_labels(np.ones((3, 3, 3), np.uint8))
-    for layer in (shown, hidden, labels):
-        scene.show_color_bar(layer)
-    assert shown.colorbar.visible
-    assert not hidden.colorbar.visible
-    hidden.visible = True
-    assert hidden.colorbar.visible
-    # Once: whoever hides the bar afterwards wants it hidden.
-    hidden.colorbar.visible = False
-    hidden.visible = False
-    hidden.visible = True
-    assert not hidden.colorbar.visible
 
 
 def test_nothing_keeps_a_closed_viewer_alive(

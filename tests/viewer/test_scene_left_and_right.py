@@ -90,8 +90,8 @@ def lit_pixels(viewer: Any) -> npt.NDArray[np.bool_]:
     """Photograph the canvas and find the pixels of the map."""
     for overlay in viewer.canvas.overlays.values():
         overlay.visible = False
-    for layer in viewer.layers:
-        layer.colorbar.visible = False
+    for overlay in viewer.scene.overlays.values():
+        overlay.visible = False
     picture = viewer.screenshot(canvas_only=True, flash=False)
     # Warm colors: nothing else on the canvas is red.
     return picture[..., 0].astype(int) - picture[..., 2] > 60

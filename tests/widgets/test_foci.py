@@ -82,7 +82,9 @@ def sleuth(tmp_path: Path) -> str:
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect the errors that are shown."""
     shown: list[str] = []
-    monkeypatch.setattr("napari.utils.notifications.show_error", shown.append)
+    monkeypatch.setattr(
+        "napari_neurosynth_results.viewer.progress_bar.show_error", shown.append
+    )
     return shown
 
 

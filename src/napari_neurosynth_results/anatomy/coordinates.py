@@ -209,6 +209,16 @@ def format_place(place: Coordinate) -> str:
     return ", ".join(f"{round(mm, 1) + 0.0:.1f}".removesuffix(".0") for mm in place)
 
 
+def name_place(place: Coordinate) -> str:
+    """Write a place with the names of its axes and their unit.
+
+    >>> name_place((38.0, -4.25, -0.01))
+    'x 38, y -4.2, z 0 mm'
+    """
+    numbers = format_place(place).split(", ")
+    return ", ".join(f"{a} {mm}" for a, mm in zip(_AXES, numbers, strict=True)) + " mm"
+
+
 def _tokens(plain: str, text: str) -> tuple[list[str], list[float], str]:
     """Take a text apart: axes, numbers, and in which order they come."""
     axes: list[str] = []

@@ -3,40 +3,68 @@
 from __future__ import annotations
 
 from importlib.resources import as_file, files
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.anatomy.coordinates import Coordinate
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.statmap import Mask
 
 UnderlayVoxels = npt.NDArray[np.uint8]
 
-#: What the underlay is called in the layer list.
-TITLE = "MNI152 T1 (2 mm)"
+#: What is counted in, and what the underlay is called in the layer list.
+TITLE, UNDERLAY_TITLE = "MNI152 T1 (2 mm)", "MNI152 T1 (1 mm)"
 
 
-def read_underlay() -> tuple[UnderlayVoxels, Grid]:
-    """Read the 2 mm T1 template.
+def read_underlay(mm: Literal[1, 2] = 2) -> tuple[UnderlayVoxels, Grid]:
+    """Read the T1 template: to count with in 2 mm, to look at in 1 mm.
 
     ICBM 152 nonlinear symmetric 2009a (Fonov et al. 2011), skull-stripped, as shipped
-    by nilearn and resampled to 2 mm by ``scripts/make_underlay.py``.
+    by nilearn and cut to the usual grids by ``scripts/make_underlay.py``.
+
+    Parameters
+    ----------
+    mm : {2, 1}
+        Size of its voxels.
 
     Returns
     -------
-    voxels : ndarray of uint8, shape (91, 109, 91)
+    voxels : ndarray of uint8, shape (91, 109, 91) or (181, 217, 181)
         RAS+; 0 is outside the brain.
     grid : Grid
-        The 2 mm MNI grid, with voxel centers on even millimeters.
+        With voxel centers on even, or on whole, millimeters.
     """
     import nibabel as nib
 
-    packaged = files("napari_neurosynth_results.anatomy") / "data/mni152_t1_2mm.nii.gz"
-    with as_file(packaged) as path:
+    here = files("napari_neurosynth_results.anatomy")
+    with as_file(here / f"data/mni152_t1_{mm}mm.nii.gz") as path:
         image = nib.load(path)
         voxels = np.asarray(image.dataobj, dtype=np.uint8)
     i, j, k = voxels.shape
     return voxels, Grid((i, j, k), np.asarray(image.affine, dtype=np.float64))
+
+
+def is_near_brain(place: Coordinate, within: float) -> bool:
+    """Whether a place is in the brain, or no farther from it than some millimeters.
+
+    Parameters
+    ----------
+    place : tuple of float
+        MNI x, y and z in mm.
+    within : float
+        In mm.
+    """
+    mask, grid = read_brain_mask()
+    size = np.array(grid.voxel_size)
+    middle = (np.array(place) - grid.origin) / size
+    low = np.clip(np.ceil(middle - within / size), 0, grid.shape).astype(int)
+    high = np.clip(np.floor(middle + within / size) + 1, 0, grid.shape).astype(int)
+    (i, j, k), (last_i, last_j, last_k) = low, high
+    found = np.argwhere(mask[i:last_i, j:last_j, k:last_k]) + low
+    away = np.linalg.norm((found - middle) * size, axis=1)
+    return bool((away <= within).any())
 
 
 def read_brain_mask() -> tuple[Mask, Grid]:

@@ -123,8 +123,21 @@ def named_map(results: ResultSet, key: str) -> StatMap:
         raise ResultsError(
             f"{results.title} holds no map named {key}. "
             f"It holds: {', '.join(results.maps)}."
+            + "".join(f"\n{problem}" for problem in not_opened(results))
         )
     return results[key]
+
+
+def not_opened(results: ResultSet) -> list[str]:
+    """Say what could not be opened: a map that is not there may be one that is broken.
+
+    Returns
+    -------
+    list of str
+        Problems of the result that name none of its maps.
+    """
+    files = [statmap.file.filename for statmap in results.maps.values()]
+    return [one for one in results.problems if not any(f in one for f in files)]
 
 
 def requested_clusters(

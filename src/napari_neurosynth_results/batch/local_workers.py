@@ -147,8 +147,15 @@ def _compute(
     if pool is not None:
         # One at a time: results differ in size, and the last are to end together.
         how = {"scheduler": "processes", "pool": pool, "chunksize": 1}
-    with Callback(pretask=begins, posttask=ends):
-        dask.compute(*tasks, traverse=False, optimize_graph=False, **how)
+    try:
+        with Callback(pretask=begins, posttask=ends):
+            dask.compute(*tasks, traverse=False, optimize_graph=False, **how)
+    except ResultsError as error:
+        # dask adds to the sentence of a worker where that happened: not for users.
+        told = getattr(error, "exception", None)
+        if isinstance(told, ResultsError):
+            raise told from None
+        raise
 
 
 def _ask_and_save(

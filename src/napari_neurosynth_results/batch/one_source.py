@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from napari_neurosynth_results.api import contributors, open_atlas, open_results
-from napari_neurosynth_results.api.map_requests import map_clusters
+from napari_neurosynth_results.api.map_requests import map_clusters, not_opened
 from napari_neurosynth_results.batch.inputs import BatchSource
 from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.errors import ResultsError
@@ -165,8 +165,10 @@ class _AnswerBuilder:
         self._title = self._clean(results.title)
         keys, missing = request.choose(results)
         holds = ", ".join(results.maps) or "none"
+        problems = "".join(f" {problem}" for problem in not_opened(results))
         for pattern in missing:
-            self._fail(pattern, f"There is no map {pattern}. There are: {holds}.")
+            there = f"There is no map {pattern}. There are: {holds}.{problems}"
+            self._fail(pattern, there)
         answered = [key for key in keys if self._ask(results, key)]
         self._maps = tuple(map(self._clean, answered))
         self._notices += results.problems

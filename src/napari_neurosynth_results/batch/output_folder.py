@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from napari_neurosynth_results.batch.inputs import BatchSource
@@ -16,18 +17,32 @@ from napari_neurosynth_results.batch.one_source import DONE, Answer, Record
 from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import (
+    already_exists,
+    checked_name,
+    is_scratch,
     open_for_text,
     put_text,
+    sweep_leftovers,
     write_folder,
     write_text,
+    write_together,
     write_whole,
 )
 from napari_neurosynth_results.export.escaping import harmless_cell
+from napari_neurosynth_results.export.provenance import PACKAGE
 
 SOURCES = "sources"
 _ABOUT = "batch.json"
 _RECORD = "record.json"
-_SAVING = ".saving-"
+_TABLES = ("clusters.tsv", "regions.tsv", "studies.tsv")
+#: All that a batch writes into its folder, and into that of a source. Nothing else in
+#: them is ever changed or taken away.
+_OF_BATCH = (_ABOUT, *_TABLES, "summary.tsv", "failures.tsv", "index.html")
+_OF_SOURCE = (*_TABLES, _RECORD)
+#: The folder of a source, as `BatchSource.name` has it.
+_SOURCE_NAME = re.compile(r".+-[0-9a-f]{16}")
+#: Far above any document of ours.
+_MOST_BYTES = 64 << 20
 _SUMMARY = (
     *("source", "title", "status", "maps", "n_clusters", "seconds", "sentence"),
     "notices",
@@ -99,15 +114,16 @@ class BatchFolder:
     def __init__(
         self, path: str, request: BatchRequest, *, again: bool = False
     ) -> None:
-        self.path = os.path.abspath(path)
+        self.path = os.path.abspath(checked_name(path))
         self._request = request
         if os.path.lexists(self.path) and not os.path.isdir(self.path):
             raise ResultsError(f"{path} is a file. Choose another name.")
         try:
             os.makedirs(self.path, exist_ok=True)
+            sweep_leftovers(self.path)
             self._claim(again)
             os.makedirs(self._at(SOURCES), exist_ok=True)
-            self._sweep()
+            sweep_leftovers(self._at(SOURCES))
         except OSError as error:
             raise ResultsError(
                 f"{path} cannot be written: {error.strerror}."
@@ -116,30 +132,53 @@ class BatchFolder:
     def _claim(self, again: bool) -> None:
         """Make sure that this is a folder of ours, and about this question."""
         about = self._at(_ABOUT)
-        asked = json.dumps(self._request.document, indent=2)
+        # As it is read back: a pair becomes a list.
+        asked = json.loads(json.dumps(self._request.document))
+        document = {
+            **asked,
+            "made_by": PACKAGE,
+            "files": [*_OF_BATCH, *(f"{SOURCES}/*/{name}" for name in _OF_SOURCE)],
+        }
+        text = json.dumps(document, indent=2) + "\n"
         if not os.path.lexists(about):
-            if any(not name.startswith(_SAVING) for name in os.listdir(self.path)):
+            if any(not is_scratch(name) for name in os.listdir(self.path)):
                 raise ResultsError(
                     f"{self.path} holds other files. Choose another name."
                 )
-        elif _read(about) != json.loads(asked) and not again:
+            write_text(about, text, overwrite=False)
+            return
+        found = _read(about)
+        if not isinstance(found, dict) or found.get("made_by") != PACKAGE:
+            raise ResultsError(
+                f"{about} was not written by this version of this package, so the "
+                "folder is left as it is. Choose another name."
+            )
+        if found != document and not again:
             raise ResultsError(
                 f"{self.path} holds the answers to another question, or from "
                 "another version of this package. Choose another name, or --again "
                 "(resume=False) to start over."
             )
         if again:
-            # Also what is not listed now: it answered another question, and whoever
-            # goes on must not take it for an answer to this one.
-            shutil.rmtree(self._at(SOURCES), ignore_errors=True)
-        write_text(about, asked + "\n", overwrite=True)
+            self._forget()
+            write_text(about, text, overwrite=True)
 
-    def _sweep(self) -> None:
-        """Take away what a process that was killed had begun to write."""
-        for folder in (self.path, self._at(SOURCES)):
-            for name in os.listdir(folder):
-                if name.startswith(_SAVING):
-                    shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
+    def _forget(self) -> None:
+        """Take away all answers, and nothing that is not one.
+
+        Also those of sources that are not listed now: they answered another question,
+        and whoever goes on must not take them for answers to this one.
+        """
+        sources = self._at(SOURCES)
+        if os.path.isdir(sources) and not os.path.islink(sources):
+            for name in os.listdir(sources):
+                folder = os.path.join(sources, name)
+                if _SOURCE_NAME.fullmatch(name) and not os.path.islink(folder):
+                    # The record first: what has none is no answer.
+                    _remove_files(folder, reversed(_OF_SOURCE))
+                    with suppress(OSError):  # Somebody keeps other files there.
+                        os.rmdir(folder)
+        _remove_files(self.path, [name for name in _OF_BATCH if name != _ABOUT])
 
     def _at(self, *names: str) -> str:
         return os.path.join(self.path, *names)
@@ -178,12 +217,24 @@ class BatchFolder:
         texts = dict(answer.tables)
         texts[_RECORD] = json.dumps(answer.record.document, indent=2) + "\n"
 
-        def fill(partial: str) -> None:
+        def fill(folder: str) -> None:
             for name, text in texts.items():
-                put_text(os.path.join(partial, name), text)
+                put_text(os.path.join(folder, name), text)
 
-        shutil.rmtree(target, ignore_errors=True)
-        write_folder(target, fill)
+        if not os.path.lexists(target):
+            write_folder(target, fill)
+            return answer.record
+        if os.path.islink(target) or not os.path.isdir(target):
+            raise already_exists(target)
+        # Without its record first, and with it last: what is half done is no answer.
+        _remove_files(target, reversed(_OF_SOURCE))
+        write_together(
+            {
+                os.path.join(target, name): partial(_put, text)
+                for name, text in texts.items()
+            },
+            overwrite=False,
+        )
         return answer.record
 
     def has_table(self, record: Record, name: str) -> bool:
@@ -240,8 +291,8 @@ class BatchFolder:
     def _write_rows(
         self, name: str, columns: Sequence[str], rows: Iterable[dict[str, Any]]
     ) -> None:
-        def fill(partial: str) -> None:
-            with open_for_text(partial) as file:
+        def fill(part: str) -> None:
+            with open_for_text(part) as file:
                 writer = csv.DictWriter(
                     file, columns, delimiter="\t", lineterminator="\n", restval=""
                 )
@@ -278,10 +329,24 @@ def _rows(paths: Sequence[str]) -> Iterator[dict[str, Any]]:
             yield from csv.DictReader(file, delimiter="\t")
 
 
+def _put(text: str, path: str) -> None:
+    put_text(path, text)
+
+
+def _remove_files(folder: str, names: Iterable[str]) -> None:
+    """Take away files, or links of their names; a folder of that name stays."""
+    for name in names:
+        path = os.path.join(folder, name)
+        if os.path.isfile(path) or os.path.islink(path):
+            os.remove(path)
+
+
 def _read(path: str) -> Any:
-    """Read a document; None when it is not there, or damaged."""
+    """Read a document; None when it is not there, damaged, or no file."""
     try:
+        if not os.path.isfile(path) or os.path.getsize(path) > _MOST_BYTES:
+            return None
         with open(path, encoding="utf-8") as file:
             return json.load(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None

@@ -23,6 +23,7 @@ from napari_neurosynth_results.batch.output_folder import (
 )
 from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.atomic import checked_name
 from napari_neurosynth_results.job import Job, Progress
 from napari_neurosynth_results.sources.opening import SourceName
 from napari_neurosynth_results.sources.web.servers import Servers
@@ -300,8 +301,9 @@ def run_batch(
         kinds=kinds,
         **threshold,
     )
-    with lock_folder(os.fspath(out)):
-        folder = BatchFolder(os.fspath(out), request, again=not resume)
+    target = checked_name(out)
+    with lock_folder(target):
+        folder = BatchFolder(target, request, again=not resume)
         left = [s for s in everything if not (resume and folder.is_done(s))]
         job = Job(progress)
         done = len(everything) - len(left)

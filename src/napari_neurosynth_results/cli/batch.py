@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_neurosynth_results.batch import BatchSummary, read_list, run_batch
 from napari_neurosynth_results.cli.options import (
+    INTERRUPTED,
     add_atlas,
     add_kinds,
     add_map,
@@ -25,8 +26,6 @@ from napari_neurosynth_results.cli.options import (
     threshold_keywords,
 )
 
-#: What a shell says of a process that Ctrl+C ended.
-_INTERRUPTED = 130
 _MOST_TOLD = 20
 
 
@@ -96,7 +95,7 @@ def _batch(options: argparse.Namespace) -> int:
             "on.",
             file=sys.stderr,
         )
-        return _INTERRUPTED
+        return INTERRUPTED
     print(done)
     print(f"Wrote {os.path.join(done.folder, 'index.html')}")
     _print_failures(done)

@@ -11,7 +11,6 @@ from napari_neurosynth_results.api import (
     compare_many,
     compare_maps,
     open_results,
-    save_comparison,
     save_figure,
 )
 from napari_neurosynth_results.api.map_requests import (
@@ -34,8 +33,13 @@ from napari_neurosynth_results.cli.options import (
     terminal_progress,
 )
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import already_exists
+from napari_neurosynth_results.export.atomic import (
+    already_exists,
+    checked_name,
+    write_folder,
+)
 from napari_neurosynth_results.export.figures.page import NO_MATPLOTLIB
+from napari_neurosynth_results.export.tables.comparison import fill_with_comparison
 from napari_neurosynth_results.maps.entry import EVERY_MAP
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -66,7 +70,7 @@ def add_compare(commands: Any) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    if options.out and os.path.lexists(options.out):
+    if options.out and os.path.lexists(checked_name(options.out)):
         # Before maps are downloaded.
         raise already_exists(options.out)
     request = _request(options)
@@ -94,11 +98,19 @@ def _write_files(
     """Write the files that were asked for; return their names, and what is missing."""
     if not folder:
         return [], ""
-    written = save_comparison(compared, folder)
-    if find_spec("matplotlib") is None:
-        return written, f"No {_FIGURE}. {NO_MATPLOTLIB}"
-    save_figure(compared, figure := os.path.join(folder, _FIGURE))
-    return [*written, figure], ""
+    drawn = find_spec("matplotlib") is not None
+    names: list[str] = []
+
+    def fill(partial: str) -> None:
+        names.extend(fill_with_comparison(partial, compared))
+        if drawn:
+            save_figure(compared, os.path.join(partial, _FIGURE))
+            names.append(_FIGURE)
+
+    # The figure comes with the tables, or neither does.
+    write_folder(folder, fill)
+    missing = "" if drawn else f"No {_FIGURE}. {NO_MATPLOTLIB}"
+    return [os.path.join(folder, name) for name in names], missing
 
 
 def _request(options: argparse.Namespace) -> MapRequest:

@@ -13,6 +13,7 @@ import numpy as np
 from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.cli.options import kinds_from, terminal_progress
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.escaping import one_line
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import height_at
@@ -40,11 +41,12 @@ def list_maps(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(_document(results, rows), indent=2))
         return 0
-    print(f"{results.title}: {len(rows)} maps, {len(results.tables)} tables")
+    title = one_line(results.title)
+    print(f"{title}: {len(rows)} maps, {len(results.tables)} tables")
     print()
     _print_table(rows)
     for problem in results.problems:
-        print(f"! {problem}", file=sys.stderr)
+        print(f"! {one_line(problem)}", file=sys.stderr)
     return 0
 
 
@@ -154,8 +156,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         at_p = "on the server"
     values = row["range"]
     return (
-        row["name"],
-        row["title"],
+        one_line(row["name"]),
+        one_line(row["title"]),
         row["kind"],
         f"{'converted ' if row['tail'] and row['tail_is_conversions'] else ''}"
         f"{row['tail'] or '-'}{', a guess' if row['tail_is_guess'] else ''}",

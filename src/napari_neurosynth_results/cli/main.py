@@ -8,9 +8,11 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TextIO, cast
 
 from napari_neurosynth_results._version import __version__
 from napari_neurosynth_results.api import open_results
@@ -19,6 +21,8 @@ from napari_neurosynth_results.cli.clusters import add_clusters
 from napari_neurosynth_results.cli.compare import add_compare
 from napari_neurosynth_results.cli.info import list_maps
 from napari_neurosynth_results.cli.options import (
+    INTERRUPTED,
+    CheckedStream,
     add_kinds,
     add_source,
     kinds_from,
@@ -26,7 +30,7 @@ from napari_neurosynth_results.cli.options import (
 )
 from napari_neurosynth_results.cli.report import add_report
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import already_exists
+from napari_neurosynth_results.export.atomic import already_exists, checked_name
 from napari_neurosynth_results.export.downloaded import save_downloaded
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.web.cache import Cache
@@ -58,13 +62,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, or 1 when something could not be done; the reason is on standard error.
     """
     _print_any_letter()
-    options = _parser().parse_args(arguments)
+    with (
+        redirect_stdout(cast("TextIO", CheckedStream(sys.stdout))),
+        redirect_stderr(cast("TextIO", CheckedStream(sys.stderr))),
+    ):
+        return _run(_parser().parse_args(arguments))
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         exit_code: int = options.run(options)
         sys.stdout.flush()
     except ResultsError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        # On a terminal ^C stands on the line already.
+        print("\nStopped." if sys.stderr.isatty() else "Stopped.", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read has read enough, as head does. What is left goes nowhere, or
         # Python would complain at its end.
@@ -147,7 +162,7 @@ def _open(options: argparse.Namespace) -> int:
     linux = sys.platform.startswith("linux")
     if linux and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise ResultsError(_NO_DISPLAY)
-    if options.screenshot and os.path.exists(options.screenshot):
+    if options.screenshot and os.path.lexists(checked_name(options.screenshot)):
         raise already_exists(options.screenshot)
     from napari_neurosynth_results.viewer.plugin.window import open_window
 

@@ -10,12 +10,13 @@ import argparse
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TextIO
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.api.map_requests import MaskSource
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.escaping import for_terminal, one_line
 from napari_neurosynth_results.job import Meter, Progress
 from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.thresholds.request import (
@@ -36,6 +37,8 @@ _CRITERIA: Mapping[Criterion, str] = {
     "q": "largest q (FDR-corrected p)",
     "bonferroni": "largest Bonferroni-corrected p",
 }
+#: What a shell says of a process that Ctrl+C ended.
+INTERRUPTED = 130
 #: What a source may be, for people.
 SOURCE_FORMS = "a NiMARE folder, images, a zip, a NeuroVault or Compose link or id"
 #: Options of a threshold; their names are those of `find_clusters`.
@@ -346,6 +349,32 @@ def _dof(text: str) -> StatedDof:
     return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
 
 
+class CheckedStream:
+    """A stream to a terminal, which obeys nothing that names of others order.
+
+    Attributes
+    ----------
+    unchecked : text stream
+        Where it all goes.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.unchecked = stream
+
+    def write(self, text: str) -> int:
+        """Write a text, control characters as what they are called."""
+        return self.unchecked.write(for_terminal(text))
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write several texts."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the stream in everything else."""
+        return getattr(self.unchecked, name)
+
+
 #: The line that tells a report, and what ends it.
 _Line = Callable[[str, int, int | None], tuple[str, str]]
 
@@ -362,10 +391,12 @@ def terminal_progress(*, counted: bool = False) -> Progress | None:
     if not sys.stderr.isatty():
         return None
     line = _tell_things() if counted else _tell_bytes()
+    # Our own order, to write the line anew, is obeyed; none in the name of a thing is.
+    stream = getattr(sys.stderr, "unchecked", sys.stderr)
 
     def tell(what: str, done: int, total: int | None) -> None:
-        text, end = line(what, done, total)
-        print(f"\r\033[K{text}", end=end, file=sys.stderr, flush=True)
+        text, end = line(one_line(what), done, total)
+        print(f"\r\033[K{text}", end=end, file=stream, flush=True)
 
     return tell
 

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.arrays import BoolArray, IndexArray
+from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
 )
@@ -21,6 +23,9 @@ from napari_neurosynth_results.statistics.thresholds.first_look import (
 )
 
 Rgb = tuple[float, float, float]
+
+#: In texts that people read, unlike a hyphen.
+MINUS = "\N{MINUS SIGN}"
 
 #: Dark to light, ending in colors that stand out from white matter.
 WARM: tuple[Rgb, ...] = (
@@ -68,6 +73,17 @@ HUES = (
 #: Two maps above their thresholds: with the same sign, and with opposite signs.
 BOTH = Hue("both", (1.0, 1.0, 1.0))
 OPPOSITE = Hue("both, with opposite signs", (0.84, 0.37, 0.0))
+
+
+def write_value(value: float, kind: MapKind) -> str:
+    """Write a number beside the colors of a map.
+
+    >>> write_value(3.0902, MapKind.Z), write_value(0.001, MapKind.P)
+    ('3.09', '.001')
+    """
+    if kind.row.small_is_strong:
+        return short_p(value).replace("e-0", "e-")
+    return f"{MINUS if value < 0 else ''}{abs(value):.3g}"
 
 
 # What is colored at a threshold, and where its colors begin and end.

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import (
     already_exists,
+    checked_name,
     open_for_text,
     put_text,
     write_folder,
 )
+from napari_neurosynth_results.export.escaping import without_formulas
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.online.remote_map import RemoteMap
@@ -46,7 +48,7 @@ def save_downloaded(results: ResultSet, folder: str, job: Job) -> list[str]:
     CancelledError
         When the job was cancelled; then there is no folder.
     """
-    target = Path(folder)
+    target = Path(checked_name(folder))
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise already_exists(folder)
     if not any(isinstance(m.file, RemoteMap) for m in results.maps.values()):
@@ -100,7 +102,7 @@ def _write(results: ResultSet, folder: Path) -> list[str]:
 
 def _tsv(path: Path, table: pd.DataFrame) -> None:
     with open_for_text(str(path)) as file:
-        table.to_csv(file, sep="\t", index=False, lineterminator="\n")
+        without_formulas(table).to_csv(file, sep="\t", index=False, lineterminator="\n")
 
 
 def _json(path: Path, value: Any) -> None:

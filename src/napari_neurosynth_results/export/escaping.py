@@ -1,12 +1,14 @@
 """Texts that others chose, made harmless for where they are written.
 
 Titles come from servers, names from users, studies from databases. None of them may
-become a formula of a spreadsheet, a command of LaTeX or a script of a page.
+become a formula of a spreadsheet, a command of LaTeX, a script of a page, a tag in a
+window or an order to a terminal.
 """
 
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: A spreadsheet takes a cell that begins so for a formula, some the wide forms too.
-_FORMULAS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
+_FORMULAS = "=+-@＝＋－＠"  # noqa: RUF001
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+#: What begins a cell where a spreadsheet was told of another separator than ours.
+_CELL_INSIDE = re.compile(
+    rf"(?P<end>[;,][\s\"]*)(?=[{re.escape(_FORMULAS)}])(?!{_NUMBER}\s*(?:[;,]|$))"
+)
+#: All that a terminal obeys, also to write from right to left. Lines and tabs are left,
+#: and a return at the beginning, by which a line of progress is written anew.
+_ORDERS = re.compile(
+    r"(?!^\r)[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
+#: What Qt may take for the beginning of a tag, or for a sign that there are some.
+_TAGS = re.compile(r"<(?=\s*[!?/\w])|&(?=lt;)")
+#: Has no width, and is no letter of a tag.
+_NO_WIDTH = "\u200b"
 #: Longer texts make a table unreadable, and longer lines a terminal.
 _MOST, _MOST_OF_A_LINE = 200, 2000
 # Braces around what would be an option or a star of the command before it.
@@ -97,13 +113,15 @@ def one_line(text: str) -> str:
 
 
 def for_spreadsheet(text: str) -> str:
-    """Keep a text from being run by a spreadsheet.
+    """Keep a text from being run by a spreadsheet, whatever separator it knows.
 
-    >>> for_spreadsheet("=cmd()"), for_spreadsheet("insula R")
-    ("'=cmd()", 'insula R')
+    >>> for_spreadsheet("=cmd()"), for_spreadsheet("a;=cmd()")
+    ("'=cmd()", "a;'=cmd()")
+    >>> for_spreadsheet("insula R, 38, -4, 2")
+    'insula R, 38, -4, 2'
     """
-    text = plain_text(text)
-    return f"'{text}" if text.startswith(_FORMULAS) else text
+    text = _CELL_INSIDE.sub(r"\g<end>'", plain_text(text))
+    return f"'{text}" if text.startswith(tuple(_FORMULAS)) else text
 
 
 def harmless_cell(value: object) -> object:
@@ -112,14 +130,35 @@ def harmless_cell(value: object) -> object:
 
 
 def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy of a table whose texts no spreadsheet runs."""
+    """Return a copy of a table whose texts, titles too, no spreadsheet runs."""
     from pandas.api.types import is_numeric_dtype
 
     table = table.copy()
     for column in table.columns:
         if not is_numeric_dtype(table[column]):
             table[column] = table[column].map(harmless_cell)
-    return table
+    return table.rename(columns=harmless_cell)
+
+
+def for_terminal(text: str) -> str:
+    r"""Write a text so that a terminal shows it and obeys nothing in it.
+
+    >>> for_terminal("pain \x1b[2J\n")
+    'pain \\x1b[2J\n'
+    """
+    return _ORDERS.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def for_qt(text: str) -> str:
+    r"""Write a text so that Qt shows it, wherever Qt guesses whether it is HTML.
+
+    Labels, tooltips, headers and the notifications of napari guess; a tag among names
+    would be obeyed, and open files. A sign without width takes the tag apart.
+
+    >>> ascii(for_qt("<img src=x>, p <= .001"))
+    "'<\\u200bimg src=x>, p <= .001'"
+    """
+    return _TAGS.sub(rf"\g<0>{_NO_WIDTH}", text)
 
 
 def for_latex(text: str) -> str:

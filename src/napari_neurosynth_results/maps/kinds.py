@@ -136,6 +136,8 @@ class KindRow:
         NIfTI-1 intent codes (nifti1.h, NIFTI_INTENT_*) that mean this kind.
     map_types : tuple of str
         NeuroVault's ``map_type``, as its API shows it and as older answers stored it.
+    lies_below : bool
+        Whether it is what maps are laid over, and no map of results.
     shown_whole : bool
         Whether a first look shows all values, because none is more evidence than
         another.
@@ -161,6 +163,7 @@ class KindRow:
     intent: str = "none"
     intent_codes: tuple[int, ...] = ()
     map_types: tuple[str, ...] = ()
+    lies_below: bool = False
     shown_whole: bool = False
     image_based: bool = False
 
@@ -525,6 +528,22 @@ class MapKind(StrEnum):
         intent="label",
         intent_codes=(1002,),
         map_types=("parcellation", "pa"),
+    )
+    ANATOMY = KindRow(
+        symbol="anatomy",
+        meaning="an image of a brain to lay maps over, which is no activation",
+        values={},
+        possible=_SIZE,
+        zero=Zero.VALUE,
+        p=PFormula.NONE,
+        tails=_NO_TAIL,
+        infinity_is_strongest=False,
+        may_interpolate=True,
+        may_subtract=False,
+        colors=ColorFamily.STRENGTH,
+        criteria=(),
+        lies_below=True,
+        map_types=("anatomical", "a"),
     )
 
     @property

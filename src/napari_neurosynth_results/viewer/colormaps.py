@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_neurosynth_results.export.colors import COLD, WARM, Hue
+from napari_neurosynth_results.export.colors import COLD, WARM, Hue, write_value
 from napari_neurosynth_results.maps.kinds import ColorFamily, MapKind
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.directions import Sides
+from napari_neurosynth_results.statistics.thresholds.apply import name_values
 from napari_neurosynth_results.statistics.thresholds.first_look import FirstLook
 
 Colormap = dict[str, Any]
@@ -30,6 +32,12 @@ _MIDDLE = 1e-4
 #: Between limits that are equal.
 _LEAST = 1e-30
 _CLEAR = (0.0, 0.0, 0.0, 0.0)
+#: Grays of the brain; what is empty is transparent: no black box stands on white.
+UNDERLAY_COLORS: Colormap = {
+    "name": "gray, clear outside",
+    "colors": np.array([_CLEAR, (0.004, 0.004, 0.004, 1.0), (1.0, 1.0, 1.0, 1.0)]),
+    "controls": (0.0, 0.0025, 1.0),
+}
 #: Where the colors of p lie between the smallest one and the threshold.
 _P_STOPS = (0.0, 0.001, 0.01, 0.1, 1.0)
 
@@ -58,6 +66,72 @@ class Coloring:
 
     colormap: Colormap
     contrast_limits: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class ColorRange:
+    """What the colors of a map mean: from which value to which, on which sides.
+
+    Attributes
+    ----------
+    title : str
+        What the numbers are.
+    height, strongest : float
+        Sizes of the weakest and of the strongest value that is colored.
+    kind : MapKind
+        Their unit.
+    sides : tuple of bool
+        Whether positive and negative values are shown.
+    marks_threshold : bool
+        Whether the height is the threshold: not where clusters were chosen by a p of
+        their own.
+    """
+
+    title: str
+    height: float
+    strongest: float
+    kind: MapKind
+    sides: Sides
+    marks_threshold: bool
+
+    @classmethod
+    def of(
+        cls,
+        look: FirstLook,
+        values: StatMap,
+        *,
+        kind: MapKind,
+        sides: Sides,
+        marks_threshold: bool,
+    ) -> ColorRange:
+        """Read it off a threshold and the map whose values are colored."""
+        by_decades = kind.row.colors is ColorFamily.DECADES
+        return cls(
+            title=name_values(values),
+            height=look.height,
+            strongest=look.strongest,
+            kind=kind,
+            sides=(True, False) if by_decades else sides,
+            marks_threshold=marks_threshold,
+        )
+
+    def sizes(self, n: int) -> npt.NDArray[np.float64]:
+        """Return n sizes from the weakest to the strongest: of p, by decades."""
+        if self.kind.row.colors is ColorFamily.DECADES and self.strongest > 0:
+            return np.geomspace(self.height, self.strongest, n)
+        return np.linspace(self.height, max(self.strongest, self.height), n)
+
+    def weakest_text(self, sign: int) -> str:
+        """Write the number at which the colors of a side begin."""
+        text = write_value(sign * self.height, self.kind)
+        if not self.marks_threshold:
+            return text
+        small = self.kind.row.small_is_strong
+        return f"{'≤' if small or sign < 0 else '≥'} {text}"
+
+    def strongest_text(self, sign: int) -> str:
+        """Write the number at which the colors of a side end."""
+        return write_value(sign * self.strongest, self.kind)
 
 
 def coloring(

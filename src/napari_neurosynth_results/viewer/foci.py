@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.viewer.layers import LayerTuple
 from napari_neurosynth_results.viewer.napari_private import refreshed_once
@@ -269,6 +270,8 @@ def _features(foci: pd.DataFrame) -> pd.DataFrame:
     told = foci[[*columns, "participants", "x", "y", "z"]].reset_index(drop=True)
     told["space"] = told["space"].where(~foci["converted"].to_numpy(), "TAL to MNI")
     told["space"] = told["space"].replace("", "unknown")
+    for column in ("study", "analysis", "doi", "statistic", "space"):
+        told[column] = [for_qt(x) if isinstance(x, str) else x for x in told[column]]
     # napari says nothing of what is missing, and knows that of numbers only.
     numbers = dict.fromkeys(("year", "participants"), "float64")
     return told.astype(numbers)

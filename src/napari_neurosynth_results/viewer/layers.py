@@ -17,6 +17,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import weakest_of
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import ColorFamily, MapKind
 from napari_neurosynth_results.maps.results import ResultSet, result_of
@@ -28,7 +29,11 @@ from napari_neurosynth_results.statistics.thresholds.first_look import (
     first_look,
     look_without_siblings,
 )
-from napari_neurosynth_results.viewer.colormaps import coloring
+from napari_neurosynth_results.viewer.colormaps import (
+    UNDERLAY_COLORS,
+    ColorRange,
+    coloring,
+)
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 
@@ -43,6 +48,10 @@ PICTURE_KEY = "neurosynth_results_picture"
 VOXELS_KEY = "neurosynth_results_voxels"
 #: Name of the colormap and limits that a layer was given: others are the user's choice.
 GIVEN_KEY = "neurosynth_results_given"
+#: What the colors of a layer mean: a `ColorRange`.
+RANGE_KEY = "neurosynth_results_range"
+#: Marks a layer that would be seen, did surfaces not stand for it in 3D.
+STANDS_BACK_KEY = "neurosynth_results_stands_back"
 #: Marks the underlay, so that it is not added twice.
 UNDERLAY_KEY = "neurosynth_results_underlay"
 #: A source gets no more layers than this, the underlay among them.
@@ -54,6 +63,9 @@ FIRST_LAYERS = 8
 _MOST_LABELS = 5000
 #: Opacity of a map of which nothing survives.
 FAINT = 0.4
+#: Percentile of an image of a brain that is white, but for headroom: white matter may
+#: not outshine the maps.
+_BRIGHT, _HEADROOM = 99.0, 1.3
 #: A value that reaches the height but for so much of it is kept.
 _NUDGE = 1e-6
 #: What napari puts behind a name that another layer has.
@@ -193,6 +205,8 @@ def map_layer(
     row = statmap.kind.row
     if row.colors is ColorFamily.LABELS:
         return _label_layer(statmap, visible), None
+    if row.lies_below:
+        return _own_underlay(statmap, visible), None
     try:
         look = first_look(statmap)
     except ResultsError:
@@ -212,7 +226,8 @@ def map_layer(
     chosen = coloring(colors, kind)
     keywords = {
         **placement_keywords(statmap.grid),
-        "name": statmap.short_title,
+        # napari shows names in tooltips and in its status bar, where tags count.
+        "name": name_of_map(statmap, of_several=False),
         "visible": visible,
         "blending": "translucent_no_depth",
         "colormap": chosen.colormap,
@@ -225,6 +240,13 @@ def map_layer(
             PICTURE_KEY: data,
             VOXELS_KEY: statmap.data,
             GIVEN_KEY: (chosen.colormap["name"], chosen.contrast_limits),
+            RANGE_KEY: ColorRange.of(
+                colors,
+                values,
+                kind=kind,
+                sides=(True, colors.signed),
+                marks_threshold=values is statmap,
+            ),
         },
     }
     return (data, keywords, "image"), look
@@ -287,6 +309,19 @@ def _range_of(
     return replace(look, height=weakest, strongest=strongest, signed=values.signed)
 
 
+def _own_underlay(statmap: StatMap, visible: bool) -> LayerTuple:
+    """Build the layer of an image of a brain, in place of the template."""
+    voxels = np.nan_to_num(statmap.data)
+    # A few bright voxels, of fat or of vessels, would leave the brain dark.
+    lit = voxels[voxels > 0]
+    bright = float(np.percentile(lit, _BRIGHT)) if lit.size else 1.0
+    limits = 0.0, _HEADROOM * bright
+    made = _anatomy_layer(voxels, statmap.grid, statmap.title, limits)
+    made[1]["visible"] = visible
+    made[1]["metadata"] |= {METADATA_KEY: statmap, VOXELS_KEY: statmap.data}
+    return made
+
+
 def _label_layer(statmap: StatMap, visible: bool) -> LayerTuple:
     values = np.nan_to_num(statmap.data)
     most = int(values.max(initial=0))
@@ -295,7 +330,7 @@ def _label_layer(statmap: StatMap, visible: bool) -> LayerTuple:
     labels = np.rint(np.clip(values, 0, None)).astype(fitting, order="K").T
     keywords: dict[str, Any] = {
         **placement_keywords(statmap.grid),
-        "name": statmap.short_title,
+        "name": name_of_map(statmap, of_several=False),
         "visible": visible,
         "opacity": 0.8,
         "metadata": {
@@ -332,7 +367,10 @@ def _label_features(
     )
     return {
         # What napari's status bar says under the mouse.
-        "cluster": ["", *(_called(label, names) for label in range(1, len(sizes)))],
+        "cluster": [
+            "",
+            *(for_qt(_called(label, names)) for label in range(1, len(sizes))),
+        ],
         "n_voxels": sizes,
         "volume_mm3": np.round(sizes * voxel, 1),
         "center_x": x,
@@ -350,13 +388,20 @@ def _called(label: int, names: Mapping[int, str]) -> str:
 
 def underlay_layer() -> LayerTuple:
     """Build the layer of the MNI template."""
-    voxels, grid = template.read_underlay()
+    voxels, grid = template.read_underlay(1)
+    # Headroom keeps white matter from outshining the maps.
+    return _anatomy_layer(voxels, grid, template.UNDERLAY_TITLE, (0, 340))
+
+
+def _anatomy_layer(
+    voxels: npt.NDArray[Any], grid: Grid, name: str, limits: tuple[float, float]
+) -> LayerTuple:
     keywords = {
         **placement_keywords(grid),
-        "name": template.TITLE,
-        "colormap": "gray",
-        # Headroom keeps white matter from outshining the maps.
-        "contrast_limits": (0, 340),
+        "name": name,
+        "colormap": UNDERLAY_COLORS,
+        "contrast_limits": limits,
+        "interpolation2d": "linear",
         "blending": "translucent_no_depth",
         # In 3D a glass of brain, through which the maps are seen.
         "rendering": "attenuated_mip",
@@ -410,6 +455,11 @@ def map_of(layer: Any) -> StatMap | None:
     return found if isinstance(found, StatMap) else None
 
 
+def is_seen(layer: Any) -> bool:
+    """Whether a layer is seen, or would be if surfaces did not stand for it."""
+    return bool(layer.visible or layer.metadata.get(STANDS_BACK_KEY))
+
+
 def voxels_behind(layer: Any) -> npt.NDArray[np.float32] | None:
     """Return all voxels of the map that an image layer shows, also those not seen.
 
@@ -442,8 +492,8 @@ def name_of_map(statmap: StatMap, *, of_several: bool) -> str:
     """
     # What was made of others says in its title of which.
     if not of_several or not statmap.results.source:
-        return statmap.short_title
-    return f"{statmap.results.title}: {statmap.short_title}"
+        return for_qt(statmap.short_title)
+    return for_qt(f"{statmap.results.title}: {statmap.short_title}")
 
 
 def has_own_name(layer: Any, statmap: StatMap) -> bool:

@@ -22,6 +22,7 @@ from napari_neurosynth_results.statistics.thresholds.apply import describe_map
 from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.canvas import dress
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
@@ -50,6 +51,7 @@ from napari_neurosynth_results.viewer.layers import (
     map_layer,
     map_of,
 )
+from napari_neurosynth_results.viewer.progress_bar import notify
 from napari_neurosynth_results.viewer.shown_maps import name_layers
 
 if TYPE_CHECKING:
@@ -176,8 +178,6 @@ def tell_meaning(viewer: Viewer, statmap: StatMap, told: str) -> None:
     told : str
         What else happened.
     """
-    from napari.utils.notifications import Notification, notification_manager
-
     ref, key = scene.weakly(viewer), statmap.key
 
     def undo(dialog: object) -> None:
@@ -188,12 +188,10 @@ def tell_meaning(viewer: Viewer, statmap: StatMap, told: str) -> None:
 
     layer = _layer_of(viewer, statmap)
     can_undo = layer is not None and past_meanings(layer).texts
-    notification_manager.dispatch(
-        Notification(
-            f"{key} holds {describe_map(statmap)}. {told}".strip(),
-            severity="warning" if told else "info",
-            actions=(("Undo", undo),) if can_undo else (),
-        )
+    notify(
+        f"{key} holds {describe_map(statmap)}. {told}".strip(),
+        "warning" if told else "info",
+        (("Undo", undo),) if can_undo else (),
     )
 
 
@@ -235,8 +233,8 @@ class _MeaningLayers:
         del layer.metadata[METADATA_KEY]
         layer.name = f"{layer.name}, as it was"
         layers.insert(layers.index(layer) + 1, new)
+        dress(self._viewer)
         name_layers(self._viewer)
-        scene.show_color_bar(new)
         layers.selection.active = new if was_active else active
         if isinstance(new, Image) and clusters is not None:
             self._threshold(new, clusters)

@@ -1,15 +1,18 @@
-"""Waiting for a server while the window stays alive: progress in sight, cancel at hand.
+"""What napari tells: progress in sight with cancel at hand, and notifications.
 
-napari calls readers on the thread that draws, so the work is done on another one.
+napari calls readers on the thread that draws, so the work is done on another one while
+the window stays alive. Its notifications guess whether a text is HTML: all of ours go
+through `notify`, because names of others are in them.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.job import Job, Meter
 
 _Answer = TypeVar("_Answer")
@@ -60,3 +63,41 @@ def wait_for(work: Callable[[Job], _Answer], what: str) -> _Answer:
             return future.result()
     finally:
         bar.close()
+
+
+def notify(
+    text: str,
+    severity: str,
+    actions: Sequence[tuple[str, Callable[[Any], object]]] = (),
+) -> None:
+    """Show a notification of napari.
+
+    Parameters
+    ----------
+    text : str
+        Shown as it is: no tag in it counts.
+    severity : {"info", "warning", "error"}
+        How it is marked.
+    actions : sequence of (str, callable)
+        Buttons, and what is called with the dialog when one is pressed.
+    """
+    from napari.utils.notifications import Notification, notification_manager
+
+    notification_manager.dispatch(
+        Notification(for_qt(text), severity=severity, actions=tuple(actions))
+    )
+
+
+def show_info(text: str) -> None:
+    """Say in a notification what was done."""
+    notify(text, "info")
+
+
+def show_warning(text: str) -> None:
+    """Say in a notification what to look at."""
+    notify(text, "warning")
+
+
+def show_error(text: str) -> None:
+    """Say in a notification what could not be done."""
+    notify(text, "error")

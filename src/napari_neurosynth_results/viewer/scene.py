@@ -10,7 +10,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_neurosynth_results.anatomy.coordinates import Coordinate
+from napari_neurosynth_results.anatomy.coordinates import Coordinate, name_place
 from napari_neurosynth_results.anatomy.planes import (
     AXES,
     CONVENTIONS,
@@ -20,6 +20,8 @@ from napari_neurosynth_results.anatomy.planes import (
     is_mirrored,
     is_rightward,
 )
+from napari_neurosynth_results.anatomy.template import is_near_brain
+from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.napari_private import unproxied
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ MARKS = {
     "orientation_right": "middle_right",
 }
 _MARK_SIZE = 16
+#: Foci and peaks at the edge of the brain lie up to so far outside of the template's.
+_NEAR_MM = 6.0
 #: The convention that was chosen, kept with the viewer in an overlay that is not shown.
 _CONVENTION = "orientation_convention"
 
@@ -73,7 +77,6 @@ def set_anatomical(viewer: Viewer, orientation: Convention) -> None:
     else:
         camera.orientation = ways
     overlays.scale_bar.visible = True
-    overlays.current_slice.visible = True
 
 
 def is_anatomical(viewer: Viewer) -> bool:
@@ -125,6 +128,34 @@ def look_at(viewer: Viewer, x: float, y: float, z: float) -> None:
     viewer.dims.point = (*viewer.dims.point[:-3], z, y, x)
 
 
+def refusal_of(viewer: Viewer, place: Coordinate) -> str:
+    """Say why nobody wants to be at a place: nothing is open there, or no brain.
+
+    Parameters
+    ----------
+    place : tuple of float
+        x, y and z in mm.
+
+    Returns
+    -------
+    str
+        A sentence; empty for a place in the brain or close to it, and where what is
+        open is in another space than MNI152's.
+    """
+    ranges = viewer.dims.range[-3:]
+    inside = all(
+        low - _NEAR_MM <= mm <= high + _NEAR_MM
+        for mm, (low, high, _) in zip(place[::-1], ranges, strict=True)
+    )
+    if not inside:
+        return f"{name_place(place)} lies outside of what is open."
+    maps = [one for one in map(map_of, viewer.layers) if one is not None]
+    known = all(one.grid.mni_doubt() is None for one in maps)
+    if maps and known and not is_near_brain(place, _NEAR_MM):
+        return f"{name_place(place)} lies outside of the brain."
+    return ""
+
+
 def jump_to(viewer: Viewer, x: float, y: float, z: float) -> None:
     """Move the slices to a place, and the camera too where that is out of sight.
 
@@ -146,28 +177,6 @@ def jump_to(viewer: Viewer, x: float, y: float, z: float) -> None:
         abs(at - here) > far for at, here, far in zip(place, middle, reach, strict=True)
     ):
         camera.center = (*camera.center[:-2], *place)
-
-
-def show_color_bar(layer: Any) -> None:
-    """Let an image say on the canvas what its colors mean, once it is visible.
-
-    A color bar takes several megabytes of the graphics driver's memory: hidden layers
-    get theirs when they are first shown.
-    """
-    if not hasattr(layer, "colorbar"):
-        return
-    # The box behind it is made anew with every step of a threshold.
-    layer.colorbar.box = False
-    if layer.visible:
-        layer.colorbar.visible = True
-    else:
-        layer.events.visible.connect(_show_color_bar_at_last)
-
-
-def _show_color_bar_at_last(event: Any) -> None:
-    layer = event.source
-    layer.events.visible.disconnect(_show_color_bar_at_last)
-    layer.colorbar.visible = True
 
 
 def _add_marks(viewer: Viewer) -> None:

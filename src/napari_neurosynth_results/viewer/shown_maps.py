@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.canvas import dress
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     FAINT_KEY,
     cluster_layer,
@@ -24,6 +24,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 from napari_neurosynth_results.viewer.clusters.defaults import clusters_for
 from napari_neurosynth_results.viewer.clusters.outlines import outlined_by
 from napari_neurosynth_results.viewer.layers import (
+    UNDERLAY_KEY,
     are_several,
     has_own_name,
     map_layer,
@@ -63,7 +64,7 @@ def current_layer(viewer: Viewer) -> Layer | None:
         if found is not None:
             _mark(viewer, found)
             return found
-    ours = [layer for layer in reversed(viewer.layers) if map_of(layer) is not None]
+    ours = _layers_of_maps(viewer)
     # The one before stands first among equals.
     ours.sort(key=lambda layer: (not layer.visible, _CURRENT not in layer.metadata))
     return ours[0] if ours else None
@@ -72,6 +73,8 @@ def current_layer(viewer: Viewer) -> Layer | None:
 def _map_layer_behind(viewer: Viewer, layer: Layer) -> Layer | None:
     """Find the layer of the map that a layer of ours belongs to."""
     layer = outlined_by(layer) or layer
+    if UNDERLAY_KEY in layer.metadata:
+        return None
     clusters, statmap = clusters_of(layer), map_of(layer)
     # A copy that somebody paints in is a layer of his own.
     if clusters is not None and cluster_layer(viewer, clusters.statmap) is layer:
@@ -114,8 +117,11 @@ def show_alone(viewer: Viewer, statmap: StatMap) -> None:
         When the map cannot be read; what was shown before stays then.
     """
     layer = layer_for(viewer, statmap)
-    for other in viewer.layers:
-        if other is not layer and map_of(other) is not None:
+    if statmap.kind.row.lies_below:
+        put_below(viewer, layer)
+        return
+    for other in _layers_of_maps(viewer):
+        if other is not layer:
             other.visible = False
     _bring_forward(viewer, layer, statmap)
 
@@ -134,9 +140,30 @@ def show_over(viewer: Viewer, statmap: StatMap) -> None:
         When the map cannot be read.
     """
     layer = layer_for(viewer, statmap)
+    if statmap.kind.row.lies_below:
+        put_below(viewer, layer)
+        return
     for one in layers_of_map(viewer, layer):
         _to_top(viewer, one)
     _bring_forward(viewer, layer, statmap)
+
+
+def put_below(viewer: Viewer, layer: Layer) -> None:
+    """Lay an image of a brain below everything, in place of what lies there."""
+    for other in viewer.layers:
+        if other is not layer and UNDERLAY_KEY in other.metadata:
+            other.visible = False
+    viewer.layers.move(viewer.layers.index(layer), 0)
+    layer.visible = True
+
+
+def _layers_of_maps(viewer: Viewer) -> list[Layer]:
+    """List the layers of maps from the top down, without images of a brain."""
+    return [
+        layer
+        for layer in reversed(viewer.layers)
+        if map_of(layer) is not None and UNDERLAY_KEY not in layer.metadata
+    ]
 
 
 def hide_map(viewer: Viewer, statmap: StatMap) -> None:
@@ -145,8 +172,7 @@ def hide_map(viewer: Viewer, statmap: StatMap) -> None:
     if layer is None:
         return
     layer.visible = False
-    others = [one for one in reversed(viewer.layers) if map_of(one) is not None]
-    seen = next((one for one in others if one.visible), None)
+    seen = next((one for one in _layers_of_maps(viewer) if one.visible), None)
     if seen is not None:
         viewer.layers.selection.active = seen
 
@@ -215,7 +241,7 @@ def layer_for(viewer: Viewer, statmap: StatMap) -> Layer:
         return found
     made, _ = map_layer(statmap, visible=False)
     layer = viewer.add_layer(Layer.create(*made))
-    scene.show_color_bar(layer)
+    dress(viewer)
     name_layers(viewer)
     return layer
 

@@ -30,7 +30,9 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
 from napari_neurosynth_results.viewer.foci import foci_layers
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
+from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.plugin.messages import diagnostics
+from napari_neurosynth_results.viewer.plugin.reader import use_anatomy
 from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.shown_maps import current_map
 from napari_neurosynth_results.viewer.workspace.save_and_open import (
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     import napari.viewer
 
 _WORKSPACES = f"Workspace (*{EXTENSION})"
+_IMAGES = "Images (*.nii *.nii.gz *.mgz *.mgh *.hdr *.img)"
 _OPEN_WORKSPACE = "Open workspace..."
 #: Buttons that need clusters, and those that need a result.
 _OF_CLUSTERS = frozenset({"Save table...", "Save labels...", "Save thresholded map..."})
@@ -68,7 +71,7 @@ _NO_CLUSTERS = "Threshold a map first, and select its layer."
 
 def ask_and_report(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to, and write a report of the result that the user works with."""
-    from napari.utils.notifications import show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_warning
 
     results = _current_result(napari_viewer)
     if results is None:
@@ -153,7 +156,7 @@ def save_cluster_labels(napari_viewer: napari.viewer.Viewer) -> None:
 def _save_clusters(
     viewer: napari.viewer.Viewer, what: str, extension: str, kinds: str
 ) -> None:
-    from napari.utils.notifications import show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_warning
 
     clusters = current_clusters(viewer)
     if clusters is None:
@@ -169,7 +172,7 @@ def _save_clusters(
 
 def save_thresholded_map(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to save the active map at its threshold, and save it there."""
-    from napari.utils.notifications import show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_warning
 
     layer = napari_viewer.layers.selection.active
     clusters = clusters_of(layer) if layer is not None else None
@@ -191,7 +194,7 @@ def save_thresholded_map(napari_viewer: napari.viewer.Viewer) -> None:
 
 def copy_as_python(napari_viewer: napari.viewer.Viewer) -> None:
     """Put a script that gives the same tables on the clipboard."""
-    from napari.utils.notifications import show_info, show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_info, show_warning
 
     described = describe(napari_viewer)
     if not described.sources and not described.foci:
@@ -221,9 +224,24 @@ def ask_and_save_workspace(napari_viewer: napari.viewer.Viewer) -> None:
     )
 
 
+def ask_and_use_anatomy(napari_viewer: napari.viewer.Viewer) -> None:
+    """Ask for an image of a brain, and lay it below the maps."""
+    from napari.utils.notifications import show_error
+
+    path, _ = QFileDialog.getOpenFileName(
+        QApplication.activeWindow(), "Use my own anatomy", "", _IMAGES
+    )
+    if not path:
+        return
+    try:
+        use_anatomy(unproxied(napari_viewer), path)
+    except ResultsError as error:
+        show_error(str(error))
+
+
 def ask_and_open_workspace(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask for a workspace, and open it; say why not where that fails."""
-    from napari.utils.notifications import show_error
+    from napari_neurosynth_results.viewer.progress_bar import show_error
 
     path, _ = QFileDialog.getOpenFileName(
         QApplication.activeWindow(), "Open workspace", "", _WORKSPACES
@@ -240,7 +258,7 @@ def ask_and_open_workspace(napari_viewer: napari.viewer.Viewer) -> None:
 
 def copy_diagnostics(napari_viewer: napari.viewer.Viewer) -> None:
     """Put what somebody needs to help on the clipboard: versions, maps, problems."""
-    from napari.utils.notifications import show_info, show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_info, show_warning
 
     results = _current_result(napari_viewer)
     if results is None:

@@ -300,7 +300,7 @@ class FociWidget(Container):
         self.column.visible = len(self.column.choices) > 1
 
     def _show(self, event: object = None) -> None:
-        from napari.utils.notifications import show_error
+        from napari_neurosynth_results.viewer.progress_bar import show_error
 
         try:
             studies = self._find_studies()

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QMenu,
     QPushButton,
@@ -22,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_neurosynth_results.anatomy.coordinates import format_place
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sample import sample_folder
@@ -36,7 +36,7 @@ from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.scene import place_of_slices
 from napari_neurosynth_results.viewer.settings import read_settings
 from napari_neurosynth_results.widgets.commands import copy_diagnostics
-from napari_neurosynth_results.widgets.common.layout import wrap
+from napari_neurosynth_results.widgets.common.layout import PlainLabel, wrap
 from napari_neurosynth_results.widgets.common.place_fields import go_to_place
 from napari_neurosynth_results.widgets.maps.opener import ResultOpener, recent_sources
 
@@ -119,7 +119,7 @@ class Header(QWidget):
         self.paste = QPushButton("Paste a link")
         self.folder = QPushButton("Open a folder...")
         self.sample = QPushButton("Try the sample")
-        self.said = wrap(QLabel())
+        self.said = wrap(PlainLabel())
         self.map = _combo("Map", "The map that is shown; choosing one hides the others")
         self.add = QToolButton()
         self.add.setText("+ add")
@@ -131,7 +131,7 @@ class Header(QWidget):
         self.solo = QToolButton()
         self.solo.setText("solo")
         self.solo.setToolTip("Hide all maps but this one")
-        self.sentence = wrap(QLabel())
+        self.sentence = wrap(PlainLabel())
         self.sentence.setAccessibleName("What was found")
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.sentence.setContentsMargins(0, 0, 0, 0)
@@ -262,11 +262,11 @@ class Header(QWidget):
                     self.map.addItem(one.short_title, one)
                     tip = f"{one.title}\n{one.file.filename}\n{one.kind.meaning}"
                     self.map.setItemData(
-                        self.map.count() - 1, tip, Qt.ItemDataRole.ToolTipRole
+                        self.map.count() - 1, for_qt(tip), Qt.ItemDataRole.ToolTipRole
                     )
                 self._maps = maps
             self.map.setCurrentIndex(maps.index(statmap) if statmap in maps else -1)
-        self.map.setToolTip(self.map.currentText() or "Choose a map")
+        self.map.setToolTip(for_qt(self.map.currentText()) or "Choose a map")
 
     def _choose_result(self, row: int) -> None:
         results = self.results.itemData(row)
@@ -325,7 +325,7 @@ class Header(QWidget):
     def say(self, text: str, *more: str) -> None:
         """Say what was found; what does not fit, and more, is in the tooltip."""
         self.sentence.setText(text)
-        self.sentence.setToolTip("\n".join((text, *more)))
+        self.sentence.setToolTip(for_qt("\n".join((text, *more))))
 
     # --- opening ----------------------------------------------------------------------
 
@@ -360,7 +360,7 @@ class Header(QWidget):
         self.recent.clear()
         for one in recent_sources(read_settings().online):
             action = self.recent.addAction(one.title)
-            action.setToolTip(one.source)
+            action.setToolTip(for_qt(one.source))
             action.triggered.connect(partial(self.open_source, one.source))
         if self.recent.isEmpty():
             self.recent.addAction("nothing yet").setEnabled(False)
@@ -410,7 +410,7 @@ class PlaceLine(QWidget):
             'Where the slices are, MNI mm. Type or paste a place, as in "38, 4, 2"; '
             "Enter goes there"
         )
-        self.here = QLabel()
+        self.here = PlainLabel()
         self.here.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.here.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.here.setAccessibleName("What is there")
@@ -460,7 +460,7 @@ class PlaceLine(QWidget):
 
     def _say(self, text: str) -> None:
         self.here.setText(text)
-        self.here.setToolTip(text)
+        self.here.setToolTip(for_qt(text))
 
     def _go(self) -> None:
         said = go_to_place(self._viewer, self.text.text())

@@ -75,7 +75,7 @@ _CUTS = {
 
 def ask_of_active_map(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask what the map of the active layer holds."""
-    from napari.utils.notifications import show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_warning
 
     layer = napari_viewer.layers.selection.active
     clusters = clusters_of(layer) if layer is not None else None
@@ -107,7 +107,7 @@ def show_kind_form(
     QDialog or None
         None when the map cannot be read; the user is told why.
     """
-    from napari.utils.notifications import show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_warning
 
     try:
         form = KindForm(viewer, statmap)

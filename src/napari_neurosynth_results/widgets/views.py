@@ -20,7 +20,6 @@ from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QTableView,
@@ -62,6 +61,7 @@ from napari_neurosynth_results.viewer.scene import (
     weakly,
 )
 from napari_neurosynth_results.widgets.common.layout import (
+    PlainLabel,
     fold_button,
     row,
     wrap,
@@ -256,7 +256,11 @@ class ReadoutPanel(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_INTERVAL_MS)
         self._timer.timeout.connect(self.refresh)
-        self.region, self.state, self.nothing = QLabel(), QLabel(), QLabel(_NO_MAP)
+        self.region, self.state, self.nothing = (
+            PlainLabel(),
+            PlainLabel(),
+            PlainLabel(_NO_MAP),
+        )
         font = self.region.font()
         font.setBold(True)
         self.region.setFont(font)

@@ -20,6 +20,7 @@ from napari_neurosynth_results.viewer.brain_views.glass import (
     show_glass,
     toggle_glass,
 )
+from napari_neurosynth_results.viewer.canvas import PLACE, dress
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.layers import map_layer, underlay_layer
 from napari_neurosynth_results.viewer.plugin import commands
@@ -119,6 +120,7 @@ def test_the_strongest_along_the_sliced_axis_is_seen_from_everywhere(
 
 
 def test_it_says_that_it_is_a_projection(viewer: Any) -> None:
+    dress(viewer)
     show_glass(viewer)
     assert "maximum projection" in projection(viewer).name
     overlays = viewer.canvas.overlays
@@ -126,12 +128,12 @@ def test_it_says_that_it_is_a_projection(viewer: Any) -> None:
     assert overlays[OVERLAY].text == (
         "uncorrected · z\nmaximum projection along z, not a slice"
     )
-    assert not overlays.current_slice.visible
+    assert overlays[PLACE].opacity == 0
     scene.show_plane(viewer, "sagittal")
     assert "along x" in overlays[OVERLAY].text
     toggle_glass(viewer)
     assert not overlays[OVERLAY].visible
-    assert overlays.current_slice.visible
+    assert overlays[PLACE].opacity == 1
 
 
 def test_it_follows_threshold_colors_and_the_visible_map(

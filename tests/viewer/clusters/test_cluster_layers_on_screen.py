@@ -21,7 +21,8 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     faint_layer,
     show_clusters,
 )
-from napari_neurosynth_results.viewer.layers import map_layer
+from napari_neurosynth_results.viewer.clusters.outlines import outlines_of
+from napari_neurosynth_results.viewer.layers import map_layer, underlay_layer
 
 #: 6 mm voxels over the MNI brain.
 GRID = (31, 37, 31)
@@ -44,9 +45,8 @@ def pixels(viewer: Any, grid: Grid) -> npt.NDArray[Any]:
     viewer.reset_view()
     for overlay in viewer.canvas.overlays.values():
         overlay.visible = False
-    for layer in viewer.layers:
-        if hasattr(layer, "colorbar"):
-            layer.colorbar.visible = False
+    for overlay in viewer.scene.overlays.values():
+        overlay.visible = False
     picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
     rows, columns = picture.shape[:2]
     across, up = (2 - axis for axis in viewer.dims.order[:0:-1])
@@ -208,3 +208,34 @@ def test_in_3d_nothing_is_seen_beside_the_clusters(
         found = pixels(window, statmap.grid).max(axis=-1)
         assert not found[~near].any(), what
         assert (found[ndimage.binary_erosion(seen)] > 30).all(), what
+
+
+@pytest.mark.slow
+@pytest.mark.viewer
+def test_outlines_stay_when_the_plane_changes(
+    window: Any, opened: Opened, rng: np.random.Generator
+) -> None:
+    from napari.layers import Layer
+
+    statmap = opened({"z": volume(rng)}, affine=AFFINE)["z"]
+    clusters = clusters_at(statmap, Threshold(value=2.5, tail="both"))
+    # A finer grid beneath, as the underlay's: sliders stop between the voxels.
+    window.add_layer(Layer.create(*underlay_layer()))
+    layer = window.add_layer(Layer.create(*map_layer(statmap, visible=True)[0]))
+    scene.set_anatomical(window, "neurological")
+    shown = show_clusters(window, layer, clusters)
+    made = outlines_of(window, shown)
+    assert made is not None
+    peak = np.array(clusters.peak_voxels[0])
+    for plane in (*PLANES, "3D", *PLANES[::-1]):
+        if plane == "3D":
+            scene.show_3d(window)
+            window.screenshot(flash=False)
+            continue
+        scene.show_plane(window, plane)
+        scene.look_at(window, *(AFFINE[:3, :3] @ peak + AFFINE[:3, 3]))
+        made.visible = True
+        with_lines = window.screenshot(canvas_only=True, flash=False).astype(int)
+        made.visible = False
+        without = window.screenshot(canvas_only=True, flash=False).astype(int)
+        assert (np.abs(with_lines - without).max(axis=2) > 40).sum() > 50, plane

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from napari_neurosynth_results.viewer.ortho.points import Discs
 
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.ortho.geometry import FieldOfView, Window
@@ -19,7 +20,6 @@ from napari_neurosynth_results.viewer.ortho.picture import (
     finest_step,
     values_at,
 )
-from napari_neurosynth_results.viewer.ortho.points import Discs
 
 PLACED: dict[str, Any] = {"scale": (2, 2, 2), "translate": (-10, -20, -30)}
 GRAY: dict[str, Any] = {"colormap": "gray", "contrast_limits": (0, 1)}

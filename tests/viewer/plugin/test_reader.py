@@ -17,7 +17,11 @@ from local_servers import LocalServers
 from napari_neurosynth_results import ResultsError, open_results
 from napari_neurosynth_results.anatomy import template
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.clusters.cluster_layers import goes_with_others
+from napari_neurosynth_results.viewer.canvas import CAPTION
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    goes_with_others,
+    map_layers,
+)
 from napari_neurosynth_results.viewer.layers import (
     METADATA_KEY,
     UNDERLAY_KEY,
@@ -30,6 +34,7 @@ from napari_neurosynth_results.viewer.plugin.reader import (
     get_reader,
     read,
     strongest_place,
+    use_anatomy,
 )
 from napari_neurosynth_results.viewer.settings import PLUGIN
 
@@ -160,12 +165,13 @@ def test_a_folder_opens_as_a_scene_and_a_second_one_joins_it(
     viewer.open(f"{first}/", plugin=PLUGIN)
 
     assert [layer.name for layer in own(viewer)] == [
-        template.TITLE,
+        template.UNDERLAY_TITLE,
         "uncorrected · z",
         "uncorrected · z: clusters",
     ]
     assert [layer.visible for layer in own(viewer)] == [True, True, True]
-    assert viewer.layers[1].colorbar.visible
+    assert viewer.canvas.overlays[CAPTION].text.startswith("z, uncorrected: ")
+    assert not any(hasattr(x, "colorbar") and x.colorbar.visible for x in own(viewer))
     assert viewer.dims.point == (40, 50, 30)
     assert tuple(map(str, viewer.dims.axis_labels)) == ("z", "y", "x")
     assert {str(unit) for unit in viewer.dims.units} == {"millimeter"}
@@ -376,7 +382,8 @@ def test_a_broken_map_is_told_and_the_others_are_shown(
     (folder / "z.nii.gz").write_bytes(damaged)
     viewer = make_napari_viewer()
     viewer.open(folder, plugin=PLUGIN)
-    assert [layer.name for layer in viewer.layers][:2] == [template.TITLE, "statistic"]
+    names = [layer.name for layer in viewer.layers]
+    assert names[:2] == [template.UNDERLAY_TITLE, "statistic"]
     (told,) = notifications
     assert "1 problem:" in told.message
     assert "z.nii.gz" in told.message
@@ -409,7 +416,7 @@ def test_dropping_files_on_the_canvas_opens_them(
 
     drop(folder / "z.nii.gz")
     assert [layer.name for layer in viewer.layers][:2] == [
-        template.TITLE,
+        template.UNDERLAY_TITLE,
         "uncorrected · z",
     ]
     assert scene.is_anatomical(viewer)
@@ -516,3 +523,50 @@ def test_preferences_choose_servers_and_the_environment_wins(
     preferences.servers.neurovault = "http://mirror.example"
     with pytest.raises(ResultsError, match="Preferences > neurovault has to be"):
         read_settings()
+
+
+# --- images of a brain ----------------------------------------------------------------
+
+
+def test_an_image_of_a_brain_becomes_the_underlay(
+    plugin: Any, make_napari_viewer: MakeViewer, write: Write, z: np.ndarray
+) -> None:
+    viewer = make_napari_viewer()
+    viewer.open(write({"z": z}), plugin=PLUGIN)
+    caption = viewer.canvas.overlays[CAPTION].text
+    brain = np.arange(z.size, dtype=np.float32).reshape(z.shape)
+    viewer.open(write({"sub-01_T1w": brain}) / "sub-01_T1w.nii.gz", plugin=PLUGIN)
+    anatomy, packaged, shown, *_ = viewer.layers
+    assert [anatomy.name, packaged.name] == ["sub-01_T1w", template.UNDERLAY_TITLE]
+    seen = [layer.visible for layer in (anatomy, packaged, shown)]
+    assert seen == [True, False, True]
+    assert UNDERLAY_KEY in anatomy.metadata
+    assert np.array_equal(anatomy.data, brain.T)
+    assert anatomy.contrast_limits[0] == 0
+    assert anatomy.contrast_limits[1] > 0.9 * brain.max()
+    # It is no map: it has neither a threshold nor a caption.
+    assert map_layers(viewer) == [shown]
+    assert viewer.canvas.overlays[CAPTION].text == caption
+
+
+@pytest.mark.usefixtures("plugin")
+def test_any_image_can_be_taken_for_an_anatomy(
+    viewer: Any, write: Write, z: np.ndarray
+) -> None:
+    path = write({"z": np.abs(z) + 1}) / "z.nii.gz"
+    use_anatomy(viewer, str(path))
+    (own,) = viewer.layers
+    assert UNDERLAY_KEY in own.metadata
+    assert map_of(own).kind.row.lies_below
+    assert map_layers(viewer) == []
+    with pytest.raises(ResultsError):
+        use_anatomy(viewer, str(path.with_name("nothing.nii.gz")))
+
+
+def test_an_anatomy_alone_opens_as_the_only_layer(
+    plugin: Any, make_napari_viewer: MakeViewer, write: Write, z: np.ndarray
+) -> None:
+    viewer = make_napari_viewer()
+    viewer.open(write({"mprage": np.abs(z)}) / "mprage.nii.gz", plugin=PLUGIN)
+    assert [layer.name for layer in viewer.layers] == ["mprage"]
+    assert viewer.layers[0].visible

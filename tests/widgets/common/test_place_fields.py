@@ -92,14 +92,30 @@ def test_what_cannot_be_read_is_said_in_words(
     assert notifications == []
 
 
-def test_the_slices_stop_at_the_edge_and_say_so(
+def test_a_place_outside_of_what_is_open_is_refused(
     widget: AnatomicalViews, maps: Any
 ) -> None:
+    before = slices(maps)
     enter(widget, "200 4 2")
-    assert slices(maps) == (90, 4, 2)
-    assert said(widget) == (
-        "200, 4, 2 lies outside of what is open: the slices stopped at 90, 4, 2."
-    )
+    assert slices(maps) == before
+    assert said(widget) == "x 200, y 4, z 2 mm lies outside of what is open."
+
+
+def test_a_place_outside_of_the_brain_is_refused(
+    widget: AnatomicalViews, maps: Any
+) -> None:
+    for text, place in (
+        ("80 70 60", "x 80, y 70, z 60"),
+        ("0 0 -70", "x 0, y 0, z -70"),
+    ):
+        before = slices(maps)
+        enter(widget, text)
+        assert slices(maps) == before
+        assert said(widget) == f"{place} mm lies outside of the brain."
+    # A focus may lie a little beyond the edge of the template's brain.
+    enter(widget, "0 -106 4")
+    assert slices(maps) == (0, -106, 4)
+    assert said(widget) == ""
 
 
 @pytest.mark.parametrize("axis", "xyz")

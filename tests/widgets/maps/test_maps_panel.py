@@ -400,7 +400,7 @@ def test_the_list_in_a_window_follows_what_is_opened(
     choose(widget, TITLES[2])
     widget.add.native.click()
     shown = layer_of(viewer, TITLES[2])
-    assert shown.colorbar.visible
+    assert shown.visible
     assert map_of(shown).title == TITLES[2]
     # Closed, it may not stand in the way of what comes.
     viewer.window.remove_dock_widget(dock)

@@ -107,7 +107,7 @@ def test_no_correction_is_offered_where_the_map_itself_says_where(
     assert "q" in widget.form.offered
     found = find_clusters(z, p=0.01, min_voxels=20, atlas=None)
     if how == "sibling":
-        place(widget, f"where {sample['p'].title} is significant")
+        place(widget, f"where {sample['p'].short_title} is significant")
     elif how == "agreement":
         other = find_clusters(sample["stat"], value=0.01, atlas=None)
         show_agreement(

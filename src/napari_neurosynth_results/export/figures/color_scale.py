@@ -11,16 +11,16 @@ import numpy.typing as npt
 from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.export.colors import (
     COLD,
+    MINUS,
     WARM,
     colored_mask,
     colored_values,
     find_color_range,
+    write_value,
 )
-from napari_neurosynth_results.export.figures.page import MINUS
 from napari_neurosynth_results.export.figures.slices import Overlay
 from napari_neurosynth_results.maps.kinds import ColorFamily, MapKind
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.thresholds.apply import name_values
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
@@ -117,8 +117,8 @@ class ColorScale:
     def _side(self) -> list[Tick]:
         small = self.kind.row.small_is_strong
         way = "≤" if small else "≥"
-        first = _format_value(self.height, self.kind)
-        last = _format_value(self.strongest, self.kind)
+        first = write_value(self.height, self.kind)
+        last = write_value(self.strongest, self.kind)
         ends = [
             Tick(
                 0,
@@ -129,7 +129,7 @@ class ColorScale:
         if not _is_range(self.height, self.strongest):
             return ends
         between = [
-            Tick(strength, _format_value(value, self.kind))
+            Tick(strength, write_value(value, self.kind))
             for value in _round_numbers(self.height, self.strongest, small)
             if 1.5 * _APART < (strength := float(self.strength(value))) < 1 - _APART
         ]
@@ -250,12 +250,6 @@ def _round_numbers(height: float, strongest: float, small: bool) -> list[float]:
 
     ticks = MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]).tick_values(height, strongest)
     return [float(tick) for tick in ticks]
-
-
-def _format_value(value: float, kind: MapKind) -> str:
-    if kind.row.small_is_strong:
-        return short_p(value).replace("e-0", "e-")
-    return f"{value:.3g}"
 
 
 def _negate(text: str) -> str:

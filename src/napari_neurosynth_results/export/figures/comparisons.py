@@ -11,7 +11,14 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.planes import Convention, Plane
 from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.colors import BOTH, COLD, HUES, OPPOSITE, WARM
+from napari_neurosynth_results.export.colors import (
+    BOTH,
+    COLD,
+    HUES,
+    MINUS,
+    OPPOSITE,
+    WARM,
+)
 from napari_neurosynth_results.export.figures.maps import (
     check_side,
     columns_for,
@@ -20,7 +27,6 @@ from napari_neurosynth_results.export.figures.maps import (
 from napari_neurosynth_results.export.figures.page import (
     GAP_MM,
     MARGIN,
-    MINUS,
     TEXT_POINTS,
     TITLE_POINTS,
     Background,

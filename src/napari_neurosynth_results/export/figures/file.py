@@ -96,7 +96,7 @@ def check_target(
     low, high = _DPI
     if not low <= dpi <= high:
         raise ResultsError(f"dpi must be {low} to {high}; journals ask for 300 or 600.")
-    if os.path.exists(target) and not overwrite:
+    if os.path.lexists(target) and not overwrite:
         raise already_exists(target)
     return target
 

@@ -24,12 +24,12 @@ from napari_neurosynth_results.anatomy.planes import (
 )
 from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.colors import MINUS
 from napari_neurosynth_results.export.figures.color_scale import (
     ColorScale,
     build_color_scale,
 )
 from napari_neurosynth_results.export.figures.page import (
-    MINUS,
     TITLE_POINTS,
     Background,
     Page,

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 Background = Literal["black", "white"]
 Color = tuple[float, float, float]
 
-#: In texts that people read, unlike a hyphen.
-MINUS = "\N{MINUS SIGN}"
 NO_MATPLOTLIB = (
     "Figures need matplotlib, which is not installed. Run:\n"
     '    pip install "napari-neurosynth-results[figures]"'

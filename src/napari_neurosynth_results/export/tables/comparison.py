@@ -70,10 +70,23 @@ def save_comparison(
         When the folder exists or cannot be written, or a map cannot be read.
     """
     target = os.fspath(folder)
-    write = _write_many if isinstance(comparison, Matrix) else _write_two
     names: list[str] = []
-    write_folder(target, lambda partial: names.extend(write(comparison, partial)))
+    write_folder(
+        target, lambda partial: names.extend(fill_with_comparison(partial, comparison))
+    )
     return [os.path.join(target, name) for name in names]
+
+
+def fill_with_comparison(folder: str, comparison: Comparison | Matrix) -> list[str]:
+    """Write a comparison into a folder that nobody reads yet.
+
+    Returns
+    -------
+    list of str
+        Names of the files, as `save_comparison` lists them.
+    """
+    write = _write_many if isinstance(comparison, Matrix) else _write_two
+    return write(comparison, folder)
 
 
 def _write_two(comparison: Any, folder: str) -> list[str]:

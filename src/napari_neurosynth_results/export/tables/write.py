@@ -173,7 +173,7 @@ def write_delimited(path: str, table: pd.DataFrame, lines: Sequence[str]) -> Non
     columns = [_cells(table.iloc[:, number]) for number in range(table.shape[1])]
     header = [_quote(for_spreadsheet(str(name))) for name in table.columns]
     with open_for_text(path) as file:
-        file.writelines(f"# {plain_text(line)}\n" for line in lines)
+        file.writelines(f"{for_spreadsheet(f'# {line}')}\n" for line in lines)
         for row in (header, *zip(*columns, strict=True)):
             file.write(separator.join(row) + "\n")
 

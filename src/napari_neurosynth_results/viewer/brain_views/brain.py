@@ -19,6 +19,7 @@ from napari_neurosynth_results.anatomy.surfaces import (
     cluster_surfaces,
 )
 from napari_neurosynth_results.export.colors import colored_mask
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
@@ -213,7 +214,7 @@ class BrainSurfaces:
         found = self._surfaces.get(statmap)
         if found is None:
             mesh = _mesh_of(clusters)
-            name = f"{statmap.title}: clusters (3D)"
+            name = for_qt(f"{statmap.title}: clusters (3D)")
             layer = surface_layer(name, mesh, colors[mesh.part], blending="opaque")
             self._surfaces[statmap] = _Surfaces(clusters, colors, mesh, layer)
         elif not found.shows(clusters, colors):

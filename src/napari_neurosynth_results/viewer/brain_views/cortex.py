@@ -23,10 +23,7 @@ from napari_neurosynth_results.export.colors import (
 )
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.brain_views.hidden_volumes import (
-    HiddenVolumes,
-    is_seen,
-)
+from napari_neurosynth_results.viewer.brain_views.hidden_volumes import HiddenVolumes
 from napari_neurosynth_results.viewer.brain_views.surface_layers import (
     surface_layer,
     update_surface,
@@ -38,7 +35,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     map_layers,
 )
 from napari_neurosynth_results.viewer.clusters.defaults import shown_clusters
-from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.layers import is_seen, map_of
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.palette import Colors
 

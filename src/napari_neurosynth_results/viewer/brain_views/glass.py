@@ -17,6 +17,7 @@ from napari_neurosynth_results.export.colors import colored_mask, colored_values
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.canvas import show_place
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
     map_layers,
@@ -122,8 +123,6 @@ class GlassBrain:
             overlays[OVERLAY] = TextOverlay(
                 position="top_left", font_size=_TEXT_SIZE, box=False
             )
-        #: Whether the place of the slice was on the canvas.
-        self._slice_was_told = overlays.current_slice.visible
         # Bound methods are held weakly by napari: they go with this object.
         viewer.layers.events.inserted.connect(self._changed)
         viewer.layers.events.removed.connect(self._removed)
@@ -218,8 +217,8 @@ class GlassBrain:
         along = f"maximum projection along {'xyz'[axis]}, not a slice"
         overlays[OVERLAY].text = f"{layer.name}\n{along}"
         overlays[OVERLAY].visible = True
-        # "z = 12" beside it would make it look like one.
-        overlays.current_slice.visible = False
+        # A place beside it would make it look like a slice.
+        show_place(viewer, False)
 
     def _take_away(self, viewer: Viewer) -> None:
         self._busy = True
@@ -232,7 +231,7 @@ class GlassBrain:
     def _say_nothing(self, viewer: Viewer) -> None:
         overlays = viewer.canvas.overlays
         overlays[OVERLAY].visible = False
-        overlays.current_slice.visible = self._slice_was_told
+        show_place(viewer, True)
 
     def _listen(self, viewer: Viewer) -> None:
         """Follow the threshold, the colors and what is visible."""

@@ -11,14 +11,13 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from napari_neurosynth_results.viewer.layers import STANDS_BACK_KEY
 from napari_neurosynth_results.viewer.scene import weakly
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-#: Marks a layer that would be seen, did it not stand back.
-_BACK_KEY = "neurosynth_results_stands_back"
 #: Told of a layer that was switched on; says whether something else stands for it.
 StandIn = Callable[[Any], bool]
 
@@ -73,7 +72,7 @@ class HiddenVolumes:
         # Layers of clusters follow their maps: what was hidden alone is hidden again.
         for layer, visible in sorted(wanted, key=lambda pair: not pair[1]):
             if visible:
-                layer.metadata.pop(_BACK_KEY, None)
+                layer.metadata.pop(STANDS_BACK_KEY, None)
             self._set(layer, visible)
 
     def _note(self, layer: Layer) -> bool:
@@ -86,7 +85,7 @@ class HiddenVolumes:
 
     def _hide(self, layer: Layer) -> None:
         if self._wanted[layer]:
-            layer.metadata[_BACK_KEY] = True
+            layer.metadata[STANDS_BACK_KEY] = True
         self._set(layer, False)
 
     def _set(self, layer: Layer, visible: bool) -> None:
@@ -106,11 +105,6 @@ class HiddenVolumes:
         stand_in = self._stand_in()
         if stand_in is not None and stand_in(layer):
             self._hide(layer)
-
-
-def is_seen(layer: Layer) -> bool:
-    """Whether a layer is seen, or would be if surfaces did not stand for it."""
-    return bool(layer.visible or layer.metadata.get(_BACK_KEY))
 
 
 def _is_volume(layer: Layer) -> bool:

@@ -16,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
+from napari_neurosynth_results.viewer.canvas import update_legend
 from napari_neurosynth_results.viewer.clusters.layer_colors import (
     CHOSEN_KEY,
     COLORS_KEY,
@@ -37,6 +39,7 @@ from napari_neurosynth_results.viewer.layers import (
     FAINT,
     METADATA_KEY,
     REASON_KEY,
+    UNDERLAY_KEY,
     empty_picture,
     map_of,
     placement_keywords,
@@ -86,7 +89,9 @@ def map_layers(viewer: Viewer) -> list[Image]:
     found = [
         layer
         for layer in reversed(viewer.layers)
-        if isinstance(layer, Image) and map_of(layer) is not None
+        if isinstance(layer, Image)
+        and map_of(layer) is not None
+        and UNDERLAY_KEY not in layer.metadata
     ]
     return sorted(found, key=lambda layer: (layer is not active, not layer.visible))
 
@@ -124,6 +129,7 @@ def show_clusters(
         names = found.metadata[METADATA_KEY].given_names
         clusters = replace(clusters, given_names=names) if names else clusters
         _update(viewer, found, clusters)
+    update_legend(viewer)
     if describe:
         describe_clusters(layer, found)
     return found
@@ -398,7 +404,8 @@ def _features(clusters: ClusterSet) -> dict[str, Any]:
     """Describe each cluster: row i is label i, and row 0 the background."""
     table = clusters.table
     columns: dict[str, Any] = {
-        "cluster": table.name,
+        # napari's status bar guesses whether they are HTML.
+        "cluster": table.name.map(for_qt),
         f"peak {clusters.values.kind}": table.peak_value.round(3),
         "n_voxels": table.n_voxels,
         "volume_mm3": table.volume_mm3.round(1),

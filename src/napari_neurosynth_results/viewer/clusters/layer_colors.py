@@ -23,12 +23,14 @@ from napari_neurosynth_results.statistics.thresholds.first_look import FirstLook
 from napari_neurosynth_results.viewer import palette
 from napari_neurosynth_results.viewer.colormaps import (
     Coloring,
+    ColorRange,
     coloring,
     faint_coloring,
 )
 from napari_neurosynth_results.viewer.layers import (
     GIVEN_KEY,
     PICTURE_KEY,
+    RANGE_KEY,
     REASON_KEY,
     empty_picture,
 )
@@ -56,12 +58,15 @@ def recolor(layer: Image, clusters: ClusterSet, *, anew: bool = False) -> None:
     anew : bool
         Choose colormap and limits also where the user has chosen others.
     """
-    look = find_color_range(clusters)
-    chosen = coloring(
+    look, values = find_color_range(clusters), colored_values(clusters)
+    sides, hue = _sides(clusters), layer.metadata.get(HUE_KEY)
+    chosen = coloring(look, values.kind, sides=sides, hue=hue)
+    layer.metadata[RANGE_KEY] = ColorRange.of(
         look,
-        colored_values(clusters).kind,
-        sides=_sides(clusters),
-        hue=layer.metadata.get(HUE_KEY),
+        values,
+        kind=values.kind,
+        sides=sides or (True, look.signed),
+        marks_threshold=values is clusters.statmap,
     )
     _paint(layer, clusters, look)
     _give(layer, chosen, anew=anew)

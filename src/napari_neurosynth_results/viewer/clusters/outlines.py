@@ -269,9 +269,15 @@ def _is_ours(callback: Any) -> bool:
 
 
 def _turn(ref: weakref.ref[Any], event: object = None) -> None:
-    """Cut voxels into parts along the axes that are seen; napari slices after this."""
+    """Cut voxels into parts along the axes that are seen."""
     if (viewer := ref()) is None:
         return
     for layer in viewer.layers:
         if (outlines := outlines_in(layer)) is not None:
             _turn_to(outlines, viewer)
+            # What napari last cut out of the slice is in parts of the other plane, and
+            # it may have sliced before this was heard of.
+            corners = np.zeros((2, 3), int)
+            corners[1] = np.subtract(outlines.shape[:3], 1)
+            layer.corner_pixels = corners
+            layer.refresh(thumbnail=False, extent=False)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import BOTH, HUES, OPPOSITE
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.thresholds.masks import origins_of
-from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.canvas import dress
 from napari_neurosynth_results.viewer.clusters.defaults import (
     clusters_for,
     threshold_map,
@@ -90,11 +91,11 @@ def show_agreement(viewer: Viewer, comparison: Comparison) -> Labels:
     made = Labels(
         comparison.agreement.T,
         **placement_keywords(comparison.grid),
-        name=f"agreement: {comparison.name_a} / {comparison.name_b}",
+        name=for_qt(f"agreement: {comparison.name_a} / {comparison.name_b}"),
         opacity=_OPACITY,
         blending="translucent_no_depth",
         colormap=DirectLabelColormap(color_dict=table),
-        features={"agreement": ["", *names]},
+        features={"agreement": ["", *map(for_qt, names)]},
         metadata={
             AGREEMENT_KEY: ComparedClusters(comparison.a, comparison.b),
             MADE_OF_KEY: origins_of(comparison.a.statmap, comparison.b.statmap),
@@ -149,5 +150,5 @@ def show_map(viewer: Viewer, statmap: StatMap) -> Layer:
             viewer.layers.remove(layer)
             break
     layer = viewer.add_layer(Layer.create(*made))
-    scene.show_color_bar(layer)
+    dress(viewer)
     return layer

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
-from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer import canvas, scene
 from napari_neurosynth_results.viewer.brain_views import brain, cortex, glass
 from napari_neurosynth_results.viewer.brain_views.viewpoints import view_from
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
@@ -79,7 +79,7 @@ def toggle_glass_brain(napari_viewer: napari.viewer.Viewer) -> None:
 
 def show_map_on_cortex(napari_viewer: napari.viewer.Viewer) -> None:
     """Show the visible map on the cortical surface."""
-    from napari.utils.notifications import show_info, show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_info, show_warning
 
     try:
         shown = cortex.show_cortex(napari_viewer)
@@ -87,6 +87,11 @@ def show_map_on_cortex(napari_viewer: napari.viewer.Viewer) -> None:
         show_warning(str(error))
         return
     show_info(shown)
+
+
+def toggle_crosshair_lines(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show or hide the lines that mark the chosen place."""
+    canvas.toggle_crosshair(napari_viewer)
 
 
 def use_neurological(napari_viewer: napari.viewer.Viewer) -> None:
@@ -101,7 +106,7 @@ def use_radiological(napari_viewer: napari.viewer.Viewer) -> None:
 
 def label_active_map(napari_viewer: napari.viewer.Viewer) -> None:
     """Label the clusters of the active map, at the threshold that was used last."""
-    from napari.utils.notifications import show_info, show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_info, show_warning
 
     layer = napari_viewer.layers.selection.active
     statmap = map_of(layer) if layer is not None else None

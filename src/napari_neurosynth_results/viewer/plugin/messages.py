@@ -12,6 +12,7 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.files.folder import is_image
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import FirstLayers
+from napari_neurosynth_results.viewer.progress_bar import notify
 from napari_neurosynth_results.viewer.settings import PLUGIN
 
 if TYPE_CHECKING:
@@ -91,8 +92,6 @@ def announce(viewer: Viewer, results: ResultSet, opened: FirstLayers) -> None:
     viewer : Viewer
         Where the panel opens when the user asks for all maps.
     """
-    from napari.utils.notifications import Notification, notification_manager
-
     text, grave = opening_message(results, opened)
     # napari keeps its notifications, and the viewer must not be kept with them.
     ref = scene.weakly(viewer)
@@ -104,12 +103,10 @@ def announce(viewer: Viewer, results: ResultSet, opened: FirstLayers) -> None:
     def copy(dialog: object) -> None:
         run_command("copy_text", diagnostics(results))
 
-    notification_manager.dispatch(
-        Notification(
-            text,
-            severity="warning" if grave else "info",
-            actions=(("All maps...", show_maps), ("Copy diagnostics", copy)),
-        )
+    notify(
+        text,
+        "warning" if grave else "info",
+        (("All maps...", show_maps), ("Copy diagnostics", copy)),
     )
 
 

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.export.workspace.file import EXTENSION
 from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.sources.files.folder import is_image
 from napari_neurosynth_results.sources.opening import is_link, open_source
 from napari_neurosynth_results.viewer import scene, shown_maps
+from napari_neurosynth_results.viewer.canvas import dress
 from napari_neurosynth_results.viewer.layers import (
     MOST_LAYERS,
     UNDERLAY_KEY,
@@ -108,8 +111,13 @@ def read(
     most = 1 if settings.first_maps == "one map" else MOST_FETCHED
 
     def work(job: Job) -> ResultSet:
-        results = open_source(path, settings.online, job, settings.max_bytes)
-        results.take_as(kinds or {})
+        try:
+            results = open_source(path, settings.online, job, settings.max_bytes)
+            results.take_as(kinds or {})
+        except ResultsError as error:
+            # napari shows it in a notification, where tags in names count.
+            error.args = tuple(for_qt(str(part)) for part in error.args)
+            raise
         bring_first_maps(results, job, most)
         return results
 
@@ -201,7 +209,8 @@ def layers_for_viewer(
     """
     layers: Sequence[Any] = viewer.layers if viewer is not None else ()
     has_underlay = any(UNDERLAY_KEY in layer.metadata for layer in layers)
-    underlay = settings.underlay and not has_underlay
+    is_one = all(statmap.kind.row.lies_below for statmap in results.maps.values())
+    underlay = settings.underlay and not has_underlay and not is_one
     if most is None:
         most = 1 if settings.first_maps == "one map" else MOST_LAYERS
     one_a_test = settings.first_maps == "one of each test"
@@ -235,22 +244,46 @@ def _when_added(
         if map_of(event.value) is not visible:
             return
         inserted.disconnect(arrived)
+        if visible is not None and visible.kind.row.lies_below:
+            shown_maps.put_below(viewer, event.value)
         if settings.orientation != "leave alone" and not scene.is_anatomical(viewer):
             scene.set_anatomical(viewer, settings.orientation)
-        for layer in viewer.layers:
-            shown = map_of(layer)
-            if shown is not None and shown.results is results:
-                scene.show_color_bar(layer)
-        if fresh and visible is not None:
+        dress(viewer)
+        if fresh and visible is not None and not visible.kind.row.lies_below:
             scene.look_at(viewer, *strongest_place(visible))
         shown_maps.name_layers(viewer)
-        if visible is not None:
+        if visible is not None and not visible.kind.row.lies_below:
             shown_maps.show_alone(viewer, visible)
         announce(viewer, results, opened)
         if settings.panel:
             run_command("open_panel", viewer)
 
     inserted.connect(arrived, position="last")
+
+
+def use_anatomy(viewer: Viewer, path: str) -> None:
+    """Lay one's own image of a brain below the maps, whatever its name says it is.
+
+    Parameters
+    ----------
+    path : str
+        Of an image file.
+
+    Raises
+    ------
+    ResultsError
+        When it cannot be opened.
+    """
+    from napari.layers import Layer
+
+    settings = read_settings()
+    results = open_source(path, settings.online, Job(), settings.max_bytes)
+    said = str(MapKind.ANATOMY)
+    results.take_as({"*": said})
+    statmap = next(iter(results.maps.values()))
+    made, _ = map_layer(statmap, visible=True)
+    shown_maps.put_below(viewer, viewer.add_layer(Layer.create(*made)))
+    dress(viewer)
 
 
 def strongest_place(statmap: StatMap) -> tuple[float, float, float]:
@@ -296,7 +329,8 @@ def add_maps(viewer: Viewer, statmaps: Sequence[StatMap]) -> list[str]:
         except ResultsError as error:
             problems.append(str(error))
             continue
-        scene.show_color_bar(viewer.add_layer(Layer.create(*layer)))
+        viewer.add_layer(Layer.create(*layer))
+    dress(viewer)
     return problems
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.atomic import write_whole
 from napari_neurosynth_results.sources.opening import is_link
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.brain_views.brain import show_brain
@@ -82,9 +82,10 @@ def _write_picture(viewer: Viewer, path: str) -> None:
         view_obliquely(viewer)
     else:
         viewer.reset_view()
-    partial = f"{os.path.splitext(path)[0]}.part.png"
-    try:
-        window.screenshot(partial, canvas_only=False, flash=False)
-        os.replace(partial, path)
-    except OSError as error:
-        raise ResultsError(f"{path} cannot be written: {error.strerror}.") from error
+
+    def draw(part: str) -> None:
+        # A PNG whatever the file is called; the format is taken from the name.
+        window.screenshot(png := f"{part}.png", canvas_only=False, flash=False)
+        os.replace(png, part)
+
+    write_whole(path, draw, overwrite=False)

@@ -69,7 +69,7 @@ def describe_look(reader: StateReader, layer: Layer) -> LayerState | None:
         "visible": bool(layer.visible),
         "opacity": float(layer.opacity),
     }
-    if UNDERLAY_KEY in layer.metadata:
+    if UNDERLAY_KEY in layer.metadata and map_of(layer) is None:
         return LayerState("underlay", **given)
     if (statmap := map_of(layer)) is not None:
         number = reader.map(statmap)

@@ -25,7 +25,7 @@ from napari_neurosynth_results.statistics.comparison.comparison import (
     compare,
 )
 from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
-from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.canvas import dress
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     show_clusters,
@@ -158,7 +158,7 @@ class Restorer:
         def make() -> Layer:
             made, _ = map_layer(self.map(number), visible=self._looks_of(number))
             layer = self._viewer.add_layer(Layer.create(*made))
-            scene.show_color_bar(layer)
+            dress(self._viewer)
             return layer
 
         return self._once("the layer of map", number, make)

@@ -30,6 +30,7 @@ from napari_neurosynth_results.sources.opening import open_source
 from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     choose_atlas,
     chosen_atlas,
+    describe_atlas,
 )
 from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.settings import (
@@ -43,7 +44,6 @@ from napari_neurosynth_results.viewer.workspace.appearance import (
     describe_view,
     is_temporary,
 )
-from napari_neurosynth_results.viewer.workspace.atlas_reference import describe_atlas
 from napari_neurosynth_results.viewer.workspace.restorer import Restorer
 from napari_neurosynth_results.viewer.workspace.state_reader import StateReader
 
@@ -206,7 +206,7 @@ def open_and_tell(viewer: Viewer, path: str) -> None:
     ResultsError
         As `open_workspace`.
     """
-    from napari.utils.notifications import show_info, show_warning
+    from napari_neurosynth_results.viewer.progress_bar import show_info, show_warning
 
     told = open_workspace(viewer, path)
     name = os.path.basename(path)

@@ -33,13 +33,13 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.derived_maps import parent_clusters
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
+from napari_neurosynth_results.viewer.clusters.atlas_choice import describe_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.clusters.mask_choice import BRAIN, MaskChoice
 from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
 from napari_neurosynth_results.viewer.foci import studies_of
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import read_settings
-from napari_neurosynth_results.viewer.workspace.atlas_reference import describe_atlas
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer

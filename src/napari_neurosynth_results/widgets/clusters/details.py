@@ -185,7 +185,7 @@ class AtlasBox(QComboBox):
         self.setCurrentIndex(0)
 
     def _choose(self, row: int) -> None:
-        from napari.utils.notifications import show_error
+        from napari_neurosynth_results.viewer.progress_bar import show_error
 
         what = self.itemData(row)
         if what is _FILE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QModelIndex, Qt, QUrl, Signal
+from qtpy.QtCore import QModelIndex, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QHBoxLayout,
@@ -21,7 +21,7 @@ from napari_neurosynth_results.statistics.studies.contributors import (
     Contributors,
 )
 from napari_neurosynth_results.widgets.common.background_job import BackgroundJob
-from napari_neurosynth_results.widgets.common.layout import wrap
+from napari_neurosynth_results.widgets.common.layout import PlainLabel, wrap
 from napari_neurosynth_results.widgets.common.row_table import (
     Column,
     RowModel,
@@ -231,6 +231,4 @@ class StudyPanel(QWidget):
 
 
 def _text() -> QLabel:
-    label = wrap(QLabel())
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    return label
+    return wrap(PlainLabel())

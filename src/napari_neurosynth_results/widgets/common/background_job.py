@@ -7,10 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job, Meter
+from napari_neurosynth_results.widgets.common.layout import PlainLabel
 
 _Answer = TypeVar("_Answer")
 
@@ -27,7 +28,7 @@ class BackgroundJob(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.text = QLabel()
+        self.text = PlainLabel()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.cancel_button = QPushButton("Cancel")

@@ -12,6 +12,8 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
+from napari_neurosynth_results.export.escaping import for_qt
+
 _TOP = QModelIndex()
 _ROLE = Qt.ItemDataRole
 #: Black is read on colors that are lighter, white on darker ones: 0 to 255.
@@ -101,9 +103,10 @@ class GridModel(QAbstractTableModel):
         if self._grid is None or role not in (_ROLE.DisplayRole, _ROLE.ToolTipRole):
             return None
         if orientation == Qt.Orientation.Vertical:
-            return self._grid.rows[section]
+            title = self._grid.rows[section]
+            return for_qt(title) if role == _ROLE.ToolTipRole else title
         if role == _ROLE.ToolTipRole:
-            return self._grid.columns[section]
+            return for_qt(self._grid.columns[section])
         return str(section + 1)
 
     def data(self, index: QModelIndex, role: int = _ROLE.DisplayRole) -> Any:
@@ -116,7 +119,7 @@ class GridModel(QAbstractTableModel):
         if role == _ROLE.TextAlignmentRole:
             return Qt.AlignmentFlag.AlignCenter
         if role == _ROLE.ToolTipRole:
-            return grid.tooltip(row, column) if grid.tooltip else None
+            return for_qt(grid.tooltip(row, column)) if grid.tooltip else None
         if np.isnan(value):
             return None
         if role == _ROLE.DisplayRole:

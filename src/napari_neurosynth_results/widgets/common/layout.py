@@ -36,9 +36,19 @@ _CONTROLS = (
 )
 
 
+class PlainLabel(QLabel):
+    """A label that shows any text as it is: no tag in a name counts."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setText(text)
+
+
 def wrapped_text() -> Label:
     """Make a text that takes the width that there is, and can be copied."""
     label = Label(value="")
+    label.native.setTextFormat(Qt.TextFormat.PlainText)
     wrap(label.native)
     label.native.setMinimumWidth(_READABLE_WIDTH)
     label.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)

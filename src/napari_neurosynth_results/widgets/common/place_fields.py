@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 _REACH_MM = 1000.0
 #: Room for "-126.5", and no more: three boxes have to fit a narrow dock.
 _BOX_STYLE = "QAbstractSpinBox { min-width: 48px; padding: 1px 6px; }"
-#: The slices stop at the edge of what there is.
-_STOPPED_MM = 0.05
 _NO_VOLUME = "Open a map first: there is no volume to go to."
 
 
@@ -136,16 +134,10 @@ def go_to_place(viewer: Viewer, text: str) -> str:
 def _jump(viewer: Viewer, place: Coordinate) -> str:
     if place_of_slices(viewer) is None:
         return _NO_VOLUME
-    scene.jump_to(viewer, *place)
-    reached = place_of_slices(viewer)
-    assert reached is not None
-    away = max(abs(a - b) for a, b in zip(place, reached, strict=True))
-    if away <= _STOPPED_MM:
-        return ""
-    return (
-        f"{format_place(place)} lies outside of what is open: the slices stopped "
-        f"at {format_place(reached)}."
-    )
+    refused = scene.refusal_of(viewer, place)
+    if not refused:
+        scene.jump_to(viewer, *place)
+    return refused
 
 
 class _PasteFilter(QObject):

@@ -17,6 +17,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 from qtpy.QtGui import QColor, QIcon
 from qtpy.QtWidgets import QWidget
 
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
 
 if TYPE_CHECKING:
@@ -192,7 +193,8 @@ class RowModel(QAbstractTableModel):
         if role == _ROLE.DisplayRole:
             return column.text(row)
         if role == _ROLE.ToolTipRole:
-            return column.tooltip(row) if column.tooltip else column.text(row)
+            full = column.tooltip(row) if column.tooltip else column.text(row)
+            return for_qt(full)
         if role == _ROLE.TextAlignmentRole:
             return column.alignment
         if role == _ROLE.DecorationRole:

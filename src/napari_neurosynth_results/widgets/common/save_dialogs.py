@@ -76,7 +76,11 @@ def _with_extension(path: str, kinds: str, extension: str) -> str:
 
 
 def _save_and_tell(save: Callable[[], Sequence[str] | None], path: str) -> None:
-    from napari.utils.notifications import show_error, show_info, show_warning
+    from napari_neurosynth_results.viewer.progress_bar import (
+        show_error,
+        show_info,
+        show_warning,
+    )
 
     try:
         left_out = save()

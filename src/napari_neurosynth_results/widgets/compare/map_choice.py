@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import Hue
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -102,7 +103,7 @@ class MapChecklist(QListWidget):
         for statmap in [*kept, *(one for one in maps if one not in kept)]:
             item = QListWidgetItem(name_of_map(statmap, of_several=several))
             item.setData(_MAP, statmap)
-            item.setToolTip(item.text())
+            item.setToolTip(for_qt(item.text()))
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             state = (
                 Qt.CheckState.Checked if statmap in checked else Qt.CheckState.Unchecked
@@ -217,7 +218,7 @@ class OtherResultField(QWidget):
         self.background_job.start(work, "Opening", done=done, failed=self._not_done)
 
     def _not_done(self, error: ResultsError) -> None:
-        from napari.utils.notifications import show_error
+        from napari_neurosynth_results.viewer.progress_bar import show_error
 
         if not isinstance(error, CancelledError):
             show_error(str(error))

@@ -25,7 +25,7 @@ from napari_neurosynth_results.widgets.common.color_grid import (
     ColorRamp,
     GridView,
 )
-from napari_neurosynth_results.widgets.common.layout import wrap
+from napari_neurosynth_results.widgets.common.layout import PlainLabel, wrap
 from napari_neurosynth_results.widgets.common.row_table import (
     Column,
     RowModel,
@@ -419,6 +419,6 @@ def matrix_grid(table: pd.DataFrame) -> ColorGrid:
 
 
 def _text() -> QLabel:
-    label = wrap(QLabel())
+    label = wrap(PlainLabel())
     label.setAlignment(Qt.AlignmentFlag.AlignTop)
     return label

@@ -10,6 +10,7 @@ from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QShortcut
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.export.tables.comparison import save_comparison
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import (
@@ -274,7 +275,7 @@ class CompareWidget(Container):
         told = [f"A new layer: the {what} of the first two maps"]
         if known is not None and known.shared_studies:
             told.append(known.shared_studies)
-        button.tooltip = why or "\n".join(told)
+        button.tooltip = for_qt(why or "\n".join(told))
 
     def _add_agreement(self, event: object = None) -> None:
         if self.comparison is not None:

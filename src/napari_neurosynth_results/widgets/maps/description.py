@@ -8,11 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QPixmap
+from qtpy.QtCore import QBuffer, QByteArray, QIODevice, Qt, QTimer
+from qtpy.QtGui import QImage, QImageReader, QPixmap
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QTextBrowser,
@@ -28,10 +27,13 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.viewer.layers import REASON_KEY, map_of
-from napari_neurosynth_results.widgets.common.layout import wrap
+from napari_neurosynth_results.widgets.common.layout import PlainLabel, wrap
 
 _PICTURE_HEIGHT = 64
 _POLL_MS = 100
+#: What files of these formats begin with -> the name that Qt has for it.
+_PICTURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
+_MOST_PIXELS = 1 << 24
 _LONGEST = 1500
 _HIGHEST = 150
 #: Readable on napari's dark and on its light ground.
@@ -49,8 +51,8 @@ class MapDescription(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.picture = QLabel()
-        self.text = wrap(QLabel())
+        self.picture = PlainLabel()
+        self.text = wrap(PlainLabel())
         self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -73,7 +75,7 @@ class MapDescription(QWidget):
         self._timer.stop()
         self.picture.hide()
         self.holds.hide()
-        self.text.setText(html.escape(text))
+        self.text.setText(text)
 
     def show_map(self, statmap: StatMap, layers: Iterable[Any]) -> None:
         """Say what a map is, and why it is shown as it is."""
@@ -84,10 +86,10 @@ class MapDescription(QWidget):
         text = "\n".join([*lines, *statmap.notices])
         self.holds.setEnabled(statmap.at_hand)
         if statmap is self._statmap:
-            self.text.setText(html.escape(text).replace("\n", "<br>"))
+            self.text.setText(text)
             return
         self.say("")
-        self.text.setText(html.escape(text).replace("\n", "<br>"))
+        self.text.setText(text)
         self._statmap = statmap
         self.holds.show()
         thumbnail = getattr(statmap.file, "thumbnail", None)
@@ -102,17 +104,41 @@ class MapDescription(QWidget):
         if self._future is None or not self._future.done():
             return
         self._timer.stop()
-        picture = QPixmap()
         try:
-            picture.loadFromData(self._future.result())
+            picture = read_picture(self._future.result())
         except ResultsError:
             return
         finally:
             self._future = None
-        if not picture.isNull():
+        if picture is not None:
             smooth = Qt.TransformationMode.SmoothTransformation
-            self.picture.setPixmap(picture.scaledToHeight(_PICTURE_HEIGHT, smooth))
+            scaled = picture.scaledToHeight(_PICTURE_HEIGHT, smooth)
+            self.picture.setPixmap(QPixmap.fromImage(scaled))
             self.picture.show()
+
+
+def read_picture(content: bytes) -> QImage | None:
+    """Read a picture that a server made of a map.
+
+    Returns
+    -------
+    QImage or None
+        None for what is no PNG or JPEG of a sensible size: other formats open files of
+        this machine, or take hours, and what it becomes is known before it is decoded.
+    """
+    kind = next((k for begin, k in _PICTURES.items() if content.startswith(begin)), "")
+    if not kind:
+        return None
+    buffer = QBuffer()
+    buffer.setData(QByteArray(content))
+    buffer.open(QIODevice.OpenModeFlag.ReadOnly)
+    reader = QImageReader(buffer, QByteArray(kind.encode()))
+    reader.setAutoDetectImageFormat(False)
+    size = reader.size()
+    if not 0 < size.width() * size.height() <= _MOST_PIXELS:
+        return None
+    picture = reader.read()
+    return None if picture.isNull() else picture
 
 
 def description_browser() -> QTextBrowser:

@@ -12,6 +12,7 @@ from qtpy.QtCore import QItemSelectionModel, QModelIndex, QRectF, Qt
 from qtpy.QtGui import QColor, QFont, QIcon, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QWidget
 
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.names import (
     SEPARATOR,
     contrast_in_words,
@@ -211,7 +212,7 @@ class MapsPanel(Container):
     def _show_problems(self) -> None:
         results = self._results
         problems = results.problems if results is not None else ()
-        self.problems.value = "\n".join(dict.fromkeys(problems))
+        self.problems.value = for_qt("\n".join(dict.fromkeys(problems)))
         self.problems.visible = bool(problems)
 
     def _describe(self, *event: object) -> None:

@@ -225,7 +225,7 @@ class ResultOpener(QObject):
         self.changed.emit()
 
     def _warn(self, text: str) -> None:
-        from napari.utils.notifications import show_warning
+        from napari_neurosynth_results.viewer.progress_bar import show_warning
 
         show_warning(text)
 

@@ -41,6 +41,7 @@ from napari_neurosynth_results.viewer.ortho.layer_transform import (
     unit_of,
 )
 from napari_neurosynth_results.viewer.ortho.picture import (
+    Discs,
     Drawable,
     draw,
     drawable_layers,
@@ -48,7 +49,6 @@ from napari_neurosynth_results.viewer.ortho.picture import (
     finest_step,
     values_at,
 )
-from napari_neurosynth_results.viewer.ortho.points import Discs
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

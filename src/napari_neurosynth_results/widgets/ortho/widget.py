@@ -8,18 +8,19 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.ortho.layer_transform import (
     slice_position,
     unit_of,
 )
+from napari_neurosynth_results.widgets.common.layout import PlainLabel
 from napari_neurosynth_results.widgets.ortho.canvas import OrthoCanvas
 
 if TYPE_CHECKING:
@@ -46,10 +47,10 @@ class OrthoView(QWidget):
         self.canvas = OrthoCanvas(napari_viewer, self)
         self.canvas.setToolTip(_HELP)
         self.x, self.y, self.z = (self._box(axis) for axis in "xyz")
-        self.unit = QLabel("mm", self)
+        self.unit = PlainLabel("mm", self)
         self.whole = QPushButton("Reset", self)
         self.whole.setToolTip("Show all of the volume")
-        self.not_shown = QLabel(self)
+        self.not_shown = PlainLabel(parent=self)
         self.not_shown.setSizePolicy(
             QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
         )
@@ -61,7 +62,7 @@ class OrthoView(QWidget):
         row = QHBoxLayout()
         row.setContentsMargins(6, 2, 6, 2)
         for axis, box in (("x", self.x), ("y", self.y), ("z", self.z)):
-            row.addWidget(QLabel(axis, self))
+            row.addWidget(PlainLabel(axis, self))
             row.addWidget(box, 1)
         row.addWidget(self.unit)
         row.addWidget(self.whole)
@@ -104,5 +105,5 @@ class OrthoView(QWidget):
         text = f"Not shown: {text}" if text else ""
         if text != self.not_shown.text():
             self.not_shown.setText(text)
-            self.not_shown.setToolTip(text)
+            self.not_shown.setToolTip(for_qt(text))
             self.not_shown.setVisible(bool(text))

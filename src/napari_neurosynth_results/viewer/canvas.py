@@ -1,0 +1,269 @@
+"""What stands on the canvas beside the slices: caption, color bar, place, crosshair.
+
+The caption says which map is shown at which threshold; the one color bar is that of the
+topmost map, and ends at the threshold whatever the limits of its layer; the crosshair
+marks the place that was chosen.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import weakref
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.anatomy.coordinates import Coordinate, name_place
+from napari_neurosynth_results.viewer.colormaps import ColorRange
+from napari_neurosynth_results.viewer.layers import (
+    RANGE_KEY,
+    REASON_KEY,
+    UNDERLAY_KEY,
+    is_seen,
+    map_of,
+    voxels_behind,
+)
+from napari_neurosynth_results.viewer.scene import (
+    place_of_mouse,
+    place_of_slices,
+    weakly,
+)
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+#: Overlays of the canvas, and of the scene.
+CAPTION, PLACE, COLOR_BAR, CROSSHAIR = (
+    f"neurosynth_results_{name}" for name in ("caption", "place", "bar", "crosshair")
+)
+_FONT_SIZE = 9
+#: Pixels of the screen that a letter takes, and that the color bar leaves.
+_LETTER, _BESIDE = 8.5, 130
+_FEWEST_LETTERS = 30
+#: Maps that the caption has room for.
+_MOST_MAPS = 3
+#: Rows of colors in a bar, and of what lies between its two sides.
+_ROWS, _BETWEEN = 180, 20
+#: A place as napari writes it.
+_BRACKET = re.compile(r"^\[[^\]]*\]")
+#: What caption and bar follow.
+_TELLING = ("visible", "name", "contrast_limits", "gamma", "colormap")
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A color bar.
+
+    Attributes
+    ----------
+    title : str
+        What the numbers are.
+    colors : bytes
+        Red, green, blue and opacity of each row, from top to bottom.
+    ticks : tuple of (float, str)
+        Where a number stands, 0 at the top to 1 at the bottom, and what it says.
+    """
+
+    title: str
+    colors: bytes
+    ticks: tuple[tuple[float, str], ...]
+
+
+def dress(viewer: Viewer) -> None:
+    """Put caption, color bar, place and crosshair on the canvas, and keep them right.
+
+    Once is enough: from then on they follow the layers of maps and the slices.
+    """
+    overlays = viewer.canvas.overlays
+    if CAPTION not in overlays:
+        from napari.components.overlays import TextOverlay
+
+        for name, position in ((CAPTION, "top_left"), (PLACE, "bottom_left")):
+            overlays[name] = TextOverlay(
+                position=position,
+                font_size=_FONT_SIZE,
+                # The caption may lie over the brain.
+                box=name == CAPTION,
+                visible=False,
+            )
+        _add_drawn(viewer)
+        # The viewer owns the events: a strong reference back would keep it alive.
+        tell = partial(_update, weakly(viewer))
+        layers = viewer.layers.events
+        for event in (layers.inserted, layers.removed, layers.reordered):
+            event.connect(tell)
+        viewer.canvas.events.size.connect(tell)
+        place = partial(_update_place, weakly(viewer))
+        for event in (viewer.dims.events.point, viewer.dims.events.ndisplay):
+            event.connect(place)
+        viewer.events.status.connect(partial(_name_status, weakly(viewer)))
+    update_legend(viewer)
+    _update_place(weakly(viewer))
+
+
+def _add_drawn(viewer: Viewer) -> None:
+    """Add what napari has no overlay for; a napari that changed goes without."""
+    try:
+        from napari_neurosynth_results.viewer import napari_overlays as drawn
+    except ImportError:
+        return
+    viewer.canvas.overlays[COLOR_BAR] = drawn.BarOverlay(
+        position="top_right", box=False
+    )
+    viewer.scene.overlays[CROSSHAIR] = drawn.CrosshairOverlay(visible=True)
+
+
+def toggle_crosshair(viewer: Viewer) -> None:
+    """Show or hide the lines that mark the chosen place."""
+    dress(viewer)
+    if (cross := viewer.scene.overlays.get(CROSSHAIR)) is not None:
+        cross.visible = not cross.visible
+
+
+def show_place(viewer: Viewer, shown: bool) -> None:
+    """Show or hide place and crosshair, which mean nothing where no slice is shown."""
+    overlays = viewer.canvas.overlays.get(PLACE), viewer.scene.overlays.get(CROSSHAIR)
+    for overlay in overlays:
+        if overlay is not None:
+            overlay.opacity = float(shown)
+
+
+def update_legend(viewer: Viewer) -> None:
+    """Bring caption and color bar up to date after a threshold has changed."""
+    caption = viewer.canvas.overlays.get(CAPTION)
+    if caption is None:
+        return
+    fresh = [
+        layer
+        for layer in viewer.layers
+        if map_of(layer) is not None and UNDERLAY_KEY not in layer.metadata
+    ]
+    for layer in fresh:
+        _follow(viewer, layer)
+    shown = [layer for layer in reversed(fresh) if is_seen(layer)]
+    letters = int((viewer.canvas.size[1] - _BESIDE) / _LETTER)
+    text = "\n".join(
+        textwrap.fill(
+            caption_of(layer), max(letters, _FEWEST_LETTERS), break_on_hyphens=False
+        )
+        for layer in shown[:_MOST_MAPS]
+    )
+    if text != caption.text:
+        caption.text = text
+    caption.visible = bool(text)
+    painted = [
+        layer for layer in shown if layer.visible and RANGE_KEY in layer.metadata
+    ]
+    if (drawn := viewer.canvas.overlays.get(COLOR_BAR)) is not None:
+        drawn.bar = bar_of(painted[0]) if painted else None
+        drawn.visible = bool(painted)
+
+
+def caption_of(layer: Layer) -> str:
+    """Say which map a layer shows, and at which threshold."""
+    return f"{layer.name}: {layer.metadata.get(REASON_KEY, '')}".removesuffix(": ")
+
+
+def bar_of(layer: Layer) -> Bar:
+    """Make the color bar of a map's layer, in the colors that it has now.
+
+    Parameters
+    ----------
+    layer : Image
+        Its limits, gamma and colormap may be the user's own.
+
+    Returns
+    -------
+    Bar
+        From the threshold to the strongest value, on both sides of zero where the map
+        has both; nothing is drawn between these.
+    """
+    meaning: ColorRange = layer.metadata[RANGE_KEY]
+    signs = [sign for sign, shown in zip((1, -1), meaning.sides, strict=True) if shown]
+    n = (_ROWS - _BETWEEN * (len(signs) - 1)) // len(signs)
+    sizes, rows = meaning.sizes(n), []
+    ticks: list[tuple[float, str]] = []
+    for number, sign in enumerate(signs):
+        if number:
+            rows.append(np.zeros((_BETWEEN, 4), np.uint8))
+        ends = meaning.weakest_text(sign), meaning.strongest_text(sign)
+        # What is larger stands higher; of p that is what is stronger.
+        rows.append(_paint(layer, (sign * sizes)[::-sign]))
+        top = number * (n + _BETWEEN) / _ROWS
+        ticks += zip((top, top + n / _ROWS), ends[::-sign], strict=True)
+    return Bar(meaning.title, np.concatenate(rows).tobytes(), tuple(ticks))
+
+
+def _paint(layer: Layer, values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    """Color values as a layer does."""
+    low, high = layer.contrast_limits
+    share = np.clip((values - low) / (high - low), 0, 1) ** layer.gamma
+    colors: npt.NDArray[np.float64] = np.asarray(layer.colormap.map(share), np.float64)
+    return np.rint(colors * 255).astype(np.uint8)
+
+
+def _follow(viewer: Viewer, layer: Layer) -> None:
+    """Hear of what changes caption or colors."""
+    events = layer.events
+    if any(_is_ours(callback) for callback in events.name.callbacks):
+        return
+    for name in _TELLING:
+        if hasattr(events, name):
+            getattr(events, name).connect(partial(_update, weakly(viewer)))
+
+
+def _is_ours(callback: Any) -> bool:
+    return isinstance(callback, partial) and callback.func is _update
+
+
+def _update(ref: weakref.ref[Any], event: object = None) -> None:
+    if (viewer := ref()) is not None:
+        update_legend(viewer)
+
+
+def _update_place(ref: weakref.ref[Any], event: object = None) -> None:
+    """Write the chosen place on the canvas."""
+    if (viewer := ref()) is None:
+        return
+    place = place_of_slices(viewer)
+    overlay = viewer.canvas.overlays[PLACE]
+    overlay.visible = place is not None and viewer.dims.ndisplay == 2
+    if place is not None and overlay.visible:
+        overlay.text = name_place(place)
+
+
+def _name_status(ref: weakref.ref[Any], event: object = None) -> None:
+    """Say in the status bar x, y and z in mm, where napari says z, y and x."""
+    viewer = ref()
+    place = place_of_mouse(viewer) if viewer is not None else None
+    if viewer is None or place is None:
+        return
+    said, named = viewer.status, name_place(place)
+    if isinstance(said, str):
+        viewer.status = _BRACKET.sub(named, said)
+    elif _BRACKET.match(said.get("coords", "")):
+        value = _value_at(viewer, place, said["value"])
+        viewer.status = {
+            **said,
+            "coords": named,
+            "value": value,
+            "coordinates": ": ".join((named, value)),
+        }
+
+
+def _value_at(viewer: Viewer, place: Coordinate, seen: str) -> str:
+    """Say the value of the active map, also where the threshold hides it."""
+    layer = viewer.layers.selection.active
+    voxels = voxels_behind(layer) if layer is not None else None
+    if voxels is None:
+        return seen
+    voxel = np.rint(np.asarray(layer.world_to_data(place[::-1]))[-3:]).astype(int)
+    if (voxel < 0).any() or (voxel >= layer.data.shape[-3:]).any():
+        return seen
+    hidden = " (not significant)" if np.isnan(layer.data[tuple(voxel)]) else ""
+    return f"{voxels.T[tuple(voxel)]:.4g}{hidden}"

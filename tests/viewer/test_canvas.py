@@ -1,0 +1,208 @@
+"""What stands on the canvas: the map, its threshold, one color bar, the place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from conftest import AFFINE, SHAPE
+from napari_neurosynth_results.statistics.clusters.formation import clusters_at
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
+from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.canvas import (
+    CAPTION,
+    COLOR_BAR,
+    CROSSHAIR,
+    PLACE,
+    Bar,
+    bar_of,
+    dress,
+    toggle_crosshair,
+)
+from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
+from napari_neurosynth_results.viewer.layers import map_layer
+
+Opened = Callable[..., Any]
+
+
+@pytest.fixture
+def z() -> npt.NDArray[np.float32]:
+    """Return z of both signs, the strongest 6 and -5."""
+    values = np.zeros(SHAPE, np.float32)
+    values[2:4, 3:5, 3:5] = 4
+    values[2, 3, 3] = 6
+    values[5:7, 3:5, 3:5] = -4
+    values[5, 3, 3] = -5
+    return values
+
+
+def add(viewer: Any, statmap: Any) -> Any:
+    """Add the layer of a map."""
+    from napari.layers import Layer
+
+    made, _ = map_layer(statmap, visible=True)
+    layer = viewer.add_layer(Layer.create(*made))
+    dress(viewer)
+    return layer
+
+
+def rows(bar: Bar) -> npt.NDArray[np.uint8]:
+    """Return the colors of a bar from top to bottom."""
+    return np.frombuffer(bar.colors, np.uint8).reshape(-1, 4)
+
+
+def painted(layer: Any, value: float) -> npt.NDArray[np.float64]:
+    """Color a value as napari does."""
+    low, high = layer.contrast_limits
+    share = np.clip((value - low) / (high - low), 0, 1) ** layer.gamma
+    return 255 * layer.colormap.map([share])[0]
+
+
+def test_the_caption_says_map_and_threshold(
+    viewer: Any, opened: Opened, z: npt.NDArray[np.float32]
+) -> None:
+    layer = add(viewer, opened({"z": z})["z"])
+    caption = viewer.canvas.overlays[CAPTION]
+    assert caption.visible
+    assert caption.text.startswith("z, uncorrected: ")
+    clusters = clusters_at(opened({"z": z})["z"], Threshold(value=3.5))
+    show_clusters(viewer, layer, clusters)
+    assert "3.5" in caption.text
+    layer.name = "pain"
+    assert " ".join(caption.text.split()) == f"pain: {clusters}"
+    assert all(len(line) <= 120 for line in caption.text.splitlines())
+    layer.visible = False
+    assert not caption.visible
+    viewer.layers.clear()
+    assert not caption.visible
+    assert not viewer.canvas.overlays[COLOR_BAR].visible
+
+
+def test_the_bar_of_both_signs_ends_at_the_threshold_on_both_sides(
+    viewer: Any, opened: Opened, z: npt.NDArray[np.float32]
+) -> None:
+    layer = add(viewer, opened({"z": z})["z"])
+    statmap = layer.metadata["neurosynth_results"]
+    show_clusters(viewer, layer, clusters_at(statmap, Threshold(value=3.5)))
+    for limits, gamma in (((-6, 6), 1), ((-2, 9), 0.5)):
+        layer.contrast_limits, layer.gamma = limits, gamma
+        bar = viewer.canvas.overlays[COLOR_BAR].bar
+        texts = [text for _, text in bar.ticks]
+        assert texts == ["6", "≥ 3.5", "≤ \N{MINUS SIGN}3.5", "\N{MINUS SIGN}6"]
+        assert bar.title == "z"
+        colors = rows(bar)
+        clear = colors[:, 3] == 0
+        for (share, _), value in zip(bar.ticks, (6, 3.5, -3.5, -6), strict=True):
+            row = min(round(share * len(colors)), len(colors) - 1)
+            row -= value in (3.5,)
+            assert np.abs(colors[row] - painted(layer, value)).max() <= 1
+        # Nothing stands for what does not survive.
+        start, end = (round(share * len(colors)) for share, _ in bar.ticks[1:3])
+        assert clear[start:end].all()
+        assert not clear[:start].any()
+        assert not clear[end:].any()
+
+
+def test_the_bar_of_one_sign_and_that_of_p(viewer: Any, opened: Opened) -> None:
+    ramp = np.linspace(0.001, 5, np.prod(SHAPE)).reshape(SHAPE)
+    results = opened({"z": ramp, "p": 10**-ramp})
+    layer = add(viewer, results["z"])
+    show_clusters(viewer, layer, clusters_at(results["z"], Threshold(value=2)))
+    assert [text for _, text in bar_of(layer).ticks] == ["5", "≥ 2"]
+    layer = add(viewer, results["p"])
+    show_clusters(viewer, layer, clusters_at(results["p"], Threshold(p=0.01)))
+    bar = viewer.canvas.overlays[COLOR_BAR].bar
+    # What is strong stands on top, which of p is what is small.
+    assert [text for _, text in bar.ticks] == ["1e-5", "≤ .01"]
+    colors = rows(bar)
+    for row, value in ((0, 1e-5), (len(colors) // 2, 10**-3.5), (-1, 0.01)):
+        assert np.abs(colors[row] - painted(layer, value)).max() <= 4
+
+
+def test_only_the_topmost_map_has_a_bar(
+    viewer: Any, opened: Opened, z: npt.NDArray[np.float32]
+) -> None:
+    below = add(viewer, opened({"z": z})["z"])
+    above = add(viewer, opened({"t": 2 * z})["t"])
+    drawn = viewer.canvas.overlays[COLOR_BAR]
+    assert drawn.bar == bar_of(above)
+    assert len(viewer.canvas.overlays[CAPTION].text.splitlines()) >= 2
+    above.visible = False
+    assert drawn.bar == bar_of(below)
+    above.visible = True
+    viewer.layers.move(viewer.layers.index(below), len(viewer.layers))
+    assert drawn.bar == bar_of(below)
+    viewer.layers.remove(below)
+    assert drawn.bar == bar_of(above)
+    assert not any(layer.colorbar.visible for layer in viewer.layers)
+
+
+def test_the_place_is_named_and_hidden_in_3d(
+    viewer: Any, opened: Opened, z: npt.NDArray[np.float32]
+) -> None:
+    add(viewer, opened({"z": z})["z"])
+    place = viewer.canvas.overlays[PLACE]
+    scene.look_at(viewer, 10, -30, 20)
+    assert place.text == "x 10, y -30, z 20 mm"
+    viewer.dims.ndisplay = 3
+    assert not place.visible
+    viewer.dims.ndisplay = 2
+    assert place.visible
+    cross = viewer.scene.overlays[CROSSHAIR]
+    assert cross.visible
+    toggle_crosshair(viewer)
+    assert not cross.visible
+
+
+def test_the_status_bar_says_x_y_z_and_what_the_threshold_hides(
+    viewer: Any, opened: Opened, z: npt.NDArray[np.float32]
+) -> None:
+    z[4, 4, 4] = 1.25
+    layer = add(viewer, opened({"z": z})["z"])
+    viewer.layers.selection.active = layer
+    viewer.mouse_over_canvas = True
+    for voxel, value in (((2, 3, 3), "6"), ((4, 4, 4), "1.25 (not significant)")):
+        x, y, at = AFFINE[:3, :3] @ voxel + AFFINE[:3, 3]
+        scene.look_at(viewer, 0, 0, at)
+        viewer.cursor.position = (at, y, x)
+        viewer.update_status_from_cursor()
+        named = f"x {x:g}, y {y:g}, z {at:g} mm"
+        assert viewer.status["coords"] == named
+        assert viewer.status["coordinates"] == f"{named}: {value}"
+    viewer.layers.selection.update(viewer.layers)
+    viewer.status = f"[{at:.2f} {y:.2f} {x:.2f}] » two: 1"
+    assert viewer.status == f"{named} » two: 1"
+
+
+@pytest.mark.viewer
+@pytest.mark.slow
+def test_the_screen_shows_the_bar_and_a_cross_that_is_open_in_the_middle(
+    window: Any, opened: Opened, z: npt.NDArray[np.float32]
+) -> None:
+    layer = add(window, opened({"z": z})["z"])
+    layer.opacity = 0
+    scene.look_at(window, 10, -30, 0)
+    window.reset_view()
+    picture = window.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+    green = (picture[..., 1] - picture[..., 0] > 80) & (
+        picture[..., 1] - picture[..., 2] > 80
+    )
+    n_rows, n_columns = green.shape
+    (row,) = np.flatnonzero(green.sum(axis=1) > n_columns / 2)[:1]
+    (column,) = np.flatnonzero(green.sum(axis=0) > n_rows / 2)[:1]
+    center, zoom = window.scene.camera.center, window.scene.camera.zoom
+    # The axes z, y, x: y grows downwards on a bare canvas.
+    assert abs(column - (n_columns / 2 + (10 - center[2]) * zoom)) <= 2
+    assert abs(row - (n_rows / 2 + (-30 - center[1]) * zoom)) <= 2
+    near = round(4 * zoom)
+    assert not green[row, column - near : column + near].any()
+    assert not green[row - near : row + near, column].any()
+    # Both ends of the bar are in the upper right corner, each in a row of its color.
+    corner = picture[: n_rows // 2, -60:]
+    for color in rows(bar_of(layer))[[2, -3], :3].astype(int):
+        alike = np.abs(corner - color).max(axis=2) <= 12
+        assert alike.sum(axis=1).max() >= 10

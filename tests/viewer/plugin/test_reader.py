@@ -170,7 +170,7 @@ def test_a_folder_opens_as_a_scene_and_a_second_one_joins_it(
         "uncorrected · z: clusters",
     ]
     assert [layer.visible for layer in own(viewer)] == [True, True, True]
-    assert viewer.canvas.overlays[CAPTION].text.startswith("z, uncorrected: ")
+    assert viewer.canvas.overlays[CAPTION].text.startswith("uncorrected · z: ")
     assert not any(hasattr(x, "colorbar") and x.colorbar.visible for x in own(viewer))
     assert viewer.dims.point == (40, 50, 30)
     assert tuple(map(str, viewer.dims.axis_labels)) == ("z", "y", "x")

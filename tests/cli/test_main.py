@@ -458,8 +458,14 @@ def test_fetch_says_what_did_not_come(
     assert not (tmp_path / "b").exists()
 
 
+def _refuse(*_: object, **__: object) -> None:
+    raise PermissionError(13, "Permission denied")
+
+
 def test_the_cache_is_listed_and_cleared(
-    web: LocalServers, capsys: pytest.CaptureFixture[str]
+    web: LocalServers,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     collection = web.add_collection("Pain")
     collection.add_image("z.nii.gz", np.ones(SHAPE))
@@ -469,6 +475,13 @@ def test_the_cache_is_listed_and_cleared(
     listed = capsys.readouterr().out
     assert "z.nii.gz" in listed
     assert "3 entries" in listed
+    with monkeypatch.context() as patch:
+        # As for a file that another program has open, or that is somebody else's.
+        patch.setattr(Path, "unlink", _refuse)
+        assert main(["cache", "--clear"]) == 1
+    told = capsys.readouterr()
+    assert "Deleted 0 entries, 0.0 MB." in told.out
+    assert "3 entries could not be deleted" in told.err
     assert main(["cache", "--clear"]) == 0
     assert "Deleted 3 entries" in capsys.readouterr().out
     assert main(["cache", "--list"]) == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+#: Who made the collections, unless told otherwise.
+OWNER = 4128
 #: Free-form keys that every collection has, mostly null.
 _COLLECTION_NULLS = """
     doi_add_date type_of_design number_of_imaging_runs
@@ -70,7 +72,7 @@ def collection_record(
         "id": number,
         "url": f"{base}/collections/{number}/",
         "download_url": f"{base}/collections/{number}/download",
-        "owner": 4128,
+        "owner": OWNER,
         "owner_name": "compose-bot",
         "contributors": "",
         "number_of_images": 0,

@@ -190,12 +190,20 @@ def cache(options: argparse.Namespace) -> int:
     zips = list_unpacked_zips(online.cache_dir / "zips")
     total = sum(entry.size for entry in entries)
     if options.clear:
-        kept.clear()
+        freed = kept.clear()
         for folder in zips:
             shutil.rmtree(folder, ignore_errors=True)
-        freed = f"{total / 1e6:.1f} MB{_mention_zips(zips)}"
-        print(f"Deleted {len(entries)} entries, {freed}.")
-        return 0
+        left = kept.entries()
+        left_zips = [folder for folder in zips if folder.exists()]
+        gone = [folder for folder in zips if folder not in left_zips]
+        told = f"{freed / 1e6:.1f} MB{_mention_zips(gone)}"
+        print(f"Deleted {len(entries) - len(left)} entries, {told}.")
+        if not (left or left_zips):
+            return 0
+        raise ResultsError(
+            f"{len(left)} entries{_mention_zips(left_zips)} could not be deleted from "
+            f"{online.cache_dir}. Check its permissions, and that nobody uses it."
+        )
     for entry in entries:
         used = datetime.fromtimestamp(entry.last_used)
         name = entry.name if entry.what == "file" else "(a server's answer)"
@@ -206,4 +214,6 @@ def cache(options: argparse.Namespace) -> int:
 
 
 def _mention_zips(folders: list[Path]) -> str:
+    if len(folders) == 1:
+        return ", and 1 unpacked zip"
     return f", and {len(folders)} unpacked zips" if folders else ""

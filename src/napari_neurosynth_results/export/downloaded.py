@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,8 @@ from napari_neurosynth_results.export.atomic import (
     write_folder,
 )
 from napari_neurosynth_results.export.escaping import without_formulas
-from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.job import CancelledError, Job
+from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.online.remote_map import RemoteMap
 
@@ -78,6 +81,12 @@ def _write(results: ResultSet, folder: Path) -> list[str]:
             if (folder / name).exists():
                 name = record["file"] = f"{file.image.id}_{name}"
             shutil.copyfile(file.local_path, folder / name)
+            if file.label_names:
+                # Where the names of an atlas are looked for.
+                names = [f"{n}\t{text}" for n, text in file.label_names.items()]
+                text = "\n".join(["index\tname", *names])
+                stem = split_extension(name)[0]
+                put_text(str(folder / f"{stem}.tsv"), text + "\n")
             _json(folder / f"image_{file.image.id}_metadata.json", record)
     about = results.about
     collection = {
@@ -93,11 +102,24 @@ def _write(results: ResultSet, folder: Path) -> list[str]:
     _json(folder / "collection_metadata.json", collection)
     if results.methods:
         put_text(str(folder / "boilerplate.txt"), results.methods + "\n")
-    for stem, table in results.tables.items():
-        _tsv(folder / f"{stem}.tsv", table)
-    if results.studies is not None:
-        _tsv(folder / "foci.tsv", results.studies.foci)
+    for stem in results.tables:
+        with _left_out(results):
+            _tsv(folder / f"{stem}.tsv", results.tables[stem])
+    with _left_out(results):
+        if results.studies is not None:
+            _tsv(folder / "foci.tsv", results.studies.foci)
     return sorted(path.name for path in folder.iterdir())
+
+
+@contextmanager
+def _left_out(results: ResultSet) -> Iterator[None]:
+    """Go on without what cannot be had: the maps are here, and are worth keeping."""
+    try:
+        yield
+    except CancelledError:
+        raise
+    except ResultsError as error:
+        results.report(f"It was saved without this: {error}")
 
 
 def _tsv(path: Path, table: pd.DataFrame) -> None:

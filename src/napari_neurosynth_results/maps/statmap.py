@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -379,6 +380,8 @@ def _find_underflowed(statmap: StatMap) -> Mask | None:
 
 # The analysis mask, as the maps of a run show it.
 
+#: Bytes of voxels that are read together for a mask: a folder may hold a thousand maps.
+_READ_AT_ONCE = 128 << 20
 _CORNERS = np.ix_((0, -1), (0, -1), (0, -1))
 
 
@@ -406,18 +409,21 @@ def union_mask(statmap: StatMap) -> Mask | None:
     telling = [m for m in telling if m.at_hand and m.grid.same_as(statmap.grid)]
     union: Mask | None = None
     known = False
-    voxels = statmap.results.read(telling)
-    for other in telling:
-        # A map that cannot be read tells nothing.
-        if (data := voxels.get(other.key)) is None:
-            continue
-        nan = np.isnan(data)
-        # Not every NaN marks the outside: older NiMARE writes one where a voxel
-        # could not be fitted, and 0 outside.
-        nan_outside = bool(nan[_CORNERS].any())
-        inside = ~nan if nan_outside else ~nan & (data != 0)
-        known = known or nan_outside or other.kind.row.fills_mask
-        union = inside if union is None else union | inside
+    at_once = max(1, _READ_AT_ONCE // (4 * math.prod(statmap.grid.shape)))
+    for start in range(0, len(telling), at_once):
+        few = telling[start : start + at_once]
+        voxels = statmap.results.read(few)
+        for other in few:
+            # A map that cannot be read tells nothing.
+            if (data := voxels.get(other.key)) is None:
+                continue
+            nan = np.isnan(data)
+            # Not every NaN marks the outside: older NiMARE writes one where a voxel
+            # could not be fitted, and 0 outside.
+            nan_outside = bool(nan[_CORNERS].any())
+            inside = ~nan if nan_outside else ~nan & (data != 0)
+            known = known or nan_outside or other.kind.row.fills_mask
+            union = inside if union is None else union | inside
     if union is None or not known:
         return None
     union.flags.writeable = False

@@ -1,7 +1,8 @@
-"""What stands in the place of a file: a pointer, a page of a server, another format.
+"""What stands in the place of a file: a pointer, a pipe, a page, another format.
 
 A repository that was cloned without its data holds a few lines of text under every
-name; a download that went wrong holds a page. Both have to be called what they are.
+name; a download that went wrong holds a page; a pipe or a device never ends. Each has
+to be called what it is, before somebody reads it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import gzip
 import json
 import os
 import re
+import stat
 import zlib
 
 from napari_neurosynth_results.errors import ResultsError
@@ -42,12 +44,15 @@ _FORMATS = (
     (b"\xff\xd8\xff", "a JPEG picture", "Open the map that it shows"),
     (b"%PDF", "a PDF", "Open the maps that it is about"),
 )
+#: Bytes in memory for each mark of JSON: what begins there, or stands before it.
+_JSON_WEIGHTS = {b"[": 72, b"{": 184, b",": 40, b":": 60}
+_MOST_PER_LETTER = max(_JSON_WEIGHTS.values())
 _TAR, _TAR_AT = b"ustar", 257
 _DICOM, _DICOM_AT = b"DICM", 128
 
 
 def refuse_placeholder(path: str | os.PathLike[str]) -> None:
-    """Refuse a pointer or a broken link, which stand for a file that is not here.
+    """Refuse what only stands for a file: a pointer, a broken link, a pipe, a device.
 
     Parameters
     ----------
@@ -64,9 +69,13 @@ def refuse_placeholder(path: str | os.PathLike[str]) -> None:
 
 
 def pointer_sentence(path: str | os.PathLike[str]) -> str | None:
-    """Say of a pointer or a broken link what it is; None for any other file."""
+    """Say of a pointer, a broken link or a pipe what it is; None for any other file."""
     name = os.fspath(path)
-    return _link_sentence(name) or _pointer_sentence(name, _head(name))
+    return (
+        _link_sentence(name)
+        or _endless_sentence(name)
+        or _pointer_sentence(name, _head(name))
+    )
 
 
 def what_is_there(
@@ -89,7 +98,7 @@ def what_is_there(
         A sentence with the path; None where nothing is recognized.
     """
     name = os.fspath(path)
-    if told := _link_sentence(name):
+    if told := _link_sentence(name) or _endless_sentence(name):
         return told
     head = _head(name)
     if begins and head.startswith(begins):
@@ -98,6 +107,31 @@ def what_is_there(
         return told
     found = _content(head)
     return found and f"{name} is not {wanted}: it is {found}."
+
+
+def is_bulky_json(data: bytes | str, most: int = 256 << 20) -> bool:
+    """Tell whether JSON becomes far more in memory than any document needs.
+
+    A few kilobytes of ``[],[],...`` become gigabytes, and minutes of work.
+
+    Parameters
+    ----------
+    data : bytes or str
+        The text, which is not read but counted.
+    most : int
+        Bytes in memory that its lists, records and values may take.
+
+    Returns
+    -------
+    bool
+        True when they would take more.
+    """
+    if len(data) * _MOST_PER_LETTER < most:
+        return False
+    if isinstance(data, str):
+        data = data.encode("utf-8", "replace")
+    weight = sum(data.count(mark) * each for mark, each in _JSON_WEIGHTS.items())
+    return weight > most
 
 
 def _head(path: str) -> bytes:
@@ -130,6 +164,17 @@ def _link_sentence(path: str) -> str | None:
         f"{path} is a link to {target}, which does not exist. Copy the file itself, or "
         "mend the link."
     )
+
+
+def _endless_sentence(path: str) -> str | None:
+    """Name a pipe, a socket or a device, also behind a link: reading may never end."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return None
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return None
+    return f"{path} is a pipe or a device, not a file. It was not read."
 
 
 def _pointer_sentence(path: str, head: bytes) -> str | None:

@@ -12,12 +12,15 @@ import os
 import re
 import shutil
 import stat
+import sys
 import tempfile
 import time
+import weakref
 import zipfile
 import zlib
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.results import ResultSet
@@ -27,17 +30,27 @@ from napari_neurosynth_results.sources.online.nilearn_downloads import (
     is_nilearn_folder,
     open_nilearn,
 )
-from napari_neurosynth_results.sources.placeholders import ZIP, what_is_there
+from napari_neurosynth_results.sources.placeholders import (
+    ZIP,
+    pointer_sentence,
+    what_is_there,
+)
+
+if sys.platform != "win32":
+    import fcntl
 
 #: Members of one zip that are looked at, and that are taken out.
 _MOST_MEMBERS = 20_000
 _MOST_TAKEN = 2000
+_MOST_TOLD = 20
 #: Compressed maps hardly shrink again; more than deflate's own limit is a lie.
 _MOST_RATIO = 1032
 _PIECE = 1 << 20
 _TEXTS = ("boilerplate.txt", "references.bib", ".tsv", "metadata.json")
 #: Unpacked zips that are kept; the one that was used longest ago goes first.
 _MOST_KEPT = 10
+#: Held open, and locked, by each process that has the maps beside it.
+_LOCK = ".in-use"
 #: Seconds after which nobody can be unpacking any more.
 _STALE = 24 * 3600
 _ENCRYPTED = 0x1
@@ -69,8 +82,10 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
     ResultsError
         When it is no zip, is too large, or holds no map.
     """
+    if told := pointer_sentence(path):  # a pipe, too, which would never end
+        raise ResultsError(told)
     try:
-        folder, problems = _unpack(path, max_bytes, unpack_to)
+        folder, problems, held = _unpack(path, max_bytes, unpack_to)
     except _BROKEN as error:
         if told := what_is_there(path, "a complete zip file", ZIP):
             raise ResultsError(told) from error
@@ -85,7 +100,13 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
         reason = error.strerror or error
         raise ResultsError(f"{path} cannot be unpacked: {reason}.") from error
     nilearn = is_nilearn_folder(str(folder))
-    results = (open_nilearn if nilearn else open_folder)(str(folder), max_bytes)
+    try:
+        results = (open_nilearn if nilearn else open_folder)(str(folder), max_bytes)
+    except BaseException:
+        held.close()
+        raise
+    # Nobody removes the folder while somebody has its maps.
+    weakref.finalize(results, held.close)
     if not nilearn:
         results.title = legible(os.path.splitext(os.path.basename(path))[0])
     results.source = path
@@ -93,29 +114,35 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
     return results
 
 
-def _unpack(path: str, max_bytes: int, root: Path) -> tuple[Path, list[str]]:
-    """Unpack a zip to a folder that is named by its content, unless it is there."""
+def _unpack(path: str, max_bytes: int, root: Path) -> tuple[Path, list[str], IO[bytes]]:
+    """Unpack a zip to a folder that is named by its content, unless it is there.
+
+    Returns
+    -------
+    folder, problems, held
+        `held` keeps the folder from being removed until it is closed.
+    """
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
     folder = root / f"{digest}-{_VERSION}"
     with zipfile.ZipFile(path) as archive:
         members, problems = _choose_members(archive, max_bytes)
         if not any(is_image(name) for name in members):
-            told = "\n".join([f"{path} holds no map.", *problems])
+            told = "\n".join([f"{path} holds no map.", *problems[:_MOST_TOLD]])
             raise ResultsError(told)
-        if folder.is_dir():
+        if held := _hold(folder):
             with suppress(OSError):
                 os.utime(folder)
-            return folder, problems
-        for old in [
-            *list_unpacked_zips(root)[_MOST_KEPT - 1 :],
-            *_list_abandoned(root),
-        ]:
+            return folder, problems, held
+        for old in list_unpacked_zips(root)[_MOST_KEPT - 1 :]:
+            _evict(old)
+        for old in _list_abandoned(root):
             shutil.rmtree(old, ignore_errors=True)
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".part-", dir=root))
         try:
             problems += _take_out(archive, members, partial, max_bytes)
+            (partial / _LOCK).touch(mode=0o600)
             try:
                 os.replace(partial, folder)
             except OSError:
@@ -124,7 +151,44 @@ def _unpack(path: str, max_bytes: int, root: Path) -> tuple[Path, list[str]]:
                     raise
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-    return folder, problems
+    if not (held := _hold(folder)):
+        raise OSError("another process removed what was unpacked")
+    return folder, problems, held
+
+
+def _hold(folder: Path) -> IO[bytes] | None:
+    """Keep a folder from being evicted; None when it is not there."""
+    if not folder.is_dir():
+        return None
+    try:
+        held = open(folder / _LOCK, "ab")  # noqa: SIM115 (as long as the result)
+    except PermissionError:
+        # A cache that may only be read: nobody can evict from it either.
+        return open(os.devnull, "rb")
+    except OSError:
+        return None
+    if sys.platform != "win32":
+        fcntl.flock(held, fcntl.LOCK_SH)
+        if not folder.is_dir():
+            held.close()
+            return None
+    return held
+
+
+def _evict(folder: Path) -> None:
+    """Remove a folder, unless some process has its maps open."""
+    # Renamed first, so that nobody finds half of it. Windows renames nothing in use.
+    gone = folder.with_name(f".part-{folder.name}")
+    try:
+        with open(folder / _LOCK, "ab") as lock:
+            if sys.platform != "win32":
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                folder.rename(gone)
+        if sys.platform == "win32":
+            folder.rename(gone)
+    except OSError:
+        return
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def list_unpacked_zips(root: Path) -> list[Path]:
@@ -181,7 +245,10 @@ def _choose_members(
         ):
             continue
         if base.lower().endswith(".zip"):
-            problems.append(f"{info.filename}: a zip inside a zip is not opened.")
+            problems.append(
+                f"{info.filename}: a zip inside a zip is not opened. Unpack it, and "
+                "open what is in it."
+            )
         if not (is_image(base) or base.lower().endswith(_TEXTS)):
             continue
         if refusal := _refusal(info):

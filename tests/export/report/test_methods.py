@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -92,6 +94,50 @@ def test_a_broken_entry_does_not_take_the_others_with_it() -> None:
 def test_any_text_is_read_or_refused(methods: str, references: str) -> None:
     found = readable_methods(methods, references)
     assert isinstance(found.text, str)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\href",
+        "{" * 3000,
+        r"\begin{a}" * 2000,
+        r"\cite[" * 100,
+        r"\frac{" * 25,
+        r"\cite[x][" * 25,
+        r"$ \frac",
+    ],
+)
+def test_what_is_no_latex_is_shown_as_it_is(text: str, capfd: Any) -> None:
+    found = readable_methods(f"{text} \\citep{{a}}", BIB)
+    assert "(a)" in found.text or "a" in found.missing or text.split()[0] in found.text
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("methods", "references"),
+    [
+        ("", "\n" * 200_000),
+        ("", " " * 200_000),
+        ("", "@\n" * 100_000),
+        ("", "@article{a,\n" * 20_000),
+        (r"\cite[" * 30_000, ""),
+        (r"\citep{" * 30_000, ""),
+    ],
+)
+def test_time_grows_with_the_text(methods: str, references: str) -> None:
+    before = time.process_time()
+    readable_methods(methods, references)
+    assert time.process_time() - before < 10
+
+
+def test_a_broken_entry_loses_no_other() -> None:
+    broken = r"@article{b, title={\href}, author={Doe, Ann}, year={2000}}"
+    found = readable_methods(r"\citet{b} \citet{c}", f"{broken}\n@x\n{GOOD}")
+    assert "Roe (2001)" in found.text
+
+
+GOOD = "@article{c, title={T}, author={Roe, Bo}, year={2001}}"
 
 
 def test_texts_without_end_are_refused() -> None:

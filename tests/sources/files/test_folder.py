@@ -1,9 +1,12 @@
 """Folders and lists of files: what is opened, what is left, and what is said."""
 
 import gzip
+import os
 import pickle
+import sys
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -329,6 +332,59 @@ def test_a_pickle_is_never_loaded_and_said(folder, fill, tmp_path, name):
     assert "was not read" in problem
     pickle.loads(raw)
     assert traces.exists(), "the bomb of this test is a dud"
+
+
+# --- What would never end --------------------------------------------------------
+
+
+@pytest.mark.timed
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("my_boilerplate.txt", "references.bib", "t.tsv", "p.nii.gz", "y.img"),
+        *("studyset.json", "y.mat", "collection_metadata.json"),
+    ],
+)
+@pytest.mark.parametrize("make", [os.mkfifo, lambda p: os.symlink("/dev/zero", p)])
+def test_pipes_and_devices_are_named_and_left(folder, save, fill, name, make):
+    fill("z.nii.gz")
+    if name.startswith("y."):
+        save("results/y.hdr", np.ones((5, 5, 5), "f4"), image=nib.AnalyzeImage)
+    (folder / name).unlink(missing_ok=True)
+    make(folder / name)
+    results = open_results(folder)
+    assert results["z"].data.any()
+    told = list(results.problems)
+    for read in (lambda: results.tables["t"], lambda: results.studies):
+        try:
+            read()
+        except (ResultsError, KeyError) as error:
+            told.append(str(error))
+    assert name.startswith("coll") or any("pipe or a device" in line for line in told)
+
+
+def test_a_zip_that_is_a_pipe_is_named(tmp_path):
+    os.mkfifo(tmp_path / "a.zip")
+    with pytest.raises(ResultsError, match="pipe or a device"):
+        open_results(tmp_path / "a.zip")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id" + "\t" * 6000 + "\n",
+        "a\n" * 100 + "\t" * 6000,
+        "a" + "\t" * 3000 + "\n" + "b\n" * 3000,
+        "a\r" * 6_000_000,
+    ],
+    ids=["wide", "wide below", "filled up", "long"],
+)
+def test_a_table_is_bounded_before_it_is_read(folder, fill, text):
+    fill("z.nii.gz")
+    (folder / "t.tsv").write_text(text)
+    with pytest.raises(ResultsError, match=r"t\.tsv is too large"):
+        _ = open_results(folder).tables["t"]
 
 
 # --- Nothing to open -------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import tracemalloc
 import weakref
 
 import nibabel as nib
@@ -10,6 +11,7 @@ import pytest
 
 from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps import statmap
 from napari_neurosynth_results.maps.results import CACHE_BYTES
 from napari_neurosynth_results.maps.voxel_cache import VoxelCache
 
@@ -172,3 +174,21 @@ def test_a_thousand_images_are_enough(folder):
     results = open_results(folder)
     assert len(results.maps) == 1000
     assert "1,002 images" in results.problems[0]
+
+
+def test_a_mask_of_many_maps_is_made_of_few_at_once(folder, save, monkeypatch):
+    shape, one = (64, 64, 64), 4 * 64**3
+    monkeypatch.setattr(statmap, "_READ_AT_ONCE", 2 * one)
+    for n in range(60):
+        values = np.zeros(shape, np.uint8)
+        values[n + 2] = 1
+        save(f"results/p_desc-{n}.nii", values)
+    results = open_results(folder)
+    tracemalloc.start()
+    mask = results["p_desc-3"].mask
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert mask is not None
+    assert mask.any(axis=(1, 2)).sum() == 60
+    # The set itself keeps what fits into its cache; all would be 60.
+    assert peak < CACHE_BYTES + 8 * one < 40 * one

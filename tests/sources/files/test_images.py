@@ -4,15 +4,18 @@ import gzip
 import io
 import tracemalloc
 import warnings
+from contextlib import suppress
 
 import nibabel as nib
 import numpy as np
 import pytest
+import scipy.io
 from nibabel.freesurfer.mghformat import MGHImage
 
 from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.sources.files.orientation import read_spm_affine
 
 NAMES = ["z.nii", "z.nii.gz"]
 TYPES = [
@@ -385,6 +388,65 @@ def test_spm_writes_the_orientation_of_analyze_beside_it(save, numbers, affine):
     results = open_results(path)
     assert not any("guess" in problem for problem in results.problems)
     assert results["z"].affine == pytest.approx(affine)
+
+
+@pytest.mark.parametrize("form", ["4", "5", "5 packed"])
+@pytest.mark.parametrize("keys", [("mat", "M"), ("M",), ("M", "mat"), ("other", "M")])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16"])
+def test_the_affine_that_spm_wrote_is_read_as_nibabel_does(
+    save, numbers, form, keys, dtype
+):
+    affine = np.array([[-3.0, 0, 0, 9], [0, 3, 0, -7], [0, 0, 2, 5], [0, 0, 0, 1]])
+    path = save("z.hdr", numbers("float32"), affine, image=nib.Spm99AnalyzeImage)
+    beside = path.with_suffix(".mat")
+    written = scipy.io.loadmat(beside) | {"other": np.ones((3, 70))}
+    scipy.io.savemat(
+        beside,
+        {key: written[key].astype(dtype) for key in keys},
+        format=form[0],
+        do_compression="packed" in form,
+    )
+    assert np.array_equal(read_spm_affine(str(beside)), nib.load(path).affine)
+    assert_same_bits(open_results(path)["z"], path)
+
+
+def test_of_several_affines_of_spm_the_first_counts(save, numbers, affine):
+    path = save("z.hdr", numbers("float32"), affine, image=nib.Spm99AnalyzeImage)
+    beside = path.with_suffix(".mat")
+    one = scipy.io.loadmat(beside)["mat"]
+    scipy.io.savemat(beside, {"mat": np.stack([one, 2 * one], axis=-1)})
+    assert open_results(path)["z"].affine == pytest.approx(affine)
+
+
+def test_an_affine_of_spm_that_is_none_is_refused(save, numbers, affine):
+    path = save("z.hdr", numbers("float32"), affine, image=nib.Spm99AnalyzeImage)
+    beside = path.with_suffix(".mat")
+    whole = beside.read_bytes()
+    bomb = {"M": np.zeros((3000, 3000))}
+    scipy.io.savemat(beside, bomb, do_compression=True)
+    tracemalloc.start()
+    with pytest.raises(ResultsError, match=r"z\.mat, which .* holds no affine"):
+        open_results(path)
+    assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    tracemalloc.stop()
+    rng = np.random.default_rng(0)
+    for n in range(300):
+        broken = bytearray(whole)
+        for at in rng.integers(0, len(whole), 8):
+            broken[at] = rng.integers(256)
+        beside.write_bytes(bytes(broken[: len(whole) if n % 2 else 100 + n]))
+        with suppress(ResultsError):
+            open_results(path)
+    beside.write_bytes(b"")
+    assert any("guess" in problem for problem in open_results(path).problems)
+
+
+def test_voxels_that_begin_like_gzip_are_voxels(save):
+    values = np.zeros((7, 6, 5), np.uint8)
+    values[:2, 0, 0] = 0x1F, 0x8B
+    path = save("z.hdr", values, image=nib.Nifti1Pair)
+    assert path.with_suffix(".img").read_bytes()[:2] == b"\x1f\x8b"
+    assert_same_bits(open_results(path)["z"], path)
 
 
 @pytest.mark.parametrize("name", NAMES)

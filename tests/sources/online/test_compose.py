@@ -233,6 +233,37 @@ def test_a_collection_finds_its_way_back(web: LocalServers, collection: Any) -> 
     assert len(results.studies) == 3
 
 
+def test_the_way_back_is_to_the_result_of_the_collection(
+    web: LocalServers, collection: Any
+) -> None:
+    meta_id = web.add_meta_analysis(collection, n_results=3)
+    collection.record["full_dataset_url"] = f"http://localhost/meta-analyses/{meta_id}"
+    documents = web.sites.documents
+    older, middle, latest = (
+        documents[f"/compose/api/meta-analysis-results/Rslt0000000{n}"]
+        for n in range(3)
+    )
+    latest["neurovault_collection"] = middle["neurovault_collection"] = None
+    meta = documents[f"/compose/api/meta-analyses/{meta_id}"]
+    meta["snapshots"] = [
+        {"result_id": older["id"], "snapshot_studyset_id": "Stud00000000"},
+        {"result_id": latest["id"], "snapshot_studyset_id": "NotThisOne00"},
+    ]
+    assert len(open_results(str(collection.id)).studies) == 3
+    older["neurovault_collection"] = {"collection_id": "99999"}
+    with pytest.raises(ResultsError, match=f"that of collection {collection.id}"):
+        _ = open_results(str(collection.id)).studies
+
+
+def test_no_login_is_known(web: LocalServers, collection: Any) -> None:
+    meta_id = web.add_meta_analysis(collection, user="google-oauth2|1234567890")
+    results = open_results(url_of(web, meta_id))
+    assert results.studies is not None
+    assert "user" not in results.about.specification
+    for path in Path(os.environ["NNR_CACHE_DIR"]).rglob("*.json"):
+        assert "google-oauth2" not in path.read_text()
+
+
 def test_the_way_back_by_name() -> None:
     old = {"name": "3MtVREp8UbEA's meta analysis : 2023-01-01"}
     assert find_compose_id(old) == "3MtVREp8UbEA"

@@ -183,12 +183,12 @@ def test_private_images(text: str) -> None:
     [
         (f"{NV}/media/images/1425/z_1.nii.gz", "file", "z_1.nii.gz"),
         (f"{NV}/media/images/1425/a%20b.nii.gz", "file", "a b.nii.gz"),
-        (f"{NV}/media/images/1425/pack.nidm/Z.nii.gz", "nidm", "pack.nidm"),
+        (f"{NV}/media/images/1425/p.nidm/Z.nii.gz", "file", "p.nidm/Z.nii.gz"),
         (f"{NV}/collections/1425/pack.nidm", "nidm", "pack.nidm"),
         (f"{NV}/collections/1425/pack.nidm_1/", "nidm", "pack.nidm_1"),
         (f"{NV}/collections/1425/pack.nidm.zip", "nidm", "pack.nidm"),
         (f"{NV}/collections/1425/pack.nidm.ttl", "nidm", "pack.nidm"),
-        (f"{NV}/collections/1425/pack.nidm/Z.nii.gz", "nidm", "pack.nidm"),
+        (f"{NV}/collections/1425/p.nidm_1/Z.nii", "file", "p.nidm_1/Z.nii"),
     ],
 )
 def test_files_and_packs(text: str, kind: str, filename: str) -> None:

@@ -13,7 +13,13 @@ import pytest
 
 from local_servers import Fault, LocalServers, label_xml, nifti_bytes
 from local_servers.files import singular_bytes, truncated_bytes
-from napari_neurosynth_results import ResultsError, find_clusters, open_results
+from napari_neurosynth_results import (
+    ResultsError,
+    find_clusters,
+    open_atlas,
+    open_results,
+)
+from napari_neurosynth_results.export.downloaded import save_downloaded
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
@@ -219,8 +225,65 @@ def test_large_collections_come_in_few_pages(web: LocalServers, count: int) -> N
         collection.add_image(f"z_{n}.nii.gz", body)
     results = open_results(url_of(web, collection))
     assert len(results.maps) == count
-    assert len(web.requests) == 1 + -(-count // 500)
+    assert len(web.requests) == 1 + -(-count // 100)
     assert not results.problems
+
+
+def test_what_is_saved_is_whole_also_without_compose(
+    web: LocalServers, voxels: np.ndarray, tmp_path: Path
+) -> None:
+    collection = web.add_collection(
+        full_dataset_url="http://localhost/meta-analyses/Meta00000000"
+    )
+    collection.add_image("two.nii.gz", np.stack([voxels, voxels * 2], axis=-1))
+    regions = np.arange(voxels.size, dtype=np.int16).reshape(SHAPE) % 3
+    collection.add_atlas("parts.nii.gz", regions, label_xml({1: "One", 2: "Two"}))
+    web.fail("/compose/", Fault.status(404))
+    results = open_results(url_of(web, collection))
+    save_downloaded(results, str(tmp_path / "kept"), Job())
+    assert any("saved without this" in problem for problem in results.problems)
+    again = open_results(tmp_path / "kept")
+    assert set(again.maps) == {"two#1", "two#2", "parts"}
+    np.testing.assert_array_equal(again["two#2"].data, voxels * 2)
+    names = open_atlas(tmp_path / "kept" / "parts.nii.gz").names
+    assert dict(names) == dict(results["parts"].file.label_names)
+
+
+def test_the_api_token_opens_what_its_owner_may_see(
+    web: LocalServers, voxels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = web.add_collection("Mine", token="QWERTYUI")
+    private.add_image("z.nii.gz", voxels, name="z QWERTYUI")
+    with pytest.raises(ResultsError, match="not public"):
+        open_results(str(private.id))
+    monkeypatch.setenv("NNR_NEUROVAULT_TOKEN", "a" * 40)
+    web.sites.owner_token = "a" * 40
+    results = open_results(str(private.id))
+    np.testing.assert_array_equal(results["z"].data, voxels)
+    assert results.about.private
+    shown = f"{results.source} {results.about} {results['z'].file.label}"
+    assert "QWERTYUI" not in shown
+    for path in kept(os.environ["NNR_CACHE_DIR"]):
+        assert "QWERTYUI" not in str(path)
+        assert b"QWERTYUI" not in path.read_bytes()
+    with pytest.raises(ResultsError, match="not public"):
+        open_results(str(web.add_collection(token="ASDFGHJK", owner=1).id))
+
+
+def test_a_cache_that_may_not_be_written_stops_nothing(
+    web: LocalServers,
+    collection: Any,
+    voxels: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "taken").write_text("a file, where the cache should be")
+    monkeypatch.setenv("NNR_CACHE_DIR", str(tmp_path / "taken" / "cache"))
+    results = open_results(url_of(web, collection))
+    np.testing.assert_array_equal(results["z"].data, voxels)
+    assert results.fetch(results.maps.values()) == []
+    told = [problem for problem in results.problems if "not kept" in problem]
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("paging", ["lies", "repeats", "loops", "foreign"])

@@ -1,7 +1,9 @@
 """The cache: what is in it is whole, whoever else uses, breaks or empties it."""
 
+import gc
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -18,7 +20,11 @@ from hypothesis import strategies as st
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.files.safe_names import safe_name
-from napari_neurosynth_results.sources.web.cache import Cache, CacheKey
+from napari_neurosynth_results.sources.web.cache import (
+    Cache,
+    CacheKey,
+    NotWritableError,
+)
 
 KEY = CacheKey("https://neurovault.org", "image-1", "z.nii.gz", "2025-01-01", 5)
 POSIX = sys.platform != "win32"
@@ -289,9 +295,105 @@ def test_documents_come_back_with_their_time(cache) -> None:
         assert not path.is_file() or b"QWERTYUI" not in path.read_bytes()
 
 
+def test_what_cannot_be_kept_is_there_while_the_cache_is(tmp_path) -> None:
+    blocked = tmp_path / "taken"
+    blocked.write_text("a file, not a folder")
+    cache = Cache(blocked / "cache", 1000)
+    assert cache.trouble == ""
+    path = cache.file(KEY, writes(b"voxel"), sound)
+    assert path.name == "z.nii.gz"
+    assert path.read_bytes() == b"voxel"
+    assert "not kept" in cache.trouble
+    assert cache.file(KEY, never, never) == path == cache.find(KEY)
+    with pytest.raises(ResultsError, match="broken"):
+        cache.file(replace(KEY, id="image-2"), writes(b"voxel"), refuse)
+    blocked.unlink()
+    kept = cache.file(replace(KEY, id="image-3"), writes(b"voxel"), sound)
+    assert kept.is_relative_to(cache.folder)
+    assert cache.trouble == ""
+    del cache
+    gc.collect()
+    assert not path.exists()
+
+
+def test_a_disk_that_fills_up_is_no_end(tmp_path) -> None:
+    cache = Cache(tmp_path, 1000)
+
+    def fill(part: Path) -> None:
+        if part.is_relative_to(tmp_path):
+            raise NotWritableError("z cannot be kept", part, OSError(28, "No space"))
+        part.write_bytes(b"voxel")
+
+    path = cache.file(KEY, fill, sound)
+    assert path.read_bytes() == b"voxel"
+    assert "No space" in cache.trouble
+    assert cache.entries() == []
+    assert parts(cache) == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"vox", b"voxel and more", b"", b"vOxel"],
+    ids=["short", "long", "0", "bit"],
+)
+@pytest.mark.parametrize("record", [True, False])
+def test_what_is_not_what_it_was_is_fetched_again(cache, data, record) -> None:
+    path = cache.file(KEY, writes(b"voxel"), sound)
+    path.write_bytes(data)
+    if not record:
+        for kept in (cache.folder / "sums").iterdir():
+            kept.unlink()
+    # Of the same length, nothing but its check sum tells.
+    assert (cache.find(KEY) is None) == (len(data) != 5)
+    again = cache.file(KEY, writes(b"voxel"), exactly(b"voxel"))
+    assert again.read_bytes() == b"voxel"
+    assert cache.file(KEY, never, never) == again
+
+
+def test_damage_is_told_where_nothing_can_be_fetched(cache) -> None:
+    cache.file(KEY, writes(b"voxel"), sound).write_bytes(b"vOxel")
+    with pytest.raises(ResultsError, match=r"z\.nii\.gz: .* damaged\. broken"):
+        cache.file(KEY, refuse, never)
+
+
+def test_a_file_of_an_older_version_is_checked_once_and_stays(cache) -> None:
+    path = cache.file(KEY, writes(b"voxel"), sound)
+    shutil.rmtree(cache.folder / "sums")
+    assert cache.file(KEY, never, exactly(b"voxel")) == path
+    assert cache.file(KEY, never, never) == path
+
+
+def exactly(data: bytes):
+    def check(path: Path) -> None:
+        if path.read_bytes() != data:
+            raise ResultsError("broken")
+
+    return check
+
+
+def test_a_document_with_one_other_letter_is_as_good_as_none(cache) -> None:
+    cache.put_document("a", {"title": "word"})
+    (entry,) = cache.entries()
+    entry.path.write_text(entry.path.read_text().replace("word", "ward"))
+    assert cache.get_document("a") is None
+
+
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "null", '{"value": 1}', '{"value": 1, "saved": "x"}', "\xff"],
+    [
+        '{"value": 1, "saved": 1e300}',
+        '{"value": 1, "saved": NaN}',
+        '{"value": 1, "saved": -1}',
+        '{"value": 1, "saved": 9e9}',
+        '{"saved": 1, "value": [' + "[]," * 3_000_000 + "1]}",
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"value": 1}',
+        '{"value": 1, "saved": "x"}',
+        "\xff",
+    ],
 )
 def test_a_damaged_document_is_as_good_as_none(cache, text) -> None:
     cache.put_document("a", 1)
@@ -315,13 +417,10 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path) -> None:
     blocked = tmp_path / "taken"
     blocked.write_text("a file, not a folder")
     cache = Cache(blocked / "cache", 100)
-    for put in (
-        lambda: cache.file(KEY, never, never),
-        lambda: cache.put_document("a", 1),
-    ):
-        with pytest.raises(ResultsError, match="NNR_CACHE_DIR") as caught:
-            put()
-        assert str(cache.folder) in str(caught.value)
+    with pytest.raises(NotWritableError, match="NNR_CACHE_DIR") as caught:
+        cache.put_document("a", 1)
+    assert str(cache.folder) in str(caught.value)
+    assert cache.trouble.startswith(str(caught.value))
     assert cache.find(KEY) is None
     assert cache.get_document("a") is None
     assert cache.entries() == []

@@ -1,9 +1,12 @@
 """Asking servers ends soon, does not go elsewhere, and gives no secret away."""
 
+import gzip
 import logging
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -109,12 +112,75 @@ def test_who_waits_for_others_can_cancel_too(site) -> None:
     with make_web(site, timeout=(9, 9)) as client, ThreadPoolExecutor(6) as pool:
         calls = [pool.submit(get, client, url, job=job) for job in jobs]
         time.sleep(0.2)
+        assert len(site.asked) == 4
         before = time.monotonic()
         for job in jobs:
             job.cancel()
         assert all(isinstance(c.exception(), CancelledError) for c in calls)
         assert time.monotonic() - before < SOON
-    assert len(site.asked) == 4
+
+
+@pytest.mark.parametrize("pieces", [b"a", b"HTTP/1.1 100 Continue\r\n\r\n" * 100])
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_a_head_without_end_holds_no_place_and_no_thread(
+    site, pieces, cancelled
+) -> None:
+    good = site.gives("/good", Reply())
+    with (
+        _endless_head(pieces) as bad,
+        WebClient(
+            Servers(bad, site.url, site.url), deadline_json=0.4, pause=0.01, tries=1
+        ) as client,
+    ):
+        for _ in range(6):
+            job = Job()
+            if cancelled:
+                threading.Timer(0.1, job.cancel).start()
+            with pytest.raises((CancelledError, WebError)):
+                get(client, f"{bad}/a", job=job)
+        assert get(client, good) == {"a": 1}
+        end = time.monotonic() + 5
+        while any(t.name == "nnr-request" for t in threading.enumerate()):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+
+@contextmanager
+def _endless_head(pieces: bytes):
+    """Serve heads that never end, a piece every few milliseconds."""
+    over = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            if len(pieces) == 1:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            while not over.wait(0.01):
+                connection.sendall(pieces)
+
+    def listen() -> None:
+        with suppress(OSError), ThreadPoolExecutor(12) as pool:
+            while True:
+                pool.submit(drip, server.accept()[0])
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=listen)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            over.set()
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join(5)
+
+
+def test_json_that_becomes_far_more_than_it_is_is_refused(site, client) -> None:
+    body = b'{"a": [' + b"[]," * 3_000_000 + b"[]]}"
+    packed = gzip.compress(body)
+    url = site.gives("/a", Reply(body=packed, headers={"Content-Encoding": "gzip"}))
+    before = time.monotonic()
+    assert "memory" in fails(BrokenAnswerError, get, client, url)
+    assert time.monotonic() - before < SOON
+    assert len(site.asked) == 1
 
 
 def test_waiting_for_others_is_not_counted(site) -> None:

@@ -7,6 +7,7 @@ they are needed, and without them the text stays as it is.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from napari_neurosynth_results.errors import ResultsError
 #: natbib's commands, with optional texts before and after, and the keys.
 _CITE = re.compile(
     r"\\(?P<how>citep|citet|citealt|citealp|citeauthor|citeyear|cite)\*?"
-    r"(?P<options>(?:\[[^\]]*\]){0,2})\{(?P<keys>[^{}]*)\}"
+    # Bounded, so that a text of brackets that are never closed is read in one go.
+    r"(?P<options>(?:\[[^\]]{0,500}\]){0,2})\{(?P<keys>[^{}]{0,2000})\}"
 )
 _OPTION = re.compile(r"\[([^\]]*)\]")
 _DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+")
@@ -26,7 +28,10 @@ _EDGE_WISE = re.compile(r"edge-?wise\s+connectivity", re.I)
 _NIMARE_VERSION = re.compile(r"NiMARE\s+v?(\d+)\.(\d+)\.(\d+)")
 #: Since then clusters are made of voxels that share a face.
 _FACES_SINCE = (0, 0, 13)
-_LONGEST = 1_000_000
+_LONGEST = 500_000
+#: Brackets and braces within each other. Each doubles the time of reading where it is
+#: not closed: 30 of them take for ever.
+_DEEPEST = 10
 _MOST_REFERENCES = 2000
 _MOST_AUTHORS = 6
 _INSTALL = (
@@ -163,12 +168,28 @@ def _latex_to_text(latex: str) -> str:
         from pylatexenc.latex2text import LatexNodes2Text
     except ImportError as error:
         raise ResultsError(_INSTALL) from error
-    if not latex.strip():
+    if not latex.strip() or _is_deep(latex):
         return latex
     before = latex[: len(latex) - len(latex.lstrip())]
     after = latex[len(latex.rstrip()) :]
+    # What it cannot read it tells the terminal, once for each place.
+    logging.getLogger("pylatexenc").setLevel(logging.CRITICAL)
     reader = LatexNodes2Text(math_mode="text", keep_comments=False)
-    return f"{before}{str(reader.latex_to_text(latex)).strip()}{after}"
+    try:
+        text = str(reader.latex_to_text(latex)).strip()
+    except Exception:  # of any kind, for what is no LaTeX: it is shown as it is
+        return latex
+    return f"{before}{text}{after}"
+
+
+def _is_deep(latex: str) -> bool:
+    """Tell whether brackets and braces are nested as in no text of people."""
+    depth = 0
+    for mark in re.findall(r"[][{}]", latex):
+        depth = max(0, depth + (1 if mark in "[{" else -1))
+        if depth > _DEEPEST:
+            return True
+    return False
 
 
 def _cite_in_words(
@@ -197,26 +218,29 @@ def _bibliography(bibtex: str) -> dict[str, Reference]:
     try:
         from pybtex.database import BibliographyData
         from pybtex.database.input.bibtex import Parser
-        from pybtex.exceptions import PybtexError
     except ImportError as error:
         raise ResultsError(_INSTALL) from error
     found: dict[str, Reference] = {}
-    for entry in re.split(r"(?m)^(?=\s*@)", bibtex):
-        if not entry.strip() or len(found) >= _MOST_REFERENCES:
+    entries = re.split(r"(?m)^(?=[ \t]*@)", bibtex, maxsplit=_MOST_REFERENCES)
+    for entry in entries[:_MOST_REFERENCES]:
+        if not entry.strip():
             continue
         try:
             read: BibliographyData = Parser().parse_string(entry)
-        except (PybtexError, ValueError, KeyError, RecursionError):
-            # One broken entry is no reason to lose the others.
+            listed = {
+                str(k): _reference(str(k), one) for k, one in read.entries.items()
+            }
+        except Exception:  # PybtexError and whatever else a broken entry provokes
+            # One is no reason to lose the others.
             continue
-        for key, record in read.entries.items():
-            found.setdefault(str(key), _reference(str(key), record))
+        found = listed | found
     return found
 
 
 def _reference(key: str, record: Any) -> Reference:
     fields = {name: _latex_to_text(str(value)) for name, value in record.fields.items()}
     people = record.persons.get("author") or record.persons.get("editor") or []
+    more, people = len(people) > _MOST_AUTHORS, people[:_MOST_AUTHORS]
     last = [
         _latex_to_text(" ".join(person.prelast_names + person.last_names))
         for person in people
@@ -229,8 +253,8 @@ def _reference(key: str, record: Any) -> Reference:
     link = f"https://doi.org/{quote(doi[0], safe='/')}" if doi else ""
     if not link and fields.get("url", "").startswith(("http://", "https://")):
         link = quote(fields["url"], safe=":/?=&#%~+,;@")
-    named = ", ".join(_name_with_initials(person) for person in people[:_MOST_AUTHORS])
-    named += " et al." if len(people) > _MOST_AUTHORS else ""
+    named = ", ".join(_name_with_initials(person) for person in people)
+    named += " et al." if more else ""
     head = f"{named} ({year})." if year else f"{named}."
     text = " ".join(
         part for part in (head, f"{title}.", f"{place}." if place else "") if part

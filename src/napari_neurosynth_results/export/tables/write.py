@@ -261,6 +261,8 @@ def _check_free(beside: str, target: str, overwrite: bool) -> None:
 
 
 def _describes(beside: str, name: str) -> bool:
+    if not os.path.isfile(beside):  # a pipe would never end
+        return False
     try:
         with open(beside, encoding="utf-8") as file:
             found = json.loads(file.read(_MOST_BYTES))

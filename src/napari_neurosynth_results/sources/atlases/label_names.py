@@ -413,6 +413,8 @@ def _names_in(folder: str) -> list[str]:
 
 def _head(path: str) -> bytes:
     """Read where FSL's lists say which images they are for."""
+    if not os.path.isfile(path):  # a pipe would never end
+        return b""
     try:
         with open(path, "rb") as file:
             return file.read(_HEAD)

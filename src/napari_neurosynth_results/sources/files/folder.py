@@ -5,6 +5,7 @@ Only headers are read here; the voxels follow when somebody looks at a map.
 
 from __future__ import annotations
 
+import io
 import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -42,6 +43,8 @@ _IMAGE_EXTENSIONS = (".nii.gz", ".nii", ".hdr", ".img", ".mgz", ".mgh")
 #: Far above any real methods text or table; keeps a wrong file from filling memory.
 _MOST_TEXT = 1 << 20
 _MOST_TABLE = 64 << 20
+_MOST_COLUMNS = 5000
+_MOST_CELLS = 5_000_000
 #: Beyond this many images a folder is a data set, not a result.
 _MOST_IMAGES = 1000
 _PICKLES = (".pkl", ".pkl.gz")
@@ -418,13 +421,46 @@ def _text(path: str, problems: list[str]) -> str:
         return ""
 
 
+def refuse_large_table(data: bytes, what: str) -> None:
+    """Refuse a table of more bytes, columns or cells than results have.
+
+    Parameters
+    ----------
+    data : bytes
+        Its text, tabs between cells: a column is made for each tab of a line, and takes
+        some kilobytes however little is in it.
+    what : str
+        What to call it, to begin a sentence with.
+
+    Raises
+    ------
+    ResultsError
+        When it is too large.
+    """
+    lines = data.count(b"\n") + data.count(b"\r") + 1
+    tabs = data.count(b"\t")
+    widest = max(map(_count_tabs, data.splitlines()), default=0) if tabs else 0
+    if (
+        len(data) > _MOST_TABLE
+        or widest > _MOST_COLUMNS
+        # What a line lacks is filled up to the width of all.
+        or lines * (widest + 1) > _MOST_CELLS
+    ):
+        raise ResultsError(f"{what} is too large for a table of results.")
+
+
+def _count_tabs(line: bytes) -> int:
+    return line.count(b"\t")
+
+
 def _table(path: str) -> pd.DataFrame:
     import pandas as pd
 
     refuse_placeholder(path)
     try:
-        if os.path.getsize(path) > _MOST_TABLE:
-            raise ResultsError(f"{path} is too large for a table of results.")
-        return pd.read_csv(path, sep="\t")
+        with open(path, "rb") as file:
+            data = file.read(_MOST_TABLE + 1)
+        refuse_large_table(data, path)
+        return pd.read_csv(io.BytesIO(data), sep="\t")
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path} cannot be read as a table: {error}.") from error

@@ -17,7 +17,8 @@ from isal import isal_zlib
 
 #: One byte of deflate yields at most this many (zlib documentation, "1032:1").
 _BEST_RATIO = 1032
-_GZIP_MAGIC = b"\x1f\x8b"
+#: With the one way of compressing that there is: raw voxels may begin like the rest.
+_GZIP_MAGIC = b"\x1f\x8b\x08"
 _GZIP_WBITS = 31
 #: Bytes of the shortest gzip member: its header and its trailer.
 _LEAST_GZIP = 18
@@ -39,9 +40,9 @@ _MOST_BEHIND = 64 << 20
 
 
 def is_gzip(path: str) -> bool:
-    """Tell gzip by the first two bytes; names lie."""
+    """Tell gzip by how a file begins; names lie."""
     with open(path, "rb") as file:
-        return file.read(2) == _GZIP_MAGIC
+        return file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
 
 
 def read_head(path: str, count: int) -> bytes:
@@ -265,7 +266,8 @@ class _GzipStream:
         # number in two. What follows may also be padding, which gzip ignores.
         self._file.seek(-len(self._inflater.unused_data), os.SEEK_CUR)
         at = self._file.tell()
-        if self._file.read(2) != _GZIP_MAGIC:
+        # Behind a member, what only begins like another is damage.
+        if self._file.read(2) != _GZIP_MAGIC[:2]:
             self._file.seek(at)
             return False
         self._file.seek(at)

@@ -18,6 +18,7 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 from nibabel.freesurfer.mghformat import MGHHeader
+from nibabel.spm2analyze import Spm2AnalyzeHeader
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid, StatedSpace, Voxels
@@ -28,7 +29,10 @@ from napari_neurosynth_results.sources.files.gzip_reader import (
     is_gzip,
     read_head,
 )
-from napari_neurosynth_results.sources.files.orientation import find_reorientation
+from napari_neurosynth_results.sources.files.orientation import (
+    find_reorientation,
+    read_spm_affine,
+)
 from napari_neurosynth_results.sources.files.stated_space import (
     differing_forms,
     find_contradictions,
@@ -47,6 +51,7 @@ from napari_neurosynth_results.sources.files.volumes import (
 )
 from napari_neurosynth_results.sources.placeholders import (
     pointer_sentence,
+    refuse_placeholder,
     what_is_there,
 )
 
@@ -60,6 +65,7 @@ _NIFTI = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _ONE_FILE = (b"n+1", b"n+2", b"n+2\x00\r\n\x1a\n")
 _TWO_FILES = (b"ni1", b"ni2", b"ni2\x00\r\n\x1a\n")
 _NIFTI_2_HEAD = 540
+_ANALYZE_HEAD = 348
 #: Bytes behind a header that are looked through for extensions.
 _MOST_EXTENSIONS = 1 << 20
 # NIFTI_INTENT_TTEST, _FTEST and _CHISQ (nifti1.h): how many degrees of freedom.
@@ -110,6 +116,7 @@ def open_image(path: str, max_bytes: int = DEFAULT_LIMIT) -> list[VolumeFile]:
                 f"{path} is a folder that is named like an image. "
                 "Open the files inside it, or rename it."
             )
+        refuse_placeholder(path)
         if os.path.getsize(path) == 0:
             raise ResultsError(f"{path} is empty. Copy or download it again.")
         with np.errstate(all="ignore"):
@@ -377,6 +384,7 @@ def _pair(path: str) -> tuple[str, str]:
         found = found or next(filter(os.path.exists, names), None)
         if found is None:
             raise ResultsError(f"{path} has no {wanted} file beside it. Copy both.")
+        refuse_placeholder(found)
         halves.append(found)
     return halves[0], halves[1]
 
@@ -386,31 +394,34 @@ def _open_pair(path: str, voxels: str, max_bytes: int) -> list[VolumeFile]:
     # NIfTI's magic words; the older Analyze format has nothing there.
     if head[344:347] in (b"ni1", b"n+1") or head[4:7] in (b"ni2", b"n+2"):
         return _open_nifti(path, voxels, max_bytes)
-    image: Any = nib.load(path, mmap=False)
-    shape = tuple(int(n) for n in image.shape)
+    # As `nibabel.load` does, but for the file beside it, which it hands to a reader
+    # that trusts it.
+    header: Any = Spm2AnalyzeHeader(head[:_ANALYZE_HEAD], check=False)
+    header.check_fix(logger=_SILENT, error_level=40)
+    shape = tuple(int(n) for n in header.get_data_shape())
     if not shape or min(shape) < 1:
         raise ResultsError(
             f"{path} states impossible dimensions. Its header is broken."
         )
-    proxy = image.dataobj
-    scaled = (proxy.slope, proxy.inter) != (1, 0)
+    slope, inter = header.get_slope_inter()
+    inter = inter or 0.0
     layout = Layout(
         file=voxels,
-        dtype=proxy.dtype,
-        offset=int(proxy.offset),
-        slope=proxy.slope if scaled else None,
-        inter=proxy.inter,
-        head=head[:348],
+        dtype=header.get_data_dtype(),
+        offset=int(header.get_data_offset()),
+        slope=None if slope in (None, 1.0) and not inter else slope,
+        inter=inter,
+        head=head[:_ANALYZE_HEAD],
     )
     needed = _check_size(path, shape, layout, max_bytes)
+    affine = read_spm_affine(os.path.splitext(path)[0] + ".mat")
     return _volumes(
         path,
         shape,
-        image.affine,
+        header.get_best_affine() if affine is None else affine,
         layout,
         intent=Intent(),
-        # SPM keeps the orientation of an Analyze image in a file of its own.
-        placed=os.path.exists(os.path.splitext(path)[0] + ".mat"),
+        placed=affine is not None,
         spare=max_bytes - needed,
         elsewhere=space_in_name(os.path.basename(path)),
     )

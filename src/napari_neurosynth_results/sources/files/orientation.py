@@ -1,9 +1,17 @@
-"""From a stored affine to an axis-aligned RAS+ grid: flips, transposes, resampling."""
+"""From a stored affine to an axis-aligned RAS+ grid: flips, transposes, resampling.
+
+SPM keeps the affine of an Analyze image in a MATLAB file beside it. It is read here:
+two matrices of 16 numbers. Readers of whole MATLAB files trust what they read.
+"""
 
 from __future__ import annotations
 
+import math
+import os
+import struct
+import zlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +22,9 @@ from nibabel.orientations import (
 )
 from nibabel.spaces import vox2out_vox
 
+from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid, Voxels
+from napari_neurosynth_results.sources.placeholders import refuse_placeholder
 
 #: A tilt that moves no voxel by more than this share of its size is rounding.
 _ROUNDING = 0.1
@@ -22,6 +32,15 @@ _ROUNDING = 0.1
 _LOOSEST_BOX = 6
 #: Largest condition number of a usable affine; beyond, axes coincide.
 _FLATTEST = 1e6
+#: Bytes of a MATLAB file that are read, and that one of its parts may inflate to: two
+#: matrices for each of some thousand volumes.
+_MOST_MAT = 1 << 20
+_MAT_HEAD = 128
+_COMPRESSED, _MATRIX = 15, 14
+#: Types of numbers in MATLAB 5 files by their code, and in MATLAB 4 files by a digit.
+_MAT_5 = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8"}
+_MAT_4 = ("f8", "f4", "i4", "i2", "u2", "u1")
+_WANTED = ("mat", "M")
 _UPRIGHT = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
 
 
@@ -216,3 +235,111 @@ def _tilt(upright: npt.NDArray[np.float64], shape: tuple[int, int, int]) -> floa
     with np.errstate(divide="ignore", invalid="ignore"):
         moved = (off @ (np.array(shape) - 1)) / sizes
     return float(np.nan_to_num(moved, nan=np.inf).max())
+
+
+def read_spm_affine(path: str) -> npt.NDArray[np.float64] | None:
+    """Read the affine that SPM wrote beside an Analyze image.
+
+    Parameters
+    ----------
+    path : str
+        The ``.mat`` file of the same name.
+
+    Returns
+    -------
+    ndarray, shape (4, 4), or None
+        Voxel, counted from 0, to mm; None when there is no such file, or an empty one.
+        Of several volumes it is that of the first.
+
+    Raises
+    ------
+    ResultsError
+        When the file holds no affine that can be read.
+    """
+    if not os.path.lexists(path):
+        return None
+    refuse_placeholder(path)
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_MOST_MAT)
+        if not data:
+            return None
+        found = _mat_5(data) if data[126:128] in (b"IM", b"MI") else _mat_4(data)
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read: {error.strerror}.") from error
+    except (struct.error, ValueError, LookupError, zlib.error):
+        found = {}
+    if not found:
+        raise ResultsError(
+            f"{path}, which states the orientation of the image beside it, holds no "
+            "affine that can be read. Copy it again, or move it away to do without."
+        )
+    # SPM's own M has no flip of the first axis, which Analyze images have.
+    flip = np.diag([-1.0, 1, 1, 1])
+    affine = found["mat"] if "mat" in found else flip @ found["M"]
+    from_1 = np.eye(4)
+    from_1[:3, 3] = 1  # MATLAB counts from 1
+    return np.asarray(affine @ from_1, np.float64)
+
+
+def _mat_5(data: bytes) -> dict[str, npt.NDArray[np.float64]]:
+    """Find the affines in a file of MATLAB 5 to 7."""
+    order = "<" if data[126:128] == b"IM" else ">"
+    found: dict[str, npt.NDArray[np.float64]] = {}
+    at = _MAT_HEAD
+    while at + 8 <= len(data) and len(found) < len(_WANTED):
+        code, size = struct.unpack_from(f"{order}II", data, at)
+        part = data[at + 8 : at + 8 + size]
+        at += 8 + size
+        if code == _COMPRESSED:
+            part = zlib.decompressobj().decompress(part, _MOST_MAT)
+            code, size = struct.unpack_from(f"{order}II", part)
+            part = part[8 : 8 + size]
+        if code == _MATRIX:
+            _, at_shape = _element(part, 0, order)
+            (kind, shape), at_name = _element(part, at_shape, order)
+            (_, name), at_numbers = _element(part, at_name, order)
+            if (text := name.decode("latin-1")) in _WANTED:
+                rows = np.frombuffer(shape, f"{order}{_MAT_5[kind]}")
+                (kind, numbers), _ = _element(part, at_numbers, order)
+                found[text] = _square(rows, numbers, f"{order}{_MAT_5[kind]}")
+    return found
+
+
+def _element(data: bytes, at: int, order: str) -> tuple[tuple[int, bytes], int]:
+    """Read one field: its code and bytes, and where the next begins."""
+    code, size = struct.unpack_from(f"{order}II", data, at)
+    if code >> 16:  # up to four bytes stand within the tag
+        return (code & 0xFFFF, data[at + 4 : at + 4 + min(code >> 16, 4)]), at + 8
+    return (code, data[at + 8 : at + 8 + size]), at + 8 + 8 * math.ceil(size / 8)
+
+
+def _mat_4(data: bytes) -> dict[str, npt.NDArray[np.float64]]:
+    """Find the affines in a file of MATLAB 4."""
+    found: dict[str, npt.NDArray[np.float64]] = {}
+    at = 0
+    while at + 20 <= len(data) and len(found) < len(_WANTED):
+        order = "<" if struct.unpack_from("<i", data, at)[0] in range(100) else ">"
+        code, rows, columns, imaginary, named = struct.unpack_from(
+            f"{order}5i", data, at
+        )
+        dtype = np.dtype(f"{order}{_MAT_4[code // 10 % 10]}")
+        name = data[at + 20 : at + 20 + named].rstrip(b"\0").decode("latin-1")
+        at += 20 + named
+        size = rows * columns * dtype.itemsize
+        if min(rows, columns, named) < 0 or imaginary:
+            raise ValueError("impossible sizes")
+        if name in _WANTED:
+            shape = np.array([rows, columns])
+            found[name] = _square(shape, data[at : at + size], dtype.str)
+        at += size
+    return found
+
+
+def _square(
+    shape: npt.NDArray[Any], numbers: bytes, dtype: str
+) -> npt.NDArray[np.float64]:
+    """Return the first matrix of 4 x 4, stored by columns."""
+    if list(shape[:2]) != [4, 4]:
+        raise ValueError("not 4 x 4")
+    return np.frombuffer(numbers, dtype, 16).astype(np.float64).reshape(4, 4).T

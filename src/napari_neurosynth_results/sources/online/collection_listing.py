@@ -1,10 +1,10 @@
-"""The maps of a NeuroVault collection: listed in one or two requests, made a set."""
+"""The maps of a NeuroVault collection: listed in a few requests, made a set."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
@@ -15,12 +15,13 @@ from napari_neurosynth_results.maps.studies import LazyStudies, Studies
 from napari_neurosynth_results.sources.online.neurovault_records import (
     ImageRecord,
     parse_images,
+    settle_names,
 )
 from napari_neurosynth_results.sources.online.remote_map import RemoteMap
-from napari_neurosynth_results.sources.online.store import Store
+from napari_neurosynth_results.sources.online.store import Store, mask_token
 
-#: Records a page: most collections come in one, and none takes the server long.
-_PAGE = 500
+#: Records a page: none takes a busy server long, and each has a deadline of its own.
+_PAGE = 100
 #: Far beyond every collection that holds results.
 _MOST_IMAGES = 5000
 
@@ -38,7 +39,8 @@ class CollectionListing:
     problems : list of str
         What cannot, and why.
     cache_notice : str
-        When the list was cached and why it is shown, if it came from the cache.
+        When the list was cached and why it is shown, if it came from the cache; or why
+        it could not be kept.
     """
 
     record: Mapping[str, Any]
@@ -111,6 +113,8 @@ def list_collection(
         if len(records) >= _MOST_IMAGES:
             break
     images, problems = parse_images(records, site)
+    # Its owner may have written the private link into a name.
+    images = [replace(one, name=mask_token(one.name, secret)) for one in images]
     if len(records) < announced:
         problems.append(
             f"NeuroVault counts {announced:,} images in {what} but lists "
@@ -181,8 +185,8 @@ def make_result_set(
         )
     files: dict[str, RemoteMap] = {}
     site = store.online.neurovault
-    for image in listed.images:
-        key = split_extension(image.filename)[0]
+    for image in settle_names(listed.images):
+        key = split_extension(image.called)[0]
         if key in files:
             key = f"{key} ({image.id})"
         page = f"{site}/images/{image.id}/"

@@ -17,6 +17,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import About, Link, ResultSet
 from napari_neurosynth_results.maps.studies import Studies
+from napari_neurosynth_results.sources.files.folder import refuse_large_table
 from napari_neurosynth_results.sources.online.collection_listing import (
     list_collection,
     make_result_set,
@@ -48,8 +49,9 @@ _NEUROSTORES = {
     DEVELOPMENT: "https://dev.neurostore.xyz",
 }
 
-#: Characters of a table of diagnostics.
-_MOST_TABLE = 16 << 20
+
+#: Results of one meta-analysis that are asked which collection is theirs.
+_MOST_RESULTS = 100
 
 
 def open_compose(address: Address, store: Store, job: Job, max_bytes: int) -> ResultSet:
@@ -99,11 +101,17 @@ def open_compose(address: Address, store: Store, job: Job, max_bytes: int) -> Re
     return _make_result(meta, chosen, site, store, job, max_bytes)
 
 
-def fetch_studies(meta_id: str, site: str, store: Store, job: Job) -> Studies | None:
-    """Find the studies behind the latest result of a meta-analysis.
+def fetch_studies(
+    meta_id: str, collection: str, site: str, store: Store, job: Job
+) -> Studies | None:
+    """Find the studies behind the result that was uploaded to a collection.
 
     Parameters
     ----------
+    meta_id : str
+        The meta-analysis, which may have been run again since, with other studies.
+    collection : str
+        Number of the collection.
     site : str
         The Compose to ask.
     store : Store
@@ -119,13 +127,19 @@ def fetch_studies(meta_id: str, site: str, store: Store, job: Job) -> Studies | 
     Raises
     ------
     ResultsError
-        When it cannot be had.
+        When it cannot be had, or no result is that of the collection.
     """
     meta = parse_meta_analysis(_get(store, site, _meta_analysis(meta_id), job))
+    for number in list(reversed(meta.results))[:_MOST_RESULTS]:
+        result = parse_result(_get(store, site, _result(number), job))
+        if result.collection == collection:
+            return _studies(meta, meta.find_snapshots(result), site, store, job)
     if not meta.results:
         return None
-    result = parse_result(_get(store, site, _result(meta.results[-1]), job))
-    return _studies(meta, meta.find_snapshots(result), site, store, job)
+    raise ResultsError(
+        f"The studies are not known: no result of {meta.name} in Neurosynth Compose "
+        f"is that of collection {collection}. See {_page(site, meta)}."
+    )
 
 
 def read_diagnostics(text: str) -> pd.DataFrame:
@@ -148,8 +162,7 @@ def read_diagnostics(text: str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    if len(text) > _MOST_TABLE:
-        raise ResultsError("The table of diagnostics is too large.")
+    refuse_large_table(text.encode("utf-8", "replace"), "The table of diagnostics")
     try:
         with warnings.catch_warnings():
             # A row of more cells than the head has would shift all values.

@@ -43,6 +43,7 @@ class Route:
 
 
 #: A collection's number or private token; anything else of this form is refused later.
+_INSIDE = r"(?P<inside>[^/]+\.nii(?:\.gz)?)"
 _CID = r"(?P<cid>[\w{}.-]+?)"
 # Not \d, which takes the digits of every script.
 _PK = r"(?P<pk>[0-9]+)"
@@ -118,6 +119,7 @@ _NEUROVAULT_PAGES = _routes(
             "an ordinary collection named 'Metaanalysis ...': open that.",
         ),
         (rf"(?:/api)?/collections/{_CID}/images/{_PK}(?:/\w+)?", "image"),
+        (rf"/(?:collections|media/images)/{_CID}/{_NIDM}/{_INSIDE}", "file"),
         (rf"(?:/api)?/collections/{_CID}/{_NIDM}(?:\.zip|\.ttl|/.*)?", "nidm"),
         (
             rf"/collections/{_CID}(?:/(?:download|json|gjson|sjson|ojson|edit|delete|"

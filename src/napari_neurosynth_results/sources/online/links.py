@@ -86,7 +86,7 @@ class Address:
     site : str
         The address of the server to ask.
     filename : str
-        Of a file or a NIDM-Results pack.
+        Of a file, a NIDM-Results pack, or a map inside one, with both names.
     collection : str
         Number of the collection, where the link of an image names it too.
     """
@@ -327,6 +327,8 @@ def _parse_page(path: str, site: str, routes: tuple[Route, ...], host: str) -> A
         if "pk" in parts:
             return replace(made, id=parts["pk"], token=token, collection=number)
         filename = parts.get("filename") or ""
+        if inside := parts.get("inside"):
+            filename = f"{filename}/{inside}"
         return replace(made, id=number, token=token, filename=filename)
     shown = _TOKEN_INSIDE.sub("(private)", path)[:80]
     raise UnsupportedSource(

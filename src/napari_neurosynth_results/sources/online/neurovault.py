@@ -1,15 +1,16 @@
 """NeuroVault: a collection, a private one, one image, one file -> `ResultSet`.
 
-Only records are asked for here, in two requests for most collections; files come when
+Only records are asked for here, a page of a hundred at a time; files come when
 somebody looks at a map.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
@@ -33,9 +34,13 @@ from napari_neurosynth_results.sources.online.store import (
     mask_token,
     sealed_name,
 )
+from napari_neurosynth_results.sources.web.client import ForbiddenError
 from napari_neurosynth_results.sources.web.servers import Servers
 
 _LONG_TEXT = 20_000
+_MOST_PAGES = 50
+#: In the address of a private collection.
+_PRIVATE = re.compile(r"/collections/([A-Z]{8})/?$")
 _FROM_CACHE = (
     "Opened from what was downloaded before. Paste the private link to download more."
 )
@@ -69,14 +74,18 @@ def open_neurovault(
     """
     if address.kind is AddressKind.IMAGE:
         return _open_image(address, store, job, max_bytes)
-    listed = list_collection(
-        address.site, address.token or address.id, store, job, token=address.token
-    )
+    try:
+        listed = _list(address, store, job)
+    except ForbiddenError:
+        if (own := _own_address(address, store, job)) is None:
+            raise
+        address = own
+        listed = _list(address, store, job)
     # Its owner may have written the private link into the description.
     record = mask_token(listed.record, address.token or "")
     title = record_text(record, "name") or f"NeuroVault collection {address.id}"
     if address.kind in {AddressKind.FILE, AddressKind.NIDM}:
-        listed, title = _only(listed, address), address.filename
+        listed, title = _only(listed, address), address.filename.rpartition("/")[2]
     return make_result_set(
         listed,
         store,
@@ -89,21 +98,56 @@ def open_neurovault(
     )
 
 
+def _list(address: Address, store: Store, job: Job) -> CollectionListing:
+    return list_collection(
+        address.site, address.token or address.id, store, job, token=address.token
+    )
+
+
+def _own_address(address: Address, store: Store, job: Job) -> Address | None:
+    """Find the private address of a collection among those of the API token's owner.
+
+    NeuroVault refuses the number of a private collection also to its owner, whose list
+    of collections names the address that it gives to others.
+    """
+    if address.token or not store.online.token:
+        return None
+    for page in range(_MOST_PAGES):
+        url = f"{address.site}/api/my_collections/?limit=100&offset={page * 100}"
+        # Past the cache: it is full of private addresses.
+        got = store.web.get_json(url, what="The list of your collections", job=job)
+        records = got.get("results") if isinstance(got, Mapping) else None
+        for record in records if isinstance(records, list) else []:
+            if not isinstance(record, Mapping) or str(record.get("id")) != address.id:
+                continue
+            if found := _PRIVATE.search(record_text(record, "url", longest=2000)):
+                return replace(address, id="", token=found[1])
+        if not records or not got.get("next"):
+            break
+    return None
+
+
 def _way_back(
     record: Mapping[str, Any], store: Store
 ) -> Callable[[], Studies | None] | None:
     """Find the studies of a collection that Compose made, when they are asked for."""
     if (meta_id := find_compose_id(record)) is None:
         return None
-    site = store.online.compose
-    return lambda: fetch_studies(meta_id, site, store, Job())
+    site, collection = store.online.compose, str(record.get("id"))
+    return lambda: fetch_studies(meta_id, collection, site, store, Job())
 
 
 def _only(listed: CollectionListing, address: Address) -> CollectionListing:
     """Keep the file, or the maps of the pack, that was asked for."""
     wanted = address.filename
     if address.kind is AddressKind.FILE:
-        chosen = [image for image in listed.images if image.filename == wanted]
+        # A map of a pack is told by the pack too: each has a ZStatistic.
+        end = f"/{wanted}"
+        chosen = [
+            image
+            for image in listed.images
+            if unquote(urlsplit(image.file).path).endswith(end)
+        ]
     else:
         chosen = [image for image in listed.images if f"/{wanted}/" in image.file]
     if not chosen:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.sources.files.folder import is_image
 
 #: NeuroVault's own hosts: its answers name them over http, whatever was asked.
 _HOSTS = frozenset({"neurovault.org", "www.neurovault.org"})
 _LONGEST = 200
+#: An ending that was taken for a part of the name, before or after a number.
+_DOUBLED = re.compile(r"(?:\.nii)+(_\d{1,4})?(\.nii(?:\.gz)?)$", re.I)
+_COUNTED = re.compile(r"^(.+)_\d{1,4}$")
 #: Templates that are no human's, by the code in the record.
 _OTHER_SPECIES = {"NMT": "a rhesus macaque (NMT)", "Dorr2008": "a mouse (Dorr 2008)"}
 
@@ -40,6 +46,9 @@ class ImageRecord:
         Code of the space that the uploader chose.
     collection : str
         Number of its collection.
+    called : str
+        The file name by which it is known what the map is, without what the server
+        added to it: see `settle_names`.
     """
 
     id: int
@@ -54,13 +63,14 @@ class ImageRecord:
     collection: str = ""
     thumbnail: str = field(default="", repr=False)
     labels: str = field(default="", repr=False)
+    called: str = ""
 
     def public(self) -> dict[str, Any]:
         """Return what may be written to a file, under NeuroVault's keys."""
         return {
             "id": self.id,
             "name": self.name,
-            "file": self.filename,
+            "file": self.called or self.filename,
             "file_size": self.size,
             "modify_date": self.modified,
             "map_type": self.map_type,
@@ -113,6 +123,66 @@ def parse_images(
         else:
             images[parsed.id] = parsed
     return list(images.values()), list(dict.fromkeys(problems))
+
+
+def settle_names(images: Iterable[ImageRecord]) -> list[ImageRecord]:
+    """Say by which name each map of a collection is read.
+
+    NeuroVault numbers a file whose name is taken, also by the file that it replaces:
+    then ``z_1.nii.gz`` is what its uploader still calls ``z.nii.gz``. Where both are
+    there, they are two maps and keep their names. Its form leaves ``z.nii.nii.gz``.
+
+    Parameters
+    ----------
+    images : iterable of ImageRecord
+        What is opened together.
+
+    Returns
+    -------
+    list of ImageRecord
+        With `ImageRecord.called`.
+    """
+    images = list(images)
+    settled = settle_filenames([(image.filename, image.name) for image in images])
+    return [
+        replace(image, called=name) for image, name in zip(images, settled, strict=True)
+    ]
+
+
+def settle_filenames(files: Sequence[tuple[str, str]]) -> list[str]:
+    """Say by which name each map is read, as `settle_names` does.
+
+    Parameters
+    ----------
+    files : sequence of (str, str)
+        The name of each file on the server, and what its uploader called the map.
+
+    Returns
+    -------
+    list of str
+        File names without what the server added.
+    """
+    plain = [_DOUBLED.sub(r"\1\2", filename) for filename, _ in files]
+    bare = [_bare(name, said) for name, (_, said) in zip(plain, files, strict=True)]
+    often = Counter(bare)
+    return [
+        short if often[short] == 1 else name
+        for name, short in zip(plain, bare, strict=True)
+    ]
+
+
+def _bare(filename: str, said: str) -> str:
+    """Take off a server's number, where the uploader's name of a map has none."""
+    stem, extension = split_extension(filename)
+    counted = _COUNTED.match(stem)
+    if not counted:
+        return filename
+    spelled = [
+        re.sub(r"[^a-z0-9]+", " ", text.lower()).strip()
+        for text in (counted[1], _DOUBLED.sub(r"\1\2", split_extension(said)[0]))
+    ]
+    spelled[1] = spelled[1].removesuffix(" nii")
+    return counted[1] + extension if spelled[0] == spelled[1] else filename
 
 
 def _parse(record: Mapping[str, Any], site: str) -> ImageRecord | str:

@@ -23,7 +23,12 @@ from napari_neurosynth_results.sources.files.folder import (
     read_texts,
 )
 from napari_neurosynth_results.sources.files.images import open_image
-from napari_neurosynth_results.sources.online.neurovault_records import record_text
+from napari_neurosynth_results.sources.files.volumes import VolumeFile
+from napari_neurosynth_results.sources.online.neurovault_records import (
+    record_text,
+    settle_filenames,
+)
+from napari_neurosynth_results.sources.placeholders import is_bulky_json
 
 _COLLECTION = "collection_metadata.json"
 _IMAGE = "_metadata.json"
@@ -65,15 +70,22 @@ def open_nilearn(path: str, max_bytes: int) -> ResultSet:
     files: dict[str, MapFile] = {}
     for folder in folders:
         found = sorted(_records(folder, problems), key=lambda row: row[1].get("id", 0))
-        for image, record in found:
+        told = [(_filename(record), record_text(record, "name")) for _, record in found]
+        names = settle_filenames(told)
+        for (image, record), name in zip(found, names, strict=True):
+            where = ""
+            if len(folders) > 1:
+                number, of = record.get("id"), record.get("collection_id")
+                where = f"collection-{of}_id-{number}_"
             try:
-                several = len(folders) > 1
-                file = _open_record(image, record, several, files, max_bytes)
+                volumes = open_image(image, max_bytes)
             except ResultsError as error:
                 problems.append(str(error))
                 continue
-            files[file.key] = file
-            problems += file.notices
+            for volume in volumes:
+                file = _map_file(volume, record, name, where, files)
+                files[file.key] = file
+                problems += file.notices
     if not files:
         reasons = "\n".join(problems)
         raise ResultsError(f"{path} holds no map that can be opened. {reasons}".strip())
@@ -141,26 +153,23 @@ def _records(
             problems.append(f"{os.path.join(folder, name)} has no record beside it.")
 
 
-def _open_record(
-    image: str,
+def _map_file(
+    volume: VolumeFile,
     record: Mapping[str, Any],
-    several: bool,
+    filename: str,
+    where: str,
     taken: Mapping[str, MapFile],
-    max_bytes: int,
 ) -> MapFile:
-    filename = _filename(record)
     name = record_text(record, "name")
     known = parse_name(filename, from_server=True)
     if known is None and parse_name(name, from_server=True) is not None:
         filename = name
-    stem = split_extension(filename)[0] or split_extension(os.path.basename(image))[0]
-    if several:
-        where = f"collection-{record.get('collection_id')}_id-{record.get('id')}"
-        filename, stem = f"{where}_{filename}", f"{where}_{stem}"
+    stem = split_extension(filename or os.path.basename(volume.path))[0]
+    filename, stem = where + filename, where + stem
     if stem in taken:
         stem = f"{stem} ({record.get('id')})"
     return make_map_file(
-        open_image(image, max_bytes)[0],
+        volume,
         taken=taken,
         key=stem,
         filename=filename,
@@ -183,10 +192,11 @@ def _filename(record: Mapping[str, Any]) -> str:
 
 def _json(path: str) -> Mapping[str, Any] | None:
     try:
-        if os.path.getsize(path) > _MOST_JSON:
+        if not os.path.isfile(path) or os.path.getsize(path) > _MOST_JSON:
             return None
         with open(path, encoding="utf-8-sig") as file:
-            value = json.load(file)
+            text = file.read()
+        value = None if is_bulky_json(text) else json.loads(text)
     except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, Mapping) else None

@@ -97,7 +97,7 @@ class RemoteMap:
         image = self.image
         if self._stated is not None:
             return self._stated
-        told = reading_of(image.filename, 0, image.map_type, from_server=True)
+        told = reading_of(self._called, 0, image.map_type, from_server=True)
         return replace(told, kind=MapKind.LABEL) if image.is_atlas else told
 
     def taken_as(self, reading: Reading) -> RemoteMap:
@@ -115,6 +115,10 @@ class RemoteMap:
     def filename(self) -> str:
         """The name of the file on the server."""
         return self.image.filename
+
+    @property
+    def _called(self) -> str:
+        return self.image.called or self.image.filename
 
     @property
     def nbytes(self) -> int | None:
@@ -164,7 +168,7 @@ class RemoteMap:
         file = make_map_file(
             volumes[0],
             key=self._key,
-            filename=image.filename,
+            filename=self._called,
             map_type=image.map_type,
             reading=self.reading,
         )
@@ -240,7 +244,9 @@ class RemoteMap:
             with self._lock:
                 self._file = None
             file = self._here()
-        return file.source.read()
+        voxels, notices = file.source.read()
+        trouble = self._store.cache.trouble
+        return voxels, (*notices, trouble) if trouble else notices
 
     def thumbnail(self, job: Job) -> bytes:
         """Return the picture of the map that NeuroVault made; empty when there is none.

@@ -15,7 +15,11 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.files.images import check_image
 from napari_neurosynth_results.sources.online.neurovault_records import ImageRecord
-from napari_neurosynth_results.sources.web.cache import Cache, CacheKey
+from napari_neurosynth_results.sources.web.cache import (
+    Cache,
+    CacheKey,
+    NotWritableError,
+)
 from napari_neurosynth_results.sources.web.client import (
     BrokenAnswerError,
     OfflineError,
@@ -27,8 +31,9 @@ from napari_neurosynth_results.sources.web.servers import Servers
 
 #: Stands for a private token in what is kept.
 _HIDDEN = "********"
-#: Compose serves the key that lets anybody write to a result to everybody.
-_SECRET_KEYS = frozenset({"run_key"})
+#: Compose serves the key that lets anybody write to a result to everybody, and by
+#: which account of which service somebody logs in.
+_SECRET_KEYS = frozenset({"run_key", "user"})
 _SEALED = re.compile(r"private-[0-9a-f]{32}(-\d+)?")
 #: Cost of guessing a token from the name that its documents are kept under: 26 to the
 #: power of 8 tokens, at some 20 ms each.
@@ -48,7 +53,8 @@ class Document:
     value : object
         The answer, without secret keys.
     cache_notice : str
-        When it was cached and why it is shown, for an answer out of the cache.
+        When it was cached and why it is shown, for an answer out of the cache; or why
+        it could not be kept.
     """
 
     value: Any
@@ -96,7 +102,8 @@ class Store:
             When there is neither an answer nor a copy.
         """
         name = url.replace(secret, sealed_name(secret)) if secret else url
-        if lasting and (kept := self.cache.get_document(name)) is not None:
+        kept = self.cache.get_document(name) if lasting else None
+        if kept is not None and kept.value:
             return Document(kept.value)
         try:
             value = self.web.get_json(url, what=what, job=job)
@@ -110,6 +117,8 @@ class Store:
         try:
             value = _drop_secret_keys(value)
             self.cache.put_document(name, mask_token(value, secret))
+        except NotWritableError:
+            return Document(value, self.cache.trouble)
         except RecursionError as error:
             raise ResultsError(
                 f"{what}: the answer is nested too deeply to be a record of this "
@@ -253,7 +262,7 @@ def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _drop_secret_keys(value: Any) -> Any:
-    """Drop write credentials at any depth, before anything else sees them."""
+    """Drop keys and log-ins at any depth, before anything else sees them."""
     if isinstance(value, list):
         return [_drop_secret_keys(item) for item in value]
     if isinstance(value, dict):

@@ -21,7 +21,10 @@ from napari_neurosynth_results.maps.studies import (
     Studies,
     StudyFile,
 )
-from napari_neurosynth_results.sources.placeholders import refuse_placeholder
+from napari_neurosynth_results.sources.placeholders import (
+    is_bulky_json,
+    refuse_placeholder,
+)
 from napari_neurosynth_results.sources.studies.nimads import (
     parse_studies,
     unwrap_snapshot,
@@ -35,6 +38,8 @@ from napari_neurosynth_results.sources.studies.study_fields import list_field
 
 _MIB = 2**20
 MOST_MIB = 64
+#: Bytes that their JSON may become.
+_MOST_MEMORY = 1 << 30
 _WANTED = (
     "Give a NIMADS studyset (.json), a NiMARE Dataset (.json) or a Sleuth text (.txt)."
 )
@@ -44,7 +49,7 @@ _TO_JSON = (
     '.to_nimads("studyset.json").'
 )
 _FROM_PARQUET = (
-    "In Python, write its folder as one file: "
+    "In Python with pyarrow installed, write its folder as one file: "
     'nimare.studyset.Studyset.from_parquet(folder).to_nimads("studyset.json").'
 )
 #: How files begin that somebody may try, and why they are refused.
@@ -134,11 +139,14 @@ def annotation_columns(path: str | os.PathLike[str]) -> tuple[str, ...]:
     path = Path(path)
     try:
         text, _ = _read_text(path)
-        document = unwrap_snapshot(json.loads(text)) if not is_sleuth(text) else None
-        found = _annotations(path, document, None, [])
-    except (ResultsError, ValueError, RecursionError):
+        found = None if is_sleuth(text) else _parse_json(path, text)
+        document = unwrap_snapshot(found)
+        annotations = _annotations(path, document, None, [])
+    except ResultsError:
         return ()
-    return tuple(dict.fromkeys(column for one in found for column in _columns(one)))
+    return tuple(
+        dict.fromkeys(column for one in annotations for column in _columns(one))
+    )
 
 
 def studies_beside(path: str, names: Sequence[str]) -> LazyStudies:
@@ -212,6 +220,10 @@ def _read_broken(data: bytes, coding: str, name: str) -> tuple[str, tuple[str, .
 def _parse_json(path: Path, text: str) -> Any:
     if not text.lstrip().startswith(("{", "[")):
         raise ResultsError(f"{path} holds no studies that are known here. {_WANTED}")
+    if is_bulky_json(text, _MOST_MEMORY):
+        raise ResultsError(
+            f"{path} would take far more memory than studies do. Export it again."
+        )
     try:
         return json.loads(text)
     except RecursionError:

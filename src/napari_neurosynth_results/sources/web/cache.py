@@ -3,6 +3,11 @@
 Several processes and threads share one folder without talking to each other. That works
 because a file gets its final name only when it is whole and checked, and because
 nothing goes wrong when another one was faster, or deleted what was about to be used.
+
+What is whole then may not be later: a disk fails, a shared folder is written to by
+others. So size and check sum are kept beside each file, and compared before its use. A
+folder that is full or read-only stops nobody: what is loaded then lasts as long as the
+process.
 """
 
 from __future__ import annotations
@@ -11,8 +16,11 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
+import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,8 +28,10 @@ from pathlib import Path
 from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import CancelledError
 from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.sources.files.safe_names import safe_name
+from napari_neurosynth_results.sources.placeholders import is_bulky_json
 
 #: Names of files that are not whole yet begin so.
 _PART = ".part-"
@@ -30,6 +40,11 @@ _STALE = 24 * 3600
 #: How often to make a folder that others keep deleting because it is empty.
 _TRIES = 10
 _MOST_DOCUMENT = 256 << 20
+#: Seconds that the clocks of two machines may differ.
+_CLOCKS = 24 * 3600
+#: Where it is written what files were when they were checked.
+_RECORDS = "sums"
+_LONGEST_RECORD = 200
 #: Files and documents put between two looks at the whole.
 _LOOK_AFTER = 100
 
@@ -100,6 +115,27 @@ class CacheEntry:
     path: Path
 
 
+class NotWritableError(ResultsError):
+    """Something cannot be kept; nothing is wrong with it.
+
+    Parameters
+    ----------
+    told : str
+        What cannot, as the begin of a sentence.
+    folder : Path
+        Where.
+    error : OSError
+        Why.
+    """
+
+    def __init__(self, told: str, folder: Path, error: OSError) -> None:
+        super().__init__(
+            f"{told}: the folder for downloads, {folder}, cannot be written to "
+            f"({error.strerror}). Free some space there, or set NNR_CACHE_DIR to "
+            "another folder."
+        )
+
+
 class Cache:
     """Files and documents of servers, in a folder that never grows beyond a limit.
 
@@ -109,9 +145,16 @@ class Cache:
         Where; it is made when something is put there.
     limit_bytes : int
         What it may hold; the least recently used go first.
+
+    Attributes
+    ----------
+    trouble : str
+        Why what comes now is not kept; empty while all is well.
     """
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
+        self.trouble = ""
+        self._spare: Path | None = None
         self.folder = folder
         self.limit_bytes = limit_bytes
         self._files = folder / "files"
@@ -123,17 +166,17 @@ class Cache:
         self._unseen = 0
 
     def find(self, key: CacheKey) -> Path | None:
-        """Return the file of a key if it is kept, and remember that it was used."""
-        path = self._path(key)
-        try:
-            # A machine that lost power may leave an empty file.
-            if path.stat().st_size == 0:
-                return None
-            with suppress(PermissionError):  # a cache that may only be read
-                os.utime(path)
-        except OSError:
-            return None
-        return path
+        """Return the file of a key if it is kept, and remember that it was used.
+
+        Only its size is compared: this is asked for each map of a list. `file` compares
+        all of it.
+        """
+        for path in self._places(key):
+            if _has_size(path, key):
+                with suppress(OSError):  # a cache that may only be read
+                    os.utime(path)
+                return path
+        return None
 
     def file(
         self,
@@ -161,20 +204,84 @@ class Cache:
         Raises
         ------
         ResultsError
-            What `fill` or `check` raised, or that the folder cannot be written to.
+            What `fill` or `check` raised, or that nothing can be written anywhere.
         """
         with self._locks.held(key):
-            if found := self.find(key):
-                return found
-            path = self._path(key)
-            with self._part(self._files, split_extension(path.name)[1]) as part:
-                fill(part)
-                check(part)
-                with self._writing():
-                    _move_in(part, path)
-            self._remove_others(key)
-            self._make_room(path)
+            damaged = ""
+            for path in self._places(key):
+                if _is_sound(path, key, check):
+                    with suppress(OSError):
+                        os.utime(path)
+                    return path
+                if path.exists():
+                    damaged = f"{key.filename}: what was kept of it is damaged. "
+            try:
+                return self._get(key, fill, check)
+            except CancelledError:
+                raise
+            except ResultsError as error:
+                if not damaged or isinstance(error, NotWritableError):
+                    raise
+                raise type(error)(damaged + str(error)) from error
+
+    def _get(
+        self,
+        key: CacheKey,
+        fill: Callable[[Path], None],
+        check: Callable[[Path], None],
+    ) -> Path:
+        """Get a file into the cache, or where that may not be, beside it."""
+        path = self._path(key)
+        try:
+            self._put_in(path, self._files, fill, check)
+        except NotWritableError as error:
+            self._tell(error)
+            if self._spare is None:
+                try:
+                    self._spare = Path(tempfile.mkdtemp(prefix="nnr-"))
+                except OSError:
+                    raise error from None
+                weakref.finalize(self, shutil.rmtree, self._spare, ignore_errors=True)
+            path = self._places(key)[-1]
+            self._put_in(path, path.parent.parent, fill, check)
             return path
+        self.trouble = ""
+        self._remove_others(key)
+        self._make_room(path)
+        return path
+
+    def _put_in(
+        self,
+        path: Path,
+        folder: Path,
+        fill: Callable[[Path], None],
+        check: Callable[[Path], None],
+    ) -> None:
+        with self._part(folder, split_extension(path.name)[1]) as part:
+            with self._writing():
+                fill(part)
+            check(part)
+            with self._writing():
+                record = part.with_name(f"{part.name}.sum")
+                try:
+                    record.write_text(_summary(part), encoding="ascii")
+                    os.chmod(record, 0o600)
+                    # The record first: a file without one is checked anew.
+                    _move_in(record, _record_of(path))
+                finally:
+                    with suppress(OSError):
+                        record.unlink(missing_ok=True)
+                _move_in(part, path)
+
+    def _tell(self, error: NotWritableError) -> None:
+        self.trouble = f"{error} What is loaded is shown, but not kept."
+
+    def _places(self, key: CacheKey) -> list[Path]:
+        """List where a file may be: in the cache, or beside it for this process."""
+        path = self._path(key)
+        if self._spare is None:
+            return [path]
+        return [path, self._spare / "files" / key.folder / path.name]
 
     def put_document(self, name: str, value: Any) -> None:
         """Keep a JSON value.
@@ -188,24 +295,38 @@ class Cache:
 
         Raises
         ------
-        ResultsError
-            When the folder cannot be written to.
+        NotWritableError
+            When the folder cannot be written to; `trouble` says so from then on.
         """
-        text = json.dumps({"saved": time.time(), "value": value})
+        kept = json.dumps(value)
+        text = json.dumps({"saved": time.time(), "sum": _digest(kept), "value": value})
         path = self._document(name)
-        with self._part(self._documents, ".json") as part, self._writing():
-            part.write_text(text, encoding="utf-8")
-            _move_in(part, path)
+        try:
+            with self._part(self._documents, ".json") as part, self._writing():
+                part.write_text(text, encoding="utf-8")
+                _move_in(part, path)
+        except NotWritableError as error:
+            self._tell(error)
+            raise
+        self.trouble = ""
         self._make_room(path)
 
     def get_document(self, name: str) -> CachedDocument | None:
         """Return a value that was put under this name, None when it is not there."""
         path = self._document(name)
         try:
-            if path.stat().st_size > _MOST_DOCUMENT:
+            if not path.is_file() or path.stat().st_size > _MOST_DOCUMENT:
                 return None
-            kept = json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            if is_bulky_json(text):
+                return None
+            kept = json.loads(text)
             document = CachedDocument(kept["value"], float(kept["saved"]))
+            # Those of older versions have no check sum.
+            if kept.get("sum", (now := _digest(json.dumps(document.value)))) != now:
+                return None
+            if not 0 <= document.saved <= time.time() + _CLOCKS:
+                return None
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None  # not there, or damaged: it is asked for again
         with suppress(OSError):
@@ -288,7 +409,8 @@ class Cache:
         part = folder / f"{_PART}{os.getpid()}-{secrets.token_hex(8)}{extension}"
         with self._writing():
             # Not by `parents`, which would leave the first of them open to all.
-            for parent in (self.folder, folder):
+            within = folder.is_relative_to(self.folder)
+            for parent in (self.folder, folder) if within else (folder,):
                 parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
@@ -302,11 +424,7 @@ class Cache:
         try:
             yield
         except OSError as error:
-            raise ResultsError(
-                f"The folder for downloads, {self.folder}, cannot be written to: "
-                f"{error.strerror}. Free some space there, or set NNR_CACHE_DIR to "
-                "another folder."
-            ) from error
+            raise NotWritableError("Nothing can be kept", self.folder, error) from error
 
     def _remove_others(self, key: CacheKey) -> None:
         for path in _files_matching(self._files, f"{key.folder[:16]}*/*"):
@@ -340,6 +458,57 @@ def _digest(*fields: object) -> str:
     # As JSON, so that no two lists of fields look alike.
     text = json.dumps([str(field) for field in fields])
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _record_of(path: Path) -> Path:
+    """Return where size and check sum of a file are written."""
+    return path.parent.parent.with_name(_RECORDS) / path.parent.name
+
+
+def _summary(path: Path) -> str:
+    """Say what a file is: its size and its check sum."""
+    with open(path, "rb") as file:
+        return (
+            f"{path.stat().st_size} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+        )
+
+
+def _recorded(path: Path) -> str:
+    """Read what a file was when it was checked; empty when nobody knows."""
+    record = _record_of(path)
+    try:
+        if not record.is_file() or record.stat().st_size > _LONGEST_RECORD:
+            return ""
+        return record.read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return ""
+
+
+def _has_size(path: Path, key: CacheKey) -> bool:
+    """Tell whether a file is as long as its record and the site say."""
+    try:
+        # A machine that lost power may leave an empty file; a pipe has no end.
+        size = path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return False
+    told = _recorded(path).partition(" ")[0] or str(key.size or size)
+    return size > 0 and str(size) == told
+
+
+def _is_sound(path: Path, key: CacheKey, check: Callable[[Path], None]) -> bool:
+    """Tell whether a file is still what it was when it was checked."""
+    if not _has_size(path, key):
+        return False
+    try:
+        if recorded := _recorded(path):
+            return _summary(path) == recorded
+        check(path)  # an older version kept no record
+    except (OSError, ResultsError):
+        return False
+    with suppress(OSError):
+        _record_of(path).parent.mkdir(mode=0o700, exist_ok=True)
+        _record_of(path).write_text(_summary(path), encoding="ascii")
+    return True
 
 
 # Each step below is one that the file system does whole or not at all, and whatever
@@ -395,6 +564,7 @@ def _remove(entry: CacheEntry) -> int:
     if entry.what == "file":
         with suppress(OSError):
             entry.path.parent.rmdir()
+            _record_of(entry.path).unlink(missing_ok=True)
     return freed
 
 

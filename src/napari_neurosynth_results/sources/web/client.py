@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
+from napari_neurosynth_results.sources.web.cache import NotWritableError
 from napari_neurosynth_results.sources.web.responses import (
     AttemptError,
     BrokenAnswerError,
@@ -69,8 +69,9 @@ class WebClient:
     deadline_json, deadline_file : float
         Seconds after which a document or a file is given up, all tries together. The
         time in which other requests of this object keep it waiting is not counted.
-    tries : int
-        How often to ask when a server is busy or an answer breaks off.
+    tries, busy_tries : int
+        How often to ask when there is no answer or it breaks off; how often when a
+        server says that it is busy.
     pause : float
         Seconds before the second try; doubled for each further one.
     longest_pause : float
@@ -85,13 +86,14 @@ class WebClient:
         deadline_json: float = 60.0,
         deadline_file: float = 900.0,
         tries: int = 4,
+        busy_tries: int = 8,
         pause: float = 0.5,
         longest_pause: float = 30.0,
     ) -> None:
         self.online = online
         self._deadline_json, self._deadline_file = deadline_json, deadline_file
         self._requests = RetryingClient(
-            online, RetryPolicy(timeout, tries, pause, longest_pause)
+            online, RetryPolicy(timeout, tries, busy_tries, pause, longest_pause)
         )
 
     def __enter__(self) -> Self:
@@ -201,7 +203,7 @@ class WebClient:
         ------
         WebError, CancelledError
             As for `get_json`.
-        ResultsError
+        NotWritableError
             When `path` cannot be written.
         """
         call = ResourceRequest(
@@ -235,7 +237,7 @@ def _write(answer: WebResponse, path: Path, expected: int | None, most: int) -> 
     total = stated or (expected if expected and expected > 0 else None)
     _refuse_length(answer, total or 0, most)
     done = 0
-    with _open_to_write(path) as write:
+    with _open_to_write(path, answer.what) as write:
         for piece in answer.body:
             done += len(piece)
             _refuse_length(answer, done, most)
@@ -266,13 +268,10 @@ def _refuse_length(answer: WebResponse, length: int, most: int) -> None:
 
 
 @contextmanager
-def _open_to_write(path: Path) -> Iterator[Callable[[bytes], object]]:
-    """Open a file to write; an error names it and the way out."""
+def _open_to_write(path: Path, what: str) -> Iterator[Callable[[bytes], object]]:
+    """Open a file to write; an error names what was to be in it."""
     try:
         with open(path, "wb") as file:
             yield file.write
     except OSError as error:
-        raise ResultsError(
-            f"{path} cannot be written: {error.strerror}. Free some space, or choose "
-            "another folder with NNR_CACHE_DIR."
-        ) from error
+        raise NotWritableError(f"{what} cannot be kept", path.parent, error) from error

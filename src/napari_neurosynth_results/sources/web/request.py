@@ -3,21 +3,27 @@
 A server may accept a connection and stay silent, or send a byte a second: no time-out
 of a socket ends that in time. So the caller never reads from the socket. It takes
 pieces from a queue, looks after each short wait whether the job was cancelled or the
-time is over, and then shuts the connection.
+time is over, and then shuts the connection. That also wakes the thread where it waits
+for the head of an answer: no place is held by a server that never finishes one.
 """
 
 from __future__ import annotations
 
+import http.client
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from napari_neurosynth_results.job import Job
 
@@ -27,6 +33,10 @@ _CHUNK = 64 << 10
 _AHEAD = 4
 #: Seconds between two looks at whether the job was cancelled.
 _LOOK = 0.05
+#: Interim answers ("100 Continue") before the one that counts; none was asked for.
+_MOST_INTERIM = 10
+#: Which request a thread is busy with: a connection tells it its socket.
+_running = threading.local()
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,8 @@ class BackgroundRequest:
     send : callable
         Makes the request, and returns when the head of the answer is there.
     ended : callable
-        Called on the other thread when the connection is not in use any more.
+        Called once, on either thread, when the request holds its place no more: it is
+        over, or whoever waited has left.
     job : Job
         Looked at while waiting.
     deadline : float
@@ -94,24 +105,45 @@ class BackgroundRequest:
         self._left = threading.Event()
         self._lock = threading.Lock()
         self._response: requests.Response | None = None
+        self._socket: socket.socket | None = None
+        self._has_ended = False
         # A daemon, because a silent server must not keep the program from ending.
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, daemon=True, name="nnr-request"
+        )
 
     def __enter__(self) -> Self:
         try:
             self._thread.start()
         except RuntimeError as error:  # the system gives no more threads
-            self._ended()
+            self._free()
             raise RequestError("no thread could be started") from error
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._left.set()
-        with self._lock:
+        # It wakes the reader. The connection may be back in its pool already.
+        with self._lock, suppress(ValueError, RuntimeError, OSError):
             if self._response is not None:
-                # It wakes the reader. The connection may be back in its pool already.
-                with suppress(ValueError, RuntimeError, OSError):
-                    self._response.raw.shutdown()
+                self._response.raw.shutdown()
+            elif self._socket is not None:
+                self._socket.shutdown(socket.SHUT_RDWR)
+        self._free()
+
+    def _free(self) -> None:
+        with self._lock:
+            if self._has_ended:
+                return
+            self._has_ended = True
+        self._ended()
+
+    def waits_on(self, connection: socket.socket | None) -> None:
+        """Hear on which socket the head of the answer is awaited, or that it came."""
+        with self._lock:
+            self._socket = connection
+            if self._left.is_set() and connection is not None:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def head(self) -> ResponseHead:
         """Wait for the head of the answer; raises `RequestError` when none comes."""
@@ -141,6 +173,7 @@ class BackgroundRequest:
 
     def _run(self) -> None:
         """Make the request and read it, on the other thread."""
+        _running.request = self
         body = False
         last: bytes | RequestError = b""
         try:
@@ -160,8 +193,8 @@ class BackgroundRequest:
             last = _describe_error(error, body)
         finally:
             with self._lock:
-                self._response = None
-            self._ended()
+                self._response = self._socket = None
+            self._free()
         self._put(last)
 
     def _read(self, response: requests.Response) -> bytes | None:
@@ -175,6 +208,65 @@ class BackgroundRequest:
             with suppress(queue.Full):
                 return self._pieces.put(piece, timeout=_LOOK)
         return None
+
+
+class StoppableAdapter(HTTPAdapter):
+    """requests' transport, whose connections tell `BackgroundRequest` their sockets."""
+
+    def init_poolmanager(self, *args: Any, **named: Any) -> None:
+        """Make connections for servers that are asked directly."""
+        super().init_poolmanager(*args, **named)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **named: Any) -> Any:
+        """Make connections for servers that are asked through a proxy."""
+        manager = super().proxy_manager_for(*args, **named)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+class _Head(http.client.HTTPResponse):
+    """The head of an answer, after a bounded number of interim ones."""
+
+    _interim = 0
+
+    def _read_status(self) -> Any:
+        self._interim += 1
+        if self._interim > _MOST_INTERIM:
+            raise http.client.BadStatusLine("100 without end")
+        return super()._read_status()  # type: ignore[misc]
+
+
+class _Told(HTTPConnection):
+    """A connection that says on which socket it waits for a head."""
+
+    response_class = _Head
+
+    def getresponse(self) -> Any:
+        """Wait for the head of an answer."""
+        request: BackgroundRequest | None = getattr(_running, "request", None)
+        if request is None:
+            return super().getresponse()
+        request.waits_on(self.sock)
+        try:
+            return super().getresponse()
+        finally:
+            request.waits_on(None)
+
+
+class _ToldTls(_Told, HTTPSConnection):
+    """The same for https."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Told
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _ToldTls
+
+
+_POOLS = {"http": _Pool, "https": _TlsPool}
 
 
 def _describe_error(error: Exception, body: bool) -> RequestError:

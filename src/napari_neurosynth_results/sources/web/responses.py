@@ -11,9 +11,12 @@ from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.sources.placeholders import is_bulky_json
 from napari_neurosynth_results.sources.web.request import ResponseHead
 
 _PASSING = frozenset({429, 502, 503, 504, *range(520, 528), 530})
+#: What a server or the proxy before it says when all its workers are taken.
+_BUSY = frozenset({429, 502, 503, 504})
 _PRIVATE_HINT = (
     " A private collection opens only by the link with eight capital letters: ask its "
     "owner for it."
@@ -90,13 +93,20 @@ class AttemptError(Exception):
         How many tries to make at most; None for as many as there are.
     wait : float, optional
         Seconds that the server asks to wait.
+    busy : bool
+        Whether the server said that others keep it busy.
     """
 
     def __init__(
-        self, error: WebError, tries: int | None = None, wait: float | None = None
+        self,
+        error: WebError,
+        tries: int | None = None,
+        wait: float | None = None,
+        *,
+        busy: bool = False,
     ) -> None:
         super().__init__(str(error))
-        self.error, self.tries, self.wait = error, tries, wait
+        self.error, self.tries, self.wait, self.busy = error, tries, wait, busy
 
 
 def status_error(
@@ -147,7 +157,8 @@ def status_error(
         text = f"{what} was not loaded: {host} gave an unusual answer ({status}). "
         text += "Open the link in your browser to see what it says."
     tries = None if status in _PASSING else 2 if status == 500 else 1
-    return AttemptError(ServerError(text), tries, retry_after(head))
+    busy = status in _BUSY
+    return AttemptError(ServerError(text), tries, retry_after(head), busy=busy)
 
 
 def retry_after(head: ResponseHead) -> float | None:
@@ -206,6 +217,10 @@ def parse_json_body(data: bytes, answer: WebResponse) -> Any:
     AttemptError
         When it is no JSON, or null.
     """
+    if is_bulky_json(data):
+        text = f"{answer.what} was not loaded: the answer of {answer.host} would take "
+        text += "far more memory than any document of this server. Tell the site."
+        raise AttemptError(BrokenAnswerError(text), tries=1)
     try:
         value = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError):

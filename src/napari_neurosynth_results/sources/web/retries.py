@@ -14,7 +14,6 @@ from typing import TypeVar
 from urllib.parse import urljoin
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.web.allowed_hosts import (
@@ -26,6 +25,7 @@ from napari_neurosynth_results.sources.web.request import (
     BackgroundRequest,
     RequestError,
     ResponseHead,
+    StoppableAdapter,
 )
 from napari_neurosynth_results.sources.web.responses import (
     AttemptError,
@@ -57,14 +57,15 @@ class RetryPolicy:
     ----------
     timeout : (float, float)
         Seconds to wait for a connection, and for each piece of an answer.
-    tries : int
-        How often to ask.
+    tries, busy_tries : int
+        How often to ask; how often when the server says that it is busy.
     pause, longest_pause : float
         Seconds before the second try, and most between two tries.
     """
 
     timeout: tuple[float, float]
     tries: int
+    busy_tries: int
     pause: float
     longest_pause: float
 
@@ -109,7 +110,7 @@ class RetryingClient:
         self._online, self._policy = online, policy
         self._origins = AllowedOrigins(online)
         self._slots = threading.BoundedSemaphore(_CONCURRENT_REQUESTS)
-        self._adapter = HTTPAdapter(
+        self._adapter = StoppableAdapter(
             pool_connections=_CONCURRENT_REQUESTS, pool_maxsize=_CONCURRENT_REQUESTS
         )
         # Only for the proxies and certificates of the environment: requests go out
@@ -177,10 +178,8 @@ class RetryingClient:
             except AttemptError as error:
                 failure = error
             pause = self._pause(tried, failure.wait)
-            if (
-                tried >= min(self._policy.tries, failure.tries or tried + 1)
-                or pause >= clock.left()
-            ):
+            most = self._policy.busy_tries if failure.busy else self._policy.tries
+            if tried >= min(most, failure.tries or tried + 1) or pause >= clock.left():
                 return failure.error
             call.job.wait(pause)
 

@@ -283,9 +283,13 @@ def _read_corrector(specification: Mapping[str, object]) -> StatedCorrection:
 
 
 def _number(value: object) -> float:
-    """Return a number, NaN for what is none."""
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if known else math.nan  # type: ignore[arg-type]
+    """Return a number, also of a text that is one; NaN for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return math.nan
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 def statement_of(statmap: StatMap) -> StatedCorrection:

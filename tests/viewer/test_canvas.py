@@ -68,7 +68,7 @@ def test_the_caption_says_map_and_threshold(
     layer = add(viewer, opened({"z": z})["z"])
     caption = viewer.canvas.overlays[CAPTION]
     assert caption.visible
-    assert caption.text.startswith("z, uncorrected: ")
+    assert caption.text.startswith("uncorrected · z: ")
     clusters = clusters_at(opened({"z": z})["z"], Threshold(value=3.5))
     show_clusters(viewer, layer, clusters)
     assert "3.5" in caption.text

@@ -122,7 +122,7 @@ def test_a_layer_knows_its_map_and_the_reason_of_its_threshold(
     assert keywords["metadata"][METADATA_KEY] is results["z"]
     assert look is not None
     assert keywords["metadata"][REASON_KEY] == look.reason
-    assert keywords["name"] == "z, uncorrected"
+    assert keywords["name"] == "uncorrected · z"
     assert keywords["visible"] is False
 
 
@@ -297,7 +297,7 @@ def test_there_are_never_too_many_layers(
     assert keywords["visible"]
     assert keywords["metadata"][METADATA_KEY] is first.visible is first.shown[0]
     titles = [keywords["name"] for _, keywords, _ in maps]
-    assert titles == [statmap.title for statmap in first.shown][::-1]
+    assert titles == [statmap.short_title for statmap in first.shown][::-1]
     assert len(set(titles)) == len(titles)
     below = first.layers[0][1]["metadata"]
     assert (UNDERLAY_KEY in below) == underlay

@@ -23,6 +23,8 @@ from napari_neurosynth_results.viewer.shown_maps import (
     current_map,
     hide_map,
     is_shown,
+    layer_for,
+    name_layers,
     same_result,
     show_alone,
     show_first_of,
@@ -134,9 +136,9 @@ def test_the_active_layer_says_which_map_is_worked_with(
     # Who paints a mask goes on with the same map, though another one is on top of it.
     viewer.layers.selection.active = mine
     assert current_map(viewer) is results["stat"]
-    viewer.layers[results["stat"].title].visible = False
+    viewer.layers[results["stat"].short_title].visible = False
     assert current_map(viewer) is results["z"]
-    viewer.layers[results["z"].title].visible = False
+    viewer.layers[results["z"].short_title].visible = False
     assert current_map(viewer) is results["stat"]
 
 
@@ -156,3 +158,37 @@ def test_a_result_is_gone_to_and_found_again(
     # One file of a folder is not the folder.
     alone = open_results(f"{results.source}/z.nii.gz")
     assert same_result(opened_now, alone) is None
+
+
+def test_names_begin_with_what_tells_maps_apart_and_results_come_first(
+    viewer: Any, opened: Callable[..., ResultSet], rng: np.random.Generator
+) -> None:
+    mass = "level-cluster_corr-FWE_method-montecarlo"
+    maps = {"z_desc-association": rng.normal(size=SHAPE) * 3}
+    maps[f"z_desc-associationMass_{mass}"] = np.abs(maps["z_desc-association"])
+    one, two = (opened(maps, name=name) for name in ("pain", "fear"))
+    first = one["z_desc-association"]
+    show_alone(viewer, first)
+    assert [layer.name for layer in viewer.layers if map_of(layer)] == [
+        "uncorrected · association · z"
+    ]
+    mine = layer_for(viewer, one[f"z_desc-associationMass_{mass}"])
+    assert mine.name == "mass · FWE · association · z"
+    mine.name = "my own"
+    # A second result: whose map it is comes first, for clusters and outlines too.
+    show_alone(viewer, two["z_desc-association"])
+    names = [layer.name for layer in viewer.layers]
+    assert "my own" in names
+    for result in ("pain", "fear"):
+        named = f"{result}: uncorrected · association · z"
+        assert named in names
+        assert f"{named}: clusters" in names
+    assert not [one for one in names if one.startswith("uncorrected")]
+    # Alone again, the result goes without saying.
+    for layer in [one for one in viewer.layers if map_of(one) is not None]:
+        if map_of(layer).results is two:
+            viewer.layers.remove(layer)
+    name_layers(viewer)
+    assert "uncorrected · association · z: clusters" in [
+        layer.name for layer in viewer.layers
+    ]

@@ -46,7 +46,7 @@ def test_it_reports_the_clusters_and_the_comparison_that_are_shown(
     add_maps(viewer, [sample["z"], sample["logp"]])
     z = find_clusters(sample["z"], p=1e-4, min_voxels=20).renamed(1, "my insula")
     logp = find_clusters(sample["logp"], p=0.001)
-    show_clusters(viewer, viewer.layers[sample["z"].title], z)
+    show_clusters(viewer, viewer.layers[sample["z"].short_title], z)
     show_agreement(viewer, compare(z, logp))
     ask_and_report(viewer)
     assert notifications[-1].message == f"Saved {chosen}"
@@ -71,7 +71,7 @@ def test_what_cannot_be_written_is_told(
     )
     show_clusters(
         viewer,
-        viewer.layers[sample["z"].title],
+        viewer.layers[sample["z"].short_title],
         find_clusters(sample["z"], value=100),
     )
     ask_and_report(viewer)

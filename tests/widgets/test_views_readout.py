@@ -28,7 +28,7 @@ from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.views import AnatomicalViews, ReadoutPanel
 from napari_neurosynth_results.widgets.workbench import open_workbench
 
-Z = "z, uncorrected"
+Z = "uncorrected · z"
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_it_tells_region_values_and_p_at_the_slices(
     assert panel.region.text() == "insula R"
     assert panel.state.text() == "At the slices: 38, 4, 2"
     assert cells(panel) == [
-        ["-log10 p, uncorrected", "11.07", "8.54e-12"],
+        ["uncorrected · -log10 p", "11.07", "8.54e-12"],
         [Z, "6.729", "8.54e-12"],
     ]
     scene.look_at(maps, -38, 4, 2)
@@ -139,20 +139,20 @@ def test_it_follows_layers(widget: AnatomicalViews, maps: Any) -> None:
         settle(widget)
         return [title for title, _, _ in cells(widget.readout)]
 
-    assert titles() == ["-log10 p, uncorrected", Z]
+    assert titles() == ["uncorrected · -log10 p", Z]
     maps.layers[Z].name = "mine"
-    assert titles() == ["-log10 p, uncorrected", "mine"]
+    assert titles() == ["uncorrected · -log10 p", "mine"]
     maps.layers.move(maps.layers.index("mine"), 2)
-    assert titles() == ["mine", "-log10 p, uncorrected"]
-    maps.layers["-log10 p, uncorrected"].visible = False
+    assert titles() == ["mine", "uncorrected · -log10 p"]
+    maps.layers["uncorrected · -log10 p"].visible = False
     assert titles() == ["mine"]
     maps.layers.remove("mine")
     assert titles() == []
     assert widget.readout.nothing.isVisible()
     assert not widget.readout.table.isVisible()
     assert widget.readout.region.text() == "insula R"
-    maps.layers["-log10 p, uncorrected"].visible = True
-    assert titles() == ["-log10 p, uncorrected"]
+    maps.layers["uncorrected · -log10 p"].visible = True
+    assert titles() == ["uncorrected · -log10 p"]
     assert widget.readout.table.isVisible()
     maps.layers.clear()
     assert titles() == []
@@ -200,7 +200,7 @@ def test_a_narrow_dock_cuts_nothing_off(widget: AnatomicalViews) -> None:
         assert room >= table.fontMetrics().horizontalAdvance("-8.54e-12")
     title = panel.table.rows.index(0, 0)
     tip = title.data(Qt.ItemDataRole.ToolTipRole)
-    assert tip.startswith("-log10 p, uncorrected: -log10 of p")
+    assert tip.startswith("uncorrected · -log10 p: -log10 of p")
 
 
 # --- at what cost ---------------------------------------------------------------------
@@ -282,7 +282,7 @@ def test_a_closed_readout_is_let_go(plugin: Any, maps: Any) -> None:
     maps.mouse_over_canvas = False
     scene.look_at(maps, 1, 1, 1)
     layer.visible, layer.name = False, "mine"
-    maps.layers.remove("-log10 p, uncorrected")
+    maps.layers.remove("uncorrected · -log10 p")
     assert callbacks(maps, layer) == before
 
 

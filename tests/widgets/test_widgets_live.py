@@ -83,7 +83,7 @@ def test_a_session_with_both_widgets(
     shown_maps.show_alone(viewer, sample["z"])
     assert not layer.visible, "clusters go with their map"
     let_go(30)
-    assert form.map.value is viewer.layers["z, uncorrected"]
+    assert form.map.value is viewer.layers["uncorrected · z"]
     assert table.clusters.statmap.key == "z"
     assert table.model.rowCount() == 21
     handle = form.form.slider.native
@@ -143,7 +143,7 @@ def test_a_session_with_both_widgets(
     _, form = viewer.window.add_plugin_dock_widget(PLUGIN, "Threshold")
     _, table = viewer.window.add_plugin_dock_widget(PLUGIN, "Clusters")
     let_go(30)
-    form.map.value = viewer.layers["z, uncorrected"]
+    form.map.value = viewer.layers["uncorrected · z"]
     assert form.sentence.value == before
     assert table.sentence.value == before
 
@@ -151,7 +151,7 @@ def test_a_session_with_both_widgets(
     viewer.layers.remove(layer)
     let_go(30)
     assert table.clusters is None or table.clusters.statmap.key != "z"
-    viewer.layers.remove(viewer.layers["z, uncorrected"])
+    viewer.layers.remove(viewer.layers["uncorrected · z"])
     let_go(30)
     assert all(map_of(x) is None or map_of(x).key != "z" for x in viewer.layers)
     assert form.statmap is not None

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QDockWidget, QPushButton
+from qtpy.QtWidgets import QApplication, QDockWidget, QLabel, QPushButton, QScrollArea
+from scipy.stats import norm
 
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import scene, shown_maps
@@ -22,6 +23,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.widgets.common.layout import controls_in, spoken_name
 from napari_neurosynth_results.widgets.workbench import (
     TABS,
     Workbench,
@@ -129,7 +131,7 @@ def test_what_is_shown_survives_closing_and_the_panel_stays_closed(
     viewer.open_sample(PLUGIN, "pain-ale")
     panel = workbench_of(viewer)
     threshold = panel.panel("Clusters").threshold
-    panel.header.map.setCurrentIndex(panel.header.map.findText("z, uncorrected"))
+    panel.header.map.setCurrentIndex(panel.header.map.findText("uncorrected · z"))
     panel.header.map.activated.emit(panel.header.map.currentIndex())
     threshold.form.voxels.value = 10
     let_go(800)
@@ -142,7 +144,7 @@ def test_what_is_shown_survives_closing_and_the_panel_stays_closed(
     # Another result does not bring it back, but a user does.
     viewer.open(write({"z": rng.random(SHAPE) * 6}), plugin=PLUGIN)
     assert workbench_of(viewer) is None
-    viewer.layers.selection.active = viewer.layers["z, uncorrected"]
+    viewer.layers.selection.active = viewer.layers["uncorrected · z"]
     panel = open_workbench(viewer, "Clusters")
     assert panel.header.sentence.text() == before
     assert panel.panel("Clusters").threshold.form.voxels.value == 10
@@ -223,7 +225,7 @@ def panel(
 
 def choose_map(panel: Workbench, statmap: Any) -> None:
     """Choose a map in the list, as a user does."""
-    row = panel.header.map.findText(statmap.title)
+    row = panel.header.map.findText(statmap.short_title)
     panel.header.map.setCurrentIndex(row)
     panel.header.map.activated.emit(row)
 
@@ -233,7 +235,7 @@ def test_choosing_a_map_shows_it_alone_with_its_clusters(
 ) -> None:
     logp = sample["logp"]
     choose_map(panel, logp)
-    assert seen(viewer) == [logp.title, f"{logp.title}: clusters"]
+    assert seen(viewer) == [logp.short_title, f"{logp.short_title}: clusters"]
     table = panel.panel("Clusters")
     assert table.table.clusters.statmap is logp
     assert table.threshold.statmap is logp
@@ -252,16 +254,16 @@ def test_another_map_is_laid_over_and_solo_takes_it_away(
     assert not header.solo.isEnabled()
     header.list_overlays()
     offered = {action.text(): action for action in header.overlays.actions()}
-    assert sample["z"].title not in offered
-    offered[sample["logp"].title].trigger()
-    assert sample["z"].title in seen(viewer)
-    assert sample["logp"].title in seen(viewer)
-    assert header.map.currentText() == sample["logp"].title
+    assert sample["z"].short_title not in offered
+    offered[sample["logp"].short_title].trigger()
+    assert sample["z"].short_title in seen(viewer)
+    assert sample["logp"].short_title in seen(viewer)
+    assert header.map.currentText() == sample["logp"].short_title
     assert header.solo.isEnabled()
     header.solo.click()
     assert seen(viewer) == [
-        sample["logp"].title,
-        f"{sample['logp'].title}: clusters",
+        sample["logp"].short_title,
+        f"{sample['logp'].short_title}: clusters",
     ]
 
 
@@ -320,12 +322,89 @@ def test_an_empty_panel_offers_three_ways_in(
     panel.close()
 
 
+@pytest.mark.slow
+def test_three_actions_list_the_clusters_of_a_map_among_sixty(
+    plugin: Any, viewer: Any, write: Callable[..., Path], rng: np.random.Generator
+) -> None:
+    strong = np.zeros(SHAPE)
+    strong[2:5, 2:5, 2:5] = 6
+    mass = "level-cluster_corr-FWE_method-montecarlo"
+    contrasts = [f"contrast{chr(97 + n)}" for n in range(15)]
+    maps = {}
+    for contrast in contrasts:
+        z = rng.normal(size=SHAPE) + strong
+        maps |= {f"z_desc-{contrast}": z, f"p_desc-{contrast}": norm.sf(z)}
+        flat = np.where(strong > 0, 3.0, 0.5)
+        maps[f"z_desc-{contrast}Mass_{mass}"] = flat
+        maps[f"logp_desc-{contrast}Mass_{mass}"] = -np.log10(norm.sf(flat))
+    assert len(maps) == 60
+    panel = Workbench(viewer)
+    # 1: open it.
+    panel.header.open_source(str(write(maps, name="sixty")))
+    while panel.opener.background_job.busy:
+        let_go(10)
+    # 2 and 3: unfold the list of maps and take one; its name begins with what it is.
+    wanted = "mass · FWE · contrastg · z"
+    assert panel.header.map.count() == 60
+    row = panel.header.map.findText(wanted)
+    panel.header.map.activated.emit(row)
+    let_go(20)
+    table = panel.panel("Clusters").table
+    assert panel.header.map.currentText() == wanted
+    assert table.clusters.statmap.short_title == wanted
+    assert table.model.rowCount() == 1, "the significant ones"
+    assert "1 significant" in panel.header.sentence.text() or (
+        len(table.clusters) == table.model.rowCount()
+    )
+    panel.close()
+
+
 def test_every_control_has_a_name_for_those_who_cannot_see_it(
     panel: Workbench,
 ) -> None:
-    header = panel.header
-    for widget in (
-        *(header.results, header.map, header.source, header.place.text),
-        *(header.help, header.sentence, header.place.here),
-    ):
-        assert widget.accessibleName(), widget
+    for tab in TABS:
+        panel.show_tab(tab)
+    controls = controls_in(panel)
+    # All kinds of controls, in all tabs, folded away or not.
+    assert len(controls) > 80
+    nameless = [one for one in controls if not spoken_name(one).strip("◀▶ ?")]
+    # A button that is hidden gets its text when there is something to ask.
+    nameless = [
+        one for one in nameless if not (isinstance(one, QPushButton) and one.isHidden())
+    ]
+    assert [(type(one).__name__, one.toolTip()) for one in nameless] == []
+
+
+def test_labels_are_buddies_of_what_they_stand_before(panel: Workbench) -> None:
+    form = panel.panel("Clusters").threshold.form
+    for field in (form.preset, form.tail, form.connectivity, form.dof, form.fdr):
+        buddies = [
+            label.text()
+            for label in panel.findChildren(QLabel)
+            if label.buddy() is field.native
+        ]
+        assert buddies == [field.label]
+        assert field.native.accessibleName() == field.label
+
+
+@pytest.mark.viewer
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["Threshold", "Clusters"])
+def test_a_part_alone_scrolls_and_leaves_the_window_its_size(
+    plugin: Any, make_napari_viewer: Callable[..., Any], name: str
+) -> None:
+    viewer = make_napari_viewer()
+    viewer.open_sample(PLUGIN, "pain-ale")
+    before = viewer.window._qt_window.height()
+    dock, made = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    if name == "Threshold":
+        # All that is folded away at first.
+        made.form.more.native.click()
+    else:
+        made.drawer.click()
+    let_go(20)
+    assert dock.minimumSizeHint().height() <= 300
+    area = made.native.findChild(QScrollArea)
+    assert area.widget().minimumSizeHint().height() > 100
+    assert made.native.isAncestorOf(made.map.native)
+    assert viewer.window._qt_window.height() == before

@@ -313,6 +313,8 @@ _METHOD_WORDS = {
     "indep": "Benjamini-Hochberg",
     "negcorr": "Benjamini-Yekutieli",
 }
+#: Between the parts of a short title.
+SEPARATOR = " \u00b7 "
 _SAID = {"desc", "level", "corr", "method", "tail"}
 
 
@@ -342,7 +344,7 @@ def title_of(name: MapName, kind: MapKind | None = None) -> str:
     row = (kind or VALUE_KINDS[name.value]).row
     parts = [row.values.get(name.value) or row.unit or row.symbol]
     if name.contrast:
-        parts.append(_CONTRAST_WORDS.get(name.contrast, name.contrast))
+        parts.append(contrast_in_words(name))
     if name.correction:
         level = f"{name.level}-level " if name.level else ""
         method = method_in_words(name)
@@ -397,3 +399,87 @@ def unique_titles(
         f"{title} [{stem}]" if titles.count(title) > 1 and title != stem else title
         for title, (stem, _) in zip(titles, names, strict=True)
     ]
+
+
+def short_titles(
+    names: Sequence[tuple[str, MapName | None]],
+    kinds: Sequence[MapKind | None] | None = None,
+) -> list[str]:
+    """Name every map of a set by what tells it apart, that first, no two alike.
+
+    Parameters
+    ----------
+    names, kinds
+        As for `unique_titles`.
+
+    Returns
+    -------
+    list of str
+        Run, correction, contrast, what else the name says and last the value, which
+        many maps share: where there is little room, the beginning is what is seen.
+
+    Examples
+    --------
+    >>> stems = ["z_desc-mass_level-cluster_corr-FWE_method-montecarlo", "z", "p"]
+    >>> short_titles([(stem, parse_name(stem)) for stem in stems])
+    ['mass \u00b7 FWE \u00b7 z', 'uncorrected \u00b7 z', 'uncorrected \u00b7 p']
+    """
+    several_runs = len({name.run for _, name in names if name}) > 1
+    made = []
+    for (stem, name), kind in zip(names, kinds or [None] * len(names), strict=True):
+        if name is None:
+            made.append(stem)
+            continue
+        run = " ".join(part for part in name.run if part) if several_runs else ""
+        row = (kind or VALUE_KINDS[name.value]).row
+        value = row.values.get(name.value) or row.unit or row.symbol
+        tail = name.get("tail")
+        correction = correction_in_short(name)
+        if not correction and row.has_p:
+            correction = ("uncorrected",)
+        parts = [
+            *(run, *correction, contrast_in_words(name)),
+            f"{tail} tail" if tail else "",
+            *(f"{key} {label}" for key, label in name.entities if key not in _SAID),
+            value,
+        ]
+        made.append(SEPARATOR.join(part for part in parts if part))
+    return [
+        f"{title} [{stem}]" if made.count(title) > 1 and title != stem else title
+        for title, (stem, _) in zip(made, names, strict=True)
+    ]
+
+
+def contrast_in_words(name: MapName) -> str:
+    """Say which contrast a map is of, empty where there is but one.
+
+    >>> contrast_in_words(MapName("z", (("desc", "group1MinusGroup2"),)))
+    'group 1 - group 2'
+    """
+    return _CONTRAST_WORDS.get(name.contrast, name.contrast)
+
+
+def correction_in_short(name: MapName) -> tuple[str, ...]:
+    """Say what was corrected and how; the usual method goes without saying.
+
+    Returns
+    -------
+    tuple of str
+        Cluster statistic or level, and correction; nothing for an uncorrected map.
+
+    Examples
+    --------
+    >>> correction_in_short(parse_name("z_level-voxel_corr-FWE_method-montecarlo"))
+    ('voxel', 'FWE')
+    >>> correction_in_short(parse_name("z_corr-FDR_method-indep"))
+    ('FDR Benjamini-Hochberg',)
+    """
+    if not name.correction:
+        return ()
+    level, method = name.get("level") or "", method_in_words(name)
+    usual = level and name.method == "montecarlo"
+    parts = (
+        name.cluster_statistic or level,
+        name.correction if usual or not method else f"{name.correction} {method}",
+    )
+    return tuple(part for part in parts if part)

@@ -22,7 +22,7 @@ from napari_neurosynth_results.maps.entry import (
 )
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import Tail
-from napari_neurosynth_results.maps.names import unique_titles
+from napari_neurosynth_results.maps.names import short_titles, unique_titles
 from napari_neurosynth_results.maps.programs import stated_reading
 from napari_neurosynth_results.maps.statmap import Fact, Mask, StatMap, union_mask
 from napari_neurosynth_results.maps.studies import NO_STUDIES, LazyStudies
@@ -166,12 +166,12 @@ class ResultSet:
 
     def _arrange(self, files: Iterable[MapEntry]) -> None:
         files = sort_by_interest(files)
-        made = unique_titles(
-            [(file.label or file.key, file.name) for file in files],
-            [file.kind for file in files],
-        )
+        names = [(file.label or file.key, file.name) for file in files]
+        kinds = [file.kind for file in files]
         self._files = {file.key: file for file in files}
-        self._titles = dict(zip(self._files, made, strict=True)) | self._told_titles
+        made = zip(unique_titles(names, kinds), short_titles(names, kinds), strict=True)
+        told = {key: (title, title) for key, title in self._told_titles.items()}
+        self._titles = dict(zip(self._files, made, strict=True)) | told
 
     def take_as(self, kinds: Mapping[str, str]) -> None:
         """Take maps for what a user says that they hold.
@@ -232,7 +232,7 @@ class ResultSet:
     def _map(self, key: str) -> StatMap:
         with self._lock:
             if (statmap := self._alive.get(key)) is None:
-                statmap = StatMap(self._files[key], self._titles[key], self)
+                statmap = StatMap(self._files[key], *self._titles[key], self)
                 self._alive[key] = statmap
             return statmap
 

@@ -114,12 +114,15 @@ class StatMap:
         What is known without reading voxels.
     title : str
         Plain words, unique within the set.
+    short_title : str
+        The same in few words, and first what tells the map apart.
     results : MapSet
         The `ResultSet` that the map belongs to.
     """
 
     file: MapEntry
     title: str
+    short_title: str
     results: MapSet = field(repr=False)
 
     @property

@@ -6,6 +6,7 @@ way is up on the canvas is the camera's business (`viewer.scene`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,7 +21,7 @@ from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import ColorFamily, MapKind
 from napari_neurosynth_results.maps.results import ResultSet, result_of
-from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.maps.statmap import MapSet, StatMap
 from napari_neurosynth_results.statistics.thresholds.cluster_level import find_peak_map
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     FirstLook,
@@ -67,6 +68,8 @@ FAINT = 0.4
 _BRIGHT, _HEADROOM = 99.0, 1.3
 #: A value that reaches the height but for so much of it is kept.
 _NUDGE = 1e-6
+#: What napari puts behind a name that another layer has.
+_NUMBERED = re.compile(r" \[\d+\]$")
 #: How a map without any value is shown: transparent, so that it hides nothing.
 _NOTHING = FirstLook(
     height=1.0,
@@ -224,7 +227,7 @@ def map_layer(
     keywords = {
         **placement_keywords(statmap.grid),
         # napari shows names in tooltips and in its status bar, where tags count.
-        "name": for_qt(statmap.title),
+        "name": name_of_map(statmap, of_several=False),
         "visible": visible,
         "blending": "translucent_no_depth",
         "colormap": chosen.colormap,
@@ -327,7 +330,7 @@ def _label_layer(statmap: StatMap, visible: bool) -> LayerTuple:
     labels = np.rint(np.clip(values, 0, None)).astype(fitting, order="K").T
     keywords: dict[str, Any] = {
         **placement_keywords(statmap.grid),
-        "name": for_qt(statmap.title),
+        "name": name_of_map(statmap, of_several=False),
         "visible": visible,
         "opacity": 0.8,
         "metadata": {
@@ -477,3 +480,28 @@ def result_sets(layers: Iterable[Any]) -> list[ResultSet]:
         if statmap is not None and statmap.results not in found:
             found.append(result_of(statmap))
     return found
+
+
+def name_of_map(statmap: StatMap, *, of_several: bool) -> str:
+    """Name a map as layers and lists do.
+
+    Parameters
+    ----------
+    of_several : bool
+        Whether several results are open: then that of the map comes first.
+    """
+    # What was made of others says in its title of which.
+    if not of_several or not statmap.results.source:
+        return for_qt(statmap.short_title)
+    return for_qt(f"{statmap.results.title}: {statmap.short_title}")
+
+
+def has_own_name(layer: Any, statmap: StatMap) -> bool:
+    """Whether a layer is called as its map is, and not as a user has called it."""
+    names = [name_of_map(statmap, of_several=several) for several in (False, True)]
+    return layer.name in names or _NUMBERED.sub("", layer.name) in names
+
+
+def are_several(results: Iterable[MapSet]) -> bool:
+    """Whether several results are open, but for what was made of them."""
+    return len([one for one in results if one.source]) > 1

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from napari_neurosynth_results.api.map_requests import requested_clusters
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.results import result_of
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -48,10 +47,12 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import compared_
 from napari_neurosynth_results.viewer.layers import (
     METADATA_KEY,
     REASON_KEY,
+    has_own_name,
     map_layer,
     map_of,
 )
 from napari_neurosynth_results.viewer.progress_bar import notify
+from napari_neurosynth_results.viewer.shown_maps import name_layers
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -218,7 +219,7 @@ class _MeaningLayers:
         active = layers.selection.active
         was_active = active is not None and active in (layer, shown)
         new = AnyLayer.create(*made)
-        if layer.name != for_qt(self._old.title):
+        if not has_own_name(layer, self._old):
             # The user gave it a name.
             new.name = layer.name
         new.visible = layer.visible
@@ -233,6 +234,7 @@ class _MeaningLayers:
         layer.name = f"{layer.name}, as it was"
         layers.insert(layers.index(layer) + 1, new)
         dress(self._viewer)
+        name_layers(self._viewer)
         layers.selection.active = new if was_active else active
         if isinstance(new, Image) and clusters is not None:
             self._threshold(new, clusters)

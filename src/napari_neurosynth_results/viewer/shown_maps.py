@@ -23,7 +23,15 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.clusters.defaults import clusters_for
 from napari_neurosynth_results.viewer.clusters.outlines import outlined_by
-from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_layer, map_of
+from napari_neurosynth_results.viewer.layers import (
+    UNDERLAY_KEY,
+    are_several,
+    has_own_name,
+    map_layer,
+    map_of,
+    name_of_map,
+    result_sets,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -234,7 +242,28 @@ def layer_for(viewer: Viewer, statmap: StatMap) -> Layer:
     made, _ = map_layer(statmap, visible=False)
     layer = viewer.add_layer(Layer.create(*made))
     dress(viewer)
+    name_layers(viewer)
     return layer
+
+
+def name_layers(viewer: Viewer) -> None:
+    """Put the result's name in front of the maps' while several results are open.
+
+    Layers that a user gave a name keep it.
+    """
+    several = are_several(result_sets(viewer.layers))
+    for layer in list(viewer.layers):
+        statmap = map_of(layer)
+        if statmap is None or not has_own_name(layer, statmap):
+            continue
+        name, before = name_of_map(statmap, of_several=several), layer.name
+        if before.startswith(name):
+            continue
+        along = [one for one in layers_of_map(viewer, layer) if one is not layer]
+        layer.name = name
+        for one in along:
+            if one.name.startswith(f"{before}: "):
+                one.name = f"{layer.name}{one.name.removeprefix(before)}"
 
 
 def _bring_forward(viewer: Viewer, layer: Layer, statmap: StatMap) -> None:

@@ -259,7 +259,7 @@ class Header(QWidget):
             if maps != self._maps:
                 self.map.clear()
                 for one in maps:
-                    self.map.addItem(one.title, one)
+                    self.map.addItem(one.short_title, one)
                     tip = f"{one.title}\n{one.file.filename}\n{one.kind.meaning}"
                     self.map.setItemData(
                         self.map.count() - 1, for_qt(tip), Qt.ItemDataRole.ToolTipRole
@@ -286,7 +286,7 @@ class Header(QWidget):
         for statmap in self._maps:
             if not shown_maps.is_shown(self._viewer, statmap):
                 self.overlays.addAction(
-                    statmap.title, partial(self._opener.lay_over, [statmap])
+                    statmap.short_title, partial(self._opener.lay_over, [statmap])
                 )
 
     def _show_alone(self) -> None:

@@ -25,6 +25,7 @@ from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.plugin.messages import PANEL
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
 from napari_neurosynth_results.widgets.commands import ExportPanel
+from napari_neurosynth_results.widgets.common.layout import name_controls
 from napari_neurosynth_results.widgets.compare.widget import CompareWidget
 from napari_neurosynth_results.widgets.header import Header
 from napari_neurosynth_results.widgets.maps.maps_panel import MapsPanel
@@ -56,10 +57,8 @@ class ClustersPanel(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
-        self.threshold = ThresholdWidget(napari_viewer)
-        self.table = ClusterWidget(napari_viewer)
-        self.threshold.become_part()
-        self.table.become_part()
+        self.threshold = ThresholdWidget(napari_viewer, is_part=True)
+        self.table = ClusterWidget(napari_viewer, is_part=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -95,6 +94,7 @@ class Workbench(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.tabs.currentChanged.connect(self._make_current)
         self.header.result_chosen.connect(self._list_maps)
+        name_controls(self.header)
         self._make_current()
 
     def sizeHint(self) -> QSize:
@@ -133,7 +133,9 @@ class Workbench(QWidget):
             made = self._panels[name] = make[name]()
             if name in ("Maps", "Compare", "Export"):
                 made.margins = _MARGINS
-            self.tabs.widget(TABS.index(name)).setWidget(getattr(made, "native", made))
+            native = getattr(made, "native", made)
+            name_controls(native)
+            self.tabs.widget(TABS.index(name)).setWidget(native)
         return self._panels[name]
 
     def _make_current(self, index: int = 0) -> None:

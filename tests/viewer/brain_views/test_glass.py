@@ -70,7 +70,7 @@ def filled(viewer: Any, statmap: Any) -> None:
 
 
 def layer_of(viewer: Any) -> Any:
-    return next(one for one in viewer.layers if one.name == "z, uncorrected")
+    return next(one for one in viewer.layers if one.name == "uncorrected · z")
 
 
 def projection(viewer: Any) -> Any:
@@ -126,7 +126,7 @@ def test_it_says_that_it_is_a_projection(viewer: Any) -> None:
     overlays = viewer.canvas.overlays
     assert overlays[OVERLAY].visible
     assert overlays[OVERLAY].text == (
-        "z, uncorrected\nmaximum projection along z, not a slice"
+        "uncorrected · z\nmaximum projection along z, not a slice"
     )
     assert overlays[PLACE].opacity == 0
     scene.show_plane(viewer, "sagittal")

@@ -77,10 +77,10 @@ def test_values_are_the_maps_own_voxels(viewer: Any, sample: ResultSet) -> None:
         found = row(readout, statmap.title)
         assert found.value == statmap.data[i, j, k]
         assert found.kind == statmap.kind
-    assert row(readout, "z, uncorrected").text == "6.729"
+    assert row(readout, "uncorrected · z").text == "6.729"
     # The z says what its p map says.
-    assert row(readout, "z, uncorrected").p == row(readout, "p, uncorrected").p
-    assert row(readout, "p, uncorrected").p == "8.54e-12"
+    assert row(readout, "uncorrected · z").p == row(readout, "uncorrected · p").p
+    assert row(readout, "uncorrected · p").p == "8.54e-12"
     # So does a statistic, which has no p of its own.
     assert row(readout, "statistic").p == "8.54e-12"
     assert row(readout, sample.maps[LABELS].title).p == ""
@@ -109,7 +109,7 @@ def test_a_region_nearby_says_how_far_it_is(viewer: Any) -> None:
 def test_outside_of_the_mask_and_of_the_grid(viewer: Any, sample: ResultSet) -> None:
     add(viewer, sample)
     for place in ((88.0, 4.0, 2.0), (240.0, 4.0, 2.0)):
-        found = row(read_at(viewer, place), "z, uncorrected")
+        found = row(read_at(viewer, place), "uncorrected · z")
         assert (found.text, found.p) == ("outside", "")
         assert np.isnan(found.value)
     # A one-tailed z of 0 inside of the mask is a value.
@@ -117,7 +117,7 @@ def test_outside_of_the_mask_and_of_the_grid(viewer: Any, sample: ResultSet) -> 
     assert mask is not None
     voxel = np.argwhere(mask & (data == 0))[0]
     x, y, z = (sample["z"].affine[:3, :3] @ voxel + sample["z"].affine[:3, 3]).tolist()
-    assert row(read_at(viewer, (x, y, z)), "z, uncorrected").text == "0"
+    assert row(read_at(viewer, (x, y, z)), "uncorrected · z").text == "0"
 
 
 @pytest.mark.slow
@@ -142,9 +142,9 @@ def test_left_is_left(viewer: Any, opened: Callable[..., ResultSet]) -> None:
     z[6, 7, 5] = 9
     add_map(viewer, opened({"z": z}), "z")
     assert center(6, 7, 5) == (50, 30, 40)
-    assert row(read_at(viewer, (50.0, 30.0, 40.0)), "z, uncorrected").value == 9
+    assert row(read_at(viewer, (50.0, 30.0, 40.0)), "uncorrected · z").value == 9
     for mirrored in ((-50.0, 30.0, 40.0), (50.0, -30.0, 40.0), (50.0, 30.0, -40.0)):
-        assert row(read_at(viewer, mirrored), "z, uncorrected").value == 0.5
+        assert row(read_at(viewer, mirrored), "uncorrected · z").value == 0.5
 
 
 def test_a_file_that_is_stored_from_right_to_left(
@@ -155,7 +155,7 @@ def test_a_file_that_is_stored_from_right_to_left(
     z = np.full(SHAPE, 0.5)
     z[1, 7, 5] = 9
     add_map(viewer, opened({"z": z}, affine=affine), "z")
-    assert row(read_at(viewer, (50.0, 30.0, 40.0)), "z, uncorrected").value == 9
+    assert row(read_at(viewer, (50.0, 30.0, 40.0)), "uncorrected · z").value == 9
 
 
 def test_each_map_is_asked_on_its_own_grid(
@@ -245,7 +245,7 @@ def test_the_cluster_at_a_place_is_named(viewer: Any, sample: ResultSet) -> None
     assert label > 0
     i, j, k = ((np.array(PLACE) - sample["z"].affine[:3, 3]) / 2).astype(int)
     assert clusters.labels[i, j, k] == label
-    assert (found.title, found.kind) == ("z, uncorrected: clusters", "clusters")
+    assert (found.title, found.kind) == ("uncorrected · z: clusters", "clusters")
     assert found.text == clusters.names[label - 1]
     rename(layer, label, "mine")
     assert read_at(viewer, PLACE).rows[0].text == "mine"

@@ -166,11 +166,11 @@ def test_a_folder_opens_as_a_scene_and_a_second_one_joins_it(
 
     assert [layer.name for layer in own(viewer)] == [
         template.UNDERLAY_TITLE,
-        "z, uncorrected",
-        "z, uncorrected: clusters",
+        "uncorrected · z",
+        "uncorrected · z: clusters",
     ]
     assert [layer.visible for layer in own(viewer)] == [True, True, True]
-    assert viewer.canvas.overlays[CAPTION].text.startswith("z, uncorrected: ")
+    assert viewer.canvas.overlays[CAPTION].text.startswith("uncorrected · z: ")
     assert not any(hasattr(x, "colorbar") and x.colorbar.visible for x in own(viewer))
     assert viewer.dims.point == (40, 50, 30)
     assert tuple(map(str, viewer.dims.axis_labels)) == ("z", "y", "x")
@@ -228,9 +228,9 @@ def test_the_same_source_again_goes_to_the_one_that_is_open(
 @pytest.mark.parametrize(
     ("first", "opened"),
     [
-        ("one map", ["z, a, uncorrected"]),
-        ("one of each test", ["z, a, uncorrected", "z, b, uncorrected"]),
-        ("all, up to twelve", ["z, a, uncorrected", "p, a, uncorrected"]),
+        ("one map", ["uncorrected · a · z"]),
+        ("one of each test", ["uncorrected · a · z", "uncorrected · b · z"]),
+        ("all, up to twelve", ["uncorrected · a · z", "uncorrected · a · p"]),
     ],
 )
 def test_preferences_say_how_many_maps_are_opened_first(
@@ -286,8 +286,8 @@ def test_preferences_leave_the_camera_and_the_underlay_alone(
     orientation = viewer.scene.camera.orientation
     viewer.open(write({"z": z}), plugin=PLUGIN)
     assert [layer.name for layer in own(viewer)] == [
-        "z, uncorrected",
-        "z, uncorrected: clusters",
+        "uncorrected · z",
+        "uncorrected · z: clusters",
     ]
     assert viewer.scene.camera.orientation == orientation
     assert not scene.is_anatomical(viewer)
@@ -363,7 +363,7 @@ def test_a_folder_without_maps_says_so_in_the_window(
     assert len(viewer.layers) == 0
     # The next one opens as if nothing had happened.
     viewer.open([str(above / "below" / "z.nii.gz")], stack=True, plugin=PLUGIN)
-    assert viewer.layers[1].name == "z, uncorrected"
+    assert viewer.layers[1].name == "uncorrected · z"
     assert len(notifications) == 1
 
 
@@ -417,7 +417,7 @@ def test_dropping_files_on_the_canvas_opens_them(
     drop(folder / "z.nii.gz")
     assert [layer.name for layer in viewer.layers][:2] == [
         template.UNDERLAY_TITLE,
-        "z, uncorrected",
+        "uncorrected · z",
     ]
     assert scene.is_anatomical(viewer)
     viewer.layers.clear()
@@ -485,7 +485,7 @@ def test_dropping_a_link_on_the_canvas_opens_it(
         Qt.KeyboardModifier.NoModifier,
     )
     viewer.window._qt_viewer.dropEvent(event)
-    assert viewer.layers[1].name == "z, uncorrected"
+    assert viewer.layers[1].name == "uncorrected · z"
 
 
 def test_what_a_reader_may_open(web: LocalServers, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_the_header_says_what_the_numbers_are(
     header = save(layer_of(lopsided, "logp"), tmp_path / "a.nii").header
     assert header.get_intent()[0] == "log10 p value"
     assert header.get_intent()[2] == "logp"
-    assert header["descrip"].item().decode().startswith("-log10 p, uncorrected")
+    assert header["descrip"].item().decode().startswith("uncorrected · -log10 p")
     assert header.get_xyzt_units()[0] == "mm"
     assert header["sform_code"] == header["qform_code"] == 4
     assert (
@@ -161,7 +161,7 @@ def test_what_somebody_changed_is_saved_as_it_is_and_says_so(
     assert np.array_equal(np.asarray(image.dataobj), layer.data.T)
     assert image.header["descrip"].item().startswith(b"edited in napari: z")
     written = write_layers(str(tmp_path / "out"), [layer.as_layer_data_tuple()])
-    assert os.path.basename(written[0]) == "z, uncorrected.nii.gz"
+    assert os.path.basename(written[0]) == "uncorrected · z.nii.gz"
     assert json.loads(Path(written[1]).read_text(encoding="utf-8"))["Edited"] is True
 
 

@@ -50,7 +50,7 @@ def widget(plugin: Any, viewer: Any, sample: ResultSet) -> Iterator[ClusterWidge
 
 def shown(viewer: Any, results: ResultSet) -> ClusterWidget:
     add_maps(viewer, [results[MASS]])
-    layer = viewer.layers[results[MASS].title]
+    layer = viewer.layers[results[MASS].short_title]
     show_clusters(viewer, layer, find_clusters(results[MASS], p=0.05))
     made = ClusterWidget(viewer)
     made.drawer.click()
@@ -188,7 +188,7 @@ def test_a_click_in_the_heat_map_goes_to_cluster_and_study(
     row = next(r for r in range(21) if heat.cells.index(r, 4).data())
     experiment = heat.experiment(heat.cells.index(row, 4))
     heat.clicked.emit(heat.cells.index(row, 4))
-    layer = viewer.layers[f"{sample[MASS].title}: clusters"]
+    layer = viewer.layers[f"{sample[MASS].short_title}: clusters"]
     assert chosen_label(layer) == 5
     assert tuple(viewer.dims.point[::-1]) == (-32, -60, -34)
     panel = widget.details.studies

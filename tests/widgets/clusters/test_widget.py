@@ -176,7 +176,7 @@ def test_columns_of_tested_clusters_are_there_for_such_maps_only(
     header = widget.view.text().split("\n")[0].split("\t")
     assert header == ["#", "Name", "x", "y", "z", "Peak z", "p_FWE", "k"]
     assert len(cells(widget, "#")) == 6
-    viewer.layers.selection.active = viewer.layers[sample["z"].title]
+    viewer.layers.selection.active = viewer.layers[sample["z"].short_title]
     assert widget.clusters.statmap is sample["z"]
     assert "p_FWE" not in widget.view.text()
 
@@ -503,7 +503,7 @@ def test_only_this_is_said_of_the_layer_that_is_shown(
     viewer.layers.selection.active = other
     assert not widget.only.value
     assert not other.show_selected_label
-    viewer.layers.selection.active = viewer.layers[sample["z"].title]
+    viewer.layers.selection.active = viewer.layers[sample["z"].short_title]
     assert widget.only.value
 
 

@@ -24,7 +24,7 @@ from napari_neurosynth_results.widgets.compare.widget import CompareWidget
 def table(plugin: Any, viewer: Any, sample: ResultSet) -> Iterator[ClusterWidget]:
     """Return the table of the clusters of z."""
     add_maps(viewer, [sample["z"], sample["logp"], sample["stat"]])
-    layer = viewer.layers[sample["z"].title]
+    layer = viewer.layers[sample["z"].short_title]
     show_clusters(viewer, layer, find_clusters(sample["z"], p=0.001, min_voxels=10))
     viewer.layers.selection.active = layer
     made = ClusterWidget(viewer)

@@ -15,11 +15,13 @@ from qtpy.QtWidgets import QApplication, QDialog
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.viewer import shown_maps
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.commands import copy_diagnostics
+from napari_neurosynth_results.widgets.maps.description import description_html
 from napari_neurosynth_results.widgets.maps.maps_panel import MapsPanel
 from napari_neurosynth_results.widgets.workbench import Workbench
 
@@ -32,7 +34,7 @@ TITLES = [
 ]
 STEMS = ("z_desc-association_corr-FDR_method-indep", "z_desc-association")
 STEMS += ("p_desc-association", "prob_desc-AgF")
-TITLE, STATE, EYE = 0, 4, 5
+TITLE, STATE, EYE = 0, 2, 3
 
 
 @pytest.fixture
@@ -57,13 +59,32 @@ def widget(workbench: Workbench) -> MapsPanel:
 
 
 def column(widget: MapsPanel, number: int) -> list[str]:
-    """Return what a user sees in a column."""
+    """Return what a user sees in a column, but for headings."""
     model = widget.view.rows
-    return [model.index(row, number).data() for row in range(model.rowCount())]
+    return [
+        model.index(row, number).data()
+        for row, what in enumerate(model.rows)
+        if isinstance(what, StatMap)
+    ]
 
 
 def listed(widget: MapsPanel) -> list[str]:
-    return column(widget, TITLE)
+    """Return the maps that are listed, from top to bottom."""
+    return [statmap.title for statmap in widget.view.maps]
+
+
+def texts(widget: MapsPanel) -> list[str]:
+    """Return what a user reads from top to bottom."""
+    model = widget.view.rows
+    return [model.index(row, TITLE).data() for row in range(model.rowCount())]
+
+
+def layer_of(viewer: Any, title: str) -> Any:
+    """Return the layer of a map."""
+    (found,) = (
+        one for one in viewer.layers if map_of(one) and map_of(one).title == title
+    )
+    return found
 
 
 def states(widget: MapsPanel) -> list[str]:
@@ -72,23 +93,29 @@ def states(widget: MapsPanel) -> list[str]:
 
 def eyes(widget: MapsPanel) -> list[bool]:
     """Return which eyes are open."""
-    return [widget.view.is_shown(statmap) for statmap in widget.view.rows.rows]
+    return [widget.view.is_shown(statmap) for statmap in widget.view.maps]
 
 
 def seen(viewer: Any) -> list[str]:
     """Return the maps that are on the canvas."""
-    return [one.name for one in viewer.layers if map_of(one) and one.visible]
+    return [map_of(one).title for one in viewer.layers if map_of(one) and one.visible]
 
 
 def choose(widget: MapsPanel, *titles: str) -> None:
     """Choose rows, as a click does."""
-    maps = widget.view.rows.rows
+    maps = widget.view.maps
     widget.view.choose([statmap for statmap in maps if statmap.title in titles])
 
 
 def click(widget: MapsPanel, row: int, number: int) -> None:
-    """Click a cell, as Qt tells of it."""
-    widget.view.clicked.emit(widget.view.rows.index(row, number))
+    """Click a cell of a map, as Qt tells of it."""
+    widget.view.clicked.emit(cell(widget, row, number))
+
+
+def cell(widget: MapsPanel, row: int, number: int) -> Any:
+    """Return a cell of a map, counted without headings."""
+    place = widget.view.rows.rows.index(widget.view.maps[row])
+    return widget.view.rows.index(place, number)
 
 
 def test_an_empty_viewer_says_what_to_do(plugin: Any, viewer: Any) -> None:
@@ -107,6 +134,63 @@ def test_maps_are_listed_in_their_order_of_interest(widget: MapsPanel) -> None:
     assert states(widget) == ["shown", "on disk", "on disk", "on disk"]
     assert widget.map_description.text.text().startswith("4 maps, 1 shown.")
     assert widget.results.title == "pain"
+
+
+def test_maps_stand_below_contrast_and_correction(
+    plugin: Any,
+    viewer: Any,
+    opened: Callable[..., ResultSet],
+    rng: np.random.Generator,
+) -> None:
+    values, contrasts = ("p", "z"), ("association", "uniformity")
+    mass = "level-cluster_corr-FWE_method-montecarlo"
+    stems = [f"{v}_desc-{c}" for v in values for c in contrasts]
+    stems += [f"{v}_desc-{c}Mass_{mass}" for v in values for c in contrasts]
+    results = opened({stem: rng.random(SHAPE) for stem in stems}, name="pain")
+    shown_maps.show_alone(viewer, results["z_desc-uniformity"])
+    workbench = Workbench(viewer)
+    widget = workbench.show_tab("Maps")
+    assert texts(widget) == [
+        *("association · mass · FWE", "z", "p"),
+        *("association · uncorrected", "z", "p"),
+        *("uniformity · mass · FWE", "z", "p"),
+        *("uniformity · uncorrected", "z", "p"),
+    ]
+    # A heading is no map: it is not chosen, shown or hidden.
+    view, before = widget.view, seen(viewer)
+    view.selectAll()
+    assert view.chosen() == view.maps
+    assert len(view.maps) == len(stems)
+    for number in (TITLE, EYE):
+        heading = view.rows.index(0, number)
+        view.clicked.emit(heading)
+        view.doubleClicked.emit(heading)
+    assert seen(viewer) == before
+    assert [view.is_shown(one) for one in view.maps].count(True) == 1
+    # What a filter leaves of one group needs no heading.
+    widget.search.value = "uniformity mass fwe"
+    assert texts(widget) == ["z", "p"]
+    widget.search.value = "uniformity uncorrected"
+    assert texts(widget) == ["z", "p"]
+    assert eyes(widget) == [True, False]
+    widget.search.value = "z "
+    widget.correction.value = "uncorrected"
+    assert texts(widget)[0] == "association · uncorrected"
+    workbench.close()
+
+
+def test_the_methods_are_read_as_text_and_not_as_latex(
+    plugin: Any, viewer: Any, write: Callable[..., Path], rng: np.random.Generator
+) -> None:
+    methods = r"ALE \citep{a2000} at 5\%, \emph{voxel-wise} <b>."
+    bib = "@article{a2000, author={Doe, Ann and Roe, Bo}, year={2000}, title={T}}"
+    folder = write(
+        {"z": rng.random(SHAPE)},
+        {"boilerplate.txt": methods, "references.bib": bib},
+    )
+    results = open_results(folder)
+    text = description_html(results)
+    assert "ALE (Doe &amp; Roe, 2000) at 5%, voxel-wise &lt;b&gt;." in text
 
 
 def test_the_filter_keeps_the_order(widget: MapsPanel) -> None:
@@ -128,12 +212,12 @@ def test_the_button_lays_over_what_was_chosen(viewer: Any, widget: MapsPanel) ->
     assert seen(viewer) == [TITLES[0], *TITLES[2:]]
     assert states(widget) == ["shown", "on disk", "shown", "shown"]
     # What was laid over it last is on top, below its own clusters.
-    assert viewer.layers[-1].name.startswith(TITLES[3])
+    assert viewer.layers[-1].name.startswith(layer_of(viewer, TITLES[3]).name)
 
 
 def test_a_double_click_shows_a_map_alone(viewer: Any, widget: MapsPanel) -> None:
     def double_click(row: int) -> None:
-        widget.view.doubleClicked.emit(widget.view.rows.index(row, TITLE))
+        widget.view.doubleClicked.emit(cell(widget, row, TITLE))
 
     double_click(1)
     assert seen(viewer) == [TITLES[1]]
@@ -155,11 +239,11 @@ def test_eyes_tell_the_truth_and_open_and_close(viewer: Any, widget: MapsPanel) 
     assert seen(viewer) == [TITLES[2]]
     assert eyes(widget) == [False, False, True, False]
     # By napari's own eye, and by its bin.
-    viewer.layers[TITLES[2]].visible = False
+    layer_of(viewer, TITLES[2]).visible = False
     assert eyes(widget) == [False] * 4
-    viewer.layers[TITLES[0]].visible = True
+    layer_of(viewer, TITLES[0]).visible = True
     assert eyes(widget) == [True, False, False, False]
-    viewer.layers.remove(viewer.layers[TITLES[0]])
+    viewer.layers.remove(layer_of(viewer, TITLES[0]))
     assert eyes(widget) == [False] * 4
     # A click beside the eye only chooses.
     click(widget, 1, TITLE)
@@ -181,7 +265,7 @@ def test_a_chosen_map_is_described(widget: MapsPanel) -> None:
 def test_removing_and_renaming_layers_is_followed(
     viewer: Any, widget: MapsPanel
 ) -> None:
-    layer = viewer.layers[TITLES[0]]
+    layer = layer_of(viewer, TITLES[0])
     layer.name = "my own name"
     choose(widget, TITLES[1])
     widget.add.native.click()
@@ -315,8 +399,8 @@ def test_the_list_in_a_window_follows_what_is_opened(
     assert states(widget) == ["shown", "on disk", "on disk", "on disk"]
     choose(widget, TITLES[2])
     widget.add.native.click()
-    shown = viewer.layers[TITLES[2]]
-    assert shown.colorbar.visible
+    shown = layer_of(viewer, TITLES[2])
+    assert shown.visible
     assert map_of(shown).title == TITLES[2]
     # Closed, it may not stand in the way of what comes.
     viewer.window.remove_dock_widget(dock)
@@ -326,8 +410,8 @@ def test_the_list_in_a_window_follows_what_is_opened(
     viewer.layers.clear()
     viewer.open(write({"z": rng.random(SHAPE)}), plugin=PLUGIN)
     names = [layer.name for layer in viewer.layers]
-    assert names[1] == "z, uncorrected"
-    assert names[-1] == "z, uncorrected: clusters"
+    assert names[1] == "uncorrected · z"
+    assert names[-1] == "uncorrected · z: clusters"
     assert not viewer.window.dock_widgets
 
 

@@ -98,7 +98,7 @@ def test_only_what_makes_sense_is_offered(widget: ThresholdWidget) -> None:
     widget.form.connectivity.value = 26
     choose(widget, MASS)
     assert list(widget.form.by.choices) == ["p"]
-    assert widget.form.by.current_choice == "p_FWE of a cluster"
+    assert widget.form.by.current_choice == "p_FWE"
     assert (
         "already corrected" in widget.form.by.tooltip
         or "one value" in widget.form.by.tooltip

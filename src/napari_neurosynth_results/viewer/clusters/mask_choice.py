@@ -19,7 +19,13 @@ from napari_neurosynth_results.statistics.thresholds.masks import (
 from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
-from napari_neurosynth_results.viewer.layers import grid_of, map_of
+from napari_neurosynth_results.viewer.layers import (
+    are_several,
+    grid_of,
+    map_of,
+    name_of_map,
+    result_sets,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -129,11 +135,13 @@ def masks_in(viewer: Viewer, statmap: StatMap) -> list[tuple[str, StatMap | Labe
     Returns
     -------
     list of tuple
-        Text and what it stands for: other maps that have a p, and layers of labels.
+        Text and what it stands for: layers of labels, and all maps of the open results
+        that have a p, those with a layer first. None of them is read for it.
     """
     from napari.layers import Labels
 
     found: list[tuple[str, StatMap | Labels]] = []
+    with_layer: list[StatMap] = []
     for layer in reversed(viewer.layers):
         other = map_of(layer)
         shown = clusters_of(layer)
@@ -141,6 +149,13 @@ def masks_in(viewer: Viewer, statmap: StatMap) -> list[tuple[str, StatMap | Labe
             continue
         if isinstance(layer, Labels):
             found.append((f"inside {layer.name}", layer))
-        elif other is not None and other is not statmap and other.kind.has_tail:
-            found.append((f"where {other.title} is significant", other))
+        elif other is not None:
+            with_layer.append(other)
+    results = result_sets(viewer.layers)
+    several = are_several(results)
+    listed = [other for one in results for other in one.maps.values()]
+    for other in dict.fromkeys([*with_layer, *listed]):
+        if other is not statmap and other.kind.has_tail:
+            name = name_of_map(other, of_several=several)
+            found.append((f"where {name} is significant", other))
     return found

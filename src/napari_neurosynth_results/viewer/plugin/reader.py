@@ -251,6 +251,7 @@ def _when_added(
         dress(viewer)
         if fresh and visible is not None and not visible.kind.row.lies_below:
             scene.look_at(viewer, *strongest_place(visible))
+        shown_maps.name_layers(viewer)
         if visible is not None and not visible.kind.row.lies_below:
             shown_maps.show_alone(viewer, visible)
         announce(viewer, results, opened)

@@ -40,6 +40,8 @@ from napari_neurosynth_results.widgets.common.figure_button import (
 )
 from napari_neurosynth_results.widgets.common.layout import (
     fold_button,
+    let_scroll,
+    name_controls,
     narrow,
     row,
     wrapped_text,
@@ -76,17 +78,24 @@ class ClusterWidget(Container):
     ----------
     napari_viewer : Viewer
         The viewer whose clusters are listed.
+    is_part : bool
+        Whether a panel around it says what was found, and lets it scroll.
     """
 
-    def __init__(self, napari_viewer: Viewer) -> None:
+    def __init__(self, napari_viewer: Viewer, *, is_part: bool = False) -> None:
         super().__init__(labels=False)
         self._viewer = napari_viewer
         self._layer: Labels | None = None
         self._selecting = False
         self._make_form()
         self._make_table()
+        if is_part:
+            self._become_part()
+        else:
+            let_scroll(self)
         self._connect()
         self._refresh()
+        name_controls(self.native)
 
     # --- the form ---------------------------------------------------------------------
 
@@ -156,7 +165,7 @@ class ClusterWidget(Container):
         self.native.layout().insertWidget(5, self.others)
         self.native.layout().insertWidget(6, self.drawer)
 
-    def become_part(self) -> None:
+    def _become_part(self) -> None:
         """Leave to a panel around this one what it says or offers already."""
         for widget in (self.map, self.sentence, self.files):
             widget.visible = False

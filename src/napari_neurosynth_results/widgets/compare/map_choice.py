@@ -26,6 +26,7 @@ from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.opening import open_source
+from napari_neurosynth_results.viewer.layers import are_several, name_of_map
 from napari_neurosynth_results.viewer.plugin.reader import (
     bring_first_maps,
     show_first_maps,
@@ -98,12 +99,9 @@ class MapChecklist(QListWidget):
         kept = [statmap for statmap in self.listed if statmap in maps]
         self.blockSignals(True)
         self.clear()
-        several = len({id(statmap.results) for statmap in maps}) > 1
+        several = are_several({id(one.results): one.results for one in maps}.values())
         for statmap in [*kept, *(one for one in maps if one not in kept)]:
-            title = statmap.title
-            item = QListWidgetItem(
-                f"{statmap.results.title}: {title}" if several else title
-            )
+            item = QListWidgetItem(name_of_map(statmap, of_several=several))
             item.setData(_MAP, statmap)
             item.setToolTip(for_qt(item.text()))
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any
 
 from qtpy.QtCore import QBuffer, QByteArray, QIODevice, Qt, QTimer
@@ -18,7 +19,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.report.methods import corrections_of
+from napari_neurosynth_results.export.report.methods import (
+    corrections_of,
+    readable_methods,
+)
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -142,7 +146,17 @@ def description_browser() -> QTextBrowser:
     browser = QTextBrowser()
     browser.setOpenExternalLinks(True)
     browser.setMaximumHeight(_HIGHEST)
+    browser.setAccessibleName("About the result")
     return browser
+
+
+@lru_cache(maxsize=8)
+def _methods_in_words(methods: str, references: str) -> str:
+    """Write LaTeX as plain text, as it is where the libraries are not installed."""
+    try:
+        return readable_methods(methods, references).text
+    except ResultsError:
+        return methods
 
 
 def description_html(results: ResultSet) -> str:
@@ -171,7 +185,8 @@ def description_html(results: ResultSet) -> str:
         parts.append(f"DOI {html.escape(about.doi)}")
     # Of what is cut off nothing has to be corrected.
     corrections = " ".join(corrections_of(results.methods[:_LONGEST]))
-    for text in (results.methods, corrections, about.description):
+    methods = _methods_in_words(results.methods, results.references)
+    for text in (methods, corrections, about.description):
         if text:
             cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
             parts.append(html.escape(cut).replace("\n", "<br>"))

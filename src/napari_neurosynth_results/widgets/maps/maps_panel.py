@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container, LineEdit, PushButton, TextEdit
 from qtpy.QtCore import QItemSelectionModel, QModelIndex, QRectF, Qt
-from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
+from qtpy.QtGui import QColor, QFont, QIcon, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QWidget
 
 from napari_neurosynth_results.export.escaping import for_qt
+from napari_neurosynth_results.maps.names import (
+    SEPARATOR,
+    contrast_in_words,
+    correction_in_short,
+)
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.viewer import shown_maps
@@ -37,7 +43,7 @@ ANY = "any"
 FETCH_FAILED = "failed"
 _SHOWN, _HIDDEN = "shown", "hidden"
 _ON_DISK, _REMOTE = "on disk", "on the server"
-_STATE, _EYE = 4, 5
+_STATE, _EYE = 2, 3
 _UNCORRECTED = "uncorrected"
 _NO_PROGRESS: Mapping[str, int] = MappingProxyType({})
 _LOWEST = 150
@@ -45,6 +51,7 @@ _NOTHING_OPEN = (
     "Paste the link of a NeuroVault collection or of a Neurosynth Compose "
     "meta-analysis, or open a NiMARE folder, a zip or a NIfTI map."
 )
+_OTHERS = "other maps"
 _LOW = 110
 _EYE_PIXELS = 16
 #: Letters of the filters' choices that are seen at once.
@@ -235,15 +242,18 @@ class MapsPanel(Container):
         """Open or close an eye."""
         if index.column() != _EYE:
             return
-        statmap = self.view.rows.rows[index.row()]
+        statmap = self.view.map_at(index)
+        if statmap is None:
+            return
         if shown_maps.is_shown(self._viewer, statmap):
             shown_maps.hide_map(self._viewer, statmap)
         else:
             self._opener.lay_over([statmap])
 
     def _double_clicked(self, index: QModelIndex) -> None:
-        if index.column() != _EYE:
-            self._opener.show(self.view.rows.rows[index.row()])
+        statmap = self.view.map_at(index)
+        if statmap is not None and index.column() != _EYE:
+            self._opener.show(statmap)
 
     def _failed_of(self, statmaps: Iterable[StatMap]) -> list[StatMap]:
         return [one for one in statmaps if self.view.state_of(one) == FETCH_FAILED]
@@ -263,11 +273,44 @@ class MapsPanel(Container):
             shown_maps.hide_map(self._viewer, statmap)
 
 
+@dataclass(frozen=True)
+class MapGroup:
+    """The heading of maps of one contrast with one correction.
+
+    Attributes
+    ----------
+    title : str
+        What they have in common.
+    """
+
+    title: str
+
+
+class _GroupedRows(RowModel):
+    """Maps below the headings of their groups, which cannot be chosen."""
+
+    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+        """Let only maps be chosen."""
+        if index.isValid() and isinstance(self.rows[index.row()], MapGroup):
+            return Qt.ItemFlag.ItemIsEnabled
+        return super().flags(index)
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return what a cell shows; headings are bold."""
+        heading = index.isValid() and isinstance(self.rows[index.row()], MapGroup)
+        if heading and role == Qt.ItemDataRole.FontRole:
+            font = QFont()
+            font.setBold(True)
+            return font
+        return super().data(index, role)
+
+
 class MapList(TableView):
-    """List the maps that filters let through, in order of interest; choose several."""
+    """List the maps that filters let through: by contrast, correction and quantity."""
 
     def __init__(self, parent: QWidget) -> None:
-        super().__init__(RowModel(self._columns(), parent), parent)
+        super().__init__(_GroupedRows(self._columns(), parent), parent)
+        self.setAccessibleName("Maps of the result")
         self._shown: Collection[str] = ()
         self._hidden: Collection[str] = ()
         self._failed: Collection[str] = ()
@@ -280,22 +323,25 @@ class MapList(TableView):
         self.header().moveSection(_EYE, 0)
 
     def _columns(self) -> list[Column]:
-        cells: dict[str, Any] = {
-            "Map": lambda statmap: statmap.title,
-            "Kind": lambda statmap: str(statmap.kind),
-            "Correction": correction_text,
+        cells: dict[str, Callable[[StatMap], str]] = {
+            "Map": _name_in_group,
             "Size": lambda statmap: size_text(statmap.file.nbytes),
             "State": self.state_of,
         }
         return [
             *(
-                Column(title, value=cell, tooltip=_in_full, right=title == "Size")
+                Column(
+                    title,
+                    value=_but_for_headings(cell, is_first=title == "Map"),
+                    tooltip=_in_full,
+                    right=title == "Size",
+                )
                 for title, cell in cells.items()
             ),
             Column(
                 "",
                 "Whether the map is on the canvas; a click shows or hides it",
-                value=lambda statmap: "",
+                value=lambda row: "",
                 tooltip=self._eye_in_words,
                 icon=self._eye,
             ),
@@ -305,11 +351,25 @@ class MapList(TableView):
         """Whether the eye of a map is open."""
         return statmap.key in self._shown
 
-    def _eye_in_words(self, statmap: StatMap) -> str:
-        return "shown: a click hides it" if self.is_shown(statmap) else "not shown"
+    def map_at(self, index: QModelIndex) -> StatMap | None:
+        """Return the map of a row, None for a heading."""
+        row = self.rows.rows[index.row()]
+        return row if isinstance(row, StatMap) else None
 
-    def _eye(self, statmap: StatMap) -> QIcon:
-        return _draw_eye(self.palette().text().color(), self.is_shown(statmap))
+    @property
+    def maps(self) -> list[StatMap]:
+        """The maps that are listed, from top to bottom."""
+        return [row for row in self.rows.rows if isinstance(row, StatMap)]
+
+    def _eye_in_words(self, row: StatMap | MapGroup) -> str:
+        if isinstance(row, MapGroup):
+            return row.title
+        return "shown: a click hides it" if self.is_shown(row) else "not shown"
+
+    def _eye(self, row: StatMap | MapGroup) -> QIcon:
+        if isinstance(row, MapGroup):
+            return QIcon()
+        return _draw_eye(self.palette().text().color(), self.is_shown(row))
 
     def list_maps(
         self,
@@ -326,19 +386,21 @@ class MapList(TableView):
         results : ResultSet or None
             None for an empty list.
         words : sequence of str
-            Keep maps whose title or file name has all of them, whatever the case.
+            Keep maps whose names or file name have all of them, whatever the case.
         kind, correction : str
             Keep maps of one kind, and with one correction.
         """
-        self.rows.show(
-            [
-                statmap
-                for statmap in (results.maps.values() if results is not None else ())
-                if kind in {ANY, str(statmap.kind)}
-                and correction in {ANY, correction_text(statmap)}
-                and _has(statmap, words)
-            ]
-        )
+        kept = [
+            statmap
+            for statmap in (results.maps.values() if results is not None else ())
+            if kind in {ANY, str(statmap.kind)}
+            and correction in {ANY, correction_text(statmap)}
+            and _has(statmap, words)
+        ]
+        self.rows.show(_grouped(kept))
+        for number, shown in enumerate(self.rows.rows):
+            is_heading = isinstance(shown, MapGroup)
+            self.setFirstColumnSpanned(number, QModelIndex(), is_heading)
 
     # --- where the maps are -----------------------------------------------------------
 
@@ -383,7 +445,8 @@ class MapList(TableView):
     def chosen(self) -> list[StatMap]:
         """Return the chosen maps, from top to bottom."""
         rows = sorted(index.row() for index in self.selectionModel().selectedRows())
-        return [self.rows.rows[row] for row in rows]
+        found = [self.rows.rows[row] for row in rows]
+        return [row for row in found if isinstance(row, StatMap)]
 
     def choose(self, statmaps: Iterable[StatMap]) -> None:
         """Choose maps, those that are listed."""
@@ -421,10 +484,68 @@ def correction_text(statmap: StatMap) -> str:
     return f"{level}{statmap.correction}"
 
 
-def _in_full(statmap: StatMap) -> str:
-    return f"{statmap.title}\n{statmap.file.filename}\n{statmap.kind.meaning}"
+def _grouped(maps: Iterable[StatMap]) -> list[StatMap | MapGroup]:
+    """Put maps below headings: contrasts, in them corrections, as interesting as each.
+
+    A single group needs no heading.
+    """
+    by_contrast: dict[str, dict[str, list[StatMap]]] = {}
+    for statmap in maps:
+        contrast, correction = _group_of(statmap)
+        groups = by_contrast.setdefault(contrast, {})
+        groups.setdefault(correction, []).append(statmap)
+    rows: list[StatMap | MapGroup] = []
+    for contrast, groups in by_contrast.items():
+        for correction, found in groups.items():
+            title = SEPARATOR.join(part for part in (contrast, correction) if part)
+            rows += [MapGroup(title or _OTHERS), *found]
+    headings = [row for row in rows if isinstance(row, MapGroup)]
+    return rows if len(headings) > 1 else rows[1:]
+
+
+def _group_of(statmap: StatMap) -> tuple[str, str]:
+    """Return contrast and correction of a map as its short title writes them."""
+    name = statmap.name
+    if name is None:
+        return "", correction_text(statmap) if statmap.correction else ""
+    # What has no p has nothing to be corrected.
+    correction = SEPARATOR.join(correction_in_short(name)) or (
+        "" if name.contrast and not statmap.kind.row.has_p else _UNCORRECTED
+    )
+    run = " ".join(part for part in name.run if part)
+    run = run if statmap.short_title.startswith(f"{run}{SEPARATOR}") else ""
+    parts = (run, contrast_in_words(name))
+    return SEPARATOR.join(part for part in parts if part), correction
+
+
+def _name_in_group(statmap: StatMap) -> str:
+    """Return what a heading does not say of a map: the quantity, and what else."""
+    said = {part for group in _group_of(statmap) for part in group.split(SEPARATOR)}
+    parts = statmap.short_title.split(SEPARATOR)
+    rest = [part for part in parts[:-1] if part not in said]
+    return SEPARATOR.join([*rest, parts[-1]])
+
+
+def _but_for_headings(
+    cell: Callable[[StatMap], str], *, is_first: bool
+) -> Callable[[StatMap | MapGroup], str]:
+    """Let headings say in the first column what they are, and nothing in others."""
+
+    def text(row: StatMap | MapGroup) -> str:
+        if isinstance(row, MapGroup):
+            return row.title if is_first else ""
+        return cell(row)
+
+    return text
+
+
+def _in_full(row: StatMap | MapGroup) -> str:
+    if isinstance(row, MapGroup):
+        return row.title
+    return f"{row.title}\n{row.file.filename}\n{row.kind.meaning}"
 
 
 def _has(statmap: StatMap, words: Sequence[str]) -> bool:
-    text = f"{statmap.title} {statmap.file.filename}".lower()
+    texts = (statmap.title, statmap.short_title, statmap.file.filename)
+    text = " ".join((*texts, *_group_of(statmap))).lower()
     return all(word.lower() in text for word in words)

@@ -20,7 +20,13 @@ from magicgui.widgets import (
 from psygnal import Signal
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QPainter
-from qtpy.QtWidgets import QAbstractSpinBox, QSizePolicy, QSlider, QWidget
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QSizePolicy,
+    QSlider,
+    QWidget,
+)
 
 from napari_neurosynth_results.anatomy.numerals import read_number
 from napari_neurosynth_results.errors import ResultsError
@@ -48,13 +54,12 @@ from napari_neurosynth_results.widgets.common.layout import narrow, row
 _StatedDof = float | tuple[float, float] | None
 
 _STEPS = 1000
-_BOX, _NUMBER_BOX, _EXTENT_BOX, _CRITERION_BOX = 96, 56, 52, 96
+_BOX, _NUMBER_BOX, _EXTENT_BOX, _SLIDER = 96, 56, 52, 48
+_SPACING = 3
 _NO_BUTTONS = QAbstractSpinBox.ButtonSymbols.NoButtons
 #: Probabilities that papers use: the slider holds on to them, within so many steps.
 _STOPS, _CATCH = (0.05, 0.01, 0.005, 0.001), 8
 _TICK_HEIGHT = 4
-#: Letters of a criterion that are seen at once.
-_SHORT = 7
 _FIXED = QSizePolicy.Policy.Fixed
 _CONNECTIVITY = {
     "faces 6 (nilearn, NiMARE)": 6,
@@ -197,6 +202,7 @@ class ThresholdForm(Container):
         )
         self.rest.margins = (0, 0, 0, 0)
         self.rest.visible = False
+        self.line.native.layout().setSpacing(_SPACING)
         needed = Container(widgets=[self.dof])
         needed.margins = (0, 0, 0, 0)
         self.extend([self.line, needed, self.rest])
@@ -208,8 +214,11 @@ class ThresholdForm(Container):
         self.voxels.native.setButtonSymbols(_NO_BUTTONS)
         self.mm3.native.setFixedWidth(_BOX)
         self.number.native.setFixedWidth(_NUMBER_BOX)
-        self.by.native.setMinimumContentsLength(_SHORT)
-        self.by.native.setMaximumWidth(_CRITERION_BOX)
+        self.by.native.setMinimumContentsLength(0)
+        # What a threshold is by is read before all else: the slider gives way.
+        self.by.native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.by.native.setSizePolicy(_FIXED, _FIXED)
+        self.slider.native.setMinimumWidth(_SLIDER)
         for box, name in (
             (self.by, "Threshold by"),
             (self.number, "Threshold at"),
@@ -531,6 +540,5 @@ def _word(statmap: StatMap, criterion: Criterion) -> str:
     if criterion == "value":
         return f"value ({statmap.kind})"
     if criterion == "p" and statmap.correction:
-        of = "q" if statmap.correction == "FDR" else f"p_{statmap.correction}"
-        return f"{of} of a cluster" if statmap.level == "cluster" else of
+        return "q" if statmap.correction == "FDR" else f"p_{statmap.correction}"
     return _CRITERIA[criterion]

@@ -47,7 +47,13 @@ from napari_neurosynth_results.viewer.clusters.mask_choice import (
 )
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.shown_maps import current_layer, show_alone
-from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
+from napari_neurosynth_results.widgets.common.layout import (
+    let_scroll,
+    name_controls,
+    narrow,
+    row,
+    wrapped_text,
+)
 from napari_neurosynth_results.widgets.threshold.form import ThresholdForm
 from napari_neurosynth_results.widgets.threshold.mask_fields import MaskFields
 
@@ -72,9 +78,11 @@ class ThresholdWidget(Container):
     ----------
     napari_viewer : Viewer
         The viewer whose maps are thresholded.
+    is_part : bool
+        Whether a panel around it says what was found, and lets it scroll.
     """
 
-    def __init__(self, napari_viewer: Viewer) -> None:
+    def __init__(self, napari_viewer: Viewer, *, is_part: bool = False) -> None:
         super().__init__(labels=False)
         self._viewer = napari_viewer
         #: The mask of a place on a map, made once for many thresholds.
@@ -90,6 +98,11 @@ class ThresholdWidget(Container):
         self._settles = self._timer(_SETTLED, self._settled)
         self._connect()
         self._show_map()
+        if is_part:
+            self._become_part()
+        else:
+            let_scroll(self)
+        name_controls(self.native)
 
     def _make(self) -> None:
         self.map = ComboBox(label="Map", choices=self._map_choices)
@@ -119,7 +132,7 @@ class ThresholdWidget(Container):
         narrow(self.map)
         self.extend([self.map, self.form, self.last, self.sentence])
 
-    def become_part(self) -> None:
+    def _become_part(self) -> None:
         """Leave to a panel around this one what it says already."""
         self.map.visible = False
         self._is_part = True

@@ -114,6 +114,18 @@ def test_new_data_disturb_nobody_who_needs_not_know(labels: Any) -> None:
     assert canvas.told == 1
 
 
+def test_labels_may_be_added_in_3d_before_any_mouse_moves() -> None:
+    from napari.components import ViewerModel
+
+    viewer = ViewerModel(ndisplay=3)
+    viewer.add_image(np.ones((4, 5, 6)))
+    assert getattr(viewer.cursor, napari_private.VIEW_DIRECTION) is None
+    napari_private.give_direction(viewer)
+    features = {"name": ["", "a cluster"]}
+    viewer.add_labels(np.ones((4, 5, 6), int), features=features)
+    assert np.size(getattr(viewer.cursor, napari_private.VIEW_DIRECTION)) == 3
+
+
 def test_colors_are_looked_up_in_a_table_of_that_length() -> None:
     from vispy.color import colormap
 

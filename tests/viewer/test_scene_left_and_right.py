@@ -93,6 +93,9 @@ def lit_pixels(viewer: Any) -> npt.NDArray[np.bool_]:
         overlay.visible = False
     for overlay in viewer.scene.overlays.values():
         overlay.visible = False
+    for layer in list(viewer.layers)[1:]:
+        # In 3D clusters have colors of their own, in front of those of the map.
+        layer.opacity = 0
     picture = viewer.screenshot(canvas_only=True, flash=False)
     # Warm colors: nothing else on the canvas is red.
     return picture[..., 0].astype(int) - picture[..., 2] > 60

@@ -184,8 +184,8 @@ def words_of_test(stem: str, name: MapName | None) -> frozenset[str]:
 
     Examples
     --------
-    >>> sorted(words_of_test("one_tfce_corrp_tstat2", None))
-    ['2', 'one']
+    >>> sorted(words_of_test("pain_tfce_corrp_tstat2", None))
+    ['2', 'pain']
     >>> words_of_test("one_tstat2", None) == words_of_test("one_tstat1", None)
     False
     """

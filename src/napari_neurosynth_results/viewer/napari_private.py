@@ -18,6 +18,8 @@ Wrapped = TypeVar("Wrapped")
 BLOCK_REFRESH = "_block_refresh"
 #: `VispyLabelsLayer._on_colormap_change` (napari._vispy.layers.labels, 0.9.2).
 REBUILD_COLORS = "_on_colormap_change"
+#: `Cursor._view_direction` (napari.components.cursor, 0.9.2).
+VIEW_DIRECTION = "_view_direction"
 #: `PublicOnlyProxy.__wrapped__` (napari.utils._proxies, 0.9.2), which is wrapt's.
 WRAPPED = "__wrapped__"
 #: Entries of the table in which graphics cards look colors up: `LUT_len` of
@@ -36,6 +38,22 @@ def unproxied(thing: Wrapped) -> Wrapped:
     """
     found: Wrapped = getattr(thing, WRAPPED, thing)
     return found
+
+
+def give_direction(viewer: Any) -> None:
+    """Let the cursor look along the camera where no mouse has moved yet.
+
+    In 3D napari (0.9.2) asks a layer of labels what lies below the cursor as soon as it
+    is added, and fails where the cursor has no direction. Where the name is gone,
+    napari has another way to know.
+    """
+    model = unproxied(viewer)
+    if getattr(model.cursor, VIEW_DIRECTION, "") is not None or model.dims.ndisplay < 3:
+        return
+    direction = model.scene.camera.calculate_nd_view_direction(
+        model.dims.ndim, model.dims.displayed
+    )
+    setattr(model.cursor, VIEW_DIRECTION, direction)
 
 
 def refreshed_once(layer: Any) -> AbstractContextManager[object]:

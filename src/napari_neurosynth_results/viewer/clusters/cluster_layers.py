@@ -44,7 +44,11 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
     placement_keywords,
 )
-from napari_neurosynth_results.viewer.napari_private import refreshed_once, undisturbed
+from napari_neurosynth_results.viewer.napari_private import (
+    give_direction,
+    refreshed_once,
+    undisturbed,
+)
 from napari_neurosynth_results.viewer.scene import weakly
 
 if TYPE_CHECKING:
@@ -311,6 +315,7 @@ def _add(viewer: Viewer, layer: Image, clusters: ClusterSet) -> Labels:
     layer.events.colormap.connect(keep_clear)
     # The map stays the active layer: its controls are the ones that are needed.
     active = viewer.layers.selection.active
+    give_direction(viewer)
     viewer.add_layer(made)
     add_outlines(viewer, made, clusters.statmap.grid)
     _take_along(viewer)

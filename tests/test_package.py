@@ -175,7 +175,10 @@ def test_the_commands_of_the_menu_turn_the_view(
         for name, orientation in scene.CAMERA_ORIENTATION.items()
     }
     views = {f"{PLUGIN}.view_{side}": side for side in HEAD_SIDES}
-    others = {f"{PLUGIN}.toggle_glass", f"{PLUGIN}.show_cortex"}
+    others = {
+        f"{PLUGIN}.{name}"
+        for name in ("toggle_glass", "show_cortex", "toggle_crosshair", "use_anatomy")
+    }
     assert set(menu) == {*planes, *sides, *views, *others}
     for command in reversed(planes):
         app.commands.execute_command(command).result()

@@ -516,11 +516,14 @@ def test_a_table_for_a_paper_leaves_the_other_tables_to_programs(
 
 
 STOPPED = """
-import os, signal, sys, threading
+import signal, sys
 from napari_neurosynth_results.cli import main
-from napari_neurosynth_results.cli.options import CheckedStream, terminal_progress
-stop = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-stop.start()
+from napari_neurosynth_results.statistics.clusters import formation
+label_clusters = formation.label_clusters
+def interrupted(*values, **options):
+    signal.raise_signal(signal.SIGINT)
+    return label_clusters(*values, **options)
+formation.label_clusters = interrupted
 sys.exit(main(sys.argv[1:]))
 """
 

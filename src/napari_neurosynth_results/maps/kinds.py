@@ -203,6 +203,11 @@ class KindRow:
         return self.zero in {Zero.OUTSIDE, Zero.ABSENT}
 
     @property
+    def called(self) -> str:
+        """What its values are called where they are refused."""
+        return "anatomical images" if self.lies_below else f"{self.symbol}s"
+
+    @property
     def holds_labels(self) -> bool:
         """Whether the values are names of places, not sizes of anything."""
         return self.zero is Zero.BACKGROUND

@@ -25,7 +25,7 @@ from napari_neurosynth_results.statistics.thresholds.first_look import FirstLook
 Colormap = dict[str, Any]
 
 #: Of the threshold, where the colors of one side begin.
-_JUST_BELOW = 1 - 1e-3
+_JUST_BELOW = 1 - 1e-4
 #: Where the colors of a map with two sides begin moves in so many steps from zero to
 #: the strongest value: the fewer, the seldomer the graphics card is told of a colormap.
 _STEPS = 20

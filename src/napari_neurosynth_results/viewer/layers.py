@@ -491,7 +491,9 @@ def name_of_map(statmap: StatMap, *, of_several: bool) -> str:
         Whether several results are open: then that of the map comes first.
     """
     # What was made of others says in its title of which.
-    if not of_several or not statmap.results.source:
+    alone = not of_several or not statmap.results.source
+    # A file that was opened alone is a result of its own name.
+    if alone or statmap.results.title == statmap.short_title:
         return for_qt(statmap.short_title)
     return for_qt(f"{statmap.results.title}: {statmap.short_title}")
 
@@ -503,5 +505,9 @@ def has_own_name(layer: Any, statmap: StatMap) -> bool:
 
 
 def are_several(results: Iterable[MapSet]) -> bool:
-    """Whether several results are open, but for what was made of them."""
-    return len([one for one in results if one.source]) > 1
+    """Whether several results are open, but for what was made of them and anatomies."""
+    return len([one for one in results if one.source and _holds_maps(one)]) > 1
+
+
+def _holds_maps(results: MapSet) -> bool:
+    return not all(one.kind.row.lies_below for one in results.maps.values())

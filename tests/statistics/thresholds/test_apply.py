@@ -552,7 +552,7 @@ def test_a_map_that_was_thresholded_is_refused(
 
 #: Which no p beside them tells of either: it is that of the effect.
 BESIDE_A_TEST = ["prob_desc-A", "se", "tau2", "sigma2", "dof"]
-WITHOUT_P = ["stat", "est", "T1w", *BESIDE_A_TEST]
+WITHOUT_P = ["stat", "est", "mystery", *BESIDE_A_TEST]
 
 
 @pytest.mark.parametrize("stem", WITHOUT_P)
@@ -567,6 +567,13 @@ def test_what_has_no_p_is_refused_one(
     with pytest.raises(ResultsError, match=says) as refused:
         ask(statmap, np.ones(SHAPE, bool), **{asked: 0.05})
     assert statmap.kind.meaning in str(refused.value)
+
+
+@pytest.mark.parametrize("asked", ["value", "p", "q", "bonferroni"])
+def test_an_anatomical_image_is_no_map(opened: Opened, asked: str) -> None:
+    statmap = opened({"T1w": np.ones(SHAPE)})["T1w"]
+    with pytest.raises(ResultsError, match="anatomical images cannot be thresholded"):
+        ask(statmap, np.ones(SHAPE, bool), **{asked: 0.05})
 
 
 def test_refusals_of_directions(opened: Opened, rng: np.random.Generator) -> None:

@@ -74,7 +74,7 @@ def test_values_are_the_maps_own_voxels(viewer: Any, sample: ResultSet) -> None:
     assert len(readout.rows) == len(sample.maps)
     for statmap in sample.maps.values():
         i, j, k = ((np.array(PLACE) - statmap.affine[:3, 3]) / 2).astype(int)
-        found = row(readout, statmap.title)
+        found = row(readout, statmap.short_title)
         assert found.value == statmap.data[i, j, k]
         assert found.kind == statmap.kind
     assert row(readout, "uncorrected · z").text == "6.729"
@@ -83,7 +83,7 @@ def test_values_are_the_maps_own_voxels(viewer: Any, sample: ResultSet) -> None:
     assert row(readout, "uncorrected · p").p == "8.54e-12"
     # So does a statistic, which has no p of its own.
     assert row(readout, "statistic").p == "8.54e-12"
-    assert row(readout, sample.maps[LABELS].title).p == ""
+    assert row(readout, sample.maps[LABELS].short_title).p == ""
 
 
 def test_rows_are_what_is_seen_from_top_to_bottom(
@@ -377,7 +377,7 @@ def test_q_and_p_fwe_are_called_so(
     voxel = (7, 8, 7)
     x, y, z = (AFFINE[:3, :3] @ voxel + AFFINE[:3, 3]).tolist()
     readout = read_at(viewer, (x, y, z))
-    test, corrected = (row(readout, statmap.title) for statmap in shown)
+    test, corrected = (row(readout, statmap.short_title) for statmap in shown)
     assert float(test.p) == pytest.approx(maps["p"][voxel], rel=5e-3)
     name, number = corrected.p.split()
     assert name == symbol

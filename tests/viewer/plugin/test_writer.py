@@ -102,7 +102,7 @@ def test_the_header_says_what_the_numbers_are(
     header = save(layer_of(lopsided, "logp"), tmp_path / "a.nii").header
     assert header.get_intent()[0] == "log10 p value"
     assert header.get_intent()[2] == "logp"
-    assert header["descrip"].item().decode().startswith("uncorrected · -log10 p")
+    assert header["descrip"].item().decode().startswith("-log10 p, uncorrected")
     assert header.get_xyzt_units()[0] == "mm"
     assert header["sform_code"] == header["qform_code"] == 4
     assert (

@@ -81,7 +81,9 @@ def clusters_at(
     if min(sub_peaks, peak_distance) < 0:
         raise ResultsError("sub_peaks and peak_distance cannot be negative.")
     if not statmap.kind.row.criteria:
-        raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
+        raise ResultsError(
+            f"{statmap.title}: {statmap.kind.row.called} cannot be thresholded."
+        )
     source = PSource(statmap, Evidence(siblings, dof))
     applied: ThresholdResult | ClusterLevelResult
     if statmap.level == "cluster":

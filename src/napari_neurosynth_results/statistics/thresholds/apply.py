@@ -111,7 +111,9 @@ def apply_threshold(
     """
     statmap = source.statmap
     if not (criteria := statmap.kind.row.criteria):
-        raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
+        raise ResultsError(
+            f"{statmap.title}: {statmap.kind.row.called} cannot be thresholded."
+        )
     if threshold.criterion not in criteria:
         raise ResultsError(
             f"{statmap.title} holds {statmap.kind.meaning}: no test belongs to it. "

@@ -177,7 +177,9 @@ def choose_first_threshold(
         When there is nothing to threshold, or a map cannot be read.
     """
     if not statmap.kind.row.criteria:
-        raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
+        raise ResultsError(
+            f"{statmap.title}: {statmap.kind.row.called} cannot be thresholded."
+        )
     alpha = CORRECTED_ALPHA if statmap.correction else UNCORRECTED_ALPHA
     source = PSource(statmap, evidence)
     source.check_values()

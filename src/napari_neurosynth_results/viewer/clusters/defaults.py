@@ -232,7 +232,9 @@ def clusters_for(viewer: Viewer, layer: Image) -> ClusterSet:
     if clusters is not None:
         return clusters
     if not statmap.kind.row.criteria:
-        raise ResultsError(f"{statmap.title}: {statmap.kind}s cannot be thresholded.")
+        raise ResultsError(
+            f"{statmap.title}: {statmap.kind.row.called} cannot be thresholded."
+        )
     offered = [name for name, why in refusals(statmap).items() if why is None]
     return threshold_map(viewer, layer, first_threshold(statmap, offered))
 

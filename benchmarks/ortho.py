@@ -83,7 +83,7 @@ def _viewer() -> napari.Viewer:
     viewer = napari.Viewer()
     viewer.window.resize(1500, 900)
     viewer.open(sample_folder(), plugin=PLUGIN)
-    title = "z, uncorrected"
+    title = "uncorrected · z"
     for layer in map_layers(viewer):
         layer.visible = layer.name == title
     layer = viewer.layers[title]

@@ -63,7 +63,7 @@ def main() -> None:
     viewer.open(sample_folder(), plugin=PLUGIN)
     _quieten(viewer)
     _save(viewer.window.screenshot(canvas_only=False, flash=False), "window.png")
-    _show_only(viewer, "z, uncorrected")
+    _show_only(viewer, "uncorrected · z")
     viewer.window.resize(1100, 860)
     views = []
     for plane in ("axial", "coronal", "sagittal"):
@@ -174,7 +174,7 @@ def _thresholds() -> None:
     scene.look_at(viewer, 0, 0, _busiest_slice(form.clusters))
     _settle(viewer)
     _save(viewer.window.screenshot(canvas_only=False, flash=False), "cluster-level.png")
-    _show_only(viewer, "z, uncorrected")
+    _show_only(viewer, "uncorrected · z")
     form.form.voxels.value = 10
     form.form.faint.value = True
     _settle(viewer)
@@ -248,7 +248,7 @@ def draw_foci(studies: Studies) -> None:
     viewer.window.resize(1300, 860)
     viewer.open(sample_folder(), plugin=PLUGIN)
     _quieten(viewer)
-    _show_only(viewer, "z, uncorrected")
+    _show_only(viewer, "uncorrected · z")
     foci = show_foci(viewer, studies)
     show_foci_tab(viewer)
     widget = open_workbench(viewer).panel("Views").foci
@@ -290,8 +290,8 @@ def _readout() -> None:
     viewer.window.resize(1400, 860)
     viewer.open(sample_folder(), plugin=PLUGIN)
     views = open_workbench(viewer, "Views").panel("Views").planes
-    _show_only(viewer, "z, uncorrected")
-    layer = viewer.layers["z, uncorrected"]
+    _show_only(viewer, "uncorrected · z")
+    layer = viewer.layers["uncorrected · z"]
     statmap = map_of(layer)
     assert statmap is not None
     clusters = clusters_at(
@@ -309,7 +309,7 @@ def _ortho() -> None:
     viewer = napari.Viewer()
     viewer.window.resize(1580, 900)
     viewer.open(sample_folder(), plugin=PLUGIN)
-    title = "z, uncorrected"
+    title = "uncorrected · z"
     _show_only(viewer, title)
     layer = viewer.layers[title]
     show_clusters(viewer, layer, find_clusters(map_of(layer), p=0.001, min_voxels=10))

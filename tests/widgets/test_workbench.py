@@ -144,7 +144,8 @@ def test_what_is_shown_survives_closing_and_the_panel_stays_closed(
     # Another result does not bring it back, but a user does.
     viewer.open(write({"z": rng.random(SHAPE) * 6}), plugin=PLUGIN)
     assert workbench_of(viewer) is None
-    viewer.layers.selection.active = viewer.layers["uncorrected · z"]
+    # Of two results, each layer says of which it is.
+    viewer.layers.selection.active = viewer.layers["pain-ale: uncorrected · z"]
     panel = open_workbench(viewer, "Clusters")
     assert panel.header.sentence.text() == before
     assert panel.panel("Clusters").threshold.form.voxels.value == 10

@@ -226,7 +226,7 @@ def ask_and_save_workspace(napari_viewer: napari.viewer.Viewer) -> None:
 
 def ask_and_use_anatomy(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask for an image of a brain, and lay it below the maps."""
-    from napari.utils.notifications import show_error
+    from napari_neurosynth_results.viewer.progress_bar import show_error
 
     path, _ = QFileDialog.getOpenFileName(
         QApplication.activeWindow(), "Use my own anatomy", "", _IMAGES

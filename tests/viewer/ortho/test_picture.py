@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from napari_neurosynth_results.viewer.ortho.points import Discs
 
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.ortho.geometry import FieldOfView, Window
 from napari_neurosynth_results.viewer.ortho.layer_transform import unit_of
 from napari_neurosynth_results.viewer.ortho.picture import (
+    Discs,
     draw,
     drawable_layers,
     field_of_view,

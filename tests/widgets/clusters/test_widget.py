@@ -50,7 +50,7 @@ def widget(plugin: Any, viewer: Any, layer: Any) -> Iterator[ClusterWidget]:
 
 def show(viewer: Any, results: ResultSet, stem: str = "z", **asked: Any) -> Any:
     """Threshold a map that has a layer."""
-    title = results[stem].title
+    title = results[stem].short_title
     clusters = find_clusters(results[stem], **asked)
     return show_clusters(viewer, viewer.layers[title], clusters)
 

@@ -25,6 +25,8 @@ from napari_neurosynth_results.widgets.workbench import Workbench
 SHAPE = (8, 9, 8)
 STEMS = ("z", "p", "stat", "z_corr-FDR_method-indep", "p_corr-FDR_method-indep")
 DEADLINE = 20.0
+#: Column of the list of maps.
+SIZE = 1
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
@@ -46,7 +48,7 @@ def maps_of(widget: Workbench) -> MapsPanel:
 
 def state(widget: Workbench) -> dict[str, str]:
     view = maps_of(widget).view
-    return {statmap.key: view.state_of(statmap) for statmap in view.rows.rows}
+    return {statmap.key: view.state_of(statmap) for statmap in view.maps}
 
 
 def paste(widget: Workbench, text: str) -> None:
@@ -96,7 +98,10 @@ def test_a_link_is_listed_and_its_first_map_shown(
     ]
     assert "A &lt;b&gt;" in description_html(widget.header.result)
     assert "https://doi.org/10.1/x" in description_html(widget.header.result)
-    sizes = [maps_of(widget).view.rows.index(row, 3).data() for row in range(5)]
+    view = maps_of(widget).view
+    places = [view.rows.rows.index(statmap) for statmap in view.maps]
+    sizes = [view.rows.index(place, SIZE).data() for place in places]
+    assert len(sizes) == 5
     assert all(size.endswith(" MB") for size in sizes)
 
 

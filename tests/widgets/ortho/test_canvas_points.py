@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from napari_neurosynth_results.viewer.ortho.points import Discs
 
+from napari_neurosynth_results.viewer.ortho.picture import Discs
 from napari_neurosynth_results.widgets.ortho.canvas import paint_discs
 
 

@@ -271,7 +271,7 @@ def test_another_map_says_where_to_look(
     widget: ThresholdWidget, sample: ResultSet
 ) -> None:
     other = sample[MASS]
-    place(widget, f"where {other.title} is significant")
+    place(widget, f"where {other.short_title} is significant")
     mask = mask_from_map(sample["z"], other, p=0.05)
     expected = find_clusters(sample["z"], p=0.001, mask=mask)
     assert shown(widget).table.equals(expected.table)
@@ -347,7 +347,7 @@ def test_the_place_goes_back_and_forward_too(
     widget: ThresholdWidget, viewer: Any, sample: ResultSet
 ) -> None:
     settle(widget)
-    place(widget, f"where {sample[MASS].title} is significant")
+    place(widget, f"where {sample[MASS].short_title} is significant")
     settle(widget)
     place(widget, "everywhere")
     settle(widget)

@@ -125,7 +125,6 @@ def show_clusters(
         with the peaks of clusters.
     """
     recolor(layer, clusters)
-    show_faintly(viewer, layer, clusters if faint else None)
     found = cluster_layer(viewer, clusters.statmap)
     if found is None:
         found = _add(viewer, layer, clusters)
@@ -133,6 +132,8 @@ def show_clusters(
         names = found.metadata[METADATA_KEY].given_names
         clusters = replace(clusters, given_names=names) if names else clusters
         _update(viewer, found, clusters)
+    # Who follows the layers finds the clusters, and does not show the map anew.
+    show_faintly(viewer, layer, clusters if faint else None)
     update_legend(viewer)
     if describe:
         describe_clusters(layer, found)

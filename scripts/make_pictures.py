@@ -394,7 +394,7 @@ def _busiest_slice(clusters: ClusterSet) -> float:
 
 def _show_only(viewer: napari.Viewer, title: str) -> None:
     (results,) = result_sets(viewer.layers)
-    statmap = next(one for one in results.maps.values() if one.title == title)
+    statmap = next(one for one in results.maps.values() if one.short_title == title)
     show_alone(viewer, statmap)
     scene.look_at(viewer, *strongest_place(statmap))
 

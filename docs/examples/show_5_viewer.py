@@ -2,7 +2,7 @@
 In the viewer
 =============
 
-The sample in napari, with the threshold widget and the table of clusters.
+The sample in napari, and the panel that opens with it.
 """
 
 import time
@@ -17,8 +17,6 @@ plugin = "napari-neurosynth-results"
 viewer = napari.Viewer()
 viewer.window.resize(1600, 980)
 viewer.open(sample_folder(), plugin=plugin)
-for name in ("Threshold and clusters", "Cluster table"):
-    viewer.window.add_plugin_dock_widget(plugin, name)
 
 # %%
 # What a user sees, a moment later.

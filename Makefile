@@ -1,4 +1,4 @@
-# `make demo` shows a real meta-analysis; `make check` tells within two minutes whether a
+# `make demo` shows a real meta-analysis; `make check` tells within 90 seconds whether a
 # change broke something, `make test` checks everything.
 VENV := .venv
 BIN := $(VENV)/bin

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What shows within two minutes whether a change broke something: style, types, arrows,
+# What shows within 90 seconds whether a change broke something: style, types, arrows,
 # manifest, and the tests that are not slow and open no window.
 set -euo pipefail
 bin=$1

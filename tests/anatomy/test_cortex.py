@@ -35,6 +35,7 @@ def test_left_is_left() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_what_is_read_is_what_nilearn_reads(rng: np.random.Generator) -> None:
     from nilearn.datasets import load_fsaverage

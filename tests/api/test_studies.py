@@ -309,6 +309,7 @@ def test_without_any_proof_nothing_is_joined(part: Callable[..., ResultSet]) -> 
         nnr.contributions(results, clusters)
 
 
+@pytest.mark.slow
 def test_a_table_of_compose_is_followed_by_the_foci(
     sample: ResultSet, part: Callable[..., ResultSet]
 ) -> None:

@@ -88,6 +88,7 @@ def test_studies_are_those_of_each_result(sample_path: Path, tmp_path: Path) -> 
     assert "z: p_FWE by cluster mass is not stated for" in told
 
 
+@pytest.mark.slow
 def test_without_a_threshold_each_map_has_that_of_its_first_look(
     sample_path: Path, tmp_path: Path
 ) -> None:

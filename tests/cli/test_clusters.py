@@ -41,6 +41,7 @@ def test_clusters_of_a_cluster_level_map_are_read_as_they_were_formed(
     assert " 0.001" not in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "says"),
     [

@@ -343,6 +343,7 @@ def test_a_report_may_have_tables_of_regions(
     assert "insula R" in (tmp_path / "out" / "z_regions.tsv").read_text()
 
 
+@pytest.mark.slow
 def test_a_batch_remembers_what_is_new_and_writes_what_is_old_as_before(
     sample_path: Path, tmp_path: Path, capsys: Captured
 ) -> None:

@@ -224,6 +224,7 @@ def test_other_ways_of_compressing_are_named(tmp_path: Path) -> None:
     assert sum("another method" in problem for problem in results.problems) == 2
 
 
+@pytest.mark.slow
 def test_zips_in_use_stay(tmp_path: Path) -> None:
     out = tmp_path / "out"
     held = []

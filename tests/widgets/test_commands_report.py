@@ -56,6 +56,7 @@ def test_it_reports_the_clusters_and_the_comparison_that_are_shown(
     assert "Where z, uncorrected and -log10 p, uncorrected" in text
 
 
+@pytest.mark.slow
 def test_what_cannot_be_written_is_told(
     plugin: Any,
     viewer: Any,

@@ -13,6 +13,7 @@ from napari_neurosynth_results import ResultsError, ResultSet
 from napari_neurosynth_results.export import figures
 
 
+@pytest.mark.slow
 def test_agreement_has_its_colors_in_its_places(opened: Opened) -> None:
     one = found_at(opened, (-41, 1, 1, 6), (1, 41, 1, 6), (41, 1, 1, 6))
     two = found_at(opened, (1, 41, 1, 6), (1, -59, 1, 6), (41, 1, 1, -6))

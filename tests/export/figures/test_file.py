@@ -30,6 +30,7 @@ def test_the_same_input_gives_the_same_bytes(
     assert len(found[0]) > 1000
 
 
+@pytest.mark.slow
 def test_resolution_and_what_is_said_are_in_the_file(
     sample: ResultSet, tmp_path: Path
 ) -> None:

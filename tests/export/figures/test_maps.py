@@ -91,6 +91,7 @@ def test_the_template_is_no_mirror_image() -> None:
     assert y == pytest.approx(grid.origin[1] + 2 * 79.5, abs=1)
 
 
+@pytest.mark.slow
 def test_nothing_is_colored_where_nothing_is_above_the_threshold(
     opened: Opened,
 ) -> None:
@@ -156,6 +157,7 @@ def test_a_map_in_which_nothing_survives_is_said_to_be_so(opened: Opened) -> Non
         assert not any(warm(one).any() for one in panels(figure))
 
 
+@pytest.mark.slow
 def test_slices_are_chosen_evenly_between_the_first_and_the_last_cluster(
     sample: ResultSet,
 ) -> None:

@@ -92,6 +92,7 @@ def test_it_says_what_there_is(results: ResultSet, text: str) -> None:
     assert nnr.__version__ in told
 
 
+@pytest.mark.slow
 def test_it_names_the_clusters_that_are_not_significant(
     results: ResultSet, text: str
 ) -> None:

@@ -96,6 +96,7 @@ def test_axes_in_any_order_and_direction(
     _check_left_is_left(save(np.asarray(image.dataobj), image.affine))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2])
 def test_one_and_two_millimeters(save: Save, size: int) -> None:
     step = 10 // size

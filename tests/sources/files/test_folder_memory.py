@@ -166,6 +166,7 @@ def test_several_threads_read_one_set_alike(folder, save, values):
     assert len(results.problems) == 2
 
 
+@pytest.mark.slow
 def test_a_thousand_images_are_enough(folder):
     image = nib.Nifti1Image(np.ones((2, 2, 2), np.uint8), np.diag([80, 80, 80, 1]))
     raw = image.to_bytes()

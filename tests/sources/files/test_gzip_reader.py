@@ -159,6 +159,7 @@ def test_inflating_holds_little_beside_what_was_asked_for(file):
     assert peak < (1 << 20) + 3 * gzip_reader._PIECE + 2 * gzip_reader._FEED
 
 
+@pytest.mark.slow
 def test_many_empty_members_do_not_hang(file):
     path = file(gzip.compress(b"") * 100_000 + gzip.compress(b"abc"))
     start = time.perf_counter()

@@ -224,6 +224,7 @@ def test_volumes_become_maps(save, name, extra):
     assert len({z.title for z in results.maps.values()}) == count
 
 
+@pytest.mark.slow
 def test_volumes_of_a_gzip_keep_only_themselves_alive(save):
     data = np.random.default_rng(8).random((20, 20, 20, 60), np.float32)
     path = save("z.nii.gz", data)
@@ -418,6 +419,7 @@ def test_of_several_affines_of_spm_the_first_counts(save, numbers, affine):
     assert open_results(path)["z"].affine == pytest.approx(affine)
 
 
+@pytest.mark.slow
 def test_an_affine_of_spm_that_is_none_is_refused(save, numbers, affine):
     path = save("z.hdr", numbers("float32"), affine, image=nib.Spm99AnalyzeImage)
     beside = path.with_suffix(".mat")

@@ -266,6 +266,7 @@ def test_foci_are_counted_where_they_lie_in_a_talairach_map(placed, blob):
     assert any("moved into it" in told for told in table.attrs["notices"])
 
 
+@pytest.mark.slow
 def test_reports_batches_and_comparisons_say_where_a_map_lies(placed, tmp_path):
     path = placed(codes=(3, 3))
     results = open_results(path)

@@ -217,6 +217,7 @@ def test_an_atlas_has_names(web: LocalServers) -> None:
     assert results["broken"].data.max() == 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [105, 614, 1201])
 def test_large_collections_come_in_few_pages(web: LocalServers, count: int) -> None:
     collection = web.add_collection()
@@ -472,6 +473,7 @@ def test_a_server_that_stumbles_is_asked_again(
     assert results.fetch(results.maps.values()) == []
 
 
+@pytest.mark.slow
 def test_the_last_list_is_shown_when_the_server_is_gone(
     web: LocalServers, collection: Any
 ) -> None:

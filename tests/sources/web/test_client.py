@@ -62,6 +62,7 @@ def test_documents_in_all_their_dresses(site, client, reply, value) -> None:
     assert get(client, site.gives("/a", reply)) == value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reply", "words", "asked"),
     [
@@ -100,6 +101,7 @@ def test_a_small_answer_cannot_inflate_without_a_limit(site, client) -> None:
 # Statuses and further tries
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "kind", "asked"),
     [
@@ -150,6 +152,7 @@ def test_a_passing_failure_passes(site, client, failure) -> None:
     assert len(site.asked) == 2
 
 
+@pytest.mark.slow
 def test_it_waits_as_long_as_the_server_asks(site, client) -> None:
     url = site.gives("/a", Reply(429, b"", {"Retry-After": "1"}), Reply())
     before = time.monotonic()

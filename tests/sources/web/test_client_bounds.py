@@ -40,6 +40,7 @@ pytestmark = pytest.mark.timed
 # Time
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reply",
     [
@@ -68,6 +69,7 @@ def test_silence_is_noticed_before_the_deadline(site) -> None:
         assert get(client, url) == {"a": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reply",
     [
@@ -120,6 +122,7 @@ def test_who_waits_for_others_can_cancel_too(site) -> None:
         assert time.monotonic() - before < SOON
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pieces", [b"a", b"HTTP/1.1 100 Continue\r\n\r\n" * 100])
 @pytest.mark.parametrize("cancelled", [True, False])
 def test_a_head_without_end_holds_no_place_and_no_thread(
@@ -183,6 +186,7 @@ def test_json_that_becomes_far_more_than_it_is_is_refused(site, client) -> None:
     assert len(site.asked) == 1
 
 
+@pytest.mark.slow
 def test_waiting_for_others_is_not_counted(site) -> None:
     url = site.gives("/a", Reply(before=0.3))
     with make_web(site, deadline_json=0.8) as client, ThreadPoolExecutor(20) as pool:
@@ -314,6 +318,7 @@ def test_a_bad_token_is_left_out(site) -> None:
     assert ["Authorization" in headers for _, headers in site.asked] == [True, False]
 
 
+@pytest.mark.slow
 def test_no_token_is_ever_shown(site, caplog, capfd) -> None:
     caplog.set_level(logging.INFO)
     faults = {
@@ -375,6 +380,7 @@ def test_passwords_of_netrc_stay_at_home(site, client, tmp_path, monkeypatch) ->
         assert not {"Authorization", "Cookie"} & set(headers)
 
 
+@pytest.mark.slow
 def test_the_servers_threads_are_not_left_behind(site) -> None:
     url = site.gives("/a", Reply(body=b"1" * 1000, drip=0.05))
     with make_web(site, deadline_json=0.1) as client:

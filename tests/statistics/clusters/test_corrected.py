@@ -230,6 +230,7 @@ def test_columns_even_without_clusters(opened: Opened) -> None:
         assert len(some.corrected) == len(some.table) > 0
 
 
+@pytest.mark.slow
 def test_the_samples_row(sample_path: Path) -> None:
     results = open_results(sample_path)
     found = find_clusters(results["z"], p=0.001)

@@ -169,6 +169,7 @@ def test_the_nearest_region_is_the_nearest(
             assert label in atlas.labels[tuple(tied.T)]
 
 
+@pytest.mark.slow
 @pytest.mark.timed
 def test_what_is_said_of_each_cluster_takes_as_long_for_each(
     opened: Callable[..., ResultSet],

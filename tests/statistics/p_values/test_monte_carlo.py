@@ -35,6 +35,7 @@ CLUSTER = "desc-mass_level-cluster_corr-FWE_method-montecarlo"
 SHAPE = (8, 9, 8)
 
 
+@pytest.mark.slow
 @given(n=st.integers(3, 20_000), data=st.data())
 def test_the_interval_is_that_of_scipys_exact_binomial_test(
     n: int, data: st.DataObject

@@ -65,6 +65,7 @@ def by_hand(
     return counted
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(

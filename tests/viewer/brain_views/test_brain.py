@@ -327,6 +327,7 @@ def test_clusters_lie_where_they_are_in_the_colors_of_their_layer(
     assert (surface.vertex_colors[:, 3] == 1).all()
 
 
+@pytest.mark.slow
 def test_surfaces_follow_threshold_colors_and_choice(viewer: Any, statmap: Any) -> None:
     layer = add(viewer, statmap)
     labels = label(viewer, layer, statmap, 3)

@@ -164,6 +164,7 @@ def test_it_follows_threshold_colors_and_the_visible_map(
     assert np.nanmax(projection(viewer).data) == 9
 
 
+@pytest.mark.slow
 def test_in_3d_it_waits(viewer: Any) -> None:
     show_glass(viewer)
     found = projection(viewer)

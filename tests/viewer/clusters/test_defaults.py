@@ -97,6 +97,7 @@ def test_an_empty_map_without_a_p_starts_at_1(
     assert len(clusters_at(empty, first(empty))) == 0
 
 
+@pytest.mark.slow
 def test_every_map_can_be_shown_at_its_first_threshold(
     preferences: Any, sample: ResultSet, lone: ResultSet
 ) -> None:

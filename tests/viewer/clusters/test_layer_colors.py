@@ -54,6 +54,7 @@ def test_every_step_shows_the_voxels_of_its_clusters(
     assert np.array_equal(voxels_behind(layer), z.data)
 
 
+@pytest.mark.slow
 def test_of_cluster_level_maps_the_significant_clusters_are_seen(
     viewer: Any, sample: ResultSet
 ) -> None:
@@ -111,6 +112,7 @@ def test_what_is_below_the_threshold_has_a_layer_of_its_own(
     assert faint_layer(viewer, layer) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["removed", "selected and deleted", "all"])
 def test_a_map_that_goes_takes_its_layers_along(
     viewer: Any, opened: Callable[..., Any], rng: np.random.Generator, how: str

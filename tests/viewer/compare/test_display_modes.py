@@ -90,6 +90,7 @@ def test_everything_is_as_before_afterwards(
     assert together.maps == []
 
 
+@pytest.mark.slow
 def test_one_way_after_the_other_comes_back_to_the_first(
     viewer: Any, maps: list[Any]
 ) -> None:
@@ -132,6 +133,7 @@ def test_the_first_is_filled_and_the_others_are_outlines(
         assert color == pytest.approx([*HUES[number].rgb, 1])
 
 
+@pytest.mark.slow
 def test_side_by_side_every_cell_has_map_clusters_and_underlay(
     viewer: Any, maps: list[Any]
 ) -> None:
@@ -206,6 +208,7 @@ def test_swiping_cuts_both_maps_at_one_place(
     assert [part.visible for part in parts] == [False, True]
 
 
+@pytest.mark.slow
 def test_layers_that_are_removed_in_between_are_no_matter(
     viewer: Any, maps: list[Any]
 ) -> None:

@@ -528,6 +528,7 @@ def test_preferences_choose_servers_and_the_environment_wins(
 # --- images of a brain ----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_image_of_a_brain_becomes_the_underlay(
     plugin: Any, make_napari_viewer: MakeViewer, write: Write, z: np.ndarray
 ) -> None:
@@ -563,6 +564,7 @@ def test_any_image_can_be_taken_for_an_anatomy(
         use_anatomy(viewer, str(path.with_name("nothing.nii.gz")))
 
 
+@pytest.mark.slow
 def test_an_anatomy_alone_opens_as_the_only_layer(
     plugin: Any, make_napari_viewer: MakeViewer, write: Write, z: np.ndarray
 ) -> None:

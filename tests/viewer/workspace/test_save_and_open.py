@@ -213,6 +213,7 @@ def test_what_is_missing_is_named_and_the_rest_is_opened(
         open_workspace(new_viewer(), path)
 
 
+@pytest.mark.slow
 def test_a_map_that_is_gone_is_named(
     viewer: Any, write: Callable[..., Path], rng: np.random.Generator, tmp_path: Path
 ) -> None:
@@ -346,6 +347,7 @@ def saved(viewer: Any, sample: ResultSet, tmp_path: Path) -> Any:
     return change
 
 
+@pytest.mark.slow
 def test_what_is_not_known_is_left_aside(saved: Any) -> None:
     def add(found: Any) -> None:
         found["later"] = 1

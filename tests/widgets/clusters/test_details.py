@@ -221,6 +221,7 @@ def test_studies_are_saved(
     assert own.experiment.tolist() == behind.of(1).experiment.tolist()
 
 
+@pytest.mark.slow
 def test_a_paper_is_opened_where_there_is_one(
     plugin: Any, viewer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -161,6 +161,7 @@ def test_what_napari_tells_of_a_file_that_is_not_there_is_text(tmp_path: Path) -
     assert not rich(told.value)
 
 
+@pytest.mark.slow
 def test_notifications_and_labels_go_through_one_place() -> None:
     """A list of who may: without it the next dialog forgets."""
     may = {

@@ -103,6 +103,7 @@ def test_the_numbers_are_those_of_the_headless_comparison(
     assert widget.agreement.enabled
 
 
+@pytest.mark.slow
 def test_numbers_follow_the_threshold(
     widget: CompareWidget, viewer: Any, layers: dict[str, Any]
 ) -> None:
@@ -117,6 +118,7 @@ def test_numbers_follow_the_threshold(
     form.close()
 
 
+@pytest.mark.slow
 def test_all_may_have_the_threshold_of_the_first(
     widget: CompareWidget, viewer: Any, layers: dict[str, Any]
 ) -> None:
@@ -180,6 +182,7 @@ def test_blinking_by_itself_and_by_key(
     assert not widget._blinks.isActive()
 
 
+@pytest.mark.slow
 def test_agreement_is_a_layer_that_says_what_it_means(
     widget: CompareWidget, viewer: Any, layers: dict[str, Any]
 ) -> None:
@@ -233,6 +236,7 @@ def test_values_of_both_maps_against_each_other(
     assert not picture.isNull()
 
 
+@pytest.mark.slow
 def test_more_than_two_have_a_matrix(
     widget: CompareWidget, layers: dict[str, Any]
 ) -> None:
@@ -275,6 +279,7 @@ def test_it_is_saved_into_a_new_folder(
     assert "exists" in notifications[-1].message
 
 
+@pytest.mark.slow
 def test_another_result_is_opened_beside(
     widget: CompareWidget, viewer: Any, layers: dict[str, Any], tmp_path: Path
 ) -> None:

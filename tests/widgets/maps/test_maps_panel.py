@@ -205,6 +205,7 @@ def test_the_filter_keeps_the_order(widget: MapsPanel) -> None:
     assert listed(widget) == everything
 
 
+@pytest.mark.slow
 def test_the_button_lays_over_what_was_chosen(viewer: Any, widget: MapsPanel) -> None:
     choose(widget, *TITLES[2:])
     assert widget.add.enabled
@@ -354,6 +355,7 @@ def test_a_map_that_broke_since_is_told(
     workbench.close()
 
 
+@pytest.mark.slow
 def test_a_closed_panel_leaves_no_callbacks(
     plugin: Any, viewer: Any, results: ResultSet
 ) -> None:

@@ -117,6 +117,7 @@ def test_filters(widget: Workbench, collection: Any) -> None:
     assert list(state(widget)) == ["stat"]
 
 
+@pytest.mark.slow
 @pytest.mark.timed
 def test_progress_is_seen_and_cancel_keeps_what_has_come(
     viewer: Any, widget: Workbench, web: LocalServers, collection: Any
@@ -141,6 +142,7 @@ def test_progress_is_seen_and_cancel_keeps_what_has_come(
     assert state(widget)["z"] == "shown"
 
 
+@pytest.mark.slow
 def test_what_failed_is_told_and_tried_again(
     viewer: Any,
     widget: Workbench,
@@ -179,6 +181,7 @@ def test_what_is_no_source_is_told(widget: Workbench, notifications: list[Any]) 
     assert widget.header.source.text() == "777"
 
 
+@pytest.mark.slow
 def test_without_the_network_the_recent_source_opens_again(
     viewer: Any, widget: Workbench, web: LocalServers, collection: Any
 ) -> None:
@@ -229,6 +232,7 @@ def test_an_atlas_becomes_labels_with_names(
     assert named == ["", "V1", "label 2 (no name)", "label 3 (no name)"]
 
 
+@pytest.mark.slow
 def test_a_private_link_is_nowhere_in_layers_recent_sources_and_diagnostics(
     viewer: Any,
     widget: Workbench,

@@ -41,6 +41,7 @@ def significant(widget: ThresholdWidget) -> list[str]:
     return [text for text, what in widget.where._choices() if isinstance(what, StatMap)]
 
 
+@pytest.mark.slow
 def test_all_maps_of_the_open_results_are_places_to_look_and_read_on_use(
     plugin: Any,
     viewer: Any,
@@ -99,6 +100,7 @@ def place(widget: ThresholdWidget, text: str) -> None:
         QApplication.processEvents()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["clusters", "copy", "sibling", "painted", "agreement"])
 def test_no_correction_is_offered_where_the_map_itself_says_where(
     widget: ThresholdWidget, viewer: Any, sample: ResultSet, how: str

@@ -30,6 +30,9 @@ from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 
+# Each opens a form and thresholds a map.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def widget(plugin: Any, viewer: Any, sample: ResultSet) -> Iterator[ThresholdWidget]:
@@ -174,7 +177,6 @@ def test_another_criterion_keeps_the_threshold_where_it_is(
     assert shown(widget).table.n_voxels.tolist() == pytest.approx(before, abs=10)
 
 
-@pytest.mark.slow
 def test_a_number_that_is_none_says_so_and_changes_nothing(
     widget: ThresholdWidget,
 ) -> None:
@@ -478,7 +480,6 @@ def test_what_was_not_applied_does_not_count_as_tried(
     assert [request.place for request in tried.requests] == [None]
 
 
-@pytest.mark.slow
 def test_what_the_user_set_in_the_layer_controls_stays(
     widget: ThresholdWidget,
 ) -> None:
@@ -532,7 +533,6 @@ def test_deleting_the_clusters_brings_them_back_with_the_next_change(
     assert len([x for x in viewer.layers if clusters_of(x) is not None]) == 1
 
 
-@pytest.mark.slow
 def test_a_closed_widget_is_let_go_and_hears_nothing(
     plugin: Any, viewer: Any, sample: ResultSet
 ) -> None:

@@ -69,6 +69,7 @@ def test_the_slider_holds_on_to_the_usual_numbers(widget: ThresholdWidget) -> No
     assert form.ticks._places == []
 
 
+@pytest.mark.slow
 def test_what_an_earlier_map_left_is_said_with_a_way_back(
     widget: ThresholdWidget, viewer: Any, sample: ResultSet
 ) -> None:
@@ -97,6 +98,7 @@ def test_what_an_earlier_map_left_is_said_with_a_way_back(
     assert not seen()
 
 
+@pytest.mark.slow
 def test_choosing_a_map_again_finds_nothing_anew(
     widget: ThresholdWidget, viewer: Any, sample: ResultSet
 ) -> None:

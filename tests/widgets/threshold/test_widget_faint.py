@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
@@ -16,6 +18,7 @@ from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 
 
+@pytest.mark.slow
 def test_a_map_is_chosen_after_another_viewer_chose_to_show_faintly(
     plugin: Any, preferences: Any, viewer: Any, sample: ResultSet
 ) -> None:

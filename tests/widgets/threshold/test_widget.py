@@ -426,6 +426,8 @@ def test_back_and_forward_go_through_what_was_tried(widget: ThresholdWidget) -> 
 
 def test_a_drag_counts_once_when_it_rests(widget: ThresholdWidget) -> None:
     settle(widget)
+    # On a busy machine a step may take longer than a user rests.
+    widget._settles.setInterval(2_000)
     for position in range(300, 340):
         widget.form.slider.value = position
         let_go()

@@ -129,7 +129,7 @@ def test_a_batch_that_was_stopped_goes_on(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="has no signals to hold back")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no killpg")
 def test_stopping_while_workers_start_is_quiet(many: list[str], tmp_path: Path) -> None:
     options = ["--out", str(tmp_path / "out"), "--p", ".001", "--workers", "2"]
     running = start(SLOW, tmp_path, *many, *options)
@@ -142,7 +142,7 @@ def test_stopping_while_workers_start_is_quiet(many: list[str], tmp_path: Path) 
     assert "Traceback" not in err
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals go to processes there")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pthread_sigmask")
 def test_an_interrupt_waits_until_workers_have_begun() -> None:
     # Such a thread takes the signal while the main one holds it back.
     over = threading.Event()

@@ -112,7 +112,6 @@ def test_one_map_and_a_folder_that_is_there(
 def test_the_figure_comes_with_the_tables_or_neither_does(
     sample_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("matplotlib")
     out, seen = tmp_path / "out", []
 
     def full(compared: object, path: str) -> None:

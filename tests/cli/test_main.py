@@ -528,7 +528,6 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["clusters", "report", "compare"])
 def test_ctrl_c_is_one_line_and_leaves_nothing(
@@ -547,7 +546,7 @@ def test_ctrl_c_is_one_line_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+@pytest.mark.skipif(sys.platform == "win32", reason="no control characters in names")
 @pytest.mark.parametrize("command", ["info", "clusters"])
 def test_a_terminal_obeys_no_name(
     command: str, write: Write, capsys: pytest.CaptureFixture[str]

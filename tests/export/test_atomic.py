@@ -24,7 +24,9 @@ from napari_neurosynth_results.export.atomic import (
 )
 
 PRECIOUS = "years of work"
-posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX")
+posix = pytest.mark.skipif(
+    sys.platform == "win32", reason="needs links, pipes and SIGKILL"
+)
 
 
 def _one(path: Path, meanwhile: Callable[[], object], *, overwrite: bool) -> None:
@@ -159,7 +161,7 @@ def test_a_name_that_no_system_takes_is_told(
     write: Callable[..., None], name: str, tmp_path: Path
 ) -> None:
     if sys.platform == "win32" and "\0" not in name:
-        pytest.skip("Windows takes half letters")
+        pytest.skip("Windows allows lone surrogates in names")
     with pytest.raises(ResultsError, match="No file can be called"):
         write(tmp_path / name, lambda: None, overwrite=False)
 

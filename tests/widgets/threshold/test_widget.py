@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
 
+from helpers.threshold_form import let_go, settle, shown, type_number
 from napari_neurosynth_results import find_clusters, mask_from_map, open_results
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer.clusters.atlas_choice import choose_atlas
@@ -44,32 +44,11 @@ def widget(plugin: Any, viewer: Any, sample: ResultSet) -> Iterator[ThresholdWid
     made.close()
 
 
-def let_go() -> None:
-    """Let the queued updates happen."""
-    for _ in range(3):
-        QApplication.processEvents()
-
-
-def shown(widget: ThresholdWidget) -> Any:
-    """Return the clusters that are shown of the chosen map."""
-    let_go()
-    assert widget.clusters is not None
-    return widget.clusters
-
-
 def choose(widget: ThresholdWidget, stem: str) -> None:
     """Choose a map by its file stem."""
     widget.map.value = next(
         layer for layer in widget.map.choices if map_of(layer).key == stem
     )
-
-
-def type_number(widget: ThresholdWidget, text: str) -> None:
-    """Type a number and leave the field with Return."""
-    native = widget.form.number.native
-    native.selectAll()
-    QTest.keyClicks(native, text)
-    QTest.keyClick(native, Qt.Key.Key_Return)
 
 
 # --- what is offered --------------------------------------------------------------
@@ -390,13 +369,6 @@ def test_degrees_of_freedom_are_asked_for_where_nobody_states_them(
 
 
 # --- memory -----------------------------------------------------------------------
-
-
-def settle(widget: ThresholdWidget) -> None:
-    """Wait until the last change counts as tried."""
-    let_go()
-    while widget._settles.isActive():
-        QTest.qWait(20)
 
 
 def test_back_and_forward_go_through_what_was_tried(widget: ThresholdWidget) -> None:

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from qtpy.QtCore import Qt
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
 
+from helpers.threshold_form import settle, shown, type_number
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer.shown_maps import show_alone
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
@@ -24,34 +22,6 @@ def widget(plugin: Any, viewer: Any, sample: ResultSet) -> Iterator[ThresholdWid
     made = ThresholdWidget(viewer)
     yield made
     made.close()
-
-
-def let_go() -> None:
-    """Let the queued updates happen."""
-    for _ in range(3):
-        QApplication.processEvents()
-
-
-def shown(widget: ThresholdWidget) -> Any:
-    """Return the clusters that are shown of the chosen map."""
-    let_go()
-    assert widget.clusters is not None
-    return widget.clusters
-
-
-def type_number(widget: ThresholdWidget, text: str) -> None:
-    """Type a number and leave the field with Return."""
-    native = widget.form.number.native
-    native.selectAll()
-    QTest.keyClicks(native, text)
-    QTest.keyClick(native, Qt.Key.Key_Return)
-
-
-def settle(widget: ThresholdWidget) -> None:
-    """Wait until the last change counts as tried."""
-    let_go()
-    while widget._settles.isActive():
-        QTest.qWait(20)
 
 
 def test_the_slider_holds_on_to_the_usual_numbers(widget: ThresholdWidget) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import textwrap
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -38,9 +39,17 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 #: Overlays of the canvas, and of the scene.
-CAPTION, PLACE, COLOR_BAR, CROSSHAIR = (
-    f"neurosynth_results_{name}" for name in ("caption", "place", "bar", "crosshair")
+CAPTION, PLACE, COLOR_BAR, CROSSHAIR, DIVIDER = (
+    f"neurosynth_results_{name}"
+    for name in ("caption", "place", "bar", "crosshair", "divider")
 )
+#: Names of what lies left and right of the divider: overlay -> where it stands.
+_SIDES = {
+    "neurosynth_results_left": "bottom_left",
+    "neurosynth_results_right": "bottom_right",
+}
+#: In the metadata of a map's layer: what the caption calls it among others.
+SIDE_KEY = "neurosynth_results_side"
 _FONT_SIZE = 9
 #: Pixels of the screen that a letter takes, and that the color bar leaves.
 _LETTER, _BESIDE = 8.5, 130
@@ -72,6 +81,27 @@ class Bar:
     title: str
     colors: bytes
     ticks: tuple[tuple[float, str], ...]
+
+
+@dataclass(frozen=True)
+class Divider:
+    """A line down the canvas, with a map on each side.
+
+    Attributes
+    ----------
+    place : float
+        Where it crosses the axis that runs across the canvas, mm.
+    left, right : str
+        Names of the maps.
+    left_color, right_color : tuple of float
+        Their colors, 0 to 1.
+    """
+
+    place: float
+    left: str
+    left_color: tuple[float, float, float]
+    right: str
+    right_color: tuple[float, float, float]
 
 
 def dress(viewer: Viewer) -> None:
@@ -125,6 +155,35 @@ def toggle_crosshair(viewer: Viewer) -> None:
         cross.visible = not cross.visible
 
 
+def show_divider(viewer: Viewer, divider: Divider | None) -> None:
+    """Draw a line between two maps and say which is on which side; None for none."""
+    overlays, scene = viewer.canvas.overlays, viewer.scene.overlays
+    if divider is not None and not set(_SIDES) <= set(overlays):
+        from napari.components.overlays import TextOverlay
+
+        for name, position in _SIDES.items():
+            overlays[name] = TextOverlay(
+                position=position, font_size=_FONT_SIZE, visible=False
+            )
+        with suppress(ImportError):
+            from napari_neurosynth_results.viewer import napari_overlays as drawn
+
+            scene[DIVIDER] = drawn.DividerOverlay(visible=False)
+    if divider is not None:
+        told = (
+            (f"{divider.left} \N{BLACK LEFT-POINTING TRIANGLE}", divider.left_color),
+            (f"\N{BLACK RIGHT-POINTING TRIANGLE} {divider.right}", divider.right_color),
+        )
+        for name, (text, color) in zip(_SIDES, told, strict=True):
+            overlays[name].text, overlays[name].color = text, color
+    for name in _SIDES:
+        if name in overlays:
+            overlays[name].visible = divider is not None
+    if (line := scene.get(DIVIDER)) is not None:
+        line.place = divider.place if divider is not None else line.place
+        line.visible = divider is not None
+
+
 def show_place(viewer: Viewer, shown: bool) -> None:
     """Show or hide place and crosshair, which mean nothing where no slice is shown."""
     overlays = viewer.canvas.overlays.get(PLACE), viewer.scene.overlays.get(CROSSHAIR)
@@ -146,6 +205,8 @@ def update_legend(viewer: Viewer) -> None:
     for layer in fresh:
         _follow(viewer, layer)
     shown = [layer for layer in reversed(fresh) if is_seen(layer)]
+    # Maps that are compared stand in the order of the comparison.
+    shown.sort(key=lambda layer: layer.metadata.get(SIDE_KEY, (0, ""))[0])
     letters = int((viewer.canvas.size[1] - _BESIDE) / _LETTER)
     text = "\n".join(
         textwrap.fill(
@@ -165,8 +226,14 @@ def update_legend(viewer: Viewer) -> None:
 
 
 def caption_of(layer: Layer) -> str:
-    """Say which map a layer shows, and at which threshold."""
-    return f"{layer.name}: {layer.metadata.get(REASON_KEY, '')}".removesuffix(": ")
+    """Say which map a layer shows, and at which threshold.
+
+    Where several are seen together, it begins with what tells them apart on the canvas:
+    a side, a color.
+    """
+    _, side = layer.metadata.get(SIDE_KEY, (0, ""))
+    parts = side, layer.name, layer.metadata.get(REASON_KEY, "")
+    return ": ".join(filter(None, parts))
 
 
 def bar_of(layer: Layer) -> Bar:

@@ -128,6 +128,7 @@ def dress(viewer: Viewer) -> None:
         for event in (layers.inserted, layers.removed, layers.reordered):
             event.connect(tell)
         viewer.canvas.events.size.connect(tell)
+        viewer.canvas.grid.events.enabled.connect(tell)
         place = partial(_update_place, weakly(viewer))
         for event in (viewer.dims.events.point, viewer.dims.events.ndisplay):
             event.connect(place)
@@ -175,13 +176,14 @@ def show_divider(viewer: Viewer, divider: Divider | None) -> None:
             (f"\N{BLACK RIGHT-POINTING TRIANGLE} {divider.right}", divider.right_color),
         )
         for name, (text, color) in zip(_SIDES, told, strict=True):
-            overlays[name].text, overlays[name].color = text, color
+            if overlays[name].text != text:
+                overlays[name].text, overlays[name].color = text, color
     for name in _SIDES:
         if name in overlays:
-            overlays[name].visible = divider is not None
+            _bring(overlays[name], visible=divider is not None)
     if (line := scene.get(DIVIDER)) is not None:
-        line.place = divider.place if divider is not None else line.place
-        line.visible = divider is not None
+        place = divider.place if divider is not None else line.place
+        _bring(line, place=place, visible=divider is not None)
 
 
 def show_place(viewer: Viewer, shown: bool) -> None:
@@ -214,26 +216,35 @@ def update_legend(viewer: Viewer) -> None:
         )
         for layer in shown[:_MOST_MAPS]
     )
-    if text != caption.text:
-        caption.text = text
-    caption.visible = bool(text)
+    # Of cells the names of their layers stand at the top.
+    at = "bottom" if viewer.canvas.grid.enabled else "top"
+    _bring(caption, text=text, position=f"{at}_left", visible=bool(text))
     painted = [
         layer for layer in shown if layer.visible and RANGE_KEY in layer.metadata
     ]
     if (drawn := viewer.canvas.overlays.get(COLOR_BAR)) is not None:
-        drawn.bar = bar_of(painted[0]) if painted else None
-        drawn.visible = bool(painted)
+        bar = bar_of(painted[0]) if painted else None
+        _bring(drawn, bar=bar, position=f"{at}_right", visible=bool(painted))
+
+
+def _bring(overlay: Any, **wanted: Any) -> None:
+    """Change of an overlay what is not as wanted."""
+    for name, value in wanted.items():
+        if getattr(overlay, name) != value:
+            setattr(overlay, name, value)
 
 
 def caption_of(layer: Layer) -> str:
     """Say which map a layer shows, and at which threshold.
 
-    Where several are seen together, it begins with what tells them apart on the canvas:
-    a side, a color.
+    Where several are compared, it begins with what tells them apart on the canvas, a
+    side or a color, and what came of the threshold is left to the panel.
     """
     _, side = layer.metadata.get(SIDE_KEY, (0, ""))
-    parts = side, layer.name, layer.metadata.get(REASON_KEY, "")
-    return ": ".join(filter(None, parts))
+    reason = layer.metadata.get(REASON_KEY, "")
+    if side:
+        reason = reason.rpartition(": ")[0] or reason
+    return ": ".join(filter(None, (side, layer.name, reason)))
 
 
 def bar_of(layer: Layer) -> Bar:

@@ -144,8 +144,6 @@ def own_colors(layer: Image) -> dict[str, Any]:
     dict of str to object
         By the names of the layer's attributes; empty where all was given.
     """
-    if not hasattr(layer, "contrast_limits"):
-        return {}
     name, limits = layer.metadata.get(GIVEN_KEY, (None, None))
     chosen: dict[str, Any] = {}
     if str(layer.colormap.name) != name:

@@ -37,7 +37,7 @@ from napari_neurosynth_results.viewer.layers import (
     UNDERLAY_KEY,
     map_of,
 )
-from napari_neurosynth_results.viewer.napari_private import drawn_once
+from napari_neurosynth_results.viewer.napari_private import drawn_once, unproxied
 from napari_neurosynth_results.viewer.scene import grows_rightwards
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ _LOOK = ("colormap", "contrast_limits", "gamma", "blending", "interpolation2d")
 #: What the camera had before cells were zoomed.
 _CAMERA = ("center", "zoom", "angles")
 _TWO_SIDES = ("left", "right")
+_COLORS = ("colormap", "contrast_limits")
 
 
 class Swipe:
@@ -177,7 +178,8 @@ class _Look:
     visible: bool
     opacity: float
     named: bool
-    #: Colormap and limits that the user has chosen, by their names.
+    #: Colormap and limits of a map, and which of them the user has chosen.
+    colors: dict[str, Any]
     chosen: dict[str, Any]
     stands_back: bool
 
@@ -275,6 +277,18 @@ class JointDisplay:
         self._fit(0)
         self._looks, self._order, self._shown, self._maps = {}, [], {}, []
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether layers come and go because of a mode."""
+        return self._busy
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether the user has selected what was added for a while."""
+        return any(
+            TEMPORARY_KEY in one.metadata for one in self._viewer.layers.selection
+        )
+
     def hides(self, layer: Layer) -> bool:
         """Whether a mode hides a layer that is seen nevertheless: a user wants it."""
         return not self._busy and layer.visible and not self._shown.get(layer, True)
@@ -326,11 +340,12 @@ class JointDisplay:
                 if layer.visible != self._shown.get(layer, layer.visible):
                     self._looks[layer] = replace(look, visible=layer.visible)
                 continue
-            is_map = map_of(layer) is not None
+            is_map = map_of(layer) is not None and hasattr(layer, "contrast_limits")
             self._looks[layer] = _Look(
                 visible=layer.visible,
                 opacity=layer.opacity,
                 named=layer.name_overlay.visible,
+                colors={name: getattr(layer, name) for name in _COLORS if is_map},
                 chosen=own_colors(layer) if is_map else {},
                 stands_back=STANDS_BACK_KEY in layer.metadata,
             )
@@ -394,12 +409,16 @@ class JointDisplay:
             if one is not None:
                 _mark(one, HUE_KEY, hue)
         clusters = clusters_of(found) if found is not None else None
-        if found is None or clusters is None:
-            return
-        recolor(layer, clusters, anew=True)
-        set_colors(found, clusters)
-        if hue is None and (look := self._looks.get(layer)) is not None:
-            for name, value in look.chosen.items():
+        look, given = self._looks.get(layer), {}
+        if found is not None and clusters is not None:
+            recolor(layer, clusters, anew=True)
+            set_colors(found, clusters)
+            given = look.chosen if look is not None else {}
+        elif look is not None:
+            # Its clusters were deleted meanwhile.
+            given = look.colors
+        if hue is None:
+            for name, value in given.items():
                 setattr(layer, name, value)
 
     def _put_in_order(self, wanted: Sequence[Layer]) -> None:
@@ -429,6 +448,11 @@ class JointDisplay:
             if self._camera is None:
                 self._camera = {name: getattr(camera, name) for name in _CAMERA}
             self._viewer.reset_view(reset_camera_angle=False)
+            # New cells get their size when they are drawn: for the first time where
+            # nobody sees it, for it would be at another zoom.
+            model = unproxied(self._viewer)
+            if hasattr(model, "screenshot"):
+                model.screenshot(flash=False)
         elif self._camera is not None:
             for name, value in self._camera.items():
                 setattr(camera, name, value)

@@ -186,6 +186,28 @@ def test_open_wants_a_kind_of_a_map_that_is_there(
     assert "There is no map nowhere" in capsys.readouterr().err
 
 
+def test_files_belong_together_and_all_else_is_a_result(tmp_path: Path) -> None:
+    from napari_neurosynth_results.cli.main import results_of
+
+    folder = tmp_path / "named.nii.gz"
+    folder.mkdir()
+    given = ["a.nii.gz", "run1", "b.nii", str(folder), "123", "run.zip", "run1"]
+    assert results_of(given) == [
+        ["a.nii.gz", "b.nii"],
+        ["run1"],
+        [str(folder)],
+        ["123"],
+        ["run.zip"],
+    ]
+
+
+def test_no_result_opens(capsys: Captured, tmp_path: Path) -> None:
+    missing = [str(tmp_path / "one"), str(tmp_path / "two")]
+    assert main(["open", *missing]) == 1
+    told = capsys.readouterr().err
+    assert all(f"{path} does not exist" in told for path in missing)
+
+
 def test_a_wrong_command_is_told_how_to_ask(capsys: Captured) -> None:
     for arguments in ([], ["show"], ["info"], ["open", "--view", "upside-down"]):
         with pytest.raises(SystemExit) as left:
@@ -278,6 +300,34 @@ def test_a_screenshot_shows_the_result(write: Write, tmp_path: Path, view: str) 
     assert again.returncode == 1
     assert again.stderr == f"{path} exists already. Choose another name.\n"
     assert path.read_bytes() == before
+
+
+@pytest.mark.slow
+@pytest.mark.viewer
+def test_two_results_open_beside_one_that_does_not(
+    write: Write, tmp_path: Path
+) -> None:
+    z = np.zeros(SHAPE, np.float32)
+    z[3:5, 3:5, 3:5] = 7
+    one, other = (write({"z": z}, name=f"run{n}/maps") for n in (1, 2))
+    missing, path = tmp_path / "missing", tmp_path / "shot.png"
+    names = (
+        "import napari\n"
+        "close = napari.Viewer.close\n"
+        "def told(self):\n"
+        "    print([layer.name for layer in self.layers if 'z' in layer.name])\n"
+        "    return close(self)\n"
+        "napari.Viewer.close = told\n"
+    )
+    arguments = ("open", str(one), str(missing), str(other), "--screenshot", str(path))
+    done = run(*arguments, before=names)
+    # What failed is told, in the exit code too; the others are shown.
+    assert done.returncode == 1, done.stderr
+    assert f"{missing} does not exist" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert path.exists()
+    assert "'maps: uncorrected · z'" in done.stdout
+    assert "'run2/maps: uncorrected · z'" in done.stdout
 
 
 @pytest.mark.slow

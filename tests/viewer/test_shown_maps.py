@@ -21,6 +21,7 @@ from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.viewer.shown_maps import (
     current_layer,
     current_map,
+    distinct_title,
     hide_map,
     is_shown,
     layer_for,
@@ -192,3 +193,18 @@ def test_names_begin_with_what_tells_maps_apart_and_results_come_first(
     assert "uncorrected · association · z: clusters" in [
         layer.name for layer in viewer.layers
     ]
+
+
+def test_results_of_one_name_are_told_apart(
+    opened: Callable[..., ResultSet], rng: np.random.Generator
+) -> None:
+    values = {"z": rng.normal(0, 3, SHAPE)}
+    first, second, third = (opened(values, name=f"run{n}/maps") for n in (1, 2, 3))
+    assert distinct_title(first, []) == "maps"
+    assert distinct_title(first, [first]) == "maps"
+    assert distinct_title(second, [first]) == "run2/maps"
+    second.title = third.title = "maps"
+    second.source = third.source = "https://neurovault.org/collections/1/"
+    assert distinct_title(second, [first]) == "maps (2)"
+    second.title = "maps (2)"
+    assert distinct_title(third, [first, second]) == "maps (3)"

@@ -23,6 +23,7 @@ from napari_neurosynth_results.viewer.colormaps import ColorRange
 from napari_neurosynth_results.viewer.layers import (
     RANGE_KEY,
     REASON_KEY,
+    SHORT_REASON_KEY,
     UNDERLAY_KEY,
     is_seen,
     map_of,
@@ -122,6 +123,8 @@ def dress(viewer: Viewer) -> None:
                 visible=False,
             )
         _add_drawn(viewer)
+        # The place and the name of what is left of a line stand over each other.
+        viewer.canvas.overlay_tiling.bottom_left = "vertical"
         # The viewer owns the events: a strong reference back would keep it alive.
         tell = partial(_update, weakly(viewer))
         layers = viewer.layers.events
@@ -241,9 +244,7 @@ def caption_of(layer: Layer) -> str:
     side or a color, and what came of the threshold is left to the panel.
     """
     _, side = layer.metadata.get(SIDE_KEY, (0, ""))
-    reason = layer.metadata.get(REASON_KEY, "")
-    if side:
-        reason = reason.rpartition(": ")[0] or reason
+    reason = layer.metadata.get(SHORT_REASON_KEY if side else REASON_KEY, "")
     return ": ".join(filter(None, (side, layer.name, reason)))
 
 

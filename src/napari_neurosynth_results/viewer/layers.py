@@ -41,6 +41,8 @@ LayerTuple = tuple[Any, dict[str, Any], str]
 METADATA_KEY = "neurosynth_results"
 #: Why the layer is shown at the threshold that it is shown at.
 REASON_KEY = "neurosynth_results_threshold"
+#: The same in short: height and extent alone.
+SHORT_REASON_KEY = "neurosynth_results_threshold_in_short"
 #: The voxels of a map's layer, which are a picture of the map: others that stand in the
 #: layer were put there by the user.
 PICTURE_KEY = "neurosynth_results_picture"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.viewer.canvas import dress
+from napari_neurosynth_results.viewer.canvas import SIDE_KEY, dress
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     FAINT_KEY,
     cluster_layer,
@@ -123,6 +123,8 @@ def show_alone(viewer: Viewer, statmap: StatMap) -> None:
     for other in _layers_of_maps(viewer):
         if other is not layer:
             other.visible = False
+            # Nor is it wanted again when a comparison ends.
+            other.metadata.pop(SIDE_KEY, None)
     _bring_forward(viewer, layer, statmap)
 
 

@@ -21,6 +21,7 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.comparison.comparison import (
     Comparison,
     compare,
+    rank_partners,
 )
 
 SHAPE = (4, 5, 6)
@@ -337,3 +338,65 @@ def test_no_difference_and_no_conjunction_of_corrected_maps(inside: Array) -> No
     assert "is corrected" in found.no_difference
     assert "FDR-corrected" in found.no_conjunction
     assert found.dice == 1
+
+
+def test_the_sentence_says_thresholds_and_extents(sample: ResultSet) -> None:
+    z, logp = sample["z"], sample["logp"]
+    found = [
+        find_clusters(z, p=0.001, min_voxels=10),
+        find_clusters(logp, p=0.01, min_voxels=1200),
+    ]
+    text = str(compare(*found))
+    assert f" at {found[0].threshold}, k >= 10, and " in text
+    assert f" at {found[1].threshold}, k >= 1,200: " in text
+    alike = str(compare(found[0], find_clusters(z, p=0.001, min_voxels=10)))
+    assert f", both at {found[0].threshold}, k >= 10: " in alike
+    mass = sample["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
+    tested = str(compare(found[0], find_clusters(mass)))
+    assert " at p_FWE <= .05, cluster-level: " in tested
+
+
+MASS = "_desc-{}Mass_level-cluster_corr-FWE_method-montecarlo"
+
+
+def test_the_same_test_of_another_result_is_the_likeliest_partner(
+    sample: ResultSet, tmp_path: Path
+) -> None:
+    """Z with z, FWE mass with FWE mass, whatever stands first."""
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in Path(sample.source).glob("*.nii.gz"):
+        (other / path.name).write_bytes(path.read_bytes())
+    opened = open_results(other)
+    offered = [*sample.maps.values(), *opened.maps.values()]
+    for key, statmap in sample.maps.items():
+        if not statmap.kind.row.criteria:
+            continue
+        ranked = rank_partners(statmap, offered)
+        assert ranked[0] is opened[key]
+        assert statmap not in ranked
+        assert all(one.kind.row.criteria for one in ranked)
+        # What tells of the same test in other words comes last.
+        own = [one.results is sample for one in ranked]
+        assert own == sorted(own)
+
+
+def test_within_one_result_it_is_the_other_test(tmp_path: Path) -> None:
+    """As NiMARE's MKDAChi2 names them: two contrasts, corrected and not."""
+    keys = [
+        f"{value}{rest}"
+        for value in ("p", "z")
+        for contrast in ("association", "uniformity")
+        for rest in (f"_desc-{contrast}", MASS.format(contrast))
+    ]
+    results = made({key: np.ones(SHAPE, np.float32) for key in keys})
+    first = "z_desc-association"
+    ranked = [one.key for one in rank_partners(results[first], results.maps.values())]
+    assert ranked[0] == "z_desc-uniformity"
+    assert ranked[1] == "z" + MASS.format("uniformity")
+    corrected = "z" + MASS.format("association")
+    ranked = [
+        one.key for one in rank_partners(results[corrected], results.maps.values())
+    ]
+    assert ranked[0] == "z" + MASS.format("uniformity")
+    assert ranked[-1] == "p_desc-association"

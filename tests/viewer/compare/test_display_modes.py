@@ -9,17 +9,28 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from napari_neurosynth_results.export.colors import HUES
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
+from napari_neurosynth_results.viewer import canvas, scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
+    faint_layer,
     layers_of_map,
+    show_clusters,
 )
-from napari_neurosynth_results.viewer.clusters.defaults import clusters_for
-from napari_neurosynth_results.viewer.compare.display_modes import JointDisplay
+from napari_neurosynth_results.viewer.clusters.defaults import (
+    clusters_for,
+    threshold_map,
+)
+from napari_neurosynth_results.viewer.compare.display_modes import (
+    JointDisplay,
+    _longest_ascent,
+)
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 
@@ -221,6 +232,203 @@ def test_layers_that_are_removed_in_between_are_no_matter(
         together.swipe_to(0.3)
     together.stop()
     assert all("swipe" not in layer.name for layer in viewer.layers)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_what_the_user_chose_comes_back(
+    viewer: Any, maps: list[Any], mode: Any
+) -> None:
+    """Colors, zoom, selection, order, and what is faint."""
+    chosen, given = maps[:2]
+    chosen.colormap, chosen.contrast_limits, chosen.gamma = "magma", (1.0, 9.0), 0.7
+    show_clusters(viewer, given, clusters_for(viewer, given), faint=True)
+    below = faint_layer(viewer, given)
+    viewer.layers.move(viewer.layers.index(given), 1)
+    viewer.layers.selection = {maps[2], maps[3]}
+    camera = viewer.scene.camera
+    camera.zoom, camera.center = 7.5, (1.0, 2.0, 3.0)
+    before, order = look(viewer), list(viewer.layers)
+    together = JointDisplay(viewer)
+    together.show(mode, maps[:2])
+    assert not below.visible
+    together.stop()
+    assert same(look(viewer), before)
+    assert list(viewer.layers) == order
+    assert (chosen.colormap.name, chosen.gamma) == ("magma", 0.7)
+    assert viewer.layers.selection == {maps[2], maps[3]}
+    assert camera.zoom == 7.5
+    assert tuple(camera.center) == (1, 2, 3)
+    # A new threshold leaves the user's colors alone, and gives the other map its own.
+    for layer in (chosen, given):
+        threshold_map(viewer, layer, Threshold(value=4))
+    assert chosen.colormap.name == "magma"
+    assert "orange" not in given.colormap.name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_a_switch_is_drawn_once(viewer: Any, maps: list[Any], mode: Any) -> None:
+    """All that changes layers happens while the canvas waits."""
+    told: list[str] = []
+    together = JointDisplay(viewer)
+    together.show("blink" if mode == "overlay" else "overlay", maps[:2])
+    events = viewer.layers.events
+    events.begin_batch.connect(lambda: told.append("waits"))
+    events.end_batch.connect(lambda: told.append("draws"))
+    events.reordered.connect(lambda: told.append("layer"))
+    for layer in viewer.layers:
+        layer.events.visible.connect(lambda: told.append("layer"))
+    together.show(mode, maps[:2])
+    assert (told[0], told[-1]) == ("waits", "draws")
+    assert set(told[1:-1]) <= {"layer"}
+    told.clear()
+    # Nothing differs: no layer is touched.
+    if mode in ("overlay", "outlines", "blink"):
+        together.show(mode, maps[:2])
+        assert told == ["waits", "draws"]
+
+
+def test_what_is_hidden_in_the_meantime_stays_hidden(
+    viewer: Any, maps: list[Any]
+) -> None:
+    underlay = next(one for one in viewer.layers if UNDERLAY_KEY in one.metadata)
+    together = JointDisplay(viewer)
+    together.show("overlay", maps[:2])
+    assert not together.hides(maps[0])
+    underlay.visible = False
+    maps[3].visible = True
+    assert together.hides(maps[3])
+    together.show("outlines", maps[:2])
+    assert not underlay.visible
+    together.stop()
+    assert not underlay.visible
+    assert maps[3].visible
+
+
+def test_a_map_whose_clusters_are_deleted_gets_its_colors_back(
+    viewer: Any, maps: list[Any]
+) -> None:
+    name, limits = maps[0].colormap.name, maps[0].contrast_limits
+    together = JointDisplay(viewer)
+    together.show("overlay", maps[:2])
+    viewer.layers.remove(cluster_layer(viewer, map_of(maps[0])))
+    together.stop()
+    assert maps[0].colormap.name == name
+    assert maps[0].contrast_limits == limits
+
+
+@pytest.mark.slow
+def test_every_cell_holds_its_own_map_where_layers_are_missing(
+    viewer: Any, maps: list[Any]
+) -> None:
+    outlines = layers_of_map(viewer, maps[0])[1]
+    viewer.layers.remove(outlines)
+    together = JointDisplay(viewer)
+    together.show("side by side", maps[:3])
+    layers = viewer.layers
+    boxes = viewer.canvas.grid.iter_viewboxes(layers)
+    cells = [
+        [layers[index] for index in cell if layers[index].visible] for _, cell in boxes
+    ]
+    for cell, shown in zip([cell for cell in cells if cell], maps, strict=False):
+        assert [one for one in cell if map_of(one) is not None] == [shown]
+        assert UNDERLAY_KEY in cell[0].metadata
+    together.stop()
+    assert not any(layer.name.startswith("Points") for layer in layers)
+
+
+def test_the_caption_tells_the_maps_apart(viewer: Any, maps: list[Any]) -> None:
+    canvas.dress(viewer)
+    together = JointDisplay(viewer)
+    overlays = viewer.canvas.overlays
+
+    def lines() -> list[str]:
+        return [
+            line for line in overlays[canvas.CAPTION].text.split("\n") if ":" in line
+        ]
+
+    for mode, first, second in (
+        ("overlay", "orange: ", "sky blue: "),
+        ("outlines", "filled: ", "outlines, sky blue: "),
+        ("side by side", "left: ", "right: "),
+        ("swipe", "left, orange: ", "right, sky blue: "),
+    ):
+        together.show(mode, maps[:2])  # type: ignore[arg-type]
+        told = overlays[canvas.CAPTION].text
+        assert told.index(first + maps[0].name) < told.index(second + maps[1].name)
+        assert "k >= 1" in told
+    together.show("blink", maps[:2])
+    assert lines()[0].startswith(f"1 of 2, orange: {maps[0].name}")
+    together.next()
+    assert lines()[0].startswith(f"2 of 2, sky blue: {maps[1].name}")
+    together.stop()
+    assert not any(canvas.SIDE_KEY in layer.metadata for layer in viewer.layers)
+
+
+def test_a_line_lies_between_two_maps_that_are_swiped(
+    viewer: Any, maps: list[Any]
+) -> None:
+    together = JointDisplay(viewer)
+    together.show("swipe", maps[:2])
+    left, right = (viewer.canvas.overlays[name] for name in canvas._SIDES)
+    assert maps[0].name in left.text
+    assert maps[1].name in right.text
+    assert left.visible
+    assert right.visible
+    line = viewer.scene.overlays[canvas.DIVIDER]
+    together.swipe_to(0.25)
+    low, high = viewer.dims.range[viewer.dims.order[-1]][:2]
+    assert line.place == pytest.approx(low + (high - low) / 4)
+    together.show("overlay", maps[:2])
+    assert [line.visible, left.visible, right.visible] == [False] * 3
+
+
+@pytest.mark.slow
+def test_swiped_maps_follow_their_thresholds(viewer: Any, maps: list[Any]) -> None:
+    together = JointDisplay(viewer)
+    together.show("swipe", maps[:2])
+    together.swipe_to(1.0)
+    part = next(one for one in viewer.layers if one.name.startswith("swipe: "))
+    redrawn: list[object] = []
+    part.events.set_data.connect(redrawn.append)
+    threshold_map(viewer, maps[0], Threshold(value=4.5))
+    assert redrawn
+    assert part.contrast_limits == maps[0].contrast_limits
+    assert np.array_equal(part.data, maps[0].data, equal_nan=True)
+
+
+@given(st.permutations(range(9)))
+def test_as_few_layers_as_can_be_are_moved(numbers: list[int]) -> None:
+    found = sorted(_longest_ascent(numbers))
+    series = [numbers[at] for at in found]
+    assert series == sorted(series)
+    # The definition, by patience: as many piles as the longest series is long.
+    piles: list[int] = []
+    for number in numbers:
+        place = next((i for i, top in enumerate(piles) if top > number), len(piles))
+        piles[place : place + 1] = [number]
+    assert len(found) == len(piles)
+
+
+@pytest.mark.slow
+def test_two_viewers_do_not_disturb_each_other(viewer: Any, maps: list[Any]) -> None:
+    from napari.components import ViewerModel
+
+    other = ViewerModel()
+    add_maps(other, [map_of(layer) for layer in maps[:2]])
+    theirs = [layer for layer in other.layers if map_of(layer) is not None]
+    for layer in theirs:
+        clusters_for(other, layer)
+    before = look(other)
+    here, there = JointDisplay(viewer), JointDisplay(other)
+    here.show("overlay", maps[:2])
+    assert same(look(other), before)
+    there.show("swipe", theirs)
+    here.stop()
+    assert there.mode == "swipe"
+    there.stop()
+    assert same(look(other), before)
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 from napari_neurosynth_results.viewer.compare.comparison_layers import AGREEMENT_KEY
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
+from napari_neurosynth_results.viewer.shown_maps import show_alone
 from napari_neurosynth_results.widgets.common.color_grid import GridModel
 from napari_neurosynth_results.widgets.compare.numbers import ScatterPlot, matrix_grid
 from napari_neurosynth_results.widgets.compare.widget import CompareWidget
@@ -314,6 +315,98 @@ def test_a_source_that_cannot_be_opened_is_told(
 
 
 @pytest.mark.slow
+def test_the_same_test_of_the_other_result_is_offered_first(
+    widget: CompareWidget, viewer: Any, layers: dict[str, Any], tmp_path: Path
+) -> None:
+    mine = map_of(layers["logp"])
+    show_alone(viewer, mine)
+    assert mine.short_title in widget.partners.accessibleName()
+    folder = tmp_path / "other"
+    shutil.copytree(sample_folder(), folder)
+    widget.others.open(str(folder))
+    wait_until(lambda: not widget.others.background_job.busy)
+    # It is compared at once: who opens another result here wants to.
+    first, partner = widget.maps.checked
+    assert first is mine
+    assert (partner.results.title, partner.key) == ("other", "logp")
+    assert widget.comparison.dice == 1
+    widget.partners.list_partners()
+    actions = widget.partners.menu().actions()
+    assert actions[0].text().startswith("other: ")
+    assert actions[0].text().endswith(partner.short_title)
+    actions[1].trigger()
+    assert widget.maps.checked[0] is mine
+    assert widget.maps.checked[1] is not partner
+    assert widget.maps.listed[:2] == widget.maps.checked
+    # The same folder again is not opened again.
+    n = len(viewer.layers)
+    widget.others.open(str(folder))
+    wait_until(lambda: not widget.others.background_job.busy)
+    assert len(viewer.layers) == n
+    assert widget.maps.checked == [mine, partner]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("view", ["overlay", "side by side", "blink", "swipe"])
+def test_choosing_another_map_ends_the_joint_view(
+    widget: CompareWidget, viewer: Any, layers: dict[str, Any], view: str
+) -> None:
+    widget.maps.check(maps_of(layers, "z", "logp"))
+    widget.mode.value = view
+    another = map_of(layers[STEMS[-1]])
+    show_alone(viewer, another)
+    wait_until(lambda: widget.mode.value == "as they are")
+    shown = [map_of(one) for one in viewer.layers if map_of(one) and one.visible]
+    assert shown == [another]
+    assert not any(one.name.startswith("swipe") for one in viewer.layers)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("view", ["overlay", "outlines", "side by side", "swipe"])
+def test_everything_that_is_selected_may_be_deleted(
+    widget: CompareWidget, viewer: Any, layers: dict[str, Any], view: str
+) -> None:
+    """Maps, their clusters, and what was added for the view, in one go."""
+    widget.maps.check(maps_of(layers, "z", "logp"))
+    widget.mode.value = view
+    viewer.layers.selection = set(viewer.layers)
+    viewer.layers.remove_selected()
+    QApplication.processEvents()
+    assert len(viewer.layers) == 0
+    assert widget.maps.count() == 0
+    assert "Check two maps" in widget.sentence.value
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("view", ["overlay", "side by side", "swipe"])
+def test_clusters_that_are_deleted_are_found_again(
+    widget: CompareWidget, viewer: Any, layers: dict[str, Any], view: str
+) -> None:
+    pair = maps_of(layers, "z", "logp")
+    widget.maps.check(pair)
+    widget.mode.value = view
+    viewer.layers.remove(cluster_layer(viewer, pair[0]))
+    widget.mode.value = "blink"
+    widget.next.native.click()
+    widget.mode.value = "as they are"
+    widget.maps.check(pair)
+    assert cluster_layer(viewer, pair[0]) is not None
+    assert widget.comparison.dice == 1
+
+
+def test_both_thresholds_stand_above_the_numbers(
+    widget: CompareWidget, layers: dict[str, Any]
+) -> None:
+    widget.maps.check(maps_of(layers, "z", STEMS[-1]))
+    text = widget.numbers.legend.text()
+    assert text.index("First:") < text.index("Second:") < text.index("only ")
+    assert "k &gt;= 1" in text or "k >= 1" in text
+    assert "p_FWE &lt;= .05, cluster-level" in text
+    assert ", k >= 1: " in widget.sentence.value
+    assert "p_FWE <= .05, cluster-level, and " in widget.sentence.value
+
+
+@pytest.mark.slow
 def test_layers_come_and_go_while_it_is_open(
     widget: CompareWidget, viewer: Any, layers: dict[str, Any]
 ) -> None:
@@ -321,12 +414,15 @@ def test_layers_come_and_go_while_it_is_open(
     for view in ("overlay", "side by side", "swipe", "outlines", "blink"):
         widget.mode.value = view
     viewer.layers.remove(layers["logp"])
+    QApplication.processEvents()
     assert map_of(layers["logp"]) not in widget.maps.checked
     assert widget.matrix is None
     assert widget.comparison is not None
     viewer.layers.remove(layers["stat"])
+    QApplication.processEvents()
     assert "Check two maps" in widget.sentence.value
     viewer.layers.clear()
+    QApplication.processEvents()
     assert widget.maps.count() == 0
 
 

@@ -18,6 +18,7 @@ from napari_neurosynth_results.export.colors import (
 )
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.comparison.notices import say_threshold
 from napari_neurosynth_results.statistics.p_values.directions import Sides, choose_sides
 from napari_neurosynth_results.statistics.thresholds.first_look import FirstLook
 from napari_neurosynth_results.viewer import palette
@@ -32,6 +33,7 @@ from napari_neurosynth_results.viewer.layers import (
     PICTURE_KEY,
     RANGE_KEY,
     REASON_KEY,
+    SHORT_REASON_KEY,
     empty_picture,
 )
 
@@ -71,6 +73,7 @@ def recolor(layer: Image, clusters: ClusterSet, *, anew: bool = False) -> None:
     _paint(layer, clusters, look)
     _give(layer, chosen, anew=anew)
     layer.metadata[REASON_KEY] = str(clusters)
+    layer.metadata[SHORT_REASON_KEY] = say_threshold(clusters)
 
 
 def recolor_faint(layer: Image, clusters: ClusterSet) -> None:

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 Mode = Literal["overlay", "outlines", "side by side", "blink", "swipe"]
 
+#: Points of the names of cells.
+_SMALL = 9.0
 #: Through which the map below is seen.
 _OVER = 0.65
 
@@ -178,6 +180,7 @@ class _Look:
     visible: bool
     opacity: float
     named: bool
+    font_size: float
     #: Colormap and limits of a map, and which of them the user has chosen.
     colors: dict[str, Any]
     chosen: dict[str, Any]
@@ -214,6 +217,8 @@ class JointDisplay:
         self._maps: list[Image] = []
         #: What the mode has made of `visible`: anything else is the user's doing.
         self._shown: dict[Layer, bool] = {}
+        #: Maps that the caption names as parts of a comparison.
+        self._sided: list[Layer] = []
         self._turn = 0
         self._share = 0.5
         self._swipe: Swipe | None = None
@@ -276,18 +281,12 @@ class JointDisplay:
             self._apply(_Plan())
         self._fit(0)
         self._looks, self._order, self._shown, self._maps = {}, [], {}, []
+        self._sided = []
 
     @property
     def is_busy(self) -> bool:
         """Whether layers come and go because of a mode."""
         return self._busy
-
-    @property
-    def is_in_use(self) -> bool:
-        """Whether the user has selected what was added for a while."""
-        return any(
-            TEMPORARY_KEY in one.metadata for one in self._viewer.layers.selection
-        )
 
     def hides(self, layer: Layer) -> bool:
         """Whether a mode hides a layer that is seen nevertheless: a user wants it."""
@@ -337,7 +336,10 @@ class JointDisplay:
             if TEMPORARY_KEY in layer.metadata:
                 continue
             if (look := self._looks.get(layer)) is not None:
-                if layer.visible != self._shown.get(layer, layer.visible):
+                changed = layer.visible != self._shown.get(layer, layer.visible)
+                # Another map was chosen to be seen alone.
+                let_go = layer in self._sided and SIDE_KEY not in layer.metadata
+                if changed or let_go:
                     self._looks[layer] = replace(look, visible=layer.visible)
                 continue
             is_map = map_of(layer) is not None and hasattr(layer, "contrast_limits")
@@ -345,6 +347,7 @@ class JointDisplay:
                 visible=layer.visible,
                 opacity=layer.opacity,
                 named=layer.name_overlay.visible,
+                font_size=layer.name_overlay.font_size,
                 colors={name: getattr(layer, name) for name in _COLORS if is_map},
                 chosen=own_colors(layer) if is_map else {},
                 stands_back=STANDS_BACK_KEY in layer.metadata,
@@ -369,12 +372,17 @@ class JointDisplay:
             opacity = plan.opacity.get(layer, look.opacity)
             if layer.opacity != opacity:
                 layer.opacity = opacity
-            named = layer in plan.named or look.named
-            if layer.name_overlay.visible != named:
-                layer.name_overlay.visible = named
+            named = layer in plan.named
+            name = layer.name_overlay
+            font = min(look.font_size, _SMALL) if named else look.font_size
+            if name.font_size != font:
+                name.font_size = font
+            if name.visible != (named or look.named):
+                name.visible = named or look.named
             _mark(layer, STANDS_BACK_KEY, layer in plan.behind or look.stands_back)
             side = plan.sides.get(layer)
             _mark(layer, SIDE_KEY, (self._maps.index(layer), side) if side else None)
+        self._sided = list(plan.sides)
         grid, before = self._viewer.canvas.grid, self._grid
         stride = plan.stride or before[1]
         if grid.stride != stride:
@@ -528,7 +536,9 @@ class JointDisplay:
             cell[:0] = fill
         plan.order = [*(layer for cell in cells for layer in cell), *rest]
         plan.named = list(self._maps)
-        if len(self._maps) == len(_TWO_SIDES):
+        n = len(self._maps)
+        plan.sides = {one: f"{at} of {n}" for at, one in enumerate(self._maps, start=1)}
+        if n == len(_TWO_SIDES):
             plan.sides = dict(zip(self._maps, _TWO_SIDES, strict=True))
         return plan
 

@@ -18,7 +18,6 @@ from qtpy.QtWidgets import (
     QMenu,
     QPushButton,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -52,14 +51,14 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-_LOWEST, _HIGHEST = 80, 160
+_LOWEST, _HIGHEST = 80, 112
 _MAP = int(Qt.ItemDataRole.UserRole)
 #: Sides of the patch of color beside a name, pixels.
 _PATCH = QSize(10, 10)
 #: Partners that a menu has room for.
 _MOST_PARTNERS = 12
 #: napari draws the arrow of a menu over the text.
-_NO_ARROW = "QToolButton::menu-indicator { image: none; }"
+_NO_ARROW = "QPushButton::menu-indicator { image: none; }"
 
 
 class MapChecklist(QListWidget):
@@ -178,7 +177,7 @@ class MapChecklist(QListWidget):
         self.blockSignals(False)
 
 
-class PartnerButton(QToolButton):
+class PartnerButton(QPushButton):
     """Offers what a map is likely to be compared with, the likeliest first.
 
     Parameters
@@ -199,7 +198,6 @@ class PartnerButton(QToolButton):
         self._viewer, self._maps = viewer, maps
         self._told = ""
         self.setStyleSheet(_NO_ARROW)
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setToolTip("The likeliest partners first: the same test of another result")
         self.setMenu(QMenu(self))

@@ -18,6 +18,7 @@ from napari_neurosynth_results.statistics.comparison.agreement import (
     common_mask,
     sample_map,
 )
+from napari_neurosynth_results.statistics.comparison.notices import say_threshold
 from napari_neurosynth_results.statistics.thresholds.apply import ThresholdResult
 from napari_neurosynth_results.viewer.compare.comparison_layers import agreement_legend
 from napari_neurosynth_results.widgets.common.color_grid import (
@@ -351,17 +352,19 @@ def _legend(known: Comparison) -> str:
         counts.opposite,
     )
     parts = [
-        f"<b>{word}</b> {_as_html(name)}: {_as_html(threshold)}"
-        for word, name, threshold in (
-            ("First", known.name_a, known.threshold_a),
-            ("Second", known.name_b, known.threshold_b),
+        f"<b>{word}</b> {_as_html(f'{name}: {say_threshold(of)}: {n:,} voxels')}"
+        for word, name, of, n in (
+            ("First:", known.name_a, known.a, known.n_a),
+            ("Second:", known.name_b, known.b, known.n_b),
         )
     ]
-    for (text, rgb), n in zip(agreement_legend(known), numbers, strict=True):
+    for (text, rgb), count in zip(agreement_legend(known), numbers, strict=True):
         color = "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
         told = _as_html(text)
-        if n or text != "both, with opposite signs":
-            parts.append(f'<span style="color:{color}">&#9632;</span> {told}: {n:,}')
+        if count or text != "both, with opposite signs":
+            parts.append(
+                f'<span style="color:{color}">&#9632;</span> {told}: {count:,}'
+            )
     return "<br>".join(parts)
 
 

@@ -151,7 +151,7 @@ class CompareWidget(Container):
         # Bound methods are held weakly by napari: closing the widget ends them.
         layers = self._viewer.layers
         layers.events.inserted.connect(self._refresh)
-        layers.events.removed.connect(self._refresh)
+        layers.events.removed.connect(self._refresh_later)
         layers.selection.events.active.connect(self._describe)
         # A look that needs this widget goes with it.
         self.native.destroyed.connect(self._together.stop)
@@ -169,10 +169,6 @@ class CompareWidget(Container):
         """Follow the layers of the viewer."""
         if self._choosing or self._together.is_busy:
             return
-        if event is not None and self._together.is_in_use:
-            # napari may be about to remove what is selected, and would not find it.
-            self._later.start()
-            return
         before = self.maps.checked
         self.maps.list_maps(
             [
@@ -188,6 +184,11 @@ class CompareWidget(Container):
         if there != before:
             self.maps.check_quietly([one for one in there if one is not None])
             self._choose()
+
+    def _refresh_later(self, event: object = None) -> None:
+        """Follow when all is gone: napari may be in the middle of removing several."""
+        if not (self._choosing or self._together.is_busy):
+            self._later.start()
 
     def _describe(self, event: object = None) -> None:
         self.partners.describe()

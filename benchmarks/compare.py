@@ -42,13 +42,13 @@ from napari_neurosynth_results import (
 )
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.viewer.clusters.defaults import clusters_for
-from napari_neurosynth_results.viewer.plugin.reader import add_maps
-from napari_neurosynth_results.viewer.shown_maps import layer_for, layer_of, show_alone
+from napari_neurosynth_results.viewer.layers import result_sets
+from napari_neurosynth_results.viewer.shown_maps import layer_for, show_alone
 from napari_neurosynth_results.widgets.workbench import open_workbench
 
 HEIGHT = 2.3
 PLUGIN = "napari-neurosynth-results"
-#: Underlay, seven maps with outlines and clusters, and an eighth without.
+#: Underlay, seven maps with outlines and clusters, and an image.
 LAYERS = 23
 ALONE = "as they are"
 MODES = ("overlay", "outlines", "side by side", "blink", "swipe", ALONE)
@@ -229,13 +229,16 @@ def _switches(rounds: int) -> list[Row]:
     bare = _bare_switches(rounds)
     viewer = _window()
     viewer.open(sample_folder(), plugin=PLUGIN)
-    results = open_results(sample_folder())
+    (results,) = result_sets(viewer.layers)
     maps = [one for one in results.maps.values() if one.kind.row.criteria]
     for statmap in maps:
         if len(viewer.layers) + 3 <= LAYERS:
             clusters_for(viewer, layer_for(viewer, statmap))
-    waiting = [one for one in maps if layer_of(viewer, one) is None]
-    add_maps(viewer, waiting[: LAYERS - len(viewer.layers)])
+    while len(viewer.layers) < LAYERS:
+        # Of the user's own.
+        units, names = ("mm",) * 3, ("z", "y", "x")
+        zeros = np.zeros((91, 109, 91), np.float32)
+        viewer.add_image(zeros, units=units, axis_labels=names, visible=False)
     assert len(viewer.layers) == LAYERS, len(viewer.layers)
     pair = [results["z"], results["stat"]]
     show_alone(viewer, pair[0])
@@ -300,12 +303,9 @@ def _painted(work: Callable[[], Any]) -> float:
 
 def _rest(seconds: float) -> None:
     """Let Qt paint, and do what it does later."""
-    end = time.perf_counter() + seconds
     for _ in range(8):
         QApplication.processEvents()
         time.sleep(seconds / 8)
-    while time.perf_counter() < end:
-        QApplication.processEvents()
 
 
 def _row(what: str, voxels: int, ours: Figure, plain: Figure, target: float) -> Row:

@@ -366,6 +366,11 @@ class JointDisplay:
         for layer in self.maps:
             if layer not in plan.hues:
                 self._paint(layer, None)
+        grid, before = self._viewer.canvas.grid, self._grid
+        in_cells = bool(plan.stride) or before[0]
+        if not in_cells and grid.enabled:
+            # In cells napari counts all layers anew for each one that changes.
+            grid.enabled = False
         self._put_in_order(plan.order or self._order)
         self._show_and_hide(plan)
         for layer, look in self._there():
@@ -383,11 +388,11 @@ class JointDisplay:
             side = plan.sides.get(layer)
             _mark(layer, SIDE_KEY, (self._maps.index(layer), side) if side else None)
         self._sided = list(plan.sides)
-        grid, before = self._viewer.canvas.grid, self._grid
         stride = plan.stride or before[1]
         if grid.stride != stride:
             grid.stride = stride
-        grid.enabled = bool(plan.stride) or before[0]
+        if grid.enabled != in_cells:
+            grid.enabled = in_cells
 
     def _there(self) -> list[tuple[Layer, _Look]]:
         """List the layers that were there before and still are."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.surfaces import Mesh, light_on
+from napari_neurosynth_results.viewer.layers import VIEW_KEY
 
 if TYPE_CHECKING:
     from napari.layers import Surface
@@ -54,6 +55,7 @@ def surface_layer(name: str, mesh: Mesh, colors: npt.ArrayLike, **more: Any) -> 
         "units": ("mm", "mm", "mm"),
         # Light is in the colors: see `light_on`.
         "shading": "none",
+        "metadata": {VIEW_KEY: True},
     }
     return Surface((vertices, faces), **keywords | more)
 

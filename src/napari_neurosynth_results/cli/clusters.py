@@ -91,8 +91,7 @@ def _clusters(options: argparse.Namespace) -> int:
     written = _write_files(options, clusters, behind)
     file = f"{statmap.file.filename}: "
     about = [problem for problem in results.problems if problem.startswith(file)]
-    missing = [f"{clusters.missing_test}."] if clusters.missing_test else []
-    for notice in dict.fromkeys((*clusters.notices, *about, *missing)):
+    for notice in dict.fromkeys((*clusters.notices, *about)):
         print(f"! {notice}", file=sys.stderr)
     print(f"{statmap.title}: {clusters}")
     if len(clusters):
@@ -102,7 +101,7 @@ def _clusters(options: argparse.Namespace) -> int:
             table[column] = [write_counted_p(p, clusters.null) for p in table[column]]
         print(table.to_string(index=False))
         for notice in clusters.whose_p:
-            print(f"{notice}.")
+            print(notice)
     if options.regions:
         _print_regions(clusters)
     if behind is not None:

@@ -69,7 +69,6 @@ def provenance_lines(clusters: ClusterSet, notes: Sequence[str] = ()) -> list[st
         f"regions: {atlas.name} ({atlas.citation})" if atlas else "regions: none",
         *notes,
         *(f"note: {told}" for told in clusters.notices),
-        *([clusters.missing_test] if clusters.missing_test else []),
         f"source: {source_of(statmap.results)}",
         f"space: {space_of(statmap.grid) or 'not that of MNI152'}",
         f"made by {name_and_version()}",

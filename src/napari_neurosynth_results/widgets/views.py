@@ -60,6 +60,7 @@ from napari_neurosynth_results.viewer.scene import (
     view_from,
     weakly,
 )
+from napari_neurosynth_results.viewer.settings import ORTHO
 from napari_neurosynth_results.widgets.common.layout import (
     PlainLabel,
     fold_button,
@@ -101,7 +102,6 @@ _EXPLANATIONS = {
         "back until you switch them on in the layer list."
     ),
 }
-_ORTHO = "Ortho view"
 #: What a layer tells of when its row may have changed.
 _TELLING = ("visible", "name", "data", "features")
 
@@ -540,10 +540,10 @@ def show_ortho(napari_viewer: Viewer, *clicked: object) -> OrthoView:
         The one that is there, if there is one.
     """
     window = unproxied(napari_viewer).window
-    view: OrthoView | None = window.dock_widgets.get(_ORTHO)
+    view: OrthoView | None = window.dock_widgets.get(ORTHO)
     if view is None:
         view = OrthoView(napari_viewer)
-        window.add_dock_widget(view, name=_ORTHO, area="bottom")
+        window.add_dock_widget(view, name=ORTHO, area="bottom")
     dock = view.parentWidget()
     dock.show()
     dock.raise_()

@@ -7,7 +7,8 @@ keeps nothing: what is shown stands in the layers, so that closing it loses noth
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
@@ -21,6 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.plugin.messages import PANEL
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
@@ -137,6 +139,29 @@ class Workbench(QWidget):
             name_controls(native)
             self.tabs.widget(TABS.index(name)).setWidget(native)
         return self._panels[name]
+
+    # --- what a workspace keeps -------------------------------------------------------
+
+    def current_tab(self) -> Tab:
+        """Return the tab that is in front."""
+        current: Tab = TABS[self.tabs.currentIndex()]
+        return current
+
+    def compared(self) -> tuple[list[StatMap], str]:
+        """Return the maps that are compared, and how they are seen together."""
+        panel = self._panels.get("Compare")
+        return (panel.maps.checked, panel.together) if panel is not None else ([], "")
+
+    def compare(self, maps: list[StatMap], together: str) -> None:
+        """Compare maps, and see them together."""
+        self.panel("Compare").compare(maps, together)
+
+    @contextmanager
+    def each_map_alone(self) -> Iterator[None]:
+        """Give layers for a while the look that they have alone."""
+        panel = self._panels.get("Compare")
+        with panel.seen_alone() if panel is not None else nullcontext():
+            yield
 
     def _make_current(self, index: int = 0) -> None:
         self.panel(TABS[self.tabs.currentIndex()])

@@ -44,10 +44,11 @@ _LEAST_P = 0.001
 
 @dataclass(frozen=True)
 class Line:
-    """One row: the peak of a cluster, or a sub-peak below it."""
+    """One row: the peak of a cluster, of which label, or a sub-peak below it."""
 
     cells: tuple[str, ...]
     is_sub_peak: bool = False
+    label: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,17 +57,28 @@ class PaperTable:
 
     Attributes
     ----------
-    caption : str
-        What is shown, at which threshold, by which atlas, in which space.
+    title : str
+        What is shown, at which threshold, and what came of it.
     columns : tuple of str
         Headings; the first two columns are texts, the others numbers.
     lines : tuple of Line
         The rows.
+    notices : tuple of str
+        What has to be known before the numbers are believed, in sentences.
+    notes : tuple of str
+        How they are to be read: atlas, space, what is indented, in sentences.
     """
 
-    caption: str
+    title: str
     columns: tuple[str, ...]
     lines: tuple[Line, ...] = field(repr=False)
+    notices: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def caption(self) -> str:
+        """All that stands above the table."""
+        return " ".join((self.title, *self.notices, *self.notes))
 
 
 def paper_table(clusters: ClusterSet) -> PaperTable:
@@ -99,8 +111,13 @@ def paper_table(clusters: ClusterSet) -> PaperTable:
         *("Voxels", "mm³", f"Peak {clusters.values.kind}"),
         *p_columns,
     )
-    caption = _caption(clusters, len(clusters) - len(kept))
-    return PaperTable(caption, columns, tuple(lines))
+    return PaperTable(
+        f"Clusters of {short_text(clusters.statmap.title)}: {typeset(str(clusters))}.",
+        columns,
+        tuple(lines),
+        _notices(clusters),
+        _notes(clusters, len(clusters) - len(kept)),
+    )
 
 
 def _write_lines(
@@ -122,7 +139,7 @@ def _write_lines(
             format_value(float(peak["peak_value"]), clusters.values.kind),
             *(column[peak["position"]] for column in p_columns.values()),
         )
-        lines.append(Line(cells, sub))
+        lines.append(Line(cells, sub, row + 1))
     return lines
 
 
@@ -177,15 +194,18 @@ def _place(
     return [short_text(name), side, *xyz]
 
 
-def _caption(clusters: ClusterSet, left_out: int) -> str:
-    """Say in sentences what the table shows."""
-    told = [
-        f"Clusters of {short_text(clusters.statmap.title)}: {typeset(str(clusters))}."
-    ]
-    if clusters.missing_test:
-        told.append(f"{short_text(clusters.missing_test)}.")
+def _notices(clusters: ClusterSet) -> tuple[str, ...]:
+    """Say what the window says beside the clusters, and whose the printed p are."""
+    told = [*clusters.notices]
     if not isinstance(clusters.threshold, ClusterLevelResult):
-        told += [f"{notice}." for notice in clusters.whose_p]
+        # Else the only p of clusters is that of the map itself.
+        told += clusters.whose_p
+    return tuple(f"{typeset(plain_text(one)).removesuffix('.')}." for one in told)
+
+
+def _notes(clusters: ClusterSet, left_out: int) -> tuple[str, ...]:
+    """Say in sentences how the table is to be read."""
+    told = []
     if left_out:
         told.append(
             "1 cluster that is not significant is left out."
@@ -205,7 +225,7 @@ def _caption(clusters: ClusterSet, left_out: int) -> str:
         )
     if any(math.isfinite(mm) and mm > 0 for mm in clusters.peak_regions["region_mm"]):
         told.append("Distances in parentheses: from the peak to the nearest region.")
-    return " ".join(told)
+    return tuple(told)
 
 
 # --- numbers as papers write them -------------------------------------------------

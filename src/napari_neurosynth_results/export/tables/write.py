@@ -74,7 +74,11 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "cluster_p": ("Corrected p of the cluster", ""),
     "cluster_p_low": ("Lower end of the 95 % interval of the Monte Carlo p", ""),
     "cluster_p_high": ("Upper end of the 95 % interval of the Monte Carlo p", ""),
-    "borderline": ("Whether the interval contains the level of significance", ""),
+    "borderline": (
+        "Whether the 95 % interval includes the level of significance, so that another "
+        "run might decide otherwise",
+        "",
+    ),
     "p_fwe_mass": (
         "FWE-corrected p by cluster mass; empty where NiMARE tested a cluster of other "
         "voxels",

@@ -124,7 +124,17 @@ class LayerState:
 
 @dataclass(frozen=True)
 class View:
-    """Where the viewer looks: plane, side, place in MNI mm, and napari's camera."""
+    """Where the viewer looks: plane, side, place in MNI mm, and napari's camera.
+
+    Attributes
+    ----------
+    surface : {"", "brain", "pial", "inflated"}
+        What stands for the volumes in 3D.
+    glass : bool
+        Whether planes show the glass brain.
+    ortho : bool
+        Whether three planes are shown beside the canvas.
+    """
 
     plane: Literal["axial", "coronal", "sagittal", "3D"] = "axial"
     side: Literal["neurological", "radiological", ""] = ""
@@ -132,6 +142,29 @@ class View:
     center: tuple[float, float, float] | None = None
     zoom: float | None = None
     angles: tuple[float, float, float] | None = None
+    surface: Literal["", "brain", "pial", "inflated"] = ""
+    glass: bool = False
+    ortho: bool = False
+
+
+@dataclass(frozen=True)
+class PanelState:
+    """What the panel shows.
+
+    Attributes
+    ----------
+    tab : str
+        The tab that is in front.
+    compared : tuple of int
+        The maps that are compared, in order.
+    together : str
+        How they are seen together, as the tab Compare calls it; empty where each is
+        seen as it is.
+    """
+
+    tab: Literal["Clusters", "Maps", "Compare", "Views", "Export"] = "Clusters"
+    compared: tuple[int, ...] = ()
+    together: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,6 +197,8 @@ class Workspace:
         Where the viewer looks.
     naming : Naming
         What names places and new clusters.
+    panel : PanelState, optional
+        The panel, where it is open.
     """
 
     format: str
@@ -175,6 +210,7 @@ class Workspace:
     active: int | None = None
     view: View | None = None
     naming: Naming = _USUAL
+    panel: PanelState | None = None
 
 
 def change_paths(contents: Description, change: Callable[[str], str]) -> Description:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -33,7 +33,10 @@ from napari_neurosynth_results.statistics.clusters.regions import (
     measure_region_shares,
     nearest_regions,
 )
-from napari_neurosynth_results.statistics.p_values.conversion import convert_to_log_p
+from napari_neurosynth_results.statistics.p_values.conversion import (
+    convert_to_log_p,
+    short_p,
+)
 from napari_neurosynth_results.statistics.p_values.monte_carlo import (
     NullDistribution,
     find_shared_smallest_p,
@@ -55,6 +58,9 @@ from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: More clusters than these are counted in a notice, not named.
+_MOST_NAMES = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,17 +148,42 @@ class ClusterSet:
 
     @cached_property
     def notices(self) -> tuple[str, ...]:
-        """What has to be known beside the sentence, of the map and of its p."""
-        told = [*self.statmap.notices]
+        """What has to be known beside the sentence, wherever it is shown or written.
+
+        Of the map, of its p, of what is borderline, and of what is not at hand. What
+        goes with the columns of `corrected` is `whose_p`: other maps are read for it.
+        """
+        told: list[str] = []
         if isinstance(self.threshold, ClusterLevelResult):
-            told += self.threshold.notices
+            told += [*self.threshold.notices, self._borderline]
         else:
-            told += [self.threshold.caution] if self.threshold.caution else []
+            told.append(self.threshold.caution)
             # A sibling that cannot be read is among the problems of its set.
             with suppress(ResultsError):
                 shared = find_shared_smallest_p(self.statmap)
                 told += [shared.caution] if shared is not None else []
-        return tuple(told)
+        return (*self.statmap.notices, *_sentences([*told, self.missing_test]))
+
+    @property
+    def _borderline(self) -> str:
+        """Say which clusters another run might have judged otherwise; mostly none."""
+        threshold = self.threshold
+        if not isinstance(threshold, ClusterLevelResult):
+            return ""
+        _, _, borderline = threshold.intervals(self.cluster_p)
+        names = [self.names[row] for row in np.flatnonzero(borderline)]
+        if not names:
+            return ""
+        more = len(names) - _MOST_NAMES
+        told = ", ".join(names[:_MOST_NAMES]) + (
+            f" and {more} more" if more > 0 else ""
+        )
+        whose = "its p" if len(names) == 1 else "their p"
+        return (
+            f"Borderline: {told}. Counted in {threshold.null}, {whose} could lie on "
+            f"either side of {short_p(threshold.alpha)} (the 95 % interval includes "
+            "it): another run might decide otherwise"
+        )
 
     @property
     def labels(self) -> npt.NDArray[np.int32]:
@@ -439,9 +470,11 @@ class ClusterSet:
 
     @property
     def whose_p(self) -> tuple[str, ...]:
-        """Where NiMARE's p belongs to clusters of other voxels, in words."""
-        notices: tuple[str, ...] = self.corrected.attrs["notices"]
-        return notices
+        """Where NiMARE's p belongs to clusters of other voxels, in sentences.
+
+        Stands wherever the corrected p of clusters do.
+        """
+        return _sentences(self.corrected.attrs["notices"])
 
     @cached_property
     def peaks(self) -> pd.DataFrame:
@@ -510,3 +543,8 @@ class ClusterSet:
             # The map that states p cannot be read, which its set reports: clusters that
             # were found by value are no worse for it.
             return np.full(at[0].size, np.nan)
+
+
+def _sentences(told: Iterable[str]) -> tuple[str, ...]:
+    """End each with a full stop; leave out what is empty."""
+    return tuple(f"{one.rstrip().removesuffix('.')}." for one in told if one)

@@ -82,7 +82,9 @@ CLUSTER_COLUMNS = (
     ),
     _hidden(
         "Borderline",
-        "Whether the Monte Carlo interval of the corrected p contains the level",
+        "yes: with so few iterations the corrected p could lie on either side of the "
+        "level, so another run might decide otherwise (its 95 % interval includes the "
+        "level)",
         key="borderline",
     ),
     _hidden(

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
-from napari_neurosynth_results.arrays import Float64Array
+from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -32,6 +32,10 @@ from napari_neurosynth_results.statistics.clusters.regions import (
     look_up_shares,
     measure_region_shares,
     nearest_regions,
+)
+from napari_neurosynth_results.statistics.clusters.true_discoveries import (
+    ClosedTesting,
+    find_closed_testing,
 )
 from napari_neurosynth_results.statistics.p_values.conversion import convert_to_log_p
 from napari_neurosynth_results.statistics.p_values.monte_carlo import (
@@ -213,6 +217,73 @@ class ClusterSet:
         grid = self.statmap.grid
         return grid.to_mm(self.labelled.inner_voxels(grid.voxel_size))
 
+    @property
+    def _extents(self) -> dict[str, Float64Array]:
+        """Where clusters are: their inner centers, and the boxes around them, MNI mm.
+
+        A box goes from the middle of its first voxel to that of its last one.
+        """
+        grid = self.statmap.grid
+        low, high = map(grid.to_mm, self.labelled.bounding_boxes())
+        columns = {f"inner_{a}": self.inner_centers[:, n] for n, a in enumerate("xyz")}
+        for n, axis in enumerate("xyz"):
+            columns |= {f"box_{axis}_min": low[:, n], f"box_{axis}_max": high[:, n]}
+        return columns
+
+    @cached_property
+    def closed_testing(self) -> ClosedTesting:
+        """What bounds the true discoveries of any place of the map.
+
+        By the uncorrected p of the test, over all voxels that were tested: neither
+        threshold nor mask of the clusters play a part.
+
+        Raises
+        ------
+        ResultsError
+            When these p are not known; the text says why.
+        """
+        if self.test is None:
+            raise ResultsError(f"No true discovery proportion: {self.missing_test}.")
+        asked, masking = self.asked, self.threshold.masking
+        return find_closed_testing(
+            self.test,
+            alpha=asked.tdp_alpha,
+            dependence=asked.tdp_dependence,
+            tail=asked.tail,
+            masking=masking,
+        )
+
+    @cached_property
+    def true_discoveries(self) -> IndexArray:
+        """How many voxels of each cluster are active, at least; int (n,).
+
+        With a confidence of 1 - ``asked.tdp_alpha`` for all clusters, and for those at
+        all other thresholds, together.
+
+        Raises
+        ------
+        ResultsError
+            As `closed_testing`.
+        """
+        return self.closed_testing.in_clusters(self.labelled)
+
+    @property
+    def missing_tdp(self) -> str:
+        """Why nothing is known of true discoveries, or of some; empty where all is."""
+        try:
+            return self.closed_testing.caution
+        except ResultsError as error:
+            return str(error).rstrip(".")
+
+    @property
+    def _proportions(self) -> dict[str, Float64Array]:
+        """Shares of true discoveries; NaN where nobody knows any."""
+        share = np.full(len(self), np.nan)
+        with suppress(ResultsError):
+            open_ = self.closed_testing.is_open(self.labelled.size)
+            share = np.where(open_, np.nan, self.true_discoveries / self.labelled.size)
+        return {"tdp": share, "tdp_percent": 100 * share}
+
     @cached_property
     def names(self) -> list[str]:
         """Name of each cluster: the user's, else by its region, else its number."""
@@ -350,7 +421,10 @@ class ClusterSet:
         ``peak_value`` and ``mean_value`` are signed, in the unit of `values` and, on a
         corrected map too, the test's own; ``center_x`` and so on are the center of mass
         by strength. ``peak_p`` is uncorrected, and so is ``peak_logp``, its -log10,
-        which never underflows. A voxel-level corrected map adds what it says itself:
+        which never underflows. ``inner_x`` and so on are the cluster's own voxel nearest
+        to its center, ``box_x_min`` to ``box_z_max`` the middles of its outermost
+        voxels. ``tdp`` is the true discovery proportion: at least this share of its
+        voxels is active (see `true_discoveries`). A voxel-level corrected map adds what it says itself:
         ``peak_q`` after FDR, else ``peak_p_fwe``. ``significant`` is unknown (NA) where
         the threshold controls no error rate.
         """
@@ -373,11 +447,13 @@ class ClusterSet:
                 "center_x": center[:, 0],
                 "center_y": center[:, 1],
                 "center_z": center[:, 2],
+                **self._extents,
                 "region": regions["region"],
                 "region_percent": look_up_shares(self._main_regions, self.regions),
                 "significant": self._significant,
                 "cluster_p": self.cluster_p,
                 **self._intervals,
+                **self._proportions,
                 "region_mm": regions["region_mm"],
             },
             copy=False,

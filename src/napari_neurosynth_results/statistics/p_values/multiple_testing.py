@@ -6,13 +6,14 @@ Also which voxels count as tests, and what may not be corrected for their number
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
@@ -28,6 +29,8 @@ FDR_METHODS: dict[FdrMethod, str] = {
     "BH": "Benjamini-Hochberg",
     "BY": "Benjamini-Yekutieli",
 }
+#: Of tests on each other: positive, which Simes' inequality and with it BH need, or any.
+Dependence = Literal["positive", "any"]
 #: A map whose weakest voxel is stronger than this z was thresholded by somebody.
 _THRESHOLDED_Z = 1.0
 
@@ -109,6 +112,23 @@ def check_fdr_method(method: str) -> None:
         raise ResultsError(f"fdr must be one of {known}, not {method!r}.")
 
 
+def check_confidence(alpha: float, dependence: str) -> None:
+    """Refuse a confidence in true discoveries, or an assumption, that is none.
+
+    Raises
+    ------
+    ResultsError
+        When alpha does not lie between 0 and 1, or the dependence is unknown.
+    """
+    if not 0 < alpha < 1:
+        raise ResultsError(
+            f"The alpha of true discoveries must lie between 0 and 1, not at {alpha}."
+        )
+    if dependence not in get_args(Dependence):
+        known = " or ".join(get_args(Dependence))
+        raise ResultsError(f"The dependence must be {known}, not {dependence!r}.")
+
+
 def _adjust(ordered: Float64Array, method: FdrMethod) -> Float64Array:
     """Adjust ascending log p: p n / rank, never more than that of a larger p."""
     n = ordered.size
@@ -133,12 +153,8 @@ def find_tested_voxels(
 
     Parameters
     ----------
-    source : PSource
-        What states the p of an uncorrected map.
-    name : str
-        Of the correction, for what is refused.
-    mask : ndarray of bool, shape (i, j, k), optional
-        Count tests only here, within the analysis mask where that is known.
+    source, name, mask
+        As for `find_tests`.
     sides : tuple of bool
         Sides that are looked at, which a lone map is tested on.
     tail : Tail
@@ -150,6 +166,38 @@ def find_tested_voxels(
         The tests: voxels of the mask with a value, be it infinite.
     log_p : ndarray of float64, shape (n,)
         One a test.
+
+    Raises
+    ------
+    ResultsError
+        As `find_tests`.
+    """
+    inside = find_tests(source, name, mask)
+    if source.is_lone:
+        statmap = source.statmap
+        strength = strength_on(sides, statmap.data[inside])
+        return inside, convert_to_log_p(strength, statmap.kind, tail, source.dof)
+    log_p = source.log_p()
+    assert log_p is not None
+    return inside, log_p[inside]
+
+
+def find_tests(source: PSource, name: str, mask: Mask | None) -> Mask:
+    """Find the voxels that were tested.
+
+    Parameters
+    ----------
+    source : PSource
+        What states the p of an uncorrected map.
+    name : str
+        Of what is counted on them, for what is refused.
+    mask : ndarray of bool, shape (i, j, k), optional
+        Count tests only here, within the analysis mask where that is known.
+
+    Returns
+    -------
+    ndarray of bool, shape (i, j, k)
+        The voxels of the mask with a value, be it infinite; a new array.
 
     Raises
     ------
@@ -178,27 +226,27 @@ def find_tested_voxels(
     inside &= ~np.isnan(source.map.data)
     if not inside.any():
         raise ResultsError(f"{statmap.title} has no values inside the mask.")
-    if source.is_lone:
-        values = statmap.data[inside]
-        strength = np.abs(values) if all(sides) else values if sides[0] else -values
-        return inside, convert_to_log_p(strength, statmap.kind, tail, source.dof)
-    log_p = source.log_p()
-    assert log_p is not None
-    return inside, log_p[inside]
+    return inside
+
+
+def strength_on(sides: Sides, values: Voxels) -> Voxels:
+    """Return what p falls with, on the sides that are looked at."""
+    return np.abs(values) if all(sides) else values if sides[0] else -values
 
 
 def _testing_mask(statmap: StatMap, mask: Mask | None, name: str) -> Mask:
     """Return a new mask: the analysis mask and the one chosen, as far as known."""
     known = statmap.mask
     if mask is not None:
-        return mask.copy() if known is None else mask & known
+        return mask.copy(order="K") if known is None else mask & known
     if known is None:
         raise ResultsError(
             f"{statmap.title}: {name} counts the tests in the analysis mask, and no "
             "map beside this one shows where it ends. Give a mask (a file, or the "
             "brain of the template), or open the whole folder."
         )
-    return known.copy()
+    # In memory as the maps are, which makes all that follows several times as fast.
+    return known.copy(order="K")
 
 
 def _was_thresholded(source: PSource) -> bool:

@@ -209,6 +209,7 @@ class _AnswerBuilder:
             self._notices += clusters.notices
             table = clusters_table(clusters)
             self._notices += [f"{key}: {notice}." for notice in clusters.whose_p]
+            self._notices.append(f"{key}: {clusters.proven}.")
             regions = regions_table(clusters) if request.regions else None
             if request.studies:
                 self._ask_studies(results, key, clusters)

@@ -34,7 +34,7 @@ from napari_neurosynth_results.statistics.clusters.regions import (
     nearest_regions,
 )
 from napari_neurosynth_results.statistics.clusters.true_discoveries import (
-    ClosedTesting,
+    ProvenVoxels,
     find_closed_testing,
 )
 from napari_neurosynth_results.statistics.p_values.conversion import convert_to_log_p
@@ -225,35 +225,35 @@ class ClusterSet:
         """
         grid = self.statmap.grid
         low, high = map(grid.to_mm, self.labelled.bounding_boxes())
-        columns = {f"inner_{a}": self.inner_centers[:, n] for n, a in enumerate("xyz")}
+        inner = self.inner_centers.copy()
+        columns = {f"inner_{axis}": inner[:, n] for n, axis in enumerate("xyz")}
         for n, axis in enumerate("xyz"):
             columns |= {f"box_{axis}_min": low[:, n], f"box_{axis}_max": high[:, n]}
         return columns
 
     @cached_property
-    def closed_testing(self) -> ClosedTesting:
-        """What bounds the true discoveries of any place of the map.
+    def proven(self) -> ProvenVoxels:
+        """How much of each cluster is active at least, how surely, or why nobody knows.
 
-        By the uncorrected p of the test, over all voxels that were tested: neither
-        threshold nor mask of the clusters play a part.
-
-        Raises
-        ------
-        ResultsError
-            When these p are not known; the text says why.
+        By the uncorrected p of the test, over all voxels that were tested: neither the
+        threshold nor a mask of the clusters play a part.
         """
         if self.test is None:
-            raise ResultsError(f"No true discovery proportion: {self.missing_test}.")
-        asked, masking = self.asked, self.threshold.masking
-        return find_closed_testing(
-            self.test,
-            alpha=asked.tdp_alpha,
-            dependence=asked.tdp_dependence,
-            tail=asked.tail,
-            masking=masking,
-        )
+            return ProvenVoxels(None, self.labelled, self.missing_test)
+        asked = self.asked
+        try:
+            testing = find_closed_testing(
+                self.test,
+                alpha=asked.tdp_alpha,
+                dependence=asked.tdp_dependence,
+                tail=asked.tail,
+                masking=self.threshold.masking,
+            )
+        except ResultsError as error:
+            return ProvenVoxels(None, self.labelled, str(error).rstrip("."))
+        return ProvenVoxels(testing, self.labelled)
 
-    @cached_property
+    @property
     def true_discoveries(self) -> IndexArray:
         """How many voxels of each cluster are active, at least; int (n,).
 
@@ -263,26 +263,9 @@ class ClusterSet:
         Raises
         ------
         ResultsError
-            As `closed_testing`.
+            When the p that it takes are not known; the text says why.
         """
-        return self.closed_testing.in_clusters(self.labelled)
-
-    @property
-    def missing_tdp(self) -> str:
-        """Why nothing is known of true discoveries, or of some; empty where all is."""
-        try:
-            return self.closed_testing.caution
-        except ResultsError as error:
-            return str(error).rstrip(".")
-
-    @property
-    def _proportions(self) -> dict[str, Float64Array]:
-        """Shares of true discoveries; NaN where nobody knows any."""
-        share = np.full(len(self), np.nan)
-        with suppress(ResultsError):
-            open_ = self.closed_testing.is_open(self.labelled.size)
-            share = np.where(open_, np.nan, self.true_discoveries / self.labelled.size)
-        return {"tdp": share, "tdp_percent": 100 * share}
+        return self.proven.counts
 
     @cached_property
     def names(self) -> list[str]:
@@ -419,14 +402,14 @@ class ClusterSet:
         """One row a cluster; units are in the names, coordinates in MNI mm.
 
         ``peak_value`` and ``mean_value`` are signed, in the unit of `values` and, on a
-        corrected map too, the test's own; ``center_x`` and so on are the center of mass
-        by strength. ``peak_p`` is uncorrected, and so is ``peak_logp``, its -log10,
-        which never underflows. ``inner_x`` and so on are the cluster's own voxel nearest
-        to its center, ``box_x_min`` to ``box_z_max`` the middles of its outermost
-        voxels. ``tdp`` is the true discovery proportion: at least this share of its
-        voxels is active (see `true_discoveries`). A voxel-level corrected map adds what it says itself:
-        ``peak_q`` after FDR, else ``peak_p_fwe``. ``significant`` is unknown (NA) where
-        the threshold controls no error rate.
+        corrected map too, the test's own. ``center_x`` and so on are the center of mass
+        by strength, ``inner_x`` the cluster's own voxel nearest to it, ``box_x_min`` to
+        ``box_z_max`` the middles of its outermost voxels. ``peak_p`` is uncorrected,
+        and so is ``peak_logp``, its -log10, which never underflows. A voxel-level
+        corrected map adds what it says itself: ``peak_q`` after FDR, else
+        ``peak_p_fwe``. ``significant`` is unknown (NA) where the threshold controls no
+        error rate. ``tdp`` is the true discovery proportion: at least this share of the
+        voxels is active (see `true_discoveries`).
         """
         import pandas as pd
 
@@ -453,7 +436,7 @@ class ClusterSet:
                 "significant": self._significant,
                 "cluster_p": self.cluster_p,
                 **self._intervals,
-                **self._proportions,
+                **self.proven.columns,
                 "region_mm": regions["region_mm"],
             },
             copy=False,

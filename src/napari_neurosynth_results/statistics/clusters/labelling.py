@@ -122,7 +122,7 @@ class ClusterArrays:
 
     @cached_property
     def _voxels(self) -> tuple[IndexArray, IndexArray]:
-        """Cluster, from 0, and indices i, j and k, (3, v), of the voxels in clusters."""
+        """Cluster, from 0, and indices i, j, k, (3, v), of the voxels in clusters."""
         kept = self.label.nonzero()[0]
         where = self.where.take(kept).astype(np.intp)
         voxels = np.array(np.unravel_index(where, self.shape, order="F"))

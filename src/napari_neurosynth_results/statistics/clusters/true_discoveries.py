@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,8 @@ import numpy.typing as npt
 from napari_neurosynth_results.arrays import BoolArray, Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import Tail
-from napari_neurosynth_results.statistics.clusters.labelling import ClusterArrays
 from napari_neurosynth_results.maps.statmap import Mask
+from napari_neurosynth_results.statistics.clusters.labelling import ClusterArrays
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
     convert_to_log_p,
@@ -50,12 +51,13 @@ from napari_neurosynth_results.statistics.p_values.multiple_testing import (
 from napari_neurosynth_results.statistics.p_values.significance import PSource
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 
-Labels = npt.NDArray[np.integer[Any]]
+Labels = npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_]
 
 _CALLED = "The true discovery proportion"
 #: A p may be a rounding error above alpha and still decide.
 _SLACK = 1e-9
 _LOG_2 = math.log(2)
+_LEAST_PERCENT = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,7 +234,7 @@ def find_hommel(
         return 0
     below = ranked < alpha
     demands = alpha * (m - rank[below]) / (alpha - ranked[below])
-    h = min(m, math.floor(demands.min(initial=m)))
+    h: int = min(m, math.floor(float(demands.min(initial=m))))
 
     def is_rejected(i: int) -> bool:
         """Ask the definition, as floats hold it: ties on the line are rejected."""
@@ -391,6 +393,28 @@ class ClosedTesting:
             return np.zeros(np.shape(n_voxels), bool)
         return np.asarray(n_voxels < self.bounds.needed)
 
+    def tell(self, n_voxels: int, count: int) -> str:
+        """Say in words how many voxels of a place are active.
+
+        Parameters
+        ----------
+        n_voxels : int
+            The voxels of the place that were tested.
+        count : int
+            The true discoveries among them, at least.
+        """
+        if count:
+            return (
+                f"At least {count:,} of {n_voxels:,} voxels are active "
+                f"({write_percent(100 * count / n_voxels)}), with {self.confidence}."
+            )
+        if self.is_open(np.array(n_voxels)):
+            return f"{self.caution}."
+        return (
+            f"Of none of the {n_voxels:,} voxels it is proven that it is active, at "
+            f"{self.confidence}; that does not mean that none is."
+        )
+
     @property
     def confidence(self) -> str:
         """As in ``95 % confidence``."""
@@ -421,11 +445,65 @@ class ClosedTesting:
         if self.shared is None or self.bounds.needed <= 1:
             return ""
         return (
-            f"Too few permutations for the TDP: at the smallest p of "
-            f"{self.shared.permutations:,} permutations, {short_p(self.bounds.smallest_p)}"
-            f", a cluster needs {self.bounds.needed:,} voxels before one of them is "
-            "proven"
+            f"Too few permutations for the TDP: {self.shared.permutations:,} give no p "
+            f"below {short_p(self.bounds.smallest_p)}, and of such voxels a cluster "
+            f"needs {self.bounds.needed:,} before one of them is proven"
         )
+
+
+@dataclass(frozen=True, eq=False)
+class ProvenVoxels:
+    """How much of each of some clusters is active at least, or why nobody knows.
+
+    Attributes
+    ----------
+    testing : ClosedTesting or None
+        What bounds it.
+    clusters : ClusterArrays
+        The clusters.
+    missing : str
+        Why there is no `testing`, without a full stop.
+    """
+
+    testing: ClosedTesting | None
+    clusters: ClusterArrays = field(repr=False)
+    missing: str = ""
+
+    @cached_property
+    def counts(self) -> IndexArray:
+        """True discoveries of each cluster, at least, int (n,).
+
+        Raises
+        ------
+        ResultsError
+            When nobody knows.
+        """
+        if self.testing is None:
+            raise ResultsError(f"{self.missing}.")
+        return self.testing.in_clusters(self.clusters)
+
+    @property
+    def columns(self) -> dict[str, Float64Array]:
+        """``tdp`` and ``tdp_percent`` of each cluster; NaN where nobody knows any."""
+        size, share = self.clusters.size, np.full(self.clusters.size.size, np.nan)
+        if self.testing is not None:
+            is_open = self.testing.is_open(size)
+            share = np.where(is_open, np.nan, self.counts / size)
+        return {"tdp": share, "tdp_percent": 100 * share}
+
+    def __str__(self) -> str:
+        """Say what proportions mean, or why there are none."""
+        if self.testing is None:
+            return f"No true discovery proportion: {self.missing}"
+        caution = self.testing.caution
+        return f"{self.testing}. {caution}" if caution else str(self.testing)
+
+    def tell(self, label: int) -> str:
+        """Say in words how much of a cluster is active."""
+        if self.testing is None:
+            return f"{self}."
+        size, count = self.clusters.size[label - 1], self.counts[label - 1]
+        return self.testing.tell(int(size), int(count))
 
 
 def find_closed_testing(
@@ -537,3 +615,17 @@ def _strong_voxels(
     flat, at = places_of(survivors & inside)
     each = source.tail is Tail.ONE and statmap.results.negatives_count(statmap)
     return flat, source.log_p_at(at) + _LOG_2 * each
+
+
+def write_percent(percent: float) -> str:
+    """Write a share that is one at least: never rounded up; empty for NaN.
+
+    >>> write_percent(32.99), write_percent(9.39), write_percent(0.02), write_percent(0)
+    ('≥ 32 %', '≥ 9.3 %', '> 0 %', '≥ 0 %')
+    """
+    if math.isnan(percent):
+        return ""
+    if 0 < percent < _LEAST_PERCENT:
+        return "> 0 %"
+    step = 1 if percent >= 10 or not percent else 10
+    return f"≥ {math.floor(percent * step + _SLACK) / step:g} %"

@@ -29,7 +29,7 @@ FDR_METHODS: dict[FdrMethod, str] = {
     "BH": "Benjamini-Hochberg",
     "BY": "Benjamini-Yekutieli",
 }
-#: Of tests on each other: positive, which Simes' inequality and with it BH need, or any.
+#: Of tests on each other: positive, which Simes' inequality and BH need, or any.
 Dependence = Literal["positive", "any"]
 #: A map whose weakest voxel is stronger than this z was thresholded by somebody.
 _THRESHOLDED_Z = 1.0

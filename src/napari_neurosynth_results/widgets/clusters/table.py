@@ -30,6 +30,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_neurosynth_results.anatomy.atlas import with_distance
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
@@ -53,6 +54,7 @@ _ANSWERED = frozenset(
         _ROLE.EditRole,
         _ROLE.TextAlignmentRole,
         _ROLE.DecorationRole,
+        _ROLE.ToolTipRole,
     }
 )
 _LOWEST = 110
@@ -264,6 +266,8 @@ class ClusterModel(QAbstractItemModel):
             return None
         if role == _ROLE.DisplayRole:
             return self.title(section)
+        if role == _ROLE.ToolTipRole and self._clusters is not None:
+            return CLUSTER_COLUMNS[section].told(self._clusters)
         return CLUSTER_COLUMNS[section].header(role)
 
     def title(self, section: int) -> str:
@@ -300,6 +304,13 @@ class ClusterModel(QAbstractItemModel):
             return column.alignment
         if role == _ROLE.DecorationRole and column.key == "label":
             return None if index.internalId() else self._color(index.row())
+        if role == _ROLE.ToolTipRole and column.key == "tdp_percent":
+            label = self.label_of(index)
+            return (
+                None
+                if index.internalId()
+                else for_qt(self._clusters.proven.tell(label))
+            )
         return None
 
     def setData(

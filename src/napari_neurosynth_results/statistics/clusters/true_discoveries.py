@@ -6,9 +6,7 @@ discoveries at least, with one confidence for all sets together (Goeman and Sola
 Stat Sci 26; *all-resolutions inference*, Rosenblatt et al. 2018, NeuroImage 181):
 thresholds may be moved and places chosen after looking.
 
-All that takes of a map is Hommel's h and, of its stronger voxels, one whole number
-each, the category (Goeman, Meijer, Krebs and Solari 2019, Biometrika 106); both are
-found once. h comes from one sorted list (Meijer, Krebs and Goeman 2019, Biom J 61).
+All that takes of a map is found once: `DiscoveryBounds` of the p of its voxels.
 """
 
 from __future__ import annotations
@@ -44,6 +42,7 @@ from napari_neurosynth_results.statistics.p_values.monte_carlo import (
 )
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
     Dependence,
+    DiscoveryBounds,
     check_confidence,
     find_tests,
     strength_on,
@@ -54,284 +53,10 @@ from napari_neurosynth_results.statistics.thresholds.masks import Masking
 Labels = npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_]
 
 _CALLED = "The true discovery proportion"
-#: A p may be a rounding error above alpha and still decide.
-_SLACK = 1e-9
+#: So much less than a whole percent is a rounding error.
+_ROUNDING = 1e-9
 _LOG_2 = math.log(2)
 _LEAST_PERCENT = 0.1
-
-
-@dataclass(frozen=True, eq=False)
-class DiscoveryBounds:
-    """How many of any tests of a family are true discoveries, at least.
-
-    Attributes
-    ----------
-    n_tests : int
-        The size of the family: m.
-    hommel : int
-        Hommel's h: with this confidence no more of them are false discoveries.
-    alpha : float
-        1 - confidence, for all sets of tests together.
-    dependence : {"positive", "any"}
-        What is assumed of the tests.
-    where : ndarray of int, shape (z,)
-        Positions of the tests that can raise a bound, by ascending category.
-    category : ndarray of int, shape (z,)
-        The smallest whole number u, from 1, with h p <= u alpha.
-    smallest_p : float
-        Of the family.
-
-    Examples
-    --------
-    >>> bounds = DiscoveryBounds.of_p(np.array([0.001, 0.01, 0.02, 0.03, 0.5]))
-    >>> bounds.hommel, bounds.total
-    (2, 3)
-    >>> bounds.count(np.array([1, 1, 2, 2, 2]), 2).tolist()
-    [2, 1]
-    """
-
-    n_tests: int
-    hommel: int
-    alpha: float
-    dependence: Dependence
-    where: IndexArray = field(repr=False)
-    category: IndexArray = field(repr=False)
-    smallest_p: float
-
-    @classmethod
-    def of_p(
-        cls,
-        p: Float64Array,
-        alpha: float = 0.05,
-        dependence: Dependence = "positive",
-    ) -> DiscoveryBounds:
-        """Bound the true discoveries of a family of tests.
-
-        Parameters
-        ----------
-        p : ndarray of float64, shape (m,)
-            One a test; 0 is smaller than all others.
-        alpha : float
-            1 - confidence.
-        dependence : {"positive", "any"}
-            For any, h and the categories grow by the factor 1 + 1/2 + ... + 1/h
-            (Meijer, Krebs and Goeman 2019).
-
-        Returns
-        -------
-        DiscoveryBounds
-            For any set of the tests.
-
-        Raises
-        ------
-        ResultsError
-            When alpha or dependence means nothing.
-        """
-        check_confidence(alpha, dependence)
-        # What is weaker raises no bound, and each would be one more to sort.
-        strong = (p <= alpha * (1 + _SLACK)).nonzero()[0]
-        found = cls.of_strong(p.take(strong), p.size, alpha, dependence)
-        smallest = float(p.min(initial=1))
-        return replace(found, where=strong.take(found.where), smallest_p=smallest)
-
-    @classmethod
-    def of_strong(
-        cls, p: Float64Array, n_tests: int, alpha: float, dependence: Dependence
-    ) -> DiscoveryBounds:
-        """Bound the true discoveries of a family by its strong tests.
-
-        Parameters
-        ----------
-        p : ndarray of float64
-            All p of at most alpha; more of them do no harm.
-        n_tests : int
-            The size of the family.
-        alpha, dependence
-            As for `of_p`.
-
-        Returns
-        -------
-        DiscoveryBounds
-            Positions are those in `p`.
-        """
-        ranked = np.sort(p[p <= alpha * (1 + _SLACK)])
-        h = find_hommel(ranked, n_tests, alpha, dependence)
-        kept, category = _concentrate(p, ranked, n_tests, h, alpha, dependence)
-        smallest = float(ranked[0]) if ranked.size else 1.0
-        return cls(n_tests, h, alpha, dependence, kept, category, smallest)
-
-    @property
-    def total(self) -> int:
-        """How many of all tests are true discoveries, at least: m - h."""
-        return self.n_tests - self.hommel
-
-    @property
-    def needed(self) -> int:
-        """So many tests at the smallest p have to be in a set before one counts."""
-        scale = _scale(self.hommel, self.dependence)
-        return int(_categories(np.array([self.smallest_p]), scale, self.alpha)[0])
-
-    def count(self, labels: Labels, n: int) -> IndexArray:
-        """Count the true discoveries of many sets at once, at least.
-
-        Parameters
-        ----------
-        labels : ndarray of int
-            The set of each test, 1..n, 0 for none; flat, as the positions are.
-        n : int
-            The number of sets.
-
-        Returns
-        -------
-        ndarray of int, shape (n,)
-            Of each set the largest of 1 - u + (its tests of category u or less) over
-            all u, 0 where that is negative.
-        """
-        counts = np.zeros(n, np.intp)
-        label = labels.take(self.where)
-        # Within a label categories stay in their order.
-        order = np.argsort(label, kind="stable")
-        label = label.take(order)
-        first = np.searchsorted(label, np.arange(1, n + 2))
-        start, stop = first[:-1], first[1:]
-        there = (stop > start).nonzero()[0]
-        if not there.size:
-            return counts
-        begin, end = int(first[0]), int(first[-1])
-        # Of equal categories the last has the right count, and the largest.
-        rank = np.arange(begin, end) - np.repeat(start, stop - start)
-        surplus = rank + 2 - self.category.take(order[begin:end])
-        most = np.maximum.reduceat(surplus, start[there] - begin)
-        counts[there] = np.maximum(most, 0)
-        return counts
-
-
-def find_hommel(
-    ranked: Float64Array, n_tests: int, alpha: float, dependence: Dependence
-) -> int:
-    """Find Hommel's h: the largest i whose i largest p are not rejected.
-
-    Parameters
-    ----------
-    ranked : ndarray of float64
-        The p of at most alpha, ascending; the others do not matter.
-    n_tests : int
-        How many there are with the others.
-    alpha : float
-        Of each local test: i p_(m-i+j) <= j alpha for any j rejects.
-    dependence : {"positive", "any"}
-        For any, i (1 + 1/2 + ... + 1/i) is in the place of i.
-
-    Returns
-    -------
-    int
-        0 where all are rejected, `n_tests` where nothing is.
-    """
-    m, rank = n_tests, np.arange(1, ranked.size + 1)
-    if dependence == "any":
-        return _find_hommel_of_any(ranked, m, alpha)
-    if ranked.size == m and ranked[-1:].max(initial=0) <= alpha:
-        return 0
-    below = ranked < alpha
-    demands = alpha * (m - rank[below]) / (alpha - ranked[below])
-    h: int = min(m, math.floor(float(demands.min(initial=m))))
-
-    def is_rejected(i: int) -> bool:
-        """Ask the definition, as floats hold it: ties on the line are rejected."""
-        ahead = slice(max(m - i, 0), None)
-        return bool((i * ranked[ahead] <= (rank[ahead] - (m - i)) * alpha).any())
-
-    while h < m and not is_rejected(h + 1):
-        h += 1
-    while h > 0 and is_rejected(h):
-        h -= 1
-    return h
-
-
-def _find_hommel_of_any(ranked: Float64Array, m: int, alpha: float) -> int:
-    """Find h where local tests need not reject more with fewer tests.
-
-    With s_i = i (1 + ... + 1/i) the p of rank k rejects the i largest where f(i) = s_i
-    p_k - (i - m + k) alpha <= 0. f is convex: these i are one interval for each k.
-    """
-    rank = np.arange(1, ranked.size + 1)
-    sizes = np.arange(m + 1)
-    harmonic = np.append(0, np.cumsum(1 / sizes[1:]))
-    scale = sizes * harmonic
-
-    def rejects(i: IndexArray) -> BoolArray:
-        found: BoolArray = scale[i] * ranked <= (i - m + rank) * alpha
-        return found
-
-    low, high = m - rank + 1, np.full(ranked.size, m)
-    with np.errstate(divide="ignore"):
-        # f falls as long as s_(i+1) - s_i = 1 + ... + 1/i + 1 is below alpha / p.
-        turn = np.searchsorted(harmonic, alpha / ranked - 1)
-    deepest = np.clip(turn, low, high)
-    some = rejects(deepest)
-    first = _bisect(rejects, deepest, low)
-    last = _bisect(rejects, deepest, high)
-    covered = np.zeros(m + 2, np.intp)
-    np.add.at(covered, first[some], 1)
-    np.add.at(covered, last[some] + 1, -1)
-    free = (np.cumsum(covered)[: m + 1] == 0).nonzero()[0]
-    return int(free[-1])
-
-
-def _bisect(holds: Any, inside: IndexArray, end: IndexArray) -> IndexArray:
-    """Find how far from a place where something holds it does, towards an end."""
-    near, far = inside.copy(), end.copy()
-    at_end = holds(far)
-    near[at_end] = far[at_end]
-    while (np.abs(far - near) > 1).any():
-        middle = (near + far) // 2
-        there = holds(middle)
-        near, far = np.where(there, middle, near), np.where(there, far, middle)
-    return near
-
-
-def _scale(h: int, dependence: Dependence) -> float:
-    """Return what multiplies p: h, or h (1 + 1/2 + ... + 1/h)."""
-    if dependence == "positive":
-        return float(h)
-    return float(h * (1 / np.arange(1, h + 1)).sum())
-
-
-def _categories(p: Float64Array, scale: float, alpha: float) -> IndexArray:
-    """Return the smallest u, from 1, with scale p <= u alpha, as floats hold that."""
-    u = np.maximum(np.ceil(scale * p / alpha), 1)
-    u += scale * p > u * alpha
-    u -= (u > 1) & (scale * p <= (u - 1) * alpha)
-    return u.astype(np.intp)
-
-
-def _concentrate(
-    p: Float64Array,
-    ranked: Float64Array,
-    n_tests: int,
-    h: int,
-    alpha: float,
-    dependence: Dependence,
-) -> tuple[IndexArray, IndexArray]:
-    """Find the tests that can raise a bound, and their categories; both ascending.
-
-    They are the z smallest p, with the first z >= m - h for which h p_(z) <= (z - m + h
-    + 1) alpha: no test beyond them raises any bound (Goeman et al. 2019).
-    """
-    first = n_tests - h
-    if not first:
-        return np.empty(0, np.intp), np.empty(0, np.intp)
-    scale = _scale(h, dependence)
-    u = np.arange(1, ranked.size - first + 2)
-    enough = (scale * ranked[first - 1 :] <= u * alpha).nonzero()[0]
-    last = int(enough[0]) if enough.size else u.size - 1
-    kept = (p <= ranked[first - 1 + last]).nonzero()[0]
-    category = _categories(p.take(kept), scale, alpha)
-    order = np.argsort(category, kind="stable")
-    return kept.take(order), category.take(order)
-
-
-# --- of a map -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -613,7 +338,7 @@ def _strong_voxels(
     survivors = source.survivors(alpha)
     assert survivors is not None
     flat, at = places_of(survivors & inside)
-    each = source.tail is Tail.ONE and statmap.results.negatives_count(statmap)
+    each = source.tail is Tail.ONE and statmap.results.negatives_count(source.map)
     return flat, source.log_p_at(at) + _LOG_2 * each
 
 
@@ -628,4 +353,4 @@ def write_percent(percent: float) -> str:
     if 0 < percent < _LEAST_PERCENT:
         return "> 0 %"
     step = 1 if percent >= 10 or not percent else 10
-    return f"≥ {math.floor(percent * step + _SLACK) / step:g} %"
+    return f"≥ {math.floor(percent * step + _ROUNDING) / step:g} %"

@@ -91,7 +91,7 @@ class ClosedTesting:
         Parameters
         ----------
         labels : ndarray of int or bool, shape (i, j, k)
-            0 is no place; on the grid of the map.
+            0 or less is no place; on the grid of the map.
 
         Returns
         -------
@@ -99,14 +99,16 @@ class ClosedTesting:
             The labels that hold any voxel that was tested, ascending; how many; and how
             many of these are true discoveries at least.
         """
-        flat = np.where(self.inside, labels, 0).reshape(-1, order="F")
-        label, place = np.unique(flat, return_inverse=True)
-        if not label.size or label[0] != 0:
-            place = place + 1
-            label = np.append(0, label)
-        place = place.reshape(-1)
+        flat = np.asarray(labels).reshape(-1, order="F")
+        where = self.inside.reshape(-1, order="F").nonzero()[0]
+        # 0 comes first, whether it is there or not.
+        there = np.append(0, np.maximum(flat.take(where), 0))
+        label, place = np.unique(there, return_inverse=True)
+        place = place.reshape(-1)[1:]
         n_voxels = np.bincount(place, minlength=label.size)[1:]
-        return label[1:], n_voxels, self.bounds.count(place, label.size - 1)
+        everywhere = np.zeros(flat.size, np.intp)
+        everywhere[where] = place
+        return label[1:], n_voxels, self.bounds.count(everywhere, label.size - 1)
 
     def is_open(self, n_voxels: IndexArray) -> BoolArray:
         """Say of places, by their size, where nothing could have been proven.

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.anatomy.atlas import with_distance
 from napari_neurosynth_results.export.escaping import for_html
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.widgets.common.row_table import Heading
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -72,15 +80,6 @@ CLUSTER_COLUMNS = (
         of_peaks=True,
     ),
     ClusterColumn(
-        "p",
-        "Uncorrected p at the peak, also of a corrected map; empty where its "
-        "uncorrected one is not at hand",
-        "p",
-        key="peak_p",
-        of_peaks=True,
-        cluster_level=False,
-    ),
-    ClusterColumn(
         "Cluster p",
         "Corrected p of the cluster",
         "p",
@@ -98,6 +97,15 @@ CLUSTER_COLUMNS = (
         "threshold",
         "at least",
         key="tdp_percent",
+    ),
+    ClusterColumn(
+        "p",
+        "Uncorrected p at the peak, also of a corrected map; empty where its "
+        "uncorrected one is not at hand",
+        "p",
+        key="peak_p",
+        of_peaks=True,
+        cluster_level=False,
     ),
     _hidden("mm3", "Volume in cubic millimeters", ",.0f", key="volume_mm3"),
     _hidden(
@@ -197,3 +205,16 @@ CLUSTER_COLUMNS = (
 FROZEN = 2
 #: Number of the column that can be edited.
 NAME_COLUMN = [column.key for column in CLUSTER_COLUMNS].index("name")
+
+
+def column_cells(table: pd.DataFrame, key: str) -> npt.NDArray[Any]:
+    """Take a column out of a table of clusters; regions say how far they are."""
+    values = table[key].to_numpy()
+    if table[key].dtype == "boolean":
+        # NA, of which nobody can say whether it is itself.
+        cells = zip(values, table[key].isna(), strict=True)
+        return np.array([None if gone else cell for cell, gone in cells], dtype=object)
+    if key != "region":
+        return values
+    cells = zip(values, table["region_mm"], strict=True)
+    return np.array([with_distance(region, mm) for region, mm in cells], dtype=object)

@@ -252,7 +252,8 @@ def cell_text(value: Any, style: str) -> str:
     if is_unknown(value):
         return ""
     if style == "at least":
-        return write_percent(float(value))
+        # Columns are narrow.
+        return write_percent(float(value)).replace(" ", "")
     return short_p(float(value)) if style == "p" else format(value, style)
 
 

@@ -1,6 +1,6 @@
 """The headless API: what scripts, notebooks, the command line and the viewer call."""
 
-from napari_neurosynth_results.api.clusters import find_clusters
+from napari_neurosynth_results.api.clusters import find_clusters, true_discoveries
 from napari_neurosynth_results.api.comparison import compare_many, compare_maps
 from napari_neurosynth_results.api.figures import save_figure
 from napari_neurosynth_results.api.map_requests import MaskSource
@@ -44,4 +44,5 @@ __all__ = (
     "save_peaks",
     "save_regions",
     "save_report",
+    "true_discoveries",
 )

@@ -207,7 +207,7 @@ class _AnswerBuilder:
                 atlas=open_atlas(request.atlas) if request.atlas else None,
             )
             table = clusters_table(clusters)
-            told = (*clusters.notices, *clusters.whose_p)
+            told = (*clusters.notices, *clusters.whose_p, f"{clusters.proven}.")
             self._notices += [f"{key}: {notice}" for notice in told]
             regions = regions_table(clusters) if request.regions else None
             if request.studies:

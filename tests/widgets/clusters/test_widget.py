@@ -174,7 +174,7 @@ def test_columns_of_tested_clusters_are_there_for_such_maps_only(
     viewer.layers.selection.active = layer
     assert widget.clusters.statmap is sample[MASS]
     header = widget.view.text().split("\n")[0].split("\t")
-    assert header == ["#", "Name", "x", "y", "z", "Peak z", "p_FWE", "k"]
+    assert header == ["#", "Name", "x", "y", "z", "Peak z", "p_FWE", "k", "TDP"]
     assert len(cells(widget, "#")) == 6
     viewer.layers.selection.active = viewer.layers[sample["z"].short_title]
     assert widget.clusters.statmap is sample["z"]
@@ -334,7 +334,8 @@ def test_pointing_tells_name_value_and_size(
     viewer.dims.point = peak(layer, 1)[::-1]
     x, y, z = peak(layer, 1)
     mouse_move_callbacks(viewer, _Event((z, y, x), "mouse_move"))
-    assert widget.pointed.value == "Insula R: z 6.73, 805 voxels (6,440 mm3)"
+    told = "Insula R: z 6.73, 805 voxels (6,440 mm3), TDP ≥ 32 %"
+    assert widget.pointed.value == told
     mouse_move_callbacks(viewer, _Event((z, 200.0, x), "mouse_move"))
     assert widget.pointed.value == " "
 
@@ -347,6 +348,7 @@ def test_hovering_tells_it_in_the_status_bar_too(layer: Any, viewer: Any) -> Non
     assert "cluster: Insula R," in status["coordinates"]
     assert "peak z: 6.73" in status["coordinates"]
     assert "n_voxels: 805" in status["coordinates"]
+    assert "TDP: ≥ 32 %" in status["coordinates"]
 
 
 def test_next_and_previous_go_round(

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
-from napari_neurosynth_results.arrays import Float64Array
+from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -32,6 +32,10 @@ from napari_neurosynth_results.statistics.clusters.regions import (
     look_up_shares,
     measure_region_shares,
     nearest_regions,
+)
+from napari_neurosynth_results.statistics.clusters.true_discoveries import (
+    ProvenVoxels,
+    find_closed_testing,
 )
 from napari_neurosynth_results.statistics.p_values.conversion import (
     convert_to_log_p,
@@ -244,6 +248,56 @@ class ClusterSet:
         grid = self.statmap.grid
         return grid.to_mm(self.labelled.inner_voxels(grid.voxel_size))
 
+    @property
+    def _extents(self) -> dict[str, Float64Array]:
+        """Where clusters are: their inner centers, and the boxes around them, MNI mm.
+
+        A box goes from the middle of its first voxel to that of its last one.
+        """
+        grid = self.statmap.grid
+        low, high = map(grid.to_mm, self.labelled.bounding_boxes())
+        inner = self.inner_centers.copy()
+        columns = {f"inner_{axis}": inner[:, n] for n, axis in enumerate("xyz")}
+        for n, axis in enumerate("xyz"):
+            columns |= {f"box_{axis}_min": low[:, n], f"box_{axis}_max": high[:, n]}
+        return columns
+
+    @cached_property
+    def proven(self) -> ProvenVoxels:
+        """How much of each cluster is active at least, how surely, or why nobody knows.
+
+        By the uncorrected p of the test, over all voxels that were tested: neither the
+        threshold nor a mask of the clusters play a part.
+        """
+        if self.test is None:
+            return ProvenVoxels(None, self.labelled, self.missing_test)
+        asked = self.asked
+        try:
+            testing = find_closed_testing(
+                self.test,
+                alpha=asked.tdp_alpha,
+                dependence=asked.tdp_dependence,
+                tail=asked.tail,
+                masking=self.threshold.masking,
+            )
+        except ResultsError as error:
+            return ProvenVoxels(None, self.labelled, str(error).rstrip("."))
+        return ProvenVoxels(testing, self.labelled)
+
+    @property
+    def true_discoveries(self) -> IndexArray:
+        """How many voxels of each cluster are active, at least; int (n,).
+
+        With a confidence of 1 - ``asked.tdp_alpha`` for all clusters, and for those at
+        all other thresholds, together.
+
+        Raises
+        ------
+        ResultsError
+            When the p that it takes are not known; the text says why.
+        """
+        return self.proven.counts
+
     @cached_property
     def names(self) -> list[str]:
         """Name of each cluster: the user's, else by its region, else its number."""
@@ -379,11 +433,14 @@ class ClusterSet:
         """One row a cluster; units are in the names, coordinates in MNI mm.
 
         ``peak_value`` and ``mean_value`` are signed, in the unit of `values` and, on a
-        corrected map too, the test's own; ``center_x`` and so on are the center of mass
-        by strength. ``peak_p`` is uncorrected, and so is ``peak_logp``, its -log10,
-        which never underflows. A voxel-level corrected map adds what it says itself:
-        ``peak_q`` after FDR, else ``peak_p_fwe``. ``significant`` is unknown (NA) where
-        the threshold controls no error rate.
+        corrected map too, the test's own. ``center_x`` and so on are the center of mass
+        by strength, ``inner_x`` the cluster's own voxel nearest to it, ``box_x_min`` to
+        ``box_z_max`` the middles of its outermost voxels. ``peak_p`` is uncorrected,
+        and so is ``peak_logp``, its -log10, which never underflows. A voxel-level
+        corrected map adds what it says itself: ``peak_q`` after FDR, else
+        ``peak_p_fwe``. ``significant`` is unknown (NA) where the threshold controls no
+        error rate. ``tdp`` is the true discovery proportion: at least this share of the
+        voxels is active (see `true_discoveries`).
         """
         import pandas as pd
 
@@ -404,11 +461,13 @@ class ClusterSet:
                 "center_x": center[:, 0],
                 "center_y": center[:, 1],
                 "center_z": center[:, 2],
+                **self._extents,
                 "region": regions["region"],
                 "region_percent": look_up_shares(self._main_regions, self.regions),
                 "significant": self._significant,
                 "cluster_p": self.cluster_p,
                 **self._intervals,
+                **self.proven.columns,
                 "region_mm": regions["region_mm"],
             },
             copy=False,

@@ -17,6 +17,7 @@ from napari_neurosynth_results.export.tables.clusters import save_clusters
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
 )
+from napari_neurosynth_results.statistics.clusters.true_discoveries import write_percent
 from napari_neurosynth_results.statistics.thresholds.apply import name_values
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
@@ -381,9 +382,11 @@ class ClusterWidget(Container):
             # The file of a map may be gone since it was opened.
             with suppress(ResultsError):
                 here = f": {name_values(value)} {value.data[i, j, k]:.3g}"
+        tdp = write_percent(clusters.table["tdp_percent"].iloc[label - 1])
         self.pointed.value = (
             f"{clusters.names[label - 1]}{here}, {size:,} voxels "
             f"({size * clusters.statmap.grid.voxel_mm3:,.0f} mm3)"
+            + (f", TDP {tdp}" if tdp else "")
         )
 
     def _go_to(self, label: int) -> None:

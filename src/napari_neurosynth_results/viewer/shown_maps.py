@@ -33,7 +33,6 @@ from napari_neurosynth_results.viewer.layers import (
     name_of_map,
     result_sets,
 )
-
 from napari_neurosynth_results.viewer.napari_private import (
     nothing_to_collect,
     unproxied,

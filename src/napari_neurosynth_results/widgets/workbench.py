@@ -26,14 +26,10 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.plugin.messages import PANEL
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
-from napari_neurosynth_results.widgets.commands import ExportPanel
 from napari_neurosynth_results.widgets.common.layout import name_controls
-from napari_neurosynth_results.widgets.compare.widget import CompareWidget
 from napari_neurosynth_results.widgets.header import Header
-from napari_neurosynth_results.widgets.maps.maps_panel import MapsPanel
 from napari_neurosynth_results.widgets.maps.opener import ResultOpener
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
-from napari_neurosynth_results.widgets.views import ViewsPanel, show_ortho
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -128,9 +124,9 @@ class Workbench(QWidget):
             make: dict[Tab, Callable[[], Any]] = {
                 "Clusters": lambda: ClustersPanel(self._viewer),
                 "Maps": self._make_maps,
-                "Compare": lambda: CompareWidget(self._viewer),
-                "Views": lambda: ViewsPanel(self._viewer),
-                "Export": lambda: ExportPanel(self._viewer),
+                "Compare": self._make_compare,
+                "Views": self._make_views,
+                "Export": self._make_export,
             }
             made = self._panels[name] = make[name]()
             if name in ("Maps", "Compare", "Export"):
@@ -166,10 +162,29 @@ class Workbench(QWidget):
     def _make_current(self, index: int = 0) -> None:
         self.panel(TABS[self.tabs.currentIndex()])
 
-    def _make_maps(self) -> MapsPanel:
+    # What a tab needs is loaded when somebody looks at it.
+
+    def _make_maps(self) -> Any:
+        from napari_neurosynth_results.widgets.maps.maps_panel import MapsPanel
+
         panel = MapsPanel(self._viewer, self.opener)
         panel.list_result(self.header.result)
         return panel
+
+    def _make_compare(self) -> Any:
+        from napari_neurosynth_results.widgets.compare.widget import CompareWidget
+
+        return CompareWidget(self._viewer)
+
+    def _make_views(self) -> Any:
+        from napari_neurosynth_results.widgets.views import ViewsPanel
+
+        return ViewsPanel(self._viewer)
+
+    def _make_export(self) -> Any:
+        from napari_neurosynth_results.widgets.commands import ExportPanel
+
+        return ExportPanel(self._viewer)
 
     def _list_maps(self, results: object) -> None:
         if (panel := self._panels.get("Maps")) is not None:
@@ -272,4 +287,6 @@ def show_export_tab(napari_viewer: napari.viewer.Viewer) -> None:
 
 def show_ortho_view(napari_viewer: napari.viewer.Viewer) -> None:
     """Show three planes below the canvas."""
+    from napari_neurosynth_results.widgets.views import show_ortho
+
     show_ortho(napari_viewer)

@@ -21,6 +21,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_neurosynth_results.viewer.brain_views.scene_memory import (
+    remember_scene,
+    return_to_scene,
+)
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.plugin.messages import PANEL
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
@@ -30,8 +34,9 @@ from napari_neurosynth_results.widgets.compare.widget import CompareWidget
 from napari_neurosynth_results.widgets.header import Header
 from napari_neurosynth_results.widgets.maps.maps_panel import MapsPanel
 from napari_neurosynth_results.widgets.maps.opener import ResultOpener
+from napari_neurosynth_results.widgets.ortho.widget import show_ortho
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
-from napari_neurosynth_results.widgets.views import ViewsPanel, show_ortho
+from napari_neurosynth_results.widgets.views import ViewsPanel
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -137,6 +142,10 @@ class Workbench(QWidget):
             name_controls(native)
             self.tabs.widget(TABS.index(name)).setWidget(native)
         return self._panels[name]
+
+    def made(self, name: Tab) -> Any:
+        """Return what a tab holds, None while nobody has looked at it."""
+        return self._panels.get(name)
 
     def _make_current(self, index: int = 0) -> None:
         self.panel(TABS[self.tabs.currentIndex()])
@@ -246,5 +255,16 @@ def show_export_tab(napari_viewer: napari.viewer.Viewer) -> None:
 
 
 def show_ortho_view(napari_viewer: napari.viewer.Viewer) -> None:
-    """Show three planes below the canvas."""
+    """Show three planes, over the canvas or where they were last."""
+    remember_scene(napari_viewer)
     show_ortho(napari_viewer)
+
+
+def go_back_to_scene(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show again what was seen before a view was chosen."""
+    panel = workbench_of(napari_viewer)
+    views = panel.made("Views") if panel is not None else None
+    if views is not None:
+        views.go_back()
+    else:
+        return_to_scene(napari_viewer)

@@ -19,6 +19,8 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMenu
 from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import palette
+from napari_neurosynth_results.viewer.brain_views.brain import show_brain
+from napari_neurosynth_results.viewer.brain_views.glass import show_glass
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     chosen_label,
     cluster_layer,
@@ -80,6 +82,7 @@ class _Event:
 
     def __init__(self, position: tuple[float, ...], kind: str = "mouse_press") -> None:
         self.position, self.type, self.button = position, kind, 1
+        self.pos = (40.0, 40.0)
         self.view_direction = None
         self.dims_displayed = [1, 2]
         self.modifiers: list[str] = []
@@ -105,9 +108,28 @@ def click_canvas(
     mouse_press_callbacks(viewer, _Event((z, y, x)))
     if dragged:
         moved = _Event((z, y, x), "mouse_move")
-        moved.is_dragging = True
+        moved.is_dragging, moved.pos = True, (60.0, 40.0)
         mouse_move_callbacks(viewer, moved)
     mouse_release_callbacks(viewer, _Event((z, y, x), "mouse_release"))
+
+
+def click_ray(
+    viewer: Any, through: tuple[float, ...], direction: tuple[float, float, float]
+) -> None:
+    """Click in 3D where a line of sight passes a place; the direction is z, y, x."""
+    from napari.utils.interactions import mouse_press_callbacks, mouse_release_callbacks
+
+    start = np.array(through[::-1]) - 400 * np.array(direction)
+    for kind, tell in (
+        ("mouse_press", mouse_press_callbacks),
+        ("mouse_release", mouse_release_callbacks),
+    ):
+        event = _Event(tuple(start), kind)
+        event.view_direction, event.dims_displayed = (
+            np.array(direction, float),
+            [0, 1, 2],
+        )
+        tell(viewer, event)
 
 
 # --- what is shown ----------------------------------------------------------------
@@ -316,6 +338,47 @@ def test_a_click_on_the_canvas_selects_the_row_and_one_beside_deselects(
     click_canvas(viewer, 0, 0, 80)
     assert not widget.view.currentIndex().isValid()
     assert chosen_label(layer) == 0
+
+
+def test_a_click_in_a_slice_moves_the_place(
+    widget: ClusterWidget, viewer: Any, layer: Any
+) -> None:
+    viewer.dims.point = peak(layer, 3)[::-1]
+    x, y, z = peak(layer, 3)
+    click_canvas(viewer, x + 2, y, z)
+    assert chosen_label(layer) == 3
+    assert place(viewer) == (x + 2, y, z)
+    # Beside the brain there is nothing to go to, and a brush stays where it is.
+    click_canvas(viewer, 200, y, z)
+    viewer.add_labels(np.zeros_like(layer.data)).mode = "paint"
+    click_canvas(viewer, x, y, z)
+    assert place(viewer) == (x + 2, y, z)
+
+
+@pytest.mark.slow
+def test_a_click_in_3d_selects_the_cluster_and_goes_to_its_peak(
+    widget: ClusterWidget, viewer: Any, layer: Any
+) -> None:
+    show_brain(viewer)
+    for label in (1, 3):
+        click_ray(viewer, peak(layer, label), (-1, 0, 0))
+        # From above the one that is seen may be another: it is the one that is white.
+        found = chosen_label(layer)
+        assert widget.view.currentIndex().row() == found - 1
+        assert place(viewer) == peak(layer, found)
+    click_ray(viewer, (500, 500, 500), (-1, 0, 0))
+    assert chosen_label(layer) == 0
+
+
+@pytest.mark.slow
+def test_a_click_in_the_glass_brain_is_in_no_slice(
+    widget: ClusterWidget, viewer: Any, layer: Any
+) -> None:
+    viewer.dims.point = before = peak(layer, 3)[::-1]
+    show_glass(viewer)
+    click_canvas(viewer, *peak(layer, 3))
+    assert chosen_label(layer) == 0
+    assert viewer.dims.point == before
 
 
 def test_a_drag_on_the_canvas_selects_nothing(

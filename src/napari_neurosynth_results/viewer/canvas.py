@@ -294,6 +294,19 @@ def caption_of(layer: Layer) -> str:
     return f"{layer.name}: {layer.metadata.get(REASON_KEY, '')}".removesuffix(": ")
 
 
+def caption_on(viewer: Viewer) -> str:
+    """Return what the canvas says of the maps that are shown, for who covers it."""
+    overlay = viewer.canvas.overlays.get(CAPTION)
+    return str(overlay.text) if overlay is not None and overlay.visible else ""
+
+
+def bar_on(viewer: Viewer) -> Bar | None:
+    """Return the color bar on the canvas, None where there is none."""
+    overlay = viewer.canvas.overlays.get(COLOR_BAR)
+    found: Bar | None = overlay.bar if overlay is not None else None
+    return found
+
+
 def bar_of(layer: Layer) -> Bar:
     """Make the color bar of a map's layer, in the colors that it has now.
 

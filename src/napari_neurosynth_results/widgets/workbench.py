@@ -23,6 +23,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.viewer.brain_views.scene_memory import (
+    remember_scene,
+    return_to_scene,
+)
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.plugin.messages import PANEL
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
@@ -159,6 +163,10 @@ class Workbench(QWidget):
         with panel.seen_alone() if panel is not None else nullcontext():
             yield
 
+    def made(self, name: Tab) -> Any:
+        """Return what a tab holds, None while nobody has looked at it."""
+        return self._panels.get(name)
+
     def _make_current(self, index: int = 0) -> None:
         self.panel(TABS[self.tabs.currentIndex()])
 
@@ -285,8 +293,22 @@ def show_export_tab(napari_viewer: napari.viewer.Viewer) -> None:
     open_workbench(napari_viewer, "Export")
 
 
-def show_ortho_view(napari_viewer: napari.viewer.Viewer) -> None:
-    """Show three planes below the canvas."""
-    from napari_neurosynth_results.widgets.views import show_ortho
+def show_ortho_view(
+    napari_viewer: napari.viewer.Viewer,
+    where: Literal["center", "bottom"] | None = None,
+) -> None:
+    """Show three planes, over the canvas or where they were last."""
+    from napari_neurosynth_results.widgets.ortho.widget import show_ortho
 
-    show_ortho(napari_viewer)
+    remember_scene(napari_viewer)
+    show_ortho(napari_viewer, where)
+
+
+def go_back_to_scene(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show again what was seen before a view was chosen."""
+    panel = workbench_of(napari_viewer)
+    views = panel.made("Views") if panel is not None else None
+    if views is not None:
+        views.go_back()
+    else:
+        return_to_scene(napari_viewer)

@@ -132,8 +132,8 @@ class View:
         What stands for the volumes in 3D.
     glass : bool
         Whether planes show the glass brain.
-    ortho : bool
-        Whether three planes are shown beside the canvas.
+    ortho : {"", "center", "bottom"}
+        Where three planes are shown: in place of the canvas, or below it.
     """
 
     plane: Literal["axial", "coronal", "sagittal", "3D"] = "axial"
@@ -144,7 +144,7 @@ class View:
     angles: tuple[float, float, float] | None = None
     surface: Literal["", "brain", "pial", "inflated"] = ""
     glass: bool = False
-    ortho: bool = False
+    ortho: Literal["", "center", "bottom"] = ""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Break files of every format that is read, and see that nothing worse than a refusal comes.
+"""Break files of every format that is read: nothing worse than a refusal may come.
 
 Each broken file is opened in a process of its own, whose memory is limited and which is
 ended after some seconds. What is allowed: it is read, or a `ResultsError` says why not.
@@ -70,6 +70,8 @@ _VALUES: tuple[Any, ...] = (
 #: So often a piece may be repeated: what takes its square is a hang.
 _TIMES = (2, 3, 10, 100, 1000, 20_000)
 _MOST = 4 << 20
+#: Where a file costs no disk, if there is such a place.
+_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 # --- how a file is broken -------------------------------------------------------------
@@ -193,8 +195,9 @@ def _broken_json(value: Any, dice: random.Random) -> bytes:
         case 2:
             other, at = dice.choice(places)
             # As text, because a part within itself has no end.
-            holder[key] = json.loads(json.dumps(other.get(at) if isinstance(other, dict)
-                                                else None))
+            holder[key] = json.loads(
+                json.dumps(other.get(at) if isinstance(other, dict) else None)
+            )
         case _:
             holder[key] = dice.choice(_VALUES)
     text = json.dumps(value)
@@ -275,7 +278,7 @@ def _in_child(form: Format, folder: Path, pipe: int, limits: Limits) -> None:
             fault = "memory, called a broken file\n" + traceback.format_exc()
     except MemoryError:
         fault = "memory\n" + traceback.format_exc()
-    except BaseException:  # noqa: BLE001 - that there is none is what is to be shown
+    except BaseException:
         fault = traceback.format_exc()
     os.write(pipe, json.dumps([said, fault[-6000:]]).encode())
     os._exit(0)
@@ -283,7 +286,7 @@ def _in_child(form: Format, folder: Path, pipe: int, limits: Limits) -> None:
 
 def open_broken(form: Format, files: Mapping[str, bytes], limits: Limits) -> Outcome:
     """Open a broken file in a process of its own."""
-    outer = Path(tempfile.mkdtemp(prefix="mutation-"))
+    outer = Path(tempfile.mkdtemp(prefix="mutation-", dir=_MEMORY))
     folder = outer / "result"
     try:
         _write(files, folder)

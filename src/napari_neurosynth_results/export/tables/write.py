@@ -22,6 +22,7 @@ from napari_neurosynth_results.export.provenance import (
     provenance_lines,
     software,
 )
+from napari_neurosynth_results.sources.placeholders import load_json
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 if TYPE_CHECKING:
@@ -284,8 +285,8 @@ def _describes(beside: str, name: str) -> bool:
     if not os.path.isfile(beside):  # a pipe would never end
         return False
     try:
-        with open(beside, encoding="utf-8") as file:
-            found = json.loads(file.read(_MOST_BYTES))
+        with open(beside, "rb") as file:
+            found = load_json(file.read(_MOST_BYTES))
         maker = found["GeneratedBy"][0]["Name"]
         return bool(maker == PACKAGE and found["File"] == name)
     except (OSError, ValueError, LookupError, TypeError):

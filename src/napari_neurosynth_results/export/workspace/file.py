@@ -22,6 +22,10 @@ from napari_neurosynth_results.export.workspace.contents import (
     SavedRequest,
 )
 from napari_neurosynth_results.maps.grid import Voxel
+from napari_neurosynth_results.sources.placeholders import (
+    JsonRefusedError,
+    load_json,
+)
 
 if TYPE_CHECKING:
     from pydantic_core import ValidationError
@@ -329,9 +333,9 @@ def _document(path: str) -> Any:
     if len(data) > _MOST_BYTES:
         raise ResultsError(f"{path} is too large for a workspace.")
     try:
-        return json.loads(data.decode("utf-8-sig"))
-    except RecursionError:
-        raise ResultsError(f"{path} is nested too deeply for a workspace.") from None
+        return load_json(data)
+    except JsonRefusedError as error:
+        raise ResultsError(f"{path} {error}. Save it again.") from None
     except ValueError as error:
         raise ResultsError(
             f"{path} is broken JSON ({str(error)[:120]}). Save it again."

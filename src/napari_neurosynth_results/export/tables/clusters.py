@@ -198,13 +198,17 @@ def clusters_table(clusters: ClusterSet) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a cluster: `ClusterSet.table`, then `ClusterSet.corrected`.
+        One row a cluster: `ClusterSet.table`, `ClusterSet.extents`,
+        `ClusterSet.monte_carlo`, then `ClusterSet.corrected`.
     """
     # By position: both have one row a cluster, in the order of the labels.
     corrected = clusters.corrected.drop(columns="label")
     # What the map says itself is in both, and the same: all maps have the same columns.
     own = clusters.table.columns.intersection(corrected.columns)
-    return clusters.table.drop(columns=own).join(corrected)
+    found = clusters.table.drop(columns=own)
+    for beside in (clusters.extents, clusters.monte_carlo):
+        found = found.join(beside.drop(columns="label"))
+    return found.join(corrected)
 
 
 def regions_table(clusters: ClusterSet) -> pd.DataFrame:

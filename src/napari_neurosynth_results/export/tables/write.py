@@ -106,6 +106,19 @@ COLUMNS: dict[str, tuple[str, str]] = {
         "q at the peak: the smallest false discovery rate at which it is kept",
         "",
     ),
+    **{
+        f"{column}_{end}": (f"{what}{of}", "")
+        for column, of in (
+            ("p_fwe_mass", "p by cluster mass"),
+            ("p_fwe_size", "p by cluster size"),
+            ("peak_p_fwe", "p of the peak"),
+        )
+        for end, what in (
+            ("low", "Lower end of the 95 % interval of the Monte Carlo "),
+            ("high", "Upper end of the 95 % interval of the Monte Carlo "),
+            ("plus_one", "(b + 1) / (n + 1), where NiMARE counts b / n: "),
+        )
+    },
     "experiment": ("Experiment behind the cluster", ""),
     "study": ("Study that the experiment belongs to", ""),
     "year": ("Year of publication", ""),

@@ -25,7 +25,7 @@ class ClusterColumn(Heading):
     Attributes
     ----------
     key : str
-        Its name in ``ClusterSet.table``, or in ``ClusterSet.corrected``.
+        Its name in ``ClusterSet.table``, or in one of the tables beside it.
     shown : bool
         Whether it is there before the user chooses.
     of_peaks : bool
@@ -35,6 +35,8 @@ class ClusterColumn(Heading):
         the others; None for both.
     corrected : bool
         Whether other maps of the result have to be read for it.
+    extent : bool
+        Whether all voxels have to be looked at for it: ``ClusterSet.extents``.
     counted : bool
         Whether it holds p that were counted in iterations: then the smallest is a "<=".
     """
@@ -44,6 +46,7 @@ class ClusterColumn(Heading):
     of_peaks: bool = field(default=False, kw_only=True)
     cluster_level: bool | None = field(default=None, kw_only=True)
     corrected: bool = field(default=False, kw_only=True)
+    extent: bool = field(default=False, kw_only=True)
     counted: bool = field(default=False, kw_only=True)
 
     def told(self, clusters: ClusterSet) -> str:
@@ -141,14 +144,15 @@ CLUSTER_COLUMNS = (
     _hidden("Center x", "MNI x of the center of mass, mm", ".1f", key="center_x"),
     _hidden("Center y", "MNI y of the center of mass, mm", ".1f", key="center_y"),
     _hidden("Center z", "MNI z of the center of mass, mm", ".1f", key="center_z"),
-    _hidden(
-        "Inner x", "MNI x of its voxel nearest to the center", ".4g", key="inner_x"
-    ),
-    _hidden(
-        "Inner y", "MNI y of its voxel nearest to the center", ".4g", key="inner_y"
-    ),
-    _hidden(
-        "Inner z", "MNI z of its voxel nearest to the center", ".4g", key="inner_z"
+    *(
+        _hidden(
+            f"Inner {axis}",
+            f"MNI {axis} of the cluster's own voxel nearest to its center, mm",
+            ".4g",
+            key=f"inner_{axis}",
+            extent=True,
+        )
+        for axis in "xyz"
     ),
     *(
         _hidden(
@@ -156,6 +160,7 @@ CLUSTER_COLUMNS = (
             f"The {side} of the cluster, MNI {axis} of the voxel's middle, mm",
             ".4g",
             key=f"box_{axis}_{end}",
+            extent=True,
         )
         for axis, sides in (
             ("x", ("left end", "right end")),

@@ -168,7 +168,11 @@ class ClusterModel(QAbstractItemModel):
         if key not in self._columns:
             clusters = self._clusters
             assert clusters is not None
-            table = clusters.table if key in clusters.table else clusters.corrected
+            column = next(one for one in CLUSTER_COLUMNS if one.key == key)
+            table = clusters.corrected if column.corrected else clusters.table
+            table = clusters.extents if column.extent else table
+            # What a map says itself is looked up nowhere else.
+            table = clusters.table if key in clusters.table else table
             self._columns[key] = column_cells(table, key)
         return self._columns[key]
 

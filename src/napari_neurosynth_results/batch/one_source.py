@@ -210,6 +210,8 @@ class _AnswerBuilder:
             table = clusters_table(clusters)
             self._notices += [f"{key}: {notice}." for notice in clusters.whose_p]
             self._notices.append(f"{key}: {clusters.proven}.")
+            told = clusters.effects.attrs["notices"]
+            self._notices += [f"{key}: {'; '.join(told)}."] if told else []
             regions = regions_table(clusters) if request.regions else None
             if request.studies:
                 self._ask_studies(results, key, clusters)

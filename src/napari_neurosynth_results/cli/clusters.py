@@ -45,6 +45,8 @@ _SHOWN = [
     *("label", "name", "n_voxels", "volume_mm3", "peak_x", "peak_y", "peak_z"),
     *("peak_value", "peak_logp", "significant", "borderline", "cluster_p"),
 ]
+#: The same of image-based maps.
+_EFFECTS = ["est", "est_low", "est_high", "pi_low", "pi_high"]
 
 
 def add_clusters(commands: Any) -> None:
@@ -105,7 +107,8 @@ def _clusters(options: argparse.Namespace) -> int:
     print(f"{statmap.title}: {clusters}")
     if len(clusters):
         shown = [*_SHOWN, *["tdp_percent"] * options.tdp]
-        table = clusters.table[shown].join(clusters.corrected.drop(columns="label"))
+        table = clusters.table[shown].join(clusters.effects[_EFFECTS])
+        table = table.join(clusters.corrected.drop(columns="label"))
         table = table.dropna(axis="columns", how="all")
         for column in table.columns.intersection(["cluster_p", *COUNTED]):
             table[column] = [write_counted_p(p, clusters.null) for p in table[column]]
@@ -113,7 +116,7 @@ def _clusters(options: argparse.Namespace) -> int:
             # Not rounded up.
             table["tdp_percent"] = table["tdp_percent"].map(write_percent)
         print(table.to_string(index=False))
-        for notice in clusters.whose_p:
+        for notice in (*clusters.whose_p, *clusters.effects.attrs["notices"]):
             print(f"{notice}.")
         if options.tdp:
             print(f"{clusters.proven}.")

@@ -39,6 +39,7 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import Link, ResultSet
 from napari_neurosynth_results.sources.files.safe_names import legible
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.effects import tell_effect
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
 from napari_neurosynth_results.statistics.thresholds.apply import describe_map
@@ -216,11 +217,30 @@ def _section(section: Section, job: Job) -> dict[str, Any]:
         "notices": clusters.notices,
         "pictures": pictures,
         "table": paper_table(clusters),
+        "effects": _effects(clusters),
         "doubtful": _doubtful(clusters),
         "studies": _studies(section.contributors)
         if section.contributors is not None
         else None,
     }
+
+
+def _effects(clusters: ClusterSet) -> dict[str, Any] | None:
+    """Say how large effects are; None where no map tells."""
+    table = clusters.effects
+    notices: tuple[str, ...] = table.attrs["notices"]
+    if not notices:
+        return None
+    rows = [
+        {
+            "name": clusters.names[n],
+            "peak": tell_effect(row),
+            "cluster": tell_effect(row, "mean_"),
+        }
+        for n, row in enumerate(table.to_dict("records"))
+        if clusters.surviving[n]
+    ]
+    return {"rows": rows, "notices": notices}
 
 
 def _doubtful(clusters: ClusterSet) -> list[str]:

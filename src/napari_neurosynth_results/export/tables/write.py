@@ -119,6 +119,20 @@ COLUMNS: dict[str, tuple[str, str]] = {
             ("plus_one", "(b + 1) / (n + 1), where NiMARE counts b / n: "),
         )
     },
+    **{
+        f"{mean}{column}": (what + of, "")
+        for mean, of in (("", "at the peak"), ("mean_", "over the cluster"))
+        for column, what in (
+            ("est", "Estimated effect, in the unit of the maps that went in, "),
+            ("se", "Standard error of the estimate, "),
+            ("est_low", "Lower end of the 95 % confidence interval of the effect "),
+            ("est_high", "Upper end of the 95 % confidence interval of the effect "),
+            ("pi_low", "Lower end of the 95 % prediction interval of a new study "),
+            ("pi_high", "Upper end of the 95 % prediction interval of a new study "),
+            ("tau2", "Variance between studies "),
+            ("i2", "I2: share of the variance that lies between studies, "),
+        )
+    },
     "experiment": ("Experiment behind the cluster", ""),
     "study": ("Study that the experiment belongs to", ""),
     "year": ("Year of publication", ""),

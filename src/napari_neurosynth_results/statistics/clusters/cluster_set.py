@@ -18,14 +18,19 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.corrected import (
-    corrected_clusters,
     corrected_column,
     corrected_p_at,
+    count_cut,
     find_corrected_p,
     measure_counts,
 )
+from napari_neurosynth_results.statistics.clusters.effects import (
+    effects_table,
+    find_effects,
+)
 from napari_neurosynth_results.statistics.clusters.labelling import (
     ClusterArrays,
+    measure_extents,
 )
 from napari_neurosynth_results.statistics.clusters.regions import (
     default_names,
@@ -226,15 +231,17 @@ class ClusterSet:
         ``box_x_min`` to ``box_z_max`` the middles of its outermost voxels. Apart from
         the table, because all voxels have to be looked at.
         """
-        import pandas as pd
+        return measure_extents(self.labelled, self.statmap.grid, self.inner_centers)
 
-        grid = self.statmap.grid
-        low, high = map(grid.to_mm, self.labelled.bounding_boxes())
-        inner = self.inner_centers.copy()
-        columns = {f"inner_{axis}": inner[:, n] for n, axis in enumerate("xyz")}
-        for n, axis in enumerate("xyz"):
-            columns |= {f"box_{axis}_min": low[:, n], f"box_{axis}_max": high[:, n]}
-        return pd.DataFrame({"label": np.arange(1, len(self) + 1), **columns})
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """How large effects are, at each peak and over each cluster; one row a cluster.
+
+        Of image-based maps; see `effects_table`. ``attrs["notices"]`` is to be read.
+        """
+        peaks = tuple(self._main_voxels.T)
+        flat = np.ravel_multi_index(peaks, self.labelled.shape, order="F")
+        return effects_table(find_effects(self.statmap), flat, self.labelled)
 
     @cached_property
     def proven(self) -> ProvenVoxels:
@@ -391,15 +398,8 @@ class ClusterSet:
     @cached_property
     def _whose_cut(self) -> str:
         """Say how many clusters of a cluster-level corrected map a mask cuts."""
-        if self.threshold.masking is None:
-            return ""
-        try:
-            tested = corrected_clusters(self.p_source)
-            whole, _ = tested.p_of(self.labelled, self.log_p_at)
-        except ResultsError:
-            # Read with what was given, not by its own siblings.
-            return ""
-        n = int(np.count_nonzero(np.isnan(whole)))
+        masked = self.threshold.masking is not None
+        n = count_cut(self.p_source, self.labelled, self.log_p_at) if masked else 0
         return f"; the mask cuts {n}, whose p is that of the whole cluster" * (n > 0)
 
     @cached_property

@@ -206,6 +206,20 @@ def corrected_clusters(source: PSource) -> CorrectedClusters:
     return statmap.results.remember((statmap.key, "its clusters"), find)
 
 
+def count_cut(
+    source: PSource,
+    clusters: ClusterArrays,
+    log_p_at: Callable[[IndexArray], Float64Array],
+) -> int:
+    """Count clusters of a cluster-level corrected map that a mask cuts."""
+    try:
+        whole, _ = corrected_clusters(source).p_of(clusters, log_p_at)
+    except ResultsError:
+        # Read with what was given, not by its own siblings.
+        return 0
+    return int(np.count_nonzero(np.isnan(whole)))
+
+
 def corrected_column(statmap: StatMap) -> str:
     """Name the column that holds what a voxel-level corrected map says of a peak.
 

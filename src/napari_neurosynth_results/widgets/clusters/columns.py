@@ -35,8 +35,9 @@ class ClusterColumn(Heading):
         the others; None for both.
     corrected : bool
         Whether other maps of the result have to be read for it.
-    extent : bool
-        Whether all voxels have to be looked at for it: ``ClusterSet.extents``.
+    beside : str
+        The table of a `ClusterSet` beside its ``table`` that has it: each of them is
+        made when it is first looked at.
     counted : bool
         Whether it holds p that were counted in iterations: then the smallest is a "<=".
     """
@@ -46,7 +47,7 @@ class ClusterColumn(Heading):
     of_peaks: bool = field(default=False, kw_only=True)
     cluster_level: bool | None = field(default=None, kw_only=True)
     corrected: bool = field(default=False, kw_only=True)
-    extent: bool = field(default=False, kw_only=True)
+    beside: str = field(default="", kw_only=True)
     counted: bool = field(default=False, kw_only=True)
 
     def told(self, clusters: ClusterSet) -> str:
@@ -150,7 +151,7 @@ CLUSTER_COLUMNS = (
             f"MNI {axis} of the cluster's own voxel nearest to its center, mm",
             ".4g",
             key=f"inner_{axis}",
-            extent=True,
+            beside="extents",
         )
         for axis in "xyz"
     ),
@@ -160,7 +161,7 @@ CLUSTER_COLUMNS = (
             f"The {side} of the cluster, MNI {axis} of the voxel's middle, mm",
             ".4g",
             key=f"box_{axis}_{end}",
-            extent=True,
+            beside="extents",
         )
         for axis, sides in (
             ("x", ("left end", "right end")),
@@ -168,6 +169,23 @@ CLUSTER_COLUMNS = (
             ("z", ("lower end", "upper end")),
         )
         for end, side in zip(("min", "max"), sides, strict=True)
+    ),
+    *(
+        _hidden(title, about, ".3g", key=key, beside="effects")
+        for key, title, about in (
+            (
+                "est",
+                "Effect",
+                "Estimated effect at the peak, in the inputs' unit",
+            ),
+            ("est_low", "Effect from", "Lower end of its 95 % confidence interval"),
+            ("est_high", "Effect to", "Upper end of its 95 % confidence interval"),
+            ("pi_low", "New from", "Lower end of where a new study's effect may lie"),
+            ("pi_high", "New to", "Upper end of where a new study's effect may lie"),
+            ("tau2", "tau2", "Variance between studies at the peak"),
+            ("i2", "I2", "Share of the variance that lies between studies"),
+            ("mean_est", "Mean effect", "Mean estimated effect of the cluster"),
+        )
     ),
     _hidden("Sign", "1 for positive clusters, -1 for negative ones", "d", key="sign"),
     _hidden(
@@ -177,6 +195,7 @@ CLUSTER_COLUMNS = (
         "p",
         key="p_fwe_mass",
         corrected=True,
+        beside="corrected",
         counted=True,
     ),
     _hidden(
@@ -186,6 +205,7 @@ CLUSTER_COLUMNS = (
         "p",
         key="p_fwe_size",
         corrected=True,
+        beside="corrected",
         counted=True,
     ),
     _hidden(
@@ -195,6 +215,7 @@ CLUSTER_COLUMNS = (
         key="peak_p_fwe",
         of_peaks=True,
         corrected=True,
+        beside="corrected",
         counted=True,
     ),
     _hidden(
@@ -204,6 +225,7 @@ CLUSTER_COLUMNS = (
         key="peak_q",
         of_peaks=True,
         corrected=True,
+        beside="corrected",
     ),
 )
 #: Columns that stay in sight when the others are scrolled.

@@ -72,6 +72,9 @@ class Effects:
     reference : {"normal", "t"} or None
         The distribution that makes the map's own z of est / se; None where neither
         does, so that no interval would agree with its p.
+    has_counts : bool
+        Whether degrees of freedom are a number of studies less 1. With several images a
+        study they are Satterthwaite's, and no whole numbers.
     sizes : tuple of float
         Participants of each study; empty where they are not known.
     """
@@ -82,18 +85,8 @@ class Effects:
     dof: Voxels | None = field(default=None, repr=False)
     sigma2: Voxels | None = field(default=None, repr=False)
     reference: Reference | None = None
+    has_counts: bool = False
     sizes: tuple[float, ...] = ()
-
-    @property
-    def has_counts(self) -> bool:
-        """Whether degrees of freedom are a number of studies less 1.
-
-        With several images a study they are Satterthwaite's, and no whole numbers.
-        """
-        if self.dof is None:
-            return False
-        known = self.dof[np.isfinite(self.dof) & (self.dof > 0)]
-        return bool(known.size and (np.abs(known - np.rint(known)) <= _WHOLE).all())
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -259,20 +252,25 @@ def find_effects(statmap: StatMap) -> Effects | None:
     Effects or None
         None where no map of estimates is at hand, as of all coordinate-based ones.
     """
-    return statmap.results.remember(
-        (statmap.key, "effects"), lambda: _find_effects(statmap)
-    )
-
-
-def _find_effects(statmap: StatMap) -> Effects | None:
     est = _map_of(statmap, "est")
     if est is None:
         return None
     se, tau2, dof = (_map_of(statmap, value) for value in ("se", "tau2", "dof"))
     sigma2 = _map_of(statmap, "sigma2")
-    reference = None if se is None else _find_reference(statmap, est, se, dof)
+    # Not the voxels, which give their memory back.
+    reference, has_counts = statmap.results.remember(
+        (statmap.key, "reference of effects"),
+        lambda: (_find_reference(statmap, est, se, dof), _are_counts(dof)),
+    )
     sizes = _sample_sizes(statmap) if sigma2 is not None else ()
-    return Effects(est, se, tau2, dof, sigma2, reference, sizes)
+    return Effects(est, se, tau2, dof, sigma2, reference, has_counts, sizes)
+
+
+def _are_counts(dof: Voxels | None) -> bool:
+    if dof is None:
+        return False
+    known = dof[np.isfinite(dof) & (dof > 0)]
+    return bool(known.size and (np.abs(known - np.rint(known)) <= _WHOLE).all())
 
 
 def _map_of(statmap: StatMap, value: str) -> Voxels | None:
@@ -289,7 +287,7 @@ def _map_of(statmap: StatMap, value: str) -> Voxels | None:
 
 
 def _find_reference(
-    statmap: StatMap, est: Voxels, se: Voxels, dof: Voxels | None
+    statmap: StatMap, est: Voxels, se: Voxels | None, dof: Voxels | None
 ) -> Reference | None:
     """Find out which distribution makes z of est / se.
 
@@ -297,7 +295,7 @@ def _find_reference(
     standard errors: names do not tell.
     """
     z = _sizes_of_z(statmap)
-    if z is None:
+    if z is None or se is None:
         return None
     usable = (se > 0) & np.isfinite(est) & np.isfinite(z)
     ratio = np.zeros(est.shape)

@@ -236,12 +236,15 @@ def _bar_width(bar: Bar, ruler: Ruler) -> float:
 def _wrap(text: str, width: float, most: int, ruler: Ruler) -> list[str]:
     """Break a text between words; what has no room in so many lines is left out."""
     lines: list[str] = []
+    space, used = ruler(" ")[0], width
     for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and ruler(longer)[0] <= width:
-            lines[-1] = longer
+        wide = ruler(word)[0]
+        if used + space + wide <= width:
+            lines[-1] = f"{lines[-1]} {word}"
+            used += space + wide
         else:
             lines.append(word)
+            used = wide
     kept = lines[:most]
     return [
         _elide(one, width, ruler, more=n == most - 1 and len(lines) > most)

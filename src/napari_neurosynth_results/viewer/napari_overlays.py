@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from napari._vispy.overlays.base import VispyCanvasOverlay, VispySceneOverlay
+from napari._vispy.utils.text import get_text_metrics
 from napari._vispy.utils.visual import overlay_to_visual
 from napari._vispy.visuals.text import Text
 from napari.components.overlays import CanvasOverlay, SceneOverlay
@@ -22,6 +23,7 @@ from vispy.visuals.transforms import STTransform
 #: Pixels of the screen: the bar, the lines beside it, and what lies between its parts.
 _WIDTH, _TICK, _SPACE = 16, 5, 4
 _FONT_SIZE = 9
+_MOST_MEASURED = 500
 #: Millimeters about the chosen place that no line of the crosshair covers, and how far
 #: the lines go: beyond any head.
 _OPEN_MM, _REACH_MM = 6.0, 400.0
@@ -82,6 +84,7 @@ class DrawnBar(VispyCanvasOverlay):  # type: ignore[misc]
 
     def __init__(self, *, font_info: Any, **kwargs: Any) -> None:
         super().__init__(node=_BarNode(font_info), font_info=font_info, **kwargs)
+        self._measured: dict[str, tuple[float, float]] = {}
         events = self.overlay.events
         for event in (events.bar, events.below, events.height):
             event.connect(self._draw)
@@ -93,13 +96,19 @@ class DrawnBar(VispyCanvasOverlay):  # type: ignore[misc]
     def reset(self) -> None:
         """Draw all of it anew."""
         super().reset()
+        self._measured.clear()
         self._draw()
 
     def measure(self, words: str) -> tuple[float, float]:
         """Say how wide and high words are in the type of caption and numbers."""
-        text = self.node.title
-        text.font_size = _FONT_SIZE
-        return _measure(text, words), float(text.get_line_height())
+        # A slider says nearly the same words again and again.
+        if words not in self._measured:
+            if len(self._measured) > _MOST_MEASURED:
+                self._measured.clear()
+            text = self.node.title
+            line = float(text.get_line_height())
+            self._measured[words] = _measure(text, words), line
+        return self._measured[words]
 
     def _on_visible_change(self) -> None:
         super()._on_visible_change()
@@ -138,11 +147,10 @@ class DrawnBar(VispyCanvasOverlay):  # type: ignore[misc]
 
 def _measure(text: Any, words: str) -> float:
     """Say how wide words would be in the type of a text."""
-    before = text.text
-    text.text = words
-    width, _ = text.get_width_height()
-    text.text = before
-    return float(width)
+    # Of a text that holds the words: its height by the height of its letters.
+    metrics = get_text_metrics(text)
+    share = float(text.get_line_height()) / metrics.height()
+    return float(metrics.horizontalAdvance(words)) * share
 
 
 class DrawnCrosshair(VispySceneOverlay):  # type: ignore[misc]

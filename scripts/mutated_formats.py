@@ -209,6 +209,8 @@ def _by_nibabel(path: Path) -> _Theirs | None:
                 image = nib.load(os.path.join(folder, path.name))
                 stored = np.asarray(image.dataobj).astype(np.float32)
                 turned = None if beside else nib.io_orientation(image.affine)
+                if turned is not None and np.isnan(turned).any():
+                    turned = None
         except Exception:  # nibabel raises many
             return None
     return _Theirs(stored.reshape(*(*stored.shape, 1, 1)[:3], -1), turned)
@@ -529,7 +531,7 @@ class _Answers:
         answer = self.sites.answer(path, {})
         head = ResponseHead(answer.status, {})
         if answer.status != 200:
-            raise status_error(head, what, "a server", neurovault=True).error
+            raise status_error(head, what, "a server").error
         body = self.body if path == self.path else answer.body
         self.asked[path] = answer.body
         try:
@@ -586,6 +588,8 @@ def _nilearn() -> Seed:
         "collection_7/collection_metadata.json": _json(collection),
         "collection_7/image_1_metadata.json": _json(image),
         "collection_7/image_1.nii.gz": _MAP,
+        "collection_7/image_2_metadata.json": _json(image | {"id": 2, "name": "b"}),
+        "collection_7/image_2.nii.gz": _MAP,
     }
 
 

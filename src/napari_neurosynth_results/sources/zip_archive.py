@@ -107,9 +107,13 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
     nilearn = is_nilearn_folder(str(folder))
     try:
         results = (open_nilearn if nilearn else open_folder)(str(folder), max_bytes)
+    except ResultsError as error:
+        held.close()
+        raise ResultsError(str(error).replace(str(folder), path)) from error
     except BaseException:
         held.close()
         raise
+    results.call_folder(str(folder), path)
     # Nobody removes the folder while somebody has its maps.
     weakref.finalize(results, held.close)
     if not nilearn:

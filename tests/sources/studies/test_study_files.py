@@ -175,7 +175,7 @@ def test_uneven_lists_of_a_dataset_lose_only_what_is_missing() -> None:
     assert len(studies.foci) == 3
     told = "\n".join(studies.notices)
     assert "1 contrasts list different numbers" in told
-    assert "1 foci without coordinates" in told
+    assert "1 focus without coordinates" in told
 
 
 def test_a_contrast_without_foci_is_no_fault() -> None:
@@ -211,9 +211,9 @@ def test_what_a_sleuth_text_lacks_is_told() -> None:
     assert len(studies.foci) == 4
     told = "\n".join(studies.notices)
     assert "line 15 and 1 more" in told
-    assert "1 experiments state no sample size" in told
-    assert "4 foci state no known space" in told
-    assert "1 foci without coordinates" in told
+    assert "Without a sample size: 1 experiment" in told
+    assert "4 foci with no known space" in told
+    assert "1 focus without coordinates" in told
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,7 @@ def find_reorientation(
         raise ValueError("it is not finite")
     columns = affine[:3, :3]
     upright = not (columns - np.diag(steps := columns.diagonal())).any()
-    if upright and _SMALLEST < steps.min() and steps.max() < _LARGEST:
+    if upright and steps.min() > _SMALLEST and steps.max() < _LARGEST:
         # Nearly every file: no need of the singular values behind io_orientation.
         return Reorientation(Grid(shape, affine), _UPRIGHT, None, ())
     sizes = np.sqrt((columns**2).sum(axis=0))

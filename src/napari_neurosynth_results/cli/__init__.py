@@ -28,9 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         # Here, because loading what commands need takes a second in which somebody may
         # think better of it.
-        from napari_neurosynth_results.cli.program import run_command
+        from napari_neurosynth_results.cli.program import run_program
 
-        return run_command(arguments)
+        return run_program(arguments)
     except KeyboardInterrupt as stopped:
         # On a terminal ^C stands on the line already.
         begin = "\n" if sys.stderr.isatty() else ""

@@ -48,7 +48,7 @@ _NO_DISPLAY = (
 )
 
 
-def run_command(arguments: Sequence[str] | None = None) -> int:
+def run_program(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Parameters

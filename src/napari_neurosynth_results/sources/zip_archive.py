@@ -64,7 +64,10 @@ _DRIVE = re.compile(r"[A-Za-z]:/")
 _VERSION = "1"
 #: What zipfile raises for broken zips; NotImplementedError is its word for a version or
 #: a way of compressing that it does not know.
-_BROKEN = (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, ValueError)
+_BROKEN = (
+    *(zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, ValueError),
+    *(LookupError, OverflowError),
+)
 
 
 def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
@@ -268,7 +271,8 @@ def _choose_members(
     for info in infos:
         base = PurePosixPath(info.filename.replace("\\", "/")).name
         if (
-            info.is_dir()
+            not info.filename  # of which Python says nothing
+            or info.is_dir()
             or base.startswith(".")
             or info.filename.startswith("__MACOSX")
         ):

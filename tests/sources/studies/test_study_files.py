@@ -352,3 +352,10 @@ def _read_or_refused(path: Path, include: str | None) -> None:
     except ResultsError:
         return
     assert studies.foci[["x", "y", "z"]].notna().all(axis=None)
+
+
+def test_a_sleuth_text_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.txt"
+    path.write_text("// Reference=MNI\n// Doe, 2005\n" + "1 1 1\n" * 1_000_001)
+    with pytest.raises(ResultsError, match="more than 1,000,000 lines"):
+        open_studies(path)

@@ -40,13 +40,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from mutated_formats import (
-    Format,
-    check_causes,
-    compressed,
-    image_formats,
-    text_formats,
-)
+from mutated_images import Format, check_causes, compressed, image_formats
+from mutated_texts import text_formats
 
 from napari_neurosynth_results.errors import ResultsError
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from napari_neurosynth_results.batch import BatchSummary, read_list, run_batch
 from napari_neurosynth_results.cli.options import (
-    INTERRUPTED,
     add_atlas,
     add_kinds,
     add_map,
@@ -92,12 +91,9 @@ def _batch(options: argparse.Namespace) -> int:
             **threshold_keywords(options),
         )
     except KeyboardInterrupt:
-        print(
-            f"\nStopped. What is done is kept in {options.out}: the same command goes "
-            "on.",
-            file=sys.stderr,
-        )
-        return INTERRUPTED
+        raise KeyboardInterrupt(
+            f"What is done is kept in {options.out}: the same command goes on."
+        ) from None
     print(done)
     print(f"Wrote {os.path.join(done.folder, 'index.html')}")
     _print_failures(done)

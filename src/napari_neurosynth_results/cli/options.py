@@ -37,8 +37,6 @@ _CRITERIA: Mapping[Criterion, str] = {
     "q": "largest q (FDR-corrected p)",
     "bonferroni": "largest Bonferroni-corrected p",
 }
-#: What a shell says of a process that Ctrl+C ended.
-INTERRUPTED = 130
 #: What a source may be, for people.
 SOURCE_FORMS = "a NiMARE folder, images, a zip, a NeuroVault or Compose link or id"
 #: Options of a threshold; their names are those of `find_clusters`.

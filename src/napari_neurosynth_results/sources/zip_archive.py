@@ -64,7 +64,10 @@ _DRIVE = re.compile(r"[A-Za-z]:/")
 _VERSION = "1"
 #: What zipfile raises for broken zips; NotImplementedError is its word for a version or
 #: a way of compressing that it does not know.
-_BROKEN = (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, ValueError)
+_BROKEN = (
+    *(zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, ValueError),
+    *(LookupError, OverflowError),
+)
 
 
 def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
@@ -107,9 +110,13 @@ def open_zip(path: str, max_bytes: int, *, unpack_to: Path) -> ResultSet:
     nilearn = is_nilearn_folder(str(folder))
     try:
         results = (open_nilearn if nilearn else open_folder)(str(folder), max_bytes)
+    except ResultsError as error:
+        held.close()
+        raise ResultsError(str(error).replace(str(folder), path)) from error
     except BaseException:
         held.close()
         raise
+    results.call_folder(str(folder), path)
     # Nobody removes the folder while somebody has its maps.
     weakref.finalize(results, held.close)
     if not nilearn:
@@ -264,7 +271,8 @@ def _choose_members(
     for info in infos:
         base = PurePosixPath(info.filename.replace("\\", "/")).name
         if (
-            info.is_dir()
+            not info.filename  # of which Python says nothing
+            or info.is_dir()
             or base.startswith(".")
             or info.filename.startswith("__MACOSX")
         ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +17,27 @@ from napari_neurosynth_results.sources.web.request import ResponseHead
 _PASSING = frozenset({429, 502, 503, 504, *range(520, 528), 530})
 #: What a server or the proxy before it says when all its workers are taken.
 _BUSY = frozenset({429, 502, 503, 504})
-_PRIVATE_HINT = (
+_NUMBER_HINT = (
     " A private collection opens only by the link with eight capital letters: ask its "
     "owner for it."
+)
+#: What is asked of NeuroVault, by its address -> why it may be refused or not there.
+_HINTS = (
+    (
+        re.compile(r"/media/"),
+        " NeuroVault lists it, but does not hand out its file: its owner may have "
+        "replaced it since, or closed the collection. Open the collection again.",
+    ),
+    (
+        re.compile(r"/my_collections/"),
+        " NeuroVault does not know the token in NNR_NEUROVAULT_TOKEN: copy it again, "
+        "or leave it out.",
+    ),
+    (
+        re.compile(r"/[A-Z]{8}(?=[-/])"),
+        " The private link opens nothing: a letter of it may be missing, or its owner "
+        "has taken it back. Ask for it again.",
+    ),
 )
 
 
@@ -108,8 +127,19 @@ class AttemptError(Exception):
         self.error, self.tries, self.wait, self.busy = error, tries, wait, busy
 
 
+def access_hint(path: str) -> str:
+    """Say why NeuroVault may refuse a path, or say that there is nothing.
+
+    Private collections answer like missing ones, and so do files that were replaced.
+
+    >>> access_hint("/api/collections/23064/")[:35]
+    ' A private collection opens only by'
+    """
+    return next((h for form, h in _HINTS if form.search(path)), _NUMBER_HINT)
+
+
 def status_error(
-    head: ResponseHead, what: str, host: str, neurovault: bool
+    head: ResponseHead, what: str, host: str, hint: str = ""
 ) -> AttemptError:
     """Say what a status other than 200 means.
 
@@ -117,20 +147,20 @@ def status_error(
     ----------
     what, host : str
         What was asked of whom.
-    neurovault : bool
-        Whether that is NeuroVault, whose private collections answer like missing ones.
+    hint : str
+        Why that may be, for what is refused or not there.
 
     Returns
     -------
     AttemptError
         With the error, and whether to try again.
     """
-    status, hint = head.status, _PRIVATE_HINT if neurovault else ""
+    status = head.status
     if status in (404, 410):
         return AttemptError(
             NotFoundError(
-                f"{what} was not found on {host} ({status}). Check the link in your "
-                f"browser; it may have been removed.{hint}"
+                f"{what} was not found on {host} ({status}). "
+                f"Check the link in your browser; it may have been removed.{hint}"
             ),
             tries=1,
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import P_VALUES, Tail
@@ -164,9 +165,9 @@ def _tell_whose(statistic: str, p: Float64Array, n_other: Float64Array) -> list[
     told = []
     if n := int(np.count_nonzero(np.isnan(p) & (n_other >= 0))):
         told.append(
-            f"p_FWE by cluster {statistic} is not stated for {n} of {p.size} clusters: "
-            "NiMARE tested clusters of other voxels there (another height, extent or "
-            "mask), whose p it is"
+            f"p_FWE by cluster {statistic} is not stated for {n} of "
+            f"{counted(p.size, 'cluster')}: NiMARE tested clusters of other "
+            "voxels there (another height, extent or mask), whose p it is"
         )
     if most := int(np.nanmax(np.where(np.isnan(p), 0, n_other), initial=0)):
         told.append(tell_at_height(most))

@@ -231,7 +231,8 @@ def update_legend(viewer: Viewer) -> None:
     room = _room_on(viewer.canvas.size, captions, bar, _ruler_of(viewer))
     text = "\n".join(room.lines)
     # Of cells the names of their layers stand at the top.
-    at = "bottom" if viewer.canvas.grid.enabled else "top"
+    cells = viewer.canvas.grid.enabled
+    at = "bottom" if cells else "top"
     _bring(caption, text=text, position=f"{at}_left", visible=bool(text))
     if drawn is not None:
         _bring(
@@ -240,7 +241,9 @@ def update_legend(viewer: Viewer) -> None:
             height=max(room.bar_height, _LOWEST_BAR),
             bar=bar,
             position=f"{at}_right",
-            visible=bar is not None and room.bar_height >= _LOWEST_BAR,
+            visible=bar is not None
+            and room.bar_height >= _LOWEST_BAR
+            and not (cells and room.above_bar),
         )
 
 

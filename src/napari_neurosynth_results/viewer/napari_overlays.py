@@ -163,7 +163,7 @@ def _measure(text: Any, words: str) -> float:
     """Say how wide words would be in the type of a text."""
     # Of a text that holds the words: its height by the height of its letters.
     metrics = get_text_metrics(text)
-    share = float(text.get_line_height()) / metrics.height()
+    share = float(text.get_line_height()) / float(metrics.height())
     return float(metrics.horizontalAdvance(words)) * share
 
 

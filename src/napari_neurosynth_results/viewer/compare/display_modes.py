@@ -8,9 +8,11 @@ before is kept, and given back when the maps are seen alone again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from napari_neurosynth_results.export.colors import HUES, Hue
 from napari_neurosynth_results.viewer.canvas import (
@@ -37,8 +39,9 @@ from napari_neurosynth_results.viewer.layers import (
     UNDERLAY_KEY,
     map_of,
 )
-from napari_neurosynth_results.viewer.napari_private import drawn_once, unproxied
+from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.scene import grows_rightwards
+from napari_neurosynth_results.viewer.shown_maps import at_once
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -299,14 +302,12 @@ class JointDisplay:
         """Change layers without a picture of what is in between."""
         layers = self._viewer.layers
         active, selected = layers.selection.active, set(layers.selection)
-        # What was added for a while is not what the user works with: nobody needs to
-        # hear that it is selected, for in the end it is not.
-        stays = not any(TEMPORARY_KEY in layer.metadata for layer in selected)
-        quiet = layers.selection.events.blocker_all() if stays else nullcontext()
         before, self._busy = self._busy, True
         try:
-            with drawn_once(self._viewer), quiet:
+            # What is removed are parts and copies, whose voxels are those of others.
+            with at_once(self._viewer, collect=False):
                 yield
+                # What was added for a while is not what the user works with.
                 wanted = {layer for layer in selected if layer in layers}
                 if set(layers.selection) != wanted:
                     layers.selection = wanted
@@ -467,8 +468,12 @@ class JointDisplay:
             if hasattr(model, "screenshot"):
                 model.screenshot(flash=False)
         elif self._camera is not None:
+            # Where it showed everything, it does so by the same means: a window that
+            # changes its size is followed then.
+            self._viewer.reset_view(reset_camera_angle=False)
             for name, value in self._camera.items():
-                setattr(camera, name, value)
+                if not np.allclose(getattr(camera, name), value, rtol=1e-6):
+                    setattr(camera, name, value)
             self._camera = None
 
     # --- ways to see them -------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The command line: open a result in napari, or say what is in it."""
+"""One command of the command line: what was asked, done and told."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from napari_neurosynth_results._version import __version__
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.cli.batch import add_batch
 from napari_neurosynth_results.cli.clusters import add_clusters
 from napari_neurosynth_results.cli.compare import add_compare
 from napari_neurosynth_results.cli.info import list_maps
 from napari_neurosynth_results.cli.options import (
-    INTERRUPTED,
     SOURCE_FORMS,
     CheckedStream,
     add_kinds,
@@ -51,8 +51,8 @@ _NO_DISPLAY = (
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
+def run_program(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
 
     Parameters
     ----------
@@ -79,10 +79,6 @@ def _run(options: argparse.Namespace) -> int:
     except ResultsError as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        # On a terminal ^C stands on the line already.
-        print("\nStopped." if sys.stderr.isatty() else "Stopped.", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read has read enough, as head does. What is left goes nowhere, or
         # Python would complain at its end.
@@ -254,7 +250,7 @@ def fetch(options: argparse.Namespace) -> int:
     written = save_downloaded(results, options.to, Job(terminal_progress()))
     for problem in results.problems:
         print(f"! {problem}", file=sys.stderr)
-    print(f"Wrote {len(written)} files to {os.path.abspath(options.to)}")
+    print(f"Wrote {counted(len(written), 'file')} to {os.path.abspath(options.to)}")
     return 0 if all(statmap.at_hand for statmap in results.maps.values()) else 1
 
 
@@ -273,23 +269,25 @@ def cache(options: argparse.Namespace) -> int:
         left_zips = [folder for folder in zips if folder.exists()]
         gone = [folder for folder in zips if folder not in left_zips]
         told = f"{freed / 1e6:.1f} MB{_mention_zips(gone)}"
-        print(f"Deleted {len(entries) - len(left)} entries, {told}.")
+        print(f"Deleted {_entries(len(entries) - len(left))}, {told}.")
         if not (left or left_zips):
             return 0
         raise ResultsError(
-            f"{len(left)} entries{_mention_zips(left_zips)} could not be deleted from "
-            f"{online.cache_dir}. Check its permissions, and that nobody uses it."
+            f"{_entries(len(left))}{_mention_zips(left_zips)} could not be deleted "
+            f"from {online.cache_dir}. Check its permissions, and that nobody uses it."
         )
     for entry in entries:
         used = datetime.fromtimestamp(entry.last_used)
         name = entry.name if entry.what == "file" else "(a server's answer)"
         print(f"{entry.size / 1e6:8.2f} MB  {used:%Y-%m-%d %H:%M}  {name}")
     where = f"{total / 1e6:.1f} MB in {online.cache_dir}{_mention_zips(zips)}"
-    print(f"{len(entries)} entries, {where}")
+    print(f"{_entries(len(entries))}, {where}")
     return 0
 
 
 def _mention_zips(folders: list[Path]) -> str:
-    if len(folders) == 1:
-        return ", and 1 unpacked zip"
-    return f", and {len(folders)} unpacked zips" if folders else ""
+    return f", and {counted(len(folders), 'unpacked zip')}" if folders else ""
+
+
+def _entries(n: int) -> str:
+    return counted(n, "entry", "entries")

@@ -23,7 +23,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.clusters.mask_choice import MaskChoice
 from napari_neurosynth_results.viewer.layers import result_sets
 from napari_neurosynth_results.viewer.plugin.reader import use_anatomy
-from napari_neurosynth_results.viewer.settings import ORTHO, PLUGIN
+from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.viewer.workspace.save_and_open import save_workspace
 from napari_neurosynth_results.viewer.workspace.state_reader import describe
 from napari_neurosynth_results.widgets.commands import (
@@ -32,7 +32,7 @@ from napari_neurosynth_results.widgets.commands import (
     ask_and_save_workspace,
     copy_as_python,
 )
-from napari_neurosynth_results.widgets.views import show_ortho
+from napari_neurosynth_results.widgets.ortho.widget import ortho_of, show_ortho
 from napari_neurosynth_results.widgets.workbench import workbench_of
 
 
@@ -228,7 +228,7 @@ def test_a_workspace_brings_the_panel_back(
         assert texts[0] == texts[1]
     assert back.header.sentence.text() == panel.header.sentence.text()
     assert back.header.place.text.text() == "-34, 14, 0"
-    assert ORTHO in again.window.dock_widgets
+    assert ortho_of(worked_in).where == ortho_of(again).where
     # Seen together they look alike, and alone they do as well.
     for one in (panel, back):
         one.panel("Compare").mode.value = "as they are"

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
 from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT
-from napari_neurosynth_results.sources.web.servers import Servers, parse_site
+from napari_neurosynth_results.sources.web.servers import Servers, folder_of, parse_site
 
 PLUGIN = "napari-neurosynth-results"
 #: What the dock with three planes is called.
@@ -99,7 +98,7 @@ def _online(chosen: Any) -> Servers:
         if text and f"NNR_{name.upper()}_URL" not in os.environ:
             given[name] = parse_site(text, f"Preferences > {name}")
     if chosen.cache_dir.strip() and "NNR_CACHE_DIR" not in os.environ:
-        given["cache_dir"] = Path(chosen.cache_dir.strip()).expanduser()
+        given["cache_dir"] = folder_of(chosen.cache_dir.strip())
     if "NNR_OFFLINE" not in os.environ:
         given["offline"] = bool(chosen.offline)
     return replace(online, **given)

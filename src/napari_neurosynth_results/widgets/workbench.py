@@ -27,22 +27,22 @@ from qtpy.QtWidgets import (
 )
 
 from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.viewer.brain_views.scene_memory import (
+    remember_scene,
+    return_to_scene,
+)
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.plugin.messages import PANEL
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
-from napari_neurosynth_results.widgets.commands import ExportPanel
 from napari_neurosynth_results.widgets.common.layout import (
     FocusMark,
     in_reading_order,
     name_controls,
     order_focus,
 )
-from napari_neurosynth_results.widgets.compare.widget import CompareWidget
 from napari_neurosynth_results.widgets.header import Header
-from napari_neurosynth_results.widgets.maps.maps_panel import MapsPanel
 from napari_neurosynth_results.widgets.maps.opener import ResultOpener
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
-from napari_neurosynth_results.widgets.views import ViewsPanel, show_ortho
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -148,9 +148,9 @@ class Workbench(QWidget):
             make: dict[Tab, Callable[[], Any]] = {
                 "Clusters": lambda: ClustersPanel(self._viewer),
                 "Maps": self._make_maps,
-                "Compare": lambda: CompareWidget(self._viewer),
-                "Views": lambda: ViewsPanel(self._viewer),
-                "Export": lambda: ExportPanel(self._viewer),
+                "Compare": self._make_compare,
+                "Views": self._make_views,
+                "Export": self._make_export,
             }
             made = self._panels[name] = make[name]()
             if name in ("Maps", "Compare", "Export"):
@@ -244,6 +244,10 @@ class Workbench(QWidget):
         with panel.seen_alone() if panel is not None else nullcontext():
             yield
 
+    def made(self, name: Tab) -> Any:
+        """Return what a tab holds, None while nobody has looked at it."""
+        return self._panels.get(name)
+
     def _make_current(self, index: int = 0) -> None:
         self.panel(TABS[self.tabs.currentIndex()])
         # Ctrl+Tab leaves the keyboard with what only scrolls, or with nobody.
@@ -254,10 +258,29 @@ class Workbench(QWidget):
         if isinstance(now, QScrollArea) and self.tabs.isAncestorOf(now):
             self.focus_tab()
 
-    def _make_maps(self) -> MapsPanel:
+    # What a tab needs is loaded when somebody looks at it.
+
+    def _make_maps(self) -> Any:
+        from napari_neurosynth_results.widgets.maps.maps_panel import MapsPanel
+
         panel = MapsPanel(self._viewer, self.opener)
         panel.list_result(self.header.result)
         return panel
+
+    def _make_compare(self) -> Any:
+        from napari_neurosynth_results.widgets.compare.widget import CompareWidget
+
+        return CompareWidget(self._viewer)
+
+    def _make_views(self) -> Any:
+        from napari_neurosynth_results.widgets.views import ViewsPanel
+
+        return ViewsPanel(self._viewer)
+
+    def _make_export(self) -> Any:
+        from napari_neurosynth_results.widgets.commands import ExportPanel
+
+        return ExportPanel(self._viewer)
 
     def _list_maps(self, results: object) -> None:
         if (panel := self._panels.get("Maps")) is not None:
@@ -360,6 +383,22 @@ def show_export_tab(napari_viewer: napari.viewer.Viewer) -> None:
     open_workbench(napari_viewer, "Export")
 
 
-def show_ortho_view(napari_viewer: napari.viewer.Viewer) -> None:
-    """Show three planes below the canvas."""
-    show_ortho(napari_viewer)
+def show_ortho_view(
+    napari_viewer: napari.viewer.Viewer,
+    where: Literal["center", "bottom"] | None = None,
+) -> None:
+    """Show three planes, over the canvas or where they were last."""
+    from napari_neurosynth_results.widgets.ortho.widget import show_ortho
+
+    remember_scene(napari_viewer)
+    show_ortho(napari_viewer, where)
+
+
+def go_back_to_scene(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show again what was seen before a view was chosen."""
+    panel = workbench_of(napari_viewer)
+    views = panel.made("Views") if panel is not None else None
+    if views is not None:
+        views.go_back()
+    else:
+        return_to_scene(napari_viewer)

@@ -269,7 +269,7 @@ def test_no_cluster_beyond_the_floor(opened: Opened) -> None:
         assert len(found) == 0
         assert len(found.table) == 0
         assert len(found.peaks) == 0
-        assert str(found).startswith("no cluster significant at")
+        assert str(found).startswith("No cluster significant at p_FWE <= .05")
 
 
 def test_a_mask_limits_where_one_looks(opened: Opened) -> None:

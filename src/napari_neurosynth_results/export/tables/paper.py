@@ -23,6 +23,7 @@ from napari_neurosynth_results.export.provenance import MNI, space_of
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.corrected import COUNTED
+from napari_neurosynth_results.statistics.clusters.true_discoveries import write_percent
 from napari_neurosynth_results.statistics.p_values.conversion import P_TOLERANCE
 from napari_neurosynth_results.statistics.p_values.monte_carlo import NullDistribution
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
@@ -36,6 +37,7 @@ _CORRECTED = {
     "peak_p_fwe": "p (FWE, peak)",
     "peak_q": "q (FDR, peak)",
 }
+_TDP = "TDP"
 _UNCORRECTED = "p (uncorrected)"
 _MINUS = "−"  # noqa: RUF001
 #: Smaller p are not told apart in papers.
@@ -95,7 +97,7 @@ def paper_table(clusters: ClusterSet) -> PaperTable:
     PaperTable
         Region, side, place, size, statistic and p of each peak; below it its sub-peaks.
     """
-    p_columns = _p_columns(clusters)
+    p_columns = _p_columns(clusters) | _tdp_column(clusters)
     lines: list[Line] = []
     kept = np.flatnonzero(clusters.surviving)
     # Once for all: a peak's own rows are not searched for in the peaks of all clusters.
@@ -108,7 +110,7 @@ def paper_table(clusters: ClusterSet) -> PaperTable:
         lines += _write_lines(clusters, row, peaks.get(row + 1, []), p_columns)
     columns = (
         *("Region" if clusters.atlas else "Cluster", "Side", "x", "y", "z"),
-        *("Voxels", "mm³", f"Peak {clusters.values.kind}"),
+        *("Voxels", "mm³", f"Peak {_statistic(clusters)}"),
         *p_columns,
     )
     return PaperTable(
@@ -118,6 +120,15 @@ def paper_table(clusters: ClusterSet) -> PaperTable:
         _notices(clusters),
         _notes(clusters, len(clusters) - len(kept)),
     )
+
+
+def _statistic(clusters: ClusterSet) -> str:
+    """Name the statistic with its degrees of freedom, as in ``t(18)``."""
+    kind, source = str(clusters.values.kind), clusters.test
+    dof = None if source is None else source.own_dof
+    if dof is None or isinstance(dof, np.ndarray):
+        return kind
+    return f"{kind}({', '.join(f'{n:.6g}' for n in np.atleast_1d(dof))})"
 
 
 def _write_lines(
@@ -173,6 +184,15 @@ def _p_columns(clusters: ClusterSet) -> dict[str, list[str]]:
     return columns
 
 
+def _tdp_column(clusters: ClusterSet) -> dict[str, list[str]]:
+    """Write how much of each cluster is active at least; sub-peaks have no extent."""
+    percent, peaks = clusters.table["tdp_percent"].to_numpy(), clusters.peaks
+    if not np.isfinite(percent).any():
+        return {}
+    rows = zip(peaks["rank"].tolist(), peaks["label"].tolist(), strict=True)
+    return {_TDP: ["" if sub else write_percent(percent[n - 1]) for sub, n in rows]}
+
+
 def _place(
     clusters: ClusterSet, peak: dict[str, Any], row: int, sub: bool
 ) -> list[str]:
@@ -206,6 +226,8 @@ def _notices(clusters: ClusterSet) -> tuple[str, ...]:
 def _notes(clusters: ClusterSet, left_out: int) -> tuple[str, ...]:
     """Say in sentences how the table is to be read."""
     told = []
+    if np.isfinite(clusters.table["tdp"]).any():
+        told.append(f"{typeset(str(clusters.proven))}.")
     if left_out:
         told.append(
             "1 cluster that is not significant is left out."

@@ -22,6 +22,10 @@ from napari_neurosynth_results.export.workspace.contents import (
     SavedRequest,
 )
 from napari_neurosynth_results.maps.grid import Voxel
+from napari_neurosynth_results.sources.placeholders import (
+    JsonRefusedError,
+    load_json,
+)
 
 if TYPE_CHECKING:
     from pydantic_core import ValidationError
@@ -132,8 +136,8 @@ class View:
         What stands for the volumes in 3D.
     glass : bool
         Whether planes show the glass brain.
-    ortho : bool
-        Whether three planes are shown beside the canvas.
+    ortho : {"", "center", "bottom"}
+        Where three planes are shown: in place of the canvas, or below it.
     """
 
     plane: Literal["axial", "coronal", "sagittal", "3D"] = "axial"
@@ -144,7 +148,7 @@ class View:
     angles: tuple[float, float, float] | None = None
     surface: Literal["", "brain", "pial", "inflated"] = ""
     glass: bool = False
-    ortho: bool = False
+    ortho: Literal["", "center", "bottom"] = ""
 
 
 @dataclass(frozen=True)
@@ -329,9 +333,9 @@ def _document(path: str) -> Any:
     if len(data) > _MOST_BYTES:
         raise ResultsError(f"{path} is too large for a workspace.")
     try:
-        return json.loads(data.decode("utf-8-sig"))
-    except RecursionError:
-        raise ResultsError(f"{path} is nested too deeply for a workspace.") from None
+        return load_json(data)
+    except JsonRefusedError as error:
+        raise ResultsError(f"{path} {error}. Save it again.") from None
     except ValueError as error:
         raise ResultsError(
             f"{path} is broken JSON ({str(error)[:120]}). Save it again."

@@ -158,7 +158,8 @@ class ClusterLevelResult:
         n, significant = cluster_p.size, int(self.significant(cluster_p).sum())
         grain = f" ({self.null})" if self.null else ""
         borderline = int(self.intervals(cluster_p)[2].sum())
-        found = f"{significant} of {n} cluster{'s' * (n != 1)}" if n else "no cluster"
+        # There may be more at the floor: of those the file does not tell.
+        found = f"{significant} of {n} cluster{'s' * (n != 1)}" if n else "No cluster"
         return (
             f"{found} significant at p_{self.correction} <= "
             f"{short_p(self.alpha)}{grain}"

@@ -48,6 +48,7 @@ def show_glass(viewer: Viewer) -> None:
         The viewer. In 3D the projection waits until a plane is shown. It follows plane,
         threshold and colors.
     """
+    scene.uncover_canvas(viewer)
     if glass_of(viewer) is None:
         for layer in [one for one in viewer.layers if _GLASS_KEY in one.metadata]:
             viewer.layers.remove(layer)

@@ -7,6 +7,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.maps.names import parse_name
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.files.folder import is_image
@@ -35,7 +36,7 @@ def opening_message(results: ResultSet, opened: FirstLayers) -> tuple[str, bool]
     """
     visible = opened.visible
     look = opened.looks.get(visible.key) if visible else None
-    first = f"{results.title}: {len(results.maps)} maps"
+    first = f"{results.title}: {counted(len(results.maps), 'map')}"
     if visible is not None and look is not None:
         first += f". Shown: {visible.title}, {look.reason}"
     lines = [first]

@@ -209,7 +209,7 @@ def describe_view(viewer: Viewer) -> View:
         angles,
         surface=_surface(viewer) if plane == "3D" else "",
         glass=glass_of(viewer) is not None,
-        ortho=ORTHO in docks_of(viewer),
+        ortho=_ortho(viewer),
     )
 
 
@@ -218,6 +218,12 @@ def _surface(viewer: Viewer) -> Literal["", "brain", "pial", "inflated"]:
     if cortex is not None:
         return cortex.shape
     return "brain" if brain_of(viewer) is not None else ""
+
+
+def _ortho(viewer: Viewer) -> Literal["", "center", "bottom"]:
+    if ORTHO in docks_of(viewer):
+        return "bottom"
+    return "center" if scene.canvas_cover(viewer).text == ORTHO else ""
 
 
 def docks_of(viewer: Viewer) -> Mapping[str, Any]:
@@ -260,7 +266,7 @@ def apply_view(viewer: Viewer, view: View) -> list[str]:
         except ResultsError as error:
             told.append(f"The {view.surface} surface is not shown. {error}")
     if view.ortho and hasattr(unproxied(viewer), "window"):
-        run_command("ortho_view", viewer)
+        run_command("ortho_view", viewer, view.ortho)
     if view.place is not None:
         scene.look_at(viewer, *view.place)
     camera = viewer.scene.camera

@@ -1,19 +1,27 @@
-"""The command that reports what the viewer shows."""
+"""The commands that report what the viewer shows, and save a thresholded map."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
+import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog
 
 from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.comparison.comparison import compare
-from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    clusters_of,
+    show_clusters,
+)
 from napari_neurosynth_results.viewer.compare.comparison_layers import show_agreement
+from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
+from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.commands import ask_and_report
 
 
@@ -52,7 +60,7 @@ def test_it_reports_the_clusters_and_the_comparison_that_are_shown(
     assert notifications[-1].message == f"Saved {chosen}"
     text = chosen.read_text(encoding="utf-8")
     assert "my insula" in text
-    assert "extent &gt;= 20 voxels" in text
+    assert "extent ≥ 20 voxels" in text
     assert "Where z, uncorrected and -log10 p, uncorrected" in text
 
 
@@ -78,3 +86,33 @@ def test_what_cannot_be_written_is_told(
     ask_and_report(viewer)
     assert notifications[-1].severity.value == "error"
     assert "cannot be written" in notifications[-1].message
+
+
+@pytest.mark.viewer
+def test_the_thresholded_map_is_saved_where_the_user_wants_it(
+    plugin: Any,
+    make_napari_viewer: Callable[..., Any],
+    sample_path: Path,
+    tmp_path: Path,
+    notifications: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from napari._app_model import get_app_model
+
+    path = tmp_path / "seen.nii.gz"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    viewer = make_napari_viewer()
+    commands = get_app_model().commands
+    commands.execute_command(f"{PLUGIN}.save_thresholded").result()
+    assert "Threshold a map first" in notifications[-1].message
+    viewer.open(sample_path / "z.nii.gz", plugin=PLUGIN)
+    layer = next(one for one in viewer.layers if map_of(one) is not None)
+    clusters = find_clusters(layer.metadata["neurosynth_results"], value=4)
+    made = show_clusters(viewer, layer, clusters)
+    for active in (layer, made):
+        viewer.layers.selection.active = active
+        commands.execute_command(f"{PLUGIN}.save_thresholded").result()
+        voxels = np.asarray(nib.load(path).dataobj)
+        assert np.count_nonzero(voxels) == clusters.labelled.size.sum()
+        path.unlink()
+    assert clusters_of(made) is clusters

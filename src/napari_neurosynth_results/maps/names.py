@@ -204,6 +204,63 @@ def words_of_test(stem: str, name: MapName | None) -> frozenset[str]:
     return frozenset(filter(None, words))
 
 
+#: What randomise and FEAT (FSL 6, randomise.cc) and PALM (palm_core.m, palm_saveall.m)
+#: call what they corrected by permutation -> what they call the test, its z and its p.
+_PERMUTED = (
+    (
+        re.compile(r"^(.*_)?(?:vox|tfcen?|cluster[emn])_corrp_([tf])stat(\d*)$"),
+        {"test": r"\1\2stat\3", "p": r"\1vox_p_\2stat\3"},
+    ),
+    (
+        re.compile(r"^(.*_)?pstat(\d+)$"),
+        {"test": r"\1tstat\2", "z": r"\1zstat\2"},
+    ),
+    (
+        re.compile(r"^(.*_)?pfstat(\d+)$"),
+        {"test": r"\1fstat\2", "z": r"\1zfstat\2"},
+    ),
+    (
+        re.compile(
+            r"^(.*_)?(?:vox|dp[vfx]|tf[cd]e|cluster[emdtp])_(z?)([tvfgr]|rsq)stat"
+            r"_(?:[mc]{0,2}fwep|fdrp)((?:_[mdc]\d+)*)$"
+        ),
+        {
+            "test": r"\1vox_\3stat\4",
+            "z": r"\1vox_z\3stat\4",
+            "p": r"\1vox_\2\3stat_uncp\4",
+        },
+    ),
+)
+
+
+def stems_of_test(stem: str) -> dict[str, str]:
+    """Name the uncorrected maps of the test that another program corrected.
+
+    Parameters
+    ----------
+    stem : str
+        File name without its extension.
+
+    Returns
+    -------
+    dict of str to str
+        Stems of the statistic (``test``), of its ``z`` and of its ``p``, whether or not
+        there are such files; empty for names of NiMARE and of programs that do not
+        correct by permutation.
+
+    Examples
+    --------
+    >>> stems_of_test("pain_clustere_corrp_tstat2")
+    {'test': 'pain_tstat2', 'p': 'pain_vox_p_tstat2'}
+    >>> stems_of_test("out_tfce_tstat_fwep_c1")["z"]
+    'out_vox_ztstat_c1'
+    """
+    for pattern, named in _PERMUTED:
+        if found := pattern.match(stem):
+            return {value: found.expand(text) for value, text in named.items()}
+    return {}
+
+
 def split_extension(filename: str) -> tuple[str, str]:
     """Split a file name into stem and known extension (empty when unknown).
 

@@ -437,6 +437,12 @@ class PlaceLine(QWidget):
             told.connect(self._later)
         self.refresh()
 
+    def undo(self) -> None:
+        """Forget what is being typed."""
+        self.text.setModified(False)
+        self.refresh()
+        self.text.selectAll()
+
     def _later(self, event: object = None) -> None:
         if not self._timer.isActive():
             self._timer.start()

@@ -12,10 +12,14 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QApplication,
     QFrame,
+    QLineEdit,
+    QMainWindow,
     QScrollArea,
+    QShortcut,
     QSizePolicy,
     QTabWidget,
     QVBoxLayout,
@@ -30,7 +34,12 @@ from napari_neurosynth_results.viewer.brain_views.scene_memory import (
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.plugin.messages import PANEL
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
-from napari_neurosynth_results.widgets.common.layout import name_controls
+from napari_neurosynth_results.widgets.common.layout import (
+    FocusMark,
+    in_reading_order,
+    name_controls,
+    order_focus,
+)
 from napari_neurosynth_results.widgets.header import Header
 from napari_neurosynth_results.widgets.maps.opener import ResultOpener
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
@@ -44,6 +53,8 @@ TABS: tuple[Tab, ...] = ("Clusters", "Maps", "Compare", "Views", "Export")
 _WIDTH, _HEIGHT = 420, 640
 _LOWEST_TAB = 60
 _MARGINS = (2, 4, 2, 2)
+_TO_PANEL = "F6"
+_KEYS = "Ctrl+Tab: next tab. F6: from the canvas to the panel and back; Escape: back"
 #: Of the application: a user has closed the panel, and does not want it again.
 _CLOSED = "neurosynth_results_panel_closed"
 
@@ -96,8 +107,17 @@ class Workbench(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.tabs.currentChanged.connect(self._make_current)
         self.header.result_chosen.connect(self._list_maps)
+        self.tabs.tabBar().setAccessibleName("Parts of the panel")
+        for index in range(len(TABS)):
+            self.tabs.setTabToolTip(index, _KEYS)
         name_controls(self.header)
         self._make_current()
+        self.focus_mark = FocusMark(self)
+        self._is_leaving = False
+        QApplication.instance().focusChanged.connect(self._hold_focus)
+        shortcut = QShortcut(QKeySequence(_TO_PANEL), self)
+        shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
+        shortcut.activated.connect(self._switch_focus)
 
     def sizeHint(self) -> QSize:
         """As wide as it is at first; a dock asks once."""
@@ -138,7 +158,68 @@ class Workbench(QWidget):
             native = getattr(made, "native", made)
             name_controls(native)
             self.tabs.widget(TABS.index(name)).setWidget(native)
+            order_focus(self)
         return self._panels[name]
+
+    # --- without a mouse --------------------------------------------------------------
+
+    def focus_tab(self) -> None:
+        """Give the keyboard to the first control of the tab."""
+        for control in in_reading_order(self.tabs.currentWidget()):
+            if control.isVisible() and control.isEnabled():
+                control.setFocus(Qt.FocusReason.ShortcutFocusReason)
+                return
+        self.tabs.tabBar().setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _switch_focus(self) -> None:
+        """Give the keyboard to the panel, or from there to the canvas."""
+        now = QApplication.focusWidget()
+        if now is not None and self.isAncestorOf(now):
+            self._focus_canvas()
+        else:
+            self.focus_tab()
+
+    def _focus_canvas(self) -> None:
+        self._is_leaving = True
+        if (canvas := self._canvas()) is not None:
+            canvas.setFocus()
+        self._is_leaving = False
+
+    def _canvas(self) -> QWidget | None:
+        main = self.window()
+        middle = main.centralWidget() if isinstance(main, QMainWindow) else None
+        inner = in_reading_order(middle) if middle is not None else []
+        return inner[0] if inner else middle
+
+    def _hold_focus(self, before: QWidget | None, now: QWidget | None) -> None:
+        """Take the keyboard back that nobody has given away.
+
+        A notification of napari (0.9) hands it to the canvas when it fades, in the
+        middle of a word.
+        """
+        clicked = QApplication.mouseButtons() != Qt.MouseButton.NoButton
+        if before is None or now is None or clicked or self._is_leaving:
+            return
+        canvas = self._canvas()
+        to_canvas = canvas is not None and (now is canvas or now.isAncestorOf(canvas))
+        if to_canvas and self.isAncestorOf(before) and before.isVisible():
+            before.setFocus()
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Escape empties a line that filters, and else leads to the canvas."""
+        if event.key() != Qt.Key.Key_Escape:
+            super().keyPressEvent(event)
+            return
+        line = QApplication.focusWidget()
+        if isinstance(line, QLineEdit) and line.placeholderText() and line.text():
+            if self.header.place.isAncestorOf(line) and not line.isModified():
+                self._focus_canvas()
+            elif self.header.place.isAncestorOf(line):
+                self.header.place.undo()
+            else:
+                line.clear()
+        else:
+            self._focus_canvas()
 
     # --- what a workspace keeps -------------------------------------------------------
 
@@ -169,6 +250,13 @@ class Workbench(QWidget):
 
     def _make_current(self, index: int = 0) -> None:
         self.panel(TABS[self.tabs.currentIndex()])
+        # Ctrl+Tab leaves the keyboard with what only scrolls, or with nobody.
+        QTimer.singleShot(0, self._keep_focus)
+
+    def _keep_focus(self) -> None:
+        now = QApplication.focusWidget()
+        if isinstance(now, QScrollArea) and self.tabs.isAncestorOf(now):
+            self.focus_tab()
 
     # What a tab needs is loaded when somebody looks at it.
 
@@ -241,6 +329,8 @@ def open_workbench(
     dock.raise_()
     if tab is not None:
         found.show_tab(tab)
+        # Who chose it from a menu goes on there, with a mouse or without.
+        found.focus_tab()
     return found
 
 

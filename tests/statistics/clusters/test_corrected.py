@@ -455,6 +455,93 @@ def test_significant_is_empty_where_no_error_rate_is_controlled(
     assert (found.error_rate is not None) == controls
 
 
+def permuted(rng: np.random.Generator) -> tuple[Any, Any, Any, Any]:
+    """Return t, its p by permutation, clusters of it, and their corrected p."""
+    t = ndimage.gaussian_filter(rng.normal(size=(16, 18, 16)), 1.2)
+    t = (4 * t / t.std() / 2).astype(np.float32)
+    p = np.clip(np.ceil(stats.norm.sf(t) * 500), 1, 500) / 500
+    clusters, n = ndimage.label(t > 2.3)
+    of_cluster = np.append(1.0, rng.integers(1, 60, size=n) / 500)
+    return t, p, clusters, of_cluster[clusters]
+
+
+#: How a program calls the test, its p, and what it corrected; and how it writes p.
+PERMUTED = {
+    "FSL": ("a_tstat1", "a_vox_p_tstat1", "a_clustere_corrp_tstat1", lambda p: 1 - p),
+    "FSL F": ("a_fstat1", "a_vox_p_fstat1", "a_clusterm_corrp_fstat1", lambda p: 1 - p),
+    "PALM": (
+        "vox_tstat_c1",
+        "vox_tstat_uncp_c1",
+        "clustere_tstat_fwep_c1",
+        lambda p: p,
+    ),
+    "PALM z": ("vox_ztstat", "vox_ztstat_uncp", "clusterm_ztstat_fwep", lambda p: p),
+}
+
+
+@pytest.mark.parametrize("program", PERMUTED)
+def test_clusters_of_other_programs_show_the_test_that_lies_beside(
+    opened: Opened, rng: np.random.Generator, program: str
+) -> None:
+    test, stated, corrected, written = PERMUTED[program]
+    t, p, clusters, p_of = permuted(rng)
+    if program == "FSL F":
+        t = np.abs(t)
+    other = test.replace("1", "2") if "1" in test else f"b_{test}"
+    maps = {test: t, stated: written(p), corrected: written(p_of), other: t[::-1] * 3}
+    results = opened(maps)
+    assert results[corrected].level == "cluster"
+    found = find_clusters(results[corrected], p=0.05, atlas=None)
+    assert found.values.key == test
+    assert found.missing_test == ""
+    counted = {
+        int(label): (np.flatnonzero(clusters.ravel() == label))
+        for label in np.unique(clusters[(clusters > 0) & (p_of < 1)])
+    }
+    assert len(found) == len(counted) > 3
+    expected = []
+    for where in counted.values():
+        peak = where[np.argmax(t.ravel()[where])]
+        values = t.ravel()[peak], p.ravel()[peak], p_of.ravel()[peak], len(where)
+        expected.append(values)
+    columns = ["peak_value", "peak_p", "cluster_p", "n_voxels"]
+    table = found.table[columns].to_numpy(float)
+    # float32 holds 1 - p to six digits.
+    order = [np.lexsort(np.asarray(rows).T[::3]) for rows in (table, expected)]
+    np.testing.assert_allclose(
+        table[order[0]], np.asarray(expected)[order[1]], rtol=1e-4, atol=1e-6
+    )
+
+
+def test_a_statistic_of_another_contrast_is_not_taken_for_the_test(
+    opened: Opened, rng: np.random.Generator
+) -> None:
+    t, p, _, p_of = permuted(rng)
+    results = opened(
+        {
+            "a_tstat2": t,
+            "a_vox_p_tstat2": 1 - p,
+            "b_tstat1": t,
+            "a_clustere_corrp_tstat1": 1 - p_of,
+        }
+    )
+    found = find_clusters(results["a_clustere_corrp_tstat1"], p=0.05, atlas=None)
+    assert found.test is None
+    assert "not at hand" in found.missing_test
+    assert found.table.peak_p.isna().all()
+
+
+def test_without_its_p_a_permuted_t_has_no_degrees_of_freedom(
+    opened: Opened, rng: np.random.Generator
+) -> None:
+    t, _, _, p_of = permuted(rng)
+    results = opened({"a_tstat1": t, "a_clustere_corrp_tstat1": 1 - p_of})
+    found = find_clusters(results["a_clustere_corrp_tstat1"], p=0.05, atlas=None)
+    assert found.values.key == "a_tstat1"
+    assert found.table.peak_value.gt(2).all()
+    assert found.table.peak_p.isna().all()
+
+
 # --- how sure the Monte Carlo p are ---------------------------------------------------
 
 

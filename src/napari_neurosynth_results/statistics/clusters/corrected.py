@@ -35,7 +35,7 @@ from napari_neurosynth_results.statistics.p_values.multiple_testing import (
 )
 from napari_neurosynth_results.statistics.p_values.significance import (
     PSource,
-    find_test,
+    find_test_source,
 )
 from napari_neurosynth_results.statistics.thresholds.cluster_level import read_clusters
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
@@ -111,10 +111,10 @@ def find_corrected_p(
     elif asked.q is not None:
         columns["peak_q"] = _adjust(source, asked, peaks, mask)
     elif np.isnan(columns["peak_q"]).all():
-        test = find_test(source.statmap)
+        # Without a correction the map is its own test, with what was given beside it.
+        test = find_test_source(source.statmap) if source.statmap.correction else source
         if test is not None:
-            own = source if test is source.statmap else PSource(test)
-            columns["peak_q"] = _adjust(own, _BH, peaks, None)
+            columns["peak_q"] = _adjust(test, _BH, peaks, None)
     table = pd.DataFrame(columns)
     table.attrs["notices"] = tuple(dict.fromkeys(notices))
     return table

@@ -25,7 +25,7 @@ from napari_neurosynth_results.statistics.p_values.monte_carlo import statement_
 from napari_neurosynth_results.statistics.p_values.significance import (
     Evidence,
     PSource,
-    find_test,
+    find_test_source,
 )
 from napari_neurosynth_results.statistics.thresholds.apply import (
     ThresholdResult,
@@ -105,8 +105,7 @@ def clusters_at(
     test: PSource | None = source
     if statmap.correction:
         # What was given is about the corrected p: the uncorrected has its own siblings.
-        found = find_test(statmap)
-        test = PSource(found) if found is not None else None
+        test = find_test_source(statmap)
     values = statmap if test is None else test.statmap
     labelled = label_clusters(
         values.data,

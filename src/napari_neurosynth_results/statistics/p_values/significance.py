@@ -19,6 +19,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.doubts import say_otherwise
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import P_VALUES, MapKind, Tail, Zero
+from napari_neurosynth_results.maps.names import stems_of_test
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
@@ -331,6 +332,39 @@ def find_test(statmap: StatMap) -> StatMap | None:
     return None if key is None else statmap.results[key]
 
 
+def find_test_source(statmap: StatMap) -> PSource | None:
+    """Find the test behind a map, with what states its uncorrected p.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        A corrected map.
+
+    Returns
+    -------
+    PSource or None
+        Of `find_test`. Beside a statistic that FSL or PALM tested by permutation, its p
+        of the voxel, where that lies there: its degrees of freedom are in no file.
+    """
+    test = find_test(statmap)
+    if test is None:
+        return None
+    p = _named_test(statmap, "p")
+    if p is None or p is test or test.kind.row.p.states_p:
+        return PSource(test)
+    if not p.kind.row.p.states_p or p.correction or not p.grid.same_as(test.grid):
+        return PSource(test)
+    return PSource(test, Evidence({"p": p}))
+
+
+def _named_test(statmap: StatMap, value: str) -> StatMap | None:
+    """Find what another program's name says of the test that it corrected."""
+    if statmap.name is not None:
+        return None
+    found = statmap.results.maps.get(stems_of_test(statmap.key).get(value, ""))
+    return found if found is not None and found.at_hand else None
+
+
 def _find_test_key(statmap: StatMap) -> str | None:
     lost = statmap.level != "cluster" and statmap.kind.row.lost_direction
     values = (None, "z", *P_VALUES) if lost else ("z", None, *P_VALUES)
@@ -346,6 +380,7 @@ def _find_test_key(statmap: StatMap) -> str | None:
 
 def _uncorrected(statmap: StatMap, value: str | None) -> StatMap | None:
     found = statmap.results.uncorrected(statmap, value)
+    found = found or _named_test(statmap, value or "test")
     if found is None or found.correction or not found.grid.same_as(statmap.grid):
         return None
     try:

@@ -134,6 +134,14 @@ class StudyHeatMap(GridView):
         """Return the experiment of a cell."""
         return str(self._experiments[index.row()])
 
+    def keyPressEvent(self, event: Any) -> None:
+        """Pick the cell that arrow keys have led to."""
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if enter and self.currentIndex().isValid():
+            self._pick(self.currentIndex())
+        else:
+            super().keyPressEvent(event)
+
     def _pick(self, index: QModelIndex) -> None:
         self.picked.emit(index.column() + 1, self.experiment(index))
 

@@ -90,6 +90,7 @@ class StudyPanel(QWidget):
         self.save.clicked.connect(self.save_requested)
         self.view.selectionModel().currentChanged.connect(self._light)
         self.view.doubleClicked.connect(self.open_paper)
+        self.view.entered_by_key.connect(self.open_paper)
         self.ask.clicked.connect(self._fetch)
         self._results: ResultSet | None = None
         self.show_cluster(None, 0, "")

@@ -156,6 +156,8 @@ class GridView(QTableView):
         self.cells = GridModel(self)
         self.setModel(self.cells)
         self.setShowGrid(False)
+        # Arrow keys go through the cells; Tab goes on to what is below.
+        self.setTabKeyNavigation(False)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setTextElideMode(Qt.TextElideMode.ElideNone)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
 from magicgui.widgets import ComboBox, Container, Label, Widget
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QPainter, QPen
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -19,6 +24,8 @@ from qtpy.QtWidgets import (
     QScrollArea,
     QScrollBar,
     QSizePolicy,
+    QSplitter,
+    QTabBar,
     QTabWidget,
     QTextEdit,
     QToolButton,
@@ -29,6 +36,8 @@ from qtpy.QtWidgets import (
 _READABLE_WIDTH = 200
 _READABLE_LENGTH = 16
 _LOWEST = 120
+#: Width of the line around what has the keyboard.
+_LINE = 2
 #: What a user can operate.
 _CONTROLS = (
     *(QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox),
@@ -144,6 +153,10 @@ def name_controls(root: QWidget) -> None:
             label.setBuddy(beside)
             if not spoken_name(beside):
                 beside.setAccessibleName(text)
+    for tabs in root.findChildren(QTabWidget):
+        bar, pages = tabs.tabBar(), [tabs.tabText(n) for n in range(tabs.count())]
+        if not bar.accessibleName():
+            bar.setAccessibleName(tabs.accessibleName() or ", ".join(pages))
     for control in controls_in(root):
         if not spoken_name(control):
             tip = control.toolTip().partition("\n")[0]
@@ -193,6 +206,152 @@ def _layout_of(widget: QWidget, layout: QLayout | None) -> QLayout | None:
     inner = [layout.itemAt(n).layout() for n in range(layout.count())]
     found = (_layout_of(widget, one) for one in inner if one is not None)
     return next((one for one in found if one is not None), None)
+
+
+# --- without a mouse --------------------------------------------------------------
+
+
+def in_reading_order(root: QWidget) -> list[QWidget]:
+    """List what the Tab key may come to, as the eye goes: by layout, not by birth.
+
+    Returns
+    -------
+    list of QWidget
+        Hidden and disabled ones too, which Qt leaves out while they are.
+    """
+    takes_tab = bool(root.focusPolicy() & Qt.FocusPolicy.TabFocus)
+    if takes_tab and isinstance(root, (*_CONTROLS, QTabBar)):
+        return [root]
+    found = [one for part in _parts_of(root) for one in in_reading_order(part)]
+    return found or ([root] if takes_tab else [])
+
+
+def _parts_of(widget: QWidget) -> list[QWidget]:
+    """List what a widget is made of, in the order of its layout."""
+    if isinstance(widget, QTabWidget):
+        pages = [widget.widget(index) for index in range(widget.count())]
+        return [widget.tabBar(), *pages]
+    if isinstance(widget, QSplitter):
+        return [widget.widget(index) for index in range(widget.count())]
+    if isinstance(widget, QScrollArea):
+        return [widget.widget()] if widget.widget() is not None else []
+    layout = widget.layout()
+    return list(_widgets_in(layout)) if layout is not None else []
+
+
+def _widgets_in(layout: QLayout) -> Iterator[QWidget]:
+    for index in range(layout.count()):
+        item = layout.itemAt(index)
+        if (widget := item.widget()) is not None:
+            yield widget
+        elif (inner := item.layout()) is not None:
+            yield from _widgets_in(inner)
+
+
+def order_focus(root: QWidget) -> None:
+    """Let the Tab key go down a widget as the eye does, and out of it at the end."""
+    for tabs in (root, *root.findChildren(QTabWidget)):
+        if isinstance(tabs, QTabWidget):
+            # It stands for its tabs, which would be come to twice, and never left. What
+            # stands for another widget hands its policy on to it.
+            tabs.setFocusProxy(None)
+            tabs.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    for before, after in pairwise(in_reading_order(root)):
+        QWidget.setTabOrder(before, after)
+
+
+class CalmNumber(QObject):
+    """Keeps a whole number from taking the keyboard when a program sets it.
+
+    superqt's box (0.8) gives itself the keyboard whenever its text changes while it
+    tracks what is typed: so it tracks while somebody types there, and else not.
+
+    Parameters
+    ----------
+    box : QAbstractSpinBox
+        Of superqt; magicgui makes such ones.
+    """
+
+    def __init__(self, box: QAbstractSpinBox) -> None:
+        super().__init__(box)
+        self._box = box
+        box.setKeyboardTracking(False)
+        box.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Track while the keyboard is here."""
+        if event.type() == QEvent.Type.FocusIn:
+            self._box.setKeyboardTracking(True)
+        elif event.type() == QEvent.Type.FocusOut:
+            self._box.setKeyboardTracking(False)
+        return False
+
+
+class FocusMark(QWidget):
+    """A line around the control that has the keyboard, in any theme.
+
+    napari's style shows it on some controls only. It is drawn when the keyboard came by
+    a key; a mouse is seen itself.
+
+    Parameters
+    ----------
+    around : QWidget
+        Controls in it are marked.
+    """
+
+    def __init__(self, around: QWidget) -> None:
+        super().__init__(around)
+        self._around = around
+        self._marked: QWidget | None = None
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.hide()
+        QApplication.instance().focusChanged.connect(self._follow)
+
+    @property
+    def marked(self) -> QWidget | None:
+        """The control that has the line around it."""
+        return self._marked if self.isVisible() else None
+
+    def _follow(self, before: QWidget | None, now: QWidget | None) -> None:
+        if self._marked is not None:
+            self._marked.removeEventFilter(self)
+            self._marked = None
+        by_mouse = QApplication.mouseButtons() != Qt.MouseButton.NoButton
+        if now is None or by_mouse or not self._around.isAncestorOf(now):
+            self.hide()
+            return
+        # The line in a spin box stands for the box.
+        while isinstance(now.parentWidget(), QAbstractSpinBox | QComboBox):
+            now = now.parentWidget()
+        self._marked = now
+        now.installEventFilter(self)
+        self._fit()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Go with the control."""
+        kinds = QEvent.Type
+        if event.type() in (kinds.Resize, kinds.Move, kinds.Show, kinds.Hide):
+            self._fit()
+        return False
+
+    def _fit(self) -> None:
+        marked = self._marked
+        if marked is None or not marked.isVisible():
+            self.hide()
+            return
+        # Beside it, it goes with what scrolls; within its edge, nothing cuts it.
+        self.setParent(marked.parentWidget())
+        self.setGeometry(marked.geometry())
+        self.raise_()
+        self.show()
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw the line in the color of texts, which any theme lets be seen."""
+        painter = QPainter(self)
+        painter.setPen(QPen(self.palette().windowText().color(), _LINE))
+        half = _LINE // 2
+        painter.drawRect(self.rect().adjusted(half, half, -half - 1, -half - 1))
 
 
 def fold_button(title: str, folded: QWidget) -> QToolButton:

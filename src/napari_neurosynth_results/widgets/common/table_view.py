@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from qtpy.QtCore import QAbstractItemModel, QModelIndex, QRect, Qt
+from qtpy.QtCore import QAbstractItemModel, QModelIndex, QRect, Qt, Signal
 from qtpy.QtGui import QColor, QKeySequence, QPainter
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QFrame,
     QHeaderView,
     QShortcut,
     QStyledItemDelegate,
@@ -44,6 +45,9 @@ class BarDelegate(QStyledItemDelegate):
 class TableView(QTreeView):
     """Show rows; the first column takes the room that is left, Ctrl+C copies them all.
 
+    Arrow keys choose a row; Enter and the space bar are told of, for what a double
+    click and a click do.
+
     Parameters
     ----------
     rows : QAbstractItemModel
@@ -52,6 +56,10 @@ class TableView(QTreeView):
         Sort by the column whose title is clicked; the third click gives back the order
         in which the rows came.
     """
+
+    #: The row that is chosen when Enter, or the space bar, is pressed.
+    entered_by_key = Signal(QModelIndex)
+    space_pressed = Signal(QModelIndex)
 
     def __init__(
         self,
@@ -83,6 +91,28 @@ class TableView(QTreeView):
         shortcut = QShortcut(QKeySequence.StandardKey.Copy, self)
         shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
         shortcut.activated.connect(self.copy)
+
+    def focusInEvent(self, event: Any) -> None:
+        """Choose no row: who comes by with the Tab key has not asked for one."""
+        if self.currentIndex().isValid():
+            super().focusInEvent(event)
+        else:
+            QFrame.focusInEvent(self, event)
+            self.viewport().update()
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Tell of Enter and the space bar."""
+        keys = Qt.Key
+        told = {
+            keys.Key_Return: self.entered_by_key,
+            keys.Key_Enter: self.entered_by_key,
+        }
+        told[keys.Key_Space] = self.space_pressed
+        signal = told.get(event.key())
+        if signal is not None and self.currentIndex().isValid():
+            signal.emit(self.currentIndex())
+        else:
+            super().keyPressEvent(event)
 
     def text(self) -> str:
         """Return the table as it is shown: tab-separated, with the rows below rows."""

@@ -97,7 +97,7 @@ class MapsPanel(Container):
             box.native.setAccessibleName(name)
         self.view = MapList(self.native)
         self.alone = PushButton(
-            text="Show alone", tooltip="Show this map, and hide the others"
+            text="Show alone", tooltip="Show this map, and hide the others (Enter)"
         )
         self.add = PushButton(
             text="+ add", tooltip="Lay the chosen maps over what is shown"
@@ -128,6 +128,8 @@ class MapsPanel(Container):
         self.view.selectionModel().selectionChanged.connect(self._describe)
         self.view.doubleClicked.connect(self._double_clicked)
         self.view.clicked.connect(self._clicked)
+        self.view.entered_by_key.connect(self._entered)
+        self.view.space_pressed.connect(self._turn_eye)
         self.map_description.holds.clicked.connect(self._ask_what_it_holds)
         self.alone.changed.connect(self._show_alone)
         self.add.changed.connect(self._lay_over)
@@ -229,7 +231,8 @@ class MapsPanel(Container):
             shown = sum(shown_maps.is_shown(self._viewer, m) for m in self._maps())
             self.map_description.say(
                 f"{counted(len(results.maps), 'map')}, {shown} shown. Double-click a "
-                "map to show it alone."
+                "map, or press Enter, to show it alone; the space bar shows and hides "
+                "it."
             )
         else:
             self.map_description.show_map(chosen[0], self._viewer.layers)
@@ -242,8 +245,10 @@ class MapsPanel(Container):
 
     def _clicked(self, index: QModelIndex) -> None:
         """Open or close an eye."""
-        if index.column() != _EYE:
-            return
+        if index.column() == _EYE:
+            self._turn_eye(index)
+
+    def _turn_eye(self, index: QModelIndex) -> None:
         statmap = self.view.map_at(index)
         if statmap is None:
             return
@@ -251,6 +256,10 @@ class MapsPanel(Container):
             shown_maps.hide_map(self._viewer, statmap)
         else:
             self._opener.lay_over([statmap])
+
+    def _entered(self, index: QModelIndex) -> None:
+        if (statmap := self.view.map_at(index)) is not None:
+            self._opener.show(statmap)
 
     def _double_clicked(self, index: QModelIndex) -> None:
         statmap = self.view.map_at(index)

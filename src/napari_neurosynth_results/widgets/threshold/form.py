@@ -49,7 +49,7 @@ from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import (
     list_presets,
     refusals,
 )
-from napari_neurosynth_results.widgets.common.layout import narrow, row
+from napari_neurosynth_results.widgets.common.layout import CalmNumber, narrow, row
 
 _StatedDof = float | tuple[float, float] | None
 
@@ -183,6 +183,7 @@ class ThresholdForm(Container):
         self.slider.tooltip = "To the right it gets stricter"
         self.ticks = _TickMarks(self.slider.native.findChild(QSlider))
         self.voxels = SpinBox(min=1, max=10**7, value=1)
+        CalmNumber(self.voxels.native)
         self.extent = row(Label(value="k"), self.voxels, label="Extent")
         self.more = PushButton(text="more")
         self.more.native.setCheckable(True)

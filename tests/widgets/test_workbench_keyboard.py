@@ -1,0 +1,344 @@
+"""The panel without a mouse: Tab goes down it, and the tutorial is done by keys."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from qtpy.QtCore import QPoint, QRect, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QMenu,
+    QPushButton,
+    QRadioButton,
+    QScrollArea,
+    QTabBar,
+    QWidget,
+)
+
+from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.widgets.common.layout import (
+    controls_in,
+    in_reading_order,
+    spoken_name,
+)
+from napari_neurosynth_results.widgets.workbench import TABS, Workbench, workbench_of
+
+pytestmark = [pytest.mark.viewer, pytest.mark.slow]
+KEYS = Qt.Key
+NONE, SHIFT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
+CONTROL, ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
+
+
+@pytest.fixture
+def window(plugin: Any, make_napari_viewer: Callable[..., Any]) -> Any:
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1366, 740)
+    activate(viewer)
+    return viewer
+
+
+def activate(viewer: Any) -> None:
+    """Make the window the one that keys go to, also after a dialog."""
+    viewer.window._qt_window.activateWindow()
+    assert QTest.qWaitForWindowActive(viewer.window._qt_window, 5000)
+
+
+def focused() -> Any:
+    return QApplication.focusWidget()
+
+
+def press(key: Qt.Key, modifier: Any = NONE, wait: int = 20) -> None:
+    """Press a key where the keyboard is."""
+    where = QApplication.activePopupWidget() or focused()
+    QTest.keyClick(where, key, modifier)
+    QTest.qWait(wait)
+
+
+def write(text: str) -> None:
+    """Replace the text of a line, and press Enter."""
+    QTest.keyClick(focused(), KEYS.Key_A, CONTROL)
+    QTest.keyClicks(focused(), text)
+    press(KEYS.Key_Return)
+
+
+def tab_to(wanted: str | type[QWidget], back: bool = False) -> None:
+    """Press Tab until the keyboard is at a control."""
+    for _ in range(80):
+        now = focused()
+        if (
+            spoken_name(now) == wanted
+            if isinstance(wanted, str)
+            else (isinstance(now, wanted))
+        ):
+            return
+        press(KEYS.Key_Backtab if back else KEYS.Key_Tab, SHIFT if back else NONE, 1)
+    raise AssertionError(f"{wanted} is not come to")
+
+
+def wait_until(done: Callable[[], Any], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        QTest.qWait(20)
+
+
+def choose_in_menus(viewer: Any, *path: str) -> None:
+    """Go through the menus of the window as a user does without a mouse."""
+    window = viewer.window._qt_window
+    [first] = [
+        one
+        for one in window.menuBar().actions()
+        if path[0] in one.text().replace("&", "")
+    ]
+    letter = first.text()[first.text().index("&") + 1].upper()
+    QTest.keyClick(window, getattr(KEYS, f"Key_{letter}"), ALT)
+    wait_until(lambda: isinstance(QApplication.activePopupWidget(), QMenu))
+    for step, name in enumerate(path[1:], start=2):
+        menu = before = QApplication.activePopupWidget()
+        assert isinstance(menu, QMenu)
+        for _ in range(len(menu.actions()) + 1):
+            now = menu.activeAction()
+            if now is not None and now.text().replace("&", "").startswith(name):
+                break
+            QTest.keyClick(menu, KEYS.Key_Down)
+        else:
+            there = [one.text() for one in menu.actions()]
+            raise AssertionError(f"{name} is not in the menu: {there}")
+        QTest.keyClick(menu, KEYS.Key_Return if step == len(path) else KEYS.Key_Right)
+        wait_until(lambda: QApplication.activePopupWidget() is not before)  # noqa: B023
+
+
+def walk(panel: Workbench, key: Qt.Key, modifier: Any = NONE) -> list[QWidget]:
+    """Press Tab from where the keyboard is until it leaves the panel."""
+    seen: list[QWidget] = []
+    while focused() is not None and panel.isAncestorOf(focused()):
+        assert focused() not in seen, "the keyboard is trapped"
+        seen.append(focused())
+        press(key, modifier, 1)
+    return seen
+
+
+def place_in(panel: Workbench, control: QWidget) -> QRect:
+    """Return where a control stands, however far its tab is scrolled."""
+    root: Any = panel
+    for area in panel.findChildren(QScrollArea):
+        if area.parentWidget().parentWidget() is panel.tabs and area.isAncestorOf(
+            control
+        ):
+            root = area.widget()
+    corner = control.mapTo(root, QPoint(0, 0))
+    if root is not panel:
+        corner += QPoint(0, 10_000)
+    return QRect(corner, control.size())
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_tab_goes_down_the_panel_as_the_eye_does(window: Any, tab: Any) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    held = panel.show_tab(tab)
+    if tab == "Clusters":
+        held.threshold.form.more.native.click()
+        held.table.drawer.click()
+    QTest.qWait(200)
+    panel.header.results.setFocus(Qt.FocusReason.TabFocusReason)
+    seen = walk(panel, KEYS.Key_Tab)
+    there = [
+        one
+        for one in controls_in(panel)
+        if one.isVisible()
+        and one.isEnabled()
+        and one.focusPolicy() != Qt.FocusPolicy.NoFocus
+        # Arrow keys go from one to the other.
+        and not (isinstance(one, QRadioButton) and not one.isChecked())
+    ]
+    assert [spoken_name(one) for one in there if one not in seen] == []
+    assert sum(isinstance(one, QTabBar) for one in seen) >= 1
+    for before, after in pairwise(seen):
+        a, b = place_in(panel, before), place_in(panel, after)
+        beside = b.left() >= a.right() - 2 and b.top() < a.bottom()
+        assert beside or b.top() >= a.bottom() - 2, (
+            spoken_name(before),
+            spoken_name(after),
+        )
+    # And back again.
+    seen[-1].setFocus(Qt.FocusReason.BacktabFocusReason)
+    assert walk(panel, KEYS.Key_Backtab, SHIFT) == seen[::-1]
+
+
+def test_what_has_the_keyboard_is_seen(window: Any) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    for tab in ("Clusters", "Export"):
+        panel.show_tab(tab)
+        QTest.qWait(50)
+        for control in in_reading_order(panel):
+            if not (control.isVisible() and control.isEnabled()):
+                continue
+            panel.focus_mark.hide()
+            plain = control.parentWidget().grab(control.geometry()).toImage()
+            control.clearFocus()
+            control.setFocus(Qt.FocusReason.TabFocusReason)
+            assert panel.focus_mark.marked is not None, spoken_name(control)
+            marked = panel.focus_mark
+            assert marked.geometry() == marked.marked.geometry()
+            assert control.parentWidget().grab(control.geometry()).toImage() != plain
+    # Who uses a mouse sees where it is.
+    QTest.mouseClick(panel.header.place.text, Qt.MouseButton.LeftButton)
+    panel.header.map.setFocus()
+    assert focused() is panel.header.map
+
+
+def test_keys_lead_from_the_canvas_to_the_panel_and_back(window: Any) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    choose_in_menus(window, "Layers", "Measure", "Export")
+    assert spoken_name(focused()) == "Save table..."
+    press(KEYS.Key_F6)
+    canvas = focused()
+    assert not panel.isAncestorOf(canvas)
+    press(KEYS.Key_F6)
+    assert spoken_name(focused()) == "Save table..."
+    press(KEYS.Key_Escape)
+    assert focused() is canvas
+    press(KEYS.Key_F6)
+    tab_to(QTabBar, back=True)
+    for expected in ("Clusters", "Maps", "Compare", "Views", "Export"):
+        press(KEYS.Key_Tab, CONTROL, 50)
+        assert panel.current_tab() == expected
+        assert panel.isAncestorOf(focused())
+    # A line that filters is emptied first, and what is typed as a place forgotten.
+    panel.show_tab("Clusters")
+    panel.focus_tab()
+    tab_to("Filter clusters")
+    QTest.keyClicks(focused(), "insula")
+    press(KEYS.Key_Escape)
+    assert focused().text() == ""
+    tab_to("Place of the slices: x, y, z in MNI mm", back=True)
+    before = focused().text()
+    QTest.keyClicks(focused(), "1, 2")
+    press(KEYS.Key_Escape)
+    assert focused().text() == before
+    press(KEYS.Key_Escape)
+    assert focused() is canvas
+
+
+def test_a_notification_that_fades_leaves_the_keyboard_where_it_is(
+    window: Any,
+) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    panel.show_tab("Clusters")
+    panel.focus_tab()
+    tab_to("Filter clusters")
+    here = focused()
+    # What `NapariQtNotification.close` does, of napari 0.9.
+    window.window._qt_window._qt_viewer.setFocus()
+    assert focused() is here
+    # Another map, whose extent can be chosen or not, does not take it either.
+    panel.header.map.setFocus()
+    for _ in range(panel.header.map.count()):
+        press(KEYS.Key_Down, wait=50)
+        assert focused() is panel.header.map
+
+
+def test_the_tutorial_is_done_without_a_mouse(
+    window: Any, sample_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = {
+        "Save the table of clusters": tmp_path / "table.md",
+        "Save the figure": tmp_path / "figure.png",
+        "Save a report": tmp_path / "report.html",
+    }
+    # The dialog for files is Qt's own.
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda of, title, *more: (str(saved[title]), "")
+    )
+    # 2. Open.
+    choose_in_menus(window, "File", "IO Utilities", "Open NeuroVault / Compose")
+    write(str(sample_path))
+    panel = workbench_of(window)
+    assert panel is not None
+    clusters = panel.panel("Clusters")
+    wait_until(lambda: clusters.table.model.rowCount() == 6)
+    assert "6 of 13 clusters significant" in panel.header.sentence.text()
+    # 3. Read the clusters.
+    if not panel.isAncestorOf(focused()):
+        press(KEYS.Key_F6)
+    wait_until(panel.header.place.text.text)
+    before = panel.header.place.text.text()
+    tab_to("Clusters")
+    assert panel.header.place.text.text() == before, "passing by chooses no cluster"
+    for place in ("38, 4, 2", "54, -28, 20"):
+        press(KEYS.Key_Down, wait=100)
+        assert panel.header.place.text.text() == place
+    tab_to("Regions, studies, studies x clusters")
+    press(KEYS.Key_Space)
+    details = clusters.table.details
+    assert details.isVisible()
+    tab_to("Regions, Studies, Studies x clusters", back=True)
+    press(KEYS.Key_Right, wait=100)
+    assert details.studies.sentence.text().startswith("Supramarginal R: 7 of 21")
+    press(KEYS.Key_Right, wait=100)
+    tab_to(type(details.heat))
+    press(KEYS.Key_Right)
+    press(KEYS.Key_Return, wait=100)
+    assert details.currentWidget() is details.studies
+    # 4. Another threshold.
+    tab_to("Map", back=True)
+    for _ in range(panel.header.map.count()):
+        if panel.header.map.currentText() == "uncorrected · z":
+            break
+        press(KEYS.Key_Down, wait=50)
+    tab_to("Threshold at")
+    write(".001")
+    tab_to("Extent k: smallest cluster in voxels")
+    write("10")
+    wait_until(lambda: "extent >= 10 voxels" in panel.header.sentence.text())
+    assert "15 clusters" in panel.header.sentence.text()
+    tab_to("more")
+    press(KEYS.Key_Space)
+    tab_to("Only where")
+    # The tab Maps: Enter shows a map alone, the space bar turns its eye.
+    press(KEYS.Key_Tab, CONTROL, 50)
+    tab_to("Maps of the result")
+    maps = panel.panel("Maps").view
+    press(KEYS.Key_Down)
+    press(KEYS.Key_Down)
+    [chosen] = maps.chosen()
+    press(KEYS.Key_Space, wait=50)
+    wait_until(lambda: maps.is_shown(chosen))
+    press(KEYS.Key_Space, wait=50)
+    wait_until(lambda: not maps.is_shown(chosen))
+    press(KEYS.Key_Return, wait=50)
+    wait_until(lambda: panel.header.map.currentText() == chosen.short_title)
+    # 5. to 7. Save the table, the figure, a script and a report.
+    choose_in_menus(window, "Layers", "Measure", "Export")
+    press(KEYS.Key_Space)
+    wait_until(saved["Save the table of clusters"].exists)
+    assert "Insula" in saved["Save the table of clusters"].read_text(encoding="utf-8")
+    tab_to("Save figure...")
+    press(KEYS.Key_Space)
+    assert isinstance(QApplication.activePopupWidget(), QMenu)
+    press(KEYS.Key_Down)
+    press(KEYS.Key_Return)
+    wait_until(saved["Save the figure"].exists)
+    activate(window)
+    tab_to("Copy as Python")
+    press(KEYS.Key_Space)
+    assert "nnr.find_clusters" in QApplication.clipboard().text()
+    tab_to("Report...", back=True)
+    press(KEYS.Key_Space)
+    wait_until(saved["Save a report"].exists, 120)
+    assert isinstance(focused(), QPushButton)

@@ -47,7 +47,7 @@ def test_it_says_what_was_assumed_and_what_the_values_fit(form: KindForm) -> Non
     assert "They may be: z, t, signed logp." in form.values.value
     assert "to 8 in " in form.values.value
     # What is assumed cannot be.
-    assert form.kind.value is MapKind.P
+    assert form.kind.value == MapKind.P
     assert "they fit z" in form.verdict.value
     assert not form.apply.enabled
     assert not form.undo.enabled

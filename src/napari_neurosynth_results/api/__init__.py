@@ -7,7 +7,7 @@ for reports and figures.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_neurosynth_results.api.clusters import find_clusters
+    from napari_neurosynth_results.api.clusters import find_clusters, true_discoveries
     from napari_neurosynth_results.api.comparison import compare_many, compare_maps
     from napari_neurosynth_results.api.figures import save_figure
     from napari_neurosynth_results.api.map_requests import MaskSource
@@ -51,6 +51,7 @@ __all__ = (
     "save_peaks",
     "save_regions",
     "save_report",
+    "true_discoveries",
 )
 
 

@@ -29,6 +29,8 @@ _MOST_MEASURED = 500
 _OPEN_MM, _REACH_MM = 6.0, 400.0
 #: Green is no color of a map, and stands out from gray, white and black.
 _GREEN = (0.15, 0.85, 0.25, 0.8)
+#: Nor is magenta, of the line between two maps.
+_DIVIDER = (1.0, 0.2, 0.9, 1.0)
 
 
 class BarOverlay(CanvasOverlay):  # type: ignore[misc]
@@ -58,6 +60,18 @@ class BarOverlay(CanvasOverlay):  # type: ignore[misc]
 
 class CrosshairOverlay(SceneOverlay):  # type: ignore[misc]
     """Lines through the place of the slices, open in the middle; none in 3D."""
+
+
+class DividerOverlay(SceneOverlay):  # type: ignore[misc]
+    """A line down the canvas between two maps; none in 3D.
+
+    Attributes
+    ----------
+    place : float
+        Where it crosses the axis that runs across the canvas, mm.
+    """
+
+    place: float = 0.0
 
 
 class _BarNode(Node):  # type: ignore[misc]
@@ -188,5 +202,33 @@ class DrawnCrosshair(VispySceneOverlay):  # type: ignore[misc]
         self.node.set_data(np.array([*across, *down], np.float32))
 
 
+class DrawnDivider(VispySceneOverlay):  # type: ignore[misc]
+    """Draws a `DividerOverlay`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        node = Line(np.zeros((2, 2)), connect="segments", color=_DIVIDER, width=2)
+        super().__init__(node=node, **kwargs)
+        self.overlay.events.place.connect(self._draw)
+        dims = self.viewer.dims.events
+        for event in (dims.order, dims.ndisplay, dims.ndim):
+            event.connect(self._draw)
+        self.reset()
+
+    def reset(self) -> None:
+        """Draw all of it anew."""
+        super().reset()
+        self._draw()
+
+    def _should_be_visible(self) -> bool:
+        return bool(self.overlay.visible and self.viewer.dims.ndisplay == 2)
+
+    def _draw(self, event: object = None) -> None:
+        self.node.visible = self._should_be_visible()
+        x = self.overlay.place
+        ends = [(x, -_REACH_MM), (x, _REACH_MM)]
+        self.node.set_data(np.array(ends, np.float32))
+
+
 overlay_to_visual[BarOverlay] = DrawnBar
+overlay_to_visual[DividerOverlay] = DrawnDivider
 overlay_to_visual[CrosshairOverlay] = DrawnCrosshair

@@ -9,6 +9,7 @@ is needed, so that widgets have no second file of this kind.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
@@ -23,6 +24,8 @@ REBUILD_COLORS = "_on_colormap_change"
 VIEW_DIRECTION = "_view_direction"
 #: `PublicOnlyProxy.__wrapped__` (napari.utils._proxies, 0.9.2), which is wrapt's.
 WRAPPED = "__wrapped__"
+#: `Window._qt_window` (napari._qt.qt_main_window, 0.9.2).
+QT_WINDOW = "_qt_window"
 #: Entries of the table in which graphics cards look colors up: `LUT_len` of
 #: vispy.color.colormap (0.16). No public name says it. With another length colors would
 #: begin up to a part in a thousand of the color range beside the threshold.
@@ -57,6 +60,15 @@ def give_direction(viewer: Any) -> None:
     setattr(model.cursor, VIEW_DIRECTION, direction)
 
 
+def main_window(viewer: Any) -> Any:
+    """Return Qt's main window of a viewer, None where it has none or the name is gone.
+
+    napari shows its docks by their parents; without a dock of a plugin there is none to
+    ask. Where the name is gone, the ortho view goes below the canvas only.
+    """
+    return getattr(getattr(unproxied(viewer), "window", None), QT_WINDOW, None)
+
+
 def refreshed_once(layer: Any) -> AbstractContextManager[object]:
     """Keep a layer from cutting its slice anew with each of several changes.
 
@@ -68,6 +80,29 @@ def refreshed_once(layer: Any) -> AbstractContextManager[object]:
     quiet: AbstractContextManager[object]
     quiet = getattr(bare, BLOCK_REFRESH, nullcontext)()
     return quiet
+
+
+@contextmanager
+def drawn_once(viewer: Any) -> Iterator[None]:
+    """Let the canvas follow many changes of layers and of their order in one go.
+
+    Each of them makes napari (0.9.2) put all layers, overlays and cells in place anew:
+    what takes a moment with three layers takes seconds with twenty.
+    `LayerList.batched_update` is public. That it ends with a full collection of garbage
+    is not, which takes longer than all the rest, and is there for graphics drivers of
+    Windows; elsewhere what exists by then is left out of that one collection.
+    """
+    frozen = False
+    try:
+        with viewer.layers.batched_update():
+            yield
+            # Somebody else may have frozen what only he may thaw.
+            if not sys.platform.startswith("win") and not gc.get_freeze_count():
+                frozen = True
+                gc.freeze()
+    finally:
+        if frozen:
+            gc.unfreeze()
 
 
 @contextmanager

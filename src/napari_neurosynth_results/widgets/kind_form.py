@@ -236,11 +236,11 @@ class KindForm(Container):
         ResultsError
             When the degrees of freedom are no numbers.
         """
-        kind: MapKind = self.kind.value
+        kind, tail = self._kind(), self.tail.value
         correction, level = self.correction.value
         return statement(
             kind,
-            tail=self.tail.value,
+            tail=Tail(tail) if tail is not None else None,
             dof=_numbers(self.dof.value) if kind.row.p.n_dof else None,
             correction=correction if kind.row.has_p else None,
             level=level,
@@ -248,17 +248,22 @@ class KindForm(Container):
             to_mni=self.space.value,
         )
 
+    def _kind(self) -> MapKind:
+        """Return the kind that is chosen."""
+        # PySide6 gives back a plain string for an enumeration of strings.
+        return MapKind(self.kind.value)
+
     def _show_fields(self, event: object = None) -> None:
         """Ask for what the kind has, and say what would come of it."""
-        row_of_kind = self.kind.value.row
-        self.tail.visible = self.kind.value.has_tail
+        row_of_kind = self._kind().row
+        self.tail.visible = self._kind().has_tail
         self.dof.visible = row_of_kind.p.n_dof > 0
         self.correction.visible = self.cut.visible = row_of_kind.has_p
         try:
             text = self.text()
             reading = stated_reading(text, self._statmap.file.reading)
             doubt = doubt_of(self._voxels, reading)
-            if doubt and self.kind.value is self._statmap.kind:
+            if doubt and self._kind() is self._statmap.kind:
                 # Nobody but the name has said so yet.
                 doubt = self._statmap.doubt or doubt
         except ResultsError as error:

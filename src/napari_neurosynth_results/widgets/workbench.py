@@ -7,7 +7,8 @@ keeps nothing: what is shown stands in the layers, so that closing it loses noth
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
@@ -21,6 +22,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.viewer.brain_views.scene_memory import (
+    remember_scene,
+    return_to_scene,
+)
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.plugin.messages import PANEL
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
@@ -133,6 +139,33 @@ class Workbench(QWidget):
             name_controls(native)
             self.tabs.widget(TABS.index(name)).setWidget(native)
         return self._panels[name]
+
+    # --- what a workspace keeps -------------------------------------------------------
+
+    def current_tab(self) -> Tab:
+        """Return the tab that is in front."""
+        current: Tab = TABS[self.tabs.currentIndex()]
+        return current
+
+    def compared(self) -> tuple[list[StatMap], str]:
+        """Return the maps that are compared, and how they are seen together."""
+        panel = self._panels.get("Compare")
+        return (panel.maps.checked, panel.together) if panel is not None else ([], "")
+
+    def compare(self, maps: list[StatMap], together: str) -> None:
+        """Compare maps, and see them together."""
+        self.panel("Compare").compare(maps, together)
+
+    @contextmanager
+    def each_map_alone(self) -> Iterator[None]:
+        """Give layers for a while the look that they have alone."""
+        panel = self._panels.get("Compare")
+        with panel.seen_alone() if panel is not None else nullcontext():
+            yield
+
+    def made(self, name: Tab) -> Any:
+        """Return what a tab holds, None while nobody has looked at it."""
+        return self._panels.get(name)
 
     def _make_current(self, index: int = 0) -> None:
         self.panel(TABS[self.tabs.currentIndex()])
@@ -260,8 +293,22 @@ def show_export_tab(napari_viewer: napari.viewer.Viewer) -> None:
     open_workbench(napari_viewer, "Export")
 
 
-def show_ortho_view(napari_viewer: napari.viewer.Viewer) -> None:
-    """Show three planes below the canvas."""
-    from napari_neurosynth_results.widgets.views import show_ortho
+def show_ortho_view(
+    napari_viewer: napari.viewer.Viewer,
+    where: Literal["center", "bottom"] | None = None,
+) -> None:
+    """Show three planes, over the canvas or where they were last."""
+    from napari_neurosynth_results.widgets.ortho.widget import show_ortho
 
-    show_ortho(napari_viewer)
+    remember_scene(napari_viewer)
+    show_ortho(napari_viewer, where)
+
+
+def go_back_to_scene(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show again what was seen before a view was chosen."""
+    panel = workbench_of(napari_viewer)
+    views = panel.made("Views") if panel is not None else None
+    if views is not None:
+        views.go_back()
+    else:
+        return_to_scene(napari_viewer)

@@ -186,7 +186,8 @@ class Store:
             got = self.web.get_bytes(url, what=what, job=job, max_bytes=_MOST_BESIDE)
             path.write_bytes(got)
 
-        return self.cache.file(key, fill, _accept_any).read_bytes()
+        with self.cache.file(key, fill, _accept_any).open("rb") as file:
+            return file.read(_MOST_BESIDE)
 
     def _key(self, image: ImageRecord) -> CacheKey:
         return CacheKey(

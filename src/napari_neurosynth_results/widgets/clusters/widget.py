@@ -16,8 +16,10 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
 )
+from napari_neurosynth_results.statistics.clusters.true_discoveries import write_percent
 from napari_neurosynth_results.statistics.thresholds.apply import name_values
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain_views.glass import glass_of
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     choose,
     chosen_label,
@@ -371,7 +373,15 @@ class ClusterWidget(Container):
             scene.jump_to(self._viewer, *self.model.place_of(self._current()))
 
     def _pick(self, layer: Labels | None, label: int, position: Any) -> None:
-        """Select the row of the cluster that was clicked; a click beside deselects."""
+        """Select the row of the cluster that was clicked; a click beside deselects.
+
+        In slices the place is where the click was, in 3D the peak: a line of sight
+        passes many places.
+        """
+        if self._is_projection():
+            return
+        if self._viewer.dims.ndisplay == 2:
+            self._go_where(position)
         if layer is None:
             if self._layer is not None and chosen_label(self._layer):
                 self._choose(None)
@@ -382,11 +392,27 @@ class ClusterWidget(Container):
         if layer is self._layer:
             self._choose(label)
             self._mark(label)
+            if self._viewer.dims.ndisplay == 3 and self.clusters is not None:
+                row = self.clusters.table.iloc[label - 1]
+                scene.jump_to(self._viewer, row.peak_x, row.peak_y, row.peak_z)
+
+    def _is_projection(self) -> bool:
+        """Whether the mouse is over the glass brain, and over no slice."""
+        return self._viewer.dims.ndisplay == 2 and glass_of(self._viewer) is not None
+
+    def _go_where(self, position: Any) -> None:
+        """Move the place within the slice, unless the mouse is a brush."""
+        active = self._viewer.layers.selection.active
+        if self._viewer.dims.ndim < 3 or (active and active.mode != "pan_zoom"):
+            return
+        z, y, x = map(float, position[-3:])
+        if not scene.refusal_of(self._viewer, (x, y, z)):
+            scene.look_at(self._viewer, x, y, z)
 
     def _point(self, layer: Labels | None, label: int, position: Any) -> None:
         """Say what the mouse is over."""
         clusters = clusters_of(layer) if layer is not None and label else None
-        if clusters is None:
+        if clusters is None or self._is_projection():
             self.pointed.value = " "
             return
         assert layer is not None
@@ -398,9 +424,11 @@ class ClusterWidget(Container):
             # The file of a map may be gone since it was opened.
             with suppress(ResultsError):
                 here = f": {name_values(value)} {value.data[i, j, k]:.3g}"
+        tdp = write_percent(clusters.table["tdp_percent"].iloc[label - 1])
         self.pointed.value = (
             f"{clusters.names[label - 1]}{here}, {size:,} voxels "
             f"({size * clusters.statmap.grid.voxel_mm3:,.0f} mm3)"
+            + (f", TDP {tdp}" if tdp else "")
         )
 
     def _go_to(self, label: int) -> None:

@@ -412,7 +412,7 @@ class ThresholdWidget(Container):
     def _take_own(self, event: object = None) -> None:
         """Go back to the threshold that the map itself gives reason for."""
         if (statmap := self.statmap) is not None:
-            self.form.fill(own_threshold(statmap))
+            self.form.fill(self.form.with_confidence(own_threshold(statmap)))
             self._change()
 
     def _go_back(self) -> None:

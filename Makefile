@@ -14,7 +14,7 @@ check: $(VENV)/ready
 test: $(VENV)/ready
 	@scripts/test.sh $(BIN)
 
-# Writes docs/benchmarks.md; some only: make bench ONLY="open clusters".
+# Writes docs/benchmarks.md; some only: make bench ONLY="clusters slider".
 bench: $(VENV)/ready
 	@scripts/with-display.sh $(BIN)/python benchmarks/page.py $(ONLY)
 

@@ -193,9 +193,9 @@ def test_a_figure_that_is_touched_is_noticed(
 
 
 def test_a_new_benchmark_gets_a_section_of_its_own(page: Any) -> None:
-    written = page.with_block(PAGE, "first_picture", "Text.")
-    assert list(page.blocks_of(written))[-1] == "first_picture"
-    assert "\n## first_picture\n" in page.prose_of(written)
+    written = page.with_block(PAGE, "second_picture", "Text.")
+    assert list(page.blocks_of(written))[-1] == "second_picture"
+    assert "\n## second_picture\n" in page.prose_of(written)
 
 
 def test_columns_medians_quartiles_and_ratios(

@@ -4,8 +4,8 @@ Each name is imported when it is first asked for: who thresholds a map does not 
 for reports and figures.
 """
 
-# As in the package itself.
-TYPE_CHECKING = False
+from typing import TYPE_CHECKING
+
 if TYPE_CHECKING:
     from napari_neurosynth_results.api.clusters import find_clusters, true_discoveries
     from napari_neurosynth_results.api.comparison import compare_many, compare_maps
@@ -30,29 +30,6 @@ if TYPE_CHECKING:
     )
     from napari_neurosynth_results.export.tables.comparison import save_comparison
     from napari_neurosynth_results.sources.studies.study_files import open_studies
-
-_HOMES = {
-    "MaskSource": "api.map_requests",
-    "brain_mask": "api.masks",
-    "compare_many": "api.comparison",
-    "compare_maps": "api.comparison",
-    "contributions": "api.studies",
-    "contributors": "api.studies",
-    "find_clusters": "api.clusters",
-    "mask_from_file": "api.masks",
-    "mask_from_map": "api.masks",
-    "open_atlas": "api.opening",
-    "open_results": "api.opening",
-    "open_studies": "sources.studies.study_files",
-    "robustness": "api.studies",
-    "save_clusters": "export.tables.clusters",
-    "save_comparison": "export.tables.comparison",
-    "save_figure": "api.figures",
-    "save_peaks": "export.tables.clusters",
-    "save_regions": "export.tables.clusters",
-    "save_report": "api.report",
-    "true_discoveries": "api.clusters",
-}
 
 __all__ = (
     "MaskSource",
@@ -79,12 +56,10 @@ __all__ = (
 
 
 def __getattr__(name: str) -> object:
-    """Import a name of the headless API when it is first asked for."""
-    if name not in _HOMES:
+    """Let the package import a name when it is first asked for."""
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    package = __name__.partition(".")[0]
-    value: object = getattr(import_module(f"{package}.{_HOMES[name]}"), name)
-    globals()[name] = value
+    value: object = getattr(import_module(__name__.partition(".")[0]), name)
     return value

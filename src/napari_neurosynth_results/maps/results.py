@@ -474,13 +474,7 @@ class ResultSet:
         return read_side_by_side(statmaps)
 
     def release(self, statmaps: Iterable[StatMap] | None = None) -> None:
-        """Let go of voxels that nobody else holds; they are read again when needed.
-
-        Parameters
-        ----------
-        statmaps : iterable of StatMap, optional
-            Those of these maps; all of them when not given.
-        """
+        """Let go of voxels of some maps, or of all; who holds them keeps them."""
         keys = None if statmaps is None else [statmap.key for statmap in statmaps]
         self._cache.release(keys)
 

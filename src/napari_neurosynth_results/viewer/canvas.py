@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -210,10 +210,26 @@ def show_place(viewer: Viewer, shown: bool) -> None:
             overlay.opacity = float(shown)
 
 
+@contextmanager
+def legend_once(viewer: Viewer) -> Iterator[None]:
+    """Let caption and color bar follow several changes once, in the end."""
+    drawn = viewer.canvas.overlays.get(COLOR_BAR)
+    if drawn is None or drawn.waits:
+        yield
+        return
+    drawn.waits = True
+    try:
+        yield
+    finally:
+        drawn.waits = False
+        update_legend(viewer)
+
+
 def update_legend(viewer: Viewer) -> None:
     """Bring caption and color bar up to date after a threshold has changed."""
     caption = viewer.canvas.overlays.get(CAPTION)
-    if caption is None:
+    drawn = viewer.canvas.overlays.get(COLOR_BAR)
+    if caption is None or (drawn is not None and drawn.waits):
         return
     fresh = [
         layer
@@ -229,7 +245,6 @@ def update_legend(viewer: Viewer) -> None:
     painted = [
         layer for layer in shown if layer.visible and RANGE_KEY in layer.metadata
     ]
-    drawn = viewer.canvas.overlays.get(COLOR_BAR)
     bar = bar_of(painted[0]) if painted and drawn is not None else None
     room = _room_on(viewer.canvas.size, captions, bar, _ruler_of(viewer))
     text = "\n".join(room.lines)

@@ -47,12 +47,15 @@ class BarOverlay(CanvasOverlay):  # type: ignore[misc]
         Of its colors, in pixels of the screen.
     ruler : weakref.WeakMethod or None
         `DrawnBar.measure`, as soon as there is one.
+    waits : bool
+        Whether more changes are under way, after which all of them are followed.
     """
 
     bar: Any = None
     below: float = 0.0
     height: float = 180.0
     ruler: Any = None
+    waits: bool = False
 
 
 class CrosshairOverlay(SceneOverlay):  # type: ignore[misc]
@@ -164,7 +167,7 @@ def _measure(text: Any, words: str) -> float:
     # Of a text that holds the words: its height by the height of its letters.
     metrics = get_text_metrics(text)
     share = float(text.get_line_height()) / float(metrics.height())
-    return float(metrics.horizontalAdvance(words)) * share
+    return share * float(metrics.horizontalAdvance(words))
 
 
 class DrawnCrosshair(VispySceneOverlay):  # type: ignore[misc]

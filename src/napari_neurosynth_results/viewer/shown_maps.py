@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.viewer.canvas import SIDE_KEY, dress
+from napari_neurosynth_results.viewer.canvas import SIDE_KEY, dress, legend_once
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     FAINT_KEY,
     cluster_layer,
@@ -340,7 +340,7 @@ def at_once(viewer: Viewer, *, collect: bool = True) -> Iterator[None]:
     before, chosen = set(layers), set(selection)
     layers.events.begin_batch()
     try:
-        with selection.events.blocker_all():
+        with selection.events.blocker_all(), legend_once(viewer):
             try:
                 yield
             finally:

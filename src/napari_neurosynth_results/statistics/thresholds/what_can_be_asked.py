@@ -67,6 +67,20 @@ def refusals(
     dict of str to str or None
         Criterion -> None when it can be asked, else the reason why not.
     """
+    if mask is None and evidence == OWN_EVIDENCE:
+        # Whoever shows the map asks again, and each time four thresholds are tried.
+        known: dict[Criterion, str | None] = statmap.results.remember(
+            (statmap.key, "refusals"), lambda: _refusals(statmap, None, evidence)
+        )
+        # What could not be read may be there again.
+        if None in known.values():
+            return dict(known)
+    return _refusals(statmap, mask, evidence)
+
+
+def _refusals(
+    statmap: StatMap, mask: Mask | Masking | None, evidence: Evidence
+) -> dict[Criterion, str | None]:
     source = PSource(statmap, evidence)
     found: dict[Criterion, str | None] = {}
     for criterion in CRITERIA:

@@ -21,7 +21,7 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.true_discoveries import write_percent
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
-from napari_neurosynth_results.viewer.canvas import update_legend
+from napari_neurosynth_results.viewer.canvas import legend_once
 from napari_neurosynth_results.viewer.clusters.layer_colors import (
     CHOSEN_KEY,
     COLORS_KEY,
@@ -127,17 +127,17 @@ def show_clusters(
         New, or the one that showed the map's clusters before. Colors and names stay
         with the peaks of clusters.
     """
-    recolor(layer, clusters)
-    found = cluster_layer(viewer, clusters.statmap)
-    if found is None:
-        found = _add(viewer, layer, clusters)
-    else:
-        names = found.metadata[METADATA_KEY].given_names
-        clusters = replace(clusters, given_names=names) if names else clusters
-        _update(viewer, found, clusters)
-    # Who follows the layers finds the clusters, and does not show the map anew.
-    show_faintly(viewer, layer, clusters if faint else None)
-    update_legend(viewer)
+    with legend_once(viewer):
+        recolor(layer, clusters)
+        found = cluster_layer(viewer, clusters.statmap)
+        if found is None:
+            found = _add(viewer, layer, clusters)
+        else:
+            names = found.metadata[METADATA_KEY].given_names
+            clusters = replace(clusters, given_names=names) if names else clusters
+            _update(viewer, found, clusters)
+        # Who follows the layers finds the clusters, and does not show the map anew.
+        show_faintly(viewer, layer, clusters if faint else None)
     if describe:
         describe_clusters(layer, found)
     return found

@@ -25,13 +25,16 @@ def test_how_far_clusters_reach(
         for axis, (steps, mm) in enumerate(zip(box, ODD, strict=False)):
             ends = [mm[axis] * n + mm[3] for n in (steps.start, steps.stop - 1)]
             name = f"box_{'xyz'[axis]}"
-            assert [getattr(row, f"{name}_{end}") for end in ("min", "max")] == ends
+            found_ends = [getattr(row, f"{name}_{end}") for end in ("min", "max")]
+            assert np.allclose(found_ends, ends, atol=1e-4)
         voxels = np.argwhere(found.labels == row.label) @ ODD[:3, :3] + ODD[:3, 3]
         inner = np.array([row.inner_x, row.inner_y, row.inner_z])
-        assert (voxels == inner).all(axis=1).any(), "it is one of its own"
+        assert np.isclose(voxels, inner, atol=1e-4).all(axis=1).any(), (
+            "it is one of its own"
+        )
         center = found.table.loc[row.label - 1, ["center_x", "center_y", "center_z"]]
         away = np.linalg.norm(voxels - center.to_numpy(float), axis=1)
-        assert np.linalg.norm(inner - center.to_numpy(float)) <= away.min() + 1e-9
+        assert np.linalg.norm(inner - center.to_numpy(float)) <= away.min() + 1e-4
     none = find_clusters(statmap, value=99).extents
     assert list(none.columns) == list(found.extents.columns)
     assert len(none) == 0

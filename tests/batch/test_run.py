@@ -22,6 +22,7 @@ from local_servers import LocalServers
 from napari_neurosynth_results.batch.inputs import list_sources
 from napari_neurosynth_results.batch.local_workers import default_workers
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.tables.clusters import clusters_table
 from napari_neurosynth_results.job import CancelledError
 from napari_neurosynth_results.sources.web.servers import Servers
 
@@ -55,7 +56,7 @@ def test_a_batch_in_processes_answers_as_one_by_one(
     for source in sources:
         results = nnr.open_results(source)
         clusters = nnr.find_clusters(results["z"], p=0.001, min_voxels=5)
-        table = clusters.table.join(clusters.corrected.drop(columns="label"))
+        table = clusters_table(clusters)
         table.insert(0, "source", str(source))
         table.insert(1, "title", results.title)
         table.insert(2, "map", "z")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import napari_neurosynth_results as nnr
@@ -137,3 +138,29 @@ def test_clusters_of_a_map_that_is_none_are_refused(
     code, out, err = told(capsys, "clusters", str(sample_path), *options)
     assert (code, out) == (1, "")
     assert "holds no map named zz" in err
+
+
+@pytest.mark.slow
+def test_how_much_of_each_cluster_is_active(
+    capsys: Captured, sample_path: Path, tmp_path: Path
+) -> None:
+    asked = ("clusters", str(sample_path), "--map", "z", "--p", ".001")
+    file = str(tmp_path / "t.tsv")
+    code, out, _ = told(capsys, *asked, "--min-voxels", "60", "--tdp", "--out", file)
+    assert code == 0
+    shares = ["≥ 32 %", "≥ 22 %", "≥ 16 %", "≥ 9.3 %", "≥ 0.9 %", "≥ 0 %"]
+    found = [out.index(share) for share in shares]
+    assert found == sorted(found)
+    assert "TDP (true discovery proportion): at least this share" in out
+    read = pd.read_csv(file, sep="\t", comment="#")
+    assert (read.tdp * read.n_voxels).round().tolist() == [259, 45, 23, 62, 3, 0]
+    assert "with 95 % confidence" in Path(file).read_text(encoding="utf-8")
+    _, out, _ = told(capsys, *asked, "--min-voxels", "60")
+    assert "tdp" not in out
+    options = ("--tdp", "--tdp-alpha", ".1", "--tdp-dependence", "any")
+    _, out, _ = told(capsys, *asked, *options)
+    assert "with 90 % confidence" in out
+    assert "however voxels depend on each other" in out
+    code, _, err = told(capsys, *asked, "--tdp-alpha", "2")
+    assert code != 0
+    assert "between 0 and 1" in err

@@ -36,7 +36,8 @@ def test_a_table_is_the_table_below_lines_that_say_what_it_shows(
     corrected = ["p_fwe_mass", "p_fwe_size", "peak_p_fwe", "peak_q"]
     told = "corrected p of the cluster, p and q at its peak, from all maps of the test"
     assert f"# last {len(corrected)} columns: {told}" in lines
-    beside = [*clusters.extents.columns[1:], *clusters.monte_carlo.columns[1:]]
+    tables = (clusters.extents, clusters.effects, clusters.monte_carlo)
+    beside = [column for one in tables for column in one.columns[1:]]
     assert list(read.columns) == [*clusters.table.columns, *beside, *corrected]
     assert str(clusters.proven) in "".join(lines)
     for column in corrected:

@@ -72,7 +72,7 @@ def save_clusters(
     else:
         write_table(
             clusters,
-            _without_unknown_effects(clusters, clusters_table(clusters)),
+            clusters_table(clusters),
             target,
             about="Clusters of a map; one row a cluster",
             notes=(
@@ -85,12 +85,6 @@ def save_clusters(
             ),
             overwrite=overwrite,
         )
-
-
-def _without_unknown_effects(clusters: ClusterSet, table: pd.DataFrame) -> pd.DataFrame:
-    """Leave out columns of effects that maps of coordinates do not have."""
-    effects = clusters.effects.drop(columns="label")
-    return table if _effects_note(clusters) else table.drop(columns=effects.columns)
 
 
 def _effects_note(clusters: ClusterSet) -> list[str]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: By which distribution an estimate over its standard error became z.
-Reference = Literal["normal", "t"]
+ZReference = Literal["normal", "t"]
 #: Columns of an effect, at a peak; over a cluster they begin with ``mean_``.
 EFFECT_COLUMNS = (
     *("est", "se", "est_low", "est_high", "pi_low", "pi_high", "tau2", "i2"),
@@ -84,7 +84,7 @@ class Effects:
     tau2: Voxels | None = field(default=None, repr=False)
     dof: Voxels | None = field(default=None, repr=False)
     sigma2: Voxels | None = field(default=None, repr=False)
-    reference: Reference | None = None
+    reference: ZReference | None = None
     has_counts: bool = False
     sizes: tuple[float, ...] = ()
 
@@ -288,7 +288,7 @@ def _map_of(statmap: StatMap, value: str) -> Voxels | None:
 
 def _find_reference(
     statmap: StatMap, est: Voxels, se: Voxels | None, dof: Voxels | None
-) -> Reference | None:
+) -> ZReference | None:
     """Find out which distribution makes z of est / se.
 
     Older PyMARE (before 0.0.11) took the normal one where newer takes t, with other
@@ -306,7 +306,7 @@ def _find_reference(
     if not where.size:
         return None
     ratio, z = ratio[where], z[where]
-    errors: list[tuple[float, Reference]] = [(_misfit(ratio, z), "normal")]
+    errors: list[tuple[float, ZReference]] = [(_misfit(ratio, z), "normal")]
     if dof is not None:
         errors.append((_misfit(_t_to_z(ratio, dof[where].astype(np.float64)), z), "t"))
     error, reference = min(errors)

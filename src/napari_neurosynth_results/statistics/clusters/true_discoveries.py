@@ -276,7 +276,7 @@ def find_closed_testing(
 
     def find() -> tuple[Masking | None, ClosedTesting | str]:
         try:
-            found = _find_anew(source, alpha, dependence, sides, place)
+            found = find_anew(source, alpha, dependence, sides, place)
         except ResultsError as error:
             return place, str(error)
         # With the mask, whose identity is part of the key.
@@ -292,13 +292,14 @@ def find_closed_testing(
     return answer
 
 
-def _find_anew(
+def find_anew(
     source: PSource,
-    alpha: float,
-    dependence: Dependence,
-    sides: Sides,
-    masking: Masking | None,
+    alpha: float = 0.05,
+    dependence: Dependence = "positive",
+    sides: Sides = (True, True),
+    masking: Masking | None = None,
 ) -> ClosedTesting:
+    """Do what `find_closed_testing` does once for a map."""
     statmap = source.statmap
     source.check_values()
     if masking is not None and (why := masking.why_circular(statmap)):

@@ -215,9 +215,9 @@ class _AnswerBuilder:
                 request.map_request.for_kind(statmap.kind),
                 atlas=open_atlas(request.atlas) if request.atlas else None,
             )
-            self._notices += clusters.notices
             table = clusters_table(clusters)
-            self._notices += [f"{key}: {notice}." for notice in clusters.whose_p]
+            told = (*clusters.notices, *clusters.whose_p, f"{clusters.proven}.")
+            self._notices += [f"{key}: {notice}" for notice in told]
             regions = regions_table(clusters) if request.regions else None
             if request.studies:
                 self._ask_studies(results, key, clusters)

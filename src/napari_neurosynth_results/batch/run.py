@@ -274,8 +274,9 @@ def run_batch(
         kept. False asks all anew.
     **threshold
         ``value``, ``p``, ``q`` or ``bonferroni`` and ``fdr``, ``tail``,
-        ``connectivity``, ``min_voxels``, ``min_mm3``, as for `find_clusters`. Without a
-        height each map has its first threshold: p <= .001, of corrected maps .05.
+        ``connectivity``, ``min_voxels``, ``min_mm3``, ``tdp_alpha`` and
+        ``tdp_dependence``, as for `find_clusters`. Without a height each map has its
+        first threshold: p <= .001, of corrected maps .05.
 
     Returns
     -------

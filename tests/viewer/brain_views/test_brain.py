@@ -21,7 +21,6 @@ from napari_neurosynth_results.viewer.brain_views.brain import (
     hide_brain,
     show_brain,
 )
-from napari_neurosynth_results.viewer.brain_views.viewpoints import facing, view_from
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     choose,
     show_clusters,
@@ -29,6 +28,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 from napari_neurosynth_results.viewer.foci import show_foci
 from napari_neurosynth_results.viewer.layers import map_layer, underlay_layer
 from napari_neurosynth_results.viewer.plugin import commands
+from napari_neurosynth_results.viewer.scene import facing, view_from
 
 pytestmark = pytest.mark.usefixtures("preferences", "underlay")
 
@@ -87,14 +87,14 @@ def millimeters(layer: Any) -> npt.NDArray[np.float64]:
 
 
 def test_surfaces_come_in_3d_and_go_in_2d(viewer: Any, statmap: Any) -> None:
-    add(viewer, statmap)
+    layer = add(viewer, statmap)
     before, ranges = seen(viewer), viewer.dims.range
     outline = show_brain(viewer)
     assert viewer.dims.ndisplay == 3
     assert viewer.layers[0] is outline
     assert seen(viewer) == {
         BRAIN_OUTLINE: True,
-        f"{statmap.title}: clusters (3D)": True,
+        f"{layer.name}: clusters (3D)": True,
         **dict.fromkeys(before, False),
     }
     viewer.dims.ndisplay = 2

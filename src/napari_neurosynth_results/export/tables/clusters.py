@@ -75,7 +75,14 @@ def save_clusters(
             clusters_table(clusters),
             target,
             about="Clusters of a map; one row a cluster",
-            notes=(_coordinates(clusters), _last_columns(clusters), *clusters.whose_p),
+            notes=(
+                *(
+                    _coordinates(clusters),
+                    str(clusters.proven),
+                    _last_columns(clusters),
+                ),
+                *clusters.whose_p,
+            ),
             overwrite=overwrite,
         )
 

@@ -63,6 +63,15 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "center_x": ("Center of mass by strength, right positive", _MM),
     "center_y": ("Center of mass by strength, anterior positive", _MM),
     "center_z": ("Center of mass by strength, superior positive", _MM),
+    "inner_x": ("Voxel of the cluster nearest to its center, right positive", _MM),
+    "inner_y": ("Voxel of the cluster nearest to its center, anterior positive", _MM),
+    "inner_z": ("Voxel of the cluster nearest to its center, superior positive", _MM),
+    "box_x_min": ("Middle of the leftmost voxel of the cluster", _MM),
+    "box_x_max": ("Middle of the rightmost voxel of the cluster", _MM),
+    "box_y_min": ("Middle of the hindmost voxel of the cluster", _MM),
+    "box_y_max": ("Middle of the foremost voxel of the cluster", _MM),
+    "box_z_min": ("Middle of the lowest voxel of the cluster", _MM),
+    "box_z_max": ("Middle of the highest voxel of the cluster", _MM),
     "region": ("Region of the atlas; in a list of peaks the region of the peak", ""),
     "region_percent": ("Share of the cluster in the region of its peak", _PERCENT),
     "region_mm": ("Distance from the peak to the region; 0 inside of it", _MM),
@@ -75,7 +84,18 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "cluster_p": ("Corrected p of the cluster", ""),
     "cluster_p_low": ("Lower end of the 95 % interval of the Monte Carlo p", ""),
     "cluster_p_high": ("Upper end of the 95 % interval of the Monte Carlo p", ""),
-    "borderline": ("Whether the interval contains the level of significance", ""),
+    "borderline": (
+        "Whether the 95 % interval includes the level of significance, so that another "
+        "run might decide otherwise",
+        "",
+    ),
+    "tdp": (
+        "True discovery proportion: at least this share of the voxels is active, as "
+        "TrueDiscoveries says; empty where nobody knows any",
+        "",
+    ),
+    "tdp_percent": ("The same in percent", _PERCENT),
+    "true_discoveries": ("At least so many of the voxels are active", "voxels"),
     "p_fwe_mass": (
         "FWE-corrected p by cluster mass; empty where NiMARE tested a cluster of other "
         "voxels",

@@ -128,7 +128,17 @@ class LayerState:
 
 @dataclass(frozen=True)
 class View:
-    """Where the viewer looks: plane, side, place in MNI mm, and napari's camera."""
+    """Where the viewer looks: plane, side, place in MNI mm, and napari's camera.
+
+    Attributes
+    ----------
+    surface : {"", "brain", "pial", "inflated"}
+        What stands for the volumes in 3D.
+    glass : bool
+        Whether planes show the glass brain.
+    ortho : {"", "center", "bottom"}
+        Where three planes are shown: in place of the canvas, or below it.
+    """
 
     plane: Literal["axial", "coronal", "sagittal", "3D"] = "axial"
     side: Literal["neurological", "radiological", ""] = ""
@@ -136,6 +146,29 @@ class View:
     center: tuple[float, float, float] | None = None
     zoom: float | None = None
     angles: tuple[float, float, float] | None = None
+    surface: Literal["", "brain", "pial", "inflated"] = ""
+    glass: bool = False
+    ortho: Literal["", "center", "bottom"] = ""
+
+
+@dataclass(frozen=True)
+class PanelState:
+    """What the panel shows.
+
+    Attributes
+    ----------
+    tab : str
+        The tab that is in front.
+    compared : tuple of int
+        The maps that are compared, in order.
+    together : str
+        How they are seen together, as the tab Compare calls it; empty where each is
+        seen as it is.
+    """
+
+    tab: Literal["Clusters", "Maps", "Compare", "Views", "Export"] = "Clusters"
+    compared: tuple[int, ...] = ()
+    together: str = ""
 
 
 @dataclass(frozen=True)
@@ -168,6 +201,8 @@ class Workspace:
         Where the viewer looks.
     naming : Naming
         What names places and new clusters.
+    panel : PanelState, optional
+        The panel, where it is open.
     """
 
     format: str
@@ -179,6 +214,7 @@ class Workspace:
     active: int | None = None
     view: View | None = None
     naming: Naming = _USUAL
+    panel: PanelState | None = None
 
 
 def change_paths(contents: Description, change: Callable[[str], str]) -> Description:

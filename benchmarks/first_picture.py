@@ -5,7 +5,8 @@ the clock starts. Peer: three bare layers of the same arrays, two `add_image` an
 `add_labels`, in a fresh viewer of the same run, painted as ours is; for memory, the
 viewer itself before anything was opened. Targets: until the first picture <= 1.4 x the
 bare layers, with 12 maps and with 60; opening again in the same viewer <= 1 s; another
-map <= 0.5 s; 60 maps <= 60 MB until more is shown. Exits with 3 when a target is missed.
+map <= 0.5 s; 60 maps <= 60 MB until more is shown. Exits with 3 where a target is
+missed.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Peers: a bare interpreter, for the import; ``nibabel.load(...).get_fdata()`` over the
 same files, for opening and reading.
 Targets: import <= 1.2 x; opening without voxels <= 0.15 x; every voxel of 12 maps, side
-by side, <= 0.45 x of float32. One map after the other is held against nibabel's float64,
+by side, <= 0.45 x of float32. One map after the other is held against float64,
 <= 0.6 x. Both sides give the same bits, or nothing is timed. What a viewer does with
 them is timed by first_picture.py. Exits with 3 when a target is missed.
 """

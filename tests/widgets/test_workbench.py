@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QDockWidget, QLabel, QPushButton, QScrollArea
+from qtpy.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QFileDialog,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+)
 from scipy.stats import norm
 
 from napari_neurosynth_results.maps.results import ResultSet
@@ -24,6 +31,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.common.layout import controls_in, spoken_name
+from napari_neurosynth_results.widgets.ortho.widget import hide_ortho, show_ortho
 from napari_neurosynth_results.widgets.workbench import (
     TABS,
     Workbench,
@@ -119,6 +127,15 @@ def test_the_window_keeps_its_size_whatever_is_opened_closed_and_chosen(
     dock_of(panel).show()
     let_go(20)
     assert window.size() == size
+    width = dock_of(panel).width()
+    for where in ("center", "bottom"):
+        show_ortho(viewer, where)
+        let_go(50)
+        assert window.size() == size, where
+        assert dock_of(panel).width() == width, where
+    hide_ortho(viewer)
+    let_go(50)
+    assert (window.size(), dock_of(panel).width()) == (size, width)
 
 
 def test_what_is_shown_survives_closing_and_the_panel_stays_closed(
@@ -323,9 +340,89 @@ def test_an_empty_panel_offers_three_ways_in(
     panel.close()
 
 
+class Hand:
+    """Clicks with the mouse on what is on the screen, and counts."""
+
+    def __init__(self) -> None:
+        self.clicks = 0
+
+    def click(self, widget: Any, at: Any = None) -> None:
+        """Click once where a user would: on what is visible, and enabled."""
+        assert widget.isVisible()
+        assert widget.isEnabled()
+        at = at or widget.rect().center()
+        assert not widget.visibleRegion().isEmpty()
+        assert widget.visibleRegion().contains(at)
+        self.clicks += 1
+        QTest.mouseClick(widget, Qt.MouseButton.LeftButton, pos=at)
+        let_go(50)
+
+    def click_row(self, view: Any, row: int, column: int = 0) -> None:
+        """Click a cell of a table or list."""
+        index = view.model().index(row, column)
+        self.click(view.viewport(), view.visualRect(index).center())
+
+    def choose(self, combo: Any, text: str) -> None:
+        """Unfold a list, and click an entry."""
+        self.click(combo)
+        self.click_row(combo.view(), combo.findText(text))
+
+    def turn_to(self, panel: Workbench, tab: str) -> None:
+        """Click a tab."""
+        bar = panel.tabs.tabBar()
+        self.click(bar, bar.tabRect(TABS.index(tab)).center())
+
+
 @pytest.mark.slow
-def test_three_actions_list_the_clusters_of_a_map_among_sixty(
-    plugin: Any, viewer: Any, write: Callable[..., Path], rng: np.random.Generator
+def test_steps_from_a_result_to_a_table_in_a_file(
+    plugin: Any,
+    make_napari_viewer: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """A thresholded result takes one click, a peak one, a file two."""
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(*LAPTOP)
+    panel, hand = open_workbench(viewer), Hand()
+    let_go(50)
+    hand.click(panel.header.sample)
+    while panel.opener.background_job.busy:
+        let_go(10)
+    assert hand.clicks == 1
+    layer = shown_maps.current_layer(viewer)
+    clusters = clusters_of(cluster_layer(viewer, map_of(layer)))
+    assert panel.header.sentence.text() == str(clusters)
+    assert 0 < np.isfinite(layer.data).sum() < layer.data.size
+    # A peak: the row of a cluster; its name is there, and the place says it as well.
+    table = panel.panel("Clusters").table
+    hand.clicks = 0
+    hand.click_row(table.view, 1, 2)
+    assert hand.clicks == 1
+    row = clusters.table.iloc[1]
+    peak = (row.peak_x, row.peak_y, row.peak_z)
+    assert viewer.dims.point[::-1] == pytest.approx(peak)
+    name = table.model.index(1, 1).data()
+    assert name == row["name"]
+    let_go(100)
+    region = panel.header.place.here.text()
+    assert name.split()[0].lower() in region
+    # A file.
+    path = tmp_path / "table.tsv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    hand.clicks = 0
+    hand.turn_to(panel, "Export")
+    hand.click(panel.panel("Export").buttons["Save table..."].native)
+    assert hand.clicks == 2
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert sum(line.startswith("1\t") for line in lines) == 1
+
+
+@pytest.mark.slow
+def test_three_steps_list_the_clusters_of_a_map_among_sixty(
+    plugin: Any,
+    make_napari_viewer: Callable[..., Any],
+    write: Callable[..., Path],
+    rng: np.random.Generator,
 ) -> None:
     strong = np.zeros(SHAPE)
     strong[2:5, 2:5, 2:5] = 6
@@ -339,25 +436,25 @@ def test_three_actions_list_the_clusters_of_a_map_among_sixty(
         maps[f"z_desc-{contrast}Mass_{mass}"] = flat
         maps[f"logp_desc-{contrast}Mass_{mass}"] = -np.log10(norm.sf(flat))
     assert len(maps) == 60
-    panel = Workbench(viewer)
-    # 1: open it.
-    panel.header.open_source(str(write(maps, name="sixty")))
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(*LAPTOP)
+    panel, hand = open_workbench(viewer), Hand()
+    let_go(50)
+    # 1: open it, by its path and Enter.
+    panel.header.source.setText(str(write(maps, name="sixty")))
+    QTest.keyClick(panel.header.source, Qt.Key.Key_Return)
     while panel.opener.background_job.busy:
         let_go(10)
     # 2 and 3: unfold the list of maps and take one; its name begins with what it is.
     wanted = "mass · FWE · contrastg · z"
     assert panel.header.map.count() == 60
-    row = panel.header.map.findText(wanted)
-    panel.header.map.activated.emit(row)
-    let_go(20)
+    hand.choose(panel.header.map, wanted)
+    assert hand.clicks == 2
     table = panel.panel("Clusters").table
     assert panel.header.map.currentText() == wanted
     assert table.clusters.statmap.short_title == wanted
     assert table.model.rowCount() == 1, "the significant ones"
-    assert "1 significant" in panel.header.sentence.text() or (
-        len(table.clusters) == table.model.rowCount()
-    )
-    panel.close()
+    assert table.clusters.table.significant.sum() == 1
 
 
 def test_every_control_has_a_name_for_those_who_cannot_see_it(

@@ -216,7 +216,8 @@ class _AnswerBuilder:
                 atlas=open_atlas(request.atlas) if request.atlas else None,
             )
             table = clusters_table(clusters)
-            told = (*clusters.notices, *clusters.whose_p, f"{clusters.proven}.")
+            told = [*clusters.notices, *clusters.whose_p, f"{clusters.proven}."]
+            told += [f"{one}." for one in clusters.effects.attrs["notices"]]
             self._notices += [f"{key}: {notice}" for notice in told]
             regions = regions_table(clusters) if request.regions else None
             if request.studies:

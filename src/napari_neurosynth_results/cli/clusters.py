@@ -45,6 +45,8 @@ _SHOWN = [
     *("label", "name", "n_voxels", "volume_mm3", "peak_x", "peak_y", "peak_z"),
     *("peak_value", "peak_logp", "significant", "borderline", "cluster_p"),
 ]
+#: The same of image-based maps.
+_EFFECTS = ["est", "est_low", "est_high", "pi_low", "pi_high"]
 
 
 def add_clusters(commands: Any) -> None:
@@ -104,7 +106,8 @@ def _clusters(options: argparse.Namespace) -> int:
     print(f"{statmap.title}: {clusters}")
     if len(clusters):
         shown = [*_SHOWN, *["tdp_percent"] * options.tdp]
-        table = clusters.table[shown].join(clusters.corrected.drop(columns="label"))
+        table = clusters.table[shown].join(clusters.effects[_EFFECTS])
+        table = table.join(clusters.corrected.drop(columns="label"))
         table = table.dropna(axis="columns", how="all")
         for column in table.columns.intersection(["cluster_p", *COUNTED]):
             table[column] = [write_counted_p(p, clusters.null) for p in table[column]]
@@ -114,6 +117,8 @@ def _clusters(options: argparse.Namespace) -> int:
         print(table.to_string(index=False))
         for notice in clusters.whose_p:
             print(notice)
+        for notice in clusters.effects.attrs["notices"]:
+            print(f"{notice}.")
         if options.tdp:
             print(f"{clusters.proven}.")
     if options.regions:

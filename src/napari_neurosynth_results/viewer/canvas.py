@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -38,9 +39,17 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 #: Overlays of the canvas, and of the scene.
-CAPTION, PLACE, COLOR_BAR, CROSSHAIR = (
-    f"neurosynth_results_{name}" for name in ("caption", "place", "bar", "crosshair")
+CAPTION, PLACE, COLOR_BAR, CROSSHAIR, DIVIDER = (
+    f"neurosynth_results_{name}"
+    for name in ("caption", "place", "bar", "crosshair", "divider")
 )
+#: Names of what lies left and right of the divider: overlay -> where it stands.
+_SIDES = {
+    "neurosynth_results_left": "bottom_left",
+    "neurosynth_results_right": "bottom_right",
+}
+#: In the metadata of a map's layer: what the caption calls it among others.
+SIDE_KEY = "neurosynth_results_side"
 _FONT_SIZE = 9
 #: Pixels of the screen: a letter and a line where nobody has measured them, what is
 #: free at the edges and between two overlays, and the box around the caption.
@@ -85,6 +94,27 @@ class Bar:
     ticks: tuple[tuple[float, str], ...]
 
 
+@dataclass(frozen=True)
+class Divider:
+    """A line down the canvas, with a map on each side.
+
+    Attributes
+    ----------
+    place : float
+        Where it crosses the axis that runs across the canvas, mm.
+    left, right : str
+        Names of the maps.
+    left_color, right_color : tuple of float
+        Their colors, 0 to 1.
+    """
+
+    place: float
+    left: str
+    left_color: tuple[float, float, float]
+    right: str
+    right_color: tuple[float, float, float]
+
+
 def dress(viewer: Viewer) -> None:
     """Put caption, color bar, place and crosshair on the canvas, and keep them right.
 
@@ -109,6 +139,7 @@ def dress(viewer: Viewer) -> None:
         for event in (layers.inserted, layers.removed, layers.reordered):
             event.connect(tell)
         viewer.canvas.events.size.connect(tell)
+        viewer.canvas.grid.events.enabled.connect(tell)
         place = partial(_update_place, weakly(viewer))
         viewer.canvas.events.size.connect(place)
         _keep_in_sight(viewer)
@@ -138,6 +169,36 @@ def toggle_crosshair(viewer: Viewer) -> None:
         cross.visible = not cross.visible
 
 
+def show_divider(viewer: Viewer, divider: Divider | None) -> None:
+    """Draw a line between two maps and say which is on which side; None for none."""
+    overlays, scene = viewer.canvas.overlays, viewer.scene.overlays
+    if divider is not None and not set(_SIDES) <= set(overlays):
+        from napari.components.overlays import TextOverlay
+
+        for name, position in _SIDES.items():
+            overlays[name] = TextOverlay(
+                position=position, font_size=_FONT_SIZE, visible=False
+            )
+        with suppress(ImportError):
+            from napari_neurosynth_results.viewer import napari_overlays as drawn
+
+            scene[DIVIDER] = drawn.DividerOverlay(visible=False)
+    if divider is not None:
+        told = (
+            (f"{divider.left} \N{BLACK LEFT-POINTING TRIANGLE}", divider.left_color),
+            (f"\N{BLACK RIGHT-POINTING TRIANGLE} {divider.right}", divider.right_color),
+        )
+        for name, (text, color) in zip(_SIDES, told, strict=True):
+            if overlays[name].text != text:
+                overlays[name].text, overlays[name].color = text, color
+    for name in _SIDES:
+        if name in overlays:
+            _bring(overlays[name], visible=divider is not None)
+    if (line := scene.get(DIVIDER)) is not None:
+        place = divider.place if divider is not None else line.place
+        _bring(line, place=place, visible=divider is not None)
+
+
 def show_place(viewer: Viewer, shown: bool) -> None:
     """Show or hide place and crosshair, which mean nothing where no slice is shown."""
     overlays = viewer.canvas.overlays.get(PLACE), viewer.scene.overlays.get(CROSSHAIR)
@@ -159,6 +220,8 @@ def update_legend(viewer: Viewer) -> None:
     for layer in fresh:
         _follow(viewer, layer)
     shown = [layer for layer in reversed(fresh) if is_seen(layer)]
+    # Maps that are compared stand in the order of the comparison.
+    shown.sort(key=lambda layer: layer.metadata.get(SIDE_KEY, (0, ""))[0])
     captions = [caption_of(layer) for layer in shown[:_MOST_MAPS]]
     painted = [
         layer for layer in shown if layer.visible and RANGE_KEY in layer.metadata
@@ -167,13 +230,28 @@ def update_legend(viewer: Viewer) -> None:
     bar = bar_of(painted[0]) if painted and drawn is not None else None
     room = _room_on(viewer.canvas.size, captions, bar, _ruler_of(viewer))
     text = "\n".join(room.lines)
-    if text != caption.text:
-        caption.text = text
-    caption.visible = bool(text)
+    # Of cells the names of their layers stand at the top.
+    cells = viewer.canvas.grid.enabled
+    at = "bottom" if cells else "top"
+    _bring(caption, text=text, position=f"{at}_left", visible=bool(text))
     if drawn is not None:
-        drawn.below, drawn.height = room.above_bar, max(room.bar_height, _LOWEST_BAR)
-        drawn.bar = bar
-        drawn.visible = bar is not None and room.bar_height >= _LOWEST_BAR
+        _bring(
+            drawn,
+            below=room.above_bar,
+            height=max(room.bar_height, _LOWEST_BAR),
+            bar=bar,
+            position=f"{at}_right",
+            visible=bar is not None
+            and room.bar_height >= _LOWEST_BAR
+            and not (cells and room.above_bar),
+        )
+
+
+def _bring(overlay: Any, **wanted: Any) -> None:
+    """Change of an overlay what is not as wanted."""
+    for name, value in wanted.items():
+        if getattr(overlay, name) != value:
+            setattr(overlay, name, value)
 
 
 @dataclass(frozen=True)
@@ -236,12 +314,15 @@ def _bar_width(bar: Bar, ruler: Ruler) -> float:
 def _wrap(text: str, width: float, most: int, ruler: Ruler) -> list[str]:
     """Break a text between words; what has no room in so many lines is left out."""
     lines: list[str] = []
+    space, used = ruler(" ")[0], width
     for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and ruler(longer)[0] <= width:
-            lines[-1] = longer
+        wide = ruler(word)[0]
+        if used + space + wide <= width:
+            lines[-1] = f"{lines[-1]} {word}"
+            used += space + wide
         else:
             lines.append(word)
+            used = wide
     kept = lines[:most]
     return [
         _elide(one, width, ruler, more=n == most - 1 and len(lines) > most)
@@ -290,8 +371,16 @@ def _keep_in_sight(viewer: Viewer) -> None:
 
 
 def caption_of(layer: Layer) -> str:
-    """Say which map a layer shows, and at which threshold."""
-    return f"{layer.name}: {layer.metadata.get(REASON_KEY, '')}".removesuffix(": ")
+    """Say which map a layer shows, and at which threshold.
+
+    Where several are compared, it begins with what tells them apart on the canvas, a
+    side or a color, and what came of the threshold is left to the panel.
+    """
+    _, side = layer.metadata.get(SIDE_KEY, (0, ""))
+    reason = layer.metadata.get(REASON_KEY, "")
+    if side:
+        reason = reason.rpartition(": ")[0] or reason
+    return ": ".join(filter(None, (side, layer.name, reason)))
 
 
 def caption_on(viewer: Viewer) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from napari._vispy.overlays.base import VispyCanvasOverlay, VispySceneOverlay
+from napari._vispy.utils.text import get_text_metrics
 from napari._vispy.utils.visual import overlay_to_visual
 from napari._vispy.visuals.text import Text
 from napari.components.overlays import CanvasOverlay, SceneOverlay
@@ -22,11 +23,14 @@ from vispy.visuals.transforms import STTransform
 #: Pixels of the screen: the bar, the lines beside it, and what lies between its parts.
 _WIDTH, _TICK, _SPACE = 16, 5, 4
 _FONT_SIZE = 9
+_MOST_MEASURED = 500
 #: Millimeters about the chosen place that no line of the crosshair covers, and how far
 #: the lines go: beyond any head.
 _OPEN_MM, _REACH_MM = 6.0, 400.0
 #: Green is no color of a map, and stands out from gray, white and black.
 _GREEN = (0.15, 0.85, 0.25, 0.8)
+#: Nor is magenta, of the line between two maps.
+_DIVIDER = (1.0, 0.2, 0.9, 1.0)
 
 
 class BarOverlay(CanvasOverlay):  # type: ignore[misc]
@@ -53,6 +57,18 @@ class BarOverlay(CanvasOverlay):  # type: ignore[misc]
 
 class CrosshairOverlay(SceneOverlay):  # type: ignore[misc]
     """Lines through the place of the slices, open in the middle; none in 3D."""
+
+
+class DividerOverlay(SceneOverlay):  # type: ignore[misc]
+    """A line down the canvas between two maps; none in 3D.
+
+    Attributes
+    ----------
+    place : float
+        Where it crosses the axis that runs across the canvas, mm.
+    """
+
+    place: float = 0.0
 
 
 class _BarNode(Node):  # type: ignore[misc]
@@ -82,6 +98,7 @@ class DrawnBar(VispyCanvasOverlay):  # type: ignore[misc]
 
     def __init__(self, *, font_info: Any, **kwargs: Any) -> None:
         super().__init__(node=_BarNode(font_info), font_info=font_info, **kwargs)
+        self._measured: dict[str, tuple[float, float]] = {}
         events = self.overlay.events
         for event in (events.bar, events.below, events.height):
             event.connect(self._draw)
@@ -93,13 +110,19 @@ class DrawnBar(VispyCanvasOverlay):  # type: ignore[misc]
     def reset(self) -> None:
         """Draw all of it anew."""
         super().reset()
+        self._measured.clear()
         self._draw()
 
     def measure(self, words: str) -> tuple[float, float]:
         """Say how wide and high words are in the type of caption and numbers."""
-        text = self.node.title
-        text.font_size = _FONT_SIZE
-        return _measure(text, words), float(text.get_line_height())
+        # A slider says nearly the same words again and again.
+        if words not in self._measured:
+            if len(self._measured) > _MOST_MEASURED:
+                self._measured.clear()
+            text = self.node.title
+            line = float(text.get_line_height())
+            self._measured[words] = _measure(text, words), line
+        return self._measured[words]
 
     def _on_visible_change(self) -> None:
         super()._on_visible_change()
@@ -138,11 +161,10 @@ class DrawnBar(VispyCanvasOverlay):  # type: ignore[misc]
 
 def _measure(text: Any, words: str) -> float:
     """Say how wide words would be in the type of a text."""
-    before = text.text
-    text.text = words
-    width, _ = text.get_width_height()
-    text.text = before
-    return float(width)
+    # Of a text that holds the words: its height by the height of its letters.
+    metrics = get_text_metrics(text)
+    share = float(text.get_line_height()) / float(metrics.height())
+    return float(metrics.horizontalAdvance(words)) * share
 
 
 class DrawnCrosshair(VispySceneOverlay):  # type: ignore[misc]
@@ -177,5 +199,33 @@ class DrawnCrosshair(VispySceneOverlay):  # type: ignore[misc]
         self.node.set_data(np.array([*across, *down], np.float32))
 
 
+class DrawnDivider(VispySceneOverlay):  # type: ignore[misc]
+    """Draws a `DividerOverlay`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        node = Line(np.zeros((2, 2)), connect="segments", color=_DIVIDER, width=2)
+        super().__init__(node=node, **kwargs)
+        self.overlay.events.place.connect(self._draw)
+        dims = self.viewer.dims.events
+        for event in (dims.order, dims.ndisplay, dims.ndim):
+            event.connect(self._draw)
+        self.reset()
+
+    def reset(self) -> None:
+        """Draw all of it anew."""
+        super().reset()
+        self._draw()
+
+    def _should_be_visible(self) -> bool:
+        return bool(self.overlay.visible and self.viewer.dims.ndisplay == 2)
+
+    def _draw(self, event: object = None) -> None:
+        self.node.visible = self._should_be_visible()
+        x = self.overlay.place
+        ends = [(x, -_REACH_MM), (x, _REACH_MM)]
+        self.node.set_data(np.array(ends, np.float32))
+
+
 overlay_to_visual[BarOverlay] = DrawnBar
+overlay_to_visual[DividerOverlay] = DrawnDivider
 overlay_to_visual[CrosshairOverlay] = DrawnCrosshair

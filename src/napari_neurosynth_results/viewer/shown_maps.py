@@ -215,6 +215,26 @@ def source_key(source: str) -> str:
     return source.rstrip("/")
 
 
+def distinct_title(results: ResultSet, opened: Iterable[ResultSet]) -> str:
+    """Call a result so that it is told from those that are open.
+
+    Returns
+    -------
+    str
+        Its own title where no other has it; else with the folder that it lies in, or
+        with a number.
+    """
+    taken = {other.title for other in opened if other is not results}
+    title = results.title
+    if title in taken and os.path.exists(results.source):
+        above = os.path.basename(os.path.dirname(os.path.abspath(results.source)))
+        title = f"{above}/{title}" if above else title
+    numbered, n = title, 2
+    while numbered in taken:
+        numbered, n = f"{title} ({n})", n + 1
+    return numbered
+
+
 def same_result(opened: Iterable[ResultSet], results: ResultSet) -> ResultSet | None:
     """Find the result among those that are open that came from the same source.
 

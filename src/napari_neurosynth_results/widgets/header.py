@@ -457,7 +457,7 @@ class PlaceLine(QWidget):
             if layer is not None and row.title == layer.name:
                 p = f"p {row.p}" if row.p and row.p[0] in ".0123456789" else row.p
                 value = row.text if row.value != row.value else f"{row.kind} {row.text}"
-                parts += [value, p]
+                parts += [value, p, row.effect]
                 break
         return "   ".join(part for part in parts if part)
 

@@ -272,3 +272,12 @@ def test_an_unknown_test_is_said_in_the_caption(
     table = paper_table(nnr.find_clusters(opened({stem: maps[stem]})[stem], p=0.05))
     assert "the uncorrected map of its test is not at hand" in table.caption
     assert {line.cells[-2] for line in table.lines} == {""}
+
+
+def test_the_statistic_has_its_degrees_of_freedom(opened: Opened) -> None:
+    values = np.zeros((8, 9, 8))
+    values[4, 4, 4] = 9.0
+    for dof, heading in ((18, "Peak t(18)"), (7.5, "Peak t(7.5)")):
+        found = nnr.find_clusters(opened({"t": values})["t"], p=0.001, dof=dof)
+        assert paper_table(found).columns[7] == heading
+        assert f"{dof} degrees of freedom" in paper_table(found).caption

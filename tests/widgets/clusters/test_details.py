@@ -15,6 +15,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+from scipy import stats
 
 from local_servers import LocalServers
 from napari_neurosynth_results import (
@@ -430,3 +431,36 @@ def test_an_atlas_that_cannot_be_had_leaves_the_names(
     choose(widget, "layer nameless")
     assert "names no regions" in notifications[-1].message
     viewer.layers.remove(layer)
+
+
+def test_the_effect_of_an_image_based_map(
+    widget: ClusterWidget, viewer: Any, opened: Callable[..., ResultSet]
+) -> None:
+    details = widget.details
+    tab = details.indexOf(details.effect)
+    assert not details.isTabVisible(tab), "an ALE estimates no effect"
+    est = np.full((8, 9, 8), 0.1)
+    est[3, 3, 3] = 0.8
+    se = np.full(est.shape, 0.2)
+    p = 2 * stats.norm.sf(est / se)
+    maps = {"z": est / se, "p": p, "est": est, "se": se}
+    results = opened(maps)
+    add_maps(viewer, [results["z"]])
+    show_clusters(
+        viewer,
+        viewer.layers[results["z"].short_title],
+        find_clusters(results["z"], p=0.01),
+    )
+    wait_until(lambda: widget.clusters.statmap is results["z"])
+    assert details.isTabVisible(tab)
+    details.setCurrentIndex(tab)
+    assert "Choose a cluster" in details.effect.sentence.text()
+    click_row(widget, 0)
+    told = details.effect.sentence.text().splitlines()
+    assert told[1:] == [
+        "Peak: 0.8 (95 % CI 0.408 to 1.19)",
+        "Cluster: 0.8 (95 % CI 0.408 to 1.19)",
+    ]
+    assert "no map of the variance between studies" in details.effect.notices.text()
+    picture = details.effect.plot.grab().toImage()
+    assert not picture.isNull()

@@ -43,6 +43,7 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import Link, ResultSet
 from napari_neurosynth_results.sources.files.safe_names import legible
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.effects import tell_effect
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
@@ -226,6 +227,7 @@ def _section(section: Section, job: Job) -> dict[str, Any]:
         "pictures": pictures,
         "table": paper_table(clusters),
         "n_clusters": len(clusters),
+        "effects": _effects(clusters),
         "doubtful": _doubtful(clusters),
         "studies": _studies(section.contributors)
         if section.contributors is not None
@@ -266,6 +268,24 @@ def _threshold(clusters: ClusterSet) -> dict[str, str]:
         "clusters": f"{extent}voxels that share {touch}",
         "controls": controls,
     }
+
+
+def _effects(clusters: ClusterSet) -> dict[str, Any] | None:
+    """Say how large effects are; None where no map tells."""
+    table = clusters.effects
+    notices: tuple[str, ...] = table.attrs["notices"]
+    if not notices:
+        return None
+    rows = [
+        {
+            "name": clusters.names[n],
+            "peak": tell_effect(row),
+            "cluster": tell_effect(row, "mean_"),
+        }
+        for n, row in enumerate(table.to_dict("records"))
+        if clusters.surviving[n]
+    ]
+    return {"rows": rows, "notices": notices}
 
 
 def _doubtful(clusters: ClusterSet) -> list[str]:

@@ -110,7 +110,7 @@ def paper_table(clusters: ClusterSet) -> PaperTable:
         lines += _write_lines(clusters, row, peaks.get(row + 1, []), p_columns)
     columns = (
         *("Region" if clusters.atlas else "Cluster", "Side", "x", "y", "z"),
-        *("Voxels", "mm³", f"Peak {clusters.values.kind}"),
+        *("Voxels", "mm³", f"Peak {_statistic(clusters)}"),
         *p_columns,
     )
     return PaperTable(
@@ -120,6 +120,15 @@ def paper_table(clusters: ClusterSet) -> PaperTable:
         _notices(clusters),
         _notes(clusters, len(clusters) - len(kept)),
     )
+
+
+def _statistic(clusters: ClusterSet) -> str:
+    """Name the statistic with its degrees of freedom, as in ``t(18)``."""
+    kind, source = str(clusters.values.kind), clusters.test
+    dof = None if source is None else source.own_dof
+    if dof is None or isinstance(dof, np.ndarray):
+        return kind
+    return f"{kind}({', '.join(f'{n:.6g}' for n in np.atleast_1d(dof))})"
 
 
 def _write_lines(

@@ -111,6 +111,33 @@ COLUMNS: dict[str, tuple[str, str]] = {
         "q at the peak: the smallest false discovery rate at which it is kept",
         "",
     ),
+    **{
+        f"{column}_{end}": (f"{what}{of}", "")
+        for column, of in (
+            ("p_fwe_mass", "p by cluster mass"),
+            ("p_fwe_size", "p by cluster size"),
+            ("peak_p_fwe", "p of the peak"),
+        )
+        for end, what in (
+            ("low", "Lower end of the 95 % interval of the Monte Carlo "),
+            ("high", "Upper end of the 95 % interval of the Monte Carlo "),
+            ("plus_one", "(b + 1) / (n + 1), where NiMARE counts b / n: "),
+        )
+    },
+    **{
+        f"{mean}{column}": (what + of, "")
+        for mean, of in (("", "at the peak"), ("mean_", "over the cluster"))
+        for column, what in (
+            ("est", "Estimated effect, in the unit of the maps that went in, "),
+            ("se", "Standard error of the estimate, "),
+            ("est_low", "Lower end of the 95 % confidence interval of the effect "),
+            ("est_high", "Upper end of the 95 % confidence interval of the effect "),
+            ("pi_low", "Lower end of the 95 % prediction interval of a new study "),
+            ("pi_high", "Upper end of the 95 % prediction interval of a new study "),
+            ("tau2", "Variance between studies "),
+            ("i2", "I2: share of the variance that lies between studies, "),
+        )
+    },
     "experiment": ("Experiment behind the cluster", ""),
     "study": ("Study that the experiment belongs to", ""),
     "year": ("Year of publication", ""),

@@ -18,13 +18,19 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.corrected import (
-    corrected_clusters,
     corrected_column,
     corrected_p_at,
+    count_cut,
     find_corrected_p,
+    measure_counts,
+)
+from napari_neurosynth_results.statistics.clusters.effects import (
+    effects_table,
+    find_effects,
 )
 from napari_neurosynth_results.statistics.clusters.labelling import (
     ClusterArrays,
+    measure_extents,
 )
 from napari_neurosynth_results.statistics.clusters.regions import (
     default_names,
@@ -248,19 +254,25 @@ class ClusterSet:
         grid = self.statmap.grid
         return grid.to_mm(self.labelled.inner_voxels(grid.voxel_size))
 
-    @property
-    def _extents(self) -> dict[str, Float64Array]:
-        """Where clusters are: their inner centers, and the boxes around them, MNI mm.
+    @cached_property
+    def extents(self) -> pd.DataFrame:
+        """How far each cluster reaches; one row a cluster, MNI mm.
 
-        A box goes from the middle of its first voxel to that of its last one.
+        ``inner_x`` and so on are its own voxel that is nearest to the center of mass,
+        ``box_x_min`` to ``box_z_max`` the middles of its outermost voxels. Apart from
+        the table, because all voxels have to be looked at.
         """
-        grid = self.statmap.grid
-        low, high = map(grid.to_mm, self.labelled.bounding_boxes())
-        inner = self.inner_centers.copy()
-        columns = {f"inner_{axis}": inner[:, n] for n, axis in enumerate("xyz")}
-        for n, axis in enumerate("xyz"):
-            columns |= {f"box_{axis}_min": low[:, n], f"box_{axis}_max": high[:, n]}
-        return columns
+        return measure_extents(self.labelled, self.statmap.grid, self.inner_centers)
+
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """How large effects are, at each peak and over each cluster; one row a cluster.
+
+        Of image-based maps; see `effects_table`. ``attrs["notices"]`` is to be read.
+        """
+        peaks = tuple(self._main_voxels.T)
+        flat = np.ravel_multi_index(peaks, self.labelled.shape, order="F")
+        return effects_table(find_effects(self.statmap), flat, self.labelled)
 
     @cached_property
     def proven(self) -> ProvenVoxels:
@@ -417,15 +429,8 @@ class ClusterSet:
     @cached_property
     def _whose_cut(self) -> str:
         """Say how many clusters of a cluster-level corrected map a mask cuts."""
-        if self.threshold.masking is None:
-            return ""
-        try:
-            tested = corrected_clusters(self.p_source)
-            whole, _ = tested.p_of(self.labelled, self.log_p_at)
-        except ResultsError:
-            # Read with what was given, not by its own siblings.
-            return ""
-        n = int(np.count_nonzero(np.isnan(whole)))
+        masked = self.threshold.masking is not None
+        n = count_cut(self.p_source, self.labelled, self.log_p_at) if masked else 0
         return f"; the mask cuts {n}, whose p is that of the whole cluster" * (n > 0)
 
     @cached_property
@@ -434,13 +439,11 @@ class ClusterSet:
 
         ``peak_value`` and ``mean_value`` are signed, in the unit of `values` and, on a
         corrected map too, the test's own. ``center_x`` and so on are the center of mass
-        by strength, ``inner_x`` the cluster's own voxel nearest to it, ``box_x_min`` to
-        ``box_z_max`` the middles of its outermost voxels. ``peak_p`` is uncorrected,
-        and so is ``peak_logp``, its -log10, which never underflows. A voxel-level
-        corrected map adds what it says itself: ``peak_q`` after FDR, else
-        ``peak_p_fwe``. ``significant`` is unknown (NA) where the threshold controls no
-        error rate. ``tdp`` is the true discovery proportion: at least this share of the
-        voxels is active (see `true_discoveries`).
+        by strength. ``peak_p`` is uncorrected, and so is ``peak_logp``, its -log10,
+        which never underflows. A voxel-level corrected map adds what it says itself:
+        ``peak_q`` after FDR, else ``peak_p_fwe``. ``significant`` is unknown (NA) where
+        the threshold controls no error rate. ``tdp`` is the true discovery proportion:
+        at least this share of the voxels is active (see `true_discoveries`).
         """
         import pandas as pd
 
@@ -461,7 +464,6 @@ class ClusterSet:
                 "center_x": center[:, 0],
                 "center_y": center[:, 1],
                 "center_z": center[:, 2],
-                **self._extents,
                 "region": regions["region"],
                 "region_percent": look_up_shares(self._main_regions, self.regions),
                 "significant": self._significant,
@@ -526,6 +528,16 @@ class ClusterSet:
             self.log_p_at,
             None if masking is None else masking.mask,
         )
+
+    @cached_property
+    def monte_carlo(self) -> pd.DataFrame:
+        """How sure the Monte Carlo p in `corrected` are; one row a cluster.
+
+        Of each its 95 % interval, as in ``peak_p_fwe_low`` and ``peak_p_fwe_high``, and
+        ``peak_p_fwe_plus_one``: beside NiMARE's b / n, which may be too small, (b + 1)
+        / (n + 1), which never is (Phipson and Smyth 2010).
+        """
+        return measure_counts(self.corrected, self.null)
 
     @property
     def whose_p(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,12 @@ from napari_neurosynth_results.arrays import (
     Float64Array,
     IndexArray,
 )
+from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.statistics.clusters.connected import SuprathresholdVoxels
 from napari_neurosynth_results.statistics.clusters.maxima import local_maxima
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Label = TypeVar("Label", bound=np.integer[Any])
 
@@ -144,6 +148,30 @@ class ClusterArrays:
         volume = np.zeros(self.shape, dtype, order="F")
         volume.reshape(-1, order="F")[self.where.astype(np.intp)] = self.label
         return volume
+
+
+def measure_extents(
+    found: ClusterArrays, grid: Grid, inner_centers: Float64Array
+) -> pd.DataFrame:
+    """Say how far clusters reach, in mm.
+
+    Parameters
+    ----------
+    inner_centers : ndarray, shape (n, 3)
+        Places of their `ClusterArrays.inner_voxels`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``label``, ``inner_x`` to ``inner_z``, ``box_x_min`` to ``box_z_max``.
+    """
+    import pandas as pd
+
+    low, high = map(grid.to_mm, found.bounding_boxes())
+    columns = {f"inner_{a}": inner_centers[:, n].copy() for n, a in enumerate("xyz")}
+    for n, axis in enumerate("xyz"):
+        columns |= {f"box_{axis}_min": low[:, n], f"box_{axis}_max": high[:, n]}
+    return pd.DataFrame({"label": np.arange(1, found.size.size + 1), **columns})
 
 
 def label_clusters(

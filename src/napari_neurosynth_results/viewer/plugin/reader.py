@@ -218,6 +218,7 @@ def layers_for_viewer(
     if most is None:
         most = 1 if settings.first_maps == "one map" else MOST_LAYERS
     one_a_test = settings.first_maps == "one of each test"
+    results.title = shown_maps.distinct_title(results, result_sets(layers))
     opened = build_layers(results, underlay=underlay, most=most, one_a_test=one_a_test)
     if not opened.shown:
         raise ResultsError("\n".join(results.problems))

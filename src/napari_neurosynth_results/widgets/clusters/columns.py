@@ -25,7 +25,7 @@ class ClusterColumn(Heading):
     Attributes
     ----------
     key : str
-        Its name in ``ClusterSet.table``, or in ``ClusterSet.corrected``.
+        Its name in ``ClusterSet.table``, or in one of the tables beside it.
     shown : bool
         Whether it is there before the user chooses.
     of_peaks : bool
@@ -35,6 +35,9 @@ class ClusterColumn(Heading):
         the others; None for both.
     corrected : bool
         Whether other maps of the result have to be read for it.
+    beside : str
+        The table of a `ClusterSet` beside its ``table`` that has it: each of them is
+        made when it is first looked at.
     counted : bool
         Whether it holds p that were counted in iterations: then the smallest is a "<=".
     """
@@ -44,6 +47,7 @@ class ClusterColumn(Heading):
     of_peaks: bool = field(default=False, kw_only=True)
     cluster_level: bool | None = field(default=None, kw_only=True)
     corrected: bool = field(default=False, kw_only=True)
+    beside: str = field(default="", kw_only=True)
     counted: bool = field(default=False, kw_only=True)
 
     def told(self, clusters: ClusterSet) -> str:
@@ -143,14 +147,15 @@ CLUSTER_COLUMNS = (
     _hidden("Center x", "MNI x of the center of mass, mm", ".1f", key="center_x"),
     _hidden("Center y", "MNI y of the center of mass, mm", ".1f", key="center_y"),
     _hidden("Center z", "MNI z of the center of mass, mm", ".1f", key="center_z"),
-    _hidden(
-        "Inner x", "MNI x of its voxel nearest to the center", ".4g", key="inner_x"
-    ),
-    _hidden(
-        "Inner y", "MNI y of its voxel nearest to the center", ".4g", key="inner_y"
-    ),
-    _hidden(
-        "Inner z", "MNI z of its voxel nearest to the center", ".4g", key="inner_z"
+    *(
+        _hidden(
+            f"Inner {axis}",
+            f"MNI {axis} of the cluster's own voxel nearest to its center, mm",
+            ".4g",
+            key=f"inner_{axis}",
+            beside="extents",
+        )
+        for axis in "xyz"
     ),
     *(
         _hidden(
@@ -158,6 +163,7 @@ CLUSTER_COLUMNS = (
             f"The {side} of the cluster, MNI {axis} of the voxel's middle, mm",
             ".4g",
             key=f"box_{axis}_{end}",
+            beside="extents",
         )
         for axis, sides in (
             ("x", ("left end", "right end")),
@@ -165,6 +171,23 @@ CLUSTER_COLUMNS = (
             ("z", ("lower end", "upper end")),
         )
         for end, side in zip(("min", "max"), sides, strict=True)
+    ),
+    *(
+        _hidden(title, about, ".3g", key=key, beside="effects")
+        for key, title, about in (
+            (
+                "est",
+                "Effect",
+                "Estimated effect at the peak, in the inputs' unit",
+            ),
+            ("est_low", "Effect from", "Lower end of its 95 % confidence interval"),
+            ("est_high", "Effect to", "Upper end of its 95 % confidence interval"),
+            ("pi_low", "New from", "Lower end of where a new study's effect may lie"),
+            ("pi_high", "New to", "Upper end of where a new study's effect may lie"),
+            ("tau2", "tau2", "Variance between studies at the peak"),
+            ("i2", "I2", "Share of the variance that lies between studies"),
+            ("mean_est", "Mean effect", "Mean estimated effect of the cluster"),
+        )
     ),
     _hidden("Sign", "1 for positive clusters, -1 for negative ones", "d", key="sign"),
     _hidden(
@@ -174,6 +197,7 @@ CLUSTER_COLUMNS = (
         "p",
         key="p_fwe_mass",
         corrected=True,
+        beside="corrected",
         counted=True,
     ),
     _hidden(
@@ -183,6 +207,7 @@ CLUSTER_COLUMNS = (
         "p",
         key="p_fwe_size",
         corrected=True,
+        beside="corrected",
         counted=True,
     ),
     _hidden(
@@ -192,6 +217,7 @@ CLUSTER_COLUMNS = (
         key="peak_p_fwe",
         of_peaks=True,
         corrected=True,
+        beside="corrected",
         counted=True,
     ),
     _hidden(
@@ -201,6 +227,7 @@ CLUSTER_COLUMNS = (
         key="peak_q",
         of_peaks=True,
         corrected=True,
+        beside="corrected",
     ),
 )
 #: Columns that stay in sight when the others are scrolled.

@@ -57,6 +57,7 @@ _ANSWERED = frozenset(
 _LOWEST = 110
 _INDENTATION, _NARROWEST, _TITLE_MARGIN = 12, 24, 8
 _NARROWEST_NAME, _WIDEST_NAME = 72, 108
+_IN_SIGHT = [column.key for column in CLUSTER_COLUMNS].index("tdp_percent")
 _AS_NEEDED = QAbstractItemView.ScrollHint.EnsureVisible
 
 
@@ -168,7 +169,10 @@ class ClusterModel(QAbstractItemModel):
         if key not in self._columns:
             clusters = self._clusters
             assert clusters is not None
-            table = clusters.table if key in clusters.table else clusters.corrected
+            column = next(one for one in CLUSTER_COLUMNS if one.key == key)
+            # What a corrected map says itself is in its table.
+            own = key in clusters.table or not column.beside
+            table = clusters.table if own else getattr(clusters, column.beside)
             self._columns[key] = column_cells(table, key)
         return self._columns[key]
 
@@ -462,15 +466,13 @@ class ClusterView(TableView):
         self._give_way()
 
     def _give_way(self) -> None:
-        """Let names leave room for as many whole columns as can be seen at once."""
-        name, best = self.columnWidth(NAME_COLUMN), 0
+        """Let names leave room for what has to be in sight: all up to the TDP."""
         left = self.viewport().width()
         for index in self.shown_columns():
-            left -= 0 if index == NAME_COLUMN else self.columnWidth(index)
-            if left >= _NARROWEST_NAME:
-                best = left
-        if _NARROWEST_NAME <= best < name:
-            self.setColumnWidth(NAME_COLUMN, best)
+            if index != NAME_COLUMN and index <= _IN_SIGHT:
+                left -= self.columnWidth(index)
+        if _NARROWEST_NAME <= left < self.columnWidth(NAME_COLUMN):
+            self.setColumnWidth(NAME_COLUMN, left)
 
     def _fit_column(self, index: int) -> None:
         """Give a column the room of its numbers and its title, and names no more."""

@@ -39,9 +39,8 @@ OrthoPlace = Literal["center", "bottom"]
 _LAST = "neurosynth_results_ortho_place"
 #: Share of the window's height that it takes below the canvas.
 _SHARE = 0.4
-#: Where it is narrower, the head of the panel alone says where the slices are.
-_ROOM_FOR_BOXES = 430
 _REACH_MM = 1000.0
+_SPACE = 8
 _HELP = (
     "Click or drag: go there. Wheel: zoom. Right or middle button: move the planes. "
     "Double click: show everything. Arrows, Page Up and Down: step by a voxel."
@@ -85,10 +84,12 @@ class OrthoView(QWidget):
             boxes.addWidget(PlainLabel(axis, self))
             boxes.addWidget(box, 1)
         boxes.addWidget(self.unit)
+        # They never take room from the columns: where there is none they go.
+        self.boxes.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout()
         row.setContentsMargins(6, 2, 6, 2)
-        row.addWidget(self.boxes, 1)
-        row.addStretch()
+        row.addWidget(self.boxes, 100)
+        row.addStretch(1)
         for button in (self.whole, self.other, self.away):
             row.addWidget(button)
         layout.addLayout(row)
@@ -149,9 +150,12 @@ class OrthoView(QWidget):
         return bool(super().event(event))
 
     def resizeEvent(self, event: Any) -> None:
-        """Leave the boxes out where they would be cut off."""
+        """Leave the boxes out where they would be cut off: the panel says the place."""
         super().resizeEvent(event)
-        self.boxes.setVisible(self.width() >= _ROOM_FOR_BOXES)
+        buttons = (self.whole, self.other, self.away)
+        needed = sum(one.sizeHint().width() + _SPACE for one in buttons)
+        needed += self.boxes.layout().minimumSize().width() + _SPACE
+        self.boxes.setVisible(self.width() >= needed)
 
     def _uncover(self, event: object = None) -> None:
         if self._below is not None and self._cover.text != ORTHO:

@@ -361,6 +361,11 @@ class ThresholdForm(Container):
             tdp_dependence=self.dependence.value,
         )
 
+    def show_faint(self, faint: bool) -> None:
+        """Say whether what is below the threshold is shown faintly."""
+        with self._quietly():
+            self.faint.value = faint
+
     def _check_offered(self, criterion: Criterion | None) -> None:
         """Refuse what cannot be asked: of a p that is none, that is nothing at all."""
         if self._statmap is None or criterion in self.offered:

@@ -29,6 +29,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
     describe_clusters,
+    faint_layer,
     map_layers,
     name_by,
     show_clusters,
@@ -183,6 +184,7 @@ class ThresholdWidget(Container):
             self._show_map()
         else:
             self.where.refresh()
+            self._say_what_is_faint()
         self._follow()
 
     def _follow(self, event: object = None) -> None:
@@ -231,6 +233,7 @@ class ThresholdWidget(Container):
             self._say(_NO_MAP)
             return
         self.about.value = describe_map(statmap)
+        self._say_what_is_faint()
         try:
             self._fill(tried_on(self.map.value).shown)
         except ResultsError as error:
@@ -279,6 +282,19 @@ class ThresholdWidget(Container):
             self.form.fill(shown.asked)
         else:
             self.form.fill(first_threshold(statmap, self.form.offered))
+
+    def _say_what_is_faint(self, event: object = None) -> None:
+        """Say what the layers show: undo, a workspace or an eye may have changed it."""
+        # What was just ticked is not shown yet.
+        if self.clusters is None or self._applies.isActive():
+            return
+        layer = self.map.value
+        found = faint_layer(self._viewer, layer)
+        if found is not None:
+            # Once is enough: napari connects nothing twice.
+            found.events.visible.connect(self._say_what_is_faint)
+        seen = found is not None and (found.visible or not layer.visible)
+        self.form.show_faint(seen)
 
     # --- changes ----------------------------------------------------------------------
 

@@ -546,11 +546,6 @@ class ResultSet:
 def result_of(statmap: StatMap) -> ResultSet:
     """Return the result set of a map, with the tables and texts beside its maps.
 
-    Parameters
-    ----------
-    statmap : StatMap
-        Any map.
-
     Returns
     -------
     ResultSet

@@ -145,7 +145,7 @@ def update_legend(viewer: Viewer) -> None:
     ]
     for layer in fresh:
         _follow(viewer, layer)
-    shown = [layer for layer in reversed(fresh) if is_seen(layer)]
+    shown = _seen_maps(viewer)
     letters = int((viewer.canvas.size[1] - _BESIDE) / _LETTER)
     text = "\n".join(
         textwrap.fill(
@@ -164,6 +164,17 @@ def update_legend(viewer: Viewer) -> None:
         drawn.visible = bool(painted)
 
 
+def _seen_maps(viewer: Viewer) -> list[Layer]:
+    """List the layers of maps that the user sees, from the top down."""
+    return [
+        layer
+        for layer in reversed(viewer.layers)
+        if map_of(layer) is not None
+        and UNDERLAY_KEY not in layer.metadata
+        and is_seen(layer)
+    ]
+
+
 def caption_of(layer: Layer) -> str:
     """Say which map a layer shows, and at which threshold."""
     return f"{layer.name}: {layer.metadata.get(REASON_KEY, '')}".removesuffix(": ")
@@ -171,8 +182,7 @@ def caption_of(layer: Layer) -> str:
 
 def caption_on(viewer: Viewer) -> str:
     """Return what the canvas says of the maps that are shown, for who covers it."""
-    overlay = viewer.canvas.overlays.get(CAPTION)
-    return str(overlay.text) if overlay is not None and overlay.visible else ""
+    return "\n".join(map(caption_of, _seen_maps(viewer)[:_MOST_MAPS]))
 
 
 def bar_on(viewer: Viewer) -> Bar | None:

@@ -51,6 +51,7 @@ from napari_neurosynth_results.widgets.common.color_grid import (
     ColorRamp,
     GridView,
 )
+from napari_neurosynth_results.widgets.common.layout import PlainLabel
 from napari_neurosynth_results.widgets.common.row_table import (
     Column,
     RowModel,
@@ -74,6 +75,7 @@ _TITLES_WIDTH = 150
 _FILE = object()
 _IMAGES = "Label image (*.nii *.nii.gz *.hdr *.img *.mgz *.mgh)"
 _SHORTEST = 16
+_NONE_CHOSEN = "Choose a cluster in the table above."
 
 
 class StudyHeatMap(GridView):
@@ -274,7 +276,8 @@ class ClusterDetails(QTabWidget):
         self.studies = StudyPanel(self)
         self.heat = StudyHeatMap(self)
         self.atlas = AtlasBox(viewer, self)
-        self.addTab(self._framed(self.atlas, self.regions), "Regions")
+        self.of = PlainLabel(_NONE_CHOSEN, self)
+        self.addTab(self._framed(self.atlas, self.of, self.regions), "Regions")
         self.addTab(self.studies, "Studies")
         self.addTab(self._framed(self.heat), "Studies x clusters")
         self.currentChanged.connect(self._fill)
@@ -354,6 +357,8 @@ class ClusterDetails(QTabWidget):
             table = clusters.regions if clusters is not None and label else None
             own = records(table[table["label"] == label]) if table is not None else []
             self.regions.rows.show(own)
+            chosen = clusters.names[label - 1] if clusters and label else _NONE_CHOSEN
+            self.of.setText(str(chosen))
             return
         behind = self.contributors
         if self.currentIndex() == 1:

@@ -21,7 +21,7 @@ MOST_LINES = 600
 #: Tests of the package as a whole, and of the servers that other tests ask.
 OF_THE_WHOLE = {
     *("architecture", "benchmarks_page", "docs", "house", "package", "schedule"),
-    *("local_servers", "local_servers_faults"),
+    *("local_servers", "local_servers_faults", "safety"),
 }
 
 

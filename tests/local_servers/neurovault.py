@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from local_servers import documents
 from local_servers.files import nidm_zip, nifti_bytes, png_bytes
@@ -65,6 +65,29 @@ class Collection:
         self.files[f"glass_brain_{number}.jpg"] = png_bytes()
         self._count()
         return record
+
+    def add_by_form(self, filename: str, data: Any) -> dict[str, Any]:
+        """Add an image as the site's form does: an ending twice, a name with spaces."""
+        stem = filename.removesuffix(".nii.gz")
+        name = "".join(c if c.isalnum() else " " for c in stem).strip()
+        return self.add_image(f"{stem}.nii.nii.gz", data, name=name)
+
+    def replace_image(self, record: dict[str, Any], data: Any) -> None:
+        """Replace the file of an image, as the real site does.
+
+        The new file gets a number, because the old one is still there when it comes;
+        then the old one goes. The image keeps its id, its name and its place.
+        """
+        old = unquote(record["file"].rsplit("/", 1)[1])
+        body = data if isinstance(data, bytes) else nifti_bytes(data)
+        name = self._free(old)
+        self.files[name] = body
+        del self.files[old]
+        record |= {
+            "file": record["file"].removesuffix(quote(old)) + quote(name),
+            "file_size": len(body),
+            "modify_date": "2026-03-01T10:00:00.000000+01:00",
+        }
 
     def add_atlas(
         self, filename: str, data: Any, xml: bytes, **fields: Any

@@ -8,6 +8,7 @@ import pytest
 from napari_neurosynth_results.api import open_results, open_studies
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.atlases.label_names import read_names
+from napari_neurosynth_results.sources.placeholders import JsonRefusedError, load_json
 
 LFS = (
     b"version https://git-lfs.github.com/spec/v1\n"
@@ -101,3 +102,38 @@ def test_studies_and_names_of_labels(tmp_path):
             open_studies(tmp_path / name)
     with pytest.raises(ResultsError, match="pointer of Git LFS"):
         read_names(str(tmp_path / "names.csv"))
+
+
+@pytest.mark.parametrize("data", [b'\xef\xbb\xbf{"a": [1]}', '{"a": [1]}'])
+def test_json_is_read(data):
+    assert load_json(data) == {"a": [1]}
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (b"[" + b"[]," * (4 << 20) + b"[]]", "memory"),
+        ('{"a": ' + "{}," * (2 << 20), "memory"),
+        (b"[" * 200_000 + b"]" * 200_000, "nested"),
+        ('{"a":' * 200_000, "nested"),
+    ],
+)
+def test_json_that_becomes_far_more_than_it_is_is_refused(data, word):
+    with pytest.raises(JsonRefusedError, match=word):
+        load_json(data)
+
+
+@pytest.mark.parametrize("data", [b"{", b"\xff", "[" + "9" * 5000 + "]", ""])
+def test_json_that_is_broken_is_a_value_error(data):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the words are json's
+        load_json(data)
+    assert not isinstance(caught.value, JsonRefusedError)
+
+
+def test_texts_of_a_folder_have_an_end(good):
+    folder = good("z.nii.gz").parent
+    for n in range(4):
+        (folder / f"{n}_boilerplate.txt").write_text("x" * 600_000)
+    results = open_results(folder)
+    assert len(results.methods) < 1_300_000
+    assert any("too much text before it" in told for told in results.problems)

@@ -280,3 +280,45 @@ def test_old_zips_make_room_and_what_was_left_behind_goes(tmp_path: Path) -> Non
     assert not stale.exists()
     assert busy.exists()
     assert len(list_unpacked_zips(out)) == 10
+
+
+def test_a_member_without_a_name_is_none(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"z.nii.gz": MAP, "xyxyxyxy": b"text"})
+    raw = Path(path).read_bytes()
+    # A NUL ends a name.
+    Path(path).write_bytes(raw.replace(b"xyxyxyxy", b"\0yxyxyxy"))
+    assert list(open_results(path).maps) == ["z"]
+
+
+def test_a_list_of_members_without_end_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "many.zip"
+    entry = b"PK\1\2" + bytes(42)
+    directory = entry * ((20 << 20) // len(entry))
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 65535, 65535, len(directory), 0, 0)
+    path.write_bytes(directory + end)
+    with pytest.raises(ResultsError, match="too many files"):
+        open_results(path)
+
+
+def test_what_goes_wrong_inside_is_told_by_the_name_of_the_zip(tmp_path: Path) -> None:
+    noise = nifti_bytes(np.random.default_rng(0).normal(size=SHAPE))
+    flipped = bytearray(noise)
+    flipped[len(noise) // 2] ^= 1
+    members = {
+        "z.nii.gz": MAP,
+        "p.nii.gz": noise[:500],
+        "stat.nii.gz": bytes(flipped),
+        "t.tsv": b'a\tb\n"1\t2\n',
+    }
+    path = zipped(tmp_path / "my maps.zip", members)
+    results = open_results(path)
+    with pytest.raises(ResultsError) as table:
+        _ = results.tables["t"]
+    with pytest.raises(ResultsError) as voxels:
+        _ = results["stat"].data
+    for told in (*results.problems, str(table.value), str(voxels.value)):
+        assert told.startswith(f"{path}{os.sep}")
+    assert len(results.problems) == 2
+    alone = zipped(tmp_path / "one.zip", {"p.nii.gz": noise[:500]})
+    with pytest.raises(ResultsError, match=r"one\.zip.p\.nii\.gz is truncated"):
+        open_results(alone)

@@ -145,3 +145,19 @@ def _number_in(text: str) -> float | None:
     if _SPACE.fullmatch(plain):
         plain = _GROUPING.sub("", plain)
     return float(plain) if _NUMBER.fullmatch(plain) else None
+
+
+def counted(n: int, one: str, several: str = "") -> str:
+    """Write how many of something there are.
+
+    Parameters
+    ----------
+    one, several : str
+        What one and several are called; several have an s if not given.
+
+    Examples
+    --------
+    >>> counted(1, "map"), counted(1234, "map"), counted(2, "focus", "foci")
+    ('1 map', '1,234 maps', '2 foci')
+    """
+    return f"{n:,} {one if n == 1 else several or f'{one}s'}"

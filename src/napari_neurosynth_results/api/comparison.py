@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.api.clusters import AtlasChoice, find_clusters
 from napari_neurosynth_results.api.opening import open_atlas
 from napari_neurosynth_results.errors import ResultsError
@@ -131,7 +132,8 @@ def compare_many(
         raise ResultsError("Give one threshold for all maps, or thresholds, not both.")
     if thresholds is not None and len(thresholds) != len(statmaps):
         raise ResultsError(
-            f"There are {len(statmaps)} maps and {len(thresholds)} thresholds."
+            f"There are {counted(len(statmaps), 'map')} and "
+            f"{counted(len(thresholds), 'threshold')}."
         )
     asked = [threshold] * len(statmaps) if thresholds is None else list(thresholds)
     found = _find_all_clusters(statmaps, asked, None)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, get_args
 
+from napari_neurosynth_results.anatomy import numerals
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import TALAIRACH, StatedSpace
 from napari_neurosynth_results.maps.results import ResultSet
@@ -95,7 +96,9 @@ def contributions(
     if kind == "foci" and experiments is not None:
         table = _count_here(clusters, experiments)
         n = len(experiments.foci[0])
-        source = f"{n:,} foci of {len(experiments):,} experiments, counted here"
+        n_foci = numerals.counted(n, "focus", "foci")
+        of = numerals.counted(len(experiments), "experiment")
+        source = f"{n_foci} of {of}, counted here"
         notices += experiments.studies.notices
         notices += _whose_studies(results, experiments)
         if (space := clusters.statmap.grid.elsewhere) is not None:

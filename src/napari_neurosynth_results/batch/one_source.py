@@ -97,6 +97,15 @@ class Record:
             When it is not one.
         """
         made = cls(**document)
+        numbers = (made.n_clusters, made.seconds)
+        texts = [made.source, made.name, made.title, made.status, made.sentence]
+        texts += [made.stamp, *made.maps, *made.notices, *made.kinds]
+        if not (
+            all(isinstance(text, str) for text in texts)
+            and all(isinstance(number, int | float) for number in numbers)
+            and made.status in (DONE, PARTLY, FAILED)
+        ):
+            raise TypeError("not the record of a source")
         return replace(
             made,
             maps=tuple(made.maps),
@@ -206,9 +215,10 @@ class _AnswerBuilder:
                 request.map_request.for_kind(statmap.kind),
                 atlas=open_atlas(request.atlas) if request.atlas else None,
             )
-            self._notices += clusters.notices
             table = clusters_table(clusters)
-            self._notices += [f"{key}: {notice}." for notice in clusters.whose_p]
+            told = [*clusters.notices, *clusters.whose_p, f"{clusters.proven}."]
+            told += [f"{one}." for one in clusters.effects.attrs["notices"]]
+            self._notices += [f"{key}: {notice}" for notice in told]
             regions = regions_table(clusters) if request.regions else None
             if request.studies:
                 self._ask_studies(results, key, clusters)

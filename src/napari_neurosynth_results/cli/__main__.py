@@ -2,7 +2,7 @@
 
 import sys
 
-from napari_neurosynth_results.cli.main import main
+from napari_neurosynth_results.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

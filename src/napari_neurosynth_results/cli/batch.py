@@ -9,7 +9,6 @@ from typing import Any
 
 from napari_neurosynth_results.batch import BatchSummary, read_list, run_batch
 from napari_neurosynth_results.cli.options import (
-    INTERRUPTED,
     add_atlas,
     add_kinds,
     add_map,
@@ -18,6 +17,7 @@ from napari_neurosynth_results.cli.options import (
     add_regions,
     add_source,
     add_studies,
+    add_tdp,
     add_threshold,
     atlas_name,
     kinds_from,
@@ -51,6 +51,7 @@ def add_batch(commands: Any) -> None:
     )
     add_kinds(command)
     add_threshold(command)
+    add_tdp(command)
     add_mask(command)
     add_atlas(command)
     add_regions(command)
@@ -90,12 +91,9 @@ def _batch(options: argparse.Namespace) -> int:
             **threshold_keywords(options),
         )
     except KeyboardInterrupt:
-        print(
-            f"\nStopped. What is done is kept in {options.out}: the same command goes "
-            "on.",
-            file=sys.stderr,
-        )
-        return INTERRUPTED
+        raise KeyboardInterrupt(
+            f"What is done is kept in {options.out}: the same command goes on."
+        ) from None
     print(done)
     print(f"Wrote {os.path.join(done.folder, 'index.html')}")
     _print_failures(done)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.cli.options import kinds_from, terminal_progress
 from napari_neurosynth_results.errors import ResultsError
@@ -42,7 +43,9 @@ def list_maps(options: argparse.Namespace) -> int:
         print(json.dumps(_document(results, rows), indent=2))
         return 0
     title = one_line(results.title)
-    print(f"{title}: {len(rows)} maps, {len(results.tables)} tables")
+    print(
+        f"{title}: {counted(len(rows), 'map')}, {counted(len(results.tables), 'table')}"
+    )
     print()
     _print_table(rows)
     for problem in results.problems:

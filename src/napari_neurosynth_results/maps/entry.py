@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
@@ -261,6 +263,7 @@ def _told(notice: str) -> str:
 #: NiMARE called them so up to 0.0.3, and `stat` from 0.0.4 on.
 _OLD_STATISTICS = frozenset({"ale", "of"})
 _NIDM = "NIDM-Results"
+_NIDM_CLASS = re.compile(r"(?:^|_)(?:[ZTF]Statistic|ExcursionSet)")
 
 
 def tell_by_neighbors(files: Iterable[MapEntry]) -> list[MapEntry]:
@@ -281,17 +284,26 @@ def tell_by_neighbors(files: Iterable[MapEntry]) -> list[MapEntry]:
     """
     files = list(files)
     old = {f.name.run for f in files if f.name and f.name.value in _OLD_STATISTICS}
-    excursion = _kind_of_excursions(files)
+    packs: dict[str, list[MapEntry]] = defaultdict(list)
+    for file in files:
+        packs[_pack_of(file)].append(file)
+    excursions = {pack: _kind_of_excursions(inside) for pack, inside in packs.items()}
     found = []
     for file in files:
         reading = file.reading
         if file.name is not None and file.name.run in old:
             reading = as_natural_log(reading)
-        elif excursion is not None and _is_untold_excursion(file):
-            reading = replace(reading, kind=excursion, word="name")
+        elif (kind := excursions[_pack_of(file)]) and _is_untold_excursion(file):
+            reading = replace(reading, kind=kind, word="name")
         same = reading.kind is file.kind
         found.append(file if same else file.taken_as(reading))
     return found
+
+
+def _pack_of(file: MapEntry) -> str:
+    """Return what stands before the class of a map of a pack: the pack's own name."""
+    found = _NIDM_CLASS.search(file.key)
+    return file.key[: found.start()] if found else ""
 
 
 def _is_untold_excursion(file: MapEntry) -> bool:
@@ -345,7 +357,9 @@ def _interest(
     name = file.name
     kind = _KINDS.index(file.kind)
     if name is None:
-        return (kind, 1, True, True, "", ("", "", ""), file.key)
+        # A statistic comes before what is left of it above a threshold.
+        cut = "cut" if file.reading.cut else ""
+        return (kind, 1, True, True, cut, ("", "", ""), file.key)
     contrast = 0 if name.contrast in _MAIN else _GROUPS.get(name.contrast, 1)
     if name.contrast == "group1" and name.run in uniform:
         contrast = _LAST

@@ -6,8 +6,9 @@ import re
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 from napari_neurosynth_results.errors import ResultsError
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_neurosynth_results.maps.studies import Studies
+
+
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,9 @@ class ResultSet:
         self.source = source
         self.methods = methods
         self.references = references
-        self.tables: Mapping[str, pd.DataFrame] = _TablesByStem(tables)
+        #: The folder of the files, and what to call it.
+        self._place = ["", ""]
+        self.tables: Mapping[str, pd.DataFrame] = _tables(tables, self._place)
         self.about = about
         self.on_demand = True
         self._studies = studies
@@ -227,7 +233,12 @@ class ResultSet:
     @property
     def maps(self) -> Mapping[str, StatMap]:
         """The maps by file stem, in order of interest."""
-        return _MapsByKey(self._files, self._map)
+        return _MadeWhenAsked(self._files, self._map)
+
+    def call_folder(self, folder: str, name: str) -> None:
+        """Call the folder of all files what a user does: by the zip it came out of."""
+        self._place[:] = folder, name
+        self._problems = [problem.replace(folder, name) for problem in self._problems]
 
     def _map(self, key: str) -> StatMap:
         with self._lock:
@@ -435,7 +446,7 @@ class ResultSet:
 
         def read() -> Voxels:
             try:
-                voxels, notices = statmap.file.source.read()
+                voxels, notices = _called_right(self._place, statmap.file.source.read)
             except ResultsError as error:
                 self.report(str(error))
                 raise
@@ -462,9 +473,16 @@ class ResultSet:
         """
         return read_side_by_side(statmaps)
 
-    def release(self) -> None:
-        """Let go of voxels that nobody else holds; they are read again when needed."""
-        self._cache.clear()
+    def release(self, statmaps: Iterable[StatMap] | None = None) -> None:
+        """Let go of voxels that nobody else holds; they are read again when needed.
+
+        Parameters
+        ----------
+        statmaps : iterable of StatMap, optional
+            Those of these maps; all of them when not given.
+        """
+        keys = None if statmaps is None else [statmap.key for statmap in statmaps]
+        self._cache.release(keys)
 
     def mask_of(self, statmap: StatMap) -> Mask | None:
         """Return the analysis mask: one for all maps of a run on one grid.
@@ -548,45 +566,40 @@ def result_of(statmap: StatMap) -> ResultSet:
     return statmap.results
 
 
-class _MapsByKey(Mapping[str, StatMap]):
-    """The maps of a set, made as they are asked for."""
+@dataclass(frozen=True, eq=False)
+class _MadeWhenAsked(Mapping[str, _Made]):
+    """What a set holds by name, each made as it is asked for."""
 
-    def __init__(
-        self, files: Mapping[str, MapEntry], make: Callable[[str], StatMap]
-    ) -> None:
-        self._files = files
-        self._make = make
+    names: Mapping[str, object]
+    make: Callable[[str], _Made]
 
-    def __getitem__(self, key: str) -> StatMap:
-        return self._make(key)
+    def __getitem__(self, key: str) -> _Made:
+        return self.make(key)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._files
+        return key in self.names
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._files)
+        return iter(self.names)
 
     def __len__(self) -> int:
-        return len(self._files)
+        return len(self.names)
 
 
-class _TablesByStem(Mapping[str, "pd.DataFrame"]):
-    """Tables by file stem, each read when it is first asked for."""
+def _tables(
+    readers: Mapping[str, Callable[[], pd.DataFrame]], place: Sequence[str]
+) -> Mapping[str, pd.DataFrame]:
+    """Return tables by file stem, each read once, when it is first asked for."""
+    table = cache(lambda stem: _called_right(place, readers[stem]))
+    return _MadeWhenAsked(dict(sorted(readers.items())), table)
 
-    def __init__(self, readers: Mapping[str, Callable[[], pd.DataFrame]]) -> None:
-        self._readers = dict(sorted(readers.items()))
-        self._read: dict[str, pd.DataFrame] = {}
 
-    def __getitem__(self, key: str) -> pd.DataFrame:
-        if key not in self._read:
-            self._read[key] = self._readers[key]()
-        return self._read[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._readers
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._readers)
-
-    def __len__(self) -> int:
-        return len(self._readers)
+def _called_right(place: Sequence[str], read: Callable[[], _Made]) -> _Made:
+    """Read; what goes wrong calls the folder of the files what a user does."""
+    try:
+        return read()
+    except ResultsError as error:
+        folder, name = place
+        if not folder or folder not in str(error):
+            raise
+        raise ResultsError(str(error).replace(folder, name)) from error

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.viewer.layers import LayerTuple
@@ -104,7 +105,7 @@ def foci_layer(studies: Studies) -> LayerTuple:
     """
     foci = shown_foci(studies)
     keywords: dict[str, Any] = {
-        "name": f"Foci of {len(studies.included):,} studies",
+        "name": f"Foci of {counted(len(studies.included), 'study', 'studies')}",
         "features": _features(foci),
         "scale": (SLAB_MM,) * 3,
         "size": _SIZE * _shrink(len(foci)) / SLAB_MM,

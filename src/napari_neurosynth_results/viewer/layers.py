@@ -50,10 +50,13 @@ VOXELS_KEY = "neurosynth_results_voxels"
 GIVEN_KEY = "neurosynth_results_given"
 #: What the colors of a layer mean: a `ColorRange`.
 RANGE_KEY = "neurosynth_results_range"
-#: Marks a layer that would be seen, did surfaces not stand for it in 3D.
+#: Marks a layer that would be seen, did others not stand for it: surfaces in 3D, parts
+#: of it beside another map.
 STANDS_BACK_KEY = "neurosynth_results_stands_back"
 #: Marks the underlay, so that it is not added twice.
 UNDERLAY_KEY = "neurosynth_results_underlay"
+#: Marks what a view is drawn with, as a glass brain: it goes with the view.
+VIEW_KEY = "neurosynth_results_of_a_view"
 #: A source gets no more layers than this, the underlay among them.
 MOST_LAYERS = 12
 #: A result that does not fit starts with fewer: each hidden layer costs 7 MB and a
@@ -456,7 +459,7 @@ def map_of(layer: Any) -> StatMap | None:
 
 
 def is_seen(layer: Any) -> bool:
-    """Whether a layer is seen, or would be if surfaces did not stand for it."""
+    """Whether a layer is seen, or would be if others did not stand for it."""
     return bool(layer.visible or layer.metadata.get(STANDS_BACK_KEY))
 
 

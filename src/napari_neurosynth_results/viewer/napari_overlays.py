@@ -7,10 +7,12 @@ Where a name goes, the import fails and `viewer.canvas` does without.
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
 from napari._vispy.overlays.base import VispyCanvasOverlay, VispySceneOverlay
+from napari._vispy.utils.text import get_text_metrics
 from napari._vispy.utils.visual import overlay_to_visual
 from napari._vispy.visuals.text import Text
 from napari.components.overlays import CanvasOverlay, SceneOverlay
@@ -19,13 +21,16 @@ from vispy.scene.visuals import Image, Line
 from vispy.visuals.transforms import STTransform
 
 #: Pixels of the screen: the bar, the lines beside it, and what lies between its parts.
-_WIDTH, _HEIGHT, _TICK, _SPACE = 16, 180, 5, 4
+_WIDTH, _TICK, _SPACE = 16, 5, 4
 _FONT_SIZE = 9
+_MOST_MEASURED = 500
 #: Millimeters about the chosen place that no line of the crosshair covers, and how far
 #: the lines go: beyond any head.
 _OPEN_MM, _REACH_MM = 6.0, 400.0
 #: Green is no color of a map, and stands out from gray, white and black.
 _GREEN = (0.15, 0.85, 0.25, 0.8)
+#: Nor is magenta, of the line between two maps.
+_DIVIDER = (1.0, 0.2, 0.9, 1.0)
 
 
 class BarOverlay(CanvasOverlay):  # type: ignore[misc]
@@ -35,13 +40,35 @@ class BarOverlay(CanvasOverlay):  # type: ignore[misc]
     ----------
     bar : Bar or None
         What `viewer.canvas` makes of the layer that is shown; None draws nothing.
+    below : float
+        Pixels of the screen that stay free above it, where the caption takes all the
+        width.
+    height : float
+        Of its colors, in pixels of the screen.
+    ruler : weakref.WeakMethod or None
+        `DrawnBar.measure`, as soon as there is one.
     """
 
     bar: Any = None
+    below: float = 0.0
+    height: float = 180.0
+    ruler: Any = None
 
 
 class CrosshairOverlay(SceneOverlay):  # type: ignore[misc]
     """Lines through the place of the slices, open in the middle; none in 3D."""
+
+
+class DividerOverlay(SceneOverlay):  # type: ignore[misc]
+    """A line down the canvas between two maps; none in 3D.
+
+    Attributes
+    ----------
+    place : float
+        Where it crosses the axis that runs across the canvas, mm.
+    """
+
+    place: float = 0.0
 
 
 class _BarNode(Node):  # type: ignore[misc]
@@ -71,14 +98,31 @@ class DrawnBar(VispyCanvasOverlay):  # type: ignore[misc]
 
     def __init__(self, *, font_info: Any, **kwargs: Any) -> None:
         super().__init__(node=_BarNode(font_info), font_info=font_info, **kwargs)
-        self.overlay.events.bar.connect(self._draw)
+        self._measured: dict[str, tuple[float, float]] = {}
+        events = self.overlay.events
+        for event in (events.bar, events.below, events.height):
+            event.connect(self._draw)
+        # The overlay outlives what draws it.
+        self.overlay.ruler = weakref.WeakMethod(self.measure)
         self.viewer.canvas.events.background_color.connect(self._draw)
         self.reset()
 
     def reset(self) -> None:
         """Draw all of it anew."""
         super().reset()
+        self._measured.clear()
         self._draw()
+
+    def measure(self, words: str) -> tuple[float, float]:
+        """Say how wide and high words are in the type of caption and numbers."""
+        # A slider says nearly the same words again and again.
+        if words not in self._measured:
+            if len(self._measured) > _MOST_MEASURED:
+                self._measured.clear()
+            text = self.node.title
+            line = float(text.get_line_height())
+            self._measured[words] = _measure(text, words), line
+        return self._measured[words]
 
     def _on_visible_change(self) -> None:
         super()._on_visible_change()
@@ -98,29 +142,29 @@ class DrawnBar(VispyCanvasOverlay):  # type: ignore[misc]
         wide += _WIDTH + _TICK + _SPACE
         self.x_size = max(wide, _measure(node.title, bar.title))
         # Room for half a line above and below the bar, where numbers stand out.
-        top = 1.5 * line + _SPACE
-        self.y_size = top + _HEIGHT + line / 2
-        node.title.pos = (self.x_size, 0)
+        above, height = self.overlay.below, self.overlay.height
+        top = above + 1.5 * line + _SPACE
+        self.y_size = top + height + line / 2
+        node.title.pos = (self.x_size, above)
         left = self.x_size - _WIDTH
-        places = [top + share * _HEIGHT for share, _ in bar.ticks]
+        places = [top + share * height for share, _ in bar.ticks]
         node.numbers.pos = [(left - _TICK - _SPACE, y) for y in places]
         node.lines.set_data(
             np.array([[x, y] for y in places for x in (left - _TICK, left)]), color=ink
         )
         colors = np.frombuffer(bar.colors, np.uint8).reshape(-1, 1, 4)
         node.image.set_data((colors / 255).astype(np.float32))
-        node.image.transform.scale = _WIDTH, _HEIGHT / len(colors)
+        node.image.transform.scale = _WIDTH, height / len(colors)
         node.image.transform.translate = left, top
         self._on_position_change()
 
 
 def _measure(text: Any, words: str) -> float:
     """Say how wide words would be in the type of a text."""
-    before = text.text
-    text.text = words
-    width, _ = text.get_width_height()
-    text.text = before
-    return float(width)
+    # Of a text that holds the words: its height by the height of its letters.
+    metrics = get_text_metrics(text)
+    share = float(text.get_line_height()) / float(metrics.height())
+    return float(metrics.horizontalAdvance(words)) * share
 
 
 class DrawnCrosshair(VispySceneOverlay):  # type: ignore[misc]
@@ -155,5 +199,33 @@ class DrawnCrosshair(VispySceneOverlay):  # type: ignore[misc]
         self.node.set_data(np.array([*across, *down], np.float32))
 
 
+class DrawnDivider(VispySceneOverlay):  # type: ignore[misc]
+    """Draws a `DividerOverlay`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        node = Line(np.zeros((2, 2)), connect="segments", color=_DIVIDER, width=2)
+        super().__init__(node=node, **kwargs)
+        self.overlay.events.place.connect(self._draw)
+        dims = self.viewer.dims.events
+        for event in (dims.order, dims.ndisplay, dims.ndim):
+            event.connect(self._draw)
+        self.reset()
+
+    def reset(self) -> None:
+        """Draw all of it anew."""
+        super().reset()
+        self._draw()
+
+    def _should_be_visible(self) -> bool:
+        return bool(self.overlay.visible and self.viewer.dims.ndisplay == 2)
+
+    def _draw(self, event: object = None) -> None:
+        self.node.visible = self._should_be_visible()
+        x = self.overlay.place
+        ends = [(x, -_REACH_MM), (x, _REACH_MM)]
+        self.node.set_data(np.array(ends, np.float32))
+
+
 overlay_to_visual[BarOverlay] = DrawnBar
+overlay_to_visual[DividerOverlay] = DrawnDivider
 overlay_to_visual[CrosshairOverlay] = DrawnCrosshair

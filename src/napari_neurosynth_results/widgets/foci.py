@@ -24,6 +24,7 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QListView, QWidget
 
 from napari_neurosynth_results.anatomy.coordinates import space_named
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
@@ -87,7 +88,7 @@ class _Line:
         people = [a.participants for a in used if a.participants is not None]
         told = [self.name, study.authors, study.publication, study.doi]
         told.append("; ".join(analysis.name for analysis in used))
-        told.append(f"{n_foci:,} foci")
+        told.append(counted(n_foci, "focus", "foci"))
         told.append(f"{max(people):,} participants" if people else "")
         return "\n".join(line[:200] for line in told if line)
 
@@ -394,7 +395,8 @@ def about_foci(studies: Studies) -> str:
     '0 foci of 0 studies.'
     """
     foci = studies.foci
-    told = f"{len(foci):,} foci of {len(studies.included):,} studies"
+    used = counted(len(studies.included), "study", "studies")
+    told = f"{counted(len(foci), 'focus', 'foci')} of {used}"
     if left_out := len(studies) - len(studies.included):
         told += f" ({left_out:,} more were not used)"
     moved = foci["converted"]

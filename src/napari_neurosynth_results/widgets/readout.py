@@ -60,7 +60,8 @@ def _map_in_full(row: ReadoutRow) -> str:
 
 
 def _value_in_full(row: ReadoutRow) -> str:
-    return row.text if _is_name(row) else f"{row.kind} {row.value:.6g}"
+    told = row.text if _is_name(row) else f"{row.kind} {row.value:.6g}"
+    return f"{told}, {row.effect}" if row.effect else told
 
 
 def _is_named(row: ReadoutRow) -> bool:

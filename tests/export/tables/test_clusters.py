@@ -36,7 +36,9 @@ def test_a_table_is_the_table_below_lines_that_say_what_it_shows(
     corrected = ["p_fwe_mass", "p_fwe_size", "peak_p_fwe", "peak_q"]
     told = "corrected p of the cluster, p and q at its peak, from all maps of the test"
     assert f"# last {len(corrected)} columns: {told}" in lines
-    assert list(read.columns) == [*clusters.table.columns, *corrected]
+    beside = [*clusters.extents.columns[1:], *clusters.monte_carlo.columns[1:]]
+    assert list(read.columns) == [*clusters.table.columns, *beside, *corrected]
+    assert str(clusters.proven) in "".join(lines)
     for column in corrected:
         pd.testing.assert_series_equal(read[column], clusters.corrected[column])
     pd.testing.assert_series_equal(read.peak_value, clusters.table.peak_value)

@@ -180,6 +180,8 @@ def test_unequal_voxel_sizes_go_with_their_axes(save):
     [
         (np.diag([2.0, 2, 0, 1]), "singular"),
         (np.zeros((4, 4)), "singular"),
+        (np.diag([1e-12, 2, 2, 1]), "smaller or larger"),
+        (np.diag([2, -2, 1e30, 1]), "smaller or larger"),
         (
             np.array([[2.0, 2, 0, 0], [2, 2, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]]),
             "singular",

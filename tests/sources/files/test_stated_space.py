@@ -10,7 +10,7 @@ from scipy import stats
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results.anatomy.coordinates import mni_to_tal, tal_to_mni
 from napari_neurosynth_results.api import open_results
-from napari_neurosynth_results.cli.main import main
+from napari_neurosynth_results.cli import main
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study

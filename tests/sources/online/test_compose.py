@@ -77,7 +77,7 @@ def test_all_shapes_give_the_same(
     assert [study.name for study in studies.included] == ["Heat", "Cold"]
     assert list(studies.foci["study"]) == ["Heat", "Cold"]
     assert list(studies.foci["converted"]) == [False, True]
-    assert any("1 foci without coordinates" in notice for notice in studies.notices)
+    assert any("1 focus without coordinates" in notice for notice in studies.notices)
     assert len(web.paths("/compose/")) == (4 if shape == "2026" else 2)
 
 

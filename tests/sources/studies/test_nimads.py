@@ -114,7 +114,7 @@ def test_foci_are_moved_flagged_and_counted() -> None:
     assert [focus.space for focus in foci] == ["MNI", "Talairach", ""]
     told = "\n".join(studies.notices)
     assert "4 foci without coordinates" in told
-    assert "1 foci state no known space" in told
+    assert "1 focus with no known space" in told
     assert len(studies.foci) == 3
     assert list(studies.foci.loc[0, ["x", "y", "z"]]) == [10, 20, 30]
 

@@ -175,7 +175,7 @@ def test_uneven_lists_of_a_dataset_lose_only_what_is_missing() -> None:
     assert len(studies.foci) == 3
     told = "\n".join(studies.notices)
     assert "1 contrasts list different numbers" in told
-    assert "1 foci without coordinates" in told
+    assert "1 focus without coordinates" in told
 
 
 def test_a_contrast_without_foci_is_no_fault() -> None:
@@ -211,9 +211,9 @@ def test_what_a_sleuth_text_lacks_is_told() -> None:
     assert len(studies.foci) == 4
     told = "\n".join(studies.notices)
     assert "line 15 and 1 more" in told
-    assert "1 experiments state no sample size" in told
-    assert "4 foci state no known space" in told
-    assert "1 foci without coordinates" in told
+    assert "Without a sample size: 1 experiment" in told
+    assert "4 foci with no known space" in told
+    assert "1 focus without coordinates" in told
 
 
 @pytest.mark.parametrize(
@@ -352,3 +352,10 @@ def _read_or_refused(path: Path, include: str | None) -> None:
     except ResultsError:
         return
     assert studies.foci[["x", "y", "z"]].notna().all(axis=None)
+
+
+def test_a_sleuth_text_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.txt"
+    path.write_text("// Reference=MNI\n// Doe, 2005\n" + "1 1 1\n" * 1_000_001)
+    with pytest.raises(ResultsError, match="more than 1,000,000 lines"):
+        open_studies(path)

@@ -43,7 +43,7 @@ COLUMNS = [
     *("peak_x", "peak_y", "peak_z", "peak_value", "peak_p", "peak_logp", "mean_value"),
     *("center_x", "center_y", "center_z", "region", "region_percent"),
     *("significant", "cluster_p", "cluster_p_low", "cluster_p_high", "borderline"),
-    "region_mm",
+    *("tdp", "tdp_percent", "region_mm"),
 ]
 WORDS = {"name", "region"}
 YES_NO = {"significant", "borderline"}
@@ -283,6 +283,28 @@ def test_infinity_is_the_strongest() -> None:
     assert table.peak_value.tolist() == [np.inf]
     assert table.peak_logp.tolist() == [np.inf]
     assert table.center_x[0] == pytest.approx(4)
+
+
+def test_how_far_clusters_reach(rng: np.random.Generator) -> None:
+    data = ndimage.gaussian_filter(rng.normal(size=(12, 13, 11)), 1) * 10
+    found = find_clusters(lone(data, ODD), value=1.5, tail="both", min_voxels=3)
+    assert len(found) > 3
+    for row, box in zip(
+        found.extents.itertuples(), ndimage.find_objects(found.labels), strict=True
+    ):
+        for axis, (steps, mm) in enumerate(zip(box, ODD, strict=False)):
+            ends = [mm[axis] * n + mm[3] for n in (steps.start, steps.stop - 1)]
+            name = f"box_{'xyz'[axis]}"
+            assert [getattr(row, f"{name}_{end}") for end in ("min", "max")] == ends
+        voxels = np.argwhere(found.labels == row.label) @ ODD[:3, :3] + ODD[:3, 3]
+        inner = np.array([row.inner_x, row.inner_y, row.inner_z])
+        assert (voxels == inner).all(axis=1).any(), "it is one of its own"
+        center = found.table.loc[row.label - 1, ["center_x", "center_y", "center_z"]]
+        away = np.linalg.norm(voxels - center.to_numpy(float), axis=1)
+        assert np.linalg.norm(inner - center.to_numpy(float)) <= away.min() + 1e-9
+    none = find_clusters(lone(data, ODD), value=99).extents
+    assert list(none.columns) == list(found.extents.columns)
+    assert len(none) == 0
 
 
 # --- the table --------------------------------------------------------------------

@@ -453,3 +453,30 @@ def test_significant_is_empty_where_no_error_rate_is_controlled(
     assert significant.fillna(True).all()
     assert found.surviving.all()
     assert (found.error_rate is not None) == controls
+
+
+# --- how sure the Monte Carlo p are ---------------------------------------------------
+
+
+def test_intervals_and_the_count_with_the_data_themselves(sample: ResultSet) -> None:
+    found = find_clusters(sample["z"], p=0.001, min_voxels=50)
+    sure, n = found.monte_carlo, 1000
+    assert found.null is not None
+    assert found.null.iterations == n
+    assert sure.label.tolist() == found.table.label.tolist()
+    for column in ("p_fwe_mass", "p_fwe_size", "peak_p_fwe"):
+        p = found.corrected[column]
+        # At 1 / n none or one of them was as large.
+        most = np.rint(p * n)
+        low = np.where(most == 1, 0, stats.beta.ppf(0.025, most, n - most + 1))
+        high = stats.beta.ppf(0.975, most + 1, n - most)
+        assert np.allclose(sure[f"{column}_low"], low, equal_nan=True)
+        assert np.allclose(sure[f"{column}_high"], high, equal_nan=True)
+        assert np.allclose(sure[f"{column}_plus_one"], (most + 1) / (n + 1))
+        assert (sure[f"{column}_plus_one"] > p).all(), "never too small"
+
+
+def test_what_was_not_counted_has_no_interval(sample: ResultSet) -> None:
+    found = find_clusters(sample["z"], bonferroni=0.05)
+    assert found.corrected.peak_p_fwe.notna().all()
+    assert found.monte_carlo.filter(like="peak_p_fwe").isna().all(axis=None)

@@ -86,6 +86,21 @@ def test_values_are_the_maps_own_voxels(viewer: Any, sample: ResultSet) -> None:
     assert row(readout, sample.maps[LABELS].short_title).p == ""
 
 
+def test_the_effect_of_an_image_based_map(
+    viewer: Any, opened: Callable[..., ResultSet]
+) -> None:
+    est = np.full(SHAPE, 0.1)
+    est[3, 3, 3] = 0.8
+    se = np.full(SHAPE, 0.2)
+    p = 2 * stats.norm.sf(est / se)
+    results = opened({"z": est / se, "p": p, "est": est, "se": se})
+    layer = add_map(viewer, results, "z")
+    found = row(read_at(viewer, center(3, 3, 3)), layer.name)
+    assert found.effect == "effect 0.8 (95 % CI 0.408 to 1.19)"
+    outside = row(read_at(viewer, (500.0, 0.0, 0.0)), layer.name)
+    assert outside.effect == ""
+
+
 def test_rows_are_what_is_seen_from_top_to_bottom(
     viewer: Any, sample: ResultSet
 ) -> None:

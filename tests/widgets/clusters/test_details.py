@@ -15,9 +15,15 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+from scipy import stats
 
 from local_servers import LocalServers
-from napari_neurosynth_results import contributors, find_clusters, open_results
+from napari_neurosynth_results import (
+    contributors,
+    find_clusters,
+    open_results,
+    true_discoveries,
+)
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
@@ -77,7 +83,6 @@ def texts(view: Any, column: int) -> list[str]:
 
 def test_regions_of_the_chosen_cluster(widget: ClusterWidget) -> None:
     details = widget.details
-    assert texts(details.regions, 0) == []
     click_row(widget, 3)
     table = widget.clusters.regions
     rows = table[table.label == 4]
@@ -89,6 +94,21 @@ def test_regions_of_the_chosen_cluster(widget: ClusterWidget) -> None:
     bars = [details.regions.model().index(row, 2).data(BAR) for row in range(len(rows))]
     assert max(bars) == 1
     assert bars.index(1) == rows.percent.tolist().index(rows.percent.max())
+
+
+def test_how_much_of_each_region_is_active(
+    widget: ClusterWidget, sample: ResultSet
+) -> None:
+    table = true_discoveries(sample["z"])
+    found = table[table.tdp > 0].sort_values("tdp", ascending=False)
+    regions = widget.details.regions
+    assert texts(regions, 0) == found.region.tolist(), "no cluster is chosen: all"
+    assert texts(regions, 3)[:2] == ["≥14%", "≥1.2%"]
+    click_row(widget, 0)
+    assert texts(regions, 0)[0] == "insula R"
+    assert texts(regions, 3)[0] == "≥14%"
+    told = regions.model().index(0, 3).data(Qt.ItemDataRole.ToolTipRole)
+    assert told.startswith("At least 173 of 1,182 voxels are active")
 
 
 def test_studies_of_the_chosen_cluster(
@@ -411,3 +431,36 @@ def test_an_atlas_that_cannot_be_had_leaves_the_names(
     choose(widget, "layer nameless")
     assert "names no regions" in notifications[-1].message
     viewer.layers.remove(layer)
+
+
+def test_the_effect_of_an_image_based_map(
+    widget: ClusterWidget, viewer: Any, opened: Callable[..., ResultSet]
+) -> None:
+    details = widget.details
+    tab = details.indexOf(details.effect)
+    assert not details.isTabVisible(tab), "an ALE estimates no effect"
+    est = np.full((8, 9, 8), 0.1)
+    est[3, 3, 3] = 0.8
+    se = np.full(est.shape, 0.2)
+    p = 2 * stats.norm.sf(est / se)
+    maps = {"z": est / se, "p": p, "est": est, "se": se}
+    results = opened(maps)
+    add_maps(viewer, [results["z"]])
+    show_clusters(
+        viewer,
+        viewer.layers[results["z"].short_title],
+        find_clusters(results["z"], p=0.01),
+    )
+    wait_until(lambda: widget.clusters.statmap is results["z"])
+    assert details.isTabVisible(tab)
+    details.setCurrentIndex(tab)
+    assert "Choose a cluster" in details.effect.sentence.text()
+    click_row(widget, 0)
+    told = details.effect.sentence.text().splitlines()
+    assert told[1:] == [
+        "Peak: 0.8 (95 % CI 0.408 to 1.19)",
+        "Cluster: 0.8 (95 % CI 0.408 to 1.19)",
+    ]
+    assert "no map of the variance between studies" in details.effect.notices.text()
+    picture = details.effect.plot.grab().toImage()
+    assert not picture.isNull()

@@ -140,7 +140,7 @@ def test_columns_of_tested_clusters_are_there_for_such_maps_only(
     viewer.layers.selection.active = layer
     assert widget.clusters.statmap is sample[MASS]
     header = widget.view.text().split("\n")[0].split("\t")
-    assert header == ["#", "Name", "x", "y", "z", "Peak z", "p_FWE", "k"]
+    assert header == ["#", "Name", "x", "y", "z", "Peak z", "p_FWE", "k", "TDP"]
     assert len(cells(widget, "#")) == 6
     viewer.layers.selection.active = viewer.layers[sample["z"].short_title]
     assert widget.clusters.statmap is sample["z"]
@@ -271,7 +271,6 @@ def test_a_row_jumps_to_the_peak_and_outlines_the_cluster(
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_hovering_tells_it_in_the_status_bar_too(layer: Any, viewer: Any) -> None:
     viewer.dims.point = peak(layer, 1)[::-1]
     status = layer.get_status(
@@ -280,6 +279,7 @@ def test_hovering_tells_it_in_the_status_bar_too(layer: Any, viewer: Any) -> Non
     assert "cluster: Insula R," in status["coordinates"]
     assert "peak z: 6.73" in status["coordinates"]
     assert "n_voxels: 805" in status["coordinates"]
+    assert "TDP: ≥ 32 %" in status["coordinates"]
 
 
 def test_next_and_previous_go_round(

@@ -117,6 +117,7 @@ def test_pointing_tells_name_value_and_size(
     viewer.dims.point = peak(layer, 1)[::-1]
     x, y, z = peak(layer, 1)
     mouse_move_callbacks(viewer, CanvasEvent((z, y, x), "mouse_move"))
-    assert widget.pointed.value == "Insula R: z 6.73, 805 voxels (6,440 mm3)"
+    told = "Insula R: z 6.73, 805 voxels (6,440 mm3), TDP ≥ 32 %"
+    assert widget.pointed.value == told
     mouse_move_callbacks(viewer, CanvasEvent((z, 200.0, x), "mouse_move"))
     assert widget.pointed.value == " "

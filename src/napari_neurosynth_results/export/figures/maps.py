@@ -12,6 +12,7 @@ from napari_neurosynth_results.anatomy.glass import (
     strongest_along,
     thickness_along,
 )
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.anatomy.planes import (
     AXES,
     CONVENTIONS,
@@ -277,7 +278,8 @@ def lightbox_panels(
     if places is None:
         places = even_places(brain, overlay, plane)
         told = (
-            f"{len(places)} slices, evenly from the first with a cluster to the last."
+            f"{counted(len(places), 'slice')}, evenly from the first with a cluster to "
+            "the last."
         )
     elif not len(places):
         raise ResultsError("places is empty: give the mm of one slice or more.")

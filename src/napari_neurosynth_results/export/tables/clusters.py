@@ -72,12 +72,30 @@ def save_clusters(
     else:
         write_table(
             clusters,
-            clusters_table(clusters),
+            _without_unknown_effects(clusters, clusters_table(clusters)),
             target,
             about="Clusters of a map; one row a cluster",
-            notes=(_coordinates(clusters), _last_columns(clusters), *clusters.whose_p),
+            notes=(
+                *(
+                    _coordinates(clusters),
+                    str(clusters.proven),
+                    _last_columns(clusters),
+                ),
+                *(*clusters.whose_p, *_effects_note(clusters)),
+            ),
             overwrite=overwrite,
         )
+
+
+def _without_unknown_effects(clusters: ClusterSet, table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out columns of effects that maps of coordinates do not have."""
+    effects = clusters.effects.drop(columns="label")
+    return table if _effects_note(clusters) else table.drop(columns=effects.columns)
+
+
+def _effects_note(clusters: ClusterSet) -> list[str]:
+    notices: tuple[str, ...] = clusters.effects.attrs["notices"]
+    return [f"effects: {'; '.join(notices)}"] if notices else []
 
 
 def _last_columns(clusters: ClusterSet) -> str:
@@ -191,13 +209,17 @@ def clusters_table(clusters: ClusterSet) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a cluster: `ClusterSet.table`, then `ClusterSet.corrected`.
+        One row a cluster: `ClusterSet.table`, `ClusterSet.extents`,
+        `ClusterSet.effects`, `ClusterSet.monte_carlo`, then `ClusterSet.corrected`.
     """
     # By position: both have one row a cluster, in the order of the labels.
     corrected = clusters.corrected.drop(columns="label")
     # What the map says itself is in both, and the same: all maps have the same columns.
     own = clusters.table.columns.intersection(corrected.columns)
-    return clusters.table.drop(columns=own).join(corrected)
+    found = clusters.table.drop(columns=own)
+    for beside in (clusters.extents, clusters.effects, clusters.monte_carlo):
+        found = found.join(beside.drop(columns="label"))
+    return found.join(corrected)
 
 
 def regions_table(clusters: ClusterSet) -> pd.DataFrame:

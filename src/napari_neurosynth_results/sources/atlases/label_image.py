@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.grid import Grid, Voxels
@@ -193,7 +194,7 @@ def fit_names(
         )
     if unnamed:
         notices.append(
-            f"{name} has no name for {len(unnamed)} labels: {_some(unnamed)}"
+            f"{name} has no name for {counted(len(unnamed), 'label')}: {_some(unnamed)}"
         )
     return table, tuple(notices)
 

@@ -91,7 +91,8 @@ def list_collection(
     record: Mapping[str, Any] = {}
     cache_notice = ""
     if with_record:
-        document = store.document(base, what, job, secret=secret)
+        begins = f"{what[0].upper()}{what[1:]}"
+        document = store.document(base, begins, job, secret=secret)
         if not isinstance(document.value, Mapping):
             raise ResultsError(f"NeuroVault's answer on {what} is not a collection.")
         record, cache_notice = document.value, document.cache_notice

@@ -21,6 +21,8 @@ _DOUBLED = re.compile(r"(?:\.nii)+(_\d{1,4})?(\.nii(?:\.gz)?)$", re.I)
 _COUNTED = re.compile(r"^(.+)_\d{1,4}$")
 #: Templates that are no human's, by the code in the record.
 _OTHER_SPECIES = {"NMT": "a rhesus macaque (NMT)", "Dorr2008": "a mouse (Dorr 2008)"}
+#: In the address of a map of a NIDM-Results pack; a second pack of a name is numbered.
+_PACK = re.compile(r"/([^/]{1,80})\.nidm(_\d+)?/[^/]+$")
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,12 @@ class ImageRecord:
         return self.image_type == "atlas"
 
     @property
+    def pack(self) -> str:
+        """The NIDM-Results pack that it is in, empty when in none."""
+        found = _PACK.search(unquote(self.file))
+        return re.sub(r"[^A-Za-z0-9]+", "-", "".join(found.groups(""))) if found else ""
+
+    @property
     def other_species(self) -> str | None:
         """Whose brain it is when it is not a human's."""
         return _OTHER_SPECIES.get(self.template)
@@ -130,7 +138,8 @@ def settle_names(images: Iterable[ImageRecord]) -> list[ImageRecord]:
 
     NeuroVault numbers a file whose name is taken, also by the file that it replaces:
     then ``z_1.nii.gz`` is what its uploader still calls ``z.nii.gz``. Where both are
-    there, they are two maps and keep their names. Its form leaves ``z.nii.nii.gz``.
+    there, they are two maps and keep their names. Its form leaves ``z.nii.nii.gz``. The
+    maps of several NIDM-Results packs begin with the name of their pack.
 
     Parameters
     ----------
@@ -144,8 +153,12 @@ def settle_names(images: Iterable[ImageRecord]) -> list[ImageRecord]:
     """
     images = list(images)
     settled = settle_filenames([(image.filename, image.name) for image in images])
+    several = len({image.pack for image in images if image.pack}) > 1
     return [
-        replace(image, called=name) for image, name in zip(images, settled, strict=True)
+        replace(
+            image, called=f"{image.pack}_{name}" if several and image.pack else name
+        )
+        for image, name in zip(images, settled, strict=True)
     ]
 
 

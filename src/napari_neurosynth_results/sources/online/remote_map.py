@@ -15,7 +15,7 @@ from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.entry import MapFile, VoxelSource
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind
-from napari_neurosynth_results.maps.names import MapName
+from napari_neurosynth_results.maps.names import SEPARATOR, MapName, split_extension
 from napari_neurosynth_results.maps.programs import Reading, reading_of
 from napari_neurosynth_results.sources.atlases.label_names import parse_label_xml
 from napari_neurosynth_results.sources.files.folder import make_map_file
@@ -78,8 +78,13 @@ class RemoteMap:
 
     @property
     def label(self) -> str:
-        """What its uploader called it."""
-        return self.image.name or self._key
+        """What its uploader called it; in a NIDM-Results pack its class comes first."""
+        image, stem = self.image, split_extension(self.image.filename)[0]
+        if not image.pack:
+            return image.name or self._key
+        parts = [stem, image.name if split_extension(image.name)[0] != stem else ""]
+        parts += [image.pack if self._key.startswith(f"{image.pack}_") else ""]
+        return SEPARATOR.join(part for part in parts if part)
 
     @property
     def name(self) -> MapName | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from napari_neurosynth_results.anatomy.coordinates import read_triple, space_named
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
 from napari_neurosynth_results.sources.studies.study_fields import (
@@ -127,7 +128,9 @@ def parse_sleuth(text: str, name: str = "") -> Studies:
     if counts["nothing"]:
         notices.append(_told_nothing(counts["nothing"], joined=joined))
     if counts["uncounted"]:
-        notices.append(f"{counts['uncounted']:,} experiments state no sample size.")
+        notices.append(
+            f"Without a sample size: {counted(counts['uncounted'], 'experiment')}."
+        )
     notices += assumption_notices(counts, is_text=True)
     return Studies(studies, name, notices=tuple(notices))
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from napari_neurosynth_results.anatomy.coordinates import space_named, tal_to_mni
-from napari_neurosynth_results.anatomy.numerals import read_count, read_number
+from napari_neurosynth_results.anatomy.numerals import counted, read_count, read_number
 from napari_neurosynth_results.maps.studies import Focus
 
 #: The spellings by which NiMARE (fdb11f05, as 0.22.1) moves Talairach.
@@ -81,7 +81,7 @@ def assumption_notices(counts: Mapping[str, int], *, is_text: bool) -> list[str]
     """
     notices = []
     if counts.get("nowhere"):
-        notices.append(f"{counts['nowhere']:,} foci without coordinates were left out.")
+        notices.append(f"Left out: {_foci(counts['nowhere'])} without coordinates.")
     spaces = {
         key.removeprefix(_SPACE): n
         for key, n in counts.items()
@@ -97,8 +97,8 @@ def assumption_notices(counts: Mapping[str, int], *, is_text: bool) -> list[str]
     }
     if spelled and not is_text:
         notices.append(
-            f"{sum(spelled.values()):,} foci are in {_some_names(spelled)}, which is "
-            'Talairach: they are converted here. NiMARE knows "TAL" and "Talairach" '
+            f"{_foci(sum(spelled.values()))} in {_some_names(spelled)}, which is "
+            'Talairach: converted here. NiMARE knows "TAL" and "Talairach" '
             "and may have used these as they stand."
         )
     return notices
@@ -107,16 +107,20 @@ def assumption_notices(counts: Mapping[str, int], *, is_text: bool) -> list[str]
 def _told_unknown(unknown: Mapping[str, int], *, is_text: bool) -> str:
     named = {name: n for name, n in unknown.items() if name}
     stated = f" ({_some_names(named)})" if named else ""
-    told = f"{sum(unknown.values()):,} foci state no known space{stated}"
+    told = f"{_foci(sum(unknown.values()))} with no known space{stated}"
     if not is_text:
         return (
-            f"{told}; they are shown as if it were MNI. NiMARE uses such foci as they "
+            f"{told}; shown as if it were MNI. NiMARE uses such foci as they "
             "stand, whatever space they are in."
         )
-    told += "; they are shown as if it were MNI. NiMARE refuses such a file"
+    told += "; shown as if it were MNI. NiMARE refuses such a file"
     if len(named) < len(unknown):
         told += ", and GingerALE takes it for Talairach unless it is told otherwise"
     return f"{told}. Write its space in the first line, as in // Reference=MNI."
+
+
+def _foci(n: int) -> str:
+    return counted(n, "focus", "foci")
 
 
 def _some_names(names: Mapping[str, int]) -> str:

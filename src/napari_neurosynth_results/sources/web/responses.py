@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
-import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.sources.placeholders import is_bulky_json
+from napari_neurosynth_results.sources.placeholders import JsonRefusedError, load_json
 from napari_neurosynth_results.sources.web.request import ResponseHead
 
 _PASSING = frozenset({429, 502, 503, 504, *range(520, 528), 530})
 #: What a server or the proxy before it says when all its workers are taken.
 _BUSY = frozenset({429, 502, 503, 504})
-_PRIVATE_HINT = (
+_NUMBER_HINT = (
     " A private collection opens only by the link with eight capital letters: ask its "
     "owner for it."
+)
+#: What is asked of NeuroVault, by its address -> why it may be refused or not there.
+_HINTS = (
+    (
+        re.compile(r"/media/"),
+        " NeuroVault lists it, but does not hand out its file: its owner may have "
+        "replaced it since, or closed the collection. Open the collection again.",
+    ),
+    (
+        re.compile(r"/my_collections/"),
+        " NeuroVault does not know the token in NNR_NEUROVAULT_TOKEN: copy it again, "
+        "or leave it out.",
+    ),
+    (
+        re.compile(r"/[A-Z]{8}(?=[-/])"),
+        " The private link opens nothing: a letter of it may be missing, or its owner "
+        "has taken it back. Ask for it again.",
+    ),
 )
 
 
@@ -109,8 +127,19 @@ class AttemptError(Exception):
         self.error, self.tries, self.wait, self.busy = error, tries, wait, busy
 
 
+def access_hint(path: str) -> str:
+    """Say why NeuroVault may refuse a path, or say that there is nothing.
+
+    Private collections answer like missing ones, and so do files that were replaced.
+
+    >>> access_hint("/api/collections/23064/")[:35]
+    ' A private collection opens only by'
+    """
+    return next((h for form, h in _HINTS if form.search(path)), _NUMBER_HINT)
+
+
 def status_error(
-    head: ResponseHead, what: str, host: str, neurovault: bool
+    head: ResponseHead, what: str, host: str, hint: str = ""
 ) -> AttemptError:
     """Say what a status other than 200 means.
 
@@ -118,20 +147,20 @@ def status_error(
     ----------
     what, host : str
         What was asked of whom.
-    neurovault : bool
-        Whether that is NeuroVault, whose private collections answer like missing ones.
+    hint : str
+        Why that may be, for what is refused or not there.
 
     Returns
     -------
     AttemptError
         With the error, and whether to try again.
     """
-    status, hint = head.status, _PRIVATE_HINT if neurovault else ""
+    status = head.status
     if status in (404, 410):
         return AttemptError(
             NotFoundError(
-                f"{what} was not found on {host} ({status}). Check the link in your "
-                f"browser; it may have been removed.{hint}"
+                f"{what} was not found on {host} ({status}). "
+                f"Check the link in your browser; it may have been removed.{hint}"
             ),
             tries=1,
         )
@@ -217,13 +246,13 @@ def parse_json_body(data: bytes, answer: WebResponse) -> Any:
     AttemptError
         When it is no JSON, or null.
     """
-    if is_bulky_json(data):
-        text = f"{answer.what} was not loaded: the answer of {answer.host} would take "
-        text += "far more memory than any document of this server. Tell the site."
-        raise AttemptError(BrokenAnswerError(text), tries=1)
     try:
-        value = json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
+        value = load_json(data)
+    except JsonRefusedError as error:
+        text = f"{answer.what} was not loaded: the answer of {answer.host} {error}. "
+        text += "Tell the site."
+        raise AttemptError(BrokenAnswerError(text), tries=1) from None
+    except ValueError:
         # An answer without a length that was cut ends up here, so it is tried again;
         # a page of a captive portal or of a wrong address is not.
         refuse_page(answer)

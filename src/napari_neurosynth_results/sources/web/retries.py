@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from typing import TypeVar
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -34,6 +34,7 @@ from napari_neurosynth_results.sources.web.responses import (
     UnreachableError,
     WebError,
     WebResponse,
+    access_hint,
     status_error,
 )
 from napari_neurosynth_results.sources.web.servers import Servers
@@ -215,8 +216,9 @@ class RetryingClient:
                 redirects += 1
                 url = self._redirected(url, head, call, redirects)
             else:
-                neurovault = self._origins.is_neurovault(url)
-                raise status_error(head, call.what, host, neurovault)
+                known = self._origins.is_neurovault(url)
+                hint = access_hint(urlsplit(url).path) if known else ""
+                raise status_error(head, call.what, host, hint)
 
     def _start(
         self, url: str, call: ResourceRequest, clock: _Clock, token: str

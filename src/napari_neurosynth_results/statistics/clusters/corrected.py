@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import P_VALUES, Tail
@@ -27,6 +28,7 @@ from napari_neurosynth_results.statistics.p_values.directions import (
     choose_sides,
     choose_tail,
 )
+from napari_neurosynth_results.statistics.p_values.monte_carlo import NullDistribution
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
     adjusted_log_q,
     find_tested_voxels,
@@ -47,6 +49,8 @@ Read = TypeVar("Read")
 _BEST = (*P_VALUES, "z")
 #: Columns whose p a Monte Carlo correction counted.
 COUNTED = ("p_fwe_mass", "p_fwe_size", "peak_p_fwe")
+#: How far a p that was counted is from a whole number of iterations in any file.
+_PART = 1e-3
 #: Only the p of a cluster is asked for, not whether it is significant.
 _ANY_ALPHA = 0.05
 #: How q is counted where nobody asked for it.
@@ -116,14 +120,54 @@ def find_corrected_p(
     return table
 
 
+def measure_counts(
+    corrected: pd.DataFrame, null: NullDistribution | None
+) -> pd.DataFrame:
+    """Say how sure p are that were counted in iterations.
+
+    Parameters
+    ----------
+    corrected : pandas.DataFrame
+        As `find_corrected_p` makes it.
+    null : NullDistribution, optional
+        What p were counted in.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``label`` and, of each column of `COUNTED`, ``_low`` and ``_high``, the ends of
+        the 95 % interval (Clopper and Pearson 1934), and ``_plus_one``, (b + 1) / (n +
+        1) (Phipson and Smyth 2010); NaN where a p is not known or was not counted.
+    """
+    import pandas as pd
+
+    columns: dict[str, Any] = {"label": corrected["label"]}
+    for column in COUNTED:
+        p = corrected[column].to_numpy(np.float64)
+        found: tuple[Float64Array, ...] = (np.full(p.size, np.nan),) * 3
+        if null is not None:
+            parts = p * (null.iterations + null.adds_one)
+            off = np.abs(parts - np.rint(parts))
+            # By Bonferroni nothing is counted.
+            counted = (parts > 1 - _PART) & (off <= _PART + 1e-5 * parts)
+            known = np.where(counted, p, np.nan)
+            # Where p does not tell how many were as large, the most are taken.
+            most = null.exceedances(known)[1]
+            plus_one = np.minimum((most + 1) / (null.iterations + 1), 1)
+            found = (*null.intervals(known), plus_one)
+        for end, values in zip(("low", "high", "plus_one"), found, strict=True):
+            columns[f"{column}_{end}"] = values
+    return pd.DataFrame(columns)
+
+
 def _tell_whose(statistic: str, p: Float64Array, n_other: Float64Array) -> list[str]:
     """Say where the p that is there belongs to other clusters, or almost does."""
     told = []
     if n := int(np.count_nonzero(np.isnan(p) & (n_other >= 0))):
         told.append(
-            f"p_FWE by cluster {statistic} is not stated for {n} of {p.size} clusters: "
-            "NiMARE tested clusters of other voxels there (another height, extent or "
-            "mask), whose p it is"
+            f"p_FWE by cluster {statistic} is not stated for {n} of "
+            f"{counted(p.size, 'cluster')}: NiMARE tested clusters of other "
+            "voxels there (another height, extent or mask), whose p it is"
         )
     if most := int(np.nanmax(np.where(np.isnan(p), 0, n_other), initial=0)):
         told.append(tell_at_height(most))
@@ -161,6 +205,20 @@ def corrected_clusters(source: PSource) -> CorrectedClusters:
         return find()
     statmap = source.statmap
     return statmap.results.remember((statmap.key, "its clusters"), find)
+
+
+def count_cut(
+    source: PSource,
+    clusters: ClusterArrays,
+    log_p_at: Callable[[IndexArray], Float64Array],
+) -> int:
+    """Count clusters of a cluster-level corrected map that a mask cuts."""
+    try:
+        whole, _ = corrected_clusters(source).p_of(clusters, log_p_at)
+    except ResultsError:
+        # Read with what was given, not by its own siblings.
+        return 0
+    return int(np.count_nonzero(np.isnan(whole)))
 
 
 def corrected_column(statmap: StatMap) -> str:

@@ -7,7 +7,7 @@ brought together.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.arrays import IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.maps.names import words_of_test
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.agreement import (
@@ -36,6 +37,7 @@ from napari_neurosynth_results.statistics.comparison.derived_maps import (
 )
 from napari_neurosynth_results.statistics.comparison.notices import (
     collect_notices,
+    say_threshold,
     shared_studies,
 )
 from napari_neurosynth_results.statistics.comparison.overlap import (
@@ -231,7 +233,7 @@ class Comparison:
         return pd.DataFrame(rows, columns=["measure", "over", "value", "unit"])
 
     def __str__(self) -> str:
-        """Say what is shared and how alike the maps are, in one sentence."""
+        """Say thresholds, what is shared and how alike the maps are, in a sentence."""
         n = self.overlap.counts["all"]
         shared = "nothing is above the threshold in either"
         if n.a + n.b:
@@ -246,7 +248,15 @@ class Comparison:
             where = f"{over.n_voxels:,} voxels in which neither is 0"
         if not math.isnan(over.r):
             alike = f"r {over.r:.3f} over {where}"
-        return f"{self.name_a} and {self.name_b}: {shared}; {alike}"
+        return f"{self._who_at_what}: {shared}; {alike}"
+
+    @property
+    def _who_at_what(self) -> str:
+        """Say both maps with height and extent of their thresholds."""
+        at_a, at_b = say_threshold(self.a), say_threshold(self.b)
+        if at_a == at_b:
+            return f"{self.name_a} and {self.name_b}, both at {at_a}"
+        return f"{self.name_a} at {at_a}, and {self.name_b} at {at_b}"
 
 
 def compare(
@@ -347,6 +357,49 @@ def distinct_names(statmaps: Sequence[StatMap]) -> list[str]:
         f"{name} ({number})" if names.count(name) > 1 else name
         for number, name in enumerate(names, start=1)
     ]
+
+
+def rank_partners(statmap: StatMap, others: Iterable[StatMap]) -> list[StatMap]:
+    """Order maps by how likely somebody wants to compare a map with them.
+
+    Parameters
+    ----------
+    others : iterable of StatMap
+        Of the same result and of others; the map itself and what cannot be thresholded
+        are left out.
+
+    Returns
+    -------
+    list of StatMap
+        First the same of another result: z with z, a cluster mass corrected for FWE
+        with one. Then the same of another test of this result, as of the other group.
+        Last come other values of the same test, which show the same finding twice.
+    """
+    offered = [one for one in others if one is not statmap and one.kind.row.criteria]
+    return sorted(offered, key=lambda other: _unlikeness(statmap, other))
+
+
+def _unlikeness(statmap: StatMap, other: StatMap) -> int:
+    """Count what differs between two maps, what matters most the most."""
+    same_result = other.results is statmap.results
+    same_test = _words(other) == _words(statmap)
+    return (
+        16 * (same_result and same_test)
+        + 8 * (other.kind is not statmap.kind)
+        + 4 * (other.correction != statmap.correction or other.level != statmap.level)
+        + 2 * (_correction_words(other) != _correction_words(statmap))
+        # Of two results the same contrast; of one another one, which is less likely.
+        + (same_result or not same_test)
+    )
+
+
+def _words(statmap: StatMap) -> frozenset[str]:
+    return words_of_test(statmap.key, statmap.name)
+
+
+def _correction_words(statmap: StatMap) -> tuple[str | None, str | None]:
+    name = statmap.name
+    return (name.cluster_statistic, name.method) if name is not None else (None, None)
 
 
 def check_same_map(clusters: ClusterSet, statmap: StatMap) -> ClusterSet:

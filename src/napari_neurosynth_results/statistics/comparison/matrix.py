@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
@@ -89,7 +90,7 @@ class Matrix:
         told = "nothing is above its threshold"
         if pairs.notna().any():
             told = f"Dice {pairs.min():.3f} to {pairs.max():.3f}"
-        return f"{n} maps, {n * (n - 1) // 2} pairs: {told}"
+        return f"{n} maps, {counted(n * (n - 1) // 2, 'pair')}: {told}"
 
     @cached_property
     def table(self) -> pd.DataFrame:

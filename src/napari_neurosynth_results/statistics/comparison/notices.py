@@ -25,6 +25,10 @@ from napari_neurosynth_results.statistics.comparison.overlap import (
     ClusterVoxels,
     direction_doubt,
 )
+from napari_neurosynth_results.statistics.p_values.conversion import short_p
+from napari_neurosynth_results.statistics.thresholds.cluster_level import (
+    ClusterLevelResult,
+)
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 
 NO_P = (
@@ -38,6 +42,21 @@ _GROUPS = {"group1": 1, "group2": 2}
 _COMPOSE_TABLE = "diagnostics"
 #: Pairs of maps that are named in one notice.
 _MOST_PAIRS = 10
+
+
+def say_threshold(clusters: ClusterSet) -> str:
+    """Say height and extent of a threshold, and not what came of it.
+
+    Returns
+    -------
+    str
+        As in ``z >= 3.09 (p <= .001, one-tailed), k >= 10``; where whole clusters were
+        tested there is no extent.
+    """
+    threshold = clusters.threshold
+    if isinstance(threshold, ClusterLevelResult):
+        return f"p_{threshold.correction} <= {short_p(threshold.alpha)}, cluster-level"
+    return f"{threshold}, k >= {clusters.min_voxels:,}"
 
 
 def collect_notices(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import Tail
@@ -148,7 +149,7 @@ def apply_threshold(
     if statmap.correction_method:
         means.append(statmap.correction_method)
     if n_tests is not None:
-        means.append(f"{n_tests:,} tests")
+        means.append(counted(n_tests, "test"))
     if tail is not Tail.NONE:
         means.append(statmap.say_tail(tail))
     if told := dof_in_words(source):

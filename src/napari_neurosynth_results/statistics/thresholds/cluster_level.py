@@ -184,7 +184,7 @@ class ClusterLevelResult:
             95 % intervals, NaN when nobody knows the number of iterations. At the
             smallest p, where none or one of them was as large, the lower end is 0.
         borderline : ndarray of bool
-            Whether the interval contains alpha.
+            Whether alpha lies within the interval.
         """
         if self.null is None:
             unknown = np.full(cluster_p.size, np.nan)

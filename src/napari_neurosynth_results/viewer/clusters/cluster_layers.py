@@ -19,6 +19,7 @@ from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.true_discoveries import write_percent
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
 from napari_neurosynth_results.viewer.canvas import update_legend
 from napari_neurosynth_results.viewer.clusters.layer_colors import (
@@ -59,6 +60,8 @@ if TYPE_CHECKING:
 _CORRECTED = {"peak_q": "peak q", "peak_p_fwe": "peak p_FWE"}
 #: Marks a layer of what does not survive, and holds that of its map.
 FAINT_KEY = "neurosynth_results_faint"
+#: The voxels of a layer of clusters, which are ours to write into.
+_LABELS_KEY = "neurosynth_results_labels"
 #: What the row of the background holds, by the kind of a column.
 _EMPTY: dict[str, Any] = {"f": np.nan, "i": 0}
 
@@ -296,15 +299,21 @@ def layers_of_map(viewer: Viewer, layer: Image) -> list[Layer]:
 def _add(viewer: Viewer, layer: Image, clusters: ClusterSet) -> Labels:
     from napari.layers import Labels
 
+    labels = _label_data(clusters)
     made = Labels(
-        _label_data(clusters),
+        labels,
         **placement_keywords(clusters.statmap.grid),
         name=f"{layer.name}: clusters",
         opacity=_opacity(viewer),
         blending="translucent_no_depth",
         visible=layer.visible,
         features=_features(clusters),
-        metadata={METADATA_KEY: clusters, COLORS_KEY: {}, REASON_KEY: str(clusters)},
+        metadata={
+            METADATA_KEY: clusters,
+            COLORS_KEY: {},
+            REASON_KEY: str(clusters),
+            _LABELS_KEY: labels,
+        },
     )
     set_colors(made, clusters)
     if layer.opacity == FAINT:
@@ -312,6 +321,7 @@ def _add(viewer: Viewer, layer: Image, clusters: ClusterSet) -> Labels:
         layer.opacity = 1.0
     _lock(made)
     made.events.editable.connect(_keep_locked)
+    made.events.opacity.connect(_catch_up)
     layer.events.visible.connect(partial(_follow_map, weakref.ref(made)))
     layer.events.colormap.connect(keep_clear)
     # The map stays the active layer: its controls are the ones that are needed.
@@ -379,6 +389,7 @@ def _follow_display(ref: weakref.ref[Any], event: object = None) -> None:
 
 def _update(viewer: Viewer, layer: Labels, clusters: ClusterSet) -> None:
     """Show other clusters; as much as can be in one redrawing."""
+    before: ClusterSet = layer.metadata[METADATA_KEY]
     layer.metadata[METADATA_KEY] = clusters
     layer.metadata[REASON_KEY] = str(clusters)
     # New data tell the graphics card of the colors anyway: they need not do it twice,
@@ -391,13 +402,51 @@ def _update(viewer: Viewer, layer: Labels, clusters: ClusterSet) -> None:
         layer.events.selected_label.blocker(),
     ):
         recolored = set_colors(layer, clusters)
+    seen = layer.opacity > 0
     with (
-        undisturbed(viewer, layer, recolored=recolored),
+        undisturbed(viewer, layer, recolored=recolored and seen),
         layer.events.thumbnail.blocker(),
         layer.events.editable.blocker(),
     ):
-        layer.data = _label_data(clusters)
-        _lock(layer)
+        if _relabel(layer, before, clusters):
+            if seen:
+                layer.refresh(thumbnail=False, highlight=False, extent=False)
+            elif layer.visible:
+                # In planes it is there to be pointed at: nothing has to be drawn.
+                layer.set_view_slice()
+            layer.events.data(value=layer.data)
+            layer.events.features()
+        else:
+            layer.data = layer.metadata[_LABELS_KEY] = _label_data(clusters)
+            _lock(layer)
+
+
+def _relabel(layer: Labels, before: ClusterSet, clusters: ClusterSet) -> bool:
+    """Write labels over those before, which takes as long as there are voxels in them.
+
+    Returns
+    -------
+    bool
+        False where that cannot be: what others put into the layer is let be, and more
+        labels may need a larger type.
+    """
+    labels = layer.data
+    was, now = before.labelled, clusters.labelled
+    ours = labels is layer.metadata.get(_LABELS_KEY) and was.shape == now.shape
+    if not ours or labels.dtype != now.label.dtype:
+        return False
+    flat = labels.reshape(-1)
+    flat[was.where] = 0
+    flat[now.where] = now.label
+    return True
+
+
+def _catch_up(event: Any) -> None:
+    """Draw clusters that were not seen, and were not drawn anew, in planes."""
+    layer = event.source
+    if layer.opacity > 0:
+        layer.events.colormap()
+        layer.refresh(thumbnail=False, highlight=False, extent=False)
 
 
 def _label_data(clusters: ClusterSet) -> npt.NDArray[Any]:
@@ -416,6 +465,8 @@ def _features(clusters: ClusterSet) -> dict[str, Any]:
         "n_voxels": table.n_voxels,
         "volume_mm3": table.volume_mm3.round(1),
     }
+    if table.tdp.notna().any():
+        columns["TDP"] = np.array(table.tdp_percent.map(write_percent), str)
     if clusters.missing_test:
         del columns[f"peak {clusters.values.kind}"]
     for key, title in _CORRECTED.items():

@@ -136,6 +136,23 @@ def _give(layer: Image, chosen: Coloring, *, anew: bool) -> None:
     layer.metadata[GIVEN_KEY] = new_name, new_limits
 
 
+def own_colors(layer: Image) -> dict[str, Any]:
+    """Return the colormap and the limits of a map's layer that the user has chosen.
+
+    Returns
+    -------
+    dict of str to object
+        By the names of the layer's attributes; empty where all was given.
+    """
+    name, limits = layer.metadata.get(GIVEN_KEY, (None, None))
+    chosen: dict[str, Any] = {}
+    if str(layer.colormap.name) != name:
+        chosen["colormap"] = layer.colormap
+    if tuple(layer.contrast_limits) != limits:
+        chosen["contrast_limits"] = tuple(layer.contrast_limits)
+    return chosen
+
+
 def has_own_limits(layer: Image) -> bool:
     """Whether the user has chosen the contrast limits of a map's layer."""
     given = layer.metadata.get(GIVEN_KEY)

@@ -22,6 +22,11 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid, Voxel
 from napari_neurosynth_results.maps.statmap import Mask, StatMap, values_inside
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.effects import (
+    Effects,
+    find_effects,
+    tell_effect,
+)
 from napari_neurosynth_results.statistics.p_values.significance import (
     OWN_EVIDENCE,
     Evidence,
@@ -64,6 +69,8 @@ class ReadoutRow:
         where it states none.
     p : str
         p as it is shown; of a corrected map ``q`` or ``p_FWE`` before it.
+    effect : str
+        Of image-based maps the estimated effect with its intervals, in words.
     """
 
     title: str
@@ -72,6 +79,7 @@ class ReadoutRow:
     text: str
     log_p: float = math.nan
     p: str = ""
+    effect: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,7 @@ class _Shown:
     voxels: npt.NDArray[Any] | None = field(repr=False)
     inside: Mask | None = field(repr=False)
     p: VoxelP | None
+    effects: Effects | None = field(repr=False)
     #: What all this was made of; something else asks for it anew.
     data: Any = field(repr=False)
     evidence: Evidence
@@ -168,6 +177,7 @@ class PlaceReader:
         Files may be gone since they were opened: then what needs them is left out.
         """
         grid, inside, p = _grid_of(layer, statmap), None, None
+        effects: Effects | None = None
         try:
             voxels = self._voxels(statmap, layer)
         except (ResultsError, OSError):
@@ -180,9 +190,11 @@ class PlaceReader:
                 inside = statmap.mask
             with suppress(ResultsError, OSError):
                 p = voxel_p(PSource(statmap, evidence), self._voxels)
+            with suppress(ResultsError, OSError):
+                effects = find_effects(statmap)
         if inside is None and voxels is not None:
             inside = values_inside(statmap.kind, voxels)
-        return _Shown(grid, voxels, inside, p, layer.data, evidence)
+        return _Shown(grid, voxels, inside, p, effects, layer.data, evidence)
 
     def _voxels(self, statmap: StatMap, layer: Layer | None = None) -> Any:
         """Return the voxels of a map, (i, j, k); from a layer where one holds them."""
@@ -283,7 +295,17 @@ def _map_row(
     if p and statmap.correction:
         # Nobody should take a q for the p of the test.
         p = f"{p_word(statmap)} {p}"
-    return ReadoutRow(title, kind, value, f"{value:.4g}", log_p, p)
+    return ReadoutRow(
+        title, kind, value, f"{value:.4g}", log_p, p, _effect_at(shown, voxel)
+    )
+
+
+def _effect_at(shown: _Shown, voxel: Voxel) -> str:
+    if shown.effects is None:
+        return ""
+    flat = np.ravel_multi_index(voxel, shown.grid.shape, order="F")
+    found = shown.effects.at(np.array([flat]))
+    return f"effect {tell_effect({key: one[0] for key, one in found.items()})}"
 
 
 def _label_text(statmap: StatMap, value: float) -> str:

@@ -1,27 +1,43 @@
 """Several maps seen together: over each other, as outlines, side by side, by turns.
 
-What is changed for that is kept, and given back when the maps are seen alone again.
+What a mode wants of the layers is worked out first, and then only what differs is
+changed, in one go: the canvas is drawn once, and shows nothing in between. What was
+before is kept, and given back when the maps are seen alone again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_neurosynth_results.export.colors import HUES, Hue
+from napari_neurosynth_results.viewer.canvas import (
+    SIDE_KEY,
+    Divider,
+    show_divider,
+    update_legend,
+)
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    FAINT_KEY,
     cluster_layer,
     clusters_of,
     layers_of_map,
-    show_faintly,
 )
 from napari_neurosynth_results.viewer.clusters.layer_colors import (
     HUE_KEY,
+    own_colors,
     recolor,
     set_colors,
 )
-from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
+from napari_neurosynth_results.viewer.clusters.outlines import outlined_by
+from napari_neurosynth_results.viewer.layers import (
+    STANDS_BACK_KEY,
+    UNDERLAY_KEY,
+    map_of,
+)
+from napari_neurosynth_results.viewer.napari_private import drawn_once, unproxied
 from napari_neurosynth_results.viewer.scene import grows_rightwards
 
 if TYPE_CHECKING:
@@ -32,10 +48,16 @@ Mode = Literal["overlay", "outlines", "side by side", "blink", "swipe"]
 
 #: Through which the map below is seen.
 _OVER = 0.65
+
+
 #: Marks what was added for a while.
 TEMPORARY_KEY = "neurosynth_results_for_now"
 #: What a copy takes over from the layer of the map.
 _LOOK = ("colormap", "contrast_limits", "gamma", "blending", "interpolation2d")
+#: What the camera had before cells were zoomed.
+_CAMERA = ("center", "zoom", "angles")
+_TWO_SIDES = ("left", "right")
+_COLORS = ("colormap", "contrast_limits")
 
 
 class Swipe:
@@ -46,22 +68,38 @@ class Swipe:
 
     Parameters
     ----------
-    mark : str
-        Metadata that says that the layers are there for a while.
+    pair : sequence of Image
+        The layers of two maps.
+    clusters : sequence of Labels or None
+        The layers of their clusters: when these change, so has the picture of the map.
+    share : float
+        Where the line is at first, as for `to`.
     """
 
-    def __init__(self, viewer: Viewer, first: Image, second: Image, mark: str) -> None:
+    def __init__(
+        self,
+        viewer: Viewer,
+        pair: Sequence[Image],
+        clusters: Sequence[Labels | None],
+        share: float,
+    ) -> None:
         self._viewer = viewer
-        self._pair = (first, second)
-        self._shown = [self._part_of(layer, mark) for layer in self._pair]
-        self._share = 0.5
+        self._pair = list(pair)
+        self._clusters = [one for one in clusters if one is not None]
+        self._shown = [self._part_of(layer) for layer in self._pair]
         viewer.dims.events.order.connect(self._again)
         viewer.scene.camera.events.orientation.connect(self._again)
-        self.to(self._share)
+        for layer in self._clusters:
+            layer.events.data.connect(self._look_again)
+        self.to(share)
+        for layer in self._shown:
+            viewer.add_layer(layer)
 
-    def _part_of(self, layer: Image, mark: str) -> Any:
+    def _part_of(self, layer: Image) -> Any:
+        from napari.layers import Image
+
         look = {name: getattr(layer, name) for name in _LOOK}
-        return self._viewer.add_image(
+        return Image(
             layer.data,
             name=f"swipe: {layer.name}",
             scale=layer.scale,
@@ -69,11 +107,19 @@ class Swipe:
             units=layer.units,
             axis_labels=layer.axis_labels,
             projection_mode="none",
-            metadata={mark: True},
+            metadata={TEMPORARY_KEY: True},
             **look,
         )
 
     def _again(self, event: object = None) -> None:
+        self.to(self._share)
+
+    def _look_again(self, event: object = None) -> None:
+        """Follow a map to another threshold: its voxels are the same array."""
+        for layer, shown in zip(self._pair, self._shown, strict=True):
+            for name in ("contrast_limits", "colormap"):
+                if getattr(shown, name) != (now := getattr(layer, name)):
+                    setattr(shown, name, now)
         self.to(self._share)
 
     def to(self, share: float) -> None:
@@ -92,8 +138,9 @@ class Swipe:
         for layer, shown, is_first in zip(
             self._pair, self._shown, (True, False), strict=True
         ):
-            if shown in self._viewer.layers:
-                self._cut(layer, shown, axis, cut, below=is_first == rightwards)
+            self._cut(layer, shown, axis, cut, below=is_first == rightwards)
+        sides = [(layer.name, _hue(n).rgb) for n, layer in enumerate(self._pair)]
+        show_divider(self._viewer, Divider(cut, *sides[0], *sides[1]))
 
     def _cut(
         self, layer: Image, shown: Image, axis: int, cut: float, *, below: bool
@@ -103,8 +150,10 @@ class Swipe:
         n = layer.data.shape[axis]
         at = min(max(round((cut - origin) / size), 0), n)
         keep = slice(0, at) if below else slice(at, n)
-        shown.visible = keep.start < keep.stop
-        if not shown.visible:
+        is_seen = keep.start < keep.stop
+        if shown.visible != is_seen:
+            shown.visible = is_seen
+        if not is_seen:
             return
         index = [slice(None)] * layer.ndim
         index[axis] = keep
@@ -117,6 +166,9 @@ class Swipe:
         """Let go of the viewer; who made the layers takes them away by their mark."""
         self._viewer.dims.events.order.disconnect(self._again)
         self._viewer.scene.camera.events.orientation.disconnect(self._again)
+        for layer in self._clusters:
+            layer.events.data.disconnect(self._look_again)
+        show_divider(self._viewer, None)
 
 
 @dataclass(frozen=True)
@@ -125,8 +177,29 @@ class _Look:
 
     visible: bool
     opacity: float
-    contour: int | None
     named: bool
+    #: Colormap and limits of a map, and which of them the user has chosen.
+    colors: dict[str, Any]
+    chosen: dict[str, Any]
+    stands_back: bool
+
+
+@dataclass
+class _Plan:
+    """What a mode wants: of layers that are not mentioned, what was before."""
+
+    visible: dict[Layer, bool] = field(default_factory=dict)
+    opacity: dict[Layer, float] = field(default_factory=dict)
+    #: Maps whose name stands in their cell.
+    named: list[Layer] = field(default_factory=list)
+    #: Maps that other layers stand for.
+    behind: list[Layer] = field(default_factory=list)
+    hues: dict[Layer, Hue] = field(default_factory=dict)
+    #: What the caption calls each map.
+    sides: dict[Layer, str] = field(default_factory=dict)
+    order: list[Layer] = field(default_factory=list)
+    #: Layers a cell of napari's grid; 0 without a grid.
+    stride: int = 0
 
 
 class JointDisplay:
@@ -136,10 +209,15 @@ class JointDisplay:
         self._viewer = viewer
         self._looks: dict[Layer, _Look] = {}
         self._order: list[Layer] = []
-        self._grid: tuple[bool, int] | None = None
+        self._grid: tuple[bool, int] = (False, 1)
+        self._camera: dict[str, Any] | None = None
         self._maps: list[Image] = []
+        #: What the mode has made of `visible`: anything else is the user's doing.
+        self._shown: dict[Layer, bool] = {}
         self._turn = 0
+        self._share = 0.5
         self._swipe: Swipe | None = None
+        self._busy = False
         self.mode: Mode | None = None
 
     @property
@@ -150,10 +228,9 @@ class JointDisplay:
     @property
     def hues(self) -> list[Hue]:
         """The colors of the maps, in order; none while each has its own."""
-        if self.mode in (None, "side by side"):
+        if self.mode in (None, "side by side", "outlines"):
             return []
-        hues = [_hue(number) for number in range(len(self.maps))]
-        return hues if self.mode != "outlines" else []
+        return [_hue(number) for number in range(len(self.maps))]
 
     def show(self, mode: Mode, maps: Sequence[Image]) -> None:
         """Show maps together, and nothing else that this plugin made.
@@ -166,144 +243,294 @@ class JointDisplay:
             Layers of maps with clusters; the first is the one that is filled among
             outlines, and swipe takes the first two.
         """
-        self.stop()
-        active = self._viewer.layers.selection.active
-        self.mode, self._maps = mode, list(maps)
-        self._remember()
-        for layer in self._ours():
-            layer.visible = layer in self._maps
-        for number, layer in enumerate(self._maps):
-            self._paint(layer, _hue(number))
-        {
-            "overlay": self._overlay,
-            "outlines": self._outlines,
-            "side by side": self._side_by_side,
-            "blink": self._blink,
-            "swipe": self._start_swipe,
-        }[mode]()
-        # What was added for a while is not what the user works with.
-        if active in self._viewer.layers:
-            self._viewer.layers.selection.active = active
+        with self._in_one_go():
+            if self.mode is None:
+                grid = self._viewer.canvas.grid
+                self._order = list(self._viewer.layers)
+                self._grid = bool(grid.enabled), int(grid.stride)
+            self._remember()
+            left = [layer for layer in self.maps if layer not in maps]
+            self.mode, self._maps, self._turn = mode, list(maps), 0
+            self._take_away()
+            make = {
+                "overlay": self._overlay,
+                "outlines": self._outlines,
+                "side by side": self._side_by_side,
+                "blink": self._blink,
+                "swipe": self._start_swipe,
+            }
+            plan = make[mode]()
+            for layer in left:
+                self._paint(layer, None)
+            self._apply(plan)
+        self._fit(plan.stride)
 
     def stop(self) -> None:
         """Give every layer the look back that it had alone."""
         if self.mode is None:
             return
-        self.mode = None
-        if self._swipe is not None:
-            self._swipe.stop()
-            self._swipe = None
-        self._take_away()
-        for layer in self.maps:
-            self._paint(layer, None)
-        for layer, look in self._looks.items():
-            if layer not in self._viewer.layers:
-                continue
-            layer.visible, layer.opacity = look.visible, look.opacity
-            if look.contour is not None:
-                layer.contour = look.contour
-            layer.name_overlay.visible = look.named
-        self._put_in_order(self._order)
-        if self._grid is not None:
-            grid = self._viewer.canvas.grid
-            grid.enabled, grid.stride = self._grid
-            self._viewer.reset_view()
-        self._looks, self._order, self._grid = {}, [], None
-        self._maps = []
+        with self._in_one_go():
+            self.mode = None
+            self._take_away()
+            self._remember()
+            self._apply(_Plan())
+        self._fit(0)
+        self._looks, self._order, self._shown, self._maps = {}, [], {}, []
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether layers come and go because of a mode."""
+        return self._busy
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether the user has selected what was added for a while."""
+        return any(
+            TEMPORARY_KEY in one.metadata for one in self._viewer.layers.selection
+        )
+
+    def hides(self, layer: Layer) -> bool:
+        """Whether a mode hides a layer that is seen nevertheless: a user wants it."""
+        return not self._busy and layer.visible and not self._shown.get(layer, True)
 
     # --- before -----------------------------------------------------------------------
 
+    @contextmanager
+    def _in_one_go(self) -> Iterator[None]:
+        """Change layers without a picture of what is in between."""
+        layers = self._viewer.layers
+        active, selected = layers.selection.active, set(layers.selection)
+        # What was added for a while is not what the user works with: nobody needs to
+        # hear that it is selected, for in the end it is not.
+        stays = not any(TEMPORARY_KEY in layer.metadata for layer in selected)
+        quiet = layers.selection.events.blocker_all() if stays else nullcontext()
+        before, self._busy = self._busy, True
+        try:
+            with drawn_once(self._viewer), quiet:
+                yield
+                wanted = {layer for layer in selected if layer in layers}
+                if set(layers.selection) != wanted:
+                    layers.selection = wanted
+                if active in wanted and layers.selection.active is not active:
+                    layers.selection.active = active
+        finally:
+            self._busy = before
+        update_legend(self._viewer)
+
     def _ours(self) -> list[Layer]:
-        """List the layers of maps and clusters."""
+        """List the layers of maps, of clusters, and of what goes with them."""
         return [
             layer
             for layer in self._viewer.layers
-            if map_of(layer) is not None or clusters_of(layer) is not None
+            if (map_of(layer) is not None and UNDERLAY_KEY not in layer.metadata)
+            or clusters_of(layer) is not None
+            or outlined_by(layer) is not None
+            or FAINT_KEY in layer.metadata
         ]
 
     def _remember(self) -> None:
-        self._order = list(self._viewer.layers)
-        self._looks = {
-            layer: _Look(
-                layer.visible,
-                layer.opacity,
-                getattr(layer, "contour", None),
-                layer.name_overlay.visible,
-            )
-            for layer in self._order
-        }
+        """Keep the looks of layers that no mode has changed yet.
 
-    def _paint(self, layer: Image, hue: Hue | None) -> None:
-        """Give a map and its clusters one color, or those that it has alone."""
-        found = self._clusters(layer)
-        for one in (layer, found):
-            if one is not None and hue is not None:
-                one.metadata[HUE_KEY] = hue
-            elif one is not None:
-                one.metadata.pop(HUE_KEY, None)
-        clusters = clusters_of(found) if found is not None else None
-        if found is None or clusters is None:
-            return
-        show_faintly(self._viewer, layer, None)
-        recolor(layer, clusters, anew=True)
-        set_colors(found, clusters)
+        What a user has shown or hidden in the meantime stays so.
+        """
+        for layer in self._viewer.layers:
+            if TEMPORARY_KEY in layer.metadata:
+                continue
+            if (look := self._looks.get(layer)) is not None:
+                if layer.visible != self._shown.get(layer, layer.visible):
+                    self._looks[layer] = replace(look, visible=layer.visible)
+                continue
+            is_map = map_of(layer) is not None and hasattr(layer, "contrast_limits")
+            self._looks[layer] = _Look(
+                visible=layer.visible,
+                opacity=layer.opacity,
+                named=layer.name_overlay.visible,
+                colors={name: getattr(layer, name) for name in _COLORS if is_map},
+                chosen=own_colors(layer) if is_map else {},
+                stands_back=STANDS_BACK_KEY in layer.metadata,
+            )
 
     def _clusters(self, layer: Image) -> Labels | None:
         statmap = map_of(layer)
         return cluster_layer(self._viewer, statmap) if statmap is not None else None
 
+    # --- all at once ------------------------------------------------------------------
+
+    def _apply(self, plan: _Plan) -> None:
+        """Change what differs from a plan, and nothing else."""
+        for layer, hue in plan.hues.items():
+            self._paint(layer, hue)
+        for layer in self.maps:
+            if layer not in plan.hues:
+                self._paint(layer, None)
+        self._put_in_order(plan.order or self._order)
+        self._show_and_hide(plan)
+        for layer, look in self._there():
+            opacity = plan.opacity.get(layer, look.opacity)
+            if layer.opacity != opacity:
+                layer.opacity = opacity
+            named = layer in plan.named or look.named
+            if layer.name_overlay.visible != named:
+                layer.name_overlay.visible = named
+            _mark(layer, STANDS_BACK_KEY, layer in plan.behind or look.stands_back)
+            side = plan.sides.get(layer)
+            _mark(layer, SIDE_KEY, (self._maps.index(layer), side) if side else None)
+        grid, before = self._viewer.canvas.grid, self._grid
+        stride = plan.stride or before[1]
+        if grid.stride != stride:
+            grid.stride = stride
+        grid.enabled = bool(plan.stride) or before[0]
+
+    def _there(self) -> list[tuple[Layer, _Look]]:
+        """List the layers that were there before and still are."""
+        layers = self._viewer.layers
+        return [(layer, look) for layer, look in self._looks.items() if layer in layers]
+
+    def _show_and_hide(self, plan: _Plan) -> None:
+        wanted = {
+            layer: plan.visible.get(layer, look.visible)
+            for layer, look in self._there()
+        }
+        for layer, visible in plan.visible.items():
+            if layer in self._viewer.layers:
+                wanted[layer] = visible
+        # Clusters follow maps, and outlines and what is faint follow these: maps first.
+        for layer in sorted(wanted, key=_follows):
+            if layer.visible != wanted[layer]:
+                layer.visible = wanted[layer]
+        self._shown = wanted
+
+    def _paint(self, layer: Image, hue: Hue | None) -> None:
+        """Give a map and its clusters one color, or those that it has alone."""
+        if layer.metadata.get(HUE_KEY) == hue:
+            return
+        found = self._clusters(layer)
+        for one in (layer, found):
+            if one is not None:
+                _mark(one, HUE_KEY, hue)
+        clusters = clusters_of(found) if found is not None else None
+        look, given = self._looks.get(layer), {}
+        if found is not None and clusters is not None:
+            recolor(layer, clusters, anew=True)
+            set_colors(found, clusters)
+            given = look.chosen if look is not None else {}
+        elif look is not None:
+            # Its clusters were deleted meanwhile.
+            given = look.colors
+        if hue is None:
+            for name, value in given.items():
+                setattr(layer, name, value)
+
+    def _put_in_order(self, wanted: Sequence[Layer]) -> None:
+        """Bring layers into an order by as few moves as can be; others stay above."""
+        layers = self._viewer.layers
+        there = [one for one in wanted if one in layers]
+        there += [one for one in layers if one not in there]
+        resting = _longest_ascent([layers.index(one) for one in there])
+        for place, layer in enumerate(there):
+            if place not in resting:
+                below = layers.index(there[place - 1]) + 1 if place else 0
+                layers.move(layers.index(layer), below)
+
+    def _take_away(self) -> None:
+        """Remove what was added for a while."""
+        if self._swipe is not None:
+            self._swipe.stop()
+            self._swipe = None
+        for layer in list(self._viewer.layers):
+            if TEMPORARY_KEY in layer.metadata:
+                self._viewer.layers.remove(layer)
+
+    def _fit(self, stride: int) -> None:
+        """Zoom cells so that each holds a brain; without cells, as it was before."""
+        camera = self._viewer.scene.camera
+        if stride:
+            if self._camera is None:
+                self._camera = {name: getattr(camera, name) for name in _CAMERA}
+            self._viewer.reset_view(reset_camera_angle=False)
+            # New cells get their size when they are drawn: for the first time where
+            # nobody sees it, for it would be at another zoom.
+            model = unproxied(self._viewer)
+            if hasattr(model, "screenshot"):
+                model.screenshot(flash=False)
+        elif self._camera is not None:
+            for name, value in self._camera.items():
+                setattr(camera, name, value)
+            self._camera = None
+
     # --- ways to see them -------------------------------------------------------------
 
-    def _overlay(self) -> None:
+    def _plan(self) -> _Plan:
+        """Hide all that this plugin made but the maps, each of which has a color."""
+        plan = _Plan(visible=dict.fromkeys(self._ours(), False))
+        plan.hues = {layer: _hue(n) for n, layer in enumerate(self._maps)}
+        plan.sides = {layer: hue.name for layer, hue in plan.hues.items()}
+        plan.visible |= dict.fromkeys(self._maps, True)
+        return plan
+
+    def _overlay(self) -> _Plan:
+        plan = self._plan()
         for number, layer in enumerate(self._maps):
             # The lowest is whole; those above let it through. Outlines as well would
             # hide small clusters.
-            layer.opacity = _OVER if number else 1.0
-            if (found := self._clusters(layer)) is not None:
-                found.visible = False
-        self._stack(self._maps)
+            plan.opacity[layer] = _OVER if number else 1.0
+        plan.order = self._stacked()
+        return plan
 
-    def _outlines(self) -> None:
-        for number, layer in enumerate(self._maps):
-            found = self._clusters(layer)
-            layer.visible = number == 0
-            if found is not None:
-                # Hiding a map hides its clusters: the outline is what is wanted.
-                found.visible = number > 0
+    def _outlines(self) -> _Plan:
+        plan = self._plan()
+        for layer in self._maps[1:]:
+            plan.visible[layer] = False
+            plan.behind.append(layer)
+            plan.sides[layer] = f"outlines, {plan.hues[layer].name}"
+            for line in layers_of_map(self._viewer, layer):
+                of = outlined_by(line)
+                if of is not None or clusters_of(line) is not None:
+                    plan.visible[line] = True
         if self._maps:
             # Alone among outlines it has room for all of its colors.
-            self._paint(self._maps[0], None)
-        self._stack(self._maps)
+            del plan.hues[self._maps[0]]
+            plan.sides[self._maps[0]] = "filled"
+        plan.order = self._stacked()
+        return plan
 
-    def _stack(self, maps: Sequence[Image]) -> None:
+    def _stacked(self) -> list[Layer]:
         """Put the layers of maps above all others, outlines above maps."""
-        lines = [layers_of_map(self._viewer, layer)[1:] for layer in maps]
-        top = [*maps, *(one for some in lines for one in some)]
-        rest = [layer for layer in self._viewer.layers if layer not in top]
-        self._put_in_order([*rest, *top])
+        lines = [self._above(layer)[1:] for layer in self._maps]
+        top = [*self._maps, *(one for some in lines for one in some)]
+        return [*(one for one in self._viewer.layers if one not in top), *top]
 
-    def _side_by_side(self) -> None:
+    def _above(self, layer: Image) -> list[Layer]:
+        """List a map, outlines and clusters, without what is below the threshold."""
+        found = layers_of_map(self._viewer, layer)
+        return [one for one in found if FAINT_KEY not in one.metadata]
+
+    def _side_by_side(self) -> _Plan:
         """Give each map a cell of napari's grid, with an underlay of its own."""
-        grid = self._viewer.canvas.grid
-        self._grid = grid.enabled, grid.stride
-        underlays = [one for one in self._viewer.layers if UNDERLAY_KEY in one.metadata]
+        plan = _Plan(visible=dict.fromkeys(self._looks, False))
+        underlays = [
+            layer
+            for layer, look in self._there()
+            if UNDERLAY_KEY in layer.metadata and look.visible
+        ][:1]
         cells: list[list[Layer]] = []
         for number, layer in enumerate(self._maps):
-            below = underlays[:1] if number == 0 else self._copies(underlays[:1])
-            cells.append([*below, *layers_of_map(self._viewer, layer)])
-            layer.name_overlay.visible = True
-            self._paint(layer, None)
-        wanted = [layer for cell in cells for layer in cell]
-        for layer in self._viewer.layers:
-            if layer not in wanted:
-                layer.visible = False
-        for layer in wanted:
-            layer.visible = True
+            below = self._copies(underlays) if number else underlays
+            cells.append([*below, *self._above(layer)])
+        plan.visible |= {layer: True for cell in cells for layer in cell}
+        plan.stride = max((len(cell) for cell in cells), default=1)
         # napari counts cells from the first layer on, hidden ones too.
-        self._put_in_order(wanted)
-        grid.stride = max((len(cell) for cell in cells), default=1)
-        grid.enabled = True
-        self._viewer.reset_view()
+        rest = [one for one in self._viewer.layers if plan.visible.get(one) is False]
+        for cell in cells[:-1]:
+            missing = plan.stride - len(cell)
+            fill, rest = rest[:missing], rest[missing:]
+            fill += self._fillers(missing - len(fill))
+            cell[:0] = fill
+        plan.order = [*(layer for cell in cells for layer in cell), *rest]
+        plan.named = list(self._maps)
+        if len(self._maps) == len(_TWO_SIDES):
+            plan.sides = dict(zip(self._maps, _TWO_SIDES, strict=True))
+        return plan
 
     def _copies(self, underlays: Sequence[Layer]) -> list[Layer]:
         """Add an underlay once more, with the same voxels."""
@@ -316,21 +543,34 @@ class JointDisplay:
             made.append(self._viewer.add_layer(Layer.create(data, keywords, kind)))
         return made
 
-    def _take_away(self) -> None:
-        for layer in list(self._viewer.layers):
-            if TEMPORARY_KEY in layer.metadata:
-                self._viewer.layers.remove(layer)
+    def _fillers(self, n: int) -> list[Layer]:
+        """Add hidden layers for cells that have fewer layers than others."""
+        from napari.layers import Points
 
-    def _put_in_order(self, wanted: Sequence[Layer]) -> None:
-        layers = self._viewer.layers
-        for place, layer in enumerate(one for one in wanted if one in layers):
-            now = layers.index(layer)
-            if now != place:
-                layers.move(now, place)
+        made = [
+            Points(ndim=3, visible=False, metadata={TEMPORARY_KEY: True})
+            for _ in range(n)
+        ]
+        return [self._viewer.add_layer(layer) for layer in made]
 
-    def _blink(self) -> None:
-        self._turn = 0
-        self._show_turn()
+    def _blink(self) -> _Plan:
+        plan = self._plan()
+        plan.visible |= self._seen_by_turns()
+        n = len(self._maps)
+        for number, layer in enumerate(self._maps, start=1):
+            plan.sides[layer] = f"{number} of {n}, {plan.hues[layer].name}"
+        return plan
+
+    def _seen_by_turns(self) -> dict[Layer, bool]:
+        """Show one map with its outlines, and hide the others with theirs."""
+        maps = self.maps
+        seen = maps[self._turn % len(maps)] if maps else None
+        return {
+            one: layer is seen
+            for layer in maps
+            for one in layers_of_map(self._viewer, layer)
+            if FAINT_KEY not in one.metadata
+        }
 
     def next(self) -> Image | None:
         """Show the next map of those that blink.
@@ -343,24 +583,28 @@ class JointDisplay:
         if self.mode != "blink" or not self.maps:
             return None
         self._turn += 1
-        return self._show_turn()
+        wanted = self._seen_by_turns()
+        with self._in_one_go():
+            for layer in sorted(wanted, key=_follows):
+                if layer.visible != wanted[layer]:
+                    layer.visible = wanted[layer]
+        self._shown |= wanted
+        return self.maps[self._turn % len(self.maps)]
 
-    def _show_turn(self) -> Image | None:
-        maps = self.maps
-        if not maps:
-            return None
-        seen = maps[self._turn % len(maps)]
-        for layer in maps:
-            # Clusters follow their map.
-            layer.visible = layer is seen
-        return seen
-
-    def _start_swipe(self) -> None:
-        pair: list[Any] = self._maps[:2]
-        for layer in self._maps:
-            layer.visible = False
-        if len(pair) == 2:
-            self._swipe = Swipe(self._viewer, pair[0], pair[1], TEMPORARY_KEY)
+    def _start_swipe(self) -> _Plan:
+        plan = self._plan()
+        plan.visible |= dict.fromkeys(self._maps, False)
+        pair = self._maps[: len(_TWO_SIDES)]
+        if len(pair) == len(_TWO_SIDES):
+            plan.behind = list(pair)
+            for layer, side in zip(pair, _TWO_SIDES, strict=True):
+                plan.sides[layer] = f"{side}, {plan.hues[layer].name}"
+            # The parts are made in the colors of the maps.
+            for layer in pair:
+                self._paint(layer, plan.hues[layer])
+            found = [self._clusters(layer) for layer in pair]
+            self._swipe = Swipe(self._viewer, pair, found, self._share)
+        return plan
 
     def swipe_to(self, share: float) -> None:
         """Move the line between two maps that are swiped.
@@ -370,9 +614,47 @@ class JointDisplay:
         share : float
             0 shows the second map alone, 1 the first.
         """
-        if self._swipe is not None:
+        if self._swipe is not None and share != self._share:
             self._swipe.to(share)
+        self._share = share
 
 
 def _hue(number: int) -> Hue:
     return HUES[number % len(HUES)]
+
+
+def _longest_ascent(numbers: Sequence[int]) -> set[int]:
+    """Return the places of the longest series of numbers, all different, that ascend.
+
+    >>> sorted(_longest_ascent([4, 0, 1, 5, 2, 3]))
+    [1, 2, 4, 5]
+    """
+    #: Of the best series that ends in each number: its length, and the place before.
+    ends: list[tuple[int, int]] = []
+    for at, number in enumerate(numbers):
+        before = [
+            (ends[i][0], i) for i, other in enumerate(numbers[:at]) if other < number
+        ]
+        length, place = max(before, default=(0, -1))
+        ends.append((length + 1, place))
+    found: set[int] = set()
+    at = max(range(len(ends)), key=lambda i: ends[i][0], default=-1)
+    while at >= 0:
+        found.add(at)
+        at = ends[at][1]
+    return found
+
+
+def _mark(layer: Layer, key: str, value: Any) -> None:
+    """Keep something with a layer, or nothing."""
+    if value:
+        layer.metadata[key] = value
+    else:
+        layer.metadata.pop(key, None)
+
+
+def _follows(layer: Layer) -> int:
+    """Say how many layers a layer follows when it is shown or hidden."""
+    if outlined_by(layer) is not None:
+        return 2
+    return int(clusters_of(layer) is not None or FAINT_KEY in layer.metadata)

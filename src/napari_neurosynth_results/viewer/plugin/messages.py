@@ -7,13 +7,14 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.maps.names import parse_name
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.files.folder import is_image
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import FirstLayers
 from napari_neurosynth_results.viewer.progress_bar import notify
-from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.viewer.settings import PLUGIN, run_command
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -35,7 +36,7 @@ def opening_message(results: ResultSet, opened: FirstLayers) -> tuple[str, bool]
     """
     visible = opened.visible
     look = opened.looks.get(visible.key) if visible else None
-    first = f"{results.title}: {len(results.maps)} maps"
+    first = f"{results.title}: {counted(len(results.maps), 'map')}"
     if visible is not None and look is not None:
         first += f". Shown: {visible.title}, {look.reason}"
     lines = [first]
@@ -66,22 +67,6 @@ def _is_alone(results: ResultSet) -> bool:
     beside = os.listdir(os.path.dirname(os.path.abspath(statmaps[0].path)))
     names = (parse_name(file) for file in beside if is_image(file))
     return sum(1 for name in names if name is not None and name.run == run) > 1
-
-
-def run_command(name: str, *args: object) -> None:
-    """Run a command of this plugin that needs Qt, which this room does not have.
-
-    Parameters
-    ----------
-    name : str
-        Its id without the name of the plugin.
-    """
-    from npe2 import PluginManager
-
-    commands = PluginManager.instance().commands
-    # Where the plugin is not registered, as in a script of its own, nothing opens.
-    if f"{PLUGIN}.{name}" in commands:
-        commands.execute(f"{PLUGIN}.{name}", args=args)
 
 
 def announce(viewer: Viewer, results: ResultSet, opened: FirstLayers) -> None:

@@ -31,9 +31,13 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
     result_sets,
 )
-from napari_neurosynth_results.viewer.plugin.messages import announce, run_command
+from napari_neurosynth_results.viewer.plugin.messages import announce
 from napari_neurosynth_results.viewer.progress_bar import wait_for
-from napari_neurosynth_results.viewer.settings import Settings, read_settings
+from napari_neurosynth_results.viewer.settings import (
+    Settings,
+    read_settings,
+    run_command,
+)
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -214,6 +218,7 @@ def layers_for_viewer(
     if most is None:
         most = 1 if settings.first_maps == "one map" else MOST_LAYERS
     one_a_test = settings.first_maps == "one of each test"
+    results.title = shown_maps.distinct_title(results, result_sets(layers))
     opened = build_layers(results, underlay=underlay, most=most, one_a_test=one_a_test)
     if not opened.shown:
         raise ResultsError("\n".join(results.problems))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import write_whole
 from napari_neurosynth_results.sources.opening import is_link
 from napari_neurosynth_results.viewer import scene
@@ -20,58 +22,86 @@ if TYPE_CHECKING:
 _PICTURE_SIZE = (1200, 900)
 
 
+@dataclass(frozen=True)
+class SourceToOpen:
+    """What makes one result.
+
+    Attributes
+    ----------
+    paths : tuple of str
+        One folder, one link or id, one file, or several files that belong together.
+    kinds : mapping of str to str
+        What maps hold, as for `open_results`.
+    """
+
+    paths: tuple[str, ...]
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+
 def open_window(
-    paths: Sequence[str],
+    sources: Sequence[SourceToOpen],
     *,
-    kinds: Mapping[str, str] | None = None,
     view: str = "axial",
     screenshot: str | None = None,
-) -> None:
-    """Open paths in a new napari window, and wait until it is closed.
+) -> list[str]:
+    """Open results in one new napari window, and wait until it is closed.
 
     Parameters
     ----------
-    paths : sequence of str
-        One folder, one link or id, one file, or several files that belong together.
-    kinds : mapping of str to str, optional
-        What maps hold, as for `open_results`.
     view : {"axial", "coronal", "sagittal", "3D"}
         What to show first.
     screenshot : str, optional
         Write the window to this PNG file and close it instead of waiting.
 
+    Returns
+    -------
+    list of str
+        Why some of the results could not be shown.
+
     Raises
     ------
     ResultsError
-        When the picture cannot be written.
+        When none can be shown, or the picture cannot be written.
     """
     import napari
 
     viewer = napari.Viewer()
-    _open(viewer, paths, kinds or {})
+    problems = []
+    for source in sources:
+        try:
+            _open(viewer, source)
+        except ResultsError as error:
+            problems.append(str(error))
+    if len(problems) == len(sources):
+        viewer.close()
+        raise ResultsError("\n".join(problems))
     if view == "3D":
         show_brain(viewer)
     elif view in scene.PLANE_ORDER:
         scene.show_plane(viewer, view)  # type: ignore[arg-type]
     if screenshot is None:
         napari.run()
-        return
+        return problems
     try:
         _write_picture(viewer, screenshot)
     finally:
         viewer.close()
+    return problems
 
 
-def _open(viewer: Viewer, paths: Sequence[str], kinds: Mapping[str, str]) -> None:
-    """Open paths through napari, which takes neither ids nor kinds."""
+def _open(viewer: Viewer, source: SourceToOpen) -> None:
+    """Open a source through napari, which takes neither ids nor kinds."""
+    paths, kinds = list(source.paths), source.kinds
     one = len(paths) == 1
     if kinds or (one and is_link(paths[0], read_settings().online)):
         from napari.layers import Layer
 
-        for layer in read(paths[0] if one else list(paths), kinds):
-            viewer.add_layer(Layer.create(*layer))
+        for layer in read(paths[0] if one else paths, kinds):
+            # napari's word for what is open already holds no layer.
+            if len(layer) > 1:
+                viewer.add_layer(Layer.create(*layer))
     else:
-        viewer.open(paths[0] if one else list(paths), stack=not one, plugin=PLUGIN)
+        viewer.open(paths[0] if one else paths, stack=not one, plugin=PLUGIN)
 
 
 def _write_picture(viewer: Viewer, path: str) -> None:

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.anatomy.atlas import with_distance
+from napari_neurosynth_results.export.escaping import for_html
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.widgets.common.row_table import Heading
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -15,7 +25,7 @@ class ClusterColumn(Heading):
     Attributes
     ----------
     key : str
-        Its name in ``ClusterSet.table``, or in ``ClusterSet.corrected``.
+        Its name in ``ClusterSet.table``, or in one of the tables beside it.
     shown : bool
         Whether it is there before the user chooses.
     of_peaks : bool
@@ -25,6 +35,9 @@ class ClusterColumn(Heading):
         the others; None for both.
     corrected : bool
         Whether other maps of the result have to be read for it.
+    beside : str
+        The table of a `ClusterSet` beside its ``table`` that has it: each of them is
+        made when it is first looked at.
     counted : bool
         Whether it holds p that were counted in iterations: then the smallest is a "<=".
     """
@@ -34,7 +47,21 @@ class ClusterColumn(Heading):
     of_peaks: bool = field(default=False, kw_only=True)
     cluster_level: bool | None = field(default=None, kw_only=True)
     corrected: bool = field(default=False, kw_only=True)
+    beside: str = field(default="", kw_only=True)
     counted: bool = field(default=False, kw_only=True)
+
+    def told(self, clusters: ClusterSet) -> str:
+        """Say what the column means; of true discoveries also how surely, and by what.
+
+        Parameters
+        ----------
+        clusters : ClusterSet
+            What is in the table.
+        """
+        if self.key != "tdp_percent":
+            return self.about
+        # Qt breaks the lines of what is HTML.
+        return f"<p>{self.about}.</p><p>{for_html(str(clusters.proven))}.</p>"
 
 
 #: One that the user has to choose.
@@ -57,15 +84,6 @@ CLUSTER_COLUMNS = (
         of_peaks=True,
     ),
     ClusterColumn(
-        "p",
-        "Uncorrected p at the peak, also of a corrected map; empty where its "
-        "uncorrected one is not at hand",
-        "p",
-        key="peak_p",
-        of_peaks=True,
-        cluster_level=False,
-    ),
-    ClusterColumn(
         "Cluster p",
         "Corrected p of the cluster",
         "p",
@@ -74,6 +92,25 @@ CLUSTER_COLUMNS = (
         counted=True,
     ),
     ClusterColumn("k", "Extent in voxels", ",d", key="n_voxels"),
+    ClusterColumn(
+        "TDP",
+        "True discovery proportion: how much of the cluster is active, at least. "
+        '"\u2265 32 %" means: 32 of 100 of its voxels or more are no false alarms. '
+        '"\u2265 0 %": nothing is proven of any single voxel, which does not mean that '
+        "there is nothing. All these numbers hold together, wherever you move the "
+        "threshold",
+        "at least",
+        key="tdp_percent",
+    ),
+    ClusterColumn(
+        "p",
+        "Uncorrected p at the peak, also of a corrected map; empty where its "
+        "uncorrected one is not at hand",
+        "p",
+        key="peak_p",
+        of_peaks=True,
+        cluster_level=False,
+    ),
     _hidden("mm3", "Volume in cubic millimeters", ",.0f", key="volume_mm3"),
     _hidden(
         "Sig.",
@@ -82,7 +119,9 @@ CLUSTER_COLUMNS = (
     ),
     _hidden(
         "Borderline",
-        "Whether the Monte Carlo interval of the corrected p contains the level",
+        "yes: with so few iterations the corrected p could lie on either side of the "
+        "level, so another run might decide otherwise (its 95 % interval includes the "
+        "level)",
         key="borderline",
     ),
     _hidden(
@@ -108,6 +147,48 @@ CLUSTER_COLUMNS = (
     _hidden("Center x", "MNI x of the center of mass, mm", ".1f", key="center_x"),
     _hidden("Center y", "MNI y of the center of mass, mm", ".1f", key="center_y"),
     _hidden("Center z", "MNI z of the center of mass, mm", ".1f", key="center_z"),
+    *(
+        _hidden(
+            f"Inner {axis}",
+            f"MNI {axis} of the cluster's own voxel nearest to its center, mm",
+            ".4g",
+            key=f"inner_{axis}",
+            beside="extents",
+        )
+        for axis in "xyz"
+    ),
+    *(
+        _hidden(
+            f"{axis} {'from' if end == 'min' else 'to'}",
+            f"The {side} of the cluster, MNI {axis} of the voxel's middle, mm",
+            ".4g",
+            key=f"box_{axis}_{end}",
+            beside="extents",
+        )
+        for axis, sides in (
+            ("x", ("left end", "right end")),
+            ("y", ("rear end", "front end")),
+            ("z", ("lower end", "upper end")),
+        )
+        for end, side in zip(("min", "max"), sides, strict=True)
+    ),
+    *(
+        _hidden(title, about, ".3g", key=key, beside="effects")
+        for key, title, about in (
+            (
+                "est",
+                "Effect",
+                "Estimated effect at the peak, in the inputs' unit",
+            ),
+            ("est_low", "Effect from", "Lower end of its 95 % confidence interval"),
+            ("est_high", "Effect to", "Upper end of its 95 % confidence interval"),
+            ("pi_low", "New from", "Lower end of where a new study's effect may lie"),
+            ("pi_high", "New to", "Upper end of where a new study's effect may lie"),
+            ("tau2", "tau2", "Variance between studies at the peak"),
+            ("i2", "I2", "Share of the variance that lies between studies"),
+            ("mean_est", "Mean effect", "Mean estimated effect of the cluster"),
+        )
+    ),
     _hidden("Sign", "1 for positive clusters, -1 for negative ones", "d", key="sign"),
     _hidden(
         "p_FWE mass",
@@ -116,6 +197,7 @@ CLUSTER_COLUMNS = (
         "p",
         key="p_fwe_mass",
         corrected=True,
+        beside="corrected",
         counted=True,
     ),
     _hidden(
@@ -125,6 +207,7 @@ CLUSTER_COLUMNS = (
         "p",
         key="p_fwe_size",
         corrected=True,
+        beside="corrected",
         counted=True,
     ),
     _hidden(
@@ -134,6 +217,7 @@ CLUSTER_COLUMNS = (
         key="peak_p_fwe",
         of_peaks=True,
         corrected=True,
+        beside="corrected",
         counted=True,
     ),
     _hidden(
@@ -143,9 +227,23 @@ CLUSTER_COLUMNS = (
         key="peak_q",
         of_peaks=True,
         corrected=True,
+        beside="corrected",
     ),
 )
 #: Columns that stay in sight when the others are scrolled.
 FROZEN = 2
 #: Number of the column that can be edited.
 NAME_COLUMN = [column.key for column in CLUSTER_COLUMNS].index("name")
+
+
+def column_cells(table: pd.DataFrame, key: str) -> npt.NDArray[Any]:
+    """Take a column out of a table of clusters; regions say how far they are."""
+    values = table[key].to_numpy()
+    if table[key].dtype == "boolean":
+        # NA, of which nobody can say whether it is itself.
+        cells = zip(values, table[key].isna(), strict=True)
+        return np.array([None if gone else cell for cell, gone in cells], dtype=object)
+    if key != "region":
+        return values
+    cells = zip(values, table["region_mm"], strict=True)
+    return np.array([with_distance(region, mm) for region, mm in cells], dtype=object)

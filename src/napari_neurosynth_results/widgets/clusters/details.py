@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QModelIndex, QSize, Signal
+from qtpy.QtCore import QModelIndex, QSize, Qt, Signal
+from qtpy.QtGui import QPainter, QPen
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QFileDialog,
+    QFrame,
+    QScrollArea,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -26,6 +31,11 @@ from napari_neurosynth_results.maps.results import result_of
 from napari_neurosynth_results.sources.atlases.catalog import KNOWN_ATLASES
 from napari_neurosynth_results.sources.atlases.locations import find_location
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.effects import (
+    find_effects,
+    tell_effect,
+)
+from napari_neurosynth_results.statistics.clusters.regions import atlas_labels
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
 from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     ATLAS_KEY,
@@ -51,7 +61,7 @@ from napari_neurosynth_results.widgets.common.color_grid import (
     ColorRamp,
     GridView,
 )
-from napari_neurosynth_results.widgets.common.layout import PlainLabel
+from napari_neurosynth_results.widgets.common.layout import PlainLabel, wrap
 from napari_neurosynth_results.widgets.common.row_table import (
     Column,
     RowModel,
@@ -63,7 +73,11 @@ from napari_neurosynth_results.widgets.common.table_view import TableView
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from napari_neurosynth_results.anatomy.atlas import Atlas
     from napari_neurosynth_results.maps.studies import Studies
+    from napari_neurosynth_results.statistics.clusters.true_discoveries import (
+        ClosedTesting,
+    )
     from napari_neurosynth_results.statistics.studies.contributors import Contributors
 
 
@@ -76,6 +90,10 @@ _FILE = object()
 _IMAGES = "Label image (*.nii *.nii.gz *.hdr *.img *.mgz *.mgh)"
 _SHORTEST = 16
 _NONE_CHOSEN = "Choose a cluster in the table above."
+_PLOT_HEIGHT, _PLOT_TITLES, _PLOT_MARGIN = 72, 52, 16
+_PLOTTED = ("est", "est_low", "est_high", "pi_low", "pi_high")
+#: Percent of a region that are active at least, and the same in words.
+Proven = tuple[float, str]
 
 
 class StudyHeatMap(GridView):
@@ -122,6 +140,103 @@ class StudyHeatMap(GridView):
 
     def _pick_cluster(self, section: int) -> None:
         self.picked.emit(section + 1, "")
+
+
+class ForestPlot(QWidget):
+    """Estimates as squares, and their intervals as lines: thick of the mean effect.
+
+    The thin line is where the effect of a new study may lie.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._rows: Sequence[tuple[str, Sequence[float]]] = ()
+        self.setMinimumHeight(_PLOT_HEIGHT)
+        self.setAccessibleName("Forest plot of the effect")
+
+    def show_rows(self, rows: Sequence[tuple[str, Sequence[float]]]) -> None:
+        """Show other estimates.
+
+        Parameters
+        ----------
+        rows : sequence of tuple
+            What each is, and est, est_low, est_high, pi_low and pi_high.
+        """
+        self._rows = rows
+        self.update()
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw the axis, and one line below the other."""
+        numbers = [0.0, *(x for _, row in self._rows for x in row if math.isfinite(x))]
+        low, high = min(numbers), max(numbers)
+        if not self._rows or high <= low:
+            return
+        painter = QPainter(self)
+        ink, faint = self.palette().windowText().color(), self.palette().mid().color()
+        room = self.width() - _PLOT_TITLES - 2 * _PLOT_MARGIN
+
+        def across(value: float) -> int:
+            share = (value - low) / (high - low)
+            return _PLOT_TITLES + _PLOT_MARGIN + int(share * room)
+
+        step = self.height() // (len(self._rows) + 1)
+        painter.setPen(QPen(faint, 1, Qt.PenStyle.DashLine))
+        painter.drawLine(across(0), 2, across(0), self.height() - step + 4)
+        for number, (title, values) in enumerate(self._rows):
+            y = step * number + step // 2
+            painter.setPen(ink)
+            painter.drawText(0, y + 4, title)
+            est, *ends = values
+            for (start, stop), width in zip((ends[2:], ends[:2]), (1, 3), strict=True):
+                if math.isfinite(start) and math.isfinite(stop):
+                    painter.setPen(QPen(ink, width))
+                    painter.drawLine(across(start), y, across(stop), y)
+            if math.isfinite(est):
+                painter.fillRect(across(est) - 4, y - 4, 8, 8, ink)
+        painter.setPen(ink)
+        for value in sorted({low, 0.0, high}):
+            text = f"{value:.2g}"
+            wide = painter.fontMetrics().horizontalAdvance(text)
+            painter.drawText(across(value) - wide // 2, self.height() - 4, text)
+        painter.end()
+
+
+class EffectPanel(QScrollArea):
+    """How large the effect of a cluster is: in words, as a plot, with what to know."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        inside = QWidget(self)
+        self.setWidget(inside)
+        self.sentence = wrap(PlainLabel("", inside))
+        self.plot = ForestPlot(inside)
+        self.notices = wrap(PlainLabel("", inside))
+        layout = QVBoxLayout(inside)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.addWidget(self.sentence)
+        layout.addWidget(self.plot)
+        layout.addWidget(self.notices)
+        layout.addStretch(1)
+
+    def show_cluster(self, clusters: ClusterSet | None, label: int) -> None:
+        """Show the effect of a cluster, 0 for none."""
+        if clusters is None or not label:
+            self.sentence.setText("Choose a cluster in the table to see its effect.")
+            self.notices.setText("")
+            self.plot.show_rows([])
+            return
+        table = clusters.effects
+        row, notices = table.iloc[label - 1].to_dict(), table.attrs["notices"]
+        lines, rows = [clusters.names[label - 1]], []
+        for what, mean in (("Peak", ""), ("Cluster", "mean_")):
+            values = [float(row[f"{mean}{key}"]) for key in _PLOTTED]
+            rows.append((what, values))
+            lines.append(f"{what}: {tell_effect(row, mean)}")
+        self.sentence.setText("\n".join(lines))
+        self.plot.show_rows(rows)
+        self.notices.setText("\n".join(f"- {told}." for told in notices))
 
 
 class AtlasBox(QComboBox):
@@ -250,6 +365,15 @@ _REGIONS = (
         value=itemgetter("percent"),
         bar=True,
     ),
+    Column(
+        "Region TDP",
+        "How much of the whole region of the atlas is active, at least: its true "
+        "discovery proportion, cluster or not. With no cluster chosen, all regions are "
+        "listed of which something is proven",
+        "at least",
+        value=itemgetter("tdp_percent"),
+        tooltip=itemgetter("told"),
+    ),
 )
 
 
@@ -272,6 +396,8 @@ class ClusterDetails(QTabWidget):
         self._label = 0
         #: What was gathered, for which clusters and by which studies.
         self._gathered: tuple[ClusterSet, Studies | None, Contributors] | None = None
+        #: How much of each region is active, by what, and by which atlas.
+        self._proven: tuple[ClosedTesting, Atlas, dict[str, Proven]] | None = None
         self.regions = TableView(RowModel(_REGIONS, self), self, sortable=True)
         self.studies = StudyPanel(self)
         self.heat = StudyHeatMap(self)
@@ -280,6 +406,8 @@ class ClusterDetails(QTabWidget):
         self.addTab(self._framed(self.atlas, self.of, self.regions), "Regions")
         self.addTab(self.studies, "Studies")
         self.addTab(self._framed(self.heat), "Studies x clusters")
+        self.effect = EffectPanel(self)
+        self.addTab(self.effect, "Effect")
         self.currentChanged.connect(self._fill)
         self.studies.lit_changed.connect(self._light)
         self.studies.studies_received.connect(self._fill)
@@ -352,11 +480,13 @@ class ClusterDetails(QTabWidget):
             # A drawer that is shut need not keep up with a slider.
             return
         clusters, label = self._clusters, self._label
+        known = clusters is not None and find_effects(clusters.statmap) is not None
+        self.setTabVisible(self.indexOf(self.effect), known)
+        if self.currentWidget() is self.effect:
+            self.effect.show_cluster(clusters, label)
+            return
         if self.currentIndex() == 0:
-            # Not counted at each step of a slider while no cluster is chosen.
-            table = clusters.regions if clusters is not None and label else None
-            own = records(table[table["label"] == label]) if table is not None else []
-            self.regions.rows.show(own)
+            self.regions.rows.show(self._region_rows(clusters, label))
             chosen = clusters.names[label - 1] if clusters and label else _NONE_CHOSEN
             self.of.setText(str(chosen))
             return
@@ -368,6 +498,44 @@ class ClusterDetails(QTabWidget):
             self.studies.show_cluster(behind, label, why)
         else:
             self.heat.show_contributors(behind)
+
+    def _region_rows(
+        self, clusters: ClusterSet | None, label: int
+    ) -> list[dict[str, Any]]:
+        """List the regions of a cluster; of none, all of which something is proven."""
+        if clusters is None:
+            return []
+        proven = self._prove_regions(clusters)
+        rows: list[dict[str, Any]] = [
+            {"region": name, "n_voxels": None, "percent": None}
+            for name, (percent, _) in proven.items()
+            if percent > 0
+        ]
+        # Shares are not counted at each step of a slider while no cluster is chosen.
+        if label:
+            rows = records(clusters.regions[clusters.regions["label"] == label])
+        for row in rows:
+            percent, told = proven.get(row["region"], (math.nan, ""))
+            row |= {"tdp_percent": percent, "told": told}
+        return rows
+
+    def _prove_regions(self, clusters: ClusterSet) -> dict[str, Proven]:
+        """Say how much of each region of the atlas is active, most first."""
+        testing, atlas = clusters.proven.testing, clusters.atlas
+        if testing is None or atlas is None:
+            return {}
+        if self._proven is None or self._proven[:2] != (testing, atlas):
+            labels = atlas_labels(atlas, clusters.statmap.grid)
+            label, n_voxels, counts = testing.in_places(labels)
+            found = sorted(
+                (-100 * count / n, atlas.name_of(one), testing.tell(n, count))
+                for one, n, count in zip(
+                    *(x.tolist() for x in (label, n_voxels, counts)), strict=True
+                )
+            )
+            told = {name: (-percent, text) for percent, name, text in found}
+            self._proven = testing, atlas, told
+        return self._proven[2]
 
     # --- both ways --------------------------------------------------------------------
 

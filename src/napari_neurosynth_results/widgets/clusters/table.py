@@ -7,7 +7,7 @@ looked at, so that the table keeps up with a slider.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ from qtpy.QtWidgets import (
     QTreeView,
 )
 
-from napari_neurosynth_results.anatomy.atlas import with_distance
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
@@ -38,12 +38,10 @@ from napari_neurosynth_results.widgets.clusters.columns import (
     FROZEN,
     NAME_COLUMN,
     ClusterColumn,
+    column_cells,
 )
 from napari_neurosynth_results.widgets.common.row_table import cell_text, row_order
 from napari_neurosynth_results.widgets.common.table_view import TableView
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _TOP = QModelIndex()
 _ROLE = Qt.ItemDataRole
@@ -53,10 +51,13 @@ _ANSWERED = frozenset(
         _ROLE.EditRole,
         _ROLE.TextAlignmentRole,
         _ROLE.DecorationRole,
+        _ROLE.ToolTipRole,
     }
 )
 _LOWEST = 110
-_INDENTATION, _NARROWEST, _WIDEST_NAME, _TITLE_MARGIN = 12, 24, 128, 10
+_INDENTATION, _NARROWEST, _TITLE_MARGIN = 12, 24, 8
+_NARROWEST_NAME, _WIDEST_NAME = 72, 108
+_IN_SIGHT = [column.key for column in CLUSTER_COLUMNS].index("tdp_percent")
 _AS_NEEDED = QAbstractItemView.ScrollHint.EnsureVisible
 
 
@@ -168,15 +169,18 @@ class ClusterModel(QAbstractItemModel):
         if key not in self._columns:
             clusters = self._clusters
             assert clusters is not None
-            table = clusters.table if key in clusters.table else clusters.corrected
-            self._columns[key] = _cells(table, key)
+            column = next(one for one in CLUSTER_COLUMNS if one.key == key)
+            # What a corrected map says itself is in its table.
+            own = key in clusters.table or not column.beside
+            table = clusters.table if own else getattr(clusters, column.beside)
+            self._columns[key] = column_cells(table, key)
         return self._columns[key]
 
     def _peak_column(self, key: str) -> npt.NDArray[Any]:
         """Return a column of the table of peaks and sub-peaks."""
         if key not in self._peaks:
             assert self._clusters is not None
-            self._peaks[key] = _cells(self._clusters.peaks, key)
+            self._peaks[key] = column_cells(self._clusters.peaks, key)
         return self._peaks[key]
 
     def _arrange(self) -> None:
@@ -264,6 +268,8 @@ class ClusterModel(QAbstractItemModel):
             return None
         if role == _ROLE.DisplayRole:
             return self.title(section)
+        if role == _ROLE.ToolTipRole and self._clusters is not None:
+            return CLUSTER_COLUMNS[section].told(self._clusters)
         return CLUSTER_COLUMNS[section].header(role)
 
     def title(self, section: int) -> str:
@@ -300,6 +306,13 @@ class ClusterModel(QAbstractItemModel):
             return column.alignment
         if role == _ROLE.DecorationRole and column.key == "label":
             return None if index.internalId() else self._color(index.row())
+        if role == _ROLE.ToolTipRole and column.key == "tdp_percent":
+            label = self.label_of(index)
+            return (
+                None
+                if index.internalId()
+                else for_qt(self._clusters.proven.tell(label))
+            )
         return None
 
     def setData(
@@ -351,19 +364,6 @@ class ClusterModel(QAbstractItemModel):
         )
 
 
-def _cells(table: pd.DataFrame, key: str) -> npt.NDArray[Any]:
-    """Take a column out of a table; regions say how far they are."""
-    values = table[key].to_numpy()
-    if table[key].dtype == "boolean":
-        # NA, of which nobody can say whether it is itself.
-        cells = zip(values, table[key].isna(), strict=True)
-        return np.array([None if gone else cell for cell, gone in cells], dtype=object)
-    if key != "region":
-        return values
-    cells = zip(values, table["region_mm"], strict=True)
-    return np.array([with_distance(region, mm) for region, mm in cells], dtype=object)
-
-
 class ClusterView(TableView):
     """Show a `ClusterModel`: columns to choose, rows to mark and to unfold.
 
@@ -381,6 +381,8 @@ class ClusterView(TableView):
         self.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
         self.setMinimumHeight(_LOWEST)
         self.setIndentation(_INDENTATION)
+        # The side of a region is the last letter of its name.
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setAccessibleName("Clusters")
         header = self.header()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
@@ -461,6 +463,16 @@ class ClusterView(TableView):
                 self._own ^= {index}
             if not self.isColumnHidden(index):
                 self._fit_column(index)
+        self._give_way()
+
+    def _give_way(self) -> None:
+        """Let names leave room for what has to be in sight: all up to the TDP."""
+        left = self.viewport().width()
+        for index in self.shown_columns():
+            if index != NAME_COLUMN and index <= _IN_SIGHT:
+                left -= self.columnWidth(index)
+        if _NARROWEST_NAME <= left < self.columnWidth(NAME_COLUMN):
+            self.setColumnWidth(NAME_COLUMN, left)
 
     def _fit_column(self, index: int) -> None:
         """Give a column the room of its numbers and its title, and names no more."""
@@ -513,6 +525,7 @@ class _FrozenColumns(QTreeView):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setUniformRowHeights(True)
         self.setIndentation(table.indentation())
+        self.setTextElideMode(table.textElideMode())
         self.setSelectionBehavior(table.selectionBehavior())
         self.setEditTriggers(table.editTriggers())
         off = Qt.ScrollBarPolicy.ScrollBarAlwaysOff

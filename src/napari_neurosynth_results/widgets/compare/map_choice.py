@@ -1,11 +1,12 @@
-"""The maps to compare: a list with boxes to check, and another result to open."""
+"""The maps to compare: the likeliest partners, a list, and another result to open."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -14,7 +15,10 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
+    QMenu,
     QPushButton,
+    QSizePolicy,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -23,16 +27,25 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import Hue
 from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.job import CancelledError, Job
-from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.opening import open_source
-from napari_neurosynth_results.viewer.layers import are_several, name_of_map
+from napari_neurosynth_results.statistics.comparison.comparison import rank_partners
+from napari_neurosynth_results.viewer.layers import (
+    are_several,
+    name_of_map,
+    result_sets,
+)
 from napari_neurosynth_results.viewer.plugin.reader import (
     bring_first_maps,
     show_first_maps,
 )
 from napari_neurosynth_results.viewer.settings import read_settings
-from napari_neurosynth_results.viewer.shown_maps import layer_of
+from napari_neurosynth_results.viewer.shown_maps import (
+    current_map,
+    layer_of,
+    same_result,
+)
 from napari_neurosynth_results.widgets.common.background_job import BackgroundJob
 
 if TYPE_CHECKING:
@@ -41,6 +54,12 @@ if TYPE_CHECKING:
 
 _LOWEST, _HIGHEST = 80, 160
 _MAP = int(Qt.ItemDataRole.UserRole)
+#: Sides of the patch of color beside a name, pixels.
+_PATCH = QSize(10, 10)
+#: Partners that a menu has room for.
+_MOST_PARTNERS = 12
+#: napari draws the arrow of a menu over the text.
+_NO_ARROW = "QToolButton::menu-indicator { image: none; }"
 
 
 class MapChecklist(QListWidget):
@@ -62,6 +81,7 @@ class MapChecklist(QListWidget):
         self.setMinimumHeight(_LOWEST)
         self.setMaximumHeight(_HIGHEST)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setIconSize(_PATCH)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         # The first of the checked ones is the one that others are compared with.
         self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
@@ -137,6 +157,15 @@ class MapChecklist(QListWidget):
         self.check_quietly(maps)
         self.changed.emit()
 
+    def check_in_order(self, maps: Sequence[StatMap]) -> None:
+        """Check some maps and no others, and bring them to the top in this order."""
+        rest = [one for one in self.listed if one not in maps]
+        first = [one for one in maps if one in self.listed]
+        self.list_maps([])
+        self.list_maps([*first, *rest])
+        self.scrollToTop()
+        self.check(first)
+
     def check_quietly(self, maps: Sequence[StatMap]) -> None:
         """Check some maps without telling of it."""
         self.blockSignals(True)
@@ -147,6 +176,72 @@ class MapChecklist(QListWidget):
                 Qt.CheckState.Checked if wanted else Qt.CheckState.Unchecked
             )
         self.blockSignals(False)
+
+
+class PartnerButton(QToolButton):
+    """Offers what a map is likely to be compared with, the likeliest first.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Whose results are offered.
+    maps : MapChecklist
+        Its first checked map is the one that is compared; else the one worked with is.
+    """
+
+    #: Compare a map with a partner.
+    chosen = Signal(object, object)
+    #: The partner is in a result that is not open.
+    elsewhere = Signal()
+
+    def __init__(self, viewer: Viewer, maps: MapChecklist, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._viewer, self._maps = viewer, maps
+        self._told = ""
+        self.setStyleSheet(_NO_ARROW)
+        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setToolTip("The likeliest partners first: the same test of another result")
+        self.setMenu(QMenu(self))
+        self.menu().aboutToShow.connect(self.list_partners)
+        self.describe()
+
+    @property
+    def base(self) -> StatMap | None:
+        """The map that gets a partner."""
+        statmap = next(iter(self._maps.checked), None) or current_map(self._viewer)
+        return statmap if statmap is not None and statmap.kind.row.criteria else None
+
+    def describe(self) -> None:
+        """Say of which map it is."""
+        base, results = self.base, result_sets(self._viewer.layers)
+        name = name_of_map(base, of_several=are_several(results)) if base else ""
+        self._told = f"Compare {name} with..." if base else "Compare with..."
+        self.setAccessibleName(self._told)
+        self._elide()
+
+    def resizeEvent(self, event: Any) -> None:
+        """Shorten the text to the width that there is."""
+        super().resizeEvent(event)
+        self._elide()
+
+    def _elide(self) -> None:
+        elide, room = Qt.TextElideMode.ElideMiddle, max(self.width() - 16, 60)
+        self.setText(self.fontMetrics().elidedText(self._told, elide, room))
+
+    def list_partners(self) -> None:
+        """Fill the menu anew."""
+        menu, base = self.menu(), self.base
+        menu.clear()
+        results = result_sets(self._viewer.layers)
+        several = are_several(results)
+        if base is not None:
+            others = [one for some in results for one in some.maps.values()]
+            for other in rank_partners(base, others)[:_MOST_PARTNERS]:
+                name = name_of_map(other, of_several=several)
+                menu.addAction(name, partial(self.chosen.emit, base, other))
+            menu.addSeparator()
+        menu.addAction("Another result...", self.elsewhere.emit)
 
 
 #: Maps of the other result that get a layer at once; the list has them all.
@@ -160,13 +255,20 @@ class OtherResultField(QWidget):
     ----------
     viewer : Viewer
         Where the maps of the other result are added.
+    base : callable
+        Returns the map that is compared, None for none.
     """
 
-    def __init__(self, viewer: Viewer, parent: QWidget) -> None:
+    #: Maps have come that are to be compared: the one that there was, and its partner.
+    arrived = Signal(object, object)
+
+    def __init__(
+        self, viewer: Viewer, base: Callable[[], StatMap | None], parent: QWidget
+    ) -> None:
         super().__init__(parent)
-        self._viewer = viewer
+        self._viewer, self._base = viewer, base
         self.source = QLineEdit()
-        self.source.setPlaceholderText("Compare with... (link, id, folder or zip)")
+        self.source.setPlaceholderText("Another result: link, id, folder or zip")
         self.source.setClearButtonEnabled(True)
         self.button = QPushButton("Open")
         self.folder = QPushButton("Folder...")
@@ -183,6 +285,10 @@ class OtherResultField(QWidget):
         self.button.clicked.connect(self._open)
         self.folder.clicked.connect(self._choose)
 
+    def ask(self) -> None:
+        """Let the user type or paste."""
+        self.source.setFocus()
+
     def _choose(self) -> None:
         if path := QFileDialog.getExistingDirectory(self, "Open a folder"):
             self.open(path)
@@ -192,33 +298,67 @@ class OtherResultField(QWidget):
             self.open(text)
 
     def open(self, source: str) -> None:
-        """Open a result beside those that are open.
+        """Open a result beside those that are open; compare the same test of it.
 
         Parameters
         ----------
         source : str
-            A link, an id, a folder or a zip.
+            A link, an id, a folder or a zip. Of one that is open nothing is opened.
         """
         if self.background_job.busy:
             return
-        settings = read_settings()
+        settings, base = read_settings(), self._base()
 
         def work(job: Job) -> ResultSet:
             results = open_source(source, settings.online, job, settings.max_bytes)
             bring_first_maps(results, job, _FIRST)
+            if base is not None:
+                _fetch(rank_partners(base, results.maps.values())[:1], job)
             return results
 
         def done(results: ResultSet) -> None:
             self.source.clear()
             try:
-                show_first_maps(self._viewer, results, settings, _FIRST)
+                there = same_result(result_sets(self._viewer.layers), results)
+                if there is None:
+                    show_first_maps(self._viewer, results, settings, _FIRST)
             except ResultsError as error:
                 self._not_done(error)
+                return
+            known = (there or results).maps.values()
+            if base is not None and (partners := rank_partners(base, known)):
+                self.arrived.emit(base, partners[0])
 
         self.background_job.start(work, "Opening", done=done, failed=self._not_done)
+
+    def bring(self, base: StatMap, partner: StatMap) -> None:
+        """Compare two maps once both are here."""
+        if base.at_hand and partner.at_hand:
+            self.arrived.emit(base, partner)
+        elif not self.background_job.busy:
+            self.background_job.start(
+                lambda job: _fetch((base, partner), job),
+                "Maps",
+                done=lambda nothing: self.arrived.emit(base, partner),
+                failed=self._not_done,
+            )
 
     def _not_done(self, error: ResultsError) -> None:
         from napari_neurosynth_results.viewer.progress_bar import show_error
 
         if not isinstance(error, CancelledError):
             show_error(str(error))
+
+
+def _fetch(maps: Iterable[StatMap], job: Job) -> None:
+    """Bring maps with what they need.
+
+    Raises
+    ------
+    ResultsError
+        When one of them could not be had.
+    """
+    for statmap in maps:
+        problems = result_of(statmap).fetch(statmap.results.needed_by(statmap), job)
+        if not statmap.at_hand:
+            raise ResultsError("\n".join(problems) or f"{statmap.title} is not here.")

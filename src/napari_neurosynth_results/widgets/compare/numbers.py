@@ -342,7 +342,7 @@ class ComparisonNumbers(QTabWidget):
 
 
 def _legend(known: Comparison) -> str:
-    """Say what the colors of the layer of agreement mean, with their voxels."""
+    """Say both thresholds, and what the colors of an agreement mean."""
     counts = known.overlap.counts["all"]
     numbers = (
         counts.only_a - counts.opposite,
@@ -350,13 +350,23 @@ def _legend(known: Comparison) -> str:
         counts.both,
         counts.opposite,
     )
-    parts = []
+    parts = [
+        f"<b>{word}</b> {_as_html(name)}: {_as_html(threshold)}"
+        for word, name, threshold in (
+            ("First", known.name_a, known.threshold_a),
+            ("Second", known.name_b, known.threshold_b),
+        )
+    ]
     for (text, rgb), n in zip(agreement_legend(known), numbers, strict=True):
         color = "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
-        told = text.replace("&", "&amp;").replace("<", "&lt;")
+        told = _as_html(text)
         if n or text != "both, with opposite signs":
             parts.append(f'<span style="color:{color}">&#9632;</span> {told}: {n:,}')
     return "<br>".join(parts)
+
+
+def _as_html(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _heights(clusters: ClusterSet) -> list[float]:

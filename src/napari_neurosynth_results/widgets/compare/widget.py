@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSlider, PushButton
@@ -12,6 +14,7 @@ from qtpy.QtWidgets import QShortcut
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.export.tables.comparison import save_comparison
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import (
     Comparison,
@@ -40,11 +43,12 @@ from napari_neurosynth_results.widgets.common.save_dialogs import (
 from napari_neurosynth_results.widgets.compare.map_choice import (
     MapChecklist,
     OtherResultField,
+    PartnerButton,
 )
 from napari_neurosynth_results.widgets.compare.numbers import ComparisonNumbers
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
 _OWN, _SAME = "each map's own threshold", "the first map's threshold for all"
@@ -71,6 +75,7 @@ class CompareWidget(Container):
         self._viewer = napari_viewer
         self._together = JointDisplay(napari_viewer)
         self._watched: list[Any] = []
+        self._heard: list[Layer] = []
         self._choosing = False
         self.comparison: Comparison | None = None
         self.matrix: Matrix | None = None
@@ -81,7 +86,10 @@ class CompareWidget(Container):
 
     def _make(self) -> None:
         self.maps = MapChecklist(self._viewer, self.native)
-        self.others = OtherResultField(self._viewer, self.native)
+        self.partners = PartnerButton(self._viewer, self.maps, self.native)
+        self.others = OtherResultField(
+            self._viewer, lambda: self.partners.base, self.native
+        )
         self.thresholds = ComboBox(
             choices=[_OWN, _SAME], tooltip="The thresholds at which maps are compared"
         )
@@ -118,14 +126,19 @@ class CompareWidget(Container):
             ]
         )
         layout = self.native.layout()
-        layout.insertWidget(0, self.maps)
-        layout.insertWidget(1, self.others)
+        for place, widget in enumerate((self.partners, self.maps, self.others)):
+            layout.insertWidget(place, widget)
         layout.addWidget(self.numbers, 1)
 
     def _connect(self) -> None:
         self._counts = self._timer(_WAIT, self._compare, single=True)
         self._blinks = self._timer(_BLINK, self._show_next, single=False)
+        self._leaves = self._timer(0, self._leave, single=True)
+        self._later = self._timer(0, self._refresh, single=True)
         self.maps.changed.connect(self._choose)
+        self.partners.chosen.connect(self.others.bring)
+        self.partners.elsewhere.connect(self.others.ask)
+        self.others.arrived.connect(self._compare_two)
         self.thresholds.changed.connect(self._choose)
         self.mode.changed.connect(self._show)
         self.line.changed.connect(self._together.swipe_to)
@@ -141,6 +154,7 @@ class CompareWidget(Container):
         layers = self._viewer.layers
         layers.events.inserted.connect(self._refresh)
         layers.events.removed.connect(self._refresh)
+        layers.selection.events.active.connect(self._describe)
         # A look that needs this widget goes with it.
         self.native.destroyed.connect(self._together.stop)
 
@@ -155,7 +169,11 @@ class CompareWidget(Container):
 
     def _refresh(self, event: object = None) -> None:
         """Follow the layers of the viewer."""
-        if self._choosing:
+        if self._choosing or self._together.is_busy:
+            return
+        if event is not None and self._together.is_in_use:
+            # napari may be about to remove what is selected, and would not find it.
+            self._later.start()
             return
         before = self.maps.checked
         self.maps.list_maps(
@@ -166,11 +184,20 @@ class CompareWidget(Container):
                 if statmap.at_hand and statmap.kind.row.criteria
             ]
         )
+        self.partners.describe()
         # A map whose layer was deleted is not wanted any more.
         there = [map_of(layer) for layer in self.maps.layers]
         if there != before:
             self.maps.check_quietly([one for one in there if one is not None])
             self._choose()
+
+    def _describe(self, event: object = None) -> None:
+        self.partners.describe()
+
+    def _compare_two(self, base: StatMap, partner: StatMap) -> None:
+        """Compare a map with a partner, and nothing else."""
+        self._refresh()
+        self.maps.check_in_order([base, partner])
 
     def _choose(self, event: object = None) -> None:
         """Threshold what was checked, see it as before, and count anew."""
@@ -189,6 +216,7 @@ class CompareWidget(Container):
             if active is not None and active in self._viewer.layers:
                 self._viewer.layers.selection.active = active
             self._choosing = False
+        self.partners.describe()
         chosen: list[Image] = self.maps.layers
         self._watch(chosen)
         self._show()
@@ -212,6 +240,33 @@ class CompareWidget(Container):
     def _count_soon(self, event: object = None) -> None:
         self._counts.start()
 
+    # --- what a workspace keeps -------------------------------------------------------
+
+    @property
+    def together(self) -> str:
+        """How the maps are seen together; empty where each is seen as it is."""
+        return "" if self.mode.value == _ALONE else str(self.mode.value)
+
+    def compare(self, maps: list[StatMap], together: str) -> None:
+        """Compare maps in an order, and see them together; ``""`` for as they are."""
+        listed = self.maps.listed
+        # What stays in a list keeps its place there.
+        self.maps.clear()
+        self.maps.list_maps([*maps, *(one for one in listed if one not in maps)])
+        self.maps.check(maps)
+        known = together in self.mode.choices
+        self.mode.value = together if known else _ALONE
+
+    @contextmanager
+    def seen_alone(self) -> Iterator[None]:
+        """Let each map be seen as it is for a while."""
+        together = self.mode.value
+        self.mode.value = _ALONE
+        try:
+            yield
+        finally:
+            self.mode.value = together
+
     # --- together ---------------------------------------------------------------------
 
     def _show(self, event: object = None) -> None:
@@ -220,12 +275,32 @@ class CompareWidget(Container):
             self._together.stop()
         else:
             self._together.show(view, chosen)
+        self._listen()
         self.maps.color(self._together.hues)
         self.line.visible = view == "swipe"
-        if view == "swipe":
-            self._together.swipe_to(self.line.value)
         self.by_itself.visible = self.next.visible = view == "blink"
         self._run()
+
+    def _listen(self) -> None:
+        """Hear of each map that is shown while some are seen together."""
+        for layer in self._heard:
+            layer.events.visible.disconnect(self._notice)
+        self._heard = []
+        if self._together.mode is not None:
+            self._heard = [
+                layer for layer in self._viewer.layers if map_of(layer) is not None
+            ]
+        for layer in self._heard:
+            layer.events.visible.connect(self._notice)
+
+    def _notice(self, event: Any) -> None:
+        """Hear that a map is shown or hidden: a user may choose one that is hidden."""
+        if self._together.hides(event.source):
+            self._leaves.start()
+
+    def _leave(self) -> None:
+        """See maps alone again: somebody wants to see another one."""
+        self.mode.value = _ALONE
 
     def _run(self, event: object = None) -> None:
         if self.mode.value == "blink" and self.by_itself.value:

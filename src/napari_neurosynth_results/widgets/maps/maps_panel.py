@@ -12,6 +12,7 @@ from qtpy.QtCore import QItemSelectionModel, QModelIndex, QRectF, Qt
 from qtpy.QtGui import QColor, QFont, QIcon, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QWidget
 
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.names import (
     SEPARATOR,
@@ -136,13 +137,14 @@ class MapsPanel(Container):
         # Bound methods are held weakly by napari: closing the widget ends them.
         layers = self._viewer.layers
         layers.events.inserted.connect(self._follow_layer)
-        layers.events.removed.connect(self.refresh)
+        self._watch = shown_maps.LayerWatch(
+            self._viewer, self.refresh, self._show_states
+        )
         for layer in layers:
             layer.events.visible.connect(self._show_states)
 
     def _follow_layer(self, event: Any) -> None:
         event.value.events.visible.connect(self._show_states)
-        self.refresh()
 
     # --- what there is to choose ------------------------------------------------------
 
@@ -226,8 +228,8 @@ class MapsPanel(Container):
         elif not chosen:
             shown = sum(shown_maps.is_shown(self._viewer, m) for m in self._maps())
             self.map_description.say(
-                f"{len(results.maps)} maps, {shown} shown. Double-click a map to show "
-                "it alone."
+                f"{counted(len(results.maps), 'map')}, {shown} shown. Double-click a "
+                "map to show it alone."
             )
         else:
             self.map_description.show_map(chosen[0], self._viewer.layers)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
 
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
@@ -204,7 +205,7 @@ class ResultOpener(QObject):
 
         self.background_job.start(
             lambda job: results.fetch(missing, job),
-            f"{len(missing)} maps",
+            counted(len(missing), "map"),
             done=done,
             failed=self._not_done,
             expected=sum(size for size in sizes if size) if all(sizes) else None,

@@ -26,6 +26,7 @@ from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.napari_private import main_window, unproxied
 from napari_neurosynth_results.viewer.ortho.geometry import slice_position, unit_of
+from napari_neurosynth_results.viewer.settings import ORTHO
 from napari_neurosynth_results.widgets.common.layout import PlainLabel
 from napari_neurosynth_results.widgets.ortho.canvas import OrthoCanvas
 
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 OrthoPlace = Literal["center", "bottom"]
 
-ORTHO = "Ortho view"
-#: What lies over the canvas, as `scene.canvas_cover` names it.
-_COVER = "ortho"
 #: Of the application: where the user had it last.
 _LAST = "neurosynth_results_ortho_place"
 #: Share of the window's height that it takes below the canvas.
@@ -118,7 +116,7 @@ class OrthoView(QWidget):
         """Cover the canvas, which goes on below, until another view wants it."""
         self._below = canvas
         self._cover = scene.canvas_cover(viewer)
-        self._cover.text = _COVER
+        self._cover.text = ORTHO
         # Bound methods are held weakly by napari: closing the view ends it.
         self._cover.events.text.connect(self._uncover)
         self.setParent(canvas)
@@ -161,7 +159,7 @@ class OrthoView(QWidget):
         self.boxes.setVisible(self.width() >= needed)
 
     def _uncover(self, event: object = None) -> None:
-        if self._below is not None and self._cover.text != _COVER:
+        if self._below is not None and self._cover.text != ORTHO:
             self._below.removeEventFilter(self)
             self._below = None
             self.hide()

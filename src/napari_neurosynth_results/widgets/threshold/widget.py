@@ -29,6 +29,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
     describe_clusters,
+    faint_layer,
     map_layers,
     name_by,
     show_clusters,
@@ -46,7 +47,11 @@ from napari_neurosynth_results.viewer.clusters.mask_choice import (
     ViewerRequest,
 )
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.shown_maps import current_layer, show_alone
+from napari_neurosynth_results.viewer.shown_maps import (
+    LayerWatch,
+    current_layer,
+    show_alone,
+)
 from napari_neurosynth_results.widgets.common.layout import (
     let_scroll,
     name_controls,
@@ -165,11 +170,7 @@ class ThresholdWidget(Container):
         self.own.changed.connect(self._take_own)
         self.back.changed.connect(self._go_back)
         self.forward.changed.connect(self._go_forward)
-        # Bound methods are held weakly by napari: closing the widget ends them.
-        layers = self._viewer.layers
-        layers.events.inserted.connect(self._refresh)
-        layers.events.removed.connect(self._refresh)
-        layers.selection.events.active.connect(self._follow)
+        self._watch = LayerWatch(self._viewer, self._refresh, self._follow)
 
     def _map_choices(self, widget: object = None) -> list[tuple[str, Image]]:
         return [(layer.name, layer) for layer in map_layers(self._viewer)]
@@ -183,6 +184,7 @@ class ThresholdWidget(Container):
             self._show_map()
         else:
             self.where.refresh()
+            self._say_what_is_faint()
         self._follow()
 
     def _follow(self, event: object = None) -> None:
@@ -231,6 +233,7 @@ class ThresholdWidget(Container):
             self._say(_NO_MAP)
             return
         self.about.value = describe_map(statmap)
+        self._say_what_is_faint()
         try:
             self._fill(tried_on(self.map.value).shown)
         except ResultsError as error:
@@ -279,6 +282,19 @@ class ThresholdWidget(Container):
             self.form.fill(shown.asked)
         else:
             self.form.fill(first_threshold(statmap, self.form.offered))
+
+    def _say_what_is_faint(self, event: object = None) -> None:
+        """Say what the layers show: undo, a workspace or an eye may have changed it."""
+        # What was just ticked is not shown yet.
+        if self.clusters is None or self._applies.isActive():
+            return
+        layer = self.map.value
+        found = faint_layer(self._viewer, layer)
+        if found is not None:
+            # Once is enough: napari connects nothing twice.
+            found.events.visible.connect(self._say_what_is_faint)
+        seen = found is not None and (found.visible or not layer.visible)
+        self.form.show_faint(seen)
 
     # --- changes ----------------------------------------------------------------------
 
@@ -396,7 +412,7 @@ class ThresholdWidget(Container):
     def _take_own(self, event: object = None) -> None:
         """Go back to the threshold that the map itself gives reason for."""
         if (statmap := self.statmap) is not None:
-            self.form.fill(own_threshold(statmap))
+            self.form.fill(self.form.with_confidence(own_threshold(statmap)))
             self._change()
 
     def _go_back(self) -> None:

@@ -1,4 +1,4 @@
-"""The command line: open a result in napari, or say what is in it."""
+"""One command of the command line: what was asked, done and told."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from napari_neurosynth_results._version import __version__
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.cli.batch import add_batch
 from napari_neurosynth_results.cli.clusters import add_clusters
 from napari_neurosynth_results.cli.compare import add_compare
 from napari_neurosynth_results.cli.info import list_maps
 from napari_neurosynth_results.cli.options import (
-    INTERRUPTED,
+    SOURCE_FORMS,
     CheckedStream,
     add_kinds,
     add_source,
@@ -33,6 +34,8 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import already_exists, checked_name
 from napari_neurosynth_results.export.downloaded import save_downloaded
 from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.maps.entry import EVERY_MAP
+from napari_neurosynth_results.sources.files.folder import is_image
 from napari_neurosynth_results.sources.web.cache import Cache
 from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.sources.zip_archive import list_unpacked_zips
@@ -48,8 +51,8 @@ _NO_DISPLAY = (
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
+def run_program(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
 
     Parameters
     ----------
@@ -76,10 +79,6 @@ def _run(options: argparse.Namespace) -> int:
     except ResultsError as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        # On a terminal ^C stands on the line already.
-        print("\nStopped." if sys.stderr.isatty() else "Stopped.", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read has read enough, as head does. What is left goes nowhere, or
         # Python would complain at its end.
@@ -106,10 +105,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    window = commands.add_parser("open", help="open a result in napari")
+    window = commands.add_parser("open", help="open results in napari")
     add_source(
         window,
         nargs="*",
+        what=f"{SOURCE_FORMS}; images belong together, of all else each is a result",
     )
     window.add_argument(
         "--sample", action="store_true", help="open the packaged sample"
@@ -155,8 +155,7 @@ def _open(options: argparse.Namespace) -> int:
     if not paths:
         raise ResultsError("Say what to open: a path, a link or --sample.")
     # Before a window opens: a wrong path is told at once, and in the terminal.
-    kinds = kinds_from(options)
-    open_results(paths, kinds=kinds, progress=terminal_progress())
+    sources, problems = _check(results_of(paths), kinds_from(options))
     if not any(map(find_spec, _QT_BINDINGS)):
         raise ResultsError(_NO_QT)
     linux = sys.platform.startswith("linux")
@@ -164,12 +163,85 @@ def _open(options: argparse.Namespace) -> int:
         raise ResultsError(_NO_DISPLAY)
     if options.screenshot and os.path.lexists(checked_name(options.screenshot)):
         raise already_exists(options.screenshot)
-    from napari_neurosynth_results.viewer.plugin.window import open_window
+    from napari_neurosynth_results.viewer.plugin.window import (
+        SourceToOpen,
+        open_window,
+    )
 
-    open_window(paths, kinds=kinds, view=options.view, screenshot=options.screenshot)
+    left_out = open_window(
+        [SourceToOpen(tuple(group), kinds) for group, kinds in sources],
+        view=options.view,
+        screenshot=options.screenshot,
+    )
+    for problem in left_out:
+        print(problem, file=sys.stderr)
     if options.screenshot:
         print(f"Wrote {os.path.abspath(options.screenshot)}")
-    return 0
+    return 1 if problems or left_out else 0
+
+
+def results_of(paths: Sequence[str]) -> list[list[str]]:
+    """Group what is to be opened by the result that it makes.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Folders, zips, links, ids and files.
+
+    Returns
+    -------
+    list of list of str
+        Files belong together; anything else is a result of its own.
+    """
+    groups: list[list[str]] = []
+    files: list[str] = []
+    for path in dict.fromkeys(paths):
+        if is_image(os.path.basename(path)) and not os.path.isdir(path):
+            if not files:
+                groups.append(files)
+            files.append(path)
+        else:
+            groups.append([path])
+    return groups
+
+
+def _check(
+    groups: list[list[str]], kinds: dict[str, str]
+) -> tuple[list[tuple[list[str], dict[str, str]]], list[str]]:
+    """Try whether results open; those that do not are told, and left out.
+
+    Returns
+    -------
+    sources : list of tuple
+        Groups that open, each with what was said of the kinds of its maps.
+    problems : list of str
+        What does not open.
+
+    Raises
+    ------
+    ResultsError
+        When nothing opens, or no map has a name whose kind was said.
+    """
+    found, problems, nowhere = [], [], set(kinds)
+    for group in groups:
+        try:
+            results = open_results(group, progress=terminal_progress())
+            # A name may belong to one of the results only.
+            known = {*results.maps, EVERY_MAP} if len(groups) > 1 else set(kinds)
+            here = {key: kinds[key] for key in kinds if key in known}
+            results.take_as(here)
+        except ResultsError as error:
+            problems.append(str(error))
+            continue
+        nowhere -= set(here)
+        found.append((group, here))
+    if not found:
+        raise ResultsError("\n".join(problems))
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if nowhere:
+        raise ResultsError(f"No result has a map {', '.join(sorted(nowhere))}.")
+    return found, problems
 
 
 def fetch(options: argparse.Namespace) -> int:
@@ -178,7 +250,7 @@ def fetch(options: argparse.Namespace) -> int:
     written = save_downloaded(results, options.to, Job(terminal_progress()))
     for problem in results.problems:
         print(f"! {problem}", file=sys.stderr)
-    print(f"Wrote {len(written)} files to {os.path.abspath(options.to)}")
+    print(f"Wrote {counted(len(written), 'file')} to {os.path.abspath(options.to)}")
     return 0 if all(statmap.at_hand for statmap in results.maps.values()) else 1
 
 
@@ -197,23 +269,25 @@ def cache(options: argparse.Namespace) -> int:
         left_zips = [folder for folder in zips if folder.exists()]
         gone = [folder for folder in zips if folder not in left_zips]
         told = f"{freed / 1e6:.1f} MB{_mention_zips(gone)}"
-        print(f"Deleted {len(entries) - len(left)} entries, {told}.")
+        print(f"Deleted {_entries(len(entries) - len(left))}, {told}.")
         if not (left or left_zips):
             return 0
         raise ResultsError(
-            f"{len(left)} entries{_mention_zips(left_zips)} could not be deleted from "
-            f"{online.cache_dir}. Check its permissions, and that nobody uses it."
+            f"{_entries(len(left))}{_mention_zips(left_zips)} could not be deleted "
+            f"from {online.cache_dir}. Check its permissions, and that nobody uses it."
         )
     for entry in entries:
         used = datetime.fromtimestamp(entry.last_used)
         name = entry.name if entry.what == "file" else "(a server's answer)"
         print(f"{entry.size / 1e6:8.2f} MB  {used:%Y-%m-%d %H:%M}  {name}")
     where = f"{total / 1e6:.1f} MB in {online.cache_dir}{_mention_zips(zips)}"
-    print(f"{len(entries)} entries, {where}")
+    print(f"{_entries(len(entries))}, {where}")
     return 0
 
 
 def _mention_zips(folders: list[Path]) -> str:
-    if len(folders) == 1:
-        return ", and 1 unpacked zip"
-    return f", and {len(folders)} unpacked zips" if folders else ""
+    return f", and {counted(len(folders), 'unpacked zip')}" if folders else ""
+
+
+def _entries(n: int) -> str:
+    return counted(n, "entry", "entries")

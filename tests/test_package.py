@@ -177,7 +177,10 @@ def test_the_commands_of_the_menu_turn_the_view(
     views = {f"{PLUGIN}.view_{side}": side for side in HEAD_SIDES}
     others = {
         f"{PLUGIN}.{name}"
-        for name in ("toggle_glass", "show_cortex", "toggle_crosshair", "use_anatomy")
+        for name in (
+            *("toggle_glass", "show_cortex", "toggle_crosshair", "use_anatomy"),
+            "back_to_scene",
+        )
     }
     assert set(menu) == {*planes, *sides, *views, *others}
     for command in reversed(planes):
@@ -186,6 +189,9 @@ def test_the_commands_of_the_menu_turn_the_view(
     for command in reversed(sides):
         app.commands.execute_command(command).result()
         assert viewer.scene.camera.orientation == sides[command]
+    scene.show_plane(viewer, "coronal")
     for command, side in views.items():
         app.commands.execute_command(command).result()
         assert facing(viewer) == side
+    app.commands.execute_command(f"{PLUGIN}.back_to_scene").result()
+    assert scene.current_plane(viewer) == "coronal"

@@ -192,7 +192,12 @@ def brain_outline() -> Mesh:
     vertices, faces = _contour(soft)
     vertices = _to_mm(vertices - 2, grid)
     mesh = Mesh(vertices, faces, np.zeros(len(vertices), np.int32))
-    return smooth_mesh(mesh, _ROUNDS_OF_BRAIN)
+    mesh = smooth_mesh(mesh, _ROUNDS_OF_BRAIN)
+    # No farther than the middles of voxels: what is half a voxel lower would be where
+    # the sliders of a viewer begin to count, and places would come out askew.
+    low = np.array(grid.origin, np.float32)
+    high = low + (np.array(mask.shape) - 1) * np.array(grid.voxel_size, np.float32)
+    return replace(mesh, vertices=np.clip(mesh.vertices, low, high, dtype=np.float32))
 
 
 def cluster_surfaces(

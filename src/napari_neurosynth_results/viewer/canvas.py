@@ -238,9 +238,7 @@ def update_legend(viewer: Viewer) -> None:
     ]
     for layer in fresh:
         _follow(viewer, layer)
-    shown = [layer for layer in reversed(fresh) if is_seen(layer)]
-    # Maps that are compared stand in the order of the comparison.
-    shown.sort(key=lambda layer: layer.metadata.get(SIDE_KEY, (0, ""))[0])
+    shown = _seen_maps(viewer)
     captions = [caption_of(layer) for layer in shown[:_MOST_MAPS]]
     painted = [
         layer for layer in shown if layer.visible and RANGE_KEY in layer.metadata
@@ -388,6 +386,20 @@ def _keep_in_sight(viewer: Viewer) -> None:
     viewer.canvas.events.size.connect(partial(fit, weakly(viewer)))
 
 
+def _seen_maps(viewer: Viewer) -> list[Layer]:
+    """List the layers of maps that the user sees, from the top down."""
+    shown = [
+        layer
+        for layer in reversed(viewer.layers)
+        if map_of(layer) is not None
+        and UNDERLAY_KEY not in layer.metadata
+        and is_seen(layer)
+    ]
+    # Maps that are compared stand in the order of the comparison.
+    shown.sort(key=lambda layer: layer.metadata.get(SIDE_KEY, (0, ""))[0])
+    return shown
+
+
 def caption_of(layer: Layer) -> str:
     """Say which map a layer shows, and at which threshold.
 
@@ -401,8 +413,7 @@ def caption_of(layer: Layer) -> str:
 
 def caption_on(viewer: Viewer) -> str:
     """Return what the canvas says of the maps that are shown, for who covers it."""
-    overlay = viewer.canvas.overlays.get(CAPTION)
-    return str(overlay.text) if overlay is not None and overlay.visible else ""
+    return "\n".join(map(caption_of, _seen_maps(viewer)[:_MOST_MAPS]))
 
 
 def bar_on(viewer: Viewer) -> Bar | None:

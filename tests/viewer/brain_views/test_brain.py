@@ -83,6 +83,18 @@ def millimeters(layer: Any) -> npt.NDArray[np.float64]:
     return (layer.vertices * layer.scale + layer.translate)[:, ::-1]
 
 
+@pytest.mark.slow
+def test_sliders_count_from_where_they_did(viewer: Any, sample: Any) -> None:
+    """Else napari moves a place that is gone to in 3D to a step beside it."""
+    from napari.layers import Layer
+
+    viewer.add_layer(Layer.create(*underlay_layer()))
+    add(viewer, sample["z"])
+    ranges = viewer.dims.range
+    show_brain(viewer)
+    assert viewer.dims.range == ranges
+
+
 # --- coming and going -----------------------------------------------------------------
 
 

@@ -352,7 +352,7 @@ def test_the_view_in_a_window(
 ) -> None:
     viewer = make_napari_viewer_proxy()
     viewer.open(sample_path, plugin=PLUGIN)
-    view = show_ortho(viewer)
+    view = show_ortho(viewer, "bottom")
     dock = view.parentWidget()
     show_ortho_view(viewer)
     assert show_ortho(viewer) is view

@@ -89,6 +89,7 @@ _TITLES_WIDTH = 150
 _FILE = object()
 _IMAGES = "Label image (*.nii *.nii.gz *.hdr *.img *.mgz *.mgh)"
 _SHORTEST = 16
+_NONE_CHOSEN = "Choose a cluster in the table above."
 _PLOT_HEIGHT, _PLOT_TITLES, _PLOT_MARGIN = 72, 52, 16
 _PLOTTED = ("est", "est_low", "est_high", "pi_low", "pi_high")
 #: Percent of a region that are active at least, and the same in words.
@@ -409,7 +410,8 @@ class ClusterDetails(QTabWidget):
         self.studies = StudyPanel(self)
         self.heat = StudyHeatMap(self)
         self.atlas = AtlasBox(viewer, self)
-        self.addTab(self._framed(self.atlas, self.regions), "Regions")
+        self.of = PlainLabel(_NONE_CHOSEN, self)
+        self.addTab(self._framed(self.atlas, self.of, self.regions), "Regions")
         self.addTab(self.studies, "Studies")
         self.addTab(self._framed(self.heat), "Studies x clusters")
         self.effect = EffectPanel(self)
@@ -493,6 +495,8 @@ class ClusterDetails(QTabWidget):
             return
         if self.currentIndex() == 0:
             self.regions.rows.show(self._region_rows(clusters, label))
+            chosen = clusters.names[label - 1] if clusters and label else _NONE_CHOSEN
+            self.of.setText(str(chosen))
             return
         behind = self.contributors
         if self.currentIndex() == 1:

@@ -61,6 +61,8 @@ _CROSSHAIR = QColor(110, 230, 130, 190)
 _HOLE = 9
 _LETTER_POINTS, _TEXT_POINTS = 14, 11
 _MARGIN = 5
+#: Share of a plane's width that the text in its corner may take.
+_CORNER = 0.4
 _BAR_WIDTH, _BAR_HEIGHT = 14, 140
 _NOTHING = "Nothing to show: no volume is visible."
 _LEAST, _MOST_ZOOM = 0.5, 30.0
@@ -238,6 +240,9 @@ class OrthoCanvas(QWidget):
         self._set_size(painter, _TEXT_POINTS)
         axis = window.axes[0]
         text = f"{'zyx'[axis]} = {place[axis]:.4g} {self._unit}"
+        # In a small plane it would run into the letter below.
+        if painter.fontMetrics().horizontalAdvance(text) > inner.width() * _CORNER:
+            text = f"{'zyx'[axis]} {place[axis]:.4g}"
         corner = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
         _write(painter, inner, corner, text)
 
@@ -255,8 +260,12 @@ class OrthoCanvas(QWidget):
         inner = box.adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
         painter.setPen(_LETTERS)
         flags = int(Qt.TextFlag.TextWordWrap) | int(Qt.AlignmentFlag.AlignLeft)
+        high = int(painter.boundingRect(inner, flags, text).height()) + 2 * _MARGIN
+        # The head of the panel says it too; the values stand here alone.
+        if high > box.height() / 2:
+            return 0
         painter.drawText(inner, flags, text)
-        return int(painter.boundingRect(inner, flags, text).height()) + 2 * _MARGIN
+        return high
 
     def _paint_bar(self, painter: QPainter, box: QRect, bar: Bar | None) -> int:
         """Draw the color bar of the canvas beside the values.

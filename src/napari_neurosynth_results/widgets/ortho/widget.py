@@ -80,6 +80,7 @@ class OrthoView(QWidget):
         self.boxes = QWidget(self)
         boxes = QHBoxLayout(self.boxes)
         boxes.setContentsMargins(0, 0, 0, 0)
+        boxes.setSpacing(4)
         for axis, box in (("x", self.x), ("y", self.y), ("z", self.z)):
             boxes.addWidget(PlainLabel(axis, self))
             boxes.addWidget(box, 1)
@@ -153,7 +154,7 @@ class OrthoView(QWidget):
         """Leave the boxes out where they would be cut off: the panel says the place."""
         super().resizeEvent(event)
         buttons = (self.whole, self.other, self.away)
-        needed = sum(one.sizeHint().width() + _SPACE for one in buttons)
+        needed = sum(one.minimumSizeHint().width() + _SPACE for one in buttons)
         needed += self.boxes.layout().minimumSize().width() + _SPACE
         self.boxes.setVisible(self.width() >= needed)
 
@@ -180,7 +181,7 @@ class OrthoView(QWidget):
         box.setDecimals(1)
         box.setKeyboardTracking(False)
         box.setToolTip(f"MNI {axis} in mm")
-        box.setMinimumWidth(76)
+        box.setMinimumWidth(72)
         box.valueChanged.connect(self._go)
         return box
 

@@ -22,9 +22,7 @@ _Answer = TypeVar("_Answer")
 _STEP = 0.04
 
 
-def wait_for(
-    work: Callable[[Job], _Answer], what: str, viewer: Any = None
-) -> _Answer:
+def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _Answer:
     """Do something slow, in napari's window with a progress bar that can cancel it.
 
     Parameters

@@ -40,6 +40,11 @@ class LocalServers:
         Seconds before each answer.
     port : int
         Where the sites listen; 0 for any that is free.
+    workers : int, optional
+        Requests that are answered at a time; by default any number.
+    refuses : bool
+        Whether what finds no worker free is refused as too many requests, as by the
+        proxy of the real site; else it waits for one.
 
     Attributes
     ----------
@@ -57,8 +62,17 @@ class LocalServers:
         What fails; see `fail`.
     """
 
-    def __init__(self, latency: float = 0.0, *, port: int = 0) -> None:
+    def __init__(
+        self,
+        latency: float = 0.0,
+        *,
+        port: int = 0,
+        workers: int | None = None,
+        refuses: bool = False,
+    ) -> None:
         self.latency = latency
+        self._workers = threading.BoundedSemaphore(workers) if workers else None
+        self._refuses = refuses
         self.faults = Faults()
         self.requests: list[Asked] = []
         self.foreign_requests: list[Asked] = []
@@ -107,13 +121,30 @@ class LocalServers:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
         try:
-            if self.latency:
-                self._main.over.wait(self.latency)
-            yield self._answer(method, path, headers)
+            with self._worker() as free:
+                if self.latency and free:
+                    self._main.over.wait(self.latency)
+                answer = self._answer(method, path, headers)
+                if not free:
+                    Fault.status(503, retry_after="1").change(answer, path)
+            yield answer
         finally:
             with self._lock:
                 asked.ended = time.monotonic()
                 self._at_once -= 1
+
+    @contextmanager
+    def _worker(self) -> Iterator[bool]:
+        """Take a worker for as long as an answer takes; say whether one was free."""
+        if self._workers is None:
+            yield True
+            return
+        free = self._workers.acquire(blocking=not self._refuses)
+        try:
+            yield free
+        finally:
+            if free:
+                self._workers.release()
 
     def _answer(self, method: str, path: str, headers: dict[str, str]) -> Answer:
         if method in ("GET", "HEAD"):

@@ -24,7 +24,7 @@ SOURCES = [
 #: As strings these are found wherever they stand.
 NAMES = {
     napari_private.BLOCK_REFRESH,
-    napari_private.QT_WINDOW,
+    napari_private.MAIN_WINDOW,
     napari_private.REBUILD_COLORS,
     napari_private.WRAPPED,
 }
@@ -131,7 +131,7 @@ def test_labels_may_be_added_in_3d_before_any_mouse_moves() -> None:
 def test_a_viewer_has_a_main_window(window: Any) -> None:
     from qtpy.QtWidgets import QMainWindow
 
-    name = napari_private.QT_WINDOW
+    name = napari_private.MAIN_WINDOW
     found = napari_private.main_window(window)
     assert isinstance(found, QMainWindow), f"napari's Window has no {name} any more"
 

@@ -9,6 +9,7 @@ is needed, so that widgets have no second file of this kind.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
@@ -23,8 +24,8 @@ REBUILD_COLORS = "_on_colormap_change"
 VIEW_DIRECTION = "_view_direction"
 #: `PublicOnlyProxy.__wrapped__` (napari.utils._proxies, 0.9.2), which is wrapt's.
 WRAPPED = "__wrapped__"
-#: `Window._qt_window` (napari._qt.qt_main_window, 0.9.2).
-QT_WINDOW = "_qt_window"
+#: `Window._qt_window`, `_QtMainWindow._instances` (napari._qt.qt_main_window, 0.9.2).
+MAIN_WINDOW, OPEN_WINDOWS = "_qt_window", "_instances"
 #: Entries of the table in which graphics cards look colors up: `LUT_len` of
 #: vispy.color.colormap (0.16). No public name says it. With another length colors would
 #: begin up to a part in a thousand of the color range beside the threshold.
@@ -41,6 +42,46 @@ def unproxied(thing: Wrapped) -> Wrapped:
     """
     found: Wrapped = getattr(thing, WRAPPED, thing)
     return found
+
+
+def viewer_that_reads() -> Any:
+    """Find the viewer that called a reader, which napari does not tell.
+
+    The one in front may be another: files are dropped on any window, and scripts open
+    in whichever viewer they like. Frames of Python hold who calls; where no viewer is
+    among them, as in a script that reads without one, it is the one in front.
+
+    Returns
+    -------
+    Viewer or None
+        None where there is no viewer. napari is not imported for that.
+    """
+    napari = sys.modules.get("napari")
+    if napari is None:
+        return None
+    from napari.components import ViewerModel
+
+    frame = sys._getframe(1)
+    while frame is not None:
+        caller = frame.f_locals.get("self")
+        if isinstance(caller, ViewerModel):
+            return caller
+        frame = frame.f_back  # type: ignore[assignment]
+    return napari.current_viewer()
+
+
+def is_closed(viewer: Any) -> bool:
+    """Whether the window of a viewer was closed; a viewer without one never is.
+
+    napari closes a window while a reader waits inside of it, and fails when layers come
+    later. Where a name is gone, no window counts as closed.
+    """
+    window = getattr(unproxied(viewer), "window", None)
+    if window is None:
+        return False
+    main = getattr(window, MAIN_WINDOW, None)
+    # `Viewer.close` deletes the name; the button of the window leaves it.
+    return main is None or main not in getattr(type(main), OPEN_WINDOWS, [main])
 
 
 def give_direction(viewer: Any) -> None:
@@ -65,7 +106,7 @@ def main_window(viewer: Any) -> Any:
     napari shows its docks by their parents; without a dock of a plugin there is none to
     ask. Where the name is gone, the ortho view goes below the canvas only.
     """
-    return getattr(getattr(unproxied(viewer), "window", None), QT_WINDOW, None)
+    return getattr(getattr(unproxied(viewer), "window", None), MAIN_WINDOW, None)
 
 
 def refreshed_once(layer: Any) -> AbstractContextManager[object]:

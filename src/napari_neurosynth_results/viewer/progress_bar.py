@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.job import Job, Meter
+from napari_neurosynth_results.viewer.napari_private import is_closed
 
 _Answer = TypeVar("_Answer")
 
@@ -21,7 +22,7 @@ _Answer = TypeVar("_Answer")
 _STEP = 0.04
 
 
-def wait_for(work: Callable[[Job], _Answer], what: str) -> _Answer:
+def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _Answer:
     """Do something slow, in napari's window with a progress bar that can cancel it.
 
     Parameters
@@ -30,6 +31,9 @@ def wait_for(work: Callable[[Job], _Answer], what: str) -> _Answer:
         Called with the job to report to; never touches layers or widgets.
     what : str
         What is done, for people.
+    viewer : Viewer, optional
+        Whom it is done for: closing its window cancels. The one in front when not
+        given.
 
     Returns
     -------
@@ -42,8 +46,9 @@ def wait_for(work: Callable[[Job], _Answer], what: str) -> _Answer:
         When the user cancelled; and whatever else `work` raises.
     """
     napari = sys.modules.get("napari")
-    if napari is None or napari.current_viewer() is None:
+    if napari is None or (front := napari.current_viewer()) is None:
         return work(Job())
+    waits = viewer if viewer is not None else front
     from napari.qt import get_qapp
     from napari.utils import cancelable_progress
 
@@ -58,7 +63,7 @@ def wait_for(work: Callable[[Job], _Answer], what: str) -> _Answer:
                 bar.total = meter.total
                 bar.update(meter.done - bar.n)
                 app.processEvents()
-                if bar.is_canceled:
+                if bar.is_canceled or is_closed(waits):
                     job.cancel()
             return future.result()
     finally:

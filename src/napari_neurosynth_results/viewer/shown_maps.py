@@ -29,6 +29,7 @@ from napari_neurosynth_results.viewer.layers import (
     UNDERLAY_KEY,
     are_several,
     has_own_name,
+    is_seen,
     map_layer,
     map_of,
     name_of_map,
@@ -72,7 +73,7 @@ def current_layer(viewer: Viewer) -> Layer | None:
             return found
     ours = _layers_of_maps(viewer)
     # The one before stands first among equals.
-    ours.sort(key=lambda layer: (not layer.visible, _CURRENT not in layer.metadata))
+    ours.sort(key=lambda layer: (not is_seen(layer), _CURRENT not in layer.metadata))
     return ours[0] if ours else None
 
 

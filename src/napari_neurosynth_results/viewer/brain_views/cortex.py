@@ -170,6 +170,7 @@ class Cortex:
         for name in ("colormap", "contrast_limits", "gamma"):
             getattr(self._layer.events, name).connect(self._refresh)
         viewer.layers.events.inserted.connect(self._inserted)
+        viewer.layers.events.removed.connect(self._removed)
 
     def follow_display(self) -> None:
         """Take the surfaces away in 2D."""
@@ -187,6 +188,7 @@ class Cortex:
             if isinstance(callback, partial) and callback.args[:1] == (self,):
                 told.disconnect(callback)
         viewer.layers.events.inserted.disconnect(self._inserted)
+        viewer.layers.events.removed.disconnect(self._removed)
         for name in ("colormap", "contrast_limits", "gamma"):
             getattr(self._layer.events, name).disconnect(self._refresh)
         for _, layer in self._halves:
@@ -206,6 +208,18 @@ class Cortex:
         if ours:
             layer.events.data.connect(self._refresh)
             self._refresh()
+
+    def _removed(self, event: Any) -> None:
+        """Go with the map."""
+        viewer = self._ref()
+        if viewer is None or event.value is not self._layer:
+            return
+        # napari may be about to remove what is selected, and would not find it.
+        left = [one for one in self._halves if one[1] in viewer.layers.selection]
+        for _, layer in left:
+            layer.visible = False
+        self._halves = [one for one in self._halves if one not in left]
+        self.end()
 
     def _refresh(self, event: object = None) -> None:
         viewer = self._ref()

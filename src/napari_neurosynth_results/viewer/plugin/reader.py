@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.export.workspace.file import EXTENSION
-from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -31,6 +30,7 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
     result_sets,
 )
+from napari_neurosynth_results.viewer.napari_private import is_closed, viewer_that_reads
 from napari_neurosynth_results.viewer.plugin.messages import announce
 from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.settings import (
@@ -104,7 +104,7 @@ def read(
     -------
     list of tuple
         Layer data tuples, the underlay first; napari's word for nothing to add where
-        the source is open.
+        the source is open, or the window was closed meanwhile.
 
     Raises
     ------
@@ -112,6 +112,8 @@ def read(
         When there is no map to open; the text says what to do.
     """
     settings = read_settings()
+    # Before it takes time: meanwhile another window may come to the front.
+    viewer = viewer_that_reads()
     most = 1 if settings.first_maps == "one map" else MOST_FETCHED
 
     def work(job: Job) -> ResultSet:
@@ -125,8 +127,14 @@ def read(
         bring_first_maps(results, job, most)
         return results
 
-    results = wait_for(work, "Opening results")
-    viewer = _current_viewer()
+    try:
+        results = wait_for(work, "Opening results", viewer)
+    except CancelledError:
+        if viewer is not None and is_closed(viewer):
+            return [(None,)]
+        raise
+    if viewer is not None and is_closed(viewer):
+        return [(None,)]
     if viewer is not None:
         before = shown_maps.same_result(result_sets(viewer.layers), results)
         if before is not None and shown_maps.show_first_of(viewer, before):
@@ -149,7 +157,7 @@ def read_into_viewer(path: Paths) -> list[tuple[None]]:
     """
     from napari_neurosynth_results.viewer.workspace.save_and_open import open_and_tell
 
-    viewer = _current_viewer()
+    viewer = viewer_that_reads()
     if viewer is None:
         raise ResultsError("A workspace is opened in a viewer: start napari first.")
     open_and_tell(viewer, path if isinstance(path, str) else path[0])
@@ -225,12 +233,6 @@ def layers_for_viewer(
     if viewer is not None:
         _when_added(viewer, results, opened, settings)
     return opened.layers
-
-
-def _current_viewer() -> Viewer | None:
-    """Return the viewer in front; without importing napari where it does not run."""
-    napari = sys.modules.get("napari")
-    return napari.current_viewer() if napari is not None else None
 
 
 def _when_added(

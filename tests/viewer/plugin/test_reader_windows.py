@@ -1,0 +1,85 @@
+"""Readers and windows: closed while something opens, and more than one of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from local_servers import Fault, LocalServers
+from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
+from napari_neurosynth_results.viewer.scene import is_anatomical
+from napari_neurosynth_results.viewer.settings import PLUGIN
+
+pytestmark = [pytest.mark.viewer, pytest.mark.slow]
+SHAPE = (8, 9, 8)
+
+
+@pytest.fixture
+def slow_link(web: LocalServers) -> str:
+    """Return a link whose list of images comes late."""
+    z = np.zeros(SHAPE)
+    z[2:4, 3:5, 3:5] = 5
+    collection = web.add_collection("Slow")
+    collection.add_image("z.nii.gz", z, map_type="Z map")
+    web.fail("/images/", Fault.stall(1.5))
+    return f"{web.neurovault}/collections/{collection.id}/"
+
+
+@pytest.mark.parametrize("by", ["script", "button of the window"])
+def test_a_window_closed_in_the_middle_of_an_opening_ends_it(
+    preferences: Any,
+    make_napari_viewer: Callable[..., Any],
+    slow_link: str,
+    notifications: list[Any],
+    by: str,
+) -> None:
+    from qtpy.QtCore import QTimer
+
+    other, viewer = make_napari_viewer(), make_napari_viewer()
+    close = viewer.close if by == "script" else viewer.window._qt_window.close
+    QTimer.singleShot(200, close)
+    viewer.open(slow_link, plugin=PLUGIN)
+    # Nothing comes to it, nor to the one that is in front then.
+    assert len(viewer.layers) == len(other.layers) == 0
+    assert not is_anatomical(other)
+    working = [thread.name for thread in threading.enumerate()]
+    assert not [name for name in working if name.startswith("ThreadPool")]
+    assert [told.message for told in notifications] == []
+    if by != "script":
+        # What napari does for viewers that are closed by a script only.
+        viewer._layer_slicer.shutdown()
+
+
+def test_what_is_opened_comes_to_the_viewer_that_opens_it(
+    preferences: Any,
+    make_napari_viewer: Callable[..., Any],
+    write: Callable[..., Path],
+    rng: np.random.Generator,
+) -> None:
+    """Files are dropped on windows that are not in front, and scripts open anywhere."""
+    preferences.view.panel = False
+    behind, front = make_napari_viewer(), make_napari_viewer()
+    events = front.layers.events.inserted
+    n_callbacks = len(events.callbacks)
+    folder = str(write({"z": rng.normal(size=SHAPE) * 3}))
+    behind.open(folder, plugin=PLUGIN)
+    assert is_anatomical(behind)
+    assert not is_anatomical(front)
+    assert len(events.callbacks) == n_callbacks
+    # The same source is open in the one, and not in the other.
+    front.open(folder, plugin=PLUGIN)
+    for viewer in (behind, front):
+        underlays = [one for one in viewer.layers if UNDERLAY_KEY in one.metadata]
+        assert len(underlays) == 1
+        assert sum(map_of(one) is not None for one in viewer.layers) == 1
+    names = [layer.name for layer in behind.layers]
+    behind.open(folder, plugin=PLUGIN)
+    assert [layer.name for layer in behind.layers] == names
+    # Where one is emptied, the other keeps its own.
+    front.layers.clear()
+    assert [layer.name for layer in behind.layers] == names

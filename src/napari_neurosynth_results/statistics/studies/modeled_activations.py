@@ -401,12 +401,6 @@ class ModeledActivations:
         own = slice(self.start[number], self.start[number + 1])
         return self.at[own], self.values[own]
 
-    @cached_property
-    def owners(self) -> Int32Array:
-        """The experiment of each entry, shape (n,)."""
-        numbers = np.arange(len(self), dtype=np.int32)
-        return np.repeat(numbers, np.diff(self.start))
-
     def parts(self, number: int) -> Float64Array:
         """Return what one experiment adds to `total`, one number an entry."""
         values = self.row(number)[1]
@@ -451,11 +445,11 @@ class ModeledActivations:
         n, k = len(clusters), len(self)
         # Labels in C order, as the entries are.
         label = clusters.labels.reshape(-1)[self.inside]
-        entry_label = label[self.at]
-        entries = np.flatnonzero(entry_label)
-        owner, at, values = self.owners[entries], self.at[entries], self.values[entries]
+        entries = np.flatnonzero((label > 0)[self.at])
+        at, values = self.at[entries], self.values[entries]
+        owner = np.searchsorted(self.start, entries, side="right") - 1
         share = self._shares(owner, at, values)
-        cell = owner * np.intp(n + 1) + entry_label[entries]
+        cell = owner * (n + 1) + label[at]
         size = np.maximum(clusters.labelled.size, 1)
 
         def gathered(of: npt.NDArray[Any]) -> Float64Array:
@@ -481,7 +475,7 @@ class ModeledActivations:
         )
 
     def _shares(
-        self, owner: Int32Array, at: Int32Array, values: Float32Array
+        self, owner: IndexArray, at: Int32Array, values: Float32Array
     ) -> Float64Array:
         """Say what share of the statistic goes without the experiment of an entry."""
         total = self.total[at]

@@ -165,6 +165,8 @@ class LeaveOneOut:
             return f"{told}; not found without {_any_of(lost)}."
         least = int(self.kept[:, label - 1].argmin())
         percent = 100 * self.kept[least, label - 1]
+        if percent == 100:
+            return f"{told}, each time with all of its voxels."
         return (
             f"{told}; least of it, {percent:.0f} % of its voxels, is left without "
             f"{title(self.names[least])}."
@@ -329,13 +331,13 @@ def _tell_counts(
     """Say what the height means in a map of counts, which moves without one."""
     k = len(activations)
     unit = "experiments" if activations.method is Method.MKDA else "spheres"
-    times = ", ".join(
-        f"{count} of {k - 1} in {without.count(count)} re-estimations"
-        for count in sorted(set(without))
+    times = " and ".join(
+        f"for {count} in {without.count(count)}" for count in sorted(set(without))
     )
     return (
-        f"The height asks for {with_all} {unit} with all {k}, and for {times}: counts "
-        "are whole, so that a cluster may gain where an experiment is left out."
+        f"The height asks for {with_all} {unit} with all {k}, and of the re-estimations "
+        f"{times}: counts are whole, so that a cluster may gain where an experiment is "
+        "left out."
     )
 
 
@@ -542,8 +544,8 @@ class _LogNull:
         out = np.zeros_like(mass)
         for step, p in zip(one[0].tolist(), one[1].tolist(), strict=True):
             out[step:] += p * mass[: self._n - step]
-        # What goes beyond the last bin stays in it.
-        out[-1] += max(0.0, mass.sum() - out.sum())
+            # What goes beyond the last bin stays in it.
+            out[-1] += p * mass[self._n - step :].sum()
         return out
 
     @property

@@ -320,7 +320,8 @@ class _Recipe:
         ndarray of float32, shape (m,)
             In the voxels of the mask, C order; overwritten by the next one.
         """
-        margin = np.max([kernel.shape for kernel in self.kernels], axis=0) // 2 + 1
+        # A whole kernel, so that one which reaches into the grid lies within.
+        margin = np.max([kernel.shape for kernel in self.kernels], axis=0)
         drawn = np.zeros(np.array(grid.shape) + 2 * margin, np.float32)
         ijk = np.array(np.unravel_index(inside, grid.shape))
         flat = np.ravel_multi_index(tuple(ijk + margin[:, np.newaxis]), drawn.shape)

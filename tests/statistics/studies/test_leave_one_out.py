@@ -17,15 +17,15 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
+from napari_neurosynth_results.statistics.studies import analytic_nulls
 from napari_neurosynth_results.statistics.studies import leave_one_out as module
+from napari_neurosynth_results.statistics.studies.kernels import Convention, Method
 from napari_neurosynth_results.statistics.studies.leave_one_out import (
     ABOUT_SURVIVAL,
     LeaveOneOut,
     leave_one_out,
 )
 from napari_neurosynth_results.statistics.studies.modeled_activations import (
-    Convention,
-    Method,
     ModeledActivations,
     rebuild,
 )
@@ -124,7 +124,7 @@ def test_refits_are_those_of_nimare(pain: ModeledActivations) -> None:
     assert (ever >= 0).all()
     n = len(pain) * ever.size
     above = np.unpackbits(fits["above"])[:n].reshape(len(pain), -1).astype(bool)
-    null = module._matching_null(pain)
+    null = analytic_nulls.find_analytic_null(pain)
     for number, tail in enumerate(null.without_each()):
         total, _ = module._total_without(pain, number)
         p = tail[null.bins_of(total)]
@@ -148,7 +148,7 @@ def test_refits_are_those_of_nimare(pain: ModeledActivations) -> None:
 def test_p_is_that_of_each_release(release: str, method: str) -> None:
     results, studies = fit_of(release, method)
     activations = rebuild(results, results["stat"], studies)
-    null = module._matching_null(activations)
+    null = analytic_nulls.find_analytic_null(activations)
     p = null.whole()[null.bins_of(activations.total)]
     p[activations.reached_by == 0] = 1
     opened = results["p"].data.reshape(-1)[activations.inside]
@@ -170,7 +170,10 @@ def test_a_null_of_another_kind_is_not_made_anew(sample: ResultSet) -> None:
 
 
 def test_a_grid_of_logarithms_is_near(pain: ModeledActivations) -> None:
-    exact, near = module._matching_null(pain), module._LogNull(pain)
+    exact, near = (
+        analytic_nulls.find_analytic_null(pain),
+        analytic_nulls.LogarithmicNull(pain),
+    )
     totals = np.linspace(0, pain.total.min(), 400)
     for number, (one, other) in enumerate(
         zip(exact.without_each(), near.without_each(), strict=True)
@@ -181,10 +184,12 @@ def test_a_grid_of_logarithms_is_near(pain: ModeledActivations) -> None:
         assert np.abs(apart).max() < 0.02
         if number == 3:
             # One after the other comes to the same as by halves.
-            mass = near._nobody
+            mass = np.eye(1, near._n)[0]
             for row in [*near._histograms[:3], *near._histograms[4:]]:
                 mass = near._added(mass, row)
-            np.testing.assert_allclose(other, module._upper_tail(mass), rtol=1e-9)
+            np.testing.assert_allclose(
+                other, analytic_nulls._upper_tail(mass), rtol=1e-9
+            )
 
 
 # --- by brute force -------------------------------------------------------------------
@@ -336,9 +341,7 @@ def test_counts_say_how_many_experiments_the_height_asks_for() -> None:
     results, studies = fit_of("0.22.1", "mkda")
     activations = rebuild(results, results["stat"], studies)
     p = float(np.unique(results["p"].data)[3])
-    found = leave_one_out(
-        activations, nnr.find_clusters(results["p"], p=p, atlas=None)
-    )
+    found = leave_one_out(activations, nnr.find_clusters(results["p"], p=p, atlas=None))
     assert "experiments with all 7" in found.notices[1]
 
 

@@ -17,13 +17,12 @@ from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import About, ResultSet
 from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
 from napari_neurosynth_results.sample import sample_folder
+from napari_neurosynth_results.statistics.studies.kernels import Kernel, Method, fwhm_of
 from napari_neurosynth_results.statistics.studies.modeled_activations import (
-    Kernel,
-    Method,
     ModeledActivations,
-    fwhm_of,
     rebuild,
 )
+
 
 def dense(found: ModeledActivations) -> np.ndarray:
     """Return modeled activations as experiments by voxels of the mask."""
@@ -146,7 +145,9 @@ def studies_of(drawn: list[tuple[list[tuple[int, int, int]], int]]) -> Studies:
                 f"s{n}",
                 f"Study {n}",
                 analyses=(
-                    Analysis("1", "1", tuple(Focus(*map(float, p)) for p in foci), 1, k),
+                    Analysis(
+                        "1", "1", tuple(Focus(*map(float, p)) for p in foci), 1, k
+                    ),
                 ),
             )
             for n, (foci, k) in enumerate(drawn)
@@ -279,7 +280,11 @@ def test_it_can_be_cancelled(sample: ResultSet) -> None:
     [
         ("", {}, Kernel()),
         (RADIUS, {}, Kernel(radius=8)),
-        ("Gaussian kernel with a full-width at half max of 12.5.", {}, Kernel(10, 12.5)),
+        (
+            "kernel with a full-width at half max of 12.5.",
+            {},
+            Kernel(10, 12.5),
+        ),
         (
             "with a full-width at half max corresponding to a sample size of 20, by",
             {},
@@ -309,7 +314,11 @@ def test_analyses_of_a_study_may_be_experiments_of_their_own() -> None:
         analyses=(
             first.analyses[0],
             Analysis(
-                "2", "2", second.analyses[0].foci, 1, None,
+                "2",
+                "2",
+                second.analyses[0].foci,
+                1,
+                None,
                 second.analyses[0].kernel_participants,
             ),
         ),

@@ -88,6 +88,9 @@ class ClusterSet:
         What clusters are named by.
     peak_distance : float
         How far apart the peaks of a cluster are at least, mm.
+    survival : mapping of str to array
+        Columns of what became of each cluster without one experiment, once that was
+        worked out (`LeaveOneOut.add_to`).
     """
 
     statmap: StatMap
@@ -100,6 +103,7 @@ class ClusterSet:
     given_names: Mapping[Voxel, str] = field(default_factory=dict, repr=False)
     atlas: Atlas | None = field(default=None, repr=False)
     peak_distance: float = field(default=8.0, repr=False)
+    survival: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def values(self) -> StatMap:
@@ -379,6 +383,7 @@ class ClusterSet:
                 "cluster_p": self.cluster_p,
                 **self._intervals,
                 "region_mm": regions["region_mm"],
+                **self.survival,
             },
             copy=False,
         )

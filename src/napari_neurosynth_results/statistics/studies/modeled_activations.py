@@ -1,20 +1,16 @@
 """Modeled activations: an ALE, MKDA or KDA rebuilt from the foci of its experiments.
 
 Nothing is said of an experiment before the statistic that its foci give, with those of
-all others, is the one that was opened, at every voxel of the mask. Kernels and their
-width: Eickhoff et al. 2009, Hum Brain Mapp 30, 2907-2926; 2012, NeuroImage 59,
-2349-2361; the largest within an experiment: Turkeltaub et al. 2012, Hum Brain Mapp 33,
-1-13; spheres: Wager et al. 2007, Soc Cogn Affect Neurosci 2, 150-158. All of it as in
-NiMARE 0.0.12 to 0.22.1, which does not do the same in all releases (`Convention`).
+all others, is the one that was opened, at every voxel of the mask. The largest within
+an experiment: Turkeltaub et al. 2012, Hum Brain Mapp 33, 1-13. As in NiMARE 0.0.12 to
+0.22.1, which does not do the same in all releases (`Convention`).
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +30,15 @@ from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.maps.studies import Experiment, Studies
+from napari_neurosynth_results.statistics.studies.kernels import (
+    Convention,
+    Kernel,
+    Method,
+    draw_gaussian,
+    draw_sphere,
+    fwhm_of,
+    nearest_voxels,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,110 +49,10 @@ if TYPE_CHECKING:
 SAME_STATISTIC = 1e-6
 #: What 1 - exp(total) loses near 0, where a total is the far end of a kernel.
 _CANCELLED = 1e-14
-#: NiMARE draws an ALE kernel into a cube of so many voxels, and leaves out what is less
-#: than the distance between 1 and the next float64.
-_CUBE = 31
-_LEAST = np.spacing(1.0)
-#: Mean distances in mm between templates and between people (Eickhoff et al. 2009).
-_BETWEEN_TEMPLATES, _BETWEEN_PEOPLE = 5.7, 11.6
-_USUAL_RADIUS = 10.0
 #: A convention is tried on so many voxels before it is on all.
 _PROBES = 600
 #: What the statistic is called in the names of NiMARE's files, old ones too.
 _STATISTICS = ("stat", "ale", "of")
-_NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
-_TOLD = {
-    "radius": re.compile(rf"sphere with a radius of {_NUMBER}"),
-    "fwhm": re.compile(rf"full-width at half max of {_NUMBER}"),
-    "participants": re.compile(
-        rf"half max corresponding to a sample size of {_NUMBER}"
-    ),
-}
-_ARGUMENTS = {
-    **{"kernel__r": "radius", "kernel__fwhm": "fwhm"},
-    "kernel__sample_size": "participants",
-}
-
-
-class Method(StrEnum):
-    """How an experiment's foci become its modeled activation, and those a statistic."""
-
-    ALE = "ALE"
-    MKDA = "MKDA"
-    KDA = "KDA"
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """What a meta-analysis says of its kernel.
-
-    Attributes
-    ----------
-    radius : float
-        Of the spheres of MKDA and KDA, in mm.
-    fwhm : float or None
-        Full width at half maximum of all Gaussians of an ALE, in mm; None where it
-        follows from sample sizes.
-    participants : float or None
-        One sample size for all experiments of an ALE.
-    """
-
-    radius: float = _USUAL_RADIUS
-    fwhm: float | None = None
-    participants: float | None = None
-
-    @classmethod
-    def told_by(cls, results: ResultSet) -> Kernel:
-        """Read what the specification on Compose says, else the methods text."""
-        found: dict[str, float] = {}
-        for name, pattern in _TOLD.items():
-            if (match := pattern.search(results.methods)) is not None:
-                found[name] = float(match[1])
-        estimator = results.about.specification.get("estimator")
-        stated = estimator.get("args") if isinstance(estimator, Mapping) else None
-        if isinstance(stated, Mapping):
-            for key, name in _ARGUMENTS.items():
-                value = stated.get(key)
-                if isinstance(value, int | float) and value > 0:
-                    found[name] = float(value)
-        return cls(**found)
-
-
-@dataclass(frozen=True)
-class Convention:
-    """What releases of NiMARE do differently, and what a file does not say.
-
-    Attributes
-    ----------
-    rounds : bool
-        Whether a focus belongs to the nearest voxel (half to even, NiMARE 0.22.0 and
-        later); releases before cut the part of a voxel off.
-    mirrored : bool
-        Whether voxels were counted from the right: the mask's file ran that way.
-    by_study : bool
-        Whether the analyses of one study are one experiment, as Compose merges them.
-    people : str
-        Whose sample size a merged experiment has: ``last``, ``first``, ``mean`` or
-        ``largest``.
-    weighted : bool
-        Whether experiments of an MKDA count by the root of their sample size (NiMARE
-        0.22).
-    """
-
-    rounds: bool = True
-    mirrored: bool = False
-    by_study: bool = True
-    people: str = "last"
-    weighted: bool = False
-
-    def __str__(self) -> str:
-        """Say what is not NiMARE's way of today."""
-        parts = ["rounded to voxels" if self.rounds else "cut to voxels"]
-        parts += [] if self.by_study else ["each analysis an experiment"]
-        parts += ["weighted by sample size"] if self.weighted else []
-        return ", ".join(parts)
-
-
 _PEOPLE: dict[str, Callable[[Sequence[float]], float]] = {
     "last": lambda sizes: sizes[-1],
     "first": lambda sizes: sizes[0],
@@ -191,79 +96,6 @@ def _units(studies: Studies, convention: Convention) -> list[_Unit]:
                 )
             )
     return sorted(found, key=lambda unit: unit.id)
-
-
-def fwhm_of(participants: float) -> float:
-    """Return the width of the ALE kernel of an experiment.
-
-    Parameters
-    ----------
-    participants : float
-        Its sample size.
-
-    Returns
-    -------
-    float
-        Full width at half maximum, in mm.
-
-    Examples
-    --------
-    >>> [round(fwhm_of(n), 4) for n in (5, 20, 100)]
-    [11.3733, 9.2412, 8.5837]
-    """
-    scale = math.sqrt(8 * math.log(2)) / (2 * math.sqrt(2 / math.pi))
-    between_people = _BETWEEN_PEOPLE * scale / math.sqrt(participants)
-    return math.sqrt(between_people**2 + (_BETWEEN_TEMPLATES * scale) ** 2)
-
-
-def _gaussian(fwhm: float, voxel_size: Sequence[float]) -> Float32Array:
-    """Draw an ALE kernel as NiMARE does, shape (n, n, n); its sum is 1.
-
-    NiMARE takes the root of a voxel's volume over the root of 2 for its size, which is
-    right at 2 mm and at no other: what it did is rebuilt, not what it meant.
-    """
-    from scipy import ndimage
-
-    zooms = np.asarray(voxel_size, np.float32)
-    # A float64 over a float32 root, as there: it matters in the last digit.
-    in_voxels = np.float64(fwhm) / np.sqrt(np.prod(zooms))
-    sigma = in_voxels * np.sqrt(2.0) / (np.sqrt(2.0 * np.log(2.0)) * 2.0)
-    impulse = np.zeros((_CUBE,) * 3)
-    impulse[(_CUBE // 2,) * 3] = 1.0
-    drawn = ndimage.gaussian_filter(impulse, float(sigma), mode="constant")
-    inside = np.flatnonzero(drawn.max(axis=(1, 2)) > _LEAST)
-    cut = slice(inside[0], inside[-1] + 1)
-    return np.asarray(drawn[cut, cut, cut], np.float32)
-
-
-def _sphere(radius: float, voxel_size: Sequence[float]) -> Float32Array:
-    """Draw a sphere: 1 where the center of a voxel is within the radius."""
-    reach = [int(radius // size) for size in voxel_size]
-    steps = np.ix_(
-        *(
-            np.arange(-n, n + 1) * size
-            for n, size in zip(reach, voxel_size, strict=True)
-        )
-    )
-    distance = np.sqrt(sum(step**2 for step in steps))
-    return np.asarray(distance <= radius, np.float32)
-
-
-def _voxels_of(
-    places: Float64Array, grid: Grid, convention: Convention
-) -> npt.NDArray[np.int64]:
-    """Find the voxel of each place, shape (n, 3), by the arithmetic of NiMARE."""
-    affine = grid.affine.copy()
-    last = grid.shape[0] - 1
-    if convention.mirrored:
-        affine[0, 3] += affine[0, 0] * last
-        affine[0, 0] *= -1
-    back = np.linalg.inv(affine)
-    at = np.dot(places, back[:3, :3].T) + back[:3, 3]
-    voxels = (np.round(at) if convention.rounds else at).astype(np.int64)
-    if convention.mirrored:
-        voxels[:, 0] = last - voxels[:, 0]
-    return voxels
 
 
 @dataclass(frozen=True, eq=False)
@@ -408,7 +240,7 @@ class ModeledActivations:
         if self.method is Method.ALE:
             # NiMARE takes the logarithm in float32, and sums in float64.
             return np.log1p(-values).astype(np.float64)
-        return values * self.weights[number]
+        return np.asarray(values * self.weights[number], np.float64)
 
     @cached_property
     def total(self) -> Float64Array:
@@ -646,11 +478,11 @@ def _of_units(
 ) -> Iterator[_Recipe]:
     if not units:
         return
-    voxels = [_voxels_of(unit.places, grid, convention) for unit in units]
+    voxels = [nearest_voxels(unit.places, grid, convention) for unit in units]
 
     def draw(kind: str, size: float) -> Float32Array:
         if (kind, size) not in drawn:
-            make = _sphere if kind == "sphere" else _gaussian
+            make = draw_sphere if kind == "sphere" else draw_gaussian
             drawn[kind, size] = make(size, grid.voxel_size)
         return drawn[kind, size]
 

@@ -19,6 +19,8 @@ from napari_neurosynth_results.sample import sample_folder
 SHAPE = (8, 9, 8)
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 TAIL = "_tail-positive"
+#: Without it no share follows from the foci.
+STAT = "stat.nii.gz"
 COUNTS = "z_diag-FocusCounter_tab-counts"
 END = "desc-mass_level-cluster_corr-FWE_method-montecarlo"
 
@@ -313,7 +315,7 @@ def test_without_any_proof_nothing_is_joined(part: Callable[..., ResultSet]) -> 
 def test_a_table_of_compose_is_followed_by_the_foci(
     sample: ResultSet, part: Callable[..., ResultSet]
 ) -> None:
-    results = part(LABELS, CLUST, FOCI, renamed={JACKKNIFE: "diagnostics.tsv"})
+    results = part(LABELS, CLUST, FOCI, STAT, renamed={JACKKNIFE: "diagnostics.tsv"})
     clusters = nnr.find_clusters(results[MASS], p=0.05)
     found = nnr.contributions(results, clusters, "jackknife")
     expected = nnr.contributions(
@@ -327,7 +329,7 @@ def test_a_table_of_compose_is_followed_by_the_foci(
 def test_a_table_of_compose_that_does_not_fit_is_declined(
     part: Callable[..., ResultSet],
 ) -> None:
-    results = part(LABELS, CLUST, FOCI, renamed={JACKKNIFE: "diagnostics.tsv"})
+    results = part(LABELS, CLUST, FOCI, STAT, renamed={JACKKNIFE: "diagnostics.tsv"})
     path = Path(results.source) / "diagnostics.tsv"
     head, *rows = path.read_text(encoding="utf-8").splitlines()
     cells = [row.split("\t") for row in rows]

@@ -12,6 +12,7 @@ from napari_neurosynth_results.api.report import first_maps, save_report
 from napari_neurosynth_results.cli.options import (
     add_atlas,
     add_kinds,
+    add_leave_one_out,
     add_map,
     add_mask,
     add_out,
@@ -44,6 +45,7 @@ def add_report(commands: Any) -> None:
     add_atlas(command)
     add_regions(command)
     add_studies(command, default=True)
+    add_leave_one_out(command)
     command.set_defaults(run=_report)
 
 
@@ -78,6 +80,7 @@ def _write(
         os.path.join(folder, "report.html"),
         clusters=clusters,
         studies=options.studies,
+        leave_one_out=options.leave_one_out,
         progress=terminal_progress(),
     )
     for one in clusters:

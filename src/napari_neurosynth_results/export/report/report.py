@@ -47,6 +47,7 @@ from napari_neurosynth_results.statistics.thresholds.cluster_level import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 #: Sharp on screens, and small enough for mail.
@@ -63,6 +64,8 @@ _LICENSE = (
 _RAMP = np.array([(255, 255, 255), (254, 217, 142), (217, 95, 14), (102, 37, 6)], float)
 #: Darker than this, and the ink is white.
 _DARK = 0.6
+#: A smaller share would be written as 0 %.
+_LEAST_WRITTEN = 0.005
 #: A report stays readable, and small.
 _MOST_STUDIES = 300
 
@@ -254,9 +257,25 @@ def _studies(behind: Contributors) -> dict[str, Any] | None:
         if not behind.elsewhere:
             return None
         # Nothing is known, but whose numbers there are.
-        return {"sentences": _sentences(behind), "rows": [], "notes": behind.notes}
-    most = float(np.nan_to_num(table.to_numpy(dtype=np.float64)).max(initial=0.0))
+        return {"sentences": _sentences(behind), "grids": [], "notes": behind.notes}
     counted = behind.foci is not None
+    grids = [_grid(behind, table, counted=counted)]
+    shares = behind.ranked_shares
+    if counted and shares is not None:
+        grids.append(_grid(behind, shares, counted=False))
+    return {
+        "sentences": _sentences(behind),
+        "columns": behind.clusters.names,
+        "grids": grids,
+        "notes": behind.notes,
+    }
+
+
+def _grid(
+    behind: Contributors, table: pd.DataFrame, *, counted: bool
+) -> dict[str, Any]:
+    """Lay out studies by clusters: their foci, else their shares."""
+    most = float(np.nan_to_num(table.to_numpy(dtype=np.float64)).max(initial=0.0))
     shown = table.iloc[:_MOST_STUDIES]
     values = shown.to_numpy(dtype=np.float64).tolist()
     rows = []
@@ -273,18 +292,12 @@ def _studies(behind: Contributors) -> dict[str, Any] | None:
     caption = f"{what} of each study in each cluster"
     caption += f"; columns are numbered as in the list above{with_them}."
     caption += f" {left} more studies are left out." if left else ""
-    return {
-        "sentences": _sentences(behind),
-        "columns": behind.clusters.names,
-        "rows": rows,
-        "caption": caption,
-        "notes": behind.notes,
-    }
+    return {"rows": rows, "caption": caption}
 
 
 def _sentences(behind: Contributors) -> list[dict[str, str]]:
     return [
-        {"text": behind.sentence(label), "caution": behind.caution(label)}
+        {"text": " ".join(behind.told_of(label)), "caution": behind.caution(label)}
         for label in range(1, len(behind.clusters) + 1)
     ]
 
@@ -297,7 +310,8 @@ def _cell(value: float, most: float, counted: bool) -> dict[str, str]:
     steps = np.linspace(0, 1, len(_RAMP))
     parts = [round(float(np.interp(strength, steps, part))) for part in _RAMP.T]
     text = ""
-    if value > 0:
+    # A share of less than half a percent is written as nothing.
+    if value >= (1 if counted else _LEAST_WRITTEN):
         text = f"{value:.0f}" if counted else f"{100 * value:.0f}%"
     return {
         "color": "#" + "".join(f"{part:02x}" for part in parts),

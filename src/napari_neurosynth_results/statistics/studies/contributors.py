@@ -183,9 +183,10 @@ class Contributors:
         pandas.DataFrame
             ``experiment, study, year, foci, share, participants, link``, in the order
             of `rank_experiments`: the first is the one that `sentence` names. Those
-            without a focus and with less than .05 % are left out. Where the statistic
-            was rebuilt, ``peak_share``, ``peak_activation`` and ``mean_activation``,
-            the modeled activation at the peak and its mean over the cluster.
+            without a focus and with less than .05 % are left out. ``peak_share``,
+            ``peak_activation`` and ``mean_activation``, the modeled activation at the
+            peak and its mean over the cluster, are NaN where the statistic was not
+            rebuilt.
         """
         import pandas as pd
 
@@ -199,19 +200,19 @@ class Contributors:
                 more = (column.get(name, np.nan) for column in modeled)
                 rows.append((name, *self._paper(name), n, share, *more))
         columns = ["experiment", "study", "year", "participants", "link"]
-        columns += ["foci", "share", *(_MODELED if modeled else ())]
+        columns += ["foci", "share", *_MODELED]
         table = pd.DataFrame(rows, columns=columns)
         table = table.astype(
             {"foci": "Int64", "year": "Int64", "participants": "Int64"}
         )
-        order = ["experiment", "study", "year", "foci", "share"]
-        order += _MODELED if modeled else ()
+        order = ["experiment", "study", "year", "foci", "share", *_MODELED]
         return table[[*order, "participants", "link"]]
 
     @cached_property
-    def _modeled(self) -> list[pd.DataFrame]:
-        """Tables of what only modeled activations tell; none where nothing does."""
-        return [self.modeled.table(of) for of in _MODELED] if self.modeled else []
+    def _modeled(self) -> list[pd.DataFrame | None]:
+        """Tables of what only modeled activations tell, None where nothing does."""
+        made = self.modeled
+        return [None if made is None else made.table(of) for of in _MODELED]
 
     def _paper(self, name: str) -> tuple[str, int | None, int | None, str]:
         found = self.experiments.find(name) if self.experiments is not None else None

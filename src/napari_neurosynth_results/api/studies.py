@@ -222,6 +222,11 @@ def _activations_key(clusters: ClusterSet, studies: Studies) -> tuple[str, str, 
     return "modeled activations", statistic.key, id(studies)
 
 
+def has_activations(results: ResultSet, clusters: ClusterSet, studies: Studies) -> bool:
+    """Whether `find_activations` was asked before, and so answers at once."""
+    return results.knows(_activations_key(clusters, studies))
+
+
 def leave_out_each(
     results: ResultSet,
     clusters: ClusterSet,
@@ -357,7 +362,10 @@ def contributors(
     experiments = _experiments(results, studies, lost)
     made = None
     why: list[str] = []
-    if wait or (experiments and activations_at_hand(results, clusters, experiments)):
+    known = experiments is not None and has_activations(
+        results, clusters, experiments.studies
+    )
+    if wait or known:
         made = _rebuilt(results, clusters, experiments, why)
     modeled = made.contributions_to(clusters) if made is not None else None
     found: dict[ContributionKind, pd.DataFrame] = {}
@@ -394,13 +402,6 @@ def contributors(
         modeled,
         left_out,
     )
-
-
-def activations_at_hand(
-    results: ResultSet, clusters: ClusterSet, experiments: Experiments
-) -> bool:
-    """Whether a meta-analysis was rebuilt from these experiments before."""
-    return results.knows(_activations_key(clusters, experiments.studies))
 
 
 def robustness(

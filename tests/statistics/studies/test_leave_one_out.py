@@ -99,12 +99,11 @@ def test_what_became_of_a_cluster_is_said(found: LeaveOneOut) -> None:
     size = found.clusters.labelled.size
     lost = int(np.flatnonzero(size == 16)[0]) + 1
     assert found.sentence(lost, lambda name: name[:7]) == (
-        "Stands in 18 of 21 re-estimations without one experiment; not found without "
-        "pain_08, pain_10 or pain_12."
+        "Stands in 18 of 21; not without pain_08, pain_10 or pain_12."
     )
     largest = int(size.argmax()) + 1
     assert found.sentence(largest).endswith(
-        "least of it, 82 % of its voxels, is left without pain_19.nidm-1."
+        "least is left without pain_19.nidm-1, 82 % of its voxels."
     )
     row = found.table.loc[lost]
     assert (row["stands"], row["stands_of"]) == (18, 21)

@@ -14,10 +14,10 @@ from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Experiments
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.studies.leave_one_out import LeaveOneOut
-from napari_neurosynth_results.statistics.studies.modeled_activations import (
+from napari_neurosynth_results.statistics.studies.contributions import (
     ModeledContributions,
 )
+from napari_neurosynth_results.statistics.studies.leave_one_out import LeaveOneOut
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -284,7 +284,8 @@ class Contributors:
         Returns
         -------
         str
-            As in ``Largest share of the statistic: pain_19, 13 %; with pain_13 25 %.``
+            As in ``Largest shares: pain_19 13 %, with pain_13 25 %.``, of all shares
+            together.
         """
         if self._shares is None:
             return ""
@@ -292,9 +293,8 @@ class Contributors:
         if np.isnan(row["largest_share_percent"]):
             return ""
         first, second = (self.title(str(row[name])) for name in _LARGEST)
-        told = f"Largest share of the statistic: {first}, "
-        told += f"{row['largest_share_percent']:.0f} %"
-        more = f"; with {second} {row['two_shares_percent']:.0f} %" if second else ""
+        told = f"Largest shares: {first} {row['largest_share_percent']:.0f} %"
+        more = f", with {second} {row['two_shares_percent']:.0f} %" if second else ""
         return f"{told}{more}."
 
     def survival_sentence(self, label: int) -> str:

@@ -54,7 +54,7 @@ SURVIVAL_COLUMNS = {
 }
 
 ABOUT_SURVIVAL = (
-    "Stands in: how often the cluster is found again when the meta-analysis is "
+    "Stands in ... of ...: how often the cluster is found again when the meta-analysis is "
     "estimated without one experiment, each in turn, with a null distribution of its "
     "own: a cluster of at least the same extent at the same height overlaps it. It "
     "tells on which experiments the cluster hangs. It is no test, and controls no "
@@ -159,20 +159,20 @@ class LeaveOneOut:
         Returns
         -------
         str
-            As in ``Stands in 19 of 21 re-estimations without one experiment; not found
-            without pain_03 or pain_04.``
+            As in ``Stands in 19 of 21; not without pain_03 or pain_04.``, which
+            `ABOUT_SURVIVAL` explains.
         """
         k, stands = len(self), int(self.stands[label - 1])
-        told = f"Stands in {stands} of {k} re-estimations without one experiment"
+        told = f"Stands in {stands} of {k}"
         if lost := [title(name) for name in self.lost_without(label)]:
-            return f"{told}; not found without {_any_of(lost)}."
+            return f"{told}; not without {_any_of(lost)}."
         least = int(self.kept[:, label - 1].argmin())
         percent = 100 * self.kept[least, label - 1]
         if percent == 100:
             return f"{told}, each time with all of its voxels."
         return (
-            f"{told}; least of it, {percent:.0f} % of its voxels, is left without "
-            f"{title(self.names[least])}."
+            f"{told}; least is left without {title(self.names[least])}, {percent:.0f} "
+            "% of its voxels."
         )
 
 

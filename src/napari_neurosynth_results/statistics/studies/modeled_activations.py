@@ -30,6 +30,9 @@ from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.maps.studies import Experiment, Studies
+from napari_neurosynth_results.statistics.studies.contributions import (
+    ModeledContributions,
+)
 from napari_neurosynth_results.statistics.studies.kernels import (
     Convention,
     Kernel,
@@ -41,8 +44,6 @@ from napari_neurosynth_results.statistics.studies.kernels import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 #: Two float32 values that differ by less, relative to them, are one.
@@ -278,7 +279,7 @@ class ModeledActivations:
         n, k = len(clusters), len(self)
         # Labels in C order, as the entries are.
         label = clusters.labels.reshape(-1)[self.inside]
-        entries = np.flatnonzero((label > 0)[self.at])
+        entries = self._entries_at(np.flatnonzero(label))
         at, values = self.at[entries], self.values[entries]
         owner = np.searchsorted(self.start, entries, side="right") - 1
         share = self._shares(owner, at, values)
@@ -307,6 +308,23 @@ class ModeledActivations:
             peak_activation=peak_ma,
         )
 
+    @cached_property
+    def _by_voxel(self) -> tuple[IndexArray, Int32Array]:
+        """Where the entries of each voxel begin, and their numbers voxel by voxel."""
+        from scipy.sparse import csr_array
+
+        numbers = np.arange(self.at.size, dtype=np.int32)
+        shape = (len(self), self.inside.size)
+        turned = csr_array((numbers, self.at, self.start), shape).tocsc()
+        return turned.indptr.astype(np.intp), turned.data
+
+    def _entries_at(self, places: IndexArray) -> Int32Array:
+        """Find the entries of some voxels."""
+        first, entries = self._by_voxel
+        n = first[places + 1] - first[places]
+        steps = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
+        return np.asarray(entries[np.repeat(first[places], n) + steps])
+
     def _shares(
         self, owner: IndexArray, at: Int32Array, values: Float32Array
     ) -> Float64Array:
@@ -318,39 +336,6 @@ class ModeledActivations:
             without, whole = -np.expm1(total - own), -np.expm1(total)
             return np.asarray(1 - without / whole)
         return np.asarray(values * self.weights[owner] / total)
-
-
-@dataclass(frozen=True, eq=False)
-class ModeledContributions:
-    """What each experiment adds to clusters; arrays of experiments by clusters.
-
-    Attributes
-    ----------
-    names : tuple of str
-        The experiments.
-    share : ndarray, shape (k, n)
-        Mean over the cluster of the share of the statistic that goes without the
-        experiment: NiMARE's Jackknife.
-    mean_activation : ndarray, shape (k, n)
-        Mean modeled activation over the cluster.
-    peak_share, peak_activation : ndarray, shape (k, n)
-        The same at the peak.
-    """
-
-    names: tuple[str, ...]
-    share: Float64Array = field(repr=False)
-    mean_activation: Float64Array = field(repr=False)
-    peak_share: Float64Array = field(repr=False)
-    peak_activation: Float64Array = field(repr=False)
-
-    def table(self, of: str) -> pd.DataFrame:
-        """Return one of the arrays as a table, experiments by clusters from 1."""
-        import pandas as pd
-
-        values: Float64Array = getattr(self, of)
-        index = pd.Index(self.names, name="experiment", dtype=object)
-        columns = pd.RangeIndex(1, values.shape[1] + 1, name="cluster")
-        return pd.DataFrame(values, index=index, columns=columns)
 
 
 def find_statistic(statmap: StatMap) -> StatMap | None:

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
+from napari_neurosynth_results.anatomy.atlas import with_distance
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.studies.leave_one_out import ABOUT_SURVIVAL
 from napari_neurosynth_results.widgets.common.row_table import Heading
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,7 @@ CLUSTER_COLUMNS = (
         counted=True,
     ),
     ClusterColumn("k", "Extent in voxels", ",d", key="n_voxels"),
+    _hidden("Stands", ABOUT_SURVIVAL, key="stands"),
     _hidden("mm3", "Volume in cubic millimeters", ",.0f", key="volume_mm3"),
     _hidden(
         "Sig.",
@@ -149,3 +160,40 @@ CLUSTER_COLUMNS = (
 FROZEN = 2
 #: Number of the column that can be edited.
 NAME_COLUMN = [column.key for column in CLUSTER_COLUMNS].index("name")
+#: Number of the column that is there once experiments were left out.
+SURVIVAL_COLUMN = [column.key for column in CLUSTER_COLUMNS].index("stands")
+
+
+def cluster_cells(clusters: ClusterSet, key: str) -> npt.NDArray[Any]:
+    """Take a column out of what is known of clusters.
+
+    Parameters
+    ----------
+    key : str
+        Of a `ClusterColumn`.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        One cell a cluster: numbers, or words.
+    """
+    if key == "stands":
+        if not clusters.survival:
+            return np.full(len(clusters), "", dtype=object)
+        pairs = zip(clusters.survival[key], clusters.survival["stands_of"], strict=True)
+        return np.array([f"{n}/{k}" for n, k in pairs], dtype=object)
+    table = clusters.table if key in clusters.table else clusters.corrected
+    return cells_of(table, key)
+
+
+def cells_of(table: pd.DataFrame, key: str) -> npt.NDArray[Any]:
+    """Take a column out of a table; regions say how far they are."""
+    values = table[key].to_numpy()
+    if table[key].dtype == "boolean":
+        # NA, of which nobody can say whether it is itself.
+        cells = zip(values, table[key].isna(), strict=True)
+        return np.array([None if gone else cell for cell, gone in cells], dtype=object)
+    if key != "region":
+        return values
+    cells = zip(values, table["region_mm"], strict=True)
+    return np.array([with_distance(region, mm) for region, mm in cells], dtype=object)

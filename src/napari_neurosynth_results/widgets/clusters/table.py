@@ -7,7 +7,7 @@ looked at, so that the table keeps up with a slider.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,6 @@ from qtpy.QtWidgets import (
     QTreeView,
 )
 
-from napari_neurosynth_results.anatomy.atlas import with_distance
 from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
@@ -37,13 +36,13 @@ from napari_neurosynth_results.widgets.clusters.columns import (
     CLUSTER_COLUMNS,
     FROZEN,
     NAME_COLUMN,
+    SURVIVAL_COLUMN,
     ClusterColumn,
+    cells_of,
+    cluster_cells,
 )
 from napari_neurosynth_results.widgets.common.row_table import cell_text, row_order
 from napari_neurosynth_results.widgets.common.table_view import TableView
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _TOP = QModelIndex()
 _ROLE = Qt.ItemDataRole
@@ -166,17 +165,15 @@ class ClusterModel(QAbstractItemModel):
     def _column(self, key: str) -> npt.NDArray[Any]:
         """Return a column of the table of clusters."""
         if key not in self._columns:
-            clusters = self._clusters
-            assert clusters is not None
-            table = clusters.table if key in clusters.table else clusters.corrected
-            self._columns[key] = _cells(table, key)
+            assert self._clusters is not None
+            self._columns[key] = cluster_cells(self._clusters, key)
         return self._columns[key]
 
     def _peak_column(self, key: str) -> npt.NDArray[Any]:
         """Return a column of the table of peaks and sub-peaks."""
         if key not in self._peaks:
             assert self._clusters is not None
-            self._peaks[key] = _cells(self._clusters.peaks, key)
+            self._peaks[key] = cells_of(self._clusters.peaks, key)
         return self._peaks[key]
 
     def _arrange(self) -> None:
@@ -351,19 +348,6 @@ class ClusterModel(QAbstractItemModel):
         )
 
 
-def _cells(table: pd.DataFrame, key: str) -> npt.NDArray[Any]:
-    """Take a column out of a table; regions say how far they are."""
-    values = table[key].to_numpy()
-    if table[key].dtype == "boolean":
-        # NA, of which nobody can say whether it is itself.
-        cells = zip(values, table[key].isna(), strict=True)
-        return np.array([None if gone else cell for cell, gone in cells], dtype=object)
-    if key != "region":
-        return values
-    cells = zip(values, table["region_mm"], strict=True)
-    return np.array([with_distance(region, mm) for region, mm in cells], dtype=object)
-
-
 class ClusterView(TableView):
     """Show a `ClusterModel`: columns to choose, rows to mark and to unfold.
 
@@ -471,6 +455,14 @@ class ClusterView(TableView):
             width = max(width, self.header().sectionSizeHint(index))
         most = _WIDEST_NAME if index == NAME_COLUMN else width
         self.setColumnWidth(index, min(width, most))
+
+    def follow_survival(self) -> None:
+        """Show in how many re-estimations clusters stand as long as that is known."""
+        clusters, index = self.rows.clusters, SURVIVAL_COLUMN
+        known = clusters is not None and bool(clusters.survival)
+        if known != (index in self._own):
+            self._own ^= {index}
+            self.show_column(index, known)
 
     def choose_columns(self, place: QPoint) -> None:
         """Let the user choose columns from a menu at a place on the screen."""

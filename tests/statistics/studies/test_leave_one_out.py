@@ -19,7 +19,7 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.statistics.studies import analytic_nulls
 from napari_neurosynth_results.statistics.studies import leave_one_out as module
-from napari_neurosynth_results.statistics.studies.kernels import Convention, Method
+from napari_neurosynth_results.statistics.studies.kernels import FociConvention, Method
 from napari_neurosynth_results.statistics.studies.leave_one_out import (
     ABOUT_SURVIVAL,
     LeaveOneOut,
@@ -103,7 +103,7 @@ def test_what_became_of_a_cluster_is_said(found: LeaveOneOut) -> None:
     )
     largest = int(size.argmax()) + 1
     assert found.sentence(largest).endswith(
-        "least is left without pain_19.nidm-1, 82 % of its voxels."
+        "least is left without pain_19.nidm-1: 82 %."
     )
     row = found.table.loc[lost]
     assert (row["stands"], row["stands_of"]) == (18, 21)
@@ -224,7 +224,7 @@ def activations_of(
         at.astype(np.int32),
         dense[owner, at],
         np.ones(len(rows)),
-        Convention(),
+        FociConvention(),
     )
     return made_of, dense, results
 
@@ -348,7 +348,7 @@ def test_what_cannot_be_left_out_is_said(
     sample: ResultSet, pain: ModeledActivations
 ) -> None:
     clusters = nnr.find_clusters(sample["z"], p=0.001, atlas=None)
-    weighted = replace(pain, convention=Convention(weighted=True))
+    weighted = replace(pain, convention=FociConvention(weighted=True))
     with pytest.raises(ResultsError, match="weighted by sample size"):
         leave_one_out(weighted, clusters)
     none = nnr.find_clusters(sample["z"], p=1e-30, atlas=None)

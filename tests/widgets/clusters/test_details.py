@@ -411,3 +411,98 @@ def test_an_atlas_that_cannot_be_had_leaves_the_names(
     choose(widget, "layer nameless")
     assert "names no regions" in notifications[-1].message
     viewer.layers.remove(layer)
+
+
+# --- shares, and clusters without one experiment --------------------------------------
+
+
+def test_the_heat_map_shows_shares_as_well(widget: ClusterWidget) -> None:
+    details = widget.details
+    details.setCurrentIndex(HEAT)
+    assert not details.measure.isHidden()
+    details.measure.setCurrentIndex(1)
+    behind, cells = details.contributors, details.heat.cells
+    assert behind is not None
+    for row, column in ((0, 0), (3, 5), (7, 2)):
+        index = cells.index(row, column)
+        share = behind.shares.loc[details.heat.experiment(index), column + 1]
+        written = f"{100 * share:.0f}" if share >= 0.005 else ""
+        assert index.data() == written
+    details.measure.setCurrentIndex(0)
+    assert cells.index(0, 0).data() == str(behind.ranked.iloc[0, 0])
+
+
+def test_shares_at_the_peak_say_what_was_modeled(widget: ClusterWidget) -> None:
+    widget.details.setCurrentIndex(STUDIES)
+    click_row(widget, 0)
+    view = widget.details.studies.view
+    assert texts(view, 5)[:2] == ["3.9%", "17.4%"]
+    tooltip = view.model().index(0, 5).data(TOOLTIP)
+    assert tooltip == "Modeled activation at the peak: 0.00138"
+    # The two largest together are told where the mouse rests.
+    told = widget.details.studies.sentence.toolTip()
+    assert "Largest shares: pain_19.nidm 13 %, with pain_13.nidm 25 %." in told
+
+
+@pytest.mark.slow
+def test_one_experiment_is_left_out_on_another_thread(widget: ClusterWidget) -> None:
+    details, panel = widget.details, widget.details.studies
+    details.setCurrentIndex(STUDIES)
+    click_row(widget, 0)
+    stands = [widget.model.headerData(n, Qt.Orientation.Horizontal) for n in range(40)]
+    column = stands.index("Stands")
+    assert widget.view.isColumnHidden(column)
+    assert panel.leave_out.isEnabled()
+    panel.leave_out.click()
+    assert panel.background_job.busy
+    assert not panel.leave_out.isEnabled()
+    wait_until(lambda: not panel.background_job.busy)
+    assert not widget.view.isColumnHidden(column)
+    assert texts(widget.view, column) == ["21/21"] * 6
+    assert "Stands in 21 of 21 at p <= .001, uncorrected" in panel.sentence.text()
+    assert "the correction is not made anew" in panel.notices.text()
+    assert not panel.leave_out.isEnabled()
+    # Another name changes nothing of it.
+    widget.model.renamed.emit(1, "mine")
+    assert texts(widget.view, column) == ["21/21"] * 6
+    assert "Stands in 21 of 21" in panel.sentence.text()
+
+
+@pytest.mark.slow
+def test_of_other_clusters_nothing_is_known_again(
+    widget: ClusterWidget, viewer: Any, sample: ResultSet
+) -> None:
+    details, panel = widget.details, widget.details.studies
+    details.setCurrentIndex(STUDIES)
+    click_row(widget, 0)
+    panel.leave_out.click()
+    layer = viewer.layers[sample[MASS].short_title]
+    # The threshold moves while experiments are left out.
+    show_clusters(viewer, layer, find_clusters(sample[MASS], p=0.01))
+    wait_until(lambda: not panel.background_job.busy)
+    assert widget.clusters is not None
+    assert not widget.clusters.survival
+    assert "Stands in" not in panel.sentence.text()
+    assert panel.leave_out.isEnabled()
+    panel.leave_out.click()
+    panel.background_job.cancel()
+    wait_until(lambda: not panel.background_job.busy)
+    assert not widget.clusters.survival
+    assert panel.cautions.isHidden()
+
+
+@pytest.mark.slow
+def test_many_foci_are_worked_out_on_another_thread(
+    widget: ClusterWidget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "napari_neurosynth_results.widgets.clusters.details._MOST_FOCI_AT_ONCE", 100
+    )
+    details, panel = widget.details, widget.details.studies
+    details.setCurrentIndex(STUDIES)
+    click_row(widget, 0)
+    # NiMARE's own shares, until those of the foci have come.
+    assert panel.leave_out.isHidden()
+    wait_until(lambda: not panel.background_job.busy)
+    assert not panel.leave_out.isHidden()
+    assert texts(panel.view, 5)[0] == "3.9%"

@@ -221,7 +221,8 @@ def _caption(clusters: ClusterSet, left_out: int) -> str:
         told.append(
             f"Stands in: of {_n_left_out(clusters)} re-estimations of the "
             "meta-analysis, each without one experiment, those in which a cluster of "
-            "at least the same extent at the same height overlaps; no test."
+            "at least the same extent at the same height overlaps; no test, and not "
+            "corrected anew."
         )
     if any(math.isfinite(mm) and mm > 0 for mm in clusters.peak_regions["region_mm"]):
         told.append("Distances in parentheses: from the peak to the nearest region.")

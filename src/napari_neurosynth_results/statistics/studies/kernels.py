@@ -87,7 +87,7 @@ class Kernel:
 
 
 @dataclass(frozen=True)
-class Convention:
+class FociConvention:
     """What releases of NiMARE do differently, and what a file does not say.
 
     Attributes
@@ -178,7 +178,7 @@ def draw_sphere(radius: float, voxel_size: Sequence[float]) -> Float32Array:
 
 
 def nearest_voxels(
-    places: Float64Array, grid: Grid, convention: Convention
+    places: Float64Array, grid: Grid, convention: FociConvention
 ) -> npt.NDArray[np.int64]:
     """Find the voxel of each place, shape (n, 3), by the arithmetic of NiMARE."""
     affine = grid.affine.copy()

@@ -54,11 +54,12 @@ SURVIVAL_COLUMNS = {
 }
 
 ABOUT_SURVIVAL = (
-    "Stands in ... of ...: how often the cluster is found again when the meta-analysis is "
+    "Stands in: how often the cluster is found again when the meta-analysis is "
     "estimated without one experiment, each in turn, with a null distribution of its "
-    "own: a cluster of at least the same extent at the same height overlaps it. It "
-    "tells on which experiments the cluster hangs. It is no test, and controls no "
-    "error rate."
+    "own: a cluster of at least the same extent at the same height overlaps it. What "
+    "is left: the share of its voxels that is then in such clusters. It tells on which "
+    "experiments the cluster hangs. It is no test, and controls no error rate; a "
+    "correction is not made anew."
 )
 
 
@@ -81,6 +82,8 @@ class LeaveOneOut:
         What was asked of each voxel, in words.
     notices : tuple of str
         What has to be known.
+    uncorrected : bool
+        Whether it is the uncorrected height of clusters that were corrected.
     """
 
     clusters: ClusterSet = field(repr=False)
@@ -89,6 +92,7 @@ class LeaveOneOut:
     new: IndexArray = field(repr=False)
     height: str
     notices: tuple[str, ...] = ()
+    uncorrected: bool = False
 
     def __len__(self) -> int:
         """Count the experiments."""
@@ -164,16 +168,15 @@ class LeaveOneOut:
         """
         k, stands = len(self), int(self.stands[label - 1])
         told = f"Stands in {stands} of {k}"
+        told += f" at {self.height}, uncorrected" if self.uncorrected else ""
         if lost := [title(name) for name in self.lost_without(label)]:
             return f"{told}; not without {_any_of(lost)}."
         least = int(self.kept[:, label - 1].argmin())
         percent = 100 * self.kept[least, label - 1]
         if percent == 100:
             return f"{told}, each time with all of its voxels."
-        return (
-            f"{told}; least is left without {title(self.names[least])}, {percent:.0f} "
-            "% of its voxels."
-        )
+        without = title(self.names[least])
+        return f"{told}; least is left without {without}: {percent:.0f} %."
 
 
 def _any_of(names: Sequence[str]) -> str:
@@ -249,7 +252,15 @@ def leave_one_out(
             f"With more than {MOST_EXACT} experiments p is read off a grid of "
             "logarithms, which shifts z by about .01 at most."
         )
-    return LeaveOneOut(clusters, activations.names, kept, new, asked.told, tuple(told))
+    return LeaveOneOut(
+        clusters,
+        activations.names,
+        kept,
+        new,
+        asked.told,
+        tuple(told),
+        uncorrected=bool(asked.notices),
+    )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Nothing is said of an experiment before the statistic that its foci give, with those of
 all others, is the one that was opened, at every voxel of the mask. The largest within
 an experiment: Turkeltaub et al. 2012, Hum Brain Mapp 33, 1-13. As in NiMARE 0.0.12 to
-0.22.1, which does not do the same in all releases (`Convention`).
+0.22.1, which does not do the same in all releases (`FociConvention`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from napari_neurosynth_results.statistics.studies.contributions import (
     ModeledContributions,
 )
 from napari_neurosynth_results.statistics.studies.kernels import (
-    Convention,
+    FociConvention,
     Kernel,
     Method,
     draw_gaussian,
@@ -72,7 +72,7 @@ class _Unit:
     people: float | None
 
 
-def _units(studies: Studies, convention: Convention) -> list[_Unit]:
+def _units(studies: Studies, convention: FociConvention) -> list[_Unit]:
     """List the experiments with foci, in the order in which NiMARE sorts their ids."""
     found = []
     for study in studies:
@@ -104,7 +104,7 @@ class _Recipe:
     """One way in which the statistic may have come from the foci."""
 
     method: Method
-    convention: Convention
+    convention: FociConvention
     units: list[_Unit]
     voxels: list[npt.NDArray[np.int64]]
     kernels: list[Float32Array]
@@ -201,7 +201,7 @@ class ModeledActivations:
         Its modeled activation; voxels with none have no entry.
     weights : ndarray of float64, shape (k,)
         What each experiment counts in an MKDA; 1 in all else.
-    convention : Convention
+    convention : FociConvention
         How foci became voxels.
     largest_difference : float
         Between the rebuilt statistic and the opened one.
@@ -217,7 +217,7 @@ class ModeledActivations:
     at: Int32Array = field(repr=False)
     values: Float32Array = field(repr=False)
     weights: Float64Array = field(repr=False)
-    convention: Convention
+    convention: FociConvention
     largest_difference: float = 0.0
     notices: tuple[str, ...] = ()
 
@@ -443,7 +443,7 @@ def _recipes(
         for people in _PEOPLE:
             for rounds in (True, False):
                 for mirrored in (False, True):
-                    convention = Convention(rounds, mirrored, by_study, people)
+                    convention = FociConvention(rounds, mirrored, by_study, people)
                     units = _units(studies, convention)
                     for recipe in _of_units(
                         units, grid, convention, kernel, whole, drawn
@@ -456,7 +456,7 @@ def _recipes(
 def _of_units(
     units: list[_Unit],
     grid: Grid,
-    convention: Convention,
+    convention: FociConvention,
     kernel: Kernel,
     whole: bool,
     drawn: dict[tuple[str, float], Float32Array],

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.statistics.studies.contributors import (
     ABOUT_SHARES,
     Contributors,
@@ -148,7 +149,7 @@ class StudyPanel(QWidget):
         """
         before = self._chosen if label == self._label else ""
         self._behind, self._label = behind, label
-        known = bool(behind) and label > 0
+        known, told = bool(behind) and label > 0, ""
         table = behind.of(label) if behind and known else None
         if table is None:
             self.view.rows.show([])
@@ -160,8 +161,12 @@ class StudyPanel(QWidget):
         else:
             assert behind is not None
             self.view.rows.show(records(table))
-            self.sentence.setText("\n".join(behind.told_of(label)))
+            survival = behind.survival_sentence(label)
+            self.sentence.setText(f"{behind.sentence(label)}\n{survival}".strip())
+            told = "\n".join(behind.told_of(label))
             self.cautions.setText(behind.caution(label))
+        # The rows say whose share is how large, but not together.
+        self.sentence.setToolTip(for_qt(told))
         self.cautions.setVisible(bool(self.cautions.text()))
         for column in range(1, len(_COLUMNS)):
             self.view.setColumnHidden(column, self.view.rows.is_unknown(column))

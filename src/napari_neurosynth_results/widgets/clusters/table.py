@@ -463,6 +463,10 @@ class ClusterView(TableView):
         if known != (index in self._own):
             self._own ^= {index}
             self.show_column(index, known)
+            if known:
+                # What was worked out is looked at; number and name stay in sight.
+                row = max(self.currentIndex().row(), 0)
+                self.scrollTo(self.rows.index(row, index))
 
     def choose_columns(self, place: QPoint) -> None:
         """Let the user choose columns from a menu at a place on the screen."""

@@ -39,15 +39,12 @@ from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.brain_views.brain import show_brain
 from napari_neurosynth_results.viewer.brain_views.cortex import show_cortex
 from napari_neurosynth_results.viewer.brain_views.glass import hide_glass, show_glass
-from napari_neurosynth_results.viewer.brain_views.viewpoints import (
-    view_from,
-    view_obliquely,
-)
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.foci import light_up, show_foci
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
 from napari_neurosynth_results.viewer.plugin.reader import add_maps, strongest_place
+from napari_neurosynth_results.viewer.scene import view_from, view_obliquely
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.viewer.shown_maps import show_alone
 from napari_neurosynth_results.widgets.views import show_ortho

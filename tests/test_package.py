@@ -18,7 +18,7 @@ import yaml
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results.anatomy.planes import HEAD_SIDES
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.brain_views.viewpoints import facing
+from napari_neurosynth_results.viewer.scene import facing
 from napari_neurosynth_results.viewer.settings import PLUGIN
 
 #: The site folder of the built wheel, when it is the wheel that is tested.

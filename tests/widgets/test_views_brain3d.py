@@ -14,8 +14,8 @@ from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.brain_views.brain import brain_of, show_brain
 from napari_neurosynth_results.viewer.brain_views.cortex import cortex_of
 from napari_neurosynth_results.viewer.brain_views.glass import glass_of, toggle_glass
-from napari_neurosynth_results.viewer.brain_views.viewpoints import facing
 from napari_neurosynth_results.viewer.layers import map_layer
+from napari_neurosynth_results.viewer.scene import facing
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.views import Brain3D
 from napari_neurosynth_results.widgets.workbench import open_workbench

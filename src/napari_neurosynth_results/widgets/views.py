@@ -47,7 +47,6 @@ from napari_neurosynth_results.viewer.brain_views.glass import (
     hide_glass,
     show_glass,
 )
-from napari_neurosynth_results.viewer.brain_views.viewpoints import view_from
 from napari_neurosynth_results.viewer.clusters.picking import follow_moves
 from napari_neurosynth_results.viewer.clusters.readout import (
     CLUSTERS,
@@ -58,6 +57,7 @@ from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.scene import (
     place_of_mouse,
     place_of_slices,
+    view_from,
     weakly,
 )
 from napari_neurosynth_results.widgets.common.layout import (

@@ -21,7 +21,6 @@ from napari_neurosynth_results.viewer.brain_views.brain import (
     hide_brain,
     show_brain,
 )
-from napari_neurosynth_results.viewer.brain_views.viewpoints import facing, view_from
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     choose,
     show_clusters,
@@ -29,6 +28,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 from napari_neurosynth_results.viewer.foci import show_foci
 from napari_neurosynth_results.viewer.layers import map_layer, underlay_layer
 from napari_neurosynth_results.viewer.plugin import commands
+from napari_neurosynth_results.viewer.scene import facing, view_from
 
 pytestmark = pytest.mark.usefixtures("preferences", "underlay")
 

@@ -10,8 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.ortho.geometry import FieldOfView, Window
-from napari_neurosynth_results.viewer.ortho.layer_transform import unit_of
+from napari_neurosynth_results.viewer.ortho.geometry import FieldOfView, Window, unit_of
 from napari_neurosynth_results.viewer.ortho.picture import (
     Discs,
     draw,

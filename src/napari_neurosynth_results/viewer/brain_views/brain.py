@@ -24,12 +24,11 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.brain_views.cortex import hide_cortex
-from napari_neurosynth_results.viewer.brain_views.hidden_volumes import HiddenVolumes
 from napari_neurosynth_results.viewer.brain_views.surface_layers import (
+    HiddenVolumes,
     surface_layer,
     update_surface,
 )
-from napari_neurosynth_results.viewer.brain_views.viewpoints import view_obliquely
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.clusters.defaults import (
     shown_clusters,
@@ -38,6 +37,7 @@ from napari_neurosynth_results.viewer.clusters.defaults import (
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.palette import Colors
+from napari_neurosynth_results.viewer.scene import view_obliquely
 
 if TYPE_CHECKING:
     from napari.layers import Layer, Surface

@@ -1,7 +1,15 @@
-"""Surface layers of our own: in mm whatever their unit, lit, and never in the way."""
+"""Surfaces in 3D: layers of our own, and the volumes that stand back for them.
+
+Surfaces are in mm whatever their unit, lit, and never in the way. Rendered as volumes,
+maps and template are blobs that hide what lies inside, and each takes up to a second a
+frame without a graphics card. Only `visible` keeps napari from rendering them, so it is
+remembered what the user wants to see, and they come back as they were.
+"""
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.surfaces import Mesh, light_on
+from napari_neurosynth_results.viewer.layers import STANDS_BACK_KEY
+from napari_neurosynth_results.viewer.scene import weakly
 
 if TYPE_CHECKING:
-    from napari.layers import Surface
+    from napari.layers import Layer, Surface
+    from napari.viewer import Viewer
 
 #: napari's sliders go on by the finest layer. A surface that counts in centimeters is
 #: never the finest.
@@ -22,6 +33,8 @@ _NOTHING = (
     np.array([[0, 1, 2]], np.int32),
     np.zeros((3, 4), np.float32),
 )
+#: Told of a layer that was switched on; says whether something else stands for it.
+StandIn = Callable[[Any], bool]
 
 
 def surface_layer(name: str, mesh: Mesh, colors: npt.ArrayLike, **more: Any) -> Surface:
@@ -89,3 +102,94 @@ def _as_data(mesh: Mesh, colors: npt.ArrayLike) -> tuple[Any, Any, Any]:
     vertices = np.ascontiguousarray(mesh.vertices[:, ::-1]) / np.float32(UNIT_MM)
     # Reversing the axes turns triangles inside out.
     return vertices, np.ascontiguousarray(mesh.faces[:, ::-1]), lit
+
+
+class HiddenVolumes:
+    """The images and labels of a viewer, and whether the user wants to see them.
+
+    Parameters
+    ----------
+    stand_in : callable
+        A bound method that is called when the user switches a layer on in the meantime.
+        When it returns True, the layer stands back again; it is held weakly.
+    """
+
+    def __init__(self, viewer: Viewer, stand_in: StandIn) -> None:
+        self._ref = weakly(viewer)
+        self._stand_in = weakref.WeakMethod(stand_in)
+        self._wanted: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
+        #: While it is this object that hides and shows, nobody wants anything.
+        self._busy = False
+
+    def take(self, layer: Layer, *, wanted: bool = False) -> None:
+        """Let a layer stand back, if it is a volume.
+
+        Parameters
+        ----------
+        wanted : bool
+            Whether the user wants to see it, although it is hidden: clusters are added
+            as hidden as their map is.
+        """
+        if self._note(layer):
+            self._wanted[layer] |= wanted
+            self._hide(layer)
+
+    def take_all(self) -> None:
+        """Let all volumes of the viewer stand back."""
+        layers = list(viewer.layers) if (viewer := self._ref()) is not None else []
+        # All are noted before the first is hidden: some follow others.
+        for layer in [one for one in layers if self._note(one)]:
+            self._hide(layer)
+
+    def wants(self, layer: Layer) -> bool:
+        """Whether the user wants to see a layer: as in 2D, or switched on since."""
+        return bool(self._wanted.get(layer, layer.visible))
+
+    def give_back(self) -> None:
+        """Show again what the user wants to see."""
+        wanted = list(self._wanted.items())
+        self._wanted.clear()
+        for layer, _ in wanted:
+            layer.events.visible.disconnect(self._switched)
+        # Layers of clusters follow their maps: what was hidden alone is hidden again.
+        for layer, visible in sorted(wanted, key=lambda pair: not pair[1]):
+            if visible:
+                layer.metadata.pop(STANDS_BACK_KEY, None)
+            self._set(layer, visible)
+
+    def _note(self, layer: Layer) -> bool:
+        """Remember whether a layer is seen; say whether it is a new volume."""
+        if not _is_volume(layer) or layer in self._wanted:
+            return False
+        self._wanted[layer] = layer.visible
+        layer.events.visible.connect(self._switched)
+        return True
+
+    def _hide(self, layer: Layer) -> None:
+        if self._wanted[layer]:
+            layer.metadata[STANDS_BACK_KEY] = True
+        self._set(layer, False)
+
+    def _set(self, layer: Layer, visible: bool) -> None:
+        if layer.visible != visible:
+            before, self._busy = self._busy, True
+            try:
+                layer.visible = visible
+            finally:
+                self._busy = before
+
+    def _switched(self, event: Any) -> None:
+        """Follow the user, who switches a layer on."""
+        layer = event.source
+        if self._busy or not layer.visible or layer not in self._wanted:
+            return
+        self._wanted[layer] = True
+        stand_in = self._stand_in()
+        if stand_in is not None and stand_in(layer):
+            self._hide(layer)
+
+
+def _is_volume(layer: Layer) -> bool:
+    from napari.layers import Image, Labels
+
+    return isinstance(layer, Image | Labels) and layer.ndim >= 3

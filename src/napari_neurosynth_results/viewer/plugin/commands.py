@@ -9,7 +9,6 @@ from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
 from napari_neurosynth_results.viewer import canvas, scene
 from napari_neurosynth_results.viewer.brain_views import brain, cortex, glass
-from napari_neurosynth_results.viewer.brain_views.viewpoints import view_from
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.clusters.defaults import (
@@ -17,6 +16,7 @@ from napari_neurosynth_results.viewer.clusters.defaults import (
     shows_faintly,
 )
 from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.scene import view_from
 
 if TYPE_CHECKING:
     import napari.viewer

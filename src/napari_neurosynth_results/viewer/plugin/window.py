@@ -10,8 +10,8 @@ from napari_neurosynth_results.export.atomic import write_whole
 from napari_neurosynth_results.sources.opening import is_link
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.brain_views.brain import show_brain
-from napari_neurosynth_results.viewer.brain_views.viewpoints import view_obliquely
 from napari_neurosynth_results.viewer.plugin.reader import read
+from napari_neurosynth_results.viewer.scene import view_obliquely
 from napari_neurosynth_results.viewer.settings import PLUGIN, read_settings
 
 if TYPE_CHECKING:

@@ -28,21 +28,19 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.ortho.follower import Follower
 from napari_neurosynth_results.viewer.ortho.geometry import (
     Arrangement,
     FieldOfView,
     PlaceZYX,
     Window,
     arrange,
-)
-from napari_neurosynth_results.viewer.ortho.layer_transform import (
     slice_position,
     unit_of,
 )
 from napari_neurosynth_results.viewer.ortho.picture import (
     Discs,
     Drawable,
+    Follower,
     draw,
     drawable_layers,
     field_of_view,

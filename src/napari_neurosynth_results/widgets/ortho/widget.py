@@ -16,10 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.ortho.layer_transform import (
-    slice_position,
-    unit_of,
-)
+from napari_neurosynth_results.viewer.ortho.geometry import slice_position, unit_of
 from napari_neurosynth_results.widgets.common.layout import PlainLabel
 from napari_neurosynth_results.widgets.ortho.canvas import OrthoCanvas
 

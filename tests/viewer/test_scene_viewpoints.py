@@ -11,13 +11,9 @@ import pytest
 
 from napari_neurosynth_results.anatomy.planes import HEAD_SIDES
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.brain_views.viewpoints import (
-    facing,
-    view_from,
-    view_obliquely,
-)
 from napari_neurosynth_results.viewer.layers import underlay_layer
 from napari_neurosynth_results.viewer.plugin import commands
+from napari_neurosynth_results.viewer.scene import facing, view_from, view_obliquely
 
 pytestmark = pytest.mark.usefixtures("underlay")
 

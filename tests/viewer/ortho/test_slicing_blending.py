@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from napari_neurosynth_results.viewer.ortho.blending import Sheet, blend
+from napari_neurosynth_results.viewer.ortho.slicing import Sheet, blend
 
 RED = (1.0, 0.0, 0.0, 1.0)
 HALF_GREEN = (0.0, 1.0, 0.0, 0.5)

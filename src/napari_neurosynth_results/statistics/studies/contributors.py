@@ -469,7 +469,13 @@ def _row(
     small = _caution_few(asked) if is_ale else []
     if not behind.size:
         return 0, asked, np.nan, "", np.nan, "; ".join([NO_EXPERIMENT, *small])
-    small = [*(_caution_shares(shares) if is_ale else []), *small]
+    if is_ale and behind.size > 1:
+        told = _caution_shares(shares)
+        # Where shares are what was counted, one that dominates is told below.
+        by_shares = np.array_equal(values, list(shares.values()), equal_nan=True)
+        small = [
+            one for one in told if one != ONE_SHARE_DOMINATES or not by_shares
+        ] + small
     first = rank_experiments(names, dict(zip(names, values, strict=True)), shares)[0]
     share = float(gains.max() / gains.sum())
     one = (

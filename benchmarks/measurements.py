@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -304,6 +305,29 @@ def graphics() -> str:
     renderer = str(gl.glGetParameter(gl.GL_RENDERER))
     canvas.close()
     return renderer
+
+
+def twelve_maps(scratch: Path) -> Path:
+    """Copy the sample, which has eleven maps, and one of them again."""
+    from napari_neurosynth_results.sample import sample_folder
+
+    folder = scratch / "twelve"
+    shutil.copytree(sample_folder(), folder)
+    shutil.copy(folder / "stat.nii.gz", folder / "est.nii.gz")
+    return folder
+
+
+def sixty_maps(scratch: Path) -> Path:
+    """Give the sample's maps the names of an MKDAChi2 result, twenty contrasts."""
+    from napari_neurosynth_results.sample import sample_folder
+
+    folder = scratch / "sixty"
+    folder.mkdir()
+    for value in ("z", "p", "logp"):
+        for index in range(20):
+            name = f"{value}_desc-contrast{index:02}.nii.gz"
+            shutil.copy(Path(sample_folder()) / f"{value}.nii.gz", folder / name)
+    return folder
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ from napari_neurosynth_results.viewer.plugin.reader import add_maps, strongest_p
 from napari_neurosynth_results.viewer.scene import view_from, view_obliquely
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.viewer.shown_maps import show_alone
-from napari_neurosynth_results.widgets.views import show_ortho
+from napari_neurosynth_results.widgets.ortho.widget import show_ortho
 from napari_neurosynth_results.widgets.workbench import open_workbench, show_foci_tab
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
@@ -310,7 +310,7 @@ def _ortho() -> None:
     _show_only(viewer, title)
     layer = viewer.layers[title]
     show_clusters(viewer, layer, find_clusters(map_of(layer), p=0.001, min_voxels=10))
-    show_ortho(viewer)
+    show_ortho(viewer, "bottom")
     scene.look_at(viewer, *strongest_place(map_of(layer)))
     _quieten(viewer)
     # The canvas has another size by now.

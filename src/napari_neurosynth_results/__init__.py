@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         save_peaks,
         save_regions,
         save_report,
+        true_discoveries,
     )
     from napari_neurosynth_results.batch import BatchSummary, run_batch
     from napari_neurosynth_results.errors import ResultsError
@@ -61,6 +62,7 @@ _HOMES = {
     "save_peaks": "api",
     "save_regions": "api",
     "save_report": "api",
+    "true_discoveries": "api",
     "run_batch": "batch",
     "BatchSummary": "batch",
     "Atlas": "anatomy.atlas",
@@ -111,6 +113,7 @@ __all__ = (
     "save_peaks",
     "save_regions",
     "save_report",
+    "true_discoveries",
 )
 
 

@@ -29,8 +29,8 @@ def test_clusters_of_a_cluster_level_map_are_read_as_they_were_formed(
     code, out, _ = told(capsys, "clusters", str(sample_path))
     assert code == 0
     assert (
-        "6 significant at p_FWE <= .05 (1,000 iterations); cluster-forming threshold "
-        "p < .001\n"
+        "6 of 13 clusters significant at p_FWE <= .05 (1,000 iterations); "
+        "cluster-forming threshold p < .001\n"
     ) in out
     # The smallest p is no more than a bound, in each column that holds such p.
     mass = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"

@@ -206,3 +206,88 @@ def test_the_screen_shows_the_bar_and_a_cross_that_is_open_in_the_middle(
     for color in rows(bar_of(layer))[[2, -3], :3].astype(int):
         alike = np.abs(corner - color).max(axis=2) <= 12
         assert alike.sum(axis=1).max() >= 10
+
+
+def rectangles(viewer: Any) -> dict[str, tuple[float, float, float, float]]:
+    """Return left, top, right and bottom of all that stands on a real canvas."""
+    drawn = viewer.window._qt_viewer.canvas._viewer_overlay_to_visual
+    found = {}
+    for name, overlay in viewer.canvas.overlays.items():
+        # Axes follow the camera, and are shown where no letters are.
+        if not overlay.visible or not drawn.get(overlay) or name == "axes":
+            continue
+        visual = drawn[overlay][0]
+        x, y = visual.node.transform.translate[:2]
+        above = overlay.below if name == COLOR_BAR else 0
+        found[name] = (x, y + above, x + visual.x_size, y + visual.y_size)
+    return found
+
+
+@pytest.mark.viewer
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(1366, 768), (1000, 700), (760, 600), (680, 560), (1100, 480)],
+)
+def test_nothing_on_the_canvas_lies_on_anything_else(
+    window: Any, opened: Opened, z: npt.NDArray[np.float32], width: int, height: int
+) -> None:
+    from qtpy.QtWidgets import QApplication
+
+    layer = add(window, opened({"z": z})["z"])
+    scene.set_anatomical(window, "neurological")
+    layer.metadata["neurosynth_results_threshold"] = (
+        "13 clusters distinguishable from the floor, 6 significant at p_FWE <= .05 "
+        "(1,000 iterations); cluster-forming threshold p < .001"
+    )
+    window.window.resize(width, height)
+    for _ in range(5):
+        QApplication.processEvents()
+    for theme in ("dark", "light"):
+        window.theme = theme
+        for name in ("a map", "a map that somebody gave averyveryverylongnameto"):
+            layer.name = name
+            window.screenshot(flash=False)
+            found = rectangles(window)
+            assert {CAPTION, "scale_bar", "orientation_left"} <= set(found)
+            rows, columns = window.canvas.size
+            for left, top, right, bottom in found.values():
+                assert left >= 0
+                assert top >= 0
+                assert right <= columns
+                assert bottom <= rows
+            for one, first in found.items():
+                for other, second in found.items():
+                    apart = (
+                        first[2] <= second[0]
+                        or second[2] <= first[0]
+                        or first[3] <= second[1]
+                        or second[3] <= first[1]
+                    )
+                    assert one == other or apart, (one, other, found)
+
+
+@pytest.mark.viewer
+@pytest.mark.slow
+def test_a_view_that_nobody_moved_fits_a_canvas_of_another_size(
+    window: Any, opened: Opened, z: npt.NDArray[np.float32]
+) -> None:
+    from qtpy.QtWidgets import QApplication
+
+    def resize(width: int) -> None:
+        window.window.resize(width, 800)
+        for _ in range(5):
+            QApplication.processEvents()
+
+    add(window, opened({"z": z})["z"])
+    camera = window.scene.camera
+    zooms = []
+    for width in (1300, 700):
+        resize(width)
+        zooms.append(camera.zoom)
+        window.fit_to_view()
+        assert camera.zoom == pytest.approx(zooms[-1])
+    assert zooms[1] < zooms[0]
+    camera.zoom = 3.3
+    resize(1300)
+    assert camera.zoom == 3.3

@@ -24,6 +24,7 @@ SOURCES = [
 #: As strings these are found wherever they stand.
 NAMES = {
     napari_private.BLOCK_REFRESH,
+    napari_private.QT_WINDOW,
     napari_private.REBUILD_COLORS,
     napari_private.WRAPPED,
 }
@@ -124,6 +125,15 @@ def test_labels_may_be_added_in_3d_before_any_mouse_moves() -> None:
     features = {"name": ["", "a cluster"]}
     viewer.add_labels(np.ones((4, 5, 6), int), features=features)
     assert np.size(getattr(viewer.cursor, napari_private.VIEW_DIRECTION)) == 3
+
+
+@pytest.mark.viewer
+def test_a_viewer_has_a_main_window(window: Any) -> None:
+    from qtpy.QtWidgets import QMainWindow
+
+    name = napari_private.QT_WINDOW
+    found = napari_private.main_window(window)
+    assert isinstance(found, QMainWindow), f"napari's Window has no {name} any more"
 
 
 def test_colors_are_looked_up_in_a_table_of_that_length() -> None:

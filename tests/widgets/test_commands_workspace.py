@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from helpers.worked_in import threshold
 from napari_neurosynth_results.export.workspace.script import write_script
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
+from napari_neurosynth_results.viewer import scene, shown_maps
+from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.clusters.mask_choice import MaskChoice
+from napari_neurosynth_results.viewer.layers import result_sets
+from napari_neurosynth_results.viewer.plugin.reader import use_anatomy
+from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.viewer.workspace.save_and_open import save_workspace
 from napari_neurosynth_results.viewer.workspace.state_reader import describe
 from napari_neurosynth_results.widgets.commands import (
     ExportPanel,
@@ -21,6 +32,8 @@ from napari_neurosynth_results.widgets.commands import (
     ask_and_save_workspace,
     copy_as_python,
 )
+from napari_neurosynth_results.widgets.ortho.widget import ortho_of, show_ortho
+from napari_neurosynth_results.widgets.workbench import workbench_of
 
 
 def told(notifications: list[Any]) -> list[tuple[str, str]]:
@@ -125,3 +138,102 @@ def test_a_file_that_is_none_is_refused_in_words(
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
     ask_and_open_workspace(viewer)
     assert len(notifications) == 1
+
+
+@pytest.fixture
+def worked_in(
+    plugin: Any,
+    make_napari_viewer: Any,
+    sample_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Any:
+    """Return a window in which somebody works, of a result that a path names."""
+    monkeypatch.chdir(sample_path.parent)
+    viewer = make_napari_viewer(show=True)
+    viewer.open(sample_path.name, plugin=PLUGIN)
+    panel = workbench_of(viewer)
+    [results] = result_sets(viewer.layers)
+    threshold(viewer, results["z"], Threshold(p=0.001, min_voxels=20))
+    shown_maps.show_alone(viewer, results["z"])
+    anatomy = tmp_path / "me.nii.gz"
+    nibabel.Nifti1Image(np.ones((9, 11, 9)), np.diag((20, 20, 20, 1))).to_filename(
+        anatomy
+    )
+    use_anatomy(viewer, str(anatomy))
+    compare = panel.show_tab("Compare")
+    mass = next(iter(results.maps.values()))
+    compare.compare([results["z"], mass], "overlay")
+    scene.look_at(viewer, -34, 14, 0)
+    QTest.qWait(200)
+    return viewer
+
+
+@pytest.mark.viewer
+@pytest.mark.slow
+def test_the_script_runs_as_it_is_copied_in_a_process_of_its_own(
+    worked_in: Any, tmp_path: Path
+) -> None:
+    workbench_of(worked_in).show_tab("Export").buttons["Copy as Python"].native.click()
+    text = QApplication.clipboard().text()
+    compile(text, "copied", "exec")
+    script, elsewhere = tmp_path / "copied.py", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    script.write_text(text, encoding="utf-8")
+    run = (
+        "import json, runpy, sys\n"
+        "made = runpy.run_path(sys.argv[1])\n"
+        "print('TABLES', json.dumps({name: value.table.to_json(double_precision=15)\n"
+        "    for name, value in made.items() if type(value).__name__ == 'ClusterSet'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", run, str(script)],
+        cwd=elsewhere,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, f"{text}\n{done.stderr}"
+    found = json.loads(done.stdout.split("TABLES", 1)[1])
+    shown = [clusters_of(layer) for layer in worked_in.layers]
+    expected = [one.table for one in shown if one is not None]
+    assert len(expected) == 2
+    written = [one.to_json(double_precision=15) for one in expected]
+    assert sorted(found.values()) == sorted(written)
+
+
+@pytest.mark.viewer
+@pytest.mark.slow
+def test_a_workspace_brings_the_panel_back(
+    worked_in: Any, make_napari_viewer: Any, tmp_path: Path
+) -> None:
+    panel = workbench_of(worked_in)
+    show_ortho(worked_in)
+    path = tmp_path / "work.nnr.json"
+    assert save_workspace(worked_in, path) == []
+    # Saving takes nothing away.
+    assert panel.compared()[1] == "overlay"
+    again = make_napari_viewer(show=True)
+    again.open(path, plugin=PLUGIN)
+    QTest.qWait(300)
+    back = workbench_of(again)
+    assert back is not None
+    assert back.isVisible()
+    assert back.current_tab() == panel.current_tab() == "Compare"
+    maps, together = back.compared()
+    assert [one.key for one in maps] == [one.key for one in panel.compared()[0]]
+    assert together == "overlay"
+    for of in ("map", "results"):
+        texts = [getattr(one.header, of).currentText() for one in (panel, back)]
+        assert texts[0] == texts[1]
+    assert back.header.sentence.text() == panel.header.sentence.text()
+    assert back.header.place.text.text() == "-34, 14, 0"
+    assert ortho_of(worked_in).where == ortho_of(again).where
+    # Seen together they look alike, and alone they do as well.
+    for one in (panel, back):
+        one.panel("Compare").mode.value = "as they are"
+    looks = [
+        [(layer.name, layer.visible, layer.opacity) for layer in viewer.layers]
+        for viewer in (worked_in, again)
+    ]
+    assert looks[0] == looks[1]

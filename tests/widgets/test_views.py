@@ -1,4 +1,4 @@
-"""Buttons for planes and sides, and boxes that go to a place and follow the slices."""
+"""A button a view and one way back, boxes that go to a place and follow the slices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QRadioButton
 
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.views import AnatomicalViews
+from napari_neurosynth_results.widgets.views import AnatomicalViews, ViewButtons
 from napari_neurosynth_results.widgets.workbench import open_workbench
 
 pytestmark = pytest.mark.usefixtures("neurological")
@@ -36,11 +36,22 @@ def widget(viewer: Any) -> Iterator[AnatomicalViews]:
     made.close()
 
 
-def press(widget: AnatomicalViews, text: str) -> None:
+@pytest.fixture
+def buttons(viewer: Any) -> Iterator[ViewButtons]:
+    """Return the buttons of views."""
+    made = ViewButtons(viewer)
+    yield made
+    made.close()
+
+
+def press(buttons: ViewButtons, text: str) -> None:
     """Press the button with a text."""
-    planes = widget[0]
-    (button,) = (button for button in planes if button.text == text)
-    button.native.click()
+    buttons.buttons[text].click()
+
+
+def down(buttons: ViewButtons) -> set[str]:
+    """Return the buttons that are down."""
+    return {name for name, one in buttons.buttons.items() if one.isChecked()}
 
 
 def let_go() -> None:
@@ -55,14 +66,14 @@ def place(widget: AnatomicalViews) -> tuple[float, float, float]:
 
 
 @pytest.mark.parametrize("text", ORDERS)
-def test_a_button_shows_its_plane(
-    viewer: Any, widget: AnatomicalViews, text: str
-) -> None:
-    press(widget, "3D")
+def test_a_button_shows_its_plane(viewer: Any, buttons: ViewButtons, text: str) -> None:
+    press(buttons, "3D")
     assert viewer.dims.ndisplay == 3
-    press(widget, text)
+    assert down(buttons) == {"3D"}
+    press(buttons, text)
     assert viewer.dims.ndisplay == 2
     assert viewer.dims.order == ORDERS[text]
+    assert down(buttons) == {text}
 
 
 def test_the_boxes_move_the_slices(viewer: Any, widget: AnatomicalViews) -> None:
@@ -70,7 +81,7 @@ def test_the_boxes_move_the_slices(viewer: Any, widget: AnatomicalViews) -> None
     widget.y.value = 18
     widget.z.value = 6
     assert viewer.dims.point == (6, 18, -42)
-    press(widget, "Sagittal")
+    scene.show_plane(viewer, "sagittal")
     assert viewer.dims.point == (6, 18, -42)
 
 
@@ -141,14 +152,20 @@ def test_an_empty_viewer_or_a_flat_picture_is_left_alone(qapp: Any) -> None:
     from napari.components import ViewerModel
 
     model = ViewerModel()
-    widget = AnatomicalViews(model)
-    press(widget, "Coronal")
+    widget, buttons = AnatomicalViews(model), ViewButtons(model)
+    said: list[str] = []
+    buttons.told.connect(said.append)
+    press(buttons, "Coronal")
+    assert said[-1] == "Open a map first."
+    assert down(buttons) == set()
     widget.x.value = 5
     model.add_image(np.zeros((4, 5)))
-    press(widget, "Coronal")
+    press(buttons, "Coronal")
     widget.y.value = 1
     assert model.dims.order == (0, 1)
+    assert not buttons.back.isEnabled()
     widget.close()
+    buttons.close()
 
 
 def test_a_closed_widget_leaves_no_callbacks(viewer: Any) -> None:
@@ -172,6 +189,7 @@ def test_the_widget_steers_a_window(
     viewer = make_napari_viewer_proxy()
     panel = open_workbench(viewer, "Views")
     dock, widget = panel.parentWidget(), panel.panel("Views").planes
+    buttons = panel.panel("Views").views
     data = np.zeros((8, 9, 8), np.float32)
     data[5, 8, 5] = 9
     viewer.open(write({"z": data}), plugin=PLUGIN)
@@ -179,18 +197,18 @@ def test_the_widget_steers_a_window(
     let_go()
     sides = widget.side.native.findChildren(QRadioButton)
     assert [button.text() for button in sides] == ["neurological", "radiological"]
-    press(widget, "Sagittal")
+    press(buttons, "Sagittal")
     assert scene.current_plane(viewer) == "sagittal"
     widget.side.value = "radiological"
     left = viewer.canvas.overlays["orientation_left"]
     # Of the sagittal plane nothing changes; of the others it does.
     assert left.text == "P"
-    press(widget, "Coronal")
+    press(buttons, "Coronal")
     assert left.text == "R"
-    press(widget, "Sagittal")
+    press(buttons, "Sagittal")
     assert widget.side.value == "radiological"
     viewer.window.remove_dock_widget(dock)
-    del dock, widget
+    del dock, widget, buttons, panel
     let_go()
     scene.show_plane(viewer, "axial")
     scene.look_at(viewer, 0, 0, 0)

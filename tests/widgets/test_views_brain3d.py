@@ -1,4 +1,4 @@
-"""The widget of 3D: buttons do what they say, and it says what is shown."""
+"""3D, glass brain and cortex: a button shows each, and one click leads back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QCoreApplication, QEvent
 
 from napari_neurosynth_results.anatomy.planes import HEAD_SIDES
 from napari_neurosynth_results.viewer import scene
@@ -17,10 +18,17 @@ from napari_neurosynth_results.viewer.brain_views.glass import glass_of, toggle_
 from napari_neurosynth_results.viewer.layers import map_layer
 from napari_neurosynth_results.viewer.scene import facing
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.views import Brain3D
-from napari_neurosynth_results.widgets.workbench import open_workbench
+from napari_neurosynth_results.widgets.ortho.widget import hide_ortho, ortho_of
+from napari_neurosynth_results.widgets.views import ViewsPanel
+from napari_neurosynth_results.widgets.workbench import (
+    go_back_to_scene,
+    open_workbench,
+    show_ortho_view,
+)
 
 pytestmark = pytest.mark.usefixtures("preferences", "a_map")
+
+VIEWS = ("Coronal", "Sagittal", "3D", "Glass", "Cortex")
 
 
 @pytest.fixture
@@ -35,96 +43,220 @@ def a_map(viewer: Any, opened: Callable[..., Any]) -> Any:
 
 
 @pytest.fixture
-def widget(viewer: Any) -> Iterator[Brain3D]:
-    """Return the widget."""
-    made = Brain3D(viewer)
+def panel(viewer: Any) -> Iterator[ViewsPanel]:
+    """Return what the tab holds."""
+    made = ViewsPanel(viewer)
     yield made
     made.close()
 
 
-def test_the_list_shows_brain_surface_and_slices(viewer: Any, widget: Brain3D) -> None:
-    widget.shown.value = "3D brain"
+def press(panel: ViewsPanel, name: str) -> None:
+    panel.views.buttons[name].click()
+
+
+def down(panel: ViewsPanel) -> set[str]:
+    """Return the buttons that are down."""
+    return {name for name, one in panel.views.buttons.items() if one.isChecked()}
+
+
+def let_go() -> None:
+    """Delete what Qt deletes when its event loop comes round."""
+    gc.collect()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    QCoreApplication.processEvents()
+
+
+def state(viewer: Any) -> tuple[Any, ...]:
+    """Return all of what one sees: layers, axes, place and camera."""
+    camera, dims = viewer.scene.camera, viewer.dims
+    return (
+        [(layer.name, layer.visible) for layer in viewer.layers],
+        (dims.order, dims.ndisplay, dims.point),
+        (camera.center, camera.zoom, camera.angles, camera.perspective),
+        tuple(map(str, camera.orientation)),
+        viewer.layers.selection.active,
+    )
+
+
+@pytest.mark.slow
+def test_buttons_show_brain_surface_and_glass(viewer: Any, panel: ViewsPanel) -> None:
+    press(panel, "3D")
     assert brain_of(viewer) is not None
-    assert "Maps stand back" in widget.sentence.value
-    for what in ("cortical surface", "inflated surface"):
-        widget.shown.value = what
-        assert cortex_of(viewer) is not None
-        assert widget.shown.value == what
-        assert "MNI305" in widget.sentence.value
-    widget.shown.value = "3D brain"
+    assert "a click on a cluster goes to its peak" in panel.said.text()
+    assert down(panel) == {"3D"}
+    for inflated in (False, True):
+        panel.brain.inflated.value = inflated
+        press(panel, "Cortex")
+        assert cortex_of(viewer).shape == ("inflated" if inflated else "pial")
+        assert down(panel) == {"Cortex"}
+        assert "MNI305" in panel.said.text()
+    press(panel, "3D")
     assert cortex_of(viewer) is None
-    widget.shown.value = "slices and volumes"
+    press(panel, "Glass")
     assert viewer.dims.ndisplay == 2
-    assert brain_of(viewer) is None
+    assert down(panel) == {"Axial", "Glass"}
+    press(panel, "Glass")
+    assert glass_of(viewer) is None
+    assert down(panel) == {"Axial"}
     assert [layer.visible for layer in viewer.layers] == [True]
-    assert widget.sentence.value == ""
 
 
-def test_a_button_shows_its_side(viewer: Any, widget: Brain3D) -> None:
-    widget.shown.value = "3D brain"
+@pytest.mark.slow
+@pytest.mark.parametrize("name", VIEWS)
+def test_one_click_leads_back(viewer: Any, panel: ViewsPanel, name: str) -> None:
+    scene.look_at(viewer, 3, -4, 2)
+    viewer.scene.camera.zoom, viewer.scene.camera.center = 3.25, (0, 1.0, -2.0)
+    viewer.add_points(np.zeros((1, 3)), visible=False)
+    before = state(viewer)
+    assert not panel.views.back.isEnabled()
+    press(panel, name)
+    assert state(viewer) != before
+    panel.views.back.click()
+    assert state(viewer) == before
+    assert not panel.views.back.isEnabled()
+
+
+@pytest.mark.slow
+def test_one_click_leads_back_however_many_views_there_were(
+    viewer: Any, panel: ViewsPanel
+) -> None:
+    scene.show_plane(viewer, "coronal")
+    before = state(viewer)
+    for name in ("3D", "Cortex", "Glass", "3D"):
+        press(panel, name)
+    panel.brain.sides["left"].native.click()
+    scene.look_at(viewer, 5, 5, 5)
+    # What is added meanwhile was not there.
+    added = viewer.add_points(np.zeros((1, 3)))
+    panel.views.back.click()
+    assert not added.visible
+    viewer.layers.remove(added)
+    viewer.layers.selection.active = before[-1]
+    assert state(viewer) == before
+
+
+@pytest.mark.slow
+def test_the_menu_leads_back_as_well(viewer: Any, a_map: Any) -> None:
+    from napari_neurosynth_results.viewer.brain_views.scene_memory import (
+        return_to_scene,
+    )
+    from napari_neurosynth_results.viewer.plugin import commands
+
+    before = state(viewer)
+    commands.show_brain_in_3d(viewer)
+    commands.view_left(viewer)
+    commands.show_map_on_cortex(viewer)
+    assert return_to_scene(viewer) is not None
+    assert state(viewer) == before
+    # With nothing to go back to, views end.
+    show_brain(viewer)
+    assert return_to_scene(viewer) is None
+    assert state(viewer)[0] == before[0]
+    assert viewer.dims.ndisplay == 2
+
+
+def test_nothing_is_kept_of_a_viewer_that_was_emptied(
+    viewer: Any, panel: ViewsPanel
+) -> None:
+    press(panel, "3D")
+    scene.show_plane(viewer, "axial")
+    viewer.layers.clear()
+    assert not panel.views.back.isEnabled()
+
+
+@pytest.mark.slow
+def test_a_button_shows_its_side(viewer: Any, panel: ViewsPanel) -> None:
+    press(panel, "3D")
     for side in HEAD_SIDES:
-        widget.sides[side].native.click()
+        panel.brain.sides[side].native.click()
         assert facing(viewer) == side
 
 
-def test_the_widget_follows_whoever_steers(viewer: Any, widget: Brain3D) -> None:
+def test_the_buttons_follow_whoever_steers(viewer: Any, panel: ViewsPanel) -> None:
     show_brain(viewer)
-    assert widget.shown.value == "3D brain"
-    scene.show_plane(viewer, "axial")
-    assert widget.shown.value == "slices and volumes"
+    assert down(panel) == {"3D"}
+    scene.show_plane(viewer, "sagittal")
+    assert down(panel) == {"Sagittal"}
     toggle_glass(viewer)
-    assert widget.glass.value
-    widget.glass.value = False
+    assert down(panel) == {"Sagittal", "Glass"}
+    press(panel, "Glass")
     assert glass_of(viewer) is None
-    widget.glass.value = True
-    assert glass_of(viewer) is not None
 
 
 def test_without_a_map_it_says_what_to_do(qapp: Any) -> None:
     from napari.components import ViewerModel
 
     model = ViewerModel()
-    widget = Brain3D(model)
-    widget.shown.value = "3D brain"
-    assert widget.sentence.value == "Open a map first."
-    assert widget.shown.value == "slices and volumes"
+    panel = ViewsPanel(model)
+    press(panel, "3D")
+    assert panel.said.text() == "Open a map first."
+    assert down(panel) == set()
     model.add_image(np.zeros((9, 9, 9)))
-    widget.shown.value = "cortical surface"
-    assert "Show a map first" in widget.sentence.value
-    assert widget.shown.value == "slices and volumes"
-    widget.close()
+    press(panel, "Cortex")
+    assert "Show a map first" in panel.said.text()
+    assert down(panel) == {"Axial"}
+    panel.close()
 
 
 @pytest.mark.slow
-def test_a_closed_widget_leaves_no_callbacks(viewer: Any) -> None:
+def test_a_closed_panel_leaves_no_callbacks(viewer: Any) -> None:
+    ViewsPanel(viewer).close()
     events = (viewer.dims.events.ndisplay, viewer.layers.events.inserted)
     before = [len(event.callbacks) for event in events]
-    widget = Brain3D(viewer)
-    widget.close()
-    del widget
+    panel = ViewsPanel(viewer)
+    panel.close()
+    panel.deleteLater()
+    del panel
     gc.collect()
     viewer.dims.ndisplay = 3
     viewer.add_image(np.zeros((3, 3, 3)))
-    assert [len(event.callbacks) for event in events] == before
+    assert [len(event.callbacks) for event in events] <= before
 
 
 @pytest.mark.viewer
-def test_the_widget_steers_a_window(
+def test_the_panel_steers_a_window(
     plugin: Any, make_napari_viewer_proxy: Callable[..., Any], write: Callable[..., Any]
 ) -> None:
     viewer = make_napari_viewer_proxy()
-    widget = open_workbench(viewer, "Views").panel("Views").brain
+    panel = open_workbench(viewer, "Views").panel("Views")
     data = np.zeros((8, 9, 8), np.float32)
     data[5:7, 5:7, 5:7] = 9
     viewer.open(write({"z": data}), plugin=PLUGIN)
-    before = [layer.visible for layer in viewer.layers]
-    widget.shown.value = "3D brain"
-    widget.sides["left"].native.click()
+    before = state(viewer)
+    press(panel, "3D")
+    panel.brain.sides["left"].native.click()
     assert viewer.canvas.overlays["orientation_left"].text == "A"
     assert viewer.layers[0].name.startswith("Brain outline")
-    widget.glass.value = True
-    widget.shown.value = "cortical surface"
-    viewer.dims.ndisplay = 2
-    assert glass_of(viewer) is not None
-    widget.glass.value = False
-    assert [layer.visible for layer in viewer.layers] == before
+    press(panel, "Cortex")
+    go_back_to_scene(viewer)
+    assert state(viewer) == before
+    # The ortho view lies over the canvas, and goes when the canvas is wanted.
+    press(panel, "Ortho")
+    view = ortho_of(viewer)
+    assert view is not None
+    assert view.where == "center"
+    assert view.size() == view.parentWidget().size()
+    assert down(panel) == {"Ortho"}
+    press(panel, "Axial")
+    assert ortho_of(viewer) is None
+    press(panel, "Ortho")
+    press(panel, "Glass")
+    assert ortho_of(viewer) is None
+    panel.views.back.click()
+    assert ortho_of(viewer).where == "center"
+    ortho_of(viewer).other.click()
+    assert ortho_of(viewer).where == "bottom"
+    press(panel, "3D")
+    assert down(panel) == {"Ortho", "3D"}
+    panel.views.back.click()
+    assert ortho_of(viewer).where == "bottom"
+    hide_ortho(viewer)
+    assert state(viewer) == before
+    # Where it was last.
+    show_ortho_view(viewer)
+    assert ortho_of(viewer).where == "bottom"
+    press(panel, "Ortho")
+    assert ortho_of(viewer) is None
+    viewer.layers.clear()
+    del panel, view
+    let_go()

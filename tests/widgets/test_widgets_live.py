@@ -71,7 +71,7 @@ def test_a_session_with_both_widgets(
     _, form = viewer.window.add_plugin_dock_widget(PLUGIN, "Threshold")
     _, table = viewer.window.add_plugin_dock_widget(PLUGIN, "Clusters")
     let_go(50)
-    assert form.sentence.value.startswith("13 clusters distinguishable")
+    assert form.sentence.value.startswith("6 of 13 clusters significant")
     assert (table.model.rowCount(), table.model.n_others) == (6, 7)
     # The floor and the weak clusters are gray, and outlined like all others.
     (layer,) = clusters_in(viewer)

@@ -4,16 +4,36 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
+from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.formation import clusters_at
+from napari_neurosynth_results.statistics.clusters.regions import atlas_labels
+from napari_neurosynth_results.statistics.clusters.true_discoveries import (
+    Labels,
+    find_closed_testing,
+)
 from napari_neurosynth_results.statistics.p_values.directions import Direction
-from napari_neurosynth_results.statistics.p_values.multiple_testing import FdrMethod
+from napari_neurosynth_results.statistics.p_values.multiple_testing import (
+    Dependence,
+    FdrMethod,
+)
+from napari_neurosynth_results.statistics.p_values.significance import (
+    Evidence,
+    PSource,
+    find_test,
+)
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Significance of whole clusters when nothing else is asked.
 DEFAULT_ALPHA = 0.05
@@ -33,6 +53,8 @@ def find_clusters(
     connectivity: int = 6,
     min_voxels: int = 1,
     min_mm3: float | None = None,
+    tdp_alpha: float = 0.05,
+    tdp_dependence: Dependence = "positive",
     sub_peaks: int = 3,
     peak_distance: float = 8.0,
     siblings: Mapping[str, StatMap] | None = None,
@@ -63,6 +85,12 @@ def find_clusters(
         Smallest cluster kept.
     min_mm3 : float, optional
         The same as a volume; not both.
+    tdp_alpha : float
+        Of the true discovery proportion: how many of a cluster's voxels are active at
+        least, with a confidence of 1 - this for all clusters and thresholds together.
+    tdp_dependence : {"positive", "any"}
+        What is assumed of the voxels for that: Simes' inequality, which holds where
+        they depend on each other positively; or nothing, which proves less.
     sub_peaks : int
         At most so many beside each peak.
     peak_distance : float
@@ -103,6 +131,8 @@ def find_clusters(
     z >= 3.09 (p <= .001, one-tailed)
     >>> clusters.table.n_voxels.tolist()
     [805, 199, 143, 660, 326, 194]
+    >>> clusters.true_discoveries.tolist()
+    [259, 45, 23, 62, 3, 0]
     """
     threshold = Threshold(
         value=value,
@@ -115,6 +145,8 @@ def find_clusters(
         min_voxels=min_voxels,
         min_mm3=min_mm3,
         fdr=fdr,
+        tdp_alpha=tdp_alpha,
+        tdp_dependence=tdp_dependence,
     )
     return clusters_at(
         statmap,
@@ -126,6 +158,98 @@ def find_clusters(
         peak_distance=peak_distance,
         atlas=_atlas(atlas),
     )
+
+
+def true_discoveries(
+    statmap: StatMap,
+    where: AtlasChoice | Masking | Labels = "default",
+    *,
+    alpha: float = 0.05,
+    dependence: Dependence = "positive",
+    tail: Direction = "auto",
+    siblings: Mapping[str, StatMap] | None = None,
+    dof: float | tuple[float, float] | None = None,
+    family: Masking | None = None,
+) -> pd.DataFrame:
+    """Say of any places how many of their voxels are active, at least.
+
+    With one confidence for all places, clusters and thresholds of the map together
+    (Goeman and Solari 2011; Rosenblatt et al. 2018): one may look first, then choose.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        The map; of a corrected one its uncorrected p are taken.
+    where : Atlas, name, path, mask or labels
+        The regions of an atlas; a mask; or any volume of labels on the grid of the map,
+        (i, j, k), 0 for no place.
+    alpha : float
+        1 - confidence.
+    dependence : {"positive", "any"}
+        Of voxels on each other: what Simes' inequality needs, or whatever it is.
+    tail, siblings, dof
+        As for `find_clusters`.
+    family : Masking, optional
+        The voxels that were tested, where no map beside this one shows them; it has to
+        be chosen without looking at the map.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a place with any voxel that was tested: ``label``, ``region`` for those
+        of an atlas, ``n_voxels`` that were tested, ``true_discoveries`` among them at
+        least, ``tdp`` and ``tdp_percent``. ``attrs["about"]`` says it in words.
+
+    Raises
+    ------
+    ResultsError
+        When the p are not known, were corrected or thresholded, or places lie on
+        another grid; the text says what to do.
+
+    Examples
+    --------
+    >>> import napari_neurosynth_results as nnr
+    >>> from napari_neurosynth_results.sample import sample_folder
+    >>> results = nnr.open_results(sample_folder())
+    >>> found = nnr.true_discoveries(results["z"]).set_index("region")
+    >>> found.loc["insula R", ["n_voxels", "true_discoveries"]].tolist()
+    [1182, 173]
+    """
+    import pandas as pd
+
+    source = PSource(statmap, Evidence(siblings, dof))
+    if statmap.correction:
+        if (test := find_test(statmap)) is None:
+            raise ResultsError(
+                f"{statmap.title} is corrected, and the uncorrected map of its test is "
+                "not at hand."
+            )
+        source = PSource(test)
+    testing = find_closed_testing(
+        source, alpha=alpha, dependence=dependence, tail=tail, masking=family
+    )
+    named: Atlas | None = None
+    if isinstance(where, Masking):
+        labels: Labels = where.mask
+    elif isinstance(where, np.ndarray):
+        labels = where
+    else:
+        named = where if isinstance(where, Atlas) else find_atlas(where)
+        labels = atlas_labels(named, statmap.grid)
+    if labels.shape != statmap.grid.shape:
+        raise ResultsError(
+            f"The places have the shape {labels.shape}, {statmap.title} has "
+            f"{statmap.grid.shape}."
+        )
+    label, n_voxels, counts = testing.in_places(labels)
+    share = np.where(testing.is_open(n_voxels), np.nan, counts / n_voxels)
+    columns: dict[str, Any] = {"label": label}
+    if named is not None:
+        columns["region"] = [named.name_of(int(one)) for one in label]
+    columns |= {"n_voxels": n_voxels, "true_discoveries": counts}
+    table = pd.DataFrame(columns | {"tdp": share, "tdp_percent": 100 * share})
+    table.attrs["about"] = f"{testing}."
+    return table
 
 
 def _default_p(statmap: StatMap) -> float | None:

@@ -20,8 +20,9 @@ from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.sources.web.servers import Servers
 
 _USER = re.compile(r"(?<=//)[^/@\s]*@")
-#: What a list may weigh: a hundred thousand sources, and no image.
+#: What a list may weigh and hold: no image, and no more than a batch can end.
 _MOST_BYTES = 16 * 2**20
+_MOST_LINES = 100_000
 _MOST_OF_NAME = 60
 
 
@@ -216,4 +217,10 @@ def _lines(content: bytes, where: str) -> list[str]:
     except UnicodeDecodeError as error:
         raise ResultsError(f"{where} is not in UTF-8. Save it as UTF-8.") from error
     lines = (line.strip() for line in text.split("\n"))
-    return [line for line in lines if line and not line.startswith("#")]
+    sources = [line for line in lines if line and not line.startswith("#")]
+    if len(sources) > _MOST_LINES:
+        raise ResultsError(
+            f"{where} lists {len(sources):,} sources. Make lists of at most "
+            f"{_MOST_LINES:,}, and a batch of each."
+        )
+    return sources

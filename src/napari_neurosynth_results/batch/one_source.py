@@ -104,6 +104,15 @@ class Record:
             When it is not one.
         """
         made = cls(**document)
+        numbers = (made.n_clusters, made.seconds)
+        texts = [made.source, made.name, made.title, made.status, made.sentence]
+        texts += [made.stamp, *made.maps, *made.notices, *made.kinds]
+        if not (
+            all(isinstance(text, str) for text in texts)
+            and all(isinstance(number, int | float) for number in numbers)
+            and made.status in (DONE, PARTLY, FAILED)
+        ):
+            raise TypeError("not the record of a source")
         return replace(
             made,
             maps=tuple(made.maps),
@@ -213,14 +222,14 @@ class _AnswerBuilder:
                 request.map_request.for_kind(statmap.kind),
                 atlas=open_atlas(request.atlas) if request.atlas else None,
             )
-            self._notices += clusters.notices
             left_out = self._leave_out(results, key, clusters)
             if left_out is not None:
                 clusters = left_out.add_to(clusters)
             table = clusters_table(clusters)
             if request.leave_one_out and left_out is None:
                 table = _with_unknown_survival(table)
-            self._notices += [f"{key}: {notice}." for notice in clusters.whose_p]
+            told = (*clusters.notices, *clusters.whose_p, f"{clusters.proven}.")
+            self._notices += [f"{key}: {notice}" for notice in told]
             regions = regions_table(clusters) if request.regions else None
             if request.studies:
                 self._ask_studies(results, key, clusters, left_out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from napari_neurosynth_results.export.atomic import (
     open_for_text,
     put_text,
     sweep_leftovers,
+    text_bytes,
     write_folder,
     write_text,
     write_together,
@@ -30,10 +32,13 @@ from napari_neurosynth_results.export.atomic import (
 )
 from napari_neurosynth_results.export.escaping import harmless_cell
 from napari_neurosynth_results.export.provenance import PACKAGE
+from napari_neurosynth_results.sources.placeholders import load_json
 
 SOURCES = "sources"
 _ABOUT = "batch.json"
 _RECORD = "record.json"
+#: Where a record has the check sums of the tables beside it.
+_SUMS = "tables"
 _TABLES = ("clusters.tsv", "regions.tsv", "studies.tsv")
 #: All that a batch writes into its folder, and into that of a source. Nothing else in
 #: them is ever changed or taken away.
@@ -184,11 +189,23 @@ class BatchFolder:
         return os.path.join(self.path, *names)
 
     def record_of(self, source: BatchSource) -> Record | None:
-        """Return how a source went, if it was asked already."""
+        """Return how a source went, if it was asked already.
+
+        None also where its record or a table is not what was written: it is asked again
+        then, instead of mixing what nobody found with what was.
+        """
         document = _read(self._at(SOURCES, source.name, _RECORD))
-        with suppress(TypeError, ValueError, KeyError):
-            # As it is listed now, which may be by another path.
-            return replace(Record.from_document(document), source=source.shown)
+        if not isinstance(document, dict):
+            return None
+        sums = document.pop(_SUMS, None)
+        there = {name: self._at(SOURCES, source.name, name) for name in _TABLES}
+        with suppress(OSError, TypeError, ValueError, KeyError):
+            # A folder of that name is somebody else's, and a pipe has no end.
+            found = {n: _sum(path) for n, path in there.items() if os.path.isfile(path)}
+            if found == sums:
+                record = Record.from_document(document)
+                # As it is listed now, which may be by another path.
+                return replace(record, source=source.shown, name=source.name)
         return None
 
     def is_done(self, source: BatchSource) -> bool:
@@ -215,7 +232,12 @@ class BatchFolder:
         """
         target = self._at(SOURCES, answer.record.name)
         texts = dict(answer.tables)
-        texts[_RECORD] = json.dumps(answer.record.document, indent=2) + "\n"
+        sums = {
+            name: hashlib.sha256(text_bytes(text)).hexdigest()
+            for name, text in answer.tables.items()
+        }
+        document = answer.record.document | {_SUMS: sums}
+        texts[_RECORD] = json.dumps(document, indent=2) + "\n"
 
         def fill(folder: str) -> None:
             for name, text in texts.items():
@@ -329,6 +351,12 @@ def _rows(paths: Sequence[str]) -> Iterator[dict[str, Any]]:
             yield from csv.DictReader(file, delimiter="\t")
 
 
+def _sum(path: str) -> str:
+    """Return the check sum of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _put(text: str, path: str) -> None:
     put_text(path, text)
 
@@ -346,7 +374,7 @@ def _read(path: str) -> Any:
     try:
         if not os.path.isfile(path) or os.path.getsize(path) > _MOST_BYTES:
             return None
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except (OSError, ValueError, RecursionError):
+        with open(path, "rb") as file:
+            return load_json(file.read(_MOST_BYTES))
+    except (OSError, ValueError):
         return None

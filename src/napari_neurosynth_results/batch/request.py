@@ -33,6 +33,8 @@ _USUAL: dict[str, Any] = {
     "min_voxels": 1,
     "min_mm3": None,
 }
+#: The same of what batches did not ask at first.
+_USUAL_OF_TDP: dict[str, Any] = {"tdp_alpha": 0.05, "tdp_dependence": "positive"}
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ class BatchRequest:
         except TypeError as error:
             raise ResultsError(
                 f"A batch does not take this: {error}. It takes value, p, q, "
-                "bonferroni, fdr, tail, connectivity, min_voxels and min_mm3."
+                "bonferroni, fdr, tail, connectivity, min_voxels, min_mm3, tdp_alpha "
+                "and tdp_dependence."
             ) from error
         map_request = ThresholdRequest(asked, _with_absolute_path(mask), dof)
         stated = tuple(sorted((kinds or {}).items()))
@@ -128,6 +131,7 @@ class BatchRequest:
         more |= {"dof": dof} if dof is not None else {}
         more |= {"kinds": dict(self.kinds)} if self.kinds else {}
         more |= {"leave_one_out": True} if self.leave_one_out else {}
+        more |= {k: threshold[k] for k, v in _USUAL_OF_TDP.items() if threshold[k] != v}
         return {
             "maps": list(self.maps),
             **{name: threshold.get(name, usual) for name, usual in _USUAL.items()},
@@ -153,6 +157,10 @@ class BatchRequest:
         else:
             words.append("first threshold of each map")
         words.append(f"tail {asked.tail}, {asked.connectivity}-connected")
+        if asked.tdp_alpha != _USUAL_OF_TDP["tdp_alpha"]:
+            words.append(f"true discoveries at alpha {asked.tdp_alpha:g}")
+        if asked.tdp_dependence == "any":
+            words.append("true discoveries under any dependence")
         if dof is not None:
             numbers = dof if isinstance(dof, tuple) else (dof,)
             words.append(

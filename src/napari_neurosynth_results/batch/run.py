@@ -25,6 +25,7 @@ from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import checked_name
 from napari_neurosynth_results.job import Job, Progress
+from napari_neurosynth_results.sources.files.folder import read_table
 from napari_neurosynth_results.sources.opening import SourceName
 from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.statistics.thresholds.request import StatedDof
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+#: Of the table of all clusters: about a million of them.
+_MOST_BYTES = 512 << 20
+_MOST_CELLS = 30_000_000
 #: Nothing is loaded from anywhere, whatever a title holds.
 _HEAD = """<!DOCTYPE html>
 <html lang="en">
@@ -182,14 +186,22 @@ class BatchSummary:
 
     @cached_property
     def clusters(self) -> pd.DataFrame:
-        """The clusters of all results, read from ``clusters.tsv``."""
-        import pandas as pd
+        """The clusters of all results, read from ``clusters.tsv``.
 
-        path = os.path.join(self.folder, "clusters.tsv")
+        Raises
+        ------
+        ResultsError
+            When there are more than fit into memory at once, or the file has gone.
+        """
         # "NA" may be the name of a result.
         texts = {"source": str, "title": str, "map": str, "name": str, "threshold": str}
-        return pd.read_csv(
-            path, sep="\t", dtype=texts, keep_default_na=False, na_values=[""]
+        return read_table(
+            os.path.join(self.folder, "clusters.tsv"),
+            _MOST_BYTES,
+            _MOST_CELLS,
+            dtype=texts,
+            keep_default_na=False,
+            na_values=[""],
         )
 
     def __str__(self) -> str:
@@ -266,8 +278,9 @@ def run_batch(
         kept. False asks all anew.
     **threshold
         ``value``, ``p``, ``q`` or ``bonferroni`` and ``fdr``, ``tail``,
-        ``connectivity``, ``min_voxels``, ``min_mm3``, as for `find_clusters`. Without a
-        height each map has its first threshold: p <= .001, of corrected maps .05.
+        ``connectivity``, ``min_voxels``, ``min_mm3``, ``tdp_alpha`` and
+        ``tdp_dependence``, as for `find_clusters`. Without a height each map has its
+        first threshold: p <= .001, of corrected maps .05.
 
     Returns
     -------

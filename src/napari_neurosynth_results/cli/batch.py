@@ -19,6 +19,7 @@ from napari_neurosynth_results.cli.options import (
     add_regions,
     add_source,
     add_studies,
+    add_tdp,
     add_threshold,
     atlas_name,
     kinds_from,
@@ -52,6 +53,7 @@ def add_batch(commands: Any) -> None:
     )
     add_kinds(command)
     add_threshold(command)
+    add_tdp(command)
     add_mask(command)
     add_atlas(command)
     add_regions(command)

@@ -27,6 +27,7 @@ from napari_neurosynth_results.cli.options import (
     add_regions,
     add_source,
     add_studies,
+    add_tdp,
     add_threshold,
     atlas_from,
     kinds_from,
@@ -38,6 +39,7 @@ from napari_neurosynth_results.export.tables.write import SEPARATORS
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.corrected import COUNTED
+from napari_neurosynth_results.statistics.clusters.true_discoveries import write_percent
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
 from napari_neurosynth_results.statistics.studies.leave_one_out import LeaveOneOut
@@ -58,6 +60,12 @@ def add_clusters(commands: Any) -> None:
     add_map(clusters, "the map, as info lists it (default: the first one)")
     add_kinds(clusters)
     add_threshold(clusters)
+    clusters.add_argument(
+        "--tdp",
+        action="store_true",
+        help="say how much of each cluster is active, at least",
+    )
+    add_tdp(clusters)
     add_mask(clusters)
     add_atlas(clusters)
     add_regions(clusters)
@@ -105,19 +113,24 @@ def _clusters(options: argparse.Namespace) -> int:
     written = _write_files(options, clusters, behind)
     file = f"{statmap.file.filename}: "
     about = [problem for problem in results.problems if problem.startswith(file)]
-    missing = [f"{clusters.missing_test}."] if clusters.missing_test else []
-    for notice in dict.fromkeys((*clusters.notices, *about, *missing)):
+    for notice in dict.fromkeys((*clusters.notices, *about)):
         print(f"! {notice}", file=sys.stderr)
     print(f"{statmap.title}: {clusters}")
     if len(clusters):
-        shown = [*_SHOWN, *(name for name in _SURVIVAL if name in clusters.table)]
+        shown = [*_SHOWN, *["tdp_percent"] * options.tdp]
+        shown += [name for name in _SURVIVAL if name in clusters.table]
         table = clusters.table[shown].join(clusters.corrected.drop(columns="label"))
         table = table.dropna(axis="columns", how="all")
         for column in table.columns.intersection(["cluster_p", *COUNTED]):
             table[column] = [write_counted_p(p, clusters.null) for p in table[column]]
+        if "tdp_percent" in table:
+            # Not rounded up.
+            table["tdp_percent"] = table["tdp_percent"].map(write_percent)
         print(table.to_string(index=False))
         for notice in clusters.whose_p:
-            print(f"{notice}.")
+            print(notice)
+        if options.tdp:
+            print(f"{clusters.proven}.")
     if options.regions:
         _print_regions(clusters)
     if behind is not None:

@@ -45,6 +45,7 @@ SOURCE_FORMS = "a NiMARE folder, images, a zip, a NeuroVault or Compose link or 
 _THRESHOLD = (
     *CRITERIA,
     *("fdr", "tail", "connectivity", "min_voxels", "min_mm3"),
+    *("tdp_alpha", "tdp_dependence"),
 )
 
 
@@ -175,6 +176,26 @@ def add_threshold(command: Any) -> None:
     )
 
 
+def add_tdp(command: Any) -> None:
+    """Add how sure to be of how much of a cluster is active."""
+    proven = command.add_argument_group(
+        "true discovery proportion: at least so much of a cluster is active"
+    )
+    proven.add_argument(
+        "--tdp-alpha",
+        type=float,
+        default=0.05,
+        metavar="X",
+        help="1 - confidence, for all clusters and thresholds together (default .05)",
+    )
+    proven.add_argument(
+        "--tdp-dependence",
+        choices=("positive", "any"),
+        default="positive",
+        help="of voxels on each other; any assumes nothing, and proves less",
+    )
+
+
 def add_mask(command: Any) -> None:
     """Add where to look."""
     place = command.add_argument_group("where to look, and to count tests")
@@ -258,7 +279,7 @@ def threshold_keywords(options: argparse.Namespace) -> dict[str, Any]:
     dict
         Height, directions and extent; no mask and no degrees of freedom.
     """
-    return {name: getattr(options, name) for name in _THRESHOLD}
+    return {name: getattr(options, name) for name in _THRESHOLD if name in options}
 
 
 def mask_source(options: argparse.Namespace) -> MaskSource | None:

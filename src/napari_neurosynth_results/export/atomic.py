@@ -27,6 +27,8 @@ _HOST = re.sub(r"[^A-Za-z0-9]", "_", socket.gethostname())[:40] or "host"
 _SCRATCH = re.compile(
     r"\.saving-nnr-(?P<host>[A-Za-z0-9_]{1,40})-(?P<process>\d{1,9})-[0-9a-f]{16}"
 )
+#: How texts of ours are written, and what has no letter: see `open_for_text`.
+_CODING, _NO_LETTER = "utf-8", "backslashreplace"
 #: Where asking for a process would end it, what is older than this is nobody's.
 _FORGOTTEN_AFTER = 24 * 3600.0
 #: What file systems without hard links answer.
@@ -349,7 +351,12 @@ def open_for_text(path: str) -> TextIO:
     text file
         To be closed.
     """
-    return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")
+    return open(path, "w", encoding=_CODING, errors=_NO_LETTER, newline="")
+
+
+def text_bytes(text: str) -> bytes:
+    """Return what `put_text` writes for a text."""
+    return text.encode(_CODING, _NO_LETTER)
 
 
 def write_folder(

@@ -69,7 +69,6 @@ def provenance_lines(clusters: ClusterSet, notes: Sequence[str] = ()) -> list[st
         f"regions: {atlas.name} ({atlas.citation})" if atlas else "regions: none",
         *notes,
         *(f"note: {told}" for told in clusters.notices),
-        *([clusters.missing_test] if clusters.missing_test else []),
         f"source: {source_of(statmap.results)}",
         f"space: {space_of(statmap.grid) or 'not that of MNI152'}",
         f"made by {name_and_version()}",
@@ -91,6 +90,7 @@ def provenance_details(clusters: ClusterSet) -> dict[str, Any]:
         **map_details(statmap),
         "PeakMap": None if clusters.missing_test else clusters.values.key,
         "Threshold": _threshold(clusters),
+        "TrueDiscoveries": _true_discoveries(clusters),
         "Notices": [plain_text(told) for told in clusters.notices],
         "Atlas": _atlas(clusters.atlas),
     }
@@ -133,6 +133,20 @@ def space_of(grid: Grid) -> str | None:
     if grid.in_talairach:
         return "Talairach"
     return None if grid.mni_doubt() else MNI
+
+
+def _true_discoveries(clusters: ClusterSet) -> dict[str, Any] | None:
+    found = clusters.proven.testing
+    if found is None:
+        return None
+    return {
+        "Sentence": plain_text(str(found)),
+        "Alpha": found.bounds.alpha,
+        "Dependence": found.bounds.dependence,
+        "Tests": found.bounds.n_tests,
+        "HommelValue": found.bounds.hommel,
+        "AllVoxels": found.bounds.total,
+    }
 
 
 def _threshold(clusters: ClusterSet) -> dict[str, Any]:

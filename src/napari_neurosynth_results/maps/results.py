@@ -462,9 +462,16 @@ class ResultSet:
         """
         return read_side_by_side(statmaps)
 
-    def release(self) -> None:
-        """Let go of voxels that nobody else holds; they are read again when needed."""
-        self._cache.clear()
+    def release(self, statmaps: Iterable[StatMap] | None = None) -> None:
+        """Let go of voxels that nobody else holds; they are read again when needed.
+
+        Parameters
+        ----------
+        statmaps : iterable of StatMap, optional
+            Those of these maps; all of them when not given.
+        """
+        keys = None if statmaps is None else [statmap.key for statmap in statmaps]
+        self._cache.release(keys)
 
     def mask_of(self, statmap: StatMap) -> Mask | None:
         """Return the analysis mask: one for all maps of a run on one grid.

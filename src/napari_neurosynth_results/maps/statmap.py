@@ -85,6 +85,9 @@ class MapSet(Protocol):
     def read(self, statmaps: Iterable[StatMap]) -> dict[str, Voxels]:
         """Read the voxels of several maps: by key, without broken ones."""
 
+    def release(self, statmaps: Iterable[StatMap] | None = None) -> None:
+        """Let go of voxels that nobody else holds: of some maps, or of all."""
+
     def mask_of(self, statmap: StatMap) -> Mask | None:
         """Return the analysis mask, None if unknown."""
 
@@ -381,7 +384,7 @@ def _find_underflowed(statmap: StatMap) -> Mask | None:
 # The analysis mask, as the maps of a run show it.
 
 #: Bytes of voxels that are read together for a mask: a folder may hold a thousand maps.
-_READ_AT_ONCE = 128 << 20
+_READ_AT_ONCE = 16 << 20
 _CORNERS = np.ix_((0, -1), (0, -1), (0, -1))
 
 
@@ -409,7 +412,9 @@ def union_mask(statmap: StatMap) -> Mask | None:
     telling = [m for m in telling if m.at_hand and m.grid.same_as(statmap.grid)]
     union: Mask | None = None
     known = False
-    at_once = max(1, _READ_AT_ONCE // (4 * math.prod(statmap.grid.shape)))
+    # These are asked for again at once; the others only told where the mask is.
+    wanted = [statmap, *statmap.results.siblings(statmap).values()]
+    at_once = max(2, _READ_AT_ONCE // (4 * math.prod(statmap.grid.shape)))
     for start in range(0, len(telling), at_once):
         few = telling[start : start + at_once]
         voxels = statmap.results.read(few)
@@ -424,6 +429,8 @@ def union_mask(statmap: StatMap) -> Mask | None:
             inside = ~nan if nan_outside else ~nan & (data != 0)
             known = known or nan_outside or other.kind.row.fills_mask
             union = inside if union is None else union | inside
+        del voxels, data
+        statmap.results.release([other for other in few if other not in wanted])
     if union is None or not known:
         return None
     union.flags.writeable = False

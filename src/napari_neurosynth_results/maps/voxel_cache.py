@@ -59,10 +59,11 @@ class VoxelCache:
             self._kept.pop(key, None)
             self._alive.pop(key, None)
 
-    def clear(self) -> None:
-        """Let go of everything; what others hold is still found."""
+    def release(self, keys: Iterable[str] | None = None) -> None:
+        """Let go of some maps, or of all; what others hold is still found."""
         with self._lock:
-            self._kept.clear()
+            for key in list(self._kept) if keys is None else keys:
+                self._kept.pop(key, None)
 
     @property
     def nbytes(self) -> int:

@@ -10,18 +10,16 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.files.folder import open_files, open_folder
-from napari_neurosynth_results.sources.online.compose import open_compose
 from napari_neurosynth_results.sources.online.links import (
     Address,
     AddressKind,
+    is_sealed_name,
     parse_address,
 )
-from napari_neurosynth_results.sources.online.neurovault import open_neurovault
 from napari_neurosynth_results.sources.online.nilearn_downloads import (
     is_nilearn_folder,
     open_nilearn,
 )
-from napari_neurosynth_results.sources.online.store import is_sealed_name, shared_store
 from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.sources.zip_archive import open_zip
 
@@ -118,6 +116,11 @@ def _named_like_nifti(path: str) -> bool:
 def _open_address(
     address: Address, online: Servers, job: Job, max_bytes: int
 ) -> ResultSet:
+    # Who opens a folder loads nothing that asks servers.
+    from napari_neurosynth_results.sources.online.compose import open_compose
+    from napari_neurosynth_results.sources.online.neurovault import open_neurovault
+    from napari_neurosynth_results.sources.online.store import shared_store
+
     if is_sealed_name(address.id):
         online = replace(online, offline=True)
     store = shared_store(online)

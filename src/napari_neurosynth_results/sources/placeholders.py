@@ -13,6 +13,7 @@ import os
 import re
 import stat
 import zlib
+from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 
@@ -109,22 +110,45 @@ def what_is_there(
     return found and f"{name} is not {wanted}: it is {found}."
 
 
-def is_bulky_json(data: bytes | str, most: int = 256 << 20) -> bool:
-    """Tell whether JSON becomes far more in memory than any document needs.
+class JsonRefusedError(ValueError):
+    """JSON that is not read, however whole it is; the text says why."""
 
-    A few kilobytes of ``[],[],...`` become gigabytes, and minutes of work.
+
+def load_json(data: bytes | str, most: int = 256 << 20) -> Any:
+    """Read JSON of others, in bounded memory: all JSON that comes in is read here.
 
     Parameters
     ----------
     data : bytes or str
-        The text, which is not read but counted.
+        The text, in UTF-8; a byte order mark is skipped.
     most : int
         Bytes in memory that its lists, records and values may take.
 
     Returns
     -------
-    bool
-        True when they would take more.
+    Any
+        The value; its shape is for the caller to check.
+
+    Raises
+    ------
+    JsonRefusedError
+        When it would take more memory, or is nested too deeply.
+    ValueError
+        When it is broken.
+    """
+    if _is_bulky(data, most):
+        raise JsonRefusedError("would take far more memory than any document does")
+    text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise JsonRefusedError("is nested too deeply to be read") from None
+
+
+def _is_bulky(data: bytes | str, most: int) -> bool:
+    """Tell whether JSON becomes far more in memory than it is long.
+
+    A few kilobytes of ``[],[],...`` become gigabytes, and minutes of work.
     """
     if len(data) * _MOST_PER_LETTER < most:
         return False
@@ -243,8 +267,8 @@ def _text(head: bytes) -> str | None:
 
 def _may_be_json(text: str) -> bool:
     try:
-        json.loads(text)
-    except RecursionError:
+        load_json(text)
+    except JsonRefusedError:
         return False
     except ValueError:
         # Longer than what was read, or broken: its begin is all there is to go by.

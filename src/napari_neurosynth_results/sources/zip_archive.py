@@ -42,6 +42,11 @@ if sys.platform != "win32":
 #: Members of one zip that are looked at, and that are taken out.
 _MOST_MEMBERS = 20_000
 _MOST_TAKEN = 2000
+#: Bytes of the list of members at the end: some hundred for each that is looked at. The
+#: records that say how long it is stand within the last bytes (APPNOTE 4.3.14, 4.3.16).
+_LONGEST_DIRECTORY = 16 << 20
+_LONGEST_END = (64 << 10) + 200
+_ENDS = ((b"PK\5\6", 12, 16), (b"PK\6\6", 40, 48))
 _MOST_TOLD = 20
 #: Compressed maps hardly shrink again; more than deflate's own limit is a lie.
 _MOST_RATIO = 1032
@@ -122,6 +127,7 @@ def _unpack(path: str, max_bytes: int, root: Path) -> tuple[Path, list[str], IO[
     folder, problems, held
         `held` keeps the folder from being removed until it is closed.
     """
+    _refuse_long_directory(path)
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
     folder = root / f"{digest}-{_VERSION}"
@@ -154,6 +160,25 @@ def _unpack(path: str, max_bytes: int, root: Path) -> tuple[Path, list[str], IO[
     if not (held := _hold(folder)):
         raise OSError("another process removed what was unpacked")
     return folder, problems, held
+
+
+def _refuse_long_directory(path: str) -> None:
+    """Refuse a zip whose list of members is longer than that of any result.
+
+    Python reads all of it before it says how many there are.
+    """
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _LONGEST_END))
+        tail = file.read(_LONGEST_END)
+    lengths = [
+        int.from_bytes(tail[at + begin : at + end], "little")
+        for mark, begin, end in _ENDS
+        if (at := tail.rfind(mark)) >= 0
+    ]
+    # One that does not fit into its field is in the longer record.
+    if any(_LONGEST_DIRECTORY < length <= size for length in lengths):
+        raise ResultsError(f"{path} holds too many files for a result.")
 
 
 def _hold(folder: Path) -> IO[bytes] | None:

@@ -8,8 +8,8 @@ marks the place that was chosen.
 from __future__ import annotations
 
 import re
-import textwrap
 import weakref
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -42,9 +42,16 @@ CAPTION, PLACE, COLOR_BAR, CROSSHAIR = (
     f"neurosynth_results_{name}" for name in ("caption", "place", "bar", "crosshair")
 )
 _FONT_SIZE = 9
-#: Pixels of the screen that a letter takes, and that the color bar leaves.
-_LETTER, _BESIDE = 8.5, 130
-_FEWEST_LETTERS = 30
+#: Pixels of the screen: a letter and a line where nobody has measured them, what is
+#: free at the edges and between two overlays, and the box around the caption.
+_LETTER, _LINE, _FREE, _BOX = 8.5, 20.0, 10.0, 8.0
+#: The color bar without its numbers, how high it is, and how low it may become.
+_BAR_WIDTH, _BAR_HEIGHT, _LOWEST_BAR = 25.0, 180.0, 40.0
+#: Below so much width beside the bar the caption takes a line above it; and it takes
+#: no larger part of the height.
+_NARROWEST, _CAPTION_PART = 200.0, 0.3
+#: Half a letter that says left or right, in the middle of an edge; the scale bar.
+_MARK, _SCALE_BAR = 22.0, 165.0
 #: Maps that the caption has room for.
 _MOST_MAPS = 3
 #: Rows of colors in a bar, and of what lies between its two sides.
@@ -53,6 +60,10 @@ _ROWS, _BETWEEN = 180, 20
 _BRACKET = re.compile(r"^\[[^\]]*\]")
 #: What caption and bar follow.
 _TELLING = ("visible", "name", "contrast_limits", "gamma", "colormap")
+
+
+#: Says how wide and high words are on the canvas.
+Ruler = Callable[[str], tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -99,6 +110,8 @@ def dress(viewer: Viewer) -> None:
             event.connect(tell)
         viewer.canvas.events.size.connect(tell)
         place = partial(_update_place, weakly(viewer))
+        viewer.canvas.events.size.connect(place)
+        _keep_in_sight(viewer)
         for event in (viewer.dims.events.point, viewer.dims.events.ndisplay):
             event.connect(place)
         viewer.events.status.connect(partial(_name_status, weakly(viewer)))
@@ -146,27 +159,152 @@ def update_legend(viewer: Viewer) -> None:
     for layer in fresh:
         _follow(viewer, layer)
     shown = [layer for layer in reversed(fresh) if is_seen(layer)]
-    letters = int((viewer.canvas.size[1] - _BESIDE) / _LETTER)
-    text = "\n".join(
-        textwrap.fill(
-            caption_of(layer), max(letters, _FEWEST_LETTERS), break_on_hyphens=False
-        )
-        for layer in shown[:_MOST_MAPS]
-    )
-    if text != caption.text:
-        caption.text = text
-    caption.visible = bool(text)
+    captions = [caption_of(layer) for layer in shown[:_MOST_MAPS]]
     painted = [
         layer for layer in shown if layer.visible and RANGE_KEY in layer.metadata
     ]
-    if (drawn := viewer.canvas.overlays.get(COLOR_BAR)) is not None:
-        drawn.bar = bar_of(painted[0]) if painted else None
-        drawn.visible = bool(painted)
+    drawn = viewer.canvas.overlays.get(COLOR_BAR)
+    bar = bar_of(painted[0]) if painted and drawn is not None else None
+    room = _room_on(viewer.canvas.size, captions, bar, _ruler_of(viewer))
+    text = "\n".join(room.lines)
+    if text != caption.text:
+        caption.text = text
+    caption.visible = bool(text)
+    if drawn is not None:
+        drawn.below, drawn.height = room.above_bar, max(room.bar_height, _LOWEST_BAR)
+        drawn.bar = bar
+        drawn.visible = bar is not None and room.bar_height >= _LOWEST_BAR
+
+
+@dataclass(frozen=True)
+class _Room:
+    """What there is room for on a canvas, so that nothing lies on anything else.
+
+    Attributes
+    ----------
+    lines : tuple of str
+        Of the caption.
+    above_bar : float
+        Pixels that the color bar leaves to the caption, 0 where it stands beside it.
+    bar_height : float
+        Pixels for the colors of the bar.
+    """
+
+    lines: tuple[str, ...]
+    above_bar: float
+    bar_height: float
+
+
+def _room_on(
+    size: tuple[int, int], captions: Sequence[str], bar: Bar | None, ruler: Ruler
+) -> _Room:
+    """Share a canvas between caption and color bar.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Height and width in pixels.
+    captions : sequence of str
+        Of the maps that are shown.
+    bar : Bar or None
+        The color bar, if there is one.
+    ruler : callable
+        Measures words.
+    """
+    height, width = size
+    line = ruler("Mg")[1]
+    whole = width - 2 * _FREE - _BOX
+    aside = whole - (_FREE + _bar_width(bar, ruler) if bar is not None else 0.0)
+    stacked = aside < min(_NARROWEST, whole)
+    # Above the middle, where the letters of left and right stand.
+    below_top = height / 2 - _MARK - _FREE - 2 * line - 4
+    most = _CAPTION_PART * height / line
+    if stacked:
+        most = min(most, (below_top - _LOWEST_BAR - _FREE) / line)
+    each = max(1, int(most / max(1, len(captions))))
+    wide = whole if stacked else aside
+    lines = [one for text in captions for one in _wrap(text, wide, each, ruler)]
+    above = len(lines) * line + _FREE if stacked else 0.0
+    return _Room(tuple(lines), above, min(_BAR_HEIGHT, below_top - above))
+
+
+def _bar_width(bar: Bar, ruler: Ruler) -> float:
+    numbers = max(ruler(number)[0] for _, number in bar.ticks)
+    return max(_BAR_WIDTH + numbers, ruler(bar.title)[0])
+
+
+def _wrap(text: str, width: float, most: int, ruler: Ruler) -> list[str]:
+    """Break a text between words; what has no room in so many lines is left out."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and ruler(longer)[0] <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    kept = lines[:most]
+    return [
+        _elide(one, width, ruler, more=n == most - 1 and len(lines) > most)
+        for n, one in enumerate(kept)
+    ]
+
+
+def _elide(text: str, width: float, ruler: Ruler, *, more: bool) -> str:
+    """Shorten a line that is too long, or that is not the last."""
+    shown = f"{text} \N{HORIZONTAL ELLIPSIS}" if more else text
+    while text and ruler(shown)[0] > width:
+        text = text[:-1].rstrip()
+        shown = f"{text}\N{HORIZONTAL ELLIPSIS}"
+    return shown
+
+
+def _ruler_of(viewer: Viewer) -> Ruler:
+    """Return what measures words: the canvas, once it has drawn a color bar."""
+    drawn = viewer.canvas.overlays.get(COLOR_BAR)
+    kept = drawn.ruler if drawn is not None else None
+    ruler: Ruler | None = kept() if kept is not None else None
+    return ruler or (lambda words: (_LETTER * len(words), _LINE))
+
+
+def _keep_in_sight(viewer: Viewer) -> None:
+    """Fit the view anew when the canvas changes its size, unless a user moved it."""
+    ours = all(
+        map_of(layer) is not None or UNDERLAY_KEY in layer.metadata
+        for layer in viewer.layers
+    )
+    camera = viewer.scene.camera
+    fitted = [(tuple(camera.center), camera.zoom)] if ours else []
+
+    def remember(event: Any) -> None:
+        fitted[:] = [(tuple(event.center), event.zoom)]
+
+    def fit(ref: weakref.ref[Any], event: object = None) -> None:
+        if (viewer := ref()) is None:
+            return
+        camera = viewer.scene.camera
+        if viewer.layers and fitted == [(tuple(camera.center), camera.zoom)]:
+            viewer.fit_to_view()
+
+    viewer.events.reset_view.connect(remember)
+    viewer.canvas.events.size.connect(partial(fit, weakly(viewer)))
 
 
 def caption_of(layer: Layer) -> str:
     """Say which map a layer shows, and at which threshold."""
     return f"{layer.name}: {layer.metadata.get(REASON_KEY, '')}".removesuffix(": ")
+
+
+def caption_on(viewer: Viewer) -> str:
+    """Return what the canvas says of the maps that are shown, for who covers it."""
+    overlay = viewer.canvas.overlays.get(CAPTION)
+    return str(overlay.text) if overlay is not None and overlay.visible else ""
+
+
+def bar_on(viewer: Viewer) -> Bar | None:
+    """Return the color bar on the canvas, None where there is none."""
+    overlay = viewer.canvas.overlays.get(COLOR_BAR)
+    found: Bar | None = overlay.bar if overlay is not None else None
+    return found
 
 
 def bar_of(layer: Layer) -> Bar:
@@ -232,9 +370,15 @@ def _update_place(ref: weakref.ref[Any], event: object = None) -> None:
         return
     place = place_of_slices(viewer)
     overlay = viewer.canvas.overlays[PLACE]
-    overlay.visible = place is not None and viewer.dims.ndisplay == 2
-    if place is not None and overlay.visible:
-        overlay.text = name_place(place)
+    text = name_place(place) if place is not None else ""
+    width, wide = viewer.canvas.size[1], _ruler_of(viewer)(text)[0]
+    # Beside the scale bar, above it, or nowhere.
+    beside = 3 * _FREE + wide + _SCALE_BAR <= width
+    overlay.position = "bottom_left" if beside else "bottom_right"
+    fits = 2 * _FREE + wide <= width
+    overlay.visible = place is not None and viewer.dims.ndisplay == 2 and fits
+    if overlay.visible:
+        overlay.text = text
 
 
 def _name_status(ref: weakref.ref[Any], event: object = None) -> None:

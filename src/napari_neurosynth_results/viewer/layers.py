@@ -54,6 +54,8 @@ RANGE_KEY = "neurosynth_results_range"
 STANDS_BACK_KEY = "neurosynth_results_stands_back"
 #: Marks the underlay, so that it is not added twice.
 UNDERLAY_KEY = "neurosynth_results_underlay"
+#: Marks what a view is drawn with, as a glass brain: it goes with the view.
+VIEW_KEY = "neurosynth_results_of_a_view"
 #: A source gets no more layers than this, the underlay among them.
 MOST_LAYERS = 12
 #: A result that does not fit starts with fewer: each hidden layer costs 7 MB and a

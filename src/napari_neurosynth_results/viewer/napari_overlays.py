@@ -7,6 +7,7 @@ Where a name goes, the import fails and `viewer.canvas` does without.
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from vispy.scene.visuals import Image, Line
 from vispy.visuals.transforms import STTransform
 
 #: Pixels of the screen: the bar, the lines beside it, and what lies between its parts.
-_WIDTH, _HEIGHT, _TICK, _SPACE = 16, 180, 5, 4
+_WIDTH, _TICK, _SPACE = 16, 5, 4
 _FONT_SIZE = 9
 #: Millimeters about the chosen place that no line of the crosshair covers, and how far
 #: the lines go: beyond any head.
@@ -35,9 +36,19 @@ class BarOverlay(CanvasOverlay):  # type: ignore[misc]
     ----------
     bar : Bar or None
         What `viewer.canvas` makes of the layer that is shown; None draws nothing.
+    below : float
+        Pixels of the screen that stay free above it, where the caption takes all the
+        width.
+    height : float
+        Of its colors, in pixels of the screen.
+    ruler : weakref.WeakMethod or None
+        `DrawnBar.measure`, as soon as there is one.
     """
 
     bar: Any = None
+    below: float = 0.0
+    height: float = 180.0
+    ruler: Any = None
 
 
 class CrosshairOverlay(SceneOverlay):  # type: ignore[misc]
@@ -71,7 +82,11 @@ class DrawnBar(VispyCanvasOverlay):  # type: ignore[misc]
 
     def __init__(self, *, font_info: Any, **kwargs: Any) -> None:
         super().__init__(node=_BarNode(font_info), font_info=font_info, **kwargs)
-        self.overlay.events.bar.connect(self._draw)
+        events = self.overlay.events
+        for event in (events.bar, events.below, events.height):
+            event.connect(self._draw)
+        # The overlay outlives what draws it.
+        self.overlay.ruler = weakref.WeakMethod(self.measure)
         self.viewer.canvas.events.background_color.connect(self._draw)
         self.reset()
 
@@ -79,6 +94,12 @@ class DrawnBar(VispyCanvasOverlay):  # type: ignore[misc]
         """Draw all of it anew."""
         super().reset()
         self._draw()
+
+    def measure(self, words: str) -> tuple[float, float]:
+        """Say how wide and high words are in the type of caption and numbers."""
+        text = self.node.title
+        text.font_size = _FONT_SIZE
+        return _measure(text, words), float(text.get_line_height())
 
     def _on_visible_change(self) -> None:
         super()._on_visible_change()
@@ -98,18 +119,19 @@ class DrawnBar(VispyCanvasOverlay):  # type: ignore[misc]
         wide += _WIDTH + _TICK + _SPACE
         self.x_size = max(wide, _measure(node.title, bar.title))
         # Room for half a line above and below the bar, where numbers stand out.
-        top = 1.5 * line + _SPACE
-        self.y_size = top + _HEIGHT + line / 2
-        node.title.pos = (self.x_size, 0)
+        above, height = self.overlay.below, self.overlay.height
+        top = above + 1.5 * line + _SPACE
+        self.y_size = top + height + line / 2
+        node.title.pos = (self.x_size, above)
         left = self.x_size - _WIDTH
-        places = [top + share * _HEIGHT for share, _ in bar.ticks]
+        places = [top + share * height for share, _ in bar.ticks]
         node.numbers.pos = [(left - _TICK - _SPACE, y) for y in places]
         node.lines.set_data(
             np.array([[x, y] for y in places for x in (left - _TICK, left)]), color=ink
         )
         colors = np.frombuffer(bar.colors, np.uint8).reshape(-1, 1, 4)
         node.image.set_data((colors / 255).astype(np.float32))
-        node.image.transform.scale = _WIDTH, _HEIGHT / len(colors)
+        node.image.transform.scale = _WIDTH, height / len(colors)
         node.image.transform.translate = left, top
         self._on_position_change()
 

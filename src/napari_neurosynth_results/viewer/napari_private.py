@@ -8,6 +8,7 @@ is needed, so that widgets have no second file of this kind.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
@@ -22,6 +23,8 @@ REBUILD_COLORS = "_on_colormap_change"
 VIEW_DIRECTION = "_view_direction"
 #: `PublicOnlyProxy.__wrapped__` (napari.utils._proxies, 0.9.2), which is wrapt's.
 WRAPPED = "__wrapped__"
+#: `Window._qt_window` (napari._qt.qt_main_window, 0.9.2).
+QT_WINDOW = "_qt_window"
 #: Entries of the table in which graphics cards look colors up: `LUT_len` of
 #: vispy.color.colormap (0.16). No public name says it. With another length colors would
 #: begin up to a part in a thousand of the color range beside the threshold.
@@ -54,6 +57,15 @@ def give_direction(viewer: Any) -> None:
         model.dims.ndim, model.dims.displayed
     )
     setattr(model.cursor, VIEW_DIRECTION, direction)
+
+
+def main_window(viewer: Any) -> Any:
+    """Return Qt's main window of a viewer, None where it has none or the name is gone.
+
+    napari shows its docks by their parents; without a dock of a plugin there is none to
+    ask. Where the name is gone, the ortho view goes below the canvas only.
+    """
+    return getattr(getattr(unproxied(viewer), "window", None), QT_WINDOW, None)
 
 
 def refreshed_once(layer: Any) -> AbstractContextManager[object]:
@@ -108,3 +120,22 @@ def undisturbed(viewer: Any, layer: Any, *, recolored: bool) -> Iterator[None]:
         for owner, name in needless:
             if (still_there := owner()) is not None:
                 told.connect((still_there, name))
+
+
+@contextmanager
+def nothing_to_collect() -> Iterator[None]:
+    """Keep napari from collecting garbage of which there is none.
+
+    After a batch of changes it collects all of Python's garbage, lest a graphics card
+    be told of layers that were removed (napari._vispy.canvas, 0.9.2): that takes longer
+    than a map. Nothing was removed here. Where objects are set aside already, they are
+    somebody else's, and napari collects as it means to.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

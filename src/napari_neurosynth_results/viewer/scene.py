@@ -56,6 +56,8 @@ _MARK_SIZE = 16
 _NEAR_MM = 6.0
 #: The convention that was chosen, kept with the viewer in an overlay that is not shown.
 _CONVENTION = "orientation_convention"
+#: What lies over the canvas, kept with the viewer in the same way.
+_COVER = "neurosynth_results_cover"
 #: From behind, a little from the left and from above: where the observer looks, as x, y
 #: and z, and what is up. Right is on the right.
 _OBLIQUE: tuple[Vector, Vector] = ((0.55, 0.72, -0.45), (0, 0, 1))
@@ -104,6 +106,7 @@ def show_plane(viewer: Viewer, plane: Plane) -> None:
     extra = viewer.dims.ndim - 3
     if extra < 0:
         return
+    uncover_canvas(viewer)
     place = viewer.dims.point
     viewer.dims.ndisplay = 2
     viewer.dims.order = (*range(extra), *(axis + extra for axis in PLANE_ORDER[plane]))
@@ -114,9 +117,34 @@ def show_plane(viewer: Viewer, plane: Plane) -> None:
 
 def show_3d(viewer: Viewer) -> None:
     """Show the volume from above, nose up."""
+    uncover_canvas(viewer)
     viewer.dims.order = tuple(range(viewer.dims.ndim))
     viewer.dims.ndisplay = 3
     viewer.reset_view()
+
+
+def canvas_cover(viewer: Viewer) -> Any:
+    """Return what says whether something lies over the canvas, as the ortho view does.
+
+    Returns
+    -------
+    TextOverlay
+        Never shown; its text names what lies there, and is empty when nothing does. Who
+        lies there hears of another text, and goes.
+    """
+    overlays = viewer.canvas.overlays
+    if _COVER not in overlays:
+        from napari.components.overlays import TextOverlay
+
+        overlays[_COVER] = TextOverlay(visible=False)
+    return overlays[_COVER]
+
+
+def uncover_canvas(viewer: Viewer) -> None:
+    """Ask what lies over the canvas to go, because it is wanted for another view."""
+    cover = viewer.canvas.overlays.get(_COVER)
+    if cover is not None:
+        cover.text = ""
 
 
 def current_plane(viewer: Viewer) -> str:
@@ -379,6 +407,7 @@ def _look(viewer: Viewer, look: Vector, up: Vector) -> None:
     extra = viewer.dims.ndim - 3
     if extra < 0:
         return
+    uncover_canvas(viewer)
     if viewer.dims.ndisplay != 3 or viewer.dims.order != tuple(range(extra + 3)):
         show_3d(viewer)
     viewer.scene.camera.set_view_direction(look[::-1], up[::-1])

@@ -1,17 +1,18 @@
-"""The plugin's preferences, as napari keeps them, with their defaults."""
+"""The plugin's preferences, as napari keeps them, with their defaults; its commands."""
 
 from __future__ import annotations
 
 import os
 import sys
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
 from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT
-from napari_neurosynth_results.sources.web.servers import Servers, parse_site
+from napari_neurosynth_results.sources.web.servers import Servers, folder_of, parse_site
 
 PLUGIN = "napari-neurosynth-results"
+#: What the dock with three planes is called.
+ORTHO = "Ortho view"
 Orientation = Literal["neurological", "radiological", "leave alone"]
 FirstMaps = Literal["one map", "one of each test", "all, up to twelve"]
 
@@ -97,7 +98,23 @@ def _online(chosen: Any) -> Servers:
         if text and f"NNR_{name.upper()}_URL" not in os.environ:
             given[name] = parse_site(text, f"Preferences > {name}")
     if chosen.cache_dir.strip() and "NNR_CACHE_DIR" not in os.environ:
-        given["cache_dir"] = Path(chosen.cache_dir.strip()).expanduser()
+        given["cache_dir"] = folder_of(chosen.cache_dir.strip())
     if "NNR_OFFLINE" not in os.environ:
         given["offline"] = bool(chosen.offline)
     return replace(online, **given)
+
+
+def run_command(name: str, *args: object) -> None:
+    """Run a command of this plugin that needs Qt, which this room does not have.
+
+    Parameters
+    ----------
+    name : str
+        Its id without the name of the plugin.
+    """
+    from npe2 import PluginManager
+
+    commands = PluginManager.instance().commands
+    # Where the plugin is not registered, as in a script of its own, nothing opens.
+    if f"{PLUGIN}.{name}" in commands:
+        commands.execute(f"{PLUGIN}.{name}", args=args)

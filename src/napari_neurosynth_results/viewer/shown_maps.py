@@ -7,8 +7,9 @@ with, and what is visible says what is shown. Panels ask here, and keep nothing 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from napari_neurosynth_results.errors import ResultsError
@@ -31,6 +32,10 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
     name_of_map,
     result_sets,
+)
+from napari_neurosynth_results.viewer.napari_private import (
+    nothing_to_collect,
+    unproxied,
 )
 
 if TYPE_CHECKING:
@@ -116,14 +121,16 @@ def show_alone(viewer: Viewer, statmap: StatMap) -> None:
     ResultsError
         When the map cannot be read; what was shown before stays then.
     """
-    layer = layer_for(viewer, statmap)
-    if statmap.kind.row.lies_below:
-        put_below(viewer, layer)
-        return
-    for other in _layers_of_maps(viewer):
-        if other is not layer:
-            other.visible = False
-    _bring_forward(viewer, layer, statmap)
+    with at_once(viewer):
+        layer = layer_for(viewer, statmap)
+        if statmap.kind.row.lies_below:
+            put_below(viewer, layer)
+            return
+        for other in _layers_of_maps(viewer):
+            # Each time costs as much as a change, also where nothing changes.
+            if other is not layer and other.visible:
+                other.visible = False
+        _bring_forward(viewer, layer, statmap)
 
 
 def show_over(viewer: Viewer, statmap: StatMap) -> None:
@@ -139,13 +146,14 @@ def show_over(viewer: Viewer, statmap: StatMap) -> None:
     ResultsError
         When the map cannot be read.
     """
-    layer = layer_for(viewer, statmap)
-    if statmap.kind.row.lies_below:
-        put_below(viewer, layer)
-        return
-    for one in layers_of_map(viewer, layer):
-        _to_top(viewer, one)
-    _bring_forward(viewer, layer, statmap)
+    with at_once(viewer):
+        layer = layer_for(viewer, statmap)
+        if statmap.kind.row.lies_below:
+            put_below(viewer, layer)
+            return
+        for one in layers_of_map(viewer, layer):
+            _to_top(viewer, one)
+        _bring_forward(viewer, layer, statmap)
 
 
 def put_below(viewer: Viewer, layer: Layer) -> None:
@@ -270,9 +278,9 @@ def _bring_forward(viewer: Viewer, layer: Layer, statmap: StatMap) -> None:
     # What holds nothing, or states nothing, has no clusters; the form says why.
     with suppress(ResultsError):
         clusters_for(viewer, layer)
-    layer.visible = True
+    _see(layer)
     if (found := cluster_layer(viewer, statmap)) is not None:
-        found.visible = True
+        _see(found)
     viewer.layers.selection.active = layer
 
 
@@ -280,3 +288,98 @@ def _to_top(viewer: Viewer, layer: Layer) -> None:
     layers = viewer.layers
     if layers.index(layer) != len(layers) - 1:
         layers.move(layers.index(layer), len(layers))
+
+
+def _see(layer: Layer) -> None:
+    if not layer.visible:
+        layer.visible = True
+
+
+# Several changes as one: for the canvas, for napari's lists, and for our panels.
+
+
+@contextmanager
+def at_once(viewer: Viewer) -> Iterator[None]:
+    """Change several layers, and let canvas and panels follow once, in the end.
+
+    Which layer is active meanwhile is told to nobody; that another one is when all is
+    done, to everybody.
+    """
+    layers = unproxied(viewer).layers
+    selection = layers.selection
+    before, chosen = set(layers), set(selection)
+    layers.events.begin_batch()
+    try:
+        with selection.events.blocker_all():
+            try:
+                yield
+            finally:
+                wanted = set(selection)
+                # Back to what everybody knows, so that the change can be told.
+                selection.clear()
+                selection.update(chosen.intersection(layers))
+        if len(wanted) == 1:
+            selection.active = next(iter(wanted))
+        elif wanted != set(selection):
+            selection.clear()
+            selection.update(wanted)
+    finally:
+        gone = before.difference(layers)
+        with nullcontext() if gone else nothing_to_collect():
+            layers.events.end_batch()
+
+
+class LayerWatch:
+    """Tells a panel that layers came or went, or that another one is active.
+
+    Of what changes `at_once` it tells once, when all of it is done.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Whose layers to watch.
+    changed : callable
+        A bound method that is called when layers came or went; held weakly, so that
+        closing the panel ends it.
+    active : callable, optional
+        The same when another layer is active; ``changed`` when not given.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        changed: Callable[[], object],
+        active: Callable[[], object] | None = None,
+    ) -> None:
+        self._changed = weakref.WeakMethod(changed)
+        self._active = weakref.WeakMethod(active or changed)
+        self._waits = False
+        self._missed: list[weakref.WeakMethod[Callable[[], object]]] = []
+        layers = viewer.layers
+        layers.events.inserted.connect(self._hear_of_list)
+        layers.events.removed.connect(self._hear_of_list)
+        layers.selection.events.active.connect(self._hear_of_active)
+        layers.events.begin_batch.connect(self._wait)
+        # After the canvas, which must go on whatever a panel does.
+        layers.events.end_batch.connect(self._go_on, position="last")
+
+    def _hear_of_list(self, event: object = None) -> None:
+        self._tell(self._changed)
+
+    def _hear_of_active(self, event: object = None) -> None:
+        self._tell(self._active)
+
+    def _wait(self, event: object = None) -> None:
+        self._waits = True
+
+    def _go_on(self, event: object = None) -> None:
+        self._waits, missed, self._missed = False, self._missed, []
+        if missed:
+            # Who hears of layers that came looks for the active one too.
+            self._tell(self._changed if self._changed in missed else self._active)
+
+    def _tell(self, whom: weakref.WeakMethod[Callable[[], object]]) -> None:
+        if self._waits:
+            self._missed.append(whom)
+        elif (told := whom()) is not None:
+            told()

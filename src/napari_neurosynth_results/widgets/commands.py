@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,11 +11,17 @@ from magicgui.widgets import Container, PushButton
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_neurosynth_results.api.report import build_sections, first_clusters
+from napari_neurosynth_results.api.studies import contributors
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.report.report import write_report
-from napari_neurosynth_results.export.tables.clusters import save_clusters
+from napari_neurosynth_results.export.tables.clusters import (
+    save_clusters,
+    save_peaks,
+    save_regions,
+    save_studies,
+)
 from napari_neurosynth_results.export.volumes import save_thresholded
-from napari_neurosynth_results.export.workspace.file import EXTENSION
+from napari_neurosynth_results.export.workspace.file import EXTENSION, change_paths
 from napari_neurosynth_results.export.workspace.script import FIRST_STEP, write_script
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet, result_of
@@ -44,12 +51,13 @@ from napari_neurosynth_results.widgets.common.figure_button import (
     FigureButton,
     cluster_figures,
 )
-from napari_neurosynth_results.widgets.common.layout import copy_text, wrapped_text
+from napari_neurosynth_results.widgets.common.layout import copy_text, row, wrapped_text
 from napari_neurosynth_results.widgets.common.save_dialogs import (
     CLUSTER_TABLES,
     LABEL_VOLUMES,
     MAPS,
     REPORTS,
+    TABLES,
     ask_and_save,
     file_stem,
 )
@@ -61,8 +69,12 @@ _WORKSPACES = f"Workspace (*{EXTENSION})"
 _IMAGES = "Images (*.nii *.nii.gz *.mgz *.mgh *.hdr *.img)"
 _OPEN_WORKSPACE = "Open workspace..."
 #: Buttons that need clusters, and those that need a result.
-_OF_CLUSTERS = frozenset({"Save table...", "Save labels...", "Save thresholded map..."})
+_OF_CLUSTERS = frozenset(
+    {"Save table...", "Save peaks...", "Save regions...", "Save studies..."}
+    | {"Save labels...", "Save thresholded map..."}
+)
 _OF_RESULTS = frozenset({"Report...", "Copy diagnostics"})
+_MORE_TABLES = ("peaks", "regions", "studies")
 _NO_CLUSTERS = "Threshold a map first, and select its layer."
 
 
@@ -148,13 +160,40 @@ def save_cluster_table(napari_viewer: napari.viewer.Viewer) -> None:
     _save_clusters(napari_viewer, "Save the table of clusters", ".tsv", CLUSTER_TABLES)
 
 
+def save_cluster_peaks(napari_viewer: napari.viewer.Viewer) -> None:
+    """Ask where to save the table of peaks and sub-peaks, and save it there."""
+    _save_clusters(napari_viewer, "Save the peaks", ".tsv", TABLES, "peaks", save_peaks)
+
+
+def save_cluster_regions(napari_viewer: napari.viewer.Viewer) -> None:
+    """Ask where to save what share of clusters lies in which region."""
+    _save_clusters(
+        napari_viewer, "Save the regions", ".tsv", TABLES, "regions", save_regions
+    )
+
+
+def save_cluster_studies(napari_viewer: napari.viewer.Viewer) -> None:
+    """Ask where to save who is behind the clusters, and save it there."""
+
+    def save(clusters: ClusterSet, path: str, *, overwrite: bool) -> None:
+        behind = contributors(result_of(clusters.statmap), clusters)
+        save_studies(behind, path, overwrite=overwrite)
+
+    _save_clusters(napari_viewer, "Save the studies", ".tsv", TABLES, "studies", save)
+
+
 def save_cluster_labels(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to save the label volume of the clusters, and save it there."""
     _save_clusters(napari_viewer, "Save the label volume", ".nii.gz", LABEL_VOLUMES)
 
 
 def _save_clusters(
-    viewer: napari.viewer.Viewer, what: str, extension: str, kinds: str
+    viewer: napari.viewer.Viewer,
+    what: str,
+    extension: str,
+    kinds: str,
+    of_them: str = "clusters",
+    save: Callable[..., None] = save_clusters,
 ) -> None:
     from napari_neurosynth_results.viewer.progress_bar import show_warning
 
@@ -162,9 +201,9 @@ def _save_clusters(
     if clusters is None:
         show_warning(_NO_CLUSTERS)
         return
-    suggested = f"{clusters.statmap.key}_clusters{extension}"
+    suggested = f"{clusters.statmap.key}_{of_them}{extension}"
     window = QApplication.activeWindow()
-    ask_and_save(window, what, suggested, kinds, partial(save_clusters, clusters))
+    ask_and_save(window, what, suggested, kinds, partial(save, clusters))
 
 
 # --- a map as it is seen at its threshold ---------------------------------------------
@@ -180,6 +219,7 @@ def save_thresholded_map(napari_viewer: napari.viewer.Viewer) -> None:
     if statmap is not None:
         found = cluster_layer(napari_viewer, statmap)
         clusters = clusters_of(found) if found is not None else None
+    clusters = clusters or current_clusters(napari_viewer)
     if clusters is None:
         show_warning(_NO_CLUSTERS)
         return
@@ -200,7 +240,8 @@ def copy_as_python(napari_viewer: napari.viewer.Viewer) -> None:
     if not described.sources and not described.foci:
         show_warning("No result is open: there is nothing to write a script of.")
         return
-    text = write_script(described)
+    # Whoever runs it may stand in another folder.
+    text = write_script(change_paths(described, os.path.abspath))
     copy_text(text)
     first = [line for line in text.splitlines() if line.startswith(FIRST_STEP)]
     if first:
@@ -293,6 +334,21 @@ class ExportPanel(Container):
                     save_cluster_table,
                 ),
                 (
+                    "Save peaks...",
+                    "Peaks and sub-peaks, for programs (TSV, CSV)",
+                    save_cluster_peaks,
+                ),
+                (
+                    "Save regions...",
+                    "What share of each cluster lies in which region (TSV, CSV)",
+                    save_cluster_regions,
+                ),
+                (
+                    "Save studies...",
+                    "The experiments behind each cluster (TSV, CSV)",
+                    save_cluster_studies,
+                ),
+                (
                     "Save labels...",
                     "The label volume of the clusters, NIfTI",
                     save_cluster_labels,
@@ -304,7 +360,7 @@ class ExportPanel(Container):
                 ),
                 (
                     "Report...",
-                    "A page with the finding, pictures, clusters and studies",
+                    "One page: what was found, pictures, clusters, studies, methods",
                     ask_and_report,
                 ),
                 (
@@ -317,7 +373,11 @@ class ExportPanel(Container):
                     "All that is open and how it looks, to open it again",
                     ask_and_save_workspace,
                 ),
-                (_OPEN_WORKSPACE, "What was saved", ask_and_open_workspace),
+                (
+                    _OPEN_WORKSPACE,
+                    "Open what was saved, on top of what is open",
+                    ask_and_open_workspace,
+                ),
                 (
                     "Copy diagnostics",
                     "What somebody needs to help: versions, maps, problems",
@@ -325,8 +385,28 @@ class ExportPanel(Container):
                 ),
             )
         }
-        made = list(self.buttons.values())
-        self.extend([self.about, *made[:2], self.figure, *made[2:]])
+        made = self.buttons
+        self.result = wrapped_text()
+        everything = wrapped_text()
+        everything.value = "All that is open"
+        for heading in (self.about, self.result, everything):
+            font = heading.native.font()
+            font.setBold(True)
+            heading.native.setFont(font)
+        self.extend(
+            [
+                self.about,
+                row(made["Save table..."], self.figure),
+                row(made["Save labels..."], made["Save thresholded map..."]),
+                row(*(made[f"Save {what}..."] for what in _MORE_TABLES)),
+                self.result,
+                made["Report..."],
+                everything,
+                made["Copy as Python"],
+                row(made["Save workspace..."], made[_OPEN_WORKSPACE]),
+                made["Copy diagnostics"],
+            ]
+        )
         self.native.layout().addStretch()
         self.follow()
         # Bound methods are held weakly by napari: closing the panel ends them.
@@ -361,5 +441,11 @@ class ExportPanel(Container):
                 else has_any or text == _OPEN_WORKSPACE
             )
         self.about.value = (
-            clusters.statmap.title if clusters is not None else _NO_CLUSTERS
+            f"Clusters of {clusters.statmap.title}"
+            if clusters is not None
+            else _NO_CLUSTERS
+        )
+        results = _current_result(viewer)
+        self.result.value = (
+            f"The result {results.title}" if results is not None else "No result"
         )

@@ -238,7 +238,7 @@ class FociWidget(Container):
     def _connect(self) -> None:
         self.source.changed.connect(self._offer_columns)
         self.file.changed.connect(self._choose_file)
-        self.show_them.changed.connect(self._show)
+        self.show_them.changed.connect(self.show_chosen)
         self.slab.changed.connect(self._cut)
         self.everything.changed.connect(self._cut)
         self.search.changed.connect(self.studies.filter)
@@ -293,13 +293,14 @@ class FociWidget(Container):
         self.source.value = path
         self._offer_columns()
         if len(self.column.choices) == 1:
-            self._show()
+            self.show_chosen()
 
     def _offer_columns(self, event: object = None) -> None:
         self.column.reset_choices()
         self.column.visible = len(self.column.choices) > 1
 
-    def _show(self, event: object = None) -> None:
+    def show_chosen(self, event: object = None) -> None:
+        """Show the foci of what is chosen, or say why there are none."""
         from napari_neurosynth_results.viewer.progress_bar import show_error
 
         try:

@@ -35,7 +35,6 @@ from napari_neurosynth_results.viewer.layers import REASON_KEY, map_of
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.scene import place_of_slices
 from napari_neurosynth_results.viewer.settings import read_settings
-from napari_neurosynth_results.widgets.commands import copy_diagnostics
 from napari_neurosynth_results.widgets.common.layout import PlainLabel, wrap
 from napari_neurosynth_results.widgets.common.place_fields import go_to_place
 from napari_neurosynth_results.widgets.maps.opener import ResultOpener, recent_sources
@@ -177,8 +176,14 @@ class Header(QWidget):
     def _help_menu(self) -> QMenu:
         menu = QMenu(self)
         menu.addAction("Tutorial", partial(QDesktopServices.openUrl, QUrl(_TUTORIAL)))
-        menu.addAction("Copy diagnostics", partial(copy_diagnostics, self._viewer))
+        menu.addAction("Copy diagnostics", self.copy_diagnostics)
         return menu
+
+    def copy_diagnostics(self) -> None:
+        """Put what somebody needs to help on the clipboard."""
+        from napari_neurosynth_results.widgets.commands import copy_diagnostics
+
+        copy_diagnostics(self._viewer)
 
     def _connect(self) -> None:
         self.results.activated.connect(self._choose_result)
@@ -196,14 +201,12 @@ class Header(QWidget):
         # Bound methods are held weakly by napari: closing the panel ends them.
         layers = self._viewer.layers
         layers.events.inserted.connect(self._follow_layer)
-        layers.events.removed.connect(self.refresh)
-        layers.selection.events.active.connect(self.refresh)
+        self._watch = shown_maps.LayerWatch(self._viewer, self.refresh)
         for layer in layers:
             layer.events.visible.connect(self._show_solo)
 
     def _follow_layer(self, event: Any) -> None:
         event.value.events.visible.connect(self._show_solo)
-        self.refresh()
 
     # --- what is worked with ----------------------------------------------------------
 

@@ -1,359 +1,87 @@
-"""Planes, 3D, glass brain and cortex by button, the place and what lies there."""
+"""The tab of views: each with one click, and one click back to what was before."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from functools import partial
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import (
-    CheckBox,
-    ComboBox,
-    Container,
-    PushButton,
-    RadioButtons,
-)
-from qtpy.QtCore import QSize, Qt, QTimer
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QPushButton,
-    QSizePolicy,
-    QTableView,
-    QVBoxLayout,
-    QWidget,
-)
+from magicgui.widgets import CheckBox, Container, PushButton, RadioButtons
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_neurosynth_results.anatomy.coordinates import format_place
-from napari_neurosynth_results.anatomy.planes import HEAD_SIDES
+from napari_neurosynth_results.anatomy.planes import HEAD_SIDES, PLANES
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import MapKind
+from napari_neurosynth_results.maps.results import result_of
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.brain_views.brain import (
-    brain_of,
-    hide_brain,
-    show_brain,
-)
-from napari_neurosynth_results.viewer.brain_views.cortex import (
-    cortex_of,
-    hide_cortex,
-    show_cortex,
-)
+from napari_neurosynth_results.viewer.brain_views.brain import show_brain
+from napari_neurosynth_results.viewer.brain_views.cortex import cortex_of, show_cortex
 from napari_neurosynth_results.viewer.brain_views.glass import (
     glass_of,
     hide_glass,
     show_glass,
 )
-from napari_neurosynth_results.viewer.clusters.picking import follow_moves
-from napari_neurosynth_results.viewer.clusters.readout import (
-    CLUSTERS,
-    PlaceReader,
-    ReadoutRow,
+from napari_neurosynth_results.viewer.brain_views.scene_memory import (
+    RememberedScene,
+    is_plain,
+    remember_scene,
+    remembered_scene,
+    return_to_scene,
 )
-from napari_neurosynth_results.viewer.napari_private import unproxied
-from napari_neurosynth_results.viewer.scene import (
-    place_of_mouse,
-    place_of_slices,
-    view_from,
-    weakly,
-)
+from napari_neurosynth_results.viewer.foci import foci_layers
+from napari_neurosynth_results.viewer.scene import view_from
+from napari_neurosynth_results.viewer.shown_maps import current_map
 from napari_neurosynth_results.widgets.common.layout import (
     PlainLabel,
     fold_button,
     row,
     wrap,
-    wrapped_text,
 )
 from napari_neurosynth_results.widgets.common.place_fields import PlaceFields
-from napari_neurosynth_results.widgets.common.row_table import Column, RowModel
 from napari_neurosynth_results.widgets.foci import FociWidget
-from napari_neurosynth_results.widgets.ortho.widget import OrthoView
+from napari_neurosynth_results.widgets.ortho.widget import (
+    hide_ortho,
+    ortho_of,
+    show_ortho,
+)
+from napari_neurosynth_results.widgets.readout import ReadoutPanel
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-
-_MAP, _VALUE, _P = range(3)
-#: The widest number of each column.
-_WIDEST = {_VALUE: "-8.543e-12", _P: "<1.18e-38"}
-_COLUMN_MARGIN, _ROW_MARGIN = 10, 6
-#: Titles of corrected maps differ at their end: they get a second line, no third.
-_MOST_LINES = 2
-_FEWEST_ROWS = 3
-#: What a style sheet may put around rows.
-_SPARE = 2
-_UNDER_MOUSE, _AT_SLICES = "Under the mouse", "At the slices"
-#: No more than 30 times a second.
-_INTERVAL_MS = 33
-_NO_VOLUME = "Open a map: there is no volume yet."
-_NO_MAP = "No map is shown."
-_SLICES = "slices and volumes"
-_BRAIN = "3D brain"
-_PIAL = "cortical surface"
-_INFLATED = "inflated surface"
+_ORTHO, _BRAIN, _GLASS, _CORTEX, _FOCI = "Ortho", "3D", "Glass", "Cortex", "Foci"
+_BACK = "As it was"
+_COLUMNS = 4
+#: Lines that the longest explanation takes in a panel as wide as at first.
+_LINES = 5
 _EXPLANATIONS = {
-    _SLICES: "",
-    _BRAIN: (
-        "Clusters of the visible maps in the outline of the MNI152 brain. Maps stand "
-        "back until you switch them on in the layer list."
-    ),
+    "slices": "Slices of what is switched on in the layer list. A click on the "
+    "canvas goes there.",
+    _ORTHO: "Three slices through the place. Click or drag to go elsewhere; the wheel "
+    "zooms, the right button moves the picture.",
+    _BRAIN: "The clusters of each visible map, inside the outline of the brain. Drag "
+    "to turn it; a click on a cluster goes to its peak. The maps themselves are hidden "
+    "while you are in 3D.",
+    _GLASS: "Looking through the whole brain: each point shows the strongest value of "
+    "the clusters along the line of sight. It tells where, not how deep.",
 }
-_ORTHO = "Ortho view"
-#: What a layer tells of when its row may have changed.
-_TELLING = ("visible", "name", "data", "features")
-
-
-def _map_in_full(row: ReadoutRow) -> str:
-    return row.title if _is_name(row) else f"{row.title}: {MapKind(row.kind).meaning}"
-
-
-def _value_in_full(row: ReadoutRow) -> str:
-    return row.text if _is_name(row) else f"{row.kind} {row.value:.6g}"
-
-
-def _is_named(row: ReadoutRow) -> bool:
-    """Whether a row holds a name in place of a number, and no p."""
-    return row.kind == CLUSTERS or MapKind(row.kind).row.holds_labels
-
-
-def _is_name(row: ReadoutRow) -> bool:
-    return _is_named(row) or math.isnan(row.value)
-
-
-_COLUMNS = (
-    Column(
-        "Map",
-        "Visible maps, the topmost first",
-        value=attrgetter("title"),
-        tooltip=_map_in_full,
-    ),
-    Column(
-        "Value",
-        "Value of the voxel at this place",
-        value=attrgetter("text"),
-        tooltip=_value_in_full,
-        right=True,
-    ),
-    Column(
-        "p",
-        "p of the test in this voxel; of a corrected map its q or p_FWE",
-        value=attrgetter("p"),
-        right=True,
-    ),
-)
-
-
-class ReadoutTable(QTableView):
-    """What the visible maps say of a place, as high as its rows.
-
-    Titles give way where the dock is narrow, numbers never do.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows = RowModel(_COLUMNS, self, align_headers=True)
-        self.setModel(self.rows)
-        self.setShowGrid(False)
-        self.setWordWrap(True)
-        self.setTextElideMode(Qt.TextElideMode.ElideRight)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        policy = QSizePolicy.Policy
-        self.setSizePolicy(policy.Ignored, policy.Maximum)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        rows, columns = self.verticalHeader(), self.horizontalHeader()
-        rows.hide()
-        columns.setSectionsClickable(False)
-        rows.setMinimumSectionSize(1)
-        columns.setMinimumSectionSize(1)
-        columns.setSectionResizeMode(_MAP, QHeaderView.ResizeMode.Stretch)
-        for column in _WIDEST:
-            columns.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-        # Later, because a layout that is being laid out cannot be told of other sizes.
-        later = Qt.ConnectionType.QueuedConnection
-        columns.sectionResized.connect(self._fit_rows, later)
-        self.rows.modelReset.connect(self._arrange)
-        self._arrange()
-
-    def show_rows(self, rows: Sequence[ReadoutRow]) -> None:
-        """Show other rows; those of the same maps only get other numbers.
-
-        Parameters
-        ----------
-        rows : sequence of ReadoutRow
-            The topmost map first.
-        """
-        if _maps(rows) == _maps(self.rows.rows):
-            self.rows.update(rows)
-        else:
-            self.rows.show(rows)
-
-    def changeEvent(self, event: Any) -> None:
-        """Follow another font."""
-        super().changeEvent(event)
-        if event.type() in (event.Type.FontChange, event.Type.StyleChange):
-            self._arrange()
-
-    def _arrange(self) -> None:
-        """Make room for what the rows hold."""
-        metrics = self.fontMetrics()
-        for column, widest in _WIDEST.items():
-            width = metrics.horizontalAdvance(widest) + _COLUMN_MARGIN
-            self.horizontalHeader().resizeSection(column, width)
-        self.clearSpans()
-        # Clusters have names and no p of their own.
-        for n, one in enumerate(self.rows.rows):
-            if _is_named(one):
-                self.setSpan(n, _VALUE, 1, 2)
-        self._fit_rows()
-
-    def _fit_rows(self, *resized: int) -> None:
-        line = self.fontMetrics().lineSpacing()
-        for n in range(self.rows.rowCount()):
-            lines = min(max(self.sizeHintForRow(n), line), _MOST_LINES * line)
-            self.setRowHeight(n, lines + _ROW_MARGIN)
-        self.updateGeometry()
-
-    def sizeHint(self) -> QSize:
-        """As high as all rows."""
-        return QSize(super().sizeHint().width(), self._height(self.verticalHeader()))
-
-    def minimumSizeHint(self) -> QSize:
-        """As high as a few rows; the others are scrolled to."""
-        width = super().minimumSizeHint().width()
-        return QSize(width, self._height(self.verticalHeader(), _FEWEST_ROWS))
-
-    def _height(self, rows: QHeaderView, most: int | None = None) -> int:
-        """Return how high some rows are, with all that is around them."""
-        heights = [rows.sectionSize(row) for row in range(rows.count())][:most]
-        header = self.horizontalHeader().sizeHint().height()
-        return int(header + sum(heights) + 2 * self.frameWidth() + _SPARE)
-
-
-def _maps(rows: Sequence[ReadoutRow]) -> list[tuple[str, str]]:
-    return [(row.title, row.kind) for row in rows]
-
-
-class ReadoutPanel(QWidget):
-    """Say what lies under the mouse, or at the slices while it is elsewhere.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        Whose mouse, slices and layers to follow.
-    """
-
-    def __init__(self, viewer: Viewer) -> None:
-        super().__init__()
-        # Not the stand-in that widgets are given: each of its answers takes longer.
-        self._viewer: Any = weakly(viewer)()
-        self._reader = PlaceReader(self._viewer)
-        self._moved = False
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_INTERVAL_MS)
-        self._timer.timeout.connect(self.refresh)
-        self.region, self.state, self.nothing = (
-            PlainLabel(),
-            PlainLabel(),
-            PlainLabel(_NO_MAP),
-        )
-        font = self.region.font()
-        font.setBold(True)
-        self.region.setFont(font)
-        self.table = ReadoutTable()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        for label in (self.region, self.state, self.nothing):
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-            layout.addWidget(wrap(label))
-        layout.addWidget(self.table)
-        layout.addStretch()
-        self._follow()
-        self.refresh()
-
-    def _follow(self) -> None:
-        # Bound methods are held weakly by napari: closing the widget ends them.
-        viewer = self._viewer
-        for told in (
-            viewer.dims.events.point,
-            viewer.dims.events.ndim,
-            viewer.dims.events.ndisplay,
-            viewer.dims.events.order,
-            viewer.layers.events.removed,
-            viewer.layers.events.reordered,
-        ):
-            told.connect(self._later)
-        viewer.events.mouse_over_canvas.connect(self._enter_or_leave)
-        follow_moves(viewer, self._move)
-        viewer.layers.events.inserted.connect(self._follow_layer)
-        for layer in viewer.layers:
-            self._follow_events(layer)
-
-    def _follow_layer(self, event: Any) -> None:
-        self._follow_events(event.value)
-        self._later()
-
-    def _follow_events(self, layer: Any) -> None:
-        for name in _TELLING:
-            if name in layer.events:
-                layer.events[name].connect(self._later)
-
-    def _enter_or_leave(self, event: object = None) -> None:
-        # Until it moves, napari knows where the mouse was, not where it is.
-        self._moved = False
-        self._later()
-
-    def _move(self) -> None:
-        self._moved = True
-        self._later()
-
-    def _later(self, event: object = None) -> None:
-        """Refresh soon, once for everything that happens until then."""
-        # Qt's part may be gone already, while somebody still holds the widget.
-        with suppress(RuntimeError):
-            # What is hidden is brought up to date when it is shown.
-            if self.isVisible() and not self._timer.isActive():
-                self._timer.start()
-
-    def showEvent(self, event: Any) -> None:
-        """Catch up with what happened while nobody looked."""
-        self.refresh()
-        super().showEvent(event)
-
-    def hideEvent(self, event: Any) -> None:
-        """Wait for nothing: what is closed may lose its labels before its clock."""
-        self._timer.stop()
-        super().hideEvent(event)
-
-    def refresh(self) -> None:
-        """Show what lies under the mouse, or at the slices."""
-        mouse = place_of_mouse(self._viewer) if self._moved else None
-        place = mouse or place_of_slices(self._viewer)
-        if place is None:
-            self._write("", _NO_VOLUME)
-            self.table.show_rows(())
-        else:
-            readout = self._reader.read_at(place)
-            which = _AT_SLICES if mouse is None else _UNDER_MOUSE
-            self._write(readout.where, f"{which}: {format_place(place)}")
-            self.table.show_rows(readout.rows)
-        empty = not self.table.rows.rowCount()
-        self.table.setVisible(not empty)
-        self.nothing.setVisible(empty and place is not None)
-
-    def _write(self, region: str, state: str) -> None:
-        # An empty line would make what is below jump.
-        self.region.setText(region or " ")
-        self.state.setText(state)
+_TIPS = {
+    "Axial": "Slices from below to above",
+    "Coronal": "Slices from back to front",
+    "Sagittal": "Slices from left to right",
+    _ORTHO: "Axial, coronal and sagittal slices at once",
+    _BRAIN: "The clusters in the brain, in space",
+    _GLASS: "Look through the brain: the strongest value along the line of sight",
+    _CORTEX: "The map on the cortical surface; needs nilearn",
+    _FOCI: "The foci of the studies behind the result",
+}
+_NO_MAP = "Open a map first."
+_FOCI_FOLD = "Foci of studies"
 
 
 class AnatomicalViews(Container):
-    """Choose the plane, the side of the right and the place, and read what is there.
+    """Choose the side of the right and the place, and read what is there.
 
     Parameters
     ----------
@@ -364,14 +92,6 @@ class AnatomicalViews(Container):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(labels=False)
         self._viewer = napari_viewer
-        planes = Container(layout="horizontal", labels=False)
-        for plane in ("axial", "coronal", "sagittal"):
-            button = PushButton(text=plane.capitalize(), name=plane)
-            button.changed.connect(partial(scene.show_plane, napari_viewer, plane))
-            planes.append(button)
-        button = PushButton(text="3D", name="3d")
-        button.changed.connect(partial(show_brain, napari_viewer))
-        planes.append(button)
         self.side = RadioButtons(
             choices=list(scene.CAMERA_ORIENTATION),
             value=self._side_now(),
@@ -380,7 +100,7 @@ class AnatomicalViews(Container):
         )
         self.place = PlaceFields(napari_viewer)
         self.x, self.y, self.z = self.place.x, self.place.y, self.place.z
-        self.extend([planes, self.side, self.place])
+        self.extend([self.side, self.place])
         self.readout = ReadoutPanel(napari_viewer)
         self.native.layout().addWidget(self.readout, 1)
         self.side.changed.connect(self._turn)
@@ -399,8 +119,8 @@ class AnatomicalViews(Container):
         scene.set_anatomical(self._viewer, self.side.value)
 
 
-class Brain3D(Container):
-    """Choose what is shown in 3D, and the side that it is seen from.
+class ViewButtons(QWidget):
+    """A button a view, which is down while the view is shown, and one that leads back.
 
     Parameters
     ----------
@@ -408,88 +128,216 @@ class Brain3D(Container):
         The viewer to steer.
     """
 
+    #: Another view is shown, with what there is to say of it.
+    told = Signal(str)
+
     def __init__(self, napari_viewer: Viewer) -> None:
-        super().__init__(labels=False)
+        super().__init__()
         self._viewer = napari_viewer
-        self.shown = ComboBox(
-            choices=[_SLICES, _BRAIN, _PIAL, _INFLATED],
-            label="Show",
-            tooltip="Surfaces are fsaverage5 and need nilearn",
-        )
-        self.sides = {}
-        for side in HEAD_SIDES:
-            button = PushButton(text=side.capitalize(), name=side)
-            button.changed.connect(partial(view_from, napari_viewer, side))
-            button.tooltip = f"3D, the {side} of the head faces you"
-            self.sides[side] = button
-        self.glass = CheckBox(
-            text="Glass brain in slices",
-            tooltip="The strongest value along the axis that is sliced",
-        )
-        self.sentence = wrapped_text()
-        buttons = list(self.sides.values())
-        self.extend(
-            [
-                self.shown,
-                row(*buttons[:3]),
-                row(*buttons[3:]),
-                self.glass,
-                self.sentence,
-            ]
-        )
+        self.shape_wanted: Callable[[], Any] = lambda: "pial"
+        self.panel_state: Callable[[], dict[str, Any]] = dict
+        self.show_foci: Callable[[], bool] = lambda: False
+        self._acts: dict[str, Callable[[], str]] = {
+            plane.capitalize(): partial(self._show_plane, plane) for plane in PLANES
+        }
+        self._acts |= {
+            _ORTHO: self._show_ortho,
+            _BRAIN: self._show_brain,
+            _GLASS: self._show_glass,
+            _CORTEX: self._show_cortex,
+            _FOCI: self._show_foci,
+        }
+        layout = QGridLayout(self)
+        layout.setContentsMargins(8, 4, 8, 0)
+        layout.setSpacing(4)
+        self.buttons: dict[str, QPushButton] = {}
+        for n, name in enumerate(self._acts):
+            button = self.buttons[name] = QPushButton(name)
+            button.setCheckable(True)
+            button.setToolTip(_TIPS[name])
+            button.clicked.connect(partial(self.press, name))
+            layout.addWidget(button, *divmod(n, _COLUMNS))
+        self.back = QPushButton(_BACK)
+        layout.addWidget(self.back, layout.rowCount(), 0, 1, _COLUMNS)
         self._follow()
-        self.shown.changed.connect(self._show)
-        self.glass.changed.connect(self._switch_glass)
         # Bound methods are held weakly by napari: closing the widget ends them.
-        napari_viewer.dims.events.ndisplay.connect(self._follow)
-        napari_viewer.layers.events.inserted.connect(self._follow)
-        napari_viewer.layers.events.removed.connect(self._follow)
+        viewer = napari_viewer
+        for told in (
+            viewer.dims.events.ndisplay,
+            viewer.dims.events.order,
+            viewer.layers.events.inserted,
+            viewer.layers.events.removed,
+            scene.canvas_cover(viewer).events.text,
+        ):
+            told.connect(self._follow)
+
+    # --- what a click does ------------------------------------------------------------
+
+    def press(self, name: str, *clicked: object) -> None:
+        """Show a view, or take away one that lies over another."""
+        viewer = self._viewer
+        if viewer.dims.ndim < 3 or not viewer.layers:
+            self._follow()
+            self.told.emit(_NO_MAP)
+            return
+        # What takes a view away leads to no other scene.
+        if not self.shown()[name]:
+            remember_scene(viewer, self.panel_state())
+        try:
+            said = self._acts[name]()
+        except ResultsError as error:
+            said = str(error)
+        self._follow()
+        self.told.emit(said or self.explanation())
+
+    def go_back(self) -> RememberedScene | None:
+        """Show again what was seen before a view was chosen."""
+        found = return_to_scene(self._viewer)
+        if found is None or not found.panel.get("ortho"):
+            hide_ortho(self._viewer)
+        else:
+            show_ortho(self._viewer, found.panel["ortho"])
+        self._follow()
+        self.told.emit(self.explanation())
+        return found
+
+    def _show_plane(self, plane: Any) -> str:
+        scene.show_plane(self._viewer, plane)
+        return ""
+
+    def _show_ortho(self) -> str:
+        if ortho_of(self._viewer) is None:
+            show_ortho(self._viewer)
+        else:
+            hide_ortho(self._viewer)
+        return ""
+
+    def _show_brain(self) -> str:
+        hide_glass(self._viewer)
+        show_brain(self._viewer)
+        return ""
+
+    def _show_glass(self) -> str:
+        if self.shown()[_GLASS]:
+            hide_glass(self._viewer)
+            return ""
+        if self._viewer.dims.ndisplay == 3:
+            scene.show_plane(self._viewer, "axial")
+        show_glass(self._viewer)
+        return ""
+
+    def _show_cortex(self) -> str:
+        hide_glass(self._viewer)
+        return show_cortex(self._viewer, shape=self.shape_wanted())
+
+    def _show_foci(self) -> str:
+        layers = foci_layers(self._viewer)
+        if not layers:
+            return "" if self.show_foci() else "Choose the studies below."
+        shown = any(layer.visible for layer in layers)
+        for layer in layers:
+            layer.visible = not shown
+        return ""
+
+    # --- what is shown ----------------------------------------------------------------
+
+    def shown(self) -> dict[str, bool]:
+        """Say of each view whether it is shown."""
+        viewer = self._viewer
+        in_3d, ortho = viewer.dims.ndisplay == 3, ortho_of(viewer)
+        covered = ortho is not None and ortho.where == "center"
+        cortex = in_3d and cortex_of(viewer) is not None
+        plane = "" if covered or not viewer.layers else scene.current_plane(viewer)
+        return {
+            **{one.capitalize(): one == plane for one in PLANES},
+            _ORTHO: ortho is not None,
+            _BRAIN: in_3d and not cortex and not covered,
+            _GLASS: not in_3d and not covered and glass_of(viewer) is not None,
+            _CORTEX: cortex and not covered,
+            _FOCI: any(layer.visible for layer in foci_layers(viewer)),
+        }
+
+    def explanation(self) -> str:
+        """Say what the view shows."""
+        shown, cortex = self.shown(), cortex_of(self._viewer)
+        if shown[_CORTEX] and cortex is not None:
+            return cortex.sentence
+        # What covers the canvas, or all of a slice, is what is looked at.
+        which = (_ORTHO, _BRAIN, _GLASS)
+        return _EXPLANATIONS[next((one for one in which if shown[one]), "slices")]
 
     def _follow(self, event: object = None) -> None:
         """Say what is shown, whoever chose it."""
-        viewer = self._viewer
-        cortex = cortex_of(viewer)
-        if viewer.dims.ndisplay != 3:
-            now = _SLICES
-        elif cortex is not None:
-            now = _PIAL if cortex.shape == "pial" else _INFLATED
-        else:
-            now = _BRAIN if brain_of(viewer) is not None else _SLICES
-        with self.shown.changed.blocked():
-            if now != self.shown.value:
-                self.shown.value = now
-                self.sentence.value = _EXPLANATIONS.get(now, self.sentence.value)
-        with self.glass.changed.blocked():
-            self.glass.value = glass_of(viewer) is not None
+        for layer in foci_layers(self._viewer):
+            layer.events.visible.disconnect(self._follow)
+            layer.events.visible.connect(self._follow)
+        for name, shown in self.shown().items():
+            self.buttons[name].setChecked(shown)
+        found = remembered_scene(self._viewer)
+        self.back.setEnabled(found is not None or not is_plain(self._viewer))
+        self.back.setToolTip(_way_back(found))
+        if event is not None:
+            self.told.emit(self.explanation())
 
-    def _show(self, what: str) -> None:
-        viewer = self._viewer
-        if viewer.dims.ndim < 3:
-            self._follow()
-            self.sentence.value = "Open a map first."
-            return
-        try:
-            if what == _SLICES:
-                hide_cortex(viewer)
-                hide_brain(viewer)
-                scene.show_plane(viewer, "axial")
-                told = ""
-            elif what == _BRAIN:
-                show_brain(viewer)
-                told = _EXPLANATIONS[_BRAIN]
-            else:
-                shape = "pial" if what == _PIAL else "inflated"
-                told = show_cortex(viewer, shape=shape)  # type: ignore[arg-type]
-        except ResultsError as error:
-            told = str(error)
+
+def _way_back(found: RememberedScene | None) -> str:
+    """Say where the way back leads to."""
+    what = "Back to the layers, the place, the plane and the zoom before the first view"
+    if found is None:
+        return what
+    names = [layer.name for layer, shown in found.seen.items() if shown]
+    where = f"at {format_place(found.point[-3:][::-1])}" if len(found.point) > 2 else ""  # type: ignore[arg-type]
+    return "\n".join([f"{what}: {where}", *names]).rstrip(": ")
+
+
+class Brain3D(Container):
+    """Choose the side that the brain is seen from, and the shape of the cortex.
+
+    Parameters
+    ----------
+    napari_viewer : Viewer
+        The viewer to steer.
+    buttons : ViewButtons
+        Remember what was seen before, and show the cortex.
+    """
+
+    def __init__(self, napari_viewer: Viewer, buttons: ViewButtons) -> None:
+        super().__init__(labels=False)
+        self._viewer, self._buttons = napari_viewer, buttons
+        self.sides = {}
+        for side in HEAD_SIDES:
+            button = PushButton(text=side.capitalize(), name=side)
+            button.changed.connect(partial(self._turn, side))
+            button.tooltip = f"3D, the {side} of the head faces you"
+            self.sides[side] = button
+        self.inflated = CheckBox(
+            text="Inflated cortex",
+            tooltip="Blown up so that what lies in a sulcus is seen; not in mm",
+        )
+        every = list(self.sides.values())
+        self.extend([row(*every[:3]), row(*every[3:]), self.inflated])
+        buttons.shape_wanted = self._shape
         self._follow()
-        self.sentence.value = told
+        self.inflated.changed.connect(self._reshape)
+        # Bound methods are held weakly by napari: closing the widget ends them.
+        napari_viewer.dims.events.ndisplay.connect(self._follow)
+        napari_viewer.layers.events.inserted.connect(self._follow)
 
-    def _switch_glass(self, wanted: bool) -> None:
-        if wanted:
-            show_glass(self._viewer)
-        else:
-            hide_glass(self._viewer)
+    def _turn(self, side: Any, *clicked: object) -> None:
+        remember_scene(self._viewer, self._buttons.panel_state())
+        view_from(self._viewer, side)
+
+    def _shape(self) -> str:
+        return "inflated" if self.inflated.value else "pial"
+
+    def _reshape(self, *clicked: object) -> None:
+        if cortex_of(self._viewer) is not None:
+            self._buttons.press(_CORTEX)
+
+    def _follow(self, event: object = None) -> None:
+        if (cortex := cortex_of(self._viewer)) is not None:
+            with self.inflated.changed.blocked():
+                self.inflated.value = cortex.shape == "inflated"
 
 
 class ViewsPanel(QWidget):
@@ -503,48 +351,76 @@ class ViewsPanel(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
+        self._viewer = napari_viewer
+        self.views = ViewButtons(napari_viewer)
+        self.said = wrap(PlainLabel())
+        self.said.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.said.setContentsMargins(8, 2, 8, 0)
+        self.said.setStyleSheet("padding: 0px")
+        policy = QSizePolicy.Policy
+        self.said.setSizePolicy(policy.Ignored, policy.Minimum)
         self.planes = AnatomicalViews(napari_viewer)
-        self.brain = Brain3D(napari_viewer)
+        self.brain = Brain3D(napari_viewer, self.views)
         self.foci = FociWidget(napari_viewer)
-        self.ortho = QPushButton("Ortho view below the canvas")
-        self.ortho.setToolTip("Three planes at once, linked to the slices")
-        self.ortho.clicked.connect(partial(show_ortho, napari_viewer))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
+        layout.addWidget(self.views)
+        layout.addWidget(self.said)
         self.folds = {}
         for title, panel in (
-            ("Planes and place", self.planes),
-            ("3D brain, glass brain, cortex", self.brain),
-            ("Foci of studies", self.foci),
+            ("Place and what is there", self.planes),
+            ("3D and cortex: sides of the head", self.brain),
+            (_FOCI_FOLD, self.foci),
         ):
             panel.native.setVisible(panel is not self.foci)
             self.folds[title] = fold_button(title, panel.native)
             layout.addWidget(self.folds[title])
             layout.addWidget(panel.native)
-            if panel is self.planes:
-                layout.addWidget(self.ortho)
         layout.addStretch()
+        self.views.told.connect(self._say)
+        self.views.back.clicked.connect(self.go_back)
+        self.views.panel_state = self._state
+        self.views.show_foci = self._show_foci
+        self._say(self.views.explanation())
+
+    def showEvent(self, event: Any) -> None:
+        """Give the explanation its room, in the font that there is by now."""
+        super().showEvent(event)
+        # As high for any view, so that nothing below it moves.
+        line = self.said.fontMetrics().lineSpacing()
+        self.said.setMinimumHeight(_LINES * line + 2)
 
     def unfold_foci(self) -> None:
         """Show what there is to do with foci."""
-        self.folds["Foci of studies"].setChecked(True)
+        self.folds[_FOCI_FOLD].setChecked(True)
 
+    def _say(self, text: str) -> None:
+        self.said.setText(text)
 
-def show_ortho(napari_viewer: Viewer, *clicked: object) -> OrthoView:
-    """Show three planes below the canvas.
+    def _show_foci(self) -> bool:
+        """Show the foci of the result, or unfold what there is to choose."""
+        statmap = current_map(self._viewer)
+        results = result_of(statmap) if statmap is not None else None
+        if any(value is results for value in self.foci.source.choices):
+            self.foci.source.value = results
+        self.foci.show_chosen()
+        shown = bool(foci_layers(self._viewer))
+        if not shown:
+            self.unfold_foci()
+        return shown
 
-    Returns
-    -------
-    OrthoView
-        The one that is there, if there is one.
-    """
-    window = unproxied(napari_viewer).window
-    view: OrthoView | None = window.dock_widgets.get(_ORTHO)
-    if view is None:
-        view = OrthoView(napari_viewer)
-        window.add_dock_widget(view, name=_ORTHO, area="bottom")
-    dock = view.parentWidget()
-    dock.show()
-    dock.raise_()
-    return view
+    def _state(self) -> dict[str, Any]:
+        """Say what of the panel comes back with the scene."""
+        ortho = ortho_of(self._viewer)
+        return {
+            "ortho": ortho.where if ortho is not None else "",
+            "folds": {title: one.isChecked() for title, one in self.folds.items()},
+        }
+
+    def go_back(self, *clicked: object) -> None:
+        """Show again what was seen before a view was chosen."""
+        found = self.views.go_back()
+        folds = found.panel.get("folds", {}) if found is not None else {}
+        for title, unfolded in folds.items():
+            self.folds[title].setChecked(unfolded)

@@ -7,7 +7,8 @@ keeps nothing: what is shown stands in the layers, so that closing it loses noth
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
@@ -21,17 +22,18 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.viewer.brain_views.scene_memory import (
+    remember_scene,
+    return_to_scene,
+)
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.plugin.messages import PANEL
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
-from napari_neurosynth_results.widgets.commands import ExportPanel
 from napari_neurosynth_results.widgets.common.layout import name_controls
-from napari_neurosynth_results.widgets.compare.widget import CompareWidget
 from napari_neurosynth_results.widgets.header import Header
-from napari_neurosynth_results.widgets.maps.maps_panel import MapsPanel
 from napari_neurosynth_results.widgets.maps.opener import ResultOpener
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
-from napari_neurosynth_results.widgets.views import ViewsPanel, show_ortho
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -126,9 +128,9 @@ class Workbench(QWidget):
             make: dict[Tab, Callable[[], Any]] = {
                 "Clusters": lambda: ClustersPanel(self._viewer),
                 "Maps": self._make_maps,
-                "Compare": lambda: CompareWidget(self._viewer),
-                "Views": lambda: ViewsPanel(self._viewer),
-                "Export": lambda: ExportPanel(self._viewer),
+                "Compare": self._make_compare,
+                "Views": self._make_views,
+                "Export": self._make_export,
             }
             made = self._panels[name] = make[name]()
             if name in ("Maps", "Compare", "Export"):
@@ -138,13 +140,59 @@ class Workbench(QWidget):
             self.tabs.widget(TABS.index(name)).setWidget(native)
         return self._panels[name]
 
+    # --- what a workspace keeps -------------------------------------------------------
+
+    def current_tab(self) -> Tab:
+        """Return the tab that is in front."""
+        current: Tab = TABS[self.tabs.currentIndex()]
+        return current
+
+    def compared(self) -> tuple[list[StatMap], str]:
+        """Return the maps that are compared, and how they are seen together."""
+        panel = self._panels.get("Compare")
+        return (panel.maps.checked, panel.together) if panel is not None else ([], "")
+
+    def compare(self, maps: list[StatMap], together: str) -> None:
+        """Compare maps, and see them together."""
+        self.panel("Compare").compare(maps, together)
+
+    @contextmanager
+    def each_map_alone(self) -> Iterator[None]:
+        """Give layers for a while the look that they have alone."""
+        panel = self._panels.get("Compare")
+        with panel.seen_alone() if panel is not None else nullcontext():
+            yield
+
+    def made(self, name: Tab) -> Any:
+        """Return what a tab holds, None while nobody has looked at it."""
+        return self._panels.get(name)
+
     def _make_current(self, index: int = 0) -> None:
         self.panel(TABS[self.tabs.currentIndex()])
 
-    def _make_maps(self) -> MapsPanel:
+    # What a tab needs is loaded when somebody looks at it.
+
+    def _make_maps(self) -> Any:
+        from napari_neurosynth_results.widgets.maps.maps_panel import MapsPanel
+
         panel = MapsPanel(self._viewer, self.opener)
         panel.list_result(self.header.result)
         return panel
+
+    def _make_compare(self) -> Any:
+        from napari_neurosynth_results.widgets.compare.widget import CompareWidget
+
+        return CompareWidget(self._viewer)
+
+    def _make_views(self) -> Any:
+        from napari_neurosynth_results.widgets.views import ViewsPanel
+
+        return ViewsPanel(self._viewer)
+
+    def _make_export(self) -> Any:
+        from napari_neurosynth_results.widgets.commands import ExportPanel
+
+        return ExportPanel(self._viewer)
 
     def _list_maps(self, results: object) -> None:
         if (panel := self._panels.get("Maps")) is not None:
@@ -245,6 +293,22 @@ def show_export_tab(napari_viewer: napari.viewer.Viewer) -> None:
     open_workbench(napari_viewer, "Export")
 
 
-def show_ortho_view(napari_viewer: napari.viewer.Viewer) -> None:
-    """Show three planes below the canvas."""
-    show_ortho(napari_viewer)
+def show_ortho_view(
+    napari_viewer: napari.viewer.Viewer,
+    where: Literal["center", "bottom"] | None = None,
+) -> None:
+    """Show three planes, over the canvas or where they were last."""
+    from napari_neurosynth_results.widgets.ortho.widget import show_ortho
+
+    remember_scene(napari_viewer)
+    show_ortho(napari_viewer, where)
+
+
+def go_back_to_scene(napari_viewer: napari.viewer.Viewer) -> None:
+    """Show again what was seen before a view was chosen."""
+    panel = workbench_of(napari_viewer)
+    views = panel.made("Views") if panel is not None else None
+    if views is not None:
+        views.go_back()
+    else:
+        return_to_scene(napari_viewer)

@@ -20,6 +20,7 @@ from PIL import Image
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results.api.report import build_sections, first_clusters
 from napari_neurosynth_results.export.report.report import report_html
+from napari_neurosynth_results.export.tables.paper import typeset
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
 
@@ -80,16 +81,93 @@ def test_it_says_what_there_is(results: ResultSet, text: str) -> None:
     clusters = first_clusters(results)
     assert [one.statmap.key for one in clusters] == [MASS, "z"]
     for one in clusters:
-        assert str(one) in told
+        assert typeset(str(one)) in told
     assert "Insula" in told
     assert "14 of 21 experiments, 26 foci, 243 participants" in told
     assert "Desikan-Killiany with cerebellum" in told
     # Of 13 clusters the table has the 6 significant ones, the studies have all.
-    assert "numbered as in the list above, with the 7 that are not significant." in told
+    assert "Behind those that are not significant:" in told
+    assert "numbered as above; in gray those that are not significant." in told
     assert "(Turkeltaub et al., 2002" in told
     assert "\\cite" not in told
     assert "https://doi.org/10.52294/001c.87681" in told
     assert nnr.__version__ in told
+
+
+def test_what_was_found_comes_first_and_how_comes_last(
+    results: ResultSet, text: str
+) -> None:
+    first, second = (typeset(str(one)) for one in first_clusters(results))
+    told = " ".join(" ".join(Page(text).texts).split())
+    expected = [
+        "pain-ale",
+        f": {first}",
+        f": {second}",
+        # Of each map: the sentence, where, a picture, clusters, studies.
+        f" {first}",
+        "Insula R (38, 4, 2); Supramarginal R",
+        "Axial slices.",
+        "The clusters and their peaks.",
+        "Studies behind the clusters",
+        "Behind those that are not significant:",
+        "Not significant, or borderline",
+        "Sagittal, coronal and axial slices through the peak.",
+        "Maximum projection from three sides.",
+        f" {second}",
+        "Axial slices.",
+        "Studies behind the clusters",
+        "Maps of the result, and what their numbers mean.",
+        "How the clusters above were found.",
+        "An activation likelihood estimation (ALE) meta-analysis",
+        "References",
+        nnr.__version__,
+    ]
+    at = 0
+    for one in expected:
+        at = told.index(one, at) + len(one)
+    # The one picture that a reader sees before turning a page.
+    assert text.index("<img") < text.index("The clusters and their peaks.")
+
+
+@pytest.mark.slow
+def test_clusters_have_one_number_in_table_list_and_heat_map(
+    results: ResultSet, text: str
+) -> None:
+    clusters = first_clusters(results)[0]
+    page = Page(
+        text[text.index("<main>") : text.index('<section aria-labelledby="map-2"')]
+        + "</main>"
+    )
+    numbers = [int(one["value"] or 0) for one in page.all("li") if "value" in one]
+    kept = [n + 1 for n, counts in enumerate(clusters.surviving) if counts]
+    others = [n + 1 for n, counts in enumerate(clusters.surviving) if not counts]
+    assert numbers == kept + others
+    heads = [one for one in page.all("th") if "title" in one]
+    assert [one["title"] for one in heads] == clusters.names
+    weak = ["weak" in (one["class"] or "") for one in heads]
+    assert weak == (~clusters.surviving).tolist()
+
+
+@pytest.mark.slow
+def test_a_map_whose_clusters_are_not_significant_says_so(
+    results: ResultSet,
+) -> None:
+    found = nnr.find_clusters(results[MASS], p=1e-9)
+    assert len(found)
+    assert not found.surviving.any()
+    text = report_html(results, build_sections(results, [found], studies=False))
+    assert "No cluster is significant." in text
+
+
+@pytest.mark.slow
+def test_borderline_is_said_in_words_before_the_table(results: ResultSet) -> None:
+    found = nnr.find_clusters(results[MASS], p=0.01)
+    borderline = found.table.name[found.table.borderline]
+    assert list(borderline) == ["Supramarginal L"]
+    [told] = [one for one in found.notices if one.startswith("Borderline: ")]
+    assert "Supramarginal L. Counted in 1,000 iterations" in told
+    text = report_html(results, build_sections(results, [found], studies=False))
+    assert text.index(told) < text.index("The clusters and their peaks.")
 
 
 @pytest.mark.slow
@@ -155,7 +233,7 @@ def test_ids_are_found_and_tables_have_heads(text: str) -> None:
     for link in page.all("a"):
         if link["href"].startswith("#"):
             assert link["href"][1:] in ids
-    assert len(page.all("caption")) == len(page.all("table")) == 5
+    assert len(page.all("caption")) == len(page.all("table")) == 6
     assert all(one.get("scope") in ("col", "row") for one in page.all("th"))
     assert page.all("html")[0]["lang"] == "en"
 
@@ -192,7 +270,7 @@ def test_a_comparison_is_reported_too(results: ResultSet) -> None:
     text = report_html(results, [], comparison=comparison)
     page = Page(text)
     told = " ".join(" ".join(page.texts).split())
-    assert str(comparison) in told
+    assert typeset(str(comparison)) in told
     assert len(page.all("img")) == 1
     assert f"{comparison.dice:,.6g}" in told
 

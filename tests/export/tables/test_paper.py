@@ -100,14 +100,15 @@ def test_the_columns_are_those_that_papers_ask_for(clusters: ClusterSet) -> None
     )
     assert table.columns[8:] == (
         *("p (FWE, cluster mass)", "p (FWE, cluster size)"),
-        *("p (FWE, peak)", "q (FDR, peak)"),
+        *("p (FWE, peak)", "q (FDR, peak)", "TDP"),
     )
     first, second = table.lines[:2]
     assert first.cells[:8] == (
         *("Insula", "R", "38", "4", "2", "805", "6,440", "6.73"),
     )
-    assert first.cells[8:] == ("≤ .001", "≤ .001", "≤ .001", "< .001")
+    assert first.cells[8:] == ("≤ .001", "≤ .001", "≤ .001", "< .001", "≥ 32 %")
     assert second.is_sub_peak
+    assert second.cells[-1] == "", "a peak has no extent"
     assert second.cells[:8] == ("Insula", "R", "38", "14", "−6", "", "", "5.74")  # noqa: RUF001
     assert sum(not line.is_sub_peak for line in table.lines) == len(clusters)
     assert len(table.lines) == len(clusters.peaks)
@@ -128,14 +129,15 @@ def test_only_significant_clusters_of_a_corrected_map_are_printed(
 ) -> None:
     found = nnr.find_clusters(nnr.open_results(sample_path)[MASS])
     table = paper_table(found)
-    assert table.columns[-1] == "p (FWE, cluster)"
+    assert table.columns[-2:] == ("p (FWE, cluster)", "TDP")
     peaks = [line for line in table.lines if not line.is_sub_peak]
     assert len(peaks) == found.surviving.sum() < len(found)
     left_out = len(found) - len(peaks)
     assert (
         f"{left_out} clusters that are not significant are left out." in table.caption
     )
-    assert peaks[0].cells[-1] == "≤ .001"
+    assert peaks[0].cells[-2:] == ("≤ .001", "≥ 32 %")
+    assert "TDP (true discovery proportion): at least this share" in table.caption
 
 
 def test_without_corrections_p_is_the_uncorrected_one(opened: Opened) -> None:
@@ -165,7 +167,7 @@ def test_three_languages_say_the_same(clusters: ClusterSet, tmp_path: Path) -> N
     rows = [list(table.columns), *(list(line.cells) for line in table.lines)]
     latex = written(clusters, tmp_path, "t.tex")
     assert latex_rows(latex) == rows
-    assert r"\begin{tabular}{llrrrrrrrrrr}" in latex
+    assert r"\begin{tabular}{llrrrrrrrrrrr}" in latex
     assert latex.count(r"\quad ") == sum(line.is_sub_peak for line in table.lines)
     assert markdown_rows(written(clusters, tmp_path, "t.md")) == rows
     page = Page(written(clusters, tmp_path, "t.html"))
@@ -252,14 +254,14 @@ def test_a_corrected_map_prints_the_value_of_its_test_and_its_own_p(
     maps = corrected_test("two", FDR, rng)
     found = nnr.find_clusters(opened(maps)[f"z_{FDR}"], p=0.05, atlas=None)
     table = paper_table(found)
-    assert table.columns[-2:] == ("Peak z", "q (FDR, peak)")
+    assert table.columns[-3:] == ("Peak z", "q (FDR, peak)", "TDP")
     assert "(q ≤ .05, Benjamini-Hochberg, converted two-tailed)" in table.caption
     peaks = tuple(found.labelled.peak_voxel.T)
     for line, z, q in zip(
         table.lines, maps["z"][peaks], maps[f"p_{FDR}"][peaks], strict=True
     ):
-        assert line.cells[-2] == f"{z:.2f}".replace("-", "\N{MINUS SIGN}")
-        assert line.cells[-1] == format_p(float(q))
+        assert line.cells[-3] == f"{z:.2f}".replace("-", "\N{MINUS SIGN}")
+        assert line.cells[-2] == format_p(float(q))
     assert any(line.is_sub_peak for line in table.lines)
 
 

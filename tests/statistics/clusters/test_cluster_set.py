@@ -41,9 +41,11 @@ Array = npt.NDArray[Any]
 COLUMNS = [
     *("label", "name", "sign", "n_voxels", "volume_mm3"),
     *("peak_x", "peak_y", "peak_z", "peak_value", "peak_p", "peak_logp", "mean_value"),
-    *("center_x", "center_y", "center_z", "region", "region_percent"),
+    *("center_x", "center_y", "center_z", "inner_x", "inner_y", "inner_z"),
+    *("box_x_min", "box_x_max", "box_y_min", "box_y_max", "box_z_min", "box_z_max"),
+    *("region", "region_percent"),
     *("significant", "cluster_p", "cluster_p_low", "cluster_p_high", "borderline"),
-    "region_mm",
+    *("tdp", "tdp_percent", "region_mm"),
 ]
 WORDS = {"name", "region"}
 YES_NO = {"significant", "borderline"}

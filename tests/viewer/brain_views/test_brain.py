@@ -87,14 +87,14 @@ def millimeters(layer: Any) -> npt.NDArray[np.float64]:
 
 
 def test_surfaces_come_in_3d_and_go_in_2d(viewer: Any, statmap: Any) -> None:
-    add(viewer, statmap)
+    layer = add(viewer, statmap)
     before, ranges = seen(viewer), viewer.dims.range
     outline = show_brain(viewer)
     assert viewer.dims.ndisplay == 3
     assert viewer.layers[0] is outline
     assert seen(viewer) == {
         BRAIN_OUTLINE: True,
-        f"{statmap.title}: clusters (3D)": True,
+        f"{layer.name}: clusters (3D)": True,
         **dict.fromkeys(before, False),
     }
     viewer.dims.ndisplay = 2

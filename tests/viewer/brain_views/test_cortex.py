@@ -81,7 +81,7 @@ def test_the_hemisphere_of_the_cluster_is_colored_where_the_cluster_is(
     deep = read_cortex()[0].sulci > 0
     assert gray[deep].mean() < gray[~deep].mean() - 0.1
     assert "MNI305" in told
-    assert "cerebellum and subcortex are missing" in told
+    assert "Cerebellum and subcortex are missing" in told
     assert viewer.dims.ndisplay == 3
 
 

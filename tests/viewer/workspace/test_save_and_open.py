@@ -21,6 +21,9 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import compare
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain_views.brain import show_brain
+from napari_neurosynth_results.viewer.brain_views.cortex import show_cortex
+from napari_neurosynth_results.viewer.brain_views.glass import show_glass
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     choose,
     clusters_of,
@@ -33,8 +36,17 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import (
     show_agreement,
 )
 from napari_neurosynth_results.viewer.foci import light_up, set_slab, show_foci
-from napari_neurosynth_results.viewer.layers import map_of, underlay_layer
-from napari_neurosynth_results.viewer.plugin.reader import add_maps, get_reader
+from napari_neurosynth_results.viewer.layers import (
+    UNDERLAY_KEY,
+    map_of,
+    underlay_layer,
+)
+from napari_neurosynth_results.viewer.plugin.reader import (
+    add_maps,
+    get_reader,
+    use_anatomy,
+)
+from napari_neurosynth_results.viewer.workspace.appearance import describe_view
 from napari_neurosynth_results.viewer.workspace.save_and_open import (
     open_workspace,
     save_workspace,
@@ -211,6 +223,78 @@ def test_what_is_missing_is_named_and_the_rest_is_opened(
     shutil.rmtree(tmp_path / "fear")
     with pytest.raises(ResultsError, match=r"(?s)cannot be opened.*pain.*fear"):
         open_workspace(new_viewer(), path)
+
+
+@pytest.fixture
+def own_anatomy(viewer: Any, write: Callable[..., Path], rng: Any) -> Path:
+    """Return the file of an anatomy that lies below a thresholded map."""
+    from napari.layers import Layer
+
+    viewer.add_layer(Layer.create(*underlay_layer()))
+    z = open_results(write({"z": rng.normal(0, 3, SHAPE)}, name="pain"))["z"]
+    threshold(viewer, z, Threshold(value=2))
+    path = write({"me": rng.uniform(0, 99, SHAPE)}, name="brains") / "me.nii.gz"
+    use_anatomy(viewer, str(path))
+    return path
+
+
+def below(viewer: Any) -> list[tuple[str, bool]]:
+    return [
+        (layer.name, layer.visible)
+        for layer in viewer.layers
+        if UNDERLAY_KEY in layer.metadata
+    ]
+
+
+def test_an_anatomy_of_ones_own_comes_back(
+    viewer: Any, own_anatomy: Path, tmp_path: Path
+) -> None:
+    path, again = tmp_path / "work.nnr.json", new_viewer()
+    assert save_workspace(viewer, path) == []
+    assert open_workspace(again, path) == []
+    assert len(below(again)) == 2
+    assert below(again) == below(viewer)
+    assert [visible for _, visible in below(again)] == [True, False]
+    assert look(again) == look(viewer)
+
+
+def test_an_anatomy_that_is_gone_is_said_and_the_template_lies_there(
+    viewer: Any, own_anatomy: Path, tmp_path: Path
+) -> None:
+    path, again = tmp_path / "work.nnr.json", new_viewer()
+    save_workspace(viewer, path)
+    own_anatomy.unlink()
+    told = "\n".join(open_workspace(again, path))
+    assert str(own_anatomy) in told
+    assert "MNI152 T1 (1 mm) lies below the maps instead." in told
+    assert below(again) == [("MNI152 T1 (1 mm)", True)]
+    assert len(clusters_in(again)) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("surface", ["", "brain", "pial", "inflated"])
+def test_what_stands_for_volumes_comes_back(
+    viewer: Any, sample: ResultSet, tmp_path: Path, surface: Any
+) -> None:
+    threshold(viewer, sample["z"], Threshold(p=0.001, min_voxels=100))
+    for layer in viewer.layers:
+        layer.visible = True
+    show_glass(viewer)
+    if surface == "brain":
+        show_brain(viewer)
+    elif surface:
+        show_cortex(viewer, shape=surface)
+    path, again = tmp_path / "work.nnr.json", new_viewer()
+    told = save_workspace(viewer, path)
+    assert told == []
+    assert document(path)["view"].get("surface", "") == surface
+    assert open_workspace(again, path) == []
+    assert describe_view(again) == describe_view(viewer)
+    # What stands back in 3D is seen again in slices.
+    scene.show_plane(viewer, "axial")
+    scene.show_plane(again, "axial")
+    seen = [[one.name for one in v.layers if one.visible] for v in (viewer, again)]
+    assert sorted(seen[0]) == sorted(seen[1])
 
 
 @pytest.mark.slow

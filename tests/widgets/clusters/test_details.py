@@ -17,7 +17,12 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
 from local_servers import LocalServers
-from napari_neurosynth_results import contributors, find_clusters, open_results
+from napari_neurosynth_results import (
+    contributors,
+    find_clusters,
+    open_results,
+    true_discoveries,
+)
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
@@ -77,7 +82,6 @@ def texts(view: Any, column: int) -> list[str]:
 
 def test_regions_of_the_chosen_cluster(widget: ClusterWidget) -> None:
     details = widget.details
-    assert texts(details.regions, 0) == []
     click_row(widget, 3)
     table = widget.clusters.regions
     rows = table[table.label == 4]
@@ -89,6 +93,21 @@ def test_regions_of_the_chosen_cluster(widget: ClusterWidget) -> None:
     bars = [details.regions.model().index(row, 2).data(BAR) for row in range(len(rows))]
     assert max(bars) == 1
     assert bars.index(1) == rows.percent.tolist().index(rows.percent.max())
+
+
+def test_how_much_of_each_region_is_active(
+    widget: ClusterWidget, sample: ResultSet
+) -> None:
+    table = true_discoveries(sample["z"])
+    found = table[table.tdp > 0].sort_values("tdp", ascending=False)
+    regions = widget.details.regions
+    assert texts(regions, 0) == found.region.tolist(), "no cluster is chosen: all"
+    assert texts(regions, 3)[:2] == ["≥14%", "≥1.2%"]
+    click_row(widget, 0)
+    assert texts(regions, 0)[0] == "insula R"
+    assert texts(regions, 3)[0] == "≥14%"
+    told = regions.model().index(0, 3).data(Qt.ItemDataRole.ToolTipRole)
+    assert told.startswith("At least 173 of 1,182 voxels are active")
 
 
 def test_studies_of_the_chosen_cluster(

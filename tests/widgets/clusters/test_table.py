@@ -335,6 +335,9 @@ def test_the_cells_of_a_cluster_and_of_its_sub_peak(
         **{"borderline": "no", "peak_logp": "6.54"},
         **{"mean_value": "2.167", "center_x": "-30.0", "center_y": "-70.0"},
         **{"center_z": "1.5", "sign": "1"},
+        **{"inner_x": "-30", "inner_y": "-70", "inner_z": "0"},
+        **{"box_x_min": "-30", "box_x_max": "-30", "box_y_min": "-70"},
+        **{"box_y_max": "-70", "box_z_min": "-40", "box_z_max": "60"},
     }
     assert cells(model, sub_peak) == of_both | {
         **{"label": "1a", "peak_z": "40", "peak_value": "4.000"},
@@ -372,7 +375,12 @@ def test_headers_name_the_value_by_its_kind(
     assert len(set(header())) == len(CLUSTER_COLUMNS)
     model.show(find_clusters(open_results(sample_path)["logp"], p=0.001))
     assert {"Peak logp", "Mean logp"} < set(header())
-    assert header(ROLE.ToolTipRole) == [column.about for column in CLUSTER_COLUMNS]
+    told = dict(zip(CLUSTER_COLUMNS, header(ROLE.ToolTipRole), strict=True))
+    tdp = next(column for column in told if column.key == "tdp_percent")
+    assert all(told[column] == column.about for column in told if column is not tdp)
+    assert tdp.about in told[tdp]
+    assert "with 95 % confidence" in told[tdp]
+    assert "228,483 voxels" in told[tdp]
     assert model.headerData(0, Qt.Orientation.Vertical) is None
 
 

@@ -16,6 +16,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, QModelIndex, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QMenu
 
+from helpers.clicks import click_canvas
 from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import palette
@@ -73,41 +74,6 @@ def place(viewer: Any) -> tuple[float, ...]:
 def peak(layer: Any, label: int) -> tuple[float, ...]:
     table = layer.metadata["neurosynth_results"].table
     return tuple(table.loc[label - 1, ["peak_x", "peak_y", "peak_z"]])
-
-
-class _Event:
-    """A mouse event as napari hands it over: one object from press to release."""
-
-    def __init__(self, position: tuple[float, ...], kind: str = "mouse_press") -> None:
-        self.position, self.type, self.button = position, kind, 1
-        self.view_direction = None
-        self.dims_displayed = [1, 2]
-        self.modifiers: list[str] = []
-        self.is_dragging = False
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "__wrapped__":
-            self.__dict__.update(value.__dict__)
-        else:
-            super().__setattr__(name, value)
-
-
-def click_canvas(
-    viewer: Any, x: float, y: float, z: float, dragged: bool = False
-) -> None:
-    """Click at a place, by napari's own way of calling back."""
-    from napari.utils.interactions import (
-        mouse_move_callbacks,
-        mouse_press_callbacks,
-        mouse_release_callbacks,
-    )
-
-    mouse_press_callbacks(viewer, _Event((z, y, x)))
-    if dragged:
-        moved = _Event((z, y, x), "mouse_move")
-        moved.is_dragging = True
-        mouse_move_callbacks(viewer, moved)
-    mouse_release_callbacks(viewer, _Event((z, y, x), "mouse_release"))
 
 
 # --- what is shown ----------------------------------------------------------------
@@ -174,7 +140,7 @@ def test_columns_of_tested_clusters_are_there_for_such_maps_only(
     viewer.layers.selection.active = layer
     assert widget.clusters.statmap is sample[MASS]
     header = widget.view.text().split("\n")[0].split("\t")
-    assert header == ["#", "Name", "x", "y", "z", "Peak z", "p_FWE", "k"]
+    assert header == ["#", "Name", "x", "y", "z", "Peak z", "p_FWE", "k", "TDP"]
     assert len(cells(widget, "#")) == 6
     viewer.layers.selection.active = viewer.layers[sample["z"].short_title]
     assert widget.clusters.statmap is sample["z"]
@@ -304,41 +270,7 @@ def test_a_row_jumps_to_the_peak_and_outlines_the_cluster(
         assert white.tolist() == [row + 1]
 
 
-def test_a_click_on_the_canvas_selects_the_row_and_one_beside_deselects(
-    widget: ClusterWidget, viewer: Any, layer: Any
-) -> None:
-    viewer.dims.point = peak(layer, 3)[::-1]
-    before = place(viewer)
-    click_canvas(viewer, *peak(layer, 3))
-    assert widget.view.currentIndex().row() == 2
-    assert chosen_label(layer) == 3
-    assert place(viewer) == before
-    click_canvas(viewer, 0, 0, 80)
-    assert not widget.view.currentIndex().isValid()
-    assert chosen_label(layer) == 0
-
-
-def test_a_drag_on_the_canvas_selects_nothing(
-    widget: ClusterWidget, viewer: Any, layer: Any
-) -> None:
-    viewer.dims.point = peak(layer, 3)[::-1]
-    click_canvas(viewer, *peak(layer, 3), dragged=True)
-    assert chosen_label(layer) == 0
-
-
-def test_pointing_tells_name_value_and_size(
-    widget: ClusterWidget, viewer: Any, layer: Any
-) -> None:
-    from napari.utils.interactions import mouse_move_callbacks
-
-    viewer.dims.point = peak(layer, 1)[::-1]
-    x, y, z = peak(layer, 1)
-    mouse_move_callbacks(viewer, _Event((z, y, x), "mouse_move"))
-    assert widget.pointed.value == "Insula R: z 6.73, 805 voxels (6,440 mm3)"
-    mouse_move_callbacks(viewer, _Event((z, 200.0, x), "mouse_move"))
-    assert widget.pointed.value == " "
-
-
+@pytest.mark.slow
 def test_hovering_tells_it_in_the_status_bar_too(layer: Any, viewer: Any) -> None:
     viewer.dims.point = peak(layer, 1)[::-1]
     status = layer.get_status(
@@ -347,6 +279,7 @@ def test_hovering_tells_it_in_the_status_bar_too(layer: Any, viewer: Any) -> Non
     assert "cluster: Insula R," in status["coordinates"]
     assert "peak z: 6.73" in status["coordinates"]
     assert "n_voxels: 805" in status["coordinates"]
+    assert "TDP: ≥ 32 %" in status["coordinates"]
 
 
 def test_next_and_previous_go_round(

@@ -18,8 +18,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.ortho.widget import OrthoView
-from napari_neurosynth_results.widgets.views import show_ortho
+from napari_neurosynth_results.widgets.ortho.widget import OrthoView, show_ortho
 from napari_neurosynth_results.widgets.workbench import show_ortho_view
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton

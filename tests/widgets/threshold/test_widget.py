@@ -116,7 +116,7 @@ def test_the_first_threshold_is_the_one_that_the_map_asks_for(
     )
     choose(widget, MASS)
     assert widget.sentence.value == (
-        "13 clusters distinguishable from the floor, 6 significant at p_FWE <= .05 "
+        "6 of 13 clusters significant at p_FWE <= .05 "
         "(1,000 iterations); cluster-forming threshold p < .001"
     )
 

@@ -1,7 +1,9 @@
-"""One page about a result: maps, clusters, regions, studies, methods; in one file.
+"""One page about a result: what was found, then from what and how; in one file.
 
-The file needs no network and runs no script. All texts that came from elsewhere are
-escaped by the template engine.
+Of each map: what was found in a sentence, in a picture, its clusters, the studies
+behind them. Then what was opened, the thresholds and the methods. The file needs no
+network and runs no script. All texts that came from elsewhere are escaped by the
+template engine.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import base64
 import io
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -31,15 +33,18 @@ from napari_neurosynth_results.export.report.methods import (
     readable_methods,
 )
 from napari_neurosynth_results.export.tables.paper import (
+    format_count,
     format_mm,
     format_p,
     paper_table,
+    typeset,
 )
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import Link, ResultSet
 from napari_neurosynth_results.sources.files.safe_names import legible
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
+from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
 from napari_neurosynth_results.statistics.thresholds.apply import describe_map
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
@@ -68,6 +73,10 @@ _DARK = 0.6
 _LEAST_WRITTEN = 0.005
 #: A report stays readable, and small.
 _MOST_STUDIES = 300
+#: Clusters that are named before the picture.
+_MOST_NAMES = 6
+_TOUCH = {6: "a face", 18: "a face or an edge", 26: "a face, an edge or a corner"}
+_RATES = {"q": "false discovery rate", "p_FWE": "family-wise error rate"}
 
 
 @dataclass(frozen=True)
@@ -184,6 +193,7 @@ def report_html(
         problems=results.problems,
         sections=parts,
         comparison=compared,
+        thresholds=[_threshold(section.clusters) for section in sections],
         methods=methods,
         no_methods=why,
         corrections=corrections_of(results.methods),
@@ -214,15 +224,50 @@ def _section(section: Section, job: Job) -> dict[str, Any]:
             pictures.append(_picture(made, alt, f"{what}."))
     return {
         "title": title,
-        "about": describe_map(clusters.statmap),
-        "sentence": str(clusters),
-        "notices": clusters.notices,
+        "sentence": typeset(str(clusters)),
+        "where": _where(clusters),
         "pictures": pictures,
         "table": paper_table(clusters),
+        "n_clusters": len(clusters),
         "doubtful": _doubtful(clusters),
         "studies": _studies(section.contributors)
         if section.contributors is not None
         else None,
+    }
+
+
+def _where(clusters: ClusterSet) -> str:
+    """Name the clusters that count, each with the place of its peak."""
+    table = clusters.table
+    rows = np.flatnonzero(clusters.surviving).tolist()
+    xyz = table[["peak_x", "peak_y", "peak_z"]].to_numpy(float)
+    named = [f"{clusters.names[row]} ({_place(xyz[row])})" for row in rows]
+    left = len(named) - _MOST_NAMES
+    told = "; ".join(named[:_MOST_NAMES])
+    return f"{told}; and {left} more" if left > 0 else told
+
+
+def _place(xyz: Iterable[float]) -> str:
+    return ", ".join(map(format_mm, xyz))
+
+
+def _threshold(clusters: ClusterSet) -> dict[str, str]:
+    """Say how clusters were found, for a row of a table."""
+    statmap, rate = clusters.statmap, clusters.error_rate
+    touch = _TOUCH[clusters.connectivity]
+    smallest = clusters.min_voxels
+    mm3 = format_count(round(smallest * statmap.grid.voxel_mm3, 1))
+    extent = f"at least {smallest} voxels ({mm3} mm³), " if smallest > 1 else ""
+    controls = "none: not corrected for the number of tests"
+    if rate is not None:
+        how = f", {rate.method}" if rate.method else ""
+        name = _RATES.get(rate.symbol, rate.symbol)
+        controls = f"{name} at {short_p(rate.level)}{how}"
+    return {
+        "map": statmap.title,
+        "threshold": typeset(str(clusters.threshold)),
+        "clusters": f"{extent}voxels that share {touch}",
+        "controls": controls,
     }
 
 
@@ -240,8 +285,7 @@ def _doubtful(clusters: ClusterSet) -> list[str]:
         if significant and not borderline:
             continue
         x, y, z, p, low, high = map(float, numbers)
-        place = ", ".join(map(format_mm, (x, y, z)))
-        line = f"{name} ({place}): p_{threshold.correction} "
+        line = f"{name} ({_place((x, y, z))}): p_{threshold.correction} "
         line += format_p(p, threshold.null)
         if not math.isnan(low):
             line += f", 95 % interval {low:.2g} to {high:.2g}"
@@ -251,28 +295,34 @@ def _doubtful(clusters: ClusterSet) -> list[str]:
 
 
 def _studies(behind: Contributors) -> dict[str, Any] | None:
-    """Gather sentences, a heat map of studies and clusters, and notes."""
+    """Gather sentences, heat maps of studies and clusters, and notes."""
     table = behind.ranked
-    if table is None:
-        if not behind.elsewhere:
-            return None
-        # Nothing is known, but whose numbers there are.
-        return {"sentences": _sentences(behind), "grids": [], "notes": behind.notes}
-    counted = behind.foci is not None
-    grids = [_grid(behind, table, counted=counted)]
-    shares = behind.ranked_shares
-    if counted and shares is not None:
-        grids.append(_grid(behind, shares, counted=False))
+    if table is None and not behind.elsewhere:
+        return None
+    sentences = _who_is_behind(behind)
+    weak = [one["label"] for one in sentences if not one["counts"]]
+    grids = []
+    if table is not None:
+        # Else nothing is known, but whose numbers there are.
+        counted = behind.foci is not None
+        grids.append(_grid(behind, table, counted=counted, any_weak=bool(weak)))
+        shares = behind.ranked_shares
+        if counted and shares is not None:
+            grids.append(_grid(behind, shares, counted=False, any_weak=bool(weak)))
     return {
-        "sentences": _sentences(behind),
-        "columns": behind.clusters.names,
-        "grids": grids,
+        "sentences": [one for one in sentences if one["counts"]],
+        "others": [one for one in sentences if not one["counts"]],
         "notes": behind.notes,
+        "grids": grids,
+        "columns": [
+            {"name": name, "label": label, "weak": label in weak}
+            for label, name in enumerate(behind.clusters.names, start=1)
+        ],
     }
 
 
 def _grid(
-    behind: Contributors, table: pd.DataFrame, *, counted: bool
+    behind: Contributors, table: pd.DataFrame, *, counted: bool, any_weak: bool
 ) -> dict[str, Any]:
     """Lay out studies by clusters: their foci, else their shares."""
     most = float(np.nan_to_num(table.to_numpy(dtype=np.float64)).max(initial=0.0))
@@ -286,19 +336,22 @@ def _grid(
         rows.append({"title": behind.title(name), "link": link, "cells": cells})
     what = "Foci" if counted else "Share of the statistic (jackknife)"
     left = len(table) - len(shown)
-    n = int(behind.clusters.table["significant"].eq(False).sum())
-    # The table of clusters leaves some out; the sentences do not.
-    with_them = f", with the {n} that are not significant" if n else ""
-    caption = f"{what} of each study in each cluster"
-    caption += f"; columns are numbered as in the list above{with_them}."
+    caption = f"{what} of each study in each cluster, numbered as above"
+    caption += "; in gray those that are not significant." if any_weak else "."
     caption += f" {left} more studies are left out." if left else ""
     return {"rows": rows, "caption": caption}
 
 
-def _sentences(behind: Contributors) -> list[dict[str, str]]:
+def _who_is_behind(behind: Contributors) -> list[dict[str, Any]]:
+    """Say who is behind each cluster, and whether the cluster counts."""
     return [
-        {"text": " ".join(behind.told_of(label)), "caution": behind.caution(label)}
-        for label in range(1, len(behind.clusters) + 1)
+        {
+            "label": label,
+            "text": " ".join(behind.told_of(label)),
+            "caution": behind.caution(label),
+            "counts": bool(counts),
+        }
+        for label, counts in enumerate(behind.clusters.surviving, start=1)
     ]
 
 
@@ -332,7 +385,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         for measure, over, value, unit in comparison.table.to_numpy().tolist()
     ]
     return {
-        "sentence": str(comparison),
+        "sentence": typeset(str(comparison)),
         "pictures": [
             _picture(
                 figure,
@@ -340,8 +393,8 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
                 "Where only one map is above its threshold, and where both are.",
             )
         ],
-        "a": f"{comparison.name_a}: {comparison.threshold_a}",
-        "b": f"{comparison.name_b}: {comparison.threshold_b}",
+        "a": typeset(f"{comparison.name_a}: {comparison.threshold_a}"),
+        "b": typeset(f"{comparison.name_b}: {comparison.threshold_b}"),
         "rows": rows,
         "notes": comparison.notices,
     }

@@ -77,8 +77,11 @@ def save_clusters(
             target,
             about="Clusters of a map; one row a cluster",
             notes=(
-                _coordinates(clusters),
-                _last_columns(clusters),
+                *(
+                    _coordinates(clusters),
+                    str(clusters.proven),
+                    _last_columns(clusters),
+                ),
                 *clusters.whose_p,
                 *([ABOUT_SURVIVAL] if clusters.survival else []),
             ),

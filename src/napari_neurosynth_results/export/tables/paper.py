@@ -23,6 +23,7 @@ from napari_neurosynth_results.export.provenance import MNI, space_of
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.corrected import COUNTED
+from napari_neurosynth_results.statistics.clusters.true_discoveries import write_percent
 from napari_neurosynth_results.statistics.p_values.conversion import P_TOLERANCE
 from napari_neurosynth_results.statistics.p_values.monte_carlo import NullDistribution
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
@@ -36,6 +37,7 @@ _CORRECTED = {
     "peak_p_fwe": "p (FWE, peak)",
     "peak_q": "q (FDR, peak)",
 }
+_TDP = "TDP"
 _UNCORRECTED = "p (uncorrected)"
 _MINUS = "−"  # noqa: RUF001
 #: Smaller p are not told apart in papers.
@@ -44,10 +46,11 @@ _LEAST_P = 0.001
 
 @dataclass(frozen=True)
 class Line:
-    """One row: the peak of a cluster, or a sub-peak below it."""
+    """One row: the peak of a cluster, of which label, or a sub-peak below it."""
 
     cells: tuple[str, ...]
     is_sub_peak: bool = False
+    label: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,17 +59,28 @@ class PaperTable:
 
     Attributes
     ----------
-    caption : str
-        What is shown, at which threshold, by which atlas, in which space.
+    title : str
+        What is shown, at which threshold, and what came of it.
     columns : tuple of str
         Headings; the first two columns are texts, the others numbers.
     lines : tuple of Line
         The rows.
+    notices : tuple of str
+        What has to be known before the numbers are believed, in sentences.
+    notes : tuple of str
+        How they are to be read: atlas, space, what is indented, in sentences.
     """
 
-    caption: str
+    title: str
     columns: tuple[str, ...]
     lines: tuple[Line, ...] = field(repr=False)
+    notices: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def caption(self) -> str:
+        """All that stands above the table."""
+        return " ".join((self.title, *self.notices, *self.notes))
 
 
 def paper_table(clusters: ClusterSet) -> PaperTable:
@@ -83,7 +97,8 @@ def paper_table(clusters: ClusterSet) -> PaperTable:
     PaperTable
         Region, side, place, size, statistic and p of each peak; below it its sub-peaks.
     """
-    p_columns = _p_columns(clusters) | _survival_column(clusters)
+    p_columns = _p_columns(clusters) | _tdp_column(clusters)
+    p_columns |= _survival_column(clusters)
     lines: list[Line] = []
     kept = np.flatnonzero(clusters.surviving)
     # Once for all: a peak's own rows are not searched for in the peaks of all clusters.
@@ -99,8 +114,13 @@ def paper_table(clusters: ClusterSet) -> PaperTable:
         *("Voxels", "mm³", f"Peak {clusters.values.kind}"),
         *p_columns,
     )
-    caption = _caption(clusters, len(clusters) - len(kept))
-    return PaperTable(caption, columns, tuple(lines))
+    return PaperTable(
+        f"Clusters of {short_text(clusters.statmap.title)}: {typeset(str(clusters))}.",
+        columns,
+        tuple(lines),
+        _notices(clusters),
+        _notes(clusters, len(clusters) - len(kept)),
+    )
 
 
 def _write_lines(
@@ -122,7 +142,7 @@ def _write_lines(
             format_value(float(peak["peak_value"]), clusters.values.kind),
             *(column[peak["position"]] for column in p_columns.values()),
         )
-        lines.append(Line(cells, sub))
+        lines.append(Line(cells, sub, row + 1))
     return lines
 
 
@@ -154,6 +174,15 @@ def _p_columns(clusters: ClusterSet) -> dict[str, list[str]]:
     if not columns:
         columns[_UNCORRECTED] = [format_p(float(p)) for p in peaks["peak_p"]]
     return columns
+
+
+def _tdp_column(clusters: ClusterSet) -> dict[str, list[str]]:
+    """Write how much of each cluster is active at least; sub-peaks have no extent."""
+    percent, peaks = clusters.table["tdp_percent"].to_numpy(), clusters.peaks
+    if not np.isfinite(percent).any():
+        return {}
+    rows = zip(peaks["rank"].tolist(), peaks["label"].tolist(), strict=True)
+    return {_TDP: ["" if sub else write_percent(percent[n - 1]) for sub, n in rows]}
 
 
 def _survival_column(clusters: ClusterSet) -> dict[str, list[str]]:
@@ -191,15 +220,20 @@ def _place(
     return [short_text(name), side, *xyz]
 
 
-def _caption(clusters: ClusterSet, left_out: int) -> str:
-    """Say in sentences what the table shows."""
-    told = [
-        f"Clusters of {short_text(clusters.statmap.title)}: {typeset(str(clusters))}."
-    ]
-    if clusters.missing_test:
-        told.append(f"{short_text(clusters.missing_test)}.")
+def _notices(clusters: ClusterSet) -> tuple[str, ...]:
+    """Say what the window says beside the clusters, and whose the printed p are."""
+    told = [*clusters.notices]
     if not isinstance(clusters.threshold, ClusterLevelResult):
-        told += [f"{notice}." for notice in clusters.whose_p]
+        # Else the only p of clusters is that of the map itself.
+        told += clusters.whose_p
+    return tuple(f"{typeset(plain_text(one)).removesuffix('.')}." for one in told)
+
+
+def _notes(clusters: ClusterSet, left_out: int) -> tuple[str, ...]:
+    """Say in sentences how the table is to be read."""
+    told = []
+    if np.isfinite(clusters.table["tdp"]).any():
+        told.append(f"{typeset(str(clusters.proven))}.")
     if left_out:
         told.append(
             "1 cluster that is not significant is left out."
@@ -226,7 +260,7 @@ def _caption(clusters: ClusterSet, left_out: int) -> str:
         )
     if any(math.isfinite(mm) and mm > 0 for mm in clusters.peak_regions["region_mm"]):
         told.append("Distances in parentheses: from the peak to the nearest region.")
-    return " ".join(told)
+    return tuple(told)
 
 
 # --- numbers as papers write them -------------------------------------------------

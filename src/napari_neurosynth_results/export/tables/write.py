@@ -22,6 +22,7 @@ from napari_neurosynth_results.export.provenance import (
     provenance_lines,
     software,
 )
+from napari_neurosynth_results.sources.placeholders import load_json
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 if TYPE_CHECKING:
@@ -62,6 +63,15 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "center_x": ("Center of mass by strength, right positive", _MM),
     "center_y": ("Center of mass by strength, anterior positive", _MM),
     "center_z": ("Center of mass by strength, superior positive", _MM),
+    "inner_x": ("Voxel of the cluster nearest to its center, right positive", _MM),
+    "inner_y": ("Voxel of the cluster nearest to its center, anterior positive", _MM),
+    "inner_z": ("Voxel of the cluster nearest to its center, superior positive", _MM),
+    "box_x_min": ("Middle of the leftmost voxel of the cluster", _MM),
+    "box_x_max": ("Middle of the rightmost voxel of the cluster", _MM),
+    "box_y_min": ("Middle of the hindmost voxel of the cluster", _MM),
+    "box_y_max": ("Middle of the foremost voxel of the cluster", _MM),
+    "box_z_min": ("Middle of the lowest voxel of the cluster", _MM),
+    "box_z_max": ("Middle of the highest voxel of the cluster", _MM),
     "region": ("Region of the atlas; in a list of peaks the region of the peak", ""),
     "region_percent": ("Share of the cluster in the region of its peak", _PERCENT),
     "region_mm": ("Distance from the peak to the region; 0 inside of it", _MM),
@@ -74,7 +84,18 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "cluster_p": ("Corrected p of the cluster", ""),
     "cluster_p_low": ("Lower end of the 95 % interval of the Monte Carlo p", ""),
     "cluster_p_high": ("Upper end of the 95 % interval of the Monte Carlo p", ""),
-    "borderline": ("Whether the interval contains the level of significance", ""),
+    "borderline": (
+        "Whether the 95 % interval includes the level of significance, so that another "
+        "run might decide otherwise",
+        "",
+    ),
+    "tdp": (
+        "True discovery proportion: at least this share of the voxels is active, as "
+        "TrueDiscoveries says; empty where nobody knows any",
+        "",
+    ),
+    "tdp_percent": ("The same in percent", _PERCENT),
+    "true_discoveries": ("At least so many of the voxels are active", "voxels"),
     "p_fwe_mass": (
         "FWE-corrected p by cluster mass; empty where NiMARE tested a cluster of other "
         "voxels",
@@ -279,8 +300,8 @@ def _describes(beside: str, name: str) -> bool:
     if not os.path.isfile(beside):  # a pipe would never end
         return False
     try:
-        with open(beside, encoding="utf-8") as file:
-            found = json.loads(file.read(_MOST_BYTES))
+        with open(beside, "rb") as file:
+            found = load_json(file.read(_MOST_BYTES))
         maker = found["GeneratedBy"][0]["Name"]
         return bool(maker == PACKAGE and found["File"] == name)
     except (OSError, ValueError, LookupError, TypeError):

@@ -22,6 +22,10 @@ from napari_neurosynth_results.export.workspace.contents import (
     SavedRequest,
 )
 from napari_neurosynth_results.maps.grid import Voxel
+from napari_neurosynth_results.sources.placeholders import (
+    JsonRefusedError,
+    load_json,
+)
 
 if TYPE_CHECKING:
     from pydantic_core import ValidationError
@@ -124,7 +128,17 @@ class LayerState:
 
 @dataclass(frozen=True)
 class View:
-    """Where the viewer looks: plane, side, place in MNI mm, and napari's camera."""
+    """Where the viewer looks: plane, side, place in MNI mm, and napari's camera.
+
+    Attributes
+    ----------
+    surface : {"", "brain", "pial", "inflated"}
+        What stands for the volumes in 3D.
+    glass : bool
+        Whether planes show the glass brain.
+    ortho : {"", "center", "bottom"}
+        Where three planes are shown: in place of the canvas, or below it.
+    """
 
     plane: Literal["axial", "coronal", "sagittal", "3D"] = "axial"
     side: Literal["neurological", "radiological", ""] = ""
@@ -132,6 +146,29 @@ class View:
     center: tuple[float, float, float] | None = None
     zoom: float | None = None
     angles: tuple[float, float, float] | None = None
+    surface: Literal["", "brain", "pial", "inflated"] = ""
+    glass: bool = False
+    ortho: Literal["", "center", "bottom"] = ""
+
+
+@dataclass(frozen=True)
+class PanelState:
+    """What the panel shows.
+
+    Attributes
+    ----------
+    tab : str
+        The tab that is in front.
+    compared : tuple of int
+        The maps that are compared, in order.
+    together : str
+        How they are seen together, as the tab Compare calls it; empty where each is
+        seen as it is.
+    """
+
+    tab: Literal["Clusters", "Maps", "Compare", "Views", "Export"] = "Clusters"
+    compared: tuple[int, ...] = ()
+    together: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,6 +201,8 @@ class Workspace:
         Where the viewer looks.
     naming : Naming
         What names places and new clusters.
+    panel : PanelState, optional
+        The panel, where it is open.
     """
 
     format: str
@@ -175,6 +214,7 @@ class Workspace:
     active: int | None = None
     view: View | None = None
     naming: Naming = _USUAL
+    panel: PanelState | None = None
 
 
 def change_paths(contents: Description, change: Callable[[str], str]) -> Description:
@@ -293,9 +333,9 @@ def _document(path: str) -> Any:
     if len(data) > _MOST_BYTES:
         raise ResultsError(f"{path} is too large for a workspace.")
     try:
-        return json.loads(data.decode("utf-8-sig"))
-    except RecursionError:
-        raise ResultsError(f"{path} is nested too deeply for a workspace.") from None
+        return load_json(data)
+    except JsonRefusedError as error:
+        raise ResultsError(f"{path} {error}. Save it again.") from None
     except ValueError as error:
         raise ResultsError(
             f"{path} is broken JSON ({str(error)[:120]}). Save it again."

@@ -23,7 +23,10 @@ from napari_neurosynth_results.export.workspace.contents import (
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 #: Keywords of `find_clusters` that are written when they are not what it assumes.
-_OPTIONS = ("tail", "strict", "connectivity", "min_voxels", "min_mm3", "fdr")
+_OPTIONS = (
+    *("tail", "strict", "connectivity", "min_voxels", "min_mm3", "fdr"),
+    *("tdp_alpha", "tdp_dependence"),
+)
 _LONGEST = 88
 #: How a comment begins that says what has to be done before the script runs.
 FIRST_STEP = "# FIRST:"

@@ -7,7 +7,6 @@ by what is in them. A file that can be understood in two ways is refused.
 from __future__ import annotations
 
 import csv
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,15 +25,17 @@ from napari_neurosynth_results.sources.atlases.label_lines import (
     whole_number,
     workbench_rows,
 )
-from napari_neurosynth_results.sources.placeholders import refuse_placeholder
+from napari_neurosynth_results.sources.placeholders import load_json, refuse_placeholder
 
 #: Endings of files that names are read from, the likeliest first.
 ENDINGS = (".tsv", ".csv", ".xml", ".txt", ".niml.lt", ".json", ".lut")
 #: Files of these endings may be about something else: how an image was made, or the
 #: colors that it is shown in.
 _DOUBTFUL = (".json", ".lut")
-_MOST_BYTES = 16 << 20
+_MOST_BYTES = 8 << 20
 _MOST_LABELS = 100_000
+#: Of XML; each takes some hundred bytes.
+_MOST_TAGS = 1_000_000
 #: Characters kept of a name.
 _LONGEST = 200
 #: Headers of the columns with numbers, names and sides, the surest first.
@@ -156,6 +157,8 @@ def parse_label_xml(data: bytes, what: str) -> dict[int, str]:
     """
     if len(data) > _MOST_BYTES:
         raise ResultsError(f"{what}: too large for a list of labels.")
+    if data.count(b"<") > _MOST_TAGS:
+        raise ResultsError(f"{what} cannot be read as XML: it has too many labels.")
     try:
         parser = ElementTree.XMLParser(target=_TreeBuilder())
         root = ElementTree.XML(data, parser)
@@ -257,8 +260,8 @@ def _join_rows(rows: Iterable[LabelRow], path: str) -> dict[int, str]:
 def _json_rows(text: str, path: str) -> list[LabelRow]:
     """Read ``{id: name}``, ``{id: {"name": ..., "hemisphere": ...}}`` or one inside."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value = load_json(text)
+    except ValueError as error:
         raise ResultsError(f"{path} cannot be read as JSON: {error}.") from error
     if isinstance(value, dict):
         inner = [one for one in value.values() if isinstance(one, dict)]

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -123,10 +123,8 @@ def read_texts(path: str, problems: list[str]) -> tuple[str, str]:
     """
     names = sorted(name for name in os.listdir(path) if not name.startswith("."))
     methods, references = (
-        "\n".join(
-            _text(os.path.join(path, name), problems)
-            for name in names
-            if name.endswith(end)
+        _texts(
+            [os.path.join(path, name) for name in names if name.endswith(end)], problems
         )
         for end in ("boilerplate.txt", "references.bib")
     )
@@ -136,7 +134,7 @@ def read_texts(path: str, problems: list[str]) -> tuple[str, str]:
 def list_tables(path: str) -> dict[str, Callable[[], pd.DataFrame]]:
     """List the tables in a folder: file stem -> function that reads it."""
     return {
-        legible(name[: -len(".tsv")]): partial(_table, os.path.join(path, name))
+        legible(name[: -len(".tsv")]): partial(read_table, os.path.join(path, name))
         for name in os.listdir(path)
         if name.endswith(".tsv") and not name.startswith(".")
     }
@@ -408,6 +406,17 @@ def _holds_image(path: str) -> bool:
         return False
 
 
+def _texts(paths: Sequence[str], problems: list[str]) -> str:
+    """Join texts; of those beyond what a result has nothing is read."""
+    found: list[str] = []
+    for path in paths:
+        if sum(map(len, found)) >= _MOST_TEXT:
+            problems.append(f"{path} was not read: there is too much text before it.")
+            break
+        found.append(_text(path, problems))
+    return "\n".join(found)
+
+
 def _text(path: str, problems: list[str]) -> str:
     try:
         refuse_placeholder(path)
@@ -421,7 +430,12 @@ def _text(path: str, problems: list[str]) -> str:
         return ""
 
 
-def refuse_large_table(data: bytes, what: str) -> None:
+def refuse_large_table(
+    data: bytes,
+    what: str,
+    most_bytes: int = _MOST_TABLE,
+    most_cells: int = _MOST_CELLS,
+) -> None:
     """Refuse a table of more bytes, columns or cells than results have.
 
     Parameters
@@ -431,6 +445,8 @@ def refuse_large_table(data: bytes, what: str) -> None:
         some kilobytes however little is in it.
     what : str
         What to call it, to begin a sentence with.
+    most_bytes, most_cells : int
+        How large it may be.
 
     Raises
     ------
@@ -441,10 +457,10 @@ def refuse_large_table(data: bytes, what: str) -> None:
     tabs = data.count(b"\t")
     widest = max(map(_count_tabs, data.splitlines()), default=0) if tabs else 0
     if (
-        len(data) > _MOST_TABLE
+        len(data) > most_bytes
         or widest > _MOST_COLUMNS
         # What a line lacks is filled up to the width of all.
-        or lines * (widest + 1) > _MOST_CELLS
+        or lines * (widest + 1) > most_cells
     ):
         raise ResultsError(f"{what} is too large for a table of results.")
 
@@ -453,14 +469,39 @@ def _count_tabs(line: bytes) -> int:
     return line.count(b"\t")
 
 
-def _table(path: str) -> pd.DataFrame:
+def read_table(
+    path: str,
+    most_bytes: int = _MOST_TABLE,
+    most_cells: int = _MOST_CELLS,
+    **options: Any,
+) -> pd.DataFrame:
+    """Read a tab-separated table of bounded size.
+
+    Parameters
+    ----------
+    most_bytes, most_cells : int
+        How large it may be.
+    **options
+        Of `pandas.read_csv`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table.
+
+    Raises
+    ------
+    ResultsError
+        When it is too large, cannot be read, or is none.
+    """
     import pandas as pd
 
     refuse_placeholder(path)
     try:
         with open(path, "rb") as file:
-            data = file.read(_MOST_TABLE + 1)
-        refuse_large_table(data, path)
-        return pd.read_csv(io.BytesIO(data), sep="\t")
+            data = file.read(most_bytes + 1)
+        refuse_large_table(data, path, most_bytes, most_cells)
+        table: pd.DataFrame = pd.read_csv(io.BytesIO(data), sep="\t", **options)
+        return table
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path} cannot be read as a table: {error}.") from error

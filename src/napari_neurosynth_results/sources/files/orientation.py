@@ -41,6 +41,9 @@ _COMPRESSED, _MATRIX = 15, 14
 _MAT_5 = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8"}
 _MAT_4 = ("f8", "f4", "i4", "i2", "u2", "u1")
 _WANTED = ("mat", "M")
+#: Sizes of voxels, in mm, between which numbers of double precision are safe: places
+#: are counted in voxels, and voxels in places.
+_SMALLEST, _LARGEST = 1e-9, 1e9
 _UPRIGHT = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
 
 
@@ -195,23 +198,26 @@ def find_reorientation(
     if not np.isfinite(affine).all():
         raise ValueError("it is not finite")
     columns = affine[:3, :3]
-    if not (columns - np.diag(steps := columns.diagonal())).any() and (steps > 0).all():
+    upright = not (columns - np.diag(steps := columns.diagonal())).any()
+    if upright and steps.min() > _SMALLEST and steps.max() < _LARGEST:
         # Nearly every file: no need of the singular values behind io_orientation.
         return Reorientation(Grid(shape, affine), _UPRIGHT, None, ())
     sizes = np.sqrt((columns**2).sum(axis=0))
     if not np.isfinite(sizes).all() or (sizes == 0).any():
         raise ValueError("it is singular")
+    if sizes.min() < _SMALLEST or sizes.max() > _LARGEST:
+        raise ValueError("its voxels are smaller or larger than any in a brain")
     if np.linalg.cond(columns / sizes) > _FLATTEST:
         raise ValueError("it is singular")
     orientation = io_orientation(affine)
     if np.isnan(orientation).any():
         raise ValueError("it is singular")
-    upright = affine @ inv_ornt_aff(orientation, shape)
+    turned = affine @ inv_ornt_aff(orientation, shape)
     order = np.argsort(orientation[:, 0])
     i, j, k = (int(n) for n in np.array(shape)[order])
-    if _tilt(upright, (i, j, k)) <= _ROUNDING:
-        aligned = np.diag([*np.diag(upright)[:3], 1.0])
-        aligned[:3, 3] = upright[:3, 3]
+    if _tilt(turned, (i, j, k)) <= _ROUNDING:
+        aligned = np.diag([*np.diag(turned)[:3], 1.0])
+        aligned[:3, 3] = turned[:3, 3]
         return Reorientation(Grid((i, j, k), aligned), orientation, None, ())
     # The voxels may differ in size along the axes; keep the sizes of the nearest axes.
     out_shape, out_affine = vox2out_vox((shape, affine), voxel_sizes=sizes[order])

@@ -43,12 +43,26 @@ _TOKEN = re.compile(r"^[A-Z]{8}$")
 _TOKEN_INSIDE = re.compile(r"(?<![A-Za-z0-9])[A-Z]{8}(?![A-Za-z0-9])")
 _COMPOSE_ID = re.compile(r"^(?=.*\d)(?=.*[A-Za-z])[0-9A-Za-z]{12}$")
 _META_ANALYSIS = re.compile(r"/meta-analyses/([0-9A-Za-z]{12})/?$")
+#: What a private collection, or an image of one, is kept under.
+_SEALED = re.compile(r"private-[0-9a-f]{32}(-\d+)?")
 _RESOLVERS = frozenset(
     {"identifiers.org", "www.identifiers.org", "n2t.net", "bioregistry.io"}
 )
 _EXTENSIONS = (".zip", ".nii", ".nii.gz", ".hdr", ".img", ".mgz", ".mgh")
 _LONGEST = 2000
 _TOKEN_LENGTH = 8
+
+
+def is_sealed_name(text: str) -> bool:
+    """Tell whether a text stands for a private collection that was opened before.
+
+    Returns
+    -------
+    bool
+        Whether it is a `sealed_name` of `sources.online.store`, of a collection or of
+        one image.
+    """
+    return bool(_SEALED.fullmatch(text))
 
 
 class AddressKind(StrEnum):

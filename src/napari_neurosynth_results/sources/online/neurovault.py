@@ -23,14 +23,17 @@ from napari_neurosynth_results.sources.online.collection_listing import (
 )
 from napari_neurosynth_results.sources.online.compose import fetch_studies
 from napari_neurosynth_results.sources.online.compose_records import find_compose_id
-from napari_neurosynth_results.sources.online.links import Address, AddressKind
+from napari_neurosynth_results.sources.online.links import (
+    Address,
+    AddressKind,
+    is_sealed_name,
+)
 from napari_neurosynth_results.sources.online.neurovault_records import (
     parse_images,
     record_text,
 )
 from napari_neurosynth_results.sources.online.store import (
     Store,
-    is_sealed_name,
     mask_token,
     sealed_name,
 )

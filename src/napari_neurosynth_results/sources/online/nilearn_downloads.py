@@ -5,7 +5,6 @@ The file names there are nilearn's own: what a map is stands in the JSON beside 
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -28,7 +27,7 @@ from napari_neurosynth_results.sources.online.neurovault_records import (
     record_text,
     settle_filenames,
 )
-from napari_neurosynth_results.sources.placeholders import is_bulky_json
+from napari_neurosynth_results.sources.placeholders import load_json
 
 _COLLECTION = "collection_metadata.json"
 _IMAGE = "_metadata.json"
@@ -194,10 +193,9 @@ def _json(path: str) -> Mapping[str, Any] | None:
     try:
         if not os.path.isfile(path) or os.path.getsize(path) > _MOST_JSON:
             return None
-        with open(path, encoding="utf-8-sig") as file:
-            text = file.read()
-        value = None if is_bulky_json(text) else json.loads(text)
-    except (OSError, ValueError, RecursionError):
+        with open(path, "rb") as file:
+            value = load_json(file.read(_MOST_JSON))
+    except (OSError, ValueError):
         return None
     return value if isinstance(value, Mapping) else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,7 +33,6 @@ _HIDDEN = "********"
 #: Compose serves the key that lets anybody write to a result to everybody, and by
 #: which account of which service somebody logs in.
 _SECRET_KEYS = frozenset({"run_key", "user"})
-_SEALED = re.compile(r"private-[0-9a-f]{32}(-\d+)?")
 #: Cost of guessing a token from the name that its documents are kept under: 26 to the
 #: power of 8 tokens, at some 20 ms each.
 _SCRYPT = {"n": 2**13, "r": 8, "p": 1}
@@ -188,7 +186,8 @@ class Store:
             got = self.web.get_bytes(url, what=what, job=job, max_bytes=_MOST_BESIDE)
             path.write_bytes(got)
 
-        return self.cache.file(key, fill, _accept_any).read_bytes()
+        with self.cache.file(key, fill, _accept_any).open("rb") as file:
+            return file.read(_MOST_BESIDE)
 
     def _key(self, image: ImageRecord) -> CacheKey:
         return CacheKey(
@@ -232,11 +231,6 @@ def sealed_name(secret: str) -> str:
     """
     digest = hashlib.scrypt(secret.encode(), salt=_SALT, dklen=16, **_SCRYPT)
     return f"private-{digest.hex()}"
-
-
-def is_sealed_name(text: str) -> bool:
-    """Tell whether a text is a `sealed_name`, of a collection or of one image."""
-    return bool(_SEALED.fullmatch(text))
 
 
 def mask_token(value: Any, secret: str) -> Any:

@@ -6,7 +6,6 @@ could run code (Python's pickles) is opened.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +21,8 @@ from napari_neurosynth_results.maps.studies import (
     StudyFile,
 )
 from napari_neurosynth_results.sources.placeholders import (
-    is_bulky_json,
+    JsonRefusedError,
+    load_json,
     refuse_placeholder,
 )
 from napari_neurosynth_results.sources.studies.nimads import (
@@ -38,6 +38,8 @@ from napari_neurosynth_results.sources.studies.study_fields import list_field
 
 _MIB = 2**20
 MOST_MIB = 64
+#: Of a Sleuth text: each may be a focus of some hundred bytes.
+_MOST_LINES = 1_000_000
 #: Bytes that their JSON may become.
 _MOST_MEMORY = 1 << 30
 _WANTED = (
@@ -99,6 +101,11 @@ def open_studies(
     text, notices = _read_text(path)
     if is_sleuth(text):
         _refuse_choice(path, annotation, include)
+        if text.count("\n") > _MOST_LINES:
+            raise ResultsError(
+                f"{path} has more than {_MOST_LINES:,} lines. Write the foci of your "
+                "meta-analysis alone."
+            )
         studies = parse_sleuth(text, path.stem)
     else:
         document = _parse_json(path, text)
@@ -220,14 +227,10 @@ def _read_broken(data: bytes, coding: str, name: str) -> tuple[str, tuple[str, .
 def _parse_json(path: Path, text: str) -> Any:
     if not text.lstrip().startswith(("{", "[")):
         raise ResultsError(f"{path} holds no studies that are known here. {_WANTED}")
-    if is_bulky_json(text, _MOST_MEMORY):
-        raise ResultsError(
-            f"{path} would take far more memory than studies do. Export it again."
-        )
     try:
-        return json.loads(text)
-    except RecursionError:
-        raise ResultsError(f"{path} is nested too deeply to be studies.") from None
+        return load_json(text, _MOST_MEMORY)
+    except JsonRefusedError as error:
+        raise ResultsError(f"{path} {error}. Export it again.") from None
     except ValueError as error:
         raise ResultsError(
             f"{path} is broken JSON ({str(error)[:120]}). Export it again."

@@ -31,7 +31,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError
 from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.sources.files.safe_names import safe_name
-from napari_neurosynth_results.sources.placeholders import is_bulky_json
+from napari_neurosynth_results.sources.placeholders import load_json
 
 #: Names of files that are not whole yet begin so.
 _PART = ".part-"
@@ -317,10 +317,8 @@ class Cache:
         try:
             if not path.is_file() or path.stat().st_size > _MOST_DOCUMENT:
                 return None
-            text = path.read_text(encoding="utf-8")
-            if is_bulky_json(text):
-                return None
-            kept = json.loads(text)
+            with open(path, "rb") as file:
+                kept = load_json(file.read(_MOST_DOCUMENT))
             document = CachedDocument(kept["value"], float(kept["saved"]))
             # Those of older versions have no check sum.
             if kept.get("sum", (now := _digest(json.dumps(document.value)))) != now:
@@ -479,7 +477,8 @@ def _recorded(path: Path) -> str:
     try:
         if not record.is_file() or record.stat().st_size > _LONGEST_RECORD:
             return ""
-        return record.read_text(encoding="ascii")
+        with open(record, "rb") as file:
+            return file.read(_LONGEST_RECORD).decode("ascii")
     except (OSError, ValueError):
         return ""
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
-from napari_neurosynth_results.sources.placeholders import is_bulky_json
+from napari_neurosynth_results.sources.placeholders import JsonRefusedError, load_json
 from napari_neurosynth_results.sources.web.request import ResponseHead
 
 _PASSING = frozenset({429, 502, 503, 504, *range(520, 528), 530})
@@ -217,13 +216,13 @@ def parse_json_body(data: bytes, answer: WebResponse) -> Any:
     AttemptError
         When it is no JSON, or null.
     """
-    if is_bulky_json(data):
-        text = f"{answer.what} was not loaded: the answer of {answer.host} would take "
-        text += "far more memory than any document of this server. Tell the site."
-        raise AttemptError(BrokenAnswerError(text), tries=1)
     try:
-        value = json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
+        value = load_json(data)
+    except JsonRefusedError as error:
+        text = f"{answer.what} was not loaded: the answer of {answer.host} {error}. "
+        text += "Tell the site."
+        raise AttemptError(BrokenAnswerError(text), tries=1) from None
+    except ValueError:
         # An answer without a length that was cut ends up here, so it is tried again;
         # a page of a captive portal or of a wrong address is not.
         refuse_page(answer)

@@ -80,7 +80,7 @@ class Servers:
         if token := environment.get("NNR_NEUROVAULT_TOKEN", "").strip():
             found["token"] = token
         if folder := environment.get("NNR_CACHE_DIR", "").strip():
-            found["cache_dir"] = Path(folder).expanduser()
+            found["cache_dir"] = folder_of(folder)
         found["offline"] = environment.get("NNR_OFFLINE", "").strip().lower() not in _NO
         found |= {name: value for name, value in given.items() if value is not None}
         return cls(**found)  # type: ignore[arg-type]
@@ -119,6 +119,15 @@ def parse_site(text: str, where: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ResultsError(f"{where} has to be the plain address of a site.")
     return text
+
+
+def folder_of(text: str) -> Path:
+    """Read the path of a folder; a home that is not known stays a name.
+
+    >>> folder_of("~nobody-of-this-name/cache").name
+    'cache'
+    """
+    return Path(os.path.expanduser(text))
 
 
 def _default_cache_dir() -> Path:

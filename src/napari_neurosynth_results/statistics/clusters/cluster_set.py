@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
-from napari_neurosynth_results.arrays import Float64Array
+from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -33,7 +33,14 @@ from napari_neurosynth_results.statistics.clusters.regions import (
     measure_region_shares,
     nearest_regions,
 )
-from napari_neurosynth_results.statistics.p_values.conversion import convert_to_log_p
+from napari_neurosynth_results.statistics.clusters.true_discoveries import (
+    ProvenVoxels,
+    find_closed_testing,
+)
+from napari_neurosynth_results.statistics.p_values.conversion import (
+    convert_to_log_p,
+    short_p,
+)
 from napari_neurosynth_results.statistics.p_values.monte_carlo import (
     NullDistribution,
     find_shared_smallest_p,
@@ -55,6 +62,9 @@ from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: More clusters than these are counted in a notice, not named.
+_MOST_NAMES = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,17 +156,42 @@ class ClusterSet:
 
     @cached_property
     def notices(self) -> tuple[str, ...]:
-        """What has to be known beside the sentence, of the map and of its p."""
-        told = [*self.statmap.notices]
+        """What has to be known beside the sentence, wherever it is shown or written.
+
+        Of the map, of its p, of what is borderline, and of what is not at hand. What
+        goes with the columns of `corrected` is `whose_p`: other maps are read for it.
+        """
+        told: list[str] = []
         if isinstance(self.threshold, ClusterLevelResult):
-            told += self.threshold.notices
+            told += [*self.threshold.notices, self._borderline]
         else:
-            told += [self.threshold.caution] if self.threshold.caution else []
+            told.append(self.threshold.caution)
             # A sibling that cannot be read is among the problems of its set.
             with suppress(ResultsError):
                 shared = find_shared_smallest_p(self.statmap)
                 told += [shared.caution] if shared is not None else []
-        return tuple(told)
+        return (*self.statmap.notices, *_sentences([*told, self.missing_test]))
+
+    @property
+    def _borderline(self) -> str:
+        """Say which clusters another run might have judged otherwise; mostly none."""
+        threshold = self.threshold
+        if not isinstance(threshold, ClusterLevelResult):
+            return ""
+        _, _, borderline = threshold.intervals(self.cluster_p)
+        names = [self.names[row] for row in np.flatnonzero(borderline)]
+        if not names:
+            return ""
+        more = len(names) - _MOST_NAMES
+        told = ", ".join(names[:_MOST_NAMES]) + (
+            f" and {more} more" if more > 0 else ""
+        )
+        whose = "its p" if len(names) == 1 else "their p"
+        return (
+            f"Borderline: {told}. Counted in {threshold.null}, {whose} could lie on "
+            f"either side of {short_p(threshold.alpha)} (the 95 % interval includes "
+            "it): another run might decide otherwise"
+        )
 
     @property
     def labels(self) -> npt.NDArray[np.int32]:
@@ -216,6 +251,56 @@ class ClusterSet:
         """
         grid = self.statmap.grid
         return grid.to_mm(self.labelled.inner_voxels(grid.voxel_size))
+
+    @property
+    def _extents(self) -> dict[str, Float64Array]:
+        """Where clusters are: their inner centers, and the boxes around them, MNI mm.
+
+        A box goes from the middle of its first voxel to that of its last one.
+        """
+        grid = self.statmap.grid
+        low, high = map(grid.to_mm, self.labelled.bounding_boxes())
+        inner = self.inner_centers.copy()
+        columns = {f"inner_{axis}": inner[:, n] for n, axis in enumerate("xyz")}
+        for n, axis in enumerate("xyz"):
+            columns |= {f"box_{axis}_min": low[:, n], f"box_{axis}_max": high[:, n]}
+        return columns
+
+    @cached_property
+    def proven(self) -> ProvenVoxels:
+        """How much of each cluster is active at least, how surely, or why nobody knows.
+
+        By the uncorrected p of the test, over all voxels that were tested: neither the
+        threshold nor a mask of the clusters play a part.
+        """
+        if self.test is None:
+            return ProvenVoxels(None, self.labelled, self.missing_test)
+        asked = self.asked
+        try:
+            testing = find_closed_testing(
+                self.test,
+                alpha=asked.tdp_alpha,
+                dependence=asked.tdp_dependence,
+                tail=asked.tail,
+                masking=self.threshold.masking,
+            )
+        except ResultsError as error:
+            return ProvenVoxels(None, self.labelled, str(error).rstrip("."))
+        return ProvenVoxels(testing, self.labelled)
+
+    @property
+    def true_discoveries(self) -> IndexArray:
+        """How many voxels of each cluster are active, at least; int (n,).
+
+        With a confidence of 1 - ``asked.tdp_alpha`` for all clusters, and for those at
+        all other thresholds, together.
+
+        Raises
+        ------
+        ResultsError
+            When the p that it takes are not known; the text says why.
+        """
+        return self.proven.counts
 
     @cached_property
     def names(self) -> list[str]:
@@ -352,11 +437,14 @@ class ClusterSet:
         """One row a cluster; units are in the names, coordinates in MNI mm.
 
         ``peak_value`` and ``mean_value`` are signed, in the unit of `values` and, on a
-        corrected map too, the test's own; ``center_x`` and so on are the center of mass
-        by strength. ``peak_p`` is uncorrected, and so is ``peak_logp``, its -log10,
-        which never underflows. A voxel-level corrected map adds what it says itself:
-        ``peak_q`` after FDR, else ``peak_p_fwe``. ``significant`` is unknown (NA) where
-        the threshold controls no error rate.
+        corrected map too, the test's own. ``center_x`` and so on are the center of mass
+        by strength, ``inner_x`` the cluster's own voxel nearest to it, ``box_x_min`` to
+        ``box_z_max`` the middles of its outermost voxels. ``peak_p`` is uncorrected,
+        and so is ``peak_logp``, its -log10, which never underflows. A voxel-level
+        corrected map adds what it says itself: ``peak_q`` after FDR, else
+        ``peak_p_fwe``. ``significant`` is unknown (NA) where the threshold controls no
+        error rate. ``tdp`` is the true discovery proportion: at least this share of the
+        voxels is active (see `true_discoveries`).
         """
         import pandas as pd
 
@@ -377,11 +465,13 @@ class ClusterSet:
                 "center_x": center[:, 0],
                 "center_y": center[:, 1],
                 "center_z": center[:, 2],
+                **self._extents,
                 "region": regions["region"],
                 "region_percent": look_up_shares(self._main_regions, self.regions),
                 "significant": self._significant,
                 "cluster_p": self.cluster_p,
                 **self._intervals,
+                **self.proven.columns,
                 "region_mm": regions["region_mm"],
                 **self.survival,
             },
@@ -444,9 +534,11 @@ class ClusterSet:
 
     @property
     def whose_p(self) -> tuple[str, ...]:
-        """Where NiMARE's p belongs to clusters of other voxels, in words."""
-        notices: tuple[str, ...] = self.corrected.attrs["notices"]
-        return notices
+        """Where NiMARE's p belongs to clusters of other voxels, in sentences.
+
+        Stands wherever the corrected p of clusters do.
+        """
+        return _sentences(self.corrected.attrs["notices"])
 
     @cached_property
     def peaks(self) -> pd.DataFrame:
@@ -515,3 +607,8 @@ class ClusterSet:
             # The map that states p cannot be read, which its set reports: clusters that
             # were found by value are no worse for it.
             return np.full(at[0].size, np.nan)
+
+
+def _sentences(told: Iterable[str]) -> tuple[str, ...]:
+    """End each with a full stop; leave out what is empty."""
+    return tuple(f"{one.rstrip().removesuffix('.')}." for one in told if one)

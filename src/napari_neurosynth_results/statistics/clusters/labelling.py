@@ -20,8 +20,10 @@ from napari_neurosynth_results.arrays import (
     Float64Array,
     IndexArray,
 )
-from napari_neurosynth_results.statistics.clusters.connected import SuprathresholdVoxels
-from napari_neurosynth_results.statistics.clusters.maxima import local_maxima
+from napari_neurosynth_results.statistics.clusters.connected import (
+    SuprathresholdVoxels,
+    local_maxima,
+)
 
 Label = TypeVar("Label", bound=np.integer[Any])
 
@@ -92,14 +94,41 @@ class ClusterArrays:
         ndarray of int, shape (n, 3)
             Of voxels that are equally near the first in C order.
         """
-        voxels = np.argwhere(self.labels)
-        label = self.labels[tuple(voxels.T)]
-        size = np.array(voxel_size)
-        away = (((voxels - self.center[label - 1]) * size) ** 2).sum(axis=1)
-        order = np.lexsort((np.arange(label.size), away, label))
-        _, first = np.unique(label[order], return_index=True)
-        inner: IndexArray = voxels[order[first]]
+        cluster, voxels = self._voxels
+        away = np.zeros(cluster.size)
+        for axis, step in enumerate(voxel_size):
+            away += ((voxels[axis] - self.center[cluster, axis]) * step) ** 2
+        nearest = np.full(self.size.size, np.inf)
+        np.minimum.at(nearest, cluster, away)
+        near = (away == nearest.take(cluster)).nonzero()[0]
+        order = near[np.lexsort((*voxels[::-1, near], cluster[near]))]
+        inner: IndexArray = voxels[:, order[_is_first(cluster[order])]].T
         return inner
+
+    def bounding_boxes(self) -> tuple[IndexArray, IndexArray]:
+        """Find the smallest box around each cluster.
+
+        Returns
+        -------
+        low, high : ndarray of int, shape (n, 3)
+            The first and the last voxel along i, j and k.
+        """
+        cluster, voxels = self._voxels
+        low = np.empty((self.size.size, 3), np.intp)
+        high = np.empty_like(low)
+        low[:], high[:] = self.shape, -1
+        for axis, places in enumerate(voxels):
+            np.minimum.at(low[:, axis], cluster, places)
+            np.maximum.at(high[:, axis], cluster, places)
+        return low, high
+
+    @cached_property
+    def _voxels(self) -> tuple[IndexArray, IndexArray]:
+        """Cluster, from 0, and indices i, j, k, (3, v), of the voxels in clusters."""
+        kept = self.label.nonzero()[0]
+        where = self.where.take(kept).astype(np.intp)
+        voxels = np.array(np.unravel_index(where, self.shape, order="F"))
+        return self.label.take(kept).astype(np.intp) - 1, voxels
 
     def volume(self, dtype: type[Label] | np.dtype[Label]) -> npt.NDArray[Label]:
         """Write the label volume in a type of one's choice.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.atlas import UNLABELLED, Atlas
 from napari_neurosynth_results.arrays import Float64Array
+from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.statistics.clusters.labelling import ClusterArrays
 
@@ -70,6 +72,21 @@ def _count_by_region(
     most = int(region.max(initial=0)) + 1
     pair, count = np.unique(label * most + region, return_counts=True)
     return pair // most, pair % most, count
+
+
+def atlas_labels(atlas: Atlas, grid: Grid) -> npt.NDArray[np.intp]:
+    """Return the label of every voxel of a grid, (i, j, k), 0 where there is none.
+
+    Raises
+    ------
+    ResultsError
+        When the grid is not in MNI space.
+    """
+    if (doubt := grid.mni_doubt()) is not None:
+        raise ResultsError(f"No region of an atlas is known there: {doubt}.")
+    flat = np.arange(math.prod(grid.shape))
+    voxels = np.unravel_index(flat, grid.shape, order="F")
+    return atlas.labels_of(grid, voxels).reshape(grid.shape, order="F").astype(np.intp)
 
 
 def nearest_regions(

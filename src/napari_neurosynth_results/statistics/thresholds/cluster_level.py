@@ -158,9 +158,10 @@ class ClusterLevelResult:
         n, significant = cluster_p.size, int(self.significant(cluster_p).sum())
         grain = f" ({self.null})" if self.null else ""
         borderline = int(self.intervals(cluster_p)[2].sum())
+        # There may be more at the floor: of those the file does not tell.
+        found = f"{significant} of {n} cluster{'s' * (n != 1)}" if n else "No cluster"
         return (
-            f"{n} cluster{'s' * (n != 1)} distinguishable from the floor, "
-            f"{significant} significant at p_{self.correction} <= "
+            f"{found} significant at p_{self.correction} <= "
             f"{short_p(self.alpha)}{grain}"
             + (f", {borderline} borderline" if borderline else "")
             + f"; {self.formation}"
@@ -183,7 +184,7 @@ class ClusterLevelResult:
             95 % intervals, NaN when nobody knows the number of iterations. At the
             smallest p, where none or one of them was as large, the lower end is 0.
         borderline : ndarray of bool
-            Whether the interval contains alpha.
+            Whether alpha lies within the interval.
         """
         if self.null is None:
             unknown = np.full(cluster_p.size, np.nan)

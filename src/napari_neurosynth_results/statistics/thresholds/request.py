@@ -7,14 +7,17 @@ map that is on screen, of one that a file refers to by number, of one that is no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.directions import Direction
-from napari_neurosynth_results.statistics.p_values.multiple_testing import FdrMethod
+from napari_neurosynth_results.statistics.p_values.multiple_testing import (
+    Dependence,
+    FdrMethod,
+)
 from napari_neurosynth_results.statistics.p_values.significance import Evidence
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     choose_first_threshold,
@@ -40,10 +43,14 @@ class FirstLookThreshold:
         Directions to keep; auto keeps both where both were tested.
     connectivity : {6, 18, 26}
         6 faces (nilearn, NiMARE), 18 edges (SPM), 26 corners (FSL).
+    tdp_alpha, tdp_dependence
+        As for `Threshold`.
     """
 
     tail: Direction = "auto"
     connectivity: int = 6
+    tdp_alpha: float = 0.05
+    tdp_dependence: Dependence = "positive"
 
     def threshold_for(self, statmap: StatMap, dof: StatedDof | None) -> Threshold:
         """Return the threshold of one map.
@@ -66,7 +73,7 @@ class FirstLookThreshold:
             When there is nothing to threshold, or a map cannot be read.
         """
         found = choose_first_threshold(statmap, Evidence(dof=dof))
-        return replace(found, tail=self.tail, connectivity=self.connectivity)
+        return replace(found, **asdict(self))
 
 
 @dataclass(frozen=True)
@@ -122,12 +129,15 @@ def build_threshold(
     connectivity: int = 6,
     min_voxels: int = 1,
     min_mm3: float | None = None,
+    tdp_alpha: float = 0.05,
+    tdp_dependence: Dependence = "positive",
 ) -> Threshold | FirstLookThreshold:
     """Make a threshold for maps that are not known yet, which may name no height.
 
     Parameters
     ----------
-    value, p, q, bonferroni, fdr, tail, connectivity, min_voxels, min_mm3
+    value, p, q, bonferroni, fdr, tail, connectivity, min_voxels, min_mm3, tdp_alpha, \
+tdp_dependence
         As for `Threshold`.
 
     Returns
@@ -143,7 +153,7 @@ def build_threshold(
     Examples
     --------
     >>> build_threshold(tail="negative")
-    FirstLookThreshold(tail='negative', connectivity=6)
+    FirstLookThreshold(tail='negative', connectivity=6, ...)
     """
     has_height = (value, p, q, bonferroni) != (None,) * 4
     if not has_height and (min_voxels > 1 or min_mm3):
@@ -161,5 +171,9 @@ def build_threshold(
         min_voxels=min_voxels,
         min_mm3=min_mm3,
         fdr=fdr,
+        tdp_alpha=tdp_alpha,
+        tdp_dependence=tdp_dependence,
     )
-    return threshold if has_height else FirstLookThreshold(tail, connectivity)
+    if has_height:
+        return threshold
+    return FirstLookThreshold(tail, connectivity, tdp_alpha, tdp_dependence)

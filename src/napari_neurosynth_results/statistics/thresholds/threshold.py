@@ -1,4 +1,7 @@
-"""What a user asks of a map: a height, a p, a corrected p, and how large a cluster."""
+"""What a user asks of a map: a height, a p, a corrected p, and how large a cluster.
+
+Also how sure to be of how much of a cluster is active.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.p_values.directions import Direction
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
     FDR_METHODS,
+    Dependence,
     FdrMethod,
+    check_confidence,
     check_fdr_method,
 )
 
@@ -43,6 +48,10 @@ class Threshold:
         Smallest cluster kept.
     min_mm3 : float, optional
         The same as a volume; not both.
+    tdp_alpha : float
+        True discoveries are bounded with a confidence of 1 - this.
+    tdp_dependence : {"positive", "any"}
+        What is assumed of the voxels for that: Simes' inequality, or nothing.
     """
 
     value: float | None = None
@@ -55,6 +64,8 @@ class Threshold:
     min_voxels: int = 1
     min_mm3: float | None = None
     fdr: FdrMethod = "BH"
+    tdp_alpha: float = 0.05
+    tdp_dependence: Dependence = "positive"
 
     def __post_init__(self) -> None:
         """Refuse what is ambiguous or out of range."""
@@ -74,6 +85,7 @@ class Threshold:
                 "strict goes with value only; p, q and bonferroni mean <=."
             )
         check_fdr_method(self.fdr)
+        check_confidence(self.tdp_alpha, self.tdp_dependence)
         if self.fdr != "BH" and self.q is None:
             raise ResultsError("fdr says how q is computed: give q with it.")
         if self.connectivity not in (6, 18, 26):

@@ -34,6 +34,7 @@ from napari_neurosynth_results.viewer.clusters.defaults import (
     shown_clusters,
     shown_colors,
 )
+from napari_neurosynth_results.viewer.clusters.picking import let_pick
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.palette import Colors
@@ -66,6 +67,7 @@ def show_brain(viewer: Viewer) -> Surface | None:
     if viewer.dims.ndim < 3:
         scene.show_3d(viewer)
         return None
+    scene.uncover_canvas(viewer)
     hide_cortex(viewer)
     brain = brain_of(viewer)
     if brain is None:
@@ -214,14 +216,16 @@ class BrainSurfaces:
         found = self._surfaces.get(statmap)
         if found is None:
             mesh = _mesh_of(clusters)
-            name = for_qt(f"{statmap.title}: clusters (3D)")
+            name = for_qt(f"{_name_of(viewer, statmap)}: clusters (3D)")
             layer = surface_layer(name, mesh, colors[mesh.part], blending="opaque")
+            let_pick(layer, statmap, mesh.part + 1)
             self._surfaces[statmap] = _Surfaces(clusters, colors, mesh, layer)
         elif not found.shows(clusters, colors):
             same = found.clusters.labelled is clusters.labelled
             mesh = found.mesh if same else _mesh_of(clusters)
             layer = found.layer
             update_surface(layer, mesh, colors[mesh.part])
+            let_pick(layer, statmap, mesh.part + 1)
             self._surfaces[statmap] = _Surfaces(clusters, colors, mesh, layer)
         else:
             layer = found.layer
@@ -284,6 +288,12 @@ class _Surfaces:
         return self.clusters.labelled is clusters.labelled and np.array_equal(
             self.colors, colors
         )
+
+
+def _name_of(viewer: Viewer, statmap: StatMap) -> str:
+    """Call a map as its layer is called."""
+    names = (layer.name for layer in viewer.layers if map_of(layer) is statmap)
+    return next(names, statmap.short_title)
 
 
 def _mesh_of(clusters: ClusterSet) -> Mesh:

@@ -15,6 +15,7 @@ from napari_neurosynth_results.anatomy.cortex import (
     share_on_cortex,
     value_at,
 )
+from napari_neurosynth_results.arrays import IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import (
     colored_mask,
@@ -34,6 +35,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     map_layers,
 )
 from napari_neurosynth_results.viewer.clusters.defaults import shown_clusters
+from napari_neurosynth_results.viewer.clusters.picking import let_pick
 from napari_neurosynth_results.viewer.layers import is_seen, map_of
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.palette import Colors
@@ -46,8 +48,8 @@ if TYPE_CHECKING:
 #: Gyri and sulci where nothing is significant.
 _GYRUS, _SULCUS = 0.72, 0.48
 _ABOUT = (
-    "fsaverage5 is in MNI305 space, a few mm off MNI152, and read at mid-thickness; "
-    "cerebellum and subcortex are missing"
+    "Cerebellum and subcortex are missing. fsaverage5 is in MNI305 space, a few mm off "
+    "MNI152; values are those at mid-thickness"
 )
 
 
@@ -77,6 +79,7 @@ def show_cortex(
     """
     chosen = layer if layer is not None else _topmost(viewer)
     read_cortex()
+    scene.uncover_canvas(viewer)
     hide_cortex(viewer)
     fresh = viewer.dims.ndisplay != 3
     if fresh:
@@ -156,6 +159,7 @@ class Cortex:
             made = surface_layer(
                 name, hemisphere.mesh(self.shape), color, blending="opaque"
             )
+            let_pick(made, clusters.statmap, _labels(clusters, hemisphere))
             viewer.layers.append(made)
             self._halves.append((hemisphere, made))
         viewer.layers.selection = selected
@@ -207,9 +211,10 @@ class Cortex:
         viewer = self._ref()
         if viewer is None or not self._halves:
             return
-        _, colors = self._read(viewer)
+        clusters, colors = self._read(viewer)
         for (hemisphere, layer), color in zip(self._halves, colors, strict=True):
             update_surface(layer, hemisphere.mesh(self.shape), color)
+            let_pick(layer, clusters.statmap, _labels(clusters, hemisphere))
 
     def _read(self, viewer: Viewer) -> tuple[ClusterSet, list[Colors]]:
         statmap = map_of(self._layer)
@@ -248,6 +253,15 @@ def _colors(layer: Image, clusters: ClusterSet, hemisphere: Hemisphere) -> Color
     share = np.clip((found[lit] - low) / (high - low), 0, 1) ** layer.gamma
     colors[lit] = np.asarray(layer.colormap.map(share), np.float32)
     return colors
+
+
+def _labels(clusters: ClusterSet, hemisphere: Hemisphere) -> IndexArray:
+    """Say which cluster is colored at each vertex, 0 for none."""
+    labels = np.where(colored_mask(clusters), clusters.labels, 0)
+    found = value_at(
+        labels.astype(np.float32), clusters.statmap.grid, hemisphere.middle
+    )
+    return np.nan_to_num(found).astype(np.intp)
 
 
 def _sentence(name: str, clusters: ClusterSet) -> str:

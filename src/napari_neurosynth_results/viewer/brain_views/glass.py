@@ -23,7 +23,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     map_layers,
 )
 from napari_neurosynth_results.viewer.clusters.defaults import shown_clusters
-from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.layers import VIEW_KEY, map_of
 from napari_neurosynth_results.viewer.napari_private import refreshed_once, unproxied
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def show_glass(viewer: Viewer) -> None:
         The viewer. In 3D the projection waits until a plane is shown. It follows plane,
         threshold and colors.
     """
+    scene.uncover_canvas(viewer)
     if glass_of(viewer) is None:
         for layer in [one for one in viewer.layers if _GLASS_KEY in one.metadata]:
             viewer.layers.remove(layer)
@@ -104,7 +105,7 @@ class GlassBrain:
         one: dict[str, Any] = {
             "axis_labels": ("z", "y", "x"),
             "units": ("mm", "mm", "mm"),
-            "metadata": {_GLASS_KEY: True},
+            "metadata": {_GLASS_KEY: True, VIEW_KEY: True},
         }
         empty = np.zeros((1, 1, 1), np.float32)
         self.outline = Image(

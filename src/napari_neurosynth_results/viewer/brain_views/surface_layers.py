@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.surfaces import Mesh, light_on
-from napari_neurosynth_results.viewer.layers import STANDS_BACK_KEY
+from napari_neurosynth_results.viewer.layers import STANDS_BACK_KEY, VIEW_KEY
 from napari_neurosynth_results.viewer.scene import weakly
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def surface_layer(name: str, mesh: Mesh, colors: npt.ArrayLike, **more: Any) -> 
         "units": ("mm", "mm", "mm"),
         # Light is in the colors: see `light_on`.
         "shading": "none",
+        "metadata": {VIEW_KEY: True},
     }
     return Surface((vertices, faces), **keywords | more)
 

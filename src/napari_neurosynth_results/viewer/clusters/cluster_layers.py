@@ -19,6 +19,7 @@ from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.true_discoveries import write_percent
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
 from napari_neurosynth_results.statistics.studies.leave_one_out import LeaveOneOut
 from napari_neurosynth_results.viewer.canvas import update_legend
@@ -435,6 +436,8 @@ def _features(clusters: ClusterSet) -> dict[str, Any]:
         "n_voxels": table.n_voxels,
         "volume_mm3": table.volume_mm3.round(1),
     }
+    if table.tdp.notna().any():
+        columns["TDP"] = np.array(table.tdp_percent.map(write_percent), str)
     if clusters.survival:
         pairs = zip(table["stands"], table["stands_of"], strict=True)
         columns["stands in"] = np.array([f"{n} of {k}" for n, k in pairs], str)

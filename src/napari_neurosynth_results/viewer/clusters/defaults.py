@@ -15,6 +15,7 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
+from napari_neurosynth_results.statistics.p_values.multiple_testing import Dependence
 from napari_neurosynth_results.statistics.thresholds.first_look import (
     CORRECTED_ALPHA,
     UNCORRECTED_ALPHA,
@@ -50,6 +51,8 @@ class _Choices:
     corrected: float = CORRECTED_ALPHA
     min_voxels: int = 1
     connectivity: int = 6
+    tdp_alpha: float = 0.05
+    tdp_dependence: Dependence = "positive"
     faint: bool = False
 
 
@@ -70,10 +73,16 @@ def first_threshold(statmap: StatMap, offered: Collection[Criterion]) -> Thresho
     connectivity = int(_plain(chosen.connectivity))
     # Any number can be typed into napari's preferences.
     alpha = chosen.corrected if 0 < chosen.corrected < 1 else CORRECTED_ALPHA
+    proven = chosen.tdp_alpha if 0 < chosen.tdp_alpha < 1 else Threshold.tdp_alpha
+    confidence: dict[str, Any] = {
+        "tdp_alpha": proven,
+        "tdp_dependence": _plain(chosen.tdp_dependence),
+    }
     if statmap.level == "cluster":
         # Which neighbors touch was chosen when its clusters were formed.
-        return Threshold(p=alpha)
+        return Threshold(p=alpha, **confidence)
     options: dict[str, Any] = {
+        **confidence,
         "connectivity": connectivity,
         "min_voxels": int(chosen.min_voxels),
     }
@@ -148,7 +157,11 @@ def remember_choices(statmap: StatMap, asked: Threshold, faint: bool) -> None:
     chosen = _stored()
     if isinstance(chosen, _Choices):
         return
-    wanted: dict[str, Any] = {"faint": faint}
+    wanted: dict[str, Any] = {
+        "faint": faint,
+        "tdp_alpha": asked.tdp_alpha,
+        "tdp_dependence": asked.tdp_dependence,
+    }
     if statmap.level != "cluster":
         wanted["connectivity"] = asked.connectivity
     if statmap.correction:

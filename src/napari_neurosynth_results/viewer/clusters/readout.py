@@ -31,7 +31,7 @@ from napari_neurosynth_results.statistics.p_values.voxel_p import VoxelP, voxel_
 from napari_neurosynth_results.statistics.thresholds.apply import p_word
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
-from napari_neurosynth_results.viewer.layers import map_of, voxels_behind
+from napari_neurosynth_results.viewer.layers import is_seen, map_of, voxels_behind
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -141,7 +141,7 @@ class PlaceReader:
         Readout
             Region and rows.
         """
-        layers = [layer for layer in reversed(self._viewer.layers) if layer.visible]
+        layers = [layer for layer in reversed(self._viewer.layers) if is_seen(layer)]
         evidence = _evidence_of(self._viewer.layers)
         kept, rows = {}, []
         for layer in layers:

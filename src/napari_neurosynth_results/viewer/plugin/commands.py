@@ -9,6 +9,7 @@ from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
 from napari_neurosynth_results.viewer import canvas, scene
 from napari_neurosynth_results.viewer.brain_views import brain, cortex, glass
+from napari_neurosynth_results.viewer.brain_views.scene_memory import remember_scene
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.clusters.defaults import (
@@ -24,56 +25,67 @@ if TYPE_CHECKING:
 
 def show_axial(napari_viewer: napari.viewer.Viewer) -> None:
     """Show axial slices."""
+    remember_scene(napari_viewer)
     scene.show_plane(napari_viewer, "axial")
 
 
 def show_coronal(napari_viewer: napari.viewer.Viewer) -> None:
     """Show coronal slices."""
+    remember_scene(napari_viewer)
     scene.show_plane(napari_viewer, "coronal")
 
 
 def show_sagittal(napari_viewer: napari.viewer.Viewer) -> None:
     """Show sagittal slices."""
+    remember_scene(napari_viewer)
     scene.show_plane(napari_viewer, "sagittal")
 
 
 def show_brain_in_3d(napari_viewer: napari.viewer.Viewer) -> None:
     """Show the brain in 3D, with the clusters of visible maps inside."""
+    remember_scene(napari_viewer)
     brain.show_brain(napari_viewer)
 
 
 def view_left(napari_viewer: napari.viewer.Viewer) -> None:
     """Look at the left side of the head."""
+    remember_scene(napari_viewer)
     view_from(napari_viewer, "left")
 
 
 def view_right(napari_viewer: napari.viewer.Viewer) -> None:
     """Look at the right side of the head."""
+    remember_scene(napari_viewer)
     view_from(napari_viewer, "right")
 
 
 def view_top(napari_viewer: napari.viewer.Viewer) -> None:
     """Look at the head from above."""
+    remember_scene(napari_viewer)
     view_from(napari_viewer, "top")
 
 
 def view_bottom(napari_viewer: napari.viewer.Viewer) -> None:
     """Look at the head from below."""
+    remember_scene(napari_viewer)
     view_from(napari_viewer, "bottom")
 
 
 def view_front(napari_viewer: napari.viewer.Viewer) -> None:
     """Look into the face."""
+    remember_scene(napari_viewer)
     view_from(napari_viewer, "front")
 
 
 def view_back(napari_viewer: napari.viewer.Viewer) -> None:
     """Look at the back of the head."""
+    remember_scene(napari_viewer)
     view_from(napari_viewer, "back")
 
 
 def toggle_glass_brain(napari_viewer: napari.viewer.Viewer) -> None:
     """Show the maximum projection of the visible map, or take it away."""
+    remember_scene(napari_viewer)
     glass.toggle_glass(napari_viewer)
 
 
@@ -81,6 +93,7 @@ def show_map_on_cortex(napari_viewer: napari.viewer.Viewer) -> None:
     """Show the visible map on the cortical surface."""
     from napari_neurosynth_results.viewer.progress_bar import show_info, show_warning
 
+    remember_scene(napari_viewer)
     try:
         shown = cortex.show_cortex(napari_viewer)
     except ResultsError as error:

@@ -13,7 +13,7 @@ from napari_neurosynth_results.sources.files.folder import is_image
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.layers import FirstLayers
 from napari_neurosynth_results.viewer.progress_bar import notify
-from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.viewer.settings import PLUGIN, run_command
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -66,22 +66,6 @@ def _is_alone(results: ResultSet) -> bool:
     beside = os.listdir(os.path.dirname(os.path.abspath(statmaps[0].path)))
     names = (parse_name(file) for file in beside if is_image(file))
     return sum(1 for name in names if name is not None and name.run == run) > 1
-
-
-def run_command(name: str, *args: object) -> None:
-    """Run a command of this plugin that needs Qt, which this room does not have.
-
-    Parameters
-    ----------
-    name : str
-        Its id without the name of the plugin.
-    """
-    from npe2 import PluginManager
-
-    commands = PluginManager.instance().commands
-    # Where the plugin is not registered, as in a script of its own, nothing opens.
-    if f"{PLUGIN}.{name}" in commands:
-        commands.execute(f"{PLUGIN}.{name}", args=args)
 
 
 def announce(viewer: Viewer, results: ResultSet, opened: FirstLayers) -> None:

@@ -31,9 +31,13 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
     result_sets,
 )
-from napari_neurosynth_results.viewer.plugin.messages import announce, run_command
+from napari_neurosynth_results.viewer.plugin.messages import announce
 from napari_neurosynth_results.viewer.progress_bar import wait_for
-from napari_neurosynth_results.viewer.settings import Settings, read_settings
+from napari_neurosynth_results.viewer.settings import (
+    Settings,
+    read_settings,
+    run_command,
+)
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
+from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.workspace.contents import SavedRequest
 from napari_neurosynth_results.export.workspace.file import (
     FociStyle,
@@ -15,6 +17,9 @@ from napari_neurosynth_results.export.workspace.file import (
 )
 from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain_views.brain import brain_of, show_brain
+from napari_neurosynth_results.viewer.brain_views.cortex import cortex_of, show_cortex
+from napari_neurosynth_results.viewer.brain_views.glass import glass_of, show_glass
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     choose,
     clusters_of,
@@ -37,8 +42,15 @@ from napari_neurosynth_results.viewer.foci import (
     slab_of,
     studies_of,
 )
-from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
+from napari_neurosynth_results.viewer.layers import (
+    UNDERLAY_KEY,
+    VIEW_KEY,
+    is_seen,
+    map_of,
+)
+from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.palette import N_COLORS
+from napari_neurosynth_results.viewer.settings import ORTHO, run_command
 from napari_neurosynth_results.viewer.workspace.state_reader import StateReader
 
 if TYPE_CHECKING:
@@ -66,7 +78,7 @@ def describe_look(reader: StateReader, layer: Layer) -> LayerState | None:
         return None
     given: dict[str, Any] = {
         "name": layer.name,
-        "visible": bool(layer.visible),
+        "visible": is_seen(layer),
         "opacity": float(layer.opacity),
     }
     if UNDERLAY_KEY in layer.metadata and map_of(layer) is None:
@@ -129,7 +141,8 @@ def _tried(reader: StateReader, layer: Layer) -> tuple[tuple[SavedRequest, ...],
 
 def is_temporary(layer: Layer) -> bool:
     """Whether a layer goes with others: what it shows follows from them."""
-    return TEMPORARY_KEY in layer.metadata or goes_with_others(layer.metadata)
+    of_a_look = TEMPORARY_KEY in layer.metadata or VIEW_KEY in layer.metadata
+    return of_a_look or goes_with_others(layer.metadata)
 
 
 def apply_look(layer: Layer, look: LayerState) -> None:
@@ -187,23 +200,73 @@ def describe_view(viewer: Viewer) -> View:
     plane: Any = scene.current_plane(viewer)
     z, y, x = (float(mm) for mm in viewer.dims.point[-3:])
     center, angles = (_three(values) for values in (camera.center, camera.angles))
-    return View(plane, side, (x, y, z), center, float(camera.zoom), angles)
+    return View(
+        plane,
+        side,
+        (x, y, z),
+        center,
+        float(camera.zoom),
+        angles,
+        surface=_surface(viewer) if plane == "3D" else "",
+        glass=glass_of(viewer) is not None,
+        ortho=_ortho(viewer),
+    )
 
 
-def apply_view(viewer: Viewer, view: View) -> None:
+def _surface(viewer: Viewer) -> Literal["", "brain", "pial", "inflated"]:
+    cortex = cortex_of(viewer)
+    if cortex is not None:
+        return cortex.shape
+    return "brain" if brain_of(viewer) is not None else ""
+
+
+def _ortho(viewer: Viewer) -> Literal["", "center", "bottom"]:
+    if ORTHO in docks_of(viewer):
+        return "bottom"
+    return "center" if scene.canvas_cover(viewer).text == ORTHO else ""
+
+
+def docks_of(viewer: Viewer) -> Mapping[str, Any]:
+    """Return what is docked to the window of a viewer; nothing where it has none."""
+    window = getattr(unproxied(viewer), "window", None)
+    found: Mapping[str, Any] = window.dock_widgets if window is not None else {}
+    return found
+
+
+def apply_view(viewer: Viewer, view: View) -> list[str]:
     """Look where a viewer looked.
 
     Parameters
     ----------
     viewer : Viewer
         A viewer with layers in it.
+
+    Returns
+    -------
+    list of str
+        What cannot be shown here, and why.
     """
+    told = []
     if view.side:
         scene.set_anatomical(viewer, view.side)
+    if view.glass:
+        # It follows the planes, and stands back in 3D like the volumes.
+        scene.show_plane(viewer, "axial" if view.plane == "3D" else view.plane)
+        show_glass(viewer)
     if view.plane == "3D":
         scene.show_3d(viewer)
-    else:
+    elif not view.glass:
         scene.show_plane(viewer, view.plane)
+    if view.plane == "3D" and view.surface:
+        try:
+            if view.surface == "brain":
+                show_brain(viewer)
+            else:
+                show_cortex(viewer, shape=view.surface)
+        except ResultsError as error:
+            told.append(f"The {view.surface} surface is not shown. {error}")
+    if view.ortho and hasattr(unproxied(viewer), "window"):
+        run_command("ortho_view", viewer, view.ortho)
     if view.place is not None:
         scene.look_at(viewer, *view.place)
     camera = viewer.scene.camera
@@ -213,6 +276,7 @@ def apply_view(viewer: Viewer, view: View) -> None:
         camera.zoom = view.zoom
     if view.angles is not None:
         camera.angles = view.angles
+    return told
 
 
 def _three(values: Any) -> tuple[float, float, float]:

@@ -42,6 +42,7 @@ from napari_neurosynth_results.viewer.foci import show_foci
 from napari_neurosynth_results.viewer.layers import (
     UNDERLAY_KEY,
     map_layer,
+    map_of,
     underlay_layer,
 )
 from napari_neurosynth_results.viewer.workspace.appearance import apply_look
@@ -90,12 +91,14 @@ class Restorer:
         """Add what can be added, in the order of the workspace."""
         active = self._viewer.layers.selection.active
         layers: dict[int, Layer] = {}
+        missing = False
         for number, look in enumerate(self._looks):
             try:
                 layers[number] = self._layer(look)
             except ResultsError as error:
                 what = look.name or look.shows
                 self.told.append(f"{what} is not shown. {error}")
+                missing |= look.shows == "map" and look.visible
         # On top of what was there before, in the order that it was.
         for layer in dict.fromkeys(layers.values()):
             for one in with_companions(self._viewer, layer):
@@ -105,10 +108,19 @@ class Restorer:
         # Hiding a map hides its clusters, wherever they were put.
         for number, layer in layers.items():
             layer.visible = self._looks[number].visible
+        if missing:
+            self._show_some_anatomy(layers)
         wanted = layers.get(self._active) if self._active is not None else active
         if wanted is not None and wanted in self._viewer.layers:
             self._viewer.layers.selection.active = wanted
         self.told = list(dict.fromkeys(self.told))
+
+    def _show_some_anatomy(self, layers: dict[int, Layer]) -> None:
+        """Let the template take the place of an anatomy that is not there any more."""
+        below = [one for one in layers.values() if UNDERLAY_KEY in one.metadata]
+        if below and not any(layer.visible for layer in below):
+            below[-1].visible = True
+            self.told.append(f"{below[-1].name} lies below the maps instead.")
 
     def _to_top(self, layer: Layer) -> None:
         layers = self._viewer.layers
@@ -148,7 +160,8 @@ class Restorer:
         from napari.layers import Layer
 
         for layer in self._viewer.layers:
-            if UNDERLAY_KEY in layer.metadata:
+            # An image of somebody's own is a map, and lies there as well.
+            if UNDERLAY_KEY in layer.metadata and map_of(layer) is None:
                 return layer
         return self._viewer.add_layer(Layer.create(*underlay_layer()))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from napari_neurosynth_results._version import __version__
 from napari_neurosynth_results.errors import ResultsError
@@ -18,6 +19,7 @@ from napari_neurosynth_results.export.workspace.file import (
     FORMAT,
     VERSION,
     FilePlace,
+    PanelState,
     Workspace,
     change_atlas_paths,
     change_paths,
@@ -26,22 +28,26 @@ from napari_neurosynth_results.export.workspace.file import (
 )
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.opening import open_source
 from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     choose_atlas,
     chosen_atlas,
     describe_atlas,
 )
+from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.settings import (
     Settings,
     preferred_atlas,
     read_settings,
+    run_command,
 )
 from napari_neurosynth_results.viewer.workspace.appearance import (
     apply_view,
     describe_look,
     describe_view,
+    docks_of,
     is_temporary,
 )
 from napari_neurosynth_results.viewer.workspace.restorer import Restorer
@@ -49,6 +55,37 @@ from napari_neurosynth_results.viewer.workspace.state_reader import StateReader
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+
+#: The tabs of the panel -> the commands that open it there.
+_OPEN_AT = {
+    "Clusters": "threshold",
+    "Maps": "results_browser",
+    "Compare": "compare",
+    "Views": "anatomical_views",
+    "Export": "export",
+}
+
+
+@runtime_checkable
+class DockedPanel(Protocol):
+    """The panel, as far as a workspace has to know it: it is of the room above."""
+
+    def current_tab(self) -> str:
+        """Return the tab that is in front."""
+
+    def compared(self) -> tuple[list[StatMap], str]:
+        """Return the maps that are compared, and how they are seen together."""
+
+    def compare(self, maps: list[StatMap], together: str) -> None:
+        """Compare maps, and see them together."""
+
+    def each_map_alone(self) -> AbstractContextManager[None]:
+        """Give layers for a while the look that they have alone."""
+
+
+def _panel_of(viewer: Viewer) -> DockedPanel | None:
+    docks = docks_of(viewer).values()
+    return next((one for one in docks if isinstance(one, DockedPanel)), None)
 
 
 def save_workspace(
@@ -98,15 +135,18 @@ def gather_workspace(viewer: Viewer, folder: str) -> tuple[Workspace, list[str]]
     """
     reader = StateReader(viewer)
     looks, kept, told = [], [], []
-    for layer in viewer.layers:
-        look = describe_look(reader, layer)
-        if look is not None:
-            looks.append(look)
-            kept.append(layer)
-        elif not is_temporary(layer):
-            told.append(
-                f"{layer.name} was not made by this plugin: save it separately."
-            )
+    panel = _panel_of(viewer)
+    with panel.each_map_alone() if panel is not None else nullcontext():
+        for layer in viewer.layers:
+            look = describe_look(reader, layer)
+            if look is not None:
+                looks.append(look)
+                kept.append(layer)
+            elif not is_temporary(layer):
+                told.append(
+                    f"{layer.name} was not made by this plugin: save it separately."
+                )
+    state = _describe_panel(panel, reader) if panel is not None else None
     contents = change_paths(reader.description, os.path.abspath)
     for one in contents.clusters:
         place = one.asked.place
@@ -133,8 +173,15 @@ def gather_workspace(viewer: Viewer, folder: str) -> tuple[Workspace, list[str]]
         kept.index(active) if active in kept else None,
         describe_view(viewer) if kept else None,
         naming,
+        state,
     )
     return workspace, told
+
+
+def _describe_panel(panel: DockedPanel, reader: StateReader) -> PanelState:
+    maps, together = panel.compared()
+    tab: Any = panel.current_tab()
+    return PanelState(tab, tuple(map(reader.map, maps)), together)
 
 
 def _files_of(
@@ -193,9 +240,35 @@ def open_workspace(viewer: Viewer, path: str | os.PathLike[str]) -> list[str]:
         raise ResultsError("\n".join([f"{target} cannot be opened.", *told]))
     restorer = Restorer(viewer, workspace, results)
     restorer.restore()
+    told += restorer.told
     if workspace.view is not None:
-        apply_view(viewer, workspace.view)
-    return [*told, *restorer.told, *_choose(viewer, workspace.naming)]
+        told += apply_view(viewer, workspace.view)
+    told += _bring_panel(viewer, workspace.panel, restorer, settings)
+    return [*told, *_choose(viewer, workspace.naming)]
+
+
+def _bring_panel(
+    viewer: Viewer, state: PanelState | None, restorer: Restorer, settings: Settings
+) -> list[str]:
+    """Open the panel as it was; say which maps are not compared any more."""
+    if not hasattr(unproxied(viewer), "window"):
+        # What has no window has no place for it.
+        return []
+    if state is None:
+        if settings.panel:
+            run_command("open_panel", viewer)
+        return []
+    run_command(_OPEN_AT[state.tab], viewer)
+    panel = _panel_of(viewer)
+    maps, told = [], []
+    for number in state.compared:
+        try:
+            maps.append(restorer.map(number))
+        except ResultsError as error:
+            told.append(f"A map is not compared any more. {error}")
+    if panel is not None and maps:
+        panel.compare(maps, state.together)
+    return told
 
 
 def open_and_tell(viewer: Viewer, path: str) -> None:

@@ -26,7 +26,7 @@ from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.maps.studies import StudyFile
-from napari_neurosynth_results.sources.online.store import is_sealed_name
+from napari_neurosynth_results.sources.online.links import is_sealed_name
 from napari_neurosynth_results.sources.opening import is_link
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet

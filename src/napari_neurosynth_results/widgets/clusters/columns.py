@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.atlas import with_distance
+from napari_neurosynth_results.export.escaping import for_html
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies.leave_one_out import ABOUT_SURVIVAL
 from napari_neurosynth_results.widgets.common.row_table import Heading
@@ -46,6 +47,19 @@ class ClusterColumn(Heading):
     corrected: bool = field(default=False, kw_only=True)
     counted: bool = field(default=False, kw_only=True)
 
+    def told(self, clusters: ClusterSet) -> str:
+        """Say what the column means; of true discoveries also how surely, and by what.
+
+        Parameters
+        ----------
+        clusters : ClusterSet
+            What is in the table.
+        """
+        if self.key != "tdp_percent":
+            return self.about
+        # Qt breaks the lines of what is HTML.
+        return f"<p>{self.about}.</p><p>{for_html(str(clusters.proven))}.</p>"
+
 
 #: One that the user has to choose.
 _hidden = partial(ClusterColumn, shown=False)
@@ -67,15 +81,6 @@ CLUSTER_COLUMNS = (
         of_peaks=True,
     ),
     ClusterColumn(
-        "p",
-        "Uncorrected p at the peak, also of a corrected map; empty where its "
-        "uncorrected one is not at hand",
-        "p",
-        key="peak_p",
-        of_peaks=True,
-        cluster_level=False,
-    ),
-    ClusterColumn(
         "Cluster p",
         "Corrected p of the cluster",
         "p",
@@ -84,6 +89,25 @@ CLUSTER_COLUMNS = (
         counted=True,
     ),
     ClusterColumn("k", "Extent in voxels", ",d", key="n_voxels"),
+    ClusterColumn(
+        "TDP",
+        "True discovery proportion: how much of the cluster is active, at least. "
+        '"\u2265 32 %" means: 32 of 100 of its voxels or more are no false alarms. '
+        '"\u2265 0 %": nothing is proven of any single voxel, which does not mean that '
+        "there is nothing. All these numbers hold together, wherever you move the "
+        "threshold",
+        "at least",
+        key="tdp_percent",
+    ),
+    ClusterColumn(
+        "p",
+        "Uncorrected p at the peak, also of a corrected map; empty where its "
+        "uncorrected one is not at hand",
+        "p",
+        key="peak_p",
+        of_peaks=True,
+        cluster_level=False,
+    ),
     _hidden("Stands", ABOUT_SURVIVAL, key="stands"),
     _hidden("mm3", "Volume in cubic millimeters", ",.0f", key="volume_mm3"),
     _hidden(
@@ -93,7 +117,9 @@ CLUSTER_COLUMNS = (
     ),
     _hidden(
         "Borderline",
-        "Whether the Monte Carlo interval of the corrected p contains the level",
+        "yes: with so few iterations the corrected p could lie on either side of the "
+        "level, so another run might decide otherwise (its 95 % interval includes the "
+        "level)",
         key="borderline",
     ),
     _hidden(
@@ -119,6 +145,29 @@ CLUSTER_COLUMNS = (
     _hidden("Center x", "MNI x of the center of mass, mm", ".1f", key="center_x"),
     _hidden("Center y", "MNI y of the center of mass, mm", ".1f", key="center_y"),
     _hidden("Center z", "MNI z of the center of mass, mm", ".1f", key="center_z"),
+    _hidden(
+        "Inner x", "MNI x of its voxel nearest to the center", ".4g", key="inner_x"
+    ),
+    _hidden(
+        "Inner y", "MNI y of its voxel nearest to the center", ".4g", key="inner_y"
+    ),
+    _hidden(
+        "Inner z", "MNI z of its voxel nearest to the center", ".4g", key="inner_z"
+    ),
+    *(
+        _hidden(
+            f"{axis} {'from' if end == 'min' else 'to'}",
+            f"The {side} of the cluster, MNI {axis} of the voxel's middle, mm",
+            ".4g",
+            key=f"box_{axis}_{end}",
+        )
+        for axis, sides in (
+            ("x", ("left end", "right end")),
+            ("y", ("rear end", "front end")),
+            ("z", ("lower end", "upper end")),
+        )
+        for end, side in zip(("min", "max"), sides, strict=True)
+    ),
     _hidden("Sign", "1 for positive clusters, -1 for negative ones", "d", key="sign"),
     _hidden(
         "p_FWE mass",
@@ -183,11 +232,11 @@ def cluster_cells(clusters: ClusterSet, key: str) -> npt.NDArray[Any]:
         pairs = zip(clusters.survival[key], clusters.survival["stands_of"], strict=True)
         return np.array([f"{n}/{k}" for n, k in pairs], dtype=object)
     table = clusters.table if key in clusters.table else clusters.corrected
-    return cells_of(table, key)
+    return column_cells(table, key)
 
 
-def cells_of(table: pd.DataFrame, key: str) -> npt.NDArray[Any]:
-    """Take a column out of a table; regions say how far they are."""
+def column_cells(table: pd.DataFrame, key: str) -> npt.NDArray[Any]:
+    """Take a column out of a table of clusters; regions say how far they are."""
     values = table[key].to_numpy()
     if table[key].dtype == "boolean":
         # NA, of which nobody can say whether it is itself.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from functools import partial
 from operator import itemgetter
@@ -31,6 +32,7 @@ from napari_neurosynth_results.maps.results import result_of
 from napari_neurosynth_results.sources.atlases.catalog import KNOWN_ATLASES
 from napari_neurosynth_results.sources.atlases.locations import find_location
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.regions import atlas_labels
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
 from napari_neurosynth_results.statistics.studies.leave_one_out import LeaveOneOut
 from napari_neurosynth_results.viewer.clusters.atlas_choice import (
@@ -69,7 +71,11 @@ from napari_neurosynth_results.widgets.common.table_view import TableView
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from napari_neurosynth_results.anatomy.atlas import Atlas
     from napari_neurosynth_results.maps.studies import Studies
+    from napari_neurosynth_results.statistics.clusters.true_discoveries import (
+        ClosedTesting,
+    )
     from napari_neurosynth_results.statistics.studies.contributors import Contributors
 
 
@@ -85,6 +91,8 @@ _IMAGES = "Label image (*.nii *.nii.gz *.hdr *.img *.mgz *.mgh)"
 _SHORTEST = 16
 #: Shares of more foci are worked out on another thread.
 _MOST_FOCI_AT_ONCE = 1000
+#: Percent of a region that are active at least, and the same in words.
+Proven = tuple[float, str]
 
 
 class StudyHeatMap(GridView):
@@ -278,6 +286,15 @@ _REGIONS = (
         value=itemgetter("percent"),
         bar=True,
     ),
+    Column(
+        "Region TDP",
+        "How much of the whole region of the atlas is active, at least: its true "
+        "discovery proportion, cluster or not. With no cluster chosen, all regions are "
+        "listed of which something is proven",
+        "at least",
+        value=itemgetter("tdp_percent"),
+        tooltip=itemgetter("told"),
+    ),
 )
 
 
@@ -302,6 +319,8 @@ class ClusterDetails(QTabWidget):
         self._gathered: tuple[ClusterSet, Studies | None, Contributors] | None = None
         #: What became of clusters without each experiment, once that was asked.
         self._left_out: LeaveOneOut | None = None
+        #: How much of each region is active, by what, and by which atlas.
+        self._proven: tuple[ClosedTesting, Atlas, dict[str, Proven]] | None = None
         self.regions = TableView(RowModel(_REGIONS, self), self, sortable=True)
         self.studies = StudyPanel(self)
         self.heat = StudyHeatMap(self)
@@ -453,10 +472,7 @@ class ClusterDetails(QTabWidget):
             return
         clusters, label = self._clusters, self._label
         if self.currentIndex() == 0:
-            # Not counted at each step of a slider while no cluster is chosen.
-            table = clusters.regions if clusters is not None and label else None
-            own = records(table[table["label"] == label]) if table is not None else []
-            self.regions.rows.show(own)
+            self.regions.rows.show(self._region_rows(clusters, label))
             return
         behind = self.contributors
         self._work_out_shares()
@@ -470,6 +486,44 @@ class ClusterDetails(QTabWidget):
             self.measure.setVisible(all(table is not None for table in known))
             by_shares = self.measure.currentIndex() == 1
             self.heat.show_contributors(behind, by_shares=by_shares)
+
+    def _region_rows(
+        self, clusters: ClusterSet | None, label: int
+    ) -> list[dict[str, Any]]:
+        """List the regions of a cluster; of none, all of which something is proven."""
+        if clusters is None:
+            return []
+        proven = self._prove_regions(clusters)
+        rows: list[dict[str, Any]] = [
+            {"region": name, "n_voxels": None, "percent": None}
+            for name, (percent, _) in proven.items()
+            if percent > 0
+        ]
+        # Shares are not counted at each step of a slider while no cluster is chosen.
+        if label:
+            rows = records(clusters.regions[clusters.regions["label"] == label])
+        for row in rows:
+            percent, told = proven.get(row["region"], (math.nan, ""))
+            row |= {"tdp_percent": percent, "told": told}
+        return rows
+
+    def _prove_regions(self, clusters: ClusterSet) -> dict[str, Proven]:
+        """Say how much of each region of the atlas is active, most first."""
+        testing, atlas = clusters.proven.testing, clusters.atlas
+        if testing is None or atlas is None:
+            return {}
+        if self._proven is None or self._proven[:2] != (testing, atlas):
+            labels = atlas_labels(atlas, clusters.statmap.grid)
+            label, n_voxels, counts = testing.in_places(labels)
+            found = sorted(
+                (-100 * count / n, atlas.name_of(one), testing.tell(n, count))
+                for one, n, count in zip(
+                    *(x.tolist() for x in (label, n_voxels, counts)), strict=True
+                )
+            )
+            told = {name: (-percent, text) for percent, name, text in found}
+            self._proven = testing, atlas, told
+        return self._proven[2]
 
     # --- both ways --------------------------------------------------------------------
 

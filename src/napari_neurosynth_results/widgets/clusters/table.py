@@ -29,6 +29,7 @@ from qtpy.QtWidgets import (
     QTreeView,
 )
 
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
@@ -38,8 +39,8 @@ from napari_neurosynth_results.widgets.clusters.columns import (
     NAME_COLUMN,
     SURVIVAL_COLUMN,
     ClusterColumn,
-    cells_of,
     cluster_cells,
+    column_cells,
 )
 from napari_neurosynth_results.widgets.common.row_table import cell_text, row_order
 from napari_neurosynth_results.widgets.common.table_view import TableView
@@ -52,10 +53,12 @@ _ANSWERED = frozenset(
         _ROLE.EditRole,
         _ROLE.TextAlignmentRole,
         _ROLE.DecorationRole,
+        _ROLE.ToolTipRole,
     }
 )
 _LOWEST = 110
-_INDENTATION, _NARROWEST, _WIDEST_NAME, _TITLE_MARGIN = 12, 24, 128, 10
+_INDENTATION, _NARROWEST, _TITLE_MARGIN = 12, 24, 8
+_NARROWEST_NAME, _WIDEST_NAME = 72, 108
 _AS_NEEDED = QAbstractItemView.ScrollHint.EnsureVisible
 
 
@@ -173,7 +176,7 @@ class ClusterModel(QAbstractItemModel):
         """Return a column of the table of peaks and sub-peaks."""
         if key not in self._peaks:
             assert self._clusters is not None
-            self._peaks[key] = cells_of(self._clusters.peaks, key)
+            self._peaks[key] = column_cells(self._clusters.peaks, key)
         return self._peaks[key]
 
     def _arrange(self) -> None:
@@ -261,6 +264,8 @@ class ClusterModel(QAbstractItemModel):
             return None
         if role == _ROLE.DisplayRole:
             return self.title(section)
+        if role == _ROLE.ToolTipRole and self._clusters is not None:
+            return CLUSTER_COLUMNS[section].told(self._clusters)
         return CLUSTER_COLUMNS[section].header(role)
 
     def title(self, section: int) -> str:
@@ -297,6 +302,9 @@ class ClusterModel(QAbstractItemModel):
             return column.alignment
         if role == _ROLE.DecorationRole and column.key == "label":
             return None if index.internalId() else self._color(index.row())
+        if role == _ROLE.ToolTipRole and column.key == "tdp_percent":
+            told = self._clusters.proven.tell(self.label_of(index))
+            return None if index.internalId() else for_qt(told)
         return None
 
     def setData(
@@ -365,6 +373,8 @@ class ClusterView(TableView):
         self.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
         self.setMinimumHeight(_LOWEST)
         self.setIndentation(_INDENTATION)
+        # The side of a region is the last letter of its name.
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setAccessibleName("Clusters")
         header = self.header()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
@@ -445,6 +455,18 @@ class ClusterView(TableView):
                 self._own ^= {index}
             if not self.isColumnHidden(index):
                 self._fit_column(index)
+        self._give_way()
+
+    def _give_way(self) -> None:
+        """Let names leave room for as many whole columns as can be seen at once."""
+        name, best = self.columnWidth(NAME_COLUMN), 0
+        left = self.viewport().width()
+        for index in self.shown_columns():
+            left -= 0 if index == NAME_COLUMN else self.columnWidth(index)
+            if left >= _NARROWEST_NAME:
+                best = left
+        if _NARROWEST_NAME <= best < name:
+            self.setColumnWidth(NAME_COLUMN, best)
 
     def _fit_column(self, index: int) -> None:
         """Give a column the room of its numbers and its title, and names no more."""
@@ -464,9 +486,7 @@ class ClusterView(TableView):
             self._own ^= {index}
             self.show_column(index, known)
             if known:
-                # What was worked out is looked at; number and name stay in sight.
-                row = max(self.currentIndex().row(), 0)
-                self.scrollTo(self.rows.index(row, index))
+                self.scrollTo(self.rows.index(max(self.currentIndex().row(), 0), index))
 
     def choose_columns(self, place: QPoint) -> None:
         """Let the user choose columns from a menu at a place on the screen."""
@@ -509,6 +529,7 @@ class _FrozenColumns(QTreeView):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setUniformRowHeights(True)
         self.setIndentation(table.indentation())
+        self.setTextElideMode(table.textElideMode())
         self.setSelectionBehavior(table.selectionBehavior())
         self.setEditTriggers(table.editTriggers())
         off = Qt.ScrollBarPolicy.ScrollBarAlwaysOff

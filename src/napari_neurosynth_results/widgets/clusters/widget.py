@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, PushButton
 from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QShortcut, QSplitter, QToolButton
+from qtpy.QtWidgets import QShortcut, QSplitter, QToolButton, QVBoxLayout, QWidget
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.tables.clusters import save_clusters
 from napari_neurosynth_results.statistics.clusters.cluster_set import (
     ClusterSet,
 )
+from napari_neurosynth_results.statistics.clusters.true_discoveries import write_percent
 from napari_neurosynth_results.statistics.thresholds.apply import name_values
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.brain_views.glass import glass_of
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     choose,
     chosen_label,
@@ -28,11 +29,11 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.clusters.picking import follow_mouse
 from napari_neurosynth_results.viewer.shown_maps import (
+    LayerWatch,
     current_map,
     layer_of,
     show_alone,
 )
-from napari_neurosynth_results.widgets.clusters.details import ClusterDetails
 from napari_neurosynth_results.widgets.clusters.table import ClusterModel, ClusterView
 from napari_neurosynth_results.widgets.common.figure_button import (
     FigureButton,
@@ -55,6 +56,8 @@ from napari_neurosynth_results.widgets.common.save_dialogs import (
 if TYPE_CHECKING:
     from napari.layers import Labels
     from napari.viewer import Viewer
+
+    from napari_neurosynth_results.widgets.clusters.details import ClusterDetails
 
 _NOTHING = (
     "No clusters yet. Threshold a map: Plugins > Neurosynth results > Threshold and "
@@ -153,17 +156,37 @@ class ClusterWidget(Container):
         self.others.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.others.setArrowType(Qt.ArrowType.RightArrow)
         self.others.hide()
-        self.details = ClusterDetails(self._viewer, self.native)
-        self.details.hide()
-        self.drawer = fold_button(_DRAWER, self.details)
+        self._details = _Drawer(self._make_details)
+        self.drawer = fold_button(_DRAWER, self._details)
         both = QSplitter(Qt.Orientation.Vertical)
         both.addWidget(self.view)
-        both.addWidget(self.details)
+        both.addWidget(self._details)
         both.setChildrenCollapsible(False)
         # Below the buttons that steer.
         self.native.layout().insertWidget(4, both, 1)
         self.native.layout().insertWidget(5, self.others)
         self.native.layout().insertWidget(6, self.drawer)
+
+    @property
+    def details(self) -> ClusterDetails:
+        """What is known of a cluster beside its row; made when first looked at."""
+        self._details.make()
+        made: ClusterDetails = self._details.holds
+        return made
+
+    def _make_details(self) -> ClusterDetails:
+        from napari_neurosynth_results.widgets.clusters.details import ClusterDetails
+
+        made = ClusterDetails(self._viewer, self._details)
+        made.picked.connect(self._go_to)
+        chosen = chosen_label(self._layer) if self._layer is not None else 0
+        made.show_clusters(self.clusters, chosen)
+        name_controls(made)
+        return made
+
+    def _detail(self, clusters: ClusterSet | None, label: int) -> None:
+        if self._details.holds is not None:
+            self._details.holds.show_clusters(clusters, label)
 
     def _become_part(self) -> None:
         """Leave to a panel around this one what it says or offers already."""
@@ -190,7 +213,6 @@ class ClusterWidget(Container):
             button.changed.connect(partial(self._save, *of))
         self.model.renamed.connect(self._rename)
         self.view.selectionModel().currentChanged.connect(self._select)
-        self.details.picked.connect(self._go_to)
         for what, act in (
             ("next", self.go_next),
             ("previous", self.go_previous),
@@ -200,11 +222,7 @@ class ClusterWidget(Container):
             shortcut = QShortcut(QKeySequence(_KEYS[what]), self.native)
             shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
             shortcut.activated.connect(act)
-        # Bound methods are held weakly by napari: closing the widget ends them.
-        layers = self._viewer.layers
-        layers.events.inserted.connect(self._refresh)
-        layers.events.removed.connect(self._refresh)
-        layers.selection.events.active.connect(self._follow_active)
+        self._watch = LayerWatch(self._viewer, self._refresh, self._follow_active)
         follow_mouse(self._viewer, self._pick, self._point)
 
     def _layer_choices(self, widget: object = None) -> list[tuple[str, Labels]]:
@@ -277,14 +295,14 @@ class ClusterWidget(Container):
             self.sentence.value = _NOTHING
             self.pointed.value = " "
             self._selecting = False
-            self.details.show_clusters(None, 0)
+            self._detail(None, 0)
             return
         self.sentence.value = str(clusters)
         self.view.follow_survival()
         self.view.unfold(unfolded)
         self._mark(chosen := chosen_label(layer))
         self._selecting = False
-        self.details.show_clusters(clusters, chosen)
+        self._detail(clusters, chosen)
 
     def _show_colors(self, event: object = None) -> None:
         if self._layer is not None:
@@ -342,7 +360,8 @@ class ClusterWidget(Container):
         before, self._selecting = self._selecting, True
         choose(self._layer, label)
         self._selecting = before
-        self.details.choose(label or 0)
+        if self._details.holds is not None:
+            self.details.choose(label or 0)
 
     def _follow_label(self, event: object = None) -> None:
         """Follow napari's own table and its label spin box."""
@@ -355,7 +374,15 @@ class ClusterWidget(Container):
             scene.jump_to(self._viewer, *self.model.place_of(self._current()))
 
     def _pick(self, layer: Labels | None, label: int, position: Any) -> None:
-        """Select the row of the cluster that was clicked; a click beside deselects."""
+        """Select the row of the cluster that was clicked; a click beside deselects.
+
+        In slices the place is where the click was, in 3D the peak: a line of sight
+        passes many places.
+        """
+        if self._is_projection():
+            return
+        if self._viewer.dims.ndisplay == 2:
+            self._go_where(position)
         if layer is None:
             if self._layer is not None and chosen_label(self._layer):
                 self._choose(None)
@@ -366,11 +393,27 @@ class ClusterWidget(Container):
         if layer is self._layer:
             self._choose(label)
             self._mark(label)
+            if self._viewer.dims.ndisplay == 3 and self.clusters is not None:
+                row = self.clusters.table.iloc[label - 1]
+                scene.jump_to(self._viewer, row.peak_x, row.peak_y, row.peak_z)
+
+    def _is_projection(self) -> bool:
+        """Whether the mouse is over the glass brain, and over no slice."""
+        return self._viewer.dims.ndisplay == 2 and glass_of(self._viewer) is not None
+
+    def _go_where(self, position: Any) -> None:
+        """Move the place within the slice, unless the mouse is a brush."""
+        active = self._viewer.layers.selection.active
+        if self._viewer.dims.ndim < 3 or (active and active.mode != "pan_zoom"):
+            return
+        z, y, x = map(float, position[-3:])
+        if not scene.refusal_of(self._viewer, (x, y, z)):
+            scene.look_at(self._viewer, x, y, z)
 
     def _point(self, layer: Labels | None, label: int, position: Any) -> None:
         """Say what the mouse is over."""
         clusters = clusters_of(layer) if layer is not None and label else None
-        if clusters is None:
+        if clusters is None or self._is_projection():
             self.pointed.value = " "
             return
         assert layer is not None
@@ -382,9 +425,11 @@ class ClusterWidget(Container):
             # The file of a map may be gone since it was opened.
             with suppress(ResultsError):
                 here = f": {name_values(value)} {value.data[i, j, k]:.3g}"
+        tdp = write_percent(clusters.table["tdp_percent"].iloc[label - 1])
         self.pointed.value = (
             f"{clusters.names[label - 1]}{here}, {size:,} voxels "
             f"({size * clusters.statmap.grid.voxel_mm3:,.0f} mm3)"
+            + (f", TDP {tdp}" if tdp else "")
         )
 
     def _go_to(self, label: int) -> None:
@@ -445,7 +490,36 @@ class ClusterWidget(Container):
         self.view.choose_columns(button.mapToGlobal(button.rect().bottomLeft()))
 
     def _save(self, what: str, extension: str, kinds: str, *_: object) -> None:
+        from napari_neurosynth_results.export.tables.clusters import save_clusters
+
         if (clusters := self.clusters) is not None:
             suggested = f"{clusters.statmap.key}_clusters{extension}"
             save = partial(save_clusters, clusters)
             ask_and_save(self.native, what, suggested, kinds, save)
+
+
+class _Drawer(QWidget):
+    """Room for what is shut at first, and made when somebody opens it."""
+
+    def __init__(self, make: Callable[[], QWidget]) -> None:
+        super().__init__()
+        self._make = make
+        self.holds: Any = None
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.hide()
+
+    def make(self) -> None:
+        """Make what is in it, once."""
+        if self.holds is None:
+            self.holds = self._make()
+            self.layout().addWidget(self.holds)
+            self.holds.setVisible(not self.isHidden())
+
+    def setVisible(self, wanted: bool) -> None:
+        """Make what is in it before it is seen."""
+        if wanted:
+            self.make()
+        super().setVisible(wanted)
+        if self.holds is not None:
+            self.holds.setVisible(wanted)

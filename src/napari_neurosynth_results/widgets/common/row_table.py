@@ -18,6 +18,7 @@ from qtpy.QtGui import QColor, QIcon
 from qtpy.QtWidgets import QWidget
 
 from napari_neurosynth_results.export.escaping import for_qt
+from napari_neurosynth_results.statistics.clusters.true_discoveries import write_percent
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Heading:
     about : str
         What the column means: the tooltip of the header.
     style : str
-        How numbers are written: a format, ``"p"``, or ``""`` for text.
+        How numbers are written: a format, ``"p"``, ``"at least"`` for percent that are
+        never rounded up, or ``""`` for text.
     """
 
     title: str
@@ -234,7 +236,7 @@ def cell_text(value: Any, style: str) -> str:
     value : object
         A number, a truth or a text.
     style : str
-        A format of numbers, ``"p"`` as papers write p, or ``""``.
+        A format of numbers, ``"p"`` as papers write p, ``"at least"`` or ``""``.
 
     Examples
     --------
@@ -249,6 +251,9 @@ def cell_text(value: Any, style: str) -> str:
         return "yes" if value else "no"
     if is_unknown(value):
         return ""
+    if style == "at least":
+        # Columns are narrow.
+        return write_percent(float(value)).replace(" ", "")
     return short_p(float(value)) if style == "p" else format(value, style)
 
 

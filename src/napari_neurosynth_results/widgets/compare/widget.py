@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSlider, PushButton
@@ -12,6 +14,7 @@ from qtpy.QtWidgets import QShortcut
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.export.tables.comparison import save_comparison
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import (
     Comparison,
@@ -211,6 +214,33 @@ class CompareWidget(Container):
 
     def _count_soon(self, event: object = None) -> None:
         self._counts.start()
+
+    # --- what a workspace keeps -------------------------------------------------------
+
+    @property
+    def together(self) -> str:
+        """How the maps are seen together; empty where each is seen as it is."""
+        return "" if self.mode.value == _ALONE else str(self.mode.value)
+
+    def compare(self, maps: list[StatMap], together: str) -> None:
+        """Compare maps in an order, and see them together; ``""`` for as they are."""
+        listed = self.maps.listed
+        # What stays in a list keeps its place there.
+        self.maps.clear()
+        self.maps.list_maps([*maps, *(one for one in listed if one not in maps)])
+        self.maps.check(maps)
+        known = together in self.mode.choices
+        self.mode.value = together if known else _ALONE
+
+    @contextmanager
+    def seen_alone(self) -> Iterator[None]:
+        """Let each map be seen as it is for a while."""
+        together = self.mode.value
+        self.mode.value = _ALONE
+        try:
+            yield
+        finally:
+            self.mode.value = together
 
     # --- together ---------------------------------------------------------------------
 

@@ -136,13 +136,14 @@ class MapsPanel(Container):
         # Bound methods are held weakly by napari: closing the widget ends them.
         layers = self._viewer.layers
         layers.events.inserted.connect(self._follow_layer)
-        layers.events.removed.connect(self.refresh)
+        self._watch = shown_maps.LayerWatch(
+            self._viewer, self.refresh, self._show_states
+        )
         for layer in layers:
             layer.events.visible.connect(self._show_states)
 
     def _follow_layer(self, event: Any) -> None:
         event.value.events.visible.connect(self._show_states)
-        self.refresh()
 
     # --- what there is to choose ------------------------------------------------------
 

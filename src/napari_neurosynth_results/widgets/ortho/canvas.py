@@ -28,6 +28,7 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer.canvas import Bar, bar_on, caption_on
 from napari_neurosynth_results.viewer.ortho.geometry import (
     Arrangement,
     FieldOfView,
@@ -60,6 +61,7 @@ _CROSSHAIR = QColor(110, 230, 130, 190)
 _HOLE = 9
 _LETTER_POINTS, _TEXT_POINTS = 14, 11
 _MARGIN = 5
+_BAR_WIDTH, _BAR_HEIGHT = 14, 140
 _NOTHING = "Nothing to show: no volume is visible."
 _LEAST, _MOST_ZOOM = 0.5, 30.0
 #: For one notch of the wheel, which Qt counts as 120.
@@ -197,7 +199,11 @@ class OrthoCanvas(QWidget):
             painter.setClipping(False)
         corner = self._arranged(viewer)[0].corner
         if corner is not None:
-            self._paint_values(painter, QRect(*corner), values_at(what, place))
+            box = QRect(*corner)
+            top = self._paint_caption(painter, box, caption_on(viewer))
+            right = self._paint_bar(painter, box.adjusted(0, top, 0, 0), bar_on(viewer))
+            left = box.adjusted(0, top, -right, 0)
+            self._paint_values(painter, left, values_at(what, place))
         return left_out
 
     def _paint_crosshair(
@@ -234,6 +240,50 @@ class OrthoCanvas(QWidget):
         text = f"{'zyx'[axis]} = {place[axis]:.4g} {self._unit}"
         corner = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
         _write(painter, inner, corner, text)
+
+    def _paint_caption(self, painter: QPainter, box: QRect, text: str) -> int:
+        """Say in the part that is left over which map at which threshold is shown.
+
+        Returns
+        -------
+        int
+            How many pixels that takes.
+        """
+        if not text:
+            return 0
+        self._set_size(painter, _TEXT_POINTS)
+        inner = box.adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
+        painter.setPen(_LETTERS)
+        flags = int(Qt.TextFlag.TextWordWrap) | int(Qt.AlignmentFlag.AlignLeft)
+        painter.drawText(inner, flags, text)
+        return int(painter.boundingRect(inner, flags, text).height()) + 2 * _MARGIN
+
+    def _paint_bar(self, painter: QPainter, box: QRect, bar: Bar | None) -> int:
+        """Draw the color bar of the canvas beside the values.
+
+        Returns
+        -------
+        int
+            How many pixels that takes.
+        """
+        line = painter.fontMetrics().lineSpacing()
+        high = min(box.height() - 2 * line - _MARGIN, _BAR_HEIGHT)
+        if bar is None or high < 2 * line:
+            return 0
+        widest = max(painter.fontMetrics().horizontalAdvance(t) for _, t in bar.ticks)
+        left, top = box.right() - _MARGIN - _BAR_WIDTH, box.top() + line + _MARGIN
+        rows = len(bar.colors) // 4
+        picture = QImage(bar.colors, 1, rows, 4, QImage.Format.Format_RGBA8888)
+        painter.drawImage(QRect(left, top, _BAR_WIDTH, high), picture)
+        painter.setPen(_LETTERS)
+        title = QRect(box.left(), box.top(), box.width() - _MARGIN, line)
+        right = Qt.AlignmentFlag.AlignRight
+        painter.drawText(title, right, bar.title)
+        for share, text in bar.ticks:
+            at = top + round(share * high) - line // 2
+            beside = QRect(left - _MARGIN - widest, at, widest, line)
+            painter.drawText(beside, right, text)
+        return int(widest) + _BAR_WIDTH + 3 * _MARGIN
 
     def _paint_values(
         self, painter: QPainter, box: QRect, values: list[tuple[str, str]]

@@ -67,12 +67,21 @@ _CONNECTIVITY = {
     "corners 26 (FSL)": 26,
 }
 _FDR = {"Benjamini-Hochberg": "BH", "Benjamini-Yekutieli (any dependence)": "BY"}
+_DEPENDENCE = {"positive dependence (Simes)": "positive", "nothing": "any"}
 _NO_PRESET = "Choose ..."
 _LOCKED = "Height, extent and neighbors were chosen when the clusters were formed"
 _NEIGHBORS = "Which voxels count as neighbors in one cluster"
 _EXTENT = (
     "Smaller clusters get no outline and no row in the table; colors are cut by value "
     "alone"
+)
+_ALPHA = (
+    "How sure the column TDP is: 1 - this, for all clusters and thresholds together. "
+    "Choose it before you look"
+)
+_ASSUMES = (
+    "What the column TDP takes for granted of neighboring voxels: that they go "
+    "together, as in all smooth maps; or nothing, which proves less"
 )
 _DOF = "Degrees of freedom; two for F, as in 2, 30"
 _CRITERIA: dict[Criterion, str] = {
@@ -189,15 +198,20 @@ class ThresholdForm(Container):
             choices=list(_CONNECTIVITY.items()),
             tooltip=_NEIGHBORS,
         )
+        self.alpha = LineEdit(label="TDP alpha", tooltip=_ALPHA)
+        self.dependence = ComboBox(
+            label="TDP assumes", choices=list(_DEPENDENCE.items()), tooltip=_ASSUMES
+        )
         self.faint = CheckBox(text="Show below threshold faintly")
         narrow(self.preset, self.by, self.fdr, self.tail, self.connectivity)
+        narrow(self.dependence)
         self._fit()
         self.line = row(self.by, self.number, self.slider, self.extent, self.more)
         #: What is not asked for each time; folded away at first.
         self.rest = Container(
             widgets=[
                 *(self.preset, self.fdr, self.tail, self.volume),
-                *(self.connectivity, self.faint),
+                *(self.connectivity, self.alpha, self.dependence, self.faint),
             ]
         )
         self.rest.margins = (0, 0, 0, 0)
@@ -238,7 +252,9 @@ class ThresholdForm(Container):
         self.dof.native.editingFinished.connect(self._change_dof)
         self.voxels.changed.connect(self._change_voxels)
         self.mm3.changed.connect(self._change_mm3)
-        for widget in (self.tail, self.connectivity, self.faint, self.fdr):
+        self.alpha.native.editingFinished.connect(self._change)
+        boxes = (self.tail, self.connectivity, self.faint, self.fdr, self.dependence)
+        for widget in boxes:
             widget.changed.connect(self._change)
 
     # Asked by magicgui again whenever layers come and go.
@@ -328,6 +344,22 @@ class ThresholdForm(Container):
             self.voxels.value = voxels
             self.mm3.value = threshold.min_mm3 or voxels * size
             self.connectivity.value = threshold.connectivity
+            self.alpha.value = short_p(threshold.tdp_alpha)
+            self.dependence.value = threshold.tdp_dependence
+
+    def with_confidence(self, threshold: Threshold) -> Threshold:
+        """Return another threshold with the confidence of the form.
+
+        Raises
+        ------
+        ResultsError
+            When the form holds none.
+        """
+        return replace(
+            threshold,
+            tdp_alpha=_number(self.alpha.value),
+            tdp_dependence=self.dependence.value,
+        )
 
     def _check_offered(self, criterion: Criterion | None) -> None:
         """Refuse what cannot be asked: of a p that is none, that is nothing at all."""
@@ -365,6 +397,7 @@ class ThresholdForm(Container):
             strict=self._strict and self.by.value == "value",
             fdr=self.fdr.value if self.by.value == "q" else "BH",
         )
+        threshold = self.with_confidence(threshold)
         if not self.extent.enabled:
             return replace(threshold, connectivity=Threshold.connectivity)
         if self._extent_in_mm3:
@@ -469,7 +502,7 @@ class ThresholdForm(Container):
 
     def _use_preset(self, preset: Preset | None) -> None:
         if not self._filling and preset is not None:
-            self.fill(preset.threshold)
+            self.fill(self.with_confidence(preset.threshold))
             self._change()
 
 

@@ -46,7 +46,11 @@ from napari_neurosynth_results.viewer.clusters.mask_choice import (
     ViewerRequest,
 )
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.shown_maps import current_layer, show_alone
+from napari_neurosynth_results.viewer.shown_maps import (
+    LayerWatch,
+    current_layer,
+    show_alone,
+)
 from napari_neurosynth_results.widgets.common.layout import (
     let_scroll,
     name_controls,
@@ -165,11 +169,7 @@ class ThresholdWidget(Container):
         self.own.changed.connect(self._take_own)
         self.back.changed.connect(self._go_back)
         self.forward.changed.connect(self._go_forward)
-        # Bound methods are held weakly by napari: closing the widget ends them.
-        layers = self._viewer.layers
-        layers.events.inserted.connect(self._refresh)
-        layers.events.removed.connect(self._refresh)
-        layers.selection.events.active.connect(self._follow)
+        self._watch = LayerWatch(self._viewer, self._refresh, self._follow)
 
     def _map_choices(self, widget: object = None) -> list[tuple[str, Image]]:
         return [(layer.name, layer) for layer in map_layers(self._viewer)]
@@ -396,7 +396,7 @@ class ThresholdWidget(Container):
     def _take_own(self, event: object = None) -> None:
         """Go back to the threshold that the map itself gives reason for."""
         if (statmap := self.statmap) is not None:
-            self.form.fill(own_threshold(statmap))
+            self.form.fill(self.form.with_confidence(own_threshold(statmap)))
             self._change()
 
     def _go_back(self) -> None:

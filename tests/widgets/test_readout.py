@@ -25,7 +25,8 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.views import AnatomicalViews, ReadoutPanel
+from napari_neurosynth_results.widgets.readout import ReadoutPanel
+from napari_neurosynth_results.widgets.views import AnatomicalViews
 from napari_neurosynth_results.widgets.workbench import open_workbench
 
 Z = "uncorrected · z"

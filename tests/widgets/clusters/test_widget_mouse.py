@@ -1,0 +1,123 @@
+"""The table follows the mouse on the canvas: in slices, in 3D, on the glass brain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from helpers.clicks import CanvasEvent, click_canvas, click_ray
+from napari_neurosynth_results import find_clusters
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.viewer.brain_views.brain import show_brain
+from napari_neurosynth_results.viewer.brain_views.glass import show_glass
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    chosen_label,
+    show_clusters,
+)
+from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.plugin.reader import add_maps
+from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
+
+
+@pytest.fixture
+def layer(viewer: Any, sample: ResultSet) -> Any:
+    """Return the layer with the clusters of z."""
+    add_maps(viewer, [sample["z"]])
+    of_map = next(one for one in viewer.layers if map_of(one) is sample["z"])
+    found = find_clusters(sample["z"], p=0.001, min_voxels=10)
+    return show_clusters(viewer, of_map, found)
+
+
+@pytest.fixture
+def widget(plugin: Any, viewer: Any, layer: Any) -> Iterator[ClusterWidget]:
+    """Return the table of the clusters of z."""
+    made = ClusterWidget(viewer)
+    yield made
+    made.close()
+
+
+def place(viewer: Any) -> tuple[float, ...]:
+    return tuple(viewer.dims.point[::-1])
+
+
+def peak(layer: Any, label: int) -> tuple[float, ...]:
+    table = layer.metadata["neurosynth_results"].table
+    return tuple(table.loc[label - 1, ["peak_x", "peak_y", "peak_z"]])
+
+
+def test_a_click_on_the_canvas_selects_the_row_and_one_beside_deselects(
+    widget: ClusterWidget, viewer: Any, layer: Any
+) -> None:
+    viewer.dims.point = peak(layer, 3)[::-1]
+    before = place(viewer)
+    click_canvas(viewer, *peak(layer, 3))
+    assert widget.view.currentIndex().row() == 2
+    assert chosen_label(layer) == 3
+    assert place(viewer) == before
+    click_canvas(viewer, 0, 0, 80)
+    assert not widget.view.currentIndex().isValid()
+    assert chosen_label(layer) == 0
+
+
+def test_a_click_in_a_slice_moves_the_place(
+    widget: ClusterWidget, viewer: Any, layer: Any
+) -> None:
+    viewer.dims.point = peak(layer, 3)[::-1]
+    x, y, z = peak(layer, 3)
+    click_canvas(viewer, x + 2, y, z)
+    assert chosen_label(layer) == 3
+    assert place(viewer) == (x + 2, y, z)
+    # Beside the brain there is nothing to go to, and a brush stays where it is.
+    click_canvas(viewer, 200, y, z)
+    viewer.add_labels(np.zeros_like(layer.data)).mode = "paint"
+    click_canvas(viewer, x, y, z)
+    assert place(viewer) == (x + 2, y, z)
+
+
+def test_a_click_in_3d_selects_the_cluster_and_goes_to_its_peak(
+    widget: ClusterWidget, viewer: Any, layer: Any
+) -> None:
+    show_brain(viewer)
+    for label in (1, 3):
+        click_ray(viewer, peak(layer, label), (-1, 0, 0))
+        # From above the one that is seen may be another: it is the one that is white.
+        found = chosen_label(layer)
+        assert widget.view.currentIndex().row() == found - 1
+        assert place(viewer) == peak(layer, found)
+    click_ray(viewer, (500, 500, 500), (-1, 0, 0))
+    assert chosen_label(layer) == 0
+
+
+def test_a_click_in_the_glass_brain_is_in_no_slice(
+    widget: ClusterWidget, viewer: Any, layer: Any
+) -> None:
+    viewer.dims.point = before = peak(layer, 3)[::-1]
+    show_glass(viewer)
+    click_canvas(viewer, *peak(layer, 3))
+    assert chosen_label(layer) == 0
+    assert viewer.dims.point == before
+
+
+def test_a_drag_on_the_canvas_selects_nothing(
+    widget: ClusterWidget, viewer: Any, layer: Any
+) -> None:
+    viewer.dims.point = peak(layer, 3)[::-1]
+    click_canvas(viewer, *peak(layer, 3), dragged=True)
+    assert chosen_label(layer) == 0
+
+
+def test_pointing_tells_name_value_and_size(
+    widget: ClusterWidget, viewer: Any, layer: Any
+) -> None:
+    from napari.utils.interactions import mouse_move_callbacks
+
+    viewer.dims.point = peak(layer, 1)[::-1]
+    x, y, z = peak(layer, 1)
+    mouse_move_callbacks(viewer, CanvasEvent((z, y, x), "mouse_move"))
+    told = "Insula R: z 6.73, 805 voxels (6,440 mm3), TDP ≥ 32 %"
+    assert widget.pointed.value == told
+    mouse_move_callbacks(viewer, CanvasEvent((z, 200.0, x), "mouse_move"))
+    assert widget.pointed.value == " "

@@ -45,6 +45,9 @@ from napari_neurosynth_results.statistics.studies.nimare_diagnostics import (
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Of a statistic and the number of studies: these, and what they gave or why nothing.
+_Known = dict[tuple[str, int], tuple[Studies, ModeledActivations | ResultsError]]
+
 
 def contributions(
     results: ResultSet,
@@ -201,30 +204,36 @@ def find_activations(
     ResultsError
         When the foci do not give the opened statistic; the text says why.
     """
-
-    def find() -> tuple[Studies, ModeledActivations | ResultsError]:
+    known, key = _known_activations(results), _activations_key(clusters, studies)
+    if key not in known:
+        found: ModeledActivations | ResultsError
         try:
-            return studies, rebuild(results, clusters.statmap, studies, job)
+            found = rebuild(results, clusters.statmap, studies, job)
         except CancelledError:
             raise
         except ResultsError as error:
-            return studies, error
-
-    # The studies are kept with what they gave: so their number stays theirs.
-    _, found = results.remember(_activations_key(clusters, studies), find)
-    if isinstance(found, ResultsError):
-        raise found
-    return found
-
-
-def _activations_key(clusters: ClusterSet, studies: Studies) -> tuple[str, str, int]:
-    statistic = find_statistic(clusters.statmap) or clusters.statmap
-    return "modeled activations", statistic.key, id(studies)
+            found = error
+        # The studies are kept with what they gave: so their number stays theirs.
+        known[key] = studies, found
+    _, made = known[key]
+    if isinstance(made, ResultsError):
+        raise made
+    return made
 
 
 def has_activations(results: ResultSet, clusters: ClusterSet, studies: Studies) -> bool:
     """Whether `find_activations` was asked before, and so answers at once."""
-    return results.knows(_activations_key(clusters, studies))
+    return _activations_key(clusters, studies) in _known_activations(results)
+
+
+def _known_activations(results: ResultSet) -> _Known:
+    """Return what was rebuilt of a result before; gone when its maps change."""
+    return results.remember("modeled activations", dict)
+
+
+def _activations_key(clusters: ClusterSet, studies: Studies) -> tuple[str, int]:
+    statistic = find_statistic(clusters.statmap) or clusters.statmap
+    return statistic.key, id(studies)
 
 
 def leave_out_each(

@@ -530,10 +530,6 @@ class ResultSet:
         fact: Fact = self._facts[key]
         return fact
 
-    def knows(self, key: Hashable) -> bool:
-        """Whether a fact was found before, so that `remember` answers at once."""
-        return key in self._facts
-
     def report(self, *problems: str) -> None:
         """Add to the problems what was not told yet."""
         with self._lock:

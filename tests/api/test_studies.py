@@ -14,11 +14,14 @@ import pytest
 
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.sample import sample_folder
 
 SHAPE = (8, 9, 8)
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 TAIL = "_tail-positive"
+#: Without it no share follows from the foci.
+STAT = "stat.nii.gz"
 COUNTS = "z_diag-FocusCounter_tab-counts"
 END = "desc-mass_level-cluster_corr-FWE_method-montecarlo"
 
@@ -313,7 +316,7 @@ def test_without_any_proof_nothing_is_joined(part: Callable[..., ResultSet]) -> 
 def test_a_table_of_compose_is_followed_by_the_foci(
     sample: ResultSet, part: Callable[..., ResultSet]
 ) -> None:
-    results = part(LABELS, CLUST, FOCI, renamed={JACKKNIFE: "diagnostics.tsv"})
+    results = part(LABELS, CLUST, FOCI, STAT, renamed={JACKKNIFE: "diagnostics.tsv"})
     clusters = nnr.find_clusters(results[MASS], p=0.05)
     found = nnr.contributions(results, clusters, "jackknife")
     expected = nnr.contributions(
@@ -327,7 +330,7 @@ def test_a_table_of_compose_is_followed_by_the_foci(
 def test_a_table_of_compose_that_does_not_fit_is_declined(
     part: Callable[..., ResultSet],
 ) -> None:
-    results = part(LABELS, CLUST, FOCI, renamed={JACKKNIFE: "diagnostics.tsv"})
+    results = part(LABELS, CLUST, FOCI, STAT, renamed={JACKKNIFE: "diagnostics.tsv"})
     path = Path(results.source) / "diagnostics.tsv"
     head, *rows = path.read_text(encoding="utf-8").splitlines()
     cells = [row.split("\t") for row in rows]
@@ -437,3 +440,66 @@ def test_nothing_known_is_told_with_the_reasons(
     assert "no table of NiMARE's FocusCounter" in behind.notices[0]
     with pytest.raises(ValueError, match="nothing is known"):
         _ = behind.robustness
+
+
+# --- worked out from the foci ---------------------------------------------------------
+
+
+def test_shares_are_known_at_any_threshold(whole: ResultSet) -> None:
+    clusters = nnr.find_clusters(whole["z"], p=0.0001)
+    table = nnr.contributions(whole, clusters, "jackknife")
+    assert table.attrs["source"] == "Shares worked out from the foci"
+    assert "at all 228,483 voxels" in table.attrs["notices"][0]
+    assert table.notna().all().all()
+    assert table.sum().between(0.9, 1).all()
+    behind = nnr.contributors(whole, clusters)
+    assert behind.shares.equals(table)
+    assert behind.modeled is not None
+    row = behind.of(1).iloc[0]
+    assert min(row["peak_activation"], row["mean_activation"]) > 0
+
+
+@pytest.mark.slow
+def test_other_studies_give_no_shares_and_it_is_said(
+    sample: ResultSet, whole: ResultSet
+) -> None:
+    assert whole.studies is not None
+    fewer = Studies(whole.studies.studies[1:])
+    clusters = nnr.find_clusters(sample[MASS], p=0.05)
+    behind = nnr.contributors(sample, clusters, studies=fewer)
+    assert behind.modeled is None
+    assert any("could not be rebuilt from the foci" in told for told in behind.notices)
+    # NiMARE's own table serves as before.
+    assert behind.shares is not None
+    with pytest.raises(nnr.ResultsError, match="could not be rebuilt"):
+        nnr.robustness(sample, clusters, studies=fewer, leave_one_out=True)
+
+
+@pytest.mark.slow
+def test_robustness_leaves_one_out(whole: ResultSet) -> None:
+    clusters = nnr.find_clusters(whole["z"], p=0.001, min_voxels=10)
+    heard: list[str] = []
+    found = nnr.robustness(
+        whole,
+        clusters,
+        leave_one_out=True,
+        progress=lambda what, done, total: heard.append(what),
+    )
+    stands = [21, 21, 21, 21, 21, 21, 20, 19, 19, 19, 18, 19, 18, 19, 19]
+    assert found["stands"].tolist() == stands
+    assert found["stands_of"].eq(21).all()
+    assert found.loc[7, "lost_without"] == "pain_02.nidm-1"
+    assert found.loc[1, "largest_share"] == "pain_19.nidm-1"
+    assert found.loc[1, "two_shares_percent"] == pytest.approx(25.38, abs=0.05)
+    assert "Leave one out" in heard
+    assert any("no test" in told for told in found.attrs["notices"])
+    # A map that nobody can estimate anew.
+    one = nnr.find_clusters(whole["p"], p=1e-9)
+    assert "stands" not in nnr.robustness(whole, one)
+
+
+@pytest.mark.slow
+def test_without_foci_nothing_is_left_out(sample: ResultSet) -> None:
+    clusters = nnr.find_clusters(sample[MASS], p=0.05)
+    with pytest.raises(nnr.ResultsError, match="No foci of its studies are known"):
+        nnr.robustness(sample, clusters, leave_one_out=True)

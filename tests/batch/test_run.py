@@ -550,3 +550,33 @@ def test_a_map_that_is_broken_is_not_said_to_be_missing_alone(
     (folder / "z.nii.gz").write_text("broken")
     done = nnr.run_batch(folder, tmp_path / "out", maps="z", workers=0)
     assert "z.nii.gz is not a NIfTI image" in done.records[0].sentence
+
+
+@pytest.mark.slow
+def test_one_experiment_is_left_out_where_that_can_be_done(
+    sample_path: Path, tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for name in ("z.nii.gz", "p.nii.gz"):
+        (bare / name).write_bytes((sample_path / name).read_bytes())
+    out = tmp_path / "out"
+    nnr.run_batch(
+        [sample_path, bare],
+        out,
+        maps="z",
+        p=0.001,
+        min_voxels=10,
+        leave_one_out=True,
+        studies=True,
+        workers=0,
+    )
+    table = read(out / "clusters.tsv")
+    known = table[table["title"] == "pain-ale"]
+    stands = known["stands"].astype(int).tolist()
+    assert stands[:9] == [21, 21, 21, 21, 21, 21, 20, 19, 19]
+    assert set(known["stands_of"]) == {"21"}
+    assert table[table["title"] == "bare"]["stands"].eq("").all()
+    told = read(out / "summary.tsv")["notices"].tolist()
+    assert "z: no experiment was left out" in told[1]
+    assert "peak_activation" in read(out / "studies.tsv")

@@ -164,3 +164,35 @@ def test_how_much_of_each_cluster_is_active(
     code, _, err = told(capsys, *asked, "--tdp-alpha", "2")
     assert code != 0
     assert "between 0 and 1" in err
+
+
+@pytest.mark.slow
+def test_one_experiment_is_left_out(
+    capsys: Captured, sample_path: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "t.tsv"
+    asked = ["clusters", str(sample_path), "--map", "z", "--p", ".001"]
+    asked += ["--min-voxels", "10", "--leave-one-out", "--out", str(table)]
+    code, out, _ = told(capsys, *asked)
+    assert code == 0
+    assert "Leave one experiment out (p <= .001, extent >= 10):" in out
+    assert "Insula R: Stands in 21 of 21; least is left without" in out
+    assert "Insula L 2: Stands in 20 of 21; not without pain_02" in out
+    assert "It is no test, and controls no error rate" in out
+    assert "lost_without" in table.read_text(encoding="utf-8")
+    _, out, _ = told(capsys, *asked[:-2], "--studies")
+    assert "Largest shares: pain_19.nidm 13 %, with pain_13.nidm 25 %. Stands in" in out
+
+
+@pytest.mark.slow
+def test_what_cannot_be_estimated_anew_is_refused(
+    capsys: Captured, sample_path: Path, tmp_path: Path
+) -> None:
+    part = tmp_path / "part"
+    part.mkdir()
+    for path in sample_path.glob("*.nii.gz"):
+        (part / path.name).write_bytes(path.read_bytes())
+    asked = ["clusters", str(part), "--map", "z", "--p", ".001", "--leave-one-out"]
+    code, _, err = told(capsys, *asked)
+    assert code == 1
+    assert "No foci of its studies are known." in err

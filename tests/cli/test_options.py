@@ -20,12 +20,12 @@ from napari_neurosynth_results.cli import main
 from napari_neurosynth_results.cli.batch import add_batch
 from napari_neurosynth_results.cli.clusters import add_clusters
 from napari_neurosynth_results.cli.compare import add_compare
+from napari_neurosynth_results.cli.info import add_report
 from napari_neurosynth_results.cli.options import (
     add_kinds,
     kinds_from,
     terminal_progress,
 )
-from napari_neurosynth_results.cli.report import add_report
 
 Captured = pytest.CaptureFixture[str]
 Write = Callable[..., Path]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from napari_neurosynth_results.api.clusters import AtlasChoice
-from napari_neurosynth_results.api.studies import contributors
+from napari_neurosynth_results.api.studies import contributors, leave_out_each
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.report import report
-from napari_neurosynth_results.job import Job, Progress
+from napari_neurosynth_results.job import CancelledError, Job, Progress
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.atlases.find import find_atlas
@@ -71,7 +72,12 @@ def first_clusters(
 
 
 def build_sections(
-    results: ResultSet, clusters: Sequence[ClusterSet], *, studies: bool = True
+    results: ResultSet,
+    clusters: Sequence[ClusterSet],
+    *,
+    studies: bool = True,
+    leave_one_out: bool = False,
+    job: Job | None = None,
 ) -> list[report.Section]:
     """Gather what a report says of some clusters.
 
@@ -79,16 +85,50 @@ def build_sections(
     ----------
     studies : bool
         Whether to say who is behind them.
+    leave_one_out : bool
+        Whether to say in how many re-estimations without one experiment they stand;
+        of clusters of which that was worked out before it is said anyway.
+    job : Job, optional
+        Hears how far it is; may stop it.
 
     Returns
     -------
     list of Section
         One for each.
+
+    Raises
+    ------
+    CancelledError
+        When the job was cancelled.
     """
     return [
-        report.Section(one, contributors(results, one) if studies else None)
+        _section(results, one, studies, leave_one_out or bool(one.survival), job)
         for one in clusters
     ]
+
+
+def _section(
+    results: ResultSet,
+    clusters: ClusterSet,
+    studies: bool,
+    leave_one_out: bool,
+    job: Job | None,
+) -> report.Section:
+    left_out, why = None, ""
+    if leave_one_out:
+        try:
+            left_out = leave_out_each(results, clusters, job=job)
+            clusters = left_out.add_to(clusters)
+        except CancelledError:
+            raise
+        except ResultsError as error:
+            why = f"No experiment was left out: {error}"
+    behind = None
+    if studies:
+        behind = contributors(results, clusters, left_out=left_out)
+        if why:
+            behind = replace(behind, notices=(*behind.notices, why))
+    return report.Section(clusters, behind)
 
 
 def save_report(
@@ -98,6 +138,7 @@ def save_report(
     clusters: Sequence[ClusterSet] | None = None,
     comparison: Comparison | None = None,
     studies: bool = True,
+    leave_one_out: bool = False,
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -118,6 +159,9 @@ def save_report(
         Of two maps.
     studies : bool
         Whether to say who is behind the clusters.
+    leave_one_out : bool
+        Whether to estimate an ALE, MKDA or KDA anew without each experiment, and say in
+        how many of these each cluster stands.
     progress : callable, optional
         Called as ``progress(what, done, total)``.
     overwrite : bool
@@ -130,11 +174,14 @@ def save_report(
         be written.
     """
     chosen = first_clusters(results) if clusters is None else list(clusters)
+    job = Job(progress)
     report.write_report(
         results,
-        build_sections(results, chosen, studies=studies),
+        build_sections(
+            results, chosen, studies=studies, leave_one_out=leave_one_out, job=job
+        ),
         path,
         comparison=comparison,
-        job=Job(progress),
+        job=job,
         overwrite=overwrite,
     )

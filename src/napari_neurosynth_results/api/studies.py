@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 from napari_neurosynth_results.anatomy import numerals
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import CancelledError, Job, Progress
 from napari_neurosynth_results.maps.grid import TALAIRACH, StatedSpace
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Experiments, Studies
@@ -26,6 +27,17 @@ from napari_neurosynth_results.statistics.studies.contributors import (
     measure_robustness,
     runs_of,
 )
+from napari_neurosynth_results.statistics.studies.leave_one_out import (
+    LeaveOneOut,
+)
+from napari_neurosynth_results.statistics.studies.leave_one_out import (
+    leave_one_out as find_without_each,
+)
+from napari_neurosynth_results.statistics.studies.modeled_activations import (
+    ModeledActivations,
+    find_statistic,
+    rebuild,
+)
 from napari_neurosynth_results.statistics.studies.nimare_diagnostics import (
     find_diagnostics,
     numbering_warnings,
@@ -33,6 +45,9 @@ from napari_neurosynth_results.statistics.studies.nimare_diagnostics import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: Of a statistic and the number of studies: these, and what they gave or why nothing.
+_Known = dict[tuple[str, int], tuple[Studies, ModeledActivations | ResultsError]]
 
 
 def contributions(
@@ -45,9 +60,10 @@ def contributions(
     """Say which experiments are behind each cluster.
 
     Foci are counted in the clusters themselves when the studies are known, by NiMARE's
-    rule: a focus belongs to the voxel nearest to it. Else, and for shares, NiMARE's own
-    tables of the same contrast are joined by place, never by NiMARE's numbers, and only
-    to clusters that have the voxels of NiMARE's.
+    rule: a focus belongs to the voxel nearest to it. Shares are worked out from the
+    foci where the opened ALE, MKDA or KDA can be rebuilt from them, voxel for voxel.
+    Else NiMARE's own tables of the same contrast are joined by place, never by NiMARE's
+    numbers, and only to clusters that have the voxels of NiMARE's.
 
     Parameters
     ----------
@@ -92,6 +108,23 @@ def contributions(
     """
     notices: list[str] = []
     experiments = _experiments(results, studies, notices)
+    if kind == "jackknife":
+        made = _rebuilt(results, clusters, experiments, notices)
+        if made is not None:
+            table = made.contributions_to(clusters).table("share")
+            source = "Shares worked out from the foci"
+            return _say_of(table, [*notices, *made.notices], source, {})
+    return _count_or_join(results, clusters, kind, experiments, notices)
+
+
+def _count_or_join(
+    results: ResultSet,
+    clusters: ClusterSet,
+    kind: ContributionKind,
+    experiments: Experiments | None,
+    notices: list[str],
+) -> pd.DataFrame:
+    """Count foci where they are known, else join NiMARE's own table."""
     elsewhere: dict[int, str] = {}
     if kind == "foci" and experiments is not None:
         table = _count_here(clusters, experiments)
@@ -110,12 +143,137 @@ def contributions(
         elsewhere = table.attrs["elsewhere"]
         source = "NiMARE's table of " + ("foci" if kind == "foci" else "the jackknife")
     notices += numbering_warnings(results, clusters)
-    table.attrs = {
-        "notices": tuple(dict.fromkeys(notices)),
-        "source": source,
-        "elsewhere": elsewhere,
-    }
+    return _say_of(table, notices, source, elsewhere)
+
+
+def _say_of(
+    table: pd.DataFrame,
+    notices: list[str],
+    source: str,
+    elsewhere: Mapping[int, str],
+) -> pd.DataFrame:
+    """Say of a table where its numbers come from, and what has to be known."""
+    told = tuple(dict.fromkeys(notices))
+    table.attrs = {"notices": told, "source": source, "elsewhere": elsewhere}
     return table
+
+
+def _rebuilt(
+    results: ResultSet,
+    clusters: ClusterSet,
+    experiments: Experiments | None,
+    notices: list[str],
+    job: Job | None = None,
+) -> ModeledActivations | None:
+    """Rebuild the statistic where that is possible; say why not where it might be."""
+    statistic = find_statistic(clusters.statmap)
+    if experiments is None or statistic is None:
+        return None
+    try:
+        return find_activations(results, clusters, experiments.studies, job)
+    except CancelledError:
+        raise
+    except ResultsError as error:
+        notices.append(str(error))
+        return None
+
+
+def find_activations(
+    results: ResultSet,
+    clusters: ClusterSet,
+    studies: Studies,
+    job: Job | None = None,
+) -> ModeledActivations:
+    """Rebuild a meta-analysis from its foci, once for all that is asked of it.
+
+    Parameters
+    ----------
+    results, clusters
+        As for `contributions`.
+    studies : Studies
+        What was put into it.
+    job : Job, optional
+        Hears how far it is; may stop it.
+
+    Returns
+    -------
+    ModeledActivations
+        Of each experiment.
+
+    Raises
+    ------
+    CancelledError
+        When the job was cancelled.
+    ResultsError
+        When the foci do not give the opened statistic; the text says why.
+    """
+    known, key = _known_activations(results), _activations_key(clusters, studies)
+    if key not in known:
+        found: ModeledActivations | ResultsError
+        try:
+            found = rebuild(results, clusters.statmap, studies, job)
+        except CancelledError:
+            raise
+        except ResultsError as error:
+            found = error
+        # The studies are kept with what they gave: so their number stays theirs.
+        known[key] = studies, found
+    _, made = known[key]
+    if isinstance(made, ResultsError):
+        raise made
+    return made
+
+
+def has_activations(results: ResultSet, clusters: ClusterSet, studies: Studies) -> bool:
+    """Whether `find_activations` was asked before, and so answers at once."""
+    return _activations_key(clusters, studies) in _known_activations(results)
+
+
+def _known_activations(results: ResultSet) -> _Known:
+    """Return what was rebuilt of a result before; gone when its maps change."""
+    return results.remember("modeled activations", dict)
+
+
+def _activations_key(clusters: ClusterSet, studies: Studies) -> tuple[str, int]:
+    statistic = find_statistic(clusters.statmap) or clusters.statmap
+    return statistic.key, id(studies)
+
+
+def leave_out_each(
+    results: ResultSet,
+    clusters: ClusterSet,
+    *,
+    studies: Studies | None = None,
+    job: Job | None = None,
+) -> LeaveOneOut:
+    """Find out which clusters are found again without each experiment.
+
+    Parameters
+    ----------
+    results, clusters, studies
+        As for `contributions`.
+    job : Job, optional
+        Hears how far it is; may stop it.
+
+    Returns
+    -------
+    LeaveOneOut
+        By experiment and cluster.
+
+    Raises
+    ------
+    CancelledError
+        When the job was cancelled.
+    ResultsError
+        When the meta-analysis cannot be estimated anew; the text says why.
+    """
+    notices: list[str] = []
+    experiments = _experiments(results, studies, notices)
+    if experiments is None:
+        told = " ".join(notices) or "No foci of its studies are known."
+        raise ResultsError(f"{results.title} cannot be estimated anew. {told}")
+    activations = find_activations(results, clusters, experiments.studies, job)
+    return find_without_each(activations, clusters, job)
 
 
 def _count_here(clusters: ClusterSet, experiments: Experiments) -> pd.DataFrame:
@@ -172,7 +330,12 @@ def _experiments(
 
 
 def contributors(
-    results: ResultSet, clusters: ClusterSet, *, studies: Studies | None = None
+    results: ResultSet,
+    clusters: ClusterSet,
+    *,
+    studies: Studies | None = None,
+    left_out: LeaveOneOut | None = None,
+    wait: bool = True,
 ) -> Contributors:
     """Gather all that is known of who is behind the clusters of a map.
 
@@ -184,6 +347,11 @@ def contributors(
         Clusters of one of its maps.
     studies : Studies, optional
         Those of the result (``results.studies``) when not given.
+    left_out : LeaveOneOut, optional
+        What became of the clusters without each experiment, from `leave_out_each`.
+    wait : bool
+        Whether to rebuild the meta-analysis from the foci for their shares, which may
+        take seconds with many experiments; else only what was rebuilt before serves.
 
     Returns
     -------
@@ -202,14 +370,28 @@ def contributors(
     >>> len(behind.of(1))
     15
     """
+    lost: list[str] = []
+    experiments = _experiments(results, studies, lost)
+    made = None
+    why: list[str] = []
+    known = experiments is not None and has_activations(
+        results, clusters, experiments.studies
+    )
+    if wait or known:
+        made = _rebuilt(results, clusters, experiments, why)
+    modeled = made.contributions_to(clusters) if made is not None else None
     found: dict[ContributionKind, pd.DataFrame] = {}
     # Of clusters without numbers, by foci where they are known, else by shares.
     elsewhere: Mapping[int, str] = {}
     notices: list[str] = []
     refusals = []
     for kind in get_args(ContributionKind):
+        if kind == "jackknife" and made is not None and modeled is not None:
+            found[kind] = modeled.table("share")
+            notices += made.notices
+            continue
         try:
-            table = contributions(results, clusters, kind, studies=studies)
+            table = _count_or_join(results, clusters, kind, experiments, [*lost])
         except CountedElsewhereError as error:
             refusals.append(str(error))
             notices.append(str(error))
@@ -225,10 +407,12 @@ def contributors(
         clusters,
         found.get("foci"),
         found.get("jackknife"),
-        _experiments(results, studies, []),
-        tuple(dict.fromkeys(notices if found else refusals)),
+        experiments,
+        tuple(dict.fromkeys([*notices, *why] if found else refusals)),
         elsewhere,
         known_as_ale(results),
+        modeled,
+        left_out,
     )
 
 
@@ -238,6 +422,8 @@ def robustness(
     kind: ContributionKind = "foci",
     *,
     studies: Studies | None = None,
+    leave_one_out: bool = False,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Say of each cluster how many are behind it, and whether it hangs on one of them.
 
@@ -245,6 +431,11 @@ def robustness(
     ----------
     results, clusters, kind, studies
         As for `contributions`.
+    leave_one_out : bool
+        Whether to estimate an ALE, MKDA or KDA anew without each experiment in turn, to
+        find out in how many of these each cluster is found again.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
 
     Returns
     -------
@@ -253,24 +444,47 @@ def robustness(
         ``participants``, the ``dominant`` experiment, ``dominant_percent`` and
         ``cautions`` in words: one experiment only, one with more than half, and, of an
         ALE, fewer experiments than the 20 that are recommended, or no more than 17, of
-        which one may dominate (Eickhoff et al. 2016, NeuroImage 137, 70-85).
+        which one may dominate, or one with more than 50 % of the statistic, or two with
+        more than 80 % (Eickhoff et al. 2016, NeuroImage 137, 70-85).
+        Where shares are known, ``largest_share``, ``second_share``,
+        ``largest_share_percent`` and ``two_shares_percent``, of all shares together.
+        With `leave_one_out` also ``stands``, in how many of ``stands_of`` re-
+        estimations a cluster of at least the same extent at the same height overlaps
+        it, ``lost_without`` which experiments none does, and the smallest share of its
+        voxels that is kept (``least_kept_percent``, ``least_kept_without``). That
+        describes the cluster; it is no test, and controls no error rate.
+        ``attrs["notices"]`` says what has to be known.
 
     Raises
     ------
     ResultsError
-        As `contributions`.
+        As `contributions`; with `leave_one_out` also when the meta-analysis cannot be
+        estimated anew: the text says why.
 
     Examples
     --------
     >>> import napari_neurosynth_results as nnr
     >>> from napari_neurosynth_results.sample import sample_folder
     >>> results = nnr.open_results(sample_folder())
-    >>> z = results["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
-    >>> found = nnr.robustness(results, nnr.find_clusters(z, p=0.05))
+    >>> clusters = nnr.find_clusters(results["z"], p=0.001, min_voxels=10)
+    >>> found = nnr.robustness(results, clusters, leave_one_out=True)
     >>> print(found.loc[1, "experiments"], "of", found.loc[1, "of"])
     14 of 21
+    >>> print("stands in", found.loc[1, "stands"], "of", found.loc[1, "stands_of"])
+    stands in 21 of 21
     """
+    job = Job(progress)
     table = contributions(results, clusters, kind, studies=studies)
-    return measure_robustness(
-        table, _experiments(results, studies, []), is_ale=known_as_ale(results)
-    )
+    notices = [*table.attrs["notices"]]
+    experiments = _experiments(results, studies, [])
+    shares = table if kind == "jackknife" else None
+    made = _rebuilt(results, clusters, experiments, notices, job)
+    if made is not None:
+        shares = made.contributions_to(clusters).table("share")
+    found = measure_robustness(table, experiments, shares, is_ale=known_as_ale(results))
+    if leave_one_out:
+        left_out = leave_out_each(results, clusters, studies=studies, job=job)
+        found = found.join(left_out.table)
+        notices += left_out.notices
+    found.attrs = {"notices": tuple(dict.fromkeys(notices))}
+    return found

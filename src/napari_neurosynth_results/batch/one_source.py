@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from napari_neurosynth_results.api import contributors, open_atlas, open_results
 from napari_neurosynth_results.api.map_requests import map_clusters, not_opened
+from napari_neurosynth_results.api.studies import leave_out_each
 from napari_neurosynth_results.batch.inputs import BatchSource
 from napari_neurosynth_results.batch.request import BatchRequest
 from napari_neurosynth_results.errors import ResultsError
@@ -23,6 +26,10 @@ from napari_neurosynth_results.maps.entry import EVERY_MAP
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.studies.leave_one_out import (
+    SURVIVAL_COLUMNS,
+    LeaveOneOut,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -215,13 +222,18 @@ class _AnswerBuilder:
                 request.map_request.for_kind(statmap.kind),
                 atlas=open_atlas(request.atlas) if request.atlas else None,
             )
+            left_out = self._leave_out(results, key, clusters)
+            if left_out is not None:
+                clusters = left_out.add_to(clusters)
             table = clusters_table(clusters)
+            if request.leave_one_out and left_out is None:
+                table = _with_unknown_survival(table)
             told = [*clusters.notices, *clusters.whose_p, f"{clusters.proven}."]
             told += [f"{one}." for one in clusters.effects.attrs["notices"]]
             self._notices += [f"{key}: {notice}" for notice in told]
             regions = regions_table(clusters) if request.regions else None
             if request.studies:
-                self._ask_studies(results, key, clusters)
+                self._ask_studies(results, key, clusters, left_out)
         except Exception as error:
             self._fail(key, _describe_error(error))
             return False
@@ -233,8 +245,28 @@ class _AnswerBuilder:
         self._sentences.append(self._clean(f"{key}: {clusters}."))
         return True
 
-    def _ask_studies(self, results: ResultSet, key: str, clusters: ClusterSet) -> None:
-        behind = contributors(results, clusters)
+    def _leave_out(
+        self, results: ResultSet, key: str, clusters: ClusterSet
+    ) -> LeaveOneOut | None:
+        """Leave experiments out where that is asked; say where it cannot be done."""
+        if not self._request.leave_one_out:
+            return None
+        try:
+            found = leave_out_each(results, clusters)
+        except ResultsError as error:
+            self._notices.append(f"{key}: no experiment was left out. {error}")
+            return None
+        self._notices += found.notices
+        return found
+
+    def _ask_studies(
+        self,
+        results: ResultSet,
+        key: str,
+        clusters: ClusterSet,
+        left_out: LeaveOneOut | None,
+    ) -> None:
+        behind = contributors(results, clusters, left_out=left_out)
         if behind:
             self._add("studies.tsv", studies_table(behind), key)
         self._notices += behind.notices or ["No studies are known."]
@@ -261,6 +293,18 @@ class _AnswerBuilder:
 
     def _clean(self, text: str) -> str:
         return self._source.without_tokens(text, self._online)
+
+
+def _with_unknown_survival(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns that all maps of a batch have, where they are not known."""
+    import pandas as pd
+
+    # Where they stand in the table of clusters that were looked for.
+    place = table.columns.tolist().index("region_mm") + 1
+    for column, kind in reversed(SURVIVAL_COLUMNS.items()):
+        unknown = np.nan if kind == "float64" else pd.NA
+        table.insert(place, column, pd.Series(unknown, table.index, dtype=kind))
+    return table
 
 
 def _text(parts: list[pd.DataFrame]) -> str:

@@ -55,6 +55,8 @@ class BatchRequest:
         Whether to say who is behind each cluster.
     kinds : tuple of pair of str
         What maps hold, by name, where the user knows better than their names.
+    leave_one_out : bool
+        Whether to say in how many re-estimations without one experiment each stands.
     """
 
     maps: tuple[str, ...]
@@ -63,6 +65,7 @@ class BatchRequest:
     regions: bool = False
     studies: bool = False
     kinds: tuple[tuple[str, str], ...] = ()
+    leave_one_out: bool = False
 
     @classmethod
     def of(
@@ -74,6 +77,7 @@ class BatchRequest:
         dof: StatedDof | None = None,
         regions: bool = False,
         studies: bool = False,
+        leave_one_out: bool = False,
         kinds: Mapping[str, str] | None = None,
         **threshold: Any,
     ) -> BatchRequest:
@@ -102,7 +106,9 @@ class BatchRequest:
         for _, text in stated:
             # Before any source is opened: it would be refused by each.
             stated_reading(text, Reading(MapKind.OTHER))
-        return cls(patterns, map_request, named, regions, studies, stated)
+        return cls(
+            patterns, map_request, named, regions, studies, stated, leave_one_out
+        )
 
     @property
     def tables(self) -> list[str]:
@@ -124,6 +130,7 @@ class BatchRequest:
         more |= {"mask": asdict(place)} if place is not None else {}
         more |= {"dof": dof} if dof is not None else {}
         more |= {"kinds": dict(self.kinds)} if self.kinds else {}
+        more |= {"leave_one_out": True} if self.leave_one_out else {}
         more |= {k: threshold[k] for k, v in _USUAL_OF_TDP.items() if threshold[k] != v}
         return {
             "maps": list(self.maps),

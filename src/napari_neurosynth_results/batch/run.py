@@ -226,6 +226,7 @@ def run_batch(
     dof: StatedDof | None = None,
     regions: bool = False,
     studies: bool = False,
+    leave_one_out: bool = False,
     kinds: Mapping[str, str] | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -257,6 +258,9 @@ def run_batch(
         Say what share of each cluster lies in which region.
     studies : bool
         Say who is behind each cluster.
+    leave_one_out : bool
+        Estimate each ALE, MKDA or KDA whose foci are known anew without each
+        experiment, and say in how many of these each cluster stands.
     kinds : mapping of str to str, optional
         What maps hold, by name, as for `open_results`; a name that a result does not
         have is passed over there, and one that no result has is told in the end.
@@ -311,6 +315,7 @@ def run_batch(
         dof=dof,
         regions=regions,
         studies=studies,
+        leave_one_out=leave_one_out,
         kinds=kinds,
         **threshold,
     )

@@ -11,6 +11,7 @@ from napari_neurosynth_results.batch import BatchSummary, read_list, run_batch
 from napari_neurosynth_results.cli.options import (
     add_atlas,
     add_kinds,
+    add_leave_one_out,
     add_map,
     add_mask,
     add_out,
@@ -56,6 +57,7 @@ def add_batch(commands: Any) -> None:
     add_atlas(command)
     add_regions(command)
     add_studies(command, default=False)
+    add_leave_one_out(command)
     where = command.add_mutually_exclusive_group()
     where.add_argument(
         "--workers",
@@ -83,6 +85,7 @@ def _batch(options: argparse.Namespace) -> int:
             dof=options.dof,
             regions=options.regions,
             studies=options.studies,
+            leave_one_out=options.leave_one_out,
             kinds=kinds_from(options),
             workers=options.workers,
             scheduler=options.scheduler,

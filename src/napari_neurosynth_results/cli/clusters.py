@@ -16,9 +16,11 @@ from napari_neurosynth_results.api import (
     save_regions,
 )
 from napari_neurosynth_results.api.map_requests import map_clusters, named_map
+from napari_neurosynth_results.api.studies import leave_out_each
 from napari_neurosynth_results.cli.options import (
     add_atlas,
     add_kinds,
+    add_leave_one_out,
     add_map,
     add_mask,
     add_out,
@@ -34,11 +36,13 @@ from napari_neurosynth_results.cli.options import (
 )
 from napari_neurosynth_results.export.tables.clusters import save_studies
 from napari_neurosynth_results.export.tables.write import SEPARATORS
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.corrected import COUNTED
 from napari_neurosynth_results.statistics.clusters.true_discoveries import write_percent
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
+from napari_neurosynth_results.statistics.studies.leave_one_out import LeaveOneOut
 
 #: Columns that fit on a screen, unless they are empty; the files hold all.
 _SHOWN = [
@@ -47,6 +51,8 @@ _SHOWN = [
 ]
 #: The same of image-based maps.
 _EFFECTS = ["est", "est_low", "est_high", "pi_low", "pi_high"]
+#: And what leaving one experiment out adds.
+_SURVIVAL = ("stands", "stands_of")
 
 
 def add_clusters(commands: Any) -> None:
@@ -66,6 +72,7 @@ def add_clusters(commands: Any) -> None:
     add_atlas(clusters)
     add_regions(clusters)
     add_studies(clusters, default=False)
+    add_leave_one_out(clusters)
     add_out(
         clusters,
         "write the table (.csv, .tsv; for a paper .md, .tex, .html); regions and "
@@ -96,7 +103,14 @@ def _clusters(options: argparse.Namespace) -> int:
     )
     statmap = named_map(results, options.map or next(iter(results.maps)))
     clusters = map_clusters(results, statmap, request, atlas=atlas_from(options))
-    behind = contributors(results, clusters) if options.studies else None
+    left_out = None
+    if options.leave_one_out:
+        job = Job(terminal_progress(counted=True))
+        left_out = leave_out_each(results, clusters, job=job)
+        clusters = left_out.add_to(clusters)
+    behind = None
+    if options.studies:
+        behind = contributors(results, clusters, left_out=left_out)
     # First: whoever reads the table may stop after its first lines.
     written = _write_files(options, clusters, behind)
     file = f"{statmap.file.filename}: "
@@ -106,6 +120,7 @@ def _clusters(options: argparse.Namespace) -> int:
     print(f"{statmap.title}: {clusters}")
     if len(clusters):
         shown = [*_SHOWN, *["tdp_percent"] * options.tdp]
+        shown += [name for name in _SURVIVAL if name in clusters.table]
         table = clusters.table[shown].join(clusters.effects[_EFFECTS])
         table = table.join(clusters.corrected.drop(columns="label"))
         table = table.dropna(axis="columns", how="all")
@@ -125,6 +140,8 @@ def _clusters(options: argparse.Namespace) -> int:
         _print_regions(clusters)
     if behind is not None:
         _print_studies(behind)
+    elif left_out is not None:
+        _print_survival(left_out)
     for path in written:
         print(f"Wrote {path}")
     return 0
@@ -174,8 +191,17 @@ def _print_studies(behind: Contributors) -> None:
         print("\n".join(behind.notices))
         return
     for label in range(1, len(behind.clusters) + 1):
-        print(f"{label:>3} {behind.sentence(label)}")
+        print(f"{label:>3} {' '.join(behind.told_of(label))}")
         if caution := behind.caution(label):
             print(f"    Caution: {caution}.")
-    for notice in behind.notices:
+    for notice in behind.notes if behind.left_out else behind.notices:
+        print(f"- {notice}")
+
+
+def _print_survival(left_out: LeaveOneOut) -> None:
+    """Say of each cluster in how many re-estimations it stands."""
+    print(f"\nLeave one experiment out ({left_out.height}):")
+    for label, name in enumerate(left_out.clusters.names, start=1):
+        print(f"{label:>3} {name}: {left_out.sentence(label)}")
+    for notice in left_out.notices:
         print(f"- {notice}")

@@ -254,6 +254,16 @@ def add_studies(command: Any, *, default: bool) -> None:
     )
 
 
+def add_leave_one_out(command: Any) -> None:
+    """Add whether to estimate a meta-analysis anew without each experiment."""
+    command.add_argument(
+        "--leave-one-out",
+        action="store_true",
+        help="estimate an ALE, MKDA or KDA anew without each experiment: in how many "
+        "of these each cluster stands",
+    )
+
+
 def threshold_keywords(options: argparse.Namespace) -> dict[str, Any]:
     """Return the threshold as keywords of `find_clusters` and `run_batch`.
 

@@ -20,7 +20,7 @@ from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.cli.batch import add_batch
 from napari_neurosynth_results.cli.clusters import add_clusters
 from napari_neurosynth_results.cli.compare import add_compare
-from napari_neurosynth_results.cli.info import list_maps
+from napari_neurosynth_results.cli.info import add_report, list_maps
 from napari_neurosynth_results.cli.options import (
     SOURCE_FORMS,
     CheckedStream,
@@ -29,7 +29,6 @@ from napari_neurosynth_results.cli.options import (
     kinds_from,
     terminal_progress,
 )
-from napari_neurosynth_results.cli.report import add_report
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import already_exists, checked_name
 from napari_neurosynth_results.export.downloaded import save_downloaded

@@ -74,11 +74,18 @@ class Analysis:
     foci: tuple[Focus, ...] = ()
     group: int = 1
     participants: int | None = None
+    mean_participants: float | None = None
 
     @property
     def included(self) -> bool:
         """Whether the meta-analysis used it."""
         return self.group > 0
+
+    @property
+    def kernel_participants(self) -> float | None:
+        """The sample size that the width of an ALE kernel follows from."""
+        known = self.participants
+        return known if self.mean_participants is None else self.mean_participants
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def _save_report(
 
     def work(job: Job) -> None:
         chosen = shown or first_clusters(results)
-        sections = build_sections(results, chosen)
+        sections = build_sections(results, chosen, job=job)
         write_report(
             results,
             sections,

@@ -341,3 +341,21 @@ def test_the_command_writes_a_folder(
     assert table.name[0] == "Insula R"
     assert main(["report", *source]) == 1
     assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_it_says_how_firmly_clusters_stand(results: ResultSet) -> None:
+    clusters = nnr.find_clusters(results["z"], p=0.001, min_voxels=10)
+    sections = build_sections(results, [clusters], leave_one_out=True)
+    page = Page(report_html(results, sections))
+    told = " ".join(" ".join(page.texts).split())
+    assert "Largest shares: pain_19.nidm 13 %, with pain_13.nidm 25 %." in told
+    assert "Stands in 20 of 21; not without pain_02.nidm." in told
+    assert "Stands in (of 21)" in told
+    assert "It is no test, and controls no error rate" in told
+    assert "Share of the statistic (jackknife) of each study" in told
+    assert "Foci of each study in each cluster" in told
+    # What the table of a window knows is said without asking again.
+    [section] = build_sections(results, [sections[0].clusters])
+    assert section.contributors is not None
+    assert section.contributors.left_out is not None

@@ -22,6 +22,7 @@ from helpers.readers_of_text import (
     markdown_to_text,
 )
 from napari_neurosynth_results import ClusterSet, ResultSet
+from napari_neurosynth_results.api.studies import leave_out_each
 from napari_neurosynth_results.export.escaping import plain_text
 from napari_neurosynth_results.export.tables.paper import (
     as_html,
@@ -281,3 +282,18 @@ def test_the_statistic_has_its_degrees_of_freedom(opened: Opened) -> None:
         found = nnr.find_clusters(opened({"t": values})["t"], p=0.001, dof=dof)
         assert paper_table(found).columns[7] == heading
         assert f"{dof} degrees of freedom" in paper_table(found).caption
+
+
+def test_in_how_many_re_estimations_a_cluster_stands_is_a_column(
+    clusters: ClusterSet,
+) -> None:
+    results = nnr.open_results(clusters.statmap.results.source)
+    again = nnr.find_clusters(results["z"], p=0.001, min_voxels=10)
+    table = paper_table(leave_out_each(results, again).add_to(again))
+    assert table.columns[-1] == "Stands in (of 21)"
+    main = [line.cells[-1] for line in table.lines if not line.is_sub_peak]
+    assert main[:9] == ["21", "21", "21", "21", "21", "21", "20", "19", "19"]
+    assert {line.cells[-1] for line in table.lines if line.is_sub_peak} == {""}
+    assert "of 21 re-estimations of the meta-analysis" in table.caption
+    assert "no test" in table.caption
+    assert "Stands in" not in paper_table(again).caption

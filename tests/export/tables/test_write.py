@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import napari_neurosynth_results as nnr
 from helpers.corrected_maps import CORRECTIONS, FDR, corrected_test
 from napari_neurosynth_results import ClusterSet, ResultsError, ResultSet
+from napari_neurosynth_results.api.studies import leave_out_each
 from napari_neurosynth_results.export.escaping import for_spreadsheet
 from napari_neurosynth_results.export.provenance import source_of
 from napari_neurosynth_results.export.tables.clusters import (
@@ -25,6 +26,7 @@ from napari_neurosynth_results.export.tables.clusters import (
 )
 from napari_neurosynth_results.export.tables.write import COLUMNS, write_delimited
 from napari_neurosynth_results.maps.results import ResultSet as Results
+from napari_neurosynth_results.statistics.studies.leave_one_out import SURVIVAL_COLUMNS
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 Save = Callable[..., None]
@@ -248,3 +250,15 @@ def test_no_error_rate_is_null(clusters: ClusterSet, tmp_path: Path) -> None:
     assert told["Threshold"]["ErrorRate"] is None
     assert told["Threshold"]["UncorrectedP"] == 0.001
     assert (table["significant"] == "").all()
+
+
+def test_columns_of_left_out_experiments_are_described(
+    results: ResultSet, clusters: ClusterSet, tmp_path: Path
+) -> None:
+    left_out = leave_out_each(results, clusters)
+    nnr.save_clusters(left_out.add_to(clusters), tmp_path / "t.tsv")
+    lines, table, told = read(tmp_path / "t.tsv")
+    assert set(SURVIVAL_COLUMNS) <= set(table.columns)
+    assert set(SURVIVAL_COLUMNS) <= set(told) & set(COLUMNS)
+    assert table["stands"].tolist() == left_out.stands.tolist()
+    assert any("It is no test" in line for line in lines)

@@ -22,6 +22,8 @@ from napari_neurosynth_results.statistics.studies.contributors import (
     NO_EXPERIMENT,
     ONE_DOMINATES,
     ONE_EXPERIMENT,
+    ONE_SHARE_DOMINATES,
+    TWO_SHARES_DOMINATE,
     Contributors,
     known_as_ale,
     measure_robustness,
@@ -177,3 +179,43 @@ def test_without_clusters() -> None:
     found = measure_robustness(table(3))
     assert len(found) == 0
     assert found.columns.tolist()[-1] == "cautions"
+
+
+# --- shares ---------------------------------------------------------------------------
+
+
+def test_the_two_largest_shares_are_of_all_shares_together() -> None:
+    foci = table(20, {0: 1, 1: 1, 2: 1})
+    shares = table(20, {0: 0.3, 1: 0.2, 2: 0.25, 5: -0.1})
+    row = measure_robustness(foci, shares=shares).loc[1]
+    assert (row.largest_share, row.second_share) == ("s0-1", "s2-1")
+    assert row.largest_share_percent == pytest.approx(40)
+    assert row.two_shares_percent == pytest.approx(100 * 0.55 / 0.75)
+    nobody = measure_robustness(table(2, {}), shares=table(2, {})).loc[1]
+    assert nobody.largest_share == ""
+    assert np.isnan(nobody.largest_share_percent)
+    alone = measure_robustness(table(2, {0: 1}), shares=table(2, {0: 0.9})).loc[1]
+    assert (alone.second_share, alone.two_shares_percent) == ("", 100)
+
+
+@pytest.mark.parametrize(
+    ("shares", "caution"),
+    [
+        ({0: 0.5, 1: 0.3, 2: 0.2}, ""),
+        ({0: 0.51, 1: 0.29, 2: 0.2}, ONE_SHARE_DOMINATES),
+        ({0: 0.45, 1: 0.36, 2: 0.19}, TWO_SHARES_DOMINATE),
+    ],
+)
+def test_large_shares_are_a_caution_of_an_ale_alone(
+    shares: dict[int, float], caution: str
+) -> None:
+    foci = table(20, {0: 1, 1: 1, 2: 1})
+    found = measure_robustness(foci, shares=table(20, shares), is_ale=True)
+    assert found.cautions.tolist() == [caution]
+    assert measure_robustness(foci, shares=table(20, shares)).cautions.tolist() == [""]
+
+
+def test_a_share_is_not_told_twice() -> None:
+    counted = table(20, {0: 0.6, 1: 0.2, 2: 0.2})
+    found = measure_robustness(counted, shares=counted, is_ale=True)
+    assert found.cautions.tolist() == [ONE_DOMINATES]

@@ -464,3 +464,100 @@ def test_the_effect_of_an_image_based_map(
     assert "no map of the variance between studies" in details.effect.notices.text()
     picture = details.effect.plot.grab().toImage()
     assert not picture.isNull()
+
+
+# --- shares, and clusters without one experiment --------------------------------------
+
+
+def test_the_heat_map_shows_shares_as_well(widget: ClusterWidget) -> None:
+    details = widget.details
+    details.setCurrentIndex(HEAT)
+    assert not details.measure.isHidden()
+    details.measure.setCurrentIndex(1)
+    behind, cells = details.contributors, details.heat.cells
+    assert behind is not None
+    for row, column in ((0, 0), (3, 5), (7, 2)):
+        index = cells.index(row, column)
+        share = behind.shares.loc[details.heat.experiment(index), column + 1]
+        written = f"{100 * share:.0f}" if share >= 0.005 else ""
+        assert (index.data() or "") == written
+    details.measure.setCurrentIndex(0)
+    assert cells.index(0, 0).data() == str(behind.ranked.iloc[0, 0])
+
+
+def test_shares_at_the_peak_say_what_was_modeled(widget: ClusterWidget) -> None:
+    widget.details.setCurrentIndex(STUDIES)
+    click_row(widget, 0)
+    view = widget.details.studies.view
+    assert texts(view, 5)[:2] == ["3.9%", "17.4%"]
+    tooltip = view.model().index(0, 5).data(TOOLTIP)
+    assert tooltip == "Modeled activation at the peak: 0.00138"
+    # The two largest together are told where the mouse rests.
+    told = widget.details.studies.sentence.toolTip()
+    assert "Largest shares: pain_19.nidm 13 %, with pain_13.nidm 25 %." in told
+
+
+@pytest.mark.slow
+def test_one_experiment_is_left_out_on_another_thread(widget: ClusterWidget) -> None:
+    details, panel = widget.details, widget.details.studies
+    details.setCurrentIndex(STUDIES)
+    click_row(widget, 0)
+    titles = [widget.model.title(n) for n in range(widget.model.columnCount())]
+    column = titles.index("Stands")
+    assert widget.view.isColumnHidden(column)
+    assert panel.leave_out.isEnabled()
+    panel.leave_out.click()
+    assert panel.background_job.busy
+    assert not panel.leave_out.isEnabled()
+    wait_until(lambda: not panel.background_job.busy)
+    assert not widget.view.isColumnHidden(column)
+    assert texts(widget.view, column) == ["21/21"] * 6
+    assert "Stands in 21 of 21 at p <= .001, uncorrected" in panel.sentence.text()
+    assert "the correction is not made anew" in panel.notices.text()
+    assert not panel.leave_out.isEnabled()
+    # Another name changes nothing of it.
+    widget.model.renamed.emit(1, "mine")
+    assert texts(widget.view, column) == ["21/21"] * 6
+    assert "Stands in 21 of 21" in panel.sentence.text()
+
+
+@pytest.mark.slow
+def test_of_other_clusters_nothing_is_known_again(
+    widget: ClusterWidget, viewer: Any, sample: ResultSet
+) -> None:
+    details, panel = widget.details, widget.details.studies
+    details.setCurrentIndex(STUDIES)
+    click_row(widget, 0)
+    panel.leave_out.click()
+    layer = viewer.layers[sample[MASS].short_title]
+    # The threshold moves while experiments are left out.
+    show_clusters(viewer, layer, find_clusters(sample[MASS], p=0.01))
+    wait_until(lambda: not panel.background_job.busy)
+    assert widget.clusters is not None
+    assert not widget.clusters.survival
+    assert "Stands in" not in panel.sentence.text()
+    assert panel.leave_out.isEnabled()
+    panel.leave_out.click()
+    panel.background_job.cancel()
+    wait_until(lambda: not panel.background_job.busy)
+    assert not widget.clusters.survival
+    assert panel.cautions.isHidden()
+
+
+@pytest.mark.slow
+def test_many_foci_are_worked_out_on_another_thread(
+    plugin: Any, viewer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "napari_neurosynth_results.widgets.clusters.details._MOST_FOCI_AT_ONCE", 100
+    )
+    widget = shown(viewer, open_results(sample_folder()))
+    details, panel = widget.details, widget.details.studies
+    details.setCurrentIndex(STUDIES)
+    click_row(widget, 0)
+    # NiMARE's own shares, until those of the foci have come.
+    assert panel.leave_out.isHidden()
+    wait_until(lambda: not panel.background_job.busy)
+    assert not panel.leave_out.isHidden()
+    assert texts(panel.view, 5)[0] == "3.9%"
+    widget.close()

@@ -53,6 +53,7 @@ from napari_neurosynth_results.statistics.thresholds.cluster_level import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 #: Sharp on screens, and small enough for mail.
@@ -69,6 +70,8 @@ _LICENSE = (
 _RAMP = np.array([(255, 255, 255), (254, 217, 142), (217, 95, 14), (102, 37, 6)], float)
 #: Darker than this, and the ink is white.
 _DARK = 0.6
+#: A smaller share would be written as 0 %.
+_LEAST_WRITTEN = 0.005
 #: A report stays readable, and small.
 _MOST_STUDIES = 300
 #: Clusters that are named before the picture.
@@ -312,23 +315,37 @@ def _doubtful(clusters: ClusterSet) -> list[str]:
 
 
 def _studies(behind: Contributors) -> dict[str, Any] | None:
-    """Gather sentences, a heat map of studies and clusters, and notes."""
+    """Gather sentences, heat maps of studies and clusters, and notes."""
     table = behind.ranked
     if table is None and not behind.elsewhere:
         return None
     sentences = _who_is_behind(behind)
     weak = [one["label"] for one in sentences if not one["counts"]]
-    told = {
+    grids = []
+    if table is not None:
+        # Else nothing is known, but whose numbers there are.
+        counted = behind.foci is not None
+        grids.append(_grid(behind, table, counted=counted, any_weak=bool(weak)))
+        shares = behind.ranked_shares
+        if counted and shares is not None:
+            grids.append(_grid(behind, shares, counted=False, any_weak=bool(weak)))
+    return {
         "sentences": [one for one in sentences if one["counts"]],
         "others": [one for one in sentences if not one["counts"]],
         "notes": behind.notes,
-        "rows": [],
+        "grids": grids,
+        "columns": [
+            {"name": name, "label": label, "weak": label in weak}
+            for label, name in enumerate(behind.clusters.names, start=1)
+        ],
     }
-    if table is None:
-        # Nothing is known, but whose numbers there are.
-        return told
+
+
+def _grid(
+    behind: Contributors, table: pd.DataFrame, *, counted: bool, any_weak: bool
+) -> dict[str, Any]:
+    """Lay out studies by clusters: their foci, else their shares."""
     most = float(np.nan_to_num(table.to_numpy(dtype=np.float64)).max(initial=0.0))
-    counted = behind.foci is not None
     shown = table.iloc[:_MOST_STUDIES]
     values = shown.to_numpy(dtype=np.float64).tolist()
     rows = []
@@ -340,16 +357,9 @@ def _studies(behind: Contributors) -> dict[str, Any] | None:
     what = "Foci" if counted else "Share of the statistic (jackknife)"
     left = len(table) - len(shown)
     caption = f"{what} of each study in each cluster, numbered as above"
-    caption += "; in gray those that are not significant." if weak else "."
+    caption += "; in gray those that are not significant." if any_weak else "."
     caption += f" {left} more studies are left out." if left else ""
-    return told | {
-        "columns": [
-            {"name": name, "label": label, "weak": label in weak}
-            for label, name in enumerate(behind.clusters.names, start=1)
-        ],
-        "rows": rows,
-        "caption": caption,
-    }
+    return {"rows": rows, "caption": caption}
 
 
 def _who_is_behind(behind: Contributors) -> list[dict[str, Any]]:
@@ -357,7 +367,7 @@ def _who_is_behind(behind: Contributors) -> list[dict[str, Any]]:
     return [
         {
             "label": label,
-            "text": behind.sentence(label),
+            "text": " ".join(behind.told_of(label)),
             "caution": behind.caution(label),
             "counts": bool(counts),
         }
@@ -373,7 +383,8 @@ def _cell(value: float, most: float, counted: bool) -> dict[str, str]:
     steps = np.linspace(0, 1, len(_RAMP))
     parts = [round(float(np.interp(strength, steps, part))) for part in _RAMP.T]
     text = ""
-    if value > 0:
+    # A share of less than half a percent is written as nothing.
+    if value >= (1 if counted else _LEAST_WRITTEN):
         text = f"{value:.0f}" if counted else f"{100 * value:.0f}%"
     return {
         "color": "#" + "".join(f"{part:02x}" for part in parts),

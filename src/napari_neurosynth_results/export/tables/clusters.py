@@ -29,6 +29,7 @@ from napari_neurosynth_results.export.volumes import (
 )
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
+from napari_neurosynth_results.statistics.studies.leave_one_out import ABOUT_SURVIVAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,6 +83,7 @@ def save_clusters(
                     _last_columns(clusters),
                 ),
                 *(*clusters.whose_p, *_effects_note(clusters)),
+                *([ABOUT_SURVIVAL] if clusters.survival else []),
             ),
             overwrite=overwrite,
         )
@@ -192,7 +194,7 @@ def save_studies(
         studies_table(behind),
         path,
         about="Who is behind each cluster; one row an experiment of a cluster",
-        notes=behind.notices,
+        notes=behind.notes,
         overwrite=overwrite,
     )
 

@@ -98,6 +98,7 @@ def paper_table(clusters: ClusterSet) -> PaperTable:
         Region, side, place, size, statistic and p of each peak; below it its sub-peaks.
     """
     p_columns = _p_columns(clusters) | _tdp_column(clusters)
+    p_columns |= _survival_column(clusters)
     lines: list[Line] = []
     kept = np.flatnonzero(clusters.surviving)
     # Once for all: a peak's own rows are not searched for in the peaks of all clusters.
@@ -193,6 +194,20 @@ def _tdp_column(clusters: ClusterSet) -> dict[str, list[str]]:
     return {_TDP: ["" if sub else write_percent(percent[n - 1]) for sub, n in rows]}
 
 
+def _survival_column(clusters: ClusterSet) -> dict[str, list[str]]:
+    """Write in how many re-estimations each cluster stands, where that is known."""
+    if not clusters.survival:
+        return {}
+    stands = clusters.table["stands"].tolist()
+    peaks = zip(clusters.peaks["label"], clusters.peaks["rank"], strict=True)
+    cells = ["" if rank else str(stands[label - 1]) for label, rank in peaks]
+    return {f"Stands in (of {_n_left_out(clusters)})": cells}
+
+
+def _n_left_out(clusters: ClusterSet) -> int:
+    return int(clusters.table["stands_of"].max())
+
+
 def _place(
     clusters: ClusterSet, peak: dict[str, Any], row: int, sub: bool
 ) -> list[str]:
@@ -244,6 +259,13 @@ def _notes(clusters: ClusterSet, left_out: int) -> tuple[str, ...]:
         told.append(
             "Indented: further peaks of the same cluster, more than "
             f"{clusters.peak_distance:g} mm apart."
+        )
+    if clusters.survival:
+        told.append(
+            f"Stands in: of {_n_left_out(clusters)} re-estimations of the "
+            "meta-analysis, each without one experiment, those in which a cluster of "
+            "at least the same extent at the same height overlaps; no test, and not "
+            "corrected anew."
         )
     if any(math.isfinite(mm) and mm > 0 for mm in clusters.peak_regions["region_mm"]):
         told.append("Distances in parentheses: from the peak to the nearest region.")

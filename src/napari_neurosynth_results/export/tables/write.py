@@ -143,6 +143,21 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "year": ("Year of publication", ""),
     "foci": ("Foci of the experiment in the cluster", "foci"),
     "share": ("Share of the cluster's mean statistic that is lost without it", ""),
+    "peak_share": ("Share of the statistic at the peak that is lost without it", ""),
+    "peak_activation": ("Its modeled activation at the peak", ""),
+    "mean_activation": ("Mean of its modeled activation over the cluster", ""),
+    "stands": (
+        "In how many re-estimations, each without one experiment, a cluster of at "
+        "least the same extent at the same height overlaps it; no test",
+        "",
+    ),
+    "stands_of": ("How many re-estimations there were", ""),
+    "lost_without": ("The experiments without which none overlaps it", ""),
+    "least_kept_percent": (
+        "Smallest share of its voxels that is in such clusters without an experiment",
+        _PERCENT,
+    ),
+    "least_kept_without": ("The experiment without which that is so", ""),
     "participants": ("Number of participants", "participants"),
     "link": ("Web page of the study", ""),
 }

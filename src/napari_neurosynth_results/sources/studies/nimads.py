@@ -18,6 +18,7 @@ from napari_neurosynth_results.sources.studies.study_fields import (
     list_field,
     make_focus,
     publication_year,
+    read_mean_sample_size,
     read_sample_size,
     text_field,
 )
@@ -201,8 +202,9 @@ def _analysis(
     foci = tuple(_foci(list_field(record, "points"), here))
     # What was not used is no reason for a notice, but it takes memory.
     counts.update(here if group else Counter(foci=here["foci"]))
-    people = read_sample_size(record.get("metadata"), study.get("metadata"))
-    return Analysis(number, text_field(record, "name"), foci, group, people)
+    told = record.get("metadata"), study.get("metadata")
+    people, mean = read_sample_size(*told), read_mean_sample_size(*told)
+    return Analysis(number, text_field(record, "name"), foci, group, people, mean)
 
 
 def _foci(points: Sequence[Any], counts: Counter[str]) -> Iterator[Focus]:

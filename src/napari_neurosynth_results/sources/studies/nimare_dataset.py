@@ -14,6 +14,7 @@ from napari_neurosynth_results.sources.studies.study_fields import (
     list_field,
     make_focus,
     publication_year,
+    read_mean_sample_size,
     read_sample_size,
     text_field,
 )
@@ -106,6 +107,7 @@ def _study(key: str, record: Mapping[str, Any], counts: Counter[str]) -> Study:
                 name=text_field(about.get("metadata"), "analysis_name") or contrast,
                 foci=_foci(about.get("coords"), counts),
                 participants=read_sample_size(about.get("metadata"), own),
+                mean_participants=read_mean_sample_size(about.get("metadata"), own),
             )
             for contrast, about in contrasts
         ),

@@ -140,8 +140,8 @@ def read_sample_size(*metadata: Any) -> int | None:
     Returns
     -------
     int or None
-        Of several groups the mean, to the nearest whole: with it NiMARE's ALE sizes
-        its kernel. A list with anything but numbers is passed over, as NiMARE does.
+        Of several groups the mean, to the nearest whole. A list with anything but
+        numbers is passed over, as NiMARE does.
 
     Examples
     --------
@@ -149,6 +149,29 @@ def read_sample_size(*metadata: Any) -> int | None:
     22
     >>> read_sample_size({"sample_sizes": [None]}, {"sample_size": "50"})
     50
+    """
+    mean = read_mean_sample_size(*metadata)
+    # Halves go up: Python would round them to even.
+    return None if mean is None else int(mean + 0.5)
+
+
+def read_mean_sample_size(*metadata: Any) -> float | None:
+    """Find the sample size that NiMARE's ALE sizes its kernel by.
+
+    Parameters
+    ----------
+    *metadata : object
+        As for `read_sample_size`.
+
+    Returns
+    -------
+    float or None
+        Of several groups the mean, as it is.
+
+    Examples
+    --------
+    >>> read_mean_sample_size({"sample_sizes": [20, 25]})
+    22.5
     """
     for record in metadata:
         if not isinstance(record, Mapping):
@@ -161,13 +184,12 @@ def read_sample_size(*metadata: Any) -> int | None:
     return None
 
 
-def _people(sizes: Sequence[Any]) -> int | None:
+def _people(sizes: Sequence[Any]) -> float | None:
     numbers = [read_count(size) for size in sizes]
     known = [size for size in numbers if size is not None and 0 < size < _MOST_PEOPLE]
     if not known or len(known) < len(sizes):
         return None
-    # Halves go up: Python would round them to even.
-    return int(sum(known) / len(known) + 0.5)
+    return sum(known) / len(known)
 
 
 def list_field(record: Any, key: str) -> list[Any]:

@@ -104,6 +104,9 @@ class ClusterSet:
         What clusters are named by.
     peak_distance : float
         How far apart the peaks of a cluster are at least, mm.
+    survival : mapping of str to array
+        Columns of what became of each cluster without one experiment, once that was
+        worked out (`LeaveOneOut.add_to`).
     """
 
     statmap: StatMap
@@ -116,6 +119,7 @@ class ClusterSet:
     given_names: Mapping[Voxel, str] = field(default_factory=dict, repr=False)
     atlas: Atlas | None = field(default=None, repr=False)
     peak_distance: float = field(default=8.0, repr=False)
+    survival: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def values(self) -> StatMap:
@@ -471,6 +475,7 @@ class ClusterSet:
                 **self._intervals,
                 **self.proven.columns,
                 "region_mm": regions["region_mm"],
+                **self.survival,
             },
             copy=False,
         )

@@ -21,8 +21,10 @@ from napari_neurosynth_results.arrays import (
     IndexArray,
 )
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.statistics.clusters.connected import SuprathresholdVoxels
-from napari_neurosynth_results.statistics.clusters.maxima import local_maxima
+from napari_neurosynth_results.statistics.clusters.connected import (
+    SuprathresholdVoxels,
+    local_maxima,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.coordinates import mni_to_tal
-from napari_neurosynth_results.arrays import IndexArray
+from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.studies import Experiments
@@ -110,6 +110,39 @@ class DiagnosticsTable:
         columns = columns.apply(pd.to_numeric, errors="coerce")
         counted: pd.Series[float] = columns.sum(axis="columns")
         return counted
+
+
+@dataclass(frozen=True, eq=False)
+class ModeledContributions:
+    """What each experiment adds to clusters; arrays of experiments by clusters.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The experiments.
+    share : ndarray, shape (k, n)
+        Mean over the cluster of the share of the statistic that goes without the
+        experiment: NiMARE's Jackknife.
+    mean_activation : ndarray, shape (k, n)
+        Mean modeled activation over the cluster.
+    peak_share, peak_activation : ndarray, shape (k, n)
+        The same at the peak.
+    """
+
+    names: tuple[str, ...]
+    share: Float64Array = field(repr=False)
+    mean_activation: Float64Array = field(repr=False)
+    peak_share: Float64Array = field(repr=False)
+    peak_activation: Float64Array = field(repr=False)
+
+    def table(self, of: str) -> pd.DataFrame:
+        """Return one of the arrays as a table, experiments by clusters from 1."""
+        import pandas as pd
+
+        values: Float64Array = getattr(self, of)
+        index = pd.Index(self.names, name="experiment", dtype=object)
+        columns = pd.RangeIndex(1, values.shape[1] + 1, name="cluster")
+        return pd.DataFrame(values, index=index, columns=columns)
 
 
 def join_contributions(

@@ -14,6 +14,10 @@ from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Experiments
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.studies.contributions import (
+    ModeledContributions,
+)
+from napari_neurosynth_results.statistics.studies.leave_one_out import LeaveOneOut
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,8 +30,14 @@ DOMINATED_UP_TO = 17
 #: One experiment dominates a cluster when it has more than this of it.
 _MOST = 0.5
 
+#: And of the statistic of an ALE cluster one experiment should not have more than this
+#: share, and two not more than the second (Eickhoff et al. 2016).
+_MOST_OF_TWO = 0.8
+
 ONE_EXPERIMENT = "one experiment only"
 ONE_DOMINATES = "one experiment has more than half"
+ONE_SHARE_DOMINATES = "one experiment has more than half of the statistic"
+TWO_SHARES_DOMINATE = "two experiments have more than 80 % of the statistic"
 NO_EXPERIMENT = "no experiment"
 FEW_IN_ALL = (
     f"fewer than {RECOMMENDED_FOR_ALE} experiments in all, the least that is "
@@ -48,6 +58,8 @@ ABOUT_SHARES = (
     "left out (NiMARE's jackknife). It is no new test: it does not say whether the "
     "cluster would still be found."
 )
+#: Columns that are known of modeled activations alone.
+_MODELED = ("peak_share", "peak_activation", "mean_activation")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +73,8 @@ class Contributors:
     foci : pandas.DataFrame or None
         Experiments by clusters: foci in the cluster. None when they are not known.
     shares : pandas.DataFrame or None
-        Experiments by clusters: NiMARE's jackknife. None when there is none.
+        Experiments by clusters: what NiMARE's jackknife says, or would. None when there
+        is none.
     experiments : Experiments or None
         The studies, when they are known.
     notices : tuple of str
@@ -70,6 +83,10 @@ class Contributors:
         Clusters that nothing is known of: what is known instead, and of which cluster.
     is_ale : bool
         Whether it is an ALE: what is recommended for one is said of no other.
+    modeled : ModeledContributions, optional
+        What each experiment adds, where the statistic was rebuilt from the foci.
+    left_out : LeaveOneOut, optional
+        What became of the clusters without each experiment, once that was worked out.
     """
 
     clusters: ClusterSet
@@ -79,6 +96,8 @@ class Contributors:
     notices: tuple[str, ...] = ()
     elsewhere: Mapping[int, str] = field(default_factory=dict)
     is_ale: bool = False
+    modeled: ModeledContributions | None = field(default=None, repr=False)
+    left_out: LeaveOneOut | None = field(default=None, repr=False)
 
     def __bool__(self) -> bool:
         """Whether anything is known."""
@@ -97,16 +116,18 @@ class Contributors:
         order of `of`: most important for one cluster says nothing of the others, and
         rows have to be the same for all columns.
         """
-        if self.counted is None:
-            return None
-        strength = np.nan_to_num(self.counted.to_numpy(dtype=np.float64))
-        order = np.lexsort((-strength.sum(axis=1), -(strength > 0).sum(axis=1)))
-        return self.counted.iloc[order]
+        return None if self.counted is None else _at_a_glance(self.counted)
+
+    @cached_property
+    def ranked_shares(self) -> pd.DataFrame | None:
+        """The shares, for all clusters at a glance; None where there are none."""
+        return None if self._shares is None else _at_a_glance(self._shares)
 
     @property
     def notes(self) -> list[str]:
-        """The notices, and what a share means where there are shares."""
-        return [*self.notices, *([ABOUT_SHARES] if self.shares is not None else [])]
+        """The notices, and what shares and survival mean where there are any."""
+        told = [*self.notices, *([ABOUT_SHARES] if self.shares is not None else [])]
+        return [*told, *(self.left_out.notices if self.left_out is not None else [])]
 
     @cached_property
     def ids(self) -> list[str]:
@@ -143,9 +164,8 @@ class Contributors:
             if not self.elsewhere:
                 raise ValueError("nothing is known of these clusters")
             return measure_robustness(self._nobody)
-        ties = self._shares if self.foci is not None else None
         return measure_robustness(
-            self.counted, self.experiments, ties, is_ale=self.is_ale
+            self.counted, self.experiments, self._shares, is_ale=self.is_ale
         )
 
     @property
@@ -163,24 +183,36 @@ class Contributors:
         pandas.DataFrame
             ``experiment, study, year, foci, share, participants, link``, in the order
             of `rank_experiments`: the first is the one that `sentence` names. Those
-            without a focus and with less than .05 % are left out.
+            without a focus and with less than .05 % are left out. ``peak_share``,
+            ``peak_activation`` and ``mean_activation``, the modeled activation at the
+            peak and its mean over the cluster, are NaN where the statistic was not
+            rebuilt.
         """
         import pandas as pd
 
         foci, shares = _column(self.foci, label), _column(self._shares, label)
+        modeled = [_column(table, label) for table in self._modeled]
         rows: list[tuple[Any, ...]] = []
         most, ties = (shares, {}) if self.foci is None else (foci, shares)
         for name in rank_experiments(self.ids, most, ties):
             n, share = foci.get(name, np.nan), shares.get(name, np.nan)
             if n > 0 or abs(np.nan_to_num(share)) >= _LEAST_SHARE:
-                rows.append((name, *self._paper(name), n, share))
+                more = (column.get(name, np.nan) for column in modeled)
+                rows.append((name, *self._paper(name), n, share, *more))
         columns = ["experiment", "study", "year", "participants", "link"]
-        table = pd.DataFrame(rows, columns=[*columns, "foci", "share"])
+        columns += ["foci", "share", *_MODELED]
+        table = pd.DataFrame(rows, columns=columns)
         table = table.astype(
             {"foci": "Int64", "year": "Int64", "participants": "Int64"}
         )
-        order = ["experiment", "study", "year", "foci", "share", "participants", "link"]
-        return table[order]
+        order = ["experiment", "study", "year", "foci", "share", *_MODELED]
+        return table[[*order, "participants", "link"]]
+
+    @cached_property
+    def _modeled(self) -> list[pd.DataFrame | None]:
+        """Tables of what only modeled activations tell, None where nothing does."""
+        made = self.modeled
+        return [None if made is None else made.table(of) for of in _MODELED]
 
     def _paper(self, name: str) -> tuple[str, int | None, int | None, str]:
         found = self.experiments.find(name) if self.experiments is not None else None
@@ -246,6 +278,44 @@ class Contributors:
         """Return what has to be said of a cluster beside its sentence, if anything."""
         return str(self.robustness.loc[label, "cautions"])
 
+    def share_sentence(self, label: int) -> str:
+        """Say who has most of the statistic of a cluster; empty where nobody knows.
+
+        Returns
+        -------
+        str
+            As in ``Largest shares: pain_19 13 %, with pain_13 25 %.``, of all shares
+            together.
+        """
+        if self._shares is None:
+            return ""
+        row = self.robustness.loc[label]
+        if np.isnan(row["largest_share_percent"]):
+            return ""
+        first, second = (self.title(str(row[name])) for name in _LARGEST)
+        told = f"Largest shares: {first} {row['largest_share_percent']:.0f} %"
+        more = f", with {second} {row['two_shares_percent']:.0f} %" if second else ""
+        return f"{told}{more}."
+
+    def survival_sentence(self, label: int) -> str:
+        """Say what became of a cluster without each experiment; empty if unknown."""
+        if self.left_out is None:
+            return ""
+        return self.left_out.sentence(label, self.title)
+
+    def told_of(self, label: int) -> list[str]:
+        """List all sentences about a cluster: who, with which share, how firmly."""
+        told = [self.sentence(label), self.share_sentence(label)]
+        return [one for one in (*told, self.survival_sentence(label)) if one]
+
+
+def _at_a_glance(table: pd.DataFrame) -> pd.DataFrame:
+    """Order experiments for all clusters together."""
+    strength = np.nan_to_num(table.to_numpy(dtype=np.float64))
+    # The far end of a kernel is behind no cluster; a focus is more than it.
+    behind = (strength >= _LEAST_SHARE).sum(axis=1)
+    return table.iloc[np.lexsort((-strength.sum(axis=1), -behind))]
+
 
 def _column(table: pd.DataFrame | None, label: Hashable) -> dict[str, float]:
     if table is None or label not in table.columns:
@@ -297,7 +367,7 @@ def rank_experiments(
 def measure_robustness(
     table: pd.DataFrame,
     experiments: Experiments | None = None,
-    ties: pd.DataFrame | None = None,
+    shares: pd.DataFrame | None = None,
     *,
     is_ale: bool = False,
 ) -> pd.DataFrame:
@@ -309,10 +379,12 @@ def measure_robustness(
         Experiments by clusters: foci or shares, from `contributions`.
     experiments : Experiments, optional
         Knows the sample sizes.
-    ties : pandas.DataFrame, optional
-        The same for shares: decides among experiments with equally many foci.
+    shares : pandas.DataFrame, optional
+        The same for shares: decides among experiments with equally many foci, and says
+        who has most of the statistic.
     is_ale : bool
-        Whether to say when there are fewer experiments than an ALE should have.
+        Whether to say when there are fewer experiments than an ALE should have, or one
+        or two have too much of it.
 
     Returns
     -------
@@ -321,7 +393,10 @@ def measure_robustness(
         ``participants`` in them (NaN when no sample size is known), the ``dominant``
         experiment, the first of `rank_experiments`, and its share of all
         (``dominant_percent``), and ``cautions`` in words, empty when nothing asks for
-        any. Clusters that nothing was counted for have NaN and no cautions.
+        any. Clusters that nothing was counted for have NaN and no cautions. With
+        `shares` also the experiments with the ``largest_share`` and the
+        ``second_share``, and what percentage of all shares together the first and both
+        have (``largest_share_percent``, ``two_shares_percent``).
     """
     import pandas as pd
 
@@ -331,7 +406,7 @@ def measure_robustness(
         _row(
             table[cluster].to_numpy(dtype=np.float64),
             names,
-            _column(ties, cluster),
+            _column(shares, cluster),
             people,
             is_ale,
         )
@@ -340,7 +415,33 @@ def measure_robustness(
     columns = ["experiments", "of", "participants", "dominant", "dominant_percent"]
     index = pd.Index(table.columns, name="cluster")
     found = pd.DataFrame(rows, index=index, columns=[*columns, "cautions"])
-    return found.astype({"experiments": "Int64", "of": "Int64"})
+    found = found.astype({"experiments": "Int64", "of": "Int64"})
+    if shares is None:
+        return found
+    largest = [_largest(_column(shares, cluster)) for cluster in table.columns]
+    names = [*_LARGEST, "largest_share_percent", "two_shares_percent"]
+    return found.join(pd.DataFrame(largest, index=index, columns=names))
+
+
+#: Columns with the experiments that have the largest shares.
+_LARGEST = ("largest_share", "second_share")
+
+
+def _largest(shares: Mapping[str, float]) -> tuple[str, str, float, float]:
+    """Return who has the two largest shares, and what of all the first and both have.
+
+    Of all shares together, as in Eickhoff et al. 2016: those of an ALE add up to a
+    little less than 1, and what weakens a cluster is no part of it.
+    """
+    gains = {name: max(0.0, np.nan_to_num(value)) for name, value in shares.items()}
+    whole = sum(gains.values())
+    if not whole:
+        return "", "", np.nan, np.nan
+    first, second, *_ = [*rank_experiments(gains, gains, {}), ""]
+    both = gains[first] + gains.get(second, 0.0)
+    if not gains.get(second):
+        second = ""
+    return first, second, 100 * gains[first] / whole, 100 * both / whole
 
 
 def _participants(experiments: Experiments | None, name: str) -> float:
@@ -353,7 +454,7 @@ def _participants(experiments: Experiments | None, name: str) -> float:
 def _row(
     values: Float64Array,
     names: list[str],
-    ties: Mapping[str, float],
+    shares: Mapping[str, float],
     people: list[float],
     is_ale: bool,
 ) -> tuple[float, int, float, str, float, str]:
@@ -368,7 +469,14 @@ def _row(
     small = _caution_few(asked) if is_ale else []
     if not behind.size:
         return 0, asked, np.nan, "", np.nan, "; ".join([NO_EXPERIMENT, *small])
-    first = rank_experiments(names, dict(zip(names, values, strict=True)), ties)[0]
+    if is_ale and behind.size > 1:
+        told = _caution_shares(shares)
+        # Where shares are what was counted, one that dominates is told below.
+        by_shares = np.array_equal(values, list(shares.values()), equal_nan=True)
+        small = [
+            one for one in told if one != ONE_SHARE_DOMINATES or not by_shares
+        ] + small
+    first = rank_experiments(names, dict(zip(names, values, strict=True)), shares)[0]
     share = float(gains.max() / gains.sum())
     one = (
         [ONE_EXPERIMENT]
@@ -385,6 +493,14 @@ def _row(
         100 * share,
         "; ".join(one + small),
     )
+
+
+def _caution_shares(shares: Mapping[str, float]) -> list[str]:
+    """Say when one experiment, or two, have too much of an ALE cluster."""
+    *_, one, two = _largest(shares)
+    if one > 100 * _MOST:
+        return [ONE_SHARE_DOMINATES]
+    return [TWO_SHARES_DOMINATE] if two > 100 * _MOST_OF_TWO else []
 
 
 def _caution_few(experiments: int) -> list[str]:

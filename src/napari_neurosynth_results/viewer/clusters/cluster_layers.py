@@ -21,6 +21,7 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.true_discoveries import write_percent
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
+from napari_neurosynth_results.statistics.studies.leave_one_out import LeaveOneOut
 from napari_neurosynth_results.viewer.canvas import legend_once
 from napari_neurosynth_results.viewer.clusters.layer_colors import (
     CHOSEN_KEY,
@@ -185,6 +186,24 @@ def name_by(viewer: Viewer, atlas: Atlas | None) -> None:
         if clusters is not None:
             layer.metadata[METADATA_KEY] = clusters.named_by(atlas)
             layer.features = _features(layer.metadata[METADATA_KEY])
+
+
+def add_survival(viewer: Viewer, left_out: LeaveOneOut) -> bool:
+    """Say of the clusters of a map what became of them without each experiment.
+
+    Returns
+    -------
+    bool
+        False when the map shows other clusters by now, which that says nothing of.
+    """
+    layer = cluster_layer(viewer, left_out.clusters.statmap)
+    clusters = clusters_of(layer) if layer is not None else None
+    if clusters is None or clusters.labelled is not left_out.clusters.labelled:
+        return False
+    assert layer is not None
+    layer.metadata[METADATA_KEY] = clusters = left_out.add_to(clusters)
+    layer.features = _features(clusters)
+    return True
 
 
 def choose(layer: Labels, label: int | None) -> None:
@@ -467,6 +486,9 @@ def _features(clusters: ClusterSet) -> dict[str, Any]:
     }
     if table.tdp.notna().any():
         columns["TDP"] = np.array(table.tdp_percent.map(write_percent), str)
+    if clusters.survival:
+        pairs = zip(table["stands"], table["stands_of"], strict=True)
+        columns["stands in"] = np.array([f"{n} of {k}" for n, k in pairs], str)
     if clusters.missing_test:
         del columns[f"peak {clusters.values.kind}"]
     for key, title in _CORRECTED.items():

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.atlas import with_distance
 from napari_neurosynth_results.export.escaping import for_html
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.studies.leave_one_out import ABOUT_SURVIVAL
 from napari_neurosynth_results.widgets.common.row_table import Heading
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ CLUSTER_COLUMNS = (
         of_peaks=True,
         cluster_level=False,
     ),
+    _hidden("Stands", ABOUT_SURVIVAL, key="stands"),
     _hidden("mm3", "Volume in cubic millimeters", ",.0f", key="volume_mm3"),
     _hidden(
         "Sig.",
@@ -234,6 +236,34 @@ CLUSTER_COLUMNS = (
 FROZEN = 2
 #: Number of the column that can be edited.
 NAME_COLUMN = [column.key for column in CLUSTER_COLUMNS].index("name")
+#: Number of the column that is there once experiments were left out.
+SURVIVAL_COLUMN = [column.key for column in CLUSTER_COLUMNS].index("stands")
+
+
+def cluster_cells(clusters: ClusterSet, key: str) -> npt.NDArray[Any]:
+    """Take a column out of what is known of clusters.
+
+    Parameters
+    ----------
+    key : str
+        Of a `ClusterColumn`.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        One cell a cluster: numbers, or words.
+    """
+    if key == "stands":
+        if not clusters.survival:
+            return np.full(len(clusters), "", dtype=object)
+        pairs = zip(clusters.survival[key], clusters.survival["stands_of"], strict=True)
+        return np.array([f"{n}/{k}" for n, k in pairs], dtype=object)
+    column = next(one for one in CLUSTER_COLUMNS if one.key == key)
+    # What a corrected map says itself is in its table.
+    own = key in clusters.table or not column.beside
+    return column_cells(
+        clusters.table if own else getattr(clusters, column.beside), key
+    )
 
 
 def column_cells(table: pd.DataFrame, key: str) -> npt.NDArray[Any]:

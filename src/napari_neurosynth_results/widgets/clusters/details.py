@@ -23,7 +23,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_neurosynth_results.api.studies import contributors
+from napari_neurosynth_results.api.studies import (
+    contributors,
+    find_activations,
+    has_activations,
+    leave_out_each,
+)
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.tables.clusters import save_studies
 from napari_neurosynth_results.job import CancelledError
@@ -37,6 +42,7 @@ from napari_neurosynth_results.statistics.clusters.effects import (
 )
 from napari_neurosynth_results.statistics.clusters.regions import atlas_labels
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
+from napari_neurosynth_results.statistics.studies.leave_one_out import LeaveOneOut
 from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     ATLAS_KEY,
     NONE,
@@ -45,6 +51,7 @@ from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     fetch_atlas,
 )
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    add_survival,
     clusters_of,
     name_by,
 )
@@ -86,12 +93,16 @@ if TYPE_CHECKING:
 _RAMP = ((40, 40, 60), (70, 30, 140), (150, 30, 150), (220, 90, 90), (250, 210, 60))
 _CELL = QSize(26, 18)
 _TITLES_WIDTH = 150
+#: A smaller share would be written as 0 %.
+_LEAST_WRITTEN = 0.005
 _FILE = object()
 _IMAGES = "Label image (*.nii *.nii.gz *.hdr *.img *.mgz *.mgh)"
 _SHORTEST = 16
 _NONE_CHOSEN = "Choose a cluster in the table above."
 _PLOT_HEIGHT, _PLOT_TITLES, _PLOT_MARGIN = 72, 52, 16
 _PLOTTED = ("est", "est_low", "est_high", "pi_low", "pi_high")
+#: Shares of more foci are worked out on another thread.
+_MOST_FOCI_AT_ONCE = 1000
 #: Percent of a region that are active at least, and the same in words.
 Proven = tuple[float, str]
 
@@ -109,9 +120,21 @@ class StudyHeatMap(GridView):
         self.clicked.connect(self._pick)
         self.horizontalHeader().sectionClicked.connect(self._pick_cluster)
 
-    def show_contributors(self, behind: Contributors | None) -> None:
-        """Show who is behind other clusters: by foci, else by shares."""
+    def show_contributors(
+        self, behind: Contributors | None, *, by_shares: bool = False
+    ) -> None:
+        """Show who is behind other clusters.
+
+        Parameters
+        ----------
+        behind : Contributors or None
+            What is known of them.
+        by_shares : bool
+            Whether to show shares, where there are any; else foci, where there are any.
+        """
         table = behind.ranked if behind else None
+        if behind and by_shares and behind.ranked_shares is not None:
+            table = behind.ranked_shares
         if behind is None or table is None:
             self._experiments = []
             self.cells.show(None)
@@ -119,14 +142,14 @@ class StudyHeatMap(GridView):
         values = table.to_numpy(dtype=np.float64)
         names = self._experiments = [str(name) for name in table.index]
         most = float(np.nanmax(values, initial=0.0))
-        counted = behind.foci is not None
+        counted = behind.foci is not None and table is behind.ranked
         self.cells.show(
             ColorGrid(
                 values,
                 rows=[behind.title(name) for name in names],
                 columns=[str(name) for name in behind.clusters.names],
                 ramp=ColorRamp(_RAMP, largest=most or 1.0),
-                text=lambda value: f"{value:.0f}" if counted and value > 0 else "",
+                text=lambda value: _cell(value, counted=counted),
                 tooltip=lambda row, column: behind.told(names[row], column + 1),
             )
         )
@@ -245,6 +268,13 @@ class EffectPanel(QScrollArea):
         self.sentence.setText("\n".join(lines))
         self.plot.show_rows(rows)
         self.notices.setText("\n".join(f"- {told}." for told in notices))
+
+
+def _cell(value: float, *, counted: bool) -> str:
+    """Write foci as they are, and shares in percent."""
+    if counted:
+        return f"{value:.0f}" if value > 0 else ""
+    return f"{100 * value:.0f}" if value >= _LEAST_WRITTEN else ""
 
 
 class AtlasBox(QComboBox):
@@ -404,23 +434,31 @@ class ClusterDetails(QTabWidget):
         self._label = 0
         #: What was gathered, for which clusters and by which studies.
         self._gathered: tuple[ClusterSet, Studies | None, Contributors] | None = None
+        #: What became of clusters without each experiment, once that was asked.
+        self._left_out: LeaveOneOut | None = None
         #: How much of each region is active, by what, and by which atlas.
         self._proven: tuple[ClosedTesting, Atlas, dict[str, Proven]] | None = None
         self.regions = TableView(RowModel(_REGIONS, self), self, sortable=True)
         self.studies = StudyPanel(self)
         self.heat = StudyHeatMap(self)
+        self.measure = QComboBox(self)
+        self.measure.setToolTip("What the heat map shows of each study")
+        self.measure.setAccessibleName("Measure of the heat map")
+        self.measure.addItems(["Foci", "Share of the statistic, %"])
         self.atlas = AtlasBox(viewer, self)
         self.of = PlainLabel(_NONE_CHOSEN, self)
         self.addTab(self._framed(self.atlas, self.of, self.regions), "Regions")
         self.addTab(self.studies, "Studies")
-        self.addTab(self._framed(self.heat), "Studies x clusters")
+        self.addTab(self._framed(self.measure, self.heat), "Studies x clusters")
         self.effect = EffectPanel(self)
         self.addTab(self.effect, "Effect")
         self.currentChanged.connect(self._fill)
         self.studies.lit_changed.connect(self._light)
         self.studies.studies_received.connect(self._fill)
         self.studies.save_requested.connect(self._save_studies)
+        self.studies.leave_out_requested.connect(self._leave_out)
         self.heat.picked.connect(self._pick)
+        self.measure.currentIndexChanged.connect(self._fill)
         # Bound methods are held weakly by napari: closing the widget ends them.
         viewer.layers.events.inserted.connect(self._fill)
         viewer.layers.events.removed.connect(self._fill)
@@ -468,9 +506,26 @@ class ClusterDetails(QTabWidget):
         studies = self._studies()
         if self._gathered is None or self._gathered[:2] != (clusters, studies):
             results = result_of(clusters.statmap)
-            found = contributors(results, clusters, studies=studies)
+            left_out = self._left_out
+            if (
+                left_out is not None
+                and left_out.clusters.labelled is not clusters.labelled
+            ):
+                left_out = None
+            found = contributors(
+                results,
+                clusters,
+                studies=studies,
+                left_out=left_out,
+                wait=not self._is_long(studies),
+            )
             self._gathered = clusters, studies, found
         return self._gathered[2]
+
+    @staticmethod
+    def _is_long(studies: Studies | None) -> bool:
+        """Whether a window would stand still while shares are worked out."""
+        return studies is not None and len(studies.foci) > _MOST_FOCI_AT_ONCE
 
     def _studies(self) -> Studies | None:
         """Return those of the result, else those whose foci are shown."""
@@ -481,6 +536,54 @@ class ClusterDetails(QTabWidget):
             own = results.studies if results.studies_at_hand else None
         shown = [studies_of(layer) for layer in reversed(foci_layers(self._viewer))]
         return own or next((one for one in shown if one is not None), None)
+
+    def _work_out_shares(self) -> None:
+        """Rebuild a large meta-analysis on another thread, and fill in the shares."""
+        clusters, job = self._clusters, self.studies.background_job
+        studies = self._studies() if clusters is not None else None
+        if clusters is None or studies is None or not self._is_long(studies):
+            return
+        results = result_of(clusters.statmap)
+        if job.busy or has_activations(results, clusters, studies):
+            return
+
+        def done(found: object = None) -> None:
+            self._gathered = None
+            self._fill()
+
+        job.start(
+            lambda one: find_activations(results, clusters, studies, one),
+            "Shares",
+            done=done,
+            # Why there are none is told among the notices.
+            failed=done,
+        )
+
+    def _leave_out(self) -> None:
+        """Estimate the meta-analysis anew without each experiment."""
+        clusters, job = self._clusters, self.studies.background_job
+        if clusters is None or job.busy:
+            return
+        results, studies = result_of(clusters.statmap), self._studies()
+        self.studies.leave_out.setEnabled(False)
+        job.start(
+            lambda one: leave_out_each(results, clusters, studies=studies, job=one),
+            "Leave one out",
+            done=self._receive_left_out,
+            failed=self._tell_failed,
+        )
+
+    def _receive_left_out(self, left_out: LeaveOneOut) -> None:
+        self._left_out, self._gathered = left_out, None
+        # Clusters of another threshold have come since: nothing is known of them.
+        add_survival(self._viewer, left_out)
+        self._fill()
+
+    def _tell_failed(self, error: ResultsError) -> None:
+        self._fill()
+        if not isinstance(error, CancelledError):
+            self.studies.cautions.setText(f"No experiment was left out. {error}")
+            self.studies.cautions.show()
 
     def _fill(self, event: object = None) -> None:
         """Fill the tab that is seen; the others wait until they are."""
@@ -499,13 +602,17 @@ class ClusterDetails(QTabWidget):
             self.of.setText(str(chosen))
             return
         behind = self.contributors
+        self._work_out_shares()
         if self.currentIndex() == 1:
             results = result_of(clusters.statmap) if clusters is not None else None
             self.studies.offer(results, "Neurosynth Compose")
             why = "\n".join(behind.notices) if behind is not None and not behind else ""
             self.studies.show_cluster(behind, label, why)
         else:
-            self.heat.show_contributors(behind)
+            known = (behind.foci, behind.shares) if behind is not None else (None,)
+            self.measure.setVisible(all(table is not None for table in known))
+            by_shares = self.measure.currentIndex() == 1
+            self.heat.show_contributors(behind, by_shares=by_shares)
 
     def _region_rows(
         self, clusters: ClusterSet | None, label: int

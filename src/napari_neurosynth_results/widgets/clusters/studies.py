@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.statistics.studies.contributors import (
     ABOUT_SHARES,
     Contributors,
@@ -25,6 +26,7 @@ from napari_neurosynth_results.widgets.common.layout import PlainLabel, wrap
 from napari_neurosynth_results.widgets.common.row_table import (
     Column,
     RowModel,
+    is_unknown,
     records,
 )
 from napari_neurosynth_results.widgets.common.table_view import TableView
@@ -46,7 +48,24 @@ _COLUMNS = (
         value=itemgetter("foci"),
         bar=True,
     ),
-    Column("Share", ABOUT_SHARES, ".1%", value=itemgetter("share"), bar=True),
+    Column(
+        "Share",
+        ABOUT_SHARES,
+        ".1%",
+        value=itemgetter("share"),
+        bar=True,
+        tooltip=lambda row: _activation(
+            "mean over the cluster", row["mean_activation"]
+        ),
+    ),
+    Column(
+        "At peak",
+        "Share of the statistic at the peak that is lost without the experiment",
+        ".1%",
+        value=itemgetter("peak_share"),
+        bar=True,
+        tooltip=lambda row: _activation("at the peak", row["peak_activation"]),
+    ),
 )
 _NO_CLUSTER = "Choose a cluster in the table to see the studies behind it."
 _ASK = "Get the studies (asks {})"
@@ -61,6 +80,8 @@ class StudyPanel(QWidget):
     studies_received = Signal()
     #: The user wants the table in a file.
     save_requested = Signal()
+    #: The user wants to know what becomes of the clusters without each experiment.
+    leave_out_requested = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -81,6 +102,11 @@ class StudyPanel(QWidget):
         self.ask = QPushButton()
         self.ask.hide()
         self.background_job = BackgroundJob()
+        self.leave_out = QPushButton("Leave one out")
+        self.leave_out.setToolTip(
+            "Estimate the meta-analysis anew without each experiment in turn, and "
+            "count in how many of these each cluster is found again"
+        )
         self.paper = QPushButton("Open paper")
         self.paper.setToolTip("Open the study's DOI or PubMed page in the browser")
         self.save = QPushButton("Save studies...")
@@ -88,6 +114,7 @@ class StudyPanel(QWidget):
         self._arrange()
         self.paper.clicked.connect(self.open_paper)
         self.save.clicked.connect(self.save_requested)
+        self.leave_out.clicked.connect(self.leave_out_requested)
         self.view.selectionModel().currentChanged.connect(self._light)
         self.view.doubleClicked.connect(self.open_paper)
         self.view.entered_by_key.connect(self.open_paper)
@@ -98,6 +125,7 @@ class StudyPanel(QWidget):
     def _arrange(self) -> None:
         buttons = QHBoxLayout()
         buttons.addWidget(self.notes)
+        buttons.addWidget(self.leave_out)
         buttons.addWidget(self.paper)
         buttons.addWidget(self.save)
         layout = QVBoxLayout(self)
@@ -122,7 +150,7 @@ class StudyPanel(QWidget):
         """
         before = self._chosen if label == self._label else ""
         self._behind, self._label = behind, label
-        known = bool(behind) and label > 0
+        known, told = bool(behind) and label > 0, ""
         table = behind.of(label) if behind and known else None
         if table is None:
             self.view.rows.show([])
@@ -134,15 +162,28 @@ class StudyPanel(QWidget):
         else:
             assert behind is not None
             self.view.rows.show(records(table))
-            self.sentence.setText(behind.sentence(label))
+            survival = behind.survival_sentence(label)
+            self.sentence.setText(f"{behind.sentence(label)}\n{survival}".strip())
+            told = "\n".join(behind.told_of(label))
             self.cautions.setText(behind.caution(label))
+        # The rows say whose share is how large, but not together.
+        self.sentence.setToolTip(for_qt(told))
         self.cautions.setVisible(bool(self.cautions.text()))
         for column in range(1, len(_COLUMNS)):
             self.view.setColumnHidden(column, self.view.rows.is_unknown(column))
         self.save.setEnabled(bool(behind))
+        self._enable_leave_out()
         self._show_notices()
         self.choose(before)
         self._enable_paper()
+
+    def _enable_leave_out(self) -> None:
+        """Offer what can be done: with foci, and where it was not done already."""
+        behind = self._behind
+        known = behind is not None and behind.modeled is not None
+        done = behind is not None and behind.left_out is not None
+        self.leave_out.setVisible(known)
+        self.leave_out.setEnabled(not done and not self.background_job.busy)
 
     def _show_notices(self) -> None:
         notices = self._behind.notes if self._behind else []
@@ -229,6 +270,11 @@ class StudyPanel(QWidget):
         row = self._current()
         if row is not None and row["link"]:
             QDesktopServices.openUrl(QUrl(row["link"]))
+
+
+def _activation(where: str, value: float) -> str:
+    """Say what the foci of an experiment, widened by its kernel, add somewhere."""
+    return "" if is_unknown(value) else f"Modeled activation {where}: {value:.3g}"
 
 
 def _text() -> QLabel:

@@ -37,7 +37,9 @@ from napari_neurosynth_results.widgets.clusters.columns import (
     CLUSTER_COLUMNS,
     FROZEN,
     NAME_COLUMN,
+    SURVIVAL_COLUMN,
     ClusterColumn,
+    cluster_cells,
     column_cells,
 )
 from napari_neurosynth_results.widgets.common.row_table import cell_text, row_order
@@ -167,13 +169,8 @@ class ClusterModel(QAbstractItemModel):
     def _column(self, key: str) -> npt.NDArray[Any]:
         """Return a column of the table of clusters."""
         if key not in self._columns:
-            clusters = self._clusters
-            assert clusters is not None
-            column = next(one for one in CLUSTER_COLUMNS if one.key == key)
-            # What a corrected map says itself is in its table.
-            own = key in clusters.table or not column.beside
-            table = clusters.table if own else getattr(clusters, column.beside)
-            self._columns[key] = column_cells(table, key)
+            assert self._clusters is not None
+            self._columns[key] = cluster_cells(self._clusters, key)
         return self._columns[key]
 
     def _peak_column(self, key: str) -> npt.NDArray[Any]:
@@ -307,12 +304,8 @@ class ClusterModel(QAbstractItemModel):
         if role == _ROLE.DecorationRole and column.key == "label":
             return None if index.internalId() else self._color(index.row())
         if role == _ROLE.ToolTipRole and column.key == "tdp_percent":
-            label = self.label_of(index)
-            return (
-                None
-                if index.internalId()
-                else for_qt(self._clusters.proven.tell(label))
-            )
+            told = self._clusters.proven.tell(self.label_of(index))
+            return None if index.internalId() else for_qt(told)
         return None
 
     def setData(
@@ -483,6 +476,16 @@ class ClusterView(TableView):
             width = max(width, self.header().sectionSizeHint(index))
         most = _WIDEST_NAME if index == NAME_COLUMN else width
         self.setColumnWidth(index, min(width, most))
+
+    def follow_survival(self) -> None:
+        """Show in how many re-estimations clusters stand as long as that is known."""
+        clusters, index = self.rows.clusters, SURVIVAL_COLUMN
+        known = clusters is not None and bool(clusters.survival)
+        if known != (index in self._own):
+            self._own ^= {index}
+            self.show_column(index, known)
+            if known:
+                self.scrollTo(self.rows.index(max(self.currentIndex().row(), 0), index))
 
     def choose_columns(self, place: QPoint) -> None:
         """Let the user choose columns from a menu at a place on the screen."""

@@ -298,6 +298,7 @@ class ClusterWidget(Container):
             self._detail(None, 0)
             return
         self.sentence.value = str(clusters)
+        self.view.follow_survival()
         self.view.unfold(unfolded)
         self._mark(chosen := chosen_label(layer))
         self._selecting = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from operator import itemgetter
@@ -11,13 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QModelIndex, QSize, Qt, Signal
-from qtpy.QtGui import QPainter, QPen
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QFileDialog,
-    QFrame,
-    QScrollArea,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -36,10 +32,7 @@ from napari_neurosynth_results.maps.results import result_of
 from napari_neurosynth_results.sources.atlases.catalog import KNOWN_ATLASES
 from napari_neurosynth_results.sources.atlases.locations import find_location
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.clusters.effects import (
-    find_effects,
-    tell_effect,
-)
+from napari_neurosynth_results.statistics.clusters.effects import find_effects
 from napari_neurosynth_results.statistics.clusters.regions import atlas_labels
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
 from napari_neurosynth_results.statistics.studies.leave_one_out import LeaveOneOut
@@ -62,13 +55,14 @@ from napari_neurosynth_results.viewer.foci import (
     studies_of,
 )
 from napari_neurosynth_results.viewer.settings import preferred_atlas
+from napari_neurosynth_results.widgets.clusters.effect_panel import EffectPanel
 from napari_neurosynth_results.widgets.clusters.studies import StudyPanel
 from napari_neurosynth_results.widgets.common.color_grid import (
     ColorGrid,
     ColorRamp,
     GridView,
 )
-from napari_neurosynth_results.widgets.common.layout import PlainLabel, wrap
+from napari_neurosynth_results.widgets.common.layout import PlainLabel
 from napari_neurosynth_results.widgets.common.row_table import (
     Column,
     RowModel,
@@ -99,8 +93,6 @@ _FILE = object()
 _IMAGES = "Label image (*.nii *.nii.gz *.hdr *.img *.mgz *.mgh)"
 _SHORTEST = 16
 _NONE_CHOSEN = "Choose a cluster in the table above."
-_PLOT_HEIGHT, _PLOT_TITLES, _PLOT_MARGIN = 72, 52, 16
-_PLOTTED = ("est", "est_low", "est_high", "pi_low", "pi_high")
 #: Shares of more foci are worked out on another thread.
 _MOST_FOCI_AT_ONCE = 1000
 #: Percent of a region that are active at least, and the same in words.
@@ -171,103 +163,6 @@ class StudyHeatMap(GridView):
 
     def _pick_cluster(self, section: int) -> None:
         self.picked.emit(section + 1, "")
-
-
-class ForestPlot(QWidget):
-    """Estimates as squares, and their intervals as lines: thick of the mean effect.
-
-    The thin line is where the effect of a new study may lie.
-    """
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._rows: Sequence[tuple[str, Sequence[float]]] = ()
-        self.setMinimumHeight(_PLOT_HEIGHT)
-        self.setAccessibleName("Forest plot of the effect")
-
-    def show_rows(self, rows: Sequence[tuple[str, Sequence[float]]]) -> None:
-        """Show other estimates.
-
-        Parameters
-        ----------
-        rows : sequence of tuple
-            What each is, and est, est_low, est_high, pi_low and pi_high.
-        """
-        self._rows = rows
-        self.update()
-
-    def paintEvent(self, event: Any) -> None:
-        """Draw the axis, and one line below the other."""
-        numbers = [0.0, *(x for _, row in self._rows for x in row if math.isfinite(x))]
-        low, high = min(numbers), max(numbers)
-        if not self._rows or high <= low:
-            return
-        painter = QPainter(self)
-        ink, faint = self.palette().windowText().color(), self.palette().mid().color()
-        room = self.width() - _PLOT_TITLES - 2 * _PLOT_MARGIN
-
-        def across(value: float) -> int:
-            share = (value - low) / (high - low)
-            return _PLOT_TITLES + _PLOT_MARGIN + int(share * room)
-
-        step = self.height() // (len(self._rows) + 1)
-        painter.setPen(QPen(faint, 1, Qt.PenStyle.DashLine))
-        painter.drawLine(across(0), 2, across(0), self.height() - step + 4)
-        for number, (title, values) in enumerate(self._rows):
-            y = step * number + step // 2
-            painter.setPen(ink)
-            painter.drawText(0, y + 4, title)
-            est, *ends = values
-            for (start, stop), width in zip((ends[2:], ends[:2]), (1, 3), strict=True):
-                if math.isfinite(start) and math.isfinite(stop):
-                    painter.setPen(QPen(ink, width))
-                    painter.drawLine(across(start), y, across(stop), y)
-            if math.isfinite(est):
-                painter.fillRect(across(est) - 4, y - 4, 8, 8, ink)
-        painter.setPen(ink)
-        for value in sorted({low, 0.0, high}):
-            text = f"{value:.2g}"
-            wide = painter.fontMetrics().horizontalAdvance(text)
-            painter.drawText(across(value) - wide // 2, self.height() - 4, text)
-        painter.end()
-
-
-class EffectPanel(QScrollArea):
-    """How large the effect of a cluster is: in words, as a plot, with what to know."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        inside = QWidget(self)
-        self.setWidget(inside)
-        self.sentence = wrap(PlainLabel("", inside))
-        self.plot = ForestPlot(inside)
-        self.notices = wrap(PlainLabel("", inside))
-        layout = QVBoxLayout(inside)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.addWidget(self.sentence)
-        layout.addWidget(self.plot)
-        layout.addWidget(self.notices)
-        layout.addStretch(1)
-
-    def show_cluster(self, clusters: ClusterSet | None, label: int) -> None:
-        """Show the effect of a cluster, 0 for none."""
-        if clusters is None or not label:
-            self.sentence.setText("Choose a cluster in the table to see its effect.")
-            self.notices.setText("")
-            self.plot.show_rows([])
-            return
-        table = clusters.effects
-        row, notices = table.iloc[label - 1].to_dict(), table.attrs["notices"]
-        lines, rows = [clusters.names[label - 1]], []
-        for what, mean in (("Peak", ""), ("Cluster", "mean_")):
-            values = [float(row[f"{mean}{key}"]) for key in _PLOTTED]
-            rows.append((what, values))
-            lines.append(f"{what}: {tell_effect(row, mean)}")
-        self.sentence.setText("\n".join(lines))
-        self.plot.show_rows(rows)
-        self.notices.setText("\n".join(f"- {told}." for told in notices))
 
 
 def _cell(value: float, *, counted: bool) -> str:
@@ -609,8 +504,8 @@ class ClusterDetails(QTabWidget):
             why = "\n".join(behind.notices) if behind is not None and not behind else ""
             self.studies.show_cluster(behind, label, why)
         else:
-            known = (behind.foci, behind.shares) if behind is not None else (None,)
-            self.measure.setVisible(all(table is not None for table in known))
+            tables = (behind.foci, behind.shares) if behind is not None else (None,)
+            self.measure.setVisible(all(table is not None for table in tables))
             by_shares = self.measure.currentIndex() == 1
             self.heat.show_contributors(behind, by_shares=by_shares)
 

@@ -45,7 +45,6 @@ from napari_neurosynth_results.statistics.clusters.true_discoveries import (
 )
 from napari_neurosynth_results.statistics.p_values.conversion import (
     convert_to_log_p,
-    short_p,
 )
 from napari_neurosynth_results.statistics.p_values.monte_carlo import (
     NullDistribution,
@@ -68,9 +67,6 @@ from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 if TYPE_CHECKING:
     import pandas as pd
-
-#: More clusters than these are counted in a notice, not named.
-_MOST_NAMES = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +165,8 @@ class ClusterSet:
         """
         told: list[str] = []
         if isinstance(self.threshold, ClusterLevelResult):
-            told += [*self.threshold.notices, self._borderline]
+            borderline = self.threshold.tell_borderline(self.cluster_p, self.names)
+            told += [*self.threshold.notices, borderline]
         else:
             told.append(self.threshold.caution)
             # A sibling that cannot be read is among the problems of its set.
@@ -177,27 +174,6 @@ class ClusterSet:
                 shared = find_shared_smallest_p(self.statmap)
                 told += [shared.caution] if shared is not None else []
         return (*self.statmap.notices, *_sentences([*told, self.missing_test]))
-
-    @property
-    def _borderline(self) -> str:
-        """Say which clusters another run might have judged otherwise; mostly none."""
-        threshold = self.threshold
-        if not isinstance(threshold, ClusterLevelResult):
-            return ""
-        _, _, borderline = threshold.intervals(self.cluster_p)
-        names = [self.names[row] for row in np.flatnonzero(borderline)]
-        if not names:
-            return ""
-        more = len(names) - _MOST_NAMES
-        told = ", ".join(names[:_MOST_NAMES]) + (
-            f" and {more} more" if more > 0 else ""
-        )
-        whose = "its p" if len(names) == 1 else "their p"
-        return (
-            f"Borderline: {told}. Counted in {threshold.null}, {whose} could lie on "
-            f"either side of {short_p(threshold.alpha)} (the 95 % interval includes "
-            "it): another run might decide otherwise"
-        )
 
     @property
     def labels(self) -> npt.NDArray[np.int32]:
@@ -546,10 +522,7 @@ class ClusterSet:
 
     @property
     def whose_p(self) -> tuple[str, ...]:
-        """Where NiMARE's p belongs to clusters of other voxels, in sentences.
-
-        Stands wherever the corrected p of clusters do.
-        """
+        """Where NiMARE's p belongs to clusters of other voxels; beside that p."""
         return _sentences(self.corrected.attrs["notices"])
 
     @cached_property

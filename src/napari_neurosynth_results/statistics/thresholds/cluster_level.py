@@ -9,6 +9,7 @@ touching voxels of one value, and a height threshold means nothing. Source: NiMA
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,6 +47,8 @@ _FLOOR_SHARE = 0.5
 _GRAIN = 0.02
 #: Two parts a value have to fit into 16 bits; NiMARE's default is 10,000 iterations.
 _MOST_VALUES = 30_000
+#: More clusters than these are counted in a notice, not named.
+_MOST_NAMES = 6
 #: NiMARE formed clusters with 18 neighbors before this release, with 6 since.
 FACES_SINCE = (0, 0, 13)
 
@@ -191,6 +194,38 @@ class ClusterLevelResult:
             return unknown, unknown.copy(), np.zeros(cluster_p.size, bool)
         low, high = self.null.intervals(cluster_p)
         return low, high, (low <= self.alpha) & (self.alpha <= high)
+
+    def tell_borderline(
+        self, cluster_p: npt.NDArray[np.float64], names: Sequence[str]
+    ) -> str:
+        """Say which clusters another run might have judged otherwise; mostly none.
+
+        Parameters
+        ----------
+        cluster_p : ndarray of float64, shape (n,)
+            Corrected p of each cluster.
+        names : sequence of str
+            What each is called.
+
+        Returns
+        -------
+        str
+            Without a full stop; empty where there are none.
+        """
+        borderline = self.intervals(cluster_p)[2].tolist()
+        found = [name for name, one in zip(names, borderline, strict=True) if one]
+        if not found:
+            return ""
+        more = len(found) - _MOST_NAMES
+        told = ", ".join(found[:_MOST_NAMES]) + (
+            f" and {more} more" if more > 0 else ""
+        )
+        whose = "its p" if len(found) == 1 else "their p"
+        return (
+            f"Borderline: {told}. Counted in {self.null}, {whose} could lie on either "
+            f"side of {short_p(self.alpha)} (the 95 % interval includes it): another "
+            "run might decide otherwise"
+        )
 
     def significant(self, cluster_p: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Mark the clusters with p <= alpha, as float32 says it."""

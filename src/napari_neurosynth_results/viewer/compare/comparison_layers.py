@@ -1,4 +1,4 @@
-"""What a comparison adds to the viewer: thresholds alike, agreement, conjunction."""
+"""What a comparison adds to the viewer: agreement, conjunction, halves to swipe."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.thresholds.masks import origins_of
-from napari_neurosynth_results.viewer.canvas import dress
+from napari_neurosynth_results.viewer.canvas import Divider, dress, show_divider
 from napari_neurosynth_results.viewer.clusters.defaults import (
     clusters_for,
     threshold_map,
@@ -24,6 +24,7 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
     placement_keywords,
 )
+from napari_neurosynth_results.viewer.scene import grows_rightwards
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 #: Marks the layer of an agreement, which the next one takes the place of.
 AGREEMENT_KEY = "neurosynth_results_agreement"
+#: Marks what was added for a while.
+TEMPORARY_KEY = "neurosynth_results_for_now"
+#: What a copy takes over from the layer of the map.
+_LOOK = ("colormap", "contrast_limits", "gamma", "blending", "interpolation2d")
 _OPACITY = 0.85
 
 
@@ -152,3 +157,115 @@ def show_map(viewer: Viewer, statmap: StatMap) -> Layer:
     layer = viewer.add_layer(Layer.create(*made))
     dress(viewer)
     return layer
+
+
+class Swipe:
+    """Shows the first of two maps left of a line, and the second right of it.
+
+    The layers of the maps stay as they are: two others show parts of the same voxels,
+    which are views, so that nothing is copied.
+
+    Parameters
+    ----------
+    pair : sequence of Image
+        The layers of two maps.
+    clusters : sequence of Labels or None
+        The layers of their clusters: when these change, so has the picture of the map.
+    share : float
+        Where the line is at first, as for `to`.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        pair: Sequence[Image],
+        clusters: Sequence[Labels | None],
+        share: float,
+    ) -> None:
+        self._viewer = viewer
+        self._pair = list(pair)
+        self._clusters = [one for one in clusters if one is not None]
+        self._shown = [self._part_of(layer) for layer in self._pair]
+        viewer.dims.events.order.connect(self._again)
+        viewer.scene.camera.events.orientation.connect(self._again)
+        for layer in self._clusters:
+            layer.events.data.connect(self._look_again)
+        self.to(share)
+        for layer in self._shown:
+            viewer.add_layer(layer)
+
+    def _part_of(self, layer: Image) -> Any:
+        from napari.layers import Image
+
+        look = {name: getattr(layer, name) for name in _LOOK}
+        return Image(
+            layer.data,
+            name=f"swipe: {layer.name}",
+            scale=layer.scale,
+            translate=layer.translate,
+            units=layer.units,
+            axis_labels=layer.axis_labels,
+            projection_mode="none",
+            metadata={TEMPORARY_KEY: True},
+            **look,
+        )
+
+    def _again(self, event: object = None) -> None:
+        self.to(self._share)
+
+    def _look_again(self, event: object = None) -> None:
+        """Follow a map to another threshold: its voxels are the same array."""
+        for layer, shown in zip(self._pair, self._shown, strict=True):
+            for name in ("contrast_limits", "colormap"):
+                if getattr(shown, name) != (now := getattr(layer, name)):
+                    setattr(shown, name, now)
+        self.to(self._share)
+
+    def to(self, share: float) -> None:
+        """Move the line.
+
+        Parameters
+        ----------
+        share : float
+            0 shows the second map alone, 1 the first.
+        """
+        self._share = share
+        axis = self._viewer.dims.order[-1]
+        low, high = self._viewer.dims.range[axis][:2]
+        rightwards = grows_rightwards(self._viewer)
+        cut = low + (high - low) * (share if rightwards else 1 - share)
+        for layer, shown, is_first in zip(
+            self._pair, self._shown, (True, False), strict=True
+        ):
+            self._cut(layer, shown, axis, cut, below=is_first == rightwards)
+        named = zip(self._pair, HUES[: len(self._pair)], strict=True)
+        sides = [(layer.name, hue.rgb) for layer, hue in named]
+        show_divider(self._viewer, Divider(cut, *sides[0], *sides[1]))
+
+    def _cut(
+        self, layer: Image, shown: Image, axis: int, cut: float, *, below: bool
+    ) -> None:
+        """Show what lies on one side of a place along an axis."""
+        size, origin = layer.scale[axis], layer.translate[axis]
+        n = layer.data.shape[axis]
+        at = min(max(round((cut - origin) / size), 0), n)
+        keep = slice(0, at) if below else slice(at, n)
+        is_seen = keep.start < keep.stop
+        if shown.visible != is_seen:
+            shown.visible = is_seen
+        if not is_seen:
+            return
+        index = [slice(None)] * layer.ndim
+        index[axis] = keep
+        translate = list(layer.translate)
+        translate[axis] += size * keep.start
+        shown.data = layer.data[tuple(index)]
+        shown.translate = translate
+
+    def stop(self) -> None:
+        """Let go of the viewer; who made the layers takes them away by their mark."""
+        self._viewer.dims.events.order.disconnect(self._again)
+        self._viewer.scene.camera.events.orientation.disconnect(self._again)
+        for layer in self._clusters:
+            layer.events.data.disconnect(self._look_again)
+        show_divider(self._viewer, None)

@@ -33,8 +33,10 @@ from napari_neurosynth_results.viewer.clusters.layer_colors import (
     has_own_limits,
     set_colors,
 )
-from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
-from napari_neurosynth_results.viewer.compare.display_modes import TEMPORARY_KEY
+from napari_neurosynth_results.viewer.compare.comparison_layers import (
+    TEMPORARY_KEY,
+    compared_in,
+)
 from napari_neurosynth_results.viewer.foci import (
     light_up,
     lit_studies,

@@ -1,6 +1,10 @@
 """The headless API: what scripts, notebooks, the command line and the viewer call."""
 
-from napari_neurosynth_results.api.clusters import find_clusters, true_discoveries
+from napari_neurosynth_results.api.clusters import (
+    find_clusters,
+    largest_active_clusters,
+    true_discoveries,
+)
 from napari_neurosynth_results.api.comparison import compare_many, compare_maps
 from napari_neurosynth_results.api.figures import save_figure
 from napari_neurosynth_results.api.map_requests import MaskSource
@@ -32,6 +36,7 @@ __all__ = (
     "contributions",
     "contributors",
     "find_clusters",
+    "largest_active_clusters",
     "mask_from_file",
     "mask_from_map",
     "open_atlas",

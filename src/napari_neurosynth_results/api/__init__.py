@@ -7,7 +7,11 @@ for reports and figures.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_neurosynth_results.api.clusters import find_clusters, true_discoveries
+    from napari_neurosynth_results.api.clusters import (
+        find_clusters,
+        largest_active_clusters,
+        true_discoveries,
+    )
     from napari_neurosynth_results.api.comparison import compare_many, compare_maps
     from napari_neurosynth_results.api.figures import save_figure
     from napari_neurosynth_results.api.map_requests import MaskSource
@@ -39,6 +43,7 @@ __all__ = (
     "contributions",
     "contributors",
     "find_clusters",
+    "largest_active_clusters",
     "mask_from_file",
     "mask_from_map",
     "open_atlas",

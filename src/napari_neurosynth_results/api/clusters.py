@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.errors import ResultsError
@@ -18,6 +19,7 @@ from napari_neurosynth_results.statistics.clusters.regions import atlas_labels
 from napari_neurosynth_results.statistics.clusters.true_discoveries import (
     Labels,
     find_closed_testing,
+    largest_places,
 )
 from napari_neurosynth_results.statistics.p_values.directions import Direction
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
@@ -37,6 +39,11 @@ if TYPE_CHECKING:
 
 #: Significance of whole clusters when nothing else is asked.
 DEFAULT_ALPHA = 0.05
+
+_OF_ACTIVE = (
+    *("label", "n_voxels", "true_discoveries", "tdp_percent", "p"),
+    *("peak_x", "peak_y", "peak_z"),
+)
 
 AtlasChoice = Atlas | str | os.PathLike[str]
 
@@ -250,6 +257,91 @@ def true_discoveries(
     table = pd.DataFrame(columns | {"tdp": share, "tdp_percent": 100 * share})
     table.attrs["about"] = f"{testing}."
     return table
+
+
+def largest_active_clusters(
+    statmap: StatMap,
+    tdp: float = 0.5,
+    *,
+    alpha: float = 0.05,
+    dependence: Dependence = "positive",
+    connectivity: int = 6,
+    within: Mask | None = None,
+) -> tuple[npt.NDArray[np.int32], pd.DataFrame]:
+    """Find the largest clusters of which at least a share is active.
+
+    Each has a threshold of its own, as lax as the share allows (Chen, Goeman, Krebs,
+    Meijer and Weeda 2023, arXiv 2206.13587). Any share may be tried, and all answers
+    hold together. Voxels of different sign share no cluster.
+
+    Parameters
+    ----------
+    statmap : StatMap
+        An uncorrected map with its p.
+    tdp : float
+        The share, above 0 and at most 1.
+    alpha, dependence
+        As for `true_discoveries`.
+    connectivity : {6, 18, 26}
+        As for `find_clusters`.
+    within : ndarray of bool, shape (i, j, k), optional
+        Only there: the sub-clusters of a cluster (``clusters.labels == 1``).
+
+    Returns
+    -------
+    labels : ndarray of int32, shape (i, j, k)
+        The largest is 1, 0 is none.
+    table : pandas.DataFrame
+        ``label, n_voxels, true_discoveries, tdp_percent``, ``p``, the largest in the
+        cluster, and ``peak_x, peak_y, peak_z``, MNI mm.
+
+    Raises
+    ------
+    ResultsError
+        As `true_discoveries`; and when the share means nothing.
+
+    Examples
+    --------
+    >>> import napari_neurosynth_results as nnr
+    >>> from napari_neurosynth_results.sample import sample_folder
+    >>> results = nnr.open_results(sample_folder())
+    >>> labels, table = nnr.largest_active_clusters(results["z"], 0.5)
+    >>> table[["n_voxels", "true_discoveries"]].to_numpy().tolist()
+    [[514, 257], [110, 55], [90, 45], [46, 23]]
+    """
+    import pandas as pd
+
+    if not 0 < tdp <= 1:
+        raise ResultsError(f"The share must be above 0 and at most 1, not {tdp}.")
+    if connectivity not in (6, 18, 26):
+        raise ResultsError(f"connectivity must be 6, 18 or 26, not {connectivity}.")
+    source, grid = PSource(statmap), statmap.grid
+    testing = find_closed_testing(source, alpha=alpha, dependence=dependence)
+    inside = testing.inside if within is None else testing.inside & within
+    sides = [inside]
+    if statmap.signed:
+        sides = [inside & (statmap.data > 0), inside & (statmap.data < 0)]
+    rows, labels = [], np.zeros(grid.shape, np.int32, order="F")
+    for side in sides:
+        where = side.reshape(-1, order="F").nonzero()[0]
+        at = np.unravel_index(where, grid.shape, order="F")
+        log_p = source.log_p_at(at)
+        found = largest_places(testing, log_p, where, tdp, connectivity)
+        rows += [(*one, log_p[np.searchsorted(where, one[0])]) for one in found]
+    rows.sort(key=lambda row: -row[0].size)
+    flat = labels.reshape(-1, order="F")
+    columns: dict[str, list[float]] = {name: [] for name in _OF_ACTIVE}
+    for label, (where, count, log_p) in enumerate(rows, start=1):
+        flat[where] = label
+        peak = np.unravel_index(where[log_p.argmin()], grid.shape, order="F")
+        xyz = grid.to_mm(np.array([peak]))[0]
+        share = 100 * count / where.size
+        values = (label, where.size, count, share, np.exp(log_p.max()), *xyz)
+        for name, value in zip(_OF_ACTIVE, values, strict=True):
+            columns[name].append(value)
+    table = pd.DataFrame(columns)
+    table.attrs["about"] = f"{testing}."
+    return labels, table
 
 
 def _default_p(statmap: StatMap) -> float | None:

@@ -307,3 +307,69 @@ def test_a_share_is_never_rounded_up() -> None:
     assert write_percent(29.0) == "≥ 29 %"
     assert write_percent(100 * 0.29) == "≥ 29 %", "a float below 29"
     assert write_percent(float("nan")) == ""
+
+
+# --- the largest clusters of which a share is active ----------------------------------
+
+
+def by_all_thresholds(
+    p: Array, share: float, structure: Array, alpha: float
+) -> set[frozenset[int]]:
+    """Look at every cluster at every threshold; keep the largest with the share."""
+    bounds = DiscoveryBounds.of_p(p.ravel(), alpha)
+    found: set[frozenset[int]] = set()
+    for level in np.unique(p):
+        labels, n = ndimage.label(p <= level, structure)
+        counts = bounds.count(labels.ravel(), n)
+        for label in range(1, n + 1):
+            inside = np.flatnonzero(labels.ravel() == label)
+            if 0 < counts[label - 1] >= share * inside.size - 1e-9:
+                found.add(frozenset(inside.tolist()))
+    return {one for one in found if not any(one < other for other in found)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("connectivity", "far"), [(6, 1), (18, 2), (26, 3)])
+def test_the_largest_active_clusters_of_small_volumes(
+    opened: Opened, rng: np.random.Generator, connectivity: int, far: int
+) -> None:
+    structure = ndimage.generate_binary_structure(3, far)
+    some = 0
+    for _ in range(6):
+        z = ndimage.gaussian_filter(rng.normal(size=SHAPE), 0.6) * 2
+        z[1:4, 2:6, 2:5] += 3
+        z[5:7, 5:8, 5:7] += 3
+        # With ties.
+        p = np.maximum(np.round(stats.norm.sf(z), 4), 0.0002).astype(np.float32)
+        statmap = opened({"p": p})["p"]
+        for share in (0.2, 0.5, 0.8, 1.0):
+            labels, table = nnr.largest_active_clusters(
+                statmap, share, alpha=0.2, connectivity=connectivity
+            )
+            expected = by_all_thresholds(p.astype(float), share, structure, 0.2)
+            numbers = range(1, len(table) + 1)
+            found = {frozenset(np.flatnonzero(labels == n).tolist()) for n in numbers}
+            assert found == expected
+            assert (table.tdp_percent >= 100 * share - 1e-6).all()
+            some += len(expected)
+    assert some > 30
+
+
+@pytest.mark.slow
+def test_the_largest_active_clusters_of_the_sample(sample: ResultSet) -> None:
+    z = sample["z"]
+    labels, table = nnr.largest_active_clusters(z, 0.7)
+    assert table.n_voxels.tolist() == [367, 64, 62, 30]
+    assert table.true_discoveries.tolist() == [257, 45, 44, 21]
+    assert np.bincount(labels.ravel())[1:].tolist() == table.n_voxels.tolist()
+    again = nnr.true_discoveries(z, labels)
+    assert again.true_discoveries.tolist() == table.true_discoveries.tolist()
+    clusters = nnr.find_clusters(z, p=0.001, min_voxels=60)
+    within, inner = nnr.largest_active_clusters(
+        z, 0.7, within=clusters.labels == clusters.table.label[0]
+    )
+    assert inner.n_voxels.tolist() == [367]
+    assert ((within == 1) == (labels == 1)).all()
+    for wrong in (0, 1.5):
+        with pytest.raises(ResultsError, match="share"):
+            nnr.largest_active_clusters(z, wrong)

@@ -39,6 +39,28 @@ def test_the_slider_holds_on_to_the_usual_numbers(widget: ThresholdWidget) -> No
     assert form.ticks._places == []
 
 
+def test_the_confidence_of_true_discoveries_is_a_choice(
+    widget: ThresholdWidget,
+) -> None:
+    form = widget.form
+    assert form.alpha.value == ".05"
+    assert shown(widget).asked.tdp_alpha == 0.05
+    before = shown(widget).true_discoveries
+    form.alpha.value = ".2"
+    form.alpha.native.editingFinished.emit()
+    assert shown(widget).asked.tdp_alpha == 0.2
+    assert (shown(widget).true_discoveries >= before).all()
+    form.dependence.value = "any"
+    assert shown(widget).asked.tdp_dependence == "any"
+    # A threshold that is chosen from a list keeps it.
+    form.preset.value = form._choices.presets[0]
+    assert shown(widget).asked.tdp_alpha == 0.2
+    form.alpha.value = "2"
+    form.alpha.native.editingFinished.emit()
+    shown(widget)
+    assert "between 0 and 1" in widget.sentence.value
+
+
 @pytest.mark.slow
 def test_what_an_earlier_map_left_is_said_with_a_way_back(
     widget: ThresholdWidget, viewer: Any, sample: ResultSet

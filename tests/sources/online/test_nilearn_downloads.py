@@ -96,3 +96,13 @@ def test_an_atlas_is_labels_and_nothing_is_nothing(tmp_path: Path) -> None:
     empty = collection(tmp_path / "e", 9, z=None)
     with pytest.raises(ResultsError, match="was not downloaded"):
         open_results(empty)
+
+
+@pytest.mark.parametrize("number", [None, "7", [1], {}, True, 10**30])
+def test_a_record_whose_number_is_none_stops_nothing(
+    tmp_path: Path, number: object
+) -> None:
+    where = collection(tmp_path, 7, z={}, p={})
+    path = sorted(where.glob("image_*_metadata.json"))[0]
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"id": number}))
+    assert len(open_results(where).maps) == 2

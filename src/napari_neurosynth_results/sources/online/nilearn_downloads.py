@@ -68,7 +68,7 @@ def open_nilearn(path: str, max_bytes: int) -> ResultSet:
     problems: list[str] = []
     files: dict[str, MapFile] = {}
     for folder in folders:
-        found = sorted(_records(folder, problems), key=lambda row: row[1].get("id", 0))
+        found = sorted(_records(folder, problems), key=lambda row: _number(row[1]))
         told = [(_filename(record), record_text(record, "name")) for _, record in found]
         names = settle_filenames(told)
         for (image, record), name in zip(found, names, strict=True):
@@ -179,6 +179,12 @@ def _map_file(
         if record.get("image_type") == "atlas"
         else None,
     )
+
+
+def _number(record: Mapping[str, Any]) -> int:
+    """Return the number of an image; 0 where the record has none."""
+    number = record.get("id")
+    return number if isinstance(number, int) else 0
 
 
 def _filename(record: Mapping[str, Any]) -> str:

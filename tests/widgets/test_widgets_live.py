@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import itertools
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,14 +15,24 @@ from qtpy.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from conftest import SHAPE
+from local_servers import compose
+from napari_neurosynth_results import open_results
 from napari_neurosynth_results.viewer import palette, scene, shown_maps
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    FAINT_KEY,
     chosen_label,
     clusters_of,
 )
-from napari_neurosynth_results.viewer.clusters.outlines import outlines_of
-from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.clusters.outlines import outlined_by, outlines_of
+from napari_neurosynth_results.viewer.foci import show_foci, studies_of
+from napari_neurosynth_results.viewer.layers import (
+    UNDERLAY_KEY,
+    map_of,
+    underlay_layer,
+)
 from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.widgets.workbench import TABS, Workbench
 
 
 def let_go(milliseconds: int = 0) -> None:
@@ -191,3 +204,168 @@ def test_menus_offer_the_widgets_where_layers_are_segmented_and_measured(
         "Copy as Python (Neurosynth results)",
         "Report... (Neurosynth results)",
     }
+
+
+# --- layers deleted in any order, and two viewers -------------------------------------
+
+
+@pytest.fixture
+def folder(write: Callable[..., Path], rng: np.random.Generator) -> Path:
+    """Return a result with two maps, clusters of both signs, and studies."""
+    z = rng.normal(size=SHAPE)
+    z[2:4, 2:5, 2:5] += 7
+    z[5:7, 2:5, 2:5] -= 7
+    texts = {
+        "studyset.json": json.dumps(compose.studyset()),
+        "annotation.json": json.dumps(compose.annotation()),
+    }
+    return write({"z": z, "t": 2 * z}, texts)
+
+
+def show_all(viewer: Any, panel: Workbench, results: Any) -> None:
+    """Show underlay, a map with all that goes with it, and foci."""
+    from napari.layers import Layer
+
+    viewer.add_layer(Layer.create(*underlay_layer()))
+    shown_maps.show_alone(viewer, results["z"])
+    panel.panel("Clusters").threshold.form.faint.value = True
+    let_go()
+    show_foci(viewer, results.studies)
+
+
+def sort_of(layer: Any) -> str:
+    if FAINT_KEY in layer.metadata:
+        return "faint"
+    if outlined_by(layer) is not None:
+        return "outlines"
+    if clusters_of(layer) is not None:
+        return "clusters"
+    if studies_of(layer) is not None:
+        return "foci"
+    return "underlay" if UNDERLAY_KEY in layer.metadata else "map"
+
+
+def work_with(viewer: Any, panel: Workbench) -> None:
+    """Do what the panel offers, whatever there is."""
+    parts = panel.panel("Clusters")
+    if parts.threshold.statmap is not None:
+        parts.threshold.form.slider.value += 7
+    for act in ("go_next", "go_to_peak", "go_to_center", "go_previous"):
+        getattr(parts.table, act)()
+    parts.threshold.back.native.click()
+    parts.threshold.forward.native.click()
+    viewer.dims.point = (10,) * viewer.dims.ndim
+    let_go()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["removed", "selected", "in a drag"])
+def test_layers_may_be_deleted_in_any_order(
+    plugin: Any, viewer: Any, folder: Path, how: str, rng: np.random.Generator
+) -> None:
+    results = open_results(folder)
+    panel = Workbench(viewer)
+    for tab in (*TABS, TABS[0]):
+        panel.show_tab(tab)
+    show_all(viewer, panel, results)
+    sorts = [sort_of(layer) for layer in viewer.layers]
+    assert sorted(sorts) == [
+        *("clusters", "faint", "foci", "map", "outlines", "underlay")
+    ]
+    viewer.layers.clear()
+    orders = list(itertools.permutations(sorts))
+    for number in rng.choice(len(orders), 5, replace=False):
+        show_all(viewer, panel, results)
+        for sort in orders[number]:
+            found = [one for one in viewer.layers if sort_of(one) == sort]
+            if not found:
+                continue
+            if how == "in a drag" and panel.panel("Clusters").threshold.statmap:
+                panel.panel("Clusters").threshold.form.slider.value += 11
+            if how == "selected":
+                viewer.layers.selection = {found[0], viewer.layers[-1]}
+                viewer.layers.remove_selected()
+            else:
+                viewer.layers.remove(found[0])
+            work_with(viewer, panel)
+        # What came back, because the slider moved, goes with its map.
+        assert len(viewer.layers) == 0, orders[number]
+        assert panel.panel("Clusters").threshold.statmap is None
+        assert panel.panel("Clusters").table.model.rowCount() == 0
+    panel.close()
+
+
+def state_of(viewer: Any, panel: Workbench) -> Any:
+    """Return all that a user sees of a viewer and of its panel."""
+    layers = [
+        (one.name, one.visible, one.opacity, np.nan_to_num(one.data).tobytes())
+        for one in viewer.layers
+        if outlined_by(one) is None
+    ]
+    parts = panel.panel("Clusters")
+    form = parts.threshold.form
+    return (
+        layers,
+        viewer.layers.selection.active,
+        tuple(viewer.dims.point),
+        viewer.dims.ndisplay,
+        panel.header.sentence.text(),
+        panel.header.map.currentText(),
+        panel.header.results.currentText(),
+        (form.slider.value, form.voxels.value, form.by.value),
+        (parts.table.model.rowCount(), parts.table.view.currentIndex().row()),
+        {one.key for one in panel.panel("Maps").view.maps},
+    )
+
+
+@pytest.mark.slow
+def test_what_is_done_in_one_viewer_is_not_seen_in_another(
+    plugin: Any, viewer: Any, folder: Path
+) -> None:
+    from napari.components import ViewerModel
+
+    other = ViewerModel()
+    mine, theirs = Workbench(viewer), Workbench(other)
+    for one, panel in ((viewer, mine), (other, theirs)):
+        panel.show_tab("Maps")
+        panel.show_tab("Clusters")
+        show_all(one, panel, open_results(folder))
+        scene.look_at(one, 0, 0, 0)
+    let_go(700)
+    before = state_of(other, theirs)
+    parts, header = mine.panel("Clusters"), mine.header
+
+    def choose(row: int) -> None:
+        header.map.setCurrentIndex(row)
+        header.map.activated.emit(row)
+
+    def threshold() -> None:
+        parts.threshold.form.slider.value += 40
+        parts.threshold.form.voxels.value = 3
+
+    for act in (
+        lambda: choose(1),
+        threshold,
+        parts.table.go_next,
+        lambda: parts.threshold.back.native.click(),
+        lambda: choose(0),
+        lambda: mine.panel("Views").brain.glass.native.click(),
+        lambda: scene.show_3d(viewer),
+        lambda: viewer.layers.remove(shown_maps.current_layer(viewer)),
+        viewer.layers.clear,
+        lambda: header.open_source(str(folder)),
+    ):
+        act()
+        let_go(20)
+        assert state_of(other, theirs) == before
+    while mine.opener.background_job.busy:
+        let_go(10)
+    assert len(viewer.layers) > 2
+    assert state_of(other, theirs) == before
+    mine.close()
+    let_go()
+    # It is still alive: its own slider moves its own clusters.
+    theirs.panel("Clusters").threshold.form.slider.value += 30
+    let_go(20)
+    assert state_of(other, theirs) != before
+    theirs.close()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtTest import QTest
@@ -210,13 +213,20 @@ def test_opening_and_closing_often_leaks_no_panel(
 ) -> None:
     viewer = make_napari_viewer()
     viewer.open_sample(PLUGIN, "pain-ale")
-    events = viewer.layers.events
-    counts = []
-    for _ in range(6):
-        panel = open_workbench(viewer, "Maps")
+    events, process = viewer.layers.events, psutil.Process()
+    counts, files = [], []
+    for n in range(6):
+        panel = open_workbench(viewer)
+        for name in TABS if n < 2 else ():
+            panel.show_tab(name)
+        # Something waits still when it closes.
+        panel.panel("Clusters").threshold.form.slider.value += (-1) ** n
+        made = [weakref.ref(one) for one in (panel, *panel._panels.values())]
         viewer.window.remove_dock_widget(dock_of(panel))
         del panel
         let_go()
+        assert [one() for one in made if one() is not None] == []
+        files.append(process.num_fds() if hasattr(process, "num_fds") else 0)
         scene.look_at(viewer, 0, 0, 0)
         layer = viewer.layers.pop()
         viewer.layers.append(layer)
@@ -224,6 +234,9 @@ def test_opening_and_closing_often_leaks_no_panel(
     left = [one for one in QApplication.allWidgets() if isinstance(one, Workbench)]
     assert left == []
     assert counts[-1] == counts[1]
+    assert files[-1] <= files[1]
+    working = [thread.name for thread in threading.enumerate()]
+    assert not [name for name in working if name.startswith("ThreadPool")]
 
 
 # --- the header -----------------------------------------------------------------------

@@ -143,9 +143,10 @@ def test_clusters_have_one_number_in_table_list_and_heat_map(
     others = [n + 1 for n, counts in enumerate(clusters.surviving) if not counts]
     assert numbers == kept + others
     heads = [one for one in page.all("th") if "title" in one]
-    assert [one["title"] for one in heads] == clusters.names
+    # One heat map of foci, and one of shares.
+    assert [one["title"] for one in heads] == clusters.names * 2
     weak = ["weak" in (one["class"] or "") for one in heads]
-    assert weak == (~clusters.surviving).tolist()
+    assert weak == (~clusters.surviving).tolist() * 2
 
 
 @pytest.mark.slow
@@ -233,7 +234,7 @@ def test_ids_are_found_and_tables_have_heads(text: str) -> None:
     for link in page.all("a"):
         if link["href"].startswith("#"):
             assert link["href"][1:] in ids
-    assert len(page.all("caption")) == len(page.all("table")) == 6
+    assert len(page.all("caption")) == len(page.all("table")) == 8
     assert all(one.get("scope") in ("col", "row") for one in page.all("th"))
     assert page.all("html")[0]["lang"] == "en"
 

@@ -37,9 +37,9 @@ from napari_neurosynth_results.widgets.common.row_table import (
     BAR,
     Column,
     RowModel,
+    TableView,
     records,
 )
-from napari_neurosynth_results.widgets.common.table_view import TableView
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 REGIONS, STUDIES, HEAT = range(3)

@@ -4,13 +4,16 @@ from napari_neurosynth_results.export.figures.comparisons import (
     comparison_figure,
     matrix_figure,
 )
-from napari_neurosynth_results.export.figures.file import check_target, write_figure
 from napari_neurosynth_results.export.figures.maps import (
     glass_figure,
     lightbox_figure,
     ortho_figure,
 )
-from napari_neurosynth_results.export.figures.page import Background
+from napari_neurosynth_results.export.figures.page import (
+    Background,
+    check_target,
+    write_figure,
+)
 
 __all__ = (
     "Background",

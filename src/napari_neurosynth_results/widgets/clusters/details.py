@@ -66,10 +66,10 @@ from napari_neurosynth_results.widgets.common.layout import PlainLabel
 from napari_neurosynth_results.widgets.common.row_table import (
     Column,
     RowModel,
+    TableView,
     records,
 )
 from napari_neurosynth_results.widgets.common.save_dialogs import TABLES, ask_and_save
-from napari_neurosynth_results.widgets.common.table_view import TableView
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -26,10 +26,10 @@ from napari_neurosynth_results.widgets.common.layout import PlainLabel, wrap
 from napari_neurosynth_results.widgets.common.row_table import (
     Column,
     RowModel,
+    TableView,
     is_unknown,
     records,
 )
-from napari_neurosynth_results.widgets.common.table_view import TableView
 
 if TYPE_CHECKING:
     from napari_neurosynth_results.errors import ResultsError

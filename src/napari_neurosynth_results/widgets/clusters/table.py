@@ -42,8 +42,11 @@ from napari_neurosynth_results.widgets.clusters.columns import (
     cluster_cells,
     column_cells,
 )
-from napari_neurosynth_results.widgets.common.row_table import cell_text, row_order
-from napari_neurosynth_results.widgets.common.table_view import TableView
+from napari_neurosynth_results.widgets.common.row_table import (
+    TableView,
+    cell_text,
+    row_order,
+)
 
 _TOP = QModelIndex()
 _ROLE = Qt.ItemDataRole

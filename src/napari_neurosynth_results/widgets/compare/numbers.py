@@ -30,9 +30,9 @@ from napari_neurosynth_results.widgets.common.layout import PlainLabel, wrap
 from napari_neurosynth_results.widgets.common.row_table import (
     Column,
     RowModel,
+    TableView,
     records,
 )
-from napari_neurosynth_results.widgets.common.table_view import TableView
 
 if TYPE_CHECKING:
     import pandas as pd

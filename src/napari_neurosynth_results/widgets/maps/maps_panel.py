@@ -25,8 +25,11 @@ from napari_neurosynth_results.viewer import shown_maps
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.widgets.common.background_job import size_text
 from napari_neurosynth_results.widgets.common.layout import narrow, row
-from napari_neurosynth_results.widgets.common.row_table import Column, RowModel
-from napari_neurosynth_results.widgets.common.table_view import TableView
+from napari_neurosynth_results.widgets.common.row_table import (
+    Column,
+    RowModel,
+    TableView,
+)
 from napari_neurosynth_results.widgets.kind_form import show_kind_form
 from napari_neurosynth_results.widgets.maps.description import (
     MapDescription,

@@ -11,8 +11,12 @@ from qtpy.QtCore import QModelIndex, Qt, qInstallMessageHandler
 from qtpy.QtTest import QAbstractItemModelTester, QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_neurosynth_results.widgets.common.row_table import BAR, Column, RowModel
-from napari_neurosynth_results.widgets.common.table_view import TableView
+from napari_neurosynth_results.widgets.common.row_table import (
+    BAR,
+    Column,
+    RowModel,
+    TableView,
+)
 
 UP, DOWN = Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder
 ROLE = Qt.ItemDataRole

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import pytest
 from PIL import Image
 
 import napari_neurosynth_results as nnr
+from helpers.command_line import run
 from local_servers import Fault, LocalServers
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.cli import main
@@ -37,28 +37,6 @@ def folder(write: Write, rng: np.random.Generator) -> Path:
     damaged[-6] ^= 0xFF  # the checksum: only reading the voxels shows it
     (folder / "stat.nii.gz").write_bytes(damaged)
     return folder
-
-
-def run(
-    *arguments: str, before: str = "", **environment: str | None
-) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own."""
-    env = {**os.environ, **{k: v for k, v in environment.items() if v is not None}}
-    for name, value in environment.items():
-        if value is None:
-            env.pop(name, None)
-    code = (
-        f"import sys\n{before}\n"
-        "from napari_neurosynth_results.cli import main\n"
-        f"sys.exit(main({list(arguments)!r}))"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=180,
-        env=env,
-    )
 
 
 # --- info -------------------------------------------------------------------------
@@ -257,88 +235,6 @@ def test_info_needs_neither_qt_nor_display(folder: Path) -> None:
     done = run("info", str(folder), before=block, DISPLAY=None, WAYLAND_DISPLAY=None)
     assert done.returncode == 0
     assert done.stdout.startswith("pain: 2 maps")
-
-
-# --- pictures ---------------------------------------------------------------------
-
-
-def picture(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        assert image.format == "PNG"
-        return np.asarray(image.convert("RGB")).astype(int)
-
-
-@pytest.mark.slow
-@pytest.mark.viewer
-@pytest.mark.parametrize("view", ["axial", "3D"])
-def test_a_screenshot_shows_the_result(write: Write, tmp_path: Path, view: str) -> None:
-    z = np.zeros((31, 37, 31), np.float32)
-    z[18:24, 18:24, 18:24] = 7
-    affine = np.diag([6.0, 6, 6, 1])
-    affine[:3, 3] = -90, -126, -72
-    source = write({"z": z}, affine=affine)
-    path = tmp_path / "shot.png"
-    arguments = ("open", str(source), "--view", view, "--screenshot", str(path))
-    done = run(*arguments)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == f"Wrote {path}"
-    shot = picture(path)
-    assert shot.shape[0] >= 600
-    assert shot.shape[1] >= 900
-    # The map is warm, the brain below it gray and light. In 3D the cluster is green, in
-    # a brain that is dark glass.
-    red, green, blue = np.moveaxis(shot, -1, 0)
-    seen = red - blue > 60 if view == "axial" else green - np.maximum(red, blue) > 60
-    assert seen.sum() > 500
-    gray = np.ptp(shot, axis=-1) < 10
-    light = red > 100 if view == "axial" else (red > 30) & (red < 100)
-    assert (gray & light).sum() > 5000
-    assert [p.name for p in tmp_path.glob("*.png")] == ["shot.png"]
-
-    before = path.read_bytes()
-    again = run(*arguments)
-    assert again.returncode == 1
-    assert again.stderr == f"{path} exists already. Choose another name.\n"
-    assert path.read_bytes() == before
-
-
-@pytest.mark.slow
-@pytest.mark.viewer
-def test_two_results_open_beside_one_that_does_not(
-    write: Write, tmp_path: Path
-) -> None:
-    z = np.zeros(SHAPE, np.float32)
-    z[3:5, 3:5, 3:5] = 7
-    one, other = (write({"z": z}, name=f"run{n}/maps") for n in (1, 2))
-    missing, path = tmp_path / "missing", tmp_path / "shot.png"
-    names = (
-        "import napari\n"
-        "close = napari.Viewer.close\n"
-        "def told(self):\n"
-        "    print([layer.name for layer in self.layers if 'z' in layer.name])\n"
-        "    return close(self)\n"
-        "napari.Viewer.close = told\n"
-    )
-    arguments = ("open", str(one), str(missing), str(other), "--screenshot", str(path))
-    done = run(*arguments, before=names)
-    # What failed is told, in the exit code too; the others are shown.
-    assert done.returncode == 1, done.stderr
-    assert f"{missing} does not exist" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert path.exists()
-    assert "'maps: uncorrected · z'" in done.stdout
-    assert "'run2/maps: uncorrected · z'" in done.stdout
-
-
-@pytest.mark.slow
-@pytest.mark.viewer
-def test_a_picture_that_cannot_be_written_is_told(write: Write, tmp_path: Path) -> None:
-    source = write({"z": np.ones(SHAPE)})
-    path = tmp_path / "nowhere" / "shot.png"
-    done = run("open", str(source), "--screenshot", str(path))
-    assert done.returncode == 1
-    assert f"{path} cannot be written" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_the_command_is_installed(sample_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_open_wants_a_kind_of_a_map_that_is_there(
 
 
 def test_files_belong_together_and_all_else_is_a_result(tmp_path: Path) -> None:
-    from napari_neurosynth_results.cli.main import results_of
+    from napari_neurosynth_results.cli.program import results_of
 
     folder = tmp_path / "named.nii.gz"
     folder.mkdir()

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QDockWidget,
     QFrame,
     QHeaderView,
     QLabel,
@@ -258,6 +259,15 @@ def order_focus(root: QWidget) -> None:
             tabs.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     for before, after in pairwise(in_reading_order(root)):
         QWidget.setTabOrder(before, after)
+
+
+def order_focus_around(widget: QWidget) -> None:
+    """Order a whole dock anew, into which something was put that was not there."""
+    while (parent := widget.parentWidget()) is not None:
+        if isinstance(parent, QDockWidget):
+            break
+        widget = parent
+    order_focus(widget)
 
 
 class CalmNumber(QObject):

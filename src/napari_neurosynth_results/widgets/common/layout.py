@@ -154,7 +154,8 @@ def name_controls(root: QWidget) -> None:
             label.setBuddy(beside)
             if not spoken_name(beside):
                 beside.setAccessibleName(text)
-    for tabs in root.findChildren(QTabWidget):
+    within = root.findChildren(QTabWidget)
+    for tabs in [root, *within] if isinstance(root, QTabWidget) else within:
         bar, pages = tabs.tabBar(), [tabs.tabText(n) for n in range(tabs.count())]
         if not bar.accessibleName():
             bar.setAccessibleName(tabs.accessibleName() or ", ".join(pages))

@@ -287,7 +287,7 @@ def test_the_tutorial_is_done_without_a_mouse(
     press(KEYS.Key_Space)
     details = clusters.table.details
     assert details.isVisible()
-    tab_to("Regions, Studies, Studies x clusters", back=True)
+    tab_to("Regions, Studies, Studies x clusters, Effect", back=True)
     press(KEYS.Key_Right, wait=100)
     assert details.studies.sentence.text().startswith("Supramarginal R: 7 of 21")
     press(KEYS.Key_Right, wait=100)

@@ -44,6 +44,7 @@ from napari_neurosynth_results.widgets.common.layout import (
     let_scroll,
     name_controls,
     narrow,
+    order_focus_around,
     row,
     wrapped_text,
 )
@@ -515,6 +516,8 @@ class _Drawer(QWidget):
             self.holds = self._make()
             self.layout().addWidget(self.holds)
             self.holds.setVisible(not self.isHidden())
+            # The Tab key comes by here too from now on.
+            order_focus_around(self)
 
     def setVisible(self, wanted: bool) -> None:
         """Make what is in it before it is seen."""

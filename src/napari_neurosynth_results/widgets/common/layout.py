@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QDockWidget,
     QFrame,
     QHeaderView,
     QLabel,
@@ -153,7 +154,8 @@ def name_controls(root: QWidget) -> None:
             label.setBuddy(beside)
             if not spoken_name(beside):
                 beside.setAccessibleName(text)
-    for tabs in root.findChildren(QTabWidget):
+    within = root.findChildren(QTabWidget)
+    for tabs in [root, *within] if isinstance(root, QTabWidget) else within:
         bar, pages = tabs.tabBar(), [tabs.tabText(n) for n in range(tabs.count())]
         if not bar.accessibleName():
             bar.setAccessibleName(tabs.accessibleName() or ", ".join(pages))
@@ -258,6 +260,15 @@ def order_focus(root: QWidget) -> None:
             tabs.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     for before, after in pairwise(in_reading_order(root)):
         QWidget.setTabOrder(before, after)
+
+
+def order_focus_around(widget: QWidget) -> None:
+    """Order a whole dock anew, into which something was put that was not there."""
+    while (parent := widget.parentWidget()) is not None:
+        if isinstance(parent, QDockWidget):
+            break
+        widget = parent
+    order_focus(widget)
 
 
 class CalmNumber(QObject):

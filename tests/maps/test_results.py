@@ -457,7 +457,7 @@ def test_the_last_three_maps_stay_however_large_they_are() -> None:
     for key in "abcd":
         cache.get(key, lambda: np.ones((4, 4, 4), np.float32))
     assert cache.nbytes == 3 * 256
-    cache.clear()
+    cache.release()
     assert cache.nbytes == 0
 
 

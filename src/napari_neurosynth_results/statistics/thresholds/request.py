@@ -152,8 +152,8 @@ tdp_dependence
 
     Examples
     --------
-    >>> build_threshold(tail="negative")
-    FirstLookThreshold(tail='negative', connectivity=6, ...)
+    >>> build_threshold(tail="negative").tail, build_threshold(p=0.01).criterion
+    ('negative', 'p')
     """
     has_height = (value, p, q, bonferroni) != (None,) * 4
     if not has_height and (min_voxels > 1 or min_mm3):

@@ -413,7 +413,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     limits = Limits(options.mib, options.seconds)
     print(json.dumps(asdict(limits) | {"seed": options.seed}))
-    formats = image_formats() | text_formats()
+    images = image_formats() if options.images else {}
+    asks_texts = options.texts and not (
+        options.only and set(options.only) <= set(images)
+    )
+    formats = images | (text_formats() if asks_texts else {})
     wanted = options.only or list(formats)
     found: dict[str, Any] = {}
     n_faults = 0

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from napari_neurosynth_results.statistics.clusters import maxima
+from napari_neurosynth_results.statistics.clusters import connected
 from napari_neurosynth_results.statistics.clusters.labelling import (
     ClusterArrays,
     label_clusters,
@@ -337,7 +337,7 @@ def test_few_neighbors_at_once_or_all_of_them(
     data = np.round(ndimage.gaussian_filter(rng.normal(size=(20, 21, 22)), 1) * 8)
     found = []
     for at_once in (1, 10_000, 10**9):
-        monkeypatch.setattr(maxima, "_AT_ONCE", at_once)
+        monkeypatch.setattr(connected, "_AT_ONCE", at_once)
         found.append(label(data, peak_distance=0.0, sub_peaks=1000))
     assert len(found[0].peak_voxel) > 300
     for other in found[1:]:

@@ -270,7 +270,7 @@ def test_clusters_are_listed_and_saved(
     found = nib.load(labels).get_fdata()
     assert sorted(np.unique(found)) == [0, 1, 2, 3, 4, 5, 6]
     written = table.read_text(encoding="utf-8")
-    assert written.count("\n") == 10 + 2 + 6
+    assert written.count("\n") == 12 + 1 + 6
     assert (
         "# corrected p: .001 stands for p <= .001, none or one of 1,000 iterations as "
         "large\n"

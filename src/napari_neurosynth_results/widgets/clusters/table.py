@@ -79,7 +79,6 @@ class ClusterModel(QAbstractItemModel):
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         self._clusters: ClusterSet | None = None
-        # Taken out of the tables when they are first looked at.
         self._columns: dict[str, npt.NDArray[Any]] = {}
         self._peaks: dict[str, npt.NDArray[Any]] = {}
         self._first_peak: npt.NDArray[np.intp] = np.zeros(1, np.intp)

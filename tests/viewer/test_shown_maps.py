@@ -152,6 +152,12 @@ def test_a_result_is_gone_to_and_found_again(
     show_alone(viewer, other["z"])
     assert show_first_of(viewer, results) is results["stat"]
     assert seen(viewer) == ["stat", ["stat"]]
+    # Whichever was worked with last, wherever its layer stands.
+    for last in ("z", "stat", "z"):
+        show_alone(viewer, results[last])
+        show_alone(viewer, other["z"])
+        assert show_first_of(viewer, results) is results[last]
+    show_alone(viewer, results["stat"])
     opened_now = result_sets(viewer.layers)
     assert same_result(opened_now, results) is results
     assert same_result(opened_now, open_results(results.source)) is results

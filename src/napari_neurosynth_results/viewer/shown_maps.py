@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 #: In the metadata of the layer whose map is worked with: who paints a mask makes a
 #: layer of his own the active one, and means to mask that map.
 _CURRENT = "neurosynth_results_current"
+#: And of the layer that was brought forward last of its result.
+_LATEST = "neurosynth_results_latest"
 
 
 def layer_of(viewer: Viewer, statmap: StatMap) -> Layer | None:
@@ -191,7 +193,7 @@ def hide_map(viewer: Viewer, statmap: StatMap) -> None:
 
 
 def show_first_of(viewer: Viewer, results: ResultSet) -> StatMap | None:
-    """Go to a result that is open: to the map of it that is shown, or was first.
+    """Go to a result that is open: to the map of it that is shown, or was last.
 
     Returns
     -------
@@ -205,7 +207,9 @@ def show_first_of(viewer: Viewer, results: ResultSet) -> StatMap | None:
     ]
     if not found:
         return None
-    layer = next((one for one in reversed(found) if one.visible), found[0])
+    seen = [one for one in reversed(found) if one.visible]
+    latest = [one for one in found if _LATEST in one.metadata]
+    layer = [*seen, *latest, found[0]][0]
     statmap = map_of(layer)
     assert statmap is not None
     show_alone(viewer, statmap)
@@ -306,6 +310,11 @@ def _bring_forward(viewer: Viewer, layer: Layer, statmap: StatMap) -> None:
     _see(layer)
     if (found := cluster_layer(viewer, statmap)) is not None:
         _see(found)
+    for other in viewer.layers:
+        shown = map_of(other)
+        if shown is not None and shown.results is statmap.results:
+            other.metadata.pop(_LATEST, None)
+    layer.metadata[_LATEST] = True
     viewer.layers.selection.active = layer
 
 

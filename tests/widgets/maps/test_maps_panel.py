@@ -167,11 +167,11 @@ def test_maps_stand_below_contrast_and_correction(
         view.doubleClicked.emit(heading)
     assert seen(viewer) == before
     assert [view.is_shown(one) for one in view.maps].count(True) == 1
-    # What a filter leaves of one group needs no heading.
+    # What a filter leaves of one group is still said to be of it.
     widget.search.value = "uniformity mass fwe"
-    assert texts(widget) == ["z", "p"]
+    assert texts(widget) == ["uniformity · mass · FWE", "z", "p"]
     widget.search.value = "uniformity uncorrected"
-    assert texts(widget) == ["z", "p"]
+    assert texts(widget) == ["uniformity · uncorrected", "z", "p"]
     assert eyes(widget) == [True, False]
     widget.search.value = "z "
     widget.correction.value = "uncorrected"

@@ -404,14 +404,17 @@ class MapList(TableView):
         kind, correction : str
             Keep maps of one kind, and with one correction.
         """
+        maps = list(results.maps.values()) if results is not None else []
         kept = [
             statmap
-            for statmap in (results.maps.values() if results is not None else ())
+            for statmap in maps
             if kind in {ANY, str(statmap.kind)}
             and correction in {ANY, correction_text(statmap)}
             and _has(statmap, words)
         ]
-        self.rows.show(_grouped(kept))
+        # Which group a map is of is said, unless the result has no other.
+        alone = len(set(map(_group_of, maps))) == 1
+        self.rows.show(kept if alone else _grouped(kept))
         for number, shown in enumerate(self.rows.rows):
             is_heading = isinstance(shown, MapGroup)
             self.setFirstColumnSpanned(number, QModelIndex(), is_heading)
@@ -499,10 +502,7 @@ def correction_text(statmap: StatMap) -> str:
 
 
 def _grouped(maps: Iterable[StatMap]) -> list[StatMap | MapGroup]:
-    """Put maps below headings: contrasts, in them corrections, as interesting as each.
-
-    A single group needs no heading.
-    """
+    """Put maps below headings: contrasts, in them corrections, in their order."""
     by_contrast: dict[str, dict[str, list[StatMap]]] = {}
     for statmap in maps:
         contrast, correction = _group_of(statmap)
@@ -513,8 +513,7 @@ def _grouped(maps: Iterable[StatMap]) -> list[StatMap | MapGroup]:
         for correction, found in groups.items():
             title = SEPARATOR.join(part for part in (contrast, correction) if part)
             rows += [MapGroup(title or _OTHERS), *found]
-    headings = [row for row in rows if isinstance(row, MapGroup)]
-    return rows if len(headings) > 1 else rows[1:]
+    return rows
 
 
 def _group_of(statmap: StatMap) -> tuple[str, str]:

@@ -20,6 +20,7 @@ os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import argparse
+import ctypes
 import gc
 import json
 import random
@@ -46,6 +47,8 @@ from mutated_texts import text_formats
 from napari_neurosynth_results.errors import ResultsError
 
 MIB = 1 << 20
+#: Of glibc's malloc.h.
+_M_ARENA_MAX = -8
 _NUMBERS = (
     *(0, 1, -1, 2, 4, 7, 8, 127, 128, 255, 256, 348, 352, 540, 1000, 16384, 32767),
     *(65535, 2**24, 2**31 - 1, -(2**31), 2**32, 2**62, 2**63 - 1, -(2**63)),
@@ -261,6 +264,8 @@ def _in_child(form: Format, folder: Path, pipe: int, limits: Limits) -> None:
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
     if sys.platform == "linux":
+        # Else each thread reserves 64 MiB of addresses, which is no memory.
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
         most = _space() + limits.mib * MIB
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
     said, fault = "refused", ""

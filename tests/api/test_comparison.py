@@ -112,7 +112,7 @@ def test_many_maps(results: ResultSet, other: nnr.StatMap) -> None:
     assert found.r.loc["moved", "z"] == pytest.approx(pair.r)
     titled = nnr.compare_many(list(maps.values()), threshold={"value": 3.1})
     assert titled.names == ("z, uncorrected", "map", "statistic")
-    with pytest.raises(nnr.ResultsError, match="3 maps and 1 thresholds"):
+    with pytest.raises(nnr.ResultsError, match="3 maps and 1 threshold"):
         nnr.compare_many(maps, thresholds=[None])
     with pytest.raises(nnr.ResultsError, match="not both"):
         nnr.compare_many(maps, threshold={"p": 0.1}, thresholds=[None] * 3)

@@ -303,7 +303,7 @@ def test_foci_outside_of_any_head_are_told() -> None:
     foci = (Focus(0, 0, 0, "MNI"), Focus(0, 0, 700, "MNI"))
     studies = Studies((Study("1", "Doe", analyses=(Analysis("1", "a", foci),)),))
     assert about_foci(studies) == (
-        "2 foci of 1 studies: 1 outside of any head, not shown."
+        "2 foci of 1 study: 1 outside of any head, not shown."
     )
 
 

@@ -349,7 +349,7 @@ def test_what_is_done_in_one_viewer_is_not_seen_in_another(
         parts.table.go_next,
         lambda: parts.threshold.back.native.click(),
         lambda: choose(0),
-        lambda: mine.panel("Views").brain.glass.native.click(),
+        lambda: mine.panel("Views").views.buttons["Glass"].click(),
         lambda: scene.show_3d(viewer),
         lambda: viewer.layers.remove(shown_maps.current_layer(viewer)),
         viewer.layers.clear,

@@ -230,7 +230,10 @@ class _AnswerBuilder:
                 table = _with_unknown_survival(table)
             told = [*clusters.notices, *clusters.whose_p, f"{clusters.proven}."]
             told += [f"{one}." for one in clusters.effects.attrs["notices"]]
-            self._notices += [f"{key}: {notice}" for notice in told]
+            # What is said of the whole result is said once.
+            whole = frozenset(results.problems)
+            told = [one if one in whole else f"{key}: {one}" for one in told]
+            self._notices += told
             regions = regions_table(clusters) if request.regions else None
             if request.studies:
                 self._ask_studies(results, key, clusters, left_out)

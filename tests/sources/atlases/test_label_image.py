@@ -161,7 +161,7 @@ def test_without_names_labels_have_numbers(save: Save) -> None:
 def test_a_label_without_a_name_is_told(save: Save) -> None:
     atlas = read_atlas(save(_labels(), names="index,name\n1,Insula_L\n2,Insula_R\n"))
     assert atlas.name_of(3) == "label 3"
-    assert "mine.csv has no name for 1 labels: 3" in atlas.notices
+    assert "mine.csv has no name for 1 label: 3" in atlas.notices
 
 
 def test_a_list_that_counts_from_0(save: Save) -> None:

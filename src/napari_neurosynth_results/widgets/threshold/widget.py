@@ -94,6 +94,8 @@ class ThresholdWidget(Container):
         self._mask: tuple[tuple[MaskChoice, str], Masking] | None = None
         #: What the clusters that are shown were asked with.
         self._answered: ViewerRequest | None = None
+        #: The layer whose map is in the form.
+        self._layer: Image | None = None
         #: Whether a panel around it says what was found.
         self._is_part = False
         #: Asked for when the user rests: it takes a part of a slider's step.
@@ -149,11 +151,13 @@ class ThresholdWidget(Container):
 
         A part of a panel says only what the panel does not: reasons and cautions.
         """
-        clusters = self.clusters
-        if self._is_part and clusters is not None:
-            text = text.removeprefix(str(clusters)).lstrip("\n")
-            self.sentence.visible = bool(text)
-        self.sentence.value = text
+        # It may be closed while a threshold is worked out, which lets Qt go on.
+        with suppress(RuntimeError):
+            clusters = self.clusters
+            if self._is_part and clusters is not None:
+                text = text.removeprefix(str(clusters)).lstrip("\n")
+                self.sentence.visible = bool(text)
+            self.sentence.value = text
 
     def _timer(self, wait: int, act: Any) -> QTimer:
         timer = QTimer(self.native)
@@ -177,10 +181,10 @@ class ThresholdWidget(Container):
 
     def _refresh(self, event: object = None) -> None:
         """Follow the layers of the viewer; the map stays the same while it is there."""
-        before = self.map.value
         with self.map.changed.blocked():
             self.map.reset_choices()
-        if self.map.value is not before:
+        # napari may have asked for other choices before.
+        if self.map.value is not self._layer:
             self._show_map()
         else:
             self.where.refresh()
@@ -222,7 +226,7 @@ class ThresholdWidget(Container):
 
     def _show_map(self, event: object = None) -> None:
         """Offer what makes sense for the map, at the threshold that it is shown at."""
-        statmap = self.statmap
+        self._layer, statmap = self.map.value, self.statmap
         self.form.enabled = statmap is not None
         self._applies.stop()
         self._settles.stop()

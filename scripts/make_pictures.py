@@ -70,8 +70,11 @@ def main() -> None:
     views.append(_canvas(viewer))
     _save(views[0], "axial.png")
     # In 3D there is no slider, and the canvas is a little taller.
-    height = min(view.shape[0] for view in views)
-    views = [view[view.shape[0] - height :] for view in views]
+    height = max(view.shape[0] for view in views)
+    # In 3D there is no slider below.
+    views = [
+        np.pad(view, ((0, height - view.shape[0]), (0, 0), (0, 0))) for view in views
+    ]
     top, bottom = np.hstack(views[:2]), np.hstack(views[2:])
     _save(np.vstack([top, bottom])[::2, ::2], "planes.png")
     scene.show_plane(viewer, "axial")

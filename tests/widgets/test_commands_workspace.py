@@ -213,27 +213,39 @@ def test_a_workspace_brings_the_panel_back(
     assert save_workspace(worked_in, path) == []
     # Saving takes nothing away.
     assert panel.compared()[1] == "overlay"
+    before = _work_on(worked_in)
+    # Seen together they look alike, and alone they do as well.
+    look_alone = _look_alone(worked_in)
+    del panel
+    worked_in.close()
     again = make_napari_viewer(show=True)
     again.open(path, plugin=PLUGIN)
     QTest.qWait(300)
     back = workbench_of(again)
     assert back is not None
     assert back.isVisible()
-    assert back.current_tab() == panel.current_tab() == "Compare"
-    maps, together = back.compared()
-    assert [one.key for one in maps] == [one.key for one in panel.compared()[0]]
-    assert together == "overlay"
-    for of in ("map", "results"):
-        texts = [getattr(one.header, of).currentText() for one in (panel, back)]
-        assert texts[0] == texts[1]
-    assert back.header.sentence.text() == panel.header.sentence.text()
+    assert _work_on(again) == before
+    assert back.current_tab() == "Compare"
+    assert back.compared()[1] == "overlay"
     assert back.header.place.text.text() == "-34, 14, 0"
-    assert ortho_of(worked_in).where == ortho_of(again).where
-    # Seen together they look alike, and alone they do as well.
-    for one in (panel, back):
-        one.panel("Compare").mode.value = "as they are"
-    looks = [
-        [(layer.name, layer.visible, layer.opacity) for layer in viewer.layers]
-        for viewer in (worked_in, again)
+    assert _look_alone(again) == look_alone
+
+
+def _work_on(viewer: Any) -> list[Any]:
+    """Return what a panel shows of what somebody works on."""
+    panel, header = workbench_of(viewer), workbench_of(viewer).header
+    maps, together = panel.compared()
+    return [
+        panel.current_tab(),
+        [one.key for one in maps],
+        together,
+        *(getattr(header, of).currentText() for of in ("map", "results")),
+        header.sentence.text(),
+        ortho_of(viewer).where,
     ]
-    assert looks[0] == looks[1]
+
+
+def _look_alone(viewer: Any) -> list[tuple[str, bool, float]]:
+    """Return how layers look once maps are not seen together."""
+    workbench_of(viewer).panel("Compare").mode.value = "as they are"
+    return [(layer.name, layer.visible, layer.opacity) for layer in viewer.layers]

@@ -136,6 +136,16 @@ def test_a_viewer_has_a_main_window(window: Any) -> None:
     assert isinstance(found, QMainWindow), f"napari's Window has no {name} any more"
 
 
+@pytest.mark.viewer
+@pytest.mark.parametrize("name", ["MAIN_WINDOW", "OPEN_WINDOWS"])
+def test_without_a_name_no_window_counts_as_closed(
+    window: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not napari_private.is_closed(window)
+    monkeypatch.setattr(napari_private, name, "_gone")
+    assert not napari_private.is_closed(window)
+
+
 def test_colors_are_looked_up_in_a_table_of_that_length() -> None:
     from vispy.color import colormap
 

@@ -24,7 +24,8 @@ REBUILD_COLORS = "_on_colormap_change"
 VIEW_DIRECTION = "_view_direction"
 #: `PublicOnlyProxy.__wrapped__` (napari.utils._proxies, 0.9.2), which is wrapt's.
 WRAPPED = "__wrapped__"
-#: `Window._qt_window`, `_QtMainWindow._instances` (napari._qt.qt_main_window, 0.9.2).
+#: `Window._qt_window`, `_QtMainWindow._instances` (napari._qt.qt_main_window, 0.9.2),
+#: and `Viewer._instances` (napari.viewer).
 MAIN_WINDOW, OPEN_WINDOWS = "_qt_window", "_instances"
 #: Entries of the table in which graphics cards look colors up: `LUT_len` of
 #: vispy.color.colormap (0.16). No public name says it. With another length colors would
@@ -76,12 +77,13 @@ def is_closed(viewer: Any) -> bool:
     napari closes a window while a reader waits inside of it, and fails when layers come
     later. Where a name is gone, no window counts as closed.
     """
-    window = getattr(unproxied(viewer), "window", None)
-    if window is None:
+    model = unproxied(viewer)
+    if getattr(model, "window", None) is None:
         return False
-    main = getattr(window, MAIN_WINDOW, None)
-    # `Viewer.close` deletes the name; the button of the window leaves it.
-    return main is None or main not in getattr(type(main), OPEN_WINDOWS, [main])
+    # `Viewer.close` takes the viewer out of its list, the button of the window only
+    # the window out of another one.
+    known = [model, main] if (main := main_window(model)) is not None else [model]
+    return any(one not in getattr(type(one), OPEN_WINDOWS, [one]) for one in known)
 
 
 def give_direction(viewer: Any) -> None:

@@ -2,13 +2,19 @@
 
 import gzip
 import os
+import tracemalloc
+from pathlib import Path
 
 import pytest
 
 from napari_neurosynth_results.api import open_results, open_studies
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.atlases.label_names import read_names
-from napari_neurosynth_results.sources.placeholders import JsonRefusedError, load_json
+from napari_neurosynth_results.sources.placeholders import (
+    JsonRefusedError,
+    load_json,
+    read_at_most,
+)
 
 LFS = (
     b"version https://git-lfs.github.com/spec/v1\n"
@@ -137,3 +143,19 @@ def test_texts_of_a_folder_have_an_end(good):
     results = open_results(folder)
     assert len(results.methods) < 1_300_000
     assert any("too much text before it" in told for told in results.problems)
+
+
+@pytest.mark.parametrize(
+    ("length", "most"), [(0, 9), (9, 9), (10, 9), (3 << 20, 2 << 20), (12, 512 << 20)]
+)
+def test_a_file_is_read_to_its_bound(length: int, most: int, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content := bytes(range(256)) * (length // 256 + 1))
+    os.truncate(path, length)
+    tracemalloc.start()
+    with path.open("rb") as file:
+        read = read_at_most(file, most)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert read == content[: min(length, most + 1)]
+    assert peak < 2 * length + (2 << 20), "what may be read takes no memory"

@@ -16,6 +16,7 @@ from napari_neurosynth_results.sources.files.safe_names import safe_name
 from napari_neurosynth_results.sources.online.links import parse_address
 from napari_neurosynth_results.sources.online.store import sealed_name
 from napari_neurosynth_results.sources.opening import SourceName
+from napari_neurosynth_results.sources.placeholders import read_at_most
 from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.sources.web.servers import Servers
 
@@ -180,7 +181,7 @@ def read_list(given: Iterable[str]) -> list[str]:
     sources: list[str] = []
     for one in given:
         if one == "-":
-            sources += _lines(sys.stdin.buffer.read(_MOST_BYTES + 1), "The list")
+            sources += _lines(read_at_most(sys.stdin.buffer, _MOST_BYTES), "The list")
         elif os.path.isfile(one) and not _is_result(one):
             sources += _lines_of_file(one)
         else:
@@ -195,7 +196,7 @@ def _is_result(path: str) -> bool:
 def _lines_of_file(path: str) -> list[str]:
     try:
         with open(path, "rb") as file:
-            content = file.read(_MOST_BYTES + 1)
+            content = read_at_most(file, _MOST_BYTES)
     except OSError as error:
         raise ResultsError(f"{path} cannot be read: {error.strerror}.") from error
     beside = os.path.dirname(os.path.abspath(path))

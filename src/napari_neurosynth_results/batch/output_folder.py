@@ -32,7 +32,7 @@ from napari_neurosynth_results.export.atomic import (
 )
 from napari_neurosynth_results.export.escaping import harmless_cell
 from napari_neurosynth_results.export.provenance import PACKAGE
-from napari_neurosynth_results.sources.placeholders import load_json
+from napari_neurosynth_results.sources.placeholders import load_json, read_at_most
 
 SOURCES = "sources"
 _ABOUT = "batch.json"
@@ -375,6 +375,6 @@ def _read(path: str) -> Any:
         if not os.path.isfile(path) or os.path.getsize(path) > _MOST_BYTES:
             return None
         with open(path, "rb") as file:
-            return load_json(file.read(_MOST_BYTES))
+            return load_json(read_at_most(file, _MOST_BYTES))
     except (OSError, ValueError):
         return None

@@ -13,13 +13,14 @@ import os
 import re
 import stat
 import zlib
-from typing import Any
+from typing import Any, BinaryIO
 
 from napari_neurosynth_results.errors import ResultsError
 
 #: As much of a file as shows what it is. git-annex allows 32 KiB for its pointers, but
 #: says what they are at once.
 _ENOUGH = 4096
+_PIECE = 1 << 20
 _LFS = re.compile(rb"version https://(git-lfs|hawser)\.github\.com/spec/")
 _ANNEX = re.compile(rb"(\.git)?[/\\]annex[/\\]objects[/\\]")
 _HTML = re.compile(
@@ -143,6 +144,29 @@ def load_json(data: bytes | str, most: int = 256 << 20) -> Any:
         return json.loads(text)
     except RecursionError:
         raise JsonRefusedError("is nested too deeply to be read") from None
+
+
+def read_at_most(file: BinaryIO, most: int) -> bytes:
+    """Read a file to its end, and one byte more than is allowed at most.
+
+    ``file.read(most)`` sets all that memory aside before it reads a byte.
+
+    Parameters
+    ----------
+    file : binary file
+    most : int
+        Bytes that are allowed.
+
+    Returns
+    -------
+    bytes
+        Longer than ``most`` when the file is.
+    """
+    pieces, left = [], most + 1
+    while left and (piece := file.read(min(left, _PIECE))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
 
 
 def _is_bulky(data: bytes | str, most: int) -> bool:

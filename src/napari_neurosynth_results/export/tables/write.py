@@ -22,7 +22,7 @@ from napari_neurosynth_results.export.provenance import (
     provenance_lines,
     software,
 )
-from napari_neurosynth_results.sources.placeholders import load_json
+from napari_neurosynth_results.sources.placeholders import load_json, read_at_most
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 
 if TYPE_CHECKING:
@@ -328,7 +328,7 @@ def _describes(beside: str, name: str) -> bool:
         return False
     try:
         with open(beside, "rb") as file:
-            found = load_json(file.read(_MOST_BYTES))
+            found = load_json(read_at_most(file, _MOST_BYTES))
         maker = found["GeneratedBy"][0]["Name"]
         return bool(maker == PACKAGE and found["File"] == name)
     except (OSError, ValueError, LookupError, TypeError):

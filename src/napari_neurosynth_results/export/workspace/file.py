@@ -25,6 +25,7 @@ from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.sources.placeholders import (
     JsonRefusedError,
     load_json,
+    read_at_most,
 )
 
 if TYPE_CHECKING:
@@ -327,7 +328,7 @@ def _document(path: str) -> Any:
         if not os.path.isfile(path):
             raise ResultsError(f"{path} is not a file.")
         with open(path, "rb") as file:
-            data = file.read(_MOST_BYTES + 1)
+            data = read_at_most(file, _MOST_BYTES)
     except OSError as error:
         raise ResultsError(f"{path} cannot be read: {error.strerror}.") from error
     if len(data) > _MOST_BYTES:

@@ -25,7 +25,11 @@ from napari_neurosynth_results.sources.atlases.label_lines import (
     whole_number,
     workbench_rows,
 )
-from napari_neurosynth_results.sources.placeholders import load_json, refuse_placeholder
+from napari_neurosynth_results.sources.placeholders import (
+    load_json,
+    read_at_most,
+    refuse_placeholder,
+)
 
 #: Endings of files that names are read from, the likeliest first.
 ENDINGS = (".tsv", ".csv", ".xml", ".txt", ".niml.lt", ".json", ".lut")
@@ -214,7 +218,7 @@ def _bytes(path: str) -> bytes:
     refuse_placeholder(path)
     try:
         with open(path, "rb") as file:
-            data = file.read(_MOST_BYTES + 1)
+            data = read_at_most(file, _MOST_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ResultsError(f"{path} cannot be read: {reason}.") from error

@@ -31,6 +31,7 @@ from napari_neurosynth_results.sources.files.surface_files import (
 )
 from napari_neurosynth_results.sources.files.volumes import VolumeFile
 from napari_neurosynth_results.sources.placeholders import (
+    read_at_most,
     refuse_placeholder,
     what_is_there,
 )
@@ -499,7 +500,7 @@ def read_table(
     refuse_placeholder(path)
     try:
         with open(path, "rb") as file:
-            data = file.read(most_bytes + 1)
+            data = read_at_most(file, most_bytes)
         refuse_large_table(data, path, most_bytes, most_cells)
         table: pd.DataFrame = pd.read_csv(io.BytesIO(data), sep="\t", **options)
         return table

@@ -24,7 +24,10 @@ from nibabel.spaces import vox2out_vox
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid, Voxels
-from napari_neurosynth_results.sources.placeholders import refuse_placeholder
+from napari_neurosynth_results.sources.placeholders import (
+    read_at_most,
+    refuse_placeholder,
+)
 
 #: A tilt that moves no voxel by more than this share of its size is rounding.
 _ROUNDING = 0.1
@@ -267,7 +270,7 @@ def read_spm_affine(path: str) -> npt.NDArray[np.float64] | None:
     refuse_placeholder(path)
     try:
         with open(path, "rb") as file:
-            data = file.read(_MOST_MAT)
+            data = read_at_most(file, _MOST_MAT)
         if not data:
             return None
         found = _mat_5(data) if data[126:128] in (b"IM", b"MI") else _mat_4(data)

@@ -27,7 +27,7 @@ from napari_neurosynth_results.sources.online.neurovault_records import (
     record_text,
     settle_filenames,
 )
-from napari_neurosynth_results.sources.placeholders import load_json
+from napari_neurosynth_results.sources.placeholders import load_json, read_at_most
 
 _COLLECTION = "collection_metadata.json"
 _IMAGE = "_metadata.json"
@@ -200,7 +200,7 @@ def _json(path: str) -> Mapping[str, Any] | None:
         if not os.path.isfile(path) or os.path.getsize(path) > _MOST_JSON:
             return None
         with open(path, "rb") as file:
-            value = load_json(file.read(_MOST_JSON))
+            value = load_json(read_at_most(file, _MOST_JSON))
     except (OSError, ValueError):
         return None
     return value if isinstance(value, Mapping) else None

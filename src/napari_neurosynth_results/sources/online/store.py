@@ -14,6 +14,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.files.images import check_image
 from napari_neurosynth_results.sources.online.neurovault_records import ImageRecord
+from napari_neurosynth_results.sources.placeholders import read_at_most
 from napari_neurosynth_results.sources.web.cache import (
     Cache,
     CacheKey,
@@ -187,7 +188,7 @@ class Store:
             path.write_bytes(got)
 
         with self.cache.file(key, fill, _accept_any).open("rb") as file:
-            return file.read(_MOST_BESIDE)
+            return read_at_most(file, _MOST_BESIDE)
 
     def _key(self, image: ImageRecord) -> CacheKey:
         return CacheKey(

@@ -23,6 +23,7 @@ from napari_neurosynth_results.maps.studies import (
 from napari_neurosynth_results.sources.placeholders import (
     JsonRefusedError,
     load_json,
+    read_at_most,
     refuse_placeholder,
 )
 from napari_neurosynth_results.sources.studies.nimads import (
@@ -195,7 +196,7 @@ def _read_text(path: Path) -> tuple[str, tuple[str, ...]]:
             what = "is a folder" if path.is_dir() else "does not exist"
             raise ResultsError(f"{path} {what}. {_WANTED}")
         with path.open("rb") as file:
-            data = file.read(MOST_MIB * _MIB + 1)
+            data = read_at_most(file, MOST_MIB * _MIB)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ResultsError(f"{path} cannot be read: {reason}.") from error

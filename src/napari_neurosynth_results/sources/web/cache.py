@@ -31,7 +31,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError
 from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.sources.files.safe_names import safe_name
-from napari_neurosynth_results.sources.placeholders import load_json
+from napari_neurosynth_results.sources.placeholders import load_json, read_at_most
 
 #: Names of files that are not whole yet begin so.
 _PART = ".part-"
@@ -318,7 +318,7 @@ class Cache:
             if not path.is_file() or path.stat().st_size > _MOST_DOCUMENT:
                 return None
             with open(path, "rb") as file:
-                kept = load_json(file.read(_MOST_DOCUMENT))
+                kept = load_json(read_at_most(file, _MOST_DOCUMENT))
             document = CachedDocument(kept["value"], float(kept["saved"]))
             # Those of older versions have no check sum.
             if kept.get("sum", (now := _digest(json.dumps(document.value)))) != now:

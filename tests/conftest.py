@@ -45,6 +45,8 @@ settings.register_profile(
 )
 settings.load_profile("together")
 
+#: Of which a whole collection takes some 20 ms.
+_MANY_OBJECTS = 30_000
 #: 20 mm voxels over the whole brain, so that nothing looks misplaced.
 SHAPE = (8, 9, 8)
 AFFINE = np.array(
@@ -78,6 +80,15 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector, which tests call often, all that was imported."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """Spare it what was imported later, and what other tests keep."""
+    yield
+    if len(gc.get_objects(generation=2)) > _MANY_OBJECTS:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)

@@ -478,6 +478,11 @@ class ResultSet:
         keys = None if statmaps is None else [statmap.key for statmap in statmaps]
         self._cache.release(keys)
 
+    def let_go(self) -> None:
+        """Let go of all that was read, and of what was found in it: nobody looks."""
+        self._cache.release()
+        self._facts.clear()
+
     def mask_of(self, statmap: StatMap) -> Mask | None:
         """Return the analysis mask: one for all maps of a run on one grid.
 

@@ -44,7 +44,7 @@ import psutil
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QPixmapCache
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QDockWidget, QSlider
+from qtpy.QtWidgets import QApplication, QSlider
 
 from napari_neurosynth_results import find_clusters, open_results
 from napari_neurosynth_results.sample import sample_folder
@@ -102,7 +102,10 @@ class Held:
 def growth(blocks: Sequence[Held]) -> dict[str, float]:
     """Return by how much each figure grows from block to block: the median."""
     steps = [
-        {what: late - early for (what, early), late in zip(a.items(), b.values())}
+        {
+            what: late - early
+            for (what, early), late in zip(a.items(), b.values(), strict=True)
+        }
         for a, b in pairwise(map(asdict, blocks))
     ]
     return {what: round(median(one[what] for one in steps), 2) for what in steps[0]}

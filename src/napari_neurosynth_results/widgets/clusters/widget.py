@@ -35,11 +35,11 @@ from napari_neurosynth_results.viewer.shown_maps import (
     show_alone,
 )
 from napari_neurosynth_results.widgets.clusters.table import ClusterModel, ClusterView
+from napari_neurosynth_results.widgets.common.background_job import EndWhenClosed
 from napari_neurosynth_results.widgets.common.figure_button import (
     FigureButton,
     cluster_figures,
 )
-from napari_neurosynth_results.widgets.common.background_job import EndWhenClosed
 from napari_neurosynth_results.widgets.common.layout import (
     fold_button,
     let_scroll,

@@ -194,7 +194,8 @@ def _end_all(widget: QObject) -> None:
     """Stop all timers and jobs of a widget that was closed, and let go of it soon."""
     for timer in widget.findChildren(QTimer):
         timer.stop()
-    if any([job.end() for job in widget.findChildren(BackgroundJob)]):
+    ended = [job.end() for job in widget.findChildren(BackgroundJob)]
+    if any(ended):
         show_info(_ENDED)
     # It listens to its viewer until it is gone. Not at once: it may be in use here.
     kept = [widget]

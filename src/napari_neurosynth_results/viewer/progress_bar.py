@@ -55,6 +55,8 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
     meter = Meter()
     job = Job(meter.hear)
     app = get_qapp()
+    # What is closed meanwhile may be what asked for it, and is needed until it goes on.
+    panels = [*getattr(getattr(waits, "window", None), "dock_widgets", {}).values()]
     bar = cancelable_progress(desc=what, total=0)
     try:
         with ThreadPoolExecutor(1) as pool:
@@ -68,6 +70,7 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
             return future.result()
     finally:
         bar.close()
+        panels.clear()
 
 
 def notify(

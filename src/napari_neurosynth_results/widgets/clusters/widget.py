@@ -35,6 +35,7 @@ from napari_neurosynth_results.viewer.shown_maps import (
     show_alone,
 )
 from napari_neurosynth_results.widgets.clusters.table import ClusterModel, ClusterView
+from napari_neurosynth_results.widgets.common.background_job import EndWhenClosed
 from napari_neurosynth_results.widgets.common.figure_button import (
     FigureButton,
     cluster_figures,
@@ -97,6 +98,7 @@ class ClusterWidget(Container):
             self._become_part()
         else:
             let_scroll(self)
+            EndWhenClosed(self.native)
         self._connect()
         self._refresh()
         name_controls(self.native)

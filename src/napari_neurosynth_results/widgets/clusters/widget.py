@@ -35,10 +35,6 @@ from napari_neurosynth_results.viewer.shown_maps import (
     show_alone,
 )
 from napari_neurosynth_results.widgets.clusters.table import ClusterModel, ClusterView
-from napari_neurosynth_results.widgets.common.figure_button import (
-    FigureButton,
-    cluster_figures,
-)
 from napari_neurosynth_results.widgets.common.layout import (
     fold_button,
     let_scroll,
@@ -51,7 +47,9 @@ from napari_neurosynth_results.widgets.common.layout import (
 from napari_neurosynth_results.widgets.common.save_dialogs import (
     CLUSTER_TABLES,
     LABEL_VOLUMES,
+    FigureButton,
     ask_and_save,
+    cluster_figures,
 )
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.anatomy.atlas import Atlas
     from napari_neurosynth_results.api import (
         MaskSource,
+        active_parts,
         brain_mask,
         compare_many,
         compare_maps,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         open_results,
         open_studies,
         robustness,
+        save_active_parts,
         save_clusters,
         save_comparison,
         save_figure,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "MaskSource": "api.map_requests",
+    "active_parts": "api.clusters",
     "brain_mask": "api.masks",
     "compare_many": "api.comparison",
     "compare_maps": "api.comparison",
@@ -58,6 +61,7 @@ _HOMES = {
     "open_results": "api.opening",
     "open_studies": "sources.studies.study_files",
     "robustness": "api.studies",
+    "save_active_parts": "export.tables.clusters",
     "save_clusters": "export.tables.clusters",
     "save_comparison": "export.tables.comparison",
     "save_figure": "api.figures",
@@ -96,6 +100,7 @@ __all__ = (
     "StatMap",
     "Tail",
     "__version__",
+    "active_parts",
     "brain_mask",
     "compare_many",
     "compare_maps",
@@ -110,6 +115,7 @@ __all__ = (
     "open_studies",
     "robustness",
     "run_batch",
+    "save_active_parts",
     "save_clusters",
     "save_comparison",
     "save_figure",

@@ -336,10 +336,10 @@ def active_parts(clusters: ClusterSet, tdp: float = 0.7) -> ActiveParts:
     Returns
     -------
     ActiveParts
-        ``labels``, a volume whose largest part is 1; ``table``, one row a part with the
-        label and name of its cluster, ``n_voxels, true_discoveries, tdp_percent``,
-        ``p``, the largest in the part, and ``peak_x, peak_y, peak_z`` in MNI mm; as
-        text a sentence.
+        ``labels``, a volume whose largest part is 1; ``table``, one row a part: its
+        number ``part``, ``label`` and ``name`` of its cluster, ``n_voxels,
+        true_discoveries, tdp_percent``, ``p``, the largest in the part, and ``peak_x,
+        peak_y, peak_z`` in MNI mm; as text a sentence.
 
     Raises
     ------
@@ -354,7 +354,7 @@ def active_parts(clusters: ClusterSet, tdp: float = 0.7) -> ActiveParts:
     >>> results = nnr.open_results(sample_folder())
     >>> clusters = nnr.find_clusters(results["z"], p=0.001, min_voxels=100)
     >>> parts = nnr.active_parts(clusters, 0.7)
-    >>> parts.table[["cluster", "n_voxels", "true_discoveries"]].to_numpy().tolist()
+    >>> parts.table[["label", "n_voxels", "true_discoveries"]].to_numpy().tolist()
     [[1, 367, 257], [2, 64, 45], [4, 62, 44], [3, 30, 21]]
     >>> print(parts.tell(label=1))
     The largest parts of Insula R of which at least 70 % is active, with 95 % \

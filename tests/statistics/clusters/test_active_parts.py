@@ -118,7 +118,7 @@ def test_parts_of_clusters_of_both_signs(
             parts = nnr.active_parts(clusters, share)
             found = {
                 frozenset(np.flatnonzero(parts.labels == n).tolist())
-                for n in parts.table.label
+                for n in parts.table.part
             }
             expected = {
                 one
@@ -130,7 +130,7 @@ def test_parts_of_clusters_of_both_signs(
             assert found == expected
             of = clusters.labels[parts.labels > 0]
             within = pd.Series(parts.labels[parts.labels > 0]).groupby(of).unique()
-            told = parts.table.groupby("cluster").label.unique()
+            told = parts.table.groupby("label").part.unique()
             assert {k: sorted(v) for k, v in within.items()} == {
                 k: sorted(v) for k, v in told.items()
             }
@@ -145,12 +145,12 @@ def test_parts_of_the_clusters_of_the_sample(sample: ResultSet) -> None:
     table = parts.table
     assert table.n_voxels.tolist() == [367, 64, 62, 30]
     assert table.true_discoveries.tolist() == [257, 45, 44, 21]
-    assert table.name.tolist() == [clusters.names[n - 1] for n in table.cluster]
+    assert table.name.tolist() == [clusters.names[n - 1] for n in table.label]
     assert parts.sizes.tolist() == np.bincount(parts.labels.ravel())[1:].tolist()
     # Each is a cluster at a threshold of its own, which holds its strongest voxel.
     p = sample["p"].data
     for row in table.itertuples():
-        inside = parts.labels == row.label
+        inside = parts.labels == row.part
         assert row.p == pytest.approx(p[inside].max(), rel=1e-5)
         i, j, k = np.rint(
             np.linalg.inv(sample["z"].affine) @ [row.peak_x, row.peak_y, row.peak_z, 1]

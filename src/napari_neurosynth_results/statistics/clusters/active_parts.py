@@ -94,17 +94,20 @@ class ActiveParts:
     def table(self) -> pd.DataFrame:
         """One row a part, the largest first.
 
-        ``label``, of parts of clusters ``cluster`` and ``name``, then ``n_voxels,
-        true_discoveries, tdp_percent``, ``p``, the largest in the part, and ``peak_x,
-        peak_y, peak_z``, MNI mm. ``attrs["about"]`` says what is assumed.
+        Of parts of clusters ``part``, and ``label`` and ``name`` of the cluster; of
+        those of a map ``label``. Then ``n_voxels, true_discoveries, tdp_percent``,
+        ``p``, the largest in the part, and ``peak_x, peak_y, peak_z``, MNI mm.
+        ``attrs["about"]`` says what is assumed.
         """
         import pandas as pd
 
         sizes, xyz = self.sizes, self.grid.to_mm(self.peaks)
-        columns: dict[str, Any] = {"label": np.arange(1, len(self) + 1)}
+        numbers = np.arange(1, len(self) + 1)
+        columns: dict[str, Any] = {"label": numbers}
         if self.clusters is not None:
             names = [self.clusters.names[label - 1] for label in self.cluster]
-            columns |= {"cluster": self.cluster, "name": np.array(names, object)}
+            columns = {"part": numbers, "label": self.cluster}
+            columns["name"] = np.array(names, object)
         columns |= {
             "n_voxels": sizes,
             "true_discoveries": self.counts,
@@ -165,6 +168,18 @@ class ActiveParts:
     def __str__(self) -> str:
         """Say which parts there are."""
         return self.tell().removesuffix(".")
+
+
+def check_share(share: float) -> None:
+    """Refuse a share that means nothing.
+
+    Raises
+    ------
+    ResultsError
+        When it is not above 0 and at most 1.
+    """
+    if not 0 < share <= 1:
+        raise ResultsError(f"The share must be above 0 and at most 1, not {share}.")
 
 
 def find_active_parts(
@@ -235,8 +250,7 @@ def find_parts(
     connectivity : {6, 18, 26}
         Which neighbors touch.
     """
-    if not 0 < share <= 1:
-        raise ResultsError(f"The share must be above 0 and at most 1, not {share}.")
+    check_share(share)
     if connectivity not in (6, 18, 26):
         raise ResultsError(f"connectivity must be 6, 18 or 26, not {connectivity}.")
     where, of_place = places

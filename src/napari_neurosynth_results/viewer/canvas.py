@@ -21,6 +21,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.coordinates import Coordinate, name_place
 from napari_neurosynth_results.viewer.colormaps import ColorRange
 from napari_neurosynth_results.viewer.layers import (
+    INSIDE_KEY,
     RANGE_KEY,
     REASON_KEY,
     SHORT_REASON_KEY,
@@ -408,7 +409,9 @@ def caption_of(layer: Layer) -> str:
     """
     _, side = layer.metadata.get(SIDE_KEY, (0, ""))
     reason = layer.metadata.get(SHORT_REASON_KEY if side else REASON_KEY, "")
-    return ": ".join(filter(None, (side, layer.name, reason)))
+    caption = ": ".join(filter(None, (side, layer.name, reason)))
+    inside = "" if side else layer.metadata.get(INSIDE_KEY, "")
+    return "; ".join(filter(None, (caption, inside)))
 
 
 def caption_on(viewer: Viewer) -> str:

@@ -62,7 +62,7 @@ _NOTHING = (
     "No clusters yet. Threshold a map: Plugins > Neurosynth results > Threshold and "
     "clusters."
 )
-_DRAWER = "Regions, studies, studies x clusters"
+_DRAWER = "Regions, active parts, studies, studies x clusters"
 _TABLE_KINDS = "For programs (TSV, CSV) or for a paper (Markdown, LaTeX, HTML)"
 #: Wherever the keyboard is in the window; napari uses none of them.
 _KEYS = {

@@ -161,7 +161,14 @@ class ClosedTesting:
         """Say what is bounded, how surely and by what."""
         return (
             "TDP (true discovery proportion): at least this share of the voxels is "
-            f"active, with {self.confidence} for all clusters and thresholds together, "
+            f"active, {self.how}"
+        )
+
+    @property
+    def how(self) -> str:
+        """How surely, under which assumption, and by what."""
+        return (
+            f"with {self.confidence} for all clusters and thresholds together, "
             f"{self.assumption}; closed testing of the uncorrected p of "
             f"{self.bounds.n_tests:,} voxels ({self.by}; Rosenblatt et al. 2018)"
         )

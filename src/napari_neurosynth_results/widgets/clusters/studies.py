@@ -10,9 +10,11 @@ from qtpy.QtCore import QModelIndex, QSize, Qt, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -108,12 +110,13 @@ class StudyPanel(QWidget):
         self.cautions.setStyleSheet("font-weight: bold")
         self.view = TableView(RowModel(_COLUMNS, self), self, sortable=True)
         self.notices = _text()
-        self.notices.hide()
         # What has to be said once must not take the room of what is looked at.
+        self._told = _scrolling(self.notices)
+        self._told.hide()
         self.notes = QToolButton()
         self.notes.setCheckable(True)
         self.notes.setAutoRaise(True)
-        self.notes.toggled.connect(self.notices.setVisible)
+        self.notes.toggled.connect(self._told.setVisible)
         self.ask = QPushButton()
         self.ask.hide()
         self.background_job = BackgroundJob()
@@ -148,7 +151,7 @@ class StudyPanel(QWidget):
         for widget in (self.sentence, self.cautions, self.ask, self.background_job):
             layout.addWidget(widget)
         layout.addWidget(self.view, 1)
-        layout.addWidget(self.notices)
+        layout.addWidget(self._told, 1)
         layout.addLayout(buttons)
 
     def show_cluster(self, behind: Contributors | None, label: int, why: str) -> None:
@@ -294,6 +297,17 @@ def _activation(where: str, value: float) -> str:
 
 def _text() -> QLabel:
     return wrap(PlainLabel())
+
+
+def _scrolling(text: QLabel) -> QScrollArea:
+    """Let a long text scroll in the room that there is."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setAccessibleName("Notes")
+    text.setAlignment(Qt.AlignmentFlag.AlignTop)
+    area.setWidget(text)
+    return area
 
 
 class StudyHeatMap(GridView):

@@ -71,7 +71,7 @@ FAINT_KEY = "neurosynth_results_faint"
 #: The parts of clusters that are outlined inside of them.
 _PARTS_KEY = "neurosynth_results_parts"
 #: Parts of clusters of more voxels are looked for on another thread.
-MOST_AT_ONCE = 100_000
+MOST_AT_ONCE = 30_000
 #: The voxels of a layer of clusters, which are ours to write into.
 _LABELS_KEY = "neurosynth_results_labels"
 #: What the row of the background holds, by the kind of a column.

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.maps.kinds import MapKind, Tail
     from napari_neurosynth_results.maps.results import ResultSet
     from napari_neurosynth_results.maps.statmap import StatMap
+    from napari_neurosynth_results.statistics.clusters.active_parts import ActiveParts
     from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
     from napari_neurosynth_results.statistics.comparison.comparison import Comparison
     from napari_neurosynth_results.statistics.comparison.matrix import Matrix
@@ -72,6 +73,7 @@ _HOMES = {
     "run_batch": "batch",
     "BatchSummary": "batch",
     "Atlas": "anatomy.atlas",
+    "ActiveParts": "statistics.clusters.active_parts",
     "ClusterSet": "statistics.clusters.cluster_set",
     "Comparison": "statistics.comparison.comparison",
     "Masking": "statistics.thresholds.masks",
@@ -86,6 +88,7 @@ _HOMES = {
 }
 
 __all__ = (
+    "ActiveParts",
     "Atlas",
     "BatchSummary",
     "ClusterSet",

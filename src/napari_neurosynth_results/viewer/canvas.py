@@ -240,7 +240,8 @@ def update_legend(viewer: Viewer) -> None:
     for layer in fresh:
         _follow(viewer, layer)
     shown = _seen_maps(viewer)
-    captions = [caption_of(layer) for layer in shown[:_MOST_MAPS]]
+    in_planes = viewer.dims.ndisplay == 2
+    captions = [caption_of(layer, lines=in_planes) for layer in shown[:_MOST_MAPS]]
     painted = [
         layer for layer in shown if layer.visible and RANGE_KEY in layer.metadata
     ]
@@ -401,16 +402,21 @@ def _seen_maps(viewer: Viewer) -> list[Layer]:
     return shown
 
 
-def caption_of(layer: Layer) -> str:
+def caption_of(layer: Layer, *, lines: bool = True) -> str:
     """Say which map a layer shows, and at which threshold.
 
     Where several are compared, it begins with what tells them apart on the canvas, a
     side or a color, and what came of the threshold is left to the panel.
+
+    Parameters
+    ----------
+    lines : bool
+        Whether lines inside of clusters can be seen: in planes they can.
     """
     _, side = layer.metadata.get(SIDE_KEY, (0, ""))
     reason = layer.metadata.get(SHORT_REASON_KEY if side else REASON_KEY, "")
     caption = ": ".join(filter(None, (side, layer.name, reason)))
-    inside = "" if side else layer.metadata.get(INSIDE_KEY, "")
+    inside = layer.metadata.get(INSIDE_KEY, "") if lines and not side else ""
     return "; ".join(filter(None, (caption, inside)))
 
 

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_neurosynth_results import active_parts, find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.viewer.canvas import caption_on, dress
+from napari_neurosynth_results.viewer.canvas import CAPTION, dress
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     show_clusters,
@@ -42,6 +42,11 @@ def widget(plugin: Any, viewer: Any, sample: ResultSet) -> Iterator[ClusterWidge
     made.details.setCurrentWidget(made.details.parts)
     yield made
     made.close()
+
+
+def caption(viewer: Any) -> str:
+    """Return what stands on the canvas, in one line."""
+    return " ".join(viewer.canvas.overlays[CAPTION].text.split())
 
 
 def threshold(viewer: Any, sample: ResultSet, **asked: Any) -> None:
@@ -99,7 +104,11 @@ def test_lines_come_and_go_with_one_click(
     panel.outline.click()
     expected = active_parts(find_clusters(sample["z"], p=0.001, min_voxels=60), 0.7)
     assert np.array_equal(outlined(viewer, sample), expected.labels)
-    assert "black lines: at least 70 % active" in caption_on(viewer)
+    assert "black lines: at least 70 % active" in caption(viewer)
+    viewer.dims.ndisplay = 3
+    assert "black lines" not in caption(viewer), "there are none in 3D"
+    viewer.dims.ndisplay = 2
+    assert "black lines: at least 70 % active" in caption(viewer)
     panel.share.setValue(90)
     assert sizes(panel) == ["262", "34", "18", "5"]
     assert np.bincount(outlined(viewer, sample).ravel())[1:].tolist() == [
@@ -108,10 +117,10 @@ def test_lines_come_and_go_with_one_click(
         18,
         5,
     ]
-    assert "at least 90 % active" in caption_on(viewer)
+    assert "at least 90 % active" in caption(viewer)
     panel.outline.click()
     assert outlined(viewer, sample) is None
-    assert "black lines" not in caption_on(viewer)
+    assert "black lines" not in caption(viewer)
     assert len(viewer.layers) == before
 
 

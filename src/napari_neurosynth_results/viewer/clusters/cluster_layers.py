@@ -465,9 +465,11 @@ def _follow_display(ref: weakref.ref[Any], event: object = None) -> None:
     """Show clusters by themselves in 3D, and by their values in planes."""
     if (viewer := ref()) is None:
         return
-    for layer in viewer.layers:
-        if clusters_of(layer) is not None:
-            layer.opacity = _opacity(viewer)
+    # The caption says what lines are around, which are in planes alone.
+    with legend_once(viewer):
+        for layer in viewer.layers:
+            if clusters_of(layer) is not None:
+                layer.opacity = _opacity(viewer)
 
 
 def _update(viewer: Viewer, layer: Labels, clusters: ClusterSet) -> None:

@@ -70,6 +70,68 @@ def test_the_clusters_of_the_sample(sample: ResultSet, alpha: float) -> None:
     assert found.table.tdp_percent.tolist() == (100 * share).tolist()
 
 
+#: The same of an MKDA of the studies of the sample: h, and clusters by their size.
+OF_MKDA = {
+    0.01: (227043, {1122: 656, 688: 254, 392: 105, 262: 59, 214: 0, 143: 0}),
+    0.05: (225990, {1122: 762, 688: 338, 392: 189, 262: 122, 214: 33, 143: 2}),
+    0.20: (224527, {1122: 1033, 688: 599, 392: 303, 262: 173, 214: 125, 143: 54}),
+}
+#: Its largest parts of which so much is active: voxels, and true discoveries.
+PARTS_OF_MKDA = {
+    0.5: [(1122, 762), (357, 337), (209, 189), (142, 122), (53, 33), (1, 1)],
+    0.9: [(759, 739), (357, 337), (209, 189), (63, 63), (1, 1)],
+}
+
+
+@pytest.fixture(scope="module")
+def mkda(sample: ResultSet, tmp_path_factory: pytest.TempPathFactory) -> ResultSet:
+    """Make an MKDA of the sample's studies by its definition, as NiMARE has it.
+
+    It counts the experiments with a focus within 10 mm. Under the null each reaches a
+    voxel with the share of the mask that it covers, whatever the others do.
+    """
+    assert sample.studies is not None
+    mask, grid = sample["z"].mask, sample["z"].grid
+    assert mask is not None
+    cube = np.indices((11, 11, 11)).reshape(3, -1).T - 5
+    ball = cube[np.linalg.norm(2 * cube, axis=1) <= 10]
+    count, tail = np.zeros(grid.shape, int), np.ones(1)
+    to_voxels = np.linalg.inv(sample["z"].affine)
+    for _, foci in sample.studies.foci.groupby("study_id"):
+        xyz = foci[["x", "y", "z"]].to_numpy()
+        centers = np.rint(xyz @ to_voxels[:3, :3].T + to_voxels[:3, 3]).astype(int)
+        at = (centers[:, np.newaxis] + ball).reshape(-1, 3)
+        at = at[((at >= 0) & (at < grid.shape)).all(axis=1)]
+        reached = np.zeros(grid.shape, bool)
+        reached[tuple(at.T)] = True
+        count += reached & mask
+        share = (reached & mask).sum() / mask.sum()
+        tail = np.convolve(tail, [1 - share, share])
+    p = tail[::-1].cumsum()[::-1][count]
+    folder = tmp_path_factory.mktemp("mkda")
+    for name, values in (("z", np.maximum(stats.norm.isf(p), 0)), ("p", p)):
+        volume = np.where(mask, values, 0).astype(np.float32)
+        nib.save(nib.Nifti1Image(volume, sample["z"].affine), folder / f"{name}.nii")
+    return nnr.open_results(folder)
+
+
+@pytest.mark.parametrize("alpha", OF_MKDA)
+def test_the_clusters_of_an_mkda(mkda: ResultSet, alpha: float) -> None:
+    h, expected = OF_MKDA[alpha]
+    clusters = nnr.find_clusters(mkda["z"], p=0.001, min_voxels=60, tdp_alpha=alpha)
+    testing = clusters.proven.testing
+    assert testing is not None
+    assert testing.bounds.hommel == h
+    assert sizes_and_counts(clusters) == expected
+
+
+@pytest.mark.parametrize("share", PARTS_OF_MKDA)
+def test_the_largest_parts_of_an_mkda(mkda: ResultSet, share: float) -> None:
+    _, table = nnr.largest_active_clusters(mkda["z"], share)
+    found = zip(table.n_voxels, table.true_discoveries, strict=True)
+    assert list(found) == PARTS_OF_MKDA[share]
+
+
 def test_a_laxer_threshold_finds_little_more(sample: ResultSet) -> None:
     found = nnr.find_clusters(sample["z"], value=2.3, min_voxels=300)
     expected = {1513: 259, 1252: 62, 769: 3, 516: 0, 460: 23, 337: 45}

@@ -47,10 +47,6 @@ from napari_neurosynth_results.viewer.workspace.save_and_open import (
     save_workspace,
 )
 from napari_neurosynth_results.viewer.workspace.state_reader import describe
-from napari_neurosynth_results.widgets.common.figure_button import (
-    FigureButton,
-    cluster_figures,
-)
 from napari_neurosynth_results.widgets.common.layout import copy_text, row, wrapped_text
 from napari_neurosynth_results.widgets.common.save_dialogs import (
     CLUSTER_TABLES,
@@ -58,7 +54,9 @@ from napari_neurosynth_results.widgets.common.save_dialogs import (
     MAPS,
     REPORTS,
     TABLES,
+    FigureButton,
     ask_and_save,
+    cluster_figures,
     file_stem,
 )
 

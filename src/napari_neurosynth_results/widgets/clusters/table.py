@@ -51,13 +51,8 @@ from napari_neurosynth_results.widgets.common.row_table import (
 _TOP = QModelIndex()
 _ROLE = Qt.ItemDataRole
 _ANSWERED = frozenset(
-    {
-        _ROLE.DisplayRole,
-        _ROLE.EditRole,
-        _ROLE.TextAlignmentRole,
-        _ROLE.DecorationRole,
-        _ROLE.ToolTipRole,
-    }
+    {_ROLE.DisplayRole, _ROLE.EditRole, _ROLE.TextAlignmentRole}
+    | {_ROLE.DecorationRole, _ROLE.ToolTipRole}
 )
 _LOWEST = 110
 _INDENTATION, _NARROWEST, _TITLE_MARGIN = 12, 24, 8
@@ -458,6 +453,11 @@ class ClusterView(TableView):
                 self._own ^= {index}
             if not self.isColumnHidden(index):
                 self._fit_column(index)
+        self._give_way()
+
+    def resizeEvent(self, event: Any) -> None:
+        """Give the room to what has to be in sight also when there is less of it."""
+        super().resizeEvent(event)
         self._give_way()
 
     def _give_way(self) -> None:

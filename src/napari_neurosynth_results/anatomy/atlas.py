@@ -159,24 +159,29 @@ class Atlas:
             In mm; 0 where the place itself has a label, NaN where nothing is near.
         """
         places = np.asarray(places, dtype=np.float64).reshape(-1, 3)
-        labels = self.labels_at(places)
-        distances = np.where(labels > 0, 0.0, np.nan)
-        outside = (labels == 0).nonzero()[0]
-        if outside.size:
-            near = _surroundings(self, reach)
-            step = max(1, _AT_ONCE // len(near.offsets))
-            for start in range(0, outside.size, step):
-                rows = outside[start : start + step]
-                labels[rows], distances[rows] = self._nearest_to(
-                    places.take(rows, axis=0), near
-                )
-        return labels, distances
+        near = _surroundings(self, reach)
+        here = np.floor(self._to_voxels(places) + 0.5)
+        first = near.find(here)
+        codes = near.codes.take(first).astype(np.intp)
+        distances = np.where(codes > 0, 0.0, np.nan)
+        outside = (codes == 0).nonzero()[0]
+        step = max(1, _AT_ONCE // len(near.offsets))
+        for start in range(0, outside.size, step):
+            rows = outside[start : start + step]
+            codes[rows], distances[rows] = self._nearest_to(
+                places.take(rows, axis=0), here.take(rows, axis=0), first[rows], near
+            )
+        return self.coded_labels.take(codes), distances
 
     def _nearest_to(
-        self, places: Float64Array, near: _Surroundings
+        self,
+        places: Float64Array,
+        here: Float64Array,
+        first: IndexArray,
+        near: _Surroundings,
     ) -> tuple[IndexArray, Float64Array]:
-        here = np.floor(self._to_voxels(places) + 0.5)
-        codes = near.codes_around(here)
+        """Return the nearest codes, and how far they are."""
+        codes = near.codes.take(first[:, np.newaxis] + near.flat_offsets)
         # Most voxels around a place without a region have none either.
         row, offset = codes.nonzero()
         there = here.take(row, axis=0) + near.offsets.take(offset, axis=0)
@@ -188,8 +193,7 @@ class Atlas:
         best = np.arange(len(places)), distances.argmin(axis=1)
         nearest = distances[best]
         found = np.isfinite(nearest)
-        labels = self.coded_labels.take(np.where(found, codes[best], 0))
-        return labels, np.where(found, nearest, np.nan)
+        return np.where(found, codes[best], 0), np.where(found, nearest, np.nan)
 
     def _to_voxels(self, places: npt.ArrayLike) -> Float64Array:
         places = np.asarray(places, dtype=np.float64).reshape(-1, 3)
@@ -240,26 +244,42 @@ class _Surroundings:
         In mm.
     offsets : ndarray, shape (m, 3)
         From the voxel to those around it.
-    codes : ndarray, shape (i + 4 * far, ...)
-        Of an atlas, with a frame of voxels without a region.
+    codes : ndarray, shape (c,)
+        Of an atlas, flat, with a frame of voxels without a region.
+    shape : tuple of int
+        Of the atlas with its frame.
     """
 
     reach: float
     offsets: Float64Array
     codes: CodeVolume
+    shape: tuple[int, ...]
 
-    def codes_around(self, here: Float64Array) -> CodeVolume:
-        """Return the codes around voxels, (n, m), 0 beyond the edge."""
-        far = self.offsets.max(axis=0)
-        _, nj, nk = shape = self.codes.shape
-        # What lies so far outside that nothing is near looks at the frame alone.
-        at = np.clip(here, -far, np.array(shape) - 1 - 3 * far)
-        weight = np.array([nj * nk, nk, 1], dtype=np.float64)
-        first = ((at + 2 * far) @ weight).astype(np.intp)
-        around = first[:, np.newaxis] + (self.offsets @ weight).astype(np.intp)
-        codes: CodeVolume = self.codes.reshape(-1).take(around)
-        codes[(here != at).any(axis=1)] = 0
-        return codes
+    @cached_property
+    def flat_offsets(self) -> IndexArray:
+        """The same offsets into the flat codes."""
+        return (self.offsets @ self._weight).astype(np.intp)
+
+    def find(self, here: Float64Array) -> IndexArray:
+        """Return the positions of voxels of the atlas in the flat codes.
+
+        Those so far outside of it that none is near lie where there is none either.
+        """
+        far = self._far
+        at = here + (2 * far + 1)
+        known = (at >= far + 1) & (at <= np.array(self.shape) - 2 - far)
+        # From here the frame is all that can be reached.
+        at[~known.all(axis=1)] = far
+        return (at @ self._weight).astype(np.intp)
+
+    @cached_property
+    def _far(self) -> Float64Array:
+        return np.asarray(self.offsets.max(axis=0))
+
+    @cached_property
+    def _weight(self) -> Float64Array:
+        _, nj, nk = self.shape
+        return np.array([nj * nk, nk, 1.0])
 
 
 @lru_cache(maxsize=4)
@@ -271,9 +291,10 @@ def _surroundings(atlas: Atlas, reach: float) -> _Surroundings:
     steps = [range(-n, n + 1) for n in far]
     offsets = np.array(list(itertools.product(*steps)), dtype=np.float64)
     least = np.linalg.norm(np.maximum(np.abs(offsets) - 0.5, 0) * size, axis=1)
-    framed = np.pad(atlas._codes, [(2 * n, 2 * n) for n in far])
+    # Twice as wide as what is reached, and one more.
+    framed = np.pad(atlas._codes, [(2 * n + 1, 2 * n + 1) for n in far])
     return _Surroundings(
-        reach, offsets[least <= reach + 1e-6], np.ascontiguousarray(framed)
+        reach, offsets[least <= reach + 1e-6], framed.reshape(-1), framed.shape
     )
 
 

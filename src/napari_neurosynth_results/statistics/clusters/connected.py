@@ -421,16 +421,20 @@ def _maxima_by_all_neighbors(above: SuprathresholdVoxels, at: IndexArray) -> Ind
     """
     cluster, value = above.box_cluster.take(at), above.box_strength.take(at)
     offsets = above.offsets(_DIAGONALS)
+    lost = np.zeros(at.size, bool)
     while offsets.size and at.size:
         # Few voxels look at all neighbors at once, many at one after the other.
         n = max(1, _AT_ONCE // at.size)
         there = at + offsets[:n, np.newaxis]
         offsets = offsets[n:]
-        lost = above.box_strength.take(there) > value
-        lost &= above.box_cluster.take(there) == cluster
-        left = np.logical_not(lost.any(axis=0)).nonzero()[0]
-        if left.size < at.size:
+        higher = above.box_strength.take(there) > value
+        higher &= above.box_cluster.take(there) == cluster
+        lost |= higher.any(axis=0)
+        # To take voxels out is worth it when they are many.
+        if 8 * np.count_nonzero(lost) > at.size or (not offsets.size and lost.any()):
+            left = np.logical_not(lost).nonzero()[0]
             at, cluster, value = at.take(left), cluster.take(left), value.take(left)
+            lost = np.zeros(at.size, bool)
     inside = _insides_of_plateaus(above, at, cluster, value)
     if not inside.size:
         return at

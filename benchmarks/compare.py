@@ -67,7 +67,7 @@ def main() -> int:
             "sample z and its smoothed z, 2 mm": (z, made.smoothed(z), 40),
             "dense signed z, 2 mm": (middle, made.field(2, 9), 40),
             "dense signed z, 2 and 3 mm": (middle, coarse, 400),
-            "dense signed z, 1 and 2 mm": (fine, middle, 400),
+            "dense signed z, 1 and 2 mm": (fine, middle, 250),
         }
         rows = [
             _two(what, a, b, target, rounds, few)

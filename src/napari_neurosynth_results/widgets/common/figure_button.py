@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import PushButton
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QMenu
+from qtpy.QtWidgets import QMenu
 
 from napari_neurosynth_results.api.figures import FigureKind, save_figure
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix
+from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.widgets.common.save_dialogs import PICTURES, ask_and_save
 
 if TYPE_CHECKING:
@@ -154,22 +155,17 @@ class FigureButton(PushButton):
         ask_and_save(self.native, "Save the figure", suggested, PICTURES, save)
 
     def _draw(self, choice: FigureChoice, path: str, *, overwrite: bool) -> None:
-        with _waiting():
+        white = self._white
+
+        def work(job: Job) -> None:
             save_figure(
                 choice.what,
                 path,
                 kind=choice.kind,
-                background="white" if self._white else "black",
+                background="white" if white else "black",
+                progress=job.report,
                 overwrite=overwrite,
                 **choice.options,
             )
 
-
-@contextmanager
-def _waiting() -> Iterator[None]:
-    """Show that something takes a second or two."""
-    QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
-    try:
-        yield
-    finally:
-        QApplication.restoreOverrideCursor()
+        wait_for(work, "Figure")

@@ -28,21 +28,12 @@ _BY_EDGE = [(-1, -1), (-1, 1)]
 _SMALLEST = np.finfo(np.float32).tiny
 _STEPS: list[Step] = list(product((-1, 0, 1), (-1, 0, 1), (-1, 0, 1)))
 _FACES = [step for step in _STEPS if sum(map(abs, step)) == 1]
-_DIAGONALS = [step for step in _STEPS if sum(map(abs, step)) > 1]
-#: A bit for each edge of an image: where i, j and k start and end.
-_EDGES = [(np.uint8(1 << n), np.uint8(2 << n)) for n in (0, 2, 4)]
-#: The edges that neighbors, faces first, are nearer to than a voxel.
-_TOWARD = np.array(
-    [
-        sum(
-            pair[along > 0]
-            for pair, along in zip(_EDGES, step[::-1], strict=True)
-            if along
-        )
-        for step in _FACES + _DIAGONALS
-    ],
-    dtype=np.uint8,
-)
+_DIAGONALS = np.array([step for step in _STEPS if sum(map(abs, step)) > 1])
+_NEIGHBORS = np.concatenate([_FACES, _DIAGONALS])
+#: A bit for each edge of an image: where k, j and i start, and where they end.
+_STARTS, _ENDS = np.array([[16, 4, 1], [32, 8, 2]], np.uint8)
+#: The edges that neighbors are nearer to than a voxel.
+_TOWARD = (_NEIGHBORS < 0) @ _STARTS | (_NEIGHBORS > 0) @ _ENDS
 #: Neighbors looked up in one go, at most: what fits into the processor's cache.
 _AT_ONCE = 2**13
 
@@ -147,9 +138,11 @@ class SuprathresholdVoxels:
         _, ny, nx = self.shape
         return (z * ny + y) * nx + x
 
-    def offsets(self, steps: list[Step]) -> IndexArray:
-        """Flat offsets of steps along z, y, x."""
-        return np.array([self.offset(step) for step in steps])
+    def offsets(self, steps: IndexArray) -> IndexArray:
+        """Flat offsets of steps along z, y, x, (n, 3)."""
+        _, ny, nx = self.shape
+        offsets: IndexArray = steps @ np.array([ny * nx, nx, 1])
+        return offsets
 
     def edges_at(self, at: IndexArray) -> npt.NDArray[np.uint8] | None:
         """Say on which edges of the image voxels of the flat box lie, a bit an edge.
@@ -160,8 +153,8 @@ class SuprathresholdVoxels:
             return None
         on_edge = np.zeros(at.size, np.uint8)
         for axis, along in enumerate(self.voxels(at)):
-            on_edge |= (along == 0) * _EDGES[axis][0]
-            on_edge |= (along == self.image[axis] - 1) * _EDGES[axis][1]
+            on_edge |= (along == 0) * _STARTS[2 - axis]
+            on_edge |= (along == self.image[axis] - 1) * _ENDS[2 - axis]
         return on_edge
 
     def voxels(self, at: IndexArray) -> IndexArray:
@@ -455,7 +448,7 @@ def _insides_of_plateaus(
     # Beyond the edge of the image there is nothing to differ from.
     on_edge = above.edges_at(at)
     inside = np.arange(at.size)
-    offsets, toward = above.offsets(_FACES + _DIAGONALS), _TOWARD
+    offsets, toward = above.offsets(_NEIGHBORS), _TOWARD
     # Few voxels have an equal beside them on all sides.
     while offsets.size and inside.size:
         n = max(1, _AT_ONCE // inside.size)

@@ -72,8 +72,8 @@ class Grid:
     @property
     def voxel_size(self) -> tuple[float, float, float]:
         """Voxel size along x, y and z, in mm."""
-        x, y, z = np.diag(self.affine)[:3]
-        return float(x), float(y), float(z)
+        affine = self.affine
+        return float(affine[0, 0]), float(affine[1, 1]), float(affine[2, 2])
 
     @property
     def voxel_mm3(self) -> float:

@@ -27,14 +27,16 @@ from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import (
-    Comparison,
     compare,
 )
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
 )
-from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
+from napari_neurosynth_results.viewer.compare.comparison_layers import (
+    ComparedClusters,
+    compared_in,
+)
 from napari_neurosynth_results.viewer.foci import foci_layers
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
 from napari_neurosynth_results.viewer.napari_private import unproxied
@@ -97,9 +99,10 @@ def _save_report(
 ) -> None:
     """Report the clusters and the comparison that the viewer shows of a result."""
     shown = _shown_clusters(viewer, results)
-    comparison = _shown_comparison(viewer)
+    compared = _shown_comparison(viewer)
 
     def work(job: Job) -> None:
+        comparison = compare(compared.a, compared.b) if compared is not None else None
         chosen = shown or first_clusters(results)
         sections = build_sections(results, chosen, job=job)
         write_report(
@@ -135,12 +138,9 @@ def _shown_clusters(
     return [one for one in found if one is not None and one.statmap.results is results]
 
 
-def _shown_comparison(viewer: napari.viewer.Viewer) -> Comparison | None:
-    """Return the comparison whose agreement is shown."""
-    for layer in viewer.layers:
-        if (compared := compared_in(layer)) is not None:
-            return compare(compared.a, compared.b)
-    return None
+def _shown_comparison(viewer: napari.viewer.Viewer) -> ComparedClusters | None:
+    """Return what is compared where the agreement of two maps is shown."""
+    return next(filter(None, map(compared_in, viewer.layers)), None)
 
 
 # --- the clusters of the map that is worked with --------------------------------------

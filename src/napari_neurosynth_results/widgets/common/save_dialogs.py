@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import PushButton
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
+from qtpy.QtWidgets import QFileDialog, QMenu, QWidget
 
 from napari_neurosynth_results.api.figures import FigureKind, save_figure
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.job import CancelledError
+from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix
+from napari_neurosynth_results.viewer.progress_bar import (
+    show_error,
+    show_info,
+    show_warning,
+    wait_for,
+)
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -89,12 +94,6 @@ def _with_extension(path: str, kinds: str, extension: str) -> str:
 
 
 def _save_and_tell(save: Callable[[], Sequence[str] | None], path: str) -> None:
-    from napari_neurosynth_results.viewer.progress_bar import (
-        show_error,
-        show_info,
-        show_warning,
-    )
-
     try:
         left_out = save()
     except CancelledError:
@@ -259,22 +258,17 @@ class FigureButton(PushButton):
         ask_and_save(self.native, "Save the figure", suggested, PICTURES, save)
 
     def _draw(self, choice: FigureChoice, path: str, *, overwrite: bool) -> None:
-        with _waiting():
+        white = self._white
+
+        def work(job: Job) -> None:
             save_figure(
                 choice.what,
                 path,
                 kind=choice.kind,
-                background="white" if self._white else "black",
+                background="white" if white else "black",
+                progress=job.report,
                 overwrite=overwrite,
                 **choice.options,
             )
 
-
-@contextmanager
-def _waiting() -> Iterator[None]:
-    """Show that something takes a second or two."""
-    QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
-    try:
-        yield
-    finally:
-        QApplication.restoreOverrideCursor()
+        wait_for(work, "Figure")

@@ -31,6 +31,7 @@ from napari_neurosynth_results.viewer.layers import (
     voxels_behind,
 )
 from napari_neurosynth_results.viewer.scene import (
+    add_words,
     place_of_mouse,
     place_of_slices,
     weakly,
@@ -124,10 +125,10 @@ def dress(viewer: Viewer) -> None:
     """
     overlays = viewer.canvas.overlays
     if CAPTION not in overlays:
-        from napari.components.overlays import TextOverlay
-
         for name, position in ((CAPTION, "top_left"), (PLACE, "bottom_left")):
-            overlays[name] = TextOverlay(
+            add_words(
+                viewer,
+                name,
                 position=position,
                 font_size=_FONT_SIZE,
                 # The caption may lie over the brain.
@@ -177,11 +178,9 @@ def show_divider(viewer: Viewer, divider: Divider | None) -> None:
     """Draw a line between two maps and say which is on which side; None for none."""
     overlays, scene = viewer.canvas.overlays, viewer.scene.overlays
     if divider is not None and not set(_SIDES) <= set(overlays):
-        from napari.components.overlays import TextOverlay
-
         for name, position in _SIDES.items():
-            overlays[name] = TextOverlay(
-                position=position, font_size=_FONT_SIZE, visible=False
+            add_words(
+                viewer, name, position=position, font_size=_FONT_SIZE, visible=False
             )
         with suppress(ImportError):
             from napari_neurosynth_results.viewer import napari_overlays as drawn

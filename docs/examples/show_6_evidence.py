@@ -31,6 +31,6 @@ strict = nnr.find_clusters(results["z"], p=parts.table.p[0], min_voxels=30)
 nnr.save_figure(strict, "parts.png", kind="ortho")
 
 # %%
-# In how many of 21 re-estimations, each without one experiment, a cluster is found again.
+# In how many of 21 re-estimations, each without one experiment, a cluster stands.
 found = nnr.robustness(results, clusters, leave_one_out=True)
 found[["stands", "stands_of", "least_kept_percent", "least_kept_without"]]

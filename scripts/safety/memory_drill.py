@@ -332,8 +332,9 @@ class Drill:
 
 DRILLS = {
     "slider": Drill(slider, 0.5, 50),
+    # A third of a MiB for each of thirty results; a layer of labels has seven.
+    "together": Drill(together, 10.0, 1000, warm_up=1),
     # What a result holds is listed as long as the panel is open, without its voxels.
-    "together": Drill(together, 5.0, 6000, warm_up=1),
     "in turn": Drill(in_turn, 1.0, 700),
     # Lists of those who listened get shorter when an event happens again.
     "panels": Drill(panels, 0.5, 700),

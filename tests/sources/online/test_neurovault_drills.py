@@ -190,6 +190,7 @@ def test_what_other_programs_corrected_comes_with_its_test(
     web: LocalServers,
     rng: np.random.Generator,
     write: Callable[..., Path],
+    tmp_path: Path,
     test: str,
     p: str,
     corrected: str,
@@ -213,7 +214,7 @@ def test_what_other_programs_corrected_comes_with_its_test(
     assert found.values.key == test
     assert found.table.equals(find_clusters(local, p=0.05, atlas=None).table)
     # In a viewer it comes with the map that is chosen.
-    results = open_results(url_of(web, collection))
+    results = open_results(url_of(web, collection), cache_dir=tmp_path / "empty")
     results.on_demand = False
     assert find_test(results[corrected]) is None
     results.fetch(results.needed_by(results[corrected]))

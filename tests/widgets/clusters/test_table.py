@@ -508,6 +508,21 @@ def test_names_give_way_to_what_has_to_be_in_sight(qtbot: Any, few: ClusterSet) 
     assert end == view.viewport().width()
 
 
+def test_numbers_are_not_cut_when_a_threshold_moves(
+    qtbot: Any, sample: ResultSet
+) -> None:
+    view = ClusterView(ClusterModel())
+    qtbot.addWidget(view)
+    view.show()
+    view.rows.show(find_clusters(sample["z"], p=0.001, min_voxels=10))
+    view.fit_columns()
+    for p in (0.05, 1e-7):
+        view.rows.show(find_clusters(sample["z"], p=p, min_voxels=10))
+        for index in view.shown_columns():
+            if index != NAME_COLUMN:
+                assert view.columnWidth(index) >= view.sizeHintForColumn(index)
+
+
 @pytest.mark.parametrize("name", [FDR, BONFERRONI])
 def test_a_corrected_map_shows_its_own_column(
     qtbot: Any, opened: Opened, rng: np.random.Generator, name: str

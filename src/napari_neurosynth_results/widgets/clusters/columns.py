@@ -41,6 +41,8 @@ class ClusterColumn(Heading):
         made when it is first looked at.
     counted : bool
         Whether it holds p that were counted in iterations: then the smallest is a "<=".
+    widest : str
+        What there has to be room for: numbers grow while a threshold moves.
     """
 
     key: str = field(kw_only=True)
@@ -50,6 +52,12 @@ class ClusterColumn(Heading):
     corrected: bool = field(default=False, kw_only=True)
     beside: str = field(default="", kw_only=True)
     counted: bool = field(default=False, kw_only=True)
+    widest: str = field(default="", kw_only=True)
+
+    def room(self, clusters: ClusterSet | None) -> str:
+        """Return what there has to be room for; clusters that were tested stay."""
+        stay = clusters is None or clusters.statmap.level == "cluster"
+        return "" if stay else self.widest
 
     def told(self, clusters: ClusterSet) -> str:
         """Say what the column means; of true discoveries also how surely, and by what.
@@ -106,12 +114,13 @@ CLUSTER_COLUMNS = (
         cluster_level=True,
         counted=True,
     ),
-    ClusterColumn("k", "Extent in voxels", ",d", key="n_voxels"),
+    ClusterColumn("k", "Extent in voxels", ",d", key="n_voxels", widest="88,888"),
     ClusterColumn(
         "TDP",
         " ".join(_TDP),
         "at least",
         key="tdp_percent",
+        widest="\u2265100%",
     ),
     ClusterColumn(
         "p",
@@ -119,6 +128,7 @@ CLUSTER_COLUMNS = (
         "uncorrected one is not at hand",
         "p",
         key="peak_p",
+        widest="8.88e-88",
         of_peaks=True,
         cluster_level=False,
     ),

@@ -389,8 +389,7 @@ class ClusterView(TableView):
 
     def shown_columns(self) -> list[int]:
         """Return the columns that can be seen."""
-        every = range(len(CLUSTER_COLUMNS))
-        return [index for index in every if not self.isColumnHidden(index)]
+        return [n for n in range(len(CLUSTER_COLUMNS)) if not self.isColumnHidden(n)]
 
     def updateGeometries(self) -> None:
         """Keep what is frozen where it belongs."""
@@ -466,13 +465,14 @@ class ClusterView(TableView):
         for index in self.shown_columns():
             if index != NAME_COLUMN and index <= _IN_SIGHT:
                 left -= self.columnWidth(index)
-        if _NARROWEST_NAME <= left < self.columnWidth(NAME_COLUMN):
-            self.setColumnWidth(NAME_COLUMN, left)
+        if (room := max(left, _NARROWEST_NAME)) < self.columnWidth(NAME_COLUMN):
+            self.setColumnWidth(NAME_COLUMN, room)
 
     def _fit_column(self, index: int) -> None:
         """Give a column the room of its numbers and its title, and names no more."""
-        title = self.header().fontMetrics().horizontalAdvance(self.rows.title(index))
-        width = max(self.sizeHintForColumn(index), title + _TITLE_MARGIN)
+        words = self.rows.title(index), CLUSTER_COLUMNS[index].room(self.rows.clusters)
+        least = max(map(self.header().fontMetrics().horizontalAdvance, words))
+        width = max(self.sizeHintForColumn(index), least + _TITLE_MARGIN)
         if index == 0:
             # Colors, and the arrows of sub-peaks.
             width = max(width, self.header().sectionSizeHint(index))

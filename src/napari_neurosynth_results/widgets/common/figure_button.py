@@ -12,14 +12,16 @@ from magicgui.widgets import PushButton
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QMenu
 
-from napari_neurosynth_results.api.figures import FigureKind, save_figure
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison.comparison import Comparison
-from napari_neurosynth_results.statistics.comparison.matrix import Matrix
 from napari_neurosynth_results.widgets.common.save_dialogs import PICTURES, ask_and_save
 
 if TYPE_CHECKING:
+    # What draws is loaded when something is drawn.
     from napari.viewer import Viewer
+
+    from napari_neurosynth_results.api.figures import FigureKind
+    from napari_neurosynth_results.statistics.comparison.comparison import Comparison
+    from napari_neurosynth_results.statistics.comparison.matrix import Matrix
 
 _WHITE = "White background"
 
@@ -154,6 +156,8 @@ class FigureButton(PushButton):
         ask_and_save(self.native, "Save the figure", suggested, PICTURES, save)
 
     def _draw(self, choice: FigureChoice, path: str, *, overwrite: bool) -> None:
+        from napari_neurosynth_results.api.figures import save_figure
+
         with _waiting():
             save_figure(
                 choice.what,

@@ -4,7 +4,7 @@ set -euo pipefail
 if [ "${NNR_OWN_DISPLAY:-}" = 1 ] && [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
   exec "$@"
 fi
-export LIBGL_ALWAYS_SOFTWARE=1
+export LIBGL_ALWAYS_SOFTWARE=1 NNR_VIRTUAL_DISPLAY=1
 # A platform chosen for a desktop would bypass the virtual display.
 unset WAYLAND_DISPLAY QT_QPA_PLATFORM
 # Several may look for a free number at once: each from a place of its own.

@@ -16,6 +16,13 @@ import numpy.typing as npt
 import pytest
 from hypothesis import HealthCheck, settings
 
+from helpers.schedule import (
+    Schedule,
+    has_virtual_displays,
+    longest_first,
+    start_display,
+    stop_display,
+)
 from local_servers import LocalServers
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.maps.results import ResultSet
@@ -38,6 +45,8 @@ settings.register_profile(
 )
 settings.load_profile("together")
 
+#: Of which a whole collection takes some 20 ms.
+_MANY_OBJECTS = 30_000
 #: 20 mm voxels over the whole brain, so that nothing looks misplaced.
 SHAPE = (8, 9, 8)
 AFFINE = np.array(
@@ -52,11 +61,18 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) and len(val) > 16 else None
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each process a display; the first has that of who started it."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    if worker != "gw0" and has_virtual_displays():
+        server = start_display()
+        config.add_cleanup(lambda: stop_display(server))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep what a neighbor would disturb to one process."""
-    from helpers.schedule import Schedule
-
+    config.option.loadscopereorder = False  # longest_first did
     return Schedule(config, log)
 
 
@@ -64,6 +80,15 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector, which tests call often, all that was imported."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """Spare it what was imported later, and what other tests keep."""
+    yield
+    if len(gc.get_objects(generation=2)) > _MANY_OBJECTS:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)
@@ -76,6 +101,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             "There is no display for the tests that open a window. Run make test, or "
             'scripts/with-display.sh pytest, or pytest -m "not viewer".'
         )
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        longest_first(items)
 
 
 @pytest.fixture

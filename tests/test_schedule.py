@@ -1,14 +1,23 @@
-"""Tests beside each other: what a neighbor would disturb is run by one process."""
+"""Tests beside each other: what a neighbor would disturb is alone."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from helpers.schedule import Schedule
+from helpers.schedule import (
+    VIRTUAL,
+    Schedule,
+    longest_first,
+    start_display,
+    stop_display,
+)
 
 SOME = """
 import pytest
@@ -45,13 +54,52 @@ def scope(tmp_path: Path) -> Any:
     return schedule._split_scope
 
 
-def test_windows_and_clocks_are_run_by_one_process(scope: Any) -> None:
-    names = (
-        "some.py::test_window",
-        "some.py::test_slow_window",
-        "clock.py::test_timed",
+ALONE = {
+    "some.py::test_window": "some.py",
+    "some.py::test_slow_window": "some.py",
+    "clock.py::test_timed": "alone",
+}
+
+
+@pytest.mark.parametrize("virtual", ["1", ""])
+def test_windows_have_a_display_or_are_run_by_one_process(
+    virtual: str, scope: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VIRTUAL, virtual)
+    wanted = ALONE if virtual else dict.fromkeys(ALONE, "alone")
+    assert {name: scope(name) for name in ALONE} == wanted
+
+
+@pytest.mark.skipif(not shutil.which("Xvfb"), reason="virtual displays need Xvfb")
+def test_a_display_is_our_own_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", before := os.environ.get("DISPLAY", ""))
+    server = start_display()
+    try:
+        number = os.environ["DISPLAY"].removeprefix(":")
+        assert os.environ["DISPLAY"] != before
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(f"/tmp/.X11-unix/X{number}")
+    finally:
+        stop_display(server)
+    assert server.returncode is not None
+    assert not Path(f"/tmp/.X11-unix/X{number}").exists()
+
+
+def test_files_that_take_long_come_first() -> None:
+    mark = pytest.mark
+    marks = {
+        "quick.py": [],
+        "window.py": [mark.viewer.mark],
+        "slow.py": [mark.slow.mark, mark.timed.mark],
+    }
+    quick, *others = (
+        SimpleNamespace(path=path, iter_markers=lambda found=found: found)
+        for path, found in marks.items()
     )
-    assert {scope(name) for name in names} == {"alone"}
+    items: list[Any] = [quick] * 13 + others
+    longest_first(items)
+    names = [item.path for item in items]
+    assert names == ["window.py", *["quick.py"] * 13, "slow.py"]
 
 
 def test_files_are_whole_but_for_what_is_slow(scope: Any) -> None:

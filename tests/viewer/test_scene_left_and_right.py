@@ -78,7 +78,7 @@ def show(
         picture.to_filename(path)
         if not windows:
             windows.append(make_napari_viewer(show=True))
-            windows[0].window.resize(900, 800)
+            windows[0].window.resize(600, 500)
         viewer = windows[0]
         viewer.layers.clear()
         viewer.open(path, plugin=PLUGIN)

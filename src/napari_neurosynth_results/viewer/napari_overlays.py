@@ -16,7 +16,13 @@ import numpy as np
 import numpy.typing as npt
 from napari._vispy.overlays.base import VispyCanvasOverlay, VispySceneOverlay
 from napari._vispy.utils.visual import overlay_to_visual
-from napari.components.overlays import CanvasOverlay, SceneOverlay, TextOverlay
+from napari.components.overlays import (
+    CanvasOverlay,
+    ScaleBarOverlay,
+    SceneOverlay,
+    TextOverlay,
+)
+from napari.utils.events import disconnect_events
 from qtpy.QtCore import QPointF, QRectF
 from qtpy.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter
 from vispy.gloo import Texture2D, VertexBuffer
@@ -26,6 +32,8 @@ from vispy.visuals import Visual
 #: Pixels of the screen: the bar, the lines beside it, and what lies between its parts.
 _WIDTH, _TICK, _SPACE = 16, 5, 4
 _FONT_SIZE = 9
+#: The scale bar is no longer than that, and its ends are so high.
+_LONGEST_SCALE, _SCALE_TICK = 150, 11
 #: Pixels of the screen: napari's own words on the canvas are so large.
 _PIXELS_A_POINT = (96 / 72) ** 2
 #: Millimeters about the chosen place that no line of the crosshair covers, and how far
@@ -39,6 +47,10 @@ _DIVIDER = (1.0, 0.2, 0.9, 1.0)
 
 class WordsOverlay(TextOverlay):  # type: ignore[misc]
     """Words on the canvas."""
+
+
+class ScaleOverlay(ScaleBarOverlay):  # type: ignore[misc]
+    """napari's scale bar, which its menus know."""
 
 
 class BarOverlay(CanvasOverlay):  # type: ignore[misc]
@@ -92,6 +104,7 @@ void main() {
     gl_Position = $transform(vec4(u_corner + a_share * u_size, 0.0, 1.0));
 }
 """
+_CORNERS = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], np.float32)
 _FRAGMENT = """
 uniform sampler2D u_picture;
 varying vec2 v_share;
@@ -112,10 +125,8 @@ class _PictureVisual(Visual):  # type: ignore[misc]
         self._texture = Texture2D(
             np.zeros((1, 1, 4), np.uint8), interpolation="nearest"
         )
-        share = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], np.float32)
         program = self.shared_program
-        program["u_picture"], program["a_share"] = self._texture, VertexBuffer(share)
-        program["u_corner"] = program["u_size"] = (0.0, 0.0)
+        program["u_picture"], program["a_share"] = self._texture, VertexBuffer(_CORNERS)
         self._draw_mode = "triangle_strip"
         self._paint: Any = None
         self._scale = 0.0
@@ -329,6 +340,70 @@ class DrawnBar(_Painted):
         painter.drawImage(QRectF(left, top, _WIDTH, height), colors)
 
 
+class DrawnScale(_Painted):
+    """Draws a `ScaleOverlay`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._length, self._words = 0.0, ""
+        super().__init__(**kwargs)
+        told, dims = self.overlay.events, self.viewer.dims.events
+        for event in (
+            *(told.color, told.colored, told.ticks, told.length, told.font_size),
+            *(self.viewer.scene.camera.events.zoom, dims.order, dims.ndisplay),
+        ):
+            event.connect(self._lay_out)
+        layers = self.viewer.layers.events
+        for event in (layers.inserted, layers.removed):
+            event.connect(self._on_visible_change)
+        self.reset()
+
+    def close(self) -> None:
+        """Hear of layers no more."""
+        for event in (self.viewer.layers.events, self.viewer.scene.camera.events):
+            disconnect_events(event, self)
+        super().close()
+
+    def _should_be_visible(self) -> bool:
+        # Without layers nothing has a size; and a window that closes is drawn once
+        # more, with another context of the graphics card, which may crash then.
+        return bool(self.overlay.visible and self.viewer.layers)
+
+    def _on_unit_change(self) -> None:
+        # By this name napari tells of layers in other units.
+        self._lay_out()
+
+    def _measure_all(self) -> tuple[float, float]:
+        self._take_size(self.overlay.font_size)
+        zoom, units = self.viewer.scene.camera.zoom, self.viewer.layers.units
+        length = self.overlay.length or _round_length(_LONGEST_SCALE / zoom)
+        unit = units[self.viewer.dims.displayed[-1]] if units is not None else None
+        said = (length * unit).to_compact() if unit is not None else length
+        self._length, self._words = (
+            length * zoom,
+            f"{said:g~P}" if unit else f"{said:g}",
+        )
+        wide = max(self._length, self._metrics.horizontalAdvance(self._words))
+        return wide, self._metrics.height() + _SCALE_TICK
+
+    def _paint(self, painter: QPainter) -> None:
+        if self.overlay.colored:
+            painter.setPen(_color(self.overlay.color))
+        middle = self.x_size / 2
+        self._write(painter, self._words, (middle, 0), "center")
+        half, line = round(self._length / 2), _SCALE_TICK // 2
+        left, right, top = middle - half, middle + half, self.y_size - _SCALE_TICK
+        ink = painter.pen().color()
+        painter.fillRect(QRectF(left, top + line - 1, right - left, 3), ink)
+        for end in (left, right - 2) if self.overlay.ticks else ():
+            painter.fillRect(QRectF(end, top, 2, _SCALE_TICK), ink)
+
+
+def _round_length(most: float) -> float:
+    """Return the longest of 1, 2, 5, 10, 20 and so on that is no longer than that."""
+    power = 10.0 ** math.floor(math.log10(most))
+    return max(power * one for one in (1, 2, 5) if power * one <= most)
+
+
 class DrawnCrosshair(VispySceneOverlay):  # type: ignore[misc]
     """Draws a `CrosshairOverlay`."""
 
@@ -389,6 +464,7 @@ class DrawnDivider(VispySceneOverlay):  # type: ignore[misc]
 
 
 overlay_to_visual[WordsOverlay] = DrawnWords
+overlay_to_visual[ScaleOverlay] = DrawnScale
 overlay_to_visual[BarOverlay] = DrawnBar
 overlay_to_visual[DividerOverlay] = DrawnDivider
 overlay_to_visual[CrosshairOverlay] = DrawnCrosshair

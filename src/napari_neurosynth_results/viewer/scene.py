@@ -7,6 +7,7 @@ that the same data are right in 2D and not mirrored in 3D.
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ def set_anatomical(viewer: Viewer, orientation: Convention) -> None:
         camera.events.orientation(value=camera.orientation)
     else:
         camera.orientation = ways
-    overlays.scale_bar.visible = True
+    _add_scale(viewer)
 
 
 def is_anatomical(viewer: Viewer) -> bool:
@@ -254,6 +255,18 @@ def add_words(viewer: Viewer, name: str, **given: Any) -> None:
 
         kind = TextOverlay
     viewer.canvas.overlays[name] = kind(**given)
+
+
+def _add_scale(viewer: Viewer) -> None:
+    overlays = viewer.canvas.overlays
+    with suppress(ImportError):
+        from napari_neurosynth_results.viewer.napari_overlays import ScaleOverlay
+
+        if not isinstance(before := overlays.scale_bar, ScaleOverlay):
+            # What is equal is not put in place of what is there.
+            del overlays["scale_bar"]
+            overlays["scale_bar"] = ScaleOverlay(**before.model_dump())
+    overlays.scale_bar.visible = True
 
 
 def weakly(viewer: Viewer) -> weakref.ref[Viewer]:

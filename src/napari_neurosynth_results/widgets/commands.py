@@ -21,7 +21,8 @@ from napari_neurosynth_results.export.tables.clusters import (
     save_studies,
 )
 from napari_neurosynth_results.export.volumes import save_thresholded
-from napari_neurosynth_results.export.workspace.file import EXTENSION, change_paths
+from napari_neurosynth_results.export.workspace import EXTENSION
+from napari_neurosynth_results.export.workspace.file import change_paths
 from napari_neurosynth_results.export.workspace.script import FIRST_STEP, write_script
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet, result_of

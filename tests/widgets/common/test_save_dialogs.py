@@ -84,7 +84,7 @@ def test_three_planes_meet_where_the_viewer_is(
     scene.look_at(viewer, -12, 30, 24)
     asked: list[Any] = []
     monkeypatch.setattr(
-        "napari_neurosynth_results.widgets.common.save_dialogs.save_figure",
+        "napari_neurosynth_results.api.figures.save_figure",
         lambda what, path, **options: asked.append(options),
     )
     answer(monkeypatch, Path("figure"), "svg")

@@ -35,8 +35,6 @@ Made = TypeVar("Made")
 
 FORMAT = "napari-neurosynth-results workspace"
 VERSION = 1
-EXTENSION = ".nnr.json"
-
 _MOST_BYTES = 8 << 20
 #: More than any viewer holds.
 _MOST_ITEMS = 10_000

@@ -26,7 +26,6 @@ from napari_neurosynth_results.statistics.clusters.active_parts import (
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.true_discoveries import write_percent
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
-from napari_neurosynth_results.statistics.studies.leave_one_out import LeaveOneOut
 from napari_neurosynth_results.viewer.canvas import legend_once
 from napari_neurosynth_results.viewer.clusters.layer_colors import (
     CHOSEN_KEY,
@@ -63,6 +62,8 @@ from napari_neurosynth_results.viewer.scene import weakly
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
     from napari.viewer import Viewer
+
+    from napari_neurosynth_results.statistics.studies.leave_one_out import LeaveOneOut
 
 #: What a corrected map says of a peak, as the field writes it.
 _CORRECTED = {"peak_q": "peak q", "peak_p_fwe": "peak p_FWE"}

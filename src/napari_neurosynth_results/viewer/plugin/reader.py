@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import for_qt
-from napari_neurosynth_results.export.workspace.file import EXTENSION
+from napari_neurosynth_results.export.workspace import EXTENSION
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet

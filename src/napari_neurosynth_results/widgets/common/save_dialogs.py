@@ -13,12 +13,9 @@ from magicgui.widgets import PushButton
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMenu, QWidget
 
-from napari_neurosynth_results.api.figures import FigureKind, save_figure
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison.comparison import Comparison
-from napari_neurosynth_results.statistics.comparison.matrix import Matrix
 from napari_neurosynth_results.viewer.progress_bar import (
     show_error,
     show_info,
@@ -27,7 +24,12 @@ from napari_neurosynth_results.viewer.progress_bar import (
 )
 
 if TYPE_CHECKING:
+    # What draws is loaded when something is drawn.
     from napari.viewer import Viewer
+
+    from napari_neurosynth_results.api.figures import FigureKind
+    from napari_neurosynth_results.statistics.comparison.comparison import Comparison
+    from napari_neurosynth_results.statistics.comparison.matrix import Matrix
 
 # Kinds of files, as Qt writes them.
 TABLES = "Tab-separated table (*.tsv);;Comma-separated table (*.csv)"
@@ -258,6 +260,8 @@ class FigureButton(PushButton):
         ask_and_save(self.native, "Save the figure", suggested, PICTURES, save)
 
     def _draw(self, choice: FigureChoice, path: str, *, overwrite: bool) -> None:
+        from napari_neurosynth_results.api.figures import save_figure
+
         white = self._white
 
         def work(job: Job) -> None:

@@ -154,7 +154,7 @@ class CompareWidget(Container):
         layers.events.removed.connect(self._refresh_later)
         layers.selection.events.active.connect(self._describe)
         # A look that needs this widget goes with it.
-        self.native.destroyed.connect(self._together.stop)
+        self.native.destroyed.connect(self._together.let_go)
 
     def _timer(self, wait: int, act: Any, *, single: bool) -> QTimer:
         timer = QTimer(self.native)

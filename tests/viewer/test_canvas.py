@@ -291,3 +291,25 @@ def test_a_view_that_nobody_moved_fits_a_canvas_of_another_size(
     camera.zoom = 3.3
     resize(1300)
     assert camera.zoom == 3.3
+
+
+@pytest.mark.viewer
+@pytest.mark.slow
+def test_the_scale_bar_is_as_long_as_it_says_and_napari_can_hide_it(
+    window: Any, opened: Opened, z: npt.NDArray[np.float32]
+) -> None:
+    add(window, opened({"z": z})["z"])
+    scene.set_anatomical(window, "neurological")
+    window.layers.clear()
+    add(window, opened({"z": z})["z"]).opacity = 0
+    window.theme = "dark"
+    bar = window.canvas.overlays.scale_bar
+    bar.ticks = False
+    for zoom, length in ((7.4, 20), (14.0, 10), (0.8, 100)):
+        window.scene.camera.zoom = zoom
+        picture = window.screenshot(canvas_only=True, flash=False)[-30:, -160:, :3]
+        line = (picture > 200).all(axis=2).sum(axis=1).max()
+        assert abs(line - length * zoom) <= 2
+    bar.visible = False
+    picture = window.screenshot(canvas_only=True, flash=False)[-30:, -160:, :3]
+    assert not (picture > 200).all(axis=2).any()

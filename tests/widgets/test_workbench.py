@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 from scipy.stats import norm
 
+from helpers.threshold_form import settle
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import scene, shown_maps
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
@@ -524,3 +525,39 @@ def test_a_part_alone_scrolls_and_leaves_the_window_its_size(
     assert area.widget().minimumSizeHint().height() > 100
     assert made.native.isAncestorOf(made.map.native)
     assert viewer.window._qt_window.height() == before
+
+
+def test_undo_and_other_tabs_while_maps_are_compared(
+    panel: Workbench, viewer: Any, sample: ResultSet
+) -> None:
+    pair = [sample["z"], sample["logp"]]
+    panel.show_tab("Compare")
+    panel.compare(pair, "side by side")
+    numbers = panel.panel("Compare").comparison
+    threshold = panel.panel("Clusters").threshold
+    for tab in TABS:
+        panel.show_tab(tab)
+        let_go(5)
+        assert panel.compared() == (pair, "side by side")
+        assert viewer.canvas.grid.enabled
+    panel.show_tab("Clusters")
+    viewer.layers.selection.active = shown_maps.layer_of(viewer, sample["z"])
+    let_go(5)
+    assert threshold.statmap is sample["z"]
+    settle(threshold)
+    before = clusters_of(cluster_layer(viewer, sample["z"]))
+    threshold.form.voxels.value = 300
+    settle(threshold)
+    changed = clusters_of(cluster_layer(viewer, sample["z"]))
+    assert len(changed) < len(before)
+    assert panel.panel("Compare").comparison.a.min_voxels == 300
+    threshold.back.native.click()
+    let_go(20)
+    after = clusters_of(cluster_layer(viewer, sample["z"]))
+    assert after.asked.min_voxels == before.asked.min_voxels
+    assert after.peak_voxels == before.peak_voxels
+    assert panel.compared() == (pair, "side by side")
+    again = panel.panel("Compare").comparison
+    assert again.dice == numbers.dice
+    panel.compare(pair, "")
+    assert not viewer.canvas.grid.enabled

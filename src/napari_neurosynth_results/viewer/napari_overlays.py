@@ -1,29 +1,41 @@
-"""What is drawn over the slices and napari has no overlay for: color bar and crosshair.
+"""What is drawn over the slices: words, color bar, crosshair and divider.
 
 napari lets nobody else draw overlays: what this file takes from it is not promised, as
 in `napari_private`, and stands apart only because it cannot be imported without napari.
-Where a name goes, the import fails and `viewer.canvas` does without.
+Where a name goes, the import fails; then napari writes the words, and `viewer.canvas`
+does without the rest. Here alone in this room Qt is used: to write.
 """
 
 from __future__ import annotations
 
+import math
 import weakref
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from napari._vispy.overlays.base import VispyCanvasOverlay, VispySceneOverlay
-from napari._vispy.utils.text import get_text_metrics
 from napari._vispy.utils.visual import overlay_to_visual
-from napari._vispy.visuals.text import Text
-from napari.components.overlays import CanvasOverlay, SceneOverlay
-from vispy.scene import Node
-from vispy.scene.visuals import Image, Line
-from vispy.visuals.transforms import STTransform
+from napari.components.overlays import (
+    CanvasOverlay,
+    ScaleBarOverlay,
+    SceneOverlay,
+    TextOverlay,
+)
+from napari.utils.events import disconnect_events
+from qtpy.QtCore import QPointF, QRectF
+from qtpy.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter
+from vispy.gloo import Texture2D, VertexBuffer
+from vispy.scene.visuals import Line, create_visual_node
+from vispy.visuals import Visual
 
 #: Pixels of the screen: the bar, the lines beside it, and what lies between its parts.
 _WIDTH, _TICK, _SPACE = 16, 5, 4
 _FONT_SIZE = 9
-_MOST_MEASURED = 500
+#: The scale bar is no longer than that, and its ends are so high.
+_LONGEST_SCALE, _SCALE_TICK = 150, 11
+#: Pixels of the screen: napari's own words on the canvas are so large.
+_PIXELS_A_POINT = (96 / 72) ** 2
 #: Millimeters about the chosen place that no line of the crosshair covers, and how far
 #: the lines go: beyond any head.
 _OPEN_MM, _REACH_MM = 6.0, 400.0
@@ -31,6 +43,14 @@ _OPEN_MM, _REACH_MM = 6.0, 400.0
 _GREEN = (0.15, 0.85, 0.25, 0.8)
 #: Nor is magenta, of the line between two maps.
 _DIVIDER = (1.0, 0.2, 0.9, 1.0)
+
+
+class WordsOverlay(TextOverlay):  # type: ignore[misc]
+    """Words on the canvas."""
+
+
+class ScaleOverlay(ScaleBarOverlay):  # type: ignore[misc]
+    """napari's scale bar, which its menus know."""
 
 
 class BarOverlay(CanvasOverlay):  # type: ignore[misc]
@@ -74,100 +94,314 @@ class DividerOverlay(SceneOverlay):  # type: ignore[misc]
     place: float = 0.0
 
 
-class _BarNode(Node):  # type: ignore[misc]
-    """The parts of a color bar, which napari draws and clips as one."""
-
-    def __init__(self, font_info: Any) -> None:
-        super().__init__()
-        self.image = Image(np.zeros((1, 1, 4), np.float32), clim=(0, 1), parent=self)
-        self.image.transform = STTransform()
-        self.lines = Line(np.zeros((2, 2)), connect="segments", parent=self)
-        given = {"font_info": font_info, "font_size": _FONT_SIZE, "parent": self}
-        self.title = Text("", anchor_x="right", anchor_y="bottom", **given)
-        self.numbers = Text("", anchor_x="right", anchor_y="center", **given)
-
-    def set_gl_state(self, *args: Any, **kwargs: Any) -> None:
-        """Draw all parts alike."""
-        for part in self.children:
-            part.set_gl_state(*args, **kwargs)
-
-    def _set_clipper(self, node: Any, clipper: Any) -> None:
-        for part in self.children:
-            part._set_clipper(node, clipper)
+_VERTEX = """
+uniform vec2 u_corner;
+uniform vec2 u_size;
+attribute vec2 a_share;
+varying vec2 v_share;
+void main() {
+    v_share = a_share;
+    gl_Position = $transform(vec4(u_corner + a_share * u_size, 0.0, 1.0));
+}
+"""
+_CORNERS = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], np.float32)
+_FRAGMENT = """
+uniform sampler2D u_picture;
+varying vec2 v_share;
+void main() { gl_FragColor = texture2D(u_picture, v_share); }
+"""
 
 
-class DrawnBar(VispyCanvasOverlay):  # type: ignore[misc]
-    """Draws a `BarOverlay`."""
+class _PictureVisual(Visual):  # type: ignore[misc]
+    """A picture that Qt paints, pixel by pixel of the screen, when it is needed.
+
+    napari writes with shapes of letters that it keeps on the graphics card: each letter
+    takes it 4 ms at first, and each text a program of its own. Qt has the letters, and
+    paints the box behind them and all parts of a color bar in one.
+    """
+
+    def __init__(self) -> None:
+        Visual.__init__(self, vcode=_VERTEX, fcode=_FRAGMENT)
+        self._texture = Texture2D(
+            np.zeros((1, 1, 4), np.uint8), interpolation="nearest"
+        )
+        program = self.shared_program
+        program["u_picture"], program["a_share"] = self._texture, VertexBuffer(_CORNERS)
+        self._draw_mode = "triangle_strip"
+        self._paint: Any = None
+        self._scale = 0.0
+        self._place = (0, 0, 1, 1)
+        self.set_gl_state("translucent", depth_test=False)
+        self.freeze()
+
+    def show(self, paint: Any, place: tuple[int, int, int, int]) -> None:
+        """Paint something else.
+
+        Parameters
+        ----------
+        paint : weakref.WeakMethod
+            Called with a painter, in pixels of the screen.
+        place : tuple of int
+            Left, top, width and height of what is painted.
+        """
+        self._paint, self._place, self._scale = paint, place, 0.0
+        self.update()
+
+    def _prepare_transforms(self, view: Any) -> None:
+        view.view_program.vert["transform"] = view.transforms.get_transform()
+
+    def _prepare_draw(self, view: Any) -> bool:
+        scale = float(view.transforms.pixel_scale)
+        paint = self._paint() if self._paint is not None else None
+        if paint is None:
+            return False
+        if scale != self._scale:
+            self._scale = scale
+            left, top, width, height = self._place
+            size = max(1, round(width * scale)), max(1, round(height * scale))
+            image = QImage(*size, QImage.Format.Format_RGBA8888)
+            image.fill(0)
+            painter = QPainter(image)
+            painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
+            painter.scale(scale, scale)
+            painter.translate(-left, -top)
+            paint(painter)
+            painter.end()
+            self._texture.set_data(_pixels_of(image))
+            program = self.shared_program
+            program["u_corner"], program["u_size"] = (left, top), (width, height)
+        return True
+
+    def _compute_bounds(self, axis: int, view: Any) -> tuple[int, int] | None:
+        left, top, width, height = self._place
+        spans = {0: (left, left + width), 1: (top, top + height)}
+        return spans.get(axis)
+
+
+_Picture = create_visual_node(_PictureVisual)
+
+
+def _pixels_of(image: QImage) -> npt.NDArray[np.uint8]:
+    bits = image.constBits()
+    if hasattr(bits, "setsize"):
+        # What PyQt hands out has no size of its own.
+        bits.setsize(image.sizeInBytes())
+    return (
+        np.frombuffer(bits, np.uint8).reshape(image.height(), image.width(), 4).copy()
+    )
+
+
+class _Painted(VispyCanvasOverlay):  # type: ignore[misc]
+    """Draws an overlay with Qt, its box too."""
 
     def __init__(self, *, font_info: Any, **kwargs: Any) -> None:
-        super().__init__(node=_BarNode(font_info), font_info=font_info, **kwargs)
-        self._measured: dict[str, tuple[float, float]] = {}
-        events = self.overlay.events
-        for event in (events.bar, events.below, events.height):
-            event.connect(self._draw)
-        # The overlay outlives what draws it.
-        self.overlay.ruler = weakref.WeakMethod(self.measure)
-        self.viewer.canvas.events.background_color.connect(self._draw)
-        self.reset()
+        super().__init__(node=_Picture(), font_info=font_info, **kwargs)
+        # Once a size is set in pixels of the screen, it is the same for all screens.
+        self._font = QFont(font_info.face)
+        self._metrics = QFontMetricsF(self._font)
+        self._take_size(_FONT_SIZE)
+        self.viewer.canvas.events.background_color.connect(self._paint_anew)
+
+    def _take_size(self, points: float) -> None:
+        """Write as large as napari does: its points are larger than those of Qt."""
+        self._font.setPixelSize(max(1, round(points * _PIXELS_A_POINT)))
+        self._metrics = QFontMetricsF(self._font)
 
     def reset(self) -> None:
         """Draw all of it anew."""
         super().reset()
-        self._measured.clear()
-        self._draw()
-
-    def measure(self, words: str) -> tuple[float, float]:
-        """Say how wide and high words are in the type of caption and numbers."""
-        # A slider says nearly the same words again and again.
-        if words not in self._measured:
-            if len(self._measured) > _MOST_MEASURED:
-                self._measured.clear()
-            text = self.node.title
-            line = float(text.get_line_height())
-            self._measured[words] = _measure(text, words), line
-        return self._measured[words]
+        self._lay_out()
 
     def _on_visible_change(self) -> None:
         super()._on_visible_change()
-        self._draw()
+        self._lay_out()
 
-    def _draw(self, event: object = None) -> None:
-        bar = self.overlay.bar
-        if bar is None or not self.node.visible:
-            return
-        node, ink = self.node, self._get_fgcolor()
-        for text in (node.title, node.numbers):
-            text.color, text.font_size = ink, _FONT_SIZE
-        node.title.text = bar.title
-        node.numbers.text = [number for _, number in bar.ticks]
-        line = node.title.get_line_height()
-        wide = max(_measure(node.title, number) for _, number in bar.ticks)
-        wide += _WIDTH + _TICK + _SPACE
-        self.x_size = max(wide, _measure(node.title, bar.title))
-        # Room for half a line above and below the bar, where numbers stand out.
-        above, height = self.overlay.below, self.overlay.height
-        top = above + 1.5 * line + _SPACE
-        self.y_size = top + height + line / 2
-        node.title.pos = (self.x_size, above)
-        left = self.x_size - _WIDTH
-        places = [top + share * height for share, _ in bar.ticks]
-        node.numbers.pos = [(left - _TICK - _SPACE, y) for y in places]
-        node.lines.set_data(
-            np.array([[x, y] for y in places for x in (left - _TICK, left)]), color=ink
+    def _on_box_change(self) -> None:
+        # The box is in the picture.
+        self._paint_anew()
+
+    def _lay_out(self, event: object = None) -> None:
+        """Say how large it is, and draw it."""
+        if self.node.visible:
+            self.x_size, self.y_size = map(math.ceil, self._measure_all())
+            self._on_position_change()
+
+    def _paint_anew(self, event: object = None) -> None:
+        pad = 0
+        if self.overlay.box:
+            pad = round(0.4 * self.viewer.canvas.overlay_tiling.padding[0])
+        self.node.show(
+            weakref.WeakMethod(self._paint_all),
+            (-pad, -pad, int(self.x_size) + 2 * pad, int(self.y_size) + 2 * pad),
         )
-        colors = np.frombuffer(bar.colors, np.uint8).reshape(-1, 1, 4)
-        node.image.set_data((colors / 255).astype(np.float32))
-        node.image.transform.scale = _WIDTH, height / len(colors)
-        node.image.transform.translate = left, top
-        self._on_position_change()
+
+    def _paint_all(self, painter: QPainter) -> None:
+        if self.overlay.box:
+            ground = self.overlay.box_color
+            if ground is None:
+                ground = self.viewer.canvas.background_color * (1, 1, 1, 0.8)
+            pad = round(0.4 * self.viewer.canvas.overlay_tiling.padding[0])
+            size = int(self.x_size) + 2 * pad, int(self.y_size) + 2 * pad
+            painter.fillRect(-pad, -pad, *size, _color(ground))
+        painter.setFont(self._font)
+        painter.setPen(_color(self._get_fgcolor()))
+        self._paint(painter)
+
+    def _write(
+        self, painter: QPainter, words: str, place: tuple[float, float], align: str
+    ) -> None:
+        """Write a line whose top is at a place, to the right, left or about it."""
+        share = {"left": 0.0, "center": 0.5, "right": 1.0}[align]
+        left = place[0] - share * self._metrics.horizontalAdvance(words)
+        below = place[1] + self._metrics.ascent()
+        painter.drawText(QPointF(round(left), round(below)), words)
+
+    def _measure_all(self) -> tuple[float, float]:
+        raise NotImplementedError
+
+    def _paint(self, painter: QPainter) -> None:
+        raise NotImplementedError
 
 
-def _measure(text: Any, words: str) -> float:
-    """Say how wide words would be in the type of a text."""
-    # Of a text that holds the words: its height by the height of its letters.
-    metrics = get_text_metrics(text)
-    share = float(text.get_line_height()) / float(metrics.height())
-    return share * float(metrics.horizontalAdvance(words))
+def _color(rgba: Any) -> QColor:
+    return QColor.fromRgbF(*(float(part) for part in np.clip(rgba, 0, 1)))
+
+
+class DrawnWords(_Painted):
+    """Draws a `WordsOverlay`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        events = self.overlay.events
+        for event in (events.text, events.font_size):
+            event.connect(self._lay_out)
+        events.color.connect(self._paint_anew)
+        self.reset()
+
+    def _measure_all(self) -> tuple[float, float]:
+        self._take_size(self.overlay.font_size)
+        lines = self.overlay.text.split("\n")
+        wide = max(map(self._metrics.horizontalAdvance, lines))
+        return wide, len(lines) * self._metrics.height()
+
+    def _paint(self, painter: QPainter) -> None:
+        if self.overlay.color is not None:
+            painter.setPen(_color(self.overlay.color))
+        align = str(self.overlay.position).rpartition("_")[2]
+        share = {"left": 0.0, "center": 0.5, "right": 1.0}[align]
+        for number, line in enumerate(self.overlay.text.split("\n")):
+            top = number * self._metrics.height()
+            self._write(painter, line, (share * self.x_size, top), align)
+
+
+class DrawnBar(_Painted):
+    """Draws a `BarOverlay`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        events = self.overlay.events
+        for event in (events.bar, events.below, events.height):
+            event.connect(self._lay_out)
+        # The overlay outlives what draws it.
+        self.overlay.ruler = weakref.WeakMethod(self.measure)
+        self.reset()
+
+    def measure(self, words: str) -> tuple[float, float]:
+        """Say how wide and high words are in the type of caption and numbers."""
+        return self._metrics.horizontalAdvance(words), self._metrics.height()
+
+    def _measure_all(self) -> tuple[float, float]:
+        bar, line = self.overlay.bar, self._metrics.height()
+        if bar is None:
+            return 0.0, 0.0
+        wide = max(self.measure(number)[0] for _, number in bar.ticks)
+        wide += _WIDTH + _TICK + _SPACE
+        # Room for half a line above and below the bar, where numbers stand out.
+        high = self._top() + self.overlay.height + line / 2
+        return max(wide, self.measure(bar.title)[0]), high
+
+    def _top(self) -> float:
+        return float(self.overlay.below + 1.5 * self._metrics.height() + _SPACE)
+
+    def _paint(self, painter: QPainter) -> None:
+        bar, line = self.overlay.bar, self._metrics.height()
+        if bar is None:
+            return
+        right, top, height = self.x_size, round(self._top()), self.overlay.height
+        left = right - _WIDTH
+        self._write(painter, bar.title, (right, self.overlay.below), "right")
+        for share, number in bar.ticks:
+            at = top + share * height
+            end = left - _TICK
+            painter.drawLine(QPointF(end, at), QPointF(left, at))
+            self._write(painter, number, (end - _SPACE, at - line / 2), "right")
+        rows = len(bar.colors) // 4
+        colors = QImage(bar.colors, 1, rows, 4, QImage.Format.Format_RGBA8888)
+        painter.drawImage(QRectF(left, top, _WIDTH, height), colors)
+
+
+class DrawnScale(_Painted):
+    """Draws a `ScaleOverlay`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._length, self._words = 0.0, ""
+        super().__init__(**kwargs)
+        told, dims = self.overlay.events, self.viewer.dims.events
+        for event in (
+            *(told.color, told.colored, told.ticks, told.length, told.font_size),
+            *(self.viewer.scene.camera.events.zoom, dims.order, dims.ndisplay),
+        ):
+            event.connect(self._lay_out)
+        layers = self.viewer.layers.events
+        for event in (layers.inserted, layers.removed):
+            event.connect(self._on_visible_change)
+        self.reset()
+
+    def close(self) -> None:
+        """Hear of layers no more."""
+        for event in (self.viewer.layers.events, self.viewer.scene.camera.events):
+            disconnect_events(event, self)
+        super().close()
+
+    def _should_be_visible(self) -> bool:
+        # Without layers nothing has a size; and a window that closes is drawn once
+        # more, with another context of the graphics card, which may crash then.
+        return bool(self.overlay.visible and self.viewer.layers)
+
+    def _on_unit_change(self) -> None:
+        # By this name napari tells of layers in other units.
+        self._lay_out()
+
+    def _measure_all(self) -> tuple[float, float]:
+        self._take_size(self.overlay.font_size)
+        zoom, units = self.viewer.scene.camera.zoom, self.viewer.layers.units
+        length = self.overlay.length or _round_length(_LONGEST_SCALE / zoom)
+        unit = units[self.viewer.dims.displayed[-1]] if units is not None else None
+        said = (length * unit).to_compact() if unit is not None else length
+        self._length, self._words = (
+            length * zoom,
+            f"{said:g~P}" if unit else f"{said:g}",
+        )
+        wide = max(self._length, self._metrics.horizontalAdvance(self._words))
+        return wide, self._metrics.height() + _SCALE_TICK
+
+    def _paint(self, painter: QPainter) -> None:
+        if self.overlay.colored:
+            painter.setPen(_color(self.overlay.color))
+        middle = self.x_size / 2
+        self._write(painter, self._words, (middle, 0), "center")
+        half, line = round(self._length / 2), _SCALE_TICK // 2
+        left, right, top = middle - half, middle + half, self.y_size - _SCALE_TICK
+        ink = painter.pen().color()
+        painter.fillRect(QRectF(left, top + line - 1, right - left, 3), ink)
+        for end in (left, right - 2) if self.overlay.ticks else ():
+            painter.fillRect(QRectF(end, top, 2, _SCALE_TICK), ink)
+
+
+def _round_length(most: float) -> float:
+    """Return the longest of 1, 2, 5, 10, 20 and so on that is no longer than that."""
+    power = 10.0 ** math.floor(math.log10(most))
+    return max(power * one for one in (1, 2, 5) if power * one <= most)
 
 
 class DrawnCrosshair(VispySceneOverlay):  # type: ignore[misc]
@@ -229,6 +463,8 @@ class DrawnDivider(VispySceneOverlay):  # type: ignore[misc]
         self.node.set_data(np.array(ends, np.float32))
 
 
+overlay_to_visual[WordsOverlay] = DrawnWords
+overlay_to_visual[ScaleOverlay] = DrawnScale
 overlay_to_visual[BarOverlay] = DrawnBar
 overlay_to_visual[DividerOverlay] = DrawnDivider
 overlay_to_visual[CrosshairOverlay] = DrawnCrosshair

@@ -8,6 +8,7 @@ through `notify`, because names of others are in them.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, TypeVar
@@ -18,8 +19,10 @@ from napari_neurosynth_results.viewer.napari_private import is_closed
 
 _Answer = TypeVar("_Answer")
 
-#: Often enough for a smooth bar.
+#: Often enough for a smooth bar, seconds.
 _STEP = 0.04
+#: What is done sooner has no bar: to make one takes as long as many folders.
+_PATIENCE = 0.5
 
 
 def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _Answer:
@@ -57,19 +60,23 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
     app = get_qapp()
     # What is closed meanwhile may be what asked for it, and is needed until it goes on.
     panels = [*getattr(getattr(waits, "window", None), "dock_widgets", {}).values()]
-    bar = cancelable_progress(desc=what, total=0)
+    began, bar = time.monotonic(), None
     try:
         with ThreadPoolExecutor(1) as pool:
             future = pool.submit(work, job)
             while not wait([future], _STEP).done:
-                bar.total = meter.total
-                bar.update(meter.done - bar.n)
+                if bar is None and time.monotonic() - began > _PATIENCE:
+                    bar = cancelable_progress(desc=what, total=0)
+                if bar is not None:
+                    bar.total = meter.total
+                    bar.update(meter.done - bar.n)
                 app.processEvents()
-                if bar.is_canceled or is_closed(waits):
+                if is_closed(waits) or (bar is not None and bar.is_canceled):
                     job.cancel()
             return future.result()
     finally:
-        bar.close()
+        if bar is not None:
+            bar.close()
         panels.clear()
 
 

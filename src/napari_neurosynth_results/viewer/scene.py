@@ -7,6 +7,7 @@ that the same data are right in 2D and not mirrored in 3D.
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ def set_anatomical(viewer: Viewer, orientation: Convention) -> None:
         camera.events.orientation(value=camera.orientation)
     else:
         camera.orientation = ways
-    overlays.scale_bar.visible = True
+    _add_scale(viewer)
 
 
 def is_anatomical(viewer: Viewer) -> bool:
@@ -132,12 +133,9 @@ def canvas_cover(viewer: Viewer) -> Any:
         Never shown; its text names what lies there, and is empty when nothing does. Who
         lies there hears of another text, and goes.
     """
-    overlays = viewer.canvas.overlays
-    if _COVER not in overlays:
-        from napari.components.overlays import TextOverlay
-
-        overlays[_COVER] = TextOverlay(visible=False)
-    return overlays[_COVER]
+    if _COVER not in viewer.canvas.overlays:
+        add_words(viewer, _COVER, visible=False)
+    return viewer.canvas.overlays[_COVER]
 
 
 def uncover_canvas(viewer: Viewer) -> None:
@@ -224,13 +222,9 @@ def jump_to(viewer: Viewer, x: float, y: float, z: float) -> None:
 def _add_marks(viewer: Viewer) -> None:
     """Put the orientation letters on the canvas and keep them right."""
     if not is_anatomical(viewer):
-        from napari.components.overlays import TextOverlay
-
         for name, position in MARKS.items():
-            viewer.canvas.overlays[name] = TextOverlay(
-                position=position, font_size=_MARK_SIZE, box=False
-            )
-        viewer.canvas.overlays[_CONVENTION] = TextOverlay(visible=False)
+            add_words(viewer, name, position=position, font_size=_MARK_SIZE, box=False)
+        add_words(viewer, _CONVENTION, visible=False)
         # The viewer owns the events: a strong reference back would keep it alive.
         turn = partial(_follow_plane, weakly(viewer))
         viewer.dims.events.order.connect(turn)
@@ -239,6 +233,40 @@ def _add_marks(viewer: Viewer) -> None:
         follow = partial(_follow_camera, weakly(viewer))
         viewer.scene.camera.events.orientation.connect(follow)
     _update_marks(viewer)
+
+
+def add_words(viewer: Viewer, name: str, **given: Any) -> None:
+    """Add an overlay with words to the canvas.
+
+    Parameters
+    ----------
+    name : str
+        Of the overlay.
+    **given
+        As for napari's `TextOverlay`.
+    """
+    try:
+        from napari_neurosynth_results.viewer import napari_overlays
+
+        kind: Any = napari_overlays.WordsOverlay
+    except ImportError:
+        # A napari that changed.
+        from napari.components.overlays import TextOverlay
+
+        kind = TextOverlay
+    viewer.canvas.overlays[name] = kind(**given)
+
+
+def _add_scale(viewer: Viewer) -> None:
+    overlays = viewer.canvas.overlays
+    with suppress(ImportError):
+        from napari_neurosynth_results.viewer.napari_overlays import ScaleOverlay
+
+        if not isinstance(before := overlays.scale_bar, ScaleOverlay):
+            # What is equal is not put in place of what is there.
+            del overlays["scale_bar"]
+            overlays["scale_bar"] = ScaleOverlay(**before.model_dump())
+    overlays.scale_bar.visible = True
 
 
 def weakly(viewer: Viewer) -> weakref.ref[Viewer]:

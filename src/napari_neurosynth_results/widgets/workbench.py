@@ -27,10 +27,6 @@ from qtpy.QtWidgets import (
 )
 
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.viewer.brain_views.scene_memory import (
-    remember_scene,
-    return_to_scene,
-)
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.plugin.messages import PANEL
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
@@ -390,6 +386,7 @@ def show_ortho_view(
     where: Literal["center", "bottom"] | None = None,
 ) -> None:
     """Show three planes, over the canvas or where they were last."""
+    from napari_neurosynth_results.viewer.brain_views.scene_memory import remember_scene
     from napari_neurosynth_results.widgets.ortho.widget import show_ortho
 
     remember_scene(napari_viewer)
@@ -403,4 +400,8 @@ def go_back_to_scene(napari_viewer: napari.viewer.Viewer) -> None:
     if views is not None:
         views.go_back()
     else:
+        from napari_neurosynth_results.viewer.brain_views.scene_memory import (
+            return_to_scene,
+        )
+
         return_to_scene(napari_viewer)

@@ -83,3 +83,26 @@ def test_what_is_opened_comes_to_the_viewer_that_opens_it(
     # Where one is emptied, the other keeps its own.
     front.layers.clear()
     assert [layer.name for layer in behind.layers] == names
+
+
+def test_a_window_closed_while_maps_stand_side_by_side_goes_quietly(
+    plugin: Any,
+    make_napari_viewer: Callable[..., Any],
+    sample: Any,
+    notifications: list[Any],
+) -> None:
+    from qtpy.QtWidgets import QApplication
+
+    from napari_neurosynth_results.viewer.shown_maps import show_alone
+    from napari_neurosynth_results.widgets.workbench import open_workbench
+
+    viewer = make_napari_viewer()
+    show_alone(viewer, sample["z"])
+    open_workbench(viewer, "Compare").compare(
+        [sample["z"], sample["logp"]], "side by side"
+    )
+    assert viewer.canvas.grid.enabled
+    viewer.close()
+    for _ in range(10):
+        QApplication.processEvents()
+    assert [told.message for told in notifications] == []

@@ -35,8 +35,6 @@ Made = TypeVar("Made")
 
 FORMAT = "napari-neurosynth-results workspace"
 VERSION = 1
-EXTENSION = ".nnr.json"
-
 _MOST_BYTES = 8 << 20
 #: More than any viewer holds.
 _MOST_ITEMS = 10_000
@@ -82,11 +80,14 @@ class LabelsStyle:
     colors : tuple of (i, j, k, color)
         By the voxel of the peak: number of the color, also of clusters that were seen
         before.
+    parts : float, optional
+        The largest parts are outlined of which at least this share is active.
     """
 
     only_chosen: bool = False
     chosen: Voxel | None = None
     colors: tuple[tuple[int, int, int, int], ...] = ()
+    parts: float | None = None
 
 
 @dataclass(frozen=True)

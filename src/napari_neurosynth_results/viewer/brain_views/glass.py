@@ -96,7 +96,6 @@ class GlassBrain:
     """
 
     def __init__(self, viewer: Viewer) -> None:
-        from napari.components.overlays import TextOverlay
         from napari.layers import Image
 
         self._ref = scene.weakly(viewer)
@@ -119,10 +118,9 @@ class GlassBrain:
         self.projection = Image(
             empty, name="Glass brain", blending="translucent_no_depth", **one
         )
-        overlays = viewer.canvas.overlays
-        if OVERLAY not in overlays:
-            overlays[OVERLAY] = TextOverlay(
-                position="top_left", font_size=_TEXT_SIZE, box=False
+        if OVERLAY not in viewer.canvas.overlays:
+            scene.add_words(
+                viewer, OVERLAY, position="top_left", font_size=_TEXT_SIZE, box=False
             )
         # Bound methods are held weakly by napari: they go with this object.
         viewer.layers.events.inserted.connect(self._changed)

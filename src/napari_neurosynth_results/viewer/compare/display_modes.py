@@ -38,7 +38,7 @@ from napari_neurosynth_results.viewer.layers import (
     UNDERLAY_KEY,
     map_of,
 )
-from napari_neurosynth_results.viewer.napari_private import unproxied
+from napari_neurosynth_results.viewer.napari_private import is_closed, unproxied
 from napari_neurosynth_results.viewer.shown_maps import at_once
 
 if TYPE_CHECKING:
@@ -168,6 +168,11 @@ class JointDisplay:
         self._fit(0)
         self._looks, self._order, self._shown, self._maps = {}, [], {}, []
         self._sided = []
+
+    def let_go(self) -> None:
+        """Stop when the panel goes, unless canvas or layers go with it."""
+        if self._viewer.layers and not is_closed(self._viewer):
+            self.stop()
 
     @property
     def is_busy(self) -> bool:

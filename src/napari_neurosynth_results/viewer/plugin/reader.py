@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import for_qt
-from napari_neurosynth_results.export.workspace.file import EXTENSION
+from napari_neurosynth_results.export.workspace import EXTENSION
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.results import ResultSet
@@ -30,7 +30,11 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
     result_sets,
 )
-from napari_neurosynth_results.viewer.napari_private import is_closed, viewer_that_reads
+from napari_neurosynth_results.viewer.napari_private import (
+    collect_later,
+    is_closed,
+    viewer_that_reads,
+)
 from napari_neurosynth_results.viewer.plugin.messages import announce
 from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.settings import (
@@ -111,6 +115,7 @@ def read(
     ResultsError
         When there is no map to open; the text says what to do.
     """
+    collect_later()
     settings = read_settings()
     # Before it takes time: meanwhile another window may come to the front.
     viewer = viewer_that_reads()
@@ -139,6 +144,7 @@ def read(
         before = shown_maps.same_result(result_sets(viewer.layers), results)
         if before is not None and shown_maps.show_first_of(viewer, before):
             return [(None,)]
+    collect_later()
     return layers_for_viewer(viewer, results, settings)
 
 

@@ -4,7 +4,7 @@ Each drill runs in a process of its own, in a real window that is painted after 
 step. After a block of steps garbage is collected, what is free goes back to the system,
 and it is counted what the process holds: memory that is its own alone (USS), objects of
 Python, widgets of Qt, threads and open files. The first blocks warm up: modules are
-loaded, shaders built, caches filled. From then on nothing may grow. Exits with 1 when
+loaded, shaders built, caches filled. From then on it may not grow. Exits with 1 when
 something does.
 
     scripts/with-display.sh python scripts/safety/memory_drill.py

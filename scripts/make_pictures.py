@@ -20,7 +20,10 @@ import napari
 import nibabel as nib
 import numpy as np
 from PIL import Image
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QApplication, QToolTip, QWidget
+from scipy.ndimage import gaussian_filter
+from scipy.stats import norm
 
 from napari_neurosynth_results import (
     compare_maps,
@@ -47,6 +50,7 @@ from napari_neurosynth_results.viewer.plugin.reader import add_maps, strongest_p
 from napari_neurosynth_results.viewer.scene import view_from, view_obliquely
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.viewer.shown_maps import show_alone
+from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
 from napari_neurosynth_results.widgets.ortho.widget import show_ortho
 from napari_neurosynth_results.widgets.workbench import open_workbench, show_foci_tab
 
@@ -84,6 +88,7 @@ def main() -> None:
     _browser()
     _thresholds()
     _studies()
+    draw_evidence()
     draw_foci(open_studies(Path(sample_folder()) / "studyset.json"))
     _readout()
     _ortho()
@@ -201,10 +206,120 @@ def _studies() -> None:
     details.studies.notes.setChecked(True)
     _settle(viewer)
     _save(viewer.window.screenshot(canvas_only=False, flash=False), "studies.png")
-    details.setCurrentIndex(details.count() - 1)
+    details.setCurrentWidget(details.heat.parentWidget())
     _settle(viewer)
     _save(_grabbed(table.native), "heat-map.png")
     viewer.close()
+
+
+def draw_evidence() -> None:
+    """Draw how much of clusters is active, and where, who makes them, and effects."""
+    viewer = napari.Viewer()
+    viewer.window.resize(1366, 768)
+    viewer.open(sample_folder(), plugin=PLUGIN)
+    panel = open_workbench(viewer, "Clusters").panel("Clusters")
+    form, table = panel.threshold, panel.table
+    _quieten(viewer)
+    _show_only(viewer, "uncorrected · z")
+    form.form.voxels.value = 10
+    _settle(viewer)
+    _save(_with_tooltip(viewer, table), "tdp.png")
+    table.go_next()
+    table.drawer.click()
+    details = table.details
+    details.setCurrentWidget(details.parts)
+    details.parts.outline.click()
+    _settle(viewer)
+    viewer.scene.camera.zoom *= 1.7
+    viewer.scene.camera.center = (0.0, 14.0, 2.0)
+    _wait(0.3)
+    window = viewer.window.screenshot(canvas_only=False, flash=False)
+    # The layer list says nothing here.
+    _save(window[:, 370:], "active-parts.png")
+    table.view.mark(0)
+    table.view.setCurrentIndex(table.model.index(6, 0))
+    details.setCurrentWidget(details.studies)
+    details.studies.leave_out.click()
+    while details.studies.background_job.busy:
+        _wait(0.1)
+    _settle(viewer)
+    _save(_grabbed(table.native), "stands.png")
+    viewer.close()
+    with tempfile.TemporaryDirectory() as folder:
+        _write_image_based(Path(folder))
+        viewer = napari.Viewer()
+        viewer.window.resize(1366, 768)
+        viewer.open(folder, plugin=PLUGIN)
+        table = open_workbench(viewer, "Clusters").panel("Clusters").table
+        _quieten(viewer)
+        # One where the studies differ.
+        row = int(table.clusters.effects["tau2"].argmax())
+        table.view.setCurrentIndex(table.model.index(row, 0))
+        table.drawer.click()
+        table.details.setCurrentWidget(table.details.effect)
+        _settle(viewer)
+        _save(_grabbed(table.details), "effect.png")
+        viewer.close()
+
+
+def _with_tooltip(viewer: napari.Viewer, table: ClusterWidget) -> np.ndarray:
+    """Photograph the screen where the mouse rests on the title of the TDP."""
+    view, window = table.view, viewer.window._qt_window
+    window.move(0, 0)
+    titles = [view.rows.title(column) for column in view.shown_columns()]
+    column = view.shown_columns()[titles.index("TDP")]
+    told = view.rows.headerData(
+        column, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole
+    )
+    below = view.viewport().mapToGlobal(QPoint(-40, 130))
+    QToolTip.showText(below, told, view)
+    _wait(0.4)
+    corner = table.native.mapToGlobal(QPoint(-50, 0))
+    screen = QApplication.primaryScreen().grabWindow(0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "screen.png")
+        screen.save(path)
+        found = np.asarray(Image.open(path).convert("RGB"))
+    QToolTip.hideText()
+    return found[corner.y() : corner.y() + 480, corner.x() : window.width()]
+
+
+def _write_image_based(folder: Path) -> None:
+    """Write the maps of a random-effects meta-analysis of 12 simulated studies.
+
+    Effects where those of the sample are, which differ between the studies; combined by
+    DerSimonian and Laird (1986).
+    """
+    source = open_results(sample_folder())["z"]
+    inside, rng = source.mask, np.random.default_rng(0)
+    assert inside is not None
+    truth = gaussian_filter(0.15 * source.data, 1)
+    variance = rng.uniform(0.02, 0.08, 12)
+    y = []
+    for one in variance:
+        noise = gaussian_filter(rng.normal(size=truth.shape), 1.5)
+        y.append(truth * rng.normal(1, 0.5) + noise / noise.std() * np.sqrt(one))
+    effects = np.array([study[inside] for study in y])
+    weight = 1 / variance[:, np.newaxis]
+    fixed = (weight * effects).sum(0) / weight.sum()
+    q = (weight * (effects - fixed) ** 2).sum(0)
+    scale = weight.sum() - (weight**2).sum() / weight.sum()
+    tau2 = np.maximum(0, (q - (len(variance) - 1)) / scale)
+    weight = 1 / (variance[:, np.newaxis] + tau2)
+    est = (weight * effects).sum(0) / weight.sum(0)
+    se = 1 / np.sqrt(weight.sum(0))
+    maps = {"z": est / se, "est": est, "se": se, "tau2": tau2}
+    maps |= {"p": 2 * norm.sf(np.abs(est / se)), "dof": 0 * est + len(variance) - 1}
+    for name, values in maps.items():
+        volume = np.zeros(truth.shape, np.float32)
+        volume[inside] = values
+        nib.save(nib.Nifti1Image(volume, source.affine), folder / f"{name}.nii.gz")
+
+
+def _wait(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
 
 
 def _compare(first: str, second: str) -> None:
@@ -365,9 +480,7 @@ def _brains() -> None:
 
 def _framed(viewer: napari.Viewer) -> np.ndarray:
     """Photograph a view in 3D as it is."""
-    end = time.monotonic() + 0.5
-    while time.monotonic() < end:
-        QApplication.processEvents()
+    _wait(0.5)
     return viewer.screenshot(canvas_only=True, flash=False)
 
 
@@ -415,9 +528,7 @@ def _quieten(viewer: napari.Viewer) -> None:
 
 def _settle(viewer: napari.Viewer, seconds: float = 0.5) -> None:
     viewer.reset_view()
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QApplication.processEvents()
+    _wait(seconds)
 
 
 def _save(picture: np.ndarray, name: str, *, colors: int = 0) -> None:

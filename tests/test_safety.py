@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+SCRIPTS = ROOT / "scripts" / "safety"
 PACKAGE = ROOT / "src" / "napari_neurosynth_results"
 PAGE = (ROOT / "docs" / "safety.md").read_text(encoding="utf-8")
 _NAMED = re.compile(r"`(tests/[\w/]+\.py): (test_\w+)`")
@@ -103,7 +104,7 @@ def test_broken_files_are_read_or_refused(formats: str, tmp_path: Path) -> None:
     # A few of each format; docs/safety.md says what came of the whole run.
     told = tmp_path / "told.json"
     wanted = {"images": ["--texts", "0"], "texts": ["--images", "0"]}[formats]
-    command = [sys.executable, str(ROOT / "scripts" / "mutations.py"), *wanted]
+    command = [sys.executable, str(SCRIPTS / "mutations.py"), *wanted]
     command += [f"--{formats}", "12", "--json", str(told)]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=280
@@ -136,7 +137,7 @@ def test_every_kind_of_fault_is_found() -> None:
         "    found[what] = m.open_broken(form, {'a': b'x'}, limits).fault\n"
         "print(json.dumps(found))\n"
     )
-    path = os.pathsep.join([str(ROOT / "scripts"), str(ROOT / "src")])
+    path = os.pathsep.join([str(SCRIPTS), str(ROOT / "src")])
     done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,

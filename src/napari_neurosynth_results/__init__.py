@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.anatomy.atlas import Atlas
     from napari_neurosynth_results.api import (
         MaskSource,
+        active_parts,
         brain_mask,
         compare_many,
         compare_maps,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         open_results,
         open_studies,
         robustness,
+        save_active_parts,
         save_clusters,
         save_comparison,
         save_figure,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.maps.kinds import MapKind, Tail
     from napari_neurosynth_results.maps.results import ResultSet
     from napari_neurosynth_results.maps.statmap import StatMap
+    from napari_neurosynth_results.statistics.clusters.active_parts import ActiveParts
     from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
     from napari_neurosynth_results.statistics.comparison.comparison import Comparison
     from napari_neurosynth_results.statistics.comparison.matrix import Matrix
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "MaskSource": "api.map_requests",
+    "active_parts": "api.clusters",
     "brain_mask": "api.masks",
     "compare_many": "api.comparison",
     "compare_maps": "api.comparison",
@@ -58,6 +62,7 @@ _HOMES = {
     "open_results": "api.opening",
     "open_studies": "sources.studies.study_files",
     "robustness": "api.studies",
+    "save_active_parts": "export.tables.clusters",
     "save_clusters": "export.tables.clusters",
     "save_comparison": "export.tables.comparison",
     "save_figure": "api.figures",
@@ -68,6 +73,7 @@ _HOMES = {
     "run_batch": "batch",
     "BatchSummary": "batch",
     "Atlas": "anatomy.atlas",
+    "ActiveParts": "statistics.clusters.active_parts",
     "ClusterSet": "statistics.clusters.cluster_set",
     "Comparison": "statistics.comparison.comparison",
     "Masking": "statistics.thresholds.masks",
@@ -82,6 +88,7 @@ _HOMES = {
 }
 
 __all__ = (
+    "ActiveParts",
     "Atlas",
     "BatchSummary",
     "ClusterSet",
@@ -96,6 +103,7 @@ __all__ = (
     "StatMap",
     "Tail",
     "__version__",
+    "active_parts",
     "brain_mask",
     "compare_many",
     "compare_maps",
@@ -110,6 +118,7 @@ __all__ = (
     "open_studies",
     "robustness",
     "run_batch",
+    "save_active_parts",
     "save_clusters",
     "save_comparison",
     "save_figure",

@@ -12,6 +12,7 @@ from PIL import Image
 
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results import ResultsError, ResultSet
+from napari_neurosynth_results.job import CancelledError
 
 
 @pytest.mark.slow
@@ -47,6 +48,25 @@ def test_one_call_says_what_it_cannot_draw(sample: ResultSet, tmp_path: Path) ->
         with pytest.raises(ResultsError, match=says):
             nnr.save_figure(what, tmp_path / "f.png", kind=kind)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_what_hears_of_the_progress_may_stop_it(
+    sample: ResultSet, tmp_path: Path
+) -> None:
+    matrix = nnr.compare_many([sample["z"], sample["logp"]])
+    told: list[tuple[str, int, int | None]] = []
+
+    def hear(what: str, done: int, total: int | None) -> None:
+        told.append((what, done, total))
+        if len(told) == 4:
+            raise CancelledError("enough")
+
+    nnr.save_figure(matrix, tmp_path / "whole.png", dpi=60, progress=hear)
+    with pytest.raises(CancelledError, match="enough"):
+        nnr.save_figure(matrix, tmp_path / "stopped.png", dpi=60, progress=hear)
+    assert told == [("Figure", 0, 2), ("Figure", 1, 2)] * 2
+    assert [path.name for path in tmp_path.iterdir()] == ["whole.png"]
 
 
 @pytest.mark.slow

@@ -552,6 +552,20 @@ def test_a_map_that_is_broken_is_not_said_to_be_missing_alone(
     assert "z.nii.gz is not a NIfTI image" in done.records[0].sentence
 
 
+def test_parts_of_which_a_share_is_active(sample_path: Path, tmp_path: Path) -> None:
+    alone, out = tmp_path / "z_corr-FDR_method-indep.nii.gz", tmp_path / "out"
+    alone.write_bytes((sample_path / "z.nii.gz").read_bytes())
+    sources = [sample_path, alone]
+    done = nnr.run_batch(sources, out, p=0.001, active_parts=0.7, workers=0)
+    table = read(out / "parts.tsv")
+    assert table["n_voxels"].tolist() == ["367", "64", "62", "30"]
+    assert set(table["title"]) == {"pain-ale"}
+    assert "no active parts" in " ".join(done.records[1].notices)
+    assert "active parts" in (out / "index.html").read_text("utf-8")
+    with pytest.raises(ResultsError, match="share"):
+        nnr.run_batch(sources, tmp_path / "other", p=0.001, active_parts=7, workers=0)
+
+
 @pytest.mark.slow
 def test_one_experiment_is_left_out_where_that_can_be_done(
     sample_path: Path, tmp_path: Path

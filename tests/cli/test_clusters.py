@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -164,6 +165,29 @@ def test_how_much_of_each_cluster_is_active(
     code, _, err = told(capsys, *asked, "--tdp-alpha", "2")
     assert code != 0
     assert "between 0 and 1" in err
+
+
+def test_the_largest_parts_of_which_a_share_is_active(
+    capsys: Captured, sample_path: Path, tmp_path: Path
+) -> None:
+    files = ("--out", str(tmp_path / "t.md"), "--labels", str(tmp_path / "l.nii.gz"))
+    asked = ["clusters", str(sample_path), "--map", "z", "--p", ".001"]
+    asked += ["--min-voxels", "100", "--active-parts"]
+    code, out, _ = told(capsys, *asked, "70%", *files)
+    assert code == 0
+    assert "of which at least 70 % is active, with 95 % confidence: 4 parts" in out
+    read = pd.read_csv(tmp_path / "t_parts.tsv", sep="\t", comment="#")
+    assert read.n_voxels.tolist() == [367, 64, 62, 30]
+    assert read.name[0] == "Insula R"
+    volume = np.asarray(nib.load(tmp_path / "l_parts.nii.gz").dataobj)
+    assert np.bincount(volume.ravel().astype(int))[1:].tolist() == [367, 64, 62, 30]
+    _, out, _ = told(capsys, *asked, ".9", "--tdp-dependence", "any")
+    assert "≥ 90 %" in out
+    assert "at least 90 % is active" in out
+    for wrong in ("0", "7", "some"):
+        with pytest.raises(SystemExit):
+            main([*asked, wrong])
+        assert "a share is above 0 and at most 1" in capsys.readouterr().err
 
 
 @pytest.mark.slow

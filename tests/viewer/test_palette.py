@@ -14,7 +14,13 @@ from napari.utils.colormaps import Colormap
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.statistics.thresholds.first_look import FirstLook
 from napari_neurosynth_results.viewer.colormaps import coloring
-from napari_neurosynth_results.viewer.palette import CHOSEN, GRAY, Voxel, cluster_colors
+from napari_neurosynth_results.viewer.palette import (
+    CHOSEN,
+    GRAY,
+    PART,
+    Voxel,
+    cluster_colors,
+)
 
 Colors = npt.NDArray[np.float32]
 
@@ -152,7 +158,7 @@ def lab(colors: npt.ArrayLike, *, deuteranopia: bool) -> npt.NDArray[np.float64]
 def test_colors_of_clusters_differ_from_each_other_and_from_those_of_maps(
     deuteranopia: bool,
 ) -> None:
-    clusters = np.vstack([painted(peaks(N_COLORS), {})[1:], CHOSEN, GRAY])
+    clusters = np.vstack([painted(peaks(N_COLORS), {})[1:], PART, CHOSEN, GRAY])
     of_maps = []
     for sides in ((True, False), (False, True), (True, True)):
         chosen = coloring(FirstLook(1, 4, True, 1, True, ""), MapKind.Z, sides=sides)
@@ -168,6 +174,6 @@ def test_colors_of_clusters_differ_from_each_other_and_from_those_of_maps(
 
 
 def test_the_chosen_cluster_and_the_gray_ones_have_no_hue_at_all() -> None:
-    for color in (GRAY, CHOSEN):
+    for color in (GRAY, CHOSEN, PART):
         assert colorsys.rgb_to_hsv(*color[:3])[1] == 0
     assert GRAY != CHOSEN

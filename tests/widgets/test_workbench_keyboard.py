@@ -283,11 +283,14 @@ def test_the_tutorial_is_done_without_a_mouse(
     for place in ("38, 4, 2", "54, -28, 20"):
         press(KEYS.Key_Down, wait=100)
         assert panel.header.place.text.text() == place
-    tab_to("Regions, studies, studies x clusters")
+    tab_to("Regions, active parts, studies, studies x clusters")
     press(KEYS.Key_Space)
     details = clusters.table.details
     assert details.isVisible()
-    tab_to("Regions, Studies, Studies x clusters, Effect", back=True)
+    tab_to("Regions, Active parts, Studies, Studies x clusters, Effect", back=True)
+    press(KEYS.Key_Right, wait=100)
+    told = "The largest parts of Supramarginal R of which at least 70 % is active"
+    assert details.parts.sentence.text().startswith(told)
     press(KEYS.Key_Right, wait=100)
     assert details.studies.sentence.text().startswith("Supramarginal R: 7 of 21")
     press(KEYS.Key_Right, wait=100)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.resources import as_file, files
 from typing import Any
 
@@ -21,11 +21,12 @@ from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.maps.grid import Grid
 
 LabelVolume = npt.NDArray[np.integer[Any]]
+CodeVolume = npt.NDArray[np.unsignedinteger[Any]]
 
 #: A place without a region gets that of the nearest one within so many mm.
 REGION_REACH_MM = 4.0
 #: Voxels that are looked at in one go, so that they fit into the cache.
-_AT_ONCE = 1 << 16
+_AT_ONCE = 1 << 14
 #: What the rest of the brain is called.
 UNLABELLED = "unlabelled"
 
@@ -95,31 +96,48 @@ class Atlas:
         voxels = np.floor(self._to_voxels(places) + 0.5).astype(np.intp)
         return self._take(voxels)
 
-    def labels_of(self, grid: Grid, voxels: Sequence[npt.NDArray[Any]]) -> IndexArray:
-        """Return the label at each of some voxels of another grid.
+    @cached_property
+    def coded_labels(self) -> IndexArray:
+        """The labels that occur, ascending, shape (c,): the code of each is its place.
+
+        The first is 0, which stands for no region. Labels may be any numbers, and may
+        leave most of them out; codes do not, so that tables can be made for all codes.
+        """
+        return np.union1d(0, np.maximum(np.unique(self.labels), 0)).astype(np.intp)
+
+    @cached_property
+    def coded_names(self) -> npt.NDArray[np.object_]:
+        """What is called by each code, object array of str, shape (c,)."""
+        names = [self.name_of(label) for label in self.coded_labels.tolist()]
+        return np.array(names, dtype=object)
+
+    def codes_on(self, grid: Grid) -> CodeVolume:
+        """Return the code of every voxel of another grid, in its memory order.
 
         Parameters
         ----------
-        voxels : sequence of ndarray of int, shape (n,)
-            Their indices along i, j and k.
+        grid : Grid
+            Of a map, in MNI mm.
 
         Returns
         -------
-        ndarray of int, shape (n,)
-            As from `labels_at` for their centers; quicker, because both grids lie along
-            the same axes and few indices serve many voxels.
+        ndarray of unsigned int, shape (i * j * k,)
+            Flat, in Fortran's order, as maps are; 0 where there is no region. Kept for
+            the grids that were asked for last.
         """
-        found: Any = 0
-        inside: Any = True
-        for axis, index in enumerate(voxels):
-            mm = np.zeros((grid.shape[axis], 3))
-            mm[:, axis] = grid.origin[axis] + grid.voxel_size[axis] * np.arange(len(mm))
-            here = np.floor(self._to_voxels(mm)[:, axis] + 0.5).astype(np.intp)
-            within = (here >= 0) & (here < self.labels.shape[axis])
-            found = found * self.labels.shape[axis] + np.where(within, here, 0)[index]
-            inside = inside & within[index]
-        labels = self.labels.ravel()[found].astype(np.intp)
-        return np.where(inside, np.maximum(labels, 0), 0)
+        return _codes_on(self, grid.shape, grid.affine.tobytes())
+
+    @cached_property
+    def _codes(self) -> CodeVolume:
+        """The code of each voxel, shape (i, j, k)."""
+        labels, size = self.coded_labels, self.labels.size
+        dtype = np.min_scalar_type(labels.size - 1)
+        shown = np.maximum(self.labels, 0)
+        if labels[-1] > size:
+            return np.searchsorted(labels, shown).astype(dtype)
+        code = np.zeros(int(labels[-1]) + 1, dtype)
+        code[labels] = np.arange(labels.size)
+        return code[shown]
 
     def nearest(
         self, places: npt.ArrayLike, reach: float = REGION_REACH_MM
@@ -141,45 +159,41 @@ class Atlas:
             In mm; 0 where the place itself has a label, NaN where nothing is near.
         """
         places = np.asarray(places, dtype=np.float64).reshape(-1, 3)
-        labels = self.labels_at(places)
-        distances = np.where(labels > 0, 0.0, np.nan)
-        outside = np.flatnonzero(labels == 0)
-        offsets = self._offsets(reach) if outside.size else np.empty((0, 3))
-        step = max(1, _AT_ONCE // max(1, len(offsets)))
+        near = _surroundings(self, reach)
+        here = np.floor(self._to_voxels(places) + 0.5)
+        first = near.find(here)
+        codes = near.codes.take(first).astype(np.intp)
+        distances = np.where(codes > 0, 0.0, np.nan)
+        outside = (codes == 0).nonzero()[0]
+        step = max(1, _AT_ONCE // len(near.offsets))
         for start in range(0, outside.size, step):
             rows = outside[start : start + step]
-            labels[rows], distances[rows] = self._nearest_to(
-                places[rows], offsets, reach
+            codes[rows], distances[rows] = self._nearest_to(
+                places.take(rows, axis=0), here.take(rows, axis=0), first[rows], near
             )
-        return labels, distances
+        return self.coded_labels.take(codes), distances
 
     def _nearest_to(
-        self, places: Float64Array, offsets: Float64Array, reach: float
+        self,
+        places: Float64Array,
+        here: Float64Array,
+        first: IndexArray,
+        near: _Surroundings,
     ) -> tuple[IndexArray, Float64Array]:
-        here = np.floor(self._to_voxels(places) + 0.5)
-        around = (here[:, np.newaxis] + offsets).reshape(-1, 3)
-        shape = (len(places), len(offsets))
-        labels = self._take(around.astype(np.intp)).reshape(shape)
+        """Return the nearest codes, and how far they are."""
+        codes = near.codes.take(first[:, np.newaxis] + near.flat_offsets)
         # Most voxels around a place without a region have none either.
-        there = np.flatnonzero(labels)
-        away = self._to_mm(around[there]) - places[there // shape[1]]
-        distances = np.full(shape, np.inf)
-        distances.flat[there] = np.linalg.norm(away, axis=1)
-        distances[distances > reach] = np.inf
+        row, offset = codes.nonzero()
+        there = here.take(row, axis=0) + near.offsets.take(offset, axis=0)
+        away = self._to_mm(there) - places.take(row, axis=0)
+        distances = np.full(codes.shape, np.inf)
+        distances[row, offset] = np.linalg.norm(away, axis=1)
+        distances[distances > near.reach] = np.inf
         # The order of the offsets decides between voxels that are equally near.
         best = np.arange(len(places)), distances.argmin(axis=1)
         nearest = distances[best]
         found = np.isfinite(nearest)
-        return np.where(found, labels[best], 0), np.where(found, nearest, np.nan)
-
-    def _offsets(self, reach: float) -> Float64Array:
-        """Return the voxels around one that may lie within reach of a place in it."""
-        size = np.asarray(self.grid.voxel_size)
-        # A place is at most half a voxel away from the center of its own; the rest of
-        # the sum is for what division rounds off.
-        far = np.floor(reach / size + 0.5 + 1e-9).astype(int)
-        steps = [range(-n, n + 1) for n in far]
-        return np.array(list(itertools.product(*steps)), dtype=np.float64)
+        return np.where(found, codes[best], 0), np.where(found, nearest, np.nan)
 
     def _to_voxels(self, places: npt.ArrayLike) -> Float64Array:
         places = np.asarray(places, dtype=np.float64).reshape(-1, 3)
@@ -200,6 +214,88 @@ class Atlas:
         found = np.zeros(len(voxels), np.intp)
         found[inside] = self.labels[tuple(voxels[inside].T)]
         return np.maximum(found, 0)
+
+
+@lru_cache(maxsize=4)
+def _codes_on(atlas: Atlas, shape: tuple[int, int, int], affine: bytes) -> CodeVolume:
+    """Look up every voxel of a grid: both lie along the same axes, so axis by axis."""
+    to_mm = np.frombuffer(affine).reshape(4, 4)
+    # One more voxel along each axis stands for all that is outside.
+    codes = np.pad(atlas._codes, (0, 1)).T
+    for axis, n in enumerate(shape):
+        mm = np.zeros((n, 3))
+        mm[:, axis] = to_mm[axis, 3] + to_mm[axis, axis] * np.arange(n)
+        here = np.floor(atlas._to_voxels(mm)[:, axis] + 0.5).astype(np.intp)
+        n_own = atlas.labels.shape[axis]
+        inside = (here >= 0) & (here < n_own)
+        codes = codes.take(np.where(inside, here, n_own), axis=2 - axis)
+    flat = codes.reshape(-1)
+    flat.flags.writeable = False
+    return flat
+
+
+@dataclass(frozen=True, eq=False)
+class _Surroundings:
+    """The voxels around one that may lie within reach of a place in it.
+
+    Attributes
+    ----------
+    reach : float
+        In mm.
+    offsets : ndarray, shape (m, 3)
+        From the voxel to those around it.
+    codes : ndarray, shape (c,)
+        Of an atlas, flat, with a frame of voxels without a region.
+    shape : tuple of int
+        Of the atlas with its frame.
+    """
+
+    reach: float
+    offsets: Float64Array
+    codes: CodeVolume
+    shape: tuple[int, ...]
+
+    @cached_property
+    def flat_offsets(self) -> IndexArray:
+        """The same offsets into the flat codes."""
+        return (self.offsets @ self._weight).astype(np.intp)
+
+    def find(self, here: Float64Array) -> IndexArray:
+        """Return the positions of voxels of the atlas in the flat codes.
+
+        Those so far outside of it that none is near lie where there is none either.
+        """
+        far = self._far
+        at = here + (2 * far + 1)
+        known = (at >= far + 1) & (at <= np.array(self.shape) - 2 - far)
+        # From here the frame is all that can be reached.
+        at[~known.all(axis=1)] = far
+        return (at @ self._weight).astype(np.intp)
+
+    @cached_property
+    def _far(self) -> Float64Array:
+        return np.asarray(self.offsets.max(axis=0))
+
+    @cached_property
+    def _weight(self) -> Float64Array:
+        _, nj, nk = self.shape
+        return np.array([nj * nk, nk, 1.0])
+
+
+@lru_cache(maxsize=4)
+def _surroundings(atlas: Atlas, reach: float) -> _Surroundings:
+    size = np.asarray(atlas.grid.voxel_size)
+    # A place is at most half a voxel away from the center of its own; the rest of the
+    # sum is for what division rounds off.
+    far = np.floor(reach / size + 0.5 + 1e-9).astype(int).tolist()
+    steps = [range(-n, n + 1) for n in far]
+    offsets = np.array(list(itertools.product(*steps)), dtype=np.float64)
+    least = np.linalg.norm(np.maximum(np.abs(offsets) - 0.5, 0) * size, axis=1)
+    # Twice as wide as what is reached, and one more.
+    framed = np.pad(atlas._codes, [(2 * n + 1, 2 * n + 1) for n in far])
+    return _Surroundings(
+        reach, offsets[least <= reach + 1e-6], framed.reshape(-1), framed.shape
+    )
 
 
 # --- the atlas that comes with the package -------------------------------------------

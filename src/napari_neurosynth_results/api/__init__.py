@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_neurosynth_results.api.clusters import (
+        active_parts,
         find_clusters,
         largest_active_clusters,
         true_discoveries,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         robustness,
     )
     from napari_neurosynth_results.export.tables.clusters import (
+        save_active_parts,
         save_clusters,
         save_peaks,
         save_regions,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "MaskSource",
+    "active_parts",
     "brain_mask",
     "compare_many",
     "compare_maps",
@@ -50,6 +53,7 @@ __all__ = (
     "open_results",
     "open_studies",
     "robustness",
+    "save_active_parts",
     "save_clusters",
     "save_comparison",
     "save_figure",

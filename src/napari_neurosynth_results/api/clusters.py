@@ -13,13 +13,17 @@ from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.sources.atlases.find import find_atlas
+from napari_neurosynth_results.statistics.clusters.active_parts import (
+    ActiveParts,
+    find_active_parts,
+    find_parts,
+)
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.clusters.regions import atlas_labels
 from napari_neurosynth_results.statistics.clusters.true_discoveries import (
     Labels,
     find_closed_testing,
-    largest_places,
 )
 from napari_neurosynth_results.statistics.p_values.directions import Direction
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
@@ -39,11 +43,6 @@ if TYPE_CHECKING:
 
 #: Significance of whole clusters when nothing else is asked.
 DEFAULT_ALPHA = 0.05
-
-_OF_ACTIVE = (
-    *("label", "n_voxels", "true_discoveries", "tdp_percent", "p"),
-    *("peak_x", "peak_y", "peak_z"),
-)
 
 AtlasChoice = Atlas | str | os.PathLike[str]
 
@@ -309,39 +308,59 @@ def largest_active_clusters(
     >>> table[["n_voxels", "true_discoveries"]].to_numpy().tolist()
     [[514, 257], [110, 55], [90, 45], [46, 23]]
     """
-    import pandas as pd
-
-    if not 0 < tdp <= 1:
-        raise ResultsError(f"The share must be above 0 and at most 1, not {tdp}.")
-    if connectivity not in (6, 18, 26):
-        raise ResultsError(f"connectivity must be 6, 18 or 26, not {connectivity}.")
-    source, grid = PSource(statmap), statmap.grid
+    source = PSource(statmap)
     testing = find_closed_testing(source, alpha=alpha, dependence=dependence)
     inside = testing.inside if within is None else testing.inside & within
-    sides = [inside]
+    place = inside.astype(np.uint8)
     if statmap.signed:
-        sides = [inside & (statmap.data > 0), inside & (statmap.data < 0)]
-    rows, labels = [], np.zeros(grid.shape, np.int32, order="F")
-    for side in sides:
-        where = side.reshape(-1, order="F").nonzero()[0]
-        at = np.unravel_index(where, grid.shape, order="F")
-        log_p = source.log_p_at(at)
-        found = largest_places(testing, log_p, where, tdp, connectivity)
-        rows += [(*one, log_p[np.searchsorted(where, one[0])]) for one in found]
-    rows.sort(key=lambda row: -row[0].size)
-    flat = labels.reshape(-1, order="F")
-    columns: dict[str, list[float]] = {name: [] for name in _OF_ACTIVE}
-    for label, (where, count, log_p) in enumerate(rows, start=1):
-        flat[where] = label
-        peak = np.unravel_index(where[log_p.argmin()], grid.shape, order="F")
-        xyz = grid.to_mm(np.array([peak]))[0]
-        share = 100 * count / where.size
-        values = (label, where.size, count, share, np.exp(log_p.max()), *xyz)
-        for name, value in zip(_OF_ACTIVE, values, strict=True):
-            columns[name].append(value)
-    table = pd.DataFrame(columns)
-    table.attrs["about"] = f"{testing}."
-    return labels, table
+        place *= np.where(statmap.data < 0, 2, statmap.data > 0).astype(np.uint8)
+    flat = place.reshape(-1, order="F")
+    where = flat.nonzero()[0]
+    found = find_parts(source, testing, tdp, (where, flat.take(where)), connectivity)
+    return found.labels, found.table
+
+
+def active_parts(clusters: ClusterSet, tdp: float = 0.7) -> ActiveParts:
+    """Find the largest parts of clusters of which at least a share is active.
+
+    The inverse of the true discovery proportion: it says where in a cluster to look.
+    Any share may be tried, and all answers hold together, with one confidence.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        From `find_clusters`; its ``tdp_alpha`` and ``tdp_dependence`` count.
+    tdp : float
+        The share, above 0 and at most 1.
+
+    Returns
+    -------
+    ActiveParts
+        ``labels``, a volume whose largest part is 1; ``table``, one row a part: its
+        number ``part``, ``label`` and ``name`` of its cluster, ``n_voxels,
+        true_discoveries, tdp_percent``, ``p``, the largest in the part, and ``peak_x,
+        peak_y, peak_z`` in MNI mm; as text a sentence.
+
+    Raises
+    ------
+    ResultsError
+        When the share means nothing, or nobody knows how much of clusters is active;
+        the text says why.
+
+    Examples
+    --------
+    >>> import napari_neurosynth_results as nnr
+    >>> from napari_neurosynth_results.sample import sample_folder
+    >>> results = nnr.open_results(sample_folder())
+    >>> clusters = nnr.find_clusters(results["z"], p=0.001, min_voxels=100)
+    >>> parts = nnr.active_parts(clusters, 0.7)
+    >>> parts.table[["label", "n_voxels", "true_discoveries"]].to_numpy().tolist()
+    [[1, 367, 257], [2, 64, 45], [4, 62, 44], [3, 30, 21]]
+    >>> print(parts.tell(label=1))
+    The largest parts of Insula R of which at least 70 % is active, with 95 % \
+confidence: 1 part, 367 of 805 voxels.
+    """
+    return find_active_parts(clusters, tdp)
 
 
 def _default_p(statmap: StatMap) -> float | None:

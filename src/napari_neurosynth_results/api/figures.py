@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export import figures
+from napari_neurosynth_results.job import Progress
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix
@@ -28,6 +29,7 @@ def save_figure(
     kind: FigureKind = "lightbox",
     dpi: float = 300,
     background: figures.Background = "black",
+    progress: Progress | None = None,
     overwrite: bool = False,
     **options: Any,
 ) -> None:
@@ -48,6 +50,8 @@ def save_figure(
         Pixels an inch.
     background : {"black", "white"}
         As in viewers, or for print.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``; what it raises stops the figure.
     overwrite : bool
         Replace a file that exists.
     **options
@@ -90,5 +94,8 @@ def save_figure(
     if draw is None:
         known = "lightbox" if isinstance(what, Comparison) else _CLUSTER_KINDS
         raise ResultsError(f"kind must be {known}, not {kind}.")
+    hear = progress or (lambda *_: None)
+    hear("Figure", 0, 2)
     figure = draw(what, background=background, **options)
+    hear("Figure", 1, 2)
     figures.write_figure(figure, target, dpi=dpi, overwrite=overwrite)

@@ -25,6 +25,9 @@ from napari_neurosynth_results.export.tables.clusters import (
 from napari_neurosynth_results.maps.entry import EVERY_MAP
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.web.servers import Servers
+from napari_neurosynth_results.statistics.clusters.active_parts import (
+    find_active_parts,
+)
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies.leave_one_out import (
     SURVIVAL_COLUMNS,
@@ -234,6 +237,7 @@ class _AnswerBuilder:
             whole = frozenset(results.problems)
             told = [one if one in whole else f"{key}: {one}" for one in told]
             self._notices += told
+            parts = self._find_parts(key, clusters)
             regions = regions_table(clusters) if request.regions else None
             if request.studies:
                 self._ask_studies(results, key, clusters, left_out)
@@ -242,11 +246,22 @@ class _AnswerBuilder:
             return False
         table["threshold"] = str(clusters.threshold)
         self._add("clusters.tsv", table, key)
-        if regions is not None:
-            self._add("regions.tsv", regions, key)
+        for name, more in (("parts.tsv", parts), ("regions.tsv", regions)):
+            if more is not None:
+                self._add(name, more, key)
         self._n_clusters += len(table)
         self._sentences.append(self._clean(f"{key}: {clusters}."))
         return True
+
+    def _find_parts(self, key: str, clusters: ClusterSet) -> pd.DataFrame | None:
+        """Find parts of which a share is active, or say why nobody can."""
+        if self._request.active_parts is None:
+            return None
+        try:
+            return find_active_parts(clusters, self._request.active_parts).table
+        except ResultsError as error:
+            self._notices.append(f"{key}: no active parts. {error}")
+            return None
 
     def _leave_out(
         self, results: ResultSet, key: str, clusters: ClusterSet

@@ -39,7 +39,7 @@ _ABOUT = "batch.json"
 _RECORD = "record.json"
 #: Where a record has the check sums of the tables beside it.
 _SUMS = "tables"
-_TABLES = ("clusters.tsv", "regions.tsv", "studies.tsv")
+_TABLES = ("clusters.tsv", "parts.tsv", "regions.tsv", "studies.tsv")
 #: All that a batch writes into its folder, and into that of a source. Nothing else in
 #: them is ever changed or taken away.
 _OF_BATCH = (_ABOUT, *_TABLES, "summary.tsv", "failures.tsv", "index.html")

@@ -14,6 +14,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.programs import Reading, stated_reading
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.statistics.clusters.active_parts import check_share
 from napari_neurosynth_results.statistics.thresholds.request import (
     StatedDof,
     ThresholdRequest,
@@ -57,6 +58,8 @@ class BatchRequest:
         What maps hold, by name, where the user knows better than their names.
     leave_one_out : bool
         Whether to say in how many re-estimations without one experiment each stands.
+    active_parts : float, optional
+        Of which share at least the largest parts of clusters are to be active.
     """
 
     maps: tuple[str, ...]
@@ -66,6 +69,7 @@ class BatchRequest:
     studies: bool = False
     kinds: tuple[tuple[str, str], ...] = ()
     leave_one_out: bool = False
+    active_parts: float | None = None
 
     @classmethod
     def of(
@@ -78,6 +82,7 @@ class BatchRequest:
         regions: bool = False,
         studies: bool = False,
         leave_one_out: bool = False,
+        active_parts: float | None = None,
         kinds: Mapping[str, str] | None = None,
         **threshold: Any,
     ) -> BatchRequest:
@@ -106,15 +111,28 @@ class BatchRequest:
         for _, text in stated:
             # Before any source is opened: it would be refused by each.
             stated_reading(text, Reading(MapKind.OTHER))
+        if active_parts is not None:
+            check_share(active_parts)
         return cls(
-            patterns, map_request, named, regions, studies, stated, leave_one_out
+            patterns,
+            map_request,
+            named,
+            regions,
+            studies,
+            stated,
+            leave_one_out,
+            active_parts,
         )
 
     @property
     def tables(self) -> list[str]:
         """Names of the tables that each source gives."""
-        regions = ["regions.tsv"] * self.regions
-        return ["clusters.tsv", *regions, *["studies.tsv"] * self.studies]
+        wanted = {
+            "parts.tsv": self.active_parts is not None,
+            "regions.tsv": self.regions,
+            "studies.tsv": self.studies,
+        }
+        return ["clusters.tsv", *(name for name, asked in wanted.items() if asked)]
 
     @property
     def document(self) -> dict[str, Any]:
@@ -131,6 +149,8 @@ class BatchRequest:
         more |= {"dof": dof} if dof is not None else {}
         more |= {"kinds": dict(self.kinds)} if self.kinds else {}
         more |= {"leave_one_out": True} if self.leave_one_out else {}
+        if self.active_parts is not None:
+            more["active_parts"] = self.active_parts
         more |= {k: threshold[k] for k, v in _USUAL_OF_TDP.items() if threshold[k] != v}
         return {
             "maps": list(self.maps),
@@ -161,6 +181,10 @@ class BatchRequest:
             words.append(f"true discoveries at alpha {asked.tdp_alpha:g}")
         if asked.tdp_dependence == "any":
             words.append("true discoveries under any dependence")
+        if self.active_parts is not None:
+            words.append(
+                f"parts of which at least {100 * self.active_parts:g} % is active"
+            )
         if dof is not None:
             numbers = dof if isinstance(dof, tuple) else (dof,)
             words.append(

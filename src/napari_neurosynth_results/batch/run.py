@@ -67,6 +67,7 @@ a { color: #0b57d0; }
 #: What a link to a table of one source says.
 _LABELS = {
     "clusters.tsv": "clusters",
+    "parts.tsv": "active parts",
     "regions.tsv": "regions",
     "studies.tsv": "studies",
 }
@@ -224,6 +225,7 @@ def run_batch(
     atlas: str | os.PathLike[str] | None = "default",
     mask: MaskSource | str | os.PathLike[str] | None = None,
     dof: StatedDof | None = None,
+    active_parts: float | None = None,
     regions: bool = False,
     studies: bool = False,
     leave_one_out: bool = False,
@@ -242,9 +244,9 @@ def run_batch(
         As for `open_results`; one that is named again is taken once.
     out : path
         A new folder, or that of a batch which was stopped. Gets ``clusters.tsv``,
-        ``summary.tsv``, ``failures.tsv``, ``index.html``, with `regions` and `studies`
-        ``regions.tsv`` and ``studies.tsv``, and in ``sources`` the tables of each
-        source.
+        ``summary.tsv``, ``failures.tsv``, ``index.html``, with `active_parts`,
+        `regions` and `studies` ``parts.tsv``, ``regions.tsv`` and ``studies.tsv``, and
+        in ``sources`` the tables of each source.
     maps : str or sequence of str, optional
         Names or patterns (``z_*``); the first map in order of interest if not given.
     atlas : str or path, optional
@@ -254,6 +256,8 @@ def run_batch(
         ``MaskSource("map", "z", p=0.05)`` in another map of each result.
     dof : float or pair of float, optional
         Degrees of freedom of the t, chi2 and F maps among those that are asked.
+    active_parts : float, optional
+        Find the largest parts of clusters of which at least this share is active.
     regions : bool
         Say what share of each cluster lies in which region.
     studies : bool
@@ -313,6 +317,7 @@ def run_batch(
         atlas,
         mask=mask,
         dof=dof,
+        active_parts=active_parts,
         regions=regions,
         studies=studies,
         leave_one_out=leave_one_out,

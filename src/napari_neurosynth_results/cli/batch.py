@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_neurosynth_results.batch import BatchSummary, read_list, run_batch
 from napari_neurosynth_results.cli.options import (
+    add_active_parts,
     add_atlas,
     add_kinds,
     add_leave_one_out,
@@ -53,6 +54,7 @@ def add_batch(commands: Any) -> None:
     add_kinds(command)
     add_threshold(command)
     add_tdp(command)
+    add_active_parts(command)
     add_mask(command)
     add_atlas(command)
     add_regions(command)
@@ -83,6 +85,7 @@ def _batch(options: argparse.Namespace) -> int:
             atlas=atlas_name(options),
             mask=mask_source(options),
             dof=options.dof,
+            active_parts=options.active_parts,
             regions=options.regions,
             studies=options.studies,
             leave_one_out=options.leave_one_out,

@@ -9,8 +9,10 @@ from collections import defaultdict
 from typing import Any
 
 from napari_neurosynth_results.api import (
+    active_parts,
     contributors,
     open_results,
+    save_active_parts,
     save_clusters,
     save_figure,
     save_regions,
@@ -18,6 +20,7 @@ from napari_neurosynth_results.api import (
 from napari_neurosynth_results.api.map_requests import map_clusters, named_map
 from napari_neurosynth_results.api.studies import leave_out_each
 from napari_neurosynth_results.cli.options import (
+    add_active_parts,
     add_atlas,
     add_kinds,
     add_leave_one_out,
@@ -37,9 +40,12 @@ from napari_neurosynth_results.cli.options import (
 from napari_neurosynth_results.export.tables.clusters import save_studies
 from napari_neurosynth_results.export.tables.write import SEPARATORS
 from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.maps.names import split_extension
+from napari_neurosynth_results.statistics.clusters.active_parts import ActiveParts
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.corrected import COUNTED
 from napari_neurosynth_results.statistics.clusters.true_discoveries import write_percent
+from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
 from napari_neurosynth_results.statistics.studies.leave_one_out import LeaveOneOut
@@ -68,6 +74,7 @@ def add_clusters(commands: Any) -> None:
         help="say how much of each cluster is active, at least",
     )
     add_tdp(clusters)
+    add_active_parts(clusters)
     add_mask(clusters)
     add_atlas(clusters)
     add_regions(clusters)
@@ -75,8 +82,8 @@ def add_clusters(commands: Any) -> None:
     add_leave_one_out(clusters)
     add_out(
         clusters,
-        "write the table (.csv, .tsv; for a paper .md, .tex, .html); regions and "
-        "studies beside it",
+        "write the table (.csv, .tsv; for a paper .md, .tex, .html); parts, regions "
+        "and studies beside it",
         metavar="FILE",
     )
     clusters.add_argument(
@@ -111,8 +118,11 @@ def _clusters(options: argparse.Namespace) -> int:
     behind = None
     if options.studies:
         behind = contributors(results, clusters, left_out=left_out)
+    parts = None
+    if options.active_parts is not None:
+        parts = active_parts(clusters, options.active_parts)
     # First: whoever reads the table may stop after its first lines.
-    written = _write_files(options, clusters, behind)
+    written = _write_files(options, clusters, behind, parts)
     file = f"{statmap.file.filename}: "
     about = [problem for problem in results.problems if problem.startswith(file)]
     for notice in dict.fromkeys((*clusters.notices, *about)):
@@ -136,6 +146,8 @@ def _clusters(options: argparse.Namespace) -> int:
             print(f"{notice}.")
         if options.tdp:
             print(f"{clusters.proven}.")
+    if parts is not None:
+        _print_parts(parts)
     if options.regions:
         _print_regions(clusters)
     if behind is not None:
@@ -148,12 +160,19 @@ def _clusters(options: argparse.Namespace) -> int:
 
 
 def _write_files(
-    options: argparse.Namespace, clusters: ClusterSet, behind: Contributors | None
+    options: argparse.Namespace,
+    clusters: ClusterSet,
+    behind: Contributors | None,
+    parts: ActiveParts | None,
 ) -> list[str]:
     """Write the files that were asked for; return their names."""
     written = [path for path in (options.out, options.labels) if path]
     for path in written:
         save_clusters(clusters, path)
+    if options.labels and parts is not None:
+        stem, extension = split_extension(options.labels)
+        written.append(path := f"{stem}_parts{extension}")
+        save_active_parts(parts, path)
     if options.figure:
         save_figure(clusters, options.figure, kind=options.figure_kind)
         written.append(options.figure)
@@ -163,6 +182,9 @@ def _write_files(
     if extension.lower() not in SEPARATORS:
         # A paper prints clusters; the other tables are for programs.
         extension = ".tsv"
+    if parts is not None:
+        written.append(path := f"{stem}_parts{extension}")
+        save_active_parts(parts, path)
     if options.regions:
         written.append(path := f"{stem}_regions{extension}")
         save_regions(clusters, path)
@@ -170,6 +192,16 @@ def _write_files(
         written.append(path := f"{stem}_studies{extension}")
         save_studies(behind, path)
     return written
+
+
+def _print_parts(parts: ActiveParts) -> None:
+    """List the largest parts of clusters of which a share is active."""
+    print(f"\n{parts}.")
+    if len(parts):
+        table = parts.table
+        table["tdp_percent"] = table["tdp_percent"].map(write_percent)
+        table["p"] = table["p"].map(short_p)
+        print(table.to_string(index=False))
 
 
 def _print_regions(clusters: ClusterSet) -> None:

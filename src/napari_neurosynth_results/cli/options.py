@@ -19,6 +19,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import for_terminal, one_line
 from napari_neurosynth_results.job import Meter, Progress
 from napari_neurosynth_results.sources.atlases.find import find_atlas
+from napari_neurosynth_results.statistics.clusters.active_parts import check_share
 from napari_neurosynth_results.statistics.thresholds.request import (
     FirstLookThreshold,
     StatedDof,
@@ -191,6 +192,17 @@ def add_tdp(command: Any) -> None:
         choices=("positive", "any"),
         default="positive",
         help="of voxels on each other; any assumes nothing, and proves less",
+    )
+
+
+def add_active_parts(command: Any) -> None:
+    """Add whether to look for the largest parts of which a share is active."""
+    command.add_argument(
+        "--active-parts",
+        type=_share,
+        metavar="SHARE",
+        help="find the largest parts of clusters of which at least this share is "
+        "active (.7 or 70%%)",
     )
 
 
@@ -376,6 +388,18 @@ def _dof(text: str) -> StatedDof:
     if len(numbers) > 2:
         raise ValueError
     return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
+
+
+def _share(text: str) -> float:
+    """Read a share, as a number or in percent."""
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        check_share(share)
+    except (ValueError, ResultsError):
+        raise argparse.ArgumentTypeError(
+            f"a share is above 0 and at most 1, as .7 or 70%, not {text}"
+        ) from None
+    return share
 
 
 class CheckedStream:

@@ -72,8 +72,8 @@ class Grid:
     @property
     def voxel_size(self) -> tuple[float, float, float]:
         """Voxel size along x, y and z, in mm."""
-        x, y, z = np.diag(self.affine)[:3]
-        return float(x), float(y), float(z)
+        affine = self.affine
+        return float(affine[0, 0]), float(affine[1, 1]), float(affine[2, 2])
 
     @property
     def voxel_mm3(self) -> float:
@@ -112,20 +112,23 @@ class Grid:
         """
         if self.elsewhere:
             return str(self.elsewhere)
-        covered = 1.0
-        box = []
-        longest = 0.0
-        for axis, n, size, first, (low, high) in zip(
-            "xyz", self.shape, self.voxel_size, self.origin, _MNI_BRAIN, strict=True
+        covered, longest = 1.0, 0.0
+        ends: list[tuple[float, float]] = []
+        for n, size, first, (low, high) in zip(
+            self.shape, self.voxel_size, self.origin, _MNI_BRAIN, strict=True
         ):
             start = first - size / 2
             end = start + n * size
-            box.append(f"{axis} {start:.4g} to {end:.4g}")
+            ends.append((start, end))
             longest = max(longest, n * size)
             covered *= max(0.0, min(end, high) - max(start, low)) / (high - low)
+        if longest <= _LONGEST_MM and covered >= _LEAST_COVERED:
+            return None
+        box = [
+            f"{axis} {start:.4g} to {end:.4g}"
+            for axis, (start, end) in zip("xyz", ends, strict=True)
+        ]
         extent = f"its extent ({', '.join(box)} mm)"
         if longest > _LONGEST_MM:
             return f"{extent} is impossible for a head"
-        if covered < _LEAST_COVERED:
-            return f"{extent} misses most of the MNI brain"
-        return None
+        return f"{extent} misses most of the MNI brain"

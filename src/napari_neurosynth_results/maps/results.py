@@ -23,7 +23,11 @@ from napari_neurosynth_results.maps.entry import (
 )
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import Tail
-from napari_neurosynth_results.maps.names import short_titles, unique_titles
+from napari_neurosynth_results.maps.names import (
+    short_titles,
+    stems_of_test,
+    unique_titles,
+)
 from napari_neurosynth_results.maps.programs import stated_reading
 from napari_neurosynth_results.maps.statmap import Fact, Mask, StatMap, union_mask
 from napari_neurosynth_results.maps.studies import NO_STUDIES, LazyStudies
@@ -368,18 +372,15 @@ class ResultSet:
     def needed_by(self, statmap: StatMap) -> list[StatMap]:
         """List the maps without which a map's numbers are not fully understood.
 
-        Parameters
-        ----------
-        statmap : StatMap
-            A map of this set.
-
         Returns
         -------
         list of StatMap
             The map itself, its siblings, which state p, and the uncorrected maps of its
-            test, which show the mask and the peaks.
+            test, which show the mask and the peaks; by any program's names.
         """
         found = [statmap, *self.siblings(statmap, listed=True).values()]
+        named = stems_of_test(statmap.key).values()
+        found += [self.maps[stem] for stem in named if stem in self._files]
         if statmap.name is not None:
             test = frozenset(statmap.name.uncorrected().entities)
             found += [
@@ -477,6 +478,11 @@ class ResultSet:
         """Let go of voxels of some maps, or of all; who holds them keeps them."""
         keys = None if statmaps is None else [statmap.key for statmap in statmaps]
         self._cache.release(keys)
+
+    def let_go(self) -> None:
+        """Let go of all that was read, and of what was found in it: nobody looks."""
+        self._cache.release()
+        self._facts.clear()
 
     def mask_of(self, statmap: StatMap) -> Mask | None:
         """Return the analysis mask: one for all maps of a run on one grid.

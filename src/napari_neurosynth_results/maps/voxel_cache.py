@@ -42,6 +42,11 @@ class VoxelCache:
     def get(self, key: str, read: Callable[[], Voxels]) -> Voxels:
         """Return the voxels kept under a key, reading them when they are gone."""
         with self._lock:
+            voxels = self._kept.get(key)
+            if voxels is not None:
+                # By far the most frequent: a map is asked for at every step.
+                self._kept.move_to_end(key)
+                return voxels
             voxels = self._alive.get(key)
         if voxels is None:
             voxels = read()

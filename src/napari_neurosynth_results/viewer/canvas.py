@@ -21,6 +21,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.coordinates import Coordinate, name_place
 from napari_neurosynth_results.viewer.colormaps import ColorRange
 from napari_neurosynth_results.viewer.layers import (
+    INSIDE_KEY,
     RANGE_KEY,
     REASON_KEY,
     SHORT_REASON_KEY,
@@ -238,7 +239,8 @@ def update_legend(viewer: Viewer) -> None:
     for layer in fresh:
         _follow(viewer, layer)
     shown = _seen_maps(viewer)
-    captions = [caption_of(layer) for layer in shown[:_MOST_MAPS]]
+    in_planes = viewer.dims.ndisplay == 2
+    captions = [caption_of(layer, lines=in_planes) for layer in shown[:_MOST_MAPS]]
     painted = [
         layer for layer in shown if layer.visible and RANGE_KEY in layer.metadata
     ]
@@ -399,15 +401,22 @@ def _seen_maps(viewer: Viewer) -> list[Layer]:
     return shown
 
 
-def caption_of(layer: Layer) -> str:
+def caption_of(layer: Layer, *, lines: bool = True) -> str:
     """Say which map a layer shows, and at which threshold.
 
     Where several are compared, it begins with what tells them apart on the canvas, a
     side or a color, and what came of the threshold is left to the panel.
+
+    Parameters
+    ----------
+    lines : bool
+        Whether lines inside of clusters can be seen: in planes they can.
     """
     _, side = layer.metadata.get(SIDE_KEY, (0, ""))
     reason = layer.metadata.get(SHORT_REASON_KEY if side else REASON_KEY, "")
-    return ": ".join(filter(None, (side, layer.name, reason)))
+    caption = ": ".join(filter(None, (side, layer.name, reason)))
+    inside = layer.metadata.get(INSIDE_KEY, "") if lines and not side else ""
+    return "; ".join(filter(None, (caption, inside)))
 
 
 def caption_on(viewer: Viewer) -> str:

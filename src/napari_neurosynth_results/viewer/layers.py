@@ -43,6 +43,8 @@ METADATA_KEY = "neurosynth_results"
 REASON_KEY = "neurosynth_results_threshold"
 #: The same in short: height and extent alone.
 SHORT_REASON_KEY = "neurosynth_results_threshold_in_short"
+#: What lines inside of its clusters are around.
+INSIDE_KEY = "neurosynth_results_inside"
 #: The voxels of a map's layer, which are a picture of the map: others that stand in the
 #: layer were put there by the user.
 PICTURE_KEY = "neurosynth_results_picture"

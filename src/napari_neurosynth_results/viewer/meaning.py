@@ -8,6 +8,7 @@ that were tried then.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -178,13 +179,17 @@ def tell_meaning(viewer: Viewer, statmap: StatMap, told: str) -> None:
     told : str
         What else happened.
     """
-    ref, key = scene.weakly(viewer), statmap.key
+    # napari keeps its notifications for good; viewer and voxels must not be kept so.
+    ref, told_of, key = scene.weakly(viewer), weakref.ref(statmap), statmap.key
 
     def undo(dialog: object) -> None:
-        layer = _layer_of(ref(), statmap) if ref() is not None else None
+        open_still, meant = ref(), told_of()
+        if open_still is None or meant is None:
+            return
+        layer = _layer_of(open_still, meant)
         # It may have been said anew since.
         if layer is not None and past_meanings(layer).texts:
-            tell_meaning(ref(), *take_back_meaning(ref(), layer))
+            tell_meaning(open_still, *take_back_meaning(open_still, layer))
 
     layer = _layer_of(viewer, statmap)
     can_undo = layer is not None and past_meanings(layer).texts

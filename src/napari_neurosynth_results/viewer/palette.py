@@ -35,6 +35,8 @@ _MOST_APART = 300
 #: Darker than brain tissue, which it would be lost in.
 GRAY = (0.2, 0.2, 0.2, 1.0)
 CHOSEN = (1.0, 1.0, 1.0, 1.0)
+#: Of lines around parts of clusters, on the colors of maps: no cluster has it.
+PART = (0.0, 0.0, 0.0, 1.0)
 #: Okabe and Ito's colors for all kinds of color vision, without black.
 _FOR_ALL = ("e69f00", "56b4e9", "009e73", "f0e442", "0072b2", "d55e00", "cc79a7")
 #: After one round the same hues come lighter, then darker.

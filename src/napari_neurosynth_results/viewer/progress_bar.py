@@ -58,6 +58,8 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
     meter = Meter()
     job = Job(meter.hear)
     app = get_qapp()
+    # What is closed meanwhile may be what asked for it, and is needed until it goes on.
+    panels = [*getattr(getattr(waits, "window", None), "dock_widgets", {}).values()]
     began, bar = time.monotonic(), None
     try:
         with ThreadPoolExecutor(1) as pool:
@@ -75,6 +77,7 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
     finally:
         if bar is not None:
             bar.close()
+        panels.clear()
 
 
 def notify(

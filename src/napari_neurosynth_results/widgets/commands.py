@@ -28,14 +28,16 @@ from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import (
-    Comparison,
     compare,
 )
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
 )
-from napari_neurosynth_results.viewer.compare.comparison_layers import compared_in
+from napari_neurosynth_results.viewer.compare.comparison_layers import (
+    ComparedClusters,
+    compared_in,
+)
 from napari_neurosynth_results.viewer.foci import foci_layers
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
 from napari_neurosynth_results.viewer.napari_private import unproxied
@@ -48,10 +50,6 @@ from napari_neurosynth_results.viewer.workspace.save_and_open import (
     save_workspace,
 )
 from napari_neurosynth_results.viewer.workspace.state_reader import describe
-from napari_neurosynth_results.widgets.common.figure_button import (
-    FigureButton,
-    cluster_figures,
-)
 from napari_neurosynth_results.widgets.common.layout import copy_text, row, wrapped_text
 from napari_neurosynth_results.widgets.common.save_dialogs import (
     CLUSTER_TABLES,
@@ -59,7 +57,9 @@ from napari_neurosynth_results.widgets.common.save_dialogs import (
     MAPS,
     REPORTS,
     TABLES,
+    FigureButton,
     ask_and_save,
+    cluster_figures,
     file_stem,
 )
 
@@ -100,9 +100,10 @@ def _save_report(
 ) -> None:
     """Report the clusters and the comparison that the viewer shows of a result."""
     shown = _shown_clusters(viewer, results)
-    comparison = _shown_comparison(viewer)
+    compared = _shown_comparison(viewer)
 
     def work(job: Job) -> None:
+        comparison = compare(compared.a, compared.b) if compared is not None else None
         chosen = shown or first_clusters(results)
         sections = build_sections(results, chosen, job=job)
         write_report(
@@ -138,12 +139,9 @@ def _shown_clusters(
     return [one for one in found if one is not None and one.statmap.results is results]
 
 
-def _shown_comparison(viewer: napari.viewer.Viewer) -> Comparison | None:
-    """Return the comparison whose agreement is shown."""
-    for layer in viewer.layers:
-        if (compared := compared_in(layer)) is not None:
-            return compare(compared.a, compared.b)
-    return None
+def _shown_comparison(viewer: napari.viewer.Viewer) -> ComparedClusters | None:
+    """Return what is compared where the agreement of two maps is shown."""
+    return next(filter(None, map(compared_in, viewer.layers)), None)
 
 
 # --- the clusters of the map that is worked with --------------------------------------

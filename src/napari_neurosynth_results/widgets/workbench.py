@@ -30,6 +30,7 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.plugin.messages import PANEL
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
+from napari_neurosynth_results.widgets.common.background_job import EndWhenClosed
 from napari_neurosynth_results.widgets.common.layout import (
     FocusMark,
     in_reading_order,
@@ -107,6 +108,7 @@ class Workbench(QWidget):
         for index in range(len(TABS)):
             self.tabs.setTabToolTip(index, _KEYS)
         name_controls(self.header)
+        EndWhenClosed(self)
         self._make_current()
         self.focus_mark = FocusMark(self)
         self._is_leaving = False

@@ -68,7 +68,9 @@ def test_there_and_back(tmp_path: Path, text: str) -> None:
         ),
         layers=(
             LayerState("map", 0, text),
-            LayerState("clusters", labels=LabelsStyle(colors=((1, 2, 3, 4),))),
+            LayerState(
+                "clusters", labels=LabelsStyle(colors=((1, 2, 3, 4),), parts=0.7)
+            ),
         ),
     )
     path = str(tmp_path / "a.nnr.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ import numpy as np
 import pytest
 
 from local_servers import Fault, LocalServers
-from napari_neurosynth_results import ResultsError, open_results
+from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.online.collection_listing import list_collection
 from napari_neurosynth_results.sources.online.store import Store
 from napari_neurosynth_results.sources.web.client import WebClient
 from napari_neurosynth_results.sources.web.servers import Servers
+from napari_neurosynth_results.statistics.p_values.significance import find_test
 
 SHAPE = (8, 9, 8)
 
@@ -174,3 +176,47 @@ def test_maps_of_several_packs_are_told_apart(
     alone = open_results(f"{url_of(web, collection)}pain_02.nidm")
     assert set(alone.maps) == {"TStatistic", "ExcursionSet"}
     assert str(alone["ExcursionSet"].kind) == "t"
+
+
+@pytest.mark.parametrize(
+    ("test", "p", "corrected", "small_is_strong"),
+    [
+        ("a_tstat1", "a_vox_p_tstat1", "a_clustere_corrp_tstat1", False),
+        ("vox_tstat_c1", "vox_tstat_uncp_c1", "clustere_tstat_fwep_c1", True),
+    ],
+    ids=["FSL", "PALM"],
+)
+def test_what_other_programs_corrected_comes_with_its_test(
+    web: LocalServers,
+    rng: np.random.Generator,
+    write: Callable[..., Path],
+    tmp_path: Path,
+    test: str,
+    p: str,
+    corrected: str,
+    small_is_strong: bool,
+) -> None:
+    t = np.zeros(SHAPE, np.float32)
+    t[2:5, 3:6, 3:6] = rng.uniform(3, 6, (3, 3, 3))
+    of_voxels, of_clusters = np.where(t > 0, 0.002, 0.6), np.where(t > 0, 0.01, 1.0)
+    if not small_is_strong:
+        of_voxels, of_clusters = 1 - of_voxels, 1 - of_clusters
+    maps = {test: t, p: of_voxels, corrected: of_clusters}
+    collection = web.add_collection()
+    for stem, voxels in maps.items():
+        collection.add_image(f"{stem}.nii.gz", voxels)
+    results = open_results(url_of(web, collection))
+    needed = results.needed_by(results[corrected])
+    assert {statmap.key for statmap in needed} == set(maps)
+    # A script is told the same as by the files.
+    found = find_clusters(results[corrected], p=0.05, atlas=None)
+    local = open_results(write(maps))[corrected]
+    assert found.values.key == test
+    assert found.table.equals(find_clusters(local, p=0.05, atlas=None).table)
+    # In a viewer it comes with the map that is chosen.
+    results = open_results(url_of(web, collection), cache_dir=tmp_path / "empty")
+    results.on_demand = False
+    assert find_test(results[corrected]) is None
+    results.fetch(results.needed_by(results[corrected]))
+    found = find_clusters(results[corrected], p=0.05, atlas=None)
+    assert found.values.key == test

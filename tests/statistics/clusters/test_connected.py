@@ -15,6 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_neurosynth_results.statistics.clusters.connected import (
+    SuprathresholdVoxels,
     find_components,
     group_connected,
 )
@@ -87,6 +88,31 @@ def test_a_long_winding_path_is_one() -> None:
 def test_a_run_stops_where_the_part_changes() -> None:
     parts = np.array([1, 1, 2, 2, 1], np.uint8).reshape(1, 1, 5)
     assert numbers_of(parts, 26).ravel().tolist() == [1, 1, 2, 2, 3]
+
+
+@settings(max_examples=150, deadline=None)
+@given(parts=PARTS, wide=st.booleans(), order=st.sampled_from("CF"))
+def test_voxels_are_those_that_are_not_zero(
+    parts: Array, wide: bool, order: Any
+) -> None:
+    parts = np.asarray(parts, np.uint16 if wide else np.uint8, order=order)
+    values = np.arange(parts.size, dtype=np.float32).reshape(parts.shape) + 1
+    above = SuprathresholdVoxels(values, parts, small_is_strong=False)
+    flat = parts.ravel(order="F")
+    assert above.where.tolist() == np.flatnonzero(flat).tolist()
+    assert above.part.tolist() == flat[flat > 0].tolist()
+    assert above.strength.tolist() == values.ravel(order="F")[flat > 0].tolist()
+    if not above.where.size:
+        return
+    places = np.unravel_index(above.where, parts.shape, order="F")
+    assert np.array_equal(above.ijk(), places)
+    assert np.array_equal(above.voxels(above.at), places)
+    above.connect(6)
+    touch = False
+    for axis in range(3):
+        one, other = (np.moveaxis(parts, axis, 0)[cut] for cut in np.s_[1:, :-1])
+        touch |= bool(((one > 0) & (other > 0) & (one != other)).any())
+    assert above.parts_touch == touch
 
 
 @pytest.mark.slow

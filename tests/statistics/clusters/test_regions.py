@@ -21,6 +21,11 @@ from napari_neurosynth_results.export.tables.paper import paper_table
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.labelling import label_clusters
+from napari_neurosynth_results.statistics.clusters.regions import (
+    measure_region_shares,
+    nearest_regions,
+)
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 
@@ -167,6 +172,58 @@ def test_the_nearest_region_is_the_nearest(
             assert distance == pytest.approx(away.min())
             tied = voxels[np.isclose(away, away.min())]
             assert label in atlas.labels[tuple(tied.T)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 3, 40, 70_000]))
+def test_shares_and_names_are_those_of_a_walk(seed: int, apart: int) -> None:
+    """Any clusters, also touching ones, on another grid than an atlas of any labels."""
+    rng = np.random.default_rng(seed)
+    affine = np.diag([*rng.choice([2.0, 3.0, 4.0], 3), 1.0])
+    affine[:3, 3] = rng.integers(-8, 8, 3) / 4
+    labels = rng.integers(-1, 6, rng.integers(1, 7, 3)) * apart
+    i, j, k = labels.shape
+    # Two labels of one name, labels without a name, and a name for none.
+    names = {apart: "one", 2 * apart: "two", 3 * apart: "one"}
+    atlas = Atlas("drawn", labels, Grid((i, j, k), affine), names)
+    data = rng.integers(-3, 4, (6, 5, 4)).astype(np.float32)
+    # Middles of voxels never lie on the border of two of the atlas.
+    grid = Grid((6, 5, 4), np.diag([3.0, 3.0, 3.0, 1.0]))
+    grid.affine[:3, 3] = 0.125
+    parts = np.where(data >= 2, 1, np.where(data <= -2, 2, 0)).astype(np.uint8)
+    found = label_clusters(
+        data,
+        parts,
+        connectivity=6,
+        min_voxels=int(rng.integers(1, 4)),
+        voxel_size=grid.voxel_size,
+        sub_peaks=3,
+        peak_distance=4.0,
+    )
+    shares = measure_region_shares(found, grid, atlas)
+    places = grid.to_mm(found.peak_voxel[found.main_peaks])
+    regions, _ = nearest_regions(places, atlas)
+    filled = shares.fill_in_largest(regions)
+    of_peak = shares.of_regions(regions)
+    for label in range(1, found.size.size + 1):
+        walked: Counter[int] = Counter()
+        for voxel in np.argwhere(found.labels == label):
+            place = grid.to_mm(voxel[np.newaxis])
+            walked[int(atlas.labels_at(place)[0])] += 1
+        rows = sorted(walked.items(), key=lambda row: (row[0] == 0, -row[1], row[0]))
+        mine = shares.table[shares.table.label == label]
+        assert mine.region.tolist() == [atlas.name_of(one) for one, _ in rows]
+        assert mine.n_voxels.tolist() == [n for _, n in rows]
+        size = found.size[label - 1]
+        assert mine.percent.tolist() == [100 * n / size for _, n in rows]
+        region = regions[label - 1]
+        (nearest,), _ = atlas.nearest(places[label - 1])
+        assert region == (atlas.name_of(int(nearest)) if nearest else "")
+        same = [100 * n / size for one, n in rows if atlas.name_of(one) == region]
+        expected = (same or [0.0])[-1] if region else np.nan
+        np.testing.assert_equal(of_peak[label - 1], expected)
+        known = [atlas.name_of(one) for one, _ in rows if one]
+        assert filled[label - 1] == (region or (known or [""])[0])
 
 
 @pytest.mark.slow

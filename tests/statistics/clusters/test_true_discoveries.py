@@ -70,6 +70,68 @@ def test_the_clusters_of_the_sample(sample: ResultSet, alpha: float) -> None:
     assert found.table.tdp_percent.tolist() == (100 * share).tolist()
 
 
+#: The same of an MKDA of the studies of the sample: h, and clusters by their size.
+OF_MKDA = {
+    0.01: (227043, {1122: 656, 688: 254, 392: 105, 262: 59, 214: 0, 143: 0}),
+    0.05: (225990, {1122: 762, 688: 338, 392: 189, 262: 122, 214: 33, 143: 2}),
+    0.20: (224527, {1122: 1033, 688: 599, 392: 303, 262: 173, 214: 125, 143: 54}),
+}
+#: Its largest parts of which so much is active: voxels, and true discoveries.
+PARTS_OF_MKDA = {
+    0.5: [(1122, 762), (357, 337), (209, 189), (142, 122), (53, 33), (1, 1)],
+    0.9: [(759, 739), (357, 337), (209, 189), (63, 63), (1, 1)],
+}
+
+
+@pytest.fixture(scope="module")
+def mkda(sample: ResultSet, tmp_path_factory: pytest.TempPathFactory) -> ResultSet:
+    """Make an MKDA of the sample's studies by its definition, as NiMARE has it.
+
+    It counts the experiments with a focus within 10 mm. Under the null each reaches a
+    voxel with the share of the mask that it covers, whatever the others do.
+    """
+    assert sample.studies is not None
+    mask, grid = sample["z"].mask, sample["z"].grid
+    assert mask is not None
+    cube = np.indices((11, 11, 11)).reshape(3, -1).T - 5
+    ball = cube[np.linalg.norm(2 * cube, axis=1) <= 10]
+    count, tail = np.zeros(grid.shape, int), np.ones(1)
+    to_voxels = np.linalg.inv(sample["z"].affine)
+    for _, foci in sample.studies.foci.groupby("study_id"):
+        xyz = foci[["x", "y", "z"]].to_numpy()
+        centers = np.rint(xyz @ to_voxels[:3, :3].T + to_voxels[:3, 3]).astype(int)
+        at = (centers[:, np.newaxis] + ball).reshape(-1, 3)
+        at = at[((at >= 0) & (at < grid.shape)).all(axis=1)]
+        reached = np.zeros(grid.shape, bool)
+        reached[tuple(at.T)] = True
+        count += reached & mask
+        share = (reached & mask).sum() / mask.sum()
+        tail = np.convolve(tail, [1 - share, share])
+    p = tail[::-1].cumsum()[::-1][count]
+    folder = tmp_path_factory.mktemp("mkda")
+    for name, values in (("z", np.maximum(stats.norm.isf(p), 0)), ("p", p)):
+        volume = np.where(mask, values, 0).astype(np.float32)
+        nib.save(nib.Nifti1Image(volume, sample["z"].affine), folder / f"{name}.nii")
+    return nnr.open_results(folder)
+
+
+@pytest.mark.parametrize("alpha", OF_MKDA)
+def test_the_clusters_of_an_mkda(mkda: ResultSet, alpha: float) -> None:
+    h, expected = OF_MKDA[alpha]
+    clusters = nnr.find_clusters(mkda["z"], p=0.001, min_voxels=60, tdp_alpha=alpha)
+    testing = clusters.proven.testing
+    assert testing is not None
+    assert testing.bounds.hommel == h
+    assert sizes_and_counts(clusters) == expected
+
+
+@pytest.mark.parametrize("share", PARTS_OF_MKDA)
+def test_the_largest_parts_of_an_mkda(mkda: ResultSet, share: float) -> None:
+    _, table = nnr.largest_active_clusters(mkda["z"], share)
+    found = zip(table.n_voxels, table.true_discoveries, strict=True)
+    assert list(found) == PARTS_OF_MKDA[share]
+
+
 def test_a_laxer_threshold_finds_little_more(sample: ResultSet) -> None:
     found = nnr.find_clusters(sample["z"], value=2.3, min_voxels=300)
     expected = {1513: 259, 1252: 62, 769: 3, 516: 0, 460: 23, 337: 45}
@@ -307,69 +369,3 @@ def test_a_share_is_never_rounded_up() -> None:
     assert write_percent(29.0) == "≥ 29 %"
     assert write_percent(100 * 0.29) == "≥ 29 %", "a float below 29"
     assert write_percent(float("nan")) == ""
-
-
-# --- the largest clusters of which a share is active ----------------------------------
-
-
-def by_all_thresholds(
-    p: Array, share: float, structure: Array, alpha: float
-) -> set[frozenset[int]]:
-    """Look at every cluster at every threshold; keep the largest with the share."""
-    bounds = DiscoveryBounds.of_p(p.ravel(), alpha)
-    found: set[frozenset[int]] = set()
-    for level in np.unique(p):
-        labels, n = ndimage.label(p <= level, structure)
-        counts = bounds.count(labels.ravel(), n)
-        for label in range(1, n + 1):
-            inside = np.flatnonzero(labels.ravel() == label)
-            if 0 < counts[label - 1] >= share * inside.size - 1e-9:
-                found.add(frozenset(inside.tolist()))
-    return {one for one in found if not any(one < other for other in found)}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("connectivity", "far"), [(6, 1), (18, 2), (26, 3)])
-def test_the_largest_active_clusters_of_small_volumes(
-    opened: Opened, rng: np.random.Generator, connectivity: int, far: int
-) -> None:
-    structure = ndimage.generate_binary_structure(3, far)
-    some = 0
-    for _ in range(6):
-        z = ndimage.gaussian_filter(rng.normal(size=SHAPE), 0.6) * 2
-        z[1:4, 2:6, 2:5] += 3
-        z[5:7, 5:8, 5:7] += 3
-        # With ties.
-        p = np.maximum(np.round(stats.norm.sf(z), 4), 0.0002).astype(np.float32)
-        statmap = opened({"p": p})["p"]
-        for share in (0.2, 0.5, 0.8, 1.0):
-            labels, table = nnr.largest_active_clusters(
-                statmap, share, alpha=0.2, connectivity=connectivity
-            )
-            expected = by_all_thresholds(p.astype(float), share, structure, 0.2)
-            numbers = range(1, len(table) + 1)
-            found = {frozenset(np.flatnonzero(labels == n).tolist()) for n in numbers}
-            assert found == expected
-            assert (table.tdp_percent >= 100 * share - 1e-6).all()
-            some += len(expected)
-    assert some > 30
-
-
-@pytest.mark.slow
-def test_the_largest_active_clusters_of_the_sample(sample: ResultSet) -> None:
-    z = sample["z"]
-    labels, table = nnr.largest_active_clusters(z, 0.7)
-    assert table.n_voxels.tolist() == [367, 64, 62, 30]
-    assert table.true_discoveries.tolist() == [257, 45, 44, 21]
-    assert np.bincount(labels.ravel())[1:].tolist() == table.n_voxels.tolist()
-    again = nnr.true_discoveries(z, labels)
-    assert again.true_discoveries.tolist() == table.true_discoveries.tolist()
-    clusters = nnr.find_clusters(z, p=0.001, min_voxels=60)
-    within, inner = nnr.largest_active_clusters(
-        z, 0.7, within=clusters.labels == clusters.table.label[0]
-    )
-    assert inner.n_voxels.tolist() == [367]
-    assert ((within == 1) == (labels == 1)).all()
-    for wrong in (0, 1.5):
-        with pytest.raises(ResultsError, match="share"):
-            nnr.largest_active_clusters(z, wrong)

@@ -78,6 +78,27 @@ def test_slices_are_those_of_the_whole(labels: npt.NDArray[Any], axis: int) -> N
         assert np.array_equal(np.asarray(made[tuple(key)]), np.take(whole, at, axis))
 
 
+@given(data=st.data(), axis=st.integers(0, 2))
+def test_parts_are_outlined_inside_of_clusters_that_are_seen(
+    data: st.DataObject, axis: int
+) -> None:
+    labels = data.draw(VOLUMES)
+    parts = data.draw(arrays(np.uint8, labels.shape, elements=st.integers(0, 2)))
+    made = outlines(labels, axis)
+    # The third cluster is hidden.
+    made.colors = COLORS * np.array([[1], [1], [1], [0]], np.uint8)
+    plain = np.asarray(made)
+    made.inner = parts
+    drawn = np.asarray(made)
+    seen = np.where((labels > 0) & (labels < 3), parts, 0)
+    black = np.array([0, 0, 0, 255])
+    for at in range(labels.shape[axis]):
+        found, before = np.take(drawn, at, axis), np.take(plain, at, axis)
+        lines = brute(np.take(seen, at, axis), 4)
+        assert (found[lines] == black).all()
+        assert np.array_equal(found[~lines], before[~lines])
+
+
 def test_a_line_has_the_color_of_its_cluster() -> None:
     labels = np.zeros((1, 3, 9), np.uint8)
     labels[0, 1, 1], labels[0, 1, 6] = 1, 2

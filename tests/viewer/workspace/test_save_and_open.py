@@ -15,7 +15,12 @@ import pytest
 
 from helpers.worked_in import threshold
 from local_servers import LocalServers
-from napari_neurosynth_results import ResultsError, open_results, open_studies
+from napari_neurosynth_results import (
+    ResultsError,
+    active_parts,
+    open_results,
+    open_studies,
+)
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import compare
@@ -28,6 +33,8 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     choose,
     clusters_of,
     rename,
+    show_parts,
+    shown_parts,
 )
 from napari_neurosynth_results.viewer.clusters.history import tried_on
 from napari_neurosynth_results.viewer.clusters.mask_choice import BRAIN, MaskChoice
@@ -76,6 +83,8 @@ def worked(viewer: Any, sample: ResultSet, tmp_path: Path) -> Any:
     threshold(viewer, z, Threshold(p=0.001, min_voxels=30, connectivity=26))
     rename(first, 2, 'it\'s "here"\\ 脳')
     choose(first, 3)
+    parts = active_parts(clusters_of(first), 0.65)
+    show_parts(next(one for one in viewer.layers if map_of(one) is z), first, parts)
     second = threshold(viewer, logp, Threshold(p=0.003), MaskChoice(z, 0.01))
     third = threshold(viewer, sample["stat"], Threshold(value=0.02), MaskChoice(first))
     threshold(viewer, sample[MASS], Threshold(p=0.2), MaskChoice(BRAIN), atlas=None)
@@ -127,6 +136,7 @@ def look(viewer: Any) -> list[Any]:
             0
             if getattr(layer, "rgb", False)
             else np.nansum(np.asarray(layer.data).astype(float)),
+            None if (parts := shown_parts(layer)) is None else str(parts),
         )
         for layer in viewer.layers
     ]

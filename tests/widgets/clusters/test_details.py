@@ -42,7 +42,7 @@ from napari_neurosynth_results.widgets.common.row_table import (
 )
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
-REGIONS, STUDIES, HEAT = range(3)
+REGIONS, _, STUDIES, HEAT = range(4)
 DISPLAY, TOOLTIP = Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole
 
 

@@ -383,8 +383,8 @@ def test_headers_name_the_value_by_its_kind(
     told = dict(zip(CLUSTER_COLUMNS, header(ROLE.ToolTipRole), strict=True))
     tdp = next(column for column in told if column.key == "tdp_percent")
     assert all(told[column] == column.about for column in told if column is not tdp)
-    assert tdp.about in told[tdp]
-    assert "with 95 % confidence" in told[tdp]
+    words = told[tdp].removeprefix("<p>").removesuffix("</p>").replace("</p><p>", " ")
+    assert words.startswith(f"{tdp.about} With 95 % confidence")
     assert "228,483 voxels" in told[tdp]
     assert model.headerData(0, Qt.Orientation.Vertical) is None
 
@@ -489,6 +489,38 @@ def test_only_names_of_clusters_can_be_edited(
             assert not model.setData(index, "other")
     assert not model.setData(model.index(0, NAME_COLUMN), "other", ROLE.DisplayRole)
     assert asked == []
+
+
+def test_names_give_way_to_what_has_to_be_in_sight(qtbot: Any, few: ClusterSet) -> None:
+    view = ClusterView(ClusterModel())
+    qtbot.addWidget(view)
+    view.resize(900, 200)
+    view.show()
+    view.rows.show(few)
+    view.fit_columns()
+    view.setColumnWidth(NAME_COLUMN, widest := 100)
+    seen, last = view.shown_columns(), KEYS.index("tdp_percent")
+    needed = sum(map(view.columnWidth, seen[: 1 + seen.index(last)]))
+    # The window is made narrower after the table was filled.
+    view.resize(needed - 20 + view.width() - view.viewport().width(), 200)
+    assert view.columnWidth(NAME_COLUMN) == widest - 20
+    end = view.columnViewportPosition(last) + view.columnWidth(last)
+    assert end == view.viewport().width()
+
+
+def test_numbers_are_not_cut_when_a_threshold_moves(
+    qtbot: Any, sample: ResultSet
+) -> None:
+    view = ClusterView(ClusterModel())
+    qtbot.addWidget(view)
+    view.show()
+    view.rows.show(find_clusters(sample["z"], p=0.001, min_voxels=10))
+    view.fit_columns()
+    for p in (0.05, 1e-7):
+        view.rows.show(find_clusters(sample["z"], p=p, min_voxels=10))
+        for index in view.shown_columns():
+            if index != NAME_COLUMN:
+                assert view.columnWidth(index) >= view.sizeHintForColumn(index)
 
 
 @pytest.mark.parametrize("name", [FDR, BONFERRONI])

@@ -122,7 +122,7 @@ def test_no_widget_takes_a_name_for_html(
     clusters.selected_label = 1
     QTest.qWait(500)
     # What a page shows is filled in when it is seen.
-    for tabs in [w for w in QApplication.allWidgets() if isinstance(w, QTabWidget)]:
+    for tabs in viewer.window._qt_window.findChildren(QTabWidget):
         for index in range(tabs.count()):
             tabs.setCurrentIndex(index)
             QTest.qWait(100)

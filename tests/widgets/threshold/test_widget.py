@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QDockWidget
 
 from helpers.threshold_form import let_go, settle, shown, type_number
 from napari_neurosynth_results import find_clusters, mask_from_map, open_results
@@ -27,6 +28,7 @@ from napari_neurosynth_results.viewer.layers import map_of, placement_keywords
 from napari_neurosynth_results.viewer.meaning import take_back_meaning, take_map_as
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
+from napari_neurosynth_results.widgets.workbench import Workbench
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 
@@ -521,6 +523,34 @@ def test_a_closed_widget_is_let_go_and_hears_nothing(
     gc.collect()
     assert ref() is None
     add_maps(viewer, [sample["logp"]])
+
+
+@pytest.mark.parametrize("in_panel", [False, True])
+def test_a_closed_form_finishes_nothing(
+    plugin: Any, viewer: Any, sample: ResultSet, in_panel: bool
+) -> None:
+    add_maps(viewer, [sample["z"]])
+    dock = QDockWidget()
+    outer = Workbench(viewer) if in_panel else ThresholdWidget(viewer)
+    inner = outer.panel("Clusters").threshold if in_panel else outer
+    dock.setWidget(outer if in_panel else outer.native)
+    before = inner.clusters
+    assert before is not None
+    inner.form.slider.value += 100
+    timers, ref = (inner._applies, inner._settles), weakref.ref(inner)
+    assert all(timer.isActive() for timer in timers)
+    # As napari closes what is docked.
+    dock.widget().setParent(None)
+    assert not any(timer.isActive() for timer in timers)
+    del outer, inner, timers
+    # What frees memory at once, as removing layers does, takes it from nobody's hands.
+    gc.collect()
+    viewer.layers.append(viewer.layers.pop())
+    assert ref() is not None
+    let_go()
+    assert ref() is None
+    (layer,) = [one for one in viewer.layers if clusters_of(one) is not None]
+    assert clusters_of(layer).threshold == before.threshold
 
 
 def test_another_atlas_names_what_the_slider_finds(

@@ -8,6 +8,7 @@ figures look alike on every machine, and are the same bytes each time.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
@@ -44,6 +45,7 @@ _LINE = 1.3
 #: Letters that are fitted to pixels are wider than their shapes by so much at most.
 _HINTED = 1.05
 _FONT = "DejaVu Sans"
+_ONE_AT_A_TIME = threading.RLock()
 #: Texts stay texts in vector files, which come out alike each time.
 _SETTINGS = {
     "font.family": [_FONT],
@@ -70,10 +72,13 @@ def need_matplotlib() -> None:
 
 @contextmanager
 def own_settings() -> Iterator[None]:
-    """Draw by matplotlib's defaults and ours; the user's settings come back."""
+    """Draw by matplotlib's defaults and ours; the user's settings come back.
+
+    Settings are everybody's: of two threads that draw, one waits for the other.
+    """
     from matplotlib import style
 
-    with style.context(["default", _SETTINGS]):
+    with _ONE_AT_A_TIME, style.context(["default", _SETTINGS]):
         yield
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import (
@@ -27,6 +28,7 @@ from napari_neurosynth_results.export.volumes import (
     space_code,
     write_volume,
 )
+from napari_neurosynth_results.statistics.clusters.active_parts import ActiveParts
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
 from napari_neurosynth_results.statistics.studies.leave_one_out import ABOUT_SURVIVAL
@@ -63,7 +65,14 @@ def save_clusters(
     target = check_path(path, _KNOWN, f"clusters are saved as {', '.join(_KNOWN)}")
     extension = extension_of(target)
     if target.lower().endswith(VOLUMES):
-        write_whole(target, partial(_write_labels, clusters), overwrite=overwrite)
+        write = partial(
+            _write_labels,
+            clusters.labels,
+            clusters,
+            "clusters",
+            str(clusters.threshold),
+        )
+        write_whole(target, write, overwrite=overwrite)
     elif extension in FORMATS:
         origin = (
             f"Made by {name_and_version()} from {source_of(clusters.statmap.results)}"
@@ -108,6 +117,47 @@ def _coordinates(clusters: ClusterSet) -> str:
     if clusters.statmap.grid.elsewhere:
         where = f"mm in {clusters.statmap.grid.elsewhere.name}"
     return f"coordinates: peak and center of mass, {where}"
+
+
+def save_active_parts(
+    parts: ActiveParts, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> None:
+    """Write the largest parts of clusters of which a share is active to a file.
+
+    Parameters
+    ----------
+    parts : ActiveParts
+        From `active_parts`.
+    path : path
+        ``.tsv`` or ``.csv`` for the table, whose first lines, marked ``#``, say what is
+        stated how surely; a ``.json`` of the same name describes it for programs.
+        ``.nii`` or ``.nii.gz`` for the label volume.
+    overwrite : bool
+        Replace a file that exists.
+
+    Raises
+    ------
+    ResultsError
+        When the extension is unknown, the file exists or cannot be written.
+    """
+    clusters = parts.clusters
+    assert clusters is not None
+    known = (*SEPARATORS, *VOLUMES)
+    target = check_path(path, known, f"active parts are saved as {', '.join(known)}")
+    if target.lower().endswith(VOLUMES):
+        share = f"TDP >= {parts.share:g}"
+        write = partial(_write_labels, parts.labels, clusters, "active parts", share)
+        write_whole(target, write, overwrite=overwrite)
+        return
+    write_table(
+        clusters,
+        parts.table,
+        target,
+        about="The largest parts of clusters of which a share is active, at least; one "
+        "row a part",
+        notes=(f"{parts}", f"{parts.testing}"),
+        overwrite=overwrite,
+    )
 
 
 def save_peaks(
@@ -251,16 +301,21 @@ def studies_table(behind: Contributors) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _write_labels(clusters: ClusterSet, path: str) -> None:
+def _write_labels(
+    labels: npt.NDArray[np.int32],
+    clusters: ClusterSet,
+    what: str,
+    how: str,
+    path: str,
+) -> None:
     # Two bytes hold any number of clusters that fits into a brain.
-    labels = clusters.labels
     fitting = np.int16 if labels.max(initial=0) < 2**15 else np.int32
     statmap = clusters.statmap
     write_volume(
         path,
         labels.astype(fitting),
         statmap.affine,
-        Meaning("label", "clusters", str(clusters.threshold)),
+        Meaning("label", what, how),
         space_code(statmap.grid),
     )
 

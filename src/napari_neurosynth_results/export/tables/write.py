@@ -96,6 +96,8 @@ COLUMNS: dict[str, tuple[str, str]] = {
     ),
     "tdp_percent": ("The same in percent", _PERCENT),
     "true_discoveries": ("At least so many of the voxels are active", "voxels"),
+    "part": ("Number of the part of a cluster; its label in a volume of parts", ""),
+    "p": ("Largest uncorrected p in the part: its own threshold", ""),
     "p_fwe_mass": (
         "FWE-corrected p by cluster mass; empty where NiMARE tested a cluster of other "
         "voxels",

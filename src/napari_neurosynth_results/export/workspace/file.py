@@ -80,11 +80,14 @@ class LabelsStyle:
     colors : tuple of (i, j, k, color)
         By the voxel of the peak: number of the color, also of clusters that were seen
         before.
+    parts : float, optional
+        The largest parts are outlined of which at least this share is active.
     """
 
     only_chosen: bool = False
     chosen: Voxel | None = None
     colors: tuple[tuple[int, int, int, int], ...] = ()
+    parts: float | None = None
 
 
 @dataclass(frozen=True)

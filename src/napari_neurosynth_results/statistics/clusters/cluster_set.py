@@ -33,9 +33,8 @@ from napari_neurosynth_results.statistics.clusters.labelling import (
     measure_extents,
 )
 from napari_neurosynth_results.statistics.clusters.regions import (
+    RegionShares,
     default_names,
-    fill_in_largest,
-    look_up_shares,
     measure_region_shares,
     nearest_regions,
 )
@@ -295,8 +294,8 @@ class ClusterSet:
         """Name of each cluster: the user's, else by its region, else its number."""
         regions = self._main_regions
         if self.atlas is not None and not all(regions):
-            regions = fill_in_largest(regions, self.regions)
-        names = default_names(regions)
+            regions = self.region_shares.fill_in_largest(regions)
+        names = default_names(regions.tolist())
         if not self.given_names:
             return names
         return [
@@ -304,13 +303,18 @@ class ClusterSet:
             for name, peak in zip(names, self.peak_voxels, strict=True)
         ]
 
-    @cached_property
+    @property
     def regions(self) -> pd.DataFrame:
         """How much of each cluster lies in each region of the atlas.
 
         Columns ``label, region, n_voxels, percent``: of each cluster the largest region
         first, at last what lies in none (``unlabelled``); empty without an atlas.
         """
+        return self.region_shares.table
+
+    @cached_property
+    def region_shares(self) -> RegionShares:
+        """The same as arrays."""
         return measure_region_shares(self.labelled, self.statmap.grid, self.atlas)
 
     @cached_property
@@ -324,11 +328,8 @@ class ClusterSet:
         return {"region": region, "region_mm": distance}
 
     @property
-    def _main_regions(self) -> list[str]:
-        regions: list[str] = self.peak_regions["region"][
-            self.labelled.main_peaks
-        ].tolist()
-        return regions
+    def _main_regions(self) -> npt.NDArray[np.object_]:
+        return self.peak_regions["region"].take(self.labelled.main_peaks)
 
     def renamed(self, label: int, name: str) -> ClusterSet:
         """Return the same clusters with another name for one of them.
@@ -445,7 +446,7 @@ class ClusterSet:
                 "center_y": center[:, 1],
                 "center_z": center[:, 2],
                 "region": regions["region"],
-                "region_percent": look_up_shares(self._main_regions, self.regions),
+                "region_percent": self.region_shares.of_regions(regions["region"]),
                 "significant": self._significant,
                 "cluster_p": self.cluster_p,
                 **self._intervals,

@@ -28,8 +28,12 @@ _BY_EDGE = [(-1, -1), (-1, 1)]
 _SMALLEST = np.finfo(np.float32).tiny
 _STEPS: list[Step] = list(product((-1, 0, 1), (-1, 0, 1), (-1, 0, 1)))
 _FACES = [step for step in _STEPS if sum(map(abs, step)) == 1]
-#: Faces first: they rule most voxels out, and the rest are looked at by fewer.
-_NEIGHBORS = [*_FACES, *(step for step in _STEPS if sum(map(abs, step)) > 1)]
+_DIAGONALS = np.array([step for step in _STEPS if sum(map(abs, step)) > 1])
+_NEIGHBORS = np.concatenate([_FACES, _DIAGONALS])
+#: A bit for each edge of an image: where k, j and i start, and where they end.
+_STARTS, _ENDS = np.array([[16, 4, 1], [32, 8, 2]], np.uint8)
+#: The edges that neighbors are nearer to than a voxel.
+_TOWARD = (_NEIGHBORS < 0) @ _STARTS | (_NEIGHBORS > 0) @ _ENDS
 #: Neighbors looked up in one go, at most: what fits into the processor's cache.
 _AT_ONCE = 2**13
 
@@ -55,8 +59,8 @@ class SuprathresholdVoxels:
         Position of each voxel in the flat image (memory order) and in the flat box.
     strength : ndarray of float32
         Of each voxel.
-    mixed : bool
-        Whether there is more than one part.
+    parts_touch : bool
+        Whether voxels of different parts touch by a face.
     cluster : ndarray of int
         Cluster of each voxel, from 1, numbered as they are met.
     sizes : ndarray of int
@@ -72,10 +76,7 @@ class SuprathresholdVoxels:
         small_is_strong: bool,
     ) -> None:
         self.image = parts.shape
-        flat = parts.ravel(order="F")
-        plain = flat.dtype == np.uint8 and flat.max(initial=0) == 1
-        where = (flat.view(np.bool_) if plain else flat != 0).nonzero()[0]
-        self.part = flat.take(where)
+        where, self.part = _find_nonzero(parts.ravel(order="F"))
         strength = values.ravel(order="F").take(where)
         if small_is_strong:
             strength = np.reciprocal(np.maximum(strength, _SMALLEST))
@@ -83,7 +84,8 @@ class SuprathresholdVoxels:
         # What is in a cluster without a value is as weak as can be.
         self.strength = np.fmax(strength, _SMALLEST, out=strength)
         # Half of the memory, and dividing is several times as fast.
-        self.where = where.astype(np.int32) if parts.size < 2**30 else where
+        small = np.int32 if parts.size < 2**30 else np.intp
+        self.where: npt.NDArray[Any] = where.astype(small, copy=False)
         if where.size:
             self._measure()
 
@@ -117,13 +119,17 @@ class SuprathresholdVoxels:
 
     def connect(self, connectivity: int) -> None:
         """Find which cluster each voxel belongs to, and fill the box."""
-        self.mixed = bool(self.part.max() != self.part.min())
-        raw = find_components(self.at, self.part, self.shape, connectivity)
-        self.sizes = np.bincount(raw)
-        self.cluster = raw.astype(np.min_scalar_type(self.sizes.size - 1))
-        self.box_cluster = np.zeros(math.prod(self.shape), self.cluster.dtype)
-        self.box_cluster[self.at] = raw
-        self.box_strength = np.zeros(self.box_cluster.size, np.float32)
+        box = np.zeros(math.prod(self.shape), np.int32)
+        runs = _Runs(self.at, self.part, self.shape, box)
+        cluster = runs.group(connectivity)
+        self.parts_touch = runs.parts_touch
+        self.sizes = np.bincount(cluster, weights=runs.sizes).astype(np.intp)
+        dtype = np.min_scalar_type(self.sizes.size - 1)
+        self.cluster = cluster.astype(dtype).take(runs.run)
+        self.box_cluster = np.zeros(box.size, self.cluster.dtype)
+        self.box_cluster[self.at] = self.cluster
+        # Runs are looked up no more, and strengths lie in the same places.
+        self.box_strength = box.view(np.float32)
         self.box_strength[self.at] = self.strength
 
     def offset(self, step: Step) -> int:
@@ -132,16 +138,24 @@ class SuprathresholdVoxels:
         _, ny, nx = self.shape
         return (z * ny + y) * nx + x
 
-    def mark_outside(self) -> BoolArray | None:
-        """Mark what of the flat box lies outside the image; None when nothing does."""
+    def offsets(self, steps: IndexArray) -> IndexArray:
+        """Flat offsets of steps along z, y, x, (n, 3)."""
+        _, ny, nx = self.shape
+        offsets: IndexArray = steps @ np.array([ny * nx, nx, 1])
+        return offsets
+
+    def edges_at(self, at: IndexArray) -> npt.NDArray[np.uint8] | None:
+        """Say on which edges of the image voxels of the flat box lie, a bit an edge.
+
+        None when no voxel above the threshold lies on any.
+        """
         if not np.any(self.edges):
             return None
-        outside = np.zeros(self.shape, bool)
-        for axis, (at_start, at_end) in enumerate(zip(*self.edges, strict=True)):
-            along = np.moveaxis(outside, 2 - axis, 0)
-            along[0] |= at_start
-            along[-1] |= at_end
-        return outside.reshape(-1)
+        on_edge = np.zeros(at.size, np.uint8)
+        for axis, along in enumerate(self.voxels(at)):
+            on_edge |= (along == 0) * _STARTS[2 - axis]
+            on_edge |= (along == self.image[axis] - 1) * _ENDS[2 - axis]
+        return on_edge
 
     def voxels(self, at: IndexArray) -> IndexArray:
         """Voxel indices i, j and k in the whole image, shape (3, n)."""
@@ -181,57 +195,121 @@ def find_components(
     ndarray of int, shape (n,)
         Number of each voxel's cluster, from 1, in the order of their first voxels.
     """
-    new = np.ones(at.size, bool)
-    np.not_equal(at[1:] - at[:-1], 1, out=new[1:])
-    new[1:] |= part[1:] != part[:-1]
-    run = np.cumsum(new, dtype=np.int32)
-    one, other = _touching_runs(at, part, run, new, shape, connectivity)
-    # 0 is no run, and joined with nothing.
-    return group_connected(int(run[-1]) + 1, one, other).take(run)
+    runs = _Runs(at, part, shape, np.zeros(math.prod(shape), np.int32))
+    return runs.group(connectivity).take(runs.run)
 
 
-def _touching_runs(
-    at: IndexArray,
-    part: npt.NDArray[np.unsignedinteger],
-    run: npt.NDArray[np.int32],
-    new: npt.NDArray[np.bool_],
-    shape: Step,
-    connectivity: int,
-) -> tuple[IndexArray, IndexArray]:
-    """Find pairs of runs that touch; some more than once."""
-    box = np.zeros(math.prod(shape), np.int32)
-    box[at] = run
-    first = new.nonzero()[0]
-    last = np.append(first[1:], at.size) - 1
-    parts = np.append(part.dtype.type(0), part.take(first))
-    mixed = bool(part.max() != part.min())
+class _Runs:
+    """Voxels of one part that follow one another along x.
 
-    def runs_at(which: IndexArray | slice, offset: int) -> npt.NDArray[np.int32]:
-        """Find the runs of the same part at an offset from voxels, 0 for none."""
-        there = box.take(at[which] + offset)
-        if mixed:
-            there *= parts.take(there) == part[which]
-        return there
+    Parameters
+    ----------
+    at, part, shape
+        As for `find_components`.
+    box : ndarray of int32
+        A flat box of zeros; it holds the run of each voxel afterwards.
 
-    ones, others = [], []
-    for z, y in _BY_FACE if connectivity == 6 else _BY_FACE + _BY_EDGE:
-        offset = (z * shape[1] + y) * shape[2]
-        there = runs_at(slice(None), offset)
-        # Voxel after voxel of the same two runs tells nothing new.
-        fresh = there > 0
-        fresh[1:] &= new[1:] | (there[1:] != there[:-1])
-        which = fresh.nonzero()[0]
-        ones.append(run.take(which))
-        others.append(there.take(which))
-        if connectivity == 26 or (connectivity == 18 and 0 in (z, y)):
-            # Diagonally along x only what lies beyond a run's ends is still unknown.
-            for ends, x in ((first, -1), (last, 1)):
-                alone = ends[there.take(ends) == 0]
-                beyond = runs_at(alone, offset + x)
-                which = beyond.nonzero()[0]
-                ones.append(run.take(alone[which]))
-                others.append(beyond.take(which))
-    return np.concatenate(ones), np.concatenate(others)
+    Attributes
+    ----------
+    run : ndarray of int32
+        Of each voxel, from 1.
+    sizes : ndarray of int
+        Voxels of each run; 0 is no run.
+    parts_touch : bool
+        Whether voxels of different parts touch by a face, once they are grouped.
+    """
+
+    def __init__(
+        self,
+        at: IndexArray,
+        part: npt.NDArray[np.unsignedinteger],
+        shape: Step,
+        box: npt.NDArray[np.int32],
+    ) -> None:
+        self._at, self._box, self._shape = at, box, shape
+        new = np.ones(at.size, bool)
+        np.not_equal(at[1:] - at[:-1], 1, out=new[1:])
+        self.parts_touch = False
+        self._mixed = bool(part.max() != part.min())
+        if self._mixed:
+            changes = part[1:] != part[:-1]
+            self.parts_touch = bool((changes > new[1:]).any())
+            new[1:] |= changes
+        self._new = new
+        self.run = np.cumsum(new, dtype=np.int32)
+        box[at] = self.run
+        first = new.nonzero()[0]
+        self.sizes = np.zeros(first.size + 1, np.intp)
+        np.subtract(first[1:], first[:-1], out=self.sizes[1:-1])
+        self.sizes[-1] = at.size - first[-1]
+        self._part = np.zeros(first.size + 1, part.dtype)
+        self._part[1:] = part.take(first)
+
+    def group(self, connectivity: int) -> IndexArray:
+        """Find the cluster of each run, from 1, in the order of their first voxels."""
+        one, other = self._touching(connectivity)
+        # 0 is no run, and joined with nothing.
+        return group_connected(self.sizes.size, one, other)
+
+    def _touching(self, connectivity: int) -> tuple[IndexArray, IndexArray]:
+        """Find pairs of runs that touch; some more than once."""
+        pairs = []
+        for z, y in _BY_FACE if connectivity == 6 else _BY_FACE + _BY_EDGE:
+            offset = (z * self._shape[1] + y) * self._shape[2]
+            there = self._box.take(self._at + offset)
+            # Voxel after voxel of the same two runs tells nothing new.
+            fresh = there[1:] != there[:-1]
+            fresh |= self._new[1:]
+            fresh &= there[1:] > 0
+            # Before the first voxel there is none.
+            which = fresh.nonzero()[0] + 1
+            pairs.append(self._alike(self.run.take(which), there.take(which)))
+            self.parts_touch |= pairs[-1][0].size < which.size
+            if connectivity == 26 or (connectivity == 18 and 0 in (z, y)):
+                # Diagonally along x what lies beyond a run's ends is still unknown.
+                after = np.cumsum(self.sizes)
+                for ends, x in ((after[:-1], -1), (after[1:] - 1, 1)):
+                    beside = self._part.take(there.take(ends)) == self._part[1:]
+                    alone = ends[~beside]
+                    beyond = self._box.take(self._at.take(alone) + (offset + x))
+                    which = beyond.nonzero()[0]
+                    run = self.run.take(alone.take(which))
+                    pairs.append(self._alike(run, beyond.take(which)))
+            # Before the next are looked up: make room.
+            del there
+        ones, others = zip(*pairs, strict=True)
+        return np.concatenate(ones), np.concatenate(others)
+
+    def _alike(self, one: IndexArray, other: IndexArray) -> tuple[IndexArray, ...]:
+        """Keep the pairs of which both are of the same part."""
+        if not self._mixed:
+            return one, other
+        alike = (self._part.take(one) == self._part.take(other)).nonzero()[0]
+        return one.take(alike), other.take(alike)
+
+
+def _find_nonzero(
+    flat: npt.NDArray[np.unsignedinteger],
+) -> tuple[IndexArray, npt.NDArray[np.unsignedinteger]]:
+    """Find what is not 0, and what it is, in several times less time than `nonzero`.
+
+    Most of a volume is 0: eight bytes that are can be passed over at once.
+    """
+    # A power of 2, by which shifting divides.
+    shift = 3 - (flat.itemsize.bit_length() - 1)
+    n = flat.size >> shift << shift
+    words = np.ascontiguousarray(flat[:n]).view(np.uint64)
+    hit = (words != 0).nonzero()[0]
+    some = words.take(hit).view(flat.dtype)
+    at = (some != 0).nonzero()[0]
+    where = hit.take(at >> shift)
+    where <<= shift
+    at_word = at & ((1 << shift) - 1)
+    where += at_word
+    rest = flat[n:].nonzero()[0] + n
+    if not rest.size:
+        return where, some.take(at)
+    return np.append(where, rest), np.append(some.take(at), flat.take(rest))
 
 
 def group_connected(n: int, one: IndexArray, other: IndexArray) -> IndexArray:
@@ -255,20 +333,23 @@ def group_connected(n: int, one: IndexArray, other: IndexArray) -> IndexArray:
     [0, 1, 2, 0, 0]
     """
     group: IndexArray = np.arange(n)
-    if not one.size:
-        return group
-    # Each thing follows one that comes before it, if any, ...
-    group[np.maximum(one, other)] = np.minimum(one, other)
-    # ... and whatever that one follows in turn.
-    while not ((further := group.take(group)) == group).all():
-        group = further
-    leads = group == np.arange(n)
-    group = (np.cumsum(leads) - 1).take(group)
-    # The same with groups for things, until all that are joined are one.
-    one, other = group.take(one), group.take(other)
-    apart = (one != other).nonzero()[0]
-    n_groups = int(np.count_nonzero(leads))
-    return group_connected(n_groups, one.take(apart), other.take(apart)).take(group)
+    whole = group
+    while one.size:
+        # Each thing follows one that comes before it, if any, ...
+        group[np.maximum(one, other)] = np.minimum(one, other)
+        # ... and whatever that one follows in turn.
+        while not ((further := group.take(group)) == group).all():
+            group = further
+        leads = group == np.arange(n)
+        group = (np.cumsum(leads) - 1).take(group)
+        whole = group.take(whole)
+        # The same with groups for things, until all that are joined are one.
+        one, other = group.take(one), group.take(other)
+        apart = (one != other).nonzero()[0]
+        one, other = one.take(apart), other.take(apart)
+        n = int(np.count_nonzero(leads))
+        group = np.arange(n)
+    return whole
 
 
 def local_maxima(
@@ -309,7 +390,7 @@ def _maxima_by_faces(above: SuprathresholdVoxels) -> IndexArray:
     at, value = above.at, above.strength
     # Along x neighbors follow one another: nothing has to be looked up.
     beside = at[1:] - at[:-1] == 1
-    if above.mixed:
+    if above.parts_touch:
         beside &= above.part[1:] == above.part[:-1]
     lost = np.zeros(at.size, bool)
     np.logical_and(beside, value[1:] > value[:-1], out=lost[:-1])
@@ -321,41 +402,64 @@ def _maxima_by_faces(above: SuprathresholdVoxels) -> IndexArray:
         at, value = at.take(left), value.take(left)
         there = at + above.offset(step)
         lost = above.box_strength.take(there) > value
-        if above.mixed:
+        if above.parts_touch:
             lost &= above.box_cluster.take(there) == above.box_cluster.take(at)
     return at[~lost]
 
 
 def _maxima_by_all_neighbors(above: SuprathresholdVoxels, at: IndexArray) -> IndexArray:
-    """Drop voxels that a neighbor of their cluster exceeds, and insides of plateaus."""
+    """Drop voxels that a neighbor of their cluster exceeds, and insides of plateaus.
+
+    None is exceeded by a neighbor that it touches by a face.
+    """
     cluster, value = above.box_cluster.take(at), above.box_strength.take(at)
-    lost, inside = np.zeros(at.size, bool), np.ones(at.size, bool)
-    offsets = np.array([above.offset(step) for step in _NEIGHBORS])
-    # Beyond the edge of the image there is nothing to differ from.
-    beyond = above.mark_outside()
+    offsets = above.offsets(_DIAGONALS)
+    lost = np.zeros(at.size, bool)
     while offsets.size and at.size:
         # Few voxels look at all neighbors at once, many at one after the other.
         n = max(1, _AT_ONCE // at.size)
         there = at + offsets[:n, np.newaxis]
         offsets = offsets[n:]
-        level = above.box_cluster.take(there) == cluster
-        other = above.box_strength.take(there)
-        lost |= (level & (other > value)).any(axis=0)
-        level &= other == value
-        if beyond is not None:
-            level |= beyond.take(there)
-        inside &= level.all(axis=0)
+        higher = above.box_strength.take(there) > value
+        higher &= above.box_cluster.take(there) == cluster
+        lost |= higher.any(axis=0)
         # To take voxels out is worth it when they are many.
-        if 8 * np.count_nonzero(lost) > at.size:
-            left = (~lost).nonzero()[0]
-            at, cluster = at.take(left), cluster.take(left)
-            value, inside = value.take(left), inside.take(left)
+        if 8 * np.count_nonzero(lost) > at.size or (not offsets.size and lost.any()):
+            left = np.logical_not(lost).nonzero()[0]
+            at, cluster, value = at.take(left), cluster.take(left), value.take(left)
             lost = np.zeros(at.size, bool)
-    if inside.any():
-        # Where every voxel is a maximum, all are equal: a flat cluster has no inside.
-        maxima = np.bincount(cluster[~lost], minlength=above.sizes.size)
-        lost |= inside & (maxima < above.sizes).take(cluster)
-    return at[~lost]
+    inside = _insides_of_plateaus(above, at, cluster, value)
+    if not inside.size:
+        return at
+    # Where every voxel is a maximum, all are equal: a flat cluster has no inside.
+    maxima = np.bincount(cluster, minlength=above.sizes.size)
+    left = np.ones(at.size, bool)
+    left[inside] = (maxima >= above.sizes).take(cluster[inside])
+    return at[left]
+
+
+def _insides_of_plateaus(
+    above: SuprathresholdVoxels,
+    at: IndexArray,
+    cluster: npt.NDArray[np.unsignedinteger],
+    value: npt.NDArray[np.float32],
+) -> IndexArray:
+    """Find which voxels no neighbor differs from, in place or value."""
+    # Beyond the edge of the image there is nothing to differ from.
+    on_edge = above.edges_at(at)
+    inside = np.arange(at.size)
+    offsets, toward = above.offsets(_NEIGHBORS), _TOWARD
+    # Few voxels have an equal beside them on all sides.
+    while offsets.size and inside.size:
+        n = max(1, _AT_ONCE // inside.size)
+        there = at.take(inside) + offsets[:n, np.newaxis]
+        level = above.box_strength.take(there) == value.take(inside)
+        level &= above.box_cluster.take(there) == cluster.take(inside)
+        if on_edge is not None:
+            level |= on_edge.take(inside) & toward[:n, np.newaxis] > 0
+        offsets, toward = offsets[n:], toward[n:]
+        inside = inside[level.all(axis=0)]
+    return inside
 
 
 def _touching_maxima(
@@ -387,19 +491,25 @@ def _plateau_centers(
     above: SuprathresholdVoxels, at: IndexArray, plateau: IndexArray
 ) -> IndexArray:
     """Find the voxel of each plateau that is nearest to its center."""
-    voxels = above.voxels(at)
-    size = np.bincount(plateau).take(plateau)
-    away = np.zeros(at.size)
+    size = np.bincount(plateau)
+    middles = np.empty(size.size, np.intp)
+    # Most have one voxel, which is its own middle.
+    middles[plateau] = np.arange(at.size)
+    wide = (size.take(plateau) > 1).nonzero()[0]
+    plateau = plateau.take(wide)
+    voxels = above.voxels(at.take(wide))
+    away = np.zeros(wide.size)
     for axis in voxels:
-        center = np.bincount(plateau, weights=axis).take(plateau) / size
+        sums = np.bincount(plateau, weights=axis, minlength=size.size)
         # Half to even, as numpy rounds.
-        away += (axis - np.round(center)) ** 2
-    nearest = np.full(at.size, np.inf)
+        away += (axis - np.round(sums / size).take(plateau)) ** 2
+    nearest = np.full(size.size, np.inf)
     np.minimum.at(nearest, plateau, away)
     near = (away == nearest.take(plateau)).nonzero()[0]
     position, plateau = above.c_index(voxels[:, near]), plateau[near]
     order = np.lexsort((position, plateau))
+    plateau = plateau.take(order)
     first = np.ones(near.size, bool)
-    np.not_equal(plateau[order[1:]], plateau[order[:-1]], out=first[1:])
-    middles: IndexArray = near[order[first]]
+    np.not_equal(plateau[1:], plateau[:-1], out=first[1:])
+    middles[plateau[first]] = wide.take(near.take(order[first]))
     return middles

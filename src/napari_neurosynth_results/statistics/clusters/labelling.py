@@ -325,17 +325,18 @@ def _measure_clusters(above: SuprathresholdVoxels, label: IndexArray) -> dict[st
     strength = above.strength.astype(np.float64)
     # An infinite voxel has all the mass, but infinity times a place has no place.
     np.minimum(strength, _LARGEST, out=strength)
-    mass = np.bincount(of_voxel, weights=strength, minlength=n)[1:]
-    center = np.empty((n - 1, 3))
-    for column, axis in enumerate(above.ijk()):
-        sums = np.bincount(of_voxel, weights=strength * axis, minlength=n)
-        center[:, column] = sums[1:] / mass
+    # Voxel after voxel, so that sums are the same bits everywhere; in less time than by
+    # `bincount`, which does that too.
+    mass, moments = np.zeros(n), np.zeros((3, n))
+    np.add.at(mass, of_voxel, strength)
+    for sums, axis in zip(moments, above.ijk(), strict=True):
+        np.add.at(sums, of_voxel, strength * axis)
     return {
         "where": above.where,
         "label": of_voxel.astype(np.min_scalar_type(n - 1)),
         "size": size[1:],
-        "mean": mass / size[1:],
-        "center": center,
+        "mean": mass[1:] / size[1:],
+        "center": np.ascontiguousarray((moments[:, 1:] / mass[1:]).T),
     }
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.atlas import UNLABELLED, Atlas
-from napari_neurosynth_results.arrays import Float64Array
+from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.statistics.clusters.labelling import ClusterArrays
@@ -21,11 +22,93 @@ if TYPE_CHECKING:
 
 Objects = npt.NDArray[np.object_]
 
+#: Pairs of cluster and region that are counted at once, however few voxels there are.
+_FEW_PAIRS = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class RegionShares:
+    """How much of each cluster lies in each region: one row a cluster and region.
+
+    Of each cluster the largest region comes first, and what lies in none at last.
+
+    Attributes
+    ----------
+    label : ndarray of int, shape (r,)
+        The cluster, from 1, ascending.
+    code : ndarray of int, shape (r,)
+        The region, by its place in `names`.
+    n_voxels, percent : ndarray, shape (r,)
+        How much of the cluster.
+    names : ndarray of str, shape (c,)
+        What the regions are called; the first is none.
+    """
+
+    label: IndexArray
+    code: IndexArray
+    n_voxels: IndexArray
+    percent: Float64Array
+    names: Objects = field(repr=False)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """``label, region, n_voxels, percent``."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "label": self.label,
+                "region": self.names.take(self.code),
+                "n_voxels": self.n_voxels,
+                "percent": self.percent,
+            }
+        )
+
+    def of_regions(self, regions: Objects) -> Float64Array:
+        """Return what share of each cluster lies in a region, in percent.
+
+        Parameters
+        ----------
+        regions : ndarray of str, shape (n,)
+            One a cluster, empty where there is none.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            NaN where there is no region.
+        """
+        shares = np.where(regions != "", 0.0, np.nan)
+        if self.label.size:
+            cluster = self.label - 1
+            here = self.names.take(self.code) == regions.take(cluster)
+            shares[cluster[here]] = self.percent[here]
+        return shares
+
+    def fill_in_largest(self, regions: Objects) -> Objects:
+        """Give each cluster without a region the largest that it has.
+
+        Parameters
+        ----------
+        regions : ndarray of str, shape (n,)
+            The region of each cluster's peak, empty where there is none.
+
+        Returns
+        -------
+        ndarray of str, shape (n,)
+            Still empty for a cluster that has no region at all.
+        """
+        names = self.names.take(self.code)
+        known = (names != UNLABELLED).nonzero()[0]
+        # The first that is written stays: the rows are turned around.
+        largest = np.full(regions.size, "", dtype=object)
+        largest[self.label[known[::-1]] - 1] = names[known[::-1]]
+        return np.where(regions == "", largest, regions)
+
 
 def measure_region_shares(
     found: ClusterArrays, grid: Grid, atlas: Atlas | None
-) -> pd.DataFrame:
-    """Say how much of each cluster lies in each region.
+) -> RegionShares:
+    """Count how much of each cluster lies in each region, all in one go.
 
     Parameters
     ----------
@@ -36,42 +119,33 @@ def measure_region_shares(
 
     Returns
     -------
-    pandas.DataFrame
-        ``label, region, n_voxels, percent``: of each cluster the largest region first,
-        and at last what lies in none (``unlabelled``). Empty without an atlas.
+    RegionShares
+        Empty without an atlas.
     """
-    import pandas as pd
-
-    label, region, count = _count_by_region(found, grid, atlas)
-    size = found.size[label - 1]
-    # What lies in no region comes last, however large it is.
-    order = np.lexsort((region, -count, region == 0, label))
-    label, region, count = label[order], region[order], count[order]
-    names = [atlas.name_of(int(one)) for one in region] if atlas else []
-    return pd.DataFrame(
-        {
-            "label": label,
-            "region": np.array(names, dtype=object),
-            "n_voxels": count,
-            "percent": 100 * count / size[order],
-        }
-    )
-
-
-def _count_by_region(
-    found: ClusterArrays, grid: Grid, atlas: Atlas | None
-) -> tuple[npt.NDArray[np.intp], ...]:
-    """Count voxels by cluster and region: cluster, region, number; sorted."""
     if atlas is None:
-        return (np.empty(0, np.intp),) * 3
-    kept = found.label > 0
-    where, label = found.where[kept], found.label[kept].astype(np.intp)
-    voxels = np.unravel_index(where.astype(np.intp), found.shape, order="F")
-    region = atlas.labels_of(grid, voxels)
-    # One number for both, so that equal pairs can be counted.
-    most = int(region.max(initial=0)) + 1
-    pair, count = np.unique(label * most + region, return_counts=True)
-    return pair // most, pair % most, count
+        none = np.empty(0, np.intp)
+        return RegionShares(none, none, none, np.empty(0), np.empty(0, object))
+    names = atlas.coded_names
+    # One number for cluster and region, so that equal pairs can be counted.
+    pair = found.label.astype(np.intp)
+    pair *= names.size
+    pair += atlas.codes_on(grid).take(found.where)
+    n_pairs = (found.size.size + 1) * names.size
+    if n_pairs <= max(_FEW_PAIRS, 4 * pair.size):
+        counts = np.bincount(pair, minlength=n_pairs)
+        pair = counts.nonzero()[0]
+        count = counts.take(pair)
+    else:
+        pair, count = np.unique(pair, return_counts=True)
+    # What is in no cluster comes first.
+    start = int(np.searchsorted(pair, names.size))
+    label, code = np.divmod(pair[start:], names.size)
+    count = count[start:]
+    # What lies in no region comes last, however large it is.
+    order = np.lexsort((code, -count, code == 0, label))
+    label, count = label.take(order), count.take(order)
+    percent = 100 * count / found.size.take(label - 1)
+    return RegionShares(label, code.take(order), count, percent, names)
 
 
 def atlas_labels(atlas: Atlas, grid: Grid) -> npt.NDArray[np.intp]:
@@ -84,9 +158,8 @@ def atlas_labels(atlas: Atlas, grid: Grid) -> npt.NDArray[np.intp]:
     """
     if (doubt := grid.mni_doubt()) is not None:
         raise ResultsError(f"No region of an atlas is known there: {doubt}.")
-    flat = np.arange(math.prod(grid.shape))
-    voxels = np.unravel_index(flat, grid.shape, order="F")
-    return atlas.labels_of(grid, voxels).reshape(grid.shape, order="F").astype(np.intp)
+    labels = atlas.coded_labels.take(atlas.codes_on(grid))
+    return labels.reshape(grid.shape, order="F")
 
 
 def nearest_regions(
@@ -112,39 +185,17 @@ def nearest_regions(
     if atlas is None:
         return np.full(n, "", dtype=object), np.full(n, np.nan)
     labels, distances = atlas.nearest(places)
-    names = [atlas.name_of(label) if label else "" for label in labels.tolist()]
-    return np.array(names, dtype=object), distances
+    names = atlas.coded_names.take(np.searchsorted(atlas.coded_labels, labels))
+    names[labels == 0] = ""
+    return names, distances
 
 
-def fill_in_largest(regions: Sequence[str], shares: pd.DataFrame) -> list[str]:
-    """Give each cluster whose peak lies in no region the largest region that it has.
-
-    Parameters
-    ----------
-    regions : sequence of str
-        The region of each cluster's peak, empty where there is none.
-    shares : pandas.DataFrame
-        As `measure_region_shares` makes it.
-
-    Returns
-    -------
-    list of str
-        Still empty for a cluster that has no region at all.
-    """
-    known = shares[shares["region"] != UNLABELLED].drop_duplicates("label")
-    largest = dict(zip(known["label"].tolist(), known["region"], strict=True))
-    return [
-        region or str(largest.get(label, ""))
-        for label, region in enumerate(regions, start=1)
-    ]
-
-
-def default_names(regions: Sequence[str]) -> list[str]:
+def default_names(regions: Iterable[str]) -> list[str]:
     """Call each cluster by its region.
 
     Parameters
     ----------
-    regions : sequence of str
+    regions : iterable of str
         One a cluster, empty where none is known.
 
     Returns
@@ -162,33 +213,3 @@ def default_names(regions: Sequence[str]) -> list[str]:
         used[name] += 1
         names.append(f"{name} {used[name]}" if used[name] > 1 else name)
     return names
-
-
-def look_up_shares(regions: Sequence[str], shares: pd.DataFrame) -> Float64Array:
-    """Return what share of each cluster lies in a region, in percent.
-
-    Parameters
-    ----------
-    regions : sequence of str
-        One a cluster, empty where there is none.
-    shares : pandas.DataFrame
-        As `measure_region_shares` makes it.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        NaN where there is no region.
-    """
-    known = dict(
-        zip(
-            zip(shares["label"].tolist(), shares["region"].tolist(), strict=True),
-            shares["percent"].tolist(),
-            strict=True,
-        )
-    )
-    return np.array(
-        [
-            known.get((label, region), 0.0) if region else np.nan
-            for label, region in enumerate(regions, start=1)
-        ]
-    )

@@ -12,10 +12,8 @@ All that takes of a map is found once: `DiscoveryBounds` of the p of its voxels.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -163,7 +161,14 @@ class ClosedTesting:
         """Say what is bounded, how surely and by what."""
         return (
             "TDP (true discovery proportion): at least this share of the voxels is "
-            f"active, with {self.confidence} for all clusters and thresholds together, "
+            f"active, {self.how}"
+        )
+
+    @property
+    def how(self) -> str:
+        """How surely, under which assumption, and by what."""
+        return (
+            f"with {self.confidence} for all clusters and thresholds together, "
             f"{self.assumption}; closed testing of the uncorrected p of "
             f"{self.bounds.n_tests:,} voxels ({self.by}; Rosenblatt et al. 2018)"
         )
@@ -359,189 +364,3 @@ def write_percent(percent: float) -> str:
         return "> 0 %"
     step = 1 if percent >= 10 or not percent else 10
     return f"≥ {math.floor(percent * step + _ROUNDING) / step:g} %"
-
-
-# --- the inverse: how far clusters may reach ------------------------------------------
-
-
-def largest_places(
-    testing: ClosedTesting,
-    log_p: Float64Array,
-    where: IndexArray,
-    share: float,
-    connectivity: int = 6,
-) -> list[tuple[IndexArray, int]]:
-    """Find the largest clusters of which at least a share is active.
-
-    All supra-threshold clusters of a map, at all thresholds, are within each other or
-    apart. Of those with that share the largest are returned; they are apart (Chen,
-    Goeman, Krebs, Meijer and Weeda 2023, arXiv 2206.13587). Voxels come in by their p,
-    and join what they touch; how many of a cluster are true discoveries follows from a
-    matching: each voxel takes the highest place that is free, of those from 2 to its
-    category, and one that gets none is a discovery.
-
-    Parameters
-    ----------
-    log_p : ndarray, shape (v,)
-        Logarithm of p of voxels that may be in a cluster: all that were tested, or
-        those of one cluster.
-    where : ndarray of int, shape (v,)
-        Their positions in the flat volume, in memory order (Fortran's).
-    share : float
-        Above 0, at most 1.
-    connectivity : {6, 18, 26}
-        Which neighbors touch.
-
-    Returns
-    -------
-    list of tuple
-        Positions of the voxels of each, and its true discoveries at least; the largest
-        first.
-    """
-    order = np.lexsort((where, log_p))
-    place, level = where.take(order), log_p.take(order)
-    neighbors = _earlier_neighbors(place, testing.inside.shape, connectivity)
-    category = np.zeros(testing.inside.size, np.intp)
-    category[testing.bounds.where] = testing.bounds.category
-    forest = _Forest(category.take(place).tolist(), share, testing.bounds.total)
-    last = np.append(level[1:] != level[:-1], True).tolist()
-    first = 0
-    for voxel, is_last in enumerate(last):
-        forest.add(voxel, neighbors[voxel])
-        if is_last:
-            # Voxels of one p come in together.
-            forest.ask(range(first, voxel + 1))
-            first = voxel + 1
-            if forest.is_done:
-                break
-    found = [(place.take(members), n) for members, n in forest.answers()]
-    return sorted(found, key=lambda one: -one[0].size)
-
-
-def _earlier_neighbors(
-    place: IndexArray, shape: tuple[int, ...], connectivity: int
-) -> list[list[int]]:
-    """List which of the voxels before each one touch it."""
-    n, far = place.size, {6: 1, 18: 2, 26: 3}[connectivity]
-    number = np.full([side + 2 for side in shape], n)
-    i, j, k = np.array(np.unravel_index(place, shape, order="F")) + 1
-    number[i, j, k] = np.arange(n)
-    touching = [
-        number[i + x, j + y, k + z]
-        for x, y, z in product((-1, 0, 1), repeat=3)
-        if 0 < abs(x) + abs(y) + abs(z) <= far
-    ]
-    beside = np.stack(touching, axis=1)
-    earlier = beside < np.arange(n)[:, np.newaxis]
-    flat, ends = beside[earlier].tolist(), np.cumsum(earlier.sum(axis=1)).tolist()
-    return [flat[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
-
-
-class _Forest:
-    """Clusters that grow together, and the largest of them with a share of discoveries.
-
-    Parameters
-    ----------
-    category : list of int
-        Of each voxel; 0 where it raises no bound.
-    share : float
-        What is wanted.
-    total : int
-        True discoveries of all voxels.
-    """
-
-    def __init__(self, category: list[int], share: float, total: int) -> None:
-        self._category, self._share = category, share
-        #: No larger cluster has that share.
-        self._most = total / share
-        self._parent: list[int] = []
-        self._members: dict[int, list[int]] = {}
-        #: Voxels that can raise bounds, places taken, and discoveries, by root.
-        self._strong: dict[int, list[int]] = {}
-        self._taken: dict[int, dict[int, int]] = {}
-        self._found: dict[int, int] = {}
-        self._answers: dict[int, list[tuple[list[int], int, int]]] = {}
-        self._waiting = sum(1 for one in category if one)
-
-    @property
-    def is_done(self) -> bool:
-        """Whether all that counts is in clusters that are too large."""
-        return self._waiting <= 0
-
-    def add(self, voxel: int, neighbors: list[int]) -> None:
-        """Let the next voxel in, and join what it touches."""
-        self._parent.append(voxel)
-        self._members[voxel] = [voxel]
-        self._strong[voxel], self._taken[voxel] = [], {}
-        self._found[voxel], self._answers[voxel] = 0, []
-        if self._category[voxel]:
-            self._match(voxel, self._category[voxel])
-        for other in neighbors:
-            self._join(self._root(voxel), self._root(other))
-
-    def _root(self, voxel: int) -> int:
-        parent = self._parent
-        while parent[voxel] != voxel:
-            parent[voxel] = voxel = parent[parent[voxel]]
-        return voxel
-
-    def _match(self, root: int, category: int) -> None:
-        """Give a voxel of a cluster the highest free place; or count a discovery."""
-        self._strong[root].append(category)
-        taken, free = self._taken[root], category
-        passed = []
-        while free in taken:
-            passed.append(free)
-            free = taken[free]
-        for one in passed:
-            taken[one] = free
-        if free <= 1:
-            self._found[root] += 1
-        else:
-            taken[free] = free - 1
-
-    def _is_counted(self, root: int) -> bool:
-        return len(self._members[root]) <= self._most
-
-    def _join(self, one: int, other: int) -> None:
-        if one == other:
-            return
-        if len(self._members[one]) < len(self._members[other]):
-            one, other = other, one
-        counted = [self._is_counted(root) for root in (one, other)]
-        strong = [len(self._strong[root]) for root in (one, other)]
-        self._parent[other] = one
-        self._members[one].extend(self._members.pop(other))
-        if not self._is_counted(one):
-            # It is too large for good: nobody asks it again.
-            self._waiting -= sum(n for n, c in zip(strong, counted, strict=True) if c)
-        if strong[1] > strong[0]:
-            self._exchange(one, other)
-        for category in self._strong.pop(other):
-            self._match(one, category)
-        self._taken.pop(other)
-        self._found.pop(other)
-        self._answers[one] += self._answers.pop(other)
-
-    def _exchange(self, one: int, other: int) -> None:
-        """Keep what more voxels were matched to."""
-        strong, taken, found = self._strong, self._taken, self._found
-        strong[one], strong[other] = strong[other], strong[one]
-        taken[one], taken[other] = taken[other], taken[one]
-        found[one], found[other] = found[other], found[one]
-
-    def ask(self, voxels: Iterable[int]) -> None:
-        """Note the clusters of some voxels that have the share."""
-        for root in {self._root(voxel) for voxel in voxels}:
-            size, found = len(self._members[root]), self._found[root]
-            if found and found >= self._share * size - _ROUNDING:
-                # What it holds is no answer any more. Later members come after these.
-                self._answers[root] = [(self._members[root], size, found)]
-
-    def answers(self) -> list[tuple[IndexArray, int]]:
-        """Return the voxels of the largest clusters, and their true discoveries."""
-        return [
-            (np.array(members[:size]), found)
-            for noted in self._answers.values()
-            for members, size, found in noted
-        ]

@@ -7,6 +7,7 @@ voxels says little about how much was observed; a p from it would be far too sma
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from napari_neurosynth_results.statistics.thresholds.masks import resample_neare
 
 #: Values above which sorting takes much longer than starting a thread.
 _WORTH_A_THREAD = 2**19
+#: Which half of 64 bits is the lower one in memory.
+_LOW = 0 if sys.byteorder == "little" else 1
 _SIGN_BIT, _ALL_BITS = np.uint32(1 << 31), np.uint32(0xFFFFFFFF)
 
 
@@ -228,8 +231,6 @@ def subtract_mean(x: npt.NDArray[np.floating]) -> Float64Array:
 class RankOrder:
     """The order of some values, sorted once for every part of them that is asked for.
 
-    Only what is not 0 is sorted, because most of a one-tailed map is.
-
     Parameters
     ----------
     values : ndarray of float32, shape (n,)
@@ -237,15 +238,17 @@ class RankOrder:
     """
 
     def __init__(self, values: Voxels) -> None:
-        if values.all():
-            self._order, self._keys = _radix_sort(values)
-            return
-        other, zero = np.flatnonzero(values), np.flatnonzero(values == 0)
-        order, keys = _radix_sort(values[other])
-        negative = int(np.count_nonzero(values < 0))
-        # 0 has the key of the smallest positive number, less one.
-        self._keys = np.insert(keys, negative, np.full(zero.size, _SIGN_BIT))
-        self._order = np.insert(other[order], negative, zero)
+        # 0 and -0 are one number. Bits of floats are in the order of their numbers once
+        # those of negative ones, which run backwards, are turned around.
+        bits = (values + np.float32(0)).view(np.uint32)
+        # Value and place in one number: numpy sorts whole numbers several times faster
+        # than it finds out the order of others.
+        pairs = np.empty((values.size, 2), np.uint32)
+        places, keys = pairs[:, _LOW], pairs[:, 1 - _LOW]
+        keys[:] = np.where(bits & _SIGN_BIT, bits ^ _ALL_BITS, bits | _SIGN_BIT)
+        places[:] = np.arange(values.size)
+        pairs.reshape(-1).view(np.uint64).sort()
+        self._order, self._keys = places.astype(np.intp), keys.copy()
 
     def within(self, part: Mask | None) -> Float64Array:
         """Rank the values of a part among themselves.
@@ -276,18 +279,3 @@ class RankOrder:
         ranks = np.empty(self._order.size)
         ranks[order] = in_order
         return ranks if part is None else ranks[part]
-
-
-def _radix_sort(values: Voxels) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint32]]:
-    """Return the order of values that are not 0, and keys in that order.
-
-    By radix, half of the bits at a time: several times faster than comparing numbers
-    (Knuth 1998, The Art of Computer Programming 3, 5.2.5).
-    """
-    # Bits of floats in the order of their numbers: negative ones run backwards.
-    bits = values.view(np.uint32)
-    keys = np.where(bits & _SIGN_BIT, bits ^ _ALL_BITS, bits | _SIGN_BIT)
-    order = np.argsort(keys.astype(np.uint16), kind="stable")
-    keys = keys[order]
-    again = np.argsort((keys >> np.uint32(16)).astype(np.uint16), kind="stable")
-    return order[again], keys[again]

@@ -361,8 +361,10 @@ def _named_test(statmap: StatMap, value: str) -> StatMap | None:
     """Find what another program's name says of the test that it corrected."""
     if statmap.name is not None:
         return None
-    found = statmap.results.maps.get(stems_of_test(statmap.key).get(value, ""))
-    return found if found is not None and found.at_hand else None
+    results = statmap.results
+    found = results.maps.get(stems_of_test(statmap.key).get(value, ""))
+    here = found is not None and (found.at_hand or results.on_demand)
+    return found if here else None
 
 
 def _find_test_key(statmap: StatMap) -> str | None:

@@ -44,6 +44,8 @@ Parts = npt.NDArray[np.uint8]
 
 #: The number of the negative side; that of the positive one is 1.
 _NEGATIVE = 2
+#: Voxels that are looked at in one go: what fits into the processor's cache.
+_AT_ONCE = 1 << 17
 _SMALLEST_Z = float(np.finfo(np.float32).tiny)
 
 
@@ -198,18 +200,22 @@ def _mark_beyond(
     data: Voxels, height: np.float32, sides: Sides, strict: bool = False
 ) -> Parts:
     """Mark what is as strong as a height, in as few passes over memory as it takes."""
-    parts = np.empty(data.shape, np.uint8, order="F")
+    above = np.greater if strict else np.greater_equal
+    below = np.less if strict else np.less_equal
     positive, negative = sides
-    if positive:
-        above = np.greater if strict else np.greater_equal
-        above(data, height, out=parts.view(np.bool_))
-    else:
-        parts[...] = 0
-    if negative:
-        below = np.less if strict else np.less_equal
-        under = below(data, -height).view(np.uint8)
-        under *= np.uint8(_NEGATIVE)
-        parts += under
+    parts = np.empty(data.shape, np.uint8, order="F")
+    values, flat = data.reshape(-1, order="F"), parts.reshape(-1, order="F")
+    # What is compared twice is still in the processor's cache the second time.
+    for start in range(0, flat.size, _AT_ONCE):
+        few, marks = values[start : start + _AT_ONCE], flat[start : start + _AT_ONCE]
+        if positive:
+            above(few, height, out=marks.view(np.bool_))
+        else:
+            marks[...] = 0
+        if negative:
+            under = below(few, -height).view(np.uint8)
+            under *= np.uint8(_NEGATIVE)
+            marks += under
     return parts
 
 

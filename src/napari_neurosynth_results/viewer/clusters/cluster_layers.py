@@ -16,8 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
+from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.clusters.active_parts import (
+    ActiveParts,
+    find_active_parts,
+)
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.true_discoveries import write_percent
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
@@ -33,11 +38,13 @@ from napari_neurosynth_results.viewer.clusters.layer_colors import (
 from napari_neurosynth_results.viewer.clusters.outlines import (
     OUTLINES_KEY,
     add_outlines,
+    outline_inside,
     outlined_by,
     outlines_of,
 )
 from napari_neurosynth_results.viewer.layers import (
     FAINT,
+    INSIDE_KEY,
     METADATA_KEY,
     REASON_KEY,
     UNDERLAY_KEY,
@@ -62,6 +69,10 @@ if TYPE_CHECKING:
 _CORRECTED = {"peak_q": "peak q", "peak_p_fwe": "peak p_FWE"}
 #: Marks a layer of what does not survive, and holds that of its map.
 FAINT_KEY = "neurosynth_results_faint"
+#: The parts of clusters that are outlined inside of them.
+_PARTS_KEY = "neurosynth_results_parts"
+#: Parts of clusters of more voxels are looked for on another thread.
+MOST_AT_ONCE = 30_000
 #: The voxels of a layer of clusters, which are ours to write into.
 _LABELS_KEY = "neurosynth_results_labels"
 #: What the row of the background holds, by the kind of a column.
@@ -149,9 +160,62 @@ def describe_clusters(layer: Image, found: Labels) -> None:
     """Bring status bar, napari's tables and the thumbnails up to date."""
     clusters = clusters_of(found)
     assert clusters is not None
+    _follow_parts(layer, found, clusters)
     found.features = _features(clusters)
     layer.refresh(data_displayed=False, highlight=False, extent=False)
     found.events.thumbnail()
+
+
+def shown_parts(layer: Labels) -> ActiveParts | None:
+    """Return the parts of clusters that are outlined, or that were of earlier ones."""
+    found = layer.metadata.get(_PARTS_KEY)
+    return found if isinstance(found, ActiveParts) else None
+
+
+def show_parts(layer: Image, found: Labels, parts: ActiveParts | None) -> None:
+    """Outline parts of clusters inside of them.
+
+    They stay for as long as the clusters do: others are looked for when the clusters
+    have changed.
+
+    Parameters
+    ----------
+    layer : Image
+        The layer of the map.
+    found : Labels
+        That of its clusters.
+    parts : ActiveParts or None
+        None takes the lines away.
+    """
+    found.metadata[_PARTS_KEY] = parts
+    layer.metadata.pop(INSIDE_KEY, None)
+    if parts is not None:
+        share = f"{100 * parts.share:g} %"
+        layer.metadata[INSIDE_KEY] = f"black lines: at least {share} active"
+    outline_inside(found, None if parts is None else parts.labels.T)
+
+
+def _follow_parts(layer: Image, found: Labels, clusters: ClusterSet) -> None:
+    """Outline the parts of other clusters, where that takes no time."""
+    before = shown_parts(found)
+    if before is None or are_parts_of(before, clusters):
+        return
+    if clusters.labelled.where.size <= MOST_AT_ONCE:
+        try:
+            show_parts(layer, found, find_active_parts(clusters, before.share))
+        except ResultsError:
+            # Why nobody knows how much is active is told where one asks for it.
+            outline_inside(found, None)
+
+
+def are_parts_of(parts: ActiveParts, clusters: ClusterSet | None) -> bool:
+    """Whether parts are those of these clusters, by the same confidence."""
+    return (
+        clusters is not None
+        and parts.clusters is not None
+        and parts.clusters.labelled is clusters.labelled
+        and parts.testing is clusters.proven.testing
+    )
 
 
 def rename(layer: Labels, label: int, name: str) -> None:
@@ -402,9 +466,11 @@ def _follow_display(ref: weakref.ref[Any], event: object = None) -> None:
     """Show clusters by themselves in 3D, and by their values in planes."""
     if (viewer := ref()) is None:
         return
-    for layer in viewer.layers:
-        if clusters_of(layer) is not None:
-            layer.opacity = _opacity(viewer)
+    # The caption says what lines are around, which are in planes alone.
+    with legend_once(viewer):
+        for layer in viewer.layers:
+            if clusters_of(layer) is not None:
+                layer.opacity = _opacity(viewer)
 
 
 def _update(viewer: Viewer, layer: Labels, clusters: ClusterSet) -> None:

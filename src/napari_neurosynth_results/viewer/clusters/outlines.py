@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.viewer import palette
 from napari_neurosynth_results.viewer.layers import placement_keywords
 from napari_neurosynth_results.viewer.scene import weakly
 
@@ -26,10 +27,13 @@ Sizes = tuple[float, float, float]
 
 #: Marks a layer of outlines, and holds what it draws.
 OUTLINES_KEY = "neurosynth_results_outlines"
+#: In the metadata of clusters: the layer of their outlines.
+_LINES_KEY = "neurosynth_results_lines"
 #: About how wide a line is, mm, and into how many parts a voxel is cut at most.
 _LINE_MM = 0.5
 _MOST_PARTS = 8
 _RGBA = 4
+_PART = np.rint(np.array(palette.PART) * 255).astype(np.uint8)
 
 
 class Outlines:
@@ -52,6 +56,8 @@ class Outlines:
         self.labels: npt.NDArray[Any] = np.zeros((1, 1, 1), np.uint8)
         #: Of each label, from 0 on.
         self.colors: Pixels = np.zeros((1, _RGBA), np.uint8)
+        #: Parts of the clusters that are outlined inside of them, (z, y, x).
+        self.inner: npt.NDArray[Any] | None = None
         #: The axis z, y or x that is sliced.
         self.axis = 0
         #: Whether no axis is sliced.
@@ -61,6 +67,7 @@ class Outlines:
         """Return the same outlines for slices across another axis."""
         other = Outlines(self.voxel_size)
         other.labels, other.colors, other.axis = self.labels, self.colors, axis
+        other.inner = self.inner
         return other
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Outlines:
@@ -120,17 +127,27 @@ class Outlines:
 
     def _draw(self, at: int) -> Pixels:
         """Draw one slice, (rows, columns, 4)."""
-        down, across = (k for n, k in enumerate(self.parts) if n != self.axis)
         labels = np.take(self.labels, at, self.axis)
+        # While a slider moves, labels may be a step ahead of their colors.
+        drawn = self.colors.take(self._lines(labels), axis=0, mode="clip")
+        if self.inner is not None:
+            inner = np.take(self.inner, at, self.axis)
+            # Nor are parts of clusters outlined that are smaller by now, or hidden.
+            seen = self.colors[:, -1].take(labels, mode="clip") > 0
+            drawn[self._lines(np.where(seen, inner, 0)) > 0] = _PART
+        return drawn
+
+    def _lines(self, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Draw the lines of a slice of labels; each has the label that it surrounds."""
+        down, across = (k for n, k in enumerate(self.parts) if n != self.axis)
         rows, columns = labels.shape
         lines = np.zeros((rows, down, columns, across), labels.dtype)
-        for row in (-1, 0, 1):
-            for column in (-1, 0, 1):
-                if row or column:
-                    _draw_side(lines, labels, row, column)
-        lines = lines.reshape(rows * down, columns * across)
-        # While a slider moves, labels may be a step ahead of their colors.
-        return self.colors.take(lines, axis=0, mode="clip")
+        if labels.any():
+            for row in (-1, 0, 1):
+                for column in (-1, 0, 1):
+                    if row or column:
+                        _draw_side(lines, labels, row, column)
+        return lines.reshape(rows * down, columns * across)
 
 
 def _draw_side(
@@ -192,6 +209,7 @@ def add_outlines(viewer: Viewer, clusters: Labels, grid: Grid) -> Image:
         visible=clusters.visible,
         metadata={OUTLINES_KEY: (outlines, weakref.ref(clusters))},
     )
+    clusters.metadata[_LINES_KEY] = weakref.ref(made)
     follow = partial(_redraw, weakref.ref(made))
     for name in ("data", "colormap", "show_selected_label", "selected_label"):
         getattr(clusters.events, name).connect(follow)
@@ -200,6 +218,21 @@ def add_outlines(viewer: Viewer, clusters: Labels, grid: Grid) -> Image:
     _follow_viewer(viewer)
     viewer.layers.insert(viewer.layers.index(clusters), made)
     return made
+
+
+def outline_inside(clusters: Labels, parts: npt.NDArray[Any] | None) -> None:
+    """Outline parts of clusters inside of them, in a color of their own.
+
+    Parameters
+    ----------
+    parts : ndarray of int, shape (z, y, x), optional
+        A label of each, 0 for none; None takes the lines away.
+    """
+    layer = clusters.metadata.get(_LINES_KEY, lambda: None)()
+    outlines = outlines_in(layer) if layer is not None else None
+    if outlines is not None:
+        outlines.inner = parts
+        layer.refresh(thumbnail=False, extent=False)
 
 
 def outlines_of(viewer: Viewer, clusters: Layer) -> Image | None:

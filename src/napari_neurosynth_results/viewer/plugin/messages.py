@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import weakref
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -78,15 +79,16 @@ def announce(viewer: Viewer, results: ResultSet, opened: FirstLayers) -> None:
         Where the panel opens when the user asks for all maps.
     """
     text, grave = opening_message(results, opened)
-    # napari keeps its notifications, and the viewer must not be kept with them.
-    ref = scene.weakly(viewer)
+    # napari keeps its notifications for good; viewer and voxels must not be kept so.
+    ref, told_of = scene.weakly(viewer), weakref.ref(results)
 
     def show_maps(dialog: object) -> None:
         if (still_open := ref()) is not None:
             run_command("results_browser", still_open)
 
     def copy(dialog: object) -> None:
-        run_command("copy_text", diagnostics(results))
+        found = told_of()
+        run_command("copy_text", diagnostics(found) if found is not None else text)
 
     notify(
         text,

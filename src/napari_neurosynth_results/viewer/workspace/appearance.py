@@ -25,6 +25,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
     faint_layer,
     goes_with_others,
+    shown_parts,
 )
 from napari_neurosynth_results.viewer.clusters.history import tried_on
 from napari_neurosynth_results.viewer.clusters.layer_colors import (
@@ -119,10 +120,12 @@ def _image(viewer: Viewer, layer: Layer) -> ImageStyle:
 
 def _labels(layer: Layer) -> LabelsStyle:
     colors = layer.metadata.get(COLORS_KEY, {})
+    parts = shown_parts(layer)
     return LabelsStyle(
         bool(layer.show_selected_label),
         layer.metadata.get(CHOSEN_KEY),
         tuple((*peak, int(color)) for peak, color in colors.items()),
+        None if parts is None else parts.share,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +20,9 @@ from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.sources.studies.study_files import open_studies
+from napari_neurosynth_results.statistics.clusters.active_parts import (
+    find_active_parts,
+)
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import (
     Comparison,
@@ -29,6 +33,7 @@ from napari_neurosynth_results.viewer.canvas import dress
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     show_clusters,
+    show_parts,
     with_companions,
 )
 from napari_neurosynth_results.viewer.clusters.history import ThresholdHistory, remember
@@ -196,6 +201,12 @@ class Restorer:
             faint = image is not None and image.faint
             found = show_clusters(self._viewer, layer, clusters, faint=faint)
             remember(layer, self._tried(look, item.asked))
+            own = self._look("clusters", number)
+            if own is not None and own.labels is not None and own.labels.parts:
+                # What nobody knows is told of where one asks for it.
+                with suppress(ResultsError):
+                    parts = find_active_parts(clusters, own.labels.parts)
+                    show_parts(layer, found, parts)
             return found
 
         return self._once("the layer of clusters", number, make)

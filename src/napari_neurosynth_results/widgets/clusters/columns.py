@@ -41,6 +41,8 @@ class ClusterColumn(Heading):
         made when it is first looked at.
     counted : bool
         Whether it holds p that were counted in iterations: then the smallest is a "<=".
+    widest : str
+        What there has to be room for: numbers grow while a threshold moves.
     """
 
     key: str = field(kw_only=True)
@@ -50,6 +52,12 @@ class ClusterColumn(Heading):
     corrected: bool = field(default=False, kw_only=True)
     beside: str = field(default="", kw_only=True)
     counted: bool = field(default=False, kw_only=True)
+    widest: str = field(default="", kw_only=True)
+
+    def room(self, clusters: ClusterSet | None) -> str:
+        """Return what there has to be room for; clusters that were tested stay."""
+        stay = clusters is None or clusters.statmap.level == "cluster"
+        return "" if stay else self.widest
 
     def told(self, clusters: ClusterSet) -> str:
         """Say what the column means; of true discoveries also how surely, and by what.
@@ -61,9 +69,23 @@ class ClusterColumn(Heading):
         """
         if self.key != "tdp_percent":
             return self.about
+        testing = clusters.proven.testing
+        how = f"{clusters.proven}" if testing is None else testing.how
         # Qt breaks the lines of what is HTML.
-        return f"<p>{self.about}.</p><p>{for_html(str(clusters.proven))}.</p>"
+        paragraphs = (*_TDP, f"{how[0].upper()}{how[1:]}.")
+        return "".join(f"<p>{for_html(told)}</p>" for told in paragraphs)
 
+
+#: For who has never heard of it: what it says, what the smallest says, what to do.
+_TDP = (
+    "How much of the cluster is active, at least (true discovery proportion, TDP).",
+    "\u2265 32 %: of every 100 of its voxels at least 32 are active. Which ones, it "
+    "does not say.",
+    "\u2265 0 %: the cluster may well be real, but no single voxel of it is certain.",
+    "If it is low: a stricter threshold leaves a smaller cluster, of which usually a "
+    "larger share is active. Active parts, in the drawer below, finds the largest such "
+    "part. Look as often as you like: all these numbers hold together.",
+)
 
 #: One that the user has to choose.
 _hidden = partial(ClusterColumn, shown=False)
@@ -92,16 +114,13 @@ CLUSTER_COLUMNS = (
         cluster_level=True,
         counted=True,
     ),
-    ClusterColumn("k", "Extent in voxels", ",d", key="n_voxels"),
+    ClusterColumn("k", "Extent in voxels", ",d", key="n_voxels", widest="88,888"),
     ClusterColumn(
         "TDP",
-        "True discovery proportion: how much of the cluster is active, at least. "
-        '"\u2265 32 %" means: 32 of 100 of its voxels or more are no false alarms. '
-        '"\u2265 0 %": nothing is proven of any single voxel, which does not mean that '
-        "there is nothing. All these numbers hold together, wherever you move the "
-        "threshold",
+        " ".join(_TDP),
         "at least",
         key="tdp_percent",
+        widest="\u2265100%",
     ),
     ClusterColumn(
         "p",
@@ -109,6 +128,7 @@ CLUSTER_COLUMNS = (
         "uncorrected one is not at hand",
         "p",
         key="peak_p",
+        widest="8.88e-88",
         of_peaks=True,
         cluster_level=False,
     ),

@@ -8,10 +8,8 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from qtpy.QtCore import QModelIndex, QSize, Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QFileDialog,
     QTabWidget,
@@ -55,12 +53,13 @@ from napari_neurosynth_results.viewer.foci import (
     studies_of,
 )
 from napari_neurosynth_results.viewer.settings import preferred_atlas
-from napari_neurosynth_results.widgets.clusters.effect_panel import EffectPanel
-from napari_neurosynth_results.widgets.clusters.studies import StudyPanel
-from napari_neurosynth_results.widgets.common.color_grid import (
-    ColorGrid,
-    ColorRamp,
-    GridView,
+from napari_neurosynth_results.widgets.clusters.evidence_panels import (
+    EffectPanel,
+    PartsPanel,
+)
+from napari_neurosynth_results.widgets.clusters.studies import (
+    StudyHeatMap,
+    StudyPanel,
 )
 from napari_neurosynth_results.widgets.common.layout import PlainLabel
 from napari_neurosynth_results.widgets.common.row_table import (
@@ -82,13 +81,6 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.statistics.studies.contributors import Contributors
 
 
-#: From nothing to most: dark blue over magenta to yellow, told apart without red and
-#: green, and by lightness alone. In the manner of matplotlib's "plasma".
-_RAMP = ((40, 40, 60), (70, 30, 140), (150, 30, 150), (220, 90, 90), (250, 210, 60))
-_CELL = QSize(26, 18)
-_TITLES_WIDTH = 150
-#: A smaller share would be written as 0 %.
-_LEAST_WRITTEN = 0.005
 _FILE = object()
 _IMAGES = "Label image (*.nii *.nii.gz *.hdr *.img *.mgz *.mgh)"
 _SHORTEST = 16
@@ -97,79 +89,6 @@ _NONE_CHOSEN = "Choose a cluster in the table above."
 _MOST_FOCI_AT_ONCE = 1000
 #: Percent of a region that are active at least, and the same in words.
 Proven = tuple[float, str]
-
-
-class StudyHeatMap(GridView):
-    """Experiments by clusters, those behind most clusters first."""
-
-    #: Label of a cluster and id of an experiment, empty where a header was clicked.
-    picked = Signal(int, str)
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent, _CELL, _TITLES_WIDTH)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self._experiments: list[str] = []
-        self.clicked.connect(self._pick)
-        self.horizontalHeader().sectionClicked.connect(self._pick_cluster)
-
-    def show_contributors(
-        self, behind: Contributors | None, *, by_shares: bool = False
-    ) -> None:
-        """Show who is behind other clusters.
-
-        Parameters
-        ----------
-        behind : Contributors or None
-            What is known of them.
-        by_shares : bool
-            Whether to show shares, where there are any; else foci, where there are any.
-        """
-        table = behind.ranked if behind else None
-        if behind and by_shares and behind.ranked_shares is not None:
-            table = behind.ranked_shares
-        if behind is None or table is None:
-            self._experiments = []
-            self.cells.show(None)
-            return
-        values = table.to_numpy(dtype=np.float64)
-        names = self._experiments = [str(name) for name in table.index]
-        most = float(np.nanmax(values, initial=0.0))
-        counted = behind.foci is not None and table is behind.ranked
-        self.cells.show(
-            ColorGrid(
-                values,
-                rows=[behind.title(name) for name in names],
-                columns=[str(name) for name in behind.clusters.names],
-                ramp=ColorRamp(_RAMP, largest=most or 1.0),
-                text=lambda value: _cell(value, counted=counted),
-                tooltip=lambda row, column: behind.told(names[row], column + 1),
-            )
-        )
-
-    def experiment(self, index: QModelIndex) -> str:
-        """Return the experiment of a cell."""
-        return str(self._experiments[index.row()])
-
-    def keyPressEvent(self, event: Any) -> None:
-        """Pick the cell that arrow keys have led to."""
-        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if enter and self.currentIndex().isValid():
-            self._pick(self.currentIndex())
-        else:
-            super().keyPressEvent(event)
-
-    def _pick(self, index: QModelIndex) -> None:
-        self.picked.emit(index.column() + 1, self.experiment(index))
-
-    def _pick_cluster(self, section: int) -> None:
-        self.picked.emit(section + 1, "")
-
-
-def _cell(value: float, *, counted: bool) -> str:
-    """Write foci as they are, and shares in percent."""
-    if counted:
-        return f"{value:.0f}" if value > 0 else ""
-    return f"{100 * value:.0f}" if value >= _LEAST_WRITTEN else ""
 
 
 class AtlasBox(QComboBox):
@@ -334,6 +253,7 @@ class ClusterDetails(QTabWidget):
         #: How much of each region is active, by what, and by which atlas.
         self._proven: tuple[ClosedTesting, Atlas, dict[str, Proven]] | None = None
         self.regions = TableView(RowModel(_REGIONS, self), self, sortable=True)
+        self.parts = PartsPanel(viewer, self)
         self.studies = StudyPanel(self)
         self.heat = StudyHeatMap(self)
         self.measure = QComboBox(self)
@@ -343,6 +263,7 @@ class ClusterDetails(QTabWidget):
         self.atlas = AtlasBox(viewer, self)
         self.of = PlainLabel(_NONE_CHOSEN, self)
         self.addTab(self._framed(self.atlas, self.of, self.regions), "Regions")
+        self.addTab(self.parts, "Active parts")
         self.addTab(self.studies, "Studies")
         self.addTab(self._framed(self.measure, self.heat), "Studies x clusters")
         self.effect = EffectPanel(self)
@@ -491,6 +412,9 @@ class ClusterDetails(QTabWidget):
         if self.currentWidget() is self.effect:
             self.effect.show_cluster(clusters, label)
             return
+        if self.currentWidget() is self.parts:
+            self.parts.show_cluster(clusters, label)
+            return
         if self.currentIndex() == 0:
             self.regions.rows.show(self._region_rows(clusters, label))
             chosen = clusters.names[label - 1] if clusters and label else _NONE_CHOSEN
@@ -498,7 +422,7 @@ class ClusterDetails(QTabWidget):
             return
         behind = self.contributors
         self._work_out_shares()
-        if self.currentIndex() == 1:
+        if self.currentWidget() is self.studies:
             results = result_of(clusters.statmap) if clusters is not None else None
             self.studies.offer(results, "Neurosynth Compose")
             why = "\n".join(behind.notices) if behind is not None and not behind else ""

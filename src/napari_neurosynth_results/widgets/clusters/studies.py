@@ -1,16 +1,20 @@
-"""The studies behind the chosen cluster: who, how much, and where to read it."""
+"""The studies behind clusters: who, how much, where to read it, and all at a glance."""
 
 from __future__ import annotations
 
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QModelIndex, QUrl, Signal
+import numpy as np
+from qtpy.QtCore import QModelIndex, QSize, Qt, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -22,6 +26,11 @@ from napari_neurosynth_results.statistics.studies.contributors import (
     Contributors,
 )
 from napari_neurosynth_results.widgets.common.background_job import BackgroundJob
+from napari_neurosynth_results.widgets.common.color_grid import (
+    ColorGrid,
+    ColorRamp,
+    GridView,
+)
 from napari_neurosynth_results.widgets.common.layout import PlainLabel, wrap
 from napari_neurosynth_results.widgets.common.row_table import (
     Column,
@@ -34,6 +43,14 @@ from napari_neurosynth_results.widgets.common.row_table import (
 if TYPE_CHECKING:
     from napari_neurosynth_results.errors import ResultsError
     from napari_neurosynth_results.maps.results import ResultSet
+
+#: From nothing to most: dark blue over magenta to yellow, told apart without red and
+#: green, and by lightness alone. In the manner of matplotlib's "plasma".
+_RAMP = ((40, 40, 60), (70, 30, 140), (150, 30, 150), (220, 90, 90), (250, 210, 60))
+_CELL = QSize(26, 18)
+_TITLES_WIDTH = 150
+#: A smaller share would be written as 0 %.
+_LEAST_WRITTEN = 0.005
 
 _COLUMNS = (
     Column(
@@ -93,12 +110,13 @@ class StudyPanel(QWidget):
         self.cautions.setStyleSheet("font-weight: bold")
         self.view = TableView(RowModel(_COLUMNS, self), self, sortable=True)
         self.notices = _text()
-        self.notices.hide()
         # What has to be said once must not take the room of what is looked at.
+        self._told = _scrolling(self.notices)
+        self._told.hide()
         self.notes = QToolButton()
         self.notes.setCheckable(True)
         self.notes.setAutoRaise(True)
-        self.notes.toggled.connect(self.notices.setVisible)
+        self.notes.toggled.connect(self._told.setVisible)
         self.ask = QPushButton()
         self.ask.hide()
         self.background_job = BackgroundJob()
@@ -133,7 +151,7 @@ class StudyPanel(QWidget):
         for widget in (self.sentence, self.cautions, self.ask, self.background_job):
             layout.addWidget(widget)
         layout.addWidget(self.view, 1)
-        layout.addWidget(self.notices)
+        layout.addWidget(self._told, 1)
         layout.addLayout(buttons)
 
     def show_cluster(self, behind: Contributors | None, label: int, why: str) -> None:
@@ -279,3 +297,87 @@ def _activation(where: str, value: float) -> str:
 
 def _text() -> QLabel:
     return wrap(PlainLabel())
+
+
+def _scrolling(text: QLabel) -> QScrollArea:
+    """Let a long text scroll in the room that there is."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setAccessibleName("Notes")
+    text.setAlignment(Qt.AlignmentFlag.AlignTop)
+    area.setWidget(text)
+    return area
+
+
+class StudyHeatMap(GridView):
+    """Experiments by clusters, those behind most clusters first."""
+
+    #: Label of a cluster and id of an experiment, empty where a header was clicked.
+    picked = Signal(int, str)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent, _CELL, _TITLES_WIDTH)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self._experiments: list[str] = []
+        self.clicked.connect(self._pick)
+        self.horizontalHeader().sectionClicked.connect(self._pick_cluster)
+
+    def show_contributors(
+        self, behind: Contributors | None, *, by_shares: bool = False
+    ) -> None:
+        """Show who is behind other clusters.
+
+        Parameters
+        ----------
+        behind : Contributors or None
+            What is known of them.
+        by_shares : bool
+            Whether to show shares, where there are any; else foci, where there are any.
+        """
+        table = behind.ranked if behind else None
+        if behind and by_shares and behind.ranked_shares is not None:
+            table = behind.ranked_shares
+        if behind is None or table is None:
+            self._experiments = []
+            self.cells.show(None)
+            return
+        values = table.to_numpy(dtype=np.float64)
+        names = self._experiments = [str(name) for name in table.index]
+        most = float(np.nanmax(values, initial=0.0))
+        counted = behind.foci is not None and table is behind.ranked
+        self.cells.show(
+            ColorGrid(
+                values,
+                rows=[behind.title(name) for name in names],
+                columns=[str(name) for name in behind.clusters.names],
+                ramp=ColorRamp(_RAMP, largest=most or 1.0),
+                text=lambda value: _cell(value, counted=counted),
+                tooltip=lambda row, column: behind.told(names[row], column + 1),
+            )
+        )
+
+    def experiment(self, index: QModelIndex) -> str:
+        """Return the experiment of a cell."""
+        return str(self._experiments[index.row()])
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Pick the cell that arrow keys have led to."""
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if enter and self.currentIndex().isValid():
+            self._pick(self.currentIndex())
+        else:
+            super().keyPressEvent(event)
+
+    def _pick(self, index: QModelIndex) -> None:
+        self.picked.emit(index.column() + 1, self.experiment(index))
+
+    def _pick_cluster(self, section: int) -> None:
+        self.picked.emit(section + 1, "")
+
+
+def _cell(value: float, *, counted: bool) -> str:
+    """Write foci as they are, and shares in percent."""
+    if counted:
+        return f"{value:.0f}" if value > 0 else ""
+    return f"{100 * value:.0f}" if value >= _LEAST_WRITTEN else ""

@@ -51,13 +51,8 @@ from napari_neurosynth_results.widgets.common.row_table import (
 _TOP = QModelIndex()
 _ROLE = Qt.ItemDataRole
 _ANSWERED = frozenset(
-    {
-        _ROLE.DisplayRole,
-        _ROLE.EditRole,
-        _ROLE.TextAlignmentRole,
-        _ROLE.DecorationRole,
-        _ROLE.ToolTipRole,
-    }
+    {_ROLE.DisplayRole, _ROLE.EditRole, _ROLE.TextAlignmentRole}
+    | {_ROLE.DecorationRole, _ROLE.ToolTipRole}
 )
 _LOWEST = 110
 _INDENTATION, _NARROWEST, _TITLE_MARGIN = 12, 24, 8
@@ -394,8 +389,7 @@ class ClusterView(TableView):
 
     def shown_columns(self) -> list[int]:
         """Return the columns that can be seen."""
-        every = range(len(CLUSTER_COLUMNS))
-        return [index for index in every if not self.isColumnHidden(index)]
+        return [n for n in range(len(CLUSTER_COLUMNS)) if not self.isColumnHidden(n)]
 
     def updateGeometries(self) -> None:
         """Keep what is frozen where it belongs."""
@@ -460,19 +454,25 @@ class ClusterView(TableView):
                 self._fit_column(index)
         self._give_way()
 
+    def resizeEvent(self, event: Any) -> None:
+        """Give the room to what has to be in sight also when there is less of it."""
+        super().resizeEvent(event)
+        self._give_way()
+
     def _give_way(self) -> None:
         """Let names leave room for what has to be in sight: all up to the TDP."""
         left = self.viewport().width()
         for index in self.shown_columns():
             if index != NAME_COLUMN and index <= _IN_SIGHT:
                 left -= self.columnWidth(index)
-        if _NARROWEST_NAME <= left < self.columnWidth(NAME_COLUMN):
-            self.setColumnWidth(NAME_COLUMN, left)
+        if (room := max(left, _NARROWEST_NAME)) < self.columnWidth(NAME_COLUMN):
+            self.setColumnWidth(NAME_COLUMN, room)
 
     def _fit_column(self, index: int) -> None:
         """Give a column the room of its numbers and its title, and names no more."""
-        title = self.header().fontMetrics().horizontalAdvance(self.rows.title(index))
-        width = max(self.sizeHintForColumn(index), title + _TITLE_MARGIN)
+        words = self.rows.title(index), CLUSTER_COLUMNS[index].room(self.rows.clusters)
+        least = max(map(self.header().fontMetrics().horizontalAdvance, words))
+        width = max(self.sizeHintForColumn(index), least + _TITLE_MARGIN)
         if index == 0:
             # Colors, and the arrows of sub-peaks.
             width = max(width, self.header().sectionSizeHint(index))

@@ -35,10 +35,7 @@ from napari_neurosynth_results.viewer.shown_maps import (
     show_alone,
 )
 from napari_neurosynth_results.widgets.clusters.table import ClusterModel, ClusterView
-from napari_neurosynth_results.widgets.common.figure_button import (
-    FigureButton,
-    cluster_figures,
-)
+from napari_neurosynth_results.widgets.common.background_job import EndWhenClosed
 from napari_neurosynth_results.widgets.common.layout import (
     fold_button,
     let_scroll,
@@ -51,7 +48,9 @@ from napari_neurosynth_results.widgets.common.layout import (
 from napari_neurosynth_results.widgets.common.save_dialogs import (
     CLUSTER_TABLES,
     LABEL_VOLUMES,
+    FigureButton,
     ask_and_save,
+    cluster_figures,
 )
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ _NOTHING = (
     "No clusters yet. Threshold a map: Plugins > Neurosynth results > Threshold and "
     "clusters."
 )
-_DRAWER = "Regions, studies, studies x clusters"
+_DRAWER = "Regions, active parts, studies, studies x clusters"
 _TABLE_KINDS = "For programs (TSV, CSV) or for a paper (Markdown, LaTeX, HTML)"
 #: Wherever the keyboard is in the window; napari uses none of them.
 _KEYS = {
@@ -97,6 +96,7 @@ class ClusterWidget(Container):
             self._become_part()
         else:
             let_scroll(self)
+            EndWhenClosed(self.native)
         self._connect()
         self._refresh()
         name_controls(self.native)

@@ -1,16 +1,22 @@
-"""Work on another thread, with its progress in sight and a way to stop it."""
+"""Work on another thread, with its progress in sight and a way to stop it.
+
+What is closed does nothing more: napari only takes it out of its dock, and Python lets
+go of it some time later.
+"""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job, Meter
+from napari_neurosynth_results.viewer.progress_bar import show_info
 from napari_neurosynth_results.widgets.common.layout import PlainLabel
 
 _Answer = TypeVar("_Answer")
@@ -18,6 +24,10 @@ _Answer = TypeVar("_Answer")
 _POLL_MS = 50
 _STEPS = 1000
 _MB = 1e6
+_ENDED = (
+    "The panel was closed, and what it was doing was canceled. To let it go on, hide a "
+    "panel instead."
+)
 
 
 class BackgroundJob(QWidget):
@@ -86,7 +96,8 @@ class BackgroundJob(QWidget):
         self._what, self._done, self._failed = what, done, failed
         self._meter = Meter(expected)
         self._job = Job(self._meter.hear)
-        # A widget that is closed waits for nothing any more.
+        # With its window it goes at once. The job is told, which its thread holds: what
+        # Python collects together with a widget cannot be called any more.
         self.destroyed.connect(self._job.cancel)
         pool = ThreadPoolExecutor(1)
         self._future = pool.submit(work, self._job)
@@ -104,6 +115,27 @@ class BackgroundJob(QWidget):
             self.text.setText("Canceling ...")
             self.cancel_button.setEnabled(False)
 
+    def end(self) -> bool:
+        """Stop what is under way, and tell nobody what comes of it.
+
+        Returns
+        -------
+        bool
+            Whether something was.
+        """
+        was_busy = self.busy
+        if self._job is not None:
+            self._job.cancel()
+        self._become_idle()
+        return was_busy
+
+    def _become_idle(self) -> None:
+        self._timer.stop()
+        self.hide()
+        if self._job is not None:
+            self.destroyed.disconnect(self._job.cancel)
+        self._future = self._job = self._done = self._failed = None
+
     def _poll(self) -> None:
         """See how far it is; when it has ended, say so once."""
         future, done, failed = self._future, self._done, self._failed
@@ -112,9 +144,7 @@ class BackgroundJob(QWidget):
         if not future.done():
             self._show_progress()
             return
-        self._timer.stop()
-        self.hide()
-        self._future = self._job = self._done = self._failed = None
+        self._become_idle()
         self.progressed.emit({})
         error = future.exception()
         if error is None:
@@ -138,6 +168,43 @@ class BackgroundJob(QWidget):
         self.progressed.emit(
             {what: 100 * part // whole for what, (part, whole) in parts if whole}
         )
+
+
+class EndWhenClosed(QObject):
+    """Ends all that a widget has under way once its dock lets it go.
+
+    Parameters
+    ----------
+    widget : QWidget
+        What is in the dock. It can be docked again.
+    """
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        widget.installEventFilter(self)
+
+    def eventFilter(self, widget: QObject, event: QEvent) -> bool:
+        """Notice that the widget has no parent any more."""
+        if event.type() == QEvent.Type.ParentChange and widget.parent() is None:
+            _end_all(widget)
+        return False
+
+
+def _end_all(widget: QObject) -> None:
+    """Stop all timers and jobs of a widget that was closed, and let go of it soon."""
+    for timer in widget.findChildren(QTimer):
+        timer.stop()
+    ended = [job.end() for job in widget.findChildren(BackgroundJob)]
+    if any(ended):
+        show_info(_ENDED)
+    # It listens to its viewer until it is gone. Not at once: it may be in use here.
+    kept = [widget]
+
+    def let_go() -> None:
+        kept.clear()
+        gc.collect()
+
+    QTimer.singleShot(0, let_go)
 
 
 def size_text(nbytes: int | None) -> str:

@@ -31,14 +31,12 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import (
 from napari_neurosynth_results.viewer.compare.display_modes import JointDisplay
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
 from napari_neurosynth_results.viewer.shown_maps import layer_for
-from napari_neurosynth_results.widgets.common.figure_button import (
-    FigureButton,
-    comparison_figures,
-)
 from napari_neurosynth_results.widgets.common.layout import row, wrapped_text
 from napari_neurosynth_results.widgets.common.save_dialogs import (
     NEW_FOLDER,
+    FigureButton,
     ask_and_save,
+    comparison_figures,
 )
 from napari_neurosynth_results.widgets.compare.map_choice import (
     MapChecklist,

@@ -63,6 +63,8 @@ class MapDescription(QWidget):
         self.holds.hide()
         layout.addWidget(self.holds, 0, Qt.AlignmentFlag.AlignTop)
         self._statmap: StatMap | None = None
+        #: Fetches the picture of the map.
+        self._job: Job | None = None
         self._future: Future[bytes] | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(_POLL_MS)
@@ -73,6 +75,10 @@ class MapDescription(QWidget):
         """Show a text and no picture."""
         self._statmap = None
         self._timer.stop()
+        if self._job is not None:
+            self._job.cancel()
+            self.destroyed.disconnect(self._job.cancel)
+            self._job = None
         self.picture.hide()
         self.holds.hide()
         self.text.setText(text)
@@ -94,8 +100,10 @@ class MapDescription(QWidget):
         self.holds.show()
         thumbnail = getattr(statmap.file, "thumbnail", None)
         if thumbnail is not None:
+            self._job = Job()
+            self.destroyed.connect(self._job.cancel)
             pool = ThreadPoolExecutor(1)
-            self._future = pool.submit(thumbnail, Job())
+            self._future = pool.submit(thumbnail, self._job)
             pool.shutdown(wait=False)
             self._timer.start()
 

@@ -62,6 +62,8 @@ class ResultOpener(QObject):
         #: Maps that could not be had; a result's maps are named by its own keys.
         self._failed: set[tuple[int, str]] = set()
         self.background_job = BackgroundJob()
+        self._have_layers = result_sets(viewer.layers)
+        self._watch = shown_maps.LayerWatch(viewer, self._let_go)
 
     @property
     def results(self) -> list[ResultSet]:
@@ -72,6 +74,13 @@ class ResultOpener(QObject):
     def has_failed(self, statmap: StatMap) -> bool:
         """Whether a map could not be fetched when it was last asked for."""
         return (id(statmap.results), statmap.key) in self._failed
+
+    def _let_go(self) -> None:
+        """Keep of results whose layers are gone their lists, and not their voxels."""
+        before, self._have_layers = self._have_layers, result_sets(self._viewer.layers)
+        for results in before:
+            if results not in self._have_layers:
+                results.let_go()
 
     # --- a result ---------------------------------------------------------------------
 

@@ -52,6 +52,7 @@ from napari_neurosynth_results.viewer.shown_maps import (
     current_layer,
     show_alone,
 )
+from napari_neurosynth_results.widgets.common.background_job import EndWhenClosed
 from napari_neurosynth_results.widgets.common.layout import (
     let_scroll,
     name_controls,
@@ -109,6 +110,7 @@ class ThresholdWidget(Container):
             self._become_part()
         else:
             let_scroll(self)
+            EndWhenClosed(self.native)
         name_controls(self.native)
 
     def _make(self) -> None:
@@ -151,13 +153,11 @@ class ThresholdWidget(Container):
 
         A part of a panel says only what the panel does not: reasons and cautions.
         """
-        # It may be closed while a threshold is worked out, which lets Qt go on.
-        with suppress(RuntimeError):
-            clusters = self.clusters
-            if self._is_part and clusters is not None:
-                text = text.removeprefix(str(clusters)).lstrip("\n")
-                self.sentence.visible = bool(text)
-            self.sentence.value = text
+        clusters = self.clusters
+        if self._is_part and clusters is not None:
+            text = text.removeprefix(str(clusters)).lstrip("\n")
+            self.sentence.visible = bool(text)
+        self.sentence.value = text
 
     def _timer(self, wait: int, act: Any) -> QTimer:
         timer = QTimer(self.native)

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QApplication, QFileDialog, QMenu
+from qtpy.QtWidgets import QFileDialog, QMenu
 
 from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
+from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
 from napari_neurosynth_results.widgets.compare.widget import CompareWidget
@@ -74,7 +76,6 @@ def test_clusters_are_saved_as_figures_of_every_kind(
         assert told_by(path).startswith("z, uncorrected\n")
         assert notifications[-1].message == f"Saved {path}"
         assert ("Maximum projection" in told_by(path)) == (text == "Glass brain")
-    assert QApplication.overrideCursor() is None
 
 
 def test_three_planes_meet_where_the_viewer_is(
@@ -119,11 +120,39 @@ def test_what_cannot_be_saved_is_told(
     menu_of(table.save_figure)["Glass brain"].trigger()
     assert notifications[-1].severity.value == "error"
     assert "cannot be written" in notifications[-1].message
-    assert QApplication.overrideCursor() is None
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
     menu_of(table.save_figure)["Glass brain"].trigger()
     assert len(notifications) == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.viewer
+@pytest.mark.slow
+def test_the_window_answers_while_a_figure_is_drawn(
+    plugin: Any,
+    make_napari_viewer: Any,
+    sample: ResultSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    viewer = make_napari_viewer()
+    add_maps(viewer, [sample["z"]])
+    [layer] = [one for one in viewer.layers if map_of(one) is sample["z"]]
+    show_clusters(viewer, layer, find_clusters(sample["z"], p=0.001, min_voxels=10))
+    viewer.layers.selection.active = layer
+    table = ClusterWidget(viewer)
+    viewer.window.add_dock_widget(table)
+    answer(monkeypatch, path := tmp_path / "figure.png")
+    ticks: list[bool] = []
+    timer = QTimer()
+    timer.timeout.connect(lambda: ticks.append(path.exists()))
+    line = menu_of(table.save_figure)["Slices, axial"]
+    timer.start(10)
+    line.trigger()
+    timer.stop()
+    assert told_by(path).startswith("z, uncorrected\n")
+    # It takes half a second at least, and the window looks up 25 times a second.
+    assert ticks.count(False) >= 4
 
 
 def test_without_clusters_there_is_no_figure(

@@ -5,8 +5,8 @@ ended after some seconds. What is allowed: it is read, or a `ResultsError` says 
 What is a fault: any other exception, a signal, a hang, memory over the limit, and other
 voxels than nibabel reads. The same seed breaks the same files in the same way:
 
-    python scripts/mutations.py --images 1500 --texts 500
-    python scripts/mutations.py --only nii.gz --from 731 --images 732 --keep /tmp/broken
+    python mutations.py --images 1500 --texts 500
+    python mutations.py --only nii.gz --from 731 --images 732 --keep /tmp/broken
 
 Linux and macOS; limits on memory are Linux's.
 """

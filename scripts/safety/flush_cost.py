@@ -3,7 +3,7 @@
 Saves some things as users do, and prints how long was waited for the disk, the median
 of some rounds: wall-clock time, because waiting is no work.
 
-    python scripts/flush_cost.py --folder . --rounds 15
+    python scripts/safety/flush_cost.py --folder . --rounds 15
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What scripts/mutations.py breaks: valid texts of each format, how each is opened."""
+"""What mutations.py breaks: valid texts of each format, how each is opened."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from mutated_images import LIMIT, Format, Seed, check_causes
 import napari_neurosynth_results as nnr
 from napari_neurosynth_results.sample import sample_folder
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 from local_servers import LocalServers, label_xml, nifti_bytes
 
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 _MAP = nifti_bytes(np.linspace(-4, 4, 8 * 9 * 8).reshape(8, 9, 8))
 
 

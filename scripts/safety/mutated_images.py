@@ -1,4 +1,4 @@
-"""What scripts/mutations.py breaks: valid images of each format, how each is opened.
+"""What mutations.py breaks: valid images of each format, how each is opened.
 
 A format is a few valid seeds (file name -> bytes), the files of a seed that are broken,
 and the way through the package that such a file takes when a user opens it.
@@ -29,7 +29,7 @@ from nibabel.gifti import GiftiDataArray, GiftiImage
 
 import napari_neurosynth_results as nnr
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 from local_servers import nifti_bytes, png_bytes
 
 Seed = Mapping[str, bytes]

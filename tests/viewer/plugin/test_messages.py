@@ -1,0 +1,65 @@
+"""Notifications, which napari keeps for good, keep nothing of what they tell about."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.viewer.layers import build_layers
+from napari_neurosynth_results.viewer.meaning import take_map_as, tell_meaning
+from napari_neurosynth_results.viewer.plugin.messages import announce
+from napari_neurosynth_results.viewer.plugin.reader import add_maps
+
+SHAPE = (8, 9, 8)
+
+
+def test_the_notification_of_a_result_does_not_keep_it(
+    plugin: Any,
+    viewer: Any,
+    qapp: Any,
+    opened: Callable[..., ResultSet],
+    rng: np.random.Generator,
+    notifications: list[Any],
+) -> None:
+    results = opened({"z": rng.normal(size=SHAPE) * 3})
+    announce(viewer, results, build_layers(results, underlay=False))
+    (told,) = notifications
+    actions, ref = dict(told.actions), weakref.ref(results)
+    del results
+    gc.collect()
+    assert ref() is None
+    assert list(actions) == ["All maps...", "Copy diagnostics"]
+    for act in actions.values():
+        act(None)
+
+
+def test_the_notification_of_a_meaning_does_not_keep_the_map(
+    plugin: Any,
+    viewer: Any,
+    opened: Callable[..., ResultSet],
+    rng: np.random.Generator,
+    notifications: list[Any],
+) -> None:
+    def tell() -> weakref.ref[StatMap]:
+        statmap = opened({"p": rng.uniform(0.001, 1, SHAPE)})["p"]
+        add_maps(viewer, [statmap])
+        statmap, told = take_map_as(viewer, statmap, "t df=18")
+        tell_meaning(viewer, statmap, told)
+        return weakref.ref(statmap)
+
+    ref = tell()
+    ((_, undo),) = notifications[-1].actions
+    viewer.layers.clear()
+    # A selection of napari's keeps the layer that was active last.
+    viewer.add_image(np.zeros((2, 2)))
+    gc.collect()
+    assert ref() is None
+    undo(None)
+    assert len(notifications) == 1
+    assert len(viewer.layers) == 1

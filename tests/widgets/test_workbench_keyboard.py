@@ -14,6 +14,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QApplication,
     QFileDialog,
+    QLabel,
     QMenu,
     QPushButton,
     QRadioButton,
@@ -137,6 +138,34 @@ def place_in(panel: Workbench, control: QWidget) -> QRect:
     if root is not panel:
         corner += QPoint(0, 10_000)
     return QRect(corner, control.size())
+
+
+def test_every_control_has_a_name_for_those_who_cannot_see_it(
+    panel: Workbench,
+) -> None:
+    for tab in TABS:
+        panel.show_tab(tab)
+    controls = controls_in(panel)
+    # All kinds of controls, in all tabs, folded away or not.
+    assert len(controls) > 80
+    nameless = [one for one in controls if not spoken_name(one).strip("◀▶ ?")]
+    # A button that is hidden gets its text when there is something to ask.
+    nameless = [
+        one for one in nameless if not (isinstance(one, QPushButton) and one.isHidden())
+    ]
+    assert [(type(one).__name__, one.toolTip()) for one in nameless] == []
+
+
+def test_labels_are_buddies_of_what_they_stand_before(panel: Workbench) -> None:
+    form = panel.panel("Clusters").threshold.form
+    for field in (form.preset, form.tail, form.connectivity, form.dof, form.fdr):
+        buddies = [
+            label.text()
+            for label in panel.findChildren(QLabel)
+            if label.buddy() is field.native
+        ]
+        assert buddies == [field.label]
+        assert field.native.accessibleName() == field.label
 
 
 @pytest.mark.parametrize("tab", TABS)

@@ -30,7 +30,7 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import (
 )
 from napari_neurosynth_results.viewer.compare.display_modes import JointDisplay
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
-from napari_neurosynth_results.viewer.shown_maps import layer_for
+from napari_neurosynth_results.viewer.shown_maps import at_once, layer_for
 from napari_neurosynth_results.widgets.common.layout import row, wrapped_text
 from napari_neurosynth_results.widgets.common.save_dialogs import (
     NEW_FOLDER,
@@ -204,16 +204,19 @@ class CompareWidget(Container):
         self._choosing = True
         active = self._viewer.layers.selection.active
         try:
-            for statmap in self.maps.checked:
-                clusters_for(self._viewer, layer_for(self._viewer, statmap))
-            if self.thresholds.value == _SAME and len(self.maps.layers) > 1:
-                told = threshold_alike(self._viewer, self.maps.layers)
+            # What was made for the comparison is not what the user works with, and
+            # nobody hears of it as such meanwhile.
+            with at_once(self._viewer):
+                try:
+                    self._make_layers()
+                    if self.thresholds.value == _SAME and len(self.maps.layers) > 1:
+                        told = threshold_alike(self._viewer, self.maps.layers)
+                finally:
+                    if active is not None and active in self._viewer.layers:
+                        self._viewer.layers.selection.active = active
         except ResultsError as error:
             told = [str(error)]
         finally:
-            # What was made for the comparison is not what the user works with.
-            if active is not None and active in self._viewer.layers:
-                self._viewer.layers.selection.active = active
             self._choosing = False
         self.partners.describe()
         chosen: list[Image] = self.maps.layers
@@ -222,6 +225,10 @@ class CompareWidget(Container):
         self._compare()
         if told:
             self.sentence.value = "\n".join([*told, self.sentence.value])
+
+    def _make_layers(self) -> None:
+        for statmap in self.maps.checked:
+            clusters_for(self._viewer, layer_for(self._viewer, statmap))
 
     def _watch(self, chosen: list[Image]) -> None:
         """Count anew when the clusters of a chosen map change."""

@@ -145,15 +145,24 @@ def test_every_control_has_a_name_for_those_who_cannot_see_it(
 ) -> None:
     for tab in TABS:
         panel.show_tab(tab)
+    # All kinds of controls, in all tabs and drawers, folded away or not.
+    panel.panel("Clusters").table.drawer.click()
+    panel.panel("Views").unfold_foci()
     controls = controls_in(panel)
-    # All kinds of controls, in all tabs, folded away or not.
-    assert len(controls) > 80
+    assert len(controls) > 100
     nameless = [one for one in controls if not spoken_name(one).strip("◀▶ ?")]
     # A button that is hidden gets its text when there is something to ask.
     nameless = [
         one for one in nameless if not (isinstance(one, QPushButton) and one.isHidden())
     ]
     assert [(type(one).__name__, one.toolTip()) for one in nameless] == []
+    # A sentence that explains is read after the name, not in its place.
+    explained = [
+        one.toolTip()
+        for one in controls
+        if one.accessibleName() and one.accessibleName() in one.toolTip().split("\n")
+    ]
+    assert explained == []
 
 
 def test_labels_are_buddies_of_what_they_stand_before(panel: Workbench) -> None:

@@ -144,8 +144,9 @@ def spoken_name(control: QWidget) -> str:
 def name_controls(root: QWidget) -> None:
     """Make labels buddies of what stands beside them, and name what has no name.
 
-    A control without a label is named by the first line of its tooltip, by what it says
-    while it is empty, by what it is a part of, or by the tab that it stands in.
+    A control without a label is named by what it says while it is empty, by what it is
+    a part of, or by the tab that it stands in. A tooltip is no name: it says what
+    something does, not what it is.
     """
     for label in root.findChildren(QLabel):
         text = label.text().strip().rstrip(":")
@@ -161,9 +162,8 @@ def name_controls(root: QWidget) -> None:
             bar.setAccessibleName(tabs.accessibleName() or ", ".join(pages))
     for control in controls_in(root):
         if not spoken_name(control):
-            tip = control.toolTip().partition("\n")[0]
             said = getattr(control, "placeholderText", lambda: "")()
-            control.setAccessibleName(tip or said or _name_around(control))
+            control.setAccessibleName(said or _name_around(control))
 
 
 def _name_around(control: QWidget) -> str:

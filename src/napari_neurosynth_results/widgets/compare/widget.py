@@ -94,7 +94,10 @@ class CompareWidget(Container):
         self.mode = ComboBox(
             choices=list(_VIEWS), tooltip="How the maps are shown together"
         )
+        self.thresholds.native.setAccessibleName("Thresholds")
+        self.mode.native.setAccessibleName("Seen together")
         self.line = FloatSlider(min=0, max=1, value=0.5, step=0.01, tracking=True)
+        self.line.native.setAccessibleName("Line between the maps")
         self.line.tooltip = "The first map left of the line, the second right of it"
         self.by_itself = CheckBox(
             text="by itself", tooltip="Blink without a key or click"

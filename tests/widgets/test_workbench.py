@@ -45,6 +45,8 @@ from napari_neurosynth_results.widgets.workbench import (
 pytestmark = pytest.mark.viewer
 SHAPE = (8, 9, 8)
 LAPTOP = (1366, 740)
+#: As much as a screen of 1920 x 1080 has where everything is twice as large.
+AT_SCALE_2 = (960, 540)
 
 
 def let_go(milliseconds: int = 0) -> None:
@@ -139,6 +141,12 @@ def test_the_window_keeps_its_size_whatever_is_opened_closed_and_chosen(
     hide_ortho(viewer)
     let_go(50)
     assert (window.size(), dock_of(panel).width()) == (size, width)
+    window.resize(*AT_SCALE_2)
+    let_go(50)
+    for name in TABS:
+        panel.show_tab(name)
+        let_go(50)
+        assert panel.tabs.currentWidget().horizontalScrollBar().maximum() == 0, name
 
 
 def test_what_is_shown_survives_closing_and_the_panel_stays_closed(

@@ -34,8 +34,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-_READABLE_WIDTH = 200
-_READABLE_LENGTH = 16
+_READABLE_WIDTH = 170
+#: Letters of a list that are seen at least, where the window is narrow.
+_READABLE_LENGTH = 7
 _LOWEST = 120
 #: Width of the line around what has the keyboard.
 _LINE = 2
@@ -380,7 +381,8 @@ def fold_button(title: str, folded: QWidget) -> QToolButton:
     button.setCheckable(True)
     button.setAutoRaise(True)
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    # A long title is cut before it makes the panel wider than its dock.
+    button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     arrows = {True: Qt.ArrowType.DownArrow, False: Qt.ArrowType.RightArrow}
 
     def show(wanted: bool) -> None:

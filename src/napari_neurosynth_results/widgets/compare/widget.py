@@ -31,7 +31,7 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import (
 from napari_neurosynth_results.viewer.compare.display_modes import JointDisplay
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
 from napari_neurosynth_results.viewer.shown_maps import at_once, layer_for
-from napari_neurosynth_results.widgets.common.layout import row, wrapped_text
+from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
 from napari_neurosynth_results.widgets.common.save_dialogs import (
     NEW_FOLDER,
     FigureButton,
@@ -94,6 +94,7 @@ class CompareWidget(Container):
         self.mode = ComboBox(
             choices=list(_VIEWS), tooltip="How the maps are shown together"
         )
+        narrow(self.thresholds, self.mode)
         self.thresholds.native.setAccessibleName("Thresholds")
         self.mode.native.setAccessibleName("Seen together")
         self.line = FloatSlider(min=0, max=1, value=0.5, step=0.01, tracking=True)

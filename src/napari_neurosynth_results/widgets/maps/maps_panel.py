@@ -59,7 +59,6 @@ _OTHERS = "other maps"
 _LOW = 110
 _EYE_PIXELS = 16
 #: Letters of the filters' choices that are seen at once.
-_SHORTEST = 8
 
 
 class MapsPanel(Container):
@@ -96,7 +95,6 @@ class MapsPanel(Container):
         )
         narrow(self.kind, self.correction)
         for box, name in ((self.kind, "Kind"), (self.correction, "Correction")):
-            box.native.setMinimumContentsLength(_SHORTEST)
             box.native.setAccessibleName(name)
         self.view = MapList(self.native)
         self.alone = PushButton(

@@ -53,6 +53,14 @@ _OWN, _SAME = "each map's own threshold", "the first map's threshold for all"
 _ALONE = "as they are"
 _VIEWS = (_ALONE, "overlay", "outlines", "side by side", "blink", "swipe")
 _FEW = "Check two maps or more of this result, or open another result beside it."
+_BESIDE = "In 3D side by side tells two maps apart, and so do planes."
+#: What is seen of a mode where one looks through the volume.
+_IN_3D = {
+    "overlay": f"In 3D colors mix along the line of sight. {_BESIDE}",
+    "outlines": "In 3D outlines are bodies, and hide the first map. Planes show lines.",
+    "blink": "In 3D each map is seen with the colors of its clusters.",
+    "swipe": "In 3D the maps are cut, and the line is not drawn.",
+}
 #: Numbers wait until a slider rests so long, in ms.
 _WAIT = 150
 _BLINK = 800
@@ -116,12 +124,14 @@ class CompareWidget(Container):
         self.figure = FigureButton(
             lambda: comparison_figures(self.comparison, self.matrix)
         )
+        self.in_3d = wrapped_text()
         self.sentence = wrapped_text()
         self.numbers = ComparisonNumbers(self.native)
         self.extend(
             [
                 row(self.thresholds, self.mode),
                 row(self.line, self.by_itself, self.next),
+                self.in_3d,
                 self.sentence,
                 row(self.agreement, self.conjunction, self.difference),
                 row(self.save, self.figure),
@@ -157,6 +167,7 @@ class CompareWidget(Container):
         layers.events.inserted.connect(self._refresh)
         layers.events.removed.connect(self._refresh_later)
         layers.selection.events.active.connect(self._describe)
+        self._viewer.dims.events.ndisplay.connect(self._say_what_3d_hides)
         # A look that needs this widget goes with it.
         self.native.destroyed.connect(self._together.let_go)
 
@@ -289,7 +300,14 @@ class CompareWidget(Container):
         self.maps.color(self._together.hues)
         self.line.visible = view == "swipe"
         self.by_itself.visible = self.next.visible = view == "blink"
+        self._say_what_3d_hides()
         self._run()
+
+    def _say_what_3d_hides(self, event: object = None) -> None:
+        is_3d = self._viewer.dims.ndisplay > 2
+        told = _IN_3D.get(self._together.mode or "", "") if is_3d else ""
+        self.in_3d.value = told
+        self.in_3d.visible = bool(told)
 
     def _listen(self) -> None:
         """Hear of each map that is shown while some are seen together."""

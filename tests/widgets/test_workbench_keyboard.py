@@ -262,6 +262,13 @@ def test_keys_lead_from_the_canvas_to_the_panel_and_back(window: Any) -> None:
     QTest.keyClicks(focused(), "insula")
     press(KEYS.Key_Escape)
     assert focused().text() == ""
+    # The titles of columns are no place for the keyboard: the table sorts itself.
+    table = panel.panel("Clusters").table
+    tab_to("Clusters")
+    press(KEYS.Key_Right, ALT)
+    press(KEYS.Key_Down, ALT)
+    names = [table.model.index(row, 1).data() for row in range(6)]
+    assert names == sorted(names, reverse=True)
     tab_to("Place of the slices: x, y, z in MNI mm", back=True)
     before = focused().text()
     QTest.keyClicks(focused(), "1, 2")

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
 from local_servers import LocalServers
@@ -453,6 +455,24 @@ def test_a_matrix_shows_unknown_pairs_as_empty(qapp: Any) -> None:
     model.show(matrix_grid(table))
     assert model.index(0, 0).data() == "1.00"
     assert model.index(0, 1).data() is None
+
+
+def test_compared_maps_are_ordered_by_keys(
+    widget: CompareWidget, layers: dict[str, Any]
+) -> None:
+    first, second = maps_of(layers, "z", "logp")
+    widget.maps.check_in_order([first, second])
+    assert widget.comparison.a.statmap is first
+    widget.maps.setCurrentRow(0)
+    alt = Qt.KeyboardModifier.AltModifier
+    QTest.keyClick(widget.maps, Qt.Key.Key_Down, alt)
+    assert widget.maps.checked == [second, first]
+    assert widget.maps.currentRow() == 1
+    assert widget.comparison.a.statmap is second
+    for _ in range(2):
+        QTest.keyClick(widget.maps, Qt.Key.Key_Up, alt)
+        assert widget.maps.checked == [first, second]
+    assert widget.maps.listed[:2] == [first, second]
 
 
 def test_modes_say_what_3d_cannot_show_and_notify_of_nothing(

@@ -268,6 +268,33 @@ def test_nothing_on_the_canvas_lies_on_anything_else(
 
 
 @pytest.mark.viewer
+@pytest.mark.parametrize("width", [920, 640])
+def test_the_caption_of_cells_leaves_the_scale_bar_alone(
+    window: Any, opened: Opened, z: npt.NDArray[np.float32], width: int
+) -> None:
+    from qtpy.QtWidgets import QApplication
+
+    layer = add(window, opened({"z": z})["z"])
+    scene.set_anatomical(window, "neurological")
+    layer.metadata["neurosynth_results_threshold"] = (
+        "13 clusters distinguishable from the floor, 6 significant at p_FWE <= .05 "
+        "(1,000 iterations); cluster-forming threshold p < .001"
+    )
+    window.window.resize(width, 768)
+    window.canvas.grid.enabled = True
+    for _ in range(5):
+        QApplication.processEvents()
+    layer.name = "a map"
+    window.screenshot(flash=False)
+    found = rectangles(window)
+    window.canvas.grid.enabled = False
+    caption, bar = found[CAPTION], found["scale_bar"]
+    beside = caption[2] <= bar[0]
+    above = caption[3] <= bar[1] or bar[3] <= caption[1]
+    assert beside or above, found
+
+
+@pytest.mark.viewer
 @pytest.mark.slow
 def test_a_view_that_nobody_moved_fits_a_canvas_of_another_size(
     window: Any, opened: Opened, z: npt.NDArray[np.float32]

@@ -245,12 +245,15 @@ def update_legend(viewer: Viewer) -> None:
         layer for layer in shown if layer.visible and RANGE_KEY in layer.metadata
     ]
     bar = bar_of(painted[0]) if painted and drawn is not None else None
-    room = _room_on(viewer.canvas.size, captions, bar, _ruler_of(viewer))
-    text = "\n".join(room.lines)
-    # Of cells the names of their layers stand at the top.
+    # Of cells the names of their layers stand at the top: so the caption stands at the
+    # bottom, beside the scale bar, or above it.
     cells = viewer.canvas.grid.enabled
+    scale = _SCALE_BAR if cells else 0.0
+    room = _room_on(viewer.canvas.size, captions, bar, _ruler_of(viewer), scale)
+    text = "\n".join(room.lines)
     at = "bottom" if cells else "top"
-    _bring(caption, text=text, position=f"{at}_left", visible=bool(text))
+    side = "right" if cells and room.above_bar else "left"
+    _bring(caption, text=text, position=f"{at}_{side}", visible=bool(text))
     if drawn is not None:
         _bring(
             drawn,
@@ -291,7 +294,11 @@ class _Room:
 
 
 def _room_on(
-    size: tuple[int, int], captions: Sequence[str], bar: Bar | None, ruler: Ruler
+    size: tuple[int, int],
+    captions: Sequence[str],
+    bar: Bar | None,
+    ruler: Ruler,
+    scale: float,
 ) -> _Room:
     """Share a canvas between caption and color bar.
 
@@ -305,11 +312,14 @@ def _room_on(
         The color bar, if there is one.
     ruler : callable
         Measures words.
+    scale : float
+        How wide a scale bar is that stands below the color bar, 0 for elsewhere.
     """
     height, width = size
     line = ruler("Mg")[1]
     whole = width - 2 * _FREE - _BOX
-    aside = whole - (_FREE + _bar_width(bar, ruler) if bar is not None else 0.0)
+    widest = max(_bar_width(bar, ruler) if bar is not None else 0.0, scale)
+    aside = whole - (_FREE + widest if widest else 0.0)
     stacked = aside < min(_NARROWEST, whole)
     # Above the middle, where the letters of left and right stand.
     below_top = height / 2 - _MARK - _FREE - 2 * line - 4

@@ -54,7 +54,7 @@ from napari_neurosynth_results.widgets.common.layout import CalmNumber, narrow, 
 _StatedDof = float | tuple[float, float] | None
 
 _STEPS = 1000
-_BOX, _NUMBER_BOX, _EXTENT_BOX, _SLIDER = 76, 48, 36, 20
+_BOX, _NUMBER_BOX, _EXTENT_BOX, _SLIDER = 76, 56, 44, 20
 _SPACING = 2
 _NO_BUTTONS = QAbstractSpinBox.ButtonSymbols.NoButtons
 #: Probabilities that papers use: the slider holds on to them, within so many steps.
@@ -227,9 +227,10 @@ class ThresholdForm(Container):
         """Let one line hold what is asked of every map."""
         # The own wish of boxes is room for the largest number that they take.
         # napari's style wants more than is needed, and comes after what is set here.
-        self.voxels.native.setStyleSheet(f"min-width: {_EXTENT_BOX}px")
-        self.voxels.native.setMaximumWidth(_EXTENT_BOX)
-        self.voxels.native.setButtonSymbols(_NO_BUTTONS)
+        wide = f"min-width: {_EXTENT_BOX}px; max-width: {_EXTENT_BOX}px; padding: 1px 3px"
+        self.voxels.native.setStyleSheet(wide)
+        for box in (self.voxels, self.mm3):
+            box.native.setButtonSymbols(_NO_BUTTONS)
         self.mm3.native.setFixedWidth(_BOX)
         self.number.native.setFixedWidth(_NUMBER_BOX)
         self.by.native.setMinimumContentsLength(0)

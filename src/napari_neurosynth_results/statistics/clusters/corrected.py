@@ -108,7 +108,7 @@ def find_corrected_p(
     columns["peak_q"] = _voxel_p_of_first(found, _is_by_fdr, peaks)
     if asked.bonferroni is not None:
         columns["peak_p_fwe"] = _adjust(source, asked, peaks, mask)
-    elif asked.q is not None:
+    if asked.q is not None:
         columns["peak_q"] = _adjust(source, asked, peaks, mask)
     elif np.isnan(columns["peak_q"]).all():
         # Without a correction the map is its own test, with what was given beside it.

@@ -37,6 +37,7 @@ from napari_neurosynth_results.cli.options import (
     request_from,
     terminal_progress,
 )
+from napari_neurosynth_results.export.atomic import refuse_existing
 from napari_neurosynth_results.export.tables.clusters import save_studies
 from napari_neurosynth_results.export.tables.write import SEPARATORS
 from napari_neurosynth_results.job import Job
@@ -104,6 +105,8 @@ def add_clusters(commands: Any) -> None:
 
 def _clusters(options: argparse.Namespace) -> int:
     # Before maps are downloaded.
+    for path in filter(None, (options.out, options.labels, options.figure)):
+        refuse_existing(path)
     request = request_from(options)
     results = open_results(
         options.path, kinds=kinds_from(options), progress=terminal_progress()

@@ -25,6 +25,7 @@ from napari_neurosynth_results.cli.options import (
     add_regions,
     add_source,
     add_studies,
+    add_tdp,
     add_threshold,
     atlas_from,
     kinds_from,
@@ -32,7 +33,7 @@ from napari_neurosynth_results.cli.options import (
     terminal_progress,
 )
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import write_folder
+from napari_neurosynth_results.export.atomic import refuse_existing, write_folder
 from napari_neurosynth_results.export.escaping import one_line
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -213,6 +214,7 @@ def add_report(commands: Any) -> None:
     )
     add_kinds(command)
     add_threshold(command)
+    add_tdp(command)
     add_mask(command)
     add_atlas(command)
     add_regions(command)
@@ -223,6 +225,7 @@ def add_report(commands: Any) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     # Before maps are downloaded.
+    refuse_existing(options.out)
     request = request_from(options)
     results = open_results(
         options.path, kinds=kinds_from(options), progress=terminal_progress()

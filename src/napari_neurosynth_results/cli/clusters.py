@@ -137,6 +137,9 @@ def _clusters(options: argparse.Namespace) -> int:
         table = clusters.table[shown].join(clusters.effects[_EFFECTS])
         table = table.join(clusters.corrected.drop(columns="label"))
         table = table.dropna(axis="columns", how="all")
+        if "cluster_p" not in table:
+            # No cluster was tested, so none is borderline.
+            table = table.drop(columns="borderline")
         for column in table.columns.intersection(["cluster_p", *COUNTED]):
             table[column] = [write_counted_p(p, clusters.null) for p in table[column]]
         if "tdp_percent" in table:

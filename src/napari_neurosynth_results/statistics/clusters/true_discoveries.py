@@ -339,11 +339,8 @@ def _strong_voxels(
     if source.is_lone:
         tail = choose_tail(source, sides)
         strength = strength_on(sides, statmap.data)
-        strong = inside
-        if not isinstance(source.dof, np.ndarray):
-            height = height_at_log_p(log_alpha, statmap.kind, tail, source.dof)
-            strong = inside & (strength >= height * (1 - P_TOLERANCE))
-        flat, at = places_of(strong)
+        height = height_at_log_p(log_alpha, statmap.kind, tail, source.dof)
+        flat, at = places_of(inside & (strength >= height * (1 - P_TOLERANCE)))
         return flat, convert_to_log_p(strength[at], statmap.kind, tail, source.dof)
     survivors = source.survivors(alpha)
     assert survivors is not None

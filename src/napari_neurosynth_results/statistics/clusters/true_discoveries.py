@@ -21,7 +21,6 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.arrays import BoolArray, Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.statmap import Mask
 from napari_neurosynth_results.statistics.clusters.labelling import ClusterArrays
 from napari_neurosynth_results.statistics.p_values.conversion import (
@@ -45,6 +44,7 @@ from napari_neurosynth_results.statistics.p_values.multiple_testing import (
     DiscoveryBounds,
     check_confidence,
     find_tests,
+    has_p_of_each_direction,
     strength_on,
 )
 from napari_neurosynth_results.statistics.p_values.significance import PSource
@@ -345,8 +345,7 @@ def _strong_voxels(
     survivors = source.survivors(alpha)
     assert survivors is not None
     flat, at = places_of(survivors & inside)
-    each = source.tail is Tail.ONE and statmap.results.negatives_count(source.map)
-    return flat, source.log_p_at(at) + _LOG_2 * each
+    return flat, source.log_p_at(at) + _LOG_2 * has_p_of_each_direction(source)
 
 
 def write_percent(percent: float) -> str:

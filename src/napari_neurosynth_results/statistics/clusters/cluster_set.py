@@ -56,6 +56,7 @@ from napari_neurosynth_results.statistics.thresholds.apply import (
     ErrorRate,
     ThresholdResult,
     find_error_rate,
+    p_word,
 )
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
@@ -202,6 +203,11 @@ class ClusterSet:
         if isinstance(self.threshold, ClusterLevelResult):
             return self.threshold.significant(self.cluster_p)
         return np.ones(len(self), bool)
+
+    @property
+    def p_word(self) -> str:
+        """What the field calls the p of the map: p, p_FWE, or q after FDR."""
+        return p_word(self.statmap)
 
     @property
     def error_rate(self) -> ErrorRate | None:

@@ -55,7 +55,7 @@ def say_threshold(clusters: ClusterSet) -> str:
     """
     threshold = clusters.threshold
     if isinstance(threshold, ClusterLevelResult):
-        return f"p_{threshold.correction} <= {short_p(threshold.alpha)}, cluster-level"
+        return f"{threshold.p_word} <= {short_p(threshold.alpha)}, cluster-level"
     return f"{threshold}, k >= {clusters.min_voxels:,}"
 
 

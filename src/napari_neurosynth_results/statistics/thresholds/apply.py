@@ -23,6 +23,7 @@ from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
     convert_to_log_p,
     height_at_log_p,
+    name_p,
     short_p,
 )
 from napari_neurosynth_results.statistics.p_values.directions import (
@@ -416,9 +417,7 @@ def asked_in_words(statmap: StatMap, threshold: Threshold) -> str:
 
 def p_word(statmap: StatMap) -> str:
     """Return what the field calls the p of a map: p, p_FWE, or q after FDR."""
-    if statmap.correction == "FDR":
-        return "q"
-    return f"p_{statmap.correction}" if statmap.correction else "p"
+    return name_p(statmap.correction)
 
 
 def name_values(statmap: StatMap) -> str:

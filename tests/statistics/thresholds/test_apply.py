@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from napari_neurosynth_results import ResultsError, find_clusters, open_results
+from napari_neurosynth_results import ResultsError, open_results
 from napari_neurosynth_results.maps.entry import MapFile
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
@@ -314,50 +314,6 @@ def test_a_lone_z_with_a_mask_counts_the_sides_it_looks_at(
     assert np.array_equal(kept(lone(data), mask, q=0.05, tail=tail), expected)
     expected[mask] = p <= 0.05 / mask.sum()
     assert np.array_equal(kept(lone(data), mask, bonferroni=0.05, tail=tail), expected)
-
-
-@pytest.mark.parametrize(
-    ("value", "tail"),
-    [
-        *(("z", tail) for tail in ("auto", "both", "positive", "negative")),
-        # A p has no direction.
-        *(("p", tail) for tail in ("auto", "positive")),
-    ],
-)
-def test_where_each_direction_has_a_p_of_its_own_both_are_counted(
-    opened: Opened, rng: np.random.Generator, value: str, tail: str
-) -> None:
-    z, p = np.zeros(SHAPE), np.zeros(SHAPE)
-    z[BRAIN] = rng.normal(0, 2, z[BRAIN].shape)
-    inside = z != 0
-    # As ALESubtraction writes it: one-tailed, in the direction of the sign.
-    p[inside] = stats.norm.sf(np.abs(z[inside]))
-    one_side = value == "z" and tail in ("positive", "negative")
-    side = {"positive": z > 0, "negative": z < 0}[tail] if one_side else inside
-    either = np.float64(np.float32(p)) * (1 if one_side else 2)
-    either[~side] = 1
-    results = opened(
-        {f"{name}_desc-group1MinusGroup2": m for name, m in (("z", z), ("p", p))}
-    )
-    statmap = results[f"{value}_desc-group1MinusGroup2"]
-    for asked, adjusted in (
-        ({"q": 0.05}, stats.false_discovery_control(either[inside])),
-        ({"bonferroni": 0.05}, either[inside] * inside.sum()),
-    ):
-        expected = np.zeros(SHAPE, bool)
-        expected[inside] = adjusted <= 0.05
-        assert expected.any()
-        found = ask(statmap, tail=tail, **asked)
-        assert np.array_equal(found.parts != 0, expected & side)
-        assert found.n_tests == inside.sum()
-        assert ("one-tailed in each direction" in str(found)) is not one_side
-        column = "peak_q" if "q" in asked else "peak_p_fwe"
-        corrected = find_clusters(statmap, tail=tail, atlas=None, **asked).corrected
-        assert (corrected[column] <= 0.05 * (1 + 1e-6)).all()
-        assert corrected[column].min() == pytest.approx(adjusted.min(), rel=1e-4)
-    # What the map states is what is asked for by p alone.
-    kept_by_p = ask(statmap, p=0.01, tail=tail).parts != 0
-    assert np.array_equal(kept_by_p, inside & side & (p <= 0.01))
 
 
 @pytest.mark.parametrize("strongest", [40.0, np.inf])

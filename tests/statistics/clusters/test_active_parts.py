@@ -216,6 +216,9 @@ def test_parts_that_nobody_knows_are_refused(
     for wrong in (0, 1.5, float("nan")):
         with pytest.raises(ResultsError, match="share"):
             nnr.active_parts(clusters, wrong)
+    for within in (np.ones((2, 2, 2), bool), sample["z"].data):
+        with pytest.raises(ResultsError, match="The mask"):
+            nnr.largest_active_clusters(sample["z"], within=within)
     z = np.where(rng.random(SHAPE) > 0.5, 4, 0).astype(np.float32)
     alone = nnr.find_clusters(
         opened({"z_corr-FDR_method-indep": z})["z_corr-FDR_method-indep"], value=3

@@ -135,6 +135,9 @@ def _row(statmap: StatMap) -> dict[str, Any]:
 def _at_p_05(statmap: StatMap) -> str | None:
     """Say which threshold means p <= .05 on a map."""
     kind, source = statmap.kind, PSource(statmap)
+    if kind.row.has_p and statmap.doubt:
+        # No p is read off values that contradict it; a line below says why.
+        return None
     dof = statmap.dof
     if kind.row.says_p_alone or (kind.row.p.n_dof and dof is not None):
         height = height_at(_ALPHA, kind, statmap.tail, dof)

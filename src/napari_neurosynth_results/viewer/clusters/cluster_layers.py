@@ -562,7 +562,7 @@ def _features(clusters: ClusterSet) -> dict[str, Any]:
         if key in table:
             columns[title] = table[key].round(6)
     if clusters.statmap.level == "cluster":
-        columns[f"p_{clusters.statmap.correction}"] = np.array(
+        columns[clusters.p_word] = np.array(
             [write_counted_p(p, clusters.null) for p in clusters.cluster_p], str
         )
         columns["significant"] = np.where(table.significant, "yes", "no")

@@ -34,6 +34,7 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.p_values.directions import Direction
 from napari_neurosynth_results.statistics.p_values.significance import Evidence, PSource
+from napari_neurosynth_results.statistics.thresholds.apply import p_word
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.request import StatedDof
 from napari_neurosynth_results.statistics.thresholds.threshold import (
@@ -579,5 +580,5 @@ def _word(statmap: StatMap, criterion: Criterion) -> str:
     if criterion == "value":
         return f"value ({statmap.kind})"
     if criterion == "p" and statmap.correction:
-        return "q" if statmap.correction == "FDR" else f"p_{statmap.correction}"
+        return p_word(statmap)
     return _CRITERIA[criterion]

@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from magicgui.widgets import ComboBox, Container, LineEdit, PushButton
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QApplication,
-    QDialog,
-    QMainWindow,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QDialog, QVBoxLayout
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.doubts import doubt_of, fitting_kinds
@@ -36,11 +30,17 @@ from napari_neurosynth_results.viewer.meaning import (
     take_map_as,
     tell_meaning,
 )
-from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
+from napari_neurosynth_results.viewer.napari_private import main_window
+from napari_neurosynth_results.viewer.shown_maps import layer_of
+from napari_neurosynth_results.widgets.common.layout import (
+    name_controls,
+    narrow,
+    row,
+    wrapped_text,
+)
 
 if TYPE_CHECKING:
     import napari.viewer
-    from napari.layers import Layer
 
 FORM_TITLE = "This map holds..."
 _WIDTH = 480
@@ -114,23 +114,17 @@ def show_kind_form(
     except ResultsError as error:
         show_warning(str(error))
         return None
-    dialog = QDialog(_parent())
+    # The window of the viewer, whose colors it takes.
+    dialog = QDialog(main_window(viewer))
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.setWindowTitle(FORM_TITLE)
     dialog.setMinimumWidth(_WIDTH)
     QVBoxLayout(dialog).addWidget(form.native)
+    name_controls(form.native)
     form.finished = dialog.close
     form.changed_meaning = done
     dialog.show()
     return dialog
-
-
-def _parent() -> QWidget | None:
-    """Return the window that the form belongs to, whose colors it takes."""
-    if (active := QApplication.activeWindow()) is not None:
-        return active
-    windows = QApplication.topLevelWidgets()
-    return next((one for one in windows if isinstance(one, QMainWindow)), None)
 
 
 class KindForm(Container):
@@ -223,7 +217,7 @@ class KindForm(Container):
         self.undo.changed.connect(self._undo)
         self.forget.changed.connect(self._forget)
         self.cancel.changed.connect(self._finish)
-        layer = self._layer()
+        layer = layer_of(self._viewer, self._statmap)
         self.undo.enabled = layer is not None and bool(past_meanings(layer).texts)
         stated = result_of(self._statmap).stated
         self.forget.enabled = self._statmap.key in stated
@@ -278,10 +272,6 @@ class KindForm(Container):
             else f"The same in scripts: kinds={{{key!r}: {text!r}}}"
         )
 
-    def _layer(self) -> Layer | None:
-        layers = self._viewer.layers
-        return next((one for one in layers if map_of(one) is self._statmap), None)
-
     def _apply(self, event: object = None) -> None:
         self._change(lambda: take_map_as(self._viewer, self._statmap, self.text()))
 
@@ -289,7 +279,8 @@ class KindForm(Container):
         self._change(lambda: take_map_as(self._viewer, self._statmap, ""))
 
     def _undo(self, event: object = None) -> None:
-        if (layer := self._layer()) is not None:
+        layer = layer_of(self._viewer, self._statmap)
+        if layer is not None:
             self._change(lambda: take_back_meaning(self._viewer, layer))
 
     def _change(self, change: Callable[[], tuple[StatMap, str]]) -> None:

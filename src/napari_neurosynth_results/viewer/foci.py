@@ -24,7 +24,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Studies
-from napari_neurosynth_results.viewer.layers import LayerTuple
+from napari_neurosynth_results.viewer.layers import LayerTuple, lock
 from napari_neurosynth_results.viewer.napari_private import refreshed_once
 from napari_neurosynth_results.viewer.palette import study_colors
 from napari_neurosynth_results.viewer.scene import weakly
@@ -170,8 +170,7 @@ def show_foci(viewer: Viewer, studies: Studies, title: str = "") -> Points:
     data, keywords, _ = foci_layer(studies)
     made = Points(data, **keywords)
     made.name = title or made.name
-    _lock(made)
-    made.events.editable.connect(_keep_locked)
+    lock(made)
     active = viewer.layers.selection.active
     viewer.add_layer(made)
     if active is not None:
@@ -325,14 +324,3 @@ def _let_go(ref: weakref.ref[Any], event: object = None) -> None:
 
 
 _OWN = (_let_go, _fit_display)
-
-
-def _lock(layer: Layer) -> None:
-    """Forbid to move or add points: layer and studies would disagree."""
-    layer.editable = False
-
-
-def _keep_locked(event: Any) -> None:
-    # napari unlocks a layer whenever its data change.
-    if event.source.editable:
-        _lock(event.source)

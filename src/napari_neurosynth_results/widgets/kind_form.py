@@ -22,8 +22,7 @@ from napari_neurosynth_results.maps.programs import (
 from napari_neurosynth_results.maps.results import result_of
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.thresholds.apply import describe_map
-from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
-from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.clusters.cluster_layers import map_behind
 from napari_neurosynth_results.viewer.meaning import (
     past_meanings,
     take_back_meaning,
@@ -78,10 +77,7 @@ def ask_of_active_map(napari_viewer: napari.viewer.Viewer) -> None:
     from napari_neurosynth_results.viewer.progress_bar import show_warning
 
     layer = napari_viewer.layers.selection.active
-    clusters = clusters_of(layer) if layer is not None else None
-    statmap = map_of(layer) if layer is not None else None
-    if clusters is not None:
-        statmap = clusters.statmap
+    statmap = map_behind(layer) if layer is not None else None
     if statmap is None:
         show_warning("Select the layer of a map first: one that this plugin opened.")
         return

@@ -29,7 +29,10 @@ from napari_neurosynth_results.viewer.brain_views.surface_layers import (
     surface_layer,
     update_surface,
 )
-from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    clusters_of,
+    map_behind,
+)
 from napari_neurosynth_results.viewer.clusters.defaults import (
     shown_clusters,
     shown_colors,
@@ -182,7 +185,7 @@ class BrainSurfaces:
                 viewer.layers.remove(layer)
         self._busy = False
         self._volumes.give_back()
-        there = {_map_behind(layer) for layer in viewer.layers}
+        there = {map_behind(layer) for layer in viewer.layers}
         self._surfaces = {
             statmap: one for statmap, one in self._surfaces.items() if statmap in there
         }
@@ -203,7 +206,7 @@ class BrainSurfaces:
     def _wanted(self, viewer: Viewer) -> list[StatMap]:
         """List the maps that the user sees in 2D, by their voxels or clusters."""
         found = [
-            _map_behind(layer) for layer in viewer.layers if self._volumes.wants(layer)
+            map_behind(layer) for layer in viewer.layers if self._volumes.wants(layer)
         ]
         return list(dict.fromkeys(one for one in found if one is not None))
 
@@ -238,7 +241,7 @@ class BrainSurfaces:
 
     def _stand_in(self, layer: Layer) -> bool:
         """Show a map that is switched on by its surfaces first, then as a volume."""
-        viewer, statmap = self._ref(), _map_behind(layer)
+        viewer, statmap = self._ref(), map_behind(layer)
         if viewer is None or statmap is None:
             return False
         surface = self.surface_of(statmap)
@@ -256,7 +259,7 @@ class BrainSurfaces:
                 emitter.connect(self._recluster)
 
     def _recluster(self, event: Any) -> None:
-        viewer, statmap = self._ref(), _map_behind(event.source)
+        viewer, statmap = self._ref(), map_behind(event.source)
         if viewer is None or statmap is None or not self._in_3d:
             return
         if self.surface_of(statmap) is not None:
@@ -267,7 +270,7 @@ class BrainSurfaces:
         if viewer is None or self._busy or not self._in_3d:
             return
         self._listen_to(layer)
-        statmap = _map_behind(layer)
+        statmap = map_behind(layer)
         of_wanted = clusters_of(layer) is not None and statmap in self._wanted(viewer)
         self._volumes.take(layer, wanted=of_wanted)
         if statmap is not None and self._volumes.wants(layer):
@@ -302,9 +305,3 @@ def _mesh_of(clusters: ClusterSet) -> Mesh:
     labels = found.volume(found.label.dtype)
     labels[~colored_mask(clusters)] = 0
     return cluster_surfaces(labels, clusters.statmap.grid, len(clusters))
-
-
-def _map_behind(layer: Layer) -> StatMap | None:
-    """Return the map that a layer shows by its voxels or clusters."""
-    clusters = clusters_of(layer)
-    return clusters.statmap if clusters is not None else map_of(layer)

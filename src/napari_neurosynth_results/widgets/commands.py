@@ -260,6 +260,8 @@ def ask_and_use_anatomy(napari_viewer: napari.viewer.Viewer) -> None:
         return
     try:
         use_anatomy(unproxied(napari_viewer), path)
+    except CancelledError:
+        return
     except ResultsError as error:
         show_error(str(error))
 

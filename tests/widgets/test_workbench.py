@@ -550,9 +550,13 @@ def test_undo_and_other_tabs_while_maps_are_compared(
     settle(threshold)
     changed = clusters_of(cluster_layer(viewer, sample["z"]))
     assert len(changed) < len(before)
+    counts = panel.panel("Compare")._counts
+    while counts.isActive():
+        let_go(5)
     assert panel.panel("Compare").comparison.a.min_voxels == 300
     threshold.back.native.click()
-    let_go(20)
+    while counts.isActive():
+        let_go(5)
     after = clusters_of(cluster_layer(viewer, sample["z"]))
     assert after.asked.min_voxels == before.asked.min_voxels
     assert after.peak_voxels == before.peak_voxels

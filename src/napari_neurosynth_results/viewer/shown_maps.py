@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
+    from napari_neurosynth_results.viewer.brain_views.brain import BrainSurfaces
+
 
 #: In the metadata of the layer whose map is worked with: who paints a mask makes a
 #: layer of his own the active one, and means to mask that map.
@@ -109,7 +111,7 @@ def current_map(viewer: Viewer) -> StatMap | None:
 def is_shown(viewer: Viewer, statmap: StatMap) -> bool:
     """Whether a map can be seen on the canvas."""
     layer = layer_of(viewer, statmap)
-    return layer is not None and bool(layer.visible)
+    return layer is not None and is_seen(layer)
 
 
 def show_alone(viewer: Viewer, statmap: StatMap) -> None:
@@ -132,8 +134,8 @@ def show_alone(viewer: Viewer, statmap: StatMap) -> None:
             return
         for other in _layers_of_maps(viewer):
             # Each time costs as much as a change, also where nothing changes.
-            if other is not layer and other.visible:
-                other.visible = False
+            if other is not layer and is_seen(other):
+                _hide(viewer, other)
             if other is not layer:
                 # Nor is it wanted again when a comparison ends.
                 other.metadata.pop(SIDE_KEY, None)
@@ -186,8 +188,8 @@ def hide_map(viewer: Viewer, statmap: StatMap) -> None:
     layer = layer_of(viewer, statmap)
     if layer is None:
         return
-    layer.visible = False
-    seen = next((one for one in _layers_of_maps(viewer) if one.visible), None)
+    _hide(viewer, layer)
+    seen = next((one for one in _layers_of_maps(viewer) if is_seen(one)), None)
     if seen is not None:
         viewer.layers.selection.active = seen
 
@@ -207,7 +209,7 @@ def show_first_of(viewer: Viewer, results: ResultSet) -> StatMap | None:
     ]
     if not found:
         return None
-    seen = [one for one in reversed(found) if one.visible]
+    seen = [one for one in reversed(found) if is_seen(one)]
     latest = [one for one in found if _LATEST in one.metadata]
     layer = [*seen, *latest, found[0]][0]
     statmap = map_of(layer)
@@ -307,12 +309,15 @@ def _bring_forward(viewer: Viewer, layer: Layer, statmap: StatMap) -> None:
     # What holds nothing, or states nothing, has no clusters; the form says why.
     with suppress(ResultsError):
         clusters_for(viewer, layer)
-    _see(layer)
-    if (found := cluster_layer(viewer, statmap)) is not None:
-        _see(found)
+    brain = _brain_in_3d(viewer)
+    shown = layers_of_map(viewer, layer)
+    if brain is None or not brain.show_map(statmap, shown):
+        _see(layer)
+        if (found := cluster_layer(viewer, statmap)) is not None:
+            _see(found)
     for other in viewer.layers:
-        shown = map_of(other)
-        if shown is not None and shown.results is statmap.results:
+        held = map_of(other)
+        if held is not None and held.results is statmap.results:
             other.metadata.pop(_LATEST, None)
     layer.metadata[_LATEST] = True
     viewer.layers.selection.active = layer
@@ -322,6 +327,26 @@ def _to_top(viewer: Viewer, layer: Layer) -> None:
     layers = viewer.layers
     if layers.index(layer) != len(layers) - 1:
         layers.move(layers.index(layer), len(layers))
+
+
+def _brain_in_3d(viewer: Viewer) -> BrainSurfaces | None:
+    """Return what stands for maps in 3D, None in planes and beside a cortex."""
+    if viewer.dims.ndisplay != 3:
+        return None
+    # What is drawn in 3D alone is loaded there.
+    from napari_neurosynth_results.viewer.brain_views.brain import brain_of
+    from napari_neurosynth_results.viewer.brain_views.cortex import cortex_of
+
+    return brain_of(viewer) if cortex_of(viewer) is None else None
+
+
+def _hide(viewer: Viewer, layer: Layer) -> None:
+    """Hide a map, and what stands for it in 3D."""
+    statmap, brain = map_of(layer), _brain_in_3d(viewer)
+    if brain is not None and statmap is not None:
+        brain.hide_map(statmap, layers_of_map(viewer, layer))
+    # Panels hear of it also where the layer itself was hidden before.
+    layer.visible = False
 
 
 def _see(layer: Layer) -> None:

@@ -31,7 +31,12 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
 )
 from napari_neurosynth_results.viewer.clusters.readout import PlaceReader
-from napari_neurosynth_results.viewer.layers import REASON_KEY, UNDERLAY_KEY, map_of
+from napari_neurosynth_results.viewer.layers import (
+    REASON_KEY,
+    UNDERLAY_KEY,
+    is_seen,
+    map_of,
+)
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.scene import place_of_slices
 from napari_neurosynth_results.viewer.settings import read_settings
@@ -307,7 +312,7 @@ class Header(QWidget):
     def _show_solo(self, event: object = None) -> None:
         # An image of a brain below the maps is not hidden by it.
         shown = sum(
-            layer.visible
+            is_seen(layer)
             for layer in self._viewer.layers
             if map_of(layer) is not None and UNDERLAY_KEY not in layer.metadata
         )

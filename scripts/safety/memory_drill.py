@@ -4,14 +4,15 @@ Each drill runs in a process of its own, in a real window that is painted after 
 step. After a block of steps garbage is collected, what is free goes back to the system,
 and it is counted what the process holds: memory that is its own alone (USS), objects of
 Python, widgets of Qt, threads and open files. The first blocks warm up: modules are
-loaded, shaders built, caches filled. From then on nothing may grow. Exits with 1 when
+loaded, shaders built, caches filled. From then on it may not grow. Exits with 1 when
 something does.
 
     scripts/with-display.sh python scripts/safety/memory_drill.py
     scripts/with-display.sh python scripts/safety/memory_drill.py slider panels
 
-Napari itself keeps something of each window that is closed; therefore ``windows`` is
-held against ``bare windows``, with three bare layers of the same arrays in each.
+Napari itself keeps something of each window that is closed, and of layers that are
+removed; so ``windows`` is held against ``bare windows``, and ``together`` against ``bare
+together``, with bare layers of the same arrays.
 """
 
 from __future__ import annotations
@@ -239,6 +240,24 @@ def together(rounds: int = 4) -> Iterator[Held]:
             yield Held.now()
 
 
+def bare_together(rounds: int = 4) -> Iterator[Held]:
+    """Add thirty times three bare layers of the same arrays, then take all away."""
+    statmap = open_results(sample_folder())["z"]
+    labels = find_clusters(statmap, p=0.001).labels.T
+    with _window() as viewer:
+        viewer.add_image(underlay_layer()[0])
+        for _ in range(rounds):
+            for _ in range(_RESULTS):
+                viewer.add_image(statmap.data.T.copy())
+                for contour in (0, 1):
+                    viewer.add_labels(labels.copy()).contour = contour
+                viewer.screenshot(flash=False)
+                for layer in viewer.layers[1:]:
+                    layer.visible = False
+            del viewer.layers[1:]
+            yield Held.now()
+
+
 def in_turn(rounds: int = 10) -> Iterator[Held]:
     """Open results one after the other, and take each away before the next."""
     with tempfile.TemporaryDirectory() as scratch, _window() as viewer:
@@ -332,8 +351,10 @@ class Drill:
 
 DRILLS = {
     "slider": Drill(slider, 0.5, 50),
-    # A third of a MiB for each of thirty results; a layer of labels has seven.
+    # A third of a MiB for each of thirty results; a layer of labels has seven. What
+    # napari keeps of as many layers is in ``bare together``.
     "together": Drill(together, 10.0, 1000, warm_up=1),
+    "bare together": Drill(bare_together, 10.0, 1000, warm_up=1),
     # What a result holds is listed as long as the panel is open, without its voxels.
     "in turn": Drill(in_turn, 1.0, 700),
     # Lists of those who listened get shorter when an event happens again.

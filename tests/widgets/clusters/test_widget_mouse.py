@@ -11,6 +11,7 @@ import pytest
 from helpers.clicks import CanvasEvent, click_canvas, click_ray
 from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.brain_views.brain import show_brain
 from napari_neurosynth_results.viewer.brain_views.glass import show_glass
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
@@ -91,13 +92,32 @@ def test_a_click_in_3d_selects_the_cluster_and_goes_to_its_peak(
     assert chosen_label(layer) == 0
 
 
-def test_a_click_in_the_glass_brain_is_in_no_slice(
-    widget: ClusterWidget, viewer: Any, layer: Any
+@pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
+def test_a_click_in_the_glass_brain_goes_to_the_strongest_voxel_along_the_line(
+    widget: ClusterWidget, viewer: Any, layer: Any, plane: Any
 ) -> None:
-    viewer.dims.point = before = peak(layer, 3)[::-1]
+    scene.show_plane(viewer, plane)
     show_glass(viewer)
-    click_canvas(viewer, *peak(layer, 3))
-    assert chosen_label(layer) == 0
+    clusters = widget.clusters
+    kept = np.asarray(layer.data).T
+    axis = {"axial": 2, "coronal": 1, "sagittal": 0}[plane]
+    affine = clusters.statmap.affine
+    for label in (1, 3):
+        voxel = list(np.argwhere(kept == label)[7])
+        line = [*voxel[:axis], slice(None), *voxel[axis + 1 :]]
+        strength = np.where(
+            kept[tuple(line)] > 0, clusters.statmap.data[tuple(line)], 0
+        )
+        voxel[axis] = int(strength.argmax())
+        there = (affine @ [*voxel, 1])[:3]
+        clicked = list(there)
+        # How deep the slice lies that nobody sees does not count.
+        clicked[axis] = 60.0
+        click_canvas(viewer, *clicked)
+        assert place(viewer) == tuple(there)
+        assert chosen_label(layer) == kept[tuple(voxel)]
+    before = viewer.dims.point
+    click_canvas(viewer, 85.0, 85.0, 85.0)
     assert viewer.dims.point == before
 
 

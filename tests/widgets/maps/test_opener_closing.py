@@ -108,8 +108,8 @@ def test_closing_the_panel_ends_what_it_is_opening_and_says_so(
     assert (ref() is not None) == is_held
     assert len(viewer.layers) == 0
     (told,) = notifications
-    assert "canceled" in told.message
-    assert "hide a panel" in told.message
+    assert told.message.startswith("Canceled: the panel was closed.\n")
+    assert "hide the panel" in told.message
     # It opens the next time.
     web.faults.clear()
     panel = open_workbench(viewer)

@@ -7,11 +7,13 @@ the brain, so that it is seen wherever the sliders are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_neurosynth_results.anatomy.coordinates import Coordinate
 from napari_neurosynth_results.anatomy.glass import silhouette, strongest_along
 from napari_neurosynth_results.export.colors import colored_mask, colored_values
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -162,6 +164,40 @@ class GlassBrain:
         self._say(viewer, layer, axis)
         self._listen(viewer)
 
+    def strongest_at(
+        self, position: Sequence[float]
+    ) -> tuple[StatMap, int, Coordinate] | None:
+        """Find what is seen where the mouse is: the strongest voxel along the line.
+
+        Parameters
+        ----------
+        position : sequence of float
+            In the world of the viewer, z, y and x last; the place along the axis that
+            is looked through does not count.
+
+        Returns
+        -------
+        tuple of StatMap, int and Coordinate, or None
+            The map, the cluster, and the place of the voxel; None where nothing is
+            seen.
+        """
+        viewer = self._ref()
+        layer = _map_seen(viewer) if viewer is not None else None
+        statmap = map_of(layer) if layer is not None else None
+        if viewer is None or statmap is None:
+            return None
+        clusters = shown_clusters(viewer, statmap)
+        if clusters is None:
+            return None
+        voxel = _strongest_voxel(clusters, 2 - viewer.dims.order[0], position)
+        if voxel is None:
+            return None
+        grid = clusters.statmap.grid
+        place = np.asarray(grid.origin) + np.multiply(voxel, grid.voxel_size)
+        x, y, z = place.tolist()
+        found = clusters.labelled
+        return statmap, int(found.volume(found.label.dtype)[voxel]), (x, y, z)
+
     def _draw_outline(self, viewer: Viewer, axis: int) -> None:
         """Cover what is below on the whole canvas, at a pixel that slows no slider."""
         ranges = viewer.dims.range[::-1]
@@ -260,6 +296,28 @@ class GlassBrain:
         self._stop()
         if (viewer := self._ref()) is not None:
             self._say_nothing(viewer)
+
+
+def _strongest_voxel(
+    clusters: ClusterSet, axis: int, position: Sequence[float]
+) -> tuple[int, int, int] | None:
+    """Find the voxel that is seen along an axis; None where none is."""
+    values, grid = colored_values(clusters), clusters.statmap.grid
+    from_origin = np.asarray(position[::-1][:3]) - grid.origin
+    voxel = np.rint(from_origin / grid.voxel_size).astype(int)
+    voxel[axis] = 0
+    if (voxel < 0).any() or (voxel >= grid.shape).any():
+        return None
+    line: list[Any] = voxel.tolist()
+    line[axis] = slice(None)
+    size = values.data[tuple(line)]
+    strength = -size if values.kind.row.small_is_strong else np.abs(size)
+    seen = (colored_mask(clusters)[tuple(line)] != 0) & np.isfinite(size)
+    if not seen.any():
+        return None
+    voxel[axis] = np.where(seen, strength, -np.inf).argmax()
+    i, j, k = voxel.tolist()
+    return i, j, k
 
 
 def _is_of_results(layer: Layer) -> bool:

@@ -377,9 +377,11 @@ class ClusterWidget(Container):
         """Select the row of the cluster that was clicked; a click beside deselects.
 
         In slices the place is where the click was, in 3D the peak: a line of sight
-        passes many places.
+        passes many places. In the glass brain it is the strongest voxel along the line,
+        which is what is seen there.
         """
         if self._is_projection():
+            self._pick_in_glass(position)
             return
         if self._viewer.dims.ndisplay == 2:
             self._go_where(position)
@@ -396,6 +398,20 @@ class ClusterWidget(Container):
             if self._viewer.dims.ndisplay == 3 and self.clusters is not None:
                 row = self.clusters.table.iloc[label - 1]
                 scene.jump_to(self._viewer, row.peak_x, row.peak_y, row.peak_z)
+
+    def _pick_in_glass(self, position: Any) -> None:
+        glass = glass_of(self._viewer)
+        found = glass.strongest_at(position) if glass is not None else None
+        if found is None:
+            return
+        statmap, label, place = found
+        layer = cluster_layer(self._viewer, statmap)
+        if layer is not None and layer is not self._layer:
+            self._viewer.layers.selection.active = layer
+        if layer is self._layer and label:
+            self._choose(label)
+            self._mark(label)
+        scene.look_at(self._viewer, *place)
 
     def _is_projection(self) -> bool:
         """Whether the mouse is over the glass brain, and over no slice."""

@@ -24,10 +24,8 @@ _Answer = TypeVar("_Answer")
 _POLL_MS = 50
 _STEPS = 1000
 _MB = 1e6
-_ENDED = (
-    "The panel was closed, and what it was doing was canceled. To let it go on, hide a "
-    "panel instead."
-)
+#: The first line is what napari shows.
+_ENDED = "Canceled: the panel was closed.\nTo let it go on, hide the panel instead."
 
 
 class BackgroundJob(QWidget):

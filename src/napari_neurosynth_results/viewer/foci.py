@@ -169,7 +169,7 @@ def show_foci(viewer: Viewer, studies: Studies, title: str = "") -> Points:
             return layer
     data, keywords, _ = foci_layer(studies)
     made = Points(data, **keywords)
-    made.name = title or made.name
+    made.name = for_qt(title) or made.name
     lock(made)
     active = viewer.layers.selection.active
     viewer.add_layer(made)

@@ -213,9 +213,7 @@ class OrthoView(QWidget):
             self.not_shown.setVisible(bool(text))
 
 
-def show_ortho(
-    napari_viewer: Viewer, where: OrthoPlace | None = None, *clicked: object
-) -> OrthoView:
+def show_ortho(napari_viewer: Viewer, where: OrthoPlace | None = None) -> OrthoView:
     """Show three planes over the canvas or below it.
 
     Parameters

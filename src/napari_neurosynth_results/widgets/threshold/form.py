@@ -52,8 +52,6 @@ from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import (
 )
 from napari_neurosynth_results.widgets.common.layout import CalmNumber, narrow, row
 
-_StatedDof = float | tuple[float, float] | None
-
 _STEPS = 1000
 _BOX, _NUMBER_BOX, _EXTENT_BOX, _SLIDER = 96, 56, 52, 48
 _SPACING = 3

@@ -41,10 +41,12 @@ from napari_neurosynth_results.viewer.napari_private import (
 )
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
+    from napari_neurosynth_results.anatomy.cortex import Shape
     from napari_neurosynth_results.viewer.brain_views.brain import BrainSurfaces
+    from napari_neurosynth_results.viewer.brain_views.cortex import Cortex
 
 
 #: In the metadata of the layer whose map is worked with: who paints a mask makes a
@@ -132,6 +134,7 @@ def show_alone(viewer: Viewer, statmap: StatMap) -> None:
         if statmap.kind.row.lies_below:
             put_below(viewer, layer)
             return
+        _, cortex = _views_in_3d(viewer)
         for other in _layers_of_maps(viewer):
             # Each time costs as much as a change, also where nothing changes.
             if other is not layer and is_seen(other):
@@ -140,6 +143,8 @@ def show_alone(viewer: Viewer, statmap: StatMap) -> None:
                 # Nor is it wanted again when a comparison ends.
                 other.metadata.pop(SIDE_KEY, None)
         _bring_forward(viewer, layer, statmap)
+        if cortex is not None and cortex.statmap is not statmap:
+            _show_on_cortex(viewer, layer, cortex.shape)
 
 
 def show_over(viewer: Viewer, statmap: StatMap) -> None:
@@ -309,9 +314,13 @@ def _bring_forward(viewer: Viewer, layer: Layer, statmap: StatMap) -> None:
     # What holds nothing, or states nothing, has no clusters; the form says why.
     with suppress(ResultsError):
         clusters_for(viewer, layer)
-    brain = _brain_in_3d(viewer)
-    shown = layers_of_map(viewer, layer)
-    if brain is None or not brain.show_map(statmap, shown):
+    brain, cortex = _views_in_3d(viewer)
+    if cortex is not None:
+        stands = cortex.statmap is statmap
+    else:
+        shown = layers_of_map(viewer, layer)
+        stands = brain is not None and brain.show_map(statmap, shown)
+    if not stands:
         _see(layer)
         if (found := cluster_layer(viewer, statmap)) is not None:
             _see(found)
@@ -329,22 +338,31 @@ def _to_top(viewer: Viewer, layer: Layer) -> None:
         layers.move(layers.index(layer), len(layers))
 
 
-def _brain_in_3d(viewer: Viewer) -> BrainSurfaces | None:
-    """Return what stands for maps in 3D, None in planes and beside a cortex."""
+def _views_in_3d(viewer: Viewer) -> tuple[BrainSurfaces | None, Cortex | None]:
+    """Return what stands for maps in 3D; of both a cortex is what is seen."""
     if viewer.dims.ndisplay != 3:
-        return None
+        return None, None
     # What is drawn in 3D alone is loaded there.
     from napari_neurosynth_results.viewer.brain_views.brain import brain_of
     from napari_neurosynth_results.viewer.brain_views.cortex import cortex_of
 
-    return brain_of(viewer) if cortex_of(viewer) is None else None
+    return brain_of(viewer), cortex_of(viewer)
+
+
+def _show_on_cortex(viewer: Viewer, layer: Image, shape: Shape) -> None:
+    from napari_neurosynth_results.viewer.brain_views.cortex import show_cortex
+
+    # What has no clusters is shown as it is.
+    with suppress(ResultsError):
+        show_cortex(viewer, layer, shape)
 
 
 def _hide(viewer: Viewer, layer: Layer) -> None:
     """Hide a map, and what stands for it in 3D."""
-    statmap, brain = map_of(layer), _brain_in_3d(viewer)
-    if brain is not None and statmap is not None:
-        brain.hide_map(statmap, layers_of_map(viewer, layer))
+    statmap = map_of(layer)
+    for view in _views_in_3d(viewer):
+        if view is not None and statmap is not None:
+            view.hide_map(statmap, layers_of_map(viewer, layer))
     # Panels hear of it also where the layer itself was hidden before.
     layer.visible = False
 

@@ -191,8 +191,11 @@ def no_internet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def session() -> Iterator[None]:
-    """Begin as a session of napari does: nobody has closed the panel yet."""
+    """Begin as a session of napari does: nobody has closed the panel or chosen yet."""
     yield
+    if napari_settings := sys.modules.get("napari.settings"):
+        # What was chosen in a test that knows no plugin but the one installed.
+        napari_settings._clear_plugin_settings_cache()
     if (qt := sys.modules.get("qtpy.QtWidgets")) and (
         app := qt.QApplication.instance()
     ):

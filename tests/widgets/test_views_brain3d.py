@@ -207,6 +207,7 @@ def test_a_closed_panel_leaves_no_callbacks(viewer: Any) -> None:
     panel = ViewsPanel(viewer)
     panel.close()
     panel.deleteLater()
+    QCoreApplication.sendPostedEvents(panel, QEvent.Type.DeferredDelete.value)
     del panel
     gc.collect()
     viewer.dims.ndisplay = 3

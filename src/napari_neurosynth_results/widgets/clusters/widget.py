@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -519,7 +520,8 @@ class _Drawer(QWidget):
 
     def __init__(self, make: Callable[[], QWidget]) -> None:
         super().__init__()
-        self._make = make
+        # A part that keeps the whole is never freed where PySide6 draws.
+        self._make = weakref.WeakMethod(make)
         self.holds: Any = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -527,8 +529,8 @@ class _Drawer(QWidget):
 
     def make(self) -> None:
         """Make what is in it, once."""
-        if self.holds is None:
-            self.holds = self._make()
+        if self.holds is None and (make := self._make()) is not None:
+            self.holds = make()
             self.layout().addWidget(self.holds)
             self.holds.setVisible(not self.isHidden())
             # The Tab key comes by here too from now on.

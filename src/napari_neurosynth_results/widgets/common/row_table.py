@@ -317,7 +317,6 @@ def _natural(text: str) -> str:
     return re.sub(r"\d+", lambda digits: digits[0].zfill(9), text.lower())
 
 
-_TOP = QModelIndex()
 _BAR_COLOR = QColor(80, 140, 200, 110)
 _LOWEST = 70
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer import scene, shown_maps
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
+from napari_neurosynth_results.widgets.workbench import Workbench
 
 
 @pytest.fixture
@@ -19,3 +21,15 @@ def maps(viewer: Any, sample: ResultSet) -> Any:
         layer.visible = True
     scene.look_at(viewer, 38, 4, 2)
     return viewer
+
+
+@pytest.fixture
+def panel(
+    plugin: Any, viewer: Any, sample: ResultSet, qapp: Any
+) -> Iterator[Workbench]:
+    """Return the panel on a viewer without a window, with the sample in it."""
+    shown_maps.show_alone(viewer, sample["z"])
+    scene.look_at(viewer, 38, 4, 2)
+    made = Workbench(viewer)
+    yield made
+    made.close()

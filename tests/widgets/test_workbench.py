@@ -6,7 +6,7 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from qtpy.QtWidgets import (
     QApplication,
     QDockWidget,
     QFileDialog,
-    QLabel,
     QPushButton,
     QScrollArea,
 )
@@ -35,7 +34,6 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.common.layout import controls_in, spoken_name
 from napari_neurosynth_results.widgets.ortho.widget import hide_ortho, show_ortho
 from napari_neurosynth_results.widgets.workbench import (
     TABS,
@@ -47,6 +45,8 @@ from napari_neurosynth_results.widgets.workbench import (
 pytestmark = pytest.mark.viewer
 SHAPE = (8, 9, 8)
 LAPTOP = (1366, 740)
+#: As much as a screen of 1920 x 1080 has where everything is twice as large.
+AT_SCALE_2 = (960, 540)
 
 
 def let_go(milliseconds: int = 0) -> None:
@@ -141,6 +141,12 @@ def test_the_window_keeps_its_size_whatever_is_opened_closed_and_chosen(
     hide_ortho(viewer)
     let_go(50)
     assert (window.size(), dock_of(panel).width()) == (size, width)
+    window.resize(*AT_SCALE_2)
+    let_go(50)
+    for name in TABS:
+        panel.show_tab(name)
+        let_go(50)
+        assert panel.tabs.currentWidget().horizontalScrollBar().maximum() == 0, name
 
 
 def test_what_is_shown_survives_closing_and_the_panel_stays_closed(
@@ -169,7 +175,7 @@ def test_what_is_shown_survives_closing_and_the_panel_stays_closed(
     # Of two results, each layer says of which it is.
     viewer.layers.selection.active = viewer.layers["pain-ale: uncorrected · z"]
     panel = open_workbench(viewer, "Clusters")
-    assert panel.header.sentence.text() == before
+    assert panel.header.sentence.text() == f"This map is hidden. {before}"
     assert panel.panel("Clusters").threshold.form.voxels.value == 10
 
 
@@ -249,18 +255,6 @@ def test_opening_and_closing_often_leaks_no_panel(
 # --- the header -----------------------------------------------------------------------
 
 
-@pytest.fixture
-def panel(
-    plugin: Any, viewer: Any, sample: ResultSet, qapp: Any
-) -> Iterator[Workbench]:
-    """Return the panel on a viewer without a window, with the sample in it."""
-    shown_maps.show_alone(viewer, sample["z"])
-    scene.look_at(viewer, 38, 4, 2)
-    made = Workbench(viewer)
-    yield made
-    made.close()
-
-
 def choose_map(panel: Workbench, statmap: Any) -> None:
     """Choose a map in the list, as a user does."""
     row = panel.header.map.findText(statmap.short_title)
@@ -303,6 +297,47 @@ def test_another_map_is_laid_over_and_solo_takes_it_away(
         sample["logp"].short_title,
         f"{sample['logp'].short_title}: clusters",
     ]
+
+
+def test_an_eye_of_the_layer_list_is_heard_of_at_once(
+    panel: Workbench, viewer: Any, sample: ResultSet
+) -> None:
+    z, logp = sample["z"], sample["logp"]
+    shown_maps.show_over(viewer, logp)
+    table = panel.panel("Clusters").table
+    found = str(table.clusters)
+    layer = shown_maps.layer_of(viewer, logp)
+    # The map that is chosen in the list of layers stays the one that is worked with.
+    layer.visible = False
+    assert panel.header.map.currentText() == logp.short_title
+    assert panel.header.sentence.text() == f"This map is hidden. {found}"
+    layer.visible = True
+    assert panel.header.sentence.text() == found
+    # Where something else is chosen there, it is the one that can be seen.
+    viewer.add_image(np.zeros((2, 2, 2)), name="mine")
+    layer.visible = False
+    for statmap in (z, logp):
+        assert shown_maps.current_map(viewer) is statmap
+        assert panel.header.map.currentText() == statmap.short_title
+        assert table.clusters.statmap is statmap
+        assert panel.header.sentence.text() == str(table.clusters)
+        assert panel.panel("Clusters").threshold.statmap is statmap
+        layer.visible = True
+        shown_maps.layer_of(viewer, z).visible = False
+
+
+def test_maps_that_blink_take_turns_and_the_panel_stays(
+    panel: Workbench, viewer: Any, sample: ResultSet
+) -> None:
+    z, logp = sample["z"], sample["logp"]
+    viewer.add_image(np.zeros((2, 2, 2)), name="mine")
+    panel.show_tab("Compare")
+    panel.compare([z, logp], "blink")
+    before = panel.header.map.currentText(), panel.header.sentence.text()
+    for _ in range(3):
+        panel.panel("Compare").next.native.click()
+        now = panel.header.map.currentText(), panel.header.sentence.text()
+        assert now == before
 
 
 def test_the_place_is_told_and_gone_to(panel: Workbench, viewer: Any) -> None:
@@ -486,34 +521,6 @@ def test_three_steps_list_the_clusters_of_a_map_among_sixty(
     assert table.clusters.statmap.short_title == wanted
     assert table.model.rowCount() == 1, "the significant ones"
     assert table.clusters.table.significant.sum() == 1
-
-
-def test_every_control_has_a_name_for_those_who_cannot_see_it(
-    panel: Workbench,
-) -> None:
-    for tab in TABS:
-        panel.show_tab(tab)
-    controls = controls_in(panel)
-    # All kinds of controls, in all tabs, folded away or not.
-    assert len(controls) > 80
-    nameless = [one for one in controls if not spoken_name(one).strip("◀▶ ?")]
-    # A button that is hidden gets its text when there is something to ask.
-    nameless = [
-        one for one in nameless if not (isinstance(one, QPushButton) and one.isHidden())
-    ]
-    assert [(type(one).__name__, one.toolTip()) for one in nameless] == []
-
-
-def test_labels_are_buddies_of_what_they_stand_before(panel: Workbench) -> None:
-    form = panel.panel("Clusters").threshold.form
-    for field in (form.preset, form.tail, form.connectivity, form.dof, form.fdr):
-        buddies = [
-            label.text()
-            for label in panel.findChildren(QLabel)
-            if label.buddy() is field.native
-        ]
-        assert buddies == [field.label]
-        assert field.native.accessibleName() == field.label
 
 
 @pytest.mark.viewer

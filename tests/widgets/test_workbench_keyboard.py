@@ -14,6 +14,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QApplication,
     QFileDialog,
+    QLabel,
     QMenu,
     QPushButton,
     QRadioButton,
@@ -139,6 +140,43 @@ def place_in(panel: Workbench, control: QWidget) -> QRect:
     return QRect(corner, control.size())
 
 
+def test_every_control_has_a_name_for_those_who_cannot_see_it(
+    panel: Workbench,
+) -> None:
+    for tab in TABS:
+        panel.show_tab(tab)
+    # All kinds of controls, in all tabs and drawers, folded away or not.
+    panel.panel("Clusters").table.drawer.click()
+    panel.panel("Views").unfold_foci()
+    controls = controls_in(panel)
+    assert len(controls) > 100
+    nameless = [one for one in controls if not spoken_name(one).strip("◀▶ ?")]
+    # A button that is hidden gets its text when there is something to ask.
+    nameless = [
+        one for one in nameless if not (isinstance(one, QPushButton) and one.isHidden())
+    ]
+    assert [(type(one).__name__, one.toolTip()) for one in nameless] == []
+    # A sentence that explains is read after the name, not in its place.
+    explained = [
+        one.toolTip()
+        for one in controls
+        if one.accessibleName() and one.accessibleName() in one.toolTip().split("\n")
+    ]
+    assert explained == []
+
+
+def test_labels_are_buddies_of_what_they_stand_before(panel: Workbench) -> None:
+    form = panel.panel("Clusters").threshold.form
+    for field in (form.preset, form.tail, form.connectivity, form.dof, form.fdr):
+        buddies = [
+            label.text()
+            for label in panel.findChildren(QLabel)
+            if label.buddy() is field.native
+        ]
+        assert buddies == [field.label]
+        assert field.native.accessibleName() == field.label
+
+
 @pytest.mark.parametrize("tab", TABS)
 def test_tab_goes_down_the_panel_as_the_eye_does(window: Any, tab: Any) -> None:
     window.open_sample(PLUGIN, "pain-ale")
@@ -224,6 +262,13 @@ def test_keys_lead_from_the_canvas_to_the_panel_and_back(window: Any) -> None:
     QTest.keyClicks(focused(), "insula")
     press(KEYS.Key_Escape)
     assert focused().text() == ""
+    # The titles of columns are no place for the keyboard: the table sorts itself.
+    table = panel.panel("Clusters").table
+    tab_to("Clusters")
+    press(KEYS.Key_Right, ALT)
+    press(KEYS.Key_Down, ALT)
+    names = [table.model.index(row, 1).data() for row in range(6)]
+    assert names == sorted(names, reverse=True)
     tab_to("Place of the slices: x, y, z in MNI mm", back=True)
     before = focused().text()
     QTest.keyClicks(focused(), "1, 2")

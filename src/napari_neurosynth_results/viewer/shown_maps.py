@@ -11,7 +11,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.results import ResultSet
@@ -79,8 +79,19 @@ def current_layer(viewer: Viewer) -> Layer | None:
             return found
     ours = _layers_of_maps(viewer)
     # The one before stands first among equals.
-    ours.sort(key=lambda layer: (not is_seen(layer), _CURRENT not in layer.metadata))
+    ours.sort(key=lambda one: (_is_hidden(one), _CURRENT not in one.metadata))
     return ours[0] if ours else None
+
+
+def is_hidden(viewer: Viewer, statmap: StatMap) -> bool:
+    """Whether a map has a layer whose eye is closed, by a user and not for a turn."""
+    layer = layer_of(viewer, statmap)
+    return layer is not None and _is_hidden(layer)
+
+
+def _is_hidden(layer: Layer) -> bool:
+    # Maps that blink take turns, and none of them is less worked with meanwhile.
+    return not (is_seen(layer) or SIDE_KEY in layer.metadata)
 
 
 def _map_layer_behind(viewer: Viewer, layer: Layer) -> Layer | None:
@@ -414,9 +425,10 @@ def at_once(viewer: Viewer, *, collect: bool = True) -> Iterator[None]:
 
 
 class LayerWatch:
-    """Tells a panel that layers came or went, or that another one is active.
+    """Tells a panel that layers came or went, or that another map may be current.
 
-    Of what changes `at_once` it tells once, when all of it is done.
+    That is when another layer is active, or the eye of a map opens or closes. Of what
+    changes `at_once` it tells once, when all of it is done.
 
     Parameters
     ----------
@@ -426,7 +438,8 @@ class LayerWatch:
         A bound method that is called when layers came or went; held weakly, so that
         closing the panel ends it.
     active : callable, optional
-        The same when another layer is active; ``changed`` when not given.
+        The same when another layer is active, or a map shown or hidden; ``changed``
+        when not given.
     """
 
     def __init__(
@@ -441,11 +454,21 @@ class LayerWatch:
         self._missed: list[weakref.WeakMethod[Callable[[], object]]] = []
         layers = viewer.layers
         layers.events.inserted.connect(self._hear_of_list)
+        layers.events.inserted.connect(self._follow)
         layers.events.removed.connect(self._hear_of_list)
         layers.selection.events.active.connect(self._hear_of_active)
         layers.events.begin_batch.connect(self._wait)
         # After the canvas, which must go on whatever a panel does.
         layers.events.end_batch.connect(self._go_on, position="last")
+        for layer in layers:
+            layer.events.visible.connect(self._hear_of_eye)
+
+    def _follow(self, event: Any) -> None:
+        event.value.events.visible.connect(self._hear_of_eye)
+
+    def _hear_of_eye(self, event: Any) -> None:
+        if map_of(event.source) is not None:
+            self._tell(self._active)
 
     def _hear_of_list(self, event: object = None) -> None:
         self._tell(self._changed)

@@ -383,8 +383,9 @@ class ExportPanel(Container):
             [
                 self.about,
                 row(made["Save table..."], self.figure),
-                row(made["Save labels..."], made["Save thresholded map..."]),
-                row(*(made[f"Save {what}..."] for what in _MORE_TABLES)),
+                row(made["Save peaks..."], made["Save regions..."]),
+                row(made["Save studies..."], made["Save labels..."]),
+                made["Save thresholded map..."],
                 self.result,
                 made["Report..."],
                 everything,

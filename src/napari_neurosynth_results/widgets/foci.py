@@ -113,6 +113,7 @@ class StudyList(QListView):
         self.setUniformItemSizes(True)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName("Studies")
         self.setToolTip(
             "Choose studies to bring out their foci; Ctrl and Shift choose several."
         )
@@ -205,11 +206,13 @@ class FociWidget(Container):
 
     def _make_form(self) -> None:
         self.source = ComboBox(choices=self._choices, nullable=False, tooltip=_NOTHING)
+        self.source.native.setAccessibleName("Studies of")
         self.file = PushButton(text="From a file...", tooltip=_NOTHING)
         self.column = ComboBox(
             choices=self._columns,
             tooltip="The column of annotations that says which analyses are used",
         )
+        self.column.native.setAccessibleName("Annotation")
         self.show_them = PushButton(text="Show")
         self.slab = Slider(
             min=_THINNEST,

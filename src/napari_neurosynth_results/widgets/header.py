@@ -55,6 +55,7 @@ _FILES = "Maps and zips (*.nii *.nii.gz *.hdr *.img *.mgz *.mgh *.zip)"
 _SOURCE = "Paste a link, an id or a path"
 _TUTORIAL = "https://napari-neurosynth-results.readthedocs.io/en/latest/tutorial.html"
 _NO_MAP = "No map is shown. Choose one above."
+_HIDDEN = "This map is hidden. "
 _EMPTY = (
     "Nothing is open. Paste the link of a NeuroVault collection or of a Neurosynth "
     "Compose meta-analysis, open a NiMARE folder, a zip or a NIfTI map, or try the "
@@ -209,15 +210,7 @@ class Header(QWidget):
         self._opener.changed.connect(self.refresh)
         self._opener.opened.connect(self._has_opened)
         self._opener.told.connect(self._tell)
-        # Bound methods are held weakly by napari: closing the panel ends them.
-        layers = self._viewer.layers
-        layers.events.inserted.connect(self._follow_layer)
         self._watch = shown_maps.LayerWatch(self._viewer, self.refresh)
-        for layer in layers:
-            layer.events.visible.connect(self._show_solo)
-
-    def _follow_layer(self, event: Any) -> None:
-        event.value.events.visible.connect(self._show_solo)
 
     # --- what is worked with ----------------------------------------------------------
 
@@ -309,7 +302,7 @@ class Header(QWidget):
         if statmap is not None:
             self._opener.show(statmap)
 
-    def _show_solo(self, event: object = None) -> None:
+    def _show_solo(self) -> None:
         # An image of a brain below the maps is not hidden by it.
         shown = sum(
             is_seen(layer)
@@ -335,7 +328,10 @@ class Header(QWidget):
         clusters = clusters_of(self._clusters) if self._clusters is not None else None
         layer = shown_maps.current_layer(self._viewer)
         if clusters is not None:
-            self.say(str(clusters), *clusters.notices)
+            eye = ""
+            if shown_maps.is_hidden(self._viewer, clusters.statmap):
+                eye = _HIDDEN
+            self.say(eye + str(clusters), *clusters.notices)
         elif layer is not None:
             self.say(str(layer.metadata.get(REASON_KEY, "")))
         else:
@@ -443,14 +439,9 @@ class PlaceLine(QWidget):
         self._timer.timeout.connect(self.refresh)
         self.text.returnPressed.connect(self._go)
         # Bound methods are held weakly by napari: closing the panel ends them.
-        for told in (
-            self._viewer.dims.events.point,
-            self._viewer.dims.events.ndim,
-            self._viewer.layers.events.inserted,
-            self._viewer.layers.events.removed,
-            self._viewer.layers.selection.events.active,
-        ):
+        for told in (self._viewer.dims.events.point, self._viewer.dims.events.ndim):
             told.connect(self._later)
+        self._watch = shown_maps.LayerWatch(self._viewer, self._later)
         self.refresh()
 
     def undo(self) -> None:

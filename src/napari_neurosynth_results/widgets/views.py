@@ -78,6 +78,7 @@ _TIPS = {
     _FOCI: "The foci of the studies behind the result",
 }
 _NO_MAP = "Open a map first."
+_MARGINS = (4, 2, 4, 2)
 _FOCI_FOLD = "Foci of studies"
 
 
@@ -149,7 +150,7 @@ class ViewButtons(QWidget):
             _FOCI: self._show_foci,
         }
         layout = QGridLayout(self)
-        layout.setContentsMargins(8, 4, 8, 0)
+        layout.setContentsMargins(4, 4, 4, 0)
         layout.setSpacing(4)
         self.buttons: dict[str, QPushButton] = {}
         for n, name in enumerate(self._acts):
@@ -374,6 +375,7 @@ class ViewsPanel(QWidget):
             ("3D and cortex: sides of the head", self.brain),
             (_FOCI_FOLD, self.foci),
         ):
+            panel.margins = _MARGINS
             panel.native.setVisible(panel is not self.foci)
             self.folds[title] = fold_button(title, panel.native)
             layout.addWidget(self.folds[title])

@@ -142,3 +142,25 @@ def test_an_empty_table_has_unknown_columns_only(view: TableView) -> None:
     view.rows.show([])
     assert view.rows.is_unknown(0)
     assert view.rows.rowCount(QModelIndex()) == 0
+
+
+def test_alt_and_arrows_sort(view: TableView) -> None:
+    def press(key: Qt.Key) -> str:
+        QTest.keyClick(view, key, Qt.KeyboardModifier.AltModifier)
+        return links(view)
+
+    came = links(view)
+    keys = Qt.Key
+    assert press(keys.Key_Right) in ("cba", "abc")
+    assert press(keys.Key_Up) == "cba"
+    assert press(keys.Key_Down) == "abc"
+    # By the next column that is seen, the same way.
+    assert press(keys.Key_Right) == "acb"
+    view.setColumnHidden(1, True)
+    view.sortByColumn(0, DOWN)
+    press(keys.Key_Right)
+    assert view.header().sortIndicatorSection() == 2
+    # Past the last one, the order in which the rows came; and back.
+    assert press(keys.Key_Right) == came
+    press(keys.Key_Left)
+    assert view.header().sortIndicatorSection() == 2

@@ -11,9 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
-from napari_neurosynth_results import compare_maps, find_clusters
+from local_servers import LocalServers
+from local_servers.faults import Fault
+from napari_neurosynth_results import compare_maps, find_clusters, open_results
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.statistics.comparison.comparison import compare
@@ -27,7 +32,7 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import (
     show_map,
 )
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.plugin.reader import add_maps
+from napari_neurosynth_results.viewer.plugin.reader import add_maps, bring_first_maps
 from napari_neurosynth_results.viewer.shown_maps import show_alone
 from napari_neurosynth_results.widgets.common.color_grid import GridModel
 from napari_neurosynth_results.widgets.compare.numbers import ScatterPlot, matrix_grid
@@ -464,3 +469,89 @@ def test_a_matrix_shows_unknown_pairs_as_empty(qapp: Any) -> None:
     model.show(matrix_grid(table))
     assert model.index(0, 0).data() == "1.00"
     assert model.index(0, 1).data() is None
+
+
+def test_compared_maps_are_ordered_by_keys(
+    widget: CompareWidget, layers: dict[str, Any]
+) -> None:
+    first, second = maps_of(layers, "z", "logp")
+    widget.maps.check_in_order([first, second])
+    assert widget.comparison.a.statmap is first
+    widget.maps.setCurrentRow(0)
+    alt = Qt.KeyboardModifier.AltModifier
+    QTest.keyClick(widget.maps, Qt.Key.Key_Down, alt)
+    assert widget.maps.checked == [second, first]
+    assert widget.maps.currentRow() == 1
+    assert widget.comparison.a.statmap is second
+    for _ in range(2):
+        QTest.keyClick(widget.maps, Qt.Key.Key_Up, alt)
+        assert widget.maps.checked == [first, second]
+    assert widget.maps.listed[:2] == [first, second]
+
+
+def test_modes_say_what_3d_cannot_show_and_notify_of_nothing(
+    widget: CompareWidget,
+    viewer: Any,
+    layers: dict[str, Any],
+    notifications: list[Any],
+) -> None:
+    widget.maps.check(maps_of(layers, "z", "logp"))
+    viewer.dims.ndisplay = 3
+    for mode in widget.mode.choices:
+        widget.mode.value = mode
+        told = widget.in_3d.value.startswith("In 3D")
+        assert told == (mode not in ("as they are", "side by side"))
+    viewer.dims.ndisplay = 2
+    assert widget.in_3d.value == ""
+    viewer.dims.ndisplay = 3
+    assert widget.in_3d.value != ""
+    # A notification would lie over the names of maps.
+    assert notifications == []
+
+
+def test_a_partner_on_the_server_is_fetched_and_compared(
+    plugin: Any,
+    viewer: Any,
+    web: LocalServers,
+    rng: np.random.Generator,
+    notifications: list[Any],
+) -> None:
+    collection = web.add_collection("Pain")
+    for stem in ("a_z", "b_z"):
+        collection.add_image(f"{stem}.nii.gz", rng.uniform(2, 8, (8, 9, 8)))
+    results = open_results(f"{web.neurovault}/collections/{collection.id}/")
+    bring_first_maps(results, Job(), 1)
+    base, partner = results.maps.values()
+    show_alone(viewer, base)
+    assert not partner.at_hand
+    widget = CompareWidget(viewer)
+    job = widget.others.background_job
+    widget.show()
+    web.fail(r"/media/.*b_z", Fault.drip(400))
+
+    def choose() -> None:
+        widget.partners.list_partners()
+        widget.partners.menu().actions()[0].trigger()
+
+    choose()
+    assert not job.isHidden()
+    assert job.busy
+    wait_until(lambda: job.bar.value() > 0)
+    job.cancel_button.click()
+    wait_until(lambda: not job.busy)
+    assert job.isHidden()
+    assert (widget.maps.checked, widget.comparison) == ([], None)
+    assert notifications == []
+    # It can be wanted again, and what cannot be had is told.
+    web.fail(r"/media/.*b_z", Fault.status(404))
+    choose()
+    wait_until(lambda: not job.busy)
+    assert "b_z" in notifications[-1].message
+    assert widget.maps.checked == []
+    web.faults.clear()
+    choose()
+    wait_until(lambda: not job.busy)
+    assert partner.at_hand
+    assert widget.maps.checked == [base, partner]
+    assert {widget.comparison.a.statmap, widget.comparison.b.statmap} == {base, partner}
+    widget.close()

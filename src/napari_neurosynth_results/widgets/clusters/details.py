@@ -104,6 +104,7 @@ class AtlasBox(QComboBox):
     def __init__(self, viewer: Viewer, parent: QWidget) -> None:
         super().__init__(parent)
         self._viewer = viewer
+        self.setAccessibleName("Atlas")
         self.setToolTip("The atlas that clusters and places are named by")
         self.setMinimumContentsLength(_SHORTEST)
         self.setSizeAdjustPolicy(

@@ -34,8 +34,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-_READABLE_WIDTH = 200
-_READABLE_LENGTH = 16
+_READABLE_WIDTH = 170
+#: Letters of a list that are seen at least, where the window is narrow.
+_READABLE_LENGTH = 7
 _LOWEST = 120
 #: Width of the line around what has the keyboard.
 _LINE = 2
@@ -153,8 +154,9 @@ def spoken_name(control: QWidget) -> str:
 def name_controls(root: QWidget) -> None:
     """Make labels buddies of what stands beside them, and name what has no name.
 
-    A control without a label is named by the first line of its tooltip, by what it says
-    while it is empty, by what it is a part of, or by the tab that it stands in.
+    A control without a label is named by what it says while it is empty, by what it is
+    a part of, or by the tab that it stands in. A tooltip is no name: it says what
+    something does, not what it is.
     """
     for label in root.findChildren(QLabel):
         text = label.text().strip().rstrip(":")
@@ -170,9 +172,8 @@ def name_controls(root: QWidget) -> None:
             bar.setAccessibleName(tabs.accessibleName() or ", ".join(pages))
     for control in controls_in(root):
         if not spoken_name(control):
-            tip = control.toolTip().partition("\n")[0]
             said = getattr(control, "placeholderText", lambda: "")()
-            control.setAccessibleName(tip or said or _name_around(control))
+            control.setAccessibleName(said or _name_around(control))
 
 
 def _name_around(control: QWidget) -> str:
@@ -389,7 +390,8 @@ def fold_button(title: str, folded: QWidget) -> QToolButton:
     button.setCheckable(True)
     button.setAutoRaise(True)
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    # A long title is cut before it makes the panel wider than its dock.
+    button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     arrows = {True: Qt.ArrowType.DownArrow, False: Qt.ArrowType.RightArrow}
 
     def show(wanted: bool) -> None:

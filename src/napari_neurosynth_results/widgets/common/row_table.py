@@ -317,6 +317,7 @@ def _natural(text: str) -> str:
     return re.sub(r"\d+", lambda digits: digits[0].zfill(9), text.lower())
 
 
+_SORTS = "Alt+Left and Alt+Right sort by another column, Alt+Up and Alt+Down its order"
 _BAR_COLOR = QColor(80, 140, 200, 110)
 _LOWEST = 70
 
@@ -341,7 +342,7 @@ class TableView(QTreeView):
     """Show rows; the first column takes the room that is left, Ctrl+C copies them all.
 
     Arrow keys choose a row; Enter and the space bar are told of, for what a double
-    click and a click do.
+    click and a click do. Alt with arrow keys sorts, as a click on a title does.
 
     Parameters
     ----------
@@ -396,8 +397,10 @@ class TableView(QTreeView):
             self.viewport().update()
 
     def keyPressEvent(self, event: Any) -> None:
-        """Tell of Enter and the space bar."""
+        """Tell of Enter and the space bar, and sort."""
         keys = Qt.Key
+        if self._sorts(event):
+            return
         told = {
             keys.Key_Return: self.entered_by_key,
             keys.Key_Enter: self.entered_by_key,
@@ -408,6 +411,45 @@ class TableView(QTreeView):
             signal.emit(self.currentIndex())
         else:
             super().keyPressEvent(event)
+
+    def setSortingEnabled(self, wanted: bool) -> None:
+        """Let rows be sorted or not, and say by which keys."""
+        super().setSortingEnabled(wanted)
+        self.setAccessibleDescription(_SORTS if wanted else "")
+
+    def _sorts(self, event: Any) -> bool:
+        """Sort where Alt and an arrow are pressed: by another column, or the other way.
+
+        Returns
+        -------
+        bool
+            Whether that was asked.
+        """
+        across = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+        ways = {
+            Qt.Key.Key_Up: Qt.SortOrder.AscendingOrder,
+            Qt.Key.Key_Down: Qt.SortOrder.DescendingOrder,
+        }
+        # On a Mac arrows are keys of a pad.
+        held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if held != Qt.KeyboardModifier.AltModifier or not self.isSortingEnabled():
+            return False
+        header, key = self.header(), event.key()
+        column = header.sortIndicatorSection()
+        if key in across:
+            shown = [n for n in range(header.count()) if not header.isSectionHidden(n)]
+            shown.sort(key=header.visualIndex)
+            # The order in which the rows came stands before the first column.
+            choices = [-1, *shown] if header.isSortIndicatorClearable() else shown
+            at = choices.index(column) if column in choices else 0
+            column = choices[(at + across[key]) % len(choices)]
+        elif key not in ways:
+            return False
+        header.setSortIndicator(column, ways.get(key, header.sortIndicatorOrder()))
+        if column >= 0:
+            row = max(self.currentIndex().row(), 0)
+            self.scrollTo(self.rows.index(row, column))
+        return True
 
     def text(self) -> str:
         """Return the table as it is shown: tab-separated, with the rows below rows."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QModelIndex, QSize, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _LOWEST, _HIGHEST = 80, 112
+_ORDERS = "Check the maps to compare; drag, or press Alt+Up or Alt+Down, to order them"
 _MAP = int(Qt.ItemDataRole.UserRole)
 #: Sides of the patch of color beside a name, pixels.
 _PATCH = QSize(10, 10)
@@ -85,9 +86,24 @@ class MapChecklist(QListWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         # The first of the checked ones is the one that others are compared with.
         self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
-        self.setToolTip("Check the maps to compare; drag to change their order")
+        self.setToolTip(_ORDERS)
+        self.setAccessibleDescription(_ORDERS)
         self.itemChanged.connect(self._tell)
         self.model().rowsMoved.connect(self._tell)
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Move the chosen map up or down, with Alt."""
+        held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        steps = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+        if held != Qt.KeyboardModifier.AltModifier or event.key() not in steps:
+            super().keyPressEvent(event)
+            return
+        row, step = self.currentRow(), steps[event.key()]
+        if row >= 0 and 0 <= row + step < self.count():
+            # Qt names the row before which it lies afterwards, counted as it is now.
+            before = row + step + (step > 0)
+            self.model().moveRow(QModelIndex(), row, QModelIndex(), before)
+            self.scrollToItem(self.currentItem())
 
     def _tell(self, *what: object) -> None:
         self.changed.emit()

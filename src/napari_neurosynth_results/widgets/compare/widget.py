@@ -30,8 +30,8 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import (
 )
 from napari_neurosynth_results.viewer.compare.display_modes import JointDisplay
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
-from napari_neurosynth_results.viewer.shown_maps import layer_for
-from napari_neurosynth_results.widgets.common.layout import row, wrapped_text
+from napari_neurosynth_results.viewer.shown_maps import at_once, layer_for
+from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
 from napari_neurosynth_results.widgets.common.save_dialogs import (
     NEW_FOLDER,
     FigureButton,
@@ -53,6 +53,14 @@ _OWN, _SAME = "each map's own threshold", "the first map's threshold for all"
 _ALONE = "as they are"
 _VIEWS = (_ALONE, "overlay", "outlines", "side by side", "blink", "swipe")
 _FEW = "Check two maps or more of this result, or open another result beside it."
+_BESIDE = "In 3D side by side tells two maps apart, and so do planes."
+#: What is seen of a mode where one looks through the volume.
+_IN_3D = {
+    "overlay": f"In 3D colors mix along the line of sight. {_BESIDE}",
+    "outlines": "In 3D outlines are bodies, and hide the first map. Planes show lines.",
+    "blink": "In 3D each map is seen with the colors of its clusters.",
+    "swipe": "In 3D the maps are cut, and the line is not drawn.",
+}
 #: Numbers wait until a slider rests so long, in ms.
 _WAIT = 150
 _BLINK = 800
@@ -94,7 +102,11 @@ class CompareWidget(Container):
         self.mode = ComboBox(
             choices=list(_VIEWS), tooltip="How the maps are shown together"
         )
+        narrow(self.thresholds, self.mode)
+        self.thresholds.native.setAccessibleName("Thresholds")
+        self.mode.native.setAccessibleName("Seen together")
         self.line = FloatSlider(min=0, max=1, value=0.5, step=0.01, tracking=True)
+        self.line.native.setAccessibleName("Line between the maps")
         self.line.tooltip = "The first map left of the line, the second right of it"
         self.by_itself = CheckBox(
             text="by itself", tooltip="Blink without a key or click"
@@ -112,12 +124,14 @@ class CompareWidget(Container):
         self.figure = FigureButton(
             lambda: comparison_figures(self.comparison, self.matrix)
         )
+        self.in_3d = wrapped_text()
         self.sentence = wrapped_text()
         self.numbers = ComparisonNumbers(self.native)
         self.extend(
             [
                 row(self.thresholds, self.mode),
                 row(self.line, self.by_itself, self.next),
+                self.in_3d,
                 self.sentence,
                 row(self.agreement, self.conjunction, self.difference),
                 row(self.save, self.figure),
@@ -153,6 +167,7 @@ class CompareWidget(Container):
         layers.events.inserted.connect(self._refresh)
         layers.events.removed.connect(self._refresh_later)
         layers.selection.events.active.connect(self._describe)
+        self._viewer.dims.events.ndisplay.connect(self._say_what_3d_hides)
         # A look that needs this widget goes with it.
         self.native.destroyed.connect(self._together.let_go)
 
@@ -204,16 +219,19 @@ class CompareWidget(Container):
         self._choosing = True
         active = self._viewer.layers.selection.active
         try:
-            for statmap in self.maps.checked:
-                clusters_for(self._viewer, layer_for(self._viewer, statmap))
-            if self.thresholds.value == _SAME and len(self.maps.layers) > 1:
-                told = threshold_alike(self._viewer, self.maps.layers)
+            # What was made for the comparison is not what the user works with, and
+            # nobody hears of it as such meanwhile.
+            with at_once(self._viewer):
+                try:
+                    self._make_layers()
+                    if self.thresholds.value == _SAME and len(self.maps.layers) > 1:
+                        told = threshold_alike(self._viewer, self.maps.layers)
+                finally:
+                    if active is not None and active in self._viewer.layers:
+                        self._viewer.layers.selection.active = active
         except ResultsError as error:
             told = [str(error)]
         finally:
-            # What was made for the comparison is not what the user works with.
-            if active is not None and active in self._viewer.layers:
-                self._viewer.layers.selection.active = active
             self._choosing = False
         self.partners.describe()
         chosen: list[Image] = self.maps.layers
@@ -222,6 +240,10 @@ class CompareWidget(Container):
         self._compare()
         if told:
             self.sentence.value = "\n".join([*told, self.sentence.value])
+
+    def _make_layers(self) -> None:
+        for statmap in self.maps.checked:
+            clusters_for(self._viewer, layer_for(self._viewer, statmap))
 
     def _watch(self, chosen: list[Image]) -> None:
         """Count anew when the clusters of a chosen map change."""
@@ -278,7 +300,14 @@ class CompareWidget(Container):
         self.maps.color(self._together.hues)
         self.line.visible = view == "swipe"
         self.by_itself.visible = self.next.visible = view == "blink"
+        self._say_what_3d_hides()
         self._run()
+
+    def _say_what_3d_hides(self, event: object = None) -> None:
+        is_3d = self._viewer.dims.ndisplay > 2
+        told = _IN_3D.get(self._together.mode or "", "") if is_3d else ""
+        self.in_3d.value = told
+        self.in_3d.visible = bool(told)
 
     def _listen(self) -> None:
         """Hear of each map that is shown while some are seen together."""

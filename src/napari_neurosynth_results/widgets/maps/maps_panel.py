@@ -59,7 +59,6 @@ _OTHERS = "other maps"
 _LOW = 110
 _EYE_PIXELS = 16
 #: Letters of the filters' choices that are seen at once.
-_SHORTEST = 8
 
 
 class MapsPanel(Container):
@@ -96,7 +95,6 @@ class MapsPanel(Container):
         )
         narrow(self.kind, self.correction)
         for box, name in ((self.kind, "Kind"), (self.correction, "Correction")):
-            box.native.setMinimumContentsLength(_SHORTEST)
             box.native.setAccessibleName(name)
         self.view = MapList(self.native)
         self.alone = PushButton(
@@ -139,17 +137,9 @@ class MapsPanel(Container):
         self.hide_them.changed.connect(self._hide)
         self._opener.changed.connect(self.refresh)
         self._opener.background_job.progressed.connect(self._show_progress)
-        # Bound methods are held weakly by napari: closing the widget ends them.
-        layers = self._viewer.layers
-        layers.events.inserted.connect(self._follow_layer)
         self._watch = shown_maps.LayerWatch(
             self._viewer, self.refresh, self._show_states
         )
-        for layer in layers:
-            layer.events.visible.connect(self._show_states)
-
-    def _follow_layer(self, event: Any) -> None:
-        event.value.events.visible.connect(self._show_states)
 
     # --- what there is to choose ------------------------------------------------------
 

@@ -54,8 +54,8 @@ from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import (
 from napari_neurosynth_results.widgets.common.layout import CalmNumber, narrow, row
 
 _STEPS = 1000
-_BOX, _NUMBER_BOX, _EXTENT_BOX, _SLIDER = 96, 56, 52, 48
-_SPACING = 3
+_BOX, _NUMBER_BOX, _EXTENT_BOX, _SLIDER = 76, 48, 36, 20
+_SPACING = 2
 _NO_BUTTONS = QAbstractSpinBox.ButtonSymbols.NoButtons
 #: Probabilities that papers use: the slider holds on to them, within so many steps.
 _STOPS, _CATCH = (0.05, 0.01, 0.005, 0.001), 8
@@ -217,7 +217,8 @@ class ThresholdForm(Container):
         )
         self.rest.margins = (0, 0, 0, 0)
         self.rest.visible = False
-        self.line.native.layout().setSpacing(_SPACING)
+        for one in (self.line, self.extent):
+            one.native.layout().setSpacing(_SPACING)
         needed = Container(widgets=[self.dof])
         needed.margins = (0, 0, 0, 0)
         self.extend([self.line, needed, self.rest])
@@ -225,7 +226,9 @@ class ThresholdForm(Container):
     def _fit(self) -> None:
         """Let one line hold what is asked of every map."""
         # The own wish of boxes is room for the largest number that they take.
-        self.voxels.native.setFixedWidth(_EXTENT_BOX)
+        # napari's style wants more than is needed, and comes after what is set here.
+        self.voxels.native.setStyleSheet(f"min-width: {_EXTENT_BOX}px")
+        self.voxels.native.setMaximumWidth(_EXTENT_BOX)
         self.voxels.native.setButtonSymbols(_NO_BUTTONS)
         self.mm3.native.setFixedWidth(_BOX)
         self.number.native.setFixedWidth(_NUMBER_BOX)

@@ -11,8 +11,8 @@ something does.
     scripts/with-display.sh python scripts/safety/memory_drill.py slider panels
 
 Napari itself keeps something of each window that is closed, and of layers that are
-removed; so ``windows`` is held against ``bare windows``, and ``together`` against ``bare
-together``, with bare layers of the same arrays.
+removed; so ``windows`` is held against ``bare windows``, and ``together`` against
+``bare together``, with bare layers of the same arrays.
 """
 
 from __future__ import annotations

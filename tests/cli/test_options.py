@@ -35,12 +35,14 @@ THRESHOLD = {
     *("--connectivity", "--min-voxels", "--min-mm3"),
 }
 MASK = {"--mask", "--mask-map", "--mask-p", "--brain-mask", "--outside"}
+ABOUT_CLUSTERS = {
+    *("--kind", "--atlas", "--regions", "--studies", "--leave-one-out"),
+    *("--tdp-alpha", "--tdp-dependence"),
+}
 #: What means something for each command.
 SHARED = {
-    "clusters": THRESHOLD | MASK | {"--kind", "--atlas", "--regions", "--studies"},
-    "batch": THRESHOLD | MASK | {"--kind", "--atlas", "--regions", "--studies"},
+    **dict.fromkeys(("clusters", "batch", "report"), THRESHOLD | MASK | ABOUT_CLUSTERS),
     "compare": THRESHOLD | MASK | {"--kind", "--atlas"},
-    "report": THRESHOLD | MASK | {"--kind", "--atlas", "--regions", "--studies"},
 }
 COMMANDS = tuple(SHARED)
 
@@ -83,6 +85,24 @@ def test_what_commands_take_and_write_is_called_alike(
         assert found["out"].metavar == ("FILE" if name == "clusters" else "DIR")
         assert found["out"].required == (name in ("batch", "report"))
         assert all(found[dest].help for dest in ("path", "map", "out"))
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        *(("clusters", "--out"), ("clusters", "--labels"), ("clusters", "--figure")),
+        *(("compare", "--out"), ("report", "--out")),
+    ],
+)
+def test_a_name_that_is_taken_is_told_before_anything_is_opened(
+    tmp_path: Path, capsys: Captured, command: str, option: str
+) -> None:
+    taken = tmp_path / "taken.tsv"
+    taken.write_text("mine")
+    nowhere = str(tmp_path / "is not there")
+    assert main([command, nowhere, nowhere, option, str(taken)]) == 1
+    assert capsys.readouterr().err == f"{taken} exists already. Choose another name.\n"
+    assert taken.read_text() == "mine"
 
 
 class Terminal(io.StringIO):

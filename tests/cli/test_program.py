@@ -116,6 +116,16 @@ def test_info_for_machines_tells_what_is_broken(capsys: Captured, folder: Path) 
     assert len(document["problems"]) == 2
 
 
+def test_no_p_is_told_of_values_that_contradict_it(
+    capsys: Captured, write: Write, rng: np.random.Generator
+) -> None:
+    path = write({"p": rng.normal(size=(8, 9, 8))})
+    assert main(["info", str(path)]) == 0
+    out, err = capsys.readouterr()
+    assert "p <= .05" not in out
+    assert "its name says that it holds p, but its values run" in err
+
+
 def test_a_map_of_nothing_is_listed(capsys: Captured, write: Write) -> None:
     folder = write({"stat": np.full(SHAPE, np.nan), "label": np.ones(SHAPE)})
     assert main(["info", str(folder), "--json"]) == 0

@@ -13,16 +13,23 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.sources.studies.study_files import open_studies
 from napari_neurosynth_results.statistics.comparison.comparison import compare
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
     show_clusters,
 )
 from napari_neurosynth_results.viewer.compare.comparison_layers import show_agreement
+from napari_neurosynth_results.viewer.foci import show_foci
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.commands import ask_and_report
+from napari_neurosynth_results.viewer.shown_maps import show_alone
+from napari_neurosynth_results.widgets.commands import (
+    ExportPanel,
+    ask_and_report,
+    save_cluster_studies,
+)
 
 
 @pytest.fixture
@@ -116,3 +123,34 @@ def test_the_thresholded_map_is_saved_where_the_user_wants_it(
         assert np.count_nonzero(voxels) == clusters.labelled.size.sum()
         path.unlink()
     assert clusters_of(made) is clusters
+
+
+def test_the_result_is_that_of_the_map_that_is_worked_with(
+    plugin: Any, viewer: Any, opened: Callable[..., ResultSet], sample: ResultSet
+) -> None:
+    other = opened({"z": np.ones((8, 9, 8))}, name="other")
+    show_alone(viewer, sample["z"])
+    show_alone(viewer, other["z"])
+    # A mask that somebody paints is a layer of his own.
+    viewer.layers.selection.active = viewer.add_labels(np.ones((4, 4, 4), np.uint8))
+    assert ExportPanel(viewer).result.value == "The result other"
+
+
+@pytest.mark.slow
+def test_studies_are_saved_that_the_drawer_lists(
+    plugin: Any,
+    viewer: Any,
+    opened: Callable[..., ResultSet],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "studies.tsv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    data = np.zeros((8, 9, 8))
+    data[3:5, 4:6, 3:5] = 6
+    text = tmp_path / "foci.txt"
+    text.write_text("// Reference=MNI\n// Doe, 2005\n// Subjects=10\n0 -20 10\n")
+    show_alone(viewer, opened({"z": data})["z"])
+    show_foci(viewer, open_studies(str(text)))
+    save_cluster_studies(viewer)
+    assert "Doe, 2005" in path.read_text(encoding="utf-8")

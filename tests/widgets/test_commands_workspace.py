@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -218,6 +219,9 @@ def test_a_workspace_brings_the_panel_back(
     look_alone = _look_alone(worked_in)
     del panel
     worked_in.close()
+    # PySide6 leaves the dialogs of a closed window to the collector, and napari tells
+    # them of what is opened in another one.
+    gc.collect()
     again = make_napari_viewer(show=True)
     again.open(path, plugin=PLUGIN)
     QTest.qWait(300)

@@ -14,6 +14,7 @@ from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
+from napari_neurosynth_results.widgets.common.layout import controls_in, spoken_name
 from napari_neurosynth_results.widgets.kind_form import (
     KindForm,
     ask_of_active_map,
@@ -166,3 +167,14 @@ def test_a_broken_map_cannot_be_asked(
         file.truncate(100)
     assert show_kind_form(viewer, statmap) is None
     assert notifications
+
+
+def test_every_field_has_a_name_that_can_be_spoken(
+    viewer: Any, results: ResultSet
+) -> None:
+    dialog = show_kind_form(viewer, results["pain_p"])
+    assert dialog is not None
+    names = [spoken_name(control) for control in controls_in(dialog)]
+    assert {"Kind", "Tail", "Correction", "Threshold", "Space"} <= set(names)
+    assert all(names)
+    dialog.close()

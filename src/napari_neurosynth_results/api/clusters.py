@@ -35,7 +35,7 @@ from napari_neurosynth_results.statistics.p_values.significance import (
     PSource,
     find_test,
 )
-from napari_neurosynth_results.statistics.thresholds.masks import Masking
+from napari_neurosynth_results.statistics.thresholds.masks import Masking, as_masking
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 if TYPE_CHECKING:
@@ -297,7 +297,8 @@ def largest_active_clusters(
     Raises
     ------
     ResultsError
-        As `true_discoveries`; and when the share means nothing.
+        As `true_discoveries`; and when the share means nothing, or `within` is no mask
+        of the map's grid.
 
     Examples
     --------
@@ -310,7 +311,9 @@ def largest_active_clusters(
     """
     source = PSource(statmap)
     testing = find_closed_testing(source, alpha=alpha, dependence=dependence)
-    inside = testing.inside if within is None else testing.inside & within
+    inside = testing.inside
+    if (only := as_masking(within, statmap.grid)) is not None:
+        inside = inside & only.mask
     place = inside.astype(np.uint8)
     if statmap.signed:
         place *= np.where(statmap.data < 0, 2, statmap.data > 0).astype(np.uint8)

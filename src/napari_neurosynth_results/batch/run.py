@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from napari_neurosynth_results._version import __version__
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.api.map_requests import MaskSource
 from napari_neurosynth_results.batch.dask_workers import run_on_scheduler
 from napari_neurosynth_results.batch.inputs import list_sources
@@ -103,7 +104,7 @@ def render_page(
     parts = [
         _HEAD,
         "<body>\n<h1>Clusters of many results</h1>\n",
-        f"<p>{len(records)} source{'s' * (len(records) != 1)}, {clusters:,} clusters, "
+        f"<p>{counted(len(records), 'source')}, {counted(clusters, 'cluster')}, "
         f"{failed} with failures.</p>\n",
         f"<p>Asked: {escape(str(request))}.</p>\n",
         f"<p>{escape(unknown)}.</p>\n" if unknown else "",
@@ -210,7 +211,7 @@ class BatchSummary:
         n, failed = len(self.records), len(self.failed)
         found = sum(record.n_clusters for record in self.records)
         before = n - self.n_asked
-        told = f"{n} source{'s' * (n != 1)}, {found:,} clusters"
+        told = f"{counted(n, 'source')}, {counted(found, 'cluster')}"
         told += f", {before} done before" if before else ""
         told += f", {failed} with failures" if failed else ""
         unknown = _say_unknown(self.unknown_kinds)

@@ -37,6 +37,7 @@ from napari_neurosynth_results.cli.options import (
     request_from,
     terminal_progress,
 )
+from napari_neurosynth_results.export.atomic import refuse_existing
 from napari_neurosynth_results.export.tables.clusters import save_studies
 from napari_neurosynth_results.export.tables.write import SEPARATORS
 from napari_neurosynth_results.job import Job
@@ -104,6 +105,8 @@ def add_clusters(commands: Any) -> None:
 
 def _clusters(options: argparse.Namespace) -> int:
     # Before maps are downloaded.
+    for path in filter(None, (options.out, options.labels, options.figure)):
+        refuse_existing(path)
     request = request_from(options)
     results = open_results(
         options.path, kinds=kinds_from(options), progress=terminal_progress()
@@ -134,6 +137,9 @@ def _clusters(options: argparse.Namespace) -> int:
         table = clusters.table[shown].join(clusters.effects[_EFFECTS])
         table = table.join(clusters.corrected.drop(columns="label"))
         table = table.dropna(axis="columns", how="all")
+        if "cluster_p" not in table:
+            # No cluster was tested, so none is borderline.
+            table = table.drop(columns="borderline")
         for column in table.columns.intersection(["cluster_p", *COUNTED]):
             table[column] = [write_counted_p(p, clusters.null) for p in table[column]]
         if "tdp_percent" in table:

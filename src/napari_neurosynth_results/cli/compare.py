@@ -33,11 +33,7 @@ from napari_neurosynth_results.cli.options import (
     terminal_progress,
 )
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import (
-    already_exists,
-    checked_name,
-    write_folder,
-)
+from napari_neurosynth_results.export.atomic import refuse_existing, write_folder
 from napari_neurosynth_results.export.figures.page import NO_MATPLOTLIB
 from napari_neurosynth_results.export.tables.comparison import fill_with_comparison
 from napari_neurosynth_results.maps.entry import EVERY_MAP
@@ -70,9 +66,9 @@ def add_compare(commands: Any) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    if options.out and os.path.lexists(checked_name(options.out)):
+    if options.out:
         # Before maps are downloaded.
-        raise already_exists(options.out)
+        refuse_existing(options.out)
     request = _request(options)
     maps, first = _maps(options)
     compared = _compare_maps(maps, first, request, options)

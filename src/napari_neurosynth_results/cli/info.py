@@ -25,6 +25,7 @@ from napari_neurosynth_results.cli.options import (
     add_regions,
     add_source,
     add_studies,
+    add_tdp,
     add_threshold,
     atlas_from,
     kinds_from,
@@ -32,7 +33,7 @@ from napari_neurosynth_results.cli.options import (
     terminal_progress,
 )
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import write_folder
+from napari_neurosynth_results.export.atomic import refuse_existing, write_folder
 from napari_neurosynth_results.export.escaping import one_line
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -134,6 +135,9 @@ def _row(statmap: StatMap) -> dict[str, Any]:
 def _at_p_05(statmap: StatMap) -> str | None:
     """Say which threshold means p <= .05 on a map."""
     kind, source = statmap.kind, PSource(statmap)
+    if kind.row.has_p and statmap.doubt:
+        # No p is read off values that contradict it; a line below says why.
+        return None
     dof = statmap.dof
     if kind.row.says_p_alone or (kind.row.p.n_dof and dof is not None):
         height = height_at(_ALPHA, kind, statmap.tail, dof)
@@ -213,6 +217,7 @@ def add_report(commands: Any) -> None:
     )
     add_kinds(command)
     add_threshold(command)
+    add_tdp(command)
     add_mask(command)
     add_atlas(command)
     add_regions(command)
@@ -223,6 +228,7 @@ def add_report(commands: Any) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     # Before maps are downloaded.
+    refuse_existing(options.out)
     request = request_from(options)
     results = open_results(
         options.path, kinds=kinds_from(options), progress=terminal_progress()

@@ -30,7 +30,7 @@ from napari_neurosynth_results.cli.options import (
     terminal_progress,
 )
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.atomic import already_exists, checked_name
+from napari_neurosynth_results.export.atomic import refuse_existing
 from napari_neurosynth_results.export.downloaded import save_downloaded
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.entry import EVERY_MAP
@@ -160,8 +160,8 @@ def _open(options: argparse.Namespace) -> int:
     linux = sys.platform.startswith("linux")
     if linux and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise ResultsError(_NO_DISPLAY)
-    if options.screenshot and os.path.lexists(checked_name(options.screenshot)):
-        raise already_exists(options.screenshot)
+    if options.screenshot:
+        refuse_existing(options.screenshot)
     from napari_neurosynth_results.viewer.plugin.window import (
         SourceToOpen,
         open_window,

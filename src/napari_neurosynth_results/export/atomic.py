@@ -102,6 +102,18 @@ def already_exists(path: str | os.PathLike[str]) -> ResultsError:
     return ResultsError(f"{os.fspath(path)} exists already. Choose another name.")
 
 
+def refuse_existing(path: str | os.PathLike[str]) -> None:
+    """Refuse a name that is taken, before anybody works for what is to have it.
+
+    Raises
+    ------
+    ResultsError
+        When there is anything of that name, or no system takes it.
+    """
+    if os.path.lexists(checked_name(path)):
+        raise already_exists(path)
+
+
 def write_whole(target: str, write: Callable[[str], None], *, overwrite: bool) -> None:
     """Write a file under another name, and give it its own when it is whole.
 

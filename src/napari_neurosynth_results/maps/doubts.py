@@ -133,7 +133,6 @@ def natural_log_doubt(
     str
         Half a sentence; empty when nothing is odd.
     """
-    odd = ""
     if z is not None and _is_natural_log(voxels, z):
         odd = "beside its z map these are"
     else:

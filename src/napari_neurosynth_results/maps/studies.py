@@ -65,8 +65,10 @@ class Analysis:
     participants : int or None
         Sample size, None when not given. NIMADS has it as ``sample_sizes`` (a list, one
         a group of people) or ``sample_size`` in the metadata of the analysis or of its
-        study; of several groups this is the mean, which is what NiMARE 0.22.1 takes for
-        the width of its ALE kernel.
+        study; of several groups this is the mean, to the nearest whole.
+    mean_participants : float or None
+        The mean itself, by which NiMARE 0.22.1 sizes its ALE kernel; None where
+        nothing but `participants` is known.
     """
 
     id: str

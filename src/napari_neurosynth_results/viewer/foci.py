@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.numerals import counted
+from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import for_qt
+from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Studies
-from napari_neurosynth_results.viewer.layers import LayerTuple
+from napari_neurosynth_results.viewer.layers import LayerTuple, lock
 from napari_neurosynth_results.viewer.napari_private import refreshed_once
 from napari_neurosynth_results.viewer.palette import study_colors
 from napari_neurosynth_results.viewer.scene import weakly
@@ -79,6 +82,22 @@ def studies_of(layer: Layer) -> Studies | None:
 def foci_layers(viewer: Viewer) -> list[Points]:
     """List the layers of foci of a viewer, from bottom to top."""
     return [layer for layer in viewer.layers if studies_of(layer) is not None]
+
+
+def studies_behind(viewer: Viewer, results: ResultSet) -> Studies | None:
+    """Return the studies of a result, else those whose foci are shown.
+
+    Parameters
+    ----------
+    results : ResultSet
+        What is not at hand of it is not asked for.
+    """
+    own = None
+    # A broken file is told of among the notices of what is gathered of studies.
+    with suppress(ResultsError):
+        own = results.studies if results.studies_at_hand else None
+    shown = [studies_of(layer) for layer in reversed(foci_layers(viewer))]
+    return own or next((one for one in shown if one is not None), None)
 
 
 def shown_foci(studies: Studies) -> pd.DataFrame:
@@ -150,9 +169,8 @@ def show_foci(viewer: Viewer, studies: Studies, title: str = "") -> Points:
             return layer
     data, keywords, _ = foci_layer(studies)
     made = Points(data, **keywords)
-    made.name = title or made.name
-    _lock(made)
-    made.events.editable.connect(_keep_locked)
+    made.name = for_qt(title) or made.name
+    lock(made)
     active = viewer.layers.selection.active
     viewer.add_layer(made)
     if active is not None:
@@ -306,14 +324,3 @@ def _let_go(ref: weakref.ref[Any], event: object = None) -> None:
 
 
 _OWN = (_let_go, _fit_display)
-
-
-def _lock(layer: Layer) -> None:
-    """Forbid to move or add points: layer and studies would disagree."""
-    layer.editable = False
-
-
-def _keep_locked(event: Any) -> None:
-    # napari unlocks a layer whenever its data change.
-    if event.source.editable:
-        _lock(event.source)

@@ -462,6 +462,19 @@ def map_of(layer: Any) -> StatMap | None:
     return found if isinstance(found, StatMap) else None
 
 
+def lock(layer: Any) -> None:
+    """Forbid to change the data of a layer, which would disagree with what it shows."""
+    layer.editable = False
+    # Once is enough: napari connects nothing twice.
+    layer.events.editable.connect(_lock_again)
+
+
+def _lock_again(event: Any) -> None:
+    # napari unlocks a layer whenever its data change.
+    if event.source.editable:
+        event.source.editable = False
+
+
 def is_seen(layer: Any) -> bool:
     """Whether a layer is seen, or would be if others did not stand for it."""
     return bool(layer.visible or layer.metadata.get(STANDS_BACK_KEY))

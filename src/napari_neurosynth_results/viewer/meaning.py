@@ -53,7 +53,7 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
 )
 from napari_neurosynth_results.viewer.progress_bar import notify
-from napari_neurosynth_results.viewer.shown_maps import name_layers
+from napari_neurosynth_results.viewer.shown_maps import layer_of, name_layers
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -109,7 +109,7 @@ def take_map_as(viewer: Viewer, statmap: StatMap, text: str) -> tuple[StatMap, s
         When the text means nothing, or the map was made of others; then nothing has
         changed.
     """
-    layer = _layer_of(viewer, statmap)
+    layer = layer_of(viewer, statmap)
     past = past_meanings(layer) if layer is not None else PastMeanings()
     before = result_of(statmap).stated.get(statmap.key, "")
     return _take(viewer, statmap, text, (*past.texts, before))
@@ -161,7 +161,7 @@ def _take(
         results.take_as({statmap.key: before})
         raise
     layers = _MeaningLayers(viewer, statmap, found)
-    while made is not None and (layer := _layer_of(viewer, statmap)) is not None:
+    while made is not None and (layer := layer_of(viewer, statmap)) is not None:
         tried = {**past_meanings(layer).tried, before: tried_on(layer)}
         layers.replace_layer(layer, made[0], PastMeanings(texts, tried), text)
     layers.ask_again(concerned - {statmap.key})
@@ -186,22 +186,18 @@ def tell_meaning(viewer: Viewer, statmap: StatMap, told: str) -> None:
         open_still, meant = ref(), told_of()
         if open_still is None or meant is None:
             return
-        layer = _layer_of(open_still, meant)
+        layer = layer_of(open_still, meant)
         # It may have been said anew since.
         if layer is not None and past_meanings(layer).texts:
             tell_meaning(open_still, *take_back_meaning(open_still, layer))
 
-    layer = _layer_of(viewer, statmap)
+    layer = layer_of(viewer, statmap)
     can_undo = layer is not None and past_meanings(layer).texts
     notify(
         f"{key} holds {describe_map(statmap)}. {told}".strip(),
         "warning" if told else "info",
         (("Undo", undo),) if can_undo else (),
     )
-
-
-def _layer_of(viewer: Viewer, statmap: StatMap) -> Layer | None:
-    return next((one for one in viewer.layers if map_of(one) is statmap), None)
 
 
 class _MeaningLayers:
@@ -304,7 +300,7 @@ class _MeaningLayers:
         except ResultsError as error:
             self.told.append(str(error))
             return
-        reason = keywords["metadata"][REASON_KEY]
+        reason = keywords["metadata"].get(REASON_KEY)
         if kind != "image" or reason == layer.metadata.get(REASON_KEY):
             return
         layer.metadata.update(keywords["metadata"])

@@ -109,7 +109,8 @@ def main_window(viewer: Any) -> Any:
     """Return Qt's main window of a viewer, None where it has none or the name is gone.
 
     napari shows its docks by their parents; without a dock of a plugin there is none to
-    ask. Where the name is gone, the ortho view goes below the canvas only.
+    ask. Where the name is gone, the ortho view goes below the canvas only, and the
+    form of what a map holds is a window of its own.
     """
     return getattr(getattr(unproxied(viewer), "window", None), MAIN_WINDOW, None)
 

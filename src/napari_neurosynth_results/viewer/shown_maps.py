@@ -41,8 +41,12 @@ from napari_neurosynth_results.viewer.napari_private import (
 )
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    from napari.layers import Image, Layer
     from napari.viewer import Viewer
+
+    from napari_neurosynth_results.anatomy.cortex import Shape
+    from napari_neurosynth_results.viewer.brain_views.brain import BrainSurfaces
+    from napari_neurosynth_results.viewer.brain_views.cortex import Cortex
 
 
 #: In the metadata of the layer whose map is worked with: who paints a mask makes a
@@ -120,7 +124,7 @@ def current_map(viewer: Viewer) -> StatMap | None:
 def is_shown(viewer: Viewer, statmap: StatMap) -> bool:
     """Whether a map can be seen on the canvas."""
     layer = layer_of(viewer, statmap)
-    return layer is not None and bool(layer.visible)
+    return layer is not None and is_seen(layer)
 
 
 def show_alone(viewer: Viewer, statmap: StatMap) -> None:
@@ -141,14 +145,17 @@ def show_alone(viewer: Viewer, statmap: StatMap) -> None:
         if statmap.kind.row.lies_below:
             put_below(viewer, layer)
             return
+        _, cortex = _views_in_3d(viewer)
         for other in _layers_of_maps(viewer):
             # Each time costs as much as a change, also where nothing changes.
-            if other is not layer and other.visible:
-                other.visible = False
+            if other is not layer and is_seen(other):
+                _hide(viewer, other)
             if other is not layer:
                 # Nor is it wanted again when a comparison ends.
                 other.metadata.pop(SIDE_KEY, None)
         _bring_forward(viewer, layer, statmap)
+        if cortex is not None and cortex.statmap is not statmap:
+            _show_on_cortex(viewer, layer, cortex.shape)
 
 
 def show_over(viewer: Viewer, statmap: StatMap) -> None:
@@ -197,8 +204,8 @@ def hide_map(viewer: Viewer, statmap: StatMap) -> None:
     layer = layer_of(viewer, statmap)
     if layer is None:
         return
-    layer.visible = False
-    seen = next((one for one in _layers_of_maps(viewer) if one.visible), None)
+    _hide(viewer, layer)
+    seen = next((one for one in _layers_of_maps(viewer) if is_seen(one)), None)
     if seen is not None:
         viewer.layers.selection.active = seen
 
@@ -218,7 +225,7 @@ def show_first_of(viewer: Viewer, results: ResultSet) -> StatMap | None:
     ]
     if not found:
         return None
-    seen = [one for one in reversed(found) if one.visible]
+    seen = [one for one in reversed(found) if is_seen(one)]
     latest = [one for one in found if _LATEST in one.metadata]
     layer = [*seen, *latest, found[0]][0]
     statmap = map_of(layer)
@@ -318,12 +325,19 @@ def _bring_forward(viewer: Viewer, layer: Layer, statmap: StatMap) -> None:
     # What holds nothing, or states nothing, has no clusters; the form says why.
     with suppress(ResultsError):
         clusters_for(viewer, layer)
-    _see(layer)
-    if (found := cluster_layer(viewer, statmap)) is not None:
-        _see(found)
+    brain, cortex = _views_in_3d(viewer)
+    if cortex is not None:
+        stands = cortex.statmap is statmap
+    else:
+        shown = layers_of_map(viewer, layer)
+        stands = brain is not None and brain.show_map(statmap, shown)
+    if not stands:
+        _see(layer)
+        if (found := cluster_layer(viewer, statmap)) is not None:
+            _see(found)
     for other in viewer.layers:
-        shown = map_of(other)
-        if shown is not None and shown.results is statmap.results:
+        held = map_of(other)
+        if held is not None and held.results is statmap.results:
             other.metadata.pop(_LATEST, None)
     layer.metadata[_LATEST] = True
     viewer.layers.selection.active = layer
@@ -333,6 +347,35 @@ def _to_top(viewer: Viewer, layer: Layer) -> None:
     layers = viewer.layers
     if layers.index(layer) != len(layers) - 1:
         layers.move(layers.index(layer), len(layers))
+
+
+def _views_in_3d(viewer: Viewer) -> tuple[BrainSurfaces | None, Cortex | None]:
+    """Return what stands for maps in 3D; of both a cortex is what is seen."""
+    if viewer.dims.ndisplay != 3:
+        return None, None
+    # What is drawn in 3D alone is loaded there.
+    from napari_neurosynth_results.viewer.brain_views.brain import brain_of
+    from napari_neurosynth_results.viewer.brain_views.cortex import cortex_of
+
+    return brain_of(viewer), cortex_of(viewer)
+
+
+def _show_on_cortex(viewer: Viewer, layer: Image, shape: Shape) -> None:
+    from napari_neurosynth_results.viewer.brain_views.cortex import show_cortex
+
+    # What has no clusters is shown as it is.
+    with suppress(ResultsError):
+        show_cortex(viewer, layer, shape)
+
+
+def _hide(viewer: Viewer, layer: Layer) -> None:
+    """Hide a map, and what stands for it in 3D."""
+    statmap = map_of(layer)
+    for view in _views_in_3d(viewer):
+        if view is not None and statmap is not None:
+            view.hide_map(statmap, layers_of_map(viewer, layer))
+    # Panels hear of it also where the layer itself was hidden before.
+    layer.visible = False
 
 
 def _see(layer: Layer) -> None:

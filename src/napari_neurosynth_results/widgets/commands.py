@@ -27,9 +27,7 @@ from napari_neurosynth_results.export.workspace.script import FIRST_STEP, write_
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison.comparison import (
-    compare,
-)
+from napari_neurosynth_results.statistics.comparison.comparison import compare
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
@@ -38,8 +36,8 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import (
     ComparedClusters,
     compared_in,
 )
-from napari_neurosynth_results.viewer.foci import foci_layers
-from napari_neurosynth_results.viewer.layers import map_of, result_sets
+from napari_neurosynth_results.viewer.foci import foci_layers, studies_behind
+from napari_neurosynth_results.viewer.layers import result_sets
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.plugin.messages import diagnostics
 from napari_neurosynth_results.viewer.plugin.reader import use_anatomy
@@ -65,6 +63,8 @@ from napari_neurosynth_results.widgets.common.save_dialogs import (
 
 if TYPE_CHECKING:
     import napari.viewer
+
+    from napari_neurosynth_results.statistics.studies.contributors import Contributors
 
 _WORKSPACES = f"Workspace (*{EXTENSION})"
 _IMAGES = "Images (*.nii *.nii.gz *.mgz *.mgh *.hdr *.img)"
@@ -115,18 +115,13 @@ def _save_report(
             overwrite=overwrite,
         )
 
-    wait_for(work, "Report")
+    wait_for(work, "Report", viewer)
 
 
 def _current_result(viewer: napari.viewer.Viewer) -> ResultSet | None:
-    """Return the result of the active layer, else the first that is open."""
-    active = viewer.layers.selection.active
-    statmap = map_of(active) if active is not None else None
-    if statmap is not None:
+    """Return the result of the map that the user works with, else the first one."""
+    if (statmap := current_map(viewer)) is not None:
         return result_of(statmap)
-    clusters = clusters_of(active) if active is not None else None
-    if clusters is not None:
-        return result_of(clusters.statmap)
     opened = result_sets(viewer.layers)
     return opened[0] if opened else None
 
@@ -175,7 +170,14 @@ def save_cluster_studies(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to save who is behind the clusters, and save it there."""
 
     def save(clusters: ClusterSet, path: str, *, overwrite: bool) -> None:
-        behind = contributors(result_of(clusters.statmap), clusters)
+        results = result_of(clusters.statmap)
+        studies = studies_behind(napari_viewer, results)
+
+        def gather(job: Job) -> Contributors:
+            return contributors(results, clusters, studies=studies)
+
+        # Shares of many experiments take seconds.
+        behind = wait_for(gather, "Studies", napari_viewer)
         save_studies(behind, path, overwrite=overwrite)
 
     _save_clusters(napari_viewer, "Save the studies", ".tsv", TABLES, "studies", save)
@@ -184,6 +186,12 @@ def save_cluster_studies(napari_viewer: napari.viewer.Viewer) -> None:
 def save_cluster_labels(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to save the label volume of the clusters, and save it there."""
     _save_clusters(napari_viewer, "Save the label volume", ".nii.gz", LABEL_VOLUMES)
+
+
+def save_thresholded_map(napari_viewer: napari.viewer.Viewer) -> None:
+    """Ask where to save the map at its threshold, and save it there."""
+    what, of_them = "Save the thresholded map", "thresholded"
+    _save_clusters(napari_viewer, what, ".nii.gz", MAPS, of_them, save_thresholded)
 
 
 def _save_clusters(
@@ -203,29 +211,6 @@ def _save_clusters(
     suggested = f"{clusters.statmap.key}_{of_them}{extension}"
     window = QApplication.activeWindow()
     ask_and_save(window, what, suggested, kinds, partial(save, clusters))
-
-
-# --- a map as it is seen at its threshold ---------------------------------------------
-
-
-def save_thresholded_map(napari_viewer: napari.viewer.Viewer) -> None:
-    """Ask where to save the active map at its threshold, and save it there."""
-    from napari_neurosynth_results.viewer.progress_bar import show_warning
-
-    layer = napari_viewer.layers.selection.active
-    clusters = clusters_of(layer) if layer is not None else None
-    statmap = map_of(layer) if layer is not None else None
-    if statmap is not None:
-        found = cluster_layer(napari_viewer, statmap)
-        clusters = clusters_of(found) if found is not None else None
-    clusters = clusters or current_clusters(napari_viewer)
-    if clusters is None:
-        show_warning(_NO_CLUSTERS)
-        return
-    suggested = f"{clusters.statmap.key}_thresholded.nii.gz"
-    window = QApplication.activeWindow()
-    save = partial(save_thresholded, clusters)
-    ask_and_save(window, "Save the thresholded map", suggested, MAPS, save)
 
 
 # --- what was done, as a script or as a workspace -------------------------------------
@@ -275,6 +260,8 @@ def ask_and_use_anatomy(napari_viewer: napari.viewer.Viewer) -> None:
         return
     try:
         use_anatomy(unproxied(napari_viewer), path)
+    except CancelledError:
+        return
     except ResultsError as error:
         show_error(str(error))
 

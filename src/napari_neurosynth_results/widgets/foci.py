@@ -291,7 +291,7 @@ class FociWidget(Container):
     def open_file(self, path: str) -> None:
         """Choose a file; it is shown at once when there is no more to choose."""
         self._files[path] = wait_for(
-            lambda job: annotation_columns(path), "Reading studies"
+            lambda job: annotation_columns(path), "Reading studies", self._viewer
         )
         self.source.reset_choices()
         self.source.value = path
@@ -325,11 +325,15 @@ class FociWidget(Container):
         if isinstance(chosen, str):
             include = self.column.value or None
             return wait_for(
-                lambda job: open_studies(chosen, include=include), "Reading studies"
+                lambda job: open_studies(chosen, include=include),
+                "Reading studies",
+                self._viewer,
             )
         if not isinstance(chosen, ResultSet):
             raise ResultsError(f"There is no result to show foci of. {_NOTHING}")
-        studies = wait_for(lambda job: _ask(chosen, job), "Asking for the studies")
+        studies = wait_for(
+            lambda job: _ask(chosen, job), "Asking for the studies", self._viewer
+        )
         if studies is None:
             raise ResultsError(
                 f"The studies of {chosen.title} are not known: only those of "

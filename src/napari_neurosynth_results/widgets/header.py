@@ -31,11 +31,20 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
 )
 from napari_neurosynth_results.viewer.clusters.readout import PlaceReader
-from napari_neurosynth_results.viewer.layers import REASON_KEY, map_of
+from napari_neurosynth_results.viewer.layers import (
+    REASON_KEY,
+    UNDERLAY_KEY,
+    is_seen,
+    map_of,
+)
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.scene import place_of_slices
 from napari_neurosynth_results.viewer.settings import read_settings
-from napari_neurosynth_results.widgets.common.layout import PlainLabel, wrap
+from napari_neurosynth_results.widgets.common.layout import (
+    PlainLabel,
+    without_mnemonic,
+    wrap,
+)
 from napari_neurosynth_results.widgets.common.place_fields import go_to_place
 from napari_neurosynth_results.widgets.maps.opener import ResultOpener, recent_sources
 
@@ -171,6 +180,8 @@ class Header(QWidget):
         menu.addAction("Files or a zip...", self.choose_files)
         menu.addAction("Sample", self.open_sample)
         self.recent = menu.addMenu("Recent")
+        # Results of one name are told apart by where they are.
+        self.recent.setToolTipsVisible(True)
         self.recent.aboutToShow.connect(self.list_recent)
         return menu
 
@@ -282,7 +293,8 @@ class Header(QWidget):
         for statmap in self._maps:
             if not shown_maps.is_shown(self._viewer, statmap):
                 self.overlays.addAction(
-                    statmap.short_title, partial(self._opener.lay_over, [statmap])
+                    without_mnemonic(statmap.short_title),
+                    partial(self._opener.lay_over, [statmap]),
                 )
 
     def _show_alone(self) -> None:
@@ -291,8 +303,12 @@ class Header(QWidget):
             self._opener.show(statmap)
 
     def _show_solo(self) -> None:
-        layers = [one for one in self._viewer.layers if map_of(one) is not None]
-        shown = sum(layer.visible for layer in layers)
+        # An image of a brain below the maps is not hidden by it.
+        shown = sum(
+            is_seen(layer)
+            for layer in self._viewer.layers
+            if map_of(layer) is not None and UNDERLAY_KEY not in layer.metadata
+        )
         self.solo.setEnabled(shown > 1)
 
     # --- what was found ---------------------------------------------------------------
@@ -358,7 +374,7 @@ class Header(QWidget):
         """List the sources that were opened last."""
         self.recent.clear()
         for one in recent_sources(read_settings().online):
-            action = self.recent.addAction(one.title)
+            action = self.recent.addAction(without_mnemonic(one.title))
             action.setToolTip(for_qt(one.source))
             action.triggered.connect(partial(self.open_source, one.source))
         if self.recent.isEmpty():

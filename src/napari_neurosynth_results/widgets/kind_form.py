@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from magicgui.widgets import ComboBox, Container, LineEdit, PushButton
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QApplication,
-    QDialog,
-    QMainWindow,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QDialog, QVBoxLayout
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.doubts import doubt_of, fitting_kinds
@@ -28,19 +22,24 @@ from napari_neurosynth_results.maps.programs import (
 from napari_neurosynth_results.maps.results import result_of
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.thresholds.apply import describe_map
-from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
-from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.clusters.cluster_layers import map_behind
 from napari_neurosynth_results.viewer.meaning import (
     past_meanings,
     take_back_meaning,
     take_map_as,
     tell_meaning,
 )
-from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
+from napari_neurosynth_results.viewer.napari_private import main_window
+from napari_neurosynth_results.viewer.shown_maps import layer_of
+from napari_neurosynth_results.widgets.common.layout import (
+    name_controls,
+    narrow,
+    row,
+    wrapped_text,
+)
 
 if TYPE_CHECKING:
     import napari.viewer
-    from napari.layers import Layer
 
 FORM_TITLE = "This map holds..."
 _WIDTH = 480
@@ -78,10 +77,7 @@ def ask_of_active_map(napari_viewer: napari.viewer.Viewer) -> None:
     from napari_neurosynth_results.viewer.progress_bar import show_warning
 
     layer = napari_viewer.layers.selection.active
-    clusters = clusters_of(layer) if layer is not None else None
-    statmap = map_of(layer) if layer is not None else None
-    if clusters is not None:
-        statmap = clusters.statmap
+    statmap = map_behind(layer) if layer is not None else None
     if statmap is None:
         show_warning("Select the layer of a map first: one that this plugin opened.")
         return
@@ -114,23 +110,17 @@ def show_kind_form(
     except ResultsError as error:
         show_warning(str(error))
         return None
-    dialog = QDialog(_parent())
+    # The window of the viewer, whose colors it takes.
+    dialog = QDialog(main_window(viewer))
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.setWindowTitle(FORM_TITLE)
     dialog.setMinimumWidth(_WIDTH)
     QVBoxLayout(dialog).addWidget(form.native)
+    name_controls(form.native)
     form.finished = dialog.close
     form.changed_meaning = done
     dialog.show()
     return dialog
-
-
-def _parent() -> QWidget | None:
-    """Return the window that the form belongs to, whose colors it takes."""
-    if (active := QApplication.activeWindow()) is not None:
-        return active
-    windows = QApplication.topLevelWidgets()
-    return next((one for one in windows if isinstance(one, QMainWindow)), None)
 
 
 class KindForm(Container):
@@ -223,7 +213,7 @@ class KindForm(Container):
         self.undo.changed.connect(self._undo)
         self.forget.changed.connect(self._forget)
         self.cancel.changed.connect(self._finish)
-        layer = self._layer()
+        layer = layer_of(self._viewer, self._statmap)
         self.undo.enabled = layer is not None and bool(past_meanings(layer).texts)
         stated = result_of(self._statmap).stated
         self.forget.enabled = self._statmap.key in stated
@@ -278,10 +268,6 @@ class KindForm(Container):
             else f"The same in scripts: kinds={{{key!r}: {text!r}}}"
         )
 
-    def _layer(self) -> Layer | None:
-        layers = self._viewer.layers
-        return next((one for one in layers if map_of(one) is self._statmap), None)
-
     def _apply(self, event: object = None) -> None:
         self._change(lambda: take_map_as(self._viewer, self._statmap, self.text()))
 
@@ -289,7 +275,8 @@ class KindForm(Container):
         self._change(lambda: take_map_as(self._viewer, self._statmap, ""))
 
     def _undo(self, event: object = None) -> None:
-        if (layer := self._layer()) is not None:
+        layer = layer_of(self._viewer, self._statmap)
+        if layer is not None:
             self._change(lambda: take_back_meaning(self._viewer, layer))
 
     def _change(self, change: Callable[[], tuple[StatMap, str]]) -> None:

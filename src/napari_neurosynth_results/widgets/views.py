@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QVBoxLayout, Q
 from napari_neurosynth_results.anatomy.coordinates import format_place
 from napari_neurosynth_results.anatomy.planes import HEAD_SIDES, PLANES
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.results import result_of
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.brain_views.brain import show_brain
@@ -288,7 +289,7 @@ def _way_back(found: RememberedScene | None) -> str:
         return what
     names = [layer.name for layer, shown in found.seen.items() if shown]
     where = f"at {format_place(found.point[-3:][::-1])}" if len(found.point) > 2 else ""  # type: ignore[arg-type]
-    return "\n".join([f"{what}: {where}", *names]).rstrip(": ")
+    return for_qt("\n".join([f"{what}: {where}", *names]).rstrip(": "))
 
 
 class Brain3D(Container):

@@ -187,6 +187,28 @@ def test_parts_of_corrected_clusters_go_by_the_uncorrected_p(
     assert (of_tested.labels == of_formed.labels).all()
 
 
+@pytest.mark.parametrize(("tail", "sides"), [("positive", 1), ("both", 2)])
+def test_the_p_of_a_lone_map_counts_as_it_was_asked(
+    opened: Opened, rng: np.random.Generator, tail: str, sides: int
+) -> None:
+    z = rng.normal(size=SHAPE).astype(np.float32)
+    z[1:4, 2:5, 2:5] = 6 + rng.random((3, 3, 3))
+    z[5:8, 5:8, 4:7] = -6 - rng.random((3, 3, 3))
+    results = opened({"result": z})
+    results.take_as({"result": "z"})
+    mask = np.ones(SHAPE, bool)
+    clusters = nnr.find_clusters(
+        results["result"], p=0.001, tail=tail, mask=mask, min_voxels=5, atlas=None
+    )
+    parts = nnr.active_parts(clusters, 0.9)
+    assert len(parts) == sides
+    flat = np.abs(z.reshape(-1, order="F"))
+    weakest = [float(flat[place].min()) for place in parts.where]
+    expected = sides * stats.norm.sf(weakest)
+    assert parts.table["p"].tolist() == pytest.approx(expected.tolist(), rel=1e-6)
+    assert (parts.table["p"] <= 0.001).all()
+
+
 def test_parts_that_nobody_knows_are_refused(
     sample: ResultSet, opened: Opened, rng: np.random.Generator
 ) -> None:
@@ -194,6 +216,9 @@ def test_parts_that_nobody_knows_are_refused(
     for wrong in (0, 1.5, float("nan")):
         with pytest.raises(ResultsError, match="share"):
             nnr.active_parts(clusters, wrong)
+    for within in (np.ones((2, 2, 2), bool), sample["z"].data):
+        with pytest.raises(ResultsError, match="The mask"):
+            nnr.largest_active_clusters(sample["z"], within=within)
     z = np.where(rng.random(SHAPE) > 0.5, 4, 0).astype(np.float32)
     alone = nnr.find_clusters(
         opened({"z_corr-FDR_method-indep": z})["z_corr-FDR_method-indep"], value=3

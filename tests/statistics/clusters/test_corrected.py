@@ -111,6 +111,8 @@ def test_without_an_fdr_map_q_is_adjusted_over_the_analysis_mask(
     found = find_clusters(opened(maps)["z"], p=0.001)
     expected = [q[FIRST, 3, 3], q[SECOND, 3, 3]]
     assert found.corrected.peak_q.tolist() == pytest.approx(expected)
+    found = find_clusters(opened(maps)["z"], bonferroni=0.05)
+    assert found.corrected.peak_q.tolist() == pytest.approx(expected[: len(found)])
     # Without the p map nobody knows where the mask ends.
     del maps["p"]
     found = find_clusters(opened(maps)["z"], p=0.001)
@@ -422,6 +424,8 @@ def test_what_was_asked_or_thresholded_comes_before_other_maps(
         assert found.corrected[column].tolist() == pytest.approx(volume[at], rel=1e-4)
         assert (found.corrected[column] <= 0.05).all()
         assert found.uncorrected_p <= 0.05
+        # What was asked is no reason not to say the rest.
+        assert found.corrected["peak_q"].notna().all()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,13 @@ import pytest
 
 from napari_neurosynth_results import compare_many, compare_maps
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.maps.studies import (
+    Analysis,
+    LazyStudies,
+    Studies,
+    Study,
+)
 from napari_neurosynth_results.statistics.comparison.notices import shared_studies
 
 Opened = Callable[..., ResultSet]
@@ -107,6 +114,32 @@ def test_rows_of_diagnostics_tell_where_no_studies_are_known(
     assert "the same 2 studies" in shared_studies(a["z"], b["z"])
     assert shared_studies(a["z"], c["z"]) == ""
     assert shared_studies(a["z"], opened({"z": z})["z"]) == ""
+
+
+def test_a_map_of_one_group_has_the_studies_of_that_group(
+    opened: Opened, inside: Inside
+) -> None:
+    z = np.where(inside, 4.0, 0)
+
+    def made(value: str, *groups: int) -> StatMap:
+        results = opened({value: z})
+        studies = [
+            Study(str(n), f"Paper {n}", analyses=(Analysis("1", "a", (), group),))
+            for n, group in enumerate(groups)
+        ]
+        results._studies = LazyStudies(lambda: Studies(tuple(studies)), remote=False)
+        return results[value]
+
+    of_both, of_second = made("z_desc-association", 1, 1, 2), made("z", 0, 0, 1)
+    # NiMARE's uniformity is that of the first group alone.
+    of_first = made("z_desc-uniformity", 1, 1, 2)
+    assert "1 study is behind both maps, of 3 and 1" in shared_studies(
+        of_both, of_second
+    )
+    assert shared_studies(of_first, of_second) == ""
+    assert "2 studies are behind both maps, of 2 and 3" in shared_studies(
+        of_first, of_both
+    )
 
 
 def test_studies_beside_two_meta_analyses_are_nobodys(

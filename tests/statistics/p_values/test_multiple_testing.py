@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +13,19 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from napari_neurosynth_results import ResultsError
+from napari_neurosynth_results import ResultsError, ResultSet, find_clusters
+from napari_neurosynth_results.statistics.p_values.directions import Direction
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
     FdrMethod,
     adjusted_log_q,
     critical_log_p,
 )
+from napari_neurosynth_results.statistics.p_values.significance import PSource
+from napari_neurosynth_results.statistics.thresholds.apply import apply_threshold
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
+SHAPE = (8, 9, 8)
+BRAIN = (slice(1, 7), slice(1, 8), slice(1, 7))
 PS = hnp.arrays(
     np.float64,
     st.integers(1, 60),
@@ -73,3 +81,52 @@ def test_nan_is_no_test_and_shapes_are_kept() -> None:
     assert adjusted_log_q(np.empty(0)).size == 0
     with pytest.raises(ResultsError, match="fdr must be one of BH"):
         adjusted_log_q(np.log(p), "holm")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("value", "tail"),
+    [
+        *(("z", tail) for tail in ("auto", "both", "positive", "negative")),
+        # A p has no direction.
+        *(("p", tail) for tail in ("auto", "positive")),
+    ],
+)
+def test_where_each_direction_has_a_p_of_its_own_both_are_counted(
+    opened: Callable[..., ResultSet],
+    rng: np.random.Generator,
+    value: str,
+    tail: Direction,
+) -> None:
+    z, p = np.zeros(SHAPE), np.zeros(SHAPE)
+    z[BRAIN] = rng.normal(0, 2, z[BRAIN].shape)
+    inside = z != 0
+    # As ALESubtraction writes it: one-tailed, in the direction of the sign.
+    p[inside] = stats.norm.sf(np.abs(z[inside]))
+    one_side = value == "z" and tail in ("positive", "negative")
+    side = {"positive": z > 0, "negative": z < 0}[tail] if one_side else inside
+    either = np.float64(np.float32(p)) * (1 if one_side else 2)
+    either[~side] = 1
+    results = opened(
+        {f"{name}_desc-group1MinusGroup2": m for name, m in (("z", z), ("p", p))}
+    )
+    statmap = results[f"{value}_desc-group1MinusGroup2"]
+    source = PSource(statmap)
+    asked: dict[str, Any]
+    for asked, adjusted in (
+        ({"q": 0.05}, stats.false_discovery_control(either[inside])),
+        ({"bonferroni": 0.05}, either[inside] * inside.sum()),
+    ):
+        expected = np.zeros(SHAPE, bool)
+        expected[inside] = adjusted <= 0.05
+        assert expected.any()
+        found = apply_threshold(source, Threshold(tail=tail, **asked))
+        assert np.array_equal(found.parts != 0, expected & side)
+        assert found.n_tests == inside.sum()
+        assert ("one-tailed in each direction" in str(found)) is not one_side
+        column = "peak_q" if "q" in asked else "peak_p_fwe"
+        corrected = find_clusters(statmap, tail=tail, atlas=None, **asked).corrected
+        assert (corrected[column] <= 0.05 * (1 + 1e-6)).all()
+        assert corrected[column].min() == pytest.approx(adjusted.min(), rel=1e-4)
+    # What the map states is what is asked for by p alone.
+    kept_by_p = apply_threshold(source, Threshold(p=0.01, tail=tail)).parts != 0
+    assert np.array_equal(kept_by_p, inside & side & (p <= 0.01))

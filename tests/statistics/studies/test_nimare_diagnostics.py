@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel as nib
@@ -11,9 +12,10 @@ import pytest
 from nilearn.reporting import get_clusters_table
 
 import napari_neurosynth_results as nnr
+from napari_neurosynth_results import ResultSet
 from napari_neurosynth_results.maps.grid import Grid
+from napari_neurosynth_results.statistics.studies.contributions import numbered_columns
 from napari_neurosynth_results.statistics.studies.nimare_diagnostics import (
-    column_numbers,
     counts_agree,
     is_counts,
     rebuild_labels,
@@ -32,8 +34,8 @@ def test_the_label_map_of_nimare_comes_out_voxel_for_voxel(sample_path: Path) ->
     assert np.array_equal(rebuilt, results[LABELS].data)
     assert sizes_agree(rebuilt, results[MASS].grid, results.tables[f"{MASS}_tab-clust"])
     table = results.tables[f"{MASS}_diag-FocusCounter_tab-counts_tail-positive"]
-    assert same_number(rebuilt, table, "positive")
-    assert not same_number(rebuilt, table, "negative")
+    assert same_number(rebuilt, table, 1)
+    assert not same_number(rebuilt, table, -1)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -88,30 +90,53 @@ def named(values: object) -> pd.DataFrame:
 
 
 def test_counts_have_to_agree_to_the_focus() -> None:
-    assert counts_agree(named(COUNTS.to_numpy()), "positive", COUNTS)
-    assert not counts_agree(named(COUNTS.to_numpy() + 1), "positive", COUNTS)
+    assert counts_agree(named(COUNTS.to_numpy()), 1, COUNTS)
+    assert not counts_agree(named(COUNTS.to_numpy() + 1), 1, COUNTS)
     swapped = COUNTS.to_numpy()[:, [1, 0, 2]]
-    assert not counts_agree(named(swapped), "positive", COUNTS)
+    assert not counts_agree(named(swapped), 1, COUNTS)
     # Another order of rows is no difference, other experiments are one.
-    assert counts_agree(named(COUNTS.to_numpy()).iloc[::-1], "positive", COUNTS)
+    assert counts_agree(named(COUNTS.to_numpy()).iloc[::-1], 1, COUNTS)
     assert not counts_agree(
-        named(COUNTS.to_numpy()), "positive", COUNTS.set_index(pd.Index(list("abd")))
+        named(COUNTS.to_numpy()), 1, COUNTS.set_index(pd.Index(list("abd")))
     )
 
 
 def test_shares_have_to_go_with_the_foci_of_their_own_cluster() -> None:
     shares = COUNTS.to_numpy() / COUNTS.to_numpy().sum(axis=0)
     shares[2, 1] += 0.02
-    assert counts_agree(named(shares), "positive", COUNTS)
-    assert not counts_agree(named(shares[:, [1, 0, 2]]), "positive", COUNTS)
-    assert not counts_agree(named(np.full((3, 3), 0.25)), "positive", COUNTS)
+    assert counts_agree(named(shares), 1, COUNTS)
+    assert not counts_agree(named(shares[:, [1, 0, 2]]), 1, COUNTS)
+    assert not counts_agree(named(np.full((3, 3), 0.25)), 1, COUNTS)
 
 
 def test_names_of_columns() -> None:
-    columns = ["id", "PositiveTail 2", "PositiveTail 10", "NegativeTail 1", "Tail x"]
+    columns = ["id", "PositiveTail 10", "PositiveTail 2", "NegativeTail 1", "Tail x"]
+    # Digits to Python's eye, and no numbers, or none that fits anything.
+    columns += ["PositiveTail \u00b2", f"PositiveTail {'9' * 5000}", "PositiveTail 3a"]
     table = pd.DataFrame([], columns=columns)
-    assert column_numbers(table, "positive") == [2, 10]
-    assert column_numbers(table, "negative") == [1]
+    positive = {2: "PositiveTail 2", 10: "PositiveTail 10"}
+    assert numbered_columns(table, 1) == positive
+    assert [*numbered_columns(table, 1)] == [2, 10]
+    assert numbered_columns(table, -1) == {1: "NegativeTail 1"}
+
+
+def test_rows_of_one_name_prove_nothing() -> None:
+    twice = named(COUNTS.to_numpy()).set_axis(list("aab"), axis="index")
+    assert not counts_agree(twice, 1, COUNTS)
+
+
+@pytest.mark.parametrize("head", ["id\tPositiveTail 1\tnote", "name\tnote\tmore"])
+def test_any_table_may_be_called_as_that_of_compose(
+    opened: Callable[..., ResultSet], head: str
+) -> None:
+    z = np.zeros((12, 12, 30))
+    z[2:5, 2:5, 2:5] = 5
+    rows = f"{head}\nA-1\tmany\tseen\n"
+    results = opened({"z": z}, {"diagnostics.tsv": rows})
+    clusters = nnr.find_clusters(results["z"], value=3)
+    behind = nnr.contributors(results, clusters)
+    assert not behind
+    assert behind.notices
 
 
 def test_counts_and_shares_are_told_apart() -> None:

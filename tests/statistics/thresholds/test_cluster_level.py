@@ -12,8 +12,10 @@ import pytest
 from scipy import ndimage, stats
 
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
+from napari_neurosynth_results.export.tables.paper import paper_table
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
+from napari_neurosynth_results.statistics.comparison.notices import say_threshold
 from napari_neurosynth_results.statistics.p_values.significance import PSource
 from napari_neurosynth_results.statistics.thresholds.cluster_level import read_clusters
 
@@ -110,6 +112,21 @@ def test_clusters_that_are_not_significant_stay(opened: Opened) -> None:
     del maps[f"logp_{MASS}"]
     found = find_clusters(opened(maps)[f"z_{MASS}"])
     assert rows(found) == [(4, 0.3, False), (4, 0.01, True)]
+
+
+def test_the_p_of_clusters_after_fdr_is_called_q(opened: Opened) -> None:
+    # As PALM names and writes it.
+    q = np.zeros(SHAPE)
+    q[BRAIN] = 1
+    q[2, 2:4, 2:4], q[4, 2:4, 2:4] = 0.02, 0.4
+    statmap = opened({"clustere_tstat_fdrp_c1": q})["clustere_tstat_fdrp_c1"]
+    assert (statmap.level, statmap.correction) == ("cluster", "FDR")
+    found = find_clusters(statmap, p=0.05, atlas=None)
+    assert str(found).startswith("1 of 2 clusters significant at q <= .05")
+    assert str(found.threshold).startswith("q <= .05, cluster-level")
+    assert "q (FDR, cluster)" in paper_table(found).columns
+    told = [say_threshold(found), str(found), *paper_table(found).columns]
+    assert "p_FDR" not in " ".join(told)
 
 
 def test_p_of_exactly_alpha_is_significant(opened: Opened) -> None:

@@ -14,7 +14,7 @@ import pytest
 from napari_neurosynth_results.maps.studies import Analysis, Focus, Studies, Study
 from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer import scene, shown_maps
 from napari_neurosynth_results.viewer.brain_views.brain import (
     BRAIN_OUTLINE,
     brain_of,
@@ -23,6 +23,7 @@ from napari_neurosynth_results.viewer.brain_views.brain import (
 )
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     choose,
+    map_behind,
     show_clusters,
 )
 from napari_neurosynth_results.viewer.foci import show_foci
@@ -178,6 +179,34 @@ def test_a_map_that_is_switched_on_comes_as_surfaces_then_as_a_volume(
     viewer.dims.ndisplay = 2
     assert shown.visible
     assert hidden.visible
+
+
+def surfaces(viewer: Any) -> list[str]:
+    """Return the maps whose surfaces are seen."""
+    found = [one for one in viewer.layers if one.visible and one.name != BRAIN_OUTLINE]
+    return [one.name.removesuffix(": clusters (3D)") for one in found]
+
+
+def test_another_map_that_is_chosen_takes_the_place_of_the_first(
+    viewer: Any, opened: Callable[..., Any]
+) -> None:
+    results = opened({"a_z": balls((44, 0, 40)), "b_z": balls((-44, 0, 40))})
+    a, b = results["a_z"], results["b_z"]
+    shown_maps.show_alone(viewer, a)
+    show_brain(viewer)
+    shown_maps.show_alone(viewer, b)
+    assert surfaces(viewer) == [b.short_title]
+    assert [shown_maps.is_shown(viewer, one) for one in (a, b)] == [False, True]
+    shown_maps.show_over(viewer, a)
+    assert set(surfaces(viewer)) == {a.short_title, b.short_title}
+    shown_maps.hide_map(viewer, b)
+    assert surfaces(viewer) == [a.short_title]
+    viewer.dims.ndisplay = 2
+    seen = {map_behind(one): one.visible for one in viewer.layers}
+    assert (seen[a], seen[b]) == (True, False)
+    viewer.dims.ndisplay = 3
+    viewer.layers.remove(shown_maps.layer_of(viewer, a))
+    assert surfaces(viewer) == []
 
 
 def test_surfaces_that_the_user_hides_stay_hidden(viewer: Any, statmap: Any) -> None:

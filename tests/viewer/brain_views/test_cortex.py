@@ -13,6 +13,7 @@ from napari_neurosynth_results.anatomy.cortex import read_cortex
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
+from napari_neurosynth_results.viewer import shown_maps
 from napari_neurosynth_results.viewer.brain_views.brain import brain_of, show_brain
 from napari_neurosynth_results.viewer.brain_views.cortex import (
     cortex_of,
@@ -148,6 +149,36 @@ def test_volumes_and_the_3d_brain_stand_back_and_come_back(
     assert cortex_of(viewer) is None
     assert brain_of(viewer) is not None
     assert layer.visible
+
+
+def test_another_map_that_is_chosen_takes_its_place(
+    viewer: Any, opened: Callable[..., Any]
+) -> None:
+    places = {"a_z": (56, -24, 4), "b_z": (-56, -24, 4)}
+    results = opened({one: ball(at) for one, at in places.items()}, affine=AFFINE)
+    a, b = results["a_z"], results["b_z"]
+    shown_maps.show_alone(viewer, a)
+    show_cortex(viewer, shape="inflated")
+    shown_maps.show_alone(viewer, b)
+    cortex = cortex_of(viewer)
+    assert cortex is not None
+    assert (cortex.statmap, cortex.shape) == (b, "inflated")
+    assert [one for one in viewer.layers if one.visible] == halves(viewer)
+    # Chosen once more, it is no blob beside the surface.
+    shown_maps.show_alone(viewer, b)
+    assert [one for one in viewer.layers if one.visible] == halves(viewer)
+    viewer.dims.ndisplay = 2
+    assert [shown_maps.is_shown(viewer, one) for one in (a, b)] == [False, True]
+
+
+def test_a_map_without_clusters_leaves_no_view_behind(
+    viewer: Any, opened: Callable[..., Any]
+) -> None:
+    label = opened({"label": np.ones(SHAPE)}, affine=AFFINE)["label"]
+    layer = add(viewer, label)
+    with pytest.raises(ResultsError, match="no clusters"):
+        show_cortex(viewer, layer)
+    assert cortex_of(viewer) is None
 
 
 @pytest.mark.parametrize("gone", ["a half", "map", "everything"])

@@ -17,6 +17,7 @@ from napari.layers import Image, Labels
 from local_servers import LocalServers, label_xml
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.anatomy.atlas import read_default_atlas
+from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer.clusters import atlas_choice
 from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     ATLAS_KEY,
@@ -25,8 +26,15 @@ from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     chosen_atlas,
     fetch_atlas,
 )
-from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    clusters_of,
+    show_clusters,
+)
+from napari_neurosynth_results.viewer.clusters.defaults import shown_clusters
+from napari_neurosynth_results.viewer.clusters.readout import read_at
 from napari_neurosynth_results.viewer.layers import map_layer
+from napari_neurosynth_results.viewer.plugin.commands import label_active_map
+from napari_neurosynth_results.viewer.plugin.reader import add_maps
 
 LEFT, RIGHT = (-40.0, -10.0, 0.0), (50.0, -10.0, 0.0)
 
@@ -146,6 +154,27 @@ def test_a_layer_is_chosen_for_as_long_as_it_is_there(plugin: Any) -> None:
     assert ATLAS_KEY not in layer.metadata
     viewer.layers.remove(other)
     assert chosen_atlas(viewer) is read_default_atlas()
+
+
+def test_each_viewer_has_its_own(
+    plugin: Any, sample: ResultSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, other = ViewerModel(), ViewerModel()
+    monkeypatch.setattr("napari.current_viewer", lambda: other)
+    before = shown_clusters(mine, sample["z"])
+    assert read_at(mine, LEFT).region == "insula L"
+    choose_atlas(mine, mine.add_layer(_layer({"name": ["", "here", "there"]})))
+    assert read_at(mine, LEFT).region == "here"
+    after = shown_clusters(mine, sample["z"])
+    assert before is not None
+    assert after is not None
+    assert before.atlas is read_default_atlas()
+    assert after.atlas is chosen_atlas(mine)
+    add_maps(mine, [sample["z"]])
+    mine.layers.selection.active = mine.layers[-1]
+    label_active_map(mine)
+    [shown] = [one for one in map(clusters_of, mine.layers) if one is not None]
+    assert shown.atlas is chosen_atlas(mine)
 
 
 def test_a_name_or_a_file_is_chosen_for_the_next_session_too(

@@ -398,6 +398,33 @@ def test_swiped_maps_follow_their_thresholds(viewer: Any, maps: list[Any]) -> No
     assert np.array_equal(part.data, maps[0].data, equal_nan=True)
 
 
+@pytest.mark.slow
+def test_clusters_are_seen_as_the_display_wants_afterwards(
+    viewer: Any, maps: list[Any]
+) -> None:
+    own = viewer.add_image(np.ones((4, 4, 4)), name="mine")
+    found = cluster_layer(viewer, map_of(maps[0]))
+    assert found is not None
+    together = JointDisplay(viewer)
+    together.show("overlay", maps[:2])
+    own.opacity = 0.3
+    viewer.dims.ndisplay = 3
+    together.stop()
+    # In 3D clusters stand for themselves; and what is the user's own stays so.
+    assert found.opacity == 1
+    assert own.opacity == 0.3
+
+
+@pytest.mark.slow
+def test_maps_are_swiped_beside_a_series(viewer: Any, maps: list[Any]) -> None:
+    viewer.add_image(np.ones((2, 4, 4, 4)), name="series")
+    together = JointDisplay(viewer)
+    together.show("swipe", maps[:2])
+    parts = [one for one in viewer.layers if one.name.startswith("swipe: ")]
+    assert sum(one.data.shape[2] for one in parts) == SHAPE[0]
+    together.stop()
+
+
 @given(st.permutations(range(9)))
 def test_as_few_layers_as_can_be_are_moved(numbers: list[int]) -> None:
     found = sorted(_longest_ascent(numbers))

@@ -456,6 +456,17 @@ def test_what_is_not_known_is_left_aside(saved: Any) -> None:
 
 
 @pytest.mark.slow
+def test_no_tag_counts_in_the_names_of_a_file(saved: Any) -> None:
+    def name(found: Any) -> None:
+        for layer in found["layers"]:
+            layer["name"] = "<img src=x>"
+
+    viewer, _ = saved(name)
+    assert viewer.layers
+    assert not any("<img" in layer.name for layer in viewer.layers)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("edit", "told"),
     [

@@ -21,12 +21,16 @@ from napari_neurosynth_results import compare_maps, find_clusters, open_results
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
+from napari_neurosynth_results.statistics.comparison.comparison import compare
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
     show_clusters,
 )
-from napari_neurosynth_results.viewer.compare.comparison_layers import AGREEMENT_KEY
+from napari_neurosynth_results.viewer.compare.comparison_layers import (
+    AGREEMENT_KEY,
+    show_map,
+)
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps, bring_first_maps
 from napari_neurosynth_results.viewer.shown_maps import show_alone
@@ -229,6 +233,16 @@ def test_a_conjunction_can_be_thresholded_like_any_map(
     assert not widget.conjunction.enabled
     assert widget.conjunction.tooltip == widget.comparison.no_conjunction
     assert len(widget.conjunction.tooltip) > 20
+
+
+def test_a_map_that_was_made_gives_way_to_the_same_alone(
+    viewer: Any, sample: ResultSet
+) -> None:
+    z, logp, p = (find_clusters(sample[key], p=0.001) for key in ("z", "logp", "p"))
+    made = [compare(z, other).conjunction for other in (logp, p, logp)]
+    layers = [show_map(viewer, one) for one in made if one is not None]
+    assert [map_of(one) for one in viewer.layers] == made[1:]
+    assert layers[0] not in viewer.layers
 
 
 def test_values_of_both_maps_against_each_other(

@@ -439,3 +439,21 @@ def test_a_map_without_a_layer_gets_another_meaning(
     assert workbench.header.map.findText("p_desc-association") >= 0
     assert len(viewer.layers) == n
     assert not dialog.isVisible()
+
+
+def test_an_anatomy_below_the_maps_is_described_and_not_hidden(
+    plugin: Any,
+    viewer: Any,
+    opened: Callable[..., ResultSet],
+    rng: np.random.Generator,
+) -> None:
+    found = opened({"z": rng.random(SHAPE), "sub-01_T1w": rng.random(SHAPE)})
+    brain = found["sub-01_T1w"]
+    shown_maps.show_alone(viewer, found["z"])
+    shown_maps.show_alone(viewer, brain)
+    panel = Workbench(viewer)
+    assert not panel.header.solo.isEnabled()
+    maps = panel.show_tab("Maps")
+    maps.view.choose([brain])
+    assert brain.file.filename in maps.map_description.text.text()
+    panel.close()

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.widgets.common.layout import controls_in, spoken_name
 from napari_neurosynth_results.widgets.ortho.widget import OrthoView, show_ortho
 from napari_neurosynth_results.widgets.workbench import show_ortho_view
 
@@ -256,6 +257,13 @@ def test_keys_are_claimed_before_shortcuts(view: OrthoView) -> None:
         QApplication.sendEvent(view.canvas, event)
         claimed[key] = event.isAccepted()
     assert list(claimed.values()) == [True, True, False]
+
+
+def test_all_of_it_has_a_name_that_can_be_spoken(view: OrthoView) -> None:
+    assert view.canvas.accessibleName() == "Axial, coronal and sagittal slices"
+    names = [spoken_name(box) for box in (view.x, view.y, view.z)]
+    assert names == ["x", "y", "z"]
+    assert all(map(spoken_name, controls_in(view)))
 
 
 def test_the_boxes_move_the_slices(

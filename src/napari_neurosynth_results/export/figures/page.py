@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.atomic import (
-    already_exists,
     check_path,
+    refuse_existing,
     write_whole,
 )
 
@@ -384,8 +384,8 @@ def check_target(
     low, high = _DPI
     if not low <= dpi <= high:
         raise ResultsError(f"dpi must be {low} to {high}; journals ask for 300 or 600.")
-    if os.path.lexists(target) and not overwrite:
-        raise already_exists(target)
+    if not overwrite:
+        refuse_existing(target)
     return target
 
 

@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import quote
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.statistics.p_values.monte_carlo import read_statement
+from napari_neurosynth_results.statistics.thresholds.cluster_level import FACES_SINCE
 
 #: natbib's commands, with optional texts before and after, and the keys.
 _CITE = re.compile(
@@ -25,9 +27,6 @@ _CITE = re.compile(
 _OPTION = re.compile(r"\[([^\]]*)\]")
 _DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+")
 _EDGE_WISE = re.compile(r"edge-?wise\s+connectivity", re.I)
-_NIMARE_VERSION = re.compile(r"NiMARE\s+v?(\d+)\.(\d+)\.(\d+)")
-#: Since then clusters are made of voxels that share a face.
-_FACES_SINCE = (0, 0, 13)
 _LONGEST = 500_000
 #: Brackets and braces within each other. Each doubles the time of reading where it is
 #: not closed: 30 of them take for ever.
@@ -151,8 +150,8 @@ def corrections_of(methods: str) -> tuple[str, ...]:
     >>> corrections_of("Clusters were defined using faces.")
     ()
     """
-    version = _NIMARE_VERSION.search(methods)
-    old = version and tuple(map(int, version.groups())) < _FACES_SINCE
+    release = read_statement(methods, {}).release
+    old = release is not None and release < FACES_SINCE
     if old or not _EDGE_WISE.search(methods):
         return ()
     return (

@@ -305,7 +305,7 @@ def _doubtful(clusters: ClusterSet) -> list[str]:
         if significant and not borderline:
             continue
         x, y, z, p, low, high = map(float, numbers)
-        line = f"{name} ({_place((x, y, z))}): p_{threshold.correction} "
+        line = f"{name} ({_place((x, y, z))}): {threshold.p_word} "
         line += format_p(p, threshold.null)
         if not math.isnan(low):
             line += f", 95 % interval {low:.2g} to {high:.2g}"

@@ -170,7 +170,8 @@ def _p_columns(clusters: ClusterSet) -> dict[str, list[str]]:
         return [format_p(float(one), counted) for one in everywhere]
 
     if isinstance(threshold, ClusterLevelResult):
-        heading = f"p ({threshold.correction}, cluster)"
+        word = threshold.p_word.partition("_")[0]
+        heading = f"{word} ({threshold.correction}, cluster)"
         return {heading: written(clusters.cluster_p, null)}
     found, columns = clusters.corrected, {}
     for column, heading in _CORRECTED.items():

@@ -42,8 +42,8 @@ class Route:
     refusal: str = ""
 
 
-#: A collection's number or private token; anything else of this form is refused later.
 _INSIDE = r"(?P<inside>[^/]+\.nii(?:\.gz)?)"
+#: A collection's number or private token; anything else of this form is refused later.
 _CID = r"(?P<cid>[\w{}.-]+?)"
 # Not \d, which takes the digits of every script.
 _PK = r"(?P<pk>[0-9]+)"

@@ -178,9 +178,9 @@ def read_mean_sample_size(*metadata: Any) -> float | None:
             continue
         groups = record.get("sample_sizes")
         for sizes in (groups, [record.get("sample_size")]):
-            counted = _people(sizes) if isinstance(sizes, list) else None
-            if counted is not None:
-                return counted
+            people = _people(sizes) if isinstance(sizes, list) else None
+            if people is not None:
+                return people
     return None
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.arrays import BoolArray, Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
@@ -23,6 +24,10 @@ from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.true_discoveries import (
     ClosedTesting,
+)
+from napari_neurosynth_results.statistics.p_values.directions import (
+    choose_sides,
+    choose_tail,
 )
 from napari_neurosynth_results.statistics.p_values.significance import PSource
 
@@ -159,7 +164,7 @@ class ActiveParts:
     def _count(self, own: BoolArray) -> str:
         """Count parts, and the clusters that they lie in."""
         n = int(own.sum())
-        told = f"{n:,} part{'s' * (n != 1)}"
+        told = counted(n, "part")
         if self.clusters is None or len(self.clusters) < 2 or not own.all():
             return told
         n_clusters = np.unique(self.cluster).size
@@ -249,6 +254,11 @@ def find_parts(
         another.
     connectivity : {6, 18, 26}
         Which neighbors touch.
+
+    Raises
+    ------
+    ResultsError
+        When the share or the connectivity means nothing.
     """
     check_share(share)
     if connectivity not in (6, 18, 26):
@@ -256,7 +266,13 @@ def find_parts(
     where, of_place = places
     shape = testing.inside.shape
     at = np.unravel_index(where, shape, order="F")
-    log_p = source.log_p_at(at)
+    # By the side that the clusters are on; without any, by those of the testing.
+    tail = (
+        choose_tail(source, choose_sides(source.statmap, "auto"))
+        if clusters is None
+        else clusters.threshold.tail
+    )
+    log_p = source.log_p_at(at, tail)
     found = _largest_places(
         testing, log_p, where, of_place, share, connectivity, job or Job()
     )
@@ -411,7 +427,7 @@ class _Forest:
         else:
             taken[free] = free - 1
 
-    def _is_counted(self, root: int) -> bool:
+    def _is_asked(self, root: int) -> bool:
         return len(self._members[root]) <= self._most
 
     def _join(self, one: int, other: int) -> None:
@@ -419,13 +435,13 @@ class _Forest:
             return
         if len(self._members[one]) < len(self._members[other]):
             one, other = other, one
-        counted = [self._is_counted(root) for root in (one, other)]
+        asked = [self._is_asked(root) for root in (one, other)]
         strong = [len(self._strong[root]) for root in (one, other)]
         self._parent[other] = one
         self._members[one].extend(self._members.pop(other))
-        if not self._is_counted(one):
+        if not self._is_asked(one):
             # It is too large for good: nobody asks it again.
-            self._waiting -= sum(n for n, c in zip(strong, counted, strict=True) if c)
+            self._waiting -= sum(n for n, c in zip(strong, asked, strict=True) if c)
         if strong[1] > strong[0]:
             self._exchange(one, other)
         for category in self._strong.pop(other):

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.atlas import Atlas
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxel
@@ -42,9 +43,6 @@ from napari_neurosynth_results.statistics.clusters.true_discoveries import (
     ProvenVoxels,
     find_closed_testing,
 )
-from napari_neurosynth_results.statistics.p_values.conversion import (
-    convert_to_log_p,
-)
 from napari_neurosynth_results.statistics.p_values.monte_carlo import (
     NullDistribution,
     find_shared_smallest_p,
@@ -58,6 +56,7 @@ from napari_neurosynth_results.statistics.thresholds.apply import (
     ErrorRate,
     ThresholdResult,
     find_error_rate,
+    p_word,
 )
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
@@ -204,6 +203,11 @@ class ClusterSet:
         if isinstance(self.threshold, ClusterLevelResult):
             return self.threshold.significant(self.cluster_p)
         return np.ones(len(self), bool)
+
+    @property
+    def p_word(self) -> str:
+        """What the field calls the p of the map: p, p_FWE, or q after FDR."""
+        return p_word(self.statmap)
 
     @property
     def error_rate(self) -> ErrorRate | None:
@@ -402,7 +406,7 @@ class ClusterSet:
         )
         parts = [str(self.threshold), extent, f"{self.connectivity}-connected"]
         found = (
-            f"{n} cluster{'s' * (n != 1)}, {voxels:,} voxels, "
+            f"{counted(n, 'cluster')}, {counted(voxels, 'voxel')}, "
             f"{voxels * mm3 / 1000:.1f} cm3"
         )
         return f"{', '.join(part for part in parts if part)}: {found}"
@@ -581,14 +585,10 @@ class ClusterSet:
 
     def _test_log_p_at(self, at: tuple[npt.NDArray[np.intp], ...]) -> Float64Array:
         """Return the logarithm of the uncorrected p at voxels, NaN where unknown."""
-        source, values = self.test, self.values
-        if source is None:
+        if self.test is None:
             return np.full(at[0].size, np.nan)
-        if source.is_lone and source.has_p:
-            x = np.abs(values.data[at])
-            return convert_to_log_p(x, values.kind, self.threshold.tail, source.dof)
         try:
-            return source.log_p_at(at)
+            return self.test.log_p_at(at, self.threshold.tail)
         except ResultsError:
             # The map that states p cannot be read, which its set reports: clusters that
             # were found by value are no worse for it.

@@ -108,7 +108,7 @@ def find_corrected_p(
     columns["peak_q"] = _voxel_p_of_first(found, _is_by_fdr, peaks)
     if asked.bonferroni is not None:
         columns["peak_p_fwe"] = _adjust(source, asked, peaks, mask)
-    elif asked.q is not None:
+    if asked.q is not None:
         columns["peak_q"] = _adjust(source, asked, peaks, mask)
     elif np.isnan(columns["peak_q"]).all():
         # Without a correction the map is its own test, with what was given beside it.
@@ -149,8 +149,8 @@ def measure_counts(
             parts = p * (null.iterations + null.adds_one)
             off = np.abs(parts - np.rint(parts))
             # By Bonferroni nothing is counted.
-            counted = (parts > 1 - _PART) & (off <= _PART + 1e-5 * parts)
-            known = np.where(counted, p, np.nan)
+            is_counted = (parts > 1 - _PART) & (off <= _PART + 1e-5 * parts)
+            known = np.where(is_counted, p, np.nan)
             # Where p does not tell how many were as large, the most are taken.
             most = null.exceedances(known)[1]
             plus_one = np.minimum((most + 1) / (null.iterations + 1), 1)

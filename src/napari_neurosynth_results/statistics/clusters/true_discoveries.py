@@ -21,7 +21,6 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.arrays import BoolArray, Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.statmap import Mask
 from napari_neurosynth_results.statistics.clusters.labelling import ClusterArrays
 from napari_neurosynth_results.statistics.p_values.conversion import (
@@ -45,6 +44,7 @@ from napari_neurosynth_results.statistics.p_values.multiple_testing import (
     DiscoveryBounds,
     check_confidence,
     find_tests,
+    has_p_of_each_direction,
     strength_on,
 )
 from napari_neurosynth_results.statistics.p_values.significance import PSource
@@ -339,17 +339,13 @@ def _strong_voxels(
     if source.is_lone:
         tail = choose_tail(source, sides)
         strength = strength_on(sides, statmap.data)
-        strong = inside
-        if not isinstance(source.dof, np.ndarray):
-            height = height_at_log_p(log_alpha, statmap.kind, tail, source.dof)
-            strong = inside & (strength >= height * (1 - P_TOLERANCE))
-        flat, at = places_of(strong)
+        height = height_at_log_p(log_alpha, statmap.kind, tail, source.dof)
+        flat, at = places_of(inside & (strength >= height * (1 - P_TOLERANCE)))
         return flat, convert_to_log_p(strength[at], statmap.kind, tail, source.dof)
     survivors = source.survivors(alpha)
     assert survivors is not None
     flat, at = places_of(survivors & inside)
-    each = source.tail is Tail.ONE and statmap.results.negatives_count(source.map)
-    return flat, source.log_p_at(at) + _LOG_2 * each
+    return flat, source.log_p_at(at) + _LOG_2 * has_p_of_each_direction(source)
 
 
 def write_percent(percent: float) -> str:

@@ -29,7 +29,6 @@ from napari_neurosynth_results.statistics.comparison.overlap import (
     direction_doubt,
     find_direction_map,
 )
-from napari_neurosynth_results.statistics.p_values.conversion import convert_to_log_p
 from napari_neurosynth_results.statistics.p_values.directions import choose_sides
 from napari_neurosynth_results.statistics.thresholds.apply import ThresholdResult
 from napari_neurosynth_results.statistics.thresholds.masks import resample_nearest
@@ -311,18 +310,12 @@ def _log_p(clusters: ClusterSet, flat: npt.NDArray[np.intp]) -> Float64Array:
     """Return log p of some voxels (flat, Fortran order) as the threshold read it."""
     statmap, source = clusters.statmap, clusters.p_source
     at = np.unravel_index(flat, statmap.grid.shape, order="F")
-    if source.is_lone:
-        # What was asked decides how the p of a map of unknown origin counts.
-        size = np.abs(statmap.data[at])
-        dof = source.dof
-        dof = dof[at] if isinstance(dof, np.ndarray) else dof
-        log_p = convert_to_log_p(size, statmap.kind, _tail(clusters), dof)
-    elif flat.size * 4 > statmap.data.size:
+    if flat.size * 4 > statmap.data.size and not source.is_lone:
         whole = source.log_p()
         assert whole is not None
         log_p = whole[at]
     else:
-        log_p = source.log_p_at(at)
+        log_p = source.log_p_at(at, clusters.threshold.tail)
     return np.where(np.isnan(log_p), 0, log_p)
 
 

@@ -26,6 +26,7 @@ from napari_neurosynth_results.statistics.comparison.overlap import (
     direction_doubt,
 )
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
+from napari_neurosynth_results.statistics.studies.contributions import group_of
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
 )
@@ -37,7 +38,6 @@ NO_P = (
 )
 _MANY_ZEROS = 0.25
 _ONE_TEST = "Both maps come from one test: what both show is one finding, not two."
-_GROUPS = {"group1": 1, "group2": 2}
 #: What Neurosynth Compose calls its one table of diagnostics.
 _COMPOSE_TABLE = "diagnostics"
 #: Pairs of maps that are named in one notice.
@@ -55,7 +55,7 @@ def say_threshold(clusters: ClusterSet) -> str:
     """
     threshold = clusters.threshold
     if isinstance(threshold, ClusterLevelResult):
-        return f"p_{threshold.correction} <= {short_p(threshold.alpha)}, cluster-level"
+        return f"{threshold.p_word} <= {short_p(threshold.alpha)}, cluster-level"
     return f"{threshold}, k >= {clusters.min_voxels:,}"
 
 
@@ -301,7 +301,7 @@ def _count_studies(a: StatMap, b: StatMap) -> tuple[int, int, int]:
 def _sample_of(statmap: StatMap) -> _Sample | None:
     """Find the studies behind a map, None when nobody knows them."""
     results, name = result_of(statmap), statmap.name
-    group = _GROUPS.get(name.contrast, 0) if name is not None else 0
+    group = group_of(name.contrast) if name is not None else 0
     run = name.run if name is not None else ()
     return results.remember(
         ("studies behind", group, *run), lambda: _find_sample(results, statmap, group)

@@ -214,6 +214,17 @@ def short_p(p: float) -> str:
     return f"{p:.3g}".removeprefix("0") if 0 < p < 1 else f"{p:.3g}"
 
 
+def name_p(correction: str | None) -> str:
+    """Return what the field calls a p: p, p_FWE, or q after FDR.
+
+    >>> name_p(None), name_p("FWE"), name_p("FDR")
+    ('p', 'p_FWE', 'q')
+    """
+    if correction == "FDR":
+        return "q"
+    return f"p_{correction}" if correction else "p"
+
+
 # One formula, two functions: from values to the logarithm of p, and back.
 
 

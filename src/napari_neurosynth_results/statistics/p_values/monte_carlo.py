@@ -195,7 +195,8 @@ class MonteCarlo:
 
 # --- what a text or a server says of a correction ---------------------------------
 
-#: The same, and what ALESubtraction says (there since 0.20 without the first words).
+#: At which p clusters were formed, as NiMARE 0.22.1 says it: `CBMAEstimator` and
+#: `PermutedOLS`, and without the first words `ALESubtraction`, which does since 0.20.
 _FORMED = re.compile(
     r"(?:voxel-level threshold of|connectivity at) p\s*<\s*"
     r"(\d*\.?\d+(?:[eE][-+]?\d+)?)"

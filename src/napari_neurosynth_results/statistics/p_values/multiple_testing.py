@@ -444,7 +444,8 @@ def find_tested_voxels(
     inside : ndarray of bool, shape (i, j, k)
         The tests: voxels of the mask with a value, be it infinite.
     log_p : ndarray of float64, shape (n,)
-        One a test.
+        One a test. Where each direction has a p of its own, that of either: twice the
+        stated one (`count_directions`). On one side alone it is 1 on the other.
 
     Raises
     ------
@@ -456,9 +457,32 @@ def find_tested_voxels(
         statmap = source.statmap
         strength = strength_on(sides, statmap.data[inside])
         return inside, convert_to_log_p(strength, statmap.kind, tail, source.dof)
-    log_p = source.log_p()
-    assert log_p is not None
-    return inside, log_p[inside]
+    whole = source.log_p()
+    assert whole is not None
+    log_p = whole[inside]
+    if count_directions(source, sides) > 1:
+        return inside, np.minimum(log_p + math.log(2), 0)
+    if has_p_of_each_direction(source):
+        # Of a map with signs, looked at on one side: the p of the other one are no
+        # evidence here.
+        log_p[strength_on(sides, source.statmap.data[inside]) < 0] = 0
+    return inside, log_p
+
+
+def has_p_of_each_direction(source: PSource) -> bool:
+    """Whether the p of a voxel is the smaller of two: each direction has its own."""
+    results = source.statmap.results
+    return source.tail is Tail.ONE and results.negatives_count(source.map)
+
+
+def count_directions(source: PSource, sides: Sides) -> int:
+    """Say in how many directions a voxel was tested by a p each, and is looked at.
+
+    Where there are two, the smaller p is below alpha twice as often as alpha says.
+    """
+    if source.is_lone or not has_p_of_each_direction(source):
+        return 1
+    return 2 if all(sides) or not source.statmap.signed else 1
 
 
 def find_tests(source: PSource, name: str, mask: Mask | None) -> Mask:

@@ -207,7 +207,9 @@ class PSource:
             log_p[tiny] = row.underflow.log_p
         return log_p
 
-    def log_p_at(self, at: tuple[npt.NDArray[np.intp], ...]) -> Float64Array:
+    def log_p_at(
+        self, at: tuple[npt.NDArray[np.intp], ...], tail: Tail | None = None
+    ) -> Float64Array:
         """Return the natural logarithm of p at some voxels.
 
         Of those alone where the map that states p allows it: a whole volume of
@@ -217,6 +219,9 @@ class PSource:
         ----------
         at : tuple of ndarray
             Indices i, j, k.
+        tail : Tail, optional
+            How the p of a lone map counts, by the question, for the side that it is
+            about; all other maps say it themselves.
 
         Returns
         -------
@@ -231,6 +236,8 @@ class PSource:
         row, x = self.kind.row, self.map.data[at]
         if not self.has_p:
             return np.full(x.size, np.nan)
+        if tail is not None and self.is_lone:
+            return convert_to_log_p(np.abs(x), self.kind, tail, self.dof)
         # A 0 that is no value: the mask tells what it is.
         if row.says_p_alone and (row.zero is Zero.VALUE or (x > 0).all()):
             return convert_to_log_p(self._strength(x), self.kind, self.tail)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.anatomy import numerals
 from napari_neurosynth_results.anatomy.coordinates import mni_to_tal
 from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
@@ -98,11 +99,7 @@ class DiagnosticsTable:
 
         table = self.table.set_index("id")
         table.index.name = "experiment"
-        found = {
-            int(match[1]): name
-            for name in table.columns
-            if (match := _COLUMNS[self.sign].fullmatch(str(name)))
-        }
+        found = numbered_columns(table, self.sign)
         if not labels <= set(found):
             return None
         columns = table[[found[label] for label in sorted(labels)]]
@@ -110,6 +107,27 @@ class DiagnosticsTable:
         columns = columns.apply(pd.to_numeric, errors="coerce")
         counted: pd.Series[float] = columns.sum(axis="columns")
         return counted
+
+
+def numbered_columns(table: pd.DataFrame, sign: int) -> dict[int, str]:
+    """Find which column of a table of diagnostics counts in which label.
+
+    Parameters
+    ----------
+    sign : int
+        +1 or -1: the clusters that are meant.
+
+    Returns
+    -------
+    dict of int to str
+        By the number of the label, ascending: ``{1: "PositiveTail 1", ...}``.
+    """
+    found = {
+        int(match[1]): name
+        for name in map(str, table.columns)
+        if (match := _COLUMNS[sign].fullmatch(name))
+    }
+    return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,8 +271,8 @@ def _tell_whose(
     if column is None:
         return told
     foci, experiments = int(column.sum()), int((column > 0).sum())
-    what = "1 focus" if foci == 1 else f"{foci:,} foci"
-    return f"{told}: {what} of {experiments} experiment{'s' * (experiments != 1)}"
+    what = numerals.counted(foci, "focus", "foci")
+    return f"{told}: {what} of {numerals.counted(experiments, 'experiment')}"
 
 
 def _tell_unjoined(
@@ -339,13 +357,34 @@ def count_foci(
     )
 
 
+def group_of(contrast: str) -> int:
+    """Say which of two groups of studies a contrast is about.
+
+    Parameters
+    ----------
+    contrast : str
+        As NiMARE names it: ``group1MinusGroup2``, ``association``, ``uniformity``...
+
+    Returns
+    -------
+    int
+        1 or 2; 0 for both.
+
+    Examples
+    --------
+    >>> group_of("uniformity"), group_of("group2"), group_of("association")
+    (1, 2, 0)
+    """
+    return _GROUPS.get(contrast, 0)
+
+
 def groups_behind(contrast: str, signs: npt.ArrayLike) -> IndexArray:
     """Say which group of studies clusters belong to, where two were compared.
 
     Parameters
     ----------
     contrast : str
-        As NiMARE names it: ``group1MinusGroup2``, ``association``, ``uniformity``...
+        As for `group_of`.
     signs : array_like, shape (n,)
         +1 or -1 of each cluster.
 

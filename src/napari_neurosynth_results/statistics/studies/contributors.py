@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.studies import Experiments
@@ -235,7 +236,7 @@ class Contributors:
         """
         foci, shares = _column(self.foci, label), _column(self._shares, label)
         n, share = foci.get(name, np.nan), shares.get(name, np.nan)
-        parts = [_foci(n)] if np.isfinite(n) else []
+        parts = [counted(int(n), "focus", "foci")] if np.isfinite(n) else []
         parts += [f"share {100 * share:.1f} %"] if np.isfinite(share) else []
         what = ", ".join(parts) or "not counted"
         return f"{self.title(name)} in {self.clusters.names[label - 1]}: {what}"
@@ -263,7 +264,7 @@ class Contributors:
         parts = [f"{row['experiments']} of {row['of']} experiments"]
         foci = _column(self.foci, label)
         if self.foci is not None:
-            parts.append(_foci(sum(foci.values())))
+            parts.append(counted(int(sum(foci.values())), "focus", "foci"))
         if np.isfinite(row["participants"]):
             parts.append(f"{row['participants']:,.0f} participants")
         what = "the foci" if self.foci is not None else "the shares"
@@ -322,10 +323,6 @@ def _column(table: pd.DataFrame | None, label: Hashable) -> dict[str, float]:
         return {}
     values = table[label].astype(float).tolist()
     return dict(zip(map(str, table.index), values, strict=True))
-
-
-def _foci(n: float) -> str:
-    return "1 focus" if n == 1 else f"{n:.0f} foci"
 
 
 def rank_experiments(

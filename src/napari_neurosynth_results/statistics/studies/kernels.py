@@ -114,7 +114,7 @@ class FociConvention:
     weighted: bool = False
 
     def __str__(self) -> str:
-        """Say what is not NiMARE's way of today."""
+        """Say how foci became voxels, and what else is not NiMARE's way of today."""
         parts = ["rounded to voxels" if self.rounds else "cut to voxels"]
         parts += [] if self.by_study else ["each analysis an experiment"]
         parts += ["weighted by sample size"] if self.weighted else []

@@ -34,6 +34,7 @@ from napari_neurosynth_results.statistics.studies.contributions import (
     count_foci,
     groups_behind,
     labels_at,
+    numbered_columns,
 )
 
 if TYPE_CHECKING:
@@ -143,8 +144,11 @@ def _tails_of(table: pd.DataFrame, name: MapName) -> list[str]:
     """List the tails of a table: that of its name, else those of its columns."""
     if tail := name.get("tail"):
         return [tail]
-    tails = [tail for tail in _SIGNS if column_numbers(table, tail)]
-    return tails or ["positive"]
+    return _tails_with_columns(table) or ["positive"]
+
+
+def _tails_with_columns(table: pd.DataFrame) -> list[str]:
+    return [tail for tail, sign in _SIGNS.items() if numbered_columns(table, sign)]
 
 
 def numbering_warnings(results: ResultSet, clusters: ClusterSet) -> tuple[str, ...]:
@@ -314,13 +318,13 @@ def _rebuild_diagnostics(
     """Make a label map anew and prove it; None when it does not fit, or may not."""
     sign = _SIGNS.get(tail, 1)
     labels = rebuild_labels(statmap.data, sign)
-    if not same_number(labels, table, tail):
+    if not same_number(labels, table, sign):
         return None
     n = int(labels.max(initial=0))
     proof = ""
     if experiments is not None:
         counts = count_foci(labels, statmap.grid, [sign] * n, experiments)
-        if not counts_agree(table.set_index("id"), tail, counts):
+        if not counts_agree(table.set_index("id"), sign, counts):
             return None
         proof = "agrees with the foci"
     elif listed is not None and sizes_agree(
@@ -353,8 +357,18 @@ def _compose_table(results: ResultSet, kind: ContributionKind) -> pd.DataFrame |
     if _COMPOSE not in results.tables:
         return None
     table = results.tables[_COMPOSE]
-    values = table.drop(columns="id").to_numpy(dtype=np.float64)
+    if "id" not in table.columns:
+        # Any table of a folder may be called so.
+        return None
+    values = _numbers(table.drop(columns="id"))
     return table if is_counts(values) == (kind == "foci") else None
+
+
+def _numbers(counts: pd.DataFrame) -> Float64Array:
+    """Return the numbers of a table, NaN for what is none."""
+    import pandas as pd
+
+    return np.asarray(counts.apply(pd.to_numeric, errors="coerce"), np.float64)
 
 
 def _follow_compose_table(
@@ -364,7 +378,7 @@ def _follow_compose_table(
     experiments: Experiments | None,
 ) -> list[DiagnosticsTable]:
     """Follow Compose's table, which names neither its map nor its clusters."""
-    tails = [tail for tail in _SIGNS if column_numbers(table, tail)]
+    tails = _tails_with_columns(table)
     fitting = []
     for statmap in _targets(results, clusters):
         found = [
@@ -380,7 +394,7 @@ def _follow_compose_table(
         if name and statmap.name and contrast_of(statmap.name) == contrast_of(name)
     ]
     counted_here = experiments is not None and is_counts(
-        table.drop(columns="id").to_numpy(dtype=np.float64)
+        _numbers(table.drop(columns="id"))
     )
     # Foci prove each by itself; else it has to be the only one that fits.
     if own and (counted_here or all(_same(own[0], one) for _, one in fitting)):
@@ -465,24 +479,10 @@ def rebuild_labels(voxels: Voxels, sign: int) -> IndexArray:
     return rebuilt
 
 
-def column_numbers(table: pd.DataFrame, tail: str) -> list[int]:
-    """Return which clusters of a tail a table has columns for, ascending.
-
-    Returns
-    -------
-    list of int
-        The numbers in ``PositiveTail 1`` and so on.
-    """
-    head = f"{tail.capitalize()}Tail "
-    names = [name for name in map(str, table.columns) if name.startswith(head)]
-    numbers = [name.removeprefix(head) for name in names]
-    return sorted(int(number) for number in numbers if number.isdigit())
-
-
-def same_number(labels: IndexArray, table: pd.DataFrame, tail: str) -> bool:
+def same_number(labels: IndexArray, table: pd.DataFrame, sign: int) -> bool:
     """Say whether a table has a column for each rebuilt cluster, and no other."""
     n = int(labels.max(initial=0))
-    return n > 0 and column_numbers(table, tail) == list(range(1, n + 1))
+    return n > 0 and [*numbered_columns(table, sign)] == list(range(1, n + 1))
 
 
 def sizes_agree(labels: IndexArray, grid: Grid, listed: pd.DataFrame) -> bool:
@@ -515,7 +515,7 @@ def sizes_agree(labels: IndexArray, grid: Grid, listed: pd.DataFrame) -> bool:
     return bool(sorted(found.tolist()) == list(range(1, n + 1)) and agree.all())
 
 
-def counts_agree(table: pd.DataFrame, tail: str, counts: pd.DataFrame) -> bool:
+def counts_agree(table: pd.DataFrame, sign: int, counts: pd.DataFrame) -> bool:
     """Say whether foci show that the columns of a table are the rebuilt clusters.
 
     Parameters
@@ -531,8 +531,10 @@ def counts_agree(table: pd.DataFrame, tail: str, counts: pd.DataFrame) -> bool:
         Of a table of foci True when all are the same. Of shares, True when each column
         goes more with the foci of its own cluster than with those of any other.
     """
-    names = [f"{tail.capitalize()}Tail {n}" for n in column_numbers(table, tail)]
-    own = table[names].reindex(counts.index).to_numpy(dtype=np.float64)
+    if not table.index.is_unique:
+        return False
+    names = [*numbered_columns(table, sign).values()]
+    own = _numbers(table[names].reindex(counts.index))
     found = counts.to_numpy(dtype=np.float64)
     if np.isnan(own).any():
         return False

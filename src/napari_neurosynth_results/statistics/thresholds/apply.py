@@ -23,6 +23,7 @@ from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
     convert_to_log_p,
     height_at_log_p,
+    name_p,
     short_p,
 )
 from napari_neurosynth_results.statistics.p_values.directions import (
@@ -33,6 +34,7 @@ from napari_neurosynth_results.statistics.p_values.directions import (
 )
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
     FDR_METHODS,
+    count_directions,
     critical_log_p,
     find_tested_voxels,
 )
@@ -153,7 +155,8 @@ def apply_threshold(
     if n_tests is not None:
         means.append(counted(n_tests, "test"))
     if tail is not Tail.NONE:
-        means.append(statmap.say_tail(tail))
+        both = corrected and count_directions(source, sides) > 1
+        means.append(statmap.say_tail(tail) + " in each direction" * both)
     if told := dof_in_words(source):
         means.append(told)
     sentence = threshold_sentence(
@@ -258,14 +261,16 @@ def _log_alpha(
     )
     if masking is not None:
         _refuse_circular(source, name, masking)
+    # Of the stated p, which are those of one direction.
+    half = math.log(count_directions(source, sides))
     if threshold.bonferroni is not None:
-        return math.log(threshold.bonferroni / log_p.size), log_p.size
+        return math.log(threshold.bonferroni / log_p.size) - half, log_p.size
     assert threshold.q is not None
     critical = critical_log_p(log_p, threshold.q, threshold.fdr)
     if critical is None:
         return math.nan, log_p.size
     # Below p = 1, which no height stands for.
-    return min(critical, -P_TOLERANCE), log_p.size
+    return min(critical - half, -P_TOLERANCE), log_p.size
 
 
 def _refuse_circular(source: PSource, name: str, masking: Masking) -> None:
@@ -412,9 +417,7 @@ def asked_in_words(statmap: StatMap, threshold: Threshold) -> str:
 
 def p_word(statmap: StatMap) -> str:
     """Return what the field calls the p of a map: p, p_FWE, or q after FDR."""
-    if statmap.correction == "FDR":
-        return "q"
-    return f"p_{statmap.correction}" if statmap.correction else "p"
+    return name_p(statmap.correction)
 
 
 def name_values(statmap: StatMap) -> str:

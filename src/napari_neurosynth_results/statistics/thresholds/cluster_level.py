@@ -21,6 +21,7 @@ from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
     convert_to_log_p,
+    name_p,
     short_p,
 )
 from napari_neurosynth_results.statistics.p_values.directions import (
@@ -111,7 +112,7 @@ class ClusterLevelResult:
     p_by_part : ndarray
         Corrected p of the clusters of each part.
     correction : str
-        ``"FWE"``.
+        ``"FWE"`` or ``"FDR"``.
     tail : Tail
         How the uncorrected p counts.
     formation : ClusterFormation
@@ -137,8 +138,13 @@ class ClusterLevelResult:
         """Level of significance, grain, formation and mask, in words."""
         grain = f", {self.null}" if self.null else ""
         where = f", {self.masking}" if self.masking else ""
-        level = f"p_{self.correction} <= {short_p(self.alpha)}"
+        level = f"{self.p_word} <= {short_p(self.alpha)}"
         return f"{level}, cluster-level{grain}, {self.formation}{where}"
+
+    @property
+    def p_word(self) -> str:
+        """What the field calls the p of a cluster: p_FWE, or q after FDR."""
+        return name_p(self.correction)
 
     @property
     def iterations(self) -> int | None:
@@ -164,7 +170,7 @@ class ClusterLevelResult:
         # There may be more at the floor: of those the file does not tell.
         found = f"{significant} of {n} cluster{'s' * (n != 1)}" if n else "No cluster"
         return (
-            f"{found} significant at p_{self.correction} <= "
+            f"{found} significant at {self.p_word} <= "
             f"{short_p(self.alpha)}{grain}"
             + (f", {borderline} borderline" if borderline else "")
             + f"; {self.formation}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.anatomy.numerals import counted
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -441,7 +442,7 @@ def _smallest_p(statmap: StatMap, values: Voxels) -> FirstLook:
 
 
 def _voxels(n: int) -> str:
-    return "1 voxel" if n == 1 else f"{n:,} voxels"
+    return counted(n, "voxel")
 
 
 def _strongest(statmap: StatMap) -> float:

@@ -11,7 +11,10 @@ import numpy as np
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import MapKind, Tail
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.statistics.p_values.conversion import height_at
+from napari_neurosynth_results.statistics.p_values.conversion import (
+    height_at,
+    short_p,
+)
 from napari_neurosynth_results.statistics.p_values.directions import (
     Direction,
     choose_sides,
@@ -239,7 +242,7 @@ def list_presets(
     refused = refusals(statmap) if refused is None else refused
     found = []
     for p in (0.001, 0.005, 0.01, 0.05):
-        text = f"{p:g}".removeprefix("0")
+        text = short_p(p)
         found.append(
             Preset(
                 f"p {text}",

@@ -6,6 +6,7 @@ everything is as it was.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +30,10 @@ from napari_neurosynth_results.viewer.brain_views.surface_layers import (
     surface_layer,
     update_surface,
 )
-from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    clusters_of,
+    map_behind,
+)
 from napari_neurosynth_results.viewer.clusters.defaults import (
     shown_clusters,
     shown_colors,
@@ -130,6 +134,7 @@ class BrainSurfaces:
         )
         # Bound methods are held weakly by napari.
         viewer.layers.events.inserted.connect(self._inserted)
+        viewer.layers.events.removed.connect(self._removed)
 
     def surface_of(self, statmap: StatMap) -> Surface | None:
         """Return the layer of the clusters of a map, None when there is none in 3D."""
@@ -137,6 +142,43 @@ class BrainSurfaces:
         if found is None or viewer is None or found.layer not in viewer.layers:
             return None
         return found.layer
+
+    def show_map(self, statmap: StatMap, layers: Iterable[Layer]) -> bool:
+        """Show a map by its surfaces, and by its layers as soon as planes are shown.
+
+        Parameters
+        ----------
+        layers : iterable of Layer
+            All that show the map in planes.
+
+        Returns
+        -------
+        bool
+            False in planes, and for a map that has no surfaces: nothing is done then.
+        """
+        viewer = self._ref()
+        if viewer is None or not self._in_3d or not self._show(viewer, statmap):
+            return False
+        self._surfaces[statmap].layer.visible = True
+        for layer in layers:
+            self._volumes.want(layer, True)
+        return True
+
+    def hide_map(self, statmap: StatMap, layers: Iterable[Layer]) -> None:
+        """Take the surfaces of a map away, which is not wanted in planes either.
+
+        Parameters
+        ----------
+        layers : iterable of Layer
+            As for `show_map`.
+        """
+        viewer, surface = self._ref(), self.surface_of(statmap)
+        for layer in layers if self._in_3d else ():
+            self._volumes.want(layer, False)
+        if viewer is not None and surface is not None:
+            self._busy = True
+            viewer.layers.remove(surface)
+            self._busy = False
 
     def follow_display(self) -> None:
         """Show surfaces in 3D, and give volumes back in 2D."""
@@ -160,6 +202,7 @@ class BrainSurfaces:
             self._in_3d = False
             self._leave(viewer)
         viewer.layers.events.inserted.disconnect(self._inserted)
+        viewer.layers.events.removed.disconnect(self._removed)
         told = viewer.dims.events.ndisplay
         for callback in tuple(told.callbacks):
             if isinstance(callback, partial) and callback.args[:1] == (self,):
@@ -182,7 +225,7 @@ class BrainSurfaces:
                 viewer.layers.remove(layer)
         self._busy = False
         self._volumes.give_back()
-        there = {_map_behind(layer) for layer in viewer.layers}
+        there = {map_behind(layer) for layer in viewer.layers}
         self._surfaces = {
             statmap: one for statmap, one in self._surfaces.items() if statmap in there
         }
@@ -203,7 +246,7 @@ class BrainSurfaces:
     def _wanted(self, viewer: Viewer) -> list[StatMap]:
         """List the maps that the user sees in 2D, by their voxels or clusters."""
         found = [
-            _map_behind(layer) for layer in viewer.layers if self._volumes.wants(layer)
+            map_behind(layer) for layer in viewer.layers if self._volumes.wants(layer)
         ]
         return list(dict.fromkeys(one for one in found if one is not None))
 
@@ -238,7 +281,7 @@ class BrainSurfaces:
 
     def _stand_in(self, layer: Layer) -> bool:
         """Show a map that is switched on by its surfaces first, then as a volume."""
-        viewer, statmap = self._ref(), _map_behind(layer)
+        viewer, statmap = self._ref(), map_behind(layer)
         if viewer is None or statmap is None:
             return False
         surface = self.surface_of(statmap)
@@ -256,7 +299,7 @@ class BrainSurfaces:
                 emitter.connect(self._recluster)
 
     def _recluster(self, event: Any) -> None:
-        viewer, statmap = self._ref(), _map_behind(event.source)
+        viewer, statmap = self._ref(), map_behind(event.source)
         if viewer is None or statmap is None or not self._in_3d:
             return
         if self.surface_of(statmap) is not None:
@@ -267,11 +310,23 @@ class BrainSurfaces:
         if viewer is None or self._busy or not self._in_3d:
             return
         self._listen_to(layer)
-        statmap = _map_behind(layer)
+        statmap = map_behind(layer)
         of_wanted = clusters_of(layer) is not None and statmap in self._wanted(viewer)
         self._volumes.take(layer, wanted=of_wanted)
         if statmap is not None and self._volumes.wants(layer):
             self._show(viewer, statmap)
+
+    def _removed(self, event: Any) -> None:
+        """Let the surfaces of a map go with it."""
+        viewer, statmap = self._ref(), map_of(event.value)
+        surface = self.surface_of(statmap) if statmap is not None else None
+        if viewer is None or self._busy or statmap is None or surface is None:
+            return
+        # napari may be about to remove what is selected, and would not find it.
+        if surface in viewer.layers.selection:
+            surface.visible = False
+        else:
+            self.hide_map(statmap, ())
 
 
 @dataclass(frozen=True, eq=False)
@@ -302,9 +357,3 @@ def _mesh_of(clusters: ClusterSet) -> Mesh:
     labels = found.volume(found.label.dtype)
     labels[~colored_mask(clusters)] = 0
     return cluster_surfaces(labels, clusters.statmap.grid, len(clusters))
-
-
-def _map_behind(layer: Layer) -> StatMap | None:
-    """Return the map that a layer shows by its voxels or clusters."""
-    clusters = clusters_of(layer)
-    return clusters.statmap if clusters is not None else map_of(layer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from napari_neurosynth_results.export.colors import (
     colored_values,
     colored_voxels,
 )
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.brain_views.surface_layers import (
@@ -75,10 +77,12 @@ def show_cortex(
     Raises
     ------
     ResultsError
-        When nilearn is missing or no map is visible.
+        When nilearn is missing, no map is visible, or the map has no clusters.
     """
     chosen = layer if layer is not None else _topmost(viewer)
     read_cortex()
+    # What is refused changes nothing.
+    _clusters_on(viewer, chosen)
     scene.uncover_canvas(viewer)
     hide_cortex(viewer)
     fresh = viewer.dims.ndisplay != 3
@@ -137,6 +141,24 @@ class Cortex:
         self._hidden: list[Layer] = []
         self._halves: list[tuple[Hemisphere, Surface]] = []
         self.sentence = ""
+
+    @property
+    def statmap(self) -> StatMap | None:
+        """The map that is shown."""
+        return map_of(self._layer)
+
+    def hide_map(self, statmap: StatMap, layers: Iterable[Layer]) -> None:
+        """Let a map stay hidden in planes, too; end where it is the one that is shown.
+
+        Parameters
+        ----------
+        layers : iterable of Layer
+            All that show the map in planes.
+        """
+        for layer in layers:
+            self._volumes.want(layer, False)
+        if statmap is self.statmap:
+            self.end()
 
     def enter(self) -> None:
         """Add the hemispheres, and let everything else stand back."""
@@ -231,10 +253,7 @@ class Cortex:
             let_pick(layer, clusters.statmap, _labels(clusters, hemisphere))
 
     def _read(self, viewer: Viewer) -> tuple[ClusterSet, list[Colors]]:
-        statmap = map_of(self._layer)
-        clusters = shown_clusters(viewer, statmap) if statmap is not None else None
-        if clusters is None:
-            raise ResultsError(f"{self._layer.name} has no clusters to show.")
+        clusters = _clusters_on(viewer, self._layer)
         self.sentence = _sentence(self._layer.name, clusters)
         return clusters, [
             _colors(self._layer, clusters, hemisphere) for hemisphere in read_cortex()
@@ -243,6 +262,14 @@ class Cortex:
     def _nothing(self, layer: Layer) -> bool:
         """Let the user switch a volume on beside the surface."""
         return False
+
+
+def _clusters_on(viewer: Viewer, layer: Image) -> ClusterSet:
+    statmap = map_of(layer)
+    clusters = shown_clusters(viewer, statmap) if statmap is not None else None
+    if clusters is None:
+        raise ResultsError(f"{layer.name} has no clusters to show.")
+    return clusters
 
 
 def _topmost(viewer: Viewer) -> Image:

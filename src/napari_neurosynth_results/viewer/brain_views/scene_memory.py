@@ -17,8 +17,10 @@ from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.brain_views.brain import brain_of, hide_brain
 from napari_neurosynth_results.viewer.brain_views.cortex import cortex_of, hide_cortex
 from napari_neurosynth_results.viewer.brain_views.glass import glass_of, hide_glass
-from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
-from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    clusters_of,
+    map_behind,
+)
 from napari_neurosynth_results.viewer.napari_private import unproxied
 
 if TYPE_CHECKING:
@@ -156,7 +158,7 @@ def return_to_scene(viewer: Viewer) -> RememberedScene | None:
 
 
 def _show_layers(viewer: Viewer, seen: Mapping[Any, bool]) -> None:
-    there = {_map_behind(layer): shown for layer, shown in seen.items() if shown}
+    there = {map_behind(layer): shown for layer, shown in seen.items() if shown}
     wanted = {
         layer: seen.get(layer, layer.visible and _is_of(there, layer))
         for layer in viewer.layers
@@ -169,13 +171,8 @@ def _show_layers(viewer: Viewer, seen: Mapping[Any, bool]) -> None:
 
 def _is_of(there: Mapping[Any, bool], layer: Any) -> bool:
     """Whether a layer that is new shows the clusters of a map that was there."""
-    statmap = _map_behind(layer)
+    statmap = map_behind(layer)
     return statmap is not None and statmap in there and clusters_of(layer) is not None
-
-
-def _map_behind(layer: Any) -> Any:
-    clusters = clusters_of(layer)
-    return clusters.statmap if clusters is not None else map_of(layer)
 
 
 def _follow_removal(

@@ -142,6 +142,14 @@ class HiddenVolumes:
         for layer in [one for one in layers if self._note(one)]:
             self._hide(layer)
 
+    def want(self, layer: Layer, wanted: bool) -> None:
+        """Let a layer that stands back come again in planes, or stay hidden there."""
+        if layer in self._wanted:
+            self._wanted[layer] = wanted
+            layer.metadata.pop(STANDS_BACK_KEY, None)
+            if wanted and not layer.visible:
+                layer.metadata[STANDS_BACK_KEY] = True
+
     def wants(self, layer: Layer) -> bool:
         """Whether the user wants to see a layer: as in 2D, or switched on since."""
         return bool(self._wanted.get(layer, layer.visible))

@@ -49,6 +49,7 @@ from napari_neurosynth_results.viewer.layers import (
     REASON_KEY,
     UNDERLAY_KEY,
     empty_picture,
+    lock,
     map_of,
     placement_keywords,
 )
@@ -83,6 +84,12 @@ def clusters_of(layer: Layer) -> ClusterSet | None:
     """Return the clusters that a layer shows, None for layers of others."""
     found = layer.metadata.get(METADATA_KEY)
     return found if isinstance(found, ClusterSet) else None
+
+
+def map_behind(layer: Layer) -> StatMap | None:
+    """Return the map that a layer shows by its voxels or clusters."""
+    clusters = clusters_of(layer)
+    return clusters.statmap if clusters is not None else map_of(layer)
 
 
 def cluster_layer(viewer: Viewer, statmap: StatMap) -> Labels | None:
@@ -403,8 +410,7 @@ def _add(viewer: Viewer, layer: Image, clusters: ClusterSet) -> Labels:
     if layer.opacity == FAINT:
         # It was shown faintly because nothing survived the first threshold.
         layer.opacity = 1.0
-    _lock(made)
-    made.events.editable.connect(_keep_locked)
+    lock(made)
     made.events.opacity.connect(_catch_up)
     layer.events.visible.connect(partial(_follow_map, weakref.ref(made)))
     layer.events.colormap.connect(keep_clear)
@@ -504,7 +510,7 @@ def _update(viewer: Viewer, layer: Labels, clusters: ClusterSet) -> None:
             layer.events.features()
         else:
             layer.data = layer.metadata[_LABELS_KEY] = _label_data(clusters)
-            _lock(layer)
+            lock(layer)
 
 
 def _relabel(layer: Labels, before: ClusterSet, clusters: ClusterSet) -> bool:
@@ -562,7 +568,7 @@ def _features(clusters: ClusterSet) -> dict[str, Any]:
         if key in table:
             columns[title] = table[key].round(6)
     if clusters.statmap.level == "cluster":
-        columns[f"p_{clusters.statmap.correction}"] = np.array(
+        columns[clusters.p_word] = np.array(
             [write_counted_p(p, clusters.null) for p in clusters.cluster_p], str
         )
         columns["significant"] = np.where(table.significant, "yes", "no")
@@ -570,17 +576,6 @@ def _features(clusters: ClusterSet) -> dict[str, Any]:
         name: np.concatenate([[_EMPTY.get(values.dtype.kind, "")], values])
         for name, values in ((name, np.asarray(x)) for name, x in columns.items())
     }
-
-
-def _lock(layer: Labels) -> None:
-    """Painting in the layer would make volume and table disagree."""
-    layer.editable = False
-
-
-def _keep_locked(event: Any) -> None:
-    # napari unlocks a layer whenever its data change.
-    if event.source.editable:
-        _lock(event.source)
 
 
 def _follow_map(ref: weakref.ref[Any], event: Any) -> None:

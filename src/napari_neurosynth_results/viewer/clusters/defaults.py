@@ -118,9 +118,10 @@ def shown_clusters(viewer: Viewer, statmap: StatMap) -> ClusterSet | None:
     try:
         offered = [name for name, why in refusals(statmap).items() if why is None]
         threshold = first_threshold(statmap, offered)
+        atlas = chosen_atlas(viewer)
         found: ClusterSet = statmap.results.remember(
-            (statmap.key, "clusters", threshold),
-            lambda: clusters_at(statmap, threshold, atlas=chosen_atlas()),
+            (statmap.key, "clusters", threshold, atlas),
+            lambda: clusters_at(statmap, threshold, atlas=atlas),
         )
     except ResultsError:
         return None
@@ -192,7 +193,7 @@ def remembered_part(statmap: StatMap, asked: Threshold) -> str:
         Empty where a map would be shown so in a first session.
     """
     try:
-        own = own_threshold(statmap)
+        own = choose_first_threshold(statmap)
     except ResultsError:
         return ""
     parts = []
@@ -207,17 +208,6 @@ def remembered_part(statmap: StatMap, asked: Threshold) -> str:
     if asked.connectivity != own.connectivity:
         parts.append(f"{asked.connectivity}-connected")
     return ", ".join(parts)
-
-
-def own_threshold(statmap: StatMap) -> Threshold:
-    """Return the threshold of a map before anybody chose one.
-
-    Raises
-    ------
-    ResultsError
-        When there is nothing to threshold.
-    """
-    return choose_first_threshold(statmap)
 
 
 def shows_faintly() -> bool:

@@ -162,7 +162,7 @@ class PlaceReader:
                 rows.append(_map_row(layer, statmap, shown, place))
         # What is hidden gives its memory back, and is tried again when it is shown.
         self._shown = kept
-        region, distance = _region_at(place, kept)
+        region, distance = _region_at(self._viewer, place, kept)
         return Readout(place, region, distance, tuple(rows))
 
     def _ready(self, layer: Layer, statmap: StatMap, evidence: Evidence) -> _Shown:
@@ -335,12 +335,14 @@ def _cluster_name(clusters: ClusterSet, label: int) -> str:
     return names[label - 1] if names is not None else f"cluster {label}"
 
 
-def _region_at(place: Coordinate, shown: Mapping[StatMap, _Shown]) -> tuple[str, float]:
+def _region_at(
+    viewer: Viewer, place: Coordinate, shown: Mapping[StatMap, _Shown]
+) -> tuple[str, float]:
     """Name the region at a place, unless the maps lie in another space."""
     if shown and all(one.grid.mni_doubt() for one in shown.values()):
         return "", math.nan
     try:
-        atlas = chosen_atlas()
+        atlas = chosen_atlas(viewer)
     except ResultsError:
         return "", math.nan
     if atlas is None:

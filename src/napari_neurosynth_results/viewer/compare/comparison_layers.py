@@ -12,6 +12,7 @@ from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
+from napari_neurosynth_results.statistics.comparison.derived_maps import parent_clusters
 from napari_neurosynth_results.statistics.thresholds.masks import origins_of
 from napari_neurosynth_results.viewer.canvas import Divider, dress, show_divider
 from napari_neurosynth_results.viewer.clusters.defaults import (
@@ -149,14 +150,19 @@ def show_map(viewer: Viewer, statmap: StatMap) -> Layer:
     from napari.layers import Layer
 
     made, _ = map_layer(statmap, visible=True)
-    for layer in viewer.layers:
+    for layer in list(viewer.layers):
         shown = map_of(layer)
-        if shown is not None and shown.results.source == statmap.results.source:
+        if shown is not None and _is_made_alike(shown, statmap):
             viewer.layers.remove(layer)
-            break
     layer = viewer.add_layer(Layer.create(*made))
     dress(viewer)
     return layer
+
+
+def _is_made_alike(one: StatMap, other: StatMap) -> bool:
+    """Whether two maps were made in one way of the same two maps."""
+    made_of = [[part.statmap for part in parent_clusters(m)] for m in (one, other)]
+    return bool(made_of[0]) and one.key == other.key and made_of[0] == made_of[1]
 
 
 class Swipe:
@@ -245,7 +251,9 @@ class Swipe:
     def _cut(
         self, layer: Image, shown: Image, axis: int, cut: float, *, below: bool
     ) -> None:
-        """Show what lies on one side of a place along an axis."""
+        """Show what lies on one side of a place along an axis of the viewer."""
+        # A series that is open as well gives the viewer an axis that maps have not.
+        axis += layer.ndim - self._viewer.dims.ndim
         size, origin = layer.scale[axis], layer.translate[axis]
         n = layer.data.shape[axis]
         at = min(max(round((cut - origin) / size), 0), n)

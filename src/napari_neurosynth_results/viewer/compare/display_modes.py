@@ -103,6 +103,8 @@ class JointDisplay:
         self._maps: list[Image] = []
         #: What the mode has made of `visible`: anything else is the user's doing.
         self._shown: dict[Layer, bool] = {}
+        #: And of `opacity`, which clusters change themselves between planes and 3D.
+        self._opacity: dict[Layer, float] = {}
         #: Maps that the caption names as parts of a comparison.
         self._sided: list[Layer] = []
         self._turn = 0
@@ -167,7 +169,7 @@ class JointDisplay:
             self._apply(_Plan())
         self._fit(0)
         self._looks, self._order, self._shown, self._maps = {}, [], {}, []
-        self._sided = []
+        self._opacity, self._sided = {}, []
 
     def let_go(self) -> None:
         """Stop when the panel goes, unless canvas or layers go with it."""
@@ -229,7 +231,10 @@ class JointDisplay:
                 # Another map was chosen to be seen alone.
                 let_go = layer in self._sided and SIDE_KEY not in layer.metadata
                 if changed or let_go:
-                    self._looks[layer] = replace(look, visible=layer.visible)
+                    look = replace(look, visible=layer.visible)
+                if layer.opacity != self._opacity.get(layer, layer.opacity):
+                    look = replace(look, opacity=layer.opacity)
+                self._looks[layer] = look
                 continue
             is_map = map_of(layer) is not None and hasattr(layer, "contrast_limits")
             self._looks[layer] = _Look(
@@ -266,6 +271,7 @@ class JointDisplay:
             opacity = plan.opacity.get(layer, look.opacity)
             if layer.opacity != opacity:
                 layer.opacity = opacity
+            self._opacity[layer] = layer.opacity
             named = layer in plan.named
             name = layer.name_overlay
             font = min(look.font_size, _SMALL) if named else look.font_size

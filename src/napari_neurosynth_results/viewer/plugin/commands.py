@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import refusals
 from napari_neurosynth_results.viewer import canvas, scene
 from napari_neurosynth_results.viewer.brain_views import brain, cortex, glass
 from napari_neurosynth_results.viewer.brain_views.scene_memory import remember_scene
-from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
-from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.clusters.defaults import (
     first_threshold,
-    shows_faintly,
+    threshold_map,
 )
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.scene import view_from
@@ -131,8 +128,7 @@ def label_active_map(napari_viewer: napari.viewer.Viewer) -> None:
     try:
         offered = [name for name, why in refusals(statmap).items() if why is None]
         threshold = first_threshold(statmap, offered)
-        clusters = clusters_at(statmap, threshold, atlas=chosen_atlas())
-        show_clusters(napari_viewer, layer, clusters, faint=shows_faintly())
+        clusters = threshold_map(napari_viewer, layer, threshold)
     except ResultsError as error:
         show_warning(str(error))
         return

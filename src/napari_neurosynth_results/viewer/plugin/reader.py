@@ -284,17 +284,24 @@ def use_anatomy(viewer: Viewer, path: str) -> None:
 
     Raises
     ------
+    CancelledError
+        When the user cancelled.
     ResultsError
         When it cannot be opened.
     """
     from napari.layers import Layer
 
     settings = read_settings()
-    results = open_source(path, settings.online, Job(), settings.max_bytes)
-    said = str(MapKind.ANATOMY)
-    results.take_as({"*": said})
-    statmap = next(iter(results.maps.values()))
-    made, _ = map_layer(statmap, visible=True)
+
+    def work(job: Job) -> StatMap:
+        results = open_source(path, settings.online, job, settings.max_bytes)
+        results.take_as({"*": str(MapKind.ANATOMY)})
+        statmap = next(iter(results.maps.values()))
+        # At 0.5 mm there is much to read.
+        _ = statmap.data
+        return statmap
+
+    made, _ = map_layer(wait_for(work, "Opening anatomy", viewer), visible=True)
     shown_maps.put_below(viewer, viewer.add_layer(Layer.create(*made)))
     dress(viewer)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.export.workspace.contents import SavedRequest
 from napari_neurosynth_results.export.workspace.file import (
     FociStyle,
@@ -160,7 +161,8 @@ def apply_look(layer: Layer, look: LayerState) -> None:
     look : LayerState
         How it looked.
     """
-    layer.name = look.name or layer.name
+    # napari shows names where tags count, and somebody else may have written them.
+    layer.name = for_qt(look.name) or layer.name
     if clusters_of(layer) is None:
         layer.opacity = min(max(look.opacity, 0.0), 1.0)
     if look.image is not None and hasattr(layer, "contrast_limits"):

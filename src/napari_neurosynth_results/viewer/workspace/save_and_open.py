@@ -233,7 +233,9 @@ def open_workspace(viewer: Viewer, path: str | os.PathLike[str]) -> list[str]:
     )
     settings = read_settings()
     results, problems = wait_for(
-        lambda job: _open_all(workspace.contents, settings, job), "Opening workspace"
+        lambda job: _open_all(workspace.contents, settings, job),
+        "Opening workspace",
+        viewer,
     )
     told += problems
     if workspace.contents.sources and not any(results):

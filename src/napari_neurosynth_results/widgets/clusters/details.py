@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -50,6 +49,7 @@ from napari_neurosynth_results.viewer.foci import (
     foci_layers,
     light_up,
     show_foci,
+    studies_behind,
     studies_of,
 )
 from napari_neurosynth_results.viewer.settings import preferred_atlas
@@ -78,8 +78,6 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.statistics.clusters.true_discoveries import (
         ClosedTesting,
     )
-    from napari_neurosynth_results.statistics.studies.contributors import Contributors
-
 
 _FILE = object()
 _IMAGES = "Label image (*.nii *.nii.gz *.hdr *.img *.mgz *.mgh)"
@@ -345,14 +343,8 @@ class ClusterDetails(QTabWidget):
         return studies is not None and len(studies.foci) > _MOST_FOCI_AT_ONCE
 
     def _studies(self) -> Studies | None:
-        """Return those of the result, else those whose foci are shown."""
         assert self._clusters is not None
-        results, own = result_of(self._clusters.statmap), None
-        # A broken file is told of among the notices of what was gathered.
-        with suppress(ResultsError):
-            own = results.studies if results.studies_at_hand else None
-        shown = [studies_of(layer) for layer in reversed(foci_layers(self._viewer))]
-        return own or next((one for one in shown if one is not None), None)
+        return studies_behind(self._viewer, result_of(self._clusters.statmap))
 
     def _work_out_shares(self) -> None:
         """Rebuild a large meta-analysis on another thread, and fill in the shares."""

@@ -276,7 +276,7 @@ class ClusterModel(QAbstractItemModel):
         if column.key == "peak_value":
             return f"Peak {kind}"
         if column.key == "cluster_p" and self._clusters.statmap.correction:
-            return f"p_{self._clusters.statmap.correction}"
+            return self._clusters.p_word
         return f"Mean {kind}" if column.key == "mean_value" else column.title
 
     def flags(self, index: QModelIndex) -> Qt.ItemFlag:

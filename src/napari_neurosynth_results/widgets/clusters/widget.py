@@ -61,8 +61,7 @@ if TYPE_CHECKING:
     from napari_neurosynth_results.widgets.clusters.details import ClusterDetails
 
 _NOTHING = (
-    "No clusters yet. Threshold a map: Plugins > Neurosynth results > Threshold and "
-    "clusters."
+    "No clusters yet. Threshold a map: Layers > Segment > Threshold and clusters."
 )
 _DRAWER = "Regions, active parts, studies, studies x clusters"
 _TABLE_KINDS = "For programs (TSV, CSV) or for a paper (Markdown, LaTeX, HTML)"

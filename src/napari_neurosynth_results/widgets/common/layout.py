@@ -56,6 +56,15 @@ class PlainLabel(QLabel):
         self.setText(text)
 
 
+def without_mnemonic(text: str) -> str:
+    """Write a name so that a button or menu shows its ampersands.
+
+    >>> without_mnemonic("touch & pain")
+    'touch && pain'
+    """
+    return text.replace("&", "&&")
+
+
 def wrapped_text() -> Label:
     """Make a text that takes the width that there is, and can be copied."""
     label = Label(value="")

@@ -317,7 +317,6 @@ def _natural(text: str) -> str:
     return re.sub(r"\d+", lambda digits: digits[0].zfill(9), text.lower())
 
 
-_TOP = QModelIndex()
 _SORTS = "Alt+Left and Alt+Right sort by another column, Alt+Up and Alt+Down its order"
 _BAR_COLOR = QColor(80, 140, 200, 110)
 _LOWEST = 70

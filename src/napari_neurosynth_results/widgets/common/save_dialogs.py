@@ -222,7 +222,7 @@ def comparison_figures(
 
 
 class FigureButton(PushButton):
-    """FigureChoice figures in a menu, and save the one that is chosen.
+    """Offer figures in a menu, and save the one that is chosen.
 
     Parameters
     ----------

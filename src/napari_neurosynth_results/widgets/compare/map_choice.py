@@ -46,6 +46,7 @@ from napari_neurosynth_results.viewer.shown_maps import (
     same_result,
 )
 from napari_neurosynth_results.widgets.common.background_job import BackgroundJob
+from napari_neurosynth_results.widgets.common.layout import without_mnemonic
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -241,7 +242,8 @@ class PartnerButton(QPushButton):
 
     def _elide(self) -> None:
         elide, room = Qt.TextElideMode.ElideMiddle, max(self.width() - 16, 60)
-        self.setText(self.fontMetrics().elidedText(self._told, elide, room))
+        shown = self.fontMetrics().elidedText(self._told, elide, room)
+        self.setText(without_mnemonic(shown))
 
     def list_partners(self) -> None:
         """Fill the menu anew."""
@@ -253,7 +255,8 @@ class PartnerButton(QPushButton):
             others = [one for some in results for one in some.maps.values()]
             for other in rank_partners(base, others)[:_MOST_PARTNERS]:
                 name = name_of_map(other, of_several=several)
-                menu.addAction(name, partial(self.chosen.emit, base, other))
+                chosen = partial(self.chosen.emit, base, other)
+                menu.addAction(without_mnemonic(name), chosen)
             menu.addSeparator()
         menu.addAction("Another result...", self.elsewhere.emit)
 

@@ -13,6 +13,8 @@ from qtpy.QtGui import QColor, QImage, QPainter, QPen
 from qtpy.QtWidgets import QComboBox, QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.colors import OPPOSITE
+from napari_neurosynth_results.export.escaping import for_html
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.agreement import (
     common_mask,
@@ -352,7 +354,7 @@ def _legend(known: Comparison) -> str:
         counts.opposite,
     )
     parts = [
-        f"<b>{word}</b> {_as_html(f'{name}: {say_threshold(of)}: {n:,} voxels')}"
+        f"<b>{word}</b> {for_html(f'{name}: {say_threshold(of)}: {n:,} voxels')}"
         for word, name, of, n in (
             ("First:", known.name_a, known.a, known.n_a),
             ("Second:", known.name_b, known.b, known.n_b),
@@ -360,16 +362,10 @@ def _legend(known: Comparison) -> str:
     ]
     for (text, rgb), count in zip(agreement_legend(known), numbers, strict=True):
         color = "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
-        told = _as_html(text)
-        if count or text != "both, with opposite signs":
-            parts.append(
-                f'<span style="color:{color}">&#9632;</span> {told}: {count:,}'
-            )
+        if count or text != OPPOSITE.name:
+            patch = f'<span style="color:{color}">&#9632;</span>'
+            parts.append(f"{patch} {for_html(text)}: {count:,}")
     return "<br>".join(parts)
-
-
-def _as_html(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _heights(clusters: ClusterSet) -> list[float]:

@@ -87,7 +87,8 @@ class MapDescription(QWidget):
         """Say what a map is, and why it is shown as it is."""
         lines = [statmap.file.filename, statmap.kind.meaning]
         layer = next((one for one in layers if map_of(one) is statmap), None)
-        if layer is not None:
+        # What lies below the maps is shown for no threshold.
+        if layer is not None and REASON_KEY in layer.metadata:
             lines.append(f"Shown: {layer.metadata[REASON_KEY]}")
         text = "\n".join([*lines, *statmap.notices])
         self.holds.setEnabled(statmap.at_hand)

@@ -22,7 +22,7 @@ from napari_neurosynth_results.maps.names import (
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.viewer import shown_maps
-from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.layers import is_seen, map_of
 from napari_neurosynth_results.widgets.common.background_job import size_text
 from napari_neurosynth_results.widgets.common.layout import narrow, row
 from napari_neurosynth_results.widgets.common.row_table import (
@@ -196,7 +196,7 @@ class MapsPanel(Container):
         for layer in self._viewer.layers:
             statmap = map_of(layer)
             if statmap is not None and statmap.results is self._results:
-                (shown if layer.visible else hidden).add(statmap.key)
+                (shown if is_seen(layer) else hidden).add(statmap.key)
         failed = {m.key for m in self._maps() if self._opener.has_failed(m)}
         self.view.set_states(shown, hidden - shown, failed)
 

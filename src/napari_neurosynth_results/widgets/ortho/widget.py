@@ -27,7 +27,7 @@ from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.napari_private import main_window, unproxied
 from napari_neurosynth_results.viewer.ortho.geometry import slice_position, unit_of
 from napari_neurosynth_results.viewer.settings import ORTHO
-from napari_neurosynth_results.widgets.common.layout import PlainLabel
+from napari_neurosynth_results.widgets.common.layout import PlainLabel, name_controls
 from napari_neurosynth_results.widgets.ortho.canvas import OrthoCanvas
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class OrthoView(QWidget):
         super().__init__()
         self.canvas = OrthoCanvas(napari_viewer, self)
         self.canvas.setToolTip(_HELP)
+        self.canvas.setAccessibleName("Axial, coronal and sagittal slices")
         self.x, self.y, self.z = (self._box(axis) for axis in "xyz")
         self.unit = PlainLabel("mm", self)
         self.whole = QPushButton("Reset", self)
@@ -103,6 +104,7 @@ class OrthoView(QWidget):
         self._main: QMainWindow | None = None
         self._below: QWidget | None = None
         self._cover: Any = None
+        name_controls(self)
         self._follow()
 
     # --- where it is shown ------------------------------------------------------------
@@ -211,9 +213,7 @@ class OrthoView(QWidget):
             self.not_shown.setVisible(bool(text))
 
 
-def show_ortho(
-    napari_viewer: Viewer, where: OrthoPlace | None = None, *clicked: object
-) -> OrthoView:
+def show_ortho(napari_viewer: Viewer, where: OrthoPlace | None = None) -> OrthoView:
     """Show three planes over the canvas or below it.
 
     Parameters

@@ -30,10 +30,12 @@ from qtpy.QtWidgets import (
 
 from napari_neurosynth_results.anatomy.numerals import read_number
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.p_values.directions import Direction
 from napari_neurosynth_results.statistics.p_values.significance import Evidence, PSource
+from napari_neurosynth_results.statistics.thresholds.apply import p_word
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.request import StatedDof
 from napari_neurosynth_results.statistics.thresholds.threshold import (
@@ -50,8 +52,6 @@ from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import (
     refusals,
 )
 from napari_neurosynth_results.widgets.common.layout import CalmNumber, narrow, row
-
-_StatedDof = float | tuple[float, float] | None
 
 _STEPS = 1000
 _BOX, _NUMBER_BOX, _EXTENT_BOX, _SLIDER = 76, 56, 44, 20
@@ -72,8 +72,8 @@ _NO_PRESET = "Choose ..."
 _LOCKED = "Height, extent and neighbors were chosen when the clusters were formed"
 _NEIGHBORS = "Which voxels count as neighbors in one cluster"
 _EXTENT = (
-    "Smaller clusters get no outline and no row in the table; colors are cut by value "
-    "alone"
+    "Smaller clusters are left out: they have no color, no outline and no row in the "
+    "table"
 )
 _ALPHA = (
     "How sure the column TDP is: 1 - this, for all clusters and thresholds together. "
@@ -305,10 +305,12 @@ class ThresholdForm(Container):
         with self._quietly():
             for widget in (self.by, self.tail, self.preset):
                 widget.reset_choices()
-        self.by.tooltip, self.tail.tooltip = choices.no_criteria, choices.no_tails
+        # Reasons name maps, and files that could not be read.
+        self.by.tooltip = for_qt(choices.no_criteria)
+        self.tail.tooltip = for_qt(choices.no_tails)
         for index, preset in enumerate(choices.presets, start=1):
             self.preset.native.setItemData(
-                index, preset.about, Qt.ItemDataRole.ToolTipRole
+                index, for_qt(preset.about), Qt.ItemDataRole.ToolTipRole
             )
         takes_dof = statmap.kind.row.p.n_dof > 0
         self._needs_dof = takes_dof and PSource(statmap).own_dof is None
@@ -583,5 +585,5 @@ def _word(statmap: StatMap, criterion: Criterion) -> str:
     if criterion == "value":
         return f"value ({statmap.kind})"
     if criterion == "p" and statmap.correction:
-        return "q" if statmap.correction == "FDR" else f"p_{statmap.correction}"
+        return p_word(statmap)
     return _CRITERIA[criterion]

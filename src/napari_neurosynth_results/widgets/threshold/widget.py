@@ -18,6 +18,9 @@ from napari_neurosynth_results.statistics.thresholds.apply import (
     ThresholdResult,
     describe_map,
 )
+from napari_neurosynth_results.statistics.thresholds.first_look import (
+    choose_first_threshold,
+)
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 from napari_neurosynth_results.statistics.thresholds.request import ThresholdRequest
 from napari_neurosynth_results.statistics.thresholds.threshold import Criterion
@@ -36,7 +39,6 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.clusters.defaults import (
     first_threshold,
-    own_threshold,
     remember_choices,
     remembered_part,
     shows_faintly,
@@ -416,7 +418,7 @@ class ThresholdWidget(Container):
     def _take_own(self, event: object = None) -> None:
         """Go back to the threshold that the map itself gives reason for."""
         if (statmap := self.statmap) is not None:
-            self.form.fill(self.form.with_confidence(own_threshold(statmap)))
+            self.form.fill(self.form.with_confidence(choose_first_threshold(statmap)))
             self._change()
 
     def _go_back(self) -> None:

@@ -227,8 +227,8 @@ class ThresholdForm(Container):
         """Let one line hold what is asked of every map."""
         # The own wish of boxes is room for the largest number that they take.
         # napari's style wants more than is needed, and comes after what is set here.
-        wide = f"min-width: {_EXTENT_BOX}px; max-width: {_EXTENT_BOX}px; padding: 1px 3px"
-        self.voxels.native.setStyleSheet(wide)
+        width = f"min-width: {_EXTENT_BOX}px; max-width: {_EXTENT_BOX}px"
+        self.voxels.native.setStyleSheet(f"{width}; padding: 1px 3px")
         for box in (self.voxels, self.mm3):
             box.native.setButtonSymbols(_NO_BUTTONS)
         self.mm3.native.setFixedWidth(_BOX)

@@ -81,7 +81,7 @@ def test_failures_are_told_at_the_end_and_by_the_exit_code(
     command = ["batch", *gone, many[0], "--out", str(out), "--p", ".001"]
     assert main([*command, "--workers", "0", "--map", "z", "--map", "x*"]) == 1
     told, err = capsys.readouterr()
-    assert told.startswith("23 sources, 1 clusters, 23 with failures")
+    assert told.startswith("23 sources, 1 cluster, 23 with failures")
     lines = err.splitlines()
     assert lines[0].startswith("! gone0.nii: ")
     assert lines[-1] == "! 3 more are in failures.tsv."

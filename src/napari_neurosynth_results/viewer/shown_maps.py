@@ -75,7 +75,7 @@ def current_layer(viewer: Viewer) -> Layer | None:
     if active is not None:
         found = _map_layer_behind(viewer, active)
         if found is not None:
-            _mark(viewer, found)
+            work_with(viewer, found)
             return found
     ours = _layers_of_maps(viewer)
     # The one before stands first among equals.
@@ -108,11 +108,12 @@ def _map_layer_behind(viewer: Viewer, layer: Layer) -> Layer | None:
     return layer_of(viewer, statmap) if statmap is not None else None
 
 
-def _mark(viewer: Viewer, current: Layer) -> None:
-    if _CURRENT not in current.metadata:
-        for layer in viewer.layers:
-            layer.metadata.pop(_CURRENT, None)
-        current.metadata[_CURRENT] = True
+def work_with(viewer: Viewer, layer: Layer) -> None:
+    """Say which map is worked with while a layer is active that shows none."""
+    if _CURRENT not in layer.metadata:
+        for other in viewer.layers:
+            other.metadata.pop(_CURRENT, None)
+        layer.metadata[_CURRENT] = True
 
 
 def current_map(viewer: Viewer) -> StatMap | None:

@@ -199,6 +199,9 @@ class Workspace:
         From the lowest to the topmost.
     active : int or None
         Which of them is active.
+    worked_with : int or None
+        Which of them shows the map that is worked with, where the active one shows
+        another thing.
     view : View, optional
         Where the viewer looks.
     naming : Naming
@@ -214,6 +217,7 @@ class Workspace:
     contents: Description = _NOTHING
     layers: tuple[LayerState, ...] = ()
     active: int | None = None
+    worked_with: int | None = None
     view: View | None = None
     naming: Naming = _USUAL
     panel: PanelState | None = None

@@ -291,11 +291,11 @@ def use_anatomy(viewer: Viewer, path: str) -> None:
     """
     from napari.layers import Layer
 
-    settings = read_settings()
+    settings, said = read_settings(), str(MapKind.ANATOMY)
 
     def work(job: Job) -> StatMap:
         results = open_source(path, settings.online, job, settings.max_bytes)
-        results.take_as({"*": str(MapKind.ANATOMY)})
+        results.take_as({"*": said})
         statmap = next(iter(results.maps.values()))
         # At 0.5 mm there is much to read.
         _ = statmap.data

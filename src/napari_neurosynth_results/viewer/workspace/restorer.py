@@ -50,6 +50,7 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
     underlay_layer,
 )
+from napari_neurosynth_results.viewer.shown_maps import work_with
 from napari_neurosynth_results.viewer.workspace.appearance import apply_look
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Restorer:
         self._viewer = viewer
         self._contents = workspace.contents
         self._looks = workspace.layers
-        self._active = workspace.active
+        self._active, self._worked_with = workspace.active, workspace.worked_with
         self._results = results
         self._made: dict[tuple[str, int], Any] = {}
         self._under_way: list[tuple[str, int]] = []
@@ -115,6 +116,8 @@ class Restorer:
             layer.visible = self._looks[number].visible
         if missing:
             self._show_some_anatomy(layers)
+        if self._worked_with in layers:
+            work_with(self._viewer, layers[self._worked_with])
         wanted = layers.get(self._active) if self._active is not None else active
         if wanted is not None and wanted in self._viewer.layers:
             self._viewer.layers.selection.active = wanted

@@ -43,6 +43,7 @@ from napari_neurosynth_results.viewer.settings import (
     read_settings,
     run_command,
 )
+from napari_neurosynth_results.viewer.shown_maps import current_layer
 from napari_neurosynth_results.viewer.workspace.appearance import (
     apply_view,
     describe_look,
@@ -161,7 +162,7 @@ def gather_workspace(viewer: Viewer, folder: str) -> tuple[Workspace, list[str]]
         for one in contents.sources
         if one.needs_link
     ]
-    active = viewer.layers.selection.active
+    active, current = viewer.layers.selection.active, current_layer(viewer)
     naming = describe_atlas(viewer, chosen_atlas(viewer))
     workspace = Workspace(
         FORMAT,
@@ -171,6 +172,7 @@ def gather_workspace(viewer: Viewer, folder: str) -> tuple[Workspace, list[str]]
         contents,
         tuple(looks),
         kept.index(active) if active in kept else None,
+        kept.index(current) if current in kept else None,
         describe_view(viewer) if kept else None,
         naming,
         state,

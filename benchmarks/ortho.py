@@ -27,11 +27,11 @@ from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
-    map_layers,
     show_clusters,
 )
-from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.layers import result_sets
 from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.viewer.shown_maps import current_layer, show_alone
 from napari_neurosynth_results.widgets.ortho.widget import OrthoView
 
 #: The view is opened and closed so many times, to see what is left behind.
@@ -83,12 +83,12 @@ def _viewer() -> napari.Viewer:
     viewer = napari.Viewer()
     viewer.window.resize(1500, 900)
     viewer.open(sample_folder(), plugin=PLUGIN)
-    title = "uncorrected · z"
-    for layer in map_layers(viewer):
-        layer.visible = layer.name == title
-    layer = viewer.layers[title]
-    show_clusters(viewer, layer, find_clusters(map_of(layer), p=0.001, min_voxels=10))
-    assert sum(layer.visible for layer in viewer.layers) == 3
+    [results] = result_sets(viewer.layers)
+    show_alone(viewer, results["z"])
+    layer = current_layer(viewer)
+    show_clusters(viewer, layer, find_clusters(results["z"], p=0.001, min_voxels=10))
+    # The underlay, the map, its clusters, and their outlines.
+    assert sum(layer.visible for layer in viewer.layers) == 4
     _draw(1.0)
     return viewer
 

@@ -329,9 +329,9 @@ def _compare(first: str, second: str) -> None:
     for folder in (first, second):
         viewer.open(folder, plugin=PLUGIN)
     widget = open_workbench(viewer, "Compare").panel("Compare")
-    maps = [layer for layer in viewer.layers if map_of(layer) is not None]
-    widget.maps.check([one for one in maps if map_of(one).key == "z"])
-    widget.mode.value = "outlines"
+    maps = [one["z"] for one in result_sets(viewer.layers)]
+    show_alone(viewer, maps[0])
+    widget.compare(maps, "outlines")
     _quieten(viewer)
     window = viewer.window.screenshot(canvas_only=False, flash=False)
     widget.numbers.setCurrentIndex(1)
@@ -339,7 +339,7 @@ def _compare(first: str, second: str) -> None:
     _quieten(viewer)
     below = viewer.window.screenshot(canvas_only=False, flash=False)
     # The layer list says nothing here.
-    _save(np.hstack([window[:, 440:], below[:, 440:]]), "compare.png")
+    _save(np.hstack([window[:, 376:], below[:, 376:]]), "compare.png")
     viewer.close()
 
 

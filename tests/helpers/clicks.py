@@ -1,10 +1,15 @@
-"""Clicks on a canvas, by napari's own way of calling back."""
+"""Clicks on a canvas, by napari's own way of calling back, and on titles of docks."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QDockWidget, QPushButton
+
+from napari_neurosynth_results.widgets.workbench import Workbench
 
 
 class CanvasEvent:
@@ -60,3 +65,16 @@ def click_ray(
             [0, 1, 2],
         )
         tell(viewer, event)
+
+
+def dock_of(panel: Workbench) -> QDockWidget:
+    """Return the dock that holds a panel."""
+    dock = panel.parentWidget()
+    assert isinstance(dock, QDockWidget)
+    return dock
+
+
+def press_title(panel: Workbench, name: str) -> None:
+    """Press a button in the title of the dock."""
+    found = dock_of(panel).titleBarWidget().findChild(QPushButton, name)
+    QTest.mouseClick(found, Qt.MouseButton.LeftButton)

@@ -17,13 +17,12 @@ from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QApplication,
-    QDockWidget,
     QFileDialog,
-    QPushButton,
     QScrollArea,
 )
 from scipy.stats import norm
 
+from helpers.clicks import dock_of, press_title
 from helpers.threshold_form import settle
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import scene, shown_maps
@@ -64,19 +63,6 @@ def seen(viewer: Any) -> list[str]:
 def own(viewer: Any) -> list[Any]:
     """Return the layers but those that only go with others, as outlines do."""
     return [one for one in viewer.layers if not goes_with_others(one.metadata)]
-
-
-def dock_of(panel: Workbench) -> QDockWidget:
-    dock = panel.parentWidget()
-    assert isinstance(dock, QDockWidget)
-    return dock
-
-
-def press_title(panel: Workbench, name: str) -> None:
-    """Press a button in the title of the dock."""
-    found = dock_of(panel).titleBarWidget().findChild(QPushButton, name)
-    QTest.mouseClick(found, Qt.MouseButton.LeftButton)
-    let_go(20)
 
 
 def test_the_sample_opens_as_underlay_map_clusters_and_a_filled_panel(
@@ -166,6 +152,7 @@ def test_what_is_shown_survives_closing_and_the_panel_stays_closed(
     before = panel.header.sentence.text()
     assert "extent >= 10" in before
     press_title(panel, "QTitleBarCloseButton")
+    let_go(20)
     del panel, threshold
     let_go(20)
     assert workbench_of(viewer) is None
@@ -189,6 +176,7 @@ def test_a_hidden_panel_stays_hidden_and_is_the_one_that_comes_back(
     viewer.open_sample(PLUGIN, "pain-ale")
     panel = workbench_of(viewer)
     press_title(panel, "QTitleBarHideButton")
+    let_go(20)
     assert dock_of(panel).isHidden()
     viewer.open(write({"z": rng.random(SHAPE) * 6}), plugin=PLUGIN)
     assert dock_of(panel).isHidden()

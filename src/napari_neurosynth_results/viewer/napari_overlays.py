@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import weakref
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -191,7 +192,7 @@ def _pixels_of(image: QImage) -> npt.NDArray[np.uint8]:
     )
 
 
-class _Painted(VispyCanvasOverlay):  # type: ignore[misc]
+class _Painted(VispyCanvasOverlay, ABC):  # type: ignore[misc]
     """Draws an overlay with Qt, its box too."""
 
     def __init__(self, *, font_info: Any, **kwargs: Any) -> None:
@@ -256,11 +257,13 @@ class _Painted(VispyCanvasOverlay):  # type: ignore[misc]
         below = place[1] + self._metrics.ascent()
         painter.drawText(QPointF(round(left), round(below)), words)
 
+    @abstractmethod
     def _measure_all(self) -> tuple[float, float]:
-        raise NotImplementedError
+        """Say how wide and high it is, in pixels of the screen."""
 
+    @abstractmethod
     def _paint(self, painter: QPainter) -> None:
-        raise NotImplementedError
+        """Draw what is in the box."""
 
 
 def _color(rgba: Any) -> QColor:

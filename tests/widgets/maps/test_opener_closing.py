@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QDockWidget, QPushButton
+from qtpy.QtWidgets import QApplication
 
+from helpers.clicks import dock_of, press_title
 from local_servers import Fault, LocalServers
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.progress_bar import wait_for
@@ -57,18 +58,6 @@ def at_work() -> list[str]:
     """Name the threads that open or fetch something."""
     names = [thread.name for thread in threading.enumerate()]
     return [one for one in names if one.startswith(("ThreadPool", "nnr-"))]
-
-
-def dock_of(panel: Workbench) -> QDockWidget:
-    dock = panel.parentWidget()
-    assert isinstance(dock, QDockWidget)
-    return dock
-
-
-def press_title(panel: Workbench, name: str) -> None:
-    """Press a button in the title of the dock."""
-    found = dock_of(panel).titleBarWidget().findChild(QPushButton, name)
-    QTest.mouseClick(found, Qt.MouseButton.LeftButton)
 
 
 def opening(viewer: Any, web: LocalServers, link: str, where: str) -> Workbench:

@@ -30,13 +30,9 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
     result_sets,
 )
-from napari_neurosynth_results.viewer.napari_private import (
-    collect_later,
-    is_closed,
-    viewer_that_reads,
-)
+from napari_neurosynth_results.viewer.napari_private import is_closed, viewer_that_reads
 from napari_neurosynth_results.viewer.plugin.messages import announce
-from napari_neurosynth_results.viewer.progress_bar import wait_for
+from napari_neurosynth_results.viewer.progress_bar import collect_later, wait_for
 from napari_neurosynth_results.viewer.settings import (
     Settings,
     read_settings,

@@ -50,17 +50,15 @@ class _Garbage:
         """
         self._work.extend(work)
         self._pause_ends = max(self._pause_ends, time.monotonic() + seconds)
-        widgets = sys.modules.get("qtpy.QtWidgets")
-        app = widgets.QApplication.instance() if widgets is not None else None
-        if app is None or self._timer is not None or not _is_main_thread():
+        core = sys.modules.get("qtpy.QtCore")
+        app = core.QCoreApplication.instance() if core is not None else None
+        if core is None or app is None or self._timer is not None or not _is_main_thread():
             return
         # Somebody who wants no garbage collected at all is let be.
         if not gc.isenabled():
             return
-        from qtpy.QtCore import QTimer
-
         gc.disable()
-        self._timer = QTimer(app)
+        self._timer = core.QTimer(app)
         self._timer.timeout.connect(self._look)
         self._timer.start(_LOOK_MS)
 

@@ -52,10 +52,10 @@ class _Garbage:
         self._pause_ends = max(self._pause_ends, time.monotonic() + seconds)
         core = sys.modules.get("qtpy.QtCore")
         app = core.QCoreApplication.instance() if core is not None else None
-        if core is None or app is None or self._timer is not None or not _is_main_thread():
+        if core is None or app is None or not _is_main_thread():
             return
         # Somebody who wants no garbage collected at all is let be.
-        if not gc.isenabled():
+        if self._timer is not None or not gc.isenabled():
             return
         gc.disable()
         self._timer = core.QTimer(app)

@@ -135,6 +135,40 @@ def test_the_window_keeps_its_size_whatever_is_opened_closed_and_chosen(
         assert panel.tabs.currentWidget().horizontalScrollBar().maximum() == 0, name
 
 
+def test_nothing_scrolls_sideways_however_narrow_the_panel_is(
+    plugin: Any, make_napari_viewer: Callable[..., Any]
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    # So low that a bar takes room beside every tab.
+    viewer.window.resize(1000, 480)
+    viewer.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(viewer)
+    window = viewer.window._qt_window
+
+    def check(what: str) -> None:
+        let_go(50)
+        # As a user who drags its edge as far as it goes.
+        window.resizeDocks([dock_of(panel)], [100], Qt.Orientation.Horizontal)
+        let_go(50)
+        area = panel.tabs.currentWidget()
+        assert area.horizontalScrollBar().maximum() == 0, what
+        assert dock_of(panel).width() <= 330, what
+
+    clusters = panel.panel("Clusters")
+    clusters.threshold.form.more.native.click()
+    check("more")
+    clusters.table.drawer.click()
+    details = clusters.table.details
+    for index in range(details.count()):
+        details.setCurrentIndex(index)
+        check(details.tabText(index))
+    for name in TABS[1:]:
+        panel.show_tab(name)
+        if name == "Views":
+            panel.panel(name).unfold_foci()
+        check(name)
+
+
 def test_what_is_shown_survives_closing_and_the_panel_stays_closed(
     plugin: Any,
     make_napari_viewer: Callable[..., Any],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
@@ -220,6 +221,40 @@ class ResultSet:
         self._facts.clear()
         self._problems = tell_moves(self._problems, self._files, files)
         self._arrange(files.values())
+
+    @contextmanager
+    def trial_of(self, kinds: Mapping[str, str]) -> Iterator[None]:
+        """Take maps as `take_as` does, unless what is done with them fails.
+
+        Parameters
+        ----------
+        kinds : mapping of str to str
+            As for `take_as`.
+
+        Raises
+        ------
+        ResultsError
+            As `take_as`. After whatever is raised inside, the set is as it was: maps
+            that are held belong to it still, with the voxels that somebody holds.
+        """
+        files, found, stated = self._files, dict(self._found), dict(self._stated)
+        titles, problems, facts = self._titles, self.problems, dict(self._facts)
+        alive = dict(self._alive)
+        held = {key: self._cache.held(key) for key in say_of_each(files, kinds)}
+        try:
+            self.take_as(kinds)
+            yield
+        except BaseException:
+            self._files, self._found, self._stated = files, found, stated
+            self._titles, self._facts = titles, facts
+            with self._lock:
+                self._problems = list(problems)
+                self._alive = WeakValueDictionary(alive)
+            for key, voxels in held.items():
+                self._cache.drop(key)
+                if voxels is not None:
+                    self._cache.keep(key, voxels)
+            raise
 
     def _forget(self, key: str) -> None:
         """Let go of what was made of a map by its old meaning."""

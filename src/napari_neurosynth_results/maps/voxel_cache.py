@@ -50,13 +50,22 @@ class VoxelCache:
             voxels = self._alive.get(key)
         if voxels is None:
             voxels = read()
+        self.keep(key, voxels)
+        return voxels
+
+    def held(self, key: str) -> Voxels | None:
+        """Return voxels that are kept here or held by somebody; nothing is read."""
+        with self._lock:
+            return self._alive.get(key)
+
+    def keep(self, key: str, voxels: Voxels) -> None:
+        """Keep voxels under a key, and let go of what was used longest ago."""
         with self._lock:
             self._alive[key] = voxels
             self._kept[key] = voxels
             self._kept.move_to_end(key)
             while self.nbytes > self._limit and len(self._kept) > _FEWEST_KEPT:
                 self._kept.popitem(last=False)
-        return voxels
 
     def drop(self, key: str) -> None:
         """Forget one map: what its file holds is read in another way now."""

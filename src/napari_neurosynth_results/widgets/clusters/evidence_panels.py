@@ -14,13 +14,13 @@ from qtpy.QtGui import QPainter, QPen
 from qtpy.QtWidgets import (
     QCheckBox,
     QFrame,
-    QHBoxLayout,
     QPushButton,
     QScrollArea,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
+from superqt import QFlowLayout
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.tables.clusters import save_active_parts
@@ -218,7 +218,8 @@ class PartsPanel(QWidget):
         self.share = QSpinBox(self)
         self.share.setRange(1, 100)
         self.share.setSingleStep(10)
-        self.share.setSuffix(" %")
+        self.share.setPrefix("At least ")
+        self.share.setSuffix(" % active")
         self.share.setValue(_USUAL_SHARE)
         self.share.setKeyboardTracking(False)
         self.share.setAccessibleName("At least so much of a part is active")
@@ -249,11 +250,8 @@ class PartsPanel(QWidget):
         self.view.selectionModel().currentChanged.connect(self._go_to)
 
     def _arrange(self) -> None:
-        line = QHBoxLayout()
-        line.addWidget(PlainLabel("At least", self))
+        line = QFlowLayout()
         line.addWidget(self.share)
-        line.addWidget(PlainLabel("active", self))
-        line.addStretch(1)
         line.addWidget(self.outline)
         line.addWidget(self.save)
         layout = QVBoxLayout(self)

@@ -94,9 +94,9 @@ NOTHING_KNOWN = About()
 #: Voxels a set keeps alive by itself: about 6 maps of the 2 mm MNI grid.
 CACHE_BYTES = 24 * 2**20
 
-#: NiMARE 0.22.1: `CBMAEstimator` and `PermutedOLS`, correct_fwe_montecarlo.
+#: NiMARE 0.22.1: `CBMAEstimator`, `PermutedOLS`; no more digits than anybody repeats.
 _REPEATED = re.compile(
-    r"repeated ([\d,]*\d) times|([\d,]*\d) iterations were performed"
+    r"repeated (\d[\d,]{0,12}) times|(\d[\d,]{0,12}) iterations were performed"
 )
 
 
@@ -104,6 +104,13 @@ def stated_iterations(text: str) -> set[int]:
     """Return all numbers of iterations that a methods text of NiMARE states."""
     found = _REPEATED.findall(text)
     return {int("".join(groups).replace(",", "")) for groups in found}
+
+
+def text_of_corrections(methods: str) -> str:
+    """Return what a methods text of NiMARE says of a correction, else all of it."""
+    # What stands before belongs to the uncorrected map: ALESubtraction permutes twice.
+    _, found, text = methods.partition("Family-wise error")
+    return text if found else methods
 
 
 class ResultSet:
@@ -309,8 +316,7 @@ class ResultSet:
     @property
     def iterations_in_text(self) -> set[int]:
         """Numbers of iterations that the methods text states of its corrections."""
-        _, correction, text = self.methods.partition("Family-wise error")
-        return stated_iterations(text if correction else self.methods)
+        return stated_iterations(text_of_corrections(self.methods))
 
     @property
     def studies(self) -> Studies | None:
@@ -585,13 +591,7 @@ class ResultSet:
 
 
 def result_of(statmap: StatMap) -> ResultSet:
-    """Return the result set of a map, with the tables and texts beside its maps.
-
-    Returns
-    -------
-    ResultSet
-        Nothing else makes maps.
-    """
+    """Return the result set of a map, with the tables and texts beside its maps."""
     assert isinstance(statmap.results, ResultSet)
     return statmap.results
 

@@ -178,6 +178,21 @@ def test_the_status_bar_says_x_y_z_and_what_the_threshold_hides(
     assert viewer.status == f"{named} » two: 1"
 
 
+def test_what_napari_said_before_is_said_in_mm_at_once(
+    viewer: Any, opened: Opened, z: npt.NDArray[np.float32]
+) -> None:
+    layer = add(viewer, opened({"z": z})["z"])
+    viewer.layers.selection.active = layer
+    viewer.mouse_over_canvas = False
+    for bracket in ("[0.00, -50.00, -30.00]", "[0.00 -50.00 -30.00]", "[0, -5e1, -30]"):
+        viewer.status = {"coords": bracket, "value": "nan", "coordinates": bracket}
+        dress(viewer)
+        assert viewer.status["coordinates"] == "x -30, y -50, z 0 mm: 6"
+    viewer.dims.ndisplay = 3
+    viewer.status = "[0.00, -50.00, -30.00]: 6"
+    assert viewer.status == "[0.00, -50.00, -30.00]: 6"
+
+
 @pytest.mark.viewer
 @pytest.mark.slow
 def test_the_screen_shows_the_bar_and_a_cross_that_is_open_in_the_middle(

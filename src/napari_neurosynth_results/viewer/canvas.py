@@ -70,6 +70,7 @@ _MOST_MAPS = 3
 _ROWS, _BETWEEN = 180, 20
 #: A place as napari writes it.
 _BRACKET = re.compile(r"^\[[^\]]*\]")
+_NUMBER = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?")
 #: What caption and bar follow.
 _TELLING = ("visible", "name", "contrast_limits", "gamma", "colormap")
 
@@ -153,6 +154,8 @@ def dress(viewer: Viewer) -> None:
         viewer.events.status.connect(partial(_name_status, weakly(viewer)))
     update_legend(viewer)
     _update_place(weakly(viewer))
+    # What napari has said before stays until the mouse moves.
+    _name_status(weakly(viewer))
 
 
 def _add_drawn(viewer: Viewer) -> None:
@@ -517,21 +520,37 @@ def _update_place(ref: weakref.ref[Any], event: object = None) -> None:
 
 def _name_status(ref: weakref.ref[Any], event: object = None) -> None:
     """Say in the status bar x, y and z in mm, where napari says z, y and x."""
-    viewer = ref()
-    place = place_of_mouse(viewer) if viewer is not None else None
-    if viewer is None or place is None:
+    if (viewer := ref()) is None:
         return
-    said, named = viewer.status, name_place(place)
+    said = viewer.status
+    text = said if isinstance(said, str) else said.get("coords", "")
+    if (found := _BRACKET.match(text)) is None:
+        return
+    # The mouse may have left the canvas since.
+    place = place_of_mouse(viewer) or _place_in(viewer, found[0])
+    if place is None:
+        return
+    named = name_place(place)
     if isinstance(said, str):
         viewer.status = _BRACKET.sub(named, said)
-    elif _BRACKET.match(said.get("coords", "")):
-        value = _value_at(viewer, place, said["value"])
-        viewer.status = {
-            **said,
-            "coords": named,
-            "value": value,
-            "coordinates": ": ".join((named, value)),
-        }
+        return
+    value = _value_at(viewer, place, said["value"])
+    viewer.status = {
+        **said,
+        "coords": named,
+        "value": value,
+        "coordinates": ": ".join((named, value)),
+    }
+
+
+def _place_in(viewer: Viewer, bracket: str) -> Coordinate | None:
+    """Read a place as napari writes it; None in 3D, where it is none of a slice."""
+    numbers = [float(number) for number in _NUMBER.findall(bracket)]
+    dims = viewer.dims
+    if dims.ndisplay != 2 or dims.ndim < 3 or len(numbers) != dims.ndim:
+        return None
+    z, y, x = numbers[-3:]
+    return x, y, z
 
 
 def _value_at(viewer: Viewer, place: Coordinate, seen: str) -> str:

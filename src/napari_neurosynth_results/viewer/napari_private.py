@@ -115,6 +115,23 @@ def main_window(viewer: Any) -> Any:
     return getattr(getattr(unproxied(viewer), "window", None), MAIN_WINDOW, None)
 
 
+def close_notifications(viewer: Any) -> None:
+    """Take away what lies over the lower right of the canvas until somebody reads it.
+
+    In a window that is not the active one napari (0.9.2) leaves it there for good.
+    `NapariQtNotification` (napari._qt.dialogs.qt_notification) has no public name;
+    where it is gone, what was told stays as long as napari means it to.
+    """
+    if (main := main_window(viewer)) is None:
+        return
+    try:
+        from napari._qt.dialogs.qt_notification import NapariQtNotification
+    except ImportError:
+        return
+    for told in main.findChildren(NapariQtNotification):
+        told.close()
+
+
 def refreshed_once(layer: Any) -> AbstractContextManager[object]:
     """Keep a layer from cutting its slice anew with each of several changes.
 

@@ -210,10 +210,13 @@ def test_agreement_is_a_layer_that_says_what_it_means(
     ]
     assert not layer.editable
     assert np.allclose(layer.translate, map_of(layers["z"]).grid.origin[::-1])
-    # The next one takes its place.
+    # That of other maps lies over it, and the next one of these takes its place.
     widget.maps.check(maps_of(layers, "z", "stat"))
-    widget.agreement.native.click()
-    assert sum(AGREEMENT_KEY in one.metadata for one in viewer.layers) == 1
+    for _ in range(2):
+        widget.agreement.native.click()
+        found = [one for one in viewer.layers if AGREEMENT_KEY in one.metadata]
+        assert (len(found), found[0]) == (2, layer)
+        assert [one.visible for one in found] == [False, True]
 
 
 def test_a_conjunction_can_be_thresholded_like_any_map(

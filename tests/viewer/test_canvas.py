@@ -158,6 +158,23 @@ def test_the_place_is_named_and_hidden_in_3d(
     assert not cross.visible
 
 
+def test_a_layer_in_two_viewers_tells_both(
+    viewer: Any, opened: Opened, z: npt.NDArray[np.float32]
+) -> None:
+    from napari.components import ViewerModel
+
+    layer = add(viewer, opened({"z": z})["z"])
+    other = ViewerModel()
+    other.add_layer(layer)
+    dress(other)
+    layer.name = "pain"
+    for one in (viewer, other):
+        assert one.canvas.overlays[CAPTION].text.startswith("pain: ")
+    n = len(layer.events.name.callbacks)
+    dress(other)
+    assert len(layer.events.name.callbacks) == n
+
+
 def test_the_status_bar_says_x_y_z_and_what_the_threshold_hides(
     viewer: Any, opened: Opened, z: npt.NDArray[np.float32]
 ) -> None:

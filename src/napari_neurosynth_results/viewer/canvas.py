@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
     voxels_behind,
 )
+from napari_neurosynth_results.viewer.napari_private import drawn_overlays
 from napari_neurosynth_results.viewer.scene import (
     add_words,
     place_of_mouse,
@@ -160,9 +161,7 @@ def dress(viewer: Viewer) -> None:
 
 def _add_drawn(viewer: Viewer) -> None:
     """Add what napari has no overlay for; a napari that changed goes without."""
-    try:
-        from napari_neurosynth_results.viewer import napari_overlays as drawn
-    except ImportError:
+    if (drawn := drawn_overlays()) is None:
         return
     viewer.canvas.overlays[COLOR_BAR] = drawn.BarOverlay(
         position="top_right", box=False
@@ -185,9 +184,7 @@ def show_divider(viewer: Viewer, divider: Divider | None) -> None:
             add_words(
                 viewer, name, position=position, font_size=_FONT_SIZE, visible=False
             )
-        with suppress(ImportError):
-            from napari_neurosynth_results.viewer import napari_overlays as drawn
-
+        if (drawn := drawn_overlays()) is not None:
             scene[DIVIDER] = drawn.DividerOverlay(visible=False)
     if divider is not None:
         told = (
@@ -484,16 +481,18 @@ def _paint(layer: Layer, values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint
 
 def _follow(viewer: Viewer, layer: Layer) -> None:
     """Hear of what changes caption or colors."""
-    events = layer.events
-    if any(_is_ours(callback) for callback in events.name.callbacks):
+    events, ref = layer.events, weakly(viewer)
+    if any(_tells(callback, ref) for callback in events.name.callbacks):
         return
     for name in _TELLING:
         if hasattr(events, name):
-            getattr(events, name).connect(partial(_update, weakly(viewer)))
+            getattr(events, name).connect(partial(_update, ref))
 
 
-def _is_ours(callback: Any) -> bool:
-    return isinstance(callback, partial) and callback.func is _update
+def _tells(callback: Any, ref: weakref.ref[Any]) -> bool:
+    """Whether a layer tells this viewer: it may stand in another one too."""
+    ours = isinstance(callback, partial) and callback.func is _update
+    return ours and callback.args[0]() is ref()
 
 
 def _update(ref: weakref.ref[Any], event: object = None) -> None:

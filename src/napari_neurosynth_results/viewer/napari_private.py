@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import ModuleType
 from typing import Any, TypeVar
 
 Wrapped = TypeVar("Wrapped")
@@ -130,6 +131,21 @@ def close_notifications(viewer: Any) -> None:
         return
     for told in main.findChildren(NapariQtNotification):
         told.close()
+
+
+def drawn_overlays() -> ModuleType | None:
+    """Return what draws on the canvas, None where napari draws in another way now.
+
+    It takes many names from napari and vispy that are not promised; a fault of our own
+    in it is told, and not taken for such a change.
+    """
+    try:
+        from napari_neurosynth_results.viewer import napari_overlays
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("napari", "vispy"):
+            raise
+        return None
+    return napari_overlays
 
 
 def refreshed_once(layer: Any) -> AbstractContextManager[object]:

@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
+    from napari_neurosynth_results.widgets.maps.opener import ResultOpener
+
 _OWN, _SAME = "each map's own threshold", "the first map's threshold for all"
 _ALONE = "as they are"
 _VIEWS = (_ALONE, "overlay", "outlines", "side by side", "blink", "swipe")
@@ -85,11 +87,16 @@ class CompareWidget(Container):
     ----------
     napari_viewer : Viewer
         The viewer whose maps are compared, and that shows them together.
+    opener : ResultOpener, optional
+        Of the panel that this is a part of.
     """
 
-    def __init__(self, napari_viewer: Viewer) -> None:
+    def __init__(
+        self, napari_viewer: Viewer, opener: ResultOpener | None = None
+    ) -> None:
         super().__init__(labels=False)
         self._viewer = napari_viewer
+        self._opener = opener
         self._together = JointDisplay(napari_viewer)
         self._watched: list[Any] = []
         self._heard: list[Layer] = []
@@ -106,7 +113,7 @@ class CompareWidget(Container):
         self.maps = MapChecklist(self._viewer, self.native)
         self.partners = PartnerButton(self._viewer, self.maps, self.native)
         self.others = OtherResultField(
-            self._viewer, lambda: self.partners.base, self.native
+            self._viewer, lambda: self.partners.base, self.native, self._opener
         )
         self.thresholds = ComboBox(
             choices=[_OWN, _SAME], tooltip="The thresholds at which maps are compared"

@@ -135,40 +135,6 @@ def test_the_window_keeps_its_size_whatever_is_opened_closed_and_chosen(
         assert panel.tabs.currentWidget().horizontalScrollBar().maximum() == 0, name
 
 
-def test_nothing_scrolls_sideways_however_narrow_the_panel_is(
-    plugin: Any, make_napari_viewer: Callable[..., Any]
-) -> None:
-    viewer = make_napari_viewer(show=True)
-    # So low that a bar takes room beside every tab.
-    viewer.window.resize(1000, 480)
-    viewer.open_sample(PLUGIN, "pain-ale")
-    panel = workbench_of(viewer)
-    window = viewer.window._qt_window
-
-    def check(what: str) -> None:
-        let_go(50)
-        # As a user who drags its edge as far as it goes.
-        window.resizeDocks([dock_of(panel)], [100], Qt.Orientation.Horizontal)
-        let_go(50)
-        area = panel.tabs.currentWidget()
-        assert area.horizontalScrollBar().maximum() == 0, what
-        assert dock_of(panel).width() <= 330, what
-
-    clusters = panel.panel("Clusters")
-    clusters.threshold.form.more.native.click()
-    check("more")
-    clusters.table.drawer.click()
-    details = clusters.table.details
-    for index in range(details.count()):
-        details.setCurrentIndex(index)
-        check(details.tabText(index))
-    for name in TABS[1:]:
-        panel.show_tab(name)
-        if name == "Views":
-            panel.panel(name).unfold_foci()
-        check(name)
-
-
 def test_what_is_shown_survives_closing_and_the_panel_stays_closed(
     plugin: Any,
     make_napari_viewer: Callable[..., Any],
@@ -376,6 +342,23 @@ def test_the_place_is_told_and_gone_to(panel: Workbench, viewer: Any) -> None:
     place.text.returnPressed.emit()
     assert "nowhere" in place.here.text()
     assert tuple(viewer.dims.point[::-1]) == (-34, 14, 0)
+
+
+def test_what_is_told_of_a_place_follows_layers_and_names(
+    panel: Workbench, viewer: Any, sample: ResultSet
+) -> None:
+    here, layer = panel.header.place.here, shown_maps.layer_of(viewer, sample["z"])
+    assert here.text().startswith("insula R   z 6.7")
+    panel.panel("Clusters").table.details.atlas.choose("none")
+    let_go(60)
+    assert here.text().startswith("z 6.7")
+    layer.name = "mine"
+    layer.visible = False
+    let_go(60)
+    assert here.text() == ""
+    layer.visible = True
+    let_go(60)
+    assert here.text().startswith("z 6.7")
 
 
 def test_the_sentence_follows_the_threshold(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakValueDictionary
 
@@ -53,10 +53,17 @@ class VoxelCache:
         self.keep(key, voxels)
         return voxels
 
-    def held(self, key: str) -> Voxels | None:
+    def held(self, keys: Iterable[str]) -> dict[str, Voxels | None]:
         """Return voxels that are kept here or held by somebody; nothing is read."""
         with self._lock:
-            return self._alive.get(key)
+            return {key: self._alive.get(key) for key in keys}
+
+    def put_back(self, held: Mapping[str, Voxels | None]) -> None:
+        """Keep what was `held`, whatever was read since."""
+        for key, voxels in held.items():
+            self.drop(key)
+            if voxels is not None:
+                self.keep(key, voxels)
 
     def keep(self, key: str, voxels: Voxels) -> None:
         """Keep voxels under a key, and let go of what was used longest ago."""

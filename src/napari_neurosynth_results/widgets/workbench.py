@@ -268,7 +268,7 @@ class Workbench(QWidget):
     def _make_compare(self) -> Any:
         from napari_neurosynth_results.widgets.compare.widget import CompareWidget
 
-        return CompareWidget(self._viewer)
+        return CompareWidget(self._viewer, self.opener)
 
     def _make_views(self) -> Any:
         from napari_neurosynth_results.widgets.views import ViewsPanel

@@ -94,7 +94,9 @@ CLUSTER_COLUMNS = (
     ClusterColumn(
         "#", "Label of the cluster in the volume; letters are sub-peaks", key="label"
     ),
-    ClusterColumn("Name", "Double-click or F2 renames it", key="name"),
+    ClusterColumn(
+        "Name", "Double-click or F2 renames it, Ctrl+Z takes that back", key="name"
+    ),
     ClusterColumn("x", "MNI x of the peak, mm", ".4g", key="peak_x", of_peaks=True),
     ClusterColumn("y", "MNI y of the peak, mm", ".4g", key="peak_y", of_peaks=True),
     ClusterColumn("z", "MNI z of the peak, mm", ".4g", key="peak_z", of_peaks=True),

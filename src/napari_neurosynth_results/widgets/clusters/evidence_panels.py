@@ -53,6 +53,7 @@ from napari_neurosynth_results.widgets.common.save_dialogs import (
     LABEL_VOLUMES,
     TABLES,
     ask_and_save,
+    beside_window,
 )
 
 if TYPE_CHECKING:
@@ -382,5 +383,5 @@ class PartsPanel(QWidget):
         if (parts := self._parts) is not None and self._clusters is not None:
             suggested = f"{self._clusters.statmap.key}_parts.tsv"
             kinds = f"{TABLES};;{LABEL_VOLUMES}"
-            save = partial(save_active_parts, parts)
+            save = beside_window(partial(save_active_parts, parts))
             ask_and_save(self, "Save the active parts", suggested, kinds, save)

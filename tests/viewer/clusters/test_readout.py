@@ -285,7 +285,7 @@ def test_while_a_slider_moves_clusters_have_numbers(
     show_clusters(viewer, layer, find_clusters(sample["z"], value=2.9), describe=False)
     found = read_at(viewer, PLACE).rows[0]
     assert found.text == f"cluster {found.value:.0f}"
-    describe_clusters(layer, made)
+    describe_clusters(viewer, layer, made)
     assert read_at(viewer, PLACE).rows[0].text == named == "Insula R"
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 from qtpy.QtCore import QModelIndex, Qt, qInstallMessageHandler
+from qtpy.QtGui import QFontMetrics
 from qtpy.QtTest import QAbstractItemModelTester
 from scipy import ndimage, stats
 
@@ -24,6 +25,7 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.widgets.clusters.columns import (
     CLUSTER_COLUMNS,
     NAME_COLUMN,
+    shorten_name,
 )
 from napari_neurosynth_results.widgets.clusters.table import (
     ClusterModel,
@@ -491,33 +493,54 @@ def test_only_names_of_clusters_can_be_edited(
     assert asked == []
 
 
-def test_names_give_way_to_what_has_to_be_in_sight(qtbot: Any, few: ClusterSet) -> None:
-    view = ClusterView(ClusterModel())
-    qtbot.addWidget(view)
-    view.resize(900, 200)
-    view.show()
-    view.rows.show(few)
-    view.fit_columns()
-    view.setColumnWidth(NAME_COLUMN, widest := 100)
-    seen, last = view.shown_columns(), KEYS.index("tdp_percent")
-    needed = sum(map(view.columnWidth, seen[: 1 + seen.index(last)]))
-    # The window is made narrower after the table was filled.
-    view.resize(needed - 20 + view.width() - view.viewport().width(), 200)
-    assert view.columnWidth(NAME_COLUMN) == widest - 20
-    end = view.columnViewportPosition(last) + view.columnWidth(last)
-    assert end == view.viewport().width()
-
-
-def test_numbers_are_not_cut_when_a_threshold_moves(
+def test_names_give_way_to_what_has_to_be_in_sight(
     qtbot: Any, sample: ResultSet
 ) -> None:
     view = ClusterView(ClusterModel())
     qtbot.addWidget(view)
+    view.resize(900, 600)
     view.show()
-    view.rows.show(find_clusters(sample["z"], p=0.001, min_voxels=10))
+    view.rows.show(api.find_clusters(sample["z"], p=0.001))
+    view.fit_columns()
+    widest = view.columnWidth(NAME_COLUMN)
+    seen, last = view.shown_columns(), KEYS.index("tdp_percent")
+    needed = sum(map(view.columnWidth, seen[: 1 + seen.index(last)]))
+    # The window is made narrower after the table was filled.
+    around = view.width() - view.viewport().width()
+    view.resize(needed - 20 + around, 600)
+    assert view.columnWidth(NAME_COLUMN) == widest - 20
+    end = view.columnViewportPosition(last) + view.columnWidth(last)
+    assert end == view.viewport().width()
+    # With more room than all columns need, names are whole again.
+    view.resize(900, 600)
+    assert view.columnWidth(NAME_COLUMN) == widest
+
+
+def test_a_name_without_room_keeps_its_side(qapp: Any) -> None:
+    metrics = QFontMetrics(qapp.font())
+    room = metrics.horizontalAdvance("Supramarginal")
+    for side in (" R", " L 2", " R (2 mm)"):
+        name = f"Supramarginal{side}"
+        assert shorten_name(name, metrics, 2 * room) == name
+        short = shorten_name(name, metrics, room)
+        assert short.endswith(f"…{side}")
+        assert short.startswith("Su")
+        assert metrics.horizontalAdvance(short) <= room
+    assert shorten_name("Brain stem, all of it", metrics, room).endswith("…")
+
+
+@pytest.mark.parametrize("first", [0.001, 1e-7])
+def test_numbers_are_not_cut_when_a_threshold_moves(
+    qtbot: Any, sample: ResultSet, first: float
+) -> None:
+    view = ClusterView(ClusterModel())
+    qtbot.addWidget(view)
+    view.show()
+    view.rows.show(find_clusters(sample["z"], p=first, min_voxels=10))
     view.fit_columns()
     for p in (0.05, 1e-7):
         view.rows.show(find_clusters(sample["z"], p=p, min_voxels=10))
+        view.fit_longer()
         for index in view.shown_columns():
             if index != NAME_COLUMN:
                 assert view.columnWidth(index) >= view.sizeHintForColumn(index)

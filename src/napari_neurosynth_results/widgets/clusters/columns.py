@@ -1,13 +1,20 @@
-"""The columns of the cluster table: what they hold and how numbers are written."""
+"""The columns of the cluster table: what they hold, how names and numbers are written.
+
+A name that has not enough room keeps its side: ``Supramarg… R``.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from qtpy.QtCore import QModelIndex, Qt
+from qtpy.QtGui import QFontMetrics, QPainter
+from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_neurosynth_results.anatomy.atlas import with_distance
 from napari_neurosynth_results.export.escaping import for_html
@@ -95,9 +102,30 @@ CLUSTER_COLUMNS = (
         "#", "Label of the cluster in the volume; letters are sub-peaks", key="label"
     ),
     ClusterColumn("Name", "Double-click or F2 renames it", key="name"),
-    ClusterColumn("x", "MNI x of the peak, mm", ".4g", key="peak_x", of_peaks=True),
-    ClusterColumn("y", "MNI y of the peak, mm", ".4g", key="peak_y", of_peaks=True),
-    ClusterColumn("z", "MNI z of the peak, mm", ".4g", key="peak_z", of_peaks=True),
+    ClusterColumn(
+        "x",
+        "MNI x of the peak, mm",
+        ".4g",
+        key="peak_x",
+        widest="-88",
+        of_peaks=True,
+    ),
+    ClusterColumn(
+        "y",
+        "MNI y of the peak, mm",
+        ".4g",
+        key="peak_y",
+        widest="-108",
+        of_peaks=True,
+    ),
+    ClusterColumn(
+        "z",
+        "MNI z of the peak, mm",
+        ".4g",
+        key="peak_z",
+        widest="-88",
+        of_peaks=True,
+    ),
     ClusterColumn(
         "Peak",
         "Value at the peak, of the test itself: of a corrected map that of its "
@@ -114,7 +142,7 @@ CLUSTER_COLUMNS = (
         cluster_level=True,
         counted=True,
     ),
-    ClusterColumn("k", "Extent in voxels", ",d", key="n_voxels", widest="88,888"),
+    ClusterColumn("k", "Extent in voxels", ",d", key="n_voxels", widest="8,888"),
     ClusterColumn(
         "TDP",
         " ".join(_TDP),
@@ -258,6 +286,43 @@ FROZEN = 2
 NAME_COLUMN = [column.key for column in CLUSTER_COLUMNS].index("name")
 #: Number of the column that is there once experiments were left out.
 SURVIVAL_COLUMN = [column.key for column in CLUSTER_COLUMNS].index("stands")
+
+
+#: The side of a region, and all that is after it: a number, a distance.
+_SIDE = re.compile(r" [LR](?: .*)?$")
+
+
+def shorten_name(name: str, metrics: QFontMetrics, room: int) -> str:
+    """Shorten a name to some pixels; its side, which is last, stays."""
+    if metrics.horizontalAdvance(name) <= room:
+        return name
+    side = found.group() if (found := _SIDE.search(name)) else ""
+    left = room - metrics.horizontalAdvance(side)
+    stem = name.removesuffix(side)
+    short: str = metrics.elidedText(stem, Qt.TextElideMode.ElideRight, left)
+    return short + side
+
+
+class NameDelegate(QStyledItemDelegate):
+    """Writes names of clusters, as much of them as there is room for."""
+
+    _room: int | None = None
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex
+    ) -> None:
+        """Paint a name."""
+        style = option.widget.style()
+        margin = style.pixelMetric(QStyle.PixelMetric.PM_FocusFrameHMargin) + 1
+        self._room = option.rect.width() - 2 * margin
+        super().paint(painter, option, index)
+        self._room = None
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """Shorten what is painted, and not what is measured."""
+        super().initStyleOption(option, index)
+        if self._room is not None:
+            option.text = shorten_name(option.text, option.fontMetrics, self._room)
 
 
 def cluster_cells(clusters: ClusterSet, key: str) -> npt.NDArray[Any]:

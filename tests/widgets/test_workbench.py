@@ -344,6 +344,18 @@ def test_the_place_is_told_and_gone_to(panel: Workbench, viewer: Any) -> None:
     assert tuple(viewer.dims.point[::-1]) == (-34, 14, 0)
 
 
+def test_a_place_in_a_tested_cluster_has_the_value_that_is_colored(
+    panel: Workbench, viewer: Any, sample: ResultSet
+) -> None:
+    """Its own map has one value for the whole cluster, which no color bar shows."""
+    tested = sample["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
+    shown_maps.show_alone(viewer, tested)
+    scene.look_at(viewer, 38, 4, 2)
+    panel.header.place.refresh()
+    told = panel.header.place.here.text()
+    assert told.split("   ") == ["insula R", "z 6.729", "p_FWE <= .001"]
+
+
 def test_the_sentence_follows_the_threshold(
     panel: Workbench, viewer: Any, sample: ResultSet
 ) -> None:
@@ -364,10 +376,13 @@ def test_an_empty_panel_offers_three_ways_in(
     assert not header.map_row.isVisibleTo(panel)
     assert header.sentence.text().startswith("Nothing is open. Paste the link")
     folder = write({"z": rng.random(SHAPE) * 6})
+    # What is no link is not sent anywhere.
+    QApplication.clipboard().setText("a note")
+    header.paste.click()
+    assert header.source.text() == "a note"
+    assert not panel.opener.background_job.busy
     QApplication.clipboard().setText(str(folder))
     header.paste.click()
-    assert header.source.text() == str(folder)
-    header.source.returnPressed.emit()
     while panel.opener.background_job.busy:
         let_go(10)
     assert not header.empty.isVisibleTo(panel)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -30,6 +32,7 @@ from napari_neurosynth_results import (
     find_clusters,
     open_results,
     save_figure,
+    save_report,
 )
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.maps.studies import Studies
@@ -85,6 +88,7 @@ def main() -> None:
     scene.set_anatomical(viewer, "radiological")
     _save(_canvas(viewer), "radiological.png")
     viewer.close()
+    draw_whole_window()
     _browser()
     _thresholds()
     _studies()
@@ -94,6 +98,24 @@ def main() -> None:
     _ortho()
     _brains()
     draw_figures()
+    draw_report()
+
+
+def draw_whole_window() -> None:
+    """Draw a window of 1920 x 1080 at work: a cluster, its studies, three planes."""
+    viewer = napari.Viewer()
+    viewer.window.resize(1920, 1080)
+    viewer.open(sample_folder(), plugin=PLUGIN)
+    table = open_workbench(viewer, "Clusters").panel("Clusters").table
+    _quieten(viewer)
+    table.go_next()
+    table.drawer.click()
+    table.details.setCurrentWidget(table.details.studies)
+    show_ortho(viewer, "center")
+    _settle(viewer)
+    window = viewer.window.screenshot(canvas_only=False, flash=False)
+    _save(window, "whole-window.png", colors=256)
+    viewer.close()
 
 
 def draw_figures() -> None:
@@ -111,6 +133,21 @@ def draw_figures() -> None:
     draw(clusters, IMAGES / "ortho-figure.png", kind="ortho")
     draw(clusters, IMAGES / "glass-figure.png", kind="glass", background="white")
     draw(compared, IMAGES / "comparison-figure.png")
+
+
+def draw_report() -> None:
+    """Photograph the first page of a report, where there is a browser for it."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        print("No browser is there: report.png stays as it is.")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        page, picture = Path(folder) / "report.html", Path(folder) / "report.png"
+        save_report(open_results(sample_folder()), page)
+        command = [browser, "--headless", "--no-sandbox", "--hide-scrollbars"]
+        command += ["--window-size=1000,1500", f"--screenshot={picture}"]
+        subprocess.run([*command, page.as_uri()], check=True, capture_output=True)
+        _save(np.asarray(Image.open(picture)), "report.png", colors=256)
 
 
 def _mirrored(statmap: StatMap, folder: Path) -> StatMap:
@@ -535,7 +572,8 @@ def _save(picture: np.ndarray, name: str, *, colors: int = 0) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(picture).convert("RGB")
     if colors:
-        image = image.quantize(colors)
+        # The default forgets small patches, as the colors of clusters.
+        image = image.quantize(colors, method=Image.Quantize.MAXCOVERAGE)
     image.save(IMAGES / name, optimize=True)
 
 

@@ -12,9 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conftest import AFFINE, SHAPE
+from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
-from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer import scene, shown_maps
 from napari_neurosynth_results.viewer.canvas import (
     CAPTION,
     COLOR_BAR,
@@ -26,7 +27,7 @@ from napari_neurosynth_results.viewer.canvas import (
     toggle_crosshair,
 )
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
-from napari_neurosynth_results.viewer.layers import map_layer
+from napari_neurosynth_results.viewer.layers import map_layer, value_behind
 
 Opened = Callable[..., Any]
 
@@ -210,6 +211,19 @@ def test_what_napari_said_before_is_said_in_mm_at_once(
     viewer.dims.ndisplay = 3
     viewer.status = "[0.00, -50.00, -30.00]: 6"
     assert viewer.status == "[0.00, -50.00, -30.00]: 6"
+
+
+def test_a_tested_cluster_has_the_value_that_is_colored(
+    viewer: Any, sample: ResultSet
+) -> None:
+    """Each voxel of its own map has the value of the cluster, which no bar shows."""
+    tested = sample["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
+    shown_maps.show_alone(viewer, tested)
+    layer = shown_maps.current_layer(viewer)
+    for place, value in (((38, 4, 2), sample["z"]), ((20, -102, -4), tested)):
+        voxel = layer.world_to_data(place[::-1]).round().astype(int)
+        at = value_behind(layer, tuple(voxel))
+        assert at == value.data[tuple(voxel[::-1])] != 0
 
 
 @pytest.mark.viewer

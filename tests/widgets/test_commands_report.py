@@ -31,6 +31,8 @@ from napari_neurosynth_results.widgets.commands import (
     save_cluster_studies,
 )
 
+NAMES = ("-log10 p, uncorrected", "z, uncorrected")
+
 
 @pytest.fixture
 def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -87,6 +89,19 @@ def test_it_reports_the_studies_whose_foci_are_shown(
     show_foci(viewer, open_studies(str(text)))
     ask_and_report(viewer)
     assert "Doe, 2005" in chosen.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_map_that_is_worked_with_is_reported_first(
+    plugin: Any, viewer: Any, sample: ResultSet, chosen: Path
+) -> None:
+    """A map that was looked at meanwhile is hidden, and lies above."""
+    for key in ("logp", "z", "logp"):
+        show_alone(viewer, sample[key])
+    ask_and_report(viewer)
+    text = chosen.read_text(encoding="utf-8")
+    first, second = (text.index(f">{name}</h2>") for name in NAMES)
+    assert first < second
 
 
 @pytest.mark.slow

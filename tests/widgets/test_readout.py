@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QApplication
 from conftest import SHAPE
 from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer import scene, shown_maps
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     rename,
     show_clusters,
@@ -27,7 +27,7 @@ from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.readout import ReadoutPanel
 from napari_neurosynth_results.widgets.views import AnatomicalViews
-from napari_neurosynth_results.widgets.workbench import open_workbench
+from napari_neurosynth_results.widgets.workbench import Workbench, open_workbench
 
 Z = "uncorrected · z"
 
@@ -349,3 +349,16 @@ def hover(canvas: Any, across: float, down: float) -> None:
     )
     QApplication.sendEvent(canvas, move)
     QApplication.processEvents()
+
+
+@pytest.mark.viewer
+def test_a_place_in_a_tested_cluster_has_the_value_that_is_colored(
+    panel: Workbench, viewer: Any, sample: ResultSet
+) -> None:
+    """Its own map has one value for the whole cluster, which no color bar shows."""
+    tested = sample["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
+    shown_maps.show_alone(viewer, tested)
+    scene.look_at(viewer, 38, 4, 2)
+    panel.header.place.refresh()
+    told = panel.header.place.here.text()
+    assert told.split("   ") == ["insula R", "z 6.729", "p_FWE <= .001"]

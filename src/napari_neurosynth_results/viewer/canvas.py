@@ -28,6 +28,7 @@ from napari_neurosynth_results.viewer.layers import (
     UNDERLAY_KEY,
     is_seen,
     map_of,
+    value_behind,
     voxels_behind,
 )
 from napari_neurosynth_results.viewer.napari_private import drawn_overlays
@@ -562,4 +563,4 @@ def _value_at(viewer: Viewer, place: Coordinate, seen: str) -> str:
     if (voxel < 0).any() or (voxel >= layer.data.shape[-3:]).any():
         return seen
     hidden = " (not significant)" if np.isnan(layer.data[tuple(voxel)]) else ""
-    return f"{voxels.T[tuple(voxel)]:.4g}{hidden}"
+    return f"{value_behind(layer, tuple(voxel)):.4g}{hidden}"

@@ -510,6 +510,28 @@ def voxels_behind(layer: Any) -> npt.NDArray[np.float32] | None:
     return found
 
 
+def value_behind(layer: Any, voxel: tuple[int, ...]) -> float | None:
+    """Return the value of a map at a voxel, also where it is not seen.
+
+    Parameters
+    ----------
+    voxel : tuple of int
+        Into the data of the layer.
+
+    Returns
+    -------
+    float or None
+        Of clusters that were tested, which have one value each, what is colored: the
+        value of the test itself. None for layers of others.
+    """
+    voxels, statmap = voxels_behind(layer), map_of(layer)
+    if voxels is None or statmap is None:
+        return None
+    if statmap.level == "cluster" and not np.isnan(seen := layer.data[voxel]):
+        return float(seen)
+    return float(voxels.T[voxel])
+
+
 def result_sets(layers: Iterable[Any]) -> list[ResultSet]:
     """List the result sets behind some layers, each once, in order."""
     found: list[ResultSet] = []

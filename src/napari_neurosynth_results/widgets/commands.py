@@ -131,8 +131,13 @@ def _current_result(viewer: napari.viewer.Viewer) -> ResultSet | None:
 def _shown_clusters(
     viewer: napari.viewer.Viewer, results: ResultSet
 ) -> list[ClusterSet]:
-    """List the clusters of a result that have a layer, the topmost first."""
+    """List the clusters of a result that have a layer.
+
+    Those of the map that is worked with come first, then the topmost.
+    """
     found = [clusters_of(layer) for layer in reversed(viewer.layers)]
+    now = current_clusters(viewer)
+    found.sort(key=lambda one: one is not now)
     return [one for one in found if one is not None and one.statmap.results is results]
 
 

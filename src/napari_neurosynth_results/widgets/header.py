@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sample import sample_folder
+from napari_neurosynth_results.sources.opening import is_link
 from napari_neurosynth_results.viewer import shown_maps
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
@@ -129,6 +131,7 @@ class Header(QWidget):
         self.go = QPushButton("Open")
         self.empty = QWidget()
         self.paste = QPushButton("Paste a link")
+        self.paste.setToolTip("Open the link, id or path that is on the clipboard")
         self.folder = QPushButton("Open a folder...")
         self.sample = QPushButton("Try the sample")
         self.said = wrap(PlainLabel())
@@ -147,7 +150,6 @@ class Header(QWidget):
         self.sentence.setAccessibleName("What was found")
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.sentence.setContentsMargins(0, 0, 0, 0)
-        self.sentence.setStyleSheet("padding: 0px")
         self.place = PlaceLine(self._viewer, self)
 
     def showEvent(self, event: Any) -> None:
@@ -174,6 +176,8 @@ class Header(QWidget):
         ):
             layout.addWidget(widget)
         for label in (self.said, self.sentence):
+            # Begins where the lists above begin.
+            label.setStyleSheet("padding: 0px")
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
 
     def _opening_menu(self) -> QMenu:
@@ -353,10 +357,14 @@ class Header(QWidget):
         self.source.setFocus()
 
     def paste_source(self) -> None:
-        """Put what is on the clipboard into the line, and go to it."""
+        """Open what is on the clipboard; what nobody can open is put into the line."""
         self.ask_for_source()
+        self._tell("")
         self.source.clear()
         self.source.paste()
+        text = self.source.text().strip()
+        if os.path.exists(text) or is_link(text, read_settings().online):
+            self._open_typed()
 
     def choose_folder(self) -> None:
         """Ask for a folder, and open it."""
@@ -474,7 +482,7 @@ class PlaceLine(QWidget):
             if layer is not None and row.title == layer.name:
                 p = f"p {row.p}" if row.p and row.p[0] in ".0123456789" else row.p
                 value = row.text if row.value != row.value else f"{row.kind} {row.text}"
-                parts += [value, p, row.effect]
+                parts += [row.test or value, p, row.effect]
                 break
         return "   ".join(part for part in parts if part)
 

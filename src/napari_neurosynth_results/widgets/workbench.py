@@ -48,6 +48,7 @@ Tab = Literal["Clusters", "Maps", "Compare", "Views", "Export"]
 TABS: tuple[Tab, ...] = ("Clusters", "Maps", "Compare", "Views", "Export")
 
 _WIDTH, _HEIGHT = 420, 640
+_SETTLED_MS = 100
 _LOWEST_TAB = 60
 _MARGINS = (2, 4, 2, 2)
 _TO_PANEL = "F6"
@@ -112,6 +113,13 @@ class Workbench(QWidget):
         self._make_current()
         self.focus_mark = FocusMark(self)
         self._is_leaving = False
+        #: Somebody has drawn its border elsewhere.
+        self._is_sized_by_hand = False
+        # Qt lays docks out anew for a while after a window has changed.
+        self._resized = QTimer(self)
+        self._resized.setSingleShot(True)
+        self._resized.setInterval(_SETTLED_MS)
+        self._resized.timeout.connect(self._take_room)
         QApplication.instance().focusChanged.connect(self._hold_focus)
         shortcut = QShortcut(QKeySequence(_TO_PANEL), self)
         shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
@@ -120,6 +128,28 @@ class Workbench(QWidget):
     def sizeHint(self) -> QSize:
         """As wide as it is at first; a dock asks once."""
         return QSize(_WIDTH, _HEIGHT)
+
+    def resizeEvent(self, event: Any) -> None:
+        """Notice who chooses a width: then it stays."""
+        super().resizeEvent(event)
+        if QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            self._is_sized_by_hand = True
+
+    def showEvent(self, event: Any) -> None:
+        """Follow the size of the window that it is in."""
+        super().showEvent(event)
+        self.window().installEventFilter(self)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Take the room that was wanting once the window is larger."""
+        if event.type() == QEvent.Type.Resize and not self._is_sized_by_hand:
+            self._resized.start()
+        return bool(super().eventFilter(watched, event))
+
+    def _take_room(self) -> None:
+        main, dock = self.window(), self.parentWidget()
+        if isinstance(main, QMainWindow) and dock and dock.width() < _WIDTH:
+            main.resizeDocks([dock], [_WIDTH], Qt.Orientation.Horizontal)
 
     def event(self, event: Any) -> bool:
         """Notice that the dock has let the panel go, which closing it does."""

@@ -195,6 +195,12 @@ def test_a_page_instead_of_json_is_refused(web: LocalServers, collection: Any) -
         open_results(meta_id)
 
 
+def test_what_cannot_be_had_is_named_as_one(web: LocalServers) -> None:
+    url = f"{web.compose}/meta-analyses/abcdefghijkl"
+    with pytest.raises(ResultsError, match="Compose's meta-analysis abcdefghijkl"):
+        open_results(url, offline=True)
+
+
 def test_offline_all_of_it(web: LocalServers, collection: Any) -> None:
     meta_id = web.add_meta_analysis(collection)
     results = open_results(meta_id)

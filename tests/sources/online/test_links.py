@@ -104,6 +104,7 @@ PROJECTS = [
     )
 ] + [f"{COMPOSE}/api/projects/{PID}"]
 REFUSED = {
+    "There is no file or folder pain here": "pain",
     "search page": f"{NV}/search?q=pain",
     "list of collections": f"{NV}/collections/",
     "form for a new": f"{NV}/collections/new",

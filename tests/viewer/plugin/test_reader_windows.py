@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 from local_servers import Fault, LocalServers
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
@@ -106,3 +107,66 @@ def test_a_window_closed_while_maps_stand_side_by_side_goes_quietly(
     for _ in range(10):
         QApplication.processEvents()
     assert [told.message for told in notifications] == []
+
+
+def test_a_window_of_the_command_line_has_room_for_brain_and_panel(
+    preferences: Any, plugin: Any, sample_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import napari
+    from qtpy.QtTest import QTest
+
+    from napari_neurosynth_results.viewer.plugin.window import (
+        SourceToOpen,
+        open_window,
+    )
+    from napari_neurosynth_results.widgets.workbench import workbench_of
+
+    found: list[int] = []
+
+    def look() -> None:
+        viewer = napari.current_viewer()
+        assert viewer is not None
+        QTest.qWait(100)
+        found.extend([viewer.canvas.size[1], workbench_of(viewer).width()])
+        viewer.close()
+
+    monkeypatch.setattr(napari, "run", look)
+    open_window([SourceToOpen((str(sample_path),))])
+    canvas, panel = found
+    assert canvas > 400
+    assert panel >= 410
+
+
+def test_a_panel_that_was_squeezed_takes_its_room_when_there_is_some(
+    preferences: Any,
+    plugin: Any,
+    make_napari_viewer: Callable[..., Any],
+    sample_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A window of napari's first size is often made larger at once."""
+    from qtpy.QtTest import QTest
+    from qtpy.QtWidgets import QApplication
+
+    from napari_neurosynth_results.widgets.workbench import workbench_of
+
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(800, 600)
+    viewer.open(str(sample_path), plugin=PLUGIN)
+    QTest.qWait(300)
+    panel = workbench_of(viewer)
+    assert panel is not None
+    assert panel.width() < 400
+    viewer.window.resize(1366, 740)
+    QTest.qWait(300)
+    assert panel.width() >= 410
+    # Who makes it narrower later is not asked again.
+    main = panel.window()
+    with monkeypatch.context() as patch:
+        pressed = Qt.MouseButton.LeftButton
+        patch.setattr(QApplication, "mouseButtons", staticmethod(lambda: pressed))
+        main.resizeDocks([panel.parentWidget()], [330], Qt.Orientation.Horizontal)
+        QTest.qWait(50)
+    viewer.window.resize(1400, 740)
+    QTest.qWait(300)
+    assert panel.width() < 400

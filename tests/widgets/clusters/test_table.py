@@ -492,23 +492,6 @@ def test_only_names_of_clusters_can_be_edited(
     assert asked == []
 
 
-def test_names_give_way_to_what_has_to_be_in_sight(qtbot: Any, few: ClusterSet) -> None:
-    view = ClusterView(ClusterModel())
-    qtbot.addWidget(view)
-    view.resize(900, 200)
-    view.show()
-    view.rows.show(few)
-    view.fit_columns()
-    view.setColumnWidth(NAME_COLUMN, widest := 100)
-    seen, last = view.shown_columns(), KEYS.index("tdp_percent")
-    needed = sum(map(view.columnWidth, seen[: 1 + seen.index(last)]))
-    # The window is made narrower after the table was filled.
-    view.resize(needed - 20 + view.width() - view.viewport().width(), 200)
-    assert view.columnWidth(NAME_COLUMN) == widest - 20
-    end = view.columnViewportPosition(last) + view.columnWidth(last)
-    assert end == view.viewport().width()
-
-
 @pytest.mark.parametrize("name", ["z", "logp", VOXEL, MASS])
 def test_who_and_where_and_how_sure_and_how_large_are_seen_at_first(
     qtbot: Any, sample: ResultSet, name: str
@@ -534,16 +517,41 @@ def test_who_and_where_and_how_sure_and_how_large_are_seen_at_first(
     assert seen[: len(wanted)] == wanted
 
 
-def test_numbers_are_not_cut_when_a_threshold_moves(
+def test_names_give_way_to_what_has_to_be_in_sight(
     qtbot: Any, sample: ResultSet
 ) -> None:
     view = ClusterView(ClusterModel())
     qtbot.addWidget(view)
+    view.resize(900, 600)
     view.show()
-    view.rows.show(find_clusters(sample["z"], p=0.001, min_voxels=10))
+    view.rows.show(api.find_clusters(sample["z"], p=0.001))
+    view.fit_columns()
+    widest = view.columnWidth(NAME_COLUMN)
+    seen, last = view.shown_columns(), KEYS.index("tdp_percent")
+    needed = sum(map(view.columnWidth, seen[: 1 + seen.index(last)]))
+    # The window is made narrower after the table was filled.
+    around = view.width() - view.viewport().width()
+    view.resize(needed - 20 + around, 600)
+    assert view.columnWidth(NAME_COLUMN) == widest - 20
+    end = view.columnViewportPosition(last) + view.columnWidth(last)
+    assert end == view.viewport().width()
+    # With more room than all columns need, names are whole again.
+    view.resize(900, 600)
+    assert view.columnWidth(NAME_COLUMN) == widest
+
+
+@pytest.mark.parametrize("first", [0.001, 1e-7])
+def test_numbers_are_not_cut_when_a_threshold_moves(
+    qtbot: Any, sample: ResultSet, first: float
+) -> None:
+    view = ClusterView(ClusterModel())
+    qtbot.addWidget(view)
+    view.show()
+    view.rows.show(find_clusters(sample["z"], p=first, min_voxels=10))
     view.fit_columns()
     for p in (0.05, 1e-7):
         view.rows.show(find_clusters(sample["z"], p=p, min_voxels=10))
+        view.fit_longer()
         for index in view.shown_columns():
             if index != NAME_COLUMN:
                 assert view.columnWidth(index) >= view.sizeHintForColumn(index)

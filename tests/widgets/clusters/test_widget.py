@@ -26,7 +26,10 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     show_clusters,
 )
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
-from napari_neurosynth_results.widgets.clusters.columns import CLUSTER_COLUMNS
+from napari_neurosynth_results.widgets.clusters.columns import (
+    CLUSTER_COLUMNS,
+    NAME_COLUMN,
+)
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
 
 KEYS = [column.key for column in CLUSTER_COLUMNS]
@@ -161,6 +164,9 @@ def test_what_is_not_significant_is_folded_until_it_is_wanted(
     widget.others.click()
     assert cells(widget, "#") == [str(n) for n in range(1, 14)]
     assert widget.view.currentIndex().row() == 2
+    # Their numbers and places need more room than those of the others.
+    for index in set(widget.view.shown_columns()) - {NAME_COLUMN}:
+        assert widget.view.columnWidth(index) >= widget.view.sizeHintForColumn(index)
     widget.others.click()
     # One that is clicked on the canvas is shown, wherever its row was.
     viewer.dims.point = peak(layer, 9)[::-1]

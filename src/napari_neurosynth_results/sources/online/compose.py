@@ -52,6 +52,14 @@ _NEUROSTORES = {
 
 #: Results of one meta-analysis that are asked which collection is theirs.
 _MOST_RESULTS = 100
+#: What the API lists -> one of them.
+_ONE_OF = {
+    "meta-analyses": "meta-analysis",
+    "meta-analysis-results": "result",
+    "projects": "project",
+    "snapshot-studysets": "studyset",
+    "snapshot-annotations": "annotation",
+}
 
 
 def open_compose(address: Address, store: Store, job: Job, max_bytes: int) -> ResultSet:
@@ -298,5 +306,6 @@ def _page(site: str, meta: MetaAnalysis) -> str:
 
 
 def _get(store: Store, site: str, path: str, job: Job) -> Any:
-    what = path.split("?")[0].removeprefix("/api/").replace("/", " ")
+    kind, _, number = path.split("?")[0].removeprefix("/api/").partition("/")
+    what = f"{_ONE_OF.get(kind, kind)} {number}"
     return store.document(f"{site}{path}", f"Neurosynth Compose's {what}", job).value

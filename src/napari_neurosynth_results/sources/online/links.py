@@ -316,6 +316,12 @@ def _parse_link(text: str, online: Servers) -> Address:
             f"{host} is not an id that can be opened. The token of a private "
             f"collection is eight capital letters. {WHAT_OPENS}"
         )
+    if "." not in where and where == text.removeprefix("https://").lower():
+        # A word: perhaps of a folder that lies elsewhere.
+        raise UnsupportedSource(
+            f"There is no file or folder {where} here, and it is not a link. "
+            f"{WHAT_OPENS}"
+        )
     raise UnsupportedSource(
         f"{where or text[:60]} is not a site that results can be opened from. "
         f"{WHAT_OPENS}"

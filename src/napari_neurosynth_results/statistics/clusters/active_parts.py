@@ -187,6 +187,16 @@ def check_share(share: float) -> None:
         raise ResultsError(f"The share must be above 0 and at most 1, not {share}.")
 
 
+def are_parts_of(parts: ActiveParts, clusters: ClusterSet | None) -> bool:
+    """Whether parts are those of these clusters, by the same confidence."""
+    return (
+        clusters is not None
+        and parts.clusters is not None
+        and parts.clusters.labelled is clusters.labelled
+        and parts.testing is clusters.proven.testing
+    )
+
+
 def find_active_parts(
     clusters: ClusterSet, share: float, job: Job | None = None
 ) -> ActiveParts:

@@ -23,6 +23,7 @@ from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.active_parts import (
     ActiveParts,
+    are_parts_of,
     find_active_parts,
 )
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -228,16 +229,6 @@ def _follow_parts(layer: Image, found: Labels, clusters: ClusterSet) -> None:
             show_parts(layer, found, find_active_parts(clusters, before.share))
             return
     _outline_parts(layer, found, None)
-
-
-def are_parts_of(parts: ActiveParts, clusters: ClusterSet | None) -> bool:
-    """Whether parts are those of these clusters, by the same confidence."""
-    return (
-        clusters is not None
-        and parts.clusters is not None
-        and parts.clusters.labelled is clusters.labelled
-        and parts.testing is clusters.proven.testing
-    )
 
 
 def rename(layer: Labels, label: int, name: str) -> None:

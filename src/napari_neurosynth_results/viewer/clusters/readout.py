@@ -33,6 +33,7 @@ from napari_neurosynth_results.statistics.p_values.significance import (
     OWN_EVIDENCE,
     Evidence,
     PSource,
+    find_test,
 )
 from napari_neurosynth_results.statistics.p_values.voxel_p import VoxelP, voxel_p
 from napari_neurosynth_results.statistics.thresholds.apply import p_word
@@ -73,6 +74,9 @@ class ReadoutRow:
         p as it is shown; of a corrected map ``q`` or ``p_FWE`` before it.
     effect : str
         Of image-based maps the estimated effect with its intervals, in words.
+    test : str
+        Of clusters that were tested, where each voxel has the value of its cluster,
+        what the uncorrected map says, which is what is colored: ``z 5.918``.
     """
 
     title: str
@@ -82,6 +86,7 @@ class ReadoutRow:
     log_p: float = math.nan
     p: str = ""
     effect: str = ""
+    test: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,8 @@ class _Shown:
     inside: Mask | None = field(repr=False)
     p: VoxelP | None
     effects: Effects | None = field(repr=False)
+    #: Of clusters that were tested: kind and voxels of the test itself.
+    test: tuple[str, npt.NDArray[Any]] | None = field(repr=False)
     #: What all this was made of; something else asks for it anew.
     data: Any = field(repr=False)
     asked: _Asked
@@ -188,6 +195,7 @@ class PlaceReader:
         """
         grid, inside, p = _grid_of(layer, statmap), None, None
         effects: Effects | None = None
+        test = None
         try:
             voxels = self._voxels(statmap, layer)
         except (ResultsError, OSError):
@@ -203,9 +211,16 @@ class PlaceReader:
                 p = voxel_p(source, self._voxels, asked.tail)
             with suppress(ResultsError, OSError):
                 effects = find_effects(statmap)
+            if statmap.level == "cluster":
+                with suppress(ResultsError, OSError):
+                    test = self._test_of(statmap)
         if inside is None and voxels is not None:
             inside = values_inside(statmap.kind, voxels)
-        return _Shown(grid, voxels, inside, p, effects, layer.data, asked)
+        return _Shown(grid, voxels, inside, p, effects, test, layer.data, asked)
+
+    def _test_of(self, statmap: StatMap) -> tuple[str, npt.NDArray[Any]] | None:
+        test = find_test(statmap)
+        return (str(test.kind), self._voxels(test)) if test is not None else None
 
     def _voxels(self, statmap: StatMap, layer: Layer | None = None) -> Any:
         """Return the voxels of a map, (i, j, k); from a layer where one holds them."""
@@ -306,8 +321,9 @@ def _map_row(
     if p and statmap.correction:
         # Nobody should take a q for the p of the test.
         p = f"{p_word(statmap)} {p}"
+    test = f"{shown.test[0]} {shown.test[1][voxel]:.4g}" if shown.test else ""
     return ReadoutRow(
-        title, kind, value, f"{value:.4g}", log_p, p, _effect_at(shown, voxel)
+        title, kind, value, f"{value:.4g}", log_p, p, _effect_at(shown, voxel), test
     )
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.viewer.clusters.cluster_layers import FAINT_KEY
-from napari_neurosynth_results.viewer.layers import voxels_behind
+from napari_neurosynth_results.viewer.layers import value_behind
 from napari_neurosynth_results.viewer.ortho.geometry import (
     LayerTransform,
     NotShownError,
@@ -262,15 +262,15 @@ def values_at(what: Drawable, place: PlaceZYX) -> list[tuple[str, str]]:
             # The map itself says what is there.
             continue
         data = layer.data[0] if layer.multiscale else layer.data
-        if (voxels := voxels_behind(layer)) is not None:
-            # Also where the map does not survive and is not seen.
-            data = voxels.T
         voxel = placement.voxel_at(place)
         if not all(0 <= at < size for at, size in zip(voxel, data.shape, strict=True)):
             continue
         # A layer whose data cannot be read is named below the planes already.
         with suppress(Exception):
-            found.append((layer.name, _in_words(layer, np.asarray(data[voxel]).item())))
+            # Also where the map does not survive and is not seen.
+            if (value := value_behind(layer, voxel)) is None:
+                value = np.asarray(data[voxel]).item()
+            found.append((layer.name, _in_words(layer, value)))
     return found
 
 

@@ -12,6 +12,7 @@ from napari_neurosynth_results.export.atomic import write_whole
 from napari_neurosynth_results.sources.opening import is_link
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.brain_views.brain import show_brain
+from napari_neurosynth_results.viewer.napari_private import main_window
 from napari_neurosynth_results.viewer.plugin.reader import read
 from napari_neurosynth_results.viewer.scene import view_obliquely
 from napari_neurosynth_results.viewer.settings import PLUGIN, read_settings
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _PICTURE_SIZE = (1200, 900)
+#: Of a first window: napari's own (800 x 600) leaves the brain 270 pixels.
+_FIRST_SIZE, _SHARE_OF_SCREEN = (1366, 860), 0.92
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ def open_window(
     import napari
 
     viewer = napari.Viewer()
+    _give_room(viewer)
     problems = []
     for source in sources:
         try:
@@ -87,6 +91,19 @@ def open_window(
     finally:
         viewer.close()
     return problems
+
+
+def _give_room(viewer: Viewer) -> None:
+    """Make room for brain and panel where napari has no size from an earlier window."""
+    from napari.settings import get_settings
+
+    main = main_window(viewer)
+    if main is None or get_settings().application.window_size is not None:
+        return
+    screen = main.screen().availableSize()
+    room = _SHARE_OF_SCREEN * screen.width(), _SHARE_OF_SCREEN * screen.height()
+    width, height = map(min, _FIRST_SIZE, map(round, room))
+    viewer.window.resize(width, height)
 
 
 def _open(viewer: Viewer, source: SourceToOpen) -> None:

@@ -1,13 +1,21 @@
-"""The columns of the cluster table: what they hold and how numbers are written."""
+"""The columns of the cluster table: what they hold, how names and numbers are written.
+
+A name that has not enough room keeps its side: ``Supramarg… R``.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from qtpy.QtCore import QModelIndex, Qt
+from qtpy.QtGui import QFontMetrics, QPainter
+from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_neurosynth_results.anatomy.atlas import with_distance
 from napari_neurosynth_results.export.escaping import for_html
@@ -97,9 +105,30 @@ CLUSTER_COLUMNS = (
     ClusterColumn(
         "Name", "Double-click or F2 renames it, Ctrl+Z takes that back", key="name"
     ),
-    ClusterColumn("x", "MNI x of the peak, mm", ".4g", key="peak_x", of_peaks=True),
-    ClusterColumn("y", "MNI y of the peak, mm", ".4g", key="peak_y", of_peaks=True),
-    ClusterColumn("z", "MNI z of the peak, mm", ".4g", key="peak_z", of_peaks=True),
+    ClusterColumn(
+        "x",
+        "MNI x of the peak, mm",
+        ".4g",
+        key="peak_x",
+        widest="-88",
+        of_peaks=True,
+    ),
+    ClusterColumn(
+        "y",
+        "MNI y of the peak, mm",
+        ".4g",
+        key="peak_y",
+        widest="-108",
+        of_peaks=True,
+    ),
+    ClusterColumn(
+        "z",
+        "MNI z of the peak, mm",
+        ".4g",
+        key="peak_z",
+        widest="-88",
+        of_peaks=True,
+    ),
     ClusterColumn(
         "Peak",
         "Value at the peak, of the test itself: of a corrected map that of its "
@@ -145,7 +174,7 @@ CLUSTER_COLUMNS = (
         corrected=True,
         beside="corrected",
     ),
-    ClusterColumn("k", "Extent in voxels", ",d", key="n_voxels", widest="88,888"),
+    ClusterColumn("k", "Extent in voxels", ",d", key="n_voxels", widest="8,888"),
     ClusterColumn(
         "TDP",
         " ".join(_TDP),
@@ -263,9 +292,73 @@ NAME_COLUMN = _KEYS.index("name")
 SURVIVAL_COLUMN = _KEYS.index("stands")
 #: The last column for which names give way: to all up to the first of these if that is
 #: enough, else to all up to the second.
-LAST_IN_SIGHT = (_KEYS.index("tdp_percent"), _KEYS.index("n_voxels"))
+_LAST_IN_SIGHT = (_KEYS.index("tdp_percent"), _KEYS.index("n_voxels"))
+#: Pixels.
+_NARROWEST_NAME, _ENOUGH_FOR_NAMES = 68, 108
 #: What a voxel-level corrected map may say itself.
 CORRECTED = frozenset(column.key for column in CLUSTER_COLUMNS if column.corrected)
+
+
+#: The side of a region, and all that is after it: a number, a distance.
+_SIDE = re.compile(r" [LR](?: .*)?$")
+
+
+def shorten_name(name: str, metrics: QFontMetrics, room: int) -> str:
+    """Shorten a name to some pixels; its side, which is last, stays."""
+    if metrics.horizontalAdvance(name) <= room:
+        return name
+    side = found.group() if (found := _SIDE.search(name)) else ""
+    left = room - metrics.horizontalAdvance(side)
+    stem = name.removesuffix(side)
+    short: str = metrics.elidedText(stem, Qt.TextElideMode.ElideRight, left)
+    return short + side
+
+
+class NameDelegate(QStyledItemDelegate):
+    """Writes names of clusters, as much of them as there is room for."""
+
+    _room: int | None = None
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex
+    ) -> None:
+        """Paint a name."""
+        style = option.widget.style()
+        margin = style.pixelMetric(QStyle.PixelMetric.PM_FocusFrameHMargin) + 1
+        self._room = option.rect.width() - 2 * margin
+        super().paint(painter, option, index)
+        self._room = None
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """Shorten what is painted, and not what is measured."""
+        super().initStyleOption(option, index)
+        if self._room is not None:
+            option.text = shorten_name(option.text, option.fontMetrics, self._room)
+
+
+def room_for_names(widths: Mapping[int, int], whole: int) -> int:
+    """Find how wide the names of a table can be.
+
+    Parameters
+    ----------
+    widths : mapping of int to int
+        Pixels of each column that is shown.
+    whole : int
+        Pixels of the table.
+
+    Returns
+    -------
+    int
+        Pixels beside all columns where that is enough, else beside those that have to
+        be in sight.
+    """
+    others = {index: wide for index, wide in widths.items() if index != NAME_COLUMN}
+    room, enough = whole - sum(others.values()), _ENOUGH_FOR_NAMES
+    for last in _LAST_IN_SIGHT:
+        if room < enough:
+            room = whole - sum(wide for index, wide in others.items() if index <= last)
+        enough = _NARROWEST_NAME
+    return max(room, _NARROWEST_NAME)
 
 
 def cluster_cells(clusters: ClusterSet, key: str) -> npt.NDArray[Any]:

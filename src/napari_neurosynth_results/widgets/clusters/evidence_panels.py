@@ -27,6 +27,7 @@ from napari_neurosynth_results.export.tables.clusters import save_active_parts
 from napari_neurosynth_results.job import CancelledError
 from napari_neurosynth_results.statistics.clusters.active_parts import (
     ActiveParts,
+    are_parts_of,
     find_active_parts,
 )
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -35,7 +36,6 @@ from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.canvas import legend_once
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     MOST_AT_ONCE,
-    are_parts_of,
     cluster_layer,
     show_parts,
     shown_parts,

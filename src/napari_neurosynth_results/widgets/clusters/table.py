@@ -37,12 +37,13 @@ from napari_neurosynth_results.widgets.clusters.columns import (
     CLUSTER_COLUMNS,
     CORRECTED,
     FROZEN,
-    LAST_IN_SIGHT,
     NAME_COLUMN,
     SURVIVAL_COLUMN,
     ClusterColumn,
+    NameDelegate,
     cluster_cells,
     column_cells,
+    room_for_names,
 )
 from napari_neurosynth_results.widgets.common.row_table import (
     TableView,
@@ -58,7 +59,6 @@ _ANSWERED = frozenset(
 )
 _LOWEST = 110
 _INDENTATION, _NARROWEST, _TITLE_MARGIN = 12, 24, 8
-_NARROWEST_NAME, _WIDEST_NAME = 68, 108
 _AS_NEEDED = QAbstractItemView.ScrollHint.EnsureVisible
 
 
@@ -183,8 +183,7 @@ class ClusterModel(QAbstractItemModel):
         rows = np.arange(n)
         key, ascending = CLUSTER_COLUMNS[self._sorted_by[0]].key, self._sorted_by[1]
         if n and not (key == "label" and ascending):
-            order = row_order(self._column(key), ascending)
-            rows = np.array(order, np.intp)
+            rows = np.array(row_order(self._column(key), ascending), np.intp)
         if self._words:
             rows = rows[[self._matches(int(row)) for row in rows]]
         others = self._not_significant()[rows]
@@ -201,9 +200,8 @@ class ClusterModel(QAbstractItemModel):
     def _matches(self, row: int) -> bool:
         columns = [CLUSTER_COLUMNS[index] for index in sorted(self._searched)]
         # Other maps are not read for the sake of a filter.
-        texts = (self._text(row, one) for one in columns if not one.corrected)
-        text = " ".join(texts).lower()
-        return all(word in text for word in self._words)
+        text = " ".join(self._text(row, one) for one in columns if not one.corrected)
+        return all(word in text.lower() for word in self._words)
 
     # --- what the rest of the program asks --------------------------------------------
 
@@ -310,8 +308,7 @@ class ClusterModel(QAbstractItemModel):
         self, index: QModelIndex, value: Any, role: int = _ROLE.EditRole
     ) -> bool:
         """Ask for another name; who owns the clusters gives it."""
-        is_name = role == _ROLE.EditRole and index.column() == NAME_COLUMN
-        if not is_name or index.internalId():
+        if role != _ROLE.EditRole or not self.flags(index) & Qt.ItemFlag.ItemIsEditable:
             return False
         # An editor that is left without a change would fix "cluster 3" to the peak.
         if str(value) != self.data(index, role):
@@ -347,9 +344,8 @@ class ClusterModel(QAbstractItemModel):
         assert self._clusters is not None
         if not column.of_peaks or column.key not in self._clusters.peaks:
             return ""
-        return self._written(
-            self._peak_column(column.key)[self._peak_of(index)], column
-        )
+        value = self._peak_column(column.key)[self._peak_of(index)]
+        return self._written(value, column)
 
 
 class ClusterView(TableView):
@@ -369,8 +365,7 @@ class ClusterView(TableView):
         self.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
         self.setMinimumHeight(_LOWEST)
         self.setIndentation(_INDENTATION)
-        # The side of a region is the last letter of its name.
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setItemDelegateForColumn(NAME_COLUMN, NameDelegate(self))
         self.setAccessibleName("Clusters")
         header = self.header()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
@@ -381,6 +376,7 @@ class ClusterView(TableView):
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         #: Columns that are there because the map is corrected that way.
         self._own: set[int] = set()
+        self._name_width, self._n_digits = 0, 1
         for index, column in enumerate(CLUSTER_COLUMNS):
             self.setColumnHidden(index, not column.shown)
         self.frozen = _FrozenColumns(self)
@@ -410,9 +406,8 @@ class ClusterView(TableView):
         index = self.rows.index_of(label) if label else QModelIndex()
         flags = QItemSelectionModel.SelectionFlag
         if index.isValid():
-            self.selectionModel().setCurrentIndex(
-                index, flags.ClearAndSelect | flags.Rows
-            )
+            whole_row = flags.ClearAndSelect | flags.Rows
+            self.selectionModel().setCurrentIndex(index, whole_row)
             self.scrollTo(index)
         else:
             self.selectionModel().clear()
@@ -451,33 +446,36 @@ class ClusterView(TableView):
                 self._own ^= {index}
             if not self.isColumnHidden(index):
                 self._fit_column(index)
-        self._give_way()
+        self._n_digits = len(str(self.rows.rowCount()))
+        self._fit_names()
+
+    def fit_longer(self) -> None:
+        """Make columns wider when there are so many rows that numbers grow."""
+        if len(str(self.rows.rowCount())) > self._n_digits:
+            self.fit_columns()
 
     def resizeEvent(self, event: Any) -> None:
-        """Give the room to what has to be in sight also when there is less of it."""
+        """Give the room to what has to be in sight."""
         super().resizeEvent(event)
-        self._give_way()
+        self._fit_names()
 
-    def _give_way(self) -> None:
-        """Let names leave room for what has to be in sight."""
-        for last in LAST_IN_SIGHT:
-            seen = [n for n in self.shown_columns() if n <= last and n != NAME_COLUMN]
-            left = self.viewport().width() - sum(map(self.columnWidth, seen))
-            if left >= _NARROWEST_NAME:
-                break
-        if (room := max(left, _NARROWEST_NAME)) < self.columnWidth(NAME_COLUMN):
-            self.setColumnWidth(NAME_COLUMN, room)
+    def _fit_names(self) -> None:
+        """Give names the room that others leave, and no more than they need."""
+        shown = {index: self.columnWidth(index) for index in self.shown_columns()}
+        room = room_for_names(shown, self.viewport().width())
+        self.setColumnWidth(NAME_COLUMN, min(self._name_width, room))
 
     def _fit_column(self, index: int) -> None:
-        """Give a column the room of its numbers and its title, and names no more."""
+        """Give a column the room of its contents and its title."""
         words = self.rows.title(index), CLUSTER_COLUMNS[index].room(self.rows.clusters)
         least = max(map(self.header().fontMetrics().horizontalAdvance, words))
         width = max(self.sizeHintForColumn(index), least + _TITLE_MARGIN)
         if index == 0:
             # Colors, and the arrows of sub-peaks.
             width = max(width, self.header().sectionSizeHint(index))
-        most = _WIDEST_NAME if index == NAME_COLUMN else width
-        self.setColumnWidth(index, min(width, most))
+        if index == NAME_COLUMN:
+            self._name_width = width
+        self.setColumnWidth(index, width)
 
     def follow_survival(self) -> None:
         """Show in how many re-estimations clusters stand as long as that is known."""
@@ -530,7 +528,7 @@ class _FrozenColumns(QTreeView):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setUniformRowHeights(True)
         self.setIndentation(table.indentation())
-        self.setTextElideMode(table.textElideMode())
+        self.setItemDelegateForColumn(NAME_COLUMN, NameDelegate(self))
         self.setSelectionBehavior(table.selectionBehavior())
         self.setEditTriggers(table.editTriggers())
         off = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
@@ -585,8 +583,7 @@ class _FrozenColumns(QTreeView):
         table = self._table
         for index in range(FROZEN):
             hidden = table.isColumnHidden(index)
-            if self.isColumnHidden(index) != hidden:
-                self.setColumnHidden(index, hidden)
+            self.setColumnHidden(index, hidden)
             if not hidden and self.columnWidth(index) != table.columnWidth(index):
                 self.setColumnWidth(index, table.columnWidth(index))
         frame = table.frameWidth()

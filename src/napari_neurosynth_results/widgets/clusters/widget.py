@@ -308,6 +308,7 @@ class ClusterWidget(Container):
         self.sentence.value = str(clusters)
         self.view.follow_survival()
         self.view.unfold(unfolded)
+        self.view.fit_longer()
         self._mark(chosen := chosen_label(layer))
         self._selecting = False
         self._detail(clusters, chosen)
@@ -326,6 +327,7 @@ class ClusterWidget(Container):
         down, right = Qt.ArrowType.DownArrow, Qt.ArrowType.RightArrow
         self.others.setArrowType(down if shown else right)
         self._arrange(lambda: self.model.show_others(shown))
+        self.view.fit_columns()
 
     def _arrange(self, act: Callable[[], None]) -> None:
         """Show other rows of the same clusters, and keep what was chosen."""

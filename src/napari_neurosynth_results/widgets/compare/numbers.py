@@ -360,6 +360,7 @@ def _legend(known: Comparison) -> str:
             ("Second:", known.name_b, known.b, known.n_b),
         )
     ]
+    parts.append("In the layer that <i>Agreement</i> shows:")
     for (text, rgb), count in zip(agreement_legend(known), numbers, strict=True):
         color = "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
         if count or text != OPPOSITE.name:

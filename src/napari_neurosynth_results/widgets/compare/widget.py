@@ -146,9 +146,13 @@ class CompareWidget(Container):
         self.in_3d = wrapped_text()
         self.sentence = wrapped_text()
         self.numbers = ComparisonNumbers(self.native)
+        choices = row(self.thresholds, self.mode)
+        # The words of the first are longer.
+        choices.native.layout().setStretch(0, 3)
+        choices.native.layout().setStretch(1, 2)
         self.extend(
             [
-                row(self.thresholds, self.mode),
+                choices,
                 row(self.line, self.by_itself, self.next),
                 self.in_3d,
                 self.sentence,

@@ -221,6 +221,8 @@ class ThresholdForm(Container):
             one.native.layout().setSpacing(_SPACING)
         needed = Container(widgets=[self.dof])
         needed.margins = (0, 0, 0, 0)
+        # Of a map that needs them, and there is none yet.
+        self.dof.visible = False
         self.extend([self.line, needed, self.rest])
 
     def _fit(self) -> None:

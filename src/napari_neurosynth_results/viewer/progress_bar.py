@@ -7,10 +7,12 @@ through `notify`, because names of others are in them.
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from napari_neurosynth_results.export.escaping import for_qt
@@ -23,6 +25,8 @@ _Answer = TypeVar("_Answer")
 _STEP = 0.04
 #: What is done sooner has no bar: to make one takes as long as many folders.
 _PATIENCE = 0.5
+#: New objects that are looked through for garbage at once: some milliseconds.
+_MANY_OBJECTS = 20_000
 
 
 def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _Answer:
@@ -62,9 +66,10 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
     panels = [*getattr(getattr(waits, "window", None), "dock_widgets", {}).values()]
     began, bar = time.monotonic(), None
     try:
-        with ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(1) as pool, _young_garbage_alone() as collect:
             future = pool.submit(work, job)
             while not wait([future], _STEP).done:
+                collect()
                 if bar is None and time.monotonic() - began > _PATIENCE:
                     bar = cancelable_progress(desc=what, total=0)
                 if bar is not None:
@@ -78,6 +83,30 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
         if bar is not None:
             bar.close()
         panels.clear()
+
+
+@contextmanager
+def _young_garbage_alone() -> Iterator[Callable[[], None]]:
+    """Keep Python from looking for garbage among all that a running napari has.
+
+    A million objects take it a tenth of a second or more, in which no thread can do
+    anything else: a figure makes so many that it happens in the middle. Its own garbage
+    is young, and looked for alone, by what is given here, whenever there is enough.
+    """
+    if not gc.isenabled():
+        # Somebody else sees to it.
+        yield lambda: None
+        return
+
+    def collect() -> None:
+        if gc.get_count()[0] > _MANY_OBJECTS:
+            gc.collect(1)
+
+    gc.disable()
+    try:
+        yield collect
+    finally:
+        gc.enable()
 
 
 def notify(

@@ -9,6 +9,7 @@ one is missed.
 from __future__ import annotations
 
 import argparse
+import math
 import shutil
 import subprocess
 import sys
@@ -150,18 +151,26 @@ def _watch(
     seen: list[tuple[float, list[float]]],
     cpu: dict[int, float],
 ) -> None:
-    """Note the memory and the CPU time of a process and its children, ten a second."""
+    """Note the memory and the CPU time of a process and its children, ten a second.
+
+    Children are looked for once a second: all processes have to be gone through for
+    them, on a processor that a worker needs.
+    """
+    parent, processes, last = psutil.Process(running.pid), [], -math.inf
     while running.poll() is None:
         sizes = []
         try:
-            parent = psutil.Process(running.pid)
-            for process in (parent, *parent.children(recursive=True)):
+            if (now := time.perf_counter() - start) > last + 1:
+                processes = [parent, *parent.children(recursive=True)]
+                last = now
+            for process in processes:
                 sizes.append(process.memory_info().rss / 2**20)
                 cpu[process.pid] = sum(process.cpu_times()[:2])
         except psutil.Error:
-            # It ended meanwhile.
+            # One of them ended meanwhile.
+            last = -math.inf
             continue
-        seen.append((time.perf_counter() - start, sizes))
+        seen.append((now, sizes))
         time.sleep(0.1)
 
 

@@ -33,7 +33,7 @@ MISSED = 3
 #: Those that decide the figures, ours and the peers'. Without indexed_gzip nibabel
 #: inflates by Python's own zlib.
 PACKAGES = (
-    *("numpy", "scipy", "pandas", "nibabel", "isal", "scikit-image", "dask"),
+    *("numpy", "scipy", "pandas", "nibabel", "isal", "scikit-image"),
     *("napari", "vispy", "PyQt6", "PySide6", "nilearn", "NiMARE", "indexed_gzip"),
 )
 

@@ -27,6 +27,7 @@ NAMES = {
     napari_private.BLOCK_REFRESH,
     napari_private.MAIN_WINDOW,
     napari_private.REBUILD_COLORS,
+    napari_private.SHOWN_SLICE,
     napari_private.WRAPPED,
 }
 
@@ -92,6 +93,35 @@ def test_the_canvas_rebuilds_colors_by_the_same_name() -> None:
     assert hasattr(VispyLabelsLayer, name), (
         f"napari's VispyLabelsLayer has no {name} any more"
     )
+
+
+def test_what_is_written_is_shown_without_cutting_a_slice() -> None:
+    from napari.components import ViewerModel
+
+    viewer = ViewerModel()
+    voxels = np.zeros((3, 4, 5), np.float32)
+    layer = viewer.add_image(voxels, contrast_limits=(0, 1))
+    name, told = napari_private.SHOWN_SLICE, []
+    layer.events.set_data.connect(told.append)
+    voxels[:] = 2
+    before = getattr(layer, name, None)
+    assert before is not None, f"napari's layers have no {name} any more"
+    napari_private.show_written(layer)
+    assert (before == 2).all()
+    assert getattr(layer, name) is before
+    assert len(told) == 1
+    # What napari rescales for the graphics card is no view: it is cut anew.
+    layer.contrast_limits = (0, 3e38)
+    layer.contrast_limits = (-3e38, 3e38)
+    layer.refresh()
+    rescaled = np.array(getattr(layer, name))
+    voxels[:] = 1e38
+    napari_private.show_written(layer)
+    assert not np.array_equal(getattr(layer, name), rescaled)
+    layer.visible = False
+    told.clear()
+    napari_private.show_written(layer)
+    assert not told
 
 
 def test_bound_methods_are_kept_as_pairs_of_weak_reference_and_name(

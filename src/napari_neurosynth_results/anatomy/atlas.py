@@ -158,6 +158,13 @@ class Atlas:
         distances : ndarray, shape (n,)
             In mm; 0 where the place itself has a label, NaN where nothing is near.
         """
+        codes, distances = self.nearest_codes(places, reach)
+        return self.coded_labels.take(codes), distances
+
+    def nearest_codes(
+        self, places: npt.ArrayLike, reach: float = REGION_REACH_MM
+    ) -> tuple[IndexArray, Float64Array]:
+        """Return the same with codes in the place of labels, for `coded_names`."""
         places = np.asarray(places, dtype=np.float64).reshape(-1, 3)
         near = _surroundings(self, reach)
         here = np.floor(self._to_voxels(places) + 0.5)
@@ -171,7 +178,7 @@ class Atlas:
             codes[rows], distances[rows] = self._nearest_to(
                 places.take(rows, axis=0), here.take(rows, axis=0), first[rows], near
             )
-        return self.coded_labels.take(codes), distances
+        return codes, distances
 
     def _nearest_to(
         self,

@@ -1,4 +1,4 @@
-"""A batch on this machine, by dask in processes of its own.
+"""A batch on this machine, in processes of its own.
 
 Threads do not help: maps are inflated without the interpreter's lock, but labelling and
 tables hold it, and those take most of the time.
@@ -11,10 +11,15 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from contextlib import contextmanager
-from importlib import import_module
-from typing import Any
+from itertools import islice
 
 from napari_neurosynth_results.batch.inputs import BatchSource
 from napari_neurosynth_results.batch.one_source import Answer, Record, ask_source
@@ -26,6 +31,8 @@ from napari_neurosynth_results.errors import ResultsError
 RecordListener = Callable[[Record], None]
 
 _MOST_WORKERS = 8
+#: In seconds; how long Ctrl+C may take where waiting cannot be interrupted.
+_PATIENCE = 0.5
 #: Starting a process takes about as long as this many results.
 _WORTH_A_WORKER = 4
 _NO_START = (
@@ -81,7 +88,7 @@ def run_locally(
         When workers cannot start, or the folder cannot be written.
     """
     if not workers:
-        _compute(sources, request, folder, on_record, set(), None)
+        _compute(sources, request, folder, on_record, set(), None, 0)
         return
     left = list(sources)
     while left:
@@ -93,8 +100,9 @@ def run_locally(
             on_record(record)
 
         try:
-            with _pool(min(workers, len(left))) as pool:
-                _compute(left, request, folder, through, started, pool)
+            n = min(workers, len(left))
+            with _pool(n) as pool:
+                _compute(left, request, folder, through, started, pool, n)
             return
         except BrokenExecutor as error:
             suspects = [s for s in left if s.name in started - finished]
@@ -115,7 +123,7 @@ def _ask_alone(
     """Ask a source in a process that it can take nobody down with."""
     try:
         with _pool(1) as pool:
-            _compute([source], request, folder, on_record, set(), pool)
+            _compute([source], request, folder, on_record, set(), pool, 1)
     except BrokenExecutor:
         on_record(folder.save(Answer(Record.failure(source, _DIED), {})))
 
@@ -127,35 +135,31 @@ def _compute(
     on_record: RecordListener,
     started: set[str],
     pool: ProcessPoolExecutor | None,
+    workers: int,
 ) -> None:
-    """Let dask ask the sources; each answer is written where it was found."""
-    import dask
-    from dask.callbacks import Callback
-
-    ask = dask.delayed(_ask_and_save, pure=False, traverse=False)
-    tasks = [
-        ask(source, request, folder, dask_key_name=source.name) for source in sources
-    ]
-
-    def begins(key: str, *_: Any) -> None:
-        started.add(key)
-
-    def ends(_: str, record: Any, *__: Any) -> None:
-        on_record(record)
-
-    how: dict[str, Any] = {"scheduler": "sync"}
-    if pool is not None:
-        # One at a time: results differ in size, and the last are to end together.
-        how = {"scheduler": "processes", "pool": pool, "chunksize": 1}
-    try:
-        with Callback(pretask=begins, posttask=ends):
-            dask.compute(*tasks, traverse=False, optimize_graph=False, **how)
-    except ResultsError as error:
-        # dask adds to the sentence of a worker where that happened: not for users.
-        told = getattr(error, "exception", None)
-        if isinstance(told, ResultsError):
-            raise told from None
-        raise
+    """Ask the sources one by one; each answer is written where it was found."""
+    if pool is None:
+        for source in sources:
+            on_record(_ask_and_save(source, request, folder))
+        return
+    left, running = iter(sources), set[Future[Record]]()
+    # One more than there are workers, so that none of them waits for this process.
+    n_running = workers + 1
+    while True:
+        for source in islice(left, n_running - len(running)):
+            started.add(source.name)
+            running.add(pool.submit(_ask_and_save, source, request, folder))
+        if not running:
+            return
+        # Windows knows of Ctrl+C only between two of these.
+        done, running = wait(running, timeout=_PATIENCE, return_when=FIRST_COMPLETED)
+        for future in done:
+            try:
+                record = future.result()
+            except ResultsError as error:
+                # Where in a worker that happened is nothing for users.
+                raise error from None
+            on_record(record)
 
 
 def _ask_and_save(
@@ -177,8 +181,6 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             # As many as there are workers, so that all of them start now.
             with no_interrupt():
                 begun = [pool.submit(os.getpid) for _ in range(workers)]
-            # Needed here as well, and slow to come: meanwhile the workers start.
-            import_module("dask.multiprocessing")
             begun[0].result()
         except BrokenExecutor as error:
             raise ResultsError(_NO_START) from error

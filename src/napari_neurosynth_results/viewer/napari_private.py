@@ -15,10 +15,14 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import ModuleType
 from typing import Any, TypeVar
 
+import numpy as np
+
 Wrapped = TypeVar("Wrapped")
 
 #: `Layer._block_refresh` (napari.layers.base, 0.9.2).
 BLOCK_REFRESH = "_block_refresh"
+#: `ScalarFieldBase._data_view` (napari.layers._scalar_field, 0.9.2).
+SHOWN_SLICE = "_data_view"
 #: `VispyLabelsLayer._on_colormap_change` (napari._vispy.layers.labels, 0.9.2).
 REBUILD_COLORS = "_on_colormap_change"
 #: `Cursor._view_direction` (napari.components.cursor, 0.9.2).
@@ -156,6 +160,27 @@ def refreshed_once(layer: Any) -> AbstractContextManager[object]:
     quiet: AbstractContextManager[object]
     quiet = getattr(bare, BLOCK_REFRESH, nullcontext)()
     return quiet
+
+
+def show_written(layer: Any) -> None:
+    """Show what was written into the voxels of an image, but for its thumbnail.
+
+    Stands for a public way to say that values have changed and nothing else:
+    `layer.refresh()` cuts the slice anew as well, which takes a tenth of a step. The
+    slice that is shown is a view of the voxels, which has what was written. Where it is
+    not, because napari rescaled or projected it, or where the name is gone, it is cut.
+
+    Parameters
+    ----------
+    layer : Image
+        Of one scale.
+    """
+    shown = getattr(unproxied(layer), SHOWN_SLICE, None)
+    if isinstance(shown, np.ndarray) and np.may_share_memory(shown, layer.data):
+        if layer.visible:
+            layer.events.set_data()
+        return
+    layer.refresh(thumbnail=False, extent=False)
 
 
 @contextmanager

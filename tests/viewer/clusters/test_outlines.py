@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     choose,
     cluster_layer,
+    map_layers,
     show_clusters,
 )
 from napari_neurosynth_results.viewer.clusters.outlines import (
@@ -25,7 +27,7 @@ from napari_neurosynth_results.viewer.clusters.outlines import (
     outlines_in,
     outlines_of,
 )
-from napari_neurosynth_results.viewer.layers import map_layer
+from napari_neurosynth_results.viewer.layers import METADATA_KEY, map_layer
 
 VOLUMES = arrays(
     np.uint8, st.tuples(*[st.integers(2, 5)] * 3), elements=st.integers(0, 3)
@@ -117,6 +119,28 @@ def test_lines_are_about_half_a_millimeter_wide(size: float, parts: int) -> None
     assert made.parts == (parts, 1, parts)
 
 
+def test_what_changes_is_drawn_anew() -> None:
+    labels = np.zeros((3, 4, 5), np.uint8)
+    labels[1, 1:3, 2] = 1
+    drawn = outlines(labels, 0)
+    seen = [drawn[1]]
+    assert drawn[1] is seen[0]
+    # As a slider does, in place.
+    labels[1, 1, 2] = 0
+    seen.append(drawn[1])
+    drawn.colors = COLORS[[0, 2, 3, 1]]
+    seen.append(drawn[1])
+    drawn.inner = labels
+    seen.append(drawn[1])
+    drawn.axis = 1
+    seen.append(drawn[:, 2])
+    fresh = outlines(labels, 1)
+    fresh.colors, fresh.inner = drawn.colors, labels
+    assert np.array_equal(np.asarray(seen[-1]), np.asarray(fresh[:, 2]))
+    for before, after in itertools.pairwise(seen):
+        assert not np.array_equal(np.asarray(before), np.asarray(after))
+
+
 # --- in a viewer ----------------------------------------------------------------------
 
 
@@ -150,6 +174,21 @@ def test_each_part_lies_in_its_voxel_in_every_plane(shown: Any) -> None:
         # Sliders go by voxels.
         assert viewer.dims.range == ranges
         assert np.array_equal(lines.extent.world, labels.extent.world)
+
+
+def test_what_is_pointed_at_is_a_cluster_of_the_last_threshold(shown: Any) -> None:
+    viewer, labels, _ = shown
+    statmap, place = labels.metadata[METADATA_KEY].statmap, (2, 3, 4)
+    point = labels.data_to_world(place[::-1])
+    viewer.dims.set_point(range(3), point)
+    assert labels.get_value(point, world=True) == 1
+    for height, found in ((6, 0), (3, 1)):
+        asked = Threshold(value=height, tail="both")
+        (layer,) = map_layers(viewer)
+        show_clusters(viewer, layer, clusters_at(statmap, asked))
+        assert labels.get_value(point, world=True) == found
+        value = layer.get_value(point, world=True)
+        assert np.isnan(value) if not found else value == 5
 
 
 def test_outlines_follow_colors_visibility_and_the_cluster_shown_alone(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,13 @@ from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QFileDialog, QMenu
 
 from napari_neurosynth_results import find_clusters
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
+from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
 from napari_neurosynth_results.widgets.compare.widget import CompareWidget
 
@@ -153,6 +157,35 @@ def test_the_window_answers_while_a_figure_is_drawn(
     assert told_by(path).startswith("z, uncorrected\n")
     # It takes half a second at least, and the window looks up 25 times a second.
     assert ticks.count(False) >= 4
+
+
+@pytest.mark.viewer
+def test_nobody_looks_for_old_garbage_while_the_window_waits(
+    make_napari_viewer: Any,
+) -> None:
+    make_napari_viewer()
+    for thread in threading.enumerate():
+        # What was opened before puts it off.
+        if isinstance(thread, threading.Timer):
+            thread.join()
+    gc.enable()
+    gc.collect()
+    looked: list[int] = []
+
+    def hear(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            looked.append(info["generation"])
+
+    def work(job: Job) -> int:
+        gc.callbacks.append(hear)
+        # More than a quarter of what there is: then Python looks through all of it.
+        kept = [[n] for n in range(max(500_000, len(gc.get_objects())))]
+        gc.callbacks.remove(hear)
+        return len(kept)
+
+    assert wait_for(work, "Figure") >= 500_000
+    assert 2 not in looked
+    assert gc.isenabled()
 
 
 def test_without_clusters_there_is_no_figure(

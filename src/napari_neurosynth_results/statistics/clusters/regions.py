@@ -184,9 +184,9 @@ def nearest_regions(
     n = len(places)
     if atlas is None:
         return np.full(n, "", dtype=object), np.full(n, np.nan)
-    labels, distances = atlas.nearest(places)
-    names = atlas.coded_names.take(np.searchsorted(atlas.coded_labels, labels))
-    names[labels == 0] = ""
+    codes, distances = atlas.nearest_codes(places)
+    names = atlas.coded_names.take(codes)
+    names[codes == 0] = ""
     return names, distances
 
 

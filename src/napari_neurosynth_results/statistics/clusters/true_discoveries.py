@@ -82,8 +82,7 @@ class ClosedTesting:
 
     def in_clusters(self, found: ClusterArrays) -> IndexArray:
         """Count the true discoveries of clusters, at least, shape (n,)."""
-        labels = found.volume(found.label.dtype)
-        return self.bounds.count(labels.reshape(-1, order="F"), found.size.size)
+        return self.bounds.count(found.flat_labels, found.size.size)
 
     def in_places(self, labels: Labels) -> tuple[IndexArray, IndexArray, IndexArray]:
         """Count the true discoveries of labelled places, at least.

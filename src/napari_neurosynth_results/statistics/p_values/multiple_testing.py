@@ -277,8 +277,8 @@ class DiscoveryBounds:
             all u, 0 where that is negative.
         """
         counts = np.zeros(n, np.intp)
-        label = labels.take(self.where)
-        # Within a label categories stay in their order.
+        # Within a label categories stay in their order; small numbers are sorted fast.
+        label = labels.take(self.where).astype(np.min_scalar_type(n), copy=False)
         order = np.argsort(label, kind="stable")
         label = label.take(order)
         first = np.searchsorted(label, np.arange(1, n + 2))

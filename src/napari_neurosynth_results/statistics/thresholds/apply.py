@@ -48,7 +48,7 @@ Parts = npt.NDArray[np.uint8]
 #: The number of the negative side; that of the positive one is 1.
 _NEGATIVE = 2
 #: Voxels that are looked at in one go: what fits into the processor's cache.
-_AT_ONCE = 1 << 17
+_AT_ONCE = 1 << 19
 _SMALLEST_Z = float(np.finfo(np.float32).tiny)
 
 

@@ -513,11 +513,10 @@ def _update(viewer: Viewer, layer: Labels, clusters: ClusterSet) -> None:
         layer.events.editable.blocker(),
     ):
         if _relabel(layer, before, clusters):
+            # In planes it is there to be pointed at: nothing has to be drawn, and what
+            # is pointed at is looked up in the labels themselves.
             if seen:
                 layer.refresh(thumbnail=False, highlight=False, extent=False)
-            elif layer.visible:
-                # In planes it is there to be pointed at: nothing has to be drawn.
-                layer.set_view_slice()
             layer.events.data(value=layer.data)
             layer.events.features()
         else:

@@ -36,6 +36,7 @@ from napari_neurosynth_results.viewer.layers import (
     SHORT_REASON_KEY,
     empty_picture,
 )
+from napari_neurosynth_results.viewer.napari_private import show_written
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -110,7 +111,7 @@ def _paint(layer: Image, clusters: ClusterSet, look: FirstLook) -> None:
     voxels.fill(np.nan)
     voxels.reshape(-1)[where] = values
     # Thumbnails are brought up to date when somebody looks there.
-    layer.refresh(thumbnail=False, extent=False)
+    show_written(layer)
 
 
 def _own_voxels(layer: Image, statmap: StatMap) -> npt.NDArray[np.float32]:

@@ -62,6 +62,9 @@ class Outlines:
         self.axis = 0
         #: Whether no axis is sliced.
         self.in_3d = False
+        #: The slice that was drawn last, and what it was drawn of.
+        self._drawn: Pixels = np.zeros((0, 0, _RGBA), np.uint8)
+        self._drawn_of: tuple[Any, ...] = (None,) * 4
 
     def along(self, axis: int) -> Outlines:
         """Return the same outlines for slices across another axis."""
@@ -128,10 +131,19 @@ class Outlines:
     def _draw(self, at: int) -> Pixels:
         """Draw one slice, (rows, columns, 4)."""
         labels = np.take(self.labels, at, self.axis)
+        inner = None if self.inner is None else np.take(self.inner, at, self.axis)
+        # napari asks for each slice twice, the second time for a thumbnail.
+        of = self.parts, labels, self.colors, inner
+        if not all(map(np.array_equal, of, self._drawn_of)):
+            self._drawn_of, self._drawn = of, self._draw_labels(labels, inner)
+        return self._drawn
+
+    def _draw_labels(
+        self, labels: npt.NDArray[Any], inner: npt.NDArray[Any] | None
+    ) -> Pixels:
         # While a slider moves, labels may be a step ahead of their colors.
         drawn = self.colors.take(self._lines(labels), axis=0, mode="clip")
-        if self.inner is not None:
-            inner = np.take(self.inner, at, self.axis)
+        if inner is not None:
             # Nor are parts of clusters outlined that are smaller by now, or hidden.
             seen = self.colors[:, -1].take(labels, mode="clip") > 0
             drawn[self._lines(np.where(seen, inner, 0)) > 0] = _PART

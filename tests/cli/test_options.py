@@ -146,6 +146,26 @@ def test_things_are_counted_and_the_time_left_is_told(
     ]
 
 
+def test_what_is_made_ready_before_the_first_is_no_part_of_the_time_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    clock = iter([0.0, 1.0, 100.0, 110.0, 120.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    tell = terminal_progress(counted=True)
+    assert tell is not None
+    # As leaving each experiment out tells: so many are done.
+    for done in (0, 0, 1, 2, 3):
+        tell("out", done, 3)
+    assert terminal.getvalue().split("\r\033[K")[1:] == [
+        "0 of 3: out",
+        "0 of 3: out",
+        "1 of 3, about 20 s left: out",
+        "2 of 3, about 10 s left: out",
+        "3 of 3: out\n",
+    ]
+
+
 @pytest.mark.parametrize("counted", [False, True])
 def test_a_file_gets_no_lines_of_progress(
     counted: bool, monkeypatch: pytest.MonkeyPatch
@@ -304,7 +324,7 @@ def test_degrees_of_freedom_are_for_the_maps_that_take_them(
     told = capsys.readouterr().out
     if command == "batch":
         told = " ".join(read(tmp_path / "out" / "clusters.tsv")["threshold"])
-    assert "t >= 2.55 (p <= .01, one-tailed, 18 degrees of freedom)" in told
+    assert "t >= 2.55 (p <= .01, one-tailed, a guess, 18 degrees of freedom)" in told
     assert "z >= 2.33 (p <= .01" in told
     assert main([*asked, "--out", str(tmp_path / "without")]) == 1
 

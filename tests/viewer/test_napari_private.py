@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import ast
-import gc
 import re
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -254,27 +251,3 @@ def is_private_module(name: str) -> bool:
     """Whether something is imported that napari does not promise, or vispy."""
     first, *rest = name.split(".")
     return first == "vispy" or (first == "napari" and any(map(is_private, rest)))
-
-
-def test_garbage_is_looked_for_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(napari_private, "_PAUSE", 0.02)
-    # A result may have been opened a moment ago.
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            thread.cancel()
-    gc.enable()
-    try:
-        napari_private.collect_later()
-        napari_private.collect_later()
-        assert not gc.isenabled()
-        end = time.monotonic() + 5
-        while not gc.isenabled() and time.monotonic() < end:
-            time.sleep(0.01)
-        assert gc.isenabled()
-        # Somebody who wants no garbage collected at all is let be.
-        gc.disable()
-        napari_private.collect_later()
-        time.sleep(0.1)
-        assert not gc.isenabled()
-    finally:
-        gc.enable()

@@ -29,6 +29,7 @@ from napari_neurosynth_results.maps.names import (
     short_titles,
     stated_iterations,
     stems_of_test,
+    text_of_corrections,
     unique_titles,
 )
 from napari_neurosynth_results.maps.programs import stated_reading
@@ -290,8 +291,7 @@ class ResultSet:
     @property
     def iterations_in_text(self) -> set[int]:
         """Numbers of iterations that the methods text states of its corrections."""
-        _, correction, text = self.methods.partition("Family-wise error")
-        return stated_iterations(text if correction else self.methods)
+        return stated_iterations(text_of_corrections(self.methods))
 
     @property
     def studies(self) -> Studies | None:
@@ -566,13 +566,7 @@ class ResultSet:
 
 
 def result_of(statmap: StatMap) -> ResultSet:
-    """Return the result set of a map, with the tables and texts beside its maps.
-
-    Returns
-    -------
-    ResultSet
-        Nothing else makes maps.
-    """
+    """Return the result set of a map, with the tables and texts beside its maps."""
     assert isinstance(statmap.results, ResultSet)
     return statmap.results
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gc
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import ModuleType
@@ -33,8 +32,6 @@ MAIN_WINDOW, OPEN_WINDOWS = "_qt_window", "_instances"
 #: vispy.color.colormap (0.16). No public name says it. With another length colors would
 #: begin up to a part in a thousand of the color range beside the threshold.
 COLOR_TABLE = 1024
-#: So long after a result was opened no garbage is looked for, seconds.
-_PAUSE = 5.0
 
 
 def unproxied(thing: Wrapped) -> Wrapped:
@@ -219,17 +216,3 @@ def nothing_to_collect() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-def collect_later() -> None:
-    """Let nobody who waits for a picture wait for Python's garbage as well.
-
-    The first result loads modules and makes widgets; so many new objects set off a
-    search through all that a running napari has, a million, and hardly any of it is
-    garbage. A few seconds later it is looked for again, whatever happens meanwhile.
-    """
-    if gc.isenabled():
-        gc.disable()
-        again = threading.Timer(_PAUSE, gc.enable)
-        again.daemon = True
-        again.start()

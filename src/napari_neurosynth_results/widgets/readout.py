@@ -88,7 +88,8 @@ _COLUMNS = (
     ),
     Column(
         "p",
-        "p of the test in this voxel; of a corrected map its q or p_FWE",
+        "p of the test in this voxel; of a corrected map its q or p_FWE. Where nobody "
+        "says how the p of a map counts, it is a guess, with the tail that was guessed",
         value=attrgetter("p"),
         right=True,
     ),
@@ -137,6 +138,7 @@ class ReadoutTable(QTableView):
         """
         if _maps(rows) == _maps(self.rows.rows):
             self.rows.update(rows)
+            self._make_room()
         else:
             self.rows.show(rows)
 
@@ -152,12 +154,23 @@ class ReadoutTable(QTableView):
         for column, widest in _WIDEST.items():
             width = metrics.horizontalAdvance(widest) + _COLUMN_MARGIN
             self.horizontalHeader().resizeSection(column, width)
+        self._make_room()
         self.clearSpans()
         # Clusters have names and no p of their own.
         for n, one in enumerate(self.rows.rows):
             if _is_named(one):
                 self.setSpan(n, _VALUE, 1, 2)
         self._fit_rows()
+
+    def _make_room(self) -> None:
+        """Widen the column of p for those that say more than a number.
+
+        It stays wide for as long as the maps do, so that nothing jumps.
+        """
+        metrics, header = self.fontMetrics(), self.horizontalHeader()
+        wide = max((metrics.horizontalAdvance(r.p) for r in self.rows.rows), default=0)
+        if wide + _COLUMN_MARGIN > header.sectionSize(_P):
+            header.resizeSection(_P, wide + _COLUMN_MARGIN)
 
     def _fit_rows(self, *resized: int) -> None:
         line = self.fontMetrics().lineSpacing()

@@ -400,3 +400,28 @@ def test_q_and_p_fwe_are_called_so(
     assert math.exp(corrected.log_p) == pytest.approx(
         maps[f"p_{stem}"][voxel], rel=1e-3
     )
+
+
+def test_the_p_of_a_lone_map_is_a_guess_until_sides_are_asked_for(
+    viewer: Any, opened: Callable[..., ResultSet], rng: np.random.Generator
+) -> None:
+    z = rng.normal(size=SHAPE)
+    z[3:5, 3:5, 3:5] = 4
+    results = opened({"mean_zstat": z})
+    layer = add_map(viewer, results, "mean_zstat")
+    one, two = stats.norm.sf(4), 2 * stats.norm.sf(4)
+    found = row(read_at(viewer, center(3, 3, 3)), layer.name)
+    assert found.p == "6.33e-05 if two-tailed"
+    assert math.exp(found.log_p) == pytest.approx(two)
+    for tail, p, text in (
+        ("auto", two, "6.33e-05 if two-tailed"),
+        ("both", two, "6.33e-05"),
+        ("positive", one, "3.17e-05"),
+    ):
+        clusters = find_clusters(results["mean_zstat"], p=0.01, tail=tail, atlas=None)
+        show_clusters(viewer, layer, clusters)
+        found = row(read_at(viewer, center(3, 3, 3)), layer.name)
+        assert found.p == text
+        assert math.exp(found.log_p) == pytest.approx(p)
+        # As in the table of clusters.
+        assert clusters.table["peak_p"].min() == pytest.approx(p)

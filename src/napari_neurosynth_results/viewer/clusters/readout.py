@@ -28,6 +28,7 @@ from napari_neurosynth_results.statistics.clusters.effects import (
     find_effects,
     tell_effect,
 )
+from napari_neurosynth_results.statistics.p_values.directions import Direction
 from napari_neurosynth_results.statistics.p_values.significance import (
     OWN_EVIDENCE,
     Evidence,
@@ -122,7 +123,15 @@ class _Shown:
     effects: Effects | None = field(repr=False)
     #: What all this was made of; something else asks for it anew.
     data: Any = field(repr=False)
-    evidence: Evidence
+    asked: _Asked
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What users have asked of a map, and stated about it, that its p hangs on."""
+
+    evidence: Evidence = OWN_EVIDENCE
+    tail: Direction = "auto"
 
 
 class PlaceReader:
@@ -152,13 +161,13 @@ class PlaceReader:
             Region and rows.
         """
         layers = [layer for layer in reversed(self._viewer.layers) if is_seen(layer)]
-        evidence = _evidence_of(self._viewer.layers)
+        asked = _asked_of(self._viewer.layers)
         kept, rows = {}, []
         for layer in layers:
             if (clusters := clusters_of(layer)) is not None:
                 rows.append(_cluster_row(layer, clusters, place))
             elif (statmap := map_of(layer)) is not None:
-                shown = self._ready(layer, statmap, evidence.get(statmap, OWN_EVIDENCE))
+                shown = self._ready(layer, statmap, asked.get(statmap, _Asked()))
                 kept[statmap] = shown
                 rows.append(_map_row(layer, statmap, shown, place))
         # What is hidden gives its memory back, and is tried again when it is shown.
@@ -166,13 +175,13 @@ class PlaceReader:
         region, distance = _region_at(self._viewer, place, kept)
         return Readout(place, region, distance, tuple(rows))
 
-    def _ready(self, layer: Layer, statmap: StatMap, evidence: Evidence) -> _Shown:
+    def _ready(self, layer: Layer, statmap: StatMap, asked: _Asked) -> _Shown:
         now = self._shown.get(statmap)
-        if now is None or now.data is not layer.data or now.evidence is not evidence:
-            now = self._prepare(layer, statmap, evidence)
+        if now is None or now.data is not layer.data or now.asked != asked:
+            now = self._prepare(layer, statmap, asked)
         return now
 
-    def _prepare(self, layer: Layer, statmap: StatMap, evidence: Evidence) -> _Shown:
+    def _prepare(self, layer: Layer, statmap: StatMap, asked: _Asked) -> _Shown:
         """Find out once what every voxel of a map is asked for.
 
         Files may be gone since they were opened: then what needs them is left out.
@@ -190,12 +199,13 @@ class PlaceReader:
             with suppress(ResultsError, OSError):
                 inside = statmap.mask
             with suppress(ResultsError, OSError):
-                p = voxel_p(PSource(statmap, evidence), self._voxels)
+                source = PSource(statmap, asked.evidence)
+                p = voxel_p(source, self._voxels, asked.tail)
             with suppress(ResultsError, OSError):
                 effects = find_effects(statmap)
         if inside is None and voxels is not None:
             inside = values_inside(statmap.kind, voxels)
-        return _Shown(grid, voxels, inside, p, effects, layer.data, evidence)
+        return _Shown(grid, voxels, inside, p, effects, layer.data, asked)
 
     def _voxels(self, statmap: StatMap, layer: Layer | None = None) -> Any:
         """Return the voxels of a map, (i, j, k); from a layer where one holds them."""
@@ -253,13 +263,13 @@ def _complete(statmap: StatMap) -> bool:
     )
 
 
-def _evidence_of(layers: Any) -> dict[StatMap, Evidence]:
-    """Find what users have stated about maps when they thresholded them."""
+def _asked_of(layers: Any) -> dict[StatMap, _Asked]:
+    """Find what users have asked of maps, and stated, when they thresholded them."""
     found = {}
     for layer in layers:
         clusters = clusters_of(layer)
         if clusters is not None:
-            found[clusters.statmap] = clusters.evidence
+            found[clusters.statmap] = _Asked(clusters.evidence, clusters.asked.tail)
     return found
 
 

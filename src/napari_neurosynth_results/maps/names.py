@@ -542,9 +542,9 @@ def correction_in_short(name: MapName) -> tuple[str, ...]:
     return tuple(part for part in parts if part)
 
 
-#: NiMARE 0.22.1: `CBMAEstimator` and `PermutedOLS`, correct_fwe_montecarlo.
+#: NiMARE 0.22.1: `CBMAEstimator`, `PermutedOLS`; no more digits than anybody repeats.
 _REPEATED = re.compile(
-    r"repeated ([\d,]*\d) times|([\d,]*\d) iterations were performed"
+    r"repeated (\d[\d,]{0,12}) times|(\d[\d,]{0,12}) iterations were performed"
 )
 
 
@@ -552,3 +552,10 @@ def stated_iterations(text: str) -> set[int]:
     """Return all numbers of iterations that a methods text of NiMARE states."""
     found = _REPEATED.findall(text)
     return {int("".join(groups).replace(",", "")) for groups in found}
+
+
+def text_of_corrections(methods: str) -> str:
+    """Return what a methods text of NiMARE says of a correction, else all of it."""
+    # What stands before belongs to the uncorrected map: ALESubtraction permutes twice.
+    _, found, text = methods.partition("Family-wise error")
+    return text if found else methods

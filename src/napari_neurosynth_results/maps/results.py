@@ -29,6 +29,7 @@ from napari_neurosynth_results.maps.names import (
     short_titles,
     stated_iterations,
     stems_of_test,
+    text_of_corrections,
     unique_titles,
 )
 from napari_neurosynth_results.maps.programs import stated_reading
@@ -95,13 +96,6 @@ NOTHING_KNOWN = About()
 
 #: Voxels a set keeps alive by itself: about 6 maps of the 2 mm MNI grid.
 CACHE_BYTES = 24 * 2**20
-
-
-def text_of_corrections(methods: str) -> str:
-    """Return what a methods text of NiMARE says of a correction, else all of it."""
-    # What stands before belongs to the uncorrected map: ALESubtraction permutes twice.
-    _, found, text = methods.partition("Family-wise error")
-    return text if found else methods
 
 
 class ResultSet:

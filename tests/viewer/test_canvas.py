@@ -160,6 +160,23 @@ def test_the_place_is_named_and_hidden_in_3d(
     assert not cross.visible
 
 
+def test_a_layer_in_two_viewers_tells_both(
+    viewer: Any, opened: Opened, z: npt.NDArray[np.float32]
+) -> None:
+    from napari.components import ViewerModel
+
+    layer = add(viewer, opened({"z": z})["z"])
+    other = ViewerModel()
+    other.add_layer(layer)
+    dress(other)
+    layer.name = "pain"
+    for one in (viewer, other):
+        assert one.canvas.overlays[CAPTION].text.startswith("pain: ")
+    n = len(layer.events.name.callbacks)
+    dress(other)
+    assert len(layer.events.name.callbacks) == n
+
+
 def test_the_status_bar_says_x_y_z_and_what_the_threshold_hides(
     viewer: Any, opened: Opened, z: npt.NDArray[np.float32]
 ) -> None:
@@ -178,6 +195,21 @@ def test_the_status_bar_says_x_y_z_and_what_the_threshold_hides(
     viewer.layers.selection.update(viewer.layers)
     viewer.status = f"[{at:.2f} {y:.2f} {x:.2f}] » two: 1"
     assert viewer.status == f"{named} » two: 1"
+
+
+def test_what_napari_said_before_is_said_in_mm_at_once(
+    viewer: Any, opened: Opened, z: npt.NDArray[np.float32]
+) -> None:
+    layer = add(viewer, opened({"z": z})["z"])
+    viewer.layers.selection.active = layer
+    viewer.mouse_over_canvas = False
+    for bracket in ("[0.00, -50.00, -30.00]", "[0.00 -50.00 -30.00]", "[0, -5e1, -30]"):
+        viewer.status = {"coords": bracket, "value": "nan", "coordinates": bracket}
+        dress(viewer)
+        assert viewer.status["coordinates"] == "x -30, y -50, z 0 mm: 6"
+    viewer.dims.ndisplay = 3
+    viewer.status = "[0.00, -50.00, -30.00]: 6"
+    assert viewer.status == "[0.00, -50.00, -30.00]: 6"
 
 
 @pytest.mark.viewer

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import gc
 import re
-import threading
-import time
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +49,30 @@ def test_layers_have_a_block_for_refreshing(labels: Any) -> None:
     assert not told
     labels.refresh()
     assert told
+
+
+@pytest.mark.parametrize(
+    ("gone", "ours"),
+    [
+        ("napari._vispy.overlays.base", False),
+        ("vispy.gloo", False),
+        ("napari_neurosynth_results.viewer.napari_overlays", True),
+    ],
+)
+def test_words_go_without_what_napari_has_changed_and_no_fault_is_hidden(
+    monkeypatch: pytest.MonkeyPatch, gone: str, ours: bool
+) -> None:
+    assert napari_private.drawn_overlays() is not None
+    name = "napari_neurosynth_results.viewer.napari_overlays"
+    monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(napari_neurosynth_results.viewer, "napari_overlays")
+    # As Python marks what cannot be imported.
+    monkeypatch.setitem(sys.modules, gone, None)
+    if ours:
+        with pytest.raises(ImportError):
+            napari_private.drawn_overlays()
+    else:
+        assert napari_private.drawn_overlays() is None
 
 
 def test_stand_ins_say_what_they_stand_for(labels: Any) -> None:
@@ -229,27 +251,3 @@ def is_private_module(name: str) -> bool:
     """Whether something is imported that napari does not promise, or vispy."""
     first, *rest = name.split(".")
     return first == "vispy" or (first == "napari" and any(map(is_private, rest)))
-
-
-def test_garbage_is_looked_for_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(napari_private, "_PAUSE", 0.02)
-    # A result may have been opened a moment ago.
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            thread.cancel()
-    gc.enable()
-    try:
-        napari_private.collect_later()
-        napari_private.collect_later()
-        assert not gc.isenabled()
-        end = time.monotonic() + 5
-        while not gc.isenabled() and time.monotonic() < end:
-            time.sleep(0.01)
-        assert gc.isenabled()
-        # Somebody who wants no garbage collected at all is let be.
-        gc.disable()
-        napari_private.collect_later()
-        time.sleep(0.1)
-        assert not gc.isenabled()
-    finally:
-        gc.enable()

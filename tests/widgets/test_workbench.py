@@ -344,6 +344,23 @@ def test_the_place_is_told_and_gone_to(panel: Workbench, viewer: Any) -> None:
     assert tuple(viewer.dims.point[::-1]) == (-34, 14, 0)
 
 
+def test_what_is_told_of_a_place_follows_layers_and_names(
+    panel: Workbench, viewer: Any, sample: ResultSet
+) -> None:
+    here, layer = panel.header.place.here, shown_maps.layer_of(viewer, sample["z"])
+    assert here.text().startswith("insula R   z 6.7")
+    panel.panel("Clusters").table.details.atlas.choose("none")
+    let_go(60)
+    assert here.text().startswith("z 6.7")
+    layer.name = "mine"
+    layer.visible = False
+    let_go(60)
+    assert here.text() == ""
+    layer.visible = True
+    let_go(60)
+    assert here.text().startswith("z 6.7")
+
+
 def test_the_sentence_follows_the_threshold(
     panel: Workbench, viewer: Any, sample: ResultSet
 ) -> None:

@@ -13,6 +13,7 @@ from napari_neurosynth_results.export.report import report
 from napari_neurosynth_results.job import CancelledError, Job, Progress
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.clusters.active_parts import (
     ActiveParts,
@@ -81,6 +82,7 @@ def build_sections(
     clusters: Sequence[ClusterSet],
     *,
     studies: bool = True,
+    foci: Studies | None = None,
     leave_one_out: bool = False,
     active_parts: float | None = None,
     job: Job | None = None,
@@ -91,6 +93,8 @@ def build_sections(
     ----------
     studies : bool
         Whether to say who is behind them.
+    foci : Studies, optional
+        Whose foci are behind the maps; by default the studies of the result.
     leave_one_out : bool
         Whether to say in how many re-estimations without one experiment they stand;
         of clusters of which that was worked out before it is said anyway.
@@ -119,6 +123,7 @@ def build_sections(
             results,
             one,
             studies,
+            foci,
             leave_one_out or bool(one.survival),
             _find_parts(one, active_parts, job),
             job,
@@ -145,6 +150,7 @@ def _section(
     results: ResultSet,
     clusters: ClusterSet,
     studies: bool,
+    foci: Studies | None,
     leave_one_out: bool,
     parts: ActiveParts | str | None,
     job: Job | None,
@@ -152,7 +158,7 @@ def _section(
     left_out, why = None, ""
     if leave_one_out:
         try:
-            left_out = leave_out_each(results, clusters, job=job)
+            left_out = leave_out_each(results, clusters, studies=foci, job=job)
             clusters = left_out.add_to(clusters)
         except CancelledError:
             raise
@@ -160,7 +166,7 @@ def _section(
             why = f"No experiment was left out: {error}"
     behind = None
     if studies:
-        behind = contributors(results, clusters, left_out=left_out)
+        behind = contributors(results, clusters, studies=foci, left_out=left_out)
         if why:
             behind = replace(behind, notices=(*behind.notices, why))
     return report.Section(clusters, behind, parts)

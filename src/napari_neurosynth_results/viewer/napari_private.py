@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import gc
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import ModuleType
 from typing import Any, TypeVar
 
 Wrapped = TypeVar("Wrapped")
@@ -32,8 +32,6 @@ MAIN_WINDOW, OPEN_WINDOWS = "_qt_window", "_instances"
 #: vispy.color.colormap (0.16). No public name says it. With another length colors would
 #: begin up to a part in a thousand of the color range beside the threshold.
 COLOR_TABLE = 1024
-#: So long after a result was opened no garbage is looked for, seconds.
-_PAUSE = 5.0
 
 
 def unproxied(thing: Wrapped) -> Wrapped:
@@ -115,6 +113,38 @@ def main_window(viewer: Any) -> Any:
     return getattr(getattr(unproxied(viewer), "window", None), MAIN_WINDOW, None)
 
 
+def close_notifications(viewer: Any) -> None:
+    """Take away what lies over the lower right of the canvas until somebody reads it.
+
+    In a window that is not the active one napari (0.9.2) leaves it there for good.
+    `NapariQtNotification` (napari._qt.dialogs.qt_notification) has no public name;
+    where it is gone, what was told stays as long as napari means it to.
+    """
+    if (main := main_window(viewer)) is None:
+        return
+    try:
+        from napari._qt.dialogs.qt_notification import NapariQtNotification
+    except ImportError:
+        return
+    for told in main.findChildren(NapariQtNotification):
+        told.close()
+
+
+def drawn_overlays() -> ModuleType | None:
+    """Return what draws on the canvas, None where napari draws in another way now.
+
+    It takes many names from napari and vispy that are not promised; a fault of our own
+    in it is told, and not taken for such a change.
+    """
+    try:
+        from napari_neurosynth_results.viewer import napari_overlays
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("napari", "vispy"):
+            raise
+        return None
+    return napari_overlays
+
+
 def refreshed_once(layer: Any) -> AbstractContextManager[object]:
     """Keep a layer from cutting its slice anew with each of several changes.
 
@@ -186,17 +216,3 @@ def nothing_to_collect() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-def collect_later() -> None:
-    """Let nobody who waits for a picture wait for Python's garbage as well.
-
-    The first result loads modules and makes widgets; so many new objects set off a
-    search through all that a running napari has, a million, and hardly any of it is
-    garbage. A few seconds later it is looked for again, whatever happens meanwhile.
-    """
-    if gc.isenabled():
-        gc.disable()
-        again = threading.Timer(_PAUSE, gc.enable)
-        again.daemon = True
-        again.start()

@@ -1,4 +1,4 @@
-"""What napari tells: progress in sight with cancel at hand, and notifications.
+"""Work on other threads, progress in sight with cancel at hand, and notifications.
 
 napari calls readers on the thread that draws, so the work is done on another one while
 the window stays alive. Its notifications guess whether a text is HTML: all of ours go
@@ -7,10 +7,12 @@ through `notify`, because names of others are in them.
 
 from __future__ import annotations
 
+import gc
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from napari_neurosynth_results.export.escaping import for_qt
@@ -23,6 +25,99 @@ _Answer = TypeVar("_Answer")
 _STEP = 0.04
 #: What is done sooner has no bar: to make one takes as long as many folders.
 _PATIENCE = 0.5
+#: So long after a result was opened no garbage is looked for, seconds.
+_PAUSE = 5.0
+#: So often the main thread looks for garbage while others work, milliseconds.
+_LOOK_MS = 50
+
+
+class _Garbage:
+    """Leaves Python's garbage to the main thread while another works.
+
+    Garbage is collected by whichever thread makes the next object. There may be widgets
+    in it, and Qt crashes when they are taken apart on another thread than its own.
+    """
+
+    def __init__(self) -> None:
+        self._work: list[Future[Any]] = []
+        self._pause_ends = 0.0
+        self._timer: Any = None
+
+    def leave(self, *work: Future[Any], seconds: float = 0) -> None:
+        """Have no other thread collect until some work is done, and nobody for a while.
+
+        Without an application of Qt there is nothing to fear, and nobody to look again.
+        """
+        self._work.extend(work)
+        self._pause_ends = max(self._pause_ends, time.monotonic() + seconds)
+        core = sys.modules.get("qtpy.QtCore")
+        app = core.QCoreApplication.instance() if core is not None else None
+        if core is None or app is None or not _is_main_thread():
+            return
+        # Somebody who wants no garbage collected at all is let be.
+        if self._timer is not None or not gc.isenabled():
+            return
+        gc.disable()
+        self._timer = core.QTimer(app)
+        self._timer.timeout.connect(self._look)
+        self._timer.start(_LOOK_MS)
+
+    def _look(self) -> None:
+        """Collect what is young, as Python would; or let it do so itself again."""
+        for one in [*self._work]:
+            if one.done():
+                self._work.remove(one)
+        waits = time.monotonic() < self._pause_ends
+        if self._work and not waits:
+            counts, most = gc.get_count(), gc.get_threshold()
+            if counts[0] > most[0]:
+                gc.collect(int(counts[1] > most[1]))
+        elif not waits:
+            self._timer.stop()
+            self._timer.deleteLater()
+            self._timer = None
+            gc.enable()
+
+
+_garbage = _Garbage()
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def start_thread(work: Callable[..., _Answer], *args: Any) -> Future[_Answer]:
+    """Do something on a thread of its own, which nobody has to end.
+
+    Parameters
+    ----------
+    work : callable
+        Called with `args`; never touches layers or widgets.
+
+    Returns
+    -------
+    Future
+        What it will return or raise.
+    """
+    pool = ThreadPoolExecutor(1)
+    # Before it makes its first object; there is a future to wait for from then on.
+    begins: Future[None] = Future()
+    _garbage.leave(begins)
+    future = pool.submit(work, *args)
+    _garbage.leave(future)
+    begins.set_result(None)
+    pool.shutdown(wait=False)
+    return future
+
+
+def collect_later() -> None:
+    """Let nobody who waits for a picture wait for Python's garbage as well.
+
+    The first result loads modules and makes widgets; so many new objects set off a
+    search through all that a running napari has, a million, and hardly any of it is
+    garbage. A few seconds later it is looked for again.
+    """
+    _garbage.leave(seconds=_PAUSE)
 
 
 def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _Answer:
@@ -61,20 +156,20 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
     # What is closed meanwhile may be what asked for it, and is needed until it goes on.
     panels = [*getattr(getattr(waits, "window", None), "dock_widgets", {}).values()]
     began, bar = time.monotonic(), None
+    future = start_thread(work, job)
     try:
-        with ThreadPoolExecutor(1) as pool:
-            future = pool.submit(work, job)
-            while not wait([future], _STEP).done:
-                if bar is None and time.monotonic() - began > _PATIENCE:
-                    bar = cancelable_progress(desc=what, total=0)
-                if bar is not None:
-                    bar.total = meter.total
-                    bar.update(meter.done - bar.n)
-                app.processEvents()
-                if is_closed(waits) or (bar is not None and bar.is_canceled):
-                    job.cancel()
-            return future.result()
+        while not wait([future], _STEP).done:
+            if bar is None and time.monotonic() - began > _PATIENCE:
+                bar = cancelable_progress(desc=what, total=0)
+            if bar is not None:
+                bar.total = meter.total
+                bar.update(meter.done - bar.n)
+            app.processEvents()
+            if is_closed(waits) or (bar is not None and bar.is_canceled):
+                job.cancel()
+        return future.result()
     finally:
+        wait([future])
         if bar is not None:
             bar.close()
         panels.clear()

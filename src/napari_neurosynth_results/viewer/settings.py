@@ -114,7 +114,10 @@ def run_command(name: str, *args: object) -> None:
     """
     from npe2 import PluginManager
 
-    commands = PluginManager.instance().commands
-    # Where the plugin is not registered, as in a script of its own, nothing opens.
-    if f"{PLUGIN}.{name}" in commands:
-        commands.execute(f"{PLUGIN}.{name}", args=args)
+    try:
+        # Its menus run commands without activating the plugin, which this does.
+        command = PluginManager.instance().commands.get(f"{PLUGIN}.{name}")
+    except KeyError:
+        # Where the plugin is not registered, as in a script of its own, nothing opens.
+        return
+    command(*args)

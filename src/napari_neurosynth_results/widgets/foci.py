@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ from napari_neurosynth_results.viewer.foci import (
 )
 from napari_neurosynth_results.viewer.layers import result_sets
 from napari_neurosynth_results.viewer.palette import study_colors
-from napari_neurosynth_results.viewer.progress_bar import wait_for
+from napari_neurosynth_results.viewer.progress_bar import start_thread, wait_for
 from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
 from napari_neurosynth_results.widgets.common.row_table import Column, RowModel
 
@@ -424,9 +424,7 @@ def _ask(results: ResultSet, job: Job) -> Studies | None:
 
     A result remembers its studies: what comes later is there the next time.
     """
-    asking = ThreadPoolExecutor(1)
-    future = asking.submit(lambda: results.studies)
-    asking.shutdown(wait=False)
+    future = start_thread(lambda: results.studies)
     while not wait([future], _LOOK_SECONDS).done:
         job.check()
     return future.result()

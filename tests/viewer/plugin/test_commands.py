@@ -21,6 +21,7 @@ from napari_neurosynth_results.viewer.clusters.defaults import remember_choices
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.commands import label_active_map
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
+from napari_neurosynth_results.viewer.settings import run_command
 
 pytestmark = pytest.mark.usefixtures("preferences")
 
@@ -175,3 +176,13 @@ def test_a_file_that_broke_is_named_and_nothing_changes(
     assert "p.nii.gz is truncated" in text
     assert list(viewer.layers) == before
     assert list(layer.contrast_limits) == limits
+
+
+def test_a_command_is_found_before_napari_has_activated_the_plugin(
+    viewer: Any, plugin: Any, sample: ResultSet
+) -> None:
+    """A workspace that is opened first, from the menu, brings its panel."""
+    activate(viewer, sample["z"])
+    run_command("show_coronal", viewer)
+    assert viewer.dims.displayed == (0, 2), viewer.dims
+    run_command("no_such_command", viewer)

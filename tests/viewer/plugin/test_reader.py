@@ -16,6 +16,7 @@ import pytest
 from local_servers import LocalServers
 from napari_neurosynth_results import ResultsError, open_results
 from napari_neurosynth_results.anatomy import template
+from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.canvas import CAPTION
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
@@ -151,6 +152,16 @@ def test_the_peak_of_a_flat_cluster_is_near_its_center(write: Write) -> None:
     flat[1:6, 4, 4] = 2.5
     results = open_results(write({"logp": flat}))
     assert strongest_place(results["logp"]) == (-10, -30, 20)
+
+
+def test_clusters_that_were_tested_begin_at_the_peak_of_the_first(
+    sample: ResultSet,
+) -> None:
+    """They have one value each; the table's first row says where one stands then."""
+    tested = sample["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
+    assert strongest_place(tested) == strongest_place(sample["z"]) == (38, 4, 2)
+    logp = sample["logp_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
+    assert strongest_place(logp) == (38, 4, 2)
 
 
 # --- in a window ------------------------------------------------------------------

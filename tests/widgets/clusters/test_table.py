@@ -36,6 +36,7 @@ Array = npt.NDArray[Any]
 #: Numbers instead of names: what the rows say does not depend on an atlas.
 find_clusters = partial(api.find_clusters, atlas=None)
 
+VOXEL = "z_level-voxel_corr-FWE_method-montecarlo"
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 KEYS = [column.key for column in CLUSTER_COLUMNS]
 LABEL, X = KEYS.index("label"), KEYS.index("peak_x")
@@ -506,6 +507,31 @@ def test_names_give_way_to_what_has_to_be_in_sight(qtbot: Any, few: ClusterSet) 
     assert view.columnWidth(NAME_COLUMN) == widest - 20
     end = view.columnViewportPosition(last) + view.columnWidth(last)
     assert end == view.viewport().width()
+
+
+@pytest.mark.parametrize("name", ["z", "logp", VOXEL, MASS])
+def test_who_and_where_and_how_sure_and_how_large_are_seen_at_first(
+    qtbot: Any, sample: ResultSet, name: str
+) -> None:
+    view = ClusterView(ClusterModel())
+    qtbot.addWidget(view)
+    # In a panel as wide as it opens, with a bar beside it.
+    view.resize(389 + view.width() - view.viewport().width(), 200)
+    view.show()
+    clusters = find_clusters(sample[name], p=0.05 if name in (VOXEL, MASS) else 0.001)
+    view.rows.show(clusters)
+    view.fit_columns()
+    seen = [
+        view.rows.title(column)
+        for column in view.shown_columns()
+        if view.columnViewportPosition(column) + view.columnWidth(column)
+        <= view.viewport().width()
+    ]
+    # z, y and x of the peak stand between them.
+    p = "p" if name in ("z", "logp") else "p_FWE"
+    kind = "logp" if name == "logp" else "z"
+    wanted = ["#", "Name", "x", "y", "z", f"Peak {kind}", p, "k"]
+    assert seen[: len(wanted)] == wanted
 
 
 def test_numbers_are_not_cut_when_a_threshold_moves(

@@ -504,3 +504,16 @@ def test_the_dialog_offers_tables_for_papers(
     widget.save_table.native.click()
     text = (tmp_path / f"t{extension}").read_text(encoding="utf-8")
     assert text.startswith(start)
+
+
+def test_names_that_were_given_can_be_taken_back(
+    widget: ClusterWidget,
+) -> None:
+    before = cells(widget, "Name")
+    for name in ("mine", "yours"):
+        index = widget.model.index(1, 1)
+        assert widget.model.setData(index, name)
+    assert cells(widget, "Name")[1] == "yours"
+    for expected in ("mine", before[1], before[1]):
+        QTest.keyClick(widget.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        assert cells(widget, "Name")[1] == expected

@@ -15,10 +15,10 @@ import numpy.typing as npt
 from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import PFormula
+from napari_neurosynth_results.maps.names import stated_iterations
 from napari_neurosynth_results.maps.results import (
     ResultSet,
     result_of,
-    stated_iterations,
     text_of_corrections,
 )
 from napari_neurosynth_results.maps.statmap import StatMap

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import for_qt
+from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.active_parts import (
     ActiveParts,
@@ -254,8 +255,14 @@ def rename(layer: Labels, label: int, name: str) -> None:
     """
     clusters = clusters_of(layer)
     assert clusters is not None
-    clusters = clusters.renamed(label, name)
-    layer.metadata[METADATA_KEY] = clusters
+    give_names(layer, clusters.renamed(label, name).given_names)
+
+
+def give_names(layer: Labels, names: Mapping[Voxel, str]) -> None:
+    """Give clusters names by the voxels of their peaks; the others have none."""
+    clusters = clusters_of(layer)
+    assert clusters is not None
+    layer.metadata[METADATA_KEY] = clusters = replace(clusters, given_names=names)
     layer.features = _features(clusters)
 
 

@@ -8,7 +8,8 @@ mouse may not read files again and again.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -359,3 +360,42 @@ def _region_at(
         return "", math.nan
     labels, distances = atlas.nearest([place])
     return atlas.name_of(int(labels[0])), float(distances[0])
+
+
+#: What a layer tells of when what it says of a place may have changed.
+_TELLING = ("visible", "name", "data", "features")
+
+
+class ReadoutWatch:
+    """Tells a panel that the slices moved, or that layers may say something else there.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Whose slices and layers to watch.
+    changed : callable
+        A bound method; held weakly, so that closing the panel ends it.
+    """
+
+    def __init__(self, viewer: Viewer, changed: Callable[[], object]) -> None:
+        self._changed = weakref.WeakMethod(changed)
+        dims, layers = viewer.dims.events, viewer.layers.events
+        for told in (dims.point, dims.ndim, dims.ndisplay, dims.order):
+            told.connect(self._tell)
+        for told in (layers.inserted, layers.removed, layers.reordered):
+            told.connect(self._tell)
+        layers.inserted.connect(self._follow)
+        for layer in viewer.layers:
+            self._listen(layer)
+
+    def _follow(self, event: Any) -> None:
+        self._listen(event.value)
+
+    def _listen(self, layer: Any) -> None:
+        for name in _TELLING:
+            if name in layer.events:
+                layer.events[name].connect(self._tell)
+
+    def _tell(self, event: object = None) -> None:
+        if (told := self._changed()) is not None:
+            told()

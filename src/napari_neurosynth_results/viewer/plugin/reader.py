@@ -18,6 +18,7 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.sources.files.folder import is_image
 from napari_neurosynth_results.sources.opening import is_link, open_source
+from napari_neurosynth_results.statistics.p_values.significance import find_test
 from napari_neurosynth_results.viewer import scene, shown_maps
 from napari_neurosynth_results.viewer.canvas import dress
 from napari_neurosynth_results.viewer.layers import (
@@ -30,13 +31,9 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
     result_sets,
 )
-from napari_neurosynth_results.viewer.napari_private import (
-    collect_later,
-    is_closed,
-    viewer_that_reads,
-)
+from napari_neurosynth_results.viewer.napari_private import is_closed, viewer_that_reads
 from napari_neurosynth_results.viewer.plugin.messages import announce
-from napari_neurosynth_results.viewer.progress_bar import wait_for
+from napari_neurosynth_results.viewer.progress_bar import collect_later, wait_for
 from napari_neurosynth_results.viewer.settings import (
     Settings,
     read_settings,
@@ -313,7 +310,8 @@ def strongest_place(statmap: StatMap) -> tuple[float, float, float]:
     -------
     tuple of float
         MNI x, y and z in mm; the middle of the grid for an empty map. Where many voxels
-        share the largest value, the one nearest to their center.
+        share the largest value, the one nearest to their center; of clusters that were
+        tested, each of which has one value, the peak of the test.
     """
     data = statmap.data
     where = np.array(statmap.grid.shape) // 2
@@ -327,7 +325,13 @@ def strongest_place(statmap: StatMap) -> tuple[float, float, float]:
         found = best != 0
     if found:
         tied = np.argwhere(data == best)
-        where = tied[np.argmin(((tied - tied.mean(axis=0)) ** 2).sum(axis=1))]
+        test = find_test(statmap) if statmap.level == "cluster" else None
+        if test is not None:
+            values = test.data[tuple(tied.T)]
+            weak = values if test.kind.row.small_is_strong else -np.abs(values)
+        else:
+            weak = ((tied - tied.mean(axis=0)) ** 2).sum(axis=1)
+        where = tied[np.argmin(np.nan_to_num(weak, nan=np.inf))]
     x, y, z = statmap.affine[:3, :3] @ where + statmap.affine[:3, 3]
     return float(x), float(y), float(z)
 

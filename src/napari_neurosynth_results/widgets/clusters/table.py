@@ -35,7 +35,9 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
 from napari_neurosynth_results.widgets.clusters.columns import (
     CLUSTER_COLUMNS,
+    CORRECTED,
     FROZEN,
+    LAST_IN_SIGHT,
     NAME_COLUMN,
     SURVIVAL_COLUMN,
     ClusterColumn,
@@ -56,8 +58,7 @@ _ANSWERED = frozenset(
 )
 _LOWEST = 110
 _INDENTATION, _NARROWEST, _TITLE_MARGIN = 12, 24, 8
-_NARROWEST_NAME, _WIDEST_NAME = 72, 108
-_IN_SIGHT = [column.key for column in CLUSTER_COLUMNS].index("tdp_percent")
+_NARROWEST_NAME, _WIDEST_NAME = 68, 108
 _AS_NEEDED = QAbstractItemView.ScrollHint.EnsureVisible
 
 
@@ -244,9 +245,8 @@ class ClusterModel(QAbstractItemModel):
         """Return the index of a cell."""
         if not self.hasIndex(row, column, parent):
             return QModelIndex()
-        if not parent.isValid():
-            return self.createIndex(row, column, 0)
-        return self.createIndex(row, column, int(self._rows[parent.row()]) + 1)
+        label = int(self._rows[parent.row()]) + 1 if parent.isValid() else 0
+        return self.createIndex(row, column, label)
 
     def parent(self, index: QModelIndex) -> QModelIndex:
         """Return the cluster of a sub-peak."""
@@ -275,7 +275,8 @@ class ClusterModel(QAbstractItemModel):
         # The axis z and the value z would have one title.
         if column.key == "peak_value":
             return f"Peak {kind}"
-        if column.key == "cluster_p" and self._clusters.statmap.correction:
+        own = column.key in CORRECTED.intersection(self._clusters.peak_columns)
+        if (own or column.key == "cluster_p") and self._clusters.statmap.correction:
             return self._clusters.p_word
         return f"Mean {kind}" if column.key == "mean_value" else column.title
 
@@ -309,11 +310,8 @@ class ClusterModel(QAbstractItemModel):
         self, index: QModelIndex, value: Any, role: int = _ROLE.EditRole
     ) -> bool:
         """Ask for another name; who owns the clusters gives it."""
-        if (
-            role != _ROLE.EditRole
-            or index.column() != NAME_COLUMN
-            or index.internalId()
-        ):
+        is_name = role == _ROLE.EditRole and index.column() == NAME_COLUMN
+        if not is_name or index.internalId():
             return False
         # An editor that is left without a change would fix "cluster 3" to the peak.
         if str(value) != self.data(index, role):
@@ -442,11 +440,12 @@ class ClusterView(TableView):
         """Make columns as wide as they have to be, and show those that make sense."""
         clusters = self.rows.clusters
         cluster_level = clusters is not None and clusters.statmap.level == "cluster"
-        # What a voxel-level corrected map says itself.
-        own = {*clusters.peak_columns} if clusters is not None else set()
+        # Of each map one p, its own.
+        own = CORRECTED & {*clusters.peak_columns} if clusters is not None else set()
         for index, column in enumerate(CLUSTER_COLUMNS):
             if column.cluster_level is not None:
-                self.setColumnHidden(index, column.cluster_level != cluster_level)
+                other = column.cluster_level != cluster_level
+                self.setColumnHidden(index, other or bool(own))
             elif column.corrected and (column.key in own) != (index in self._own):
                 self.setColumnHidden(index, column.key not in own)
                 self._own ^= {index}
@@ -460,11 +459,12 @@ class ClusterView(TableView):
         self._give_way()
 
     def _give_way(self) -> None:
-        """Let names leave room for what has to be in sight: all up to the TDP."""
-        left = self.viewport().width()
-        for index in self.shown_columns():
-            if index != NAME_COLUMN and index <= _IN_SIGHT:
-                left -= self.columnWidth(index)
+        """Let names leave room for what has to be in sight."""
+        for last in LAST_IN_SIGHT:
+            seen = [n for n in self.shown_columns() if n <= last and n != NAME_COLUMN]
+            left = self.viewport().width() - sum(map(self.columnWidth, seen))
+            if left >= _NARROWEST_NAME:
+                break
         if (room := max(left, _NARROWEST_NAME)) < self.columnWidth(NAME_COLUMN):
             self.setColumnWidth(NAME_COLUMN, room)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from qtpy.QtCore import QEvent, QObject, QTimer, Signal
@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job, Meter
-from napari_neurosynth_results.viewer.progress_bar import show_info
+from napari_neurosynth_results.viewer.progress_bar import show_info, start_thread
 from napari_neurosynth_results.widgets.common.layout import PlainLabel
 
 _Answer = TypeVar("_Answer")
@@ -97,10 +97,7 @@ class BackgroundJob(QWidget):
         # With its window it goes at once. The job is told, which its thread holds: what
         # Python collects together with a widget cannot be called any more.
         self.destroyed.connect(self._job.cancel)
-        pool = ThreadPoolExecutor(1)
-        self._future = pool.submit(work, self._job)
-        # Its thread ends with the work; nobody waits for it.
-        pool.shutdown(wait=False)
+        self._future = start_thread(work, self._job)
         self.cancel_button.setEnabled(True)
         self._show_progress()
         self.show()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import lru_cache
 from typing import Any
 
@@ -27,6 +27,7 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.viewer.layers import REASON_KEY, map_of
+from napari_neurosynth_results.viewer.progress_bar import start_thread
 from napari_neurosynth_results.widgets.common.layout import PlainLabel, wrap
 
 _PICTURE_HEIGHT = 64
@@ -103,9 +104,7 @@ class MapDescription(QWidget):
         if thumbnail is not None:
             self._job = Job()
             self.destroyed.connect(self._job.cancel)
-            pool = ThreadPoolExecutor(1)
-            self._future = pool.submit(thumbnail, self._job)
-            pool.shutdown(wait=False)
+            self._future = start_thread(thumbnail, self._job)
             self._timer.start()
 
     def _poll(self) -> None:

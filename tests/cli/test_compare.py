@@ -45,7 +45,7 @@ def test_the_map_of_every_source(
     arguments = ["compare", source, f"{source}::logp", "--map", "z", "--value", "3.5"]
     assert main([*arguments, "--atlas", "none"]) == 0
     told = capsys.readouterr().out
-    assert told.startswith("z, uncorrected at z >= 3.5 (p <= .000233, one-tailed), k")
+    assert told.startswith("z, uncorrected at z >= 3.5 (p <= .000233, one-tailed), and")
     assert "and -log10 p, uncorrected at -log10 p >= 3.5" in told
     assert "cluster 1" in told
 

@@ -21,10 +21,12 @@ from napari_neurosynth_results.sources.web.allowed_hosts import redact
 from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
+from napari_neurosynth_results.statistics.p_values.directions import is_tail_guessed
 from napari_neurosynth_results.statistics.p_values.monte_carlo import (
     NullDistribution,
     find_null_distribution,
 )
+from napari_neurosynth_results.statistics.p_values.significance import PSource
 from napari_neurosynth_results.statistics.thresholds.apply import describe_values
 from napari_neurosynth_results.statistics.thresholds.cluster_level import (
     ClusterLevelResult,
@@ -106,6 +108,7 @@ def map_details(statmap: StatMap) -> dict[str, Any]:
             "Kind": str(statmap.kind),
             "Meaning": describe_values(statmap),
             "Tail": str(statmap.tail),
+            "TailIsGuess": statmap.tail_is_guess,
             "TailIsConversions": statmap.tail_is_conversions,
             "Correction": statmap.correction,
             "CorrectionMethod": statmap.correction_method or None,
@@ -159,6 +162,7 @@ def _threshold(clusters: ClusterSet) -> dict[str, Any]:
         "Connectivity": clusters.connectivity,
         "MinimumVoxels": clusters.min_voxels,
         "Tail": str(applied.tail),
+        "TailIsGuess": _is_tail_guessed(clusters),
         "ErrorRate": _error_rate(clusters),
     }
     if isinstance(applied, ClusterLevelResult):
@@ -177,6 +181,14 @@ def _threshold(clusters: ClusterSet) -> dict[str, Any]:
         "ExceedsHeight": asked.strict,
         "FalseDiscoveryRate": asked.fdr if asked.q is not None else None,
     }
+
+
+def _is_tail_guessed(clusters: ClusterSet) -> bool:
+    """Whether nobody told how p counts; of tested clusters that of their test."""
+    source: PSource | None = clusters.p_source
+    if isinstance(clusters.threshold, ClusterLevelResult):
+        source = clusters.test
+    return source is not None and is_tail_guessed(source, clusters.asked.tail)
 
 
 def _counted(null: NullDistribution | None) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from napari_neurosynth_results.export.tables.clusters import (
 )
 from napari_neurosynth_results.export.tables.write import COLUMNS, write_delimited
 from napari_neurosynth_results.maps.results import ResultSet as Results
+from napari_neurosynth_results.statistics.p_values.directions import Direction
 from napari_neurosynth_results.statistics.studies.leave_one_out import SURVIVAL_COLUMNS
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
@@ -69,6 +70,7 @@ def test_a_table_says_where_it_comes_from(
     assert told["Map"]["Key"] == "z"
     assert told["Map"]["Tail"] == "one-tailed"
     threshold = told["Threshold"]
+    assert (threshold["Tail"], threshold["TailIsGuess"]) == ("one-tailed", False)
     assert (threshold["Criterion"], threshold["Asked"]) == ("p", 0.001)
     assert threshold["Height"] == pytest.approx(3.0902, abs=1e-4)
     assert threshold["MinimumVoxels"] == 100
@@ -262,3 +264,21 @@ def test_columns_of_left_out_experiments_are_described(
     assert set(SURVIVAL_COLUMNS) <= set(told) & set(COLUMNS)
     assert table["stands"].tolist() == left_out.stands.tolist()
     assert any("It is no test" in line for line in lines)
+
+
+@pytest.mark.parametrize(("tail", "guess"), [("auto", True), ("positive", False)])
+def test_a_description_says_what_is_guessed_of_a_lone_map(
+    opened: Callable[..., nnr.ResultSet],
+    tmp_path: Path,
+    tail: Direction,
+    guess: bool,
+) -> None:
+    z = np.zeros((8, 9, 8))
+    z[2:4, 2:4, 2:4] = 4
+    statmap = opened({"mean_zstat": z})["mean_zstat"]
+    found = nnr.find_clusters(statmap, p=0.01, tail=tail, atlas=None)
+    nnr.save_clusters(found, tmp_path / "t.tsv")
+    lines, _, told = read(tmp_path / "t.tsv")
+    assert told["Map"]["TailIsGuess"]
+    assert told["Threshold"]["TailIsGuess"] is guess
+    assert any("one-tailed, a guess" in line for line in lines) is guess

@@ -12,8 +12,13 @@ import pandas as pd
 import pytest
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from napari_neurosynth_results import active_parts, find_clusters
+from napari_neurosynth_results import ActiveParts, active_parts, find_clusters
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.statistics.clusters.active_parts import (
+    find_active_parts,
+)
+from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.viewer.canvas import CAPTION, dress
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
@@ -62,6 +67,12 @@ def wait_until(happened: Callable[[], bool]) -> None:
         assert time.monotonic() < end, "it did not happen"
         QApplication.processEvents()
         time.sleep(0.005)
+
+
+def begin_when_told(clusters: ClusterSet, share: float, job: Job) -> ActiveParts:
+    """Wait to be cancelled before the search; else search."""
+    job.wait(20)
+    return find_active_parts(clusters, share, job)
 
 
 def sizes(panel: PartsPanel) -> list[str]:
@@ -181,9 +192,12 @@ def test_large_clusters_are_looked_through_on_another_thread(
         18,
         5,
     ]
-    panel.share.setValue(30)
-    panel.background_job.cancel_button.click()
-    wait_until(lambda: not panel.background_job.busy)
+    with monkeypatch.context() as patch:
+        # It is quick: nobody would get to the button.
+        patch.setattr(f"{HERE}.find_active_parts", begin_when_told)
+        panel.share.setValue(30)
+        panel.background_job.cancel_button.click()
+        wait_until(lambda: not panel.background_job.busy)
     assert "Stopped" in panel.sentence.text()
     panel.share.setValue(70)
     threshold(viewer, sample, p=0.01)

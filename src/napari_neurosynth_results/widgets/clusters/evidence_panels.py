@@ -289,8 +289,9 @@ class PartsPanel(QWidget):
                 and known.share == share
                 and are_parts_of(known, clusters)
             ):
-                # The names may be others.
-                self._fill(replace(known, clusters=clusters))
+                # The names may be others; lines of the same parts are not drawn anew.
+                same = known.clusters is clusters
+                self._fill(known if same else replace(known, clusters=clusters))
                 return
         if clusters.labelled.where.size > MOST_AT_ONCE and clusters.proven.testing:
             self._find_apart(clusters, share)

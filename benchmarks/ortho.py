@@ -36,6 +36,9 @@ from napari_neurosynth_results.widgets.ortho.widget import OrthoView
 
 #: The view is opened and closed so many times, to see what is left behind.
 OPENINGS = 20
+#: And before that so many times: until then caches fill, and what is freed of the first
+#: large pictures stays with the allocator, which uses it for the next ones.
+_BEFORE = 10
 
 Seconds = list[float]
 
@@ -132,8 +135,8 @@ def _leak(viewer: napari.Viewer) -> float:
     """
     process = psutil.Process()
     before = 0.0
-    for count in range(OPENINGS + 3):
-        if count == 3:  # the first ones fill caches
+    for count in range(OPENINGS + _BEFORE):
+        if count == _BEFORE:
             gc.collect()
             before = process.memory_info().rss
         view = OrthoView(viewer)

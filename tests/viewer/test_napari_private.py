@@ -13,6 +13,7 @@ import pytest
 
 import napari_neurosynth_results
 from napari_neurosynth_results.viewer import napari_private
+from napari_neurosynth_results.viewer.settings import stored_preferences
 
 PACKAGE = Path(napari_neurosynth_results.__file__).parent
 #: The rooms that may know napari at all.
@@ -168,6 +169,65 @@ def test_new_data_disturb_nobody_who_needs_not_know(labels: Any) -> None:
     with napari_private.undisturbed(viewer, labels, recolored=True):
         labels.events.data()
     assert canvas.told == 1
+
+
+#: What npe2 says in tests where it is asked to look for plugins.
+REFUSES = "refusing to discover"
+
+
+@pytest.mark.usefixtures("plugin")
+def test_manifests_that_are_known_are_not_read_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    preferences = stored_preferences()
+    assert preferences.view.panel
+    assert REFUSES not in caplog.text
+
+
+@pytest.mark.usefixtures("npe2pm", "plugin_settings")
+def test_plugins_are_looked_for_where_this_one_is_not_known(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert stored_preferences() is None
+    assert REFUSES in caplog.text
+
+
+def test_a_camera_is_turned_in_planes_without_its_direction_in_3d() -> None:
+    from napari.components import ViewerModel
+
+    viewer = ViewerModel()
+    camera, told = viewer.scene.camera, []
+    heard = camera.events.view_direction
+    heard.connect(told.append)
+    heard.connect(lambda event: told.append(event))
+    before = heard.callbacks
+    with napari_private.seen_in_planes(viewer):
+        camera.orientation = ("away", "up", "right")
+    assert told == []
+    assert heard.callbacks == before
+    viewer.dims.ndisplay = 3
+    with napari_private.seen_in_planes(viewer):
+        camera.orientation = ("towards", "up", "right")
+    assert len(told) == 2
+
+
+@pytest.mark.viewer
+def test_a_window_is_painted_again_after_changes_also_when_they_fail(
+    window: Any,
+) -> None:
+    main = napari_private.main_window(window)
+
+    def change() -> None:
+        with napari_private.painted_once(window):
+            assert not main.updatesEnabled()
+            with napari_private.painted_once(window):
+                pass
+            assert not main.updatesEnabled()
+            raise ValueError("in the middle")
+
+    with pytest.raises(ValueError, match="in the middle"):
+        change()
+    assert main.updatesEnabled()
 
 
 def test_labels_may_be_added_in_3d_before_any_mouse_moves() -> None:

@@ -384,7 +384,9 @@ def _find_underflowed(statmap: StatMap) -> Mask | None:
 # The analysis mask, as the maps of a run show it.
 
 #: Bytes of voxels that are read together for a mask: a folder may hold a thousand maps.
-_READ_AT_ONCE = 16 << 20
+_READ_AT_ONCE = 8 << 20
+#: Voxels that are looked at in one go: what fits into the processor's cache.
+_AT_ONCE = 1 << 16
 _CORNERS = np.ix_((0, -1), (0, -1), (0, -1))
 
 
@@ -422,16 +424,31 @@ def union_mask(statmap: StatMap) -> Mask | None:
             # A map that cannot be read tells nothing.
             if (data := voxels.get(other.key)) is None:
                 continue
-            nan = np.isnan(data)
             # Not every NaN marks the outside: older NiMARE writes one where a voxel
             # could not be fitted, and 0 outside.
-            nan_outside = bool(nan[_CORNERS].any())
-            inside = ~nan if nan_outside else ~nan & (data != 0)
+            nan_outside = bool(np.isnan(data[_CORNERS]).any())
+            if union is None:
+                # In memory as the maps are.
+                union = np.zeros_like(data, np.bool_)
+            _unite(union, data, zero_counts=nan_outside)
             known = known or nan_outside or other.kind.row.fills_mask
-            union = inside if union is None else union | inside
         del voxels, data
         statmap.results.release([other for other in few if other not in wanted])
     if union is None or not known:
         return None
     union.flags.writeable = False
     return union
+
+
+def _unite(union: Mask, data: Voxels, *, zero_counts: bool) -> None:
+    """Add the voxels of a map that have a value to those of others."""
+    values, found = data, union
+    if data.flags.f_contiguous and union.flags.f_contiguous:
+        values, found = data.reshape(-1, order="F"), union.reshape(-1, order="F")
+    # What is looked at twice is still in the processor's cache the second time.
+    for start in range(0, len(values), _AT_ONCE):
+        part = values[start : start + _AT_ONCE]
+        inside = part == part
+        if not zero_counts:
+            inside &= part != 0
+        found[start : start + _AT_ONCE] |= inside

@@ -32,6 +32,8 @@ WRAPPED = "__wrapped__"
 #: `Window._qt_window`, `_QtMainWindow._instances` (napari._qt.qt_main_window, 0.9.2),
 #: and `Viewer._instances` (napari.viewer).
 MAIN_WINDOW, OPEN_WINDOWS = "_qt_window", "_instances"
+#: `PluginManager.discover` (npe2), which napari.settings (0.9.2) calls by this name.
+DISCOVER = "discover"
 #: Entries of the table in which graphics cards look colors up: `LUT_len` of
 #: vispy.color.colormap (0.16). No public name says it. With another length colors would
 #: begin up to a part in a thousand of the color range beside the threshold.
@@ -149,6 +151,24 @@ def drawn_overlays() -> ModuleType | None:
     return napari_overlays
 
 
+@contextmanager
+def painted_once(viewer: Any) -> Iterator[None]:
+    """Let the window of a viewer be painted once, after several changes.
+
+    Each change of its parts' sizes has Qt draw the canvas at once, and each of these
+    pictures shows what is half done.
+    """
+    main = main_window(viewer)
+    if main is None or not main.updatesEnabled():
+        yield
+        return
+    main.setUpdatesEnabled(False)
+    try:
+        yield
+    finally:
+        main.setUpdatesEnabled(True)
+
+
 def refreshed_once(layer: Any) -> AbstractContextManager[object]:
     """Keep a layer from cutting its slice anew with each of several changes.
 
@@ -222,6 +242,53 @@ def undisturbed(viewer: Any, layer: Any, *, recolored: bool) -> Iterator[None]:
         for owner, name in needless:
             if (still_there := owner()) is not None:
                 told.connect((still_there, name))
+
+
+@contextmanager
+def plugins_known(plugin: str) -> Iterator[None]:
+    """Keep npe2 from reading the manifests of all plugins again.
+
+    napari has read them before it shows a window, and reads them once more when the
+    preferences of plugins are first asked for (napari.settings, 0.9.2): YAML takes as
+    long as all maps of a result. Where the plugin is not among those that are known,
+    as in a script without a window, they are looked for as npe2 means to.
+
+    Parameters
+    ----------
+    plugin : str
+        Whose preferences are asked for.
+    """
+    from npe2 import PluginManager
+
+    manager = PluginManager.instance()
+    if plugin not in manager or DISCOVER in vars(manager):
+        yield
+        return
+    setattr(manager, DISCOVER, lambda *paths, **how: 0)
+    try:
+        yield
+    finally:
+        delattr(manager, DISCOVER)
+
+
+@contextmanager
+def seen_in_planes(viewer: Any) -> Iterator[None]:
+    """Keep a camera that is turned from asking where it looks in 3D.
+
+    Slices are looked at from the front, whatever the camera says. napari (0.9.2)
+    computes its direction nevertheless, for its canvas, which does not ask for it in
+    planes; the first time that loads scipy.spatial. In 3D all is told as ever.
+    """
+    told = viewer.scene.camera.events.view_direction
+    heard = told.callbacks if viewer.dims.ndisplay == 2 else ()
+    for callback in heard:
+        told.disconnect(callback)
+    try:
+        yield
+    finally:
+        # Who connects last is called first.
+        for callback in reversed(heard):
+            told.connect(callback)
 
 
 @contextmanager

@@ -29,7 +29,11 @@ from napari_neurosynth_results.anatomy.planes import (
 )
 from napari_neurosynth_results.anatomy.template import is_near_brain
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.napari_private import drawn_overlays, unproxied
+from napari_neurosynth_results.viewer.napari_private import (
+    drawn_overlays,
+    seen_in_planes,
+    unproxied,
+)
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -91,7 +95,8 @@ def set_anatomical(viewer: Viewer, orientation: Convention) -> None:
         # Who follows the camera hears of the other planes.
         camera.events.orientation(value=camera.orientation)
     else:
-        camera.orientation = ways
+        with seen_in_planes(viewer):
+            camera.orientation = ways
     _add_scale(viewer)
 
 

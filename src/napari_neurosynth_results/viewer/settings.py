@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT
 from napari_neurosynth_results.sources.web.servers import Servers, folder_of, parse_site
+from napari_neurosynth_results.viewer.napari_private import plugins_known
 
 PLUGIN = "napari-neurosynth-results"
 #: What the dock with three planes is called.
@@ -46,16 +47,29 @@ class Settings:
     online: Servers = field(default_factory=Servers.from_environment)
 
 
-def read_settings() -> Settings:
-    """Return the user's preferences; the defaults where napari does not run."""
+def stored_preferences() -> Any:
+    """Return napari's store of the user's preferences, which can be written to.
+
+    Returns
+    -------
+    object or None
+        An attribute for each group of `napari.yaml`. None where napari does not run, or
+        the plugin is not registered with it.
+    """
     if "napari" not in sys.modules:
-        return Settings()
+        return None
     from napari.settings import get_plugin_settings
 
     try:
-        chosen = get_plugin_settings(PLUGIN)
+        with plugins_known(PLUGIN):
+            return get_plugin_settings(PLUGIN)
     except KeyError:
-        # The reader was called without the plugin being registered.
+        return None
+
+
+def read_settings() -> Settings:
+    """Return the user's preferences; the defaults where napari does not run."""
+    if (chosen := stored_preferences()) is None:
         return Settings()
     orientation, first_maps = chosen.view.orientation, chosen.view.first_maps
     return Settings(
@@ -78,14 +92,9 @@ def preferred_atlas() -> tuple[str, str]:
     names : str
         The file with the names of that image; empty to look for it.
     """
-    if "napari" not in sys.modules:
+    if (stored := stored_preferences()) is None:
         return "default", ""
-    from napari.settings import get_plugin_settings
-
-    try:
-        chosen = get_plugin_settings(PLUGIN).anatomy
-    except KeyError:
-        return "default", ""
+    chosen = stored.anatomy
     return chosen.atlas.strip() or "default", chosen.atlas_names.strip()
 
 

@@ -219,3 +219,21 @@ def test_in_3d_clusters_are_seen_themselves(shown: Any) -> None:
     viewer.dims.ndisplay = 2
     assert labels.opacity == 0
     assert np.asarray(lines.data[1]).any()
+
+
+def test_going_to_3d_draws_no_slice(
+    shown: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, _, lines = shown
+    drawn: list[int] = []
+    draw = Outlines._draw
+
+    def counted(self: Outlines, at: int) -> Any:
+        drawn.append(at)
+        return draw(self, at)
+
+    monkeypatch.setattr(Outlines, "_draw", counted)
+    viewer.dims.ndisplay = 3
+    assert drawn == []
+    viewer.dims.ndisplay = 2
+    assert 0 < len(drawn) < lines.data[1].shape[0]

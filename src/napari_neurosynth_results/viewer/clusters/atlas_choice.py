@@ -24,9 +24,9 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.layers import grid_of, map_of
 from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.settings import (
-    PLUGIN,
     preferred_atlas,
     read_settings,
+    stored_preferences,
 )
 
 if TYPE_CHECKING:
@@ -209,18 +209,14 @@ def _forget(viewer: Viewer) -> None:
 
 def _prefer(what: str, names: str) -> None:
     """Keep a choice for the next session, where napari keeps preferences."""
-    from napari.settings import get_plugin_settings
-
     _preferred.cache_clear()
-    try:
-        chosen = get_plugin_settings(PLUGIN).anatomy
-    except KeyError as error:
+    if (stored := stored_preferences()) is None:
         raise ResultsError(
             "The choice of an atlas cannot be kept: this plugin is not registered with "
             "napari. Install it, or enable it under Plugins."
-        ) from error
-    chosen.atlas = what
-    chosen.atlas_names = names
+        )
+    stored.anatomy.atlas = what
+    stored.anatomy.atlas_names = names
 
 
 # Asked at every move of the mouse; and what is wrong is told once.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -35,7 +34,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     show_clusters,
 )
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.viewer.settings import stored_preferences
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -292,16 +291,9 @@ def _means_something(statmap: StatMap, by: str, number: float) -> bool:
 
 
 def _stored() -> Any:
-    """Return napari's store of this plugin's choices, which can be written to."""
-    if "napari" not in sys.modules:
-        return _Choices()
-    from napari.settings import get_plugin_settings
-
-    try:
-        return get_plugin_settings(PLUGIN).threshold
-    except KeyError:
-        # The widget was made without the plugin being registered.
-        return _Choices()
+    """Return where choices are kept; the defaults where napari keeps none."""
+    chosen = stored_preferences()
+    return _Choices() if chosen is None else chosen.threshold
 
 
 def _plain(value: Any) -> Any:

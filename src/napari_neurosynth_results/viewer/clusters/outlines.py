@@ -60,8 +60,8 @@ class Outlines:
         self.inner: npt.NDArray[Any] | None = None
         #: The axis z, y or x that is sliced.
         self.axis = 0
-        #: Whether no axis is sliced.
-        self.in_3d = False
+        #: The viewer that shows them.
+        self.viewer: weakref.ref[Any] | None = None
         #: The slice that was drawn last, and what it was drawn of.
         self._drawn: Pixels = np.zeros((0, 0, _RGBA), np.uint8)
         self._drawn_of: tuple[Any, ...] = (None,) * 4
@@ -76,6 +76,15 @@ class Outlines:
     def __deepcopy__(self, memo: dict[int, Any]) -> Outlines:
         """Return itself: napari copies metadata when it duplicates a layer."""
         return self
+
+    @property
+    def in_3d(self) -> bool:
+        """Whether no axis is sliced: asked anew, because napari slices before it tells.
+
+        napari calls its own listeners before those of plugins, wherever they stand.
+        """
+        viewer = self.viewer() if self.viewer is not None else None
+        return viewer is not None and viewer.dims.ndisplay == 3
 
     @property
     def parts(self) -> tuple[int, int, int]:
@@ -294,7 +303,7 @@ def _follow_visible(ref: weakref.ref[Any], event: Any) -> None:
 def _turn_to(outlines: Outlines, viewer: Viewer) -> None:
     """Draw for the plane that a viewer shows."""
     extra = viewer.dims.ndim - 3
-    outlines.in_3d = viewer.dims.ndisplay == 3
+    outlines.viewer = weakly(viewer)
     if extra >= 0 and not outlines.in_3d:
         outlines.axis = max(int(viewer.dims.order[-3]) - extra, 0)
 

@@ -31,7 +31,11 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
     result_sets,
 )
-from napari_neurosynth_results.viewer.napari_private import is_closed, viewer_that_reads
+from napari_neurosynth_results.viewer.napari_private import (
+    is_closed,
+    painted_once,
+    viewer_that_reads,
+)
 from napari_neurosynth_results.viewer.plugin.messages import announce
 from napari_neurosynth_results.viewer.progress_bar import collect_later, wait_for
 from napari_neurosynth_results.viewer.settings import (
@@ -41,6 +45,7 @@ from napari_neurosynth_results.viewer.settings import (
 )
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
 Paths = str | Sequence[str]
@@ -254,21 +259,37 @@ def _when_added(
         if map_of(event.value) is not visible:
             return
         inserted.disconnect(arrived)
-        if visible is not None and visible.kind.row.lies_below:
-            shown_maps.put_below(viewer, event.value)
-        if settings.orientation != "leave alone" and not scene.is_anatomical(viewer):
-            scene.set_anatomical(viewer, settings.orientation)
-        dress(viewer)
-        if fresh and visible is not None and not visible.kind.row.lies_below:
-            scene.look_at(viewer, *strongest_place(visible))
-        shown_maps.name_layers(viewer)
-        if visible is not None and not visible.kind.row.lies_below:
-            shown_maps.show_alone(viewer, visible)
-        announce(viewer, results, opened)
-        if settings.panel:
-            run_command("open_panel", viewer)
+        with painted_once(viewer):
+            _show_first(viewer, event.value, results, opened, settings, fresh=fresh)
 
     inserted.connect(arrived, position="last")
+
+
+def _show_first(
+    viewer: Viewer,
+    layer: Layer,
+    results: ResultSet,
+    opened: FirstLayers,
+    settings: Settings,
+    *,
+    fresh: bool,
+) -> None:
+    """Turn the viewer to the layer of the first map of a result, the last to arrive."""
+    visible = opened.visible
+    below = visible is not None and visible.kind.row.lies_below
+    if below:
+        shown_maps.put_below(viewer, layer)
+    if settings.orientation != "leave alone" and not scene.is_anatomical(viewer):
+        scene.set_anatomical(viewer, settings.orientation)
+    dress(viewer)
+    if fresh and visible is not None and not below:
+        scene.look_at(viewer, *strongest_place(visible))
+    shown_maps.name_layers(viewer)
+    if visible is not None and not below:
+        shown_maps.show_alone(viewer, visible)
+    announce(viewer, results, opened)
+    if settings.panel:
+        run_command("open_panel", viewer)
 
 
 def use_anatomy(viewer: Viewer, path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -225,3 +226,74 @@ def test_what_cannot_be_estimated_anew_is_refused(
     code, _, err = told(capsys, *asked)
     assert code == 1
     assert "No foci of its studies are known." in err
+
+
+@pytest.mark.parametrize(
+    ("options", "taken", "says"),
+    [
+        (["--out", "t.tsv", "--regions"], "t_regions.tsv", "exists already"),
+        (["--out", "t.tsv", "--regions"], "t_regions.json", "exists already"),
+        (["--out", "t.md", "--studies"], "t_studies.tsv", "exists already"),
+        (["--out", "t.tsv"], "t.json", "exists already"),
+        (
+            ["--labels", "l.nii", "--active-parts", ".7"],
+            "l_parts.nii",
+            "exists already",
+        ),
+        (["--out", "t.xls"], "", "t.xls: clusters are saved as .csv"),
+        (["--labels", "l.tsv"], "", "l.tsv: a label volume is saved as .nii"),
+        (["--figure", "f.gif"], "", "f.gif: figures are saved as .png"),
+        (["--out", "nowhere/t.tsv"], "", "there is no nowhere"),
+        (["--out", "l.nii.gz", "--labels", "l.nii.gz"], "", "is asked for twice"),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_anything_is_opened(
+    capsys: Captured,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    taken: str,
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if taken:
+        Path(taken).write_text("mine")
+    code, out, err = told(capsys, "clusters", "is not there", *options)
+    assert (code, out) == (1, "")
+    assert says in err
+    assert [path.name for path in tmp_path.iterdir()] == [taken] * bool(taken)
+
+
+def test_files_are_written_together(
+    capsys: Captured, sample_path: Path, tmp_path: Path
+) -> None:
+    asked = ["clusters", str(sample_path), "--map", "z", "--p", ".001", "--regions"]
+    tables = ["t.json", "t.tsv", "t_regions.json", "t_regions.tsv"]
+    code, out, _ = told(capsys, *asked, "--out", str(tmp_path / "t.tsv"))
+    assert code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == tables
+    described = json.loads((tmp_path / "t_regions.json").read_text())
+    assert described["File"] == "t_regions.tsv"
+    assert "saving-nnr" not in out
+
+
+def test_a_report_lists_active_parts(
+    capsys: Captured, sample_path: Path, write: Write, tmp_path: Path
+) -> None:
+    asked = ["report", str(sample_path), "--map", "z", "--p", ".001", "--no-studies"]
+    asked += ["--min-voxels", "100", "--active-parts", "70%"]
+    code, *_ = told(capsys, *asked, "--out", str(tmp_path / "out"))
+    assert code == 0
+    read = pd.read_csv(tmp_path / "out" / "z_parts.tsv", sep="\t", comment="#")
+    assert read.n_voxels.tolist() == [367, 64, 62, 30]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<h3>Active parts</h3>" in page
+    assert "of which at least 70 % is active, with 95 % confidence: 4 parts" in page
+    assert '<td class="number">367</td><td class="number">257</td>' in page
+    stat = np.zeros(SHAPE)
+    stat[2:4, 2:4, 2:4] = 3
+    none = ["report", str(write({"stat": stat})), "--value", "1", "--no-studies"]
+    code, *_ = told(capsys, *none, "--active-parts", ".5", "--out", str(tmp_path / "n"))
+    assert code == 0
+    assert "No active parts: " in (tmp_path / "n" / "report.html").read_text()
+    assert not list((tmp_path / "n").glob("*_parts.tsv"))

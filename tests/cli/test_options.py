@@ -37,13 +37,23 @@ THRESHOLD = {
 MASK = {"--mask", "--mask-map", "--mask-p", "--brain-mask", "--outside"}
 ABOUT_CLUSTERS = {
     *("--kind", "--atlas", "--regions", "--studies", "--leave-one-out"),
-    *("--tdp-alpha", "--tdp-dependence"),
+    *("--tdp-alpha", "--tdp-dependence", "--active-parts"),
 }
 #: What means something for each command.
 SHARED = {
     **dict.fromkeys(("clusters", "batch", "report"), THRESHOLD | MASK | ABOUT_CLUSTERS),
     "compare": THRESHOLD | MASK | {"--kind", "--atlas"},
 }
+#: What one command alone has, because it says what that one writes or how it runs.
+OWN = {
+    # Tables of batches and reports have it always.
+    "clusters": {"--tdp", "--labels", "--figure", "--figure-kind"},
+    "batch": {"--workers", "--scheduler", "--again"},
+    "compare": set(),
+    "report": set(),
+}
+#: What all have, each in its own words.
+EVERYWHERE = {"--help", "--map", "--out"}
 COMMANDS = tuple(SHARED)
 
 
@@ -62,7 +72,10 @@ def test_every_command_has_the_options_that_mean_something(
     told: dict[str, set[tuple[object, ...]]] = {}
     for name, parser in commands.items():
         found = {o: action for action in parser._actions for o in action.option_strings}
-        assert SHARED[name] <= set(found)
+        # Another option is one that the others want too, or a reason.
+        long = {option for option in found if option.startswith("--")}
+        long -= {option for option in long if option.startswith("--no-")}
+        assert long == SHARED[name] | OWN[name] | EVERYWHERE
         for option in SHARED[name]:
             action = found[option]
             default = None if option == "--studies" else action.default
@@ -88,16 +101,19 @@ def test_what_commands_take_and_write_is_called_alike(
 
 
 @pytest.mark.parametrize(
-    ("command", "option"),
+    ("command", "option", "name"),
     [
-        *(("clusters", "--out"), ("clusters", "--labels"), ("clusters", "--figure")),
-        *(("compare", "--out"), ("report", "--out")),
+        ("clusters", "--out", "t.tsv"),
+        ("clusters", "--labels", "l.nii"),
+        ("clusters", "--figure", "f.png"),
+        ("compare", "--out", "new"),
+        ("report", "--out", "new"),
     ],
 )
 def test_a_name_that_is_taken_is_told_before_anything_is_opened(
-    tmp_path: Path, capsys: Captured, command: str, option: str
+    tmp_path: Path, capsys: Captured, command: str, option: str, name: str
 ) -> None:
-    taken = tmp_path / "taken.tsv"
+    taken = tmp_path / name
     taken.write_text("mine")
     nowhere = str(tmp_path / "is not there")
     assert main([command, nowhere, nowhere, option, str(taken)]) == 1
@@ -143,6 +159,26 @@ def test_things_are_counted_and_the_time_left_is_told(
         "4 of 6, about 20 s left: fourth",
         "5 of 6, about 10 s left: fifth",
         "6 of 6: sixth\n",
+    ]
+
+
+def test_what_is_made_ready_before_the_first_is_no_part_of_the_time_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    clock = iter([0.0, 1.0, 100.0, 110.0, 120.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    tell = terminal_progress(counted=True)
+    assert tell is not None
+    # As leaving each experiment out tells: so many are done.
+    for done in (0, 0, 1, 2, 3):
+        tell("out", done, 3)
+    assert terminal.getvalue().split("\r\033[K")[1:] == [
+        "0 of 3: out",
+        "0 of 3: out",
+        "1 of 3, about 20 s left: out",
+        "2 of 3, about 10 s left: out",
+        "3 of 3: out\n",
     ]
 
 
@@ -304,7 +340,7 @@ def test_degrees_of_freedom_are_for_the_maps_that_take_them(
     told = capsys.readouterr().out
     if command == "batch":
         told = " ".join(read(tmp_path / "out" / "clusters.tsv")["threshold"])
-    assert "t >= 2.55 (p <= .01, one-tailed, 18 degrees of freedom)" in told
+    assert "t >= 2.55 (p <= .01, one-tailed, a guess, 18 degrees of freedom)" in told
     assert "z >= 2.33 (p <= .01" in told
     assert main([*asked, "--out", str(tmp_path / "without")]) == 1
 

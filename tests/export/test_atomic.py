@@ -17,6 +17,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export import atomic
 from napari_neurosynth_results.export.atomic import (
     put_text,
+    save_together,
     write_folder,
     write_text,
     write_together,
@@ -238,3 +239,34 @@ def test_it_is_on_the_disk_before_it_has_its_name(
     if sys.platform != "win32":
         # And the name itself.
         assert at[tmp_path.stat().st_ino][-1] == "b"
+
+
+@pytest.mark.parametrize("fault", ["refused", "taken meanwhile", "full"])
+def test_files_in_several_folders_are_all_there_or_none(
+    tmp_path: Path, fault: str
+) -> None:
+    folders = [tmp_path / name for name in ("a", "b")]
+    for folder in folders:
+        folder.mkdir()
+    table, figure = folders[0] / "t.tsv", folders[1] / "f.png"
+
+    def save_table(path: str) -> None:
+        Path(path).write_text("table")
+        Path(path).with_suffix(".json").write_text("{}")
+
+    def save_figure(path: str) -> None:
+        if fault == "refused":
+            raise ResultsError(f"{path} cannot be drawn.")
+        if fault == "full":
+            raise OSError(28, "No space left on device")
+        Path(path).write_text("figure")
+        figure.write_text("mine")
+
+    with pytest.raises(ResultsError) as told:
+        save_together({str(table): save_table, str(figure): save_figure})
+    assert str(figure) in str(told.value)
+    assert "saving-nnr" not in str(told.value)
+    left = [path.name for folder in folders for path in folder.iterdir()]
+    assert left == ["f.png"] * (fault == "taken meanwhile")
+    save_together({str(table): save_table})
+    assert sorted(path.name for path in folders[0].iterdir()) == ["t.json", "t.tsv"]

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from conftest import AFFINE, SHAPE
 from napari_neurosynth_results.maps.results import ResultSet
@@ -159,6 +161,23 @@ def test_the_place_is_named_and_hidden_in_3d(
     assert not cross.visible
 
 
+def test_a_layer_in_two_viewers_tells_both(
+    viewer: Any, opened: Opened, z: npt.NDArray[np.float32]
+) -> None:
+    from napari.components import ViewerModel
+
+    layer = add(viewer, opened({"z": z})["z"])
+    other = ViewerModel()
+    other.add_layer(layer)
+    dress(other)
+    layer.name = "pain"
+    for one in (viewer, other):
+        assert one.canvas.overlays[CAPTION].text.startswith("pain: ")
+    n = len(layer.events.name.callbacks)
+    dress(other)
+    assert len(layer.events.name.callbacks) == n
+
+
 def test_the_status_bar_says_x_y_z_and_what_the_threshold_hides(
     viewer: Any, opened: Opened, z: npt.NDArray[np.float32]
 ) -> None:
@@ -192,6 +211,21 @@ def test_a_tested_cluster_has_the_value_that_is_colored(
         assert at == value.data[tuple(voxel[::-1])] != 0
 
 
+def test_what_napari_said_before_is_said_in_mm_at_once(
+    viewer: Any, opened: Opened, z: npt.NDArray[np.float32]
+) -> None:
+    layer = add(viewer, opened({"z": z})["z"])
+    viewer.layers.selection.active = layer
+    viewer.mouse_over_canvas = False
+    for bracket in ("[0.00, -50.00, -30.00]", "[0.00 -50.00 -30.00]", "[0, -5e1, -30]"):
+        viewer.status = {"coords": bracket, "value": "nan", "coordinates": bracket}
+        dress(viewer)
+        assert viewer.status["coordinates"] == "x -30, y -50, z 0 mm: 6"
+    viewer.dims.ndisplay = 3
+    viewer.status = "[0.00, -50.00, -30.00]: 6"
+    assert viewer.status == "[0.00, -50.00, -30.00]: 6"
+
+
 @pytest.mark.viewer
 @pytest.mark.slow
 def test_the_screen_shows_the_bar_and_a_cross_that_is_open_in_the_middle(
@@ -201,17 +235,12 @@ def test_the_screen_shows_the_bar_and_a_cross_that_is_open_in_the_middle(
     layer.opacity = 0
     scene.look_at(window, 10, -30, 0)
     window.reset_view()
-    picture = window.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
-    green = (picture[..., 1] - picture[..., 0] > 80) & (
-        picture[..., 1] - picture[..., 2] > 80
-    )
-    n_rows, n_columns = green.shape
-    (row,) = np.flatnonzero(green.sum(axis=1) > n_columns / 2)[:1]
-    (column,) = np.flatnonzero(green.sum(axis=0) > n_rows / 2)[:1]
-    center, zoom = window.scene.camera.center, window.scene.camera.zoom
-    # The axes z, y, x: y grows downwards on a bare canvas.
-    assert abs(column - (n_columns / 2 + (10 - center[2]) * zoom)) <= 2
-    assert abs(row - (n_rows / 2 + (-30 - center[1]) * zoom)) <= 2
+    picture = screen(window)
+    green = green_in(picture)
+    n_rows = len(green)
+    row, column = lines_in(green)
+    zoom = window.scene.camera.zoom
+    assert_at(window, row, column, x=10, y=-30)
     near = round(4 * zoom)
     assert not green[row, column - near : column + near].any()
     assert not green[row - near : row + near, column].any()
@@ -220,6 +249,56 @@ def test_the_screen_shows_the_bar_and_a_cross_that_is_open_in_the_middle(
     for color in rows(bar_of(layer))[[2, -3], :3].astype(int):
         alike = np.abs(corner - color).max(axis=2) <= 12
         assert alike.sum(axis=1).max() >= 10
+
+
+def screen(window: Any) -> npt.NDArray[np.int_]:
+    picture = window.screenshot(canvas_only=True, flash=False)
+    return np.asarray(picture[..., :3], int)
+
+
+def green_in(picture: npt.NDArray[np.int_]) -> npt.NDArray[np.bool_]:
+    red, green, blue = np.moveaxis(picture, 2, 0)
+    return np.asarray((green - red > 80) & (green - blue > 80))
+
+
+def lines_in(green: npt.NDArray[np.bool_]) -> tuple[int, int]:
+    """Return the row and the column of a cross."""
+    n_rows, n_columns = green.shape
+    (row,) = np.flatnonzero(green.sum(axis=1) > n_columns / 2)[:1]
+    (column,) = np.flatnonzero(green.sum(axis=0) > n_rows / 2)[:1]
+    return int(row), int(column)
+
+
+def assert_at(window: Any, row: int, column: int, *, x: float, y: float) -> None:
+    center, zoom = window.scene.camera.center, window.scene.camera.zoom
+    n_rows, n_columns = screen(window).shape[:2]
+    # The axes z, y, x: y grows downwards on a bare canvas.
+    assert abs(column - (n_columns / 2 + (x - center[2]) * zoom)) <= 2
+    assert abs(row - (n_rows / 2 + (y - center[1]) * zoom)) <= 2
+
+
+def test_a_cross_that_comes_back_is_where_the_slices_are(
+    window: Any, opened: Opened, z: npt.NDArray[np.float32]
+) -> None:
+    add(window, opened({"z": z})["z"]).opacity = 0
+    scene.look_at(window, 10, -30, 0)
+    toggle_crosshair(window)
+    scene.look_at(window, 0, -20, 0)
+    toggle_crosshair(window)
+    window.reset_view()
+    row, column = lines_in(green_in(screen(window)))
+    assert_at(window, row, column, x=0, y=-20)
+
+
+@given(st.floats(1e-9, 1e9))
+@example(float(np.nextafter(1000, 0)))
+@example(1000.0)
+def test_a_scale_bar_is_round_and_no_longer_than_there_is_room(most: float) -> None:
+    from napari_neurosynth_results.viewer.napari_overlays import _round_length
+
+    length = _round_length(most)
+    assert most / 2.5 * (1 - 1e-9) <= length <= most
+    assert f"{length:.9e}"[0] in "125"
 
 
 def rectangles(viewer: Any) -> dict[str, tuple[float, float, float, float]]:

@@ -73,6 +73,14 @@ def test_every_value_is_opaque_at_any_limits_and_gamma(
         assert not painted(chosen, [np.nan], moved, gamma)[:, 3].any()
 
 
+@pytest.mark.parametrize("hue", [None, *HUES])
+def test_the_smaller_p_is_the_brighter_in_any_hue(hue: Any) -> None:
+    chosen = coloring(look(0.05, 1e-6), MapKind.P, hue=hue)
+    light = painted(chosen, np.geomspace(1e-6, 0.05, 20))[:, :3].sum(axis=1)
+    assert (np.diff(light) <= 1e-6).all()
+    assert light[0] > light[-1] + 0.3
+
+
 def test_small_p_is_as_bright_as_large_logp() -> None:
     p = coloring(look(0.05, 1e-6), MapKind.P)
     logp = coloring(look(1.3, 6), MapKind.LOGP)

@@ -30,7 +30,11 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import (
     show_agreement,
     show_map,
 )
-from napari_neurosynth_results.viewer.layers import REASON_KEY, map_of
+from napari_neurosynth_results.viewer.layers import (
+    REASON_KEY,
+    VOXELS_KEY,
+    map_of,
+)
 from napari_neurosynth_results.viewer.meaning import (
     past_meanings,
     take_back_meaning,
@@ -221,6 +225,26 @@ def test_what_means_nothing_changes_nothing(viewer: Any, results: ResultSet) -> 
         take_map_as(viewer, results["pain_p"], "tea")
     assert list(viewer.layers) == before
     assert (results["pain_p"].kind, results.stated) == (MapKind.P, {})
+
+
+def test_what_cannot_be_read_any_more_stays_as_it_was(
+    viewer: Any, results: ResultSet
+) -> None:
+    add_maps(viewer, [results["pain_p"], results["other_z"]])
+    layer = layer_of(viewer, "pain_p")
+    before = (list(viewer.layers), results["pain_p"], results.problems)
+    Path(results["pain_p"].path).unlink()
+    with pytest.raises(ResultsError, match="pain_p"):
+        take_map_as(viewer, results["pain_p"], "t df=18")
+    assert (list(viewer.layers), results["pain_p"], results.problems) == before
+    assert map_of(layer) is results["pain_p"]
+    assert (results["pain_p"].kind, results.stated) == (MapKind.P, {})
+    # Nor is it read anew, which would fail.
+    assert results["pain_p"].data is layer.metadata[VOXELS_KEY]
+    assert past_meanings(layer).texts == ()
+    with pytest.raises(ResultsError, match="pain_p"):
+        take_map_as(viewer, results["pain_p"], "")
+    assert layer_of(viewer, "pain_p") is layer
 
 
 def test_what_cannot_be_thresholded_is_shown_without_clusters(

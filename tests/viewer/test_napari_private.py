@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,30 @@ def test_layers_have_a_block_for_refreshing(labels: Any) -> None:
     assert not told
     labels.refresh()
     assert told
+
+
+@pytest.mark.parametrize(
+    ("gone", "ours"),
+    [
+        ("napari._vispy.overlays.base", False),
+        ("vispy.gloo", False),
+        ("napari_neurosynth_results.viewer.napari_overlays", True),
+    ],
+)
+def test_words_go_without_what_napari_has_changed_and_no_fault_is_hidden(
+    monkeypatch: pytest.MonkeyPatch, gone: str, ours: bool
+) -> None:
+    assert napari_private.drawn_overlays() is not None
+    name = "napari_neurosynth_results.viewer.napari_overlays"
+    monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(napari_neurosynth_results.viewer, "napari_overlays")
+    # As Python marks what cannot be imported.
+    monkeypatch.setitem(sys.modules, gone, None)
+    if ours:
+        with pytest.raises(ImportError):
+            napari_private.drawn_overlays()
+    else:
+        assert napari_private.drawn_overlays() is None
 
 
 def test_stand_ins_say_what_they_stand_for(labels: Any) -> None:

@@ -87,6 +87,24 @@ def test_the_map_that_is_worked_with_is_reported_first(
 
 
 @pytest.mark.slow
+def test_it_reports_the_studies_whose_foci_are_shown(
+    plugin: Any,
+    viewer: Any,
+    opened: Callable[..., ResultSet],
+    tmp_path: Path,
+    chosen: Path,
+) -> None:
+    data = np.zeros((8, 9, 8))
+    data[3:5, 4:6, 3:5] = 6
+    text = tmp_path / "foci.txt"
+    text.write_text("// Reference=MNI\n// Doe, 2005\n// Subjects=10\n0 -20 10\n")
+    show_alone(viewer, opened({"z": data})["z"])
+    show_foci(viewer, open_studies(str(text)))
+    ask_and_report(viewer)
+    assert "Doe, 2005" in chosen.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
 def test_what_cannot_be_written_is_told(
     plugin: Any,
     viewer: Any,

@@ -6,6 +6,7 @@ import gc
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,30 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 from helpers.worked_in import threshold
 from napari_neurosynth_results.export.workspace.script import write_script
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.statistics.clusters import cluster_set
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 from napari_neurosynth_results.viewer import scene, shown_maps
-from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
+from napari_neurosynth_results.viewer.clusters.atlas_choice import choose_atlas
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    cluster_layer,
+    clusters_of,
+)
 from napari_neurosynth_results.viewer.clusters.mask_choice import MaskChoice
 from napari_neurosynth_results.viewer.layers import result_sets
 from napari_neurosynth_results.viewer.plugin.reader import use_anatomy
-from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.viewer.workspace.save_and_open import save_workspace
+from napari_neurosynth_results.viewer.settings import PLUGIN, preferred_atlas
+from napari_neurosynth_results.viewer.workspace import restorer
+from napari_neurosynth_results.viewer.workspace.save_and_open import (
+    open_and_tell,
+    save_workspace,
+)
 from napari_neurosynth_results.viewer.workspace.state_reader import describe
 from napari_neurosynth_results.widgets.commands import (
     ExportPanel,
     ask_and_open_workspace,
     ask_and_save_workspace,
     copy_as_python,
+    save_cluster_table,
 )
 from napari_neurosynth_results.widgets.ortho.widget import ortho_of, show_ortho
 from napari_neurosynth_results.widgets.workbench import workbench_of
@@ -253,3 +264,69 @@ def _look_alone(viewer: Any) -> list[tuple[str, bool, float]]:
     """Return how layers look once maps are not seen together."""
     workbench_of(viewer).panel("Compare").mode.value = "as they are"
     return [(layer.name, layer.visible, layer.opacity) for layer in viewer.layers]
+
+
+def test_an_atlas_that_a_workspace_chose_can_be_given_up(
+    plugin: Any,
+    viewer: Any,
+    sample: ResultSet,
+    tmp_path: Path,
+    notifications: list[Any],
+) -> None:
+    path = tmp_path / "work.nnr.json"
+    layer = threshold(viewer, sample["z"], Threshold(p=0.001))
+    named = list(clusters_of(layer).names)
+    choose_atlas(viewer, "none")
+    save_workspace(viewer, path)
+    choose_atlas(viewer, "default")
+    open_and_tell(viewer, str(path))
+    assert preferred_atlas() == ("none", "")
+    ((text, undo),) = notifications[-1].actions
+    assert text == "Keep default"
+    undo(None)
+    assert preferred_atlas() == ("default", "")
+    shown = [clusters_of(one) for one in viewer.layers]
+    assert next(list(one.names) for one in shown if one is not None) == named
+
+
+@pytest.mark.viewer
+def test_the_window_answers_while_a_workspace_and_a_table_are_worked_out(
+    plugin: Any,
+    make_napari_viewer: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workspace, table = tmp_path / "work.nnr.json", tmp_path / "table.tsv"
+    viewer = make_napari_viewer()
+    viewer.open_sample(PLUGIN, "pain-ale")
+    sample = result_sets(viewer.layers)[0]
+    threshold(viewer, sample["z"], Threshold(p=0.001))
+    save_workspace(viewer, workspace)
+    where: dict[str, set[str]] = {}
+
+    def spy(owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+
+        def call(*args: Any, **options: Any) -> Any:
+            where.setdefault(name, set()).add(threading.current_thread().name)
+            return real(*args, **options)
+
+        monkeypatch.setattr(owner, name, call)
+
+    spy(restorer, "requested_clusters")
+    spy(restorer, "map_layer")
+    spy(cluster_set, "find_corrected_p")
+    other = make_napari_viewer()
+    monkeypatch.setattr(
+        QFileDialog, "getOpenFileName", lambda *args: (str(workspace), args[-1])
+    )
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *args: (str(table), args[-1])
+    )
+    ask_and_open_workspace(other)
+    assert clusters_of(cluster_layer(other, shown_maps.current_map(other))) is not None
+    save_cluster_table(other)
+    assert table.exists()
+    main = threading.main_thread().name
+    assert set(where) == {"requested_clusters", "map_layer", "find_corrected_p"}
+    assert all(main not in threads for threads in where.values()), where

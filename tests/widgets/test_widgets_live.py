@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QDialog
 
 from conftest import SHAPE
+from helpers.clicks import dock_of
 from local_servers import compose
 from napari_neurosynth_results import open_results
 from napari_neurosynth_results.viewer import palette, scene, shown_maps
@@ -32,7 +33,7 @@ from napari_neurosynth_results.viewer.layers import (
     underlay_layer,
 )
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.workbench import TABS, Workbench
+from napari_neurosynth_results.widgets.workbench import TABS, Workbench, workbench_of
 
 
 def let_go(milliseconds: int = 0) -> None:
@@ -369,3 +370,59 @@ def test_what_is_done_in_one_viewer_is_not_seen_in_another(
     let_go(20)
     assert state_of(other, theirs) != before
     theirs.close()
+
+
+@pytest.mark.viewer
+def test_nothing_scrolls_sideways_however_narrow_the_panel_is(
+    plugin: Any, make_napari_viewer: Callable[..., Any]
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    # So low that a bar takes room beside every tab.
+    viewer.window.resize(1000, 480)
+    viewer.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(viewer)
+    window = viewer.window._qt_window
+
+    def check(what: str) -> None:
+        let_go(50)
+        # As a user who drags its edge as far as it goes.
+        window.resizeDocks([dock_of(panel)], [100], Qt.Orientation.Horizontal)
+        let_go(50)
+        area = panel.tabs.currentWidget()
+        assert area.horizontalScrollBar().maximum() == 0, what
+        assert dock_of(panel).width() <= 330, what
+
+    clusters = panel.panel("Clusters")
+    clusters.threshold.form.more.native.click()
+    check("more")
+    clusters.table.drawer.click()
+    details = clusters.table.details
+    for index in range(details.count()):
+        details.setCurrentIndex(index)
+        check(details.tabText(index))
+    for name in TABS[1:]:
+        panel.show_tab(name)
+        if name == "Views":
+            panel.panel(name).unfold_foci()
+        check(name)
+
+
+@pytest.mark.viewer
+def test_nothing_lies_over_the_names_of_maps_that_are_swiped(
+    plugin: Any, make_napari_viewer: Callable[..., Any]
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.open_sample(PLUGIN, "pain-ale")
+    let_go(50)
+    panel = workbench_of(viewer)
+
+    def told() -> list[str]:
+        found = panel.window().findChildren(QDialog)
+        return [type(one).__name__ for one in found if one.isVisible()]
+
+    assert told() == ["NapariQtNotification"]
+    panel.show_tab("Compare")
+    sample = panel.header.result
+    panel.compare([sample["z"], sample["logp"]], "swipe")
+    let_go(50)
+    assert told() == []

@@ -344,16 +344,21 @@ def test_the_place_is_told_and_gone_to(panel: Workbench, viewer: Any) -> None:
     assert tuple(viewer.dims.point[::-1]) == (-34, 14, 0)
 
 
-def test_a_place_in_a_tested_cluster_has_the_value_that_is_colored(
+def test_what_is_told_of_a_place_follows_layers_and_names(
     panel: Workbench, viewer: Any, sample: ResultSet
 ) -> None:
-    """Its own map has one value for the whole cluster, which no color bar shows."""
-    tested = sample["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
-    shown_maps.show_alone(viewer, tested)
-    scene.look_at(viewer, 38, 4, 2)
-    panel.header.place.refresh()
-    told = panel.header.place.here.text()
-    assert told.split("   ") == ["insula R", "z 6.729", "p_FWE <= .001"]
+    here, layer = panel.header.place.here, shown_maps.layer_of(viewer, sample["z"])
+    assert here.text().startswith("insula R   z 6.7")
+    panel.panel("Clusters").table.details.atlas.choose("none")
+    let_go(60)
+    assert here.text().startswith("z 6.7")
+    layer.name = "mine"
+    layer.visible = False
+    let_go(60)
+    assert here.text() == ""
+    layer.visible = True
+    let_go(60)
+    assert here.text().startswith("z 6.7")
 
 
 def test_the_sentence_follows_the_threshold(

@@ -175,7 +175,7 @@ def true_discoveries(
     tail: Direction = "auto",
     siblings: Mapping[str, StatMap] | None = None,
     dof: float | tuple[float, float] | None = None,
-    family: Masking | None = None,
+    family: Mask | Masking | None = None,
 ) -> pd.DataFrame:
     """Say of any places how many of their voxels are active, at least.
 
@@ -195,7 +195,7 @@ def true_discoveries(
         Of voxels on each other: what Simes' inequality needs, or whatever it is.
     tail, siblings, dof
         As for `find_clusters`.
-    family : Masking, optional
+    family : ndarray of bool, shape (i, j, k), or Masking, optional
         The voxels that were tested, where no map beside this one shows them; it has to
         be chosen without looking at the map.
 
@@ -232,7 +232,11 @@ def true_discoveries(
             )
         source = PSource(test)
     testing = find_closed_testing(
-        source, alpha=alpha, dependence=dependence, tail=tail, masking=family
+        source,
+        alpha=alpha,
+        dependence=dependence,
+        tail=tail,
+        masking=as_masking(family, statmap.grid),
     )
     named: Atlas | None = None
     if isinstance(where, Masking):
@@ -246,6 +250,11 @@ def true_discoveries(
         raise ResultsError(
             f"The places have the shape {labels.shape}, {statmap.title} has "
             f"{statmap.grid.shape}."
+        )
+    if labels.dtype.kind not in "biu":
+        raise ResultsError(
+            f"The places hold {labels.dtype}, not whole numbers: 0 for no place, and a "
+            "label for each."
         )
     label, n_voxels, counts = testing.in_places(labels)
     share = np.where(testing.is_open(n_voxels), np.nan, counts / n_voxels)

@@ -13,7 +13,13 @@ from napari_neurosynth_results.export.report import report
 from napari_neurosynth_results.job import CancelledError, Job, Progress
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.maps.studies import Studies
 from napari_neurosynth_results.sources.atlases.find import find_atlas
+from napari_neurosynth_results.statistics.clusters.active_parts import (
+    ActiveParts,
+    check_share,
+    find_active_parts,
+)
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
@@ -76,7 +82,9 @@ def build_sections(
     clusters: Sequence[ClusterSet],
     *,
     studies: bool = True,
+    foci: Studies | None = None,
     leave_one_out: bool = False,
+    active_parts: float | None = None,
     job: Job | None = None,
 ) -> list[report.Section]:
     """Gather what a report says of some clusters.
@@ -85,9 +93,14 @@ def build_sections(
     ----------
     studies : bool
         Whether to say who is behind them.
+    foci : Studies, optional
+        Whose foci are behind the maps; by default the studies of the result.
     leave_one_out : bool
         Whether to say in how many re-estimations without one experiment they stand;
         of clusters of which that was worked out before it is said anyway.
+    active_parts : float, optional
+        Above 0, at most 1: whether to list the largest parts of clusters of which at
+        least this share is active.
     job : Job, optional
         Hears how far it is; may stop it.
 
@@ -100,24 +113,52 @@ def build_sections(
     ------
     CancelledError
         When the job was cancelled.
+    ResultsError
+        When the share means nothing.
     """
+    if active_parts is not None:
+        check_share(active_parts)
     return [
-        _section(results, one, studies, leave_one_out or bool(one.survival), job)
+        _section(
+            results,
+            one,
+            studies,
+            foci,
+            leave_one_out or bool(one.survival),
+            _find_parts(one, active_parts, job),
+            job,
+        )
         for one in clusters
     ]
+
+
+def _find_parts(
+    clusters: ClusterSet, share: float | None, job: Job | None
+) -> ActiveParts | str | None:
+    """Find parts of which a share is active, or say why nobody can."""
+    if share is None:
+        return None
+    try:
+        return find_active_parts(clusters, share, job)
+    except CancelledError:
+        raise
+    except ResultsError as error:
+        return f"No active parts: {error}"
 
 
 def _section(
     results: ResultSet,
     clusters: ClusterSet,
     studies: bool,
+    foci: Studies | None,
     leave_one_out: bool,
+    parts: ActiveParts | str | None,
     job: Job | None,
 ) -> report.Section:
     left_out, why = None, ""
     if leave_one_out:
         try:
-            left_out = leave_out_each(results, clusters, job=job)
+            left_out = leave_out_each(results, clusters, studies=foci, job=job)
             clusters = left_out.add_to(clusters)
         except CancelledError:
             raise
@@ -125,10 +166,10 @@ def _section(
             why = f"No experiment was left out: {error}"
     behind = None
     if studies:
-        behind = contributors(results, clusters, left_out=left_out)
+        behind = contributors(results, clusters, studies=foci, left_out=left_out)
         if why:
             behind = replace(behind, notices=(*behind.notices, why))
-    return report.Section(clusters, behind)
+    return report.Section(clusters, behind, parts)
 
 
 def save_report(
@@ -139,6 +180,7 @@ def save_report(
     comparison: Comparison | None = None,
     studies: bool = True,
     leave_one_out: bool = False,
+    active_parts: float | None = None,
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -162,6 +204,9 @@ def save_report(
     leave_one_out : bool
         Whether to estimate an ALE, MKDA or KDA anew without each experiment, and say in
         how many of these each cluster stands.
+    active_parts : float, optional
+        Above 0, at most 1: list the largest parts of clusters of which at least this
+        share is active.
     progress : callable, optional
         Called as ``progress(what, done, total)``.
     overwrite : bool
@@ -170,15 +215,20 @@ def save_report(
     Raises
     ------
     ResultsError
-        When a library is missing, no map can be thresholded, the file exists or cannot
-        be written.
+        When a library is missing, no map can be thresholded, the share means nothing,
+        the file exists or cannot be written.
     """
     chosen = first_clusters(results) if clusters is None else list(clusters)
     job = Job(progress)
     report.write_report(
         results,
         build_sections(
-            results, chosen, studies=studies, leave_one_out=leave_one_out, job=job
+            results,
+            chosen,
+            studies=studies,
+            leave_one_out=leave_one_out,
+            active_parts=active_parts,
+            job=job,
         ),
         path,
         comparison=comparison,

@@ -6,6 +6,8 @@ import argparse
 import os
 import sys
 from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from napari_neurosynth_results.api import (
@@ -37,9 +39,19 @@ from napari_neurosynth_results.cli.options import (
     request_from,
     terminal_progress,
 )
-from napari_neurosynth_results.export.atomic import refuse_existing
-from napari_neurosynth_results.export.tables.clusters import save_studies
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.export.atomic import (
+    check_path,
+    refuse_existing,
+    save_together,
+)
+from napari_neurosynth_results.export.figures.page import check_target, need_matplotlib
+from napari_neurosynth_results.export.tables.clusters import (
+    check_clusters_path,
+    save_studies,
+)
 from napari_neurosynth_results.export.tables.write import SEPARATORS
+from napari_neurosynth_results.export.volumes import VOLUMES
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.statistics.clusters.active_parts import ActiveParts
@@ -104,9 +116,7 @@ def add_clusters(commands: Any) -> None:
 
 
 def _clusters(options: argparse.Namespace) -> int:
-    # Before maps are downloaded.
-    for path in filter(None, (options.out, options.labels, options.figure)):
-        refuse_existing(path)
+    files = _files(options)
     request = request_from(options)
     results = open_results(
         options.path, kinds=kinds_from(options), progress=terminal_progress()
@@ -125,7 +135,7 @@ def _clusters(options: argparse.Namespace) -> int:
     if options.active_parts is not None:
         parts = active_parts(clusters, options.active_parts)
     # First: whoever reads the table may stop after its first lines.
-    written = _write_files(options, clusters, behind, parts)
+    written = _write_files(files, options.figure_kind, clusters, behind, parts)
     file = f"{statmap.file.filename}: "
     about = [problem for problem in results.problems if problem.startswith(file)]
     for notice in dict.fromkeys((*clusters.notices, *about)):
@@ -165,39 +175,77 @@ def _clusters(options: argparse.Namespace) -> int:
     return 0
 
 
+def _files(options: argparse.Namespace) -> dict[str, str]:
+    """Name the files that are asked for, by what is in them.
+
+    Raises
+    ------
+    ResultsError
+        When one of them cannot be written: before maps are downloaded.
+    """
+    files = {}
+    if options.out:
+        files["clusters"] = check_clusters_path(options.out)
+    if options.labels:
+        told = f"a label volume is saved as {', '.join(VOLUMES)}"
+        files["labels"] = check_path(options.labels, VOLUMES, told)
+        if options.active_parts is not None:
+            stem, extension = split_extension(options.labels)
+            files["labels of parts"] = f"{stem}_parts{extension}"
+    if options.figure:
+        need_matplotlib()
+        files["figure"] = check_target(options.figure, 300)
+    if options.out:
+        stem, extension = os.path.splitext(options.out)
+        if extension.lower() not in SEPARATORS:
+            # A paper prints clusters; the other tables are for programs.
+            extension = ".tsv"
+        for what, wanted in (
+            ("parts", options.active_parts is not None),
+            ("regions", options.regions),
+            ("studies", options.studies),
+        ):
+            if wanted:
+                files[what] = f"{stem}_{what}{extension}"
+    _check_places(list(files.values()))
+    return files
+
+
+def _check_places(files: list[str]) -> None:
+    """Refuse names that are taken, meant twice, or in no folder."""
+    tables = [path for path in files if path.lower().endswith(tuple(SEPARATORS))]
+    described = [f"{os.path.splitext(path)[0]}.json" for path in tables]
+    for path in (*files, *described):
+        refuse_existing(path)
+        if (*files, *described).count(path) > 1:
+            raise ResultsError(f"{path} is asked for twice. Choose another name.")
+        folder = os.path.dirname(path) or os.curdir
+        if not os.path.isdir(folder):
+            raise ResultsError(f"{path} cannot be written: there is no {folder}.")
+
+
 def _write_files(
-    options: argparse.Namespace,
+    files: dict[str, str],
+    figure_kind: Any,
     clusters: ClusterSet,
     behind: Contributors | None,
     parts: ActiveParts | None,
 ) -> list[str]:
-    """Write the files that were asked for; return their names."""
-    written = [path for path in (options.out, options.labels) if path]
-    for path in written:
-        save_clusters(clusters, path)
-    if options.labels and parts is not None:
-        stem, extension = split_extension(options.labels)
-        written.append(path := f"{stem}_parts{extension}")
-        save_active_parts(parts, path)
-    if options.figure:
-        save_figure(clusters, options.figure, kind=options.figure_kind)
-        written.append(options.figure)
-    if not options.out:
-        return written
-    stem, extension = os.path.splitext(options.out)
-    if extension.lower() not in SEPARATORS:
-        # A paper prints clusters; the other tables are for programs.
-        extension = ".tsv"
+    """Write the files that were asked for, all or none; return their names."""
+    savers: dict[str, Callable[[str], object]] = {
+        "clusters": partial(save_clusters, clusters),
+        "labels": partial(save_clusters, clusters),
+        "figure": partial(save_figure, clusters, kind=figure_kind),
+        "regions": partial(save_regions, clusters),
+    }
     if parts is not None:
-        written.append(path := f"{stem}_parts{extension}")
-        save_active_parts(parts, path)
-    if options.regions:
-        written.append(path := f"{stem}_regions{extension}")
-        save_regions(clusters, path)
+        savers["parts"] = savers["labels of parts"] = partial(save_active_parts, parts)
     if behind:
-        written.append(path := f"{stem}_studies{extension}")
-        save_studies(behind, path)
-    return written
+        savers["studies"] = partial(save_studies, behind)
+    # Of studies nothing may be known.
+    wanted = {path: savers[what] for what, path in files.items() if what in savers}
+    save_together(wanted)
+    return list(wanted)
 
 
 def _print_parts(parts: ActiveParts) -> None:

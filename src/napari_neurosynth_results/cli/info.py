@@ -12,10 +12,17 @@ from typing import Any
 import numpy as np
 
 from napari_neurosynth_results.anatomy.numerals import counted
-from napari_neurosynth_results.api import open_results, save_clusters, save_regions
+from napari_neurosynth_results.api import (
+    active_parts,
+    open_results,
+    save_active_parts,
+    save_clusters,
+    save_regions,
+)
 from napari_neurosynth_results.api.map_requests import map_clusters, named_map
 from napari_neurosynth_results.api.report import first_maps, save_report
 from napari_neurosynth_results.cli.options import (
+    add_active_parts,
     add_atlas,
     add_kinds,
     add_leave_one_out,
@@ -218,6 +225,7 @@ def add_report(commands: Any) -> None:
     add_kinds(command)
     add_threshold(command)
     add_tdp(command)
+    add_active_parts(command)
     add_mask(command)
     add_atlas(command)
     add_regions(command)
@@ -259,6 +267,7 @@ def _write(
         clusters=clusters,
         studies=options.studies,
         leave_one_out=options.leave_one_out,
+        active_parts=options.active_parts,
         progress=terminal_progress(),
     )
     for one in clusters:
@@ -266,3 +275,7 @@ def _write(
         save_clusters(one, f"{stem}_clusters.tsv")
         if options.regions:
             save_regions(one, f"{stem}_regions.tsv")
+        # Where nobody knows any, the report says why.
+        if options.active_parts is not None and one.proven.testing is not None:
+            parts = active_parts(one, options.active_parts)
+            save_active_parts(parts, f"{stem}_parts.tsv")

@@ -468,15 +468,20 @@ def _tell_bytes() -> _Line:
 
 def _tell_things() -> _Line:
     """Tell how many are done, and how long the others will take."""
-    start = time.monotonic()
-    first: list[int] = []
+    start, before = time.monotonic(), -1
 
     def line(what: str, done: int, total: int | None) -> tuple[str, str]:
-        total = total or done
-        # What was done before took no time now.
-        first.append(done - 1)
-        each = (time.monotonic() - start) / (done - first[0])
-        left = f", about {each * (total - done):.0f} s left" if done < total else ""
+        nonlocal start, before
+        total, left = total or done, ""
+        if not done:
+            # What has to be made ready is made once: the first of them starts now.
+            start, before = time.monotonic(), 0
+        elif before < 0:
+            # What was done before took no time now.
+            before = done - 1
+        if 0 < done < total:
+            each = (time.monotonic() - start) / (done - before)
+            left = f", about {each * (total - done):.0f} s left"
         return f"{done} of {total}{left}: {what[:60]}", "" if done < total else "\n"
 
     return line

@@ -17,7 +17,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple, TextIO
 
 from napari_neurosynth_results.errors import ResultsError
@@ -168,6 +168,50 @@ def write_together(
             _flush_to_disk(part)
         _exchange(dict(zip(parts, ends, strict=True)), old)
         _flush_to_disk(folder)
+
+
+def save_together(savers: Mapping[str, Callable[[str], object]]) -> None:
+    """Save new files that belong together, wherever they go: all of them, or none.
+
+    Parameters
+    ----------
+    savers : mapping of str to callable
+        Name of each file -> what saves it under the path that it is called with, and
+        what describes it into the same folder.
+
+    Raises
+    ------
+    ResultsError
+        When a name is taken, or one of them cannot be saved; there is none of them
+        then.
+    """
+    for target in savers:
+        refuse_existing(target)
+    with ExitStack() as scratches:
+        new: dict[str, str] = {}
+        for target, save in savers.items():
+            folder = os.path.dirname(os.path.abspath(target))
+            with _failures_told(target):
+                if folder not in new:
+                    scratch = scratches.enter_context(_scratch_folder(folder))
+                    new[folder] = os.path.join(scratch, "new")
+                    os.mkdir(new[folder])
+                try:
+                    save(os.path.join(new[folder], os.path.basename(target)))
+                except ResultsError as error:
+                    shown = os.path.join(os.path.dirname(target), "")
+                    hidden = os.path.join(new[folder], "")
+                    raise ResultsError(str(error).replace(hidden, shown)) from error
+        parts = {
+            os.path.join(scratch, name): _End(os.path.join(folder, name), False)
+            for folder, scratch in new.items()
+            for name in sorted(os.listdir(scratch))
+        }
+        with _failures_told(", ".join(savers)):
+            # Nothing is replaced, so nothing is kept beside.
+            _exchange(parts, "")
+            for folder in new:
+                _flush_to_disk(folder)
 
 
 class _End(NamedTuple):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.kinds import MapKind
 from napari_neurosynth_results.maps.names import MapName
 from napari_neurosynth_results.maps.programs import TO_MNI, Reading, as_natural_log
+
+_Made = TypeVar("_Made")
 
 
 class VoxelSource(Protocol):
@@ -372,3 +374,23 @@ def _interest(
         name.run,
         file.key,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class MadeWhenAsked(Mapping[str, _Made]):
+    """What a set holds by name, each made as it is asked for."""
+
+    names: Mapping[str, object]
+    make: Callable[[str], _Made]
+
+    def __getitem__(self, key: str) -> _Made:
+        return self.make(key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)

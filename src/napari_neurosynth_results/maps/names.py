@@ -540,3 +540,15 @@ def correction_in_short(name: MapName) -> tuple[str, ...]:
         name.correction if usual or not method else f"{name.correction} {method}",
     )
     return tuple(part for part in parts if part)
+
+
+#: NiMARE 0.22.1: `CBMAEstimator` and `PermutedOLS`, correct_fwe_montecarlo.
+_REPEATED = re.compile(
+    r"repeated ([\d,]*\d) times|([\d,]*\d) iterations were performed"
+)
+
+
+def stated_iterations(text: str) -> set[int]:
+    """Return all numbers of iterations that a methods text of NiMARE states."""
+    found = _REPEATED.findall(text)
+    return {int("".join(groups).replace(",", "")) for groups in found}

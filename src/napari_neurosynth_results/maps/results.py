@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.doubts import doubt_of, say_otherwise
 from napari_neurosynth_results.maps.entry import (
+    MadeWhenAsked,
     MapEntry,
     say_of_each,
     sort_by_interest,
@@ -25,6 +27,7 @@ from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import Tail
 from napari_neurosynth_results.maps.names import (
     short_titles,
+    stated_iterations,
     stems_of_test,
     unique_titles,
 )
@@ -93,16 +96,12 @@ NOTHING_KNOWN = About()
 #: Voxels a set keeps alive by itself: about 6 maps of the 2 mm MNI grid.
 CACHE_BYTES = 24 * 2**20
 
-#: NiMARE 0.22.1: `CBMAEstimator` and `PermutedOLS`, correct_fwe_montecarlo.
-_REPEATED = re.compile(
-    r"repeated ([\d,]*\d) times|([\d,]*\d) iterations were performed"
-)
 
-
-def stated_iterations(text: str) -> set[int]:
-    """Return all numbers of iterations that a methods text of NiMARE states."""
-    found = _REPEATED.findall(text)
-    return {int("".join(groups).replace(",", "")) for groups in found}
+def text_of_corrections(methods: str) -> str:
+    """Return what a methods text of NiMARE says of a correction, else all of it."""
+    # What stands before belongs to the uncorrected map: ALESubtraction permutes twice.
+    _, found, text = methods.partition("Family-wise error")
+    return text if found else methods
 
 
 class ResultSet:
@@ -221,6 +220,30 @@ class ResultSet:
         self._problems = tell_moves(self._problems, self._files, files)
         self._arrange(files.values())
 
+    @contextmanager
+    def trial_of(self, kinds: Mapping[str, str]) -> Iterator[None]:
+        """Take maps as `take_as` does, unless what is done with them fails.
+
+        Raises
+        ------
+        ResultsError
+            As `take_as`. After whatever is raised inside, the set is as it was: maps
+            that are held belong to it still, with the voxels that somebody holds.
+        """
+        names = ("_files", "_found", "_stated", "_titles", "_problems", "_facts")
+        before = {name: copy(vars(self)[name]) for name in names}
+        alive = dict(self._alive)
+        held = self._cache.held(say_of_each(self._files, kinds))
+        try:
+            self.take_as(kinds)
+            yield
+        except BaseException:
+            with self._lock:
+                vars(self).update(before)
+                self._alive = WeakValueDictionary(alive)
+            self._cache.put_back(held)
+            raise
+
     def _forget(self, key: str) -> None:
         """Let go of what was made of a map by its old meaning."""
         self._cache.drop(key)
@@ -237,7 +260,7 @@ class ResultSet:
     @property
     def maps(self) -> Mapping[str, StatMap]:
         """The maps by file stem, in order of interest."""
-        return _MadeWhenAsked(self._files, self._map)
+        return MadeWhenAsked(self._files, self._map)
 
     def call_folder(self, folder: str, name: str) -> None:
         """Call the folder of all files what a user does: by the zip it came out of."""
@@ -274,8 +297,7 @@ class ResultSet:
     @property
     def iterations_in_text(self) -> set[int]:
         """Numbers of iterations that the methods text states of its corrections."""
-        _, correction, text = self.methods.partition("Family-wise error")
-        return stated_iterations(text if correction else self.methods)
+        return stated_iterations(text_of_corrections(self.methods))
 
     @property
     def studies(self) -> Studies | None:
@@ -550,35 +572,9 @@ class ResultSet:
 
 
 def result_of(statmap: StatMap) -> ResultSet:
-    """Return the result set of a map, with the tables and texts beside its maps.
-
-    Returns
-    -------
-    ResultSet
-        Nothing else makes maps.
-    """
+    """Return the result set of a map, with the tables and texts beside its maps."""
     assert isinstance(statmap.results, ResultSet)
     return statmap.results
-
-
-@dataclass(frozen=True, eq=False)
-class _MadeWhenAsked(Mapping[str, _Made]):
-    """What a set holds by name, each made as it is asked for."""
-
-    names: Mapping[str, object]
-    make: Callable[[str], _Made]
-
-    def __getitem__(self, key: str) -> _Made:
-        return self.make(key)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self.names
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __len__(self) -> int:
-        return len(self.names)
 
 
 def _tables(
@@ -586,7 +582,7 @@ def _tables(
 ) -> Mapping[str, pd.DataFrame]:
     """Return tables by file stem, each read once, when it is first asked for."""
     table = cache(lambda stem: _called_right(place, readers[stem]))
-    return _MadeWhenAsked(dict(sorted(readers.items())), table)
+    return MadeWhenAsked(dict(sorted(readers.items())), table)
 
 
 def _called_right(place: Sequence[str], read: Callable[[], _Made]) -> _Made:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakValueDictionary
 
@@ -50,13 +50,29 @@ class VoxelCache:
             voxels = self._alive.get(key)
         if voxels is None:
             voxels = read()
+        self.keep(key, voxels)
+        return voxels
+
+    def held(self, keys: Iterable[str]) -> dict[str, Voxels | None]:
+        """Return voxels that are kept here or held by somebody; nothing is read."""
+        with self._lock:
+            return {key: self._alive.get(key) for key in keys}
+
+    def put_back(self, held: Mapping[str, Voxels | None]) -> None:
+        """Keep what was `held`, whatever was read since."""
+        for key, voxels in held.items():
+            self.drop(key)
+            if voxels is not None:
+                self.keep(key, voxels)
+
+    def keep(self, key: str, voxels: Voxels) -> None:
+        """Keep voxels under a key, and let go of what was used longest ago."""
         with self._lock:
             self._alive[key] = voxels
             self._kept[key] = voxels
             self._kept.move_to_end(key)
             while self.nbytes > self._limit and len(self._kept) > _FEWEST_KEPT:
                 self._kept.popitem(last=False)
-        return voxels
 
     def drop(self, key: str) -> None:
         """Forget one map: what its file holds is read in another way now."""

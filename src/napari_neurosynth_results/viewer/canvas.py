@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ from napari_neurosynth_results.viewer.layers import (
     value_behind,
     voxels_behind,
 )
+from napari_neurosynth_results.viewer.napari_private import drawn_overlays
 from napari_neurosynth_results.viewer.scene import (
     add_words,
     place_of_mouse,
@@ -71,6 +72,7 @@ _MOST_MAPS = 3
 _ROWS, _BETWEEN = 180, 20
 #: A place as napari writes it.
 _BRACKET = re.compile(r"^\[[^\]]*\]")
+_NUMBER = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?")
 #: What caption and bar follow.
 _TELLING = ("visible", "name", "contrast_limits", "gamma", "colormap")
 
@@ -154,13 +156,13 @@ def dress(viewer: Viewer) -> None:
         viewer.events.status.connect(partial(_name_status, weakly(viewer)))
     update_legend(viewer)
     _update_place(weakly(viewer))
+    # What napari has said before stays until the mouse moves.
+    _name_status(weakly(viewer))
 
 
 def _add_drawn(viewer: Viewer) -> None:
     """Add what napari has no overlay for; a napari that changed goes without."""
-    try:
-        from napari_neurosynth_results.viewer import napari_overlays as drawn
-    except ImportError:
+    if (drawn := drawn_overlays()) is None:
         return
     viewer.canvas.overlays[COLOR_BAR] = drawn.BarOverlay(
         position="top_right", box=False
@@ -183,9 +185,7 @@ def show_divider(viewer: Viewer, divider: Divider | None) -> None:
             add_words(
                 viewer, name, position=position, font_size=_FONT_SIZE, visible=False
             )
-        with suppress(ImportError):
-            from napari_neurosynth_results.viewer import napari_overlays as drawn
-
+        if (drawn := drawn_overlays()) is not None:
             scene[DIVIDER] = drawn.DividerOverlay(visible=False)
     if divider is not None:
         told = (
@@ -482,16 +482,18 @@ def _paint(layer: Layer, values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint
 
 def _follow(viewer: Viewer, layer: Layer) -> None:
     """Hear of what changes caption or colors."""
-    events = layer.events
-    if any(_is_ours(callback) for callback in events.name.callbacks):
+    events, ref = layer.events, weakly(viewer)
+    if any(_tells(callback, ref) for callback in events.name.callbacks):
         return
     for name in _TELLING:
         if hasattr(events, name):
-            getattr(events, name).connect(partial(_update, weakly(viewer)))
+            getattr(events, name).connect(partial(_update, ref))
 
 
-def _is_ours(callback: Any) -> bool:
-    return isinstance(callback, partial) and callback.func is _update
+def _tells(callback: Any, ref: weakref.ref[Any]) -> bool:
+    """Whether a layer tells this viewer: it may stand in another one too."""
+    ours = isinstance(callback, partial) and callback.func is _update
+    return ours and callback.args[0]() is ref()
 
 
 def _update(ref: weakref.ref[Any], event: object = None) -> None:
@@ -518,21 +520,37 @@ def _update_place(ref: weakref.ref[Any], event: object = None) -> None:
 
 def _name_status(ref: weakref.ref[Any], event: object = None) -> None:
     """Say in the status bar x, y and z in mm, where napari says z, y and x."""
-    viewer = ref()
-    place = place_of_mouse(viewer) if viewer is not None else None
-    if viewer is None or place is None:
+    if (viewer := ref()) is None:
         return
-    said, named = viewer.status, name_place(place)
+    said = viewer.status
+    text = said if isinstance(said, str) else said.get("coords", "")
+    if (found := _BRACKET.match(text)) is None:
+        return
+    # The mouse may have left the canvas since.
+    place = place_of_mouse(viewer) or _place_in(viewer, found[0])
+    if place is None:
+        return
+    named = name_place(place)
     if isinstance(said, str):
         viewer.status = _BRACKET.sub(named, said)
-    elif _BRACKET.match(said.get("coords", "")):
-        value = _value_at(viewer, place, said["value"])
-        viewer.status = {
-            **said,
-            "coords": named,
-            "value": value,
-            "coordinates": ": ".join((named, value)),
-        }
+        return
+    value = _value_at(viewer, place, said["value"])
+    viewer.status = {
+        **said,
+        "coords": named,
+        "value": value,
+        "coordinates": ": ".join((named, value)),
+    }
+
+
+def _place_in(viewer: Viewer, bracket: str) -> Coordinate | None:
+    """Read a place as napari writes it; None in 3D, where it is none of a slice."""
+    numbers = [float(number) for number in _NUMBER.findall(bracket)]
+    dims = viewer.dims
+    if dims.ndisplay != 2 or dims.ndim < 3 or len(numbers) != dims.ndim:
+        return None
+    z, y, x = numbers[-3:]
+    return x, y, z
 
 
 def _value_at(viewer: Viewer, place: Coordinate, seen: str) -> str:

@@ -40,8 +40,8 @@ UNDERLAY_COLORS: Colormap = {
     "colors": np.array([_CLEAR, (0.004, 0.004, 0.004, 1.0), (1.0, 1.0, 1.0, 1.0)]),
     "controls": (0.0, 0.0025, 1.0),
 }
-#: Where the colors of p lie between the smallest one and the threshold.
-_P_STOPS = (0.0, 0.001, 0.01, 0.1, 1.0)
+#: Where the second color of p lies between the smallest one and the threshold.
+_P_SECOND = 0.001
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,8 @@ def _of_p(look: FirstLook, paint: _Paint) -> Coloring:
     low = min(look.strongest, look.height) / 2
     name = f"small p is strong{paint.suffix}"
     colors = _opaque(paint.warm[::-1])
-    return Coloring(_colormap(name, colors, _P_STOPS), (low, look.height))
+    stops = (0.0, *np.geomspace(_P_SECOND, 1.0, len(colors) - 1))
+    return Coloring(_colormap(name, colors, stops), (low, look.height))
 
 
 def faint_coloring(

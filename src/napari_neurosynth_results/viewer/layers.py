@@ -54,9 +54,9 @@ VOXELS_KEY = "neurosynth_results_voxels"
 GIVEN_KEY = "neurosynth_results_given"
 #: What the colors of a layer mean: a `ColorRange`.
 RANGE_KEY = "neurosynth_results_range"
-#: Marks a layer that would be seen, did others not stand for it: surfaces in 3D, parts
-#: of it beside another map.
-STANDS_BACK_KEY = "neurosynth_results_stands_back"
+#: For whom a layer stands back that would be seen else: surfaces in 3D, parts of it
+#: beside another map. A set of names, of which each is put and taken by one only.
+_STANDS_BACK = "neurosynth_results_stands_back"
 #: Marks the underlay, so that it is not added twice.
 UNDERLAY_KEY = "neurosynth_results_underlay"
 #: Marks what a view is drawn with, as a glass brain: it goes with the view.
@@ -477,7 +477,25 @@ def _lock_again(event: Any) -> None:
 
 def is_seen(layer: Any) -> bool:
     """Whether a layer is seen, or would be if others did not stand for it."""
-    return bool(layer.visible or layer.metadata.get(STANDS_BACK_KEY))
+    return bool(layer.visible or layer.metadata.get(_STANDS_BACK))
+
+
+def stand_back(layer: Any, of: str, wanted: bool = True) -> None:
+    """Say that a layer would be seen, did not something else stand for it; or not.
+
+    Parameters
+    ----------
+    of : str
+        What stands for it.
+    """
+    others = layer.metadata.pop(_STANDS_BACK, frozenset()) - {of}
+    if marks := others | ({of} if wanted else set()):
+        layer.metadata[_STANDS_BACK] = marks
+
+
+def stands_back(layer: Any, of: str) -> bool:
+    """Whether a layer stands back for something, and the user wants to see it."""
+    return of in layer.metadata.get(_STANDS_BACK, ())
 
 
 def voxels_behind(layer: Any) -> npt.NDArray[np.float32] | None:

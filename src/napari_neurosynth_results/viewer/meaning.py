@@ -106,8 +106,8 @@ def take_map_as(viewer: Viewer, statmap: StatMap, text: str) -> tuple[StatMap, s
     Raises
     ------
     ResultsError
-        When the text means nothing, or the map was made of others; then nothing has
-        changed.
+        When the text means nothing, the map was made of others, or it cannot be read
+        any more; then nothing has changed.
     """
     layer = layer_of(viewer, statmap)
     past = past_meanings(layer) if layer is not None else PastMeanings()
@@ -133,7 +133,7 @@ def take_back_meaning(viewer: Viewer, layer: Layer) -> tuple[StatMap, str]:
     Raises
     ------
     ResultsError
-        When nothing was said of the map.
+        When nothing was said of the map, or it cannot be read any more.
     """
     statmap, past = map_of(layer), past_meanings(layer)
     if statmap is None or not past.texts:
@@ -152,14 +152,12 @@ def _take(
     results = result_of(statmap)
     before = results.stated.get(statmap.key, "")
     concerned = {m.key for m in results.run_of(statmap)}
-    results.take_as({statmap.key: text})
-    found = results[statmap.key]
+    with results.trial_of({statmap.key: text}):
+        found = results[statmap.key]
+        # What is shown must be here to be shown otherwise.
+        wanted = found.at_hand or layer_of(viewer, statmap) is not None
+        made = map_layer(found, visible=True) if wanted else None
     concerned |= {m.key for m in results.run_of(found)}
-    try:
-        made = map_layer(found, visible=True) if found.at_hand else None
-    except ResultsError:
-        results.take_as({statmap.key: before})
-        raise
     layers = _MeaningLayers(viewer, statmap, found)
     while made is not None and (layer := layer_of(viewer, statmap)) is not None:
         tried = {**past_meanings(layer).tried, before: tried_on(layer)}

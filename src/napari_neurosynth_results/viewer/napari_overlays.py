@@ -404,7 +404,8 @@ class DrawnScale(_Painted):
 def _round_length(most: float) -> float:
     """Return the longest of 1, 2, 5, 10, 20 and so on that is no longer than that."""
     power = 10.0 ** math.floor(math.log10(most))
-    return max(power * one for one in (1, 2, 5) if power * one <= most)
+    # The logarithm of what is just below a power is that of the power.
+    return max(power * one for one in (0.5, 1, 2, 5) if power * one <= most)
 
 
 class DrawnCrosshair(VispySceneOverlay):  # type: ignore[misc]
@@ -426,6 +427,10 @@ class DrawnCrosshair(VispySceneOverlay):  # type: ignore[misc]
     def _should_be_visible(self) -> bool:
         dims = self.viewer.dims
         return bool(self.overlay.visible and dims.ndisplay == 2 and dims.ndim >= 3)
+
+    def _on_visible_change(self) -> None:
+        # While it is hidden it does not follow the slices.
+        self._draw()
 
     def _draw(self, event: object = None) -> None:
         self.node.visible = self._should_be_visible()

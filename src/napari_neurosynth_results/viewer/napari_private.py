@@ -12,6 +12,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import ModuleType
 from typing import Any, TypeVar
 
 Wrapped = TypeVar("Wrapped")
@@ -110,6 +111,38 @@ def main_window(viewer: Any) -> Any:
     form of what a map holds is a window of its own.
     """
     return getattr(getattr(unproxied(viewer), "window", None), MAIN_WINDOW, None)
+
+
+def close_notifications(viewer: Any) -> None:
+    """Take away what lies over the lower right of the canvas until somebody reads it.
+
+    In a window that is not the active one napari (0.9.2) leaves it there for good.
+    `NapariQtNotification` (napari._qt.dialogs.qt_notification) has no public name;
+    where it is gone, what was told stays as long as napari means it to.
+    """
+    if (main := main_window(viewer)) is None:
+        return
+    try:
+        from napari._qt.dialogs.qt_notification import NapariQtNotification
+    except ImportError:
+        return
+    for told in main.findChildren(NapariQtNotification):
+        told.close()
+
+
+def drawn_overlays() -> ModuleType | None:
+    """Return what draws on the canvas, None where napari draws in another way now.
+
+    It takes many names from napari and vispy that are not promised; a fault of our own
+    in it is told, and not taken for such a change.
+    """
+    try:
+        from napari_neurosynth_results.viewer import napari_overlays
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("napari", "vispy"):
+            raise
+        return None
+    return napari_overlays
 
 
 def refreshed_once(layer: Any) -> AbstractContextManager[object]:

@@ -7,7 +7,6 @@ that the same data are right in 2D and not mirrored in 3D.
 from __future__ import annotations
 
 import weakref
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +29,7 @@ from napari_neurosynth_results.anatomy.planes import (
 )
 from napari_neurosynth_results.anatomy.template import is_near_brain
 from napari_neurosynth_results.viewer.layers import map_of
-from napari_neurosynth_results.viewer.napari_private import unproxied
+from napari_neurosynth_results.viewer.napari_private import drawn_overlays, unproxied
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -245,27 +244,20 @@ def add_words(viewer: Viewer, name: str, **given: Any) -> None:
     **given
         As for napari's `TextOverlay`.
     """
-    try:
-        from napari_neurosynth_results.viewer import napari_overlays
+    from napari.components.overlays import TextOverlay
 
-        kind: Any = napari_overlays.WordsOverlay
-    except ImportError:
-        # A napari that changed.
-        from napari.components.overlays import TextOverlay
-
-        kind = TextOverlay
+    drawn = drawn_overlays()
+    kind: Any = TextOverlay if drawn is None else drawn.WordsOverlay
     viewer.canvas.overlays[name] = kind(**given)
 
 
 def _add_scale(viewer: Viewer) -> None:
-    overlays = viewer.canvas.overlays
-    with suppress(ImportError):
-        from napari_neurosynth_results.viewer.napari_overlays import ScaleOverlay
-
-        if not isinstance(before := overlays.scale_bar, ScaleOverlay):
-            # What is equal is not put in place of what is there.
-            del overlays["scale_bar"]
-            overlays["scale_bar"] = ScaleOverlay(**before.model_dump())
+    overlays, drawn = viewer.canvas.overlays, drawn_overlays()
+    before = overlays.scale_bar
+    if drawn is not None and not isinstance(before, drawn.ScaleOverlay):
+        # What is equal is not put in place of what is there.
+        del overlays["scale_bar"]
+        overlays["scale_bar"] = drawn.ScaleOverlay(**before.model_dump())
     overlays.scale_bar.visible = True
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from napari_neurosynth_results.viewer.clusters.defaults import clusters_for
 from napari_neurosynth_results.viewer.clusters.outlines import outlined_by
 from napari_neurosynth_results.viewer.layers import (
     UNDERLAY_KEY,
+    LayerTuple,
     are_several,
     has_own_name,
     is_seen,
@@ -283,8 +284,15 @@ def same_result(opened: Iterable[ResultSet], results: ResultSet) -> ResultSet | 
     )
 
 
-def layer_for(viewer: Viewer, statmap: StatMap) -> Layer:
+def layer_for(
+    viewer: Viewer, statmap: StatMap, made: LayerTuple | None = None
+) -> Layer:
     """Return the layer of a map; where it has none, a new one that is hidden.
+
+    Parameters
+    ----------
+    made : tuple, optional
+        What `map_layer` has made on another thread for a map that has none.
 
     Raises
     ------
@@ -295,7 +303,7 @@ def layer_for(viewer: Viewer, statmap: StatMap) -> Layer:
 
     if (found := layer_of(viewer, statmap)) is not None:
         return found
-    made, _ = map_layer(statmap, visible=False)
+    made = made or map_layer(statmap, visible=False)[0]
     layer = viewer.add_layer(Layer.create(*made))
     dress(viewer)
     name_layers(viewer)
@@ -423,6 +431,40 @@ def at_once(viewer: Viewer, *, collect: bool = True) -> Iterator[None]:
         takes_time = gone and (collect or sys.platform.startswith("win"))
         with nullcontext() if takes_time else nothing_to_collect():
             layers.events.end_batch()
+
+
+def put_in_order(viewer: Viewer, wanted: Sequence[Layer]) -> None:
+    """Bring layers into an order by as few moves as can be; others stay above."""
+    layers = viewer.layers
+    there = [one for one in wanted if one in layers]
+    there += [one for one in layers if one not in there]
+    resting = longest_ascent([layers.index(one) for one in there])
+    for place, layer in enumerate(there):
+        if place not in resting:
+            below = layers.index(there[place - 1]) + 1 if place else 0
+            layers.move(layers.index(layer), below)
+
+
+def longest_ascent(numbers: Sequence[int]) -> set[int]:
+    """Return the places of the longest series of numbers, all different, that ascend.
+
+    >>> sorted(longest_ascent([4, 0, 1, 5, 2, 3]))
+    [1, 2, 4, 5]
+    """
+    #: Of the best series that ends in each number: its length, and the place before.
+    ends: list[tuple[int, int]] = []
+    for at, number in enumerate(numbers):
+        before = [
+            (ends[i][0], i) for i, other in enumerate(numbers[:at]) if other < number
+        ]
+        length, place = max(before, default=(0, -1))
+        ends.append((length + 1, place))
+    found: set[int] = set()
+    at = max(range(len(ends)), key=lambda i: ends[i][0], default=-1)
+    while at >= 0:
+        found.add(at)
+        at = ends[at][1]
+    return found
 
 
 class LayerWatch:

@@ -57,8 +57,10 @@ from napari_neurosynth_results.widgets.common.save_dialogs import (
     TABLES,
     FigureButton,
     ask_and_save,
+    beside_window,
     cluster_figures,
     file_stem,
+    needed_for_tables,
 )
 
 if TYPE_CHECKING:
@@ -100,12 +102,12 @@ def _save_report(
 ) -> None:
     """Report the clusters and the comparison that the viewer shows of a result."""
     shown = _shown_clusters(viewer, results)
-    compared = _shown_comparison(viewer)
+    compared, studies = _shown_comparison(viewer), studies_behind(viewer, results)
 
     def work(job: Job) -> None:
         comparison = compare(compared.a, compared.b) if compared is not None else None
         chosen = shown or first_clusters(results)
-        sections = build_sections(results, chosen, job=job)
+        sections = build_sections(results, chosen, foci=studies, job=job)
         write_report(
             results,
             sections,
@@ -140,8 +142,13 @@ def _shown_clusters(
 
 
 def _shown_comparison(viewer: napari.viewer.Viewer) -> ComparedClusters | None:
-    """Return what is compared where the agreement of two maps is shown."""
-    return next(filter(None, map(compared_in, viewer.layers)), None)
+    """Return what is compared where the agreement of two maps is shown.
+
+    Of several it is the topmost that is seen.
+    """
+    found = [one for one in reversed(viewer.layers) if compared_in(one) is not None]
+    found.sort(key=lambda layer: not layer.visible)
+    return compared_in(found[0]) if found else None
 
 
 # --- the clusters of the map that is worked with --------------------------------------
@@ -174,29 +181,40 @@ def save_cluster_regions(napari_viewer: napari.viewer.Viewer) -> None:
 def save_cluster_studies(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to save who is behind the clusters, and save it there."""
 
-    def save(clusters: ClusterSet, path: str, *, overwrite: bool) -> None:
+    def behind(clusters: ClusterSet) -> Contributors:
         results = result_of(clusters.statmap)
-        studies = studies_behind(napari_viewer, results)
+        return contributors(results, clusters, studies=studies.get(results))
 
-        def gather(job: Job) -> Contributors:
-            return contributors(results, clusters, studies=studies)
+    def save(clusters: ClusterSet, path: str, *, overwrite: bool) -> None:
+        save_studies(behind(clusters), path, overwrite=overwrite)
 
-        # Shares of many experiments take seconds.
-        behind = wait_for(gather, "Studies", napari_viewer)
-        save_studies(behind, path, overwrite=overwrite)
-
-    _save_clusters(napari_viewer, "Save the studies", ".tsv", TABLES, "studies", save)
+    # Which studies are shown is known to the viewer alone.
+    studies = {
+        results: studies_behind(napari_viewer, results)
+        for results in result_sets(napari_viewer.layers)
+    }
+    _save_clusters(
+        *(napari_viewer, "Save the studies", ".tsv", TABLES, "studies", save),
+        # Shares of many experiments take seconds, and are kept.
+        needs=lambda clusters: [partial(behind, clusters)],
+    )
 
 
 def save_cluster_labels(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to save the label volume of the clusters, and save it there."""
-    _save_clusters(napari_viewer, "Save the label volume", ".nii.gz", LABEL_VOLUMES)
+    _save_clusters(
+        *(napari_viewer, "Save the label volume", ".nii.gz", LABEL_VOLUMES),
+        needs=lambda clusters: [],
+    )
 
 
 def save_thresholded_map(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to save the map at its threshold, and save it there."""
     what, of_them = "Save the thresholded map", "thresholded"
-    _save_clusters(napari_viewer, what, ".nii.gz", MAPS, of_them, save_thresholded)
+    _save_clusters(
+        *(napari_viewer, what, ".nii.gz", MAPS, of_them, save_thresholded),
+        needs=lambda clusters: [],
+    )
 
 
 def _save_clusters(
@@ -206,6 +224,8 @@ def _save_clusters(
     kinds: str,
     of_them: str = "clusters",
     save: Callable[..., None] = save_clusters,
+    *,
+    needs: Callable[[ClusterSet], list[Callable[[], object]]] = needed_for_tables,
 ) -> None:
     from napari_neurosynth_results.viewer.progress_bar import show_warning
 
@@ -215,7 +235,8 @@ def _save_clusters(
         return
     suggested = f"{clusters.statmap.key}_{of_them}{extension}"
     window = QApplication.activeWindow()
-    ask_and_save(window, what, suggested, kinds, partial(save, clusters))
+    save_so = beside_window(partial(save, clusters), *needs(clusters))
+    ask_and_save(window, what, suggested, kinds, save_so)
 
 
 # --- what was done, as a script or as a workspace -------------------------------------

@@ -32,7 +32,10 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
 )
-from napari_neurosynth_results.viewer.clusters.readout import PlaceReader
+from napari_neurosynth_results.viewer.clusters.readout import (
+    PlaceReader,
+    ReadoutWatch,
+)
 from napari_neurosynth_results.viewer.layers import (
     REASON_KEY,
     UNDERLAY_KEY,
@@ -446,10 +449,11 @@ class PlaceLine(QWidget):
         self._timer.setInterval(_INTERVAL_MS)
         self._timer.timeout.connect(self.refresh)
         self.text.returnPressed.connect(self._go)
-        # Bound methods are held weakly by napari: closing the panel ends them.
-        for told in (self._viewer.dims.events.point, self._viewer.dims.events.ndim):
-            told.connect(self._later)
-        self._watch = shown_maps.LayerWatch(self._viewer, self._later)
+        # Another map may be worked with, or say something else of the place.
+        self._watches = (
+            shown_maps.LayerWatch(self._viewer, self._later),
+            ReadoutWatch(self._viewer, self._later),
+        )
         self.refresh()
 
     def undo(self) -> None:
@@ -458,7 +462,7 @@ class PlaceLine(QWidget):
         self.refresh()
         self.text.selectAll()
 
-    def _later(self, event: object = None) -> None:
+    def _later(self) -> None:
         if not self._timer.isActive():
             self._timer.start()
 

@@ -25,6 +25,7 @@ from napari_neurosynth_results.viewer.clusters.readout import (
     CLUSTERS,
     PlaceReader,
     ReadoutRow,
+    ReadoutWatch,
 )
 from napari_neurosynth_results.viewer.scene import (
     place_of_mouse,
@@ -51,8 +52,6 @@ _UNDER_MOUSE, _AT_SLICES = "Under the mouse", "At the slices"
 _INTERVAL_MS = 33
 _NO_VOLUME = "Open a map: there is no volume yet."
 _NO_MAP = "No map is shown."
-#: What a layer tells of when its row may have changed.
-_TELLING = ("visible", "name", "data", "features")
 
 
 def _map_in_full(row: ReadoutRow) -> str:
@@ -89,7 +88,8 @@ _COLUMNS = (
     ),
     Column(
         "p",
-        "p of the test in this voxel; of a corrected map its q or p_FWE",
+        "p of the test in this voxel; of a corrected map its q or p_FWE. Where nobody "
+        "says how the p of a map counts, it is a guess, with the tail that was guessed",
         value=attrgetter("p"),
         right=True,
     ),
@@ -138,6 +138,7 @@ class ReadoutTable(QTableView):
         """
         if _maps(rows) == _maps(self.rows.rows):
             self.rows.update(rows)
+            self._make_room()
         else:
             self.rows.show(rows)
 
@@ -153,12 +154,23 @@ class ReadoutTable(QTableView):
         for column, widest in _WIDEST.items():
             width = metrics.horizontalAdvance(widest) + _COLUMN_MARGIN
             self.horizontalHeader().resizeSection(column, width)
+        self._make_room()
         self.clearSpans()
         # Clusters have names and no p of their own.
         for n, one in enumerate(self.rows.rows):
             if _is_named(one):
                 self.setSpan(n, _VALUE, 1, 2)
         self._fit_rows()
+
+    def _make_room(self) -> None:
+        """Widen the column of p for those that say more than a number.
+
+        It stays wide for as long as the maps do, so that nothing jumps.
+        """
+        metrics, header = self.fontMetrics(), self.horizontalHeader()
+        wide = max((metrics.horizontalAdvance(r.p) for r in self.rows.rows), default=0)
+        if wide + _COLUMN_MARGIN > header.sectionSize(_P):
+            header.resizeSection(_P, wide + _COLUMN_MARGIN)
 
     def _fit_rows(self, *resized: int) -> None:
         line = self.fontMetrics().lineSpacing()
@@ -227,31 +239,10 @@ class ReadoutPanel(QWidget):
         self.refresh()
 
     def _follow(self) -> None:
+        self._watch = ReadoutWatch(self._viewer, self._later)
         # Bound methods are held weakly by napari: closing the widget ends them.
-        viewer = self._viewer
-        for told in (
-            viewer.dims.events.point,
-            viewer.dims.events.ndim,
-            viewer.dims.events.ndisplay,
-            viewer.dims.events.order,
-            viewer.layers.events.removed,
-            viewer.layers.events.reordered,
-        ):
-            told.connect(self._later)
-        viewer.events.mouse_over_canvas.connect(self._enter_or_leave)
-        follow_moves(viewer, self._move)
-        viewer.layers.events.inserted.connect(self._follow_layer)
-        for layer in viewer.layers:
-            self._follow_events(layer)
-
-    def _follow_layer(self, event: Any) -> None:
-        self._follow_events(event.value)
-        self._later()
-
-    def _follow_events(self, layer: Any) -> None:
-        for name in _TELLING:
-            if name in layer.events:
-                layer.events[name].connect(self._later)
+        self._viewer.events.mouse_over_canvas.connect(self._enter_or_leave)
+        follow_moves(self._viewer, self._move)
 
     def _enter_or_leave(self, event: object = None) -> None:
         # Until it moves, napari knows where the mouse was, not where it is.
@@ -262,7 +253,7 @@ class ReadoutPanel(QWidget):
         self._moved = True
         self._later()
 
-    def _later(self, event: object = None) -> None:
+    def _later(self) -> None:
         """Refresh soon, once for everything that happens until then."""
         # Qt's part may be gone already, while somebody still holds the widget.
         with suppress(RuntimeError):

@@ -96,7 +96,7 @@ class Workbench(QWidget):
         self.tabs.setAccessibleName("Parts of the panel")
         self._panels: dict[str, Any] = {}
         for name in TABS:
-            self.tabs.addTab(_scrolled(name), name)
+            self.tabs.addTab(_TabArea(name), name)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 0)
         layout.setSpacing(3)
@@ -298,7 +298,7 @@ class Workbench(QWidget):
     def _make_compare(self) -> Any:
         from napari_neurosynth_results.widgets.compare.widget import CompareWidget
 
-        return CompareWidget(self._viewer)
+        return CompareWidget(self._viewer, self.opener)
 
     def _make_views(self) -> Any:
         from napari_neurosynth_results.widgets.views import ViewsPanel
@@ -315,14 +315,36 @@ class Workbench(QWidget):
             panel.list_result(self.header.result)
 
 
-def _scrolled(name: str) -> QScrollArea:
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setMinimumHeight(_LOWEST_TAB)
-    area.setAccessibleName(name)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    return area
+class _TabArea(QScrollArea):
+    """Lets a tab scroll up and down; the panel is as wide as it needs at least.
+
+    Parameters
+    ----------
+    name : str
+        Of the tab.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setMinimumHeight(_LOWEST_TAB)
+        self.setAccessibleName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+
+    def minimumSizeHint(self) -> QSize:
+        """Leave room for what the tab holds, and for the bar beside it."""
+        least: QSize = super().minimumSizeHint()
+        if (inner := self.widget()) is not None:
+            bar = self.verticalScrollBar().sizeHint().width()
+            least.setWidth(max(least.width(), inner.minimumSizeHint().width() + bar))
+        return least
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Notice that the tab needs more room, or less."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
 
 
 # --- the commands of the menus --------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,18 @@ def test_parts_of_the_clusters_of_the_sample(sample: ResultSet) -> None:
         "95 % confidence; of a smaller share there may be one."
     )
     assert "4 parts in 4 of 6 clusters, 523 of 2,327 voxels" in str(parts)
+
+
+@pytest.mark.slow
+def test_the_largest_parts_of_a_map_take_little_memory(sample: ResultSet) -> None:
+    # Found once, whatever is asked then.
+    nnr.true_discoveries(sample["z"])
+    tracemalloc.start()
+    nnr.largest_active_clusters(sample["z"], 0.7, connectivity=26)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # All neighbors of all voxels at once were 222.
+    assert peak < 80 * 2**20
 
 
 def test_a_cluster_of_which_enough_is_active_is_a_part_itself(

@@ -396,8 +396,8 @@ def test_a_statistic_has_the_p_of_its_sibling_or_none(opened: Opened) -> None:
 def test_the_sentence_says_what_was_done() -> None:
     found = find_clusters(lone(line(0, 3, 3, 0, -4, 0)), value=2, min_voxels=2)
     assert str(found) == (
-        "|z| >= 2 (p <= .0455, two-tailed), extent >= 2 voxels (16 mm3), 6-connected: "
-        "1 cluster, 2 voxels, 0.0 cm3"
+        "|z| >= 2 (p <= .0455, two-tailed, a guess), extent >= 2 voxels (16 mm3), "
+        "6-connected: 1 cluster, 2 voxels, 0.0 cm3"
     )
 
 

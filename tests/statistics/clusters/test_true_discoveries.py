@@ -330,6 +330,25 @@ def test_without_a_mask_nobody_knows_the_family(
     assert "of the same test" in why(nnr.find_clusters(statmap, value=3, mask=circular))
 
 
+def test_a_family_or_places_that_do_not_fit_are_refused(
+    opened: Opened, rng: np.random.Generator
+) -> None:
+    z = z_of(rng)
+    statmap, everywhere = (
+        opened({"mean_zstat": z})["mean_zstat"],
+        np.ones(z.shape, bool),
+    )
+    found = nnr.true_discoveries(statmap, everywhere, family=everywhere)
+    assert found.n_voxels.tolist() == [z.size]
+    for family in (np.ones((2, 2, 2), bool), np.ones(z.shape[:2], bool)):
+        with pytest.raises(ResultsError, match="The mask has shape"):
+            nnr.true_discoveries(statmap, everywhere, family=family)
+    with pytest.raises(ResultsError, match="not bool"):
+        nnr.true_discoveries(statmap, everywhere, family=np.ones(z.shape))  # type: ignore[arg-type]
+    with pytest.raises(ResultsError, match="not whole numbers"):
+        nnr.true_discoveries(statmap, np.ones(z.shape), family=everywhere)  # type: ignore[arg-type]
+
+
 def test_values_without_p_are_refused(opened: Opened) -> None:
     prob = framed(np.linspace(0, 1, np.prod(SHAPE)).reshape(SHAPE))
     assert "needs its p or logp" in why(

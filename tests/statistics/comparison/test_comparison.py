@@ -347,10 +347,10 @@ def test_the_sentence_says_thresholds_and_extents(sample: ResultSet) -> None:
         find_clusters(logp, p=0.01, min_voxels=1200),
     ]
     text = str(compare(*found))
-    assert f" at {found[0].threshold}, k >= 10, and " in text
-    assert f" at {found[1].threshold}, k >= 1,200: " in text
+    assert f" at {found[0].threshold}, extent >= 10 voxels, and " in text
+    assert f" at {found[1].threshold}, extent >= 1,200 voxels: " in text
     alike = str(compare(found[0], find_clusters(z, p=0.001, min_voxels=10)))
-    assert f", both at {found[0].threshold}, k >= 10: " in alike
+    assert f", both at {found[0].threshold}, extent >= 10 voxels: " in alike
     mass = sample["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
     tested = str(compare(found[0], find_clusters(mass)))
     assert " at p_FWE <= .05, cluster-level: " in tested

@@ -105,6 +105,15 @@ def test_a_p_in_words(p: float, n: int, words: str) -> None:
     assert str(MonteCarlo(p, n)) == words
 
 
+@pytest.mark.parametrize("n", [200, 10_000, 30_000, 100_000, 1_000_000])
+def test_float32_holds_the_ends_of_any_number_of_iterations(n: int) -> None:
+    null = NullDistribution(n)
+    for parts, sign in ((1, "<="), (2, "="), (n - 2, "="), (n - 1, ">=")):
+        assert null.relation(float(np.float32(parts / n))) == sign
+    logp = float(np.float32(-math.log10(np.float32(1 - 1 / n))))
+    assert null.relation(10**-logp) == ">="
+
+
 @pytest.mark.parametrize(
     ("p", "n", "borderline"),
     [
@@ -157,6 +166,8 @@ FORMED = (
         ("was repeated 100 times ... was repeated 200 times", None),
         ("was repeated 100 times ... was repeated 100 times", 100),
         ("was repeated , times", None),
+        # More digits than Python makes a number of.
+        (f"was repeated {'9' * 5000} times", None),
         ("", None),
     ],
 )
@@ -358,6 +369,30 @@ def test_permuted_ols_counts_the_data_too(opened: Opened) -> None:
         p = [(b + 1) / 501 for b in (0, 3, 70, last - 1)]
         results = opened({stem: voxels(*(-math.log10(x) for x in p))}, text)
         assert found(results, stem) == NullDistribution(500, adds_one=True)
+
+
+@pytest.mark.parametrize("first", [MONTE_CARLO, CLUSTER])
+def test_permuted_ols_does_not_count_the_data_for_clusters(
+    opened: Opened, first: str
+) -> None:
+    """As nilearn 0.13: b / n of clusters, cut at 1 / n and 1 - 1 / n (`null_to_p`)."""
+    text = {"boilerplate.txt": "Family-wise error: 500 iterations were performed."}
+    of_voxels = [(b + 1) / 501 for b in (0, 3, 70, 499)]
+    of_clusters = [1 / 500, 30 / 500, 1 - 1 / 500]
+    results = opened(
+        {
+            f"logp_{stem}": voxels(*(-math.log10(x) for x in p))
+            for stem, p in ((MONTE_CARLO, of_voxels), (CLUSTER, of_clusters))
+        },
+        text,
+    )
+    # Whichever is asked for first.
+    for stem in sorted((MONTE_CARLO, CLUSTER), key=lambda one: one != first):
+        counted_too = stem == MONTE_CARLO
+        null = found(results, f"logp_{stem}")
+        assert null == NullDistribution(500, adds_one=counted_too)
+        assert null.write(1 / 500) == "<= .002"
+        assert null.write(1 / 501) == ".002"
 
 
 @pytest.mark.parametrize("key", [f"z_{MONTE_CARLO}", f"logp_{CLUSTER}"])

@@ -10,14 +10,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.statistics.p_values.conversion import short_p
+from napari_neurosynth_results.statistics.p_values.directions import Direction
 from napari_neurosynth_results.statistics.p_values.significance import (
     Evidence,
     PSource,
 )
 from napari_neurosynth_results.statistics.p_values.voxel_p import format_log_p, voxel_p
+from napari_neurosynth_results.statistics.thresholds.apply import apply_threshold
+from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
 
 def own_data(statmap: StatMap) -> Any:
@@ -107,5 +112,58 @@ def test_a_one_tailed_z_of_0_is_any_p_from_a_half_on(
     z[3, 3, 3] = 3
     single = voxel_p(PSource(opened({"z": z})["z"]), own_data)
     assert single is not None
-    assert single.format((4, 4, 4)) == "≥ .5"
-    assert single.format((3, 3, 3)) == ".00135"
+    assert single.format((4, 4, 4)) == "≥ .5 if one-tailed"
+    assert single.format((3, 3, 3)) == ".00135 if one-tailed"
+
+
+def test_a_guessed_tail_is_said_with_the_p(
+    opened: Callable[..., ResultSet], inside: Any
+) -> None:
+    z = np.where(inside, 1.25, 0)
+    z[3, 3, 3], z[4, 4, 4] = -3, 3
+    lone = PSource(opened({"mean_zstat": z})["mean_zstat"])
+    two, one = 2 * stats.norm.sf(3), stats.norm.sf(3)
+    guessed = voxel_p(lone, own_data)
+    assert guessed is not None
+    assert guessed.format((3, 3, 3)) == f"{short_p(two)} if two-tailed"
+    for asked, below, above in (
+        ("both", two, two),
+        ("positive", 1 - one, one),
+        ("negative", one, 1 - one),
+    ):
+        told = voxel_p(lone, own_data, asked)
+        assert told is not None
+        assert told.format((3, 3, 3)) == short_p(below)
+        assert told.format((4, 4, 4)) == short_p(above)
+
+
+def test_a_p_that_a_map_states_hangs_on_no_guess(
+    opened: Callable[..., ResultSet], inside: Any
+) -> None:
+    p = np.where(inside, 0.5, 0)
+    p[4, 4, 4] = 0.001
+    lone = opened({"p": p})["p"]
+    assert lone.tail_is_guess
+    single = voxel_p(PSource(lone), own_data)
+    assert single is not None
+    assert single.format((4, 4, 4)) == ".001"
+
+
+def test_the_sentence_of_a_threshold_calls_a_guessed_tail_a_guess(
+    opened: Callable[..., ResultSet], inside: Any
+) -> None:
+    z = np.where(inside, 1.25, 0)
+    z[3, 3, 3], z[4, 4, 4] = -3, 3
+    p = np.where(inside, 2 * stats.norm.sf(np.abs(z)), 0)
+
+    def sentence(maps: dict[str, Any], tail: Direction = "auto") -> str:
+        (key,) = (key for key in maps if "z" in key)
+        source = PSource(opened(maps)[key])
+        return str(apply_threshold(source, Threshold(p=0.05, tail=tail)))
+
+    assert "(p <= .05, two-tailed, a guess)" in sentence({"mean_zstat": z})
+    assert "(p <= .05, two-tailed)" in sentence({"mean_zstat": z}, "both")
+    assert "(p <= .05, one-tailed)" in sentence({"mean_zstat": z}, "positive")
+    # A name of NiMARE's without the map that states p, and with it.
+    assert "two-tailed, a guess)" in sentence({"z": z})
+    assert "(p <= .05, two-tailed)" in sentence({"z": z, "p": p})

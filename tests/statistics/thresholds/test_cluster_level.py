@@ -16,6 +16,7 @@ from napari_neurosynth_results.export.tables.paper import paper_table
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.statistics.comparison.notices import say_threshold
+from napari_neurosynth_results.statistics.p_values.monte_carlo import NullDistribution
 from napari_neurosynth_results.statistics.p_values.significance import PSource
 from napari_neurosynth_results.statistics.thresholds.cluster_level import read_clusters
 
@@ -304,6 +305,21 @@ def test_a_cluster_may_fill_most_of_the_brain(opened: Opened) -> None:
     maps[f"logp_{MASS}"][1:6, 1:8, 1:7] = 2
     maps["z"][1:6, 1:8, 1:7] = 4
     assert rows(find_clusters(opened(maps)[f"z_{MASS}"])) == [(210, 0.01, True)]
+
+
+@pytest.mark.parametrize("iterations", [20, 1000])
+def test_it_may_where_the_data_were_counted_too(
+    opened: Opened, iterations: int
+) -> None:
+    n = iterations + 1
+    maps = one_tailed({}, floor=1 - 1 / n)
+    maps[f"logp_{MASS}"][1:6, 1:8, 1:7] = -math.log10(1 / n)
+    maps["z"][1:6, 1:8, 1:7] = 4
+    said = f"Family-wise error: {iterations} iterations were performed."
+    results = opened(maps, {"boilerplate.txt": said})
+    found = find_clusters(results[f"z_{MASS}"], p=0.1)
+    assert found.null == NullDistribution(iterations, adds_one=True)
+    assert found.table.n_voxels.tolist() == [210]
 
 
 # --- what was chosen when the clusters were formed --------------------------------

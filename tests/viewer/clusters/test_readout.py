@@ -31,6 +31,7 @@ from napari_neurosynth_results.viewer.clusters.readout import (
     read_at,
 )
 from napari_neurosynth_results.viewer.layers import build_layers, map_layer, map_of
+from napari_neurosynth_results.viewer.shown_maps import show_alone
 
 PLACE = (38.0, 4.0, 2.0)
 LABELS = "label_desc-mass_level-cluster_corr-FWE_method-montecarlo_tail-positive"
@@ -285,7 +286,7 @@ def test_while_a_slider_moves_clusters_have_numbers(
     show_clusters(viewer, layer, find_clusters(sample["z"], value=2.9), describe=False)
     found = read_at(viewer, PLACE).rows[0]
     assert found.text == f"cluster {found.value:.0f}"
-    describe_clusters(layer, made)
+    describe_clusters(viewer, layer, made)
     assert read_at(viewer, PLACE).rows[0].text == named == "Insula R"
 
 
@@ -400,3 +401,38 @@ def test_q_and_p_fwe_are_called_so(
     assert math.exp(corrected.log_p) == pytest.approx(
         maps[f"p_{stem}"][voxel], rel=1e-3
     )
+
+
+def test_the_p_of_a_lone_map_is_a_guess_until_sides_are_asked_for(
+    viewer: Any, opened: Callable[..., ResultSet], rng: np.random.Generator
+) -> None:
+    z = rng.normal(size=SHAPE)
+    z[3:5, 3:5, 3:5] = 4
+    results = opened({"mean_zstat": z})
+    layer = add_map(viewer, results, "mean_zstat")
+    one, two = stats.norm.sf(4), 2 * stats.norm.sf(4)
+    found = row(read_at(viewer, center(3, 3, 3)), layer.name)
+    assert found.p == "6.33e-05 if two-tailed"
+    assert math.exp(found.log_p) == pytest.approx(two)
+    for tail, p, text in (
+        ("auto", two, "6.33e-05 if two-tailed"),
+        ("both", two, "6.33e-05"),
+        ("positive", one, "3.17e-05"),
+    ):
+        clusters = find_clusters(results["mean_zstat"], p=0.01, tail=tail, atlas=None)
+        show_clusters(viewer, layer, clusters)
+        found = row(read_at(viewer, center(3, 3, 3)), layer.name)
+        assert found.p == text
+        assert math.exp(found.log_p) == pytest.approx(p)
+        # As in the table of clusters.
+        assert clusters.table["peak_p"].min() == pytest.approx(p)
+
+
+def test_a_tested_cluster_is_told_with_the_value_that_is_colored(
+    viewer: Any, sample: ResultSet
+) -> None:
+    """Its own map has one value for the whole cluster, which no color bar shows."""
+    tested = sample["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
+    show_alone(viewer, tested)
+    found = row(read_at(viewer, (38, 4, 2)), tested.short_title)
+    assert (found.text, found.test, found.p) == ("3.09", "z 6.729", "p_FWE <= .001")

@@ -27,12 +27,10 @@ from napari_neurosynth_results.viewer.clusters.defaults import (
     clusters_for,
     threshold_map,
 )
-from napari_neurosynth_results.viewer.compare.display_modes import (
-    JointDisplay,
-    _longest_ascent,
-)
+from napari_neurosynth_results.viewer.compare.display_modes import JointDisplay
 from napari_neurosynth_results.viewer.layers import UNDERLAY_KEY, map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
+from napari_neurosynth_results.viewer.shown_maps import longest_ascent
 
 pytestmark = pytest.mark.usefixtures("underlay")
 
@@ -357,7 +355,9 @@ def test_the_caption_tells_the_maps_apart(viewer: Any, maps: list[Any]) -> None:
         together.show(mode, maps[:2])  # type: ignore[arg-type]
         told = overlays[canvas.CAPTION].text
         assert told.index(first + maps[0].name) < told.index(second + maps[1].name)
-        assert "k >= 1" in told
+        # An extent of one voxel is none.
+        assert "(p <=" in told
+        assert "extent" not in told
     together.show("blink", maps[:2])
     assert lines()[0].startswith(f"1 of 2, orange: {maps[0].name}")
     together.next()
@@ -427,7 +427,7 @@ def test_maps_are_swiped_beside_a_series(viewer: Any, maps: list[Any]) -> None:
 
 @given(st.permutations(range(9)))
 def test_as_few_layers_as_can_be_are_moved(numbers: list[int]) -> None:
-    found = sorted(_longest_ascent(numbers))
+    found = sorted(longest_ascent(numbers))
     series = [numbers[at] for at in found]
     assert series == sorted(series)
     # The definition, by patience: as many piles as the longest series is long.

@@ -196,6 +196,27 @@ def test_large_clusters_are_looked_through_on_another_thread(
     assert str(parts.clusters.threshold) == "z >= 2.33 (p <= .01, one-tailed)"
 
 
+def test_lines_of_earlier_clusters_go_where_no_others_are_known(
+    widget: ClusterWidget,
+    viewer: Any,
+    sample: ResultSet,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    widget.details.parts.outline.click()
+    at_001 = outlined(viewer, sample)
+    widget.close()
+    module = "napari_neurosynth_results.viewer.clusters.cluster_layers"
+    monkeypatch.setattr(f"{module}.MOST_AT_ONCE", 100)
+    threshold(viewer, sample, p=0.01)
+    assert outlined(viewer, sample) is None
+    assert "black lines" not in caption(viewer)
+    # The same share, of the clusters that are here now.
+    monkeypatch.setattr(f"{module}.MOST_AT_ONCE", 100_000)
+    threshold(viewer, sample, p=0.001)
+    assert np.array_equal(outlined(viewer, sample), at_001)
+    assert "black lines: at least 70 % active" in caption(viewer)
+
+
 def test_why_there_are_no_parts_is_told(
     widget: ClusterWidget, viewer: Any, sample: ResultSet
 ) -> None:

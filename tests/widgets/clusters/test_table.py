@@ -14,7 +14,6 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 from qtpy.QtCore import QModelIndex, Qt, qInstallMessageHandler
-from qtpy.QtGui import QFontMetrics
 from qtpy.QtTest import QAbstractItemModelTester
 from scipy import ndimage, stats
 
@@ -25,7 +24,6 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.widgets.clusters.columns import (
     CLUSTER_COLUMNS,
     NAME_COLUMN,
-    shorten_name,
 )
 from napari_neurosynth_results.widgets.clusters.table import (
     ClusterModel,
@@ -38,6 +36,7 @@ Array = npt.NDArray[Any]
 #: Numbers instead of names: what the rows say does not depend on an atlas.
 find_clusters = partial(api.find_clusters, atlas=None)
 
+VOXEL = "z_level-voxel_corr-FWE_method-montecarlo"
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 KEYS = [column.key for column in CLUSTER_COLUMNS]
 LABEL, X = KEYS.index("label"), KEYS.index("peak_x")
@@ -493,6 +492,31 @@ def test_only_names_of_clusters_can_be_edited(
     assert asked == []
 
 
+@pytest.mark.parametrize("name", ["z", "logp", VOXEL, MASS])
+def test_who_and_where_and_how_sure_and_how_large_are_seen_at_first(
+    qtbot: Any, sample: ResultSet, name: str
+) -> None:
+    view = ClusterView(ClusterModel())
+    qtbot.addWidget(view)
+    # In a panel as wide as it opens, with a bar beside it.
+    view.resize(389 + view.width() - view.viewport().width(), 200)
+    view.show()
+    clusters = find_clusters(sample[name], p=0.05 if name in (VOXEL, MASS) else 0.001)
+    view.rows.show(clusters)
+    view.fit_columns()
+    seen = [
+        view.rows.title(column)
+        for column in view.shown_columns()
+        if view.columnViewportPosition(column) + view.columnWidth(column)
+        <= view.viewport().width()
+    ]
+    # z, y and x of the peak stand between them.
+    p = "p" if name in ("z", "logp") else "p_FWE"
+    kind = "logp" if name == "logp" else "z"
+    wanted = ["#", "Name", "x", "y", "z", f"Peak {kind}", p, "k"]
+    assert seen[: len(wanted)] == wanted
+
+
 def test_names_give_way_to_what_has_to_be_in_sight(
     qtbot: Any, sample: ResultSet
 ) -> None:
@@ -514,19 +538,6 @@ def test_names_give_way_to_what_has_to_be_in_sight(
     # With more room than all columns need, names are whole again.
     view.resize(900, 600)
     assert view.columnWidth(NAME_COLUMN) == widest
-
-
-def test_a_name_without_room_keeps_its_side(qapp: Any) -> None:
-    metrics = QFontMetrics(qapp.font())
-    room = metrics.horizontalAdvance("Supramarginal")
-    for side in (" R", " L 2", " R (2 mm)"):
-        name = f"Supramarginal{side}"
-        assert shorten_name(name, metrics, 2 * room) == name
-        short = shorten_name(name, metrics, room)
-        assert short.endswith(f"…{side}")
-        assert short.startswith("Su")
-        assert metrics.horizontalAdvance(short) <= room
-    assert shorten_name("Brain stem, all of it", metrics, room).endswith("…")
 
 
 @pytest.mark.parametrize("first", [0.001, 1e-7])

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent, QModelIndex, Qt
+from qtpy.QtGui import QFontMetrics
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QMenu
 
@@ -29,6 +30,7 @@ from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.clusters.columns import (
     CLUSTER_COLUMNS,
     NAME_COLUMN,
+    shorten_name,
 )
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
 
@@ -510,3 +512,29 @@ def test_the_dialog_offers_tables_for_papers(
     widget.save_table.native.click()
     text = (tmp_path / f"t{extension}").read_text(encoding="utf-8")
     assert text.startswith(start)
+
+
+def test_names_that_were_given_can_be_taken_back(
+    widget: ClusterWidget,
+) -> None:
+    before = cells(widget, "Name")
+    for name in ("mine", "yours"):
+        index = widget.model.index(1, 1)
+        assert widget.model.setData(index, name)
+    assert cells(widget, "Name")[1] == "yours"
+    for expected in ("mine", before[1], before[1]):
+        QTest.keyClick(widget.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        assert cells(widget, "Name")[1] == expected
+
+
+def test_a_name_without_room_keeps_its_side(qapp: Any) -> None:
+    metrics = QFontMetrics(qapp.font())
+    room = metrics.horizontalAdvance("Supramarginal")
+    for side in (" R", " L 2", " R (2 mm)"):
+        name = f"Supramarginal{side}"
+        assert shorten_name(name, metrics, 2 * room) == name
+        short = shorten_name(name, metrics, room)
+        assert short.endswith(f"…{side}")
+        assert short.startswith("Su")
+        assert metrics.horizontalAdvance(short) <= room
+    assert shorten_name("Brain stem, all of it", metrics, room).endswith("…")

@@ -33,10 +33,12 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import (
 )
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps, bring_first_maps
+from napari_neurosynth_results.viewer.settings import read_settings
 from napari_neurosynth_results.viewer.shown_maps import show_alone
 from napari_neurosynth_results.widgets.common.color_grid import GridModel
 from napari_neurosynth_results.widgets.compare.numbers import ScatterPlot, matrix_grid
 from napari_neurosynth_results.widgets.compare.widget import CompareWidget
+from napari_neurosynth_results.widgets.maps.opener import recent_sources
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
 
 LABELS = {"label_desc-mass_level-cluster_corr-FWE_method-montecarlo_tail-positive"}
@@ -210,10 +212,13 @@ def test_agreement_is_a_layer_that_says_what_it_means(
     ]
     assert not layer.editable
     assert np.allclose(layer.translate, map_of(layers["z"]).grid.origin[::-1])
-    # The next one takes its place.
+    # That of other maps lies over it, and the next one of these takes its place.
     widget.maps.check(maps_of(layers, "z", "stat"))
-    widget.agreement.native.click()
-    assert sum(AGREEMENT_KEY in one.metadata for one in viewer.layers) == 1
+    for _ in range(2):
+        widget.agreement.native.click()
+        found = [one for one in viewer.layers if AGREEMENT_KEY in one.metadata]
+        assert (len(found), found[0]) == (2, layer)
+        assert [one.visible for one in found] == [False, True]
 
 
 def test_a_conjunction_can_be_thresholded_like_any_map(
@@ -311,6 +316,8 @@ def test_another_result_is_opened_beside(
     n = widget.maps.count() // 2
     assert sum(title.startswith("other: ") for title in titles) == n
     assert sum(title.startswith("pain-ale: ") for title in titles) == n
+    # It is among the sources opened last, as what the head of the panel opens.
+    assert recent_sources(read_settings().online)[0].source == str(folder)
     # One map of it is shown; another one gets a hidden layer once it is compared.
     other = next(m for m in widget.maps.listed if m.results.title == "other")
     mine = map_of(layers["z"])
@@ -329,7 +336,8 @@ def test_a_source_that_cannot_be_opened_is_told(
     widget.others.source.setText("/nowhere/at/all")
     widget.others.source.returnPressed.emit()
     wait_until(lambda: not widget.others.background_job.busy)
-    assert notifications[-1].severity.value == "error"
+    assert notifications[-1].severity.value == "warning"
+    assert "/nowhere/at/all" in notifications[-1].message
     assert widget.others.source.text() == "/nowhere/at/all"
 
 
@@ -419,9 +427,9 @@ def test_both_thresholds_stand_above_the_numbers(
     widget.maps.check(maps_of(layers, "z", STEMS[-1]))
     text = widget.numbers.legend.text()
     assert text.index("First:") < text.index("Second:") < text.index("only ")
-    assert "k &gt;= 1" in text or "k >= 1" in text
+    assert "p &lt;= .001" in text
     assert "p_FWE &lt;= .05, cluster-level" in text
-    assert ", k >= 1: " in widget.sentence.value
+    assert "extent" not in widget.sentence.value
     assert "p_FWE <= .05, cluster-level, and " in widget.sentence.value
 
 

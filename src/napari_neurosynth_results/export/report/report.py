@@ -42,8 +42,10 @@ from napari_neurosynth_results.export.tables.paper import (
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import Link, ResultSet
 from napari_neurosynth_results.sources.files.safe_names import legible
+from napari_neurosynth_results.statistics.clusters.active_parts import ActiveParts
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.effects import tell_effect
+from napari_neurosynth_results.statistics.clusters.true_discoveries import write_percent
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.studies.contributors import Contributors
@@ -90,10 +92,14 @@ class Section:
         Its clusters.
     contributors : Contributors or None
         The studies behind them; None leaves them out.
+    parts : ActiveParts or str or None
+        The largest parts of which a share is active, or why nobody knows; None leaves
+        them out.
     """
 
     clusters: ClusterSet
     contributors: Contributors | None = None
+    parts: ActiveParts | str | None = None
 
 
 def write_report(
@@ -232,6 +238,7 @@ def _section(section: Section, job: Job) -> dict[str, Any]:
         "n_clusters": len(clusters),
         "effects": _effects(clusters),
         "doubtful": _doubtful(clusters),
+        "parts": _parts(section.parts) if section.parts is not None else None,
         "studies": _studies(section.contributors)
         if section.contributors is not None
         else None,
@@ -289,6 +296,24 @@ def _effects(clusters: ClusterSet) -> dict[str, Any] | None:
         if clusters.surviving[n]
     ]
     return {"rows": rows, "notices": notices}
+
+
+def _parts(parts: ActiveParts | str) -> dict[str, Any]:
+    """List the parts of clusters of which a share is active, or say why nobody can."""
+    if isinstance(parts, str):
+        return {"sentence": parts, "rows": []}
+    rows = [
+        {
+            "name": row["name"],
+            "n_voxels": format_count(row["n_voxels"]),
+            "active": format_count(row["true_discoveries"]),
+            "tdp": write_percent(row["tdp_percent"]),
+            "p": short_p(row["p"]),
+            "place": _place(row[f"peak_{axis}"] for axis in "xyz"),
+        }
+        for row in parts.table.to_dict("records")
+    ]
+    return {"sentence": f"{parts}.", "how": str(parts.testing), "rows": rows}
 
 
 def _doubtful(clusters: ClusterSet) -> list[str]:

@@ -62,7 +62,7 @@ def save_clusters(
     ResultsError
         When the extension is unknown, the file exists, or it cannot be written.
     """
-    target = check_path(path, _KNOWN, f"clusters are saved as {', '.join(_KNOWN)}")
+    target = check_clusters_path(path)
     extension = extension_of(target)
     if target.lower().endswith(VOLUMES):
         write = partial(
@@ -96,6 +96,17 @@ def save_clusters(
             ),
             overwrite=overwrite,
         )
+
+
+def check_clusters_path(path: str | os.PathLike[str]) -> str:
+    """Return the name of a file of clusters, if its extension says what to write.
+
+    Raises
+    ------
+    ResultsError
+        For another extension, or a name that no system takes.
+    """
+    return check_path(path, _KNOWN, f"clusters are saved as {', '.join(_KNOWN)}")
 
 
 def _effects_note(clusters: ClusterSet) -> list[str]:

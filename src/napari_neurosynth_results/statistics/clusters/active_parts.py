@@ -8,7 +8,7 @@ allows. Any share may be tried: all answers hold together, with those about clus
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -317,7 +317,7 @@ def _largest_places(
     """
     order = np.lexsort((where, log_p))
     place, level = where.take(order), log_p.take(order)
-    neighbors = _earlier_neighbors(
+    earlier = _earlier_neighbors(
         place, of_place.take(order), testing.inside.shape, connectivity
     )
     category = np.zeros(testing.inside.size, np.intp)
@@ -325,9 +325,9 @@ def _largest_places(
     forest = _Forest(category.take(place).tolist(), share, testing.bounds.total)
     last = np.append(level[1:] != level[:-1], True).tolist()
     first = 0
-    for voxel, is_last in enumerate(last[: place.size]):
-        forest.add(voxel, neighbors[voxel])
-        if is_last:
+    for voxel, neighbors in enumerate(earlier):
+        forest.add(voxel, neighbors)
+        if last[voxel]:
             # Voxels of one p come in together.
             forest.ask(range(first, voxel + 1))
             first = voxel + 1
@@ -344,24 +344,36 @@ def _earlier_neighbors(
     group: npt.NDArray[np.integer[Any]],
     shape: tuple[int, ...],
     connectivity: int,
-) -> list[list[int]]:
-    """List which of the voxels before each one touch it, in the same group."""
+) -> Iterator[list[int]]:
+    """Yield which of the voxels before each one touch it, in the same group.
+
+    For some at a time: nobody may ask for the weakest, and those of all at once take
+    gigabytes at 1 mm.
+    """
     n, far = place.size, {6: 1, 18: 2, 26: 3}[connectivity]
-    if not n:
-        return []
     number = np.full([side + 2 for side in shape], n)
-    i, j, k = np.array(np.unravel_index(place, shape, order="F")) + 1
-    number[i, j, k] = np.arange(n)
-    touching = [
-        number[i + x, j + y, k + z]
-        for x, y, z in product((-1, 0, 1), repeat=3)
-        if 0 < abs(x) + abs(y) + abs(z) <= far
-    ]
-    beside = np.stack(touching, axis=1)
-    earlier = beside < np.arange(n)[:, np.newaxis]
-    earlier &= group.take(beside, mode="clip") == group[:, np.newaxis]
-    flat, ends = beside[earlier].tolist(), np.cumsum(earlier.sum(axis=1)).tolist()
-    return [flat[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+    at = np.unravel_index(place, shape, order="F")
+    number[tuple(axis + 1 for axis in at)] = np.arange(n)
+    steps = np.array(
+        [
+            step
+            for step in product((0, 1, 2), repeat=3)
+            if 0 < sum(abs(side - 1) for side in step) <= far
+        ]
+    ).T
+    for start in range(0, n, _STEP):
+        few = slice(start, start + _STEP)
+        own = np.arange(start, min(start + _STEP, n))[:, np.newaxis]
+        beside = number[
+            tuple(
+                axis[few, np.newaxis] + step
+                for axis, step in zip(at, steps, strict=True)
+            )
+        ]
+        earlier = beside < own
+        earlier &= group.take(beside, mode="clip") == group[few, np.newaxis]
+        flat, ends = beside[earlier].tolist(), np.cumsum(earlier.sum(axis=1)).tolist()
+        yield from (flat[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True))
 
 
 class _Forest:

@@ -21,6 +21,7 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.corrected import (
     corrected_column,
     corrected_p_at,
+    correction_notices,
     count_cut,
     find_corrected_p,
     measure_counts,
@@ -171,7 +172,8 @@ class ClusterSet:
             with suppress(ResultsError):
                 shared = find_shared_smallest_p(self.statmap)
                 told += [shared.caution] if shared is not None else []
-        return (*self.statmap.notices, *_sentences([*told, self.missing_test]))
+        told += [self.missing_test, *correction_notices(self.p_source, self.asked.tail)]
+        return (*self.statmap.notices, *_sentences(told))
 
     @property
     def labels(self) -> npt.NDArray[np.int32]:
@@ -585,14 +587,12 @@ class ClusterSet:
 
     def _test_log_p_at(self, at: tuple[npt.NDArray[np.intp], ...]) -> Float64Array:
         """Return the logarithm of the uncorrected p at voxels, NaN where unknown."""
-        if self.test is None:
-            return np.full(at[0].size, np.nan)
-        try:
-            return self.test.log_p_at(at, self.threshold.tail)
-        except ResultsError:
-            # The map that states p cannot be read, which its set reports: clusters that
-            # were found by value are no worse for it.
-            return np.full(at[0].size, np.nan)
+        # Where the map that states p cannot be read, its set reports it: clusters that
+        # were found by value are no worse for it.
+        with suppress(ResultsError):
+            if self.test is not None:
+                return self.test.log_p_at(at, self.threshold.tail)
+        return np.full(at[0].size, np.nan)
 
 
 def _sentences(told: Iterable[str]) -> tuple[str, ...]:

@@ -25,18 +25,21 @@ from napari_neurosynth_results.statistics.clusters.labelling import (
     CorrectedClusters,
 )
 from napari_neurosynth_results.statistics.p_values.directions import (
+    Direction,
     choose_sides,
     choose_tail,
 )
 from napari_neurosynth_results.statistics.p_values.monte_carlo import NullDistribution
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
     adjusted_log_q,
+    count_directions,
     find_tested_voxels,
 )
 from napari_neurosynth_results.statistics.p_values.significance import (
     PSource,
     find_test_source,
 )
+from napari_neurosynth_results.statistics.thresholds.apply import p_word
 from napari_neurosynth_results.statistics.thresholds.cluster_level import read_clusters
 from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 
@@ -104,8 +107,14 @@ def find_corrected_p(
             p, n_other = tested.p_of(clusters, log_p_at)
         columns[f"p_fwe_{statistic}"] = p
         notices += _tell_whose(statistic, p, n_other)
-    columns["peak_p_fwe"] = _voxel_p_of_first(found, _is_by_voxel, peaks)
-    columns["peak_q"] = _voxel_p_of_first(found, _is_by_fdr, peaks)
+    for column, fits, own in (
+        ("peak_p_fwe", _is_by_voxel, asked.bonferroni),
+        ("peak_q", _is_by_fdr, asked.q),
+    ):
+        columns[column], told_by = _voxel_p_of_first(found, fits, peaks)
+        # The clusters say it of their own map.
+        if own is None and told_by is not None and told_by is not source.statmap:
+            notices += filter(None, [_half(told_by, source.statmap, asked.tail)])
     if asked.bonferroni is not None:
         columns["peak_p_fwe"] = _adjust(source, asked, peaks, mask)
     if asked.q is not None:
@@ -118,6 +127,68 @@ def find_corrected_p(
     table = pd.DataFrame(columns)
     table.attrs["notices"] = tuple(dict.fromkeys(notices))
     return table
+
+
+def correction_notices(source: PSource, asked: Direction) -> list[str]:
+    """Say what has to be known of a corrected map and of the test behind it.
+
+    Parameters
+    ----------
+    source : PSource
+        Any map, and what states its p.
+    asked : {"positive", "negative", "both", "auto"}
+        Which directions of it are looked at.
+
+    Returns
+    -------
+    list of str
+        Without full stops; empty where nothing has to be said, and for a map that is
+        not corrected, whose own sentence says how its p counts.
+    """
+    statmap = source.statmap
+    if not statmap.correction:
+        return []
+    try:
+        test = find_test_source(statmap)
+        if test is None:
+            return []
+        return [_guess_of(test, statmap), _half(statmap, statmap, asked)]
+    except ResultsError:
+        # A broken map is among the problems of its set.
+        return []
+
+
+def _guess_of(test: PSource, statmap: StatMap) -> str:
+    """Say that the p of a test are by a guess; a lone one counts as its correction."""
+    guessed = statmap.tail_is_guess if test.is_lone else test.guesses_tail
+    if not guessed or not test.guesses_tail:
+        return ""
+    tail = statmap.tail if test.is_lone else test.tail
+    return (
+        f"The p of the test are read off {test.map.title} as {tail}, a guess: no name "
+        "and no map beside it tells"
+    )
+
+
+def _half(statmap: StatMap, seen: StatMap, asked: Direction) -> str:
+    """Say that NiMARE counted one direction of two that are seen of a map of the test.
+
+    Its FDR and Bonferroni take the p that the test states, the smaller of the two
+    (NiMARE 0.22.1, `nimare.correct`): half of what it takes where both are looked at.
+    """
+    name = statmap.name
+    by_p = statmap.correction == "FDR" or (name and name.method == "bonferroni")
+    if name is None or not by_p or statmap.level == "cluster":
+        return ""
+    test = find_test_source(seen)
+    if test is None or count_directions(test, choose_sides(seen, asked)) < 2:
+        return ""
+    return (
+        f"The {p_word(statmap)} of {statmap.title} counts one direction: NiMARE "
+        "corrected the smaller of two one-tailed p of each voxel, which is small twice "
+        "as often. Where both directions are looked at, halve the level, or ask the "
+        "uncorrected map for FDR or Bonferroni, which count both"
+    )
 
 
 def measure_counts(
@@ -146,15 +217,16 @@ def measure_counts(
         p = corrected[column].to_numpy(np.float64)
         found: tuple[Float64Array, ...] = (np.full(p.size, np.nan),) * 3
         if null is not None:
-            parts = p * (null.iterations + null.adds_one)
+            here = null.fitted_to(p)
+            parts = p * (here.iterations + here.adds_one)
             off = np.abs(parts - np.rint(parts))
             # By Bonferroni nothing is counted.
             is_counted = (parts > 1 - _PART) & (off <= _PART + 1e-5 * parts)
             known = np.where(is_counted, p, np.nan)
             # Where p does not tell how many were as large, the most are taken.
-            most = null.exceedances(known)[1]
-            plus_one = np.minimum((most + 1) / (null.iterations + 1), 1)
-            found = (*null.intervals(known), plus_one)
+            most = here.exceedances(known)[1]
+            plus_one = np.minimum((most + 1) / (here.iterations + 1), 1)
+            found = (*here.intervals(known), plus_one)
         for end, values in zip(("low", "high", "plus_one"), found, strict=True):
             columns[f"{column}_{end}"] = values
     return pd.DataFrame(columns)
@@ -337,10 +409,15 @@ def _first_readable(
 
 def _voxel_p_of_first(
     sources: Iterable[PSource], fits: Callable[[StatMap], bool], peaks: IndexArray
-) -> Float64Array:
-    """Return p at the peaks by the first map that fits; NaN when there is none."""
-    p = _first_readable(sources, fits, lambda source: corrected_p_at(source, peaks))
-    return np.full(len(peaks), np.nan) if p is None else p
+) -> tuple[Float64Array, StatMap | None]:
+    """Return p at the peaks by the first map that fits, and it; NaN without any."""
+    nothing = np.full(len(peaks), np.nan), None
+    return (
+        _first_readable(
+            sources, fits, lambda one: (corrected_p_at(one, peaks), one.statmap)
+        )
+        or nothing
+    )
 
 
 def _adjust(

@@ -50,13 +50,14 @@ def say_threshold(clusters: ClusterSet) -> str:
     Returns
     -------
     str
-        As in ``z >= 3.09 (p <= .001, one-tailed), k >= 10``; where whole clusters were
-        tested there is no extent.
+        As in ``z >= 3.09 (p <= .001, one-tailed), extent >= 10 voxels``; where whole
+        clusters were tested there is no extent, and one of 1 is none.
     """
     threshold = clusters.threshold
     if isinstance(threshold, ClusterLevelResult):
         return f"{threshold.p_word} <= {short_p(threshold.alpha)}, cluster-level"
-    return f"{threshold}, k >= {clusters.min_voxels:,}"
+    smallest = clusters.min_voxels
+    return f"{threshold}" + f", extent >= {smallest:,} voxels" * (smallest > 1)
 
 
 def collect_notices(

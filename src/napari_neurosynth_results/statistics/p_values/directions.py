@@ -73,6 +73,15 @@ def choose_tail(source: PSource, sides: Sides) -> Tail:
     return statmap.tail
 
 
+def is_tail_guessed(source: PSource, asked: Direction) -> bool:
+    """Whether nothing but signs of values, or a habit, tells how p counts.
+
+    Of a lone map the question tells, unless it leaves the sides to the values.
+    """
+    guessed = source.statmap.tail_is_guess
+    return guessed and (asked == "auto" or not source.is_lone)
+
+
 def _one_tailed_message(statmap: StatMap) -> str:
     return (
         f"{statmap.title} is one-tailed: only the positive direction was tested, "

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -14,10 +15,11 @@ import numpy.typing as npt
 from napari_neurosynth_results.arrays import Float64Array
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.kinds import PFormula
+from napari_neurosynth_results.maps.names import stated_iterations
 from napari_neurosynth_results.maps.results import (
     ResultSet,
     result_of,
-    stated_iterations,
+    text_of_corrections,
 )
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.p_values.conversion import (
@@ -32,6 +34,8 @@ Said = TypeVar("Said")
 _FLOAT32 = 4e-6
 #: The same for files that hold scaled whole numbers: absolute, and relative to p.
 _ROUGHLY = 0.02, 1e-3
+#: The same at both ends of the scale: near 1 float32 has the last bit of 1.
+_ENDS = 2.0**-23, 1e-3
 _FEWEST_ITERATIONS, _MOST_ITERATIONS = 10, 1_000_000
 #: The last bit of p near 1 leaves a choice; of more there is nothing to choose.
 _MOST_CANDIDATES = 100
@@ -76,6 +80,18 @@ class NullDistribution:
         """The smallest p that the iterations can give."""
         return 1 / (self.iterations + self.adds_one)
 
+    def fitted_to(self, p: Float64Array) -> NullDistribution:
+        """Count the data too, or leave them out, as it takes to give some p.
+
+        In a run of PermutedOLS both are done: the data count for voxels, not clusters.
+        """
+        other = replace(self, adds_one=not self.adds_one)
+        mine, others = (round(1 / null.smallest_p) for null in (self, other))
+        known = p[np.isfinite(p)]
+        if _are_parts(known, mine, 0, _FLOAT32):
+            return self
+        return other if _are_parts(known, others, 0, _FLOAT32) else self
+
     def exceedances(self, p: Float64Array) -> tuple[Float64Array, Float64Array]:
         """Return how many null values may have been as large: at least, at most."""
         n = self.iterations
@@ -113,9 +129,10 @@ class NullDistribution:
 
     def relation(self, p: float) -> str:
         """Return how p stands to what is known: ``=``, ``<=`` or ``>=``."""
-        if not self.adds_one:
+        if not self.fitted_to(np.array([p])).adds_one:
+            n, (absolute, relative) = self.iterations, _ENDS
             for end, sign in ((p, "<="), (1 - p, ">=")):
-                if abs(end * self.iterations - 1) < _ROUGHLY[1]:
+                if abs(end * n - 1) < relative + absolute * n * (sign == ">="):
                     return sign
         return "="
 
@@ -203,8 +220,6 @@ _FORMED = re.compile(
 )
 #: In every methods text that NiMARE wrote; the first was that of 0.1.0.
 _RELEASE = re.compile(r"NiMARE\s+v?(\d+)\.(\d+)\.(\d+)")
-#: What stands before belongs to the uncorrected map: ALESubtraction permutes twice.
-_CORRECTION = "Family-wise error"
 
 
 @dataclass(frozen=True)
@@ -232,7 +247,7 @@ class StatedCorrection:
 def read_statement(
     methods: str, specification: Mapping[str, object]
 ) -> StatedCorrection:
-    """Read what is said of a Monte Carlo correction.
+    """Read what is said of a Monte Carlo correction; empty where nothing is.
 
     Parameters
     ----------
@@ -241,15 +256,8 @@ def read_statement(
     specification : mapping
         That of Neurosynth Compose, which is surer: what it does not name may stand
         under the key ``**kwargs`` of its arguments.
-
-    Returns
-    -------
-    StatedCorrection
-        Empty where nothing is said.
     """
-    _, found, text = methods.partition(_CORRECTION)
-    text = text if found else methods
-    told = _read_corrector(specification)
+    text, told = text_of_corrections(methods), _read_corrector(specification)
     return StatedCorrection(
         iterations=told.iterations or _only(stated_iterations(text)),
         forming_p=told.forming_p or _only(map(float, _FORMED.findall(text))),
@@ -296,17 +304,8 @@ def _number(value: object) -> float:
 def statement_of(statmap: StatMap) -> StatedCorrection:
     """Return what is said of the correction of a map's own run.
 
-    Parameters
-    ----------
-    statmap : StatMap
-        A map that was corrected by Monte Carlo.
-
-    Returns
-    -------
-    StatedCorrection
-        Empty when the text beside the map is that of another run: it states another
-        number of iterations than the values, or, where these do not tell, there are
-        several runs.
+    Empty when the text beside the map is that of another run: it states another number
+    of iterations than the values, or, where these do not tell, there are several runs.
     """
     results = result_of(statmap)
     stated, null = _statement(results), find_null_distribution(statmap)
@@ -350,7 +349,7 @@ def statement_notices(statmap: StatMap) -> list[str]:
 
 
 def find_null_distribution(statmap: StatMap) -> NullDistribution | None:
-    """Find what the p of a map were counted in; one for all Monte Carlo maps of a run.
+    """Find what the p of a map were counted in; so many for all maps of a run.
 
     Read off the values: NiMARE gives what beats no null maximum p = 1 - 1 / n, the
     floor, and every p is a whole number of n-ths (NiMARE 0.22.1, `nimare.correct`).
@@ -369,24 +368,26 @@ def find_null_distribution(statmap: StatMap) -> NullDistribution | None:
     """
     if not _is_counted(statmap) or statmap.name is None:
         return None
-    return statmap.results.remember(
+    results = statmap.results
+    null = results.remember(
         ("null distribution", *statmap.name.run), lambda: _find_null(statmap)
+    )
+    if null is None:
+        return None
+    return results.remember(
+        (statmap.key, "null distribution"), lambda: _as_counted(statmap, null)
     )
 
 
+def _as_counted(statmap: StatMap, null: NullDistribution) -> NullDistribution:
+    # One that cannot be read is among the problems of its set.
+    with suppress(ResultsError):
+        return null.fitted_to(np.array([PSource(statmap).smallest_p()]))
+    return null
+
+
 def null_distribution_beside(statmap: StatMap) -> NullDistribution | None:
-    """Find what the Monte Carlo corrections of the run of any map were counted in.
-
-    Parameters
-    ----------
-    statmap : StatMap
-        Any map; an uncorrected one has corrected ones beside it.
-
-    Returns
-    -------
-    NullDistribution or None
-        None when there are none at hand, or nobody knows.
-    """
+    """Find what the Monte Carlo corrections beside any map were counted in."""
     beside = _counted_beside(statmap)
     return find_null_distribution(beside[0]) if beside else None
 
@@ -405,8 +406,7 @@ def _find_null(statmap: StatMap) -> NullDistribution | None:
         try:
             p = _counted_p(one)
         except ResultsError:
-            # It is among the problems of its set.
-            continue
+            continue  # It is among the problems of its set.
         if one is statmap:
             own = p
         if (n := _read_floor(p)) is not None:

@@ -173,6 +173,13 @@ class PSource:
         by_tail = self.statmap.kind.row.p.by_tail
         return by_tail and self.statmap.tail_is_open and not self.evidence.siblings
 
+    @property
+    def guesses_tail(self) -> bool:
+        """Whether its p hang on a tail that nobody stated."""
+        formula = self.kind.row.p
+        by_tail = formula.by_tail and not formula.states_p
+        return by_tail and self.map.tail_is_guess
+
     @cached_property
     def both_directions(self) -> bool:
         """Whether the p that is stated falls in both directions.

@@ -22,6 +22,13 @@ from napari_neurosynth_results.statistics.p_values.conversion import (
     convert_to_log_p,
     short_p,
 )
+from napari_neurosynth_results.statistics.p_values.directions import (
+    Direction,
+    Sides,
+    choose_sides,
+    choose_tail,
+    is_tail_guessed,
+)
 from napari_neurosynth_results.statistics.p_values.monte_carlo import (
     NullDistribution,
     find_null_distribution,
@@ -43,8 +50,8 @@ class VoxelP:
         Of the map that states p, which may be a sibling.
     voxels : ndarray of float32, shape (i, j, k)
         Its values.
-    both : bool
-        Whether its p falls in both directions.
+    sides : tuple of bool
+        Whether its p falls in the positive and in the negative direction.
     dof : float, pair of float, ndarray or None
         Degrees of freedom, where p needs them.
     inside : ndarray of bool, shape (i, j, k), or None
@@ -52,15 +59,18 @@ class VoxelP:
         outside; None where a 0 is a value.
     null : NullDistribution, optional
         What p was counted in: at its ends it is no more than a bound.
+    guessed : bool
+        Whether p hangs on a tail that nobody stated.
     """
 
     kind: MapKind
     tail: Tail
     voxels: Voxels = field(repr=False)
-    both: bool = False
+    sides: Sides = (True, False)
     dof: Dof | None = field(default=None, repr=False)
     inside: Mask | None = field(default=None, repr=False)
     null: NullDistribution | None = None
+    guessed: bool = False
 
     def log_p(self, voxel: Voxel) -> float:
         """Return the natural logarithm of p in a voxel.
@@ -82,12 +92,13 @@ class VoxelP:
             return floor
         if math.isnan(x) or (isinstance(dof, float) and math.isnan(dof)):
             return math.nan
-        return float(
-            convert_to_log_p(abs(x) if self.both else x, self.kind, self.tail, dof)
-        )
+        strength = abs(x) if all(self.sides) else x if self.sides[0] else -x
+        return float(convert_to_log_p(strength, self.kind, self.tail, dof))
 
     def format(self, voxel: Voxel) -> str:
         """Write p in a voxel as the field does, empty where there is none.
+
+        By a tail that is a guess it is ``.0027 if two-tailed``.
 
         Parameters
         ----------
@@ -97,6 +108,9 @@ class VoxelP:
         log_p = self.log_p(voxel)
         if math.isnan(log_p):
             return ""
+        return self._write(voxel, log_p) + f" if {self.tail}" * self.guessed
+
+    def _write(self, voxel: Voxel, log_p: float) -> str:
         x = float(self.voxels[voxel])
         if x == 0 and self.tail is Tail.ONE and self.kind is MapKind.Z:
             # One-tailed z are written as 0 for all p from there on.
@@ -118,7 +132,9 @@ class VoxelP:
 
 
 def voxel_p(
-    source: PSource, read: Callable[[StatMap], npt.NDArray[np.float32]]
+    source: PSource,
+    read: Callable[[StatMap], npt.NDArray[np.float32]],
+    asked: Direction = "auto",
 ) -> VoxelP | None:
     """Make what states the p of a map ready for single voxels.
 
@@ -126,6 +142,8 @@ def voxel_p(
     ----------
     read : callable
         Returns the voxels of a map, (i, j, k): somebody may hold them already.
+    asked : {"positive", "negative", "both", "auto"}
+        Directions that were asked for: they say how the p of a lone map counts.
 
     Returns
     -------
@@ -139,12 +157,17 @@ def voxel_p(
     """
     if not source.has_p:
         return None
+    tail, sides = source.tail, (True, source.both_directions)
+    if source.is_lone:
+        sides = choose_sides(source.statmap, asked)
+        tail = choose_tail(source, sides)
     return VoxelP(
         kind=source.kind,
-        tail=source.tail,
+        tail=tail,
         voxels=read(source.map),
         null=find_null_distribution(source.statmap),
-        both=source.both_directions,
+        guessed=source.guesses_tail and is_tail_guessed(source, asked),
+        sides=sides,
         dof=source.dof,
         inside=source.map.inside,
     )

@@ -31,6 +31,7 @@ from napari_neurosynth_results.statistics.p_values.directions import (
     check_direction_tested,
     choose_sides,
     choose_tail,
+    is_tail_guessed,
 )
 from napari_neurosynth_results.statistics.p_values.multiple_testing import (
     FDR_METHODS,
@@ -157,6 +158,8 @@ def apply_threshold(
     if tail is not Tail.NONE:
         both = corrected and count_directions(source, sides) > 1
         means.append(statmap.say_tail(tail) + " in each direction" * both)
+        if is_tail_guessed(source, threshold.tail):
+            means.append("a guess")
     if told := dof_in_words(source):
         means.append(told)
     sentence = threshold_sentence(

@@ -352,7 +352,7 @@ def read_formed_values(source: PSource) -> FormedValues:
         )
     p = np.exp(convert_to_log_p(values, source.kind, source.tail))
     null = find_null_distribution(statmap)
-    floor = _floor(p, count, null.iterations if null else None)
+    floor = _floor(p, count, null)
     numbers = np.where(floor, 0, np.arange(1, values.size + 1)).astype(np.uint16)
     codes = np.zeros(statmap.grid.shape, np.uint16, order="F")
     codes[inside] = numbers[code]
@@ -360,7 +360,9 @@ def read_formed_values(source: PSource) -> FormedValues:
 
 
 def _floor(
-    p: npt.NDArray[np.float64], count: npt.NDArray[np.intp], iterations: int | None
+    p: npt.NDArray[np.float64],
+    count: npt.NDArray[np.intp],
+    null: NullDistribution | None,
 ) -> npt.NDArray[np.bool_]:
     """Mark the value that stands for "in no cluster", if there is one."""
     floor = np.zeros(p.size, bool)
@@ -368,9 +370,11 @@ def _floor(
         return floor
     weakest = int(np.argmax(p))
     fills = bool(count[weakest] >= _FLOOR_SHARE * count.sum())
-    if iterations is not None:
+    if null is not None:
         # Clusters may fill more than half of the mask.
-        fills |= bool(abs((1 - p[weakest]) * iterations - 1) < _GRAIN)
+        parts = (1 - p[weakest]) / null.smallest_p
+        # Near 1 float32 has the last bit of 1, of so many parts.
+        fills |= bool(abs(parts - 1) < _GRAIN + 2.0**-23 / null.smallest_p)
     floor[weakest] = fills and p[weakest] >= _FLOOR_P
     return floor
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.surfaces import Mesh, light_on
-from napari_neurosynth_results.viewer.layers import STANDS_BACK_KEY, VIEW_KEY
+from napari_neurosynth_results.viewer.layers import VIEW_KEY, stand_back, stands_back
 from napari_neurosynth_results.viewer.scene import weakly
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ _NOTHING = (
     np.array([[0, 1, 2]], np.int32),
     np.zeros((3, 4), np.float32),
 )
+#: What volumes stand back for.
+_SURFACES = "surfaces"
 #: Told of a layer that was switched on; says whether something else stands for it.
 StandIn = Callable[[Any], bool]
 
@@ -118,7 +120,7 @@ class HiddenVolumes:
     def __init__(self, viewer: Viewer, stand_in: StandIn) -> None:
         self._ref = weakly(viewer)
         self._stand_in = weakref.WeakMethod(stand_in)
-        self._wanted: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
+        self._taken: weakref.WeakSet[Any] = weakref.WeakSet()
         #: While it is this object that hides and shows, nobody wants anything.
         self._busy = False
 
@@ -131,53 +133,46 @@ class HiddenVolumes:
             Whether the user wants to see it, although it is hidden: clusters are added
             as hidden as their map is.
         """
-        if self._note(layer):
-            self._wanted[layer] |= wanted
-            self._hide(layer)
+        if self._note(layer, wanted):
+            self._set(layer, False)
 
     def take_all(self) -> None:
         """Let all volumes of the viewer stand back."""
         layers = list(viewer.layers) if (viewer := self._ref()) is not None else []
         # All are noted before the first is hidden: some follow others.
         for layer in [one for one in layers if self._note(one)]:
-            self._hide(layer)
+            self._set(layer, False)
 
     def want(self, layer: Layer, wanted: bool) -> None:
         """Let a layer that stands back come again in planes, or stay hidden there."""
-        if layer in self._wanted:
-            self._wanted[layer] = wanted
-            layer.metadata.pop(STANDS_BACK_KEY, None)
-            if wanted and not layer.visible:
-                layer.metadata[STANDS_BACK_KEY] = True
+        if layer in self._taken:
+            stand_back(layer, _SURFACES, wanted)
 
     def wants(self, layer: Layer) -> bool:
         """Whether the user wants to see a layer: as in 2D, or switched on since."""
-        return bool(self._wanted.get(layer, layer.visible))
+        if layer in self._taken:
+            return stands_back(layer, _SURFACES)
+        return bool(layer.visible)
 
     def give_back(self) -> None:
         """Show again what the user wants to see."""
-        wanted = list(self._wanted.items())
-        self._wanted.clear()
+        wanted = [(layer, self.wants(layer)) for layer in self._taken]
+        self._taken.clear()
         for layer, _ in wanted:
             layer.events.visible.disconnect(self._switched)
+            stand_back(layer, _SURFACES, False)
         # Layers of clusters follow their maps: what was hidden alone is hidden again.
         for layer, visible in sorted(wanted, key=lambda pair: not pair[1]):
-            if visible:
-                layer.metadata.pop(STANDS_BACK_KEY, None)
             self._set(layer, visible)
 
-    def _note(self, layer: Layer) -> bool:
+    def _note(self, layer: Layer, wanted: bool = False) -> bool:
         """Remember whether a layer is seen; say whether it is a new volume."""
-        if not _is_volume(layer) or layer in self._wanted:
+        if not _is_volume(layer) or layer in self._taken:
             return False
-        self._wanted[layer] = layer.visible
+        self._taken.add(layer)
+        stand_back(layer, _SURFACES, wanted or layer.visible)
         layer.events.visible.connect(self._switched)
         return True
-
-    def _hide(self, layer: Layer) -> None:
-        if self._wanted[layer]:
-            layer.metadata[STANDS_BACK_KEY] = True
-        self._set(layer, False)
 
     def _set(self, layer: Layer, visible: bool) -> None:
         if layer.visible != visible:
@@ -190,12 +185,12 @@ class HiddenVolumes:
     def _switched(self, event: Any) -> None:
         """Follow the user, who switches a layer on."""
         layer = event.source
-        if self._busy or not layer.visible or layer not in self._wanted:
+        if self._busy or not layer.visible or layer not in self._taken:
             return
-        self._wanted[layer] = True
+        stand_back(layer, _SURFACES)
         stand_in = self._stand_in()
         if stand_in is not None and stand_in(layer):
-            self._hide(layer)
+            self._set(layer, False)
 
 
 def _is_volume(layer: Layer) -> bool:

@@ -63,7 +63,7 @@ def chosen_atlas(viewer: Viewer | None = None) -> Atlas | None:
     return _preferred(*preferred_atlas())
 
 
-def choose_atlas(viewer: Viewer, what: Any) -> Atlas | None:
+def choose_atlas(viewer: Viewer, what: Any, names: str = "") -> Atlas | None:
     """Choose what names clusters and places.
 
     Parameters
@@ -72,6 +72,8 @@ def choose_atlas(viewer: Viewer, what: Any) -> Atlas | None:
         A layer of labels, for as long as it is in the viewer; or what can be entered in
         the preferences (``default``, ``none``, a known name, a path), which is kept
         there.
+    names : str
+        The file that names the labels of a path, kept with it.
 
     Returns
     -------
@@ -84,9 +86,9 @@ def choose_atlas(viewer: Viewer, what: Any) -> Atlas | None:
         When it cannot be used; the choice then stays as it was.
     """
     if isinstance(what, str):
-        atlas = None if _is_none(what) else find_atlas(what)
+        atlas = None if _is_none(what) else find_atlas(what, names or None)
         _forget(viewer)
-        _prefer(what)
+        _prefer(what, names)
         return atlas
     atlas = atlas_of_layer(what)
     if atlas is None:
@@ -205,7 +207,7 @@ def _forget(viewer: Viewer) -> None:
         layer.metadata.pop(ATLAS_KEY, None)
 
 
-def _prefer(what: str) -> None:
+def _prefer(what: str, names: str) -> None:
     """Keep a choice for the next session, where napari keeps preferences."""
     from napari.settings import get_plugin_settings
 
@@ -218,7 +220,7 @@ def _prefer(what: str) -> None:
             "napari. Install it, or enable it under Plugins."
         ) from error
     chosen.atlas = what
-    chosen.atlas_names = ""
+    chosen.atlas_names = names
 
 
 # Asked at every move of the mouse; and what is wrong is told once.
@@ -289,7 +291,8 @@ def _full(what: str) -> str:
 def _opens(what: str, names: str, atlas: Atlas) -> bool:
     """Whether something opens this atlas, or one with the same regions."""
     try:
-        found = find_atlas(what, names or None)
+        # One that was not read in this session takes a second.
+        found = wait_for(lambda job: find_atlas(what, names or None), "Reading atlas")
     except ResultsError:
         return False
     return found is atlas or (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import for_qt
+from napari_neurosynth_results.maps.grid import Voxel
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.active_parts import (
     ActiveParts,
@@ -158,16 +160,17 @@ def show_clusters(
             _update(viewer, found, clusters)
         # Who follows the layers finds the clusters, and does not show the map anew.
         show_faintly(viewer, layer, clusters if faint else None)
-    if describe:
-        describe_clusters(layer, found)
+        if describe:
+            describe_clusters(viewer, layer, found)
     return found
 
 
-def describe_clusters(layer: Image, found: Labels) -> None:
+def describe_clusters(viewer: Viewer, layer: Image, found: Labels) -> None:
     """Bring status bar, napari's tables and the thumbnails up to date."""
     clusters = clusters_of(found)
     assert clusters is not None
-    _follow_parts(layer, found, clusters)
+    with legend_once(viewer):
+        _follow_parts(layer, found, clusters)
     found.features = _features(clusters)
     layer.refresh(data_displayed=False, highlight=False, extent=False)
     found.events.thumbnail()
@@ -195,6 +198,11 @@ def show_parts(layer: Image, found: Labels, parts: ActiveParts | None) -> None:
         None takes the lines away.
     """
     found.metadata[_PARTS_KEY] = parts
+    _outline_parts(layer, found, parts)
+
+
+def _outline_parts(layer: Image, found: Labels, parts: ActiveParts | None) -> None:
+    """Draw lines, or none, and say so in the caption."""
     layer.metadata.pop(INSIDE_KEY, None)
     if parts is not None:
         share = f"{100 * parts.share:g} %"
@@ -203,16 +211,23 @@ def show_parts(layer: Image, found: Labels, parts: ActiveParts | None) -> None:
 
 
 def _follow_parts(layer: Image, found: Labels, clusters: ClusterSet) -> None:
-    """Outline the parts of other clusters, where that takes no time."""
+    """Outline the parts of other clusters, where that takes no time; else none.
+
+    Those of earlier clusters stay known, and which share was chosen.
+    """
     before = shown_parts(found)
-    if before is None or are_parts_of(before, clusters):
+    if before is None:
         return
-    if clusters.labelled.where.size <= MOST_AT_ONCE:
-        try:
+    if are_parts_of(before, clusters):
+        if INSIDE_KEY not in layer.metadata:
+            _outline_parts(layer, found, before)
+        return
+    # Why nobody knows how much is active is told where one asks for it.
+    with suppress(ResultsError):
+        if clusters.labelled.where.size <= MOST_AT_ONCE:
             show_parts(layer, found, find_active_parts(clusters, before.share))
-        except ResultsError:
-            # Why nobody knows how much is active is told where one asks for it.
-            outline_inside(found, None)
+            return
+    _outline_parts(layer, found, None)
 
 
 def are_parts_of(parts: ActiveParts, clusters: ClusterSet | None) -> bool:
@@ -240,8 +255,14 @@ def rename(layer: Labels, label: int, name: str) -> None:
     """
     clusters = clusters_of(layer)
     assert clusters is not None
-    clusters = clusters.renamed(label, name)
-    layer.metadata[METADATA_KEY] = clusters
+    give_names(layer, clusters.renamed(label, name).given_names)
+
+
+def give_names(layer: Labels, names: Mapping[Voxel, str]) -> None:
+    """Give clusters names by the voxels of their peaks; the others have none."""
+    clusters = clusters_of(layer)
+    assert clusters is not None
+    layer.metadata[METADATA_KEY] = clusters = replace(clusters, given_names=names)
     layer.features = _features(clusters)
 
 

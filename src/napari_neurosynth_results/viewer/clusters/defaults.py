@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
+    from napari_neurosynth_results.anatomy.atlas import Atlas
+
 
 @dataclass(frozen=True)
 class _Choices:
@@ -234,12 +236,23 @@ def clusters_for(viewer: Viewer, layer: Image) -> ClusterSet:
     clusters = clusters_of(shown) if shown is not None else None
     if clusters is not None:
         return clusters
+    return show_found(viewer, layer, find_first_clusters(statmap, chosen_atlas(viewer)))
+
+
+def find_first_clusters(statmap: StatMap, atlas: Atlas | None) -> ClusterSet:
+    """Find the clusters of a map at its first threshold, on any thread.
+
+    Raises
+    ------
+    ResultsError
+        When the map cannot be thresholded; the text says why.
+    """
     if not statmap.kind.row.criteria:
         raise ResultsError(
             f"{statmap.title}: {statmap.kind.row.called} cannot be thresholded."
         )
     offered = [name for name, why in refusals(statmap).items() if why is None]
-    return threshold_map(viewer, layer, first_threshold(statmap, offered))
+    return clusters_at(statmap, first_threshold(statmap, offered), atlas=atlas)
 
 
 def threshold_map(viewer: Viewer, layer: Image, threshold: Threshold) -> ClusterSet:
@@ -258,6 +271,11 @@ def threshold_map(viewer: Viewer, layer: Image, threshold: Threshold) -> Cluster
     statmap = map_of(layer)
     assert statmap is not None
     clusters = clusters_at(statmap, threshold, atlas=chosen_atlas(viewer))
+    return show_found(viewer, layer, clusters)
+
+
+def show_found(viewer: Viewer, layer: Image, clusters: ClusterSet) -> ClusterSet:
+    """Show clusters of a map as visible as it is; return those that are shown."""
     visible = layer.visible
     found = show_clusters(viewer, layer, clusters, faint=shows_faintly())
     found.visible = visible and found.visible

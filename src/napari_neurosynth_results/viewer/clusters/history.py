@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    clusters_of,
+    give_names,
+)
 from napari_neurosynth_results.viewer.clusters.mask_choice import ViewerRequest
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    from napari.layers import Labels, Layer
 
 #: In the metadata of the map's layer, so that closing a widget loses nothing.
 _KEY = "neurosynth_results_tried"
+#: And in that of the layer of its clusters.
+_NAMES_KEY = "neurosynth_results_names_before"
 _MOST = 200
 
 
@@ -70,3 +76,17 @@ def tried_on(layer: Layer) -> ThresholdHistory:
 def remember(layer: Layer, history: ThresholdHistory) -> None:
     """Keep what was tried with the layer of its map."""
     layer.metadata[_KEY] = history
+
+
+def remember_names(layer: Labels) -> None:
+    """Keep the names that clusters have now, before one of them is changed."""
+    if (clusters := clusters_of(layer)) is not None:
+        before = layer.metadata.get(_NAMES_KEY, ())
+        layer.metadata[_NAMES_KEY] = (*before, clusters.given_names)[-_MOST:]
+
+
+def take_back_name(layer: Labels) -> None:
+    """Give clusters the names that they had before the last change, if any."""
+    if before := layer.metadata.get(_NAMES_KEY, ()):
+        layer.metadata[_NAMES_KEY] = before[:-1]
+        give_names(layer, before[-1])

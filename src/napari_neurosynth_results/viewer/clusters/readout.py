@@ -8,7 +8,8 @@ mouse may not read files again and again.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from napari_neurosynth_results.statistics.clusters.effects import (
     find_effects,
     tell_effect,
 )
+from napari_neurosynth_results.statistics.p_values.directions import Direction
 from napari_neurosynth_results.statistics.p_values.significance import (
     OWN_EVIDENCE,
     Evidence,
@@ -128,7 +130,15 @@ class _Shown:
     test: tuple[str, npt.NDArray[Any]] | None = field(repr=False)
     #: What all this was made of; something else asks for it anew.
     data: Any = field(repr=False)
-    evidence: Evidence
+    asked: _Asked
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What users have asked of a map, and stated about it, that its p hangs on."""
+
+    evidence: Evidence = OWN_EVIDENCE
+    tail: Direction = "auto"
 
 
 class PlaceReader:
@@ -158,13 +168,13 @@ class PlaceReader:
             Region and rows.
         """
         layers = [layer for layer in reversed(self._viewer.layers) if is_seen(layer)]
-        evidence = _evidence_of(self._viewer.layers)
+        asked = _asked_of(self._viewer.layers)
         kept, rows = {}, []
         for layer in layers:
             if (clusters := clusters_of(layer)) is not None:
                 rows.append(_cluster_row(layer, clusters, place))
             elif (statmap := map_of(layer)) is not None:
-                shown = self._ready(layer, statmap, evidence.get(statmap, OWN_EVIDENCE))
+                shown = self._ready(layer, statmap, asked.get(statmap, _Asked()))
                 kept[statmap] = shown
                 rows.append(_map_row(layer, statmap, shown, place))
         # What is hidden gives its memory back, and is tried again when it is shown.
@@ -172,13 +182,13 @@ class PlaceReader:
         region, distance = _region_at(self._viewer, place, kept)
         return Readout(place, region, distance, tuple(rows))
 
-    def _ready(self, layer: Layer, statmap: StatMap, evidence: Evidence) -> _Shown:
+    def _ready(self, layer: Layer, statmap: StatMap, asked: _Asked) -> _Shown:
         now = self._shown.get(statmap)
-        if now is None or now.data is not layer.data or now.evidence is not evidence:
-            now = self._prepare(layer, statmap, evidence)
+        if now is None or now.data is not layer.data or now.asked != asked:
+            now = self._prepare(layer, statmap, asked)
         return now
 
-    def _prepare(self, layer: Layer, statmap: StatMap, evidence: Evidence) -> _Shown:
+    def _prepare(self, layer: Layer, statmap: StatMap, asked: _Asked) -> _Shown:
         """Find out once what every voxel of a map is asked for.
 
         Files may be gone since they were opened: then what needs them is left out.
@@ -197,7 +207,8 @@ class PlaceReader:
             with suppress(ResultsError, OSError):
                 inside = statmap.mask
             with suppress(ResultsError, OSError):
-                p = voxel_p(PSource(statmap, evidence), self._voxels)
+                source = PSource(statmap, asked.evidence)
+                p = voxel_p(source, self._voxels, asked.tail)
             with suppress(ResultsError, OSError):
                 effects = find_effects(statmap)
             if statmap.level == "cluster":
@@ -205,7 +216,7 @@ class PlaceReader:
                     test = self._test_of(statmap)
         if inside is None and voxels is not None:
             inside = values_inside(statmap.kind, voxels)
-        return _Shown(grid, voxels, inside, p, effects, test, layer.data, evidence)
+        return _Shown(grid, voxels, inside, p, effects, test, layer.data, asked)
 
     def _test_of(self, statmap: StatMap) -> tuple[str, npt.NDArray[Any]] | None:
         test = find_test(statmap)
@@ -267,13 +278,13 @@ def _complete(statmap: StatMap) -> bool:
     )
 
 
-def _evidence_of(layers: Any) -> dict[StatMap, Evidence]:
-    """Find what users have stated about maps when they thresholded them."""
+def _asked_of(layers: Any) -> dict[StatMap, _Asked]:
+    """Find what users have asked of maps, and stated, when they thresholded them."""
     found = {}
     for layer in layers:
         clusters = clusters_of(layer)
         if clusters is not None:
-            found[clusters.statmap] = clusters.evidence
+            found[clusters.statmap] = _Asked(clusters.evidence, clusters.asked.tail)
     return found
 
 
@@ -365,3 +376,42 @@ def _region_at(
         return "", math.nan
     labels, distances = atlas.nearest([place])
     return atlas.name_of(int(labels[0])), float(distances[0])
+
+
+#: What a layer tells of when what it says of a place may have changed.
+_TELLING = ("visible", "name", "data", "features")
+
+
+class ReadoutWatch:
+    """Tells a panel that the slices moved, or that layers may say something else there.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Whose slices and layers to watch.
+    changed : callable
+        A bound method; held weakly, so that closing the panel ends it.
+    """
+
+    def __init__(self, viewer: Viewer, changed: Callable[[], object]) -> None:
+        self._changed = weakref.WeakMethod(changed)
+        dims, layers = viewer.dims.events, viewer.layers.events
+        for told in (dims.point, dims.ndim, dims.ndisplay, dims.order):
+            told.connect(self._tell)
+        for told in (layers.inserted, layers.removed, layers.reordered):
+            told.connect(self._tell)
+        layers.inserted.connect(self._follow)
+        for layer in viewer.layers:
+            self._listen(layer)
+
+    def _follow(self, event: Any) -> None:
+        self._listen(event.value)
+
+    def _listen(self, layer: Any) -> None:
+        for name in _TELLING:
+            if name in layer.events:
+                layer.events[name].connect(self._tell)
+
+    def _tell(self, event: object = None) -> None:
+        if (told := self._changed()) is not None:
+            told()

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import BOTH, HUES, OPPOSITE
 from napari_neurosynth_results.export.escaping import for_qt
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.formation import clusters_at
 from napari_neurosynth_results.statistics.comparison.comparison import Comparison
 from napari_neurosynth_results.statistics.comparison.derived_maps import parent_clusters
 from napari_neurosynth_results.statistics.thresholds.masks import origins_of
 from napari_neurosynth_results.viewer.canvas import Divider, dress, show_divider
 from napari_neurosynth_results.viewer.clusters.defaults import (
-    clusters_for,
-    threshold_map,
+    find_first_clusters,
+    show_found,
 )
 from napari_neurosynth_results.viewer.clusters.mask_choice import MADE_OF_KEY
 from napari_neurosynth_results.viewer.layers import (
+    LayerTuple,
     map_layer,
     map_of,
     placement_keywords,
 )
 from napari_neurosynth_results.viewer.scene import grows_rightwards
+from napari_neurosynth_results.viewer.shown_maps import layer_for
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
     from napari.viewer import Viewer
 
-#: Marks the layer of an agreement, which the next one takes the place of.
+    from napari_neurosynth_results.anatomy.atlas import Atlas
+
+#: Marks the layer of an agreement.
 AGREEMENT_KEY = "neurosynth_results_agreement"
 #: Marks what was added for a while.
 TEMPORARY_KEY = "neurosynth_results_for_now"
@@ -58,24 +64,84 @@ def compared_in(layer: Layer) -> ComparedClusters | None:
     return found if isinstance(found, ComparedClusters) else None
 
 
-def threshold_alike(viewer: Viewer, layers: Sequence[Image]) -> list[str]:
-    """Ask of all maps what was asked of the first.
+@dataclass(frozen=True)
+class FoundMaps:
+    """What has to be shown before maps can be compared.
 
-    Returns
-    -------
-    list of str
-        Why maps keep their own threshold, those of which it means nothing.
+    Attributes
+    ----------
+    pictures : dict of StatMap to tuple
+        For maps without a layer, what `map_layer` makes.
+    clusters : dict of StatMap to ClusterSet
+        For maps whose clusters are not shown, or at another threshold.
+    told : list of str
+        Why maps keep their own threshold, those of which that of the first means
+        nothing.
     """
-    first = clusters_for(viewer, layers[0])
-    told = []
-    for layer in layers[1:]:
-        if clusters_for(viewer, layer).asked == first.asked:
-            continue
-        try:
-            threshold_map(viewer, layer, first.asked)
-        except ResultsError as error:
-            told.append(f"{layer.name} keeps its own threshold. {error}")
-    return told
+
+    pictures: dict[StatMap, LayerTuple] = field(default_factory=dict)
+    clusters: dict[StatMap, ClusterSet] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
+
+
+def find_compared(
+    shown: Mapping[StatMap, ClusterSet | None],
+    pictured: Collection[StatMap],
+    atlas: Atlas | None,
+    job: Job,
+    *,
+    alike: bool,
+) -> FoundMaps:
+    """Find what maps lack to be compared, on any thread.
+
+    Parameters
+    ----------
+    shown : mapping of StatMap to ClusterSet or None
+        The maps in their order, with their clusters as they are shown.
+    pictured : collection of StatMap
+        Those that have a layer.
+    atlas : Atlas or None
+        Names clusters.
+    alike : bool
+        Whether to ask of all maps what was asked of the first.
+
+    Raises
+    ------
+    CancelledError
+        When the job was cancelled.
+    ResultsError
+        When a map cannot be read or thresholded.
+    """
+    found = FoundMaps()
+    first: ClusterSet | None = None
+    for number, (statmap, before) in enumerate(shown.items()):
+        job.report("maps", number, len(shown))
+        if statmap not in pictured:
+            found.pictures[statmap] = map_layer(statmap, visible=False)[0]
+        # A set of no clusters counts as well.
+        clusters = before
+        if clusters is None:
+            clusters = find_first_clusters(statmap, atlas)
+        if first is None:
+            first = clusters
+        elif alike and clusters.asked != first.asked:
+            try:
+                clusters = clusters_at(statmap, first.asked, atlas=atlas)
+            except ResultsError as error:
+                title = statmap.short_title
+                found.told.append(f"{title} keeps its own threshold. {error}")
+        if clusters is not before:
+            found.clusters[statmap] = clusters
+    job.check()
+    return found
+
+
+def show_compared(viewer: Viewer, found: FoundMaps) -> None:
+    """Show what was found, hidden where a map had no layer."""
+    for statmap, made in found.pictures.items():
+        layer_for(viewer, statmap, made)
+    for statmap, clusters in found.clusters.items():
+        show_found(viewer, layer_for(viewer, statmap), clusters)
 
 
 def show_agreement(viewer: Viewer, comparison: Comparison) -> Labels:
@@ -84,13 +150,19 @@ def show_agreement(viewer: Viewer, comparison: Comparison) -> Labels:
     Returns
     -------
     Labels
-        A layer of its own; the one of the comparison before goes.
+        A layer of its own. That of the same two maps goes, those of others are hidden.
     """
     from napari.layers import Labels
     from napari.utils.colormaps import DirectLabelColormap
 
-    for layer in [one for one in viewer.layers if AGREEMENT_KEY in one.metadata]:
-        viewer.layers.remove(layer)
+    maps = {comparison.a.statmap, comparison.b.statmap}
+    for layer in list(viewer.layers):
+        if (pair := compared_in(layer)) is None:
+            continue
+        if {pair.a.statmap, pair.b.statmap} == maps:
+            viewer.layers.remove(layer)
+        else:
+            layer.visible = False
     names, colors = zip(*agreement_legend(comparison), strict=True)
     table: dict[int | None, Any] = {None: "transparent"}
     table |= {number: (*rgb, 1.0) for number, rgb in enumerate(colors, start=1)}

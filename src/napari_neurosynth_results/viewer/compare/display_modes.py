@@ -34,12 +34,16 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import (
     Swipe,
 )
 from napari_neurosynth_results.viewer.layers import (
-    STANDS_BACK_KEY,
     UNDERLAY_KEY,
     map_of,
+    stand_back,
 )
 from napari_neurosynth_results.viewer.napari_private import is_closed, unproxied
-from napari_neurosynth_results.viewer.shown_maps import at_once
+from napari_neurosynth_results.viewer.shown_maps import (
+    at_once,
+    longest_ascent,
+    put_in_order,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -47,12 +51,12 @@ if TYPE_CHECKING:
 
 Mode = Literal["overlay", "outlines", "side by side", "blink", "swipe"]
 
+#: What maps stand back for.
+_JOINTLY = "maps that are seen together"
 #: Points of the names of cells.
 _SMALL = 9.0
 #: Through which the map below is seen.
 _OVER = 0.65
-
-
 #: What the camera had before cells were zoomed.
 _CAMERA = ("center", "zoom", "angles")
 _TWO_SIDES = ("left", "right")
@@ -70,7 +74,6 @@ class _Look:
     #: Colormap and limits of a map, and which of them the user has chosen.
     colors: dict[str, Any]
     chosen: dict[str, Any]
-    stands_back: bool
 
 
 @dataclass
@@ -105,6 +108,11 @@ class JointDisplay:
         self._shown: dict[Layer, bool] = {}
         #: And of `opacity`, which clusters change themselves between planes and 3D.
         self._opacity: dict[Layer, float] = {}
+        #: And of the names of layers: whether they are seen, and how large.
+        self._names: dict[Layer, tuple[bool, float]] = {}
+        #: And of the order of layers, and of napari's grid.
+        self._arranged: list[Layer] = []
+        self._cells: tuple[bool, int] | None = None
         #: Maps that the caption names as parts of a comparison.
         self._sided: list[Layer] = []
         self._turn = 0
@@ -112,6 +120,8 @@ class JointDisplay:
         self._swipe: Swipe | None = None
         self._busy = False
         self.mode: Mode | None = None
+        # A bound method is held weakly by napari.
+        viewer.layers.events.removed.connect(self._forget)
 
     @property
     def maps(self) -> list[Image]:
@@ -137,10 +147,6 @@ class JointDisplay:
             outlines, and swipe takes the first two.
         """
         with self._in_one_go():
-            if self.mode is None:
-                grid = self._viewer.canvas.grid
-                self._order = list(self._viewer.layers)
-                self._grid = bool(grid.enabled), int(grid.stride)
             self._remember()
             left = [layer for layer in self.maps if layer not in maps]
             self.mode, self._maps, self._turn = mode, list(maps), 0
@@ -163,13 +169,14 @@ class JointDisplay:
         if self.mode is None:
             return
         with self._in_one_go():
+            self._remember()
             self.mode = None
             self._take_away()
-            self._remember()
             self._apply(_Plan())
         self._fit(0)
         self._looks, self._order, self._shown, self._maps = {}, [], {}, []
-        self._opacity, self._sided = {}, []
+        self._opacity, self._sided, self._names = {}, [], {}
+        self._arranged, self._cells = [], None
 
     def let_go(self) -> None:
         """Stop when the panel goes, unless canvas or layers go with it."""
@@ -218,34 +225,80 @@ class JointDisplay:
             or FAINT_KEY in layer.metadata
         ]
 
-    def _remember(self) -> None:
-        """Keep the looks of layers that no mode has changed yet.
+    def _forget(self, event: Any) -> None:
+        """Hold nothing of a layer that was removed."""
+        layer = event.value
+        kept: tuple[dict[Layer, Any], ...]
+        kept = (self._looks, self._shown, self._opacity, self._names)
+        for of_layers in kept:
+            of_layers.pop(layer, None)
+        for some in (self._order, self._maps, self._sided, self._arranged):
+            some[:] = [one for one in some if one is not layer]
 
-        What a user has shown or hidden in the meantime stays so.
+    def _remember(self) -> None:
+        """Keep how layers were before a mode changed them.
+
+        What a user has changed in the meantime stays so.
         """
+        self._remember_order()
+        grid = self._viewer.canvas.grid
+        cells = bool(grid.enabled), int(grid.stride)
+        if cells != self._cells:
+            self._grid = cells
         for layer in self._viewer.layers:
-            if TEMPORARY_KEY in layer.metadata:
-                continue
-            if (look := self._looks.get(layer)) is not None:
-                changed = layer.visible != self._shown.get(layer, layer.visible)
-                # Another map was chosen to be seen alone.
-                let_go = layer in self._sided and SIDE_KEY not in layer.metadata
-                if changed or let_go:
-                    look = replace(look, visible=layer.visible)
-                if layer.opacity != self._opacity.get(layer, layer.opacity):
-                    look = replace(look, opacity=layer.opacity)
-                self._looks[layer] = look
-                continue
-            is_map = map_of(layer) is not None and hasattr(layer, "contrast_limits")
-            self._looks[layer] = _Look(
-                visible=layer.visible,
-                opacity=layer.opacity,
-                named=layer.name_overlay.visible,
-                font_size=layer.name_overlay.font_size,
-                colors={name: getattr(layer, name) for name in _COLORS if is_map},
-                chosen=own_colors(layer) if is_map else {},
-                stands_back=STANDS_BACK_KEY in layer.metadata,
-            )
+            if TEMPORARY_KEY not in layer.metadata:
+                look = self._looks.get(layer)
+                self._looks[layer] = (
+                    self._look_at(layer) if look is None else self._follow(layer, look)
+                )
+
+    def _look_at(self, layer: Layer) -> _Look:
+        """See how a layer looks that no mode has changed yet."""
+        is_map = map_of(layer) is not None and hasattr(layer, "contrast_limits")
+        return _Look(
+            visible=layer.visible,
+            opacity=layer.opacity,
+            named=layer.name_overlay.visible,
+            font_size=layer.name_overlay.font_size,
+            colors={name: getattr(layer, name) for name in _COLORS if is_map},
+            chosen=own_colors(layer) if is_map else {},
+        )
+
+    def _follow(self, layer: Layer, look: _Look) -> _Look:
+        """Bring what is remembered of a layer up to date with what a user did."""
+        changed = layer.visible != self._shown.get(layer, layer.visible)
+        # Another map was chosen to be seen alone.
+        let_go = layer in self._sided and SIDE_KEY not in layer.metadata
+        if changed or let_go:
+            look = replace(look, visible=layer.visible)
+        if layer.opacity != self._opacity.get(layer, layer.opacity):
+            look = replace(look, opacity=layer.opacity)
+        name = layer.name_overlay
+        named, font_size = self._names.get(layer, (name.visible, name.font_size))
+        if name.visible != named:
+            look = replace(look, named=name.visible)
+        if name.font_size != font_size:
+            look = replace(look, font_size=name.font_size)
+        if HUE_KEY in layer.metadata and hasattr(layer, "contrast_limits"):
+            look = replace(look, chosen=look.chosen | own_colors(layer))
+        return look
+
+    def _remember_order(self) -> None:
+        """Keep the order of layers; those that a user has moved stay where they are."""
+        now = [one for one in self._viewer.layers if TEMPORARY_KEY not in one.metadata]
+        if self._cells is None:
+            self._order = now
+            return
+        known = [one for one in now if one in self._arranged]
+        places = [one for one in self._arranged if one in known]
+        resting = longest_ascent([places.index(one) for one in known])
+        moved = [one for n, one in enumerate(known) if n not in resting]
+        moved += [one for one in now if one not in self._arranged]
+        order = [one for one in self._order if one not in moved]
+        for layer in sorted(moved, key=now.index):
+            below = [one for one in now[: now.index(layer)] if one in order]
+            order.insert(order.index(below[-1]) + 1 if below else 0, layer)
+        self._order = order
 
     def _clusters(self, layer: Image) -> Labels | None:
         statmap = map_of(layer)
@@ -265,7 +318,7 @@ class JointDisplay:
         if not in_cells and grid.enabled:
             # In cells napari counts all layers anew for each one that changes.
             grid.enabled = False
-        self._put_in_order(plan.order or self._order)
+        put_in_order(self._viewer, plan.order or self._order)
         self._show_and_hide(plan)
         for layer, look in self._there():
             opacity = plan.opacity.get(layer, look.opacity)
@@ -279,7 +332,8 @@ class JointDisplay:
                 name.font_size = font
             if name.visible != (named or look.named):
                 name.visible = named or look.named
-            _mark(layer, STANDS_BACK_KEY, layer in plan.behind or look.stands_back)
+            self._names[layer] = name.visible, name.font_size
+            stand_back(layer, _JOINTLY, layer in plan.behind)
             side = plan.sides.get(layer)
             _mark(layer, SIDE_KEY, (self._maps.index(layer), side) if side else None)
         self._sided = list(plan.sides)
@@ -288,6 +342,10 @@ class JointDisplay:
             grid.stride = stride
         if grid.enabled != in_cells:
             grid.enabled = in_cells
+        self._cells = in_cells, stride
+        self._arranged = [
+            one for one in self._viewer.layers if TEMPORARY_KEY not in one.metadata
+        ]
 
     def _there(self) -> list[tuple[Layer, _Look]]:
         """List the layers that were there before and still are."""
@@ -328,17 +386,6 @@ class JointDisplay:
         if hue is None:
             for name, value in given.items():
                 setattr(layer, name, value)
-
-    def _put_in_order(self, wanted: Sequence[Layer]) -> None:
-        """Bring layers into an order by as few moves as can be; others stay above."""
-        layers = self._viewer.layers
-        there = [one for one in wanted if one in layers]
-        there += [one for one in layers if one not in there]
-        resting = _longest_ascent([layers.index(one) for one in there])
-        for place, layer in enumerate(there):
-            if place not in resting:
-                below = layers.index(there[place - 1]) + 1 if place else 0
-                layers.move(layers.index(layer), below)
 
     def _take_away(self) -> None:
         """Remove what was added for a while."""
@@ -535,28 +582,6 @@ class JointDisplay:
 
 def _hue(number: int) -> Hue:
     return HUES[number % len(HUES)]
-
-
-def _longest_ascent(numbers: Sequence[int]) -> set[int]:
-    """Return the places of the longest series of numbers, all different, that ascend.
-
-    >>> sorted(_longest_ascent([4, 0, 1, 5, 2, 3]))
-    [1, 2, 4, 5]
-    """
-    #: Of the best series that ends in each number: its length, and the place before.
-    ends: list[tuple[int, int]] = []
-    for at, number in enumerate(numbers):
-        before = [
-            (ends[i][0], i) for i, other in enumerate(numbers[:at]) if other < number
-        ]
-        length, place = max(before, default=(0, -1))
-        ends.append((length + 1, place))
-    found: set[int] = set()
-    at = max(range(len(ends)), key=lambda i: ends[i][0], default=-1)
-    while at >= 0:
-        found.add(at)
-        at = ends[at][1]
-    return found
 
 
 def _mark(layer: Layer, key: str, value: Any) -> None:

@@ -16,11 +16,13 @@ from napari_neurosynth_results.export.workspace.contents import (
     SavedRequest,
 )
 from napari_neurosynth_results.export.workspace.file import LayerState, Workspace
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.sources.studies.study_files import open_studies
 from napari_neurosynth_results.statistics.clusters.active_parts import (
+    ActiveParts,
     find_active_parts,
 )
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
@@ -46,6 +48,7 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import show_agre
 from napari_neurosynth_results.viewer.foci import show_foci
 from napari_neurosynth_results.viewer.layers import (
     UNDERLAY_KEY,
+    LayerTuple,
     map_layer,
     map_of,
     underlay_layer,
@@ -57,7 +60,13 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
+    from napari_neurosynth_results.maps.studies import Studies
+
 Item = TypeVar("Item")
+
+
+class _NeedsViewerError(ResultsError):
+    """Something can only be made where layers are."""
 
 
 class Restorer:
@@ -91,7 +100,44 @@ class Restorer:
         self._results = results
         self._made: dict[tuple[str, int], Any] = {}
         self._under_way: list[tuple[str, int]] = []
+        self._is_apart = False
         self.told: list[str] = []
+
+    def work_out(self, job: Job) -> None:
+        """Find what takes time before anything is shown, on any thread.
+
+        What refers to layers, and what fails, is left to `restore`.
+
+        Parameters
+        ----------
+        job : Job
+            Hears how far it is.
+
+        Raises
+        ------
+        CancelledError
+            When the job was cancelled; nothing is shown then.
+        """
+        find: dict[str, Callable[[int], object]] = {
+            "map": self._made_layer,
+            "clusters": self._shown_clusters,
+            "agreement": lambda number: self.comparison(number).agreement,
+            "foci": self._studies,
+        }
+        self._is_apart = True
+        try:
+            for number, look in enumerate(self._looks):
+                job.report("layers", number, len(self._looks))
+                # An underlay is at hand.
+                if (wanted := find.get(look.shows)) is not None:
+                    with suppress(ResultsError):
+                        wanted(look.number)
+        finally:
+            self._is_apart = False
+
+    def _needs_viewer(self) -> None:
+        if self._is_apart:
+            raise _NeedsViewerError("This needs a layer of the viewer.")
 
     def restore(self) -> None:
         """Add what can be added, in the order of the workspace."""
@@ -177,12 +223,18 @@ class Restorer:
         from napari.layers import Layer
 
         def make() -> Layer:
-            made, _ = map_layer(self.map(number), visible=self._looks_of(number))
-            layer = self._viewer.add_layer(Layer.create(*made))
+            layer = self._viewer.add_layer(Layer.create(*self._made_layer(number)))
             dress(self._viewer)
             return layer
 
         return self._once("the layer of map", number, make)
+
+    def _made_layer(self, number: int) -> LayerTuple:
+        return self._once(
+            "the picture of map",
+            number,
+            lambda: map_layer(self.map(number), visible=self._looks_of(number))[0],
+        )
 
     def _looks_of(self, number: int) -> bool:
         found = self._look("map", number)
@@ -204,15 +256,29 @@ class Restorer:
             faint = image is not None and image.faint
             found = show_clusters(self._viewer, layer, clusters, faint=faint)
             remember(layer, self._tried(look, item.asked))
-            own = self._look("clusters", number)
-            if own is not None and own.labels is not None and own.labels.parts:
-                # What nobody knows is told of where one asks for it.
-                with suppress(ResultsError):
-                    parts = find_active_parts(clusters, own.labels.parts)
+            # What nobody knows is told of where one asks for it.
+            with suppress(ResultsError):
+                if (parts := self._parts(number)) is not None:
                     show_parts(layer, found, parts)
             return found
 
         return self._once("the layer of clusters", number, make)
+
+    def _parts(self, number: int) -> ActiveParts | None:
+        own = self._look("clusters", number)
+        share = own.labels.parts if own is not None and own.labels is not None else None
+        if not share:
+            return None
+        return self._once(
+            "the active parts of clusters",
+            number,
+            lambda: find_active_parts(self.clusters(number), share),
+        )
+
+    def _shown_clusters(self, number: int) -> None:
+        """Find clusters with all that their layer says of them."""
+        _ = self.clusters(number).table
+        self._parts(number)
 
     def _tried(self, look: LayerState | None, asked: SavedRequest) -> ThresholdHistory:
         """Return what was tried on a map; what is shown is among it."""
@@ -238,9 +304,18 @@ class Restorer:
         )
 
     def _foci(self, number: int) -> Layer:
+        return self._once(
+            "the layer of foci",
+            number,
+            lambda: show_foci(
+                self._viewer, self._studies(number), self._contents.foci[number].title
+            ),
+        )
+
+    def _studies(self, number: int) -> Studies:
         item = _item(self._contents.foci, number, "foci")
 
-        def make() -> Layer:
+        def make() -> Studies:
             if item.source is not None:
                 studies = self.source(item.source).studies
             elif item.path:
@@ -254,9 +329,9 @@ class Restorer:
                 raise ResultsError(
                     "The workspace does not say which file its studies are in."
                 )
-            return show_foci(self._viewer, studies, item.title)
+            return studies
 
-        return self._once("the layer of foci", number, make)
+        return self._once("the studies of foci", number, make)
 
     # --- what they show ---------------------------------------------------------------
 
@@ -331,12 +406,14 @@ class Restorer:
             other = self.map(-1 if place.map is None else place.map)
             return MaskChoice(other, place.p, place.outside)
         if place.kind == "clusters":
+            self._needs_viewer()
             number = -1 if place.clusters is None else place.clusters
             return MaskChoice(self._cluster_layer(number), outside=place.outside)
         return MaskChoice(self._painted(place.name), outside=place.outside)
 
     def _painted(self, name: str) -> Any:
         """Find a layer of labels that somebody opened before."""
+        self._needs_viewer()
         for layer in self._viewer.layers:
             if layer.name == name and hasattr(layer, "selected_label"):
                 return layer
@@ -348,6 +425,7 @@ class Restorer:
 
     def _atlas(self, naming: Naming) -> Atlas | None:
         if naming.layer:
+            self._needs_viewer()
             self.told.append(
                 f"Regions were named by the layer {naming.layer!r}, which a workspace "
                 "does not keep: open it, and choose it as the atlas."
@@ -358,6 +436,7 @@ class Restorer:
         try:
             return find_atlas(naming.atlas, naming.names or None)
         except ResultsError as error:
+            self._needs_viewer()
             self.told.append(f"Regions are named by another atlas. {error}")
             return chosen_atlas(self._viewer)
 

@@ -35,8 +35,10 @@ from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     chosen_atlas,
     describe_atlas,
 )
+from napari_neurosynth_results.viewer.clusters.cluster_layers import name_by
 from napari_neurosynth_results.viewer.napari_private import unproxied
-from napari_neurosynth_results.viewer.progress_bar import wait_for
+from napari_neurosynth_results.viewer.progress_bar import notify, wait_for
+from napari_neurosynth_results.viewer.scene import weakly
 from napari_neurosynth_results.viewer.settings import (
     Settings,
     preferred_atlas,
@@ -243,6 +245,7 @@ def open_workspace(viewer: Viewer, path: str | os.PathLike[str]) -> list[str]:
     if workspace.contents.sources and not any(results):
         raise ResultsError("\n".join([f"{target} cannot be opened.", *told]))
     restorer = Restorer(viewer, workspace, results)
+    wait_for(restorer.work_out, "Opening workspace", viewer)
     restorer.restore()
     told += restorer.told
     if workspace.view is not None:
@@ -283,14 +286,23 @@ def open_and_tell(viewer: Viewer, path: str) -> None:
     ResultsError
         As `open_workspace`.
     """
-    from napari_neurosynth_results.viewer.progress_bar import show_info, show_warning
-
+    own = preferred_atlas()
     told = open_workspace(viewer, path)
+    # napari keeps its notifications for good; viewers must not be kept so.
+    ref = weakly(viewer)
+
+    def keep_own(dialog: object) -> None:
+        if (still_open := ref()) is not None:
+            choose_atlas(still_open, *own)
+            name_by(still_open, chosen_atlas(still_open))
+
+    changed = preferred_atlas() != own
     name = os.path.basename(path)
-    if told:
-        show_warning("\n".join([f"Opened {name}, but:", *told]))
-    else:
-        show_info(f"Opened {name}")
+    notify(
+        "\n".join([f"Opened {name}, but:", *told]) if told else f"Opened {name}",
+        "warning" if told else "info",
+        ((f"Keep {own[0]}", keep_own),) if changed else (),
+    )
 
 
 class _Places:

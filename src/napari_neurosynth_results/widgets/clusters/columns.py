@@ -101,7 +101,9 @@ CLUSTER_COLUMNS = (
     ClusterColumn(
         "#", "Label of the cluster in the volume; letters are sub-peaks", key="label"
     ),
-    ClusterColumn("Name", "Double-click or F2 renames it", key="name"),
+    ClusterColumn(
+        "Name", "Double-click or F2 renames it, Ctrl+Z takes that back", key="name"
+    ),
     ClusterColumn(
         "x",
         "MNI x of the peak, mm",
@@ -142,14 +144,6 @@ CLUSTER_COLUMNS = (
         cluster_level=True,
         counted=True,
     ),
-    ClusterColumn("k", "Extent in voxels", ",d", key="n_voxels", widest="8,888"),
-    ClusterColumn(
-        "TDP",
-        " ".join(_TDP),
-        "at least",
-        key="tdp_percent",
-        widest="\u2265100%",
-    ),
     ClusterColumn(
         "p",
         "Uncorrected p at the peak, also of a corrected map; empty where its "
@@ -159,6 +153,33 @@ CLUSTER_COLUMNS = (
         widest="8.88e-88",
         of_peaks=True,
         cluster_level=False,
+    ),
+    _hidden(
+        "p_FWE peak",
+        "Corrected p of the peak, by voxel",
+        "p",
+        key="peak_p_fwe",
+        of_peaks=True,
+        corrected=True,
+        beside="corrected",
+        counted=True,
+    ),
+    _hidden(
+        "q peak",
+        "FDR-corrected q of the peak",
+        "p",
+        key="peak_q",
+        of_peaks=True,
+        corrected=True,
+        beside="corrected",
+    ),
+    ClusterColumn("k", "Extent in voxels", ",d", key="n_voxels", widest="8,888"),
+    ClusterColumn(
+        "TDP",
+        " ".join(_TDP),
+        "at least",
+        key="tdp_percent",
+        widest="\u2265100%",
     ),
     _hidden("Stands", ABOUT_SURVIVAL, key="stands"),
     _hidden("mm3", "Volume in cubic millimeters", ",.0f", key="volume_mm3"),
@@ -260,32 +281,19 @@ CLUSTER_COLUMNS = (
         beside="corrected",
         counted=True,
     ),
-    _hidden(
-        "p_FWE peak",
-        "Corrected p of the peak, by voxel",
-        "p",
-        key="peak_p_fwe",
-        of_peaks=True,
-        corrected=True,
-        beside="corrected",
-        counted=True,
-    ),
-    _hidden(
-        "q peak",
-        "FDR-corrected q of the peak",
-        "p",
-        key="peak_q",
-        of_peaks=True,
-        corrected=True,
-        beside="corrected",
-    ),
 )
 #: Columns that stay in sight when the others are scrolled.
 FROZEN = 2
+_KEYS = [column.key for column in CLUSTER_COLUMNS]
 #: Number of the column that can be edited.
-NAME_COLUMN = [column.key for column in CLUSTER_COLUMNS].index("name")
+NAME_COLUMN = _KEYS.index("name")
 #: Number of the column that is there once experiments were left out.
-SURVIVAL_COLUMN = [column.key for column in CLUSTER_COLUMNS].index("stands")
+SURVIVAL_COLUMN = _KEYS.index("stands")
+#: The last column for which names give way: to all up to the first of these if that is
+#: enough, else to all up to the second.
+LAST_IN_SIGHT = (_KEYS.index("tdp_percent"), _KEYS.index("n_voxels"))
+#: What a voxel-level corrected map may say itself.
+CORRECTED = frozenset(column.key for column in CLUSTER_COLUMNS if column.corrected)
 
 
 #: The side of a region, and all that is after it: a number, a distance.

@@ -68,7 +68,11 @@ from napari_neurosynth_results.widgets.common.row_table import (
     TableView,
     records,
 )
-from napari_neurosynth_results.widgets.common.save_dialogs import TABLES, ask_and_save
+from napari_neurosynth_results.widgets.common.save_dialogs import (
+    TABLES,
+    ask_and_save,
+    beside_window,
+)
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -489,5 +493,5 @@ class ClusterDetails(QTabWidget):
     def _save_studies(self) -> None:
         if behind := self.contributors:
             suggested = f"{behind.clusters.statmap.key}_studies.tsv"
-            save = partial(save_studies, behind)
+            save = beside_window(partial(save_studies, behind))
             ask_and_save(self, "Save the studies", suggested, TABLES, save)

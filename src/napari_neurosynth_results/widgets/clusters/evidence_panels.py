@@ -14,13 +14,13 @@ from qtpy.QtGui import QPainter, QPen
 from qtpy.QtWidgets import (
     QCheckBox,
     QFrame,
-    QHBoxLayout,
     QPushButton,
     QScrollArea,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
+from superqt import QFlowLayout
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.tables.clusters import save_active_parts
@@ -53,6 +53,7 @@ from napari_neurosynth_results.widgets.common.save_dialogs import (
     LABEL_VOLUMES,
     TABLES,
     ask_and_save,
+    beside_window,
 )
 
 if TYPE_CHECKING:
@@ -218,7 +219,8 @@ class PartsPanel(QWidget):
         self.share = QSpinBox(self)
         self.share.setRange(1, 100)
         self.share.setSingleStep(10)
-        self.share.setSuffix(" %")
+        self.share.setPrefix("At least ")
+        self.share.setSuffix(" % active")
         self.share.setValue(_USUAL_SHARE)
         self.share.setKeyboardTracking(False)
         self.share.setAccessibleName("At least so much of a part is active")
@@ -249,11 +251,8 @@ class PartsPanel(QWidget):
         self.view.selectionModel().currentChanged.connect(self._go_to)
 
     def _arrange(self) -> None:
-        line = QHBoxLayout()
-        line.addWidget(PlainLabel("At least", self))
+        line = QFlowLayout()
         line.addWidget(self.share)
-        line.addWidget(PlainLabel("active", self))
-        line.addStretch(1)
         line.addWidget(self.outline)
         line.addWidget(self.save)
         layout = QVBoxLayout(self)
@@ -384,5 +383,5 @@ class PartsPanel(QWidget):
         if (parts := self._parts) is not None and self._clusters is not None:
             suggested = f"{self._clusters.statmap.key}_parts.tsv"
             kinds = f"{TABLES};;{LABEL_VOLUMES}"
-            save = partial(save_active_parts, parts)
+            save = beside_window(partial(save_active_parts, parts))
             ask_and_save(self, "Save the active parts", suggested, kinds, save)

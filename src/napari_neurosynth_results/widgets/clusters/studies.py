@@ -11,7 +11,6 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QScrollArea,
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QFlowLayout
 
 from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.statistics.studies.contributors import (
@@ -141,11 +141,10 @@ class StudyPanel(QWidget):
         self.show_cluster(None, 0, "")
 
     def _arrange(self) -> None:
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.notes)
-        buttons.addWidget(self.leave_out)
-        buttons.addWidget(self.paper)
-        buttons.addWidget(self.save)
+        buttons = QFlowLayout()
+        # What is not always there comes last: it keeps its room.
+        for button in (self.notes, self.paper, self.save, self.leave_out):
+            buttons.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         for widget in (self.sentence, self.cautions, self.ask, self.background_job):

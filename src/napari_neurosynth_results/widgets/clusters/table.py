@@ -35,7 +35,9 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.p_values.monte_carlo import write_counted_p
 from napari_neurosynth_results.widgets.clusters.columns import (
     CLUSTER_COLUMNS,
+    CORRECTED,
     FROZEN,
+    LAST_IN_SIGHT,
     NAME_COLUMN,
     SURVIVAL_COLUMN,
     ClusterColumn,
@@ -49,16 +51,13 @@ from napari_neurosynth_results.widgets.common.row_table import (
     row_order,
 )
 
-_TOP = QModelIndex()
-_ROLE = Qt.ItemDataRole
+_TOP, _ROLE = QModelIndex(), Qt.ItemDataRole
 _ANSWERED = frozenset(
     {_ROLE.DisplayRole, _ROLE.EditRole, _ROLE.TextAlignmentRole}
     | {_ROLE.DecorationRole, _ROLE.ToolTipRole}
 )
-_LOWEST = 110
-_INDENTATION, _NARROWEST, _TITLE_MARGIN = 12, 24, 8
-_NARROWEST_NAME, _ENOUGH_FOR_NAMES = 72, 108
-_IN_SIGHT = [column.key for column in CLUSTER_COLUMNS].index("tdp_percent")
+_LOWEST, _INDENTATION, _NARROWEST, _TITLE_MARGIN = 110, 12, 24, 8
+_LEAST_NAME, _ENOUGH_FOR_NAMES = 68, 108
 _AS_NEEDED = QAbstractItemView.ScrollHint.EnsureVisible
 
 
@@ -243,9 +242,8 @@ class ClusterModel(QAbstractItemModel):
         """Return the index of a cell."""
         if not self.hasIndex(row, column, parent):
             return QModelIndex()
-        if not parent.isValid():
-            return self.createIndex(row, column, 0)
-        return self.createIndex(row, column, int(self._rows[parent.row()]) + 1)
+        label = int(self._rows[parent.row()]) + 1 if parent.isValid() else 0
+        return self.createIndex(row, column, label)
 
     def parent(self, index: QModelIndex) -> QModelIndex:
         """Return the cluster of a sub-peak."""
@@ -274,7 +272,8 @@ class ClusterModel(QAbstractItemModel):
         # The axis z and the value z would have one title.
         if column.key == "peak_value":
             return f"Peak {kind}"
-        if column.key == "cluster_p" and self._clusters.statmap.correction:
+        own = column.key in CORRECTED.intersection(self._clusters.peak_columns)
+        if (own or column.key == "cluster_p") and self._clusters.statmap.correction:
             return self._clusters.p_word
         return f"Mean {kind}" if column.key == "mean_value" else column.title
 
@@ -435,11 +434,12 @@ class ClusterView(TableView):
         """Make columns as wide as they have to be, and show those that make sense."""
         clusters = self.rows.clusters
         cluster_level = clusters is not None and clusters.statmap.level == "cluster"
-        # What a voxel-level corrected map says itself.
-        own = {*clusters.peak_columns} if clusters is not None else set()
+        # Of each map one p, its own.
+        own = CORRECTED & {*clusters.peak_columns} if clusters is not None else set()
         for index, column in enumerate(CLUSTER_COLUMNS):
             if column.cluster_level is not None:
-                self.setColumnHidden(index, column.cluster_level != cluster_level)
+                other = column.cluster_level != cluster_level
+                self.setColumnHidden(index, other or bool(own))
             elif column.corrected and (column.key in own) != (index in self._own):
                 self.setColumnHidden(index, column.key not in own)
                 self._own ^= {index}
@@ -449,7 +449,7 @@ class ClusterView(TableView):
         self._fit_names()
 
     def fit_longer(self) -> None:
-        """Make columns wider when there are so many rows that numbers grow."""
+        """Fit columns anew when there are so many rows that numbers grow."""
         if len(str(self.rows.rowCount())) > self._n_digits:
             self.fit_columns()
 
@@ -459,14 +459,14 @@ class ClusterView(TableView):
         self._fit_names()
 
     def _fit_names(self) -> None:
-        """Give names the room beside all columns, or beside those up to the TDP."""
-        others = [index for index in self.shown_columns() if index != NAME_COLUMN]
-        seen = [index for index in others if index <= _IN_SIGHT]
+        """Give names the room beside all columns, or beside those that must be seen."""
         whole = self.viewport().width()
-        room = whole - sum(map(self.columnWidth, others))
-        if room < _ENOUGH_FOR_NAMES:
-            room = max(whole - sum(map(self.columnWidth, seen)), _NARROWEST_NAME)
-        self.setColumnWidth(NAME_COLUMN, min(self._name_width, room))
+        for last in (len(CLUSTER_COLUMNS), *LAST_IN_SIGHT):
+            seen = [n for n in self.shown_columns() if n <= last and n != NAME_COLUMN]
+            room = whole - sum(map(self.columnWidth, seen))
+            if room >= (_LEAST_NAME if last in LAST_IN_SIGHT else _ENOUGH_FOR_NAMES):
+                break
+        self.setColumnWidth(NAME_COLUMN, min(self._name_width, max(room, _LEAST_NAME)))
 
     def _fit_column(self, index: int) -> None:
         """Give a column the room of its contents and its title."""

@@ -28,6 +28,10 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
     rename,
 )
+from napari_neurosynth_results.viewer.clusters.history import (
+    remember_names,
+    take_back_name,
+)
 from napari_neurosynth_results.viewer.clusters.picking import follow_mouse
 from napari_neurosynth_results.viewer.shown_maps import (
     LayerWatch,
@@ -51,7 +55,9 @@ from napari_neurosynth_results.widgets.common.save_dialogs import (
     LABEL_VOLUMES,
     FigureButton,
     ask_and_save,
+    beside_window,
     cluster_figures,
+    needed_for_tables,
 )
 
 if TYPE_CHECKING:
@@ -223,6 +229,7 @@ class ClusterWidget(Container):
             shortcut = QShortcut(QKeySequence(_KEYS[what]), self.native)
             shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
             shortcut.activated.connect(act)
+        self.view.undo_pressed.connect(self._take_back_name)
         self._watch = LayerWatch(self._viewer, self._refresh, self._follow_active)
         follow_mouse(self._viewer, self._pick, self._point)
 
@@ -500,7 +507,12 @@ class ClusterWidget(Container):
 
     def _rename(self, label: int, name: str) -> None:
         if self._layer is not None:
+            remember_names(self._layer)
             rename(self._layer, label, name)
+
+    def _take_back_name(self) -> None:
+        if self._layer is not None:
+            take_back_name(self._layer)
 
     # --- columns, copies and files ----------------------------------------------------
 
@@ -513,7 +525,9 @@ class ClusterWidget(Container):
 
         if (clusters := self.clusters) is not None:
             suggested = f"{clusters.statmap.key}_clusters{extension}"
-            save = partial(save_clusters, clusters)
+            # A volume needs none of what tables do.
+            needed = needed_for_tables(clusters) if kinds == CLUSTER_TABLES else []
+            save = beside_window(partial(save_clusters, clusters), *needed)
             ask_and_save(self.native, what, suggested, kinds, save)
 
 

@@ -356,6 +356,8 @@ class TableView(QTreeView):
     #: The row that is chosen when Enter, or the space bar, is pressed.
     entered_by_key = Signal(QModelIndex)
     space_pressed = Signal(QModelIndex)
+    #: The user wants back what he changed here.
+    undo_pressed = Signal()
 
     def __init__(
         self,
@@ -400,6 +402,9 @@ class TableView(QTreeView):
         """Tell of Enter and the space bar, and sort."""
         keys = Qt.Key
         if self._sorts(event):
+            return
+        if event.matches(QKeySequence.StandardKey.Undo):
+            self.undo_pressed.emit()
             return
         told = {
             keys.Key_Return: self.entered_by_key,

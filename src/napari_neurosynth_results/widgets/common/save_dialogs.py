@@ -84,6 +84,44 @@ def ask_and_save(
         _save_and_tell(partial(save, whole, overwrite=whole == path), whole)
 
 
+def beside_window(
+    save: Callable[..., Sequence[str] | None], *needed: Callable[[], object]
+) -> Callable[..., Sequence[str] | None]:
+    """Let something be saved on another thread, while the window answers.
+
+    Parameters
+    ----------
+    save : callable
+        As for `ask_and_save`; never touches layers or widgets.
+    needed : callable
+        Work out what takes time of what is saved. Until all of them have, nothing is
+        written, and a user can cancel.
+
+    Returns
+    -------
+    callable
+        As for `ask_and_save`.
+    """
+
+    def save_so(path: str, *, overwrite: bool) -> Sequence[str] | None:
+        def work(job: Job) -> Sequence[str] | None:
+            for number, find in enumerate(needed):
+                job.report("Saving", number, len(needed) + 1)
+                find()
+            job.check()
+            return save(path, overwrite=overwrite)
+
+        return wait_for(work, "Saving")
+
+    return save_so
+
+
+def needed_for_tables(clusters: ClusterSet) -> list[Callable[[], object]]:
+    """List what takes time of tables of clusters; whoever has it keeps it."""
+    names = ("table", "peaks", "effects", "proven", "corrected")
+    return [partial(getattr, clusters, name) for name in names]
+
+
 def _with_extension(path: str, kinds: str, extension: str) -> str:
     if extension:
         if path.lower().endswith(extension):

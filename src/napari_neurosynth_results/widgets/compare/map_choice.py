@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,31 +22,22 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import Hue
 from napari_neurosynth_results.export.escaping import for_qt
-from napari_neurosynth_results.job import CancelledError, Job
-from napari_neurosynth_results.maps.results import ResultSet, result_of
+from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
-from napari_neurosynth_results.sources.opening import open_source
 from napari_neurosynth_results.statistics.comparison.comparison import rank_partners
 from napari_neurosynth_results.viewer.layers import (
     are_several,
     name_of_map,
     result_sets,
 )
-from napari_neurosynth_results.viewer.plugin.reader import (
-    bring_first_maps,
-    show_first_maps,
-)
-from napari_neurosynth_results.viewer.settings import read_settings
 from napari_neurosynth_results.viewer.shown_maps import (
     current_map,
     layer_of,
-    same_result,
 )
-from napari_neurosynth_results.widgets.common.background_job import BackgroundJob
 from napari_neurosynth_results.widgets.common.layout import without_mnemonic
+from napari_neurosynth_results.widgets.maps.opener import ResultOpener
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -261,10 +252,6 @@ class PartnerButton(QPushButton):
         menu.addAction("Another result...", self.elsewhere.emit)
 
 
-#: Maps of the other result that get a layer at once; the list has them all.
-_FIRST = 1
-
-
 class OtherResultField(QWidget):
     """A line to paste a link or a path into.
 
@@ -274,22 +261,30 @@ class OtherResultField(QWidget):
         Where the maps of the other result are added.
     base : callable
         Returns the map that is compared, None for none.
+    opener : ResultOpener, optional
+        Of the panel that this is a part of, which says how far it is; else one of its
+        own.
     """
 
     #: Maps have come that are to be compared: the one that there was, and its partner.
     arrived = Signal(object, object)
 
     def __init__(
-        self, viewer: Viewer, base: Callable[[], StatMap | None], parent: QWidget
+        self,
+        viewer: Viewer,
+        base: Callable[[], StatMap | None],
+        parent: QWidget,
+        opener: ResultOpener | None = None,
     ) -> None:
         super().__init__(parent)
-        self._viewer, self._base = viewer, base
+        self._base = base
+        self._opener = opener or ResultOpener(viewer, self)
         self.source = QLineEdit()
         self.source.setPlaceholderText("Another result: link, id, folder or zip")
         self.source.setClearButtonEnabled(True)
         self.button = QPushButton("Open")
         self.folder = QPushButton("Folder...")
-        self.background_job = BackgroundJob()
+        self.background_job = self._opener.background_job
         line = QHBoxLayout()
         line.addWidget(self.source, 1)
         line.addWidget(self.button)
@@ -297,7 +292,8 @@ class OtherResultField(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(line)
-        layout.addWidget(self.background_job)
+        if opener is None:
+            layout.addWidget(self.background_job)
         self.source.returnPressed.connect(self._open)
         self.button.clicked.connect(self._open)
         self.folder.clicked.connect(self._choose)
@@ -322,60 +318,27 @@ class OtherResultField(QWidget):
         source : str
             A link, an id, a folder or a zip. Of one that is open nothing is opened.
         """
-        if self.background_job.busy:
-            return
-        settings, base = read_settings(), self._base()
+        base = self._base()
 
-        def work(job: Job) -> ResultSet:
-            results = open_source(source, settings.online, job, settings.max_bytes)
-            bring_first_maps(results, job, _FIRST)
-            if base is not None:
-                _fetch(rank_partners(base, results.maps.values())[:1], job)
-            return results
-
-        def done(results: ResultSet) -> None:
+        def arrived(results: ResultSet) -> None:
             self.source.clear()
-            try:
-                there = same_result(result_sets(self._viewer.layers), results)
-                if there is None:
-                    show_first_maps(self._viewer, results, settings, _FIRST)
-            except ResultsError as error:
-                self._not_done(error)
-                return
-            known = (there or results).maps.values()
-            if base is not None and (partners := rank_partners(base, known)):
-                self.arrived.emit(base, partners[0])
+            if base is not None and (
+                partners := rank_partners(base, results.maps.values())
+            ):
+                self.bring(base, partners[0])
 
-        self.background_job.start(work, "Opening", done=done, failed=self._not_done)
+        self._opener.open(source, then=arrived)
 
     def bring(self, base: StatMap, partner: StatMap) -> None:
         """Compare two maps once both are here."""
-        if base.at_hand and partner.at_hand:
+
+        def go_on(came: list[StatMap]) -> None:
+            if came:
+                self.bring(base, partner)
+
+        missing = [one for one in (base, partner) if not one.at_hand]
+        if missing:
+            # They may be of two results.
+            self._opener.bring(missing[:1], go_on)
+        else:
             self.arrived.emit(base, partner)
-        elif not self.background_job.busy:
-            self.background_job.start(
-                lambda job: _fetch((base, partner), job),
-                "Maps",
-                done=lambda nothing: self.arrived.emit(base, partner),
-                failed=self._not_done,
-            )
-
-    def _not_done(self, error: ResultsError) -> None:
-        from napari_neurosynth_results.viewer.progress_bar import show_error
-
-        if not isinstance(error, CancelledError):
-            show_error(str(error))
-
-
-def _fetch(maps: Iterable[StatMap], job: Job) -> None:
-    """Bring maps with what they need.
-
-    Raises
-    ------
-    ResultsError
-        When one of them could not be had.
-    """
-    for statmap in maps:
-        problems = result_of(statmap).fetch(statmap.results.needed_by(statmap), job)
-        if not statmap.at_hand:
-            raise ResultsError("\n".join(problems) or f"{statmap.title} is not here.")

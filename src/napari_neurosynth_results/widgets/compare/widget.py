@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSlider, PushButton
@@ -14,6 +15,7 @@ from qtpy.QtWidgets import QShortcut
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.export.tables.comparison import save_comparison
+from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.comparison.comparison import (
@@ -21,21 +23,30 @@ from napari_neurosynth_results.statistics.comparison.comparison import (
     compare,
 )
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix, compare_all
-from napari_neurosynth_results.viewer.clusters.cluster_layers import cluster_layer
+from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
+from napari_neurosynth_results.viewer.clusters.cluster_layers import (
+    cluster_layer,
+    clusters_of,
+)
 from napari_neurosynth_results.viewer.clusters.defaults import clusters_for
 from napari_neurosynth_results.viewer.compare.comparison_layers import (
+    FoundMaps,
+    find_compared,
     show_agreement,
+    show_compared,
     show_map,
-    threshold_alike,
 )
 from napari_neurosynth_results.viewer.compare.display_modes import JointDisplay
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
-from napari_neurosynth_results.viewer.shown_maps import at_once, layer_for
+from napari_neurosynth_results.viewer.napari_private import close_notifications
+from napari_neurosynth_results.viewer.progress_bar import wait_for
+from napari_neurosynth_results.viewer.shown_maps import at_once, layer_of
 from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
 from napari_neurosynth_results.widgets.common.save_dialogs import (
     NEW_FOLDER,
     FigureButton,
     ask_and_save,
+    beside_window,
     comparison_figures,
 )
 from napari_neurosynth_results.widgets.compare.map_choice import (
@@ -48,6 +59,8 @@ from napari_neurosynth_results.widgets.compare.numbers import ComparisonNumbers
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from napari.viewer import Viewer
+
+    from napari_neurosynth_results.widgets.maps.opener import ResultOpener
 
 _OWN, _SAME = "each map's own threshold", "the first map's threshold for all"
 _ALONE = "as they are"
@@ -74,15 +87,21 @@ class CompareWidget(Container):
     ----------
     napari_viewer : Viewer
         The viewer whose maps are compared, and that shows them together.
+    opener : ResultOpener, optional
+        Of the panel that this is a part of.
     """
 
-    def __init__(self, napari_viewer: Viewer) -> None:
+    def __init__(
+        self, napari_viewer: Viewer, opener: ResultOpener | None = None
+    ) -> None:
         super().__init__(labels=False)
         self._viewer = napari_viewer
+        self._opener = opener
         self._together = JointDisplay(napari_viewer)
         self._watched: list[Any] = []
         self._heard: list[Layer] = []
-        self._choosing = False
+        #: Whether maps are being found or counted, and others were checked meanwhile.
+        self._choosing = self._chosen_anew = self._counting = False
         self.comparison: Comparison | None = None
         self.matrix: Matrix | None = None
         self._make()
@@ -94,7 +113,7 @@ class CompareWidget(Container):
         self.maps = MapChecklist(self._viewer, self.native)
         self.partners = PartnerButton(self._viewer, self.maps, self.native)
         self.others = OtherResultField(
-            self._viewer, lambda: self.partners.base, self.native
+            self._viewer, lambda: self.partners.base, self.native, self._opener
         )
         self.thresholds = ComboBox(
             choices=[_OWN, _SAME], tooltip="The thresholds at which maps are compared"
@@ -219,24 +238,29 @@ class CompareWidget(Container):
 
     def _choose(self, event: object = None) -> None:
         """Threshold what was checked, see it as before, and count anew."""
+        if self._choosing:
+            # While maps were found, others were checked.
+            self._chosen_anew = True
+            return
         told: list[str] = []
-        self._choosing = True
-        active = self._viewer.layers.selection.active
+        self._choosing, self._chosen_anew = True, False
         try:
+            found = self._find()
+            told = found.told
+            active = self._viewer.layers.selection.active
             # What was made for the comparison is not what the user works with, and
             # nobody hears of it as such meanwhile.
             with at_once(self._viewer):
-                try:
-                    self._make_layers()
-                    if self.thresholds.value == _SAME and len(self.maps.layers) > 1:
-                        told = threshold_alike(self._viewer, self.maps.layers)
-                finally:
-                    if active is not None and active in self._viewer.layers:
-                        self._viewer.layers.selection.active = active
+                show_compared(self._viewer, found)
+                if active is not None and active in self._viewer.layers:
+                    self._viewer.layers.selection.active = active
         except ResultsError as error:
             told = [str(error)]
         finally:
             self._choosing = False
+        if self._chosen_anew:
+            self._choose()
+            return
         self.partners.describe()
         chosen: list[Image] = self.maps.layers
         self._watch(chosen)
@@ -245,9 +269,25 @@ class CompareWidget(Container):
         if told:
             self.sentence.value = "\n".join([*told, self.sentence.value])
 
-    def _make_layers(self) -> None:
+    def _find(self) -> FoundMaps:
+        """Find what the checked maps lack, while the window answers."""
+        shown: dict[StatMap, ClusterSet | None] = {}
+        pictured = []
         for statmap in self.maps.checked:
-            clusters_for(self._viewer, layer_for(self._viewer, statmap))
+            layer = cluster_layer(self._viewer, statmap)
+            shown[statmap] = clusters_of(layer) if layer is not None else None
+            if layer_of(self._viewer, statmap) is not None:
+                pictured.append(statmap)
+        alike = self.thresholds.value == _SAME
+        whole = len(pictured) == len(shown) and None not in shown.values()
+        if whole and not alike:
+            return FoundMaps()
+        atlas = chosen_atlas(self._viewer)
+        return wait_for(
+            lambda job: find_compared(shown, pictured, atlas, job, alike=alike),
+            "Finding clusters",
+            self._viewer,
+        )
 
     def _watch(self, chosen: list[Image]) -> None:
         """Count anew when the clusters of a chosen map change."""
@@ -299,6 +339,9 @@ class CompareWidget(Container):
         if view == _ALONE or len(chosen) < 2:
             self._together.stop()
         else:
+            if view == "swipe" and self._together.mode != view:
+                # The name of the right map stands where napari tells things.
+                close_notifications(self._viewer)
             self._together.show(view, chosen)
         self._listen()
         self.maps.color(self._together.hues)
@@ -347,16 +390,22 @@ class CompareWidget(Container):
 
     def _compare(self) -> None:
         """Count what the maps have in common."""
+        if self._counting:
+            self._counts.start()
+            return
         self.comparison = self.matrix = None
+        self._counting = True
         try:
             clusters = [clusters_for(self._viewer, one) for one in self.maps.layers]
             if len(clusters) > 1:
-                self.comparison = compare(clusters[0], clusters[1])
-            if len(clusters) > 2:
-                self.matrix = compare_all(clusters)
+                self.comparison, self.matrix = wait_for(
+                    partial(_count, clusters), "Comparing", self._viewer
+                )
             self.sentence.value = self._told(clusters)
         except ResultsError as error:
             self.sentence.value = str(error)
+        finally:
+            self._counting = False
         self.numbers.show_comparison(self.comparison, self.matrix)
         known = self.comparison
         for widget in (self.agreement, self.save, self.figure):
@@ -405,4 +454,12 @@ class CompareWidget(Container):
             save_comparison(known, path)
 
         title = "Save into a new folder"
-        ask_and_save(self.native, title, "comparison", NEW_FOLDER, save)
+        save_so = beside_window(save)
+        ask_and_save(self.native, title, "comparison", NEW_FOLDER, save_so)
+
+
+def _count(clusters: list[ClusterSet], job: Job) -> tuple[Comparison, Matrix | None]:
+    """Compare the first two of some maps, and where there are more, all of them."""
+    comparison = compare(clusters[0], clusters[1])
+    job.check()
+    return comparison, compare_all(clusters) if len(clusters) > 2 else None

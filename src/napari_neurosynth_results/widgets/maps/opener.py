@@ -84,7 +84,11 @@ class ResultOpener(QObject):
 
     # --- a result ---------------------------------------------------------------------
 
-    def open(self, source: str | list[str]) -> None:
+    def open(
+        self,
+        source: str | list[str],
+        then: Callable[[ResultSet], None] | None = None,
+    ) -> None:
         """Open a source on another thread; then show its most interesting map.
 
         Parameters
@@ -92,8 +96,11 @@ class ResultOpener(QObject):
         source : str or list of str
             A link, an id, a folder, a zip, or files that belong together. One that is
             open is gone to.
+        then : callable, optional
+            Called with the result once a map of it is shown; at once, in place of going
+            there, with one that is open.
         """
-        if self._is_busy() or self._goes_to(source):
+        if self._is_busy() or self._goes_to(source, then or self._go_to):
             return
         settings = read_settings()
 
@@ -107,24 +114,26 @@ class ResultOpener(QObject):
                 remember_source(settings.online, again, results.title)
             before = shown_maps.same_result(self.results, results)
             if before is not None:
-                self._go_to(before)
+                (then or self._go_to)(before)
                 return
             results.on_demand = False
             self._opened.append(results)
             self.changed.emit()
             self.opened.emit(results)
-            self._show_first(results, settings)
+            self._show_first(results, settings, then)
 
         self.background_job.start(work, "Opening", done=done, failed=self._not_done)
 
-    def _goes_to(self, source: str | list[str]) -> bool:
+    def _goes_to(
+        self, source: str | list[str], go_to: Callable[[ResultSet], None]
+    ) -> bool:
         """Go to a source that is open under the same name, without opening it."""
         if not isinstance(source, str):
             return False
         wanted = shown_maps.source_key(source)
         for results in self.results:
             if shown_maps.source_key(results.source) == wanted:
-                self._go_to(results)
+                go_to(results)
                 return True
         return False
 
@@ -134,7 +143,12 @@ class ResultOpener(QObject):
         if shown is None:
             self._show_first(results, read_settings())
 
-    def _show_first(self, results: ResultSet, settings: Settings) -> None:
+    def _show_first(
+        self,
+        results: ResultSet,
+        settings: Settings,
+        then: Callable[[ResultSet], None] | None = None,
+    ) -> None:
         """Fetch the most interesting map with what it needs, and show it."""
 
         def done(nothing: None) -> None:
@@ -144,6 +158,8 @@ class ResultOpener(QObject):
                 self._not_done(error)
             self.changed.emit()
             self.opened.emit(results)
+            if then is not None and results in result_sets(self._viewer.layers):
+                then(results)
 
         self.background_job.start(
             lambda job: bring_first_maps(results, job, _FIRST),

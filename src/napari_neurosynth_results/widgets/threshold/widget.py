@@ -396,7 +396,7 @@ class ThresholdWidget(Container):
         if statmap is None or self._answered is None:
             return
         if (shown := cluster_layer(self._viewer, statmap)) is not None:
-            describe_clusters(layer, shown)
+            describe_clusters(self._viewer, layer, shown)
         if (atlas := chosen_atlas(self._viewer)) is not self._atlas:
             self._atlas = atlas
             name_by(self._viewer, atlas)
@@ -448,7 +448,7 @@ class ThresholdWidget(Container):
             return
         self._apply()
         if (shown := cluster_layer(self._viewer, statmap)) is not None:
-            describe_clusters(layer, shown)
+            describe_clusters(self._viewer, layer, shown)
         self._show_tried()
 
     def _show_tried(self) -> None:

@@ -31,6 +31,7 @@ from napari_neurosynth_results.viewer.clusters.readout import (
     read_at,
 )
 from napari_neurosynth_results.viewer.layers import build_layers, map_layer, map_of
+from napari_neurosynth_results.viewer.shown_maps import show_alone
 
 PLACE = (38.0, 4.0, 2.0)
 LABELS = "label_desc-mass_level-cluster_corr-FWE_method-montecarlo_tail-positive"
@@ -425,3 +426,13 @@ def test_the_p_of_a_lone_map_is_a_guess_until_sides_are_asked_for(
         assert math.exp(found.log_p) == pytest.approx(p)
         # As in the table of clusters.
         assert clusters.table["peak_p"].min() == pytest.approx(p)
+
+
+def test_a_tested_cluster_is_told_with_the_value_that_is_colored(
+    viewer: Any, sample: ResultSet
+) -> None:
+    """Its own map has one value for the whole cluster, which no color bar shows."""
+    tested = sample["z_desc-mass_level-cluster_corr-FWE_method-montecarlo"]
+    show_alone(viewer, tested)
+    found = row(read_at(viewer, (38, 4, 2)), tested.short_title)
+    assert (found.text, found.test, found.p) == ("3.09", "z 6.729", "p_FWE <= .001")

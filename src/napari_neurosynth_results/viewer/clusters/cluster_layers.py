@@ -212,19 +212,14 @@ def _outline_parts(layer: Image, found: Labels, parts: ActiveParts | None) -> No
 
 
 def _follow_parts(layer: Image, found: Labels, clusters: ClusterSet) -> None:
-    """Outline the parts of other clusters, where that takes no time; else none.
-
-    Those of earlier clusters stay known, and which share was chosen.
-    """
-    before = shown_parts(found)
-    if before is None:
+    """Outline the parts of other clusters, where that takes no time; else none."""
+    if (before := shown_parts(found)) is None:
         return
     if are_parts_of(before, clusters):
         if INSIDE_KEY not in layer.metadata:
             _outline_parts(layer, found, before)
         return
-    # Why nobody knows how much is active is told where one asks for it.
-    with suppress(ResultsError):
+    with suppress(ResultsError):  # Why nobody knows any is told where one asks.
         if clusters.labelled.where.size <= MOST_AT_ONCE:
             show_parts(layer, found, find_active_parts(clusters, before.share))
             return

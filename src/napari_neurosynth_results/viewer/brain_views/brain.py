@@ -120,7 +120,7 @@ class BrainSurfaces:
 
     def __init__(self, viewer: Viewer) -> None:
         self._ref = scene.weakly(viewer)
-        self._volumes = HiddenVolumes(viewer, self._stand_in)
+        self._volumes = HiddenVolumes(viewer, self._stand_in, "3D brain")
         self._surfaces: dict[StatMap, _Surfaces] = {}
         self._in_3d = False
         #: While it is this object that adds and removes, the user does not.

@@ -136,7 +136,7 @@ class Cortex:
         self._ref = scene.weakly(viewer)
         self._layer = layer
         self.shape: Shape = shape
-        self._volumes = HiddenVolumes(viewer, self._nothing)
+        self._volumes = HiddenVolumes(viewer, self._nothing, "cortex")
         #: Surfaces of the 3D brain that stand back as well.
         self._hidden: list[Layer] = []
         self._halves: list[tuple[Hemisphere, Surface]] = []

@@ -33,8 +33,6 @@ _NOTHING = (
     np.array([[0, 1, 2]], np.int32),
     np.zeros((3, 4), np.float32),
 )
-#: What volumes stand back for.
-_SURFACES = "surfaces"
 #: Told of a layer that was switched on; says whether something else stands for it.
 StandIn = Callable[[Any], bool]
 
@@ -115,10 +113,13 @@ class HiddenVolumes:
     stand_in : callable
         A bound method that is called when the user switches a layer on in the meantime.
         When it returns True, the layer stands back again; it is held weakly.
+    of : str
+        What they stand back for; no two views have the same name.
     """
 
-    def __init__(self, viewer: Viewer, stand_in: StandIn) -> None:
+    def __init__(self, viewer: Viewer, stand_in: StandIn, of: str) -> None:
         self._ref = weakly(viewer)
+        self._of = of
         self._stand_in = weakref.WeakMethod(stand_in)
         self._taken: weakref.WeakSet[Any] = weakref.WeakSet()
         #: While it is this object that hides and shows, nobody wants anything.
@@ -146,12 +147,12 @@ class HiddenVolumes:
     def want(self, layer: Layer, wanted: bool) -> None:
         """Let a layer that stands back come again in planes, or stay hidden there."""
         if layer in self._taken:
-            stand_back(layer, _SURFACES, wanted)
+            stand_back(layer, self._of, wanted)
 
     def wants(self, layer: Layer) -> bool:
         """Whether the user wants to see a layer: as in 2D, or switched on since."""
         if layer in self._taken:
-            return stands_back(layer, _SURFACES)
+            return stands_back(layer, self._of)
         return bool(layer.visible)
 
     def give_back(self) -> None:
@@ -160,7 +161,7 @@ class HiddenVolumes:
         self._taken.clear()
         for layer, _ in wanted:
             layer.events.visible.disconnect(self._switched)
-            stand_back(layer, _SURFACES, False)
+            stand_back(layer, self._of, False)
         # Layers of clusters follow their maps: what was hidden alone is hidden again.
         for layer, visible in sorted(wanted, key=lambda pair: not pair[1]):
             self._set(layer, visible)
@@ -170,7 +171,7 @@ class HiddenVolumes:
         if not _is_volume(layer) or layer in self._taken:
             return False
         self._taken.add(layer)
-        stand_back(layer, _SURFACES, wanted or layer.visible)
+        stand_back(layer, self._of, wanted or layer.visible)
         layer.events.visible.connect(self._switched)
         return True
 
@@ -187,7 +188,7 @@ class HiddenVolumes:
         layer = event.source
         if self._busy or not layer.visible or layer not in self._taken:
             return
-        stand_back(layer, _SURFACES)
+        stand_back(layer, self._of)
         stand_in = self._stand_in()
         if stand_in is not None and stand_in(layer):
             self._set(layer, False)

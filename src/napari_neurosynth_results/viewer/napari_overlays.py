@@ -26,7 +26,7 @@ from napari.components.overlays import (
 from napari.utils.events import disconnect_events
 from qtpy.QtCore import QPointF, QRectF
 from qtpy.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter
-from vispy.gloo import Texture2D, VertexBuffer
+from vispy.gloo import Program, Texture2D, VertexBuffer
 from vispy.scene.visuals import Line, create_visual_node
 from vispy.visuals import Visual
 
@@ -102,7 +102,7 @@ attribute vec2 a_share;
 varying vec2 v_share;
 void main() {
     v_share = a_share;
-    gl_Position = $transform(vec4(u_corner + a_share * u_size, 0.0, 1.0));
+    gl_Position = vec4(u_corner + a_share * u_size, 0.0, 1.0);
 }
 """
 _CORNERS = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], np.float32)
@@ -111,6 +111,8 @@ uniform sampler2D u_picture;
 varying vec2 v_share;
 void main() { gl_FragColor = texture2D(u_picture, v_share); }
 """
+#: Canvas -> what draws all pictures on it.
+_programs: weakref.WeakKeyDictionary[Any, Program] = weakref.WeakKeyDictionary()
 
 
 class _PictureVisual(Visual):  # type: ignore[misc]
@@ -118,7 +120,8 @@ class _PictureVisual(Visual):  # type: ignore[misc]
 
     napari writes with shapes of letters that it keeps on the graphics card: each letter
     takes it 4 ms at first, and each text a program of its own. Qt has the letters, and
-    paints the box behind them and all parts of a color bar in one.
+    paints the box behind them and all parts of a color bar in one. One program draws
+    all pictures of a canvas: it is told where on it they are.
     """
 
     def __init__(self) -> None:
@@ -126,9 +129,6 @@ class _PictureVisual(Visual):  # type: ignore[misc]
         self._texture = Texture2D(
             np.zeros((1, 1, 4), np.uint8), interpolation="nearest"
         )
-        program = self.shared_program
-        program["u_picture"], program["a_share"] = self._texture, VertexBuffer(_CORNERS)
-        self._draw_mode = "triangle_strip"
         self._paint: Any = None
         self._scale = 0.0
         self._place = (0, 0, 1, 1)
@@ -148,8 +148,24 @@ class _PictureVisual(Visual):  # type: ignore[misc]
         self._paint, self._place, self._scale = paint, place, 0.0
         self.update()
 
+    def draw(self) -> None:
+        """Draw it on the canvas that is being drawn."""
+        if not self.visible or not self._prepare_draw(self):
+            return
+        canvas = self.transforms.canvas
+        if (program := _programs.get(canvas)) is None:
+            program = _programs[canvas] = Program(_VERTEX, _FRAGMENT)
+            program["a_share"] = VertexBuffer(_CORNERS)
+        left, top, width, height = self._place
+        ends = [(left, top), (left + width, top + height)]
+        corner, end = self.transforms.get_transform().map(ends)[:, :2]
+        program["u_picture"] = self._texture
+        program["u_corner"], program["u_size"] = corner, end - corner
+        self._configure_gl_state()
+        program.draw("triangle_strip")
+
     def _prepare_transforms(self, view: Any) -> None:
-        view.view_program.vert["transform"] = view.transforms.get_transform()
+        """Nothing to do: where it is, is looked up when it is drawn."""
 
     def _prepare_draw(self, view: Any) -> bool:
         scale = float(view.transforms.pixel_scale)
@@ -169,8 +185,6 @@ class _PictureVisual(Visual):  # type: ignore[misc]
             paint(painter)
             painter.end()
             self._texture.set_data(_pixels_of(image))
-            program = self.shared_program
-            program["u_corner"], program["u_size"] = (left, top), (width, height)
         return True
 
     def _compute_bounds(self, axis: int, view: Any) -> tuple[int, int] | None:

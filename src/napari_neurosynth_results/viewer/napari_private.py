@@ -286,8 +286,7 @@ def seen_in_planes(viewer: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        # Who connects last is called first.
-        for callback in reversed(heard):
+        for callback in heard:
             told.connect(callback)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
@@ -19,14 +20,16 @@ from napari_neurosynth_results.viewer.plugin.reader import add_maps
 SHAPE = (8, 9, 8)
 
 
+@pytest.mark.viewer
 def test_the_notification_of_a_result_does_not_keep_it(
     plugin: Any,
-    viewer: Any,
+    make_napari_viewer: Callable[[], Any],
     qapp: Any,
     opened: Callable[..., ResultSet],
     rng: np.random.Generator,
     notifications: list[Any],
 ) -> None:
+    viewer = make_napari_viewer()
     results = opened({"z": rng.normal(size=SHAPE) * 3})
     announce(viewer, results, build_layers(results, underlay=False))
     (told,) = notifications

@@ -228,25 +228,6 @@ def test_a_tested_cluster_has_the_value_that_is_colored(
 
 @pytest.mark.viewer
 @pytest.mark.slow
-@pytest.mark.viewer
-def test_all_words_and_bars_of_a_canvas_are_drawn_by_one_program(
-    window: Any, opened: Opened, z: npt.NDArray[np.float32]
-) -> None:
-    from napari_neurosynth_results.viewer import napari_overlays
-
-    add(window, opened({"z": z})["z"])
-    scene.set_anatomical(window, "neurological")
-    screen(window)
-    canvas = window.window._qt_viewer.canvas
-    drawn = canvas._viewer_overlay_to_visual.values()
-    seen = [one for found in drawn for one in found if one.node.visible]
-    painted = [one for one in seen if isinstance(one, napari_overlays._Painted)]
-    assert len(painted) >= 5
-    made = canvas._scene_canvas.context.shared.parser._objects
-    assert napari_overlays._programs[canvas._scene_canvas].id in made
-    assert not made.keys() & {one.node._program.id for one in painted}
-
-
 def test_the_screen_shows_the_bar_and_a_cross_that_is_open_in_the_middle(
     window: Any, opened: Opened, z: npt.NDArray[np.float32]
 ) -> None:
@@ -454,3 +435,23 @@ def test_the_scale_bar_is_as_long_as_it_says_and_napari_can_hide_it(
     bar.visible = False
     picture = window.screenshot(canvas_only=True, flash=False)[-30:, -160:, :3]
     assert not (picture > 200).all(axis=2).any()
+
+
+@pytest.mark.viewer
+@pytest.mark.slow
+def test_all_words_and_bars_of_a_canvas_are_drawn_by_one_program(
+    window: Any, opened: Opened, z: npt.NDArray[np.float32]
+) -> None:
+    from napari_neurosynth_results.viewer import napari_overlays
+
+    add(window, opened({"z": z})["z"])
+    scene.set_anatomical(window, "neurological")
+    screen(window)
+    canvas = window.window._qt_viewer.canvas
+    drawn = canvas._viewer_overlay_to_visual.values()
+    seen = [one for found in drawn for one in found if one.node.visible]
+    painted = [one for one in seen if isinstance(one, napari_overlays._Painted)]
+    assert len(painted) >= 5
+    made = canvas._scene_canvas.context.shared.parser._objects
+    assert napari_overlays._programs[canvas._scene_canvas].id in made
+    assert not made.keys() & {one.node._program.id for one in painted}

@@ -26,6 +26,8 @@ def test_the_window_answers_while_maps_are_found_and_counted(
     viewer = make_napari_viewer()
     add_maps(viewer, [sample["z"]])
     made = CompareWidget(viewer)
+    # The window takes it along when it is closed.
+    viewer.window.add_dock_widget(made)
     where: dict[str, set[bool]] = {}
 
     def spy(owner: Any, name: str) -> None:
@@ -51,4 +53,3 @@ def test_the_window_answers_while_maps_are_found_and_counted(
     assert made.matrix is not None
     made.thresholds.value = made.thresholds.choices[1]
     assert where["clusters_at"] == {False}
-    made.close()

@@ -141,6 +141,7 @@ def test_a_panel_that_was_squeezed_takes_its_room_when_there_is_some(
     preferences: Any,
     plugin: Any,
     make_napari_viewer: Callable[..., Any],
+    qtbot: Any,
     sample_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -158,15 +159,14 @@ def test_a_panel_that_was_squeezed_takes_its_room_when_there_is_some(
     assert panel is not None
     assert panel.width() < 400
     viewer.window.resize(1366, 740)
-    QTest.qWait(300)
-    assert panel.width() >= 410
+    qtbot.waitUntil(lambda: panel.width() >= 410)
     # Who makes it narrower later is not asked again.
     main = panel.window()
     with monkeypatch.context() as patch:
         pressed = Qt.MouseButton.LeftButton
         patch.setattr(QApplication, "mouseButtons", staticmethod(lambda: pressed))
         main.resizeDocks([panel.parentWidget()], [330], Qt.Orientation.Horizontal)
-        QTest.qWait(50)
+        qtbot.waitUntil(lambda: panel.width() < 400)
     viewer.window.resize(1400, 740)
     QTest.qWait(300)
     assert panel.width() < 400

@@ -134,6 +134,7 @@ class Workbench(QWidget):
         super().resizeEvent(event)
         if QApplication.mouseButtons() != Qt.MouseButton.NoButton:
             self._is_sized_by_hand = True
+            self._resized.stop()
 
     def showEvent(self, event: Any) -> None:
         """Follow the size of the window that it is in."""

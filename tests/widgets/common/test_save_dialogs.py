@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from qtpy.QtWidgets import QFileDialog, QMenu
 from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer import progress_bar, scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
@@ -161,14 +160,11 @@ def test_the_window_answers_while_a_figure_is_drawn(
 
 @pytest.mark.viewer
 def test_nobody_looks_for_old_garbage_while_the_window_waits(
-    make_napari_viewer: Any,
+    make_napari_viewer: Any, qtbot: Any
 ) -> None:
     make_napari_viewer()
-    for thread in threading.enumerate():
-        # What was opened before puts it off.
-        if isinstance(thread, threading.Timer):
-            thread.join()
-    gc.enable()
+    # What was opened before puts it off.
+    qtbot.waitUntil(lambda: progress_bar._garbage._timer is None, timeout=10_000)
     gc.collect()
     looked: list[int] = []
 
@@ -185,7 +181,7 @@ def test_nobody_looks_for_old_garbage_while_the_window_waits(
 
     assert wait_for(work, "Figure") >= 500_000
     assert 2 not in looked
-    assert gc.isenabled()
+    qtbot.waitUntil(gc.isenabled)
 
 
 def test_without_clusters_there_is_no_figure(

@@ -73,6 +73,18 @@ def test_it_reports_the_clusters_and_the_comparison_that_are_shown(
     assert "Where z, uncorrected and -log10 p, uncorrected" in text
 
 
+def show_cluster_with_foci(
+    viewer: Any, opened: Callable[..., ResultSet], folder: Path
+) -> None:
+    """Show a map with one cluster, and foci of a file: one study is in it."""
+    data = np.zeros((8, 9, 8))
+    data[3:5, 4:6, 3:5] = 6
+    text = folder / "foci.txt"
+    text.write_text("// Reference=MNI\n// Doe, 2005\n// Subjects=10\n0 -20 10\n")
+    show_alone(viewer, opened({"z": data})["z"])
+    show_foci(viewer, open_studies(str(text)))
+
+
 @pytest.mark.slow
 def test_it_reports_the_studies_whose_foci_are_shown(
     plugin: Any,
@@ -81,12 +93,7 @@ def test_it_reports_the_studies_whose_foci_are_shown(
     tmp_path: Path,
     chosen: Path,
 ) -> None:
-    data = np.zeros((8, 9, 8))
-    data[3:5, 4:6, 3:5] = 6
-    text = tmp_path / "foci.txt"
-    text.write_text("// Reference=MNI\n// Doe, 2005\n// Subjects=10\n0 -20 10\n")
-    show_alone(viewer, opened({"z": data})["z"])
-    show_foci(viewer, open_studies(str(text)))
+    show_cluster_with_foci(viewer, opened, tmp_path)
     ask_and_report(viewer)
     assert "Doe, 2005" in chosen.read_text(encoding="utf-8")
 
@@ -179,11 +186,6 @@ def test_studies_are_saved_that_the_drawer_lists(
 ) -> None:
     path = tmp_path / "studies.tsv"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
-    data = np.zeros((8, 9, 8))
-    data[3:5, 4:6, 3:5] = 6
-    text = tmp_path / "foci.txt"
-    text.write_text("// Reference=MNI\n// Doe, 2005\n// Subjects=10\n0 -20 10\n")
-    show_alone(viewer, opened({"z": data})["z"])
-    show_foci(viewer, open_studies(str(text)))
+    show_cluster_with_foci(viewer, opened, tmp_path)
     save_cluster_studies(viewer)
     assert "Doe, 2005" in path.read_text(encoding="utf-8")

@@ -158,10 +158,15 @@ def test_a_panel_that_was_squeezed_takes_its_room_when_there_is_some(
     panel = workbench_of(viewer)
     assert panel is not None
     assert panel.width() < 400
-    viewer.window.resize(1366, 740)
-    qtbot.waitUntil(lambda: panel.width() >= 410)
-    # Who makes it narrower later is not asked again.
     main = panel.window()
+    viewer.window.resize(1366, 740)
+
+    def has_room() -> None:
+        state = (panel.width(), main.size(), QApplication.mouseButtons())
+        assert panel.width() >= 410, state
+
+    qtbot.waitUntil(has_room)
+    # Who makes it narrower later is not asked again.
     with monkeypatch.context() as patch:
         pressed = Qt.MouseButton.LeftButton
         patch.setattr(QApplication, "mouseButtons", staticmethod(lambda: pressed))

@@ -218,7 +218,7 @@ def true_discoveries(
     >>> from napari_neurosynth_results.sample import sample_folder
     >>> results = nnr.open_results(sample_folder())
     >>> found = nnr.true_discoveries(results["z"]).set_index("region")
-    >>> found.loc["insula R", ["n_voxels", "true_discoveries"]].tolist()
+    >>> found[["n_voxels", "true_discoveries"]].loc["insula R"].tolist()
     [1182, 173]
     """
     import pandas as pd

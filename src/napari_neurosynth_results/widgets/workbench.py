@@ -48,7 +48,7 @@ Tab = Literal["Clusters", "Maps", "Compare", "Views", "Export"]
 TABS: tuple[Tab, ...] = ("Clusters", "Maps", "Compare", "Views", "Export")
 
 _WIDTH, _HEIGHT = 420, 640
-_SETTLED_MS, _TRIES = 100, 5
+_SETTLED_MS = 100
 _LOWEST_TAB = 60
 _MARGINS = (2, 4, 2, 2)
 _TO_PANEL = "F6"
@@ -120,7 +120,6 @@ class Workbench(QWidget):
         self._resized.setSingleShot(True)
         self._resized.setInterval(_SETTLED_MS)
         self._resized.timeout.connect(self._take_room)
-        self._tries = 0
         QApplication.instance().focusChanged.connect(self._hold_focus)
         shortcut = QShortcut(QKeySequence(_TO_PANEL), self)
         shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
@@ -133,7 +132,7 @@ class Workbench(QWidget):
     def resizeEvent(self, event: Any) -> None:
         """Notice who chooses a width: then it stays."""
         super().resizeEvent(event)
-        if QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+        if QApplication.mouseButtons() & Qt.MouseButton.LeftButton:
             self._is_sized_by_hand = True
             self._resized.stop()
 
@@ -145,7 +144,6 @@ class Workbench(QWidget):
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Take the room that was wanting once the window is larger."""
         if event.type() == QEvent.Type.Resize and not self._is_sized_by_hand:
-            self._tries = _TRIES
             self._resized.start()
         return bool(super().eventFilter(watched, event))
 
@@ -153,10 +151,6 @@ class Workbench(QWidget):
         main, dock = self.window(), self.parentWidget()
         if isinstance(main, QMainWindow) and dock and dock.width() < _WIDTH:
             main.resizeDocks([dock], [_WIDTH], Qt.Orientation.Horizontal)
-            # A layout that was still under way undoes it.
-            self._tries -= 1
-            if self._tries:
-                self._resized.start()
 
     def event(self, event: Any) -> bool:
         """Notice that the dock has let the panel go, which closing it does."""

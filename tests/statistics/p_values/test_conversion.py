@@ -69,8 +69,8 @@ def test_squares_are_two_tailed(z: float, dof: float) -> None:
     )
     two = convert_to_log_p(z, MapKind.T, Tail.TWO, dof)
     squared = convert_to_log_p(z**2, MapKind.F, Tail.NONE, (1.0, dof))
-    # As above, close to p = 1.
-    assert squared == pytest.approx(two, rel=1e-8, abs=1e-8)
+    # As above, close to p = 1, which SciPy 1.14 takes it for where F is nearly 0.
+    assert squared == pytest.approx(two, rel=1e-8, abs=1e-8 if z > 1e-6 else 3e-7)
 
 
 @given(p=st.floats(1e-300, 1))

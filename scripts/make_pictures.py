@@ -62,9 +62,7 @@ IMAGES = Path(__file__).parent.parent / "docs" / "images"
 
 def main() -> None:
     """Open the sample and draw it from all sides."""
-    viewer = napari.Viewer()
-    viewer.window.resize(1200, 860)
-    viewer.open(sample_folder(), plugin=PLUGIN)
+    viewer = _open(sample_folder(), 1200, 860)
     _quieten(viewer)
     _save(viewer.window.screenshot(canvas_only=False, flash=False), "window.png")
     _show_only(viewer, "uncorrected · z")
@@ -103,13 +101,8 @@ def main() -> None:
 
 def draw_whole_window() -> None:
     """Draw a window of 1920 x 1080 at work: a cluster, its studies, three planes."""
-    viewer = napari.Viewer()
-    viewer.window.resize(1920, 1080)
-    viewer.open(sample_folder(), plugin=PLUGIN)
-    table = open_workbench(viewer, "Clusters").panel("Clusters").table
-    _quieten(viewer)
-    table.go_next()
-    table.drawer.click()
+    viewer = _open(sample_folder(), 1920, 1080)
+    table = _first_cluster(viewer)
     table.details.setCurrentWidget(table.details.studies)
     show_ortho(viewer, "center")
     _settle(viewer)
@@ -206,9 +199,7 @@ def _thumbnail(path: Path) -> bytes:
 
 def _thresholds() -> None:
     """Draw the threshold widget and the cluster table."""
-    viewer = napari.Viewer()
-    viewer.window.resize(1500, 980)
-    viewer.open(sample_folder(), plugin=PLUGIN)
+    viewer = _open(sample_folder(), 1500, 980)
     panel = open_workbench(viewer, "Clusters").panel("Clusters")
     form, table = panel.threshold, panel.table
     _quieten(viewer)
@@ -229,13 +220,8 @@ def _thresholds() -> None:
 
 def _studies() -> None:
     """Draw the studies behind a cluster, and the heat map of all."""
-    viewer = napari.Viewer()
-    viewer.window.resize(1500, 980)
-    viewer.open(sample_folder(), plugin=PLUGIN)
-    table = open_workbench(viewer, "Clusters").panel("Clusters").table
-    _quieten(viewer)
-    table.go_next()
-    table.drawer.click()
+    viewer = _open(sample_folder(), 1500, 980)
+    table = _first_cluster(viewer)
     details = table.details
     details.setCurrentWidget(details.studies)
     # A study with a focus in the slice.
@@ -251,9 +237,7 @@ def _studies() -> None:
 
 def draw_evidence() -> None:
     """Draw how much of clusters is active, and where, who makes them, and effects."""
-    viewer = napari.Viewer()
-    viewer.window.resize(1366, 768)
-    viewer.open(sample_folder(), plugin=PLUGIN)
+    viewer = _open(sample_folder(), 1366, 768)
     panel = open_workbench(viewer, "Clusters").panel("Clusters")
     form, table = panel.threshold, panel.table
     _quieten(viewer)
@@ -284,9 +268,7 @@ def draw_evidence() -> None:
     viewer.close()
     with tempfile.TemporaryDirectory() as folder:
         _write_image_based(Path(folder))
-        viewer = napari.Viewer()
-        viewer.window.resize(1366, 768)
-        viewer.open(folder, plugin=PLUGIN)
+        viewer = _open(folder, 1366, 768)
         table = open_workbench(viewer, "Clusters").panel("Clusters").table
         _quieten(viewer)
         # One where the studies differ.
@@ -396,9 +378,7 @@ def draw_foci(studies: Studies) -> None:
     studies : Studies
         Those behind the sample.
     """
-    viewer = napari.Viewer()
-    viewer.window.resize(1300, 860)
-    viewer.open(sample_folder(), plugin=PLUGIN)
+    viewer = _open(sample_folder(), 1300, 860)
     _quieten(viewer)
     _show_only(viewer, "uncorrected · z")
     foci = show_foci(viewer, studies)
@@ -438,9 +418,7 @@ def _closer(viewer: napari.Viewer) -> np.ndarray:
 
 def _readout() -> None:
     """Draw the anatomical views with what lies in the insula."""
-    viewer = napari.Viewer()
-    viewer.window.resize(1400, 860)
-    viewer.open(sample_folder(), plugin=PLUGIN)
+    viewer = _open(sample_folder(), 1400, 860)
     views = open_workbench(viewer, "Views").panel("Views").planes
     _show_only(viewer, "uncorrected · z")
     layer = viewer.layers["uncorrected · z"]
@@ -458,9 +436,7 @@ def _readout() -> None:
 
 def _ortho() -> None:
     """Draw the ortho view beside the canvas, with a map and its clusters."""
-    viewer = napari.Viewer()
-    viewer.window.resize(1580, 900)
-    viewer.open(sample_folder(), plugin=PLUGIN)
+    viewer = _open(sample_folder(), 1580, 900)
     title = "uncorrected · z"
     _show_only(viewer, title)
     layer = viewer.layers[title]
@@ -540,6 +516,23 @@ def _busiest_slice(clusters: ClusterSet) -> float:
     ]
     k = int(np.argmax(counts))
     return float(clusters.statmap.affine[2, 2] * k + clusters.statmap.affine[2, 3])
+
+
+def _open(folder: str | Path, width: int, height: int) -> napari.Viewer:
+    """Open a result in a window of its own."""
+    viewer = napari.Viewer()
+    viewer.window.resize(width, height)
+    viewer.open(folder, plugin=PLUGIN)
+    return viewer
+
+
+def _first_cluster(viewer: napari.Viewer) -> ClusterWidget:
+    """Go to the first cluster, and unfold what is known of it."""
+    table: ClusterWidget = open_workbench(viewer, "Clusters").panel("Clusters").table
+    _quieten(viewer)
+    table.go_next()
+    table.drawer.click()
+    return table
 
 
 def _show_only(viewer: napari.Viewer, title: str) -> None:

@@ -43,7 +43,7 @@ class _Garbage:
     in it, and Qt crashes when they are taken apart on another thread than its own. And
     to look among the million objects that a running napari has takes a tenth of a
     second or more, in which no thread goes on: a figure makes so many objects that it
-    happens in the middle. Young ones are looked through alone, but once a minute.
+    happens in the middle. So only young ones are looked through, and once a minute all.
     """
 
     def __init__(self) -> None:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from qtpy.QtCore import QTimer
 
-from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.viewer import progress_bar
 from napari_neurosynth_results.viewer.progress_bar import (
     collect_later,
@@ -88,6 +89,25 @@ def test_what_is_waited_for_is_cancelled_when_waiting_fails(
     with pytest.raises(KeyboardInterrupt):
         wait_for(work, "Waiting")
     assert not ends.is_set()
+
+
+@pytest.mark.viewer
+def test_a_closed_window_is_told_no_answer(make_napari_viewer: Any) -> None:
+    viewer = make_napari_viewer()
+    closed = threading.Event()
+
+    def work(job: Job) -> str:
+        # Some work cannot be stopped.
+        closed.wait(10)
+        return "an answer"
+
+    def close() -> None:
+        viewer.close()
+        closed.set()
+
+    QTimer.singleShot(50, close)
+    with pytest.raises(CancelledError):
+        wait_for(work, "Waiting", viewer)
 
 
 def test_garbage_is_looked_for_again_by_itself(

@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from napari_neurosynth_results.export.escaping import for_qt
-from napari_neurosynth_results.job import Job, Meter
+from napari_neurosynth_results.job import CancelledError, Job, Meter
 from napari_neurosynth_results.viewer.napari_private import is_closed
 
 _Answer = TypeVar("_Answer")
@@ -181,7 +181,7 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
     Raises
     ------
     CancelledError
-        When the user cancelled; and whatever else `work` raises.
+        When the user cancelled, or closed the window; and whatever else `work` raises.
     """
     napari = sys.modules.get("napari")
     if napari is None or (front := napari.current_viewer()) is None:
@@ -207,7 +207,11 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
             app.processEvents()
             if is_closed(waits) or (bar is not None and bar.is_canceled):
                 job.cancel()
-        return future.result()
+        answer = future.result()
+        if is_closed(waits):
+            # Also where the work was over by then: nobody is left to show it.
+            raise CancelledError("The window was closed.")
+        return answer
     finally:
         # Whoever stops it from outside waits no longer than until it looks.
         job.cancel()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from napari_neurosynth_results.errors import ResultsError
 
@@ -48,6 +51,28 @@ class Job:
         """Sleep, unless the job is cancelled, which raises `CancelledError` at once."""
         self._cancelled.wait(seconds)
         self.check()
+
+
+@contextmanager
+def helping_threads(n: int) -> Iterator[ThreadPoolExecutor]:
+    """Have threads help for a moment whoever waits for them.
+
+    They leave Python's garbage to him: there may be widgets in it, which only the
+    thread that made them may take apart.
+
+    Parameters
+    ----------
+    n : int
+        So many at most.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        with ThreadPoolExecutor(n) as pool:
+            yield pool
+    finally:
+        if collects:
+            gc.enable()
 
 
 class Meter:

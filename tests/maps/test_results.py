@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import sys
+import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -142,6 +143,26 @@ def test_a_set_dies_without_the_garbage_collector() -> None:
     finally:
         if enabled:
             gc.enable()
+
+
+def test_threads_that_read_maps_leave_garbage_to_whoever_waits() -> None:
+    collected: list[threading.Thread] = []
+
+    class Littering(_Memory):
+        def read(self) -> tuple[Voxels, tuple[str, ...]]:
+            circle = Littering(self.voxels)
+            vars(circle)["itself"] = circle
+            weakref.finalize(
+                circle, lambda: collected.append(threading.current_thread())
+            )
+            del circle
+            assert len([[n] for n in range(100_000)])
+            return super().read()
+
+    sources = {stem: Littering(np.ones((4, 4, 4), np.float32)) for stem in ("z", "p")}
+    assert _set(dict(sources))["z"].mask is not None
+    gc.collect()
+    assert set(collected) == {threading.main_thread()}
 
 
 def test_what_a_map_says_of_itself() -> None:

@@ -24,6 +24,7 @@ from napari_neurosynth_results.viewer.canvas import (
     Bar,
     bar_of,
     dress,
+    show_place,
     toggle_crosshair,
 )
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
@@ -435,6 +436,27 @@ def test_the_scale_bar_is_as_long_as_it_says_and_napari_can_hide_it(
     bar.visible = False
     picture = window.screenshot(canvas_only=True, flash=False)[-30:, -160:, :3]
     assert not (picture > 200).all(axis=2).any()
+
+
+@pytest.mark.viewer
+@pytest.mark.slow
+def test_where_no_slice_is_shown_no_place_stands_on_the_canvas(
+    window: Any, opened: Opened, z: npt.NDArray[np.float32]
+) -> None:
+    window.layers.clear()
+    add(window, opened({"z": z})["z"]).opacity = 0
+    for overlays in (window.canvas.overlays, window.scene.overlays):
+        for name, overlay in overlays.items():
+            overlay.visible = name in (PLACE, CROSSHAIR)
+
+    def drawn() -> bool:
+        return bool(window.screenshot(canvas_only=True, flash=False)[..., :3].any())
+
+    assert drawn()
+    show_place(window, False)
+    assert not drawn()
+    show_place(window, True)
+    assert drawn()
 
 
 @pytest.mark.viewer

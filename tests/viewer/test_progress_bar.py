@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from qtpy.QtCore import QTimer
 
+from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.viewer import progress_bar
 from napari_neurosynth_results.viewer.progress_bar import (
     collect_later,
@@ -43,7 +47,9 @@ def wait_until(true: Callable[[], bool], qtbot: Any) -> None:
 
 
 def has_waited(qtbot: Any) -> None:
-    wait_until(lambda: gc.isenabled() and progress_bar._garbage._timer is None, qtbot)
+    garbage = progress_bar._garbage
+    wait_until(lambda: gc.isenabled() and garbage._timer is None, qtbot)
+    wait_until(lambda: not garbage._is_watched, qtbot)
 
 
 @pytest.mark.viewer
@@ -61,6 +67,47 @@ def test_only_the_main_thread_collects(make_napari_viewer: Any, qtbot: Any) -> N
     has_waited(qtbot)
     gc.collect()
     assert threads == [threading.main_thread()] * 2
+
+
+@pytest.mark.viewer
+def test_what_is_waited_for_is_cancelled_when_waiting_fails(
+    make_napari_viewer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_napari_viewer()
+    ends = threading.Event()
+
+    def work(job: Job) -> None:
+        while not ends.wait(0.01):
+            job.check()
+
+    def fail(**_: Any) -> None:
+        # Where nobody cancels it, it ends by itself, and the test fails.
+        threading.Timer(5, ends.set).start()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari.utils.cancelable_progress", fail)
+    with pytest.raises(KeyboardInterrupt):
+        wait_for(work, "Waiting")
+    assert not ends.is_set()
+
+
+@pytest.mark.viewer
+def test_a_closed_window_is_told_no_answer(make_napari_viewer: Any) -> None:
+    viewer = make_napari_viewer()
+    closed = threading.Event()
+
+    def work(job: Job) -> str:
+        # Some work cannot be stopped.
+        closed.wait(10)
+        return "an answer"
+
+    def close() -> None:
+        viewer.close()
+        closed.set()
+
+    QTimer.singleShot(50, close)
+    with pytest.raises(CancelledError):
+        wait_for(work, "Waiting", viewer)
 
 
 def test_garbage_is_looked_for_again_by_itself(
@@ -91,3 +138,98 @@ def test_a_thread_tells_what_its_work_returns_or_raises() -> None:
     assert future.result(10) is not threading.main_thread()
     with pytest.raises(ZeroDivisionError):
         start_thread(lambda: 1 / 0).result(10)
+
+
+@pytest.mark.parametrize("why", ["no Qt", "nothing is to be collected"])
+def test_what_a_thread_returned_is_held_by_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, qtbot: Any, why: str
+) -> None:
+    has_waited(qtbot)
+    if why == "no Qt":
+        monkeypatch.delitem(sys.modules, "qtpy.QtCore")
+    else:
+        gc.disable()
+    try:
+        answer = start_thread(lambda: Heard([])).result(10)
+        del answer.itself
+        ref = weakref.ref(answer)
+        del answer
+        # The thread lets go of it last.
+        until = time.monotonic() + 10
+        while ref() is not None and time.monotonic() < until:
+            time.sleep(0.01)
+        assert ref() is None
+    finally:
+        gc.enable()
+
+
+def test_garbage_is_looked_for_again_where_no_window_has_its_turn(
+    monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    monkeypatch.setattr(progress_bar, "_PAUSE", 0.2)
+    monkeypatch.setattr(progress_bar, "_WATCH", 0.1)
+    has_waited(qtbot)
+    collect_later()
+    done = threading.Event()
+    start_thread(done.wait)
+    # A script that computes something shows no window meanwhile.
+    time.sleep(0.5)
+    assert not gc.isenabled()
+    done.set()
+    time.sleep(0.5)
+    assert gc.isenabled()
+    # The next one begins anew.
+    collect_later()
+    threads: list[threading.Thread] = []
+    Heard(threads)
+    kept = [[n] for n in range(100_000)]
+    assert not gc.isenabled()
+    time.sleep(0.5)
+    assert gc.isenabled()
+    # Nor does the thread that looks collect what there is by then.
+    assert not threads
+    kept += [[n] for n in range(100_000)]
+    assert threads == [threading.main_thread()]
+    has_waited(qtbot)
+
+
+def test_no_other_thread_collects_although_somebody_lets_python_do_so(
+    qtbot: Any,
+) -> None:
+    has_waited(qtbot)
+    going = threading.Event()
+
+    def work() -> None:
+        going.wait(10)
+        make_objects()
+
+    future = start_thread(work)
+    gc.enable()
+    wait_until(lambda: not gc.isenabled(), qtbot)
+    threads: list[threading.Thread] = []
+    Heard(threads)
+    going.set()
+    wait_until(future.done, qtbot)
+    has_waited(qtbot)
+    gc.collect()
+    assert threads == [threading.main_thread()]
+
+
+def test_old_garbage_is_collected_also_while_a_thread_does_not_end(
+    monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    monkeypatch.setattr(progress_bar, "_OLD", 0.2)
+    has_waited(qtbot)
+    threads: list[threading.Thread] = []
+    old = Heard(threads)
+    # From now on only a search through all finds it.
+    gc.collect()
+    del old
+    ends = threading.Event()
+    start_thread(ends.wait)
+    try:
+        wait_until(lambda: bool(threads), qtbot)
+    finally:
+        ends.set()
+    assert threads == [threading.main_thread()]
+    has_waited(qtbot)

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.studies.study_files import open_studies
+from napari_neurosynth_results.statistics.clusters import cluster_set
 from napari_neurosynth_results.statistics.comparison.comparison import compare
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     clusters_of,
@@ -28,6 +29,8 @@ from napari_neurosynth_results.viewer.shown_maps import show_alone
 from napari_neurosynth_results.widgets.commands import (
     ExportPanel,
     ask_and_report,
+    save_cluster_peaks,
+    save_cluster_regions,
     save_cluster_studies,
 )
 
@@ -189,3 +192,25 @@ def test_studies_are_saved_that_the_drawer_lists(
     show_cluster_with_foci(viewer, opened, tmp_path)
     save_cluster_studies(viewer)
     assert "Doe, 2005" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("save", [save_cluster_peaks, save_cluster_regions])
+def test_nothing_is_worked_out_that_a_file_does_not_hold(
+    plugin: Any,
+    viewer: Any,
+    sample: ResultSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    save: Callable[[Any], None],
+) -> None:
+    path = tmp_path / "table.tsv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    show_alone(viewer, sample["z"])
+    asked: list[str] = []
+    # What the corrections say takes other maps; it is in the table of clusters.
+    monkeypatch.setattr(
+        cluster_set, "find_corrected_p", lambda *_: asked.append("corrections")
+    )
+    save(viewer)
+    assert path.exists()
+    assert not asked

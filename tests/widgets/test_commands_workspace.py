@@ -281,6 +281,7 @@ def test_an_atlas_that_a_workspace_chose_can_be_given_up(
     choose_atlas(viewer, "default")
     open_and_tell(viewer, str(path))
     assert preferred_atlas() == ("none", "")
+    assert "regions are named by no atlas, as" in notifications[-1].message
     ((text, undo),) = notifications[-1].actions
     assert text == "Keep default"
     undo(None)

@@ -88,7 +88,8 @@ def run_locally(
         When workers cannot start, or the folder cannot be written.
     """
     if not workers:
-        _compute(sources, request, folder, on_record, set(), None, 0)
+        for source in sources:
+            on_record(_ask_and_save(source, request, folder))
         return
     left = list(sources)
     while left:
@@ -134,14 +135,10 @@ def _compute(
     folder: BatchFolder,
     on_record: RecordListener,
     started: set[str],
-    pool: ProcessPoolExecutor | None,
+    pool: ProcessPoolExecutor,
     workers: int,
 ) -> None:
-    """Ask the sources one by one; each answer is written where it was found."""
-    if pool is None:
-        for source in sources:
-            on_record(_ask_and_save(source, request, folder))
-        return
+    """Let workers ask sources one by one; each writes the answer that it found."""
     left, running = iter(sources), set[Future[Record]]()
     # One more than there are workers, so that none of them waits for this process.
     n_running = workers + 1

@@ -226,7 +226,8 @@ class ResultSet:
         """
         names = ("_files", "_found", "_stated", "_titles", "_problems", "_facts")
         before = {name: copy(vars(self)[name]) for name in names}
-        alive = dict(self._alive)
+        with self._lock:
+            alive = dict(self._alive)
         held = self._cache.held(say_of_each(self._files, kinds))
         try:
             self.take_as(kinds)

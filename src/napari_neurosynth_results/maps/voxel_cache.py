@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakValueDictionary
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.job import CancelledError, Job
+from napari_neurosynth_results.job import CancelledError, Job, helping_threads
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.statmap import StatMap
 
@@ -127,6 +127,6 @@ def read_side_by_side(statmaps: Iterable[StatMap]) -> dict[str, Voxels]:
     wanted = list(statmaps)
     # Inflating runs without the interpreter's lock; more threads than this would
     # only wait for memory.
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+    with helping_threads(min(4, os.cpu_count() or 1)) as pool:
         read = zip(wanted, pool.map(voxels, wanted), strict=True)
         return {statmap.key: data for statmap, data in read if data is not None}

@@ -108,8 +108,12 @@ void main() {
 _CORNERS = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], np.float32)
 _FRAGMENT = """
 uniform sampler2D u_picture;
+uniform float u_opacity;
 varying vec2 v_share;
-void main() { gl_FragColor = texture2D(u_picture, v_share); }
+void main() {
+    gl_FragColor = texture2D(u_picture, v_share);
+    gl_FragColor.a *= u_opacity;
+}
 """
 #: Canvas -> what draws all pictures on it.
 _programs: weakref.WeakKeyDictionary[Any, Program] = weakref.WeakKeyDictionary()
@@ -159,7 +163,7 @@ class _PictureVisual(Visual):  # type: ignore[misc]
         left, top, width, height = self._place
         ends = [(left, top), (left + width, top + height)]
         corner, end = self.transforms.get_transform().map(ends)[:, :2]
-        program["u_picture"] = self._texture
+        program["u_picture"], program["u_opacity"] = self._texture, self.opacity
         program["u_corner"], program["u_size"] = corner, end - corner
         self._configure_gl_state()
         program.draw("triangle_strip")

@@ -11,12 +11,13 @@ import gc
 import sys
 import threading
 import time
+from _thread import start_new_thread
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from napari_neurosynth_results.export.escaping import for_qt
-from napari_neurosynth_results.job import Job, Meter
+from napari_neurosynth_results.job import CancelledError, Job, Meter
 from napari_neurosynth_results.viewer.napari_private import is_closed
 
 _Answer = TypeVar("_Answer")
@@ -29,6 +30,10 @@ _PATIENCE = 0.5
 _PAUSE = 5.0
 #: So often the main thread looks for garbage while others work, milliseconds.
 _LOOK_MS = 50
+#: And so often for old garbage, seconds: work may take long, or never end.
+_OLD = 60.0
+#: So often a thread looks whether a window that should look has no turn, seconds.
+_WATCH = 1.0
 
 
 class _Garbage:
@@ -38,47 +43,81 @@ class _Garbage:
     in it, and Qt crashes when they are taken apart on another thread than its own. And
     to look among the million objects that a running napari has takes a tenth of a
     second or more, in which no thread goes on: a figure makes so many objects that it
-    happens in the middle. Young ones are looked through alone.
+    happens in the middle. So only young ones are looked through, and once a minute all.
     """
 
     def __init__(self) -> None:
         self._work: list[Future[Any]] = []
-        self._pause_ends = 0.0
+        self._pause_ends = self._old_next = 0.0
         self._timer: Any = None
+        #: Whether a thread looks too: in a script no window may have its turn.
+        self._is_watched = False
 
     def leave(self, *work: Future[Any], seconds: float = 0) -> None:
         """Have no other thread collect until some work is done, and nobody for a while.
 
-        Without an application of Qt there is nothing to fear, and nobody to look again.
+        Without an application of Qt there is nothing to fear.
         """
-        self._work.extend(work)
-        self._pause_ends = max(self._pause_ends, time.monotonic() + seconds)
         core = sys.modules.get("qtpy.QtCore")
         app = core.QCoreApplication.instance() if core is not None else None
-        if core is None or app is None or not _is_main_thread():
+        if core is None or app is None:
             return
-        # Somebody who wants no garbage collected at all is let be.
-        if self._timer is not None or not gc.isenabled():
-            return
+        now = time.monotonic()
+        if self._timer is None:
+            # Somebody who wants no garbage collected at all is let be.
+            if not _is_main_thread() or not gc.isenabled():
+                return
+            self._timer = core.QTimer(app)
+            self._timer.timeout.connect(self._look)
+            self._timer.start(_LOOK_MS)
+            self._old_next = now + _OLD
+        self._work.extend(work)
+        self._pause_ends = max(self._pause_ends, now + seconds)
         gc.disable()
-        self._timer = core.QTimer(app)
-        self._timer.timeout.connect(self._look)
-        self._timer.start(_LOOK_MS)
+        if not self._is_watched:
+            self._is_watched = True
+            start_new_thread(self._watch, ())
+
+    def _waits(self) -> bool:
+        return time.monotonic() < self._pause_ends
 
     def _look(self) -> None:
         """Collect what is young, as Python would; or let it do so itself again."""
         for one in [*self._work]:
             if one.done():
                 self._work.remove(one)
-        waits = time.monotonic() < self._pause_ends
-        if self._work and not waits:
-            counts, most = gc.get_count(), gc.get_threshold()
-            if counts[0] > most[0]:
-                gc.collect(int(counts[1] > most[1]))
-        elif not waits:
-            self._timer.stop()
-            self._timer.deleteLater()
-            self._timer = None
+        if not self._work and not self._waits():
+            self._end()
+            return
+        # Others may have enabled it.
+        gc.disable()
+        if self._waits():
+            return
+        counts, most = gc.get_count(), gc.get_threshold()
+        if time.monotonic() > self._old_next:
+            gc.collect()
+            self._old_next = time.monotonic() + _OLD
+        elif 0 < most[0] < counts[0]:
+            gc.collect(int(counts[1] > most[1]))
+
+    def _end(self) -> None:
+        self._timer.stop()
+        self._timer.deleteLater()
+        self._timer = None
+        gc.enable()
+
+    def _watch(self) -> None:
+        """See on a thread of its own whether all is over, and nobody has looked.
+
+        It is none of `threading`, which makes objects when such a thread ends: with
+        them it would collect what is left to the main thread.
+        """
+        while self._timer is not None:
+            time.sleep(_WATCH)
+            if not self._waits() and all(one.done() for one in [*self._work]):
+                break
+        self._is_watched = False
+        if self._timer is not None:
             gc.enable()
 
 
@@ -104,11 +143,9 @@ def start_thread(work: Callable[..., _Answer], *args: Any) -> Future[_Answer]:
     """
     pool = ThreadPoolExecutor(1)
     # Before it makes its first object; there is a future to wait for from then on.
-    begins: Future[None] = Future()
-    _garbage.leave(begins)
+    _garbage.leave()
     future = pool.submit(work, *args)
     _garbage.leave(future)
-    begins.set_result(None)
     pool.shutdown(wait=False)
     return future
 
@@ -144,7 +181,7 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
     Raises
     ------
     CancelledError
-        When the user cancelled; and whatever else `work` raises.
+        When the user cancelled, or closed the window; and whatever else `work` raises.
     """
     napari = sys.modules.get("napari")
     if napari is None or (front := napari.current_viewer()) is None:
@@ -170,8 +207,14 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
             app.processEvents()
             if is_closed(waits) or (bar is not None and bar.is_canceled):
                 job.cancel()
-        return future.result()
+        answer = future.result()
+        if is_closed(waits):
+            # Also where the work was over by then: nobody is left to show it.
+            raise CancelledError("The window was closed.")
+        return answer
     finally:
+        # Whoever stops it from outside waits no longer than until it looks.
+        job.cancel()
         wait([future])
         if bar is not None:
             bar.close()

@@ -163,7 +163,13 @@ def current_clusters(napari_viewer: napari.viewer.Viewer) -> ClusterSet | None:
 
 def save_cluster_table(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to save the table of clusters, and save it there."""
-    _save_clusters(napari_viewer, "Save the table of clusters", ".tsv", CLUSTER_TABLES)
+    _save_clusters(
+        napari_viewer,
+        "Save the table of clusters",
+        ".tsv",
+        CLUSTER_TABLES,
+        needs=needed_for_tables,
+    )
 
 
 def save_cluster_peaks(napari_viewer: napari.viewer.Viewer) -> None:
@@ -194,7 +200,12 @@ def save_cluster_studies(napari_viewer: napari.viewer.Viewer) -> None:
         for results in result_sets(napari_viewer.layers)
     }
     _save_clusters(
-        *(napari_viewer, "Save the studies", ".tsv", TABLES, "studies", save),
+        napari_viewer,
+        "Save the studies",
+        ".tsv",
+        TABLES,
+        "studies",
+        save,
         # Shares of many experiments take seconds, and are kept.
         needs=lambda clusters: [partial(behind, clusters)],
     )
@@ -203,17 +214,22 @@ def save_cluster_studies(napari_viewer: napari.viewer.Viewer) -> None:
 def save_cluster_labels(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to save the label volume of the clusters, and save it there."""
     _save_clusters(
-        *(napari_viewer, "Save the label volume", ".nii.gz", LABEL_VOLUMES),
-        needs=lambda clusters: [],
+        napari_viewer,
+        "Save the label volume",
+        ".nii.gz",
+        LABEL_VOLUMES,
     )
 
 
 def save_thresholded_map(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to save the map at its threshold, and save it there."""
-    what, of_them = "Save the thresholded map", "thresholded"
     _save_clusters(
-        *(napari_viewer, what, ".nii.gz", MAPS, of_them, save_thresholded),
-        needs=lambda clusters: [],
+        napari_viewer,
+        "Save the thresholded map",
+        ".nii.gz",
+        MAPS,
+        "thresholded",
+        save_thresholded,
     )
 
 
@@ -225,7 +241,7 @@ def _save_clusters(
     of_them: str = "clusters",
     save: Callable[..., None] = save_clusters,
     *,
-    needs: Callable[[ClusterSet], list[Callable[[], object]]] = needed_for_tables,
+    needs: Callable[[ClusterSet], list[Callable[[], object]]] | None = None,
 ) -> None:
     from napari_neurosynth_results.viewer.progress_bar import show_warning
 
@@ -235,7 +251,8 @@ def _save_clusters(
         return
     suggested = f"{clusters.statmap.key}_{of_them}{extension}"
     window = QApplication.activeWindow()
-    save_so = beside_window(partial(save, clusters), *needs(clusters))
+    needed = needs(clusters) if needs is not None else []
+    save_so = beside_window(partial(save, clusters), *needed)
     ask_and_save(window, what, suggested, kinds, save_so)
 
 

@@ -17,6 +17,7 @@ from napari.layers import Image, Labels
 from local_servers import LocalServers, label_xml
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.anatomy.atlas import read_default_atlas
+from napari_neurosynth_results.job import CancelledError
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer.clusters import atlas_choice
 from napari_neurosynth_results.viewer.clusters.atlas_choice import (
@@ -24,6 +25,7 @@ from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     atlas_of_layer,
     choose_atlas,
     chosen_atlas,
+    describe_atlas,
     fetch_atlas,
 )
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
@@ -318,3 +320,19 @@ def test_a_download_makes_an_atlas_available(
 def test_other_preferences_that_are_wrong_do_not_matter(preferences: Any) -> None:
     preferences.servers.neurovault = "ftp://nonsense"
     assert chosen_atlas() is read_default_atlas()
+
+
+def test_an_atlas_that_nobody_waited_for_is_not_said_to_be_lost(
+    preferences: Any, own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = ViewerModel()
+    choose_atlas(viewer, own)
+    atlas = chosen_atlas(viewer)
+    assert describe_atlas(viewer, atlas).atlas == own
+
+    def close_meanwhile(*_: Any) -> None:
+        raise CancelledError("The window was closed.")
+
+    monkeypatch.setattr(atlas_choice, "wait_for", close_meanwhile)
+    with pytest.raises(CancelledError):
+        describe_atlas(viewer, atlas)

@@ -425,6 +425,23 @@ def test_maps_are_swiped_beside_a_series(viewer: Any, maps: list[Any]) -> None:
     together.stop()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [-1, 2])
+def test_a_layer_that_is_moved_by_one_leaves_the_others_in_their_order(
+    viewer: Any, maps: list[Any], step: int
+) -> None:
+    moved = viewer.add_points(np.zeros((1, 3)))
+    others = [layer for layer in viewer.layers if layer is not moved]
+    together = JointDisplay(viewer)
+    together.show("overlay", maps[:2])
+    place = viewer.layers.index(moved)
+    assert 0 < place < len(viewer.layers) - 1
+    assert viewer.layers.move(place, place + step)
+    together.show("outlines", maps[:3])
+    together.stop()
+    assert [layer for layer in viewer.layers if layer is not moved] == others
+
+
 @given(st.permutations(range(9)))
 def test_as_few_layers_as_can_be_are_moved(numbers: list[int]) -> None:
     found = sorted(longest_ascent(numbers))

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+from qtpy.QtCore import QTimer
 
+from conftest import SHAPE
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer.clusters import defaults
 from napari_neurosynth_results.viewer.compare import comparison_layers
+from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.napari_private import is_closed
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.compare import widget as widget_module
 from napari_neurosynth_results.widgets.compare.widget import CompareWidget
@@ -53,3 +59,105 @@ def test_the_window_answers_while_maps_are_found_and_counted(
     assert made.matrix is not None
     made.thresholds.value = made.thresholds.choices[1]
     assert where["clusters_at"] == {False}
+
+
+def act_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, slow: str, act: Callable[[], object]
+) -> QTimer:
+    """Let something take time, and act in the window once it has begun."""
+    begun, timer = threading.Event(), QTimer()
+    real = getattr(widget_module, slow)
+
+    def take_time(*args: Any, **options: Any) -> Any:
+        begun.set()
+        time.sleep(0.5)
+        return real(*args, **options)
+
+    def act_once() -> None:
+        if begun.is_set():
+            timer.stop()
+            act()
+
+    monkeypatch.setattr(widget_module, slow, take_time)
+    timer.timeout.connect(act_once)
+    timer.start(20)
+    return timer
+
+
+@pytest.mark.viewer
+@pytest.mark.parametrize("slow", ["find_compared", "_count"])
+def test_a_window_can_be_closed_while_maps_are_found_and_counted(
+    plugin: Any,
+    make_napari_viewer: Callable[..., Any],
+    sample: ResultSet,
+    monkeypatch: pytest.MonkeyPatch,
+    slow: str,
+) -> None:
+    viewer = make_napari_viewer()
+    add_maps(viewer, [sample["z"]])
+    made = CompareWidget(viewer)
+    viewer.window.add_dock_widget(made)
+    timer = act_meanwhile(monkeypatch, slow, viewer.close)
+    # What fails in between fails the test.
+    made.maps.check([sample[stem] for stem in ("z", "logp")])
+    assert not timer.isActive()
+    assert is_closed(viewer)
+
+
+@pytest.mark.viewer
+@pytest.mark.parametrize("all_of_them", [True, False])
+def test_what_is_deleted_while_maps_are_found_does_not_come_back(
+    plugin: Any,
+    make_napari_viewer: Callable[..., Any],
+    sample: ResultSet,
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: Any,
+    all_of_them: bool,
+) -> None:
+    viewer = make_napari_viewer()
+    add_maps(viewer, [sample["z"], sample["stat"]])
+    made = CompareWidget(viewer)
+    viewer.window.add_dock_widget(made)
+
+    def delete() -> None:
+        layers = viewer.layers
+        gone = [one for one in layers if all_of_them or map_of(one) is sample["z"]]
+        for layer in gone:
+            if layer in layers:
+                layers.remove(layer)
+
+    timer = act_meanwhile(monkeypatch, "find_compared", delete)
+    made.maps.check([sample[stem] for stem in ("z", "logp")])
+    assert not timer.isActive()
+    qtbot.wait(500)
+    left = [] if all_of_them else ["stat", "logp"]
+    assert [map_of(one).key for one in viewer.layers if map_of(one)] == left
+    assert made.maps.checked == ([] if all_of_them else [sample["logp"]])
+    assert made.comparison is None
+    timer.stop()
+
+
+@pytest.mark.viewer
+def test_a_result_that_comes_while_maps_are_found_is_listed(
+    plugin: Any,
+    make_napari_viewer: Callable[..., Any],
+    sample: ResultSet,
+    opened: Callable[..., ResultSet],
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: Any,
+) -> None:
+    viewer = make_napari_viewer()
+    add_maps(viewer, [sample["z"]])
+    made = CompareWidget(viewer)
+    viewer.window.add_dock_widget(made)
+    values = np.zeros(SHAPE, np.float32)
+    values[2:4, 3:5, 3:5] = 4
+    other = opened({"z": values})["z"]
+    timer = act_meanwhile(
+        monkeypatch, "find_compared", lambda: add_maps(viewer, [other])
+    )
+    made.maps.check([sample[stem] for stem in ("z", "logp")])
+    assert not timer.isActive()
+    assert other in made.maps.listed
+    assert made.maps.checked == [sample["z"], sample["logp"]]
+    assert made.comparison is not None

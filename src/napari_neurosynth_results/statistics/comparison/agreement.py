@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.arrays import Float64Array
+from napari_neurosynth_results.job import helping_threads
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.comparison.alignment import (
@@ -187,7 +187,7 @@ def _rank_both(x: Voxels, y: Voxels) -> tuple[RankOrder, RankOrder]:
     """Sort both, side by side where that pays: sorting needs no interpreter."""
     if x.size < _WORTH_A_THREAD:
         return RankOrder(x), RankOrder(y)
-    with ThreadPoolExecutor(2) as pool:
+    with helping_threads(2) as pool:
         first, second = pool.map(RankOrder, (x, y))
     return first, second
 

@@ -18,6 +18,7 @@ from napari_neurosynth_results.anatomy.atlas import Atlas, read_default_atlas
 from napari_neurosynth_results.anatomy.region_names import tidy_name
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.workspace.contents import Naming
+from napari_neurosynth_results.job import CancelledError
 from napari_neurosynth_results.sources.atlases.catalog import KNOWN_ATLASES
 from napari_neurosynth_results.sources.atlases.find import DEFAULT_ATLAS, find_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
@@ -256,6 +257,11 @@ def describe_atlas(viewer: Viewer, atlas: Atlas | None) -> Naming:
     -------
     Naming
         With `Naming.layer` for an atlas that no file or name stands for.
+
+    Raises
+    ------
+    CancelledError
+        When the user cancelled, or closed the window.
     """
     if atlas is None:
         return Naming(None)
@@ -289,6 +295,9 @@ def _opens(what: str, names: str, atlas: Atlas) -> bool:
     try:
         # One that was not read in this session takes a second.
         found = wait_for(lambda job: find_atlas(what, names or None), "Reading atlas")
+    except CancelledError:
+        # Nobody knows; to say that it does not open would be kept for good.
+        raise
     except ResultsError:
         return False
     return found is atlas or (

@@ -136,12 +136,16 @@ def find_compared(
     return found
 
 
-def show_compared(viewer: Viewer, found: FoundMaps) -> None:
-    """Show what was found, hidden where a map had no layer."""
+def show_compared(
+    viewer: Viewer, found: FoundMaps, wanted: Collection[StatMap]
+) -> None:
+    """Show what was found of maps that are wanted, hidden where one had no layer."""
     for statmap, made in found.pictures.items():
-        layer_for(viewer, statmap, made)
+        if statmap in wanted:
+            layer_for(viewer, statmap, made)
     for statmap, clusters in found.clusters.items():
-        show_found(viewer, layer_for(viewer, statmap), clusters)
+        if statmap in wanted:
+            show_found(viewer, layer_for(viewer, statmap), clusters)
 
 
 def show_agreement(viewer: Viewer, comparison: Comparison) -> Labels:

@@ -39,11 +39,7 @@ from napari_neurosynth_results.viewer.layers import (
     stand_back,
 )
 from napari_neurosynth_results.viewer.napari_private import is_closed, unproxied
-from napari_neurosynth_results.viewer.shown_maps import (
-    at_once,
-    longest_ascent,
-    put_in_order,
-)
+from napari_neurosynth_results.viewer.shown_maps import at_once, put_in_order
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -110,9 +106,10 @@ class JointDisplay:
         self._opacity: dict[Layer, float] = {}
         #: And of the names of layers: whether they are seen, and how large.
         self._names: dict[Layer, tuple[bool, float]] = {}
-        #: And of the order of layers, and of napari's grid.
-        self._arranged: list[Layer] = []
+        #: And of napari's grid.
         self._cells: tuple[bool, int] | None = None
+        #: Layers that were moved since, by the user.
+        self._moved: set[Layer] = set()
         #: Maps that the caption names as parts of a comparison.
         self._sided: list[Layer] = []
         self._turn = 0
@@ -120,8 +117,9 @@ class JointDisplay:
         self._swipe: Swipe | None = None
         self._busy = False
         self.mode: Mode | None = None
-        # A bound method is held weakly by napari.
+        # Bound methods are held weakly by napari.
         viewer.layers.events.removed.connect(self._forget)
+        viewer.layers.events.moved.connect(self._note_moved)
 
     @property
     def maps(self) -> list[Image]:
@@ -176,7 +174,7 @@ class JointDisplay:
         self._fit(0)
         self._looks, self._order, self._shown, self._maps = {}, [], {}, []
         self._opacity, self._sided, self._names = {}, [], {}
-        self._arranged, self._cells = [], None
+        self._moved, self._cells = set(), None
 
     def let_go(self) -> None:
         """Stop when the panel goes, unless canvas or layers go with it."""
@@ -232,8 +230,14 @@ class JointDisplay:
         kept = (self._looks, self._shown, self._opacity, self._names)
         for of_layers in kept:
             of_layers.pop(layer, None)
-        for some in (self._order, self._maps, self._sided, self._arranged):
+        for some in (self._order, self._maps, self._sided):
             some[:] = [one for one in some if one is not layer]
+        self._moved.discard(layer)
+
+    def _note_moved(self, event: Any) -> None:
+        """Notice a layer that the user moves."""
+        if self.mode is not None and not self._busy:
+            self._moved.add(event.value)
 
     def _remember(self) -> None:
         """Keep how layers were before a mode changed them.
@@ -289,13 +293,11 @@ class JointDisplay:
         if self._cells is None:
             self._order = now
             return
-        known = [one for one in now if one in self._arranged]
-        places = [one for one in self._arranged if one in known]
-        resting = longest_ascent([places.index(one) for one in known])
-        moved = [one for n, one in enumerate(known) if n not in resting]
-        moved += [one for one in now if one not in self._arranged]
+        new = [one for one in now if one not in self._order]
+        moved = [one for one in now if one in self._moved or one in new]
+        self._moved.clear()
         order = [one for one in self._order if one not in moved]
-        for layer in sorted(moved, key=now.index):
+        for layer in moved:
             below = [one for one in now[: now.index(layer)] if one in order]
             order.insert(order.index(below[-1]) + 1 if below else 0, layer)
         self._order = order
@@ -343,9 +345,6 @@ class JointDisplay:
         if grid.enabled != in_cells:
             grid.enabled = in_cells
         self._cells = in_cells, stride
-        self._arranged = [
-            one for one in self._viewer.layers if TEMPORARY_KEY not in one.metadata
-        ]
 
     def _there(self) -> list[tuple[Layer, _Look]]:
         """List the layers that were there before and still are."""

@@ -140,8 +140,6 @@ def read(
         if viewer is not None and is_closed(viewer):
             return [(None,)]
         raise
-    if viewer is not None and is_closed(viewer):
-        return [(None,)]
     if viewer is not None:
         before = shown_maps.same_result(result_sets(viewer.layers), results)
         if before is not None and shown_maps.show_first_of(viewer, before):

@@ -301,7 +301,7 @@ def open_and_tell(viewer: Viewer, path: str) -> None:
     notify(
         "\n".join([f"Opened {name}, but:", *told]) if told else f"Opened {name}",
         "warning" if told else "info",
-        ((f"Keep {own[0]}", keep_own),) if changed else (),
+        ((f"Keep {_in_words(own[0])}", keep_own),) if changed else (),
     )
 
 
@@ -404,4 +404,10 @@ def _choose(viewer: Viewer, naming: Naming) -> list[str]:
         choose_atlas(viewer, what)
     except ResultsError as error:
         return [f"Places are named by your own atlas. {error}"]
-    return [f"From now on regions are named by {what}, as in the workspace."]
+    named = _in_words(what)
+    return [f"From now on regions are named by {named}, as in the workspace."]
+
+
+def _in_words(atlas: str) -> str:
+    """Name an atlas as it is chosen, a file by its name alone."""
+    return "no atlas" if atlas.lower() == "none" else os.path.basename(atlas)

@@ -117,7 +117,7 @@ def beside_window(
 
 
 def needed_for_tables(clusters: ClusterSet) -> list[Callable[[], object]]:
-    """List what takes time of tables of clusters; whoever has it keeps it."""
+    """List what takes time of a table of clusters; whoever has it keeps it."""
     names = ("table", "peaks", "effects", "proven", "corrected")
     return [partial(getattr, clusters, name) for name in names]
 

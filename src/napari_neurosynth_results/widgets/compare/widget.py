@@ -38,7 +38,10 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import (
 )
 from napari_neurosynth_results.viewer.compare.display_modes import JointDisplay
 from napari_neurosynth_results.viewer.layers import map_of, result_sets
-from napari_neurosynth_results.viewer.napari_private import close_notifications
+from napari_neurosynth_results.viewer.napari_private import (
+    close_notifications,
+    is_closed,
+)
 from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.shown_maps import at_once, layer_of
 from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
@@ -100,8 +103,10 @@ class CompareWidget(Container):
         self._together = JointDisplay(napari_viewer)
         self._watched: list[Any] = []
         self._heard: list[Layer] = []
-        #: Whether maps are being found or counted, and others were checked meanwhile.
-        self._choosing = self._chosen_anew = self._counting = False
+        #: Whether maps are being found and shown, found, or counted.
+        self._choosing = self._finding = self._counting = False
+        #: Whether others were checked meanwhile, and whether layers came or went.
+        self._chosen_anew = self._missed = False
         self.comparison: Comparison | None = None
         self.matrix: Matrix | None = None
         self._make()
@@ -205,17 +210,10 @@ class CompareWidget(Container):
 
     def _refresh(self, event: object = None) -> None:
         """Follow the layers of the viewer."""
-        if self._choosing or self._together.is_busy:
+        if self._is_changing():
             return
         before = self.maps.checked
-        self.maps.list_maps(
-            [
-                statmap
-                for results in result_sets(self._viewer.layers)
-                for statmap in results.maps.values()
-                if statmap.at_hand and statmap.kind.row.criteria
-            ]
-        )
+        self._list_maps()
         self.partners.describe()
         # A map whose layer was deleted is not wanted any more.
         there = [map_of(layer) for layer in self.maps.layers]
@@ -225,8 +223,24 @@ class CompareWidget(Container):
 
     def _refresh_later(self, event: object = None) -> None:
         """Follow when all is gone: napari may be in the middle of removing several."""
-        if not (self._choosing or self._together.is_busy):
+        if not self._is_changing():
             self._later.start()
+
+    def _is_changing(self) -> bool:
+        """Whether layers come and go because of this panel; notice when others do."""
+        self._missed = self._missed or self._finding
+        return self._choosing or self._together.is_busy
+
+    def _list_maps(self) -> None:
+        """List all maps that can be compared."""
+        self.maps.list_maps(
+            [
+                statmap
+                for results in result_sets(self._viewer.layers)
+                for statmap in results.maps.values()
+                if statmap.at_hand and statmap.kind.row.criteria
+            ]
+        )
 
     def _describe(self, event: object = None) -> None:
         self.partners.describe()
@@ -251,13 +265,16 @@ class CompareWidget(Container):
             # What was made for the comparison is not what the user works with, and
             # nobody hears of it as such meanwhile.
             with at_once(self._viewer):
-                show_compared(self._viewer, found)
+                show_compared(self._viewer, found, self.maps.checked)
                 if active is not None and active in self._viewer.layers:
                     self._viewer.layers.selection.active = active
         except ResultsError as error:
             told = [str(error)]
         finally:
             self._choosing = False
+        if is_closed(self._viewer):
+            # What would be told, and where, went with the window.
+            return
         if self._chosen_anew:
             self._choose()
             return
@@ -283,11 +300,27 @@ class CompareWidget(Container):
         if whole and not alike:
             return FoundMaps()
         atlas = chosen_atlas(self._viewer)
-        return wait_for(
-            lambda job: find_compared(shown, pictured, atlas, job, alike=alike),
-            "Finding clusters",
-            self._viewer,
-        )
+        self._finding, self._missed = True, False
+        try:
+            return wait_for(
+                lambda job: find_compared(shown, pictured, atlas, job, alike=alike),
+                "Finding clusters",
+                self._viewer,
+            )
+        finally:
+            self._finding = False
+            if self._missed and not is_closed(self._viewer):
+                self._leave_out_gone(pictured)
+
+    def _leave_out_gone(self, pictured: list[StatMap]) -> None:
+        """Follow layers that came or went meanwhile: what is gone is not wanted."""
+        before = self.maps.checked
+        self._list_maps()
+        gone = [one for one in pictured if layer_of(self._viewer, one) is None]
+        left = [one for one in self.maps.checked if one not in gone]
+        if left != before:
+            self.maps.check_quietly(left)
+            self._chosen_anew = True
 
     def _watch(self, chosen: list[Image]) -> None:
         """Count anew when the clusters of a chosen map change."""
@@ -401,11 +434,14 @@ class CompareWidget(Container):
                 self.comparison, self.matrix = wait_for(
                     partial(_count, clusters), "Comparing", self._viewer
                 )
-            self.sentence.value = self._told(clusters)
+            told = self._told(clusters)
         except ResultsError as error:
-            self.sentence.value = str(error)
+            told = str(error)
         finally:
             self._counting = False
+        if is_closed(self._viewer):
+            return
+        self.sentence.value = told
         self.numbers.show_comparison(self.comparison, self.matrix)
         known = self.comparison
         for widget in (self.agreement, self.save, self.figure):

@@ -34,6 +34,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_neurosynth_results.export.escaping import for_qt
+
 _READABLE_WIDTH = 170
 #: Letters of a list that are seen at least, where the window is narrow.
 _READABLE_LENGTH = 7
@@ -54,6 +56,44 @@ class PlainLabel(QLabel):
         super().__init__(parent)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setText(text)
+
+
+class ElidedLabel(PlainLabel):
+    """A line with an ellipsis where there is no room for all of it.
+
+    The whole is in its tooltip, can be copied, and is what a screen reader says.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        self._end = ""
+        # Else Qt moves a text in, by half a letter, in some styles.
+        self.setIndent(0)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+
+    def say(self, text: str, end: str = "") -> None:
+        """Show another text, of which an end is seen as long as it has any room."""
+        self._end = end
+        self.setText(text + end)
+        self.setToolTip(for_qt(text + end))
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw as much as there is room for; all of it while somebody selects."""
+        room, metrics = self.contentsRect(), self.fontMetrics()
+        whole, elide = self.text(), Qt.TextElideMode.ElideRight
+        if metrics.horizontalAdvance(whole) <= room.width() or self.hasSelectedText():
+            super().paintEvent(event)
+            return
+        left = room.width() - metrics.horizontalAdvance(self._end)
+        shown = metrics.elidedText(whole.removesuffix(self._end), elide, left)
+        painter = QPainter(self)
+        self.style().drawItemText(
+            *(painter, room, int(self.alignment()), self.palette(), self.isEnabled()),
+            metrics.elidedText(shown + self._end, elide, room.width()),
+            self.foregroundRole(),
+        )
+        painter.end()
 
 
 def without_mnemonic(text: str) -> str:

@@ -138,6 +138,52 @@ def row(*widgets: Widget, label: str = "") -> Container:
     return made
 
 
+def align_labels(*containers: Container) -> None:
+    """Let the fields behind labels of one form, or of several, begin in one column.
+
+    magicgui measures labels before they have the font and the margins that they are
+    shown with: the longest are wider then, and push their fields aside.
+    """
+    column = _LabelColumn(containers[0].native, [one.native for one in containers])
+    for one in containers:
+        one.native.installEventFilter(column)
+
+
+class _LabelColumn(QObject):
+    """Gives labels one width, whenever they are shown or look different."""
+
+    def __init__(self, parent: QObject, forms: list[QWidget]) -> None:
+        super().__init__(parent)
+        self._forms = forms
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Measure anew."""
+        kinds = QEvent.Type
+        if event.type() in (kinds.Show, kinds.StyleChange, kinds.FontChange):
+            self._fit()
+        return False
+
+    def _fit(self) -> None:
+        labels = [label for form in self._forms for label in _labels_in(form)]
+        for label in labels:
+            label.ensurePolished()
+        widest = max((label.sizeHint().width() for label in labels), default=0)
+        for label in labels:
+            label.setFixedWidth(widest)
+
+
+def _labels_in(form: QWidget) -> Iterator[QLabel]:
+    """Find the labels that magicgui puts in front of the fields of a form."""
+    rows = form.layout()
+    for number in range(rows.count()):
+        field = rows.itemAt(number).widget()
+        inside = field.layout() if field is not None else None
+        if inside is not None and inside.count() > 1:
+            label = inside.itemAt(0).widget()
+            if isinstance(label, QLabel):
+                yield label
+
+
 def let_scroll(container: Container) -> None:
     """Let a container in a dock of its own be lower than what it holds.
 

@@ -13,6 +13,7 @@ from qtpy.QtCore import QBuffer, QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPen
 from qtpy.QtWidgets import QComboBox, QLabel, QTabWidget, QVBoxLayout, QWidget
 
+from napari_neurosynth_results.anatomy.numerals import short_percent
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import OPPOSITE
 from napari_neurosynth_results.export.escaping import for_html
@@ -416,9 +417,9 @@ def _in_short(known: Comparison) -> list[tuple[str, str]]:
                 (f"Voxels {what}", f"{over.n_voxels:,}"),
             ]
     if known.over_mask.n_voxels:
-        zeros = known.over_mask.zeros_a, known.over_mask.zeros_b
+        zeros = 100 * known.over_mask.zeros_a, 100 * known.over_mask.zeros_b
         rows.append(
-            ("Exactly 0 in the common mask", "{:.0%} and {:.0%}".format(*zeros))
+            ("Exactly 0 in the common mask", " and ".join(map(short_percent, zeros)))
         )
     return rows
 

@@ -1,4 +1,4 @@
-"""One thing that a user waits for: it says how far it is, and it can be cancelled."""
+"""One thing that a user waits for: it says how far it is, and it can be canceled."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Job:
     def check(self) -> None:
         """Raise `CancelledError` when the job was stopped."""
         if self._cancelled.is_set():
-            raise CancelledError("Cancelled.")
+            raise CancelledError("Canceled.")
 
     def wait(self, seconds: float) -> None:
         """Sleep, unless the job is cancelled, which raises `CancelledError` at once."""

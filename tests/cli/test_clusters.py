@@ -286,7 +286,7 @@ def test_a_small_share_of_a_region_is_not_said_to_be_none(
     named = out.split("Regions (")[1].replace("\n", ", ").split(", ")
     statmap = nnr.open_results(sample_path)["z"]
     percent = nnr.find_clusters(statmap, p=0.001).regions["percent"]
-    small = int(((0 < percent) & (percent < 1)).sum())
+    small = int(((percent > 0) & (percent < 1)).sum())
     assert small > 0
     assert sum(part.endswith(" <1 %") for part in named) == small
     assert not any(part.endswith(" 0 %") for part in named)

@@ -363,6 +363,15 @@ def test_a_place_in_a_tested_cluster_has_the_value_that_is_colored(
     panel.header.place.refresh()
     told = panel.header.place.here.text()
     assert told.split("   ") == ["insula R", "z 6.729", "p_FWE <= .001"]
+    # So it is in the table of all maps, which says where the other value is from.
+    table = panel.show_tab("Views").planes.readout
+    table.refresh()
+    rows = [row for row in cells(table) if row[0] == "mass · FWE · z"]
+    assert rows == [["mass · FWE · z", "z 6.729", "p_FWE <= .001"]]
+    at = [row[0] for row in cells(table)].index("mass · FWE · z")
+    tip = table.table.rows.index(at, 1).data(Qt.ItemDataRole.ToolTipRole)
+    assert "6.729, of the uncorrected map" in tip
+    assert "the whole cluster has z 3.0" in tip
     # A narrow panel cuts the name short, and says so; the numbers stay.
     line, seen = panel.header.place.here, PlainLabel()
     seen.setFont(line.font())

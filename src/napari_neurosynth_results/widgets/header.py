@@ -102,6 +102,8 @@ class Header(QWidget):
         self._told_of: ResultSet | None = None
         self._maps: list[StatMap] = []
         self._clusters: Any = None
+        #: What the window waits for.
+        self._waits = ""
         self._make()
         self._arrange()
         self._connect()
@@ -342,8 +344,16 @@ class Header(QWidget):
             self.say(eye + str(clusters), *clusters.notices)
         elif layer is not None:
             self.say(str(layer.metadata.get(REASON_KEY, "")))
+        elif under_way := self._opener.doing or self._waits:
+            self.say(f"{under_way} ...")
         else:
             self.say(_NO_MAP if self.result is not None else _EMPTY)
+
+    def tell_of_wait(self, what: str) -> None:
+        """Say what the window waits for, as long as there is no map to speak of."""
+        if what != self._waits:
+            self._waits = what
+            self._say_what_was_found()
 
     def say(self, text: str, *more: str) -> None:
         """Say what was found; what does not fit, and more, is in the tooltip."""

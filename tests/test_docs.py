@@ -57,3 +57,18 @@ def test_every_picture_is_shown_somewhere() -> None:
         if f"images/{path.name}" not in shown
     ]
     assert unused == []
+
+
+#: British spellings, but for what tables call a place without a region, names of
+#: modules and titles of others.
+BRITISH = re.compile(
+    r"\b(un)?labell(ed|ing)\b|\bcancell(ed|ing)\b|\b(mod|trav)ell(ed|ing)\b"
+    r"|\b\w*(colour|favour|behaviour|neighbour)\w*\b|\bcentr(e|es|ed)\b|\bgrey\b"
+    r"|\b(normal|visual|organ|recogn|summar|optim|minim|maxim|initial)is(e|ed|es|ing)\b"
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_is_in_american_spelling(page: Path) -> None:
+    text = re.sub(r"`[^`\n]*`|\| unlabelled(?= \|)", "", page.read_text("utf-8"))
+    assert [found[0] for found in BRITISH.finditer(text)] == []

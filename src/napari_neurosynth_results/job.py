@@ -1,4 +1,4 @@
-"""One thing that a user waits for: it says how far it is, and it can be cancelled."""
+"""One thing that a user waits for: it says how far it is, and it can be canceled."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Job:
     def __init__(self, progress: Progress | None = None) -> None:
         self._progress = progress
         self._cancelled = threading.Event()
+        self._ends_itself = False
 
     def report(self, what: str, done: int, total: int | None = None) -> None:
         """Tell how far it is; raises `CancelledError` once it is stopped."""
@@ -42,10 +43,24 @@ class Job:
         """Stop at the next check, from any thread."""
         self._cancelled.set()
 
+    def begin_writing(self) -> None:
+        """Go to the end from here on: who cancels later is too late.
+
+        What is half written would be of no use, and nobody should be told that nothing
+        was saved where a file is.
+        """
+        self.check()
+        self._ends_itself = True
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether it is too late to cancel."""
+        return self._ends_itself
+
     def check(self) -> None:
         """Raise `CancelledError` when the job was stopped."""
-        if self._cancelled.is_set():
-            raise CancelledError("Cancelled.")
+        if self._cancelled.is_set() and not self._ends_itself:
+            raise CancelledError("Canceled.")
 
     def wait(self, seconds: float) -> None:
         """Sleep, unless the job is cancelled, which raises `CancelledError` at once."""

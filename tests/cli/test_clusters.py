@@ -277,6 +277,21 @@ def test_files_are_written_together(
     assert "saving-nnr" not in out
 
 
+def test_a_small_share_of_a_region_is_not_said_to_be_none(
+    capsys: Captured, sample_path: Path
+) -> None:
+    asked = ["clusters", str(sample_path), "--map", "z", "--p", ".001", "--regions"]
+    code, out, _ = told(capsys, *asked)
+    assert code == 0
+    named = out.split("Regions (")[1].replace("\n", ", ").split(", ")
+    statmap = nnr.open_results(sample_path)["z"]
+    percent = nnr.find_clusters(statmap, p=0.001).regions["percent"]
+    small = int(((percent > 0) & (percent < 1)).sum())
+    assert small > 0
+    assert sum(part.endswith(" <1 %") for part in named) == small
+    assert not any(part.endswith(" 0 %") for part in named)
+
+
 def test_a_report_lists_active_parts(
     capsys: Captured, sample_path: Path, write: Write, tmp_path: Path
 ) -> None:

@@ -25,6 +25,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.widgets.common.layout import PlainLabel
 from napari_neurosynth_results.widgets.readout import ReadoutPanel
 from napari_neurosynth_results.widgets.views import AnatomicalViews
 from napari_neurosynth_results.widgets.workbench import Workbench, open_workbench
@@ -362,3 +363,26 @@ def test_a_place_in_a_tested_cluster_has_the_value_that_is_colored(
     panel.header.place.refresh()
     told = panel.header.place.here.text()
     assert told.split("   ") == ["insula R", "z 6.729", "p_FWE <= .001"]
+    # So it is in the table of all maps, which says where the other value is from.
+    table = panel.show_tab("Views").planes.readout
+    table.refresh()
+    rows = [row for row in cells(table) if row[0] == "mass · FWE · z"]
+    assert rows == [["mass · FWE · z", "z 6.729", "p_FWE <= .001"]]
+    at = [row[0] for row in cells(table)].index("mass · FWE · z")
+    tip = table.table.rows.index(at, 1).data(Qt.ItemDataRole.ToolTipRole)
+    assert "6.729, of the uncorrected map" in tip
+    assert "the whole cluster has z 3.0" in tip
+    # A narrow panel cuts the name short, and says so; the numbers stay.
+    line, seen = panel.header.place.here, PlainLabel()
+    seen.setFont(line.font())
+    numbers = "   z 6.729   p_FWE <= .001"
+    room = line.fontMetrics().horizontalAdvance(numbers) + 40
+    elide = Qt.TextElideMode.ElideRight
+    name = line.fontMetrics().elidedText("insula R", elide, 40)
+    seen.setText(name + numbers)
+    assert name.endswith("…")
+    for one in (line, seen):
+        one.setParent(None)
+        one.resize(room, 20)
+    assert line.grab().toImage() == seen.grab().toImage()
+    assert line.toolTip() == told

@@ -19,7 +19,12 @@ from napari_neurosynth_results.viewer.brain_views.glass import glass_of, toggle_
 from napari_neurosynth_results.viewer.layers import map_layer
 from napari_neurosynth_results.viewer.scene import facing
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.ortho.widget import _LAST, hide_ortho, ortho_of
+from napari_neurosynth_results.widgets.ortho.widget import (
+    _LAST,
+    hide_ortho,
+    ortho_of,
+    show_ortho,
+)
 from napari_neurosynth_results.widgets.views import ViewsPanel
 from napari_neurosynth_results.widgets.workbench import (
     go_back_to_scene,
@@ -136,6 +141,30 @@ def test_one_click_leads_back_however_many_views_there_were(
     assert state(viewer) == before
 
 
+def test_one_click_leads_back_from_planes_too(
+    viewer: Any, panel: ViewsPanel, opened: Callable[..., Any]
+) -> None:
+    from napari.layers import Layer
+
+    scene.look_at(viewer, 3, -4, 2)
+    before = state(viewer)
+    for name in ("Coronal", "Sagittal", "Axial", "Coronal"):
+        press(panel, name)
+        scene.look_at(viewer, 5, 5, 5)
+    panel.views.back.click()
+    assert state(viewer) == before
+    assert not panel.views.back.isEnabled()
+    # Once another map is shown, that is what was before.
+    press(panel, "Coronal")
+    statmap = opened({"other_z": np.ones((8, 9, 8))})["other_z"]
+    viewer.layers[0].visible = False
+    viewer.add_layer(Layer.create(*map_layer(statmap, visible=True)[0]))
+    before = state(viewer)
+    press(panel, "Sagittal")
+    panel.views.back.click()
+    assert state(viewer) == before
+
+
 @pytest.mark.slow
 def test_the_menu_leads_back_as_well(viewer: Any, a_map: Any) -> None:
     from napari_neurosynth_results.viewer.brain_views.scene_memory import (
@@ -246,17 +275,28 @@ def test_the_panel_steers_a_window(
     press(panel, "Ortho")
     press(panel, "Glass")
     assert ortho_of(viewer) is None
+    # One click leads to what was before the first of them.
     panel.views.back.click()
-    assert ortho_of(viewer).where == "center"
+    assert ortho_of(viewer) is None
+    assert state(viewer) == before
+    assert not panel.views.back.isEnabled()
+    press(panel, "Ortho")
     ortho_of(viewer).other.click()
     assert ortho_of(viewer).where == "bottom"
     press(panel, "3D")
     assert down(panel) == {"Ortho", "3D"}
     panel.views.back.click()
+    assert ortho_of(viewer) is None
+    assert state(viewer) == before
+    # Where it was last; and what was there before the first view comes back.
+    show_ortho(viewer)
+    assert ortho_of(viewer).where == "bottom"
+    press(panel, "3D")
+    press(panel, "Coronal")
+    panel.views.back.click()
     assert ortho_of(viewer).where == "bottom"
     hide_ortho(viewer)
     assert state(viewer) == before
-    # Where it was last.
     show_ortho_view(viewer)
     assert ortho_of(viewer).where == "bottom"
     press(panel, "Ortho")

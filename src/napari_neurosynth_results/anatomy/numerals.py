@@ -161,3 +161,16 @@ def counted(n: int, one: str, several: str = "") -> str:
     ('1 map', '1,234 maps', '2 foci')
     """
     return f"{n:,} {one if n == 1 else several or f'{one}s'}"
+
+
+def short_percent(percent: float) -> str:
+    """Write a share of a hundred: what is there is not none, and most is not all.
+
+    Examples
+    --------
+    >>> [short_percent(share) for share in (0, 0.4, 37.6, 99.7, 100)]
+    ['0 %', '<1 %', '38 %', '>99 %', '100 %']
+    """
+    if 0 < percent < 1:
+        return "<1 %"
+    return ">99 %" if 99 < percent < 100 else f"{percent:.0f} %"

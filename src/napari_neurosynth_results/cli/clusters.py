@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from napari_neurosynth_results.anatomy.numerals import short_percent
 from napari_neurosynth_results.api import (
     active_parts,
     contributors,
@@ -265,7 +266,7 @@ def _print_regions(clusters: ClusterSet) -> None:
     table, parts = clusters.regions, defaultdict[int, list[str]](list)
     columns = (table["label"], table["region"], table["percent"])
     for label, region, percent in zip(*columns, strict=True):
-        parts[label].append(f"{region} {percent:.0f} %")
+        parts[label].append(f"{region} {short_percent(percent)}")
     for label, name in enumerate(clusters.names, start=1):
         print(f"{label:>3} {name}: {', '.join(parts[label])}")
 

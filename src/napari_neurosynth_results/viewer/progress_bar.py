@@ -14,7 +14,8 @@ import time
 from _thread import start_new_thread
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.job import CancelledError, Job, Meter
@@ -26,6 +27,8 @@ _Answer = TypeVar("_Answer")
 _STEP = 0.04
 #: What is done sooner has no bar: to make one takes as long as many folders.
 _PATIENCE = 0.5
+#: What cannot be cancelled any more.
+WRITING = "writing the file; too late to cancel"
 #: So long after a result was opened no garbage is looked for, seconds.
 _PAUSE = 5.0
 #: So often the main thread looks for garbage while others work, milliseconds.
@@ -34,6 +37,17 @@ _LOOK_MS = 50
 _OLD = 60.0
 #: So often a thread looks whether a window that should look has no turn, seconds.
 _WATCH = 1.0
+
+
+@runtime_checkable
+class WaitPanel(Protocol):
+    """A panel in napari's window that says what is waited for."""
+
+    def show_wait(self, what: str, job: Job, meter: Meter) -> None:
+        """Say what is done and how far it is, with a way to cancel it."""
+
+    def end_wait(self, told: str = "") -> None:
+        """Say what came of it, or nothing."""
 
 
 class _Garbage:
@@ -194,7 +208,7 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
     job = Job(meter.hear)
     app = get_qapp()
     # What is closed meanwhile may be what asked for it, and is needed until it goes on.
-    panels = [*getattr(getattr(waits, "window", None), "dock_widgets", {}).values()]
+    panels = _panels_of(waits)
     began, bar = time.monotonic(), None
     future = start_thread(work, job)
     try:
@@ -204,6 +218,9 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
             if bar is not None:
                 bar.total = meter.total
                 bar.update(meter.done - bar.n)
+                if job.is_writing:
+                    bar.set_description(f"{what}: {WRITING}")
+                _tell(panels, lambda panel: panel.show_wait(what, job, meter))
             app.processEvents()
             if is_closed(waits) or (bar is not None and bar.is_canceled):
                 job.cancel()
@@ -218,7 +235,28 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
         wait([future])
         if bar is not None:
             bar.close()
+            _tell(panels, lambda panel: panel.end_wait())
         panels.clear()
+
+
+def _panels_of(viewer: Any) -> list[Any]:
+    docks = getattr(getattr(viewer, "window", None), "dock_widgets", {})
+    return list(docks.values())
+
+
+def _tell(panels: Sequence[Any], say: Callable[[WaitPanel], None]) -> None:
+    for panel in panels:
+        if isinstance(panel, WaitPanel):
+            # Qt's part of one that was closed meanwhile may be gone.
+            with suppress(RuntimeError):
+                say(panel)
+
+
+def tell_in_panel(text: str) -> None:
+    """Say in the panel, if it is open, what came of what was waited for."""
+    napari = sys.modules.get("napari")
+    viewer = napari.current_viewer() if napari is not None else None
+    _tell(_panels_of(viewer), lambda panel: panel.end_wait(text))
 
 
 def notify(

@@ -117,7 +117,7 @@ def _save_report(
             overwrite=overwrite,
         )
 
-    wait_for(work, "Report", viewer)
+    wait_for(work, "Writing the report", viewer)
 
 
 def _current_result(viewer: napari.viewer.Viewer) -> ResultSet | None:

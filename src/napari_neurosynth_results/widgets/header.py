@@ -46,6 +46,7 @@ from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.scene import place_of_slices
 from napari_neurosynth_results.viewer.settings import read_settings
 from napari_neurosynth_results.widgets.common.layout import (
+    ElidedLabel,
     PlainLabel,
     without_mnemonic,
     wrap,
@@ -101,6 +102,8 @@ class Header(QWidget):
         self._told_of: ResultSet | None = None
         self._maps: list[StatMap] = []
         self._clusters: Any = None
+        #: What the window waits for.
+        self._waits = ""
         self._make()
         self._arrange()
         self._connect()
@@ -341,8 +344,16 @@ class Header(QWidget):
             self.say(eye + str(clusters), *clusters.notices)
         elif layer is not None:
             self.say(str(layer.metadata.get(REASON_KEY, "")))
+        elif under_way := self._opener.doing or self._waits:
+            self.say(f"{under_way} ...")
         else:
             self.say(_NO_MAP if self.result is not None else _EMPTY)
+
+    def tell_of_wait(self, what: str) -> None:
+        """Say what the window waits for, as long as there is no map to speak of."""
+        if what != self._waits:
+            self._waits = what
+            self._say_what_was_found()
 
     def say(self, text: str, *more: str) -> None:
         """Say what was found; what does not fit, and more, is in the tooltip."""
@@ -436,9 +447,7 @@ class PlaceLine(QWidget):
             'Where the slices are, MNI mm. Type or paste a place, as in "38, 4, 2"; '
             "Enter goes there"
         )
-        self.here = PlainLabel()
-        self.here.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.here.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.here = ElidedLabel()
         self.here.setAccessibleName("What is there")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -472,23 +481,22 @@ class PlaceLine(QWidget):
         self.text.setEnabled(place is not None)
         if not (self.text.hasFocus() and self.text.isModified()):
             self.text.setText(format_place(place) if place is not None else "")
-        self._say(self._tell_of(place) if place is not None else "")
+        where, what = self._tell_of(place) if place is not None else ("", "")
+        # Regions have long names: those give way, not the numbers.
+        self.here.say(where, f"   {what}" if where and what else what)
 
-    def _tell_of(self, place: tuple[float, float, float]) -> str:
+    def _tell_of(self, place: tuple[float, float, float]) -> tuple[str, str]:
+        """Say which region is there, and what the map says of it."""
         readout = self._reader.read_at(place)
         layer = shown_maps.current_layer(self._viewer)
-        parts = [readout.where]
+        parts: list[str] = []
         for row in readout.rows:
             if layer is not None and row.title == layer.name:
                 p = f"p {row.p}" if row.p and row.p[0] in ".0123456789" else row.p
                 value = row.text if row.value != row.value else f"{row.kind} {row.text}"
-                parts += [row.test or value, p, row.effect]
+                parts = [row.test or value, p, row.effect]
                 break
-        return "   ".join(part for part in parts if part)
-
-    def _say(self, text: str) -> None:
-        self.here.setText(text)
-        self.here.setToolTip(for_qt(text))
+        return readout.where, "   ".join(part for part in parts if part)
 
     def _go(self) -> None:
         said = go_to_place(self._viewer, self.text.text())
@@ -497,7 +505,7 @@ class PlaceLine(QWidget):
         self.text.selectAll()
         if said:
             self._timer.stop()
-            self._say(said)
+            self.here.say(said)
 
 
 def _combo(name: str, tooltip: str) -> QComboBox:

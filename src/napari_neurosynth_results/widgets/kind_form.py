@@ -32,6 +32,7 @@ from napari_neurosynth_results.viewer.meaning import (
 from napari_neurosynth_results.viewer.napari_private import main_window
 from napari_neurosynth_results.viewer.shown_maps import layer_of
 from napari_neurosynth_results.widgets.common.layout import (
+    align_labels,
     name_controls,
     narrow,
     row,
@@ -177,6 +178,7 @@ class KindForm(Container):
         buttons = row(self.apply, self.undo, self.forget, self.cancel)
         self.extend([self.about, self.values, self.kind, self.tail, self.dof])
         self.extend([self.correction, self.cut, self.space, self.verdict, buttons])
+        align_labels(self)
         for text, name in ((self.about, "Map"), (self.values, "Values")):
             text.label = name
         self.verdict.label = "Then"

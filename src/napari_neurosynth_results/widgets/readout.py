@@ -50,6 +50,7 @@ _SPARE = 2
 _UNDER_MOUSE, _AT_SLICES = "Under the mouse", "At the slices"
 #: No more than 30 times a second.
 _INTERVAL_MS = 33
+_OF_TEST = "of the uncorrected map, as the colors and the table of clusters"
 _NO_VOLUME = "Open a map: there is no volume yet."
 _NO_MAP = "No map is shown."
 
@@ -60,7 +61,14 @@ def _map_in_full(row: ReadoutRow) -> str:
 
 def _value_in_full(row: ReadoutRow) -> str:
     told = row.text if _is_name(row) else f"{row.kind} {row.value:.6g}"
+    if row.test:
+        told = f"{row.test}, {_OF_TEST}; the whole cluster has {told}"
     return f"{told}, {row.effect}" if row.effect else told
+
+
+def _value_in_color(row: ReadoutRow) -> str:
+    """Say the value that colors and cluster table have, and of what it is."""
+    return row.test or row.text
 
 
 def _is_named(row: ReadoutRow) -> bool:
@@ -81,8 +89,9 @@ _COLUMNS = (
     ),
     Column(
         "Value",
-        "Value of the voxel at this place",
-        value=attrgetter("text"),
+        "Value of the voxel at this place; of clusters that were tested, which have "
+        "one value each, that of the uncorrected map, as the colors",
+        value=_value_in_color,
         tooltip=_value_in_full,
         right=True,
     ),

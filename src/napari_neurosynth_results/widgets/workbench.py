@@ -26,11 +26,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_neurosynth_results.job import Job, Meter
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.plugin.messages import PANEL
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
-from napari_neurosynth_results.widgets.common.background_job import EndWhenClosed
+from napari_neurosynth_results.widgets.common.background_job import (
+    EndWhenClosed,
+    WaitLine,
+)
 from napari_neurosynth_results.widgets.common.layout import (
     FocusMark,
     in_reading_order,
@@ -102,6 +106,9 @@ class Workbench(QWidget):
         layout.setSpacing(3)
         layout.addWidget(self.header)
         layout.addWidget(self.tabs, 1)
+        # At the foot, where nothing jumps when it comes and goes.
+        self.wait_line = WaitLine()
+        layout.addWidget(self.wait_line)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.tabs.currentChanged.connect(self._make_current)
         self.header.result_chosen.connect(self._list_maps)
@@ -157,6 +164,18 @@ class Workbench(QWidget):
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             QApplication.instance().setProperty(_CLOSED, True)
         return bool(super().event(event))
+
+    # --- what is waited for -----------------------------------------------------------
+
+    def show_wait(self, what: str, job: Job, meter: Meter) -> None:
+        """Say what the window waits for, whoever asked for it."""
+        self.wait_line.show_wait(what, job, meter)
+        self.header.tell_of_wait(what)
+
+    def end_wait(self, told: str = "") -> None:
+        """Say what came of it, or nothing."""
+        self.wait_line.end_wait(told)
+        self.header.tell_of_wait("")
 
     # --- tabs -------------------------------------------------------------------------
 

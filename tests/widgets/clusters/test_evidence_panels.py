@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
 from napari_neurosynth_results import ActiveParts, active_parts, find_clusters
 from napari_neurosynth_results.job import Job
@@ -252,3 +252,15 @@ def test_parts_are_saved(
     widget.details.parts.save.click()
     saved = pd.read_csv(path, sep="\t", comment="#")
     assert saved.n_voxels.tolist() == [367, 64, 62, 30]
+
+
+def test_lines_that_3d_cannot_show_are_said_to_be_of_planes(
+    qapp: Any, viewer: Any
+) -> None:
+    around = QWidget()
+    panel = PartsPanel(viewer, around)
+    assert panel.outline.text() == "Outline"
+    viewer.dims.ndisplay = 3
+    assert panel.outline.text() == "Outline (in planes)"
+    viewer.dims.ndisplay = 2
+    assert panel.outline.text() == "Outline"

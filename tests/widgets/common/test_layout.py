@@ -42,6 +42,7 @@ from napari_neurosynth_results.viewer.progress_bar import (
     show_warning,
 )
 from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.widgets.common.layout import ElidedLabel, PlainLabel
 from napari_neurosynth_results.widgets.maps.description import read_picture
 
 EVIL = "<img src=x>"
@@ -219,3 +220,46 @@ def test_pictures_in_other_formats_are_not_read(kind: str) -> None:
 )
 def test_what_is_no_picture_or_a_bomb_is_not_read(content: bytes) -> None:
     assert read_picture(content) is None
+
+
+# --- a line that may be too long ------------------------------------------------------
+
+
+def drawn(label: QLabel, width: int) -> QImage:
+    """Draw a label as wide as there is room."""
+    label.resize(width, 20)
+    return label.grab().toImage()
+
+
+def test_a_line_without_room_ends_in_an_ellipsis_and_says_all_in_its_tooltip(
+    qapp: Any,
+) -> None:
+    whole = f"Not shown: a line (Shapes), {EVIL}"
+    label, plain = ElidedLabel(), PlainLabel()
+    label.say(whole)
+    metrics, elide = label.fontMetrics(), Qt.TextElideMode.ElideRight
+    wide = metrics.horizontalAdvance(whole) + 20
+    for width in (wide, 150):
+        plain.setText(metrics.elidedText(whole, elide, width))
+        assert plain.text().endswith("…") == (width < wide)
+        assert drawn(label, width) == drawn(plain, width)
+    # Nothing of it is lost: by mouse, by screen reader, and for who copies it.
+    assert label.text() == whole
+    assert EVIL[1:-1] in label.toolTip()
+    assert not rich(label.toolTip())
+    label.setSelection(0, len(whole))
+    assert label.selectedText() == whole
+
+
+def test_the_numbers_at_the_end_of_a_line_are_seen_before_a_long_name(
+    qapp: Any,
+) -> None:
+    name, numbers = "banks of the superior temporal sulcus R", "   z 3.09   p .001"
+    label, plain = ElidedLabel(), PlainLabel()
+    label.say(name, numbers)
+    metrics, elide = label.fontMetrics(), Qt.TextElideMode.ElideRight
+    assert label.text() == name + numbers
+    room = 200 - metrics.horizontalAdvance(numbers)
+    plain.setText(metrics.elidedText(name, elide, room) + numbers)
+    assert plain.text().endswith(f"…{numbers}")
+    assert drawn(label, 200) == drawn(plain, 200)

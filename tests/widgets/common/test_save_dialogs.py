@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QFileDialog, QMenu
 
 from napari_neurosynth_results import find_clusters
-from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer import progress_bar, scene
 from napari_neurosynth_results.viewer.clusters.cluster_layers import show_clusters
@@ -22,7 +24,12 @@ from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
+from napari_neurosynth_results.widgets.common.save_dialogs import (
+    ask_and_save,
+    beside_window,
+)
 from napari_neurosynth_results.widgets.compare.widget import CompareWidget
+from napari_neurosynth_results.widgets.workbench import Workbench, open_workbench
 
 
 @pytest.fixture
@@ -156,6 +163,88 @@ def test_the_window_answers_while_a_figure_is_drawn(
     assert told_by(path).startswith("z, uncorrected\n")
     # It takes half a second at least, and the window looks up 25 times a second.
     assert ticks.count(False) >= 4
+
+
+@pytest.fixture
+def panel(
+    plugin: Any, make_napari_viewer: Any, monkeypatch: pytest.MonkeyPatch
+) -> Workbench:
+    """Return the panel in a window that is soon tired of waiting."""
+    monkeypatch.setattr(progress_bar, "_PATIENCE", 0.05)
+    return open_workbench(make_napari_viewer())
+
+
+def watched(panel: Workbench, act: Callable[[], object]) -> list[tuple[str, bool]]:
+    """Do something; return what the foot of the panel said, and if one could cancel."""
+    line, seen = panel.wait_line, []
+
+    def look() -> None:
+        if not line.isHidden():
+            seen.append((line.text.text(), line.button.isEnabled()))
+
+    timer = QTimer()
+    timer.timeout.connect(look)
+    timer.start(10)
+    act()
+    timer.stop()
+    return list(dict.fromkeys(seen))
+
+
+def wait_and_save(path: str, *, overwrite: bool) -> None:
+    time.sleep(0.3)
+    Path(path).write_text("saved")
+
+
+@pytest.mark.viewer
+def test_the_panel_says_what_is_written_and_where_it_is_then(
+    panel: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(monkeypatch, path := tmp_path / "table.tsv")
+    save = beside_window(wait_and_save, lambda: time.sleep(0.3))
+    seen = watched(panel, lambda: ask_and_save(None, "Save", "", "", save))
+    # Until it is written one can cancel; afterwards it is too late, and said to be.
+    assert seen == [("Saving ...", True), ("Saving: writing the file ...", False)]
+    line = panel.wait_line
+    assert not line.isHidden()
+    assert line.text.text() == f"Saved {path}"
+    assert line.text.toolTip() != ""
+    assert line.button.text() == "Close"
+    line.button.click()
+    assert line.isHidden()
+    missing = tmp_path / "absent" / "report.html"
+    answer(monkeypatch, missing)
+
+    def refuse(path: str, *, overwrite: bool) -> None:
+        raise ResultsError(f"{path} cannot be written.")
+
+    ask_and_save(None, "Save", "", "", refuse)
+    assert line.text.text() == f"Not saved. {missing} cannot be written."
+
+
+@pytest.mark.viewer
+def test_who_cancels_in_the_panel_in_time_saves_nothing(
+    panel: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(monkeypatch, path := tmp_path / "table.tsv")
+    save = beside_window(wait_and_save, lambda: time.sleep(0.4))
+    line = panel.wait_line
+    QTimer.singleShot(200, line.button.click)
+    seen = watched(panel, lambda: ask_and_save(None, "Save", "", "", save))
+    assert seen == [("Saving ...", True), ("Canceling ...", False)]
+    assert line.text.text() == "Canceled: nothing was saved."
+    assert not path.exists()
+
+
+def test_what_is_being_written_cannot_be_canceled() -> None:
+    """Else nobody would know whether there is a file."""
+    job = Job()
+    job.begin_writing()
+    job.cancel()
+    job.check()
+    late = Job()
+    late.cancel()
+    with pytest.raises(CancelledError):
+        late.begin_writing()
 
 
 @pytest.mark.viewer

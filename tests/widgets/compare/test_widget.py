@@ -22,6 +22,7 @@ from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.statistics.comparison.comparison import compare
+from napari_neurosynth_results.viewer.brain_views.brain import show_brain
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
@@ -139,7 +140,7 @@ def test_all_may_have_the_threshold_of_the_first(
     widget.maps.list_maps([])
     widget.maps.list_maps(order)
     widget.maps.check(order)
-    widget.thresholds.value = "the first map's threshold for all"
+    widget.thresholds.value = "the first's"
     asked = {
         key: clusters_of(cluster_layer(viewer, map_of(layers[key]))).asked
         for key in ("z", "logp", "stat")
@@ -160,7 +161,7 @@ def test_a_threshold_that_means_nothing_is_told(
     widget.maps.list_maps([])
     widget.maps.list_maps([map_of(z), map_of(mass)])
     widget.maps.check([map_of(z), map_of(mass)])
-    widget.thresholds.value = "the first map's threshold for all"
+    widget.thresholds.value = "the first's"
     assert "keeps its own threshold" in widget.sentence.value
     assert clusters_of(cluster_layer(viewer, map_of(mass))).asked.p == 0.05
 
@@ -508,7 +509,13 @@ def test_modes_say_what_3d_cannot_show_and_notify_of_nothing(
     for mode in widget.mode.choices:
         widget.mode.value = mode
         told = widget.in_3d.value.startswith("In 3D")
-        assert told == (mode not in ("as they are", "side by side"))
+        assert told == (mode != "side by side")
+    # Where one chooses, it is said what cannot be chosen; surfaces do not blink.
+    widget.mode.value = "as they are"
+    assert "outlines and blink cannot be seen" in widget.in_3d.value
+    show_brain(viewer)
+    widget.mode.value = "blink"
+    assert "blink in planes" in widget.in_3d.value
     viewer.dims.ndisplay = 2
     assert widget.in_3d.value == ""
     viewer.dims.ndisplay = 3

@@ -1,4 +1,4 @@
-"""The window answers while maps are made ready to be compared."""
+"""The window answers while maps are compared, and says what its choices are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QLabel
 
 from conftest import SHAPE
 from napari_neurosynth_results.maps.results import ResultSet
@@ -18,6 +19,7 @@ from napari_neurosynth_results.viewer.compare import comparison_layers
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.napari_private import is_closed
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
+from napari_neurosynth_results.widgets.common.layout import name_controls
 from napari_neurosynth_results.widgets.compare import widget as widget_module
 from napari_neurosynth_results.widgets.compare.widget import CompareWidget
 
@@ -161,3 +163,33 @@ def test_a_result_that_comes_while_maps_are_found_is_listed(
     assert other in made.maps.listed
     assert made.maps.checked == [sample["z"], sample["logp"]]
     assert made.comparison is not None
+
+
+def test_choices_have_labels_and_white_a_frame(
+    plugin: Any, viewer: Any, sample: ResultSet
+) -> None:
+    """In a light theme white lies on white."""
+    add_maps(viewer, [sample["z"], sample["logp"]])
+    made = CompareWidget(viewer)
+    name_controls(made.native)
+    labels = {label.buddy(): label.text() for label in made.native.findChildren(QLabel)}
+    assert labels[made.mode.native] == "Seen"
+    assert labels[made.thresholds.native] == "Thresholds"
+    made.maps.check_in_order([sample["z"], sample["logp"]])
+    made.mode.value = "overlay"
+    # Whatever comes or goes, the list says which color is whose.
+    viewer.add_image(np.zeros((4, 4, 4)), name="another")
+    role = Qt.ItemDataRole.DecorationRole
+    items = [made.maps.item(row) for row in range(made.maps.count())]
+    assert [item.data(role) is not None for item in items[:2]] == [True, True]
+    seen = QLabel(made.numbers.legend.text().replace("<br>", " "))
+    seen.setStyleSheet("background: white; color: white")
+    seen.resize(seen.sizeHint())
+    image = seen.grab().toImage()
+    at = {
+        image.pixelColor(x, y).name()
+        for x in range(image.width())
+        for y in range(image.height())
+    }
+    assert {"#ffffff", "#808080"} <= at
+    made.close()

@@ -317,3 +317,18 @@ def test_a_link_given_to_napari_fetches_what_it_shows_first(
     assert len(alive) >= min(fetched, 5)
     more = 30 - len(shown)
     assert f"{more} more in the tab Maps of the panel" in notifications[-1].message
+
+
+def test_the_head_of_the_panel_says_what_is_being_opened(
+    widget: Workbench, web: LocalServers, collection: Any
+) -> None:
+    """There is no map until the first one has come, and none to choose either."""
+    link = f"{web.neurovault}/collections/{collection.id}/"
+    web.fail("/media/", Fault.stall(0.5))
+    paste(widget, link)
+    assert widget.header.sentence.text() == f"Opening {link} ..."
+    wait_until(lambda: bool(web.paths("/media/")))
+    assert widget.header.sentence.text() == "Opening Pain ..."
+    widget.opener.background_job.cancel()
+    wait(widget)
+    assert widget.header.sentence.text().startswith("No map is shown.")

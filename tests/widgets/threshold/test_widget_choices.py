@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from qtpy.QtCore import QPoint
 
-from helpers.threshold_form import settle, shown, type_number
+from helpers.threshold_form import let_go, settle, shown, type_number
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.viewer.shown_maps import show_alone
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
+from napari_neurosynth_results.widgets.workbench import ClustersPanel
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 
@@ -101,3 +103,50 @@ def test_choosing_a_map_again_finds_nothing_anew(
     show_alone(viewer, sample["z"])
     assert shown(widget) is before
     assert widget.sentence.value == str(before)
+
+
+# --- where things stand ---------------------------------------------------------------
+
+
+def left_of(field: Any, root: Any) -> int:
+    return int(field.native.mapTo(root, QPoint(0, 0)).x())
+
+
+def test_all_fields_begin_in_one_column_whatever_the_style(
+    widget: ThresholdWidget,
+) -> None:
+    form, root = widget.form, widget.native
+    root.resize(420, 700)
+    form.more.native.click()
+    for style in ("QLabel { padding: 0 9px }", "QLabel { font-size: 20px }"):
+        root.setStyleSheet(style)
+        root.show()
+        let_go()
+        below = (form.preset, form.tail, form.mm3, form.connectivity, form.alpha)
+        rest = (form.dependence, widget.where.place, widget.back)
+        lefts = [left_of(field, root) for field in (*below, *rest)]
+        assert len(set(lefts)) == 1, lefts
+    # The unit stands beside its number.
+    unit = form.volume[-1]
+    gap = left_of(unit, root) - left_of(form.mm3, root) - form.mm3.native.width()
+    assert 0 <= gap < 20
+
+
+def test_nothing_of_the_threshold_touches_the_table_below(
+    plugin: Any, viewer: Any, sample: ResultSet
+) -> None:
+    show_alone(viewer, sample["z"])
+    panel = ClustersPanel(viewer)
+    panel.resize(420, 900)
+    panel.show()
+    panel.threshold.last.visible = True
+    for _ in ("folded", "unfolded"):
+        let_go()
+        table = panel.table.filter.native.mapTo(panel, QPoint(0, 0)).y()
+        for button in (panel.threshold.own, panel.threshold.back):
+            if button.native.isVisible():
+                above = button.native.mapTo(panel, QPoint(0, 0)).y()
+                assert above + button.native.height() + 4 <= table
+        panel.threshold.form.more.native.click()
+        panel.threshold.last.visible = False
+    panel.close()

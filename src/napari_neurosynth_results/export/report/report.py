@@ -135,6 +135,8 @@ def write_report(
     """
     target = check_path(path, (".html", ".htm"), "a report is saved as .html")
     text = report_html(results, sections, comparison=comparison, job=job)
+    if job is not None:
+        job.begin_writing()
     write_text(target, legible(text), overwrite=overwrite)
 
 

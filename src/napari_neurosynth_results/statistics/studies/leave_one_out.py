@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.anatomy.numerals import short_percent
 from napari_neurosynth_results.arrays import BoolArray, Float64Array, IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
@@ -176,7 +177,7 @@ class LeaveOneOut:
         if percent == 100:
             return f"{told}, each time with all of its voxels."
         without = title(self.names[least])
-        return f"{told}; least is left without {without}: {percent:.0f} %."
+        return f"{told}; least is left without {without}: {short_percent(percent)}."
 
 
 def _any_of(names: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.anatomy.numerals import short_percent
 from napari_neurosynth_results.arrays import (
     BoolArray,
     Float32Array,
@@ -574,8 +575,8 @@ def _why_not(
     if best is not None:
         share, what = best
         nearest = (
-            f"; nearest: {what}, which differs at {100 * share:.0f} % of the voxels "
-            "tried"
+            f"; nearest: {what}, which differs at {short_percent(100 * share)} of the "
+            "voxels tried"
             if share
             else f"; nearest: {what}"
         )

@@ -16,6 +16,7 @@ from napari_neurosynth_results.anatomy.cortex import (
     share_on_cortex,
     value_at,
 )
+from napari_neurosynth_results.anatomy.numerals import short_percent
 from napari_neurosynth_results.arrays import IndexArray
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import (
@@ -315,8 +316,9 @@ def _sentence(name: str, clusters: ClusterSet) -> str:
         nothing = f"nothing is {tested or 'above the threshold'}"
         return f"{name} on the cortex: {nothing}. {_ABOUT}."
     which = f"{tested} voxels" if tested else "voxels above the threshold"
+    part = f"{short_percent(100 * share)} of its {len(where):,} {which}"
     return (
-        f"{name} on the cortex: {100 * share:.0f} % of its {len(where):,} {which} lie "
+        f"{name} on the cortex: {part} lie "
         f"within {CORTEX_REACH_MM:g} mm of the surface; what lies deeper is not on it. "
         f"{_ABOUT}."
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.brain_views.brain import brain_of, hide_brain
 from napari_neurosynth_results.viewer.brain_views.cortex import cortex_of, hide_cortex
@@ -76,7 +77,8 @@ def remember_scene(viewer: Viewer, panel: Mapping[str, Any] | None = None) -> No
     """Remember what a viewer shows, before another view is chosen.
 
     A scene that is one of the views already is not remembered: what was seen before it
-    still is.
+    still is. Nor is a plane that another view led to, for as long as the same maps are
+    shown: one step leads back to what was before the first of them.
 
     Parameters
     ----------
@@ -84,6 +86,10 @@ def remember_scene(viewer: Viewer, panel: Mapping[str, Any] | None = None) -> No
         What widgets want to be told when the scene comes back.
     """
     if not is_plain(viewer) or not viewer.layers:
+        return
+    before = remembered_scene(viewer)
+    shown = {layer: layer.visible for layer in viewer.layers}
+    if before is not None and _maps_in(before.seen) == _maps_in(shown):
         return
     forget_scene(viewer)
     active = viewer.layers.selection.active
@@ -155,6 +161,12 @@ def return_to_scene(viewer: Viewer) -> RememberedScene | None:
     if active is not None and active in viewer.layers:
         viewer.layers.selection.active = active
     return found
+
+
+def _maps_in(seen: Mapping[Any, bool]) -> set[StatMap]:
+    """Find which maps are seen, by their voxels or clusters."""
+    found = {map_behind(layer) for layer, shown in seen.items() if shown}
+    return {statmap for statmap in found if statmap is not None}
 
 
 def _show_layers(viewer: Viewer, seen: Mapping[Any, bool]) -> None:

@@ -61,7 +61,7 @@ from napari_neurosynth_results.widgets.clusters.studies import (
     StudyHeatMap,
     StudyPanel,
 )
-from napari_neurosynth_results.widgets.common.layout import PlainLabel
+from napari_neurosynth_results.widgets.common.layout import ElidedLabel
 from napari_neurosynth_results.widgets.common.row_table import (
     Column,
     RowModel,
@@ -264,7 +264,8 @@ class ClusterDetails(QTabWidget):
         self.measure.setAccessibleName("Measure of the heat map")
         self.measure.addItems(["Foci", "Share of the statistic, %"])
         self.atlas = AtlasBox(viewer, self)
-        self.of = PlainLabel(_NONE_CHOSEN, self)
+        self.of = ElidedLabel(self)
+        self.of.say(_NONE_CHOSEN)
         self.addTab(self._framed(self.atlas, self.of, self.regions), "Regions")
         self.addTab(self.parts, "Active parts")
         self.addTab(self.studies, "Studies")
@@ -415,7 +416,7 @@ class ClusterDetails(QTabWidget):
         if self.currentIndex() == 0:
             self.regions.rows.show(self._region_rows(clusters, label))
             chosen = clusters.names[label - 1] if clusters and label else _NONE_CHOSEN
-            self.of.setText(str(chosen))
+            self.of.say(str(chosen))
             return
         behind = self.contributors
         self._work_out_shares()

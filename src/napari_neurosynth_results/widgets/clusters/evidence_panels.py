@@ -195,6 +195,8 @@ _PARTS = (
         for axis in "xyz"
     ),
 )
+#: Pixels between controls of one line.
+_BETWEEN = 6
 _STOPPED = "Stopped. Another share looks again."
 _NO_CLUSTERS = "There are no clusters whose parts could be looked for."
 
@@ -228,7 +230,7 @@ class PartsPanel(QWidget):
             "How much of each part has to be active. Try any number: all answers hold "
             "together, and with those for other thresholds"
         )
-        self.outline = QCheckBox("Outline", self)
+        self.outline = QCheckBox(self)
         self.outline.setToolTip(
             "Draw a black line around each part, inside of its cluster. Lines follow "
             "the threshold; another click takes them away"
@@ -249,9 +251,13 @@ class PartsPanel(QWidget):
         self.outline.toggled.connect(self._outline)
         self.save.clicked.connect(self._save)
         self.view.selectionModel().currentChanged.connect(self._go_to)
+        # A bound method is held weakly by napari: closing the panel ends it.
+        viewer.dims.events.ndisplay.connect(self._name_outline)
+        self._name_outline()
 
     def _arrange(self) -> None:
         line = QFlowLayout()
+        line.setHorizontalSpacing(_BETWEEN)
         line.addWidget(self.share)
         line.addWidget(self.outline)
         line.addWidget(self.save)
@@ -261,6 +267,11 @@ class PartsPanel(QWidget):
         layout.addWidget(self.sentence)
         layout.addWidget(self.background_job)
         layout.addWidget(self.view, 1)
+
+    def _name_outline(self, event: object = None) -> None:
+        """Say where lines can be seen."""
+        in_3d = self._viewer.dims.ndisplay > 2
+        self.outline.setText("Outline (in planes)" if in_3d else "Outline")
 
     def show_cluster(self, clusters: ClusterSet | None, label: int) -> None:
         """Show the parts of a cluster, 0 for those of all."""

@@ -7,6 +7,7 @@ go of it some time later.
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -17,7 +18,7 @@ from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job, Meter
 from napari_neurosynth_results.viewer.progress_bar import show_info, start_thread
-from napari_neurosynth_results.widgets.common.layout import PlainLabel
+from napari_neurosynth_results.widgets.common.layout import ElidedLabel, PlainLabel
 
 _Answer = TypeVar("_Answer")
 
@@ -163,6 +164,72 @@ class BackgroundJob(QWidget):
         self.progressed.emit(
             {what: 100 * part // whole for what, (part, whole) in parts if whole}
         )
+
+
+class WaitLine(QWidget):
+    """Says what the window waits for, with a way to cancel it, and what came of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ElidedLabel()
+        self.text.setAccessibleName("What is waited for")
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.button = QPushButton("Close")
+        self.button.clicked.connect(self._press)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(4, 0, 4, 2)
+        layout.addWidget(self.text, 2)
+        layout.addWidget(self.bar, 1)
+        layout.addWidget(self.button)
+        self._job: Job | None = None
+        #: Who has asked to cancel is not asked again.
+        self._is_canceled = False
+        self.hide()
+
+    def show_wait(self, what: str, job: Job, meter: Meter) -> None:
+        """Say how far something is; once it is written, that it cannot be canceled."""
+        if job is not self._job:
+            self._job, self._is_canceled = job, False
+            self.button.setText("Cancel")
+        total = meter.total
+        self.bar.setRange(0, _STEPS if total else 0)
+        if total:
+            self.bar.setValue(min(_STEPS, meter.done * _STEPS // total))
+        self.button.setEnabled(not (job.is_writing or self._is_canceled))
+        if job.is_writing:
+            self.button.setToolTip(
+                "The file is being written: it is too late to cancel"
+            )
+            self._say(f"{what}: writing the file ...")
+        else:
+            self.button.setToolTip("")
+            self._say("Canceling ..." if self._is_canceled else f"{what} ...")
+        self.bar.show()
+        self.show()
+
+    def end_wait(self, told: str = "") -> None:
+        """Say what came of it until that is closed, or nothing."""
+        self._job = None
+        self.bar.hide()
+        self.button.setText("Close")
+        self.button.setToolTip("")
+        self.button.setEnabled(True)
+        # Of a long path the name of the file is seen.
+        folder, slash, name = told.rpartition(os.sep)
+        self._say(folder, slash + name)
+        self.setVisible(bool(told))
+
+    def _say(self, text: str, end: str = "") -> None:
+        if text + end != self.text.text():
+            self.text.say(text, end)
+
+    def _press(self) -> None:
+        if self._job is None:
+            self.hide()
+        else:
+            self._is_canceled = True
+            self._job.cancel()
 
 
 class EndWhenClosed(QObject):

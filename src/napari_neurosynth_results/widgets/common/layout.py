@@ -34,6 +34,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_neurosynth_results.export.escaping import for_qt
+
 _READABLE_WIDTH = 170
 #: Letters of a list that are seen at least, where the window is narrow.
 _READABLE_LENGTH = 7
@@ -54,6 +56,44 @@ class PlainLabel(QLabel):
         super().__init__(parent)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setText(text)
+
+
+class ElidedLabel(PlainLabel):
+    """A line with an ellipsis where there is no room for all of it.
+
+    The whole is in its tooltip, can be copied, and is what a screen reader says.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        self._end = ""
+        # Else Qt moves a text in, by half a letter, in some styles.
+        self.setIndent(0)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+
+    def say(self, text: str, end: str = "") -> None:
+        """Show another text, of which an end is seen as long as it has any room."""
+        self._end = end
+        self.setText(text + end)
+        self.setToolTip(for_qt(text + end))
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw as much as there is room for; all of it while somebody selects."""
+        room, metrics = self.contentsRect(), self.fontMetrics()
+        whole, elide = self.text(), Qt.TextElideMode.ElideRight
+        if metrics.horizontalAdvance(whole) <= room.width() or self.hasSelectedText():
+            super().paintEvent(event)
+            return
+        left = room.width() - metrics.horizontalAdvance(self._end)
+        shown = metrics.elidedText(whole.removesuffix(self._end), elide, left)
+        painter = QPainter(self)
+        self.style().drawItemText(
+            *(painter, room, int(self.alignment()), self.palette(), self.isEnabled()),
+            metrics.elidedText(shown + self._end, elide, room.width()),
+            self.foregroundRole(),
+        )
+        painter.end()
 
 
 def without_mnemonic(text: str) -> str:
@@ -96,6 +136,52 @@ def row(*widgets: Widget, label: str = "") -> Container:
     made = Container(layout="horizontal", labels=False, label=label, widgets=widgets)
     made.margins = (0, 0, 0, 0)
     return made
+
+
+def align_labels(*containers: Container) -> None:
+    """Let the fields behind labels of one form, or of several, begin in one column.
+
+    magicgui measures labels before they have the font and the margins that they are
+    shown with: the longest are wider then, and push their fields aside.
+    """
+    column = _LabelColumn(containers[0].native, [one.native for one in containers])
+    for one in containers:
+        one.native.installEventFilter(column)
+
+
+class _LabelColumn(QObject):
+    """Gives labels one width, whenever they are shown or look different."""
+
+    def __init__(self, parent: QObject, forms: list[QWidget]) -> None:
+        super().__init__(parent)
+        self._forms = forms
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Measure anew."""
+        kinds = QEvent.Type
+        if event.type() in (kinds.Show, kinds.StyleChange, kinds.FontChange):
+            self._fit()
+        return False
+
+    def _fit(self) -> None:
+        labels = [label for form in self._forms for label in _labels_in(form)]
+        for label in labels:
+            label.ensurePolished()
+        widest = max((label.sizeHint().width() for label in labels), default=0)
+        for label in labels:
+            label.setFixedWidth(widest)
+
+
+def _labels_in(form: QWidget) -> Iterator[QLabel]:
+    """Find the labels that magicgui puts in front of the fields of a form."""
+    rows = form.layout()
+    for number in range(rows.count()):
+        field = rows.itemAt(number).widget()
+        inside = field.layout() if field is not None else None
+        if inside is not None and inside.count() > 1:
+            label = inside.itemAt(0).widget()
+            if isinstance(label, QLabel):
+                yield label
 
 
 def let_scroll(container: Container) -> None:

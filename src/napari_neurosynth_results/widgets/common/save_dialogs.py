@@ -20,6 +20,7 @@ from napari_neurosynth_results.viewer.progress_bar import (
     show_error,
     show_info,
     show_warning,
+    tell_in_panel,
     wait_for,
 )
 
@@ -100,7 +101,7 @@ def beside_window(
     Returns
     -------
     callable
-        As for `ask_and_save`.
+        As for `ask_and_save`. Once it is writing, it is too late to cancel.
     """
 
     def save_so(path: str, *, overwrite: bool) -> Sequence[str] | None:
@@ -108,7 +109,7 @@ def beside_window(
             for number, find in enumerate(needed):
                 job.report("Saving", number, len(needed) + 1)
                 find()
-            job.check()
+            job.begin_writing()
             return save(path, overwrite=overwrite)
 
         return wait_for(work, "Saving")
@@ -137,10 +138,13 @@ def _save_and_tell(save: Callable[[], Sequence[str] | None], path: str) -> None:
     try:
         left_out = save()
     except CancelledError:
+        tell_in_panel("Canceled: nothing was saved.")
         return
     except ResultsError as error:
         show_error(str(error))
+        tell_in_panel(f"Not saved. {error}")
         return
+    tell_in_panel(f"Saved {path}")
     if left_out:
         show_warning("\n".join([f"Saved {path}. Not in it:", *left_out]))
     else:
@@ -303,14 +307,20 @@ class FigureButton(PushButton):
         white = self._white
 
         def work(job: Job) -> None:
+            def hear(what: str, done: int, total: int | None) -> None:
+                job.report(what, done, total)
+                if done:
+                    # It is drawn, and begins to be written.
+                    job.begin_writing()
+
             save_figure(
                 choice.what,
                 path,
                 kind=choice.kind,
                 background="white" if white else "black",
-                progress=job.report,
+                progress=hear,
                 overwrite=overwrite,
                 **choice.options,
             )
 
-        wait_for(work, "Figure")
+        wait_for(work, "Drawing the figure")

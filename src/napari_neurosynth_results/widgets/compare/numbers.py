@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QBuffer, QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPen
 from qtpy.QtWidgets import QComboBox, QLabel, QTabWidget, QVBoxLayout, QWidget
 
+from napari_neurosynth_results.anatomy.numerals import short_percent
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import OPPOSITE
 from napari_neurosynth_results.export.escaping import for_html
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 _BINS = 96
 _MARGINS = (52, 8, 8, 40)
 _LOWEST = 220
+#: Side of a patch of color in pixels, and its frame, which is seen in any theme.
+_PATCH, _FRAME = 10, QColor(128, 128, 128)
 _TICKS = 5
 #: Few to many, as in the heat map of studies.
 _COUNT_RAMP = ColorRamp(
@@ -362,11 +366,21 @@ def _legend(known: Comparison) -> str:
     ]
     parts.append("In the layer that <i>Agreement</i> shows:")
     for (text, rgb), count in zip(agreement_legend(known), numbers, strict=True):
-        color = "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
         if count or text != OPPOSITE.name:
-            patch = f'<span style="color:{color}">&#9632;</span>'
-            parts.append(f"{patch} {for_html(text)}: {count:,}")
+            parts.append(f"{_patch(rgb)} {for_html(text)}: {count:,}")
     return "<br>".join(parts)
+
+
+def _patch(rgb: tuple[float, float, float]) -> str:
+    """Draw a color as HTML, in a frame: white is seen on white too."""
+    image, drawn = QImage(_PATCH, _PATCH, QImage.Format.Format_RGB32), QBuffer()
+    image.fill(_FRAME)
+    painter = QPainter(image)
+    painter.fillRect(image.rect().adjusted(1, 1, -1, -1), QColor.fromRgbF(*rgb))
+    painter.end()
+    image.save(drawn, "png")
+    encoded = base64.b64encode(bytes(drawn.data())).decode()
+    return f'<img src="data:image/png;base64,{encoded}">'
 
 
 def _heights(clusters: ClusterSet) -> list[float]:
@@ -403,9 +417,9 @@ def _in_short(known: Comparison) -> list[tuple[str, str]]:
                 (f"Voxels {what}", f"{over.n_voxels:,}"),
             ]
     if known.over_mask.n_voxels:
-        zeros = known.over_mask.zeros_a, known.over_mask.zeros_b
+        zeros = 100 * known.over_mask.zeros_a, 100 * known.over_mask.zeros_b
         rows.append(
-            ("Exactly 0 in the common mask", "{:.0%} and {:.0%}".format(*zeros))
+            ("Exactly 0 in the common mask", " and ".join(map(short_percent, zeros)))
         )
     return rows
 

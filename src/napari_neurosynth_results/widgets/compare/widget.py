@@ -7,10 +7,17 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import CheckBox, ComboBox, Container, FloatSlider, PushButton
+from magicgui.widgets import (
+    CheckBox,
+    ComboBox,
+    Container,
+    FloatSlider,
+    Label,
+    PushButton,
+)
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QShortcut
+from qtpy.QtWidgets import QComboBox, QShortcut
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import for_qt
@@ -23,6 +30,7 @@ from napari_neurosynth_results.statistics.comparison.comparison import (
     compare,
 )
 from napari_neurosynth_results.statistics.comparison.matrix import Matrix, compare_all
+from napari_neurosynth_results.viewer.brain_views.brain import brain_of
 from napari_neurosynth_results.viewer.clusters.atlas_choice import chosen_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
@@ -65,18 +73,22 @@ if TYPE_CHECKING:
 
     from napari_neurosynth_results.widgets.maps.opener import ResultOpener
 
-_OWN, _SAME = "each map's own threshold", "the first map's threshold for all"
+_OWN, _SAME = "their own", "the first's"
 _ALONE = "as they are"
 _VIEWS = (_ALONE, "overlay", "outlines", "side by side", "blink", "swipe")
 _FEW = "Check two maps or more of this result, or open another result beside it."
 _BESIDE = "In 3D side by side tells two maps apart, and so do planes."
 #: What is seen of a mode where one looks through the volume.
 _IN_3D = {
+    _ALONE: "In 3D outlines and blink cannot be seen: choose them in planes.",
     "overlay": f"In 3D colors mix along the line of sight. {_BESIDE}",
-    "outlines": "In 3D outlines are bodies, and hide the first map. Planes show lines.",
+    "outlines": "In 3D outlines cannot be seen: bodies hide the first map. Planes "
+    "show lines.",
     "blink": "In 3D each map is seen with the colors of its clusters.",
     "swipe": "In 3D the maps are cut, and the line is not drawn.",
 }
+#: Surfaces stand for the maps there.
+_BLINK_IN_BRAIN = "In 3D the brain keeps all maps in sight: blink in planes."
 #: Numbers wait until a slider rests so long, in ms.
 _WAIT = 150
 _BLINK = 800
@@ -121,14 +133,15 @@ class CompareWidget(Container):
             self._viewer, lambda: self.partners.base, self.native, self._opener
         )
         self.thresholds = ComboBox(
-            choices=[_OWN, _SAME], tooltip="The thresholds at which maps are compared"
+            choices=[_OWN, _SAME],
+            tooltip="Each map at its own threshold, or all at that of the first",
         )
         self.mode = ComboBox(
             choices=list(_VIEWS), tooltip="How the maps are shown together"
         )
         narrow(self.thresholds, self.mode)
         self.thresholds.native.setAccessibleName("Thresholds")
-        self.mode.native.setAccessibleName("Seen together")
+        self.mode.native.setAccessibleName("Seen together or as they are")
         self.line = FloatSlider(min=0, max=1, value=0.5, step=0.01, tracking=True)
         self.line.native.setAccessibleName("Line between the maps")
         self.line.tooltip = "The first map left of the line, the second right of it"
@@ -151,10 +164,15 @@ class CompareWidget(Container):
         self.in_3d = wrapped_text()
         self.sentence = wrapped_text()
         self.numbers = ComparisonNumbers(self.native)
-        choices = row(self.thresholds, self.mode)
-        # The words of the first are longer.
-        choices.native.layout().setStretch(0, 3)
-        choices.native.layout().setStretch(1, 2)
+        choices = row(
+            *(Label(value="Thresholds"), self.thresholds),
+            *(Label(value="Seen"), self.mode),
+        )
+        # The other gives way where there is little room.
+        self.mode.native.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToContents
+        )
+        choices.native.layout().setStretch(1, 1)
         self.extend(
             [
                 choices,
@@ -241,6 +259,7 @@ class CompareWidget(Container):
                 if statmap.at_hand and statmap.kind.row.criteria
             ]
         )
+        self.maps.color(self._together.hues)
 
     def _describe(self, event: object = None) -> None:
         self.partners.describe()
@@ -385,7 +404,9 @@ class CompareWidget(Container):
 
     def _say_what_3d_hides(self, event: object = None) -> None:
         is_3d = self._viewer.dims.ndisplay > 2
-        told = _IN_3D.get(self._together.mode or "", "") if is_3d else ""
+        told = _IN_3D.get(self._together.mode or _ALONE, "") if is_3d else ""
+        if is_3d and self._together.mode == "blink" and brain_of(self._viewer):
+            told = _BLINK_IN_BRAIN
         self.in_3d.value = told
         self.in_3d.visible = bool(told)
 

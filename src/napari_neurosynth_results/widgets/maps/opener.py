@@ -62,6 +62,7 @@ class ResultOpener(QObject):
         #: Maps that could not be had; a result's maps are named by its own keys.
         self._failed: set[tuple[int, str]] = set()
         self.background_job = BackgroundJob()
+        self._doing = ""
         self._have_layers = result_sets(viewer.layers)
         self._watch = shown_maps.LayerWatch(viewer, self._let_go)
 
@@ -70,6 +71,11 @@ class ResultOpener(QObject):
         """The results that are open, whether or not a map of them has a layer."""
         found = result_sets(self._viewer.layers)
         return found + [results for results in self._opened if results not in found]
+
+    @property
+    def doing(self) -> str:
+        """What is under way, for people; empty for nothing."""
+        return self._doing if self.background_job.busy else ""
 
     def has_failed(self, statmap: StatMap) -> bool:
         """Whether a map could not be fetched when it was last asked for."""
@@ -123,6 +129,7 @@ class ResultOpener(QObject):
             self._show_first(results, settings, then)
 
         self.background_job.start(work, "Opening", done=done, failed=self._not_done)
+        self._say_under_way(f"Opening {_short(source)}")
 
     def _goes_to(
         self, source: str | list[str], go_to: Callable[[ResultSet], None]
@@ -167,6 +174,7 @@ class ResultOpener(QObject):
             done=done,
             failed=self._not_done,
         )
+        self._say_under_way(f"Opening {results.title}")
 
     # --- maps -------------------------------------------------------------------------
 
@@ -235,6 +243,11 @@ class ResultOpener(QObject):
             failed=self._not_done,
             expected=sum(size for size in sizes if size) if all(sizes) else None,
         )
+        self._say_under_way(f"Fetching {counted(len(missing), 'map')}")
+
+    def _say_under_way(self, what: str) -> None:
+        self._doing = what
+        self.changed.emit()
 
     # --- what went wrong --------------------------------------------------------------
 
@@ -254,6 +267,15 @@ class ResultOpener(QObject):
         from napari_neurosynth_results.viewer.progress_bar import show_warning
 
         show_warning(text)
+
+
+def _short(source: str | list[str]) -> str:
+    """Name a source as people do: by the end of its path, or by the whole link."""
+    paths = [source] if isinstance(source, str) else source
+    if len(paths) > 1:
+        return counted(len(paths), "file")
+    (path,) = paths
+    return os.path.basename(os.path.normpath(path)) if os.path.exists(path) else path
 
 
 # --- what was opened last -------------------------------------------------------------

@@ -22,12 +22,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_neurosynth_results.export.escaping import for_qt
 from napari_neurosynth_results.viewer import scene
 from napari_neurosynth_results.viewer.napari_private import main_window, unproxied
 from napari_neurosynth_results.viewer.ortho.geometry import slice_position, unit_of
 from napari_neurosynth_results.viewer.settings import ORTHO
-from napari_neurosynth_results.widgets.common.layout import PlainLabel, name_controls
+from napari_neurosynth_results.widgets.common.layout import (
+    ElidedLabel,
+    PlainLabel,
+    name_controls,
+)
 from napari_neurosynth_results.widgets.ortho.canvas import OrthoCanvas
 
 if TYPE_CHECKING:
@@ -69,10 +72,7 @@ class OrthoView(QWidget):
         self.other.setToolTip("Show the three planes below the canvas")
         self.away = QPushButton("Close", self)
         self.away.setToolTip("Take the ortho view away")
-        self.not_shown = PlainLabel(parent=self)
-        self.not_shown.setSizePolicy(
-            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
-        )
+        self.not_shown = ElidedLabel(self)
         self.not_shown.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -208,8 +208,7 @@ class OrthoView(QWidget):
         text = "; ".join(f"{name} ({why})" for name, why in left_out.items())
         text = f"Not shown: {text}" if text else ""
         if text != self.not_shown.text():
-            self.not_shown.setText(text)
-            self.not_shown.setToolTip(for_qt(text))
+            self.not_shown.say(text)
             self.not_shown.setVisible(bool(text))
 
 

@@ -51,7 +51,12 @@ from napari_neurosynth_results.statistics.thresholds.what_can_be_asked import (
     list_presets,
     refusals,
 )
-from napari_neurosynth_results.widgets.common.layout import CalmNumber, narrow, row
+from napari_neurosynth_results.widgets.common.layout import (
+    CalmNumber,
+    align_labels,
+    narrow,
+    row,
+)
 
 _STEPS = 1000
 _BOX, _NUMBER_BOX, _EXTENT_BOX, _SLIDER = 76, 56, 44, 20
@@ -194,6 +199,8 @@ class ThresholdForm(Container):
         self.tail = ComboBox(label="Tail", choices=self._tail_choices)
         self.mm3 = FloatSpinBox(min=0, max=1e8, step=1)
         self.volume = row(self.mm3, Label(value="mm3 or more"), label="Volume")
+        # The unit stands beside its number.
+        self.volume.native.layout().addStretch()
         self.connectivity = ComboBox(
             label="Connected by",
             choices=list(_CONNECTIVITY.items()),
@@ -223,6 +230,7 @@ class ThresholdForm(Container):
         needed.margins = (0, 0, 0, 0)
         # Of a map that needs them, and there is none yet.
         self.dof.visible = False
+        align_labels(self.rest, needed)
         self.extend([self.line, needed, self.rest])
 
     def _fit(self) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container, PushButton
 from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QSizePolicy
 
 from napari_neurosynth_results.api.map_requests import requested_clusters
 from napari_neurosynth_results.errors import ResultsError
@@ -73,6 +74,9 @@ if TYPE_CHECKING:
 _SETTLED = 600
 #: Software graphics need up to a second for a volume: there the slider waits, in ms.
 _WAIT_IN_3D = 150
+_FIXED = QSizePolicy.Policy.Fixed
+#: Pixels between the last field and the table below.
+_ABOVE_TABLE = 6
 _NO_MAP = (
     "No map is open. Drop a NiMARE folder or a NIfTI map on the canvas, or use "
     "File > Open Sample."
@@ -123,20 +127,26 @@ class ThresholdWidget(Container):
         self.form.faint.value = shows_faintly()
         self.form.translate = self._translate
         self.where = MaskFields(self._viewer)
-        self.back = PushButton(text="◀ Back")
-        self.forward = PushButton(text="Forward ▶")
+        self.back = PushButton(
+            text="◀ The one before", tooltip="The threshold that you tried before this"
+        )
+        self.forward = PushButton(
+            text="The one after ▶", tooltip="The threshold that you tried after this"
+        )
         self.remembered = wrapped_text()
         self.own = PushButton(
             text="The map's own", tooltip="The threshold of a first session"
         )
         self.last = row(self.remembered, self.own)
+        # The text needs the room, in one line where it can be.
+        self.own.native.setSizePolicy(_FIXED, _FIXED)
         self.last.visible = False
         self.sentence = wrapped_text()
         self.form.rest.insert(0, self.about)
         self.form.rest.extend(
             [
                 *self.where.widgets,
-                row(self.back, self.forward, label="Tried"),
+                row(self.back, self.forward, label="Threshold"),
             ]
         )
         self.map.native.setAccessibleName("Map")
@@ -147,7 +157,7 @@ class ThresholdWidget(Container):
         """Leave to a panel around this one what it says already."""
         self.map.visible = False
         self._is_part = True
-        self.margins = (0, 2, 0, 0)
+        self.margins = (0, 2, 0, _ABOVE_TABLE)
         self._say(self.sentence.value)
 
     def _say(self, text: str) -> None:

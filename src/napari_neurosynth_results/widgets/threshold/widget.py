@@ -165,9 +165,12 @@ class ThresholdWidget(Container):
 
         A part of a panel says only what the panel does not: reasons and cautions.
         """
-        clusters = self.clusters
-        if self._is_part and clusters is not None:
-            text = text.removeprefix(str(clusters)).lstrip("\n")
+        if self._is_part:
+            if (clusters := self.clusters) is not None:
+                text = text.removeprefix(str(clusters)).lstrip("\n")
+            elif self.statmap is None:
+                # The panel says what is open, or being opened.
+                text = ""
             self.sentence.visible = bool(text)
         self.sentence.value = text
 

@@ -128,10 +128,10 @@ class ThresholdWidget(Container):
         self.form.translate = self._translate
         self.where = MaskFields(self._viewer)
         self.back = PushButton(
-            text="◀ The one before", tooltip="The threshold that you tried before this"
+            text="◀ Earlier", tooltip="The threshold that you tried before this"
         )
         self.forward = PushButton(
-            text="The one after ▶", tooltip="The threshold that you tried after this"
+            text="Later ▶", tooltip="The threshold that you tried after this"
         )
         self.remembered = wrapped_text()
         self.own = PushButton(

@@ -9,12 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from qtpy.QtGui import QFontMetrics
 
+from napari_neurosynth_results import find_clusters
+from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.widgets.clusters.columns import (
     CLUSTER_COLUMNS,
     NAME_COLUMN,
     room_for_names,
     shorten_name,
 )
+from napari_neurosynth_results.widgets.clusters.table import ClusterModel
 
 EXTENT = [column.key for column in CLUSTER_COLUMNS].index("n_voxels")
 WIDTHS = st.dictionaries(
@@ -52,3 +55,17 @@ def test_a_column_that_is_not_needed_gives_way_first(whole: int, room: int) -> N
     last = len(CLUSTER_COLUMNS) - 1
     assert room_for_names({0: 50, NAME_COLUMN: 300, last: 0}, whole) == room
     assert room_for_names({0: 50, NAME_COLUMN: 300, last: 900}, whole) == room
+
+
+def test_a_value_that_is_p_is_written_as_p(qapp: Any, sample: ResultSet) -> None:
+    """With three decimals the strongest peaks would all be 0.000."""
+    model = ClusterModel(None)
+    keys = [column.key for column in CLUSTER_COLUMNS]
+    told = {}
+    for key in ("p", "z"):
+        model.show(find_clusters(sample[key], p=0.001, min_voxels=40), None)
+        told[key] = [
+            model.index(0, keys.index(column)).data()
+            for column in ("peak_value", "peak_p")
+        ]
+    assert told == {"p": ["8.54e-12"] * 2, "z": ["6.729", "8.54e-12"]}

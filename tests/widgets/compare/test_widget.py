@@ -140,7 +140,7 @@ def test_all_may_have_the_threshold_of_the_first(
     widget.maps.list_maps([])
     widget.maps.list_maps(order)
     widget.maps.check(order)
-    widget.thresholds.value = "the first's"
+    widget.thresholds.value = "that of the first map for all"
     asked = {
         key: clusters_of(cluster_layer(viewer, map_of(layers[key]))).asked
         for key in ("z", "logp", "stat")
@@ -161,7 +161,7 @@ def test_a_threshold_that_means_nothing_is_told(
     widget.maps.list_maps([])
     widget.maps.list_maps([map_of(z), map_of(mass)])
     widget.maps.check([map_of(z), map_of(mass)])
-    widget.thresholds.value = "the first's"
+    widget.thresholds.value = "that of the first map for all"
     assert "keeps its own threshold" in widget.sentence.value
     assert clusters_of(cluster_layer(viewer, map_of(mass))).asked.p == 0.05
 

@@ -329,6 +329,8 @@ def test_the_head_of_the_panel_says_what_is_being_opened(
     assert widget.header.sentence.text() == f"Opening {link} ..."
     wait_until(lambda: bool(web.paths("/media/")))
     assert widget.header.sentence.text() == "Opening Pain ..."
+    # Nothing else in the panel says otherwise.
+    assert widget.panel("Clusters").threshold.sentence.native.isHidden()
     widget.opener.background_job.cancel()
     wait(widget)
     assert widget.header.sentence.text().startswith("No map is shown.")

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_neurosynth_results.anatomy.atlas import with_distance
 from napari_neurosynth_results.export.escaping import for_html
+from napari_neurosynth_results.maps.kinds import PFormula
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies.leave_one_out import ABOUT_SURVIVAL
 from napari_neurosynth_results.widgets.common.row_table import Heading
@@ -67,6 +68,13 @@ class ClusterColumn(Heading):
         stay = clusters is None or clusters.statmap.level == "cluster"
         return "" if stay else self.widest
 
+    def style_for(self, clusters: ClusterSet | None) -> str:
+        """Return how numbers are written: values that are p as papers write these."""
+        if clusters is None or self.key not in _VALUES:
+            return self.style
+        formula = clusters.values.kind.row.p
+        return "p" if formula is PFormula.IDENTITY else self.style
+
     def told(self, clusters: ClusterSet) -> str:
         """Say what the column means; of true discoveries also how surely, and by what.
 
@@ -84,6 +92,8 @@ class ClusterColumn(Heading):
         return "".join(f"<p>{for_html(told)}</p>" for told in paragraphs)
 
 
+#: What holds values of the map.
+_VALUES = ("peak_value", "mean_value")
 #: For who has never heard of it: what it says, what the smallest says, what to do.
 _TDP = (
     "How much of the cluster is active, at least (true discovery proportion, TDP).",

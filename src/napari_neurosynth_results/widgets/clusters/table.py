@@ -333,7 +333,7 @@ class ClusterModel(QAbstractItemModel):
     def _written(self, value: Any, column: ClusterColumn) -> str:
         if column.counted and self._clusters is not None:
             return write_counted_p(float(value), self._clusters.null)
-        return cell_text(value, column.style)
+        return cell_text(value, column.style_for(self._clusters))
 
     def _peak_text(self, index: QModelIndex, column: ClusterColumn) -> str:
         if column.key == "label":

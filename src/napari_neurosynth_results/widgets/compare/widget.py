@@ -12,12 +12,11 @@ from magicgui.widgets import (
     ComboBox,
     Container,
     FloatSlider,
-    Label,
     PushButton,
 )
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QComboBox, QShortcut
+from qtpy.QtWidgets import QShortcut
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.escaping import for_qt
@@ -52,7 +51,12 @@ from napari_neurosynth_results.viewer.napari_private import (
 )
 from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.shown_maps import at_once, layer_of
-from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
+from napari_neurosynth_results.widgets.common.layout import (
+    align_labels,
+    narrow,
+    row,
+    wrapped_text,
+)
 from napari_neurosynth_results.widgets.common.save_dialogs import (
     NEW_FOLDER,
     FigureButton,
@@ -73,7 +77,7 @@ if TYPE_CHECKING:
 
     from napari_neurosynth_results.widgets.maps.opener import ResultOpener
 
-_OWN, _SAME = "their own", "the first's"
+_OWN, _SAME = "each map's own", "that of the first map for all"
 _ALONE = "as they are"
 _VIEWS = (_ALONE, "overlay", "outlines", "side by side", "blink", "swipe")
 _FEW = "Check two maps or more of this result, or open another result beside it."
@@ -133,11 +137,14 @@ class CompareWidget(Container):
             self._viewer, lambda: self.partners.base, self.native, self._opener
         )
         self.thresholds = ComboBox(
+            label="Thresholds",
             choices=[_OWN, _SAME],
             tooltip="Each map at its own threshold, or all at that of the first",
         )
         self.mode = ComboBox(
-            choices=list(_VIEWS), tooltip="How the maps are shown together"
+            label="Seen",
+            choices=list(_VIEWS),
+            tooltip="How the maps are shown together",
         )
         narrow(self.thresholds, self.mode)
         self.thresholds.native.setAccessibleName("Thresholds")
@@ -164,15 +171,9 @@ class CompareWidget(Container):
         self.in_3d = wrapped_text()
         self.sentence = wrapped_text()
         self.numbers = ComparisonNumbers(self.native)
-        choices = row(
-            *(Label(value="Thresholds"), self.thresholds),
-            *(Label(value="Seen"), self.mode),
-        )
-        # The other gives way where there is little room.
-        self.mode.native.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToContents
-        )
-        choices.native.layout().setStretch(1, 1)
+        choices = Container(widgets=[self.thresholds, self.mode])
+        choices.margins = (0, 0, 0, 0)
+        align_labels(choices)
         self.extend(
             [
                 choices,

@@ -128,10 +128,10 @@ class ThresholdWidget(Container):
         self.form.translate = self._translate
         self.where = MaskFields(self._viewer)
         self.back = PushButton(
-            text="◀ The one before", tooltip="The threshold that you tried before this"
+            text="◀ Earlier", tooltip="The threshold that you tried before this"
         )
         self.forward = PushButton(
-            text="The one after ▶", tooltip="The threshold that you tried after this"
+            text="Later ▶", tooltip="The threshold that you tried after this"
         )
         self.remembered = wrapped_text()
         self.own = PushButton(
@@ -165,9 +165,12 @@ class ThresholdWidget(Container):
 
         A part of a panel says only what the panel does not: reasons and cautions.
         """
-        clusters = self.clusters
-        if self._is_part and clusters is not None:
-            text = text.removeprefix(str(clusters)).lstrip("\n")
+        if self._is_part:
+            if (clusters := self.clusters) is not None:
+                text = text.removeprefix(str(clusters)).lstrip("\n")
+            elif self.statmap is None:
+                # The panel says what is open, or being opened.
+                text = ""
             self.sentence.visible = bool(text)
         self.sentence.value = text
 

@@ -31,7 +31,7 @@ class Job:
     def __init__(self, progress: Progress | None = None) -> None:
         self._progress = progress
         self._cancelled = threading.Event()
-        self._ends_itself = False
+        self._is_writing = False
 
     def report(self, what: str, done: int, total: int | None = None) -> None:
         """Tell how far it is; raises `CancelledError` once it is stopped."""
@@ -50,16 +50,16 @@ class Job:
         was saved where a file is.
         """
         self.check()
-        self._ends_itself = True
+        self._is_writing = True
 
     @property
     def is_writing(self) -> bool:
         """Whether it is too late to cancel."""
-        return self._ends_itself
+        return self._is_writing
 
     def check(self) -> None:
         """Raise `CancelledError` when the job was stopped."""
-        if self._cancelled.is_set() and not self._ends_itself:
+        if self._cancelled.is_set() and not self._is_writing:
             raise CancelledError("Canceled.")
 
     def wait(self, seconds: float) -> None:

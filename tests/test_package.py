@@ -60,6 +60,26 @@ nnr.open_results(sample_folder())['z'].data
     assert not loaded & {"napari", "qtpy", "PyQt6", "magicgui", "pandas"}
 
 
+@pytest.mark.slow
+def test_a_folder_is_seen_without_what_only_other_sources_and_tabs_need() -> None:
+    package = "napari_neurosynth_results."
+    others = ("sources.online.links", "sources.zip_archive", "sources.web.cache")
+    others += ("sources.studies", "sources.atlases", "export.workspace.contents")
+    others += ("statistics.comparison", "statistics.studies.contributions")
+    code = f"""
+from napari_neurosynth_results.sample import sample_folder
+from napari_neurosynth_results.viewer.plugin.reader import read
+from napari_neurosynth_results.widgets import workbench
+from napari_neurosynth_results.widgets.clusters import widget
+read(sample_folder())
+import sys
+found = [name for name in {others} if {package!r} + name in sys.modules]
+assert not found, found
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_every_public_name_is_there() -> None:
     for name in nnr.__all__:
         assert getattr(nnr, name) is not None

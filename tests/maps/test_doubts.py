@@ -63,6 +63,12 @@ def test_what_fits_its_name(stem: str, values: Array) -> None:
     assert doubt_of(values.astype(np.float32), reading_of(stem)) == ""
 
 
+def test_a_signaling_nan_of_broken_bytes_warns_nobody() -> None:
+    values = np.random.default_rng(0).normal(size=(9, 9, 9)).astype(np.float32)
+    values.view(np.uint32)[0] = 0x7FA00000
+    assert doubt_of(values, Reading(MapKind.Z)) == ""
+
+
 def test_a_user_is_believed_but_for_the_impossible() -> None:
     old = Reading(MapKind.OTHER)
     assert doubt_of(LABELS, stated_reading("z", old)) == ""

@@ -27,6 +27,8 @@ CodeVolume = npt.NDArray[np.unsignedinteger[Any]]
 REGION_REACH_MM = 4.0
 #: Voxels that are looked at in one go, so that they fit into the cache.
 _AT_ONCE = 1 << 14
+#: What the packaged atlas is called.
+DEFAULT_ATLAS = "default"
 #: What the rest of the brain is called.
 UNLABELLED = "unlabelled"
 

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from napari_neurosynth_results.anatomy.atlas import Atlas
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
-from napari_neurosynth_results.sources.atlases.find import find_atlas
 from napari_neurosynth_results.statistics.clusters.active_parts import (
     ActiveParts,
     find_active_parts,
@@ -162,7 +161,7 @@ def find_clusters(
         dof=dof,
         sub_peaks=sub_peaks,
         peak_distance=peak_distance,
-        atlas=_atlas(atlas),
+        atlas=None if atlas is None else _atlas(atlas),
     )
 
 
@@ -244,7 +243,7 @@ def true_discoveries(
     elif isinstance(where, np.ndarray):
         labels = where
     else:
-        named = where if isinstance(where, Atlas) else find_atlas(where)
+        named = _atlas(where)
         labels = atlas_labels(named, statmap.grid)
     if labels.shape != statmap.grid.shape:
         raise ResultsError(
@@ -380,7 +379,8 @@ def _default_p(statmap: StatMap) -> float | None:
     return DEFAULT_ALPHA if statmap.level == "cluster" else None
 
 
-def _atlas(chosen: AtlasChoice | None) -> Atlas | None:
-    if chosen is None or isinstance(chosen, Atlas):
-        return chosen
-    return find_atlas(chosen)
+def _atlas(chosen: AtlasChoice) -> Atlas:
+    # The viewer comes by here with an atlas at hand, and needs none of this.
+    from napari_neurosynth_results.sources.atlases.find import find_atlas
+
+    return chosen if isinstance(chosen, Atlas) else find_atlas(chosen)

@@ -249,7 +249,9 @@ def _is_plain(voxels: Voxels, reading: Reading) -> bool:
     if reading.kind is MapKind.STAT:
         return float(voxels.min()) >= 0
     some = voxels.ravel(order="K")[:: voxels.size // _GLANCE + 1]
-    return bool((np.isfinite(some) & (some != np.rint(some))).any())
+    # A NaN of broken bytes may be one that warns when it is rounded.
+    some = some[np.isfinite(some)]
+    return bool((some != np.rint(some)).any())
 
 
 def _told(voxels: Voxels) -> npt.NDArray[np.float32]:

@@ -33,12 +33,13 @@ from napari_neurosynth_results.maps.names import (
     unique_titles,
 )
 from napari_neurosynth_results.maps.programs import stated_reading
-from napari_neurosynth_results.maps.statmap import Fact, Mask, StatMap, union_mask
+from napari_neurosynth_results.maps.statmap import Fact, Look, Mask, StatMap, union_mask
 from napari_neurosynth_results.maps.studies import NO_STUDIES, LazyStudies
 from napari_neurosynth_results.maps.tails import found_tail, negatives_count
 from napari_neurosynth_results.maps.voxel_cache import (
     VoxelCache,
     fetch_side_by_side,
+    look_through,
     read_side_by_side,
 )
 
@@ -490,6 +491,10 @@ class ResultSet:
             Voxels by key, without the maps that cannot be read: ``problems`` says why.
         """
         return read_side_by_side(statmaps)
+
+    def look_through(self, statmaps: Iterable[StatMap], most: int, look: Look) -> None:
+        """Show voxels to somebody, map by map, few at a time, without broken ones."""
+        look_through(statmaps, most, look)
 
     def release(self, statmaps: Iterable[StatMap] | None = None) -> None:
         """Let go of voxels of some maps, or of all; who holds them keeps them."""

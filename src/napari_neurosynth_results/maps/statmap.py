@@ -25,6 +25,8 @@ from napari_neurosynth_results.maps.kinds import MapKind, Tail, Zero
 from napari_neurosynth_results.maps.names import MapName, method_in_words
 
 Mask = npt.NDArray[np.bool_]
+#: Gets a map and its voxels, and lets go of them.
+Look = Callable[["StatMap", Voxels], None]
 Fact = TypeVar("Fact")
 
 
@@ -82,8 +84,8 @@ class MapSet(Protocol):
     def voxels_of(self, statmap: StatMap) -> Voxels:
         """Return a map's voxels."""
 
-    def read(self, statmaps: Iterable[StatMap]) -> dict[str, Voxels]:
-        """Read the voxels of several maps: by key, without broken ones."""
+    def look_through(self, statmaps: Iterable[StatMap], most: int, look: Look) -> None:
+        """Show voxels to somebody, map by map, few at a time, without broken ones."""
 
     def release(self, statmaps: Iterable[StatMap] | None = None) -> None:
         """Let go of voxels that nobody else holds: of some maps, or of all."""
@@ -417,23 +419,22 @@ def union_mask(statmap: StatMap) -> Mask | None:
     # These are asked for again at once; the others only told where the mask is.
     wanted = [statmap, *statmap.results.siblings(statmap).values()]
     at_once = max(2, _READ_AT_ONCE // (4 * math.prod(statmap.grid.shape)))
-    for start in range(0, len(telling), at_once):
-        few = telling[start : start + at_once]
-        voxels = statmap.results.read(few)
-        for other in few:
-            # A map that cannot be read tells nothing.
-            if (data := voxels.get(other.key)) is None:
-                continue
-            # Not every NaN marks the outside: older NiMARE writes one where a voxel
-            # could not be fitted, and 0 outside.
-            nan_outside = bool(np.isnan(data[_CORNERS]).any())
-            if union is None:
-                # In memory as the maps are.
-                union = np.zeros_like(data, np.bool_)
-            _unite(union, data, zero_counts=nan_outside)
-            known = known or nan_outside or other.kind.row.fills_mask
-        del voxels, data
-        statmap.results.release([other for other in few if other not in wanted])
+
+    def unite(other: StatMap, data: Voxels) -> None:
+        nonlocal union, known
+        # Not every NaN marks the outside: older NiMARE writes one where a voxel
+        # could not be fitted, and 0 outside.
+        nan_outside = bool(np.isnan(data[_CORNERS]).any())
+        if union is None:
+            # In memory as the maps are.
+            union = np.zeros_like(data, np.bool_)
+        _unite(union, data, zero_counts=nan_outside)
+        known = known or nan_outside or other.kind.row.fills_mask
+        if other not in wanted:
+            statmap.results.release([other])
+
+    # A map that cannot be read tells nothing.
+    statmap.results.look_through(telling, at_once, unite)
     if union is None or not known:
         return None
     union.flags.writeable = False

@@ -97,7 +97,7 @@ def negatives_count(statmap: StatMap) -> bool:
     if test.tail is not Tail.ONE:
         return True
     if (partner := _partner(test)) is not None:
-        z, log_p = _sample(test.data, _natural_log_p(partner))
+        z, log_p = _sample(test, partner)
         if (z < 0).any():
             return bool(np.median(log_p[z < 0]) < np.log(0.5))
     return test.name is not None and test.name.contrast in _TWO_ONE_TAILED_CONTRASTS
@@ -166,7 +166,7 @@ def tail_between(statmap: StatMap, partner: StatMap) -> Tail | None:
     """
     from scipy.special import ndtri_exp
 
-    z, log_p = _sample(statmap.data, _natural_log_p(partner))
+    z, log_p = _sample(statmap, partner)
     if z.size == 0:
         return None
     one, two = -ndtri_exp(log_p), -ndtri_exp(log_p - np.log(2))
@@ -180,8 +180,24 @@ def tail_between(statmap: StatMap, partner: StatMap) -> Tail | None:
     return tail if error < _FITS else None
 
 
-def _natural_log_p(partner: StatMap) -> npt.NDArray[np.float64]:
-    values, formula = partner.data.astype(np.float64), partner.kind.row.p
+def _sample(
+    statmap: StatMap, partner: StatMap
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Pick z and ln p where both conversions are defined and precise."""
+    z = statmap.data.ravel()
+    size = np.abs(z)
+    # A z near 0 belongs to p near .5 or 1, where float32 says little.
+    strong = np.flatnonzero((size > 0.5) & (size < 30))
+    log_p = _natural_log_p(partner.data.ravel()[strong], partner.kind.row.p)
+    usable = np.flatnonzero(np.isfinite(log_p) & (log_p < 0))
+    chosen = usable[:: max(1, usable.size // _SAMPLE)]
+    return z[strong[chosen]].astype(np.float64), log_p[chosen]
+
+
+def _natural_log_p(
+    stated: npt.NDArray[np.float32], formula: PFormula
+) -> npt.NDArray[np.float64]:
+    values = stated.astype(np.float64)
     if formula is PFormula.LOG10:
         return np.asarray(-values * np.log(10))
     if formula is PFormula.LN:
@@ -190,19 +206,6 @@ def _natural_log_p(partner: StatMap) -> npt.NDArray[np.float64]:
         values = 1 - values
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log(values)
-
-
-def _sample(
-    z: npt.NDArray[np.float32], log_p: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Pick voxels where both conversions are defined and precise."""
-    # A z near 0 belongs to p near .5 or 1, where float32 says little.
-    usable = np.flatnonzero(
-        (np.abs(z) > 0.5) & (np.abs(z) < 30) & np.isfinite(log_p) & (log_p < 0)
-    )
-    step = max(1, usable.size // _SAMPLE)
-    chosen = usable[::step]
-    return z.ravel()[chosen].astype(np.float64), log_p.ravel()[chosen]
 
 
 def _tail_by_name(statmap: StatMap) -> tuple[Tail, bool]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from weakref import WeakValueDictionary
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job, helping_threads
 from napari_neurosynth_results.maps.grid import Voxels
-from napari_neurosynth_results.maps.statmap import StatMap
+from napari_neurosynth_results.maps.statmap import Look, StatMap
 
 #: As many as one server is asked for at once.
 _AT_ONCE = 4
@@ -117,16 +117,48 @@ def fetch_side_by_side(statmaps: Sequence[StatMap], job: Job) -> list[str]:
 
 def read_side_by_side(statmaps: Iterable[StatMap]) -> dict[str, Voxels]:
     """Read voxels on several threads: by key, without the maps that cannot be read."""
-
-    def voxels(statmap: StatMap) -> Voxels | None:
-        try:
-            return statmap.data
-        except ResultsError:
-            return None
-
     wanted = list(statmaps)
+    with helping_threads(_readers()) as pool:
+        read = zip(wanted, pool.map(_voxels, wanted), strict=True)
+        return {statmap.key: data for statmap, data in read if data is not None}
+
+
+def look_through(statmaps: Iterable[StatMap], most: int, look: Look) -> None:
+    """Show voxels to somebody, map by map in their order, while the next are read.
+
+    Maps that cannot be read are left out.
+
+    Parameters
+    ----------
+    most : int
+        So many maps at a time are read or looked at.
+    look : Look
+        Called on the thread that waits here.
+    """
+    ahead: deque[tuple[StatMap, Future[Voxels | None]]] = deque()
+
+    def look_at_first() -> None:
+        statmap, reading = ahead.popleft()
+        if (data := reading.result()) is not None:
+            look(statmap, data)
+
+    with helping_threads(min(most, _readers())) as pool:
+        for statmap in statmaps:
+            ahead.append((statmap, pool.submit(_voxels, statmap)))
+            if len(ahead) >= most:
+                look_at_first()
+        while ahead:
+            look_at_first()
+
+
+def _readers() -> int:
     # Inflating runs without the interpreter's lock; more threads than this would
     # only wait for memory.
-    with helping_threads(min(4, os.cpu_count() or 1)) as pool:
-        read = zip(wanted, pool.map(voxels, wanted), strict=True)
-        return {statmap.key: data for statmap, data in read if data is not None}
+    return min(4, os.cpu_count() or 1)
+
+
+def _voxels(statmap: StatMap) -> Voxels | None:
+    try:
+        return statmap.data
+    except ResultsError:
+        return None

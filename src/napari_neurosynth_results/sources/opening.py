@@ -5,29 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sources.files.folder import open_files, open_folder
-from napari_neurosynth_results.sources.online.links import (
-    Address,
-    AddressKind,
-    is_sealed_name,
-    parse_address,
-)
-from napari_neurosynth_results.sources.online.nilearn_downloads import (
-    is_nilearn_folder,
-    open_nilearn,
-)
 from napari_neurosynth_results.sources.web.servers import Servers
-from napari_neurosynth_results.sources.zip_archive import open_zip
+
+if TYPE_CHECKING:
+    from napari_neurosynth_results.sources.online.links import Address
 
 SourceName = str | os.PathLike[str]
-
-_COMPOSE = frozenset(
-    {AddressKind.META_ANALYSIS, AddressKind.RESULT, AddressKind.PROJECT}
-)
 
 
 def open_source(
@@ -59,11 +48,14 @@ def open_source(
     if not texts:
         raise ResultsError("There is nothing to open: the list of files is empty.")
     addresses = [_address(text, online) for text in texts]
-    if all(address.kind is AddressKind.PATH for address in addresses):
-        return _open_paths([address.id for address in addresses], online, max_bytes)
+    paths = [address for address in addresses if isinstance(address, str)]
+    if len(paths) == len(texts):
+        return _open_paths(paths, online, max_bytes)
     if len(texts) > 1:
         raise ResultsError("Open links one at a time, and apart from files.")
-    return _open_address(addresses[0], online, job, max_bytes)
+    (address,) = addresses
+    assert not isinstance(address, str)
+    return _open_address(address, online, job, max_bytes)
 
 
 def is_link(text: str, online: Servers) -> bool:
@@ -75,15 +67,23 @@ def is_link(text: str, online: Servers) -> bool:
         False for paths, and for what is refused.
     """
     try:
-        return _address(text, online).kind is not AddressKind.PATH
+        return not isinstance(_address(text, online), str)
     except ResultsError:
         return False
 
 
-def _address(text: str, online: Servers) -> Address:
-    """Read a path, link or id; what exists is a path, whatever it looks like."""
+def _address(text: str, online: Servers) -> Address | str:
+    """Read a link or id, or return a path; what exists is one, whatever it looks."""
     if os.path.exists(text):
-        return Address(AddressKind.PATH, text)
+        return text
+    # Who opens a folder loads nothing that reads links or asks servers.
+    from napari_neurosynth_results.sources.online.links import (
+        Address,
+        AddressKind,
+        is_sealed_name,
+        parse_address,
+    )
+
     # What a private collection, or an image of one, is kept under.
     if is_sealed_name(text.strip()):
         kind = (
@@ -92,7 +92,7 @@ def _address(text: str, online: Servers) -> Address:
         return Address(kind, id=text.strip(), site=online.neurovault)
     address = parse_address(text, online=online)
     if address.kind is AddressKind.PATH:
-        return replace(address, id=os.path.expanduser(address.id))
+        return os.path.expanduser(address.id)
     return address
 
 
@@ -100,9 +100,16 @@ def _open_paths(paths: list[str], online: Servers, max_bytes: int) -> ResultSet:
     if len(paths) == 1:
         path = paths[0]
         if path.lower().endswith(".zip") and not os.path.isdir(path):
+            from napari_neurosynth_results.sources.zip_archive import open_zip
+
             return open_zip(path, max_bytes, unpack_to=online.cache_dir / "zips")
         # A folder named like a file is refused as a file, which says what is odd.
         if os.path.isdir(path) and not _named_like_nifti(path):
+            from napari_neurosynth_results.sources.online.nilearn_downloads import (
+                is_nilearn_folder,
+                open_nilearn,
+            )
+
             return (open_nilearn if is_nilearn_folder(path) else open_folder)(
                 path, max_bytes
             )
@@ -116,14 +123,17 @@ def _named_like_nifti(path: str) -> bool:
 def _open_address(
     address: Address, online: Servers, job: Job, max_bytes: int
 ) -> ResultSet:
-    # Who opens a folder loads nothing that asks servers.
     from napari_neurosynth_results.sources.online.compose import open_compose
+    from napari_neurosynth_results.sources.online.links import (
+        AddressKind,
+        is_sealed_name,
+    )
     from napari_neurosynth_results.sources.online.neurovault import open_neurovault
     from napari_neurosynth_results.sources.online.store import shared_store
 
     if is_sealed_name(address.id):
         online = replace(online, offline=True)
     store = shared_store(online)
-    if address.kind in _COMPOSE:
-        return open_compose(address, store, job, max_bytes)
-    return open_neurovault(address, store, job, max_bytes)
+    compose = {AddressKind.META_ANALYSIS, AddressKind.RESULT, AddressKind.PROJECT}
+    opened = open_compose if address.kind in compose else open_neurovault
+    return opened(address, store, job, max_bytes)

@@ -193,3 +193,20 @@ def test_a_mask_of_many_maps_is_made_of_few_at_once(folder, save, monkeypatch):
     assert mask.any(axis=(1, 2)).sum() == 60
     # The set itself keeps what fits into its cache; all would be 60.
     assert peak < CACHE_BYTES + 8 * one < 40 * one
+
+
+def test_the_maps_of_a_mask_are_read_by_a_handful_of_threads(folder, save, monkeypatch):
+    for n in range(30):
+        save(f"results/p_desc-{n}.nii", np.eye(30, dtype=np.uint8)[n].reshape(2, 3, 5))
+    monkeypatch.setattr(statmap, "_READ_AT_ONCE", 1)
+    started, start = [], threading.Thread.start
+
+    def count(thread):
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", count)
+    mask = open_results(folder)["p_desc-3"].mask
+    assert mask is not None
+    assert mask.all()
+    assert 0 < len(started) <= 4

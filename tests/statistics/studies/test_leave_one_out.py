@@ -17,11 +17,10 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
-from napari_neurosynth_results.statistics.studies import analytic_nulls
+from napari_neurosynth_results.statistics.studies import ABOUT_SURVIVAL, analytic_nulls
 from napari_neurosynth_results.statistics.studies import leave_one_out as module
 from napari_neurosynth_results.statistics.studies.kernels import FociConvention, Method
 from napari_neurosynth_results.statistics.studies.leave_one_out import (
-    ABOUT_SURVIVAL,
     LeaveOneOut,
     leave_one_out,
 )

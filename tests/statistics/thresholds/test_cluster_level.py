@@ -15,7 +15,7 @@ from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.export.tables.paper import paper_table
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.sample import sample_folder
-from napari_neurosynth_results.statistics.comparison.notices import say_threshold
+from napari_neurosynth_results.statistics.clusters.formation import say_threshold
 from napari_neurosynth_results.statistics.p_values.monte_carlo import NullDistribution
 from napari_neurosynth_results.statistics.p_values.significance import PSource
 from napari_neurosynth_results.statistics.thresholds.cluster_level import read_clusters

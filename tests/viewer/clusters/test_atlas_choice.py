@@ -19,6 +19,7 @@ from napari_neurosynth_results import ResultsError, find_clusters, open_results
 from napari_neurosynth_results.anatomy.atlas import read_default_atlas
 from napari_neurosynth_results.job import CancelledError
 from napari_neurosynth_results.maps.results import ResultSet
+from napari_neurosynth_results.sources.atlases import find as sources_find
 from napari_neurosynth_results.viewer.clusters import atlas_choice
 from napari_neurosynth_results.viewer.clusters.atlas_choice import (
     ATLAS_KEY,
@@ -307,7 +308,7 @@ def test_a_download_makes_an_atlas_available(
         asked.append((what, options.get("fetch"), options.get("offline")))
         return atlas_of_layer(_layer(name="fetched"))
 
-    monkeypatch.setattr(atlas_choice, "find_atlas", find)
+    monkeypatch.setattr(sources_find, "find_atlas", find)
     monkeypatch.setenv("NNR_OFFLINE", "0")
     assert fetch_atlas("schaefer-200").name == "fetched"
     assert asked == [("schaefer-200", True, False)]

@@ -7,7 +7,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from napari_neurosynth_results.anatomy.atlas import Atlas, read_default_atlas
+from napari_neurosynth_results.anatomy.atlas import (
+    DEFAULT_ATLAS,
+    Atlas,
+    read_default_atlas,
+)
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.atlases.catalog import (
@@ -28,9 +32,6 @@ from napari_neurosynth_results.sources.atlases.locations import (
     find_location,
 )
 from napari_neurosynth_results.sources.web.servers import Servers
-
-#: What the packaged atlas is called.
-DEFAULT_ATLAS = "default"
 
 #: A file as it was when it was read: path, time of change, size.
 _FileStamp = tuple[str, int, int]

@@ -22,7 +22,7 @@ from napari_neurosynth_results.maps.kinds import INTENT_KINDS, MapKind
 from napari_neurosynth_results.maps.names import split_extension
 from napari_neurosynth_results.maps.programs import Reading, reading_of
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.maps.studies import NO_STUDIES, LazyStudies
+from napari_neurosynth_results.maps.studies import NO_STUDIES, LazyStudies, Studies
 from napari_neurosynth_results.sources.files.images import DEFAULT_LIMIT, open_image
 from napari_neurosynth_results.sources.files.safe_names import legible
 from napari_neurosynth_results.sources.files.surface_files import (
@@ -35,7 +35,6 @@ from napari_neurosynth_results.sources.placeholders import (
     refuse_placeholder,
     what_is_there,
 )
-from napari_neurosynth_results.sources.studies.study_files import studies_beside
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,8 +104,30 @@ def open_folder(path: str, max_bytes: int = DEFAULT_LIMIT) -> ResultSet:
         tables=list_tables(path),
         methods=methods,
         references=references,
-        studies=studies_beside(path, names),
+        studies=_studies_beside(path, names),
     )
+
+
+def _studies_beside(path: str, names: Sequence[str]) -> LazyStudies:
+    """Find the studyset of a folder, if it has one and no more; read on first use."""
+    found = [
+        name
+        for name in names
+        if name.lower().endswith(".json")
+        and "studyset" in name.lower()
+        and "annotation" not in name.lower()
+    ]
+    if len(found) != 1:
+        return NO_STUDIES
+    return LazyStudies(
+        partial(_read_studies, os.path.join(path, found[0])), remote=False
+    )
+
+
+def _read_studies(path: str) -> Studies:
+    from napari_neurosynth_results.sources.studies.study_files import open_included
+
+    return open_included(path)
 
 
 def read_texts(path: str, problems: list[str]) -> tuple[str, str]:

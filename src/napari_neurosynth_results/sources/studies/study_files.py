@@ -7,16 +7,13 @@ could run code (Python's pickles) is opened.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.studies import (
-    NO_STUDIES,
-    LazyStudies,
     Studies,
     StudyFile,
 )
@@ -157,32 +154,8 @@ def annotation_columns(path: str | os.PathLike[str]) -> tuple[str, ...]:
     )
 
 
-def studies_beside(path: str, names: Sequence[str]) -> LazyStudies:
-    """Find the studyset of a folder: the one JSON file that is called so.
-
-    Parameters
-    ----------
-    names : sequence of str
-        The files in it.
-
-    Returns
-    -------
-    LazyStudies
-        Read on first use; none when no file is called a studyset, or several are.
-    """
-    found = [
-        name
-        for name in names
-        if name.lower().endswith(".json")
-        and "studyset" in name.lower()
-        and "annotation" not in name.lower()
-    ]
-    if len(found) != 1:
-        return NO_STUDIES
-    return LazyStudies(partial(_open, os.path.join(path, found[0])), remote=False)
-
-
-def _open(path: str) -> Studies:
+def open_included(path: str) -> Studies:
+    """Open the studies of a folder: where something says which count, those."""
     known = _INCLUDED in annotation_columns(path)
     return open_studies(path, include=_INCLUDED if known else None)
 

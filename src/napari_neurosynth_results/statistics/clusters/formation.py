@@ -21,6 +21,7 @@ from napari_neurosynth_results.statistics.clusters.connected import (
     find_components,
 )
 from napari_neurosynth_results.statistics.clusters.labelling import label_clusters
+from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.p_values.monte_carlo import statement_of
 from napari_neurosynth_results.statistics.p_values.significance import (
     Evidence,
@@ -44,6 +45,22 @@ from napari_neurosynth_results.statistics.thresholds.threshold import Threshold
 _SAME = 1e-6
 #: How much smaller than its cluster a fragment is, where nothing else tells.
 _SMALL = 10
+
+
+def say_threshold(clusters: ClusterSet) -> str:
+    """Say height and extent of a threshold, and not what came of it.
+
+    Returns
+    -------
+    str
+        As in ``z >= 3.09 (p <= .001, one-tailed), extent >= 10 voxels``; where whole
+        clusters were tested there is no extent, and one of 1 is none.
+    """
+    threshold = clusters.threshold
+    if isinstance(threshold, ClusterLevelResult):
+        return f"{threshold.p_word} <= {short_p(threshold.alpha)}, cluster-level"
+    smallest = clusters.min_voxels
+    return f"{threshold}" + f", extent >= {smallest:,} voxels" * (smallest > 1)
 
 
 def clusters_at(

@@ -21,6 +21,7 @@ from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.names import words_of_test
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.formation import say_threshold
 from napari_neurosynth_results.statistics.comparison.agreement import (
     UNKNOWN_AGREEMENT,
     Agreement,
@@ -37,7 +38,6 @@ from napari_neurosynth_results.statistics.comparison.derived_maps import (
 )
 from napari_neurosynth_results.statistics.comparison.notices import (
     collect_notices,
-    say_threshold,
     shared_studies,
 )
 from napari_neurosynth_results.statistics.comparison.overlap import (

@@ -25,11 +25,7 @@ from napari_neurosynth_results.statistics.comparison.overlap import (
     ClusterVoxels,
     direction_doubt,
 )
-from napari_neurosynth_results.statistics.p_values.conversion import short_p
 from napari_neurosynth_results.statistics.studies.contributions import group_of
-from napari_neurosynth_results.statistics.thresholds.cluster_level import (
-    ClusterLevelResult,
-)
 from napari_neurosynth_results.statistics.thresholds.masks import Masking
 
 NO_P = (
@@ -42,22 +38,6 @@ _ONE_TEST = "Both maps come from one test: what both show is one finding, not tw
 _COMPOSE_TABLE = "diagnostics"
 #: Pairs of maps that are named in one notice.
 _MOST_PAIRS = 10
-
-
-def say_threshold(clusters: ClusterSet) -> str:
-    """Say height and extent of a threshold, and not what came of it.
-
-    Returns
-    -------
-    str
-        As in ``z >= 3.09 (p <= .001, one-tailed), extent >= 10 voxels``; where whole
-        clusters were tested there is no extent, and one of 1 is none.
-    """
-    threshold = clusters.threshold
-    if isinstance(threshold, ClusterLevelResult):
-        return f"{threshold.p_word} <= {short_p(threshold.alpha)}, cluster-level"
-    smallest = clusters.min_voxels
-    return f"{threshold}" + f", extent >= {smallest:,} voxels" * (smallest > 1)
 
 
 def collect_notices(

@@ -28,6 +28,7 @@ from napari_neurosynth_results.statistics.p_values.conversion import (
     P_TOLERANCE,
     short_p,
 )
+from napari_neurosynth_results.statistics.studies import ABOUT_SURVIVAL
 from napari_neurosynth_results.statistics.studies.analytic_nulls import (
     MOST_EXACT,
     LogarithmicNull,
@@ -53,15 +54,6 @@ SURVIVAL_COLUMNS = {
     **{"lost_without": "object", "least_kept_percent": "float64"},
     "least_kept_without": "object",
 }
-
-ABOUT_SURVIVAL = (
-    "Stands in: how often the cluster is found again when the meta-analysis is "
-    "estimated without one experiment, each in turn, with a null distribution of its "
-    "own: a cluster of at least the same extent at the same height overlaps it. What "
-    "is left: the share of its voxels that is then in such clusters. It tells on which "
-    "experiments the cluster hangs. It is no test, and controls no error rate; a "
-    "correction is not made anew."
-)
 
 
 @dataclass(frozen=True, eq=False)

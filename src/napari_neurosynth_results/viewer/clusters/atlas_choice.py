@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_neurosynth_results.anatomy.atlas import Atlas, read_default_atlas
+from napari_neurosynth_results.anatomy.atlas import (
+    DEFAULT_ATLAS,
+    Atlas,
+    read_default_atlas,
+)
 from napari_neurosynth_results.anatomy.region_names import tidy_name
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.workspace.contents import Naming
 from napari_neurosynth_results.job import CancelledError
-from napari_neurosynth_results.sources.atlases.catalog import KNOWN_ATLASES
-from napari_neurosynth_results.sources.atlases.find import DEFAULT_ATLAS, find_atlas
 from napari_neurosynth_results.viewer.clusters.cluster_layers import clusters_of
 from napari_neurosynth_results.viewer.layers import grid_of, map_of
 from napari_neurosynth_results.viewer.progress_bar import wait_for
@@ -32,6 +33,8 @@ from napari_neurosynth_results.viewer.settings import (
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+
+    from napari_neurosynth_results.export.workspace.contents import Naming
 
 #: The metadata of the layer that was chosen as the atlas of its viewer holds it.
 ATLAS_KEY = "neurosynth_results_atlas"
@@ -87,7 +90,7 @@ def choose_atlas(viewer: Viewer, what: Any, names: str = "") -> Atlas | None:
         When it cannot be used; the choice then stays as it was.
     """
     if isinstance(what, str):
-        atlas = None if _is_none(what) else find_atlas(what, names or None)
+        atlas = None if _is_none(what) else _find(what, names)
         _forget(viewer)
         _prefer(what, names)
         return atlas
@@ -122,6 +125,8 @@ def fetch_atlas(name: str) -> Atlas:
     ResultsError
         When it cannot be downloaded, also because of working offline.
     """
+    from napari_neurosynth_results.sources.atlases.find import find_atlas
+
     offline = read_settings().online.offline
     atlas = wait_for(
         lambda job: find_atlas(name, fetch=True, offline=offline, job=job),
@@ -228,10 +233,17 @@ def _preferred(what: str, names: str) -> Atlas | None:
     if what.lower() == DEFAULT_ATLAS:
         return read_default_atlas()
     try:
-        return find_atlas(what, names or None)
+        return _find(what, names)
     except Exception as error:  # a preference must never break what it is used for
         _warn(f"The atlas of the preferences is not used. {error}")
         return read_default_atlas()
+
+
+def _find(what: str, names: str) -> Atlas:
+    # Most viewers name places by the packaged atlas, which needs none of this.
+    from napari_neurosynth_results.sources.atlases.find import find_atlas
+
+    return find_atlas(what, names or None)
 
 
 def _warn(text: str) -> None:
@@ -263,6 +275,9 @@ def describe_atlas(viewer: Viewer, atlas: Atlas | None) -> Naming:
     CancelledError
         When the user cancelled, or closed the window.
     """
+    from napari_neurosynth_results.export.workspace.contents import Naming
+    from napari_neurosynth_results.sources.atlases.catalog import KNOWN_ATLASES
+
     if atlas is None:
         return Naming(None)
     if atlas is read_default_atlas():
@@ -284,6 +299,8 @@ def describe_atlas(viewer: Viewer, atlas: Atlas | None) -> Naming:
 
 def _full(what: str) -> str:
     """Make a path whole; what is known by name is no path."""
+    from napari_neurosynth_results.sources.atlases.catalog import KNOWN_ATLASES
+
     if what.lower() == DEFAULT_ATLAS or what in KNOWN_ATLASES:
         return what
     path = os.path.expanduser(what)
@@ -294,7 +311,7 @@ def _opens(what: str, names: str, atlas: Atlas) -> bool:
     """Whether something opens this atlas, or one with the same regions."""
     try:
         # One that was not read in this session takes a second.
-        found = wait_for(lambda job: find_atlas(what, names or None), "Reading atlas")
+        found = wait_for(lambda job: _find(what, names), "Reading atlas")
     except CancelledError:
         # Nobody knows; to say that it does not open would be kept for good.
         raise

@@ -18,7 +18,7 @@ from napari_neurosynth_results.export.colors import (
 )
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison.notices import say_threshold
+from napari_neurosynth_results.statistics.clusters.formation import say_threshold
 from napari_neurosynth_results.statistics.p_values.directions import Sides, choose_sides
 from napari_neurosynth_results.statistics.thresholds.first_look import FirstLook
 from napari_neurosynth_results.viewer import palette

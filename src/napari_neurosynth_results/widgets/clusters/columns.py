@@ -21,7 +21,7 @@ from napari_neurosynth_results.anatomy.atlas import with_distance
 from napari_neurosynth_results.export.escaping import for_html
 from napari_neurosynth_results.maps.kinds import PFormula
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.studies.leave_one_out import ABOUT_SURVIVAL
+from napari_neurosynth_results.statistics.studies import ABOUT_SURVIVAL
 from napari_neurosynth_results.widgets.common.row_table import Heading
 
 if TYPE_CHECKING:

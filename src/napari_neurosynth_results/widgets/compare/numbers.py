@@ -18,11 +18,11 @@ from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.export.colors import OPPOSITE
 from napari_neurosynth_results.export.escaping import for_html
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
+from napari_neurosynth_results.statistics.clusters.formation import say_threshold
 from napari_neurosynth_results.statistics.comparison.agreement import (
     common_mask,
     sample_map,
 )
-from napari_neurosynth_results.statistics.comparison.notices import say_threshold
 from napari_neurosynth_results.statistics.thresholds.apply import ThresholdResult
 from napari_neurosynth_results.viewer.compare.comparison_layers import agreement_legend
 from napari_neurosynth_results.widgets.common.color_grid import (

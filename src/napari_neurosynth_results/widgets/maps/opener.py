@@ -16,7 +16,6 @@ from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet
 from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sources.opening import open_source
-from napari_neurosynth_results.sources.web.cache import Cache
 from napari_neurosynth_results.sources.web.servers import Servers
 from napari_neurosynth_results.viewer import shown_maps
 from napari_neurosynth_results.viewer.layers import result_sets
@@ -29,6 +28,8 @@ from napari_neurosynth_results.widgets.common.background_job import BackgroundJo
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+
+    from napari_neurosynth_results.sources.web.cache import Cache
 
 #: A user who asks to see something gets this many maps at once.
 _FIRST = 1
@@ -330,4 +331,6 @@ def remember_source(online: Servers, source: str, title: str) -> None:
 
 
 def _cache(online: Servers) -> Cache:
+    from napari_neurosynth_results.sources.web.cache import Cache
+
     return Cache(online.cache_dir, online.cache_bytes)

@@ -8,6 +8,7 @@ of names was made by doing that with NiMARE 0.22.1 for every estimator and corre
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -184,11 +185,15 @@ def _sample(
     statmap: StatMap, partner: StatMap
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Pick z and ln p where both conversions are defined and precise."""
-    z = statmap.data.ravel()
+    z, stated = statmap.data, partner.data
+    # As nibabel gives them: nothing is copied.
+    together = z.flags.f_contiguous and stated.flags.f_contiguous
+    order: Literal["F", "C"] = "F" if together else "C"
+    z, stated = z.ravel(order), stated.ravel(order)
     size = np.abs(z)
     # A z near 0 belongs to p near .5 or 1, where float32 says little.
     strong = np.flatnonzero((size > 0.5) & (size < 30))
-    log_p = _natural_log_p(partner.data.ravel()[strong], partner.kind.row.p)
+    log_p = _natural_log_p(stated[strong], partner.kind.row.p)
     usable = np.flatnonzero(np.isfinite(log_p) & (log_p < 0))
     chosen = usable[:: max(1, usable.size // _SAMPLE)]
     return z[strong[chosen]].astype(np.float64), log_p[chosen]

@@ -287,6 +287,7 @@ def _with_tooltip(viewer: napari.Viewer, table: ClusterWidget) -> np.ndarray:
     window.move(0, 0)
     titles = [view.rows.title(column) for column in view.shown_columns()]
     column = view.shown_columns()[titles.index("TDP")]
+    view.scrollTo(view.model().index(0, column))
     told = view.rows.headerData(
         column, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole
     )

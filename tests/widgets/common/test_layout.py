@@ -52,7 +52,8 @@ TIP = Qt.ItemDataRole.ToolTipRole
 
 def rich(text: object) -> bool:
     """Tell whether Qt would look for the picture that a name asks for."""
-    return "<img" in str(text or "") and Qt.mightBeRichText(str(text))
+    asks = EVIL.rstrip(">")
+    return asks in str(text or "") and Qt.mightBeRichText(str(text))
 
 
 def texts_of(model: QAbstractItemModel) -> Iterator[Any]:

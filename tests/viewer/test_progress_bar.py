@@ -49,7 +49,6 @@ def wait_until(true: Callable[[], bool], qtbot: Any) -> None:
 def has_waited(qtbot: Any) -> None:
     garbage = progress_bar._garbage
     wait_until(lambda: gc.isenabled() and garbage._timer is None, qtbot)
-    wait_until(lambda: not garbage._is_watched, qtbot)
 
 
 @pytest.mark.viewer
@@ -161,36 +160,6 @@ def test_what_a_thread_returned_is_held_by_nobody_else(
         assert ref() is None
     finally:
         gc.enable()
-
-
-def test_garbage_is_looked_for_again_where_no_window_has_its_turn(
-    monkeypatch: pytest.MonkeyPatch, qtbot: Any
-) -> None:
-    monkeypatch.setattr(progress_bar, "_PAUSE", 0.2)
-    monkeypatch.setattr(progress_bar, "_WATCH", 0.1)
-    has_waited(qtbot)
-    collect_later()
-    done = threading.Event()
-    start_thread(done.wait)
-    # A script that computes something shows no window meanwhile.
-    time.sleep(0.5)
-    assert not gc.isenabled()
-    done.set()
-    time.sleep(0.5)
-    assert gc.isenabled()
-    # The next one begins anew.
-    collect_later()
-    threads: list[threading.Thread] = []
-    Heard(threads)
-    kept = [[n] for n in range(100_000)]
-    assert not gc.isenabled()
-    time.sleep(0.5)
-    assert gc.isenabled()
-    # Nor does the thread that looks collect what there is by then.
-    assert not threads
-    kept += [[n] for n in range(100_000)]
-    assert threads == [threading.main_thread()]
-    has_waited(qtbot)
 
 
 def test_no_other_thread_collects_although_somebody_lets_python_do_so(

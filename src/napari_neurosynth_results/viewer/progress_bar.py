@@ -11,7 +11,6 @@ import gc
 import sys
 import threading
 import time
-from _thread import start_new_thread
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -35,8 +34,6 @@ _PAUSE = 5.0
 _LOOK_MS = 50
 #: And so often for old garbage, seconds: work may take long, or never end.
 _OLD = 60.0
-#: So often a thread looks whether a window that should look has no turn, seconds.
-_WATCH = 1.0
 
 
 @runtime_checkable
@@ -64,13 +61,12 @@ class _Garbage:
         self._work: list[Future[Any]] = []
         self._pause_ends = self._old_next = 0.0
         self._timer: Any = None
-        #: Whether a thread looks too: in a script no window may have its turn.
-        self._is_watched = False
 
     def leave(self, *work: Future[Any], seconds: float = 0) -> None:
         """Have no other thread collect until some work is done, and nobody for a while.
 
-        Without an application of Qt there is nothing to fear.
+        Without an application of Qt there is nothing to fear. Where no window has its
+        turn after the work, as in a script, it stays so until one has.
         """
         core = sys.modules.get("qtpy.QtCore")
         app = core.QCoreApplication.instance() if core is not None else None
@@ -88,9 +84,6 @@ class _Garbage:
         self._work.extend(work)
         self._pause_ends = max(self._pause_ends, now + seconds)
         gc.disable()
-        if not self._is_watched:
-            self._is_watched = True
-            start_new_thread(self._watch, ())
 
     def _waits(self) -> bool:
         return time.monotonic() < self._pause_ends
@@ -119,20 +112,6 @@ class _Garbage:
         self._timer.deleteLater()
         self._timer = None
         gc.enable()
-
-    def _watch(self) -> None:
-        """See on a thread of its own whether all is over, and nobody has looked.
-
-        It is none of `threading`, which makes objects when such a thread ends: with
-        them it would collect what is left to the main thread.
-        """
-        while self._timer is not None:
-            time.sleep(_WATCH)
-            if not self._waits() and all(one.done() for one in [*self._work]):
-                break
-        self._is_watched = False
-        if self._timer is not None:
-            gc.enable()
 
 
 _garbage = _Garbage()

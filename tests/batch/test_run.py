@@ -423,7 +423,7 @@ def test_the_record_of_a_source_is_for_machines(
     assert json.loads(path.read_text()) | {"seconds": 0} == record | {"seconds": 0}
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="folders are locked with fcntl")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fcntl to lock with")
 def test_a_second_batch_is_kept_out_of_the_folder_and_nothing_changes(
     sample_path: Path, tmp_path: Path
 ) -> None:

@@ -502,7 +502,7 @@ def test_ctrl_c_is_one_line_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no control characters in names")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows allows no such names")
 @pytest.mark.parametrize("command", ["info", "clusters"])
 def test_a_terminal_obeys_no_name(
     command: str, write: Write, capsys: pytest.CaptureFixture[str]

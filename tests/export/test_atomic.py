@@ -26,7 +26,7 @@ from napari_neurosynth_results.export.atomic import (
 
 PRECIOUS = "years of work"
 posix = pytest.mark.skipif(
-    sys.platform == "win32", reason="needs links, pipes and SIGKILL"
+    sys.platform == "win32", reason="Windows lacks pipes, SIGKILL, free links"
 )
 
 

@@ -338,7 +338,7 @@ def test_a_pickle_is_never_loaded_and_said(folder, fill, tmp_path, name):
 
 
 @pytest.mark.timed
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+@pytest.mark.skipif(sys.platform == "win32", reason="no mkfifo, no /dev/zero there")
 @pytest.mark.parametrize(
     "name",
     [

@@ -90,7 +90,9 @@ manifest() {
   [ "$(readlink napari.yaml)" = src/napari_neurosynth_results/napari.yaml ]
 }
 
-# Runs the tests in as many processes as there are processors.
+# Runs the tests in as many processes as there are processors. With one that crashed
+# the run ends: pytest-xdist would wait for another without end.
 in_parallel() {
-  scripts/with-display.sh "$bin/python" -m pytest -n logical --maxprocesses 8 "$@"
+  scripts/with-display.sh "$bin/python" -m pytest -n logical --maxprocesses 8 \
+    --max-worker-restart 0 "$@"
 }

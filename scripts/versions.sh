@@ -28,4 +28,4 @@ install --group test
 "$venv/bin/uv" pip list --python "$venv/bin/python" |
   grep -iE '^(napari|numpy|pandas|scipy|pyqt6|pyside6|dask) '
 scripts/with-display.sh "$venv/bin/python" -m pytest -p no:cacheprovider \
-  -n logical --maxprocesses 8
+  -n logical --maxprocesses 8 --max-worker-restart 0

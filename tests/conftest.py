@@ -200,6 +200,13 @@ def session() -> Iterator[None]:
         app := qt.QApplication.instance()
     ):
         app.setProperty("neurosynth_results_panel_closed", None)
+        # A part of the panel that a test made alone, and left or closed.
+        from qtpy.QtCore import QTimer
+
+        for widget in app.topLevelWidgets():
+            if not widget.isVisible():
+                for timer in widget.findChildren(QTimer):
+                    timer.stop()
 
 
 @pytest.fixture

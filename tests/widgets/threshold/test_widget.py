@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +9,8 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
-from qtpy.QtCore import QCoreApplication, QEvent, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QDockWidget
 
 from helpers.threshold_form import let_go, settle, shown, type_number
 from napari_neurosynth_results import find_clusters, mask_from_map, open_results
@@ -28,7 +25,6 @@ from napari_neurosynth_results.viewer.layers import map_of, placement_keywords
 from napari_neurosynth_results.viewer.meaning import take_back_meaning, take_map_as
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
-from napari_neurosynth_results.widgets.workbench import Workbench
 
 MASS = "z_desc-mass_level-cluster_corr-FWE_method-montecarlo"
 
@@ -507,50 +503,6 @@ def test_deleting_the_clusters_brings_them_back_with_the_next_change(
     type_number(widget, "0.01")
     assert shown(widget).asked.p == 0.01
     assert len([x for x in viewer.layers if clusters_of(x) is not None]) == 1
-
-
-def test_a_closed_widget_is_let_go_and_hears_nothing(
-    plugin: Any, viewer: Any, sample: ResultSet
-) -> None:
-    add_maps(viewer, [sample["z"]])
-    widget = ThresholdWidget(viewer)
-    ref = weakref.ref(widget)
-    widget.close()
-    widget.native.deleteLater()
-    del widget
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    let_go()
-    gc.collect()
-    assert ref() is None
-    add_maps(viewer, [sample["logp"]])
-
-
-@pytest.mark.parametrize("in_panel", [False, True])
-def test_a_closed_form_finishes_nothing(
-    plugin: Any, viewer: Any, sample: ResultSet, in_panel: bool
-) -> None:
-    add_maps(viewer, [sample["z"]])
-    dock = QDockWidget()
-    outer = Workbench(viewer) if in_panel else ThresholdWidget(viewer)
-    inner = outer.panel("Clusters").threshold if in_panel else outer
-    dock.setWidget(outer if in_panel else outer.native)
-    before = inner.clusters
-    assert before is not None
-    inner.form.slider.value += 100
-    timers, ref = (inner._applies, inner._settles), weakref.ref(inner)
-    assert all(timer.isActive() for timer in timers)
-    # As napari closes what is docked.
-    dock.widget().setParent(None)
-    assert not any(timer.isActive() for timer in timers)
-    del outer, inner, timers
-    # What frees memory at once, as removing layers does, takes it from nobody's hands.
-    gc.collect()
-    viewer.layers.append(viewer.layers.pop())
-    assert ref() is not None
-    let_go()
-    assert ref() is None
-    (layer,) = [one for one in viewer.layers if clusters_of(one) is not None]
-    assert clusters_of(layer).threshold == before.threshold
 
 
 def test_another_atlas_names_what_the_slider_finds(

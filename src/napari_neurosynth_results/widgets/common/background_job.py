@@ -1,7 +1,7 @@
 """Work on another thread, with its progress in sight and a way to stop it.
 
-What is closed does nothing more: napari only takes it out of its dock, and Python lets
-go of it some time later.
+What is closed does nothing more: Qt only hides it, or napari takes it out of its dock,
+and Python lets go of it some time later.
 """
 
 from __future__ import annotations
@@ -233,12 +233,12 @@ class WaitLine(QWidget):
 
 
 class EndWhenClosed(QObject):
-    """Ends all that a widget has under way once its dock lets it go.
+    """Ends all that a widget has under way once it is closed, or its dock lets it go.
 
     Parameters
     ----------
     widget : QWidget
-        What is in the dock. It can be docked again.
+        What is in the dock, or a window of its own. It can be shown again.
     """
 
     def __init__(self, widget: QWidget) -> None:
@@ -246,20 +246,29 @@ class EndWhenClosed(QObject):
         widget.installEventFilter(self)
 
     def eventFilter(self, widget: QObject, event: QEvent) -> bool:
-        """Notice that the widget has no parent any more."""
-        if event.type() == QEvent.Type.ParentChange and widget.parent() is None:
+        """Notice that the widget is closed, or has no parent any more."""
+        if event.type() == QEvent.Type.Close:
             _end_all(widget)
+        elif event.type() == QEvent.Type.ParentChange and widget.parent() is None:
+            _end_all(widget)
+            _let_go_of(widget)
         return False
 
 
 def _end_all(widget: QObject) -> None:
-    """Stop all timers and jobs of a widget that was closed, and let go of it soon."""
+    """Stop all timers and jobs of a widget that was closed."""
     for timer in widget.findChildren(QTimer):
         timer.stop()
     ended = [job.end() for job in widget.findChildren(BackgroundJob)]
     if any(ended):
         show_info(_ENDED)
-    # It listens to its viewer until it is gone. Not at once: it may be in use here.
+
+
+def _let_go_of(widget: QObject) -> None:
+    """Collect a widget soon: it listens to its viewer until it is gone.
+
+    Not at once: it may be in use here.
+    """
     kept = [widget]
 
     def let_go() -> None:

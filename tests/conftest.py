@@ -83,6 +83,20 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Collect widgets that a test leaves before pytest-qt lets Qt work.
+
+    One that Python collects in the middle of its own event ends the process.
+    """
+    before = _windows()
+    try:
+        yield
+    finally:
+        if _windows() - before:
+            gc.collect()
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown() -> Iterator[None]:
     """Spare it what was imported later, and what other tests keep."""
     yield
@@ -191,22 +205,33 @@ def no_internet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def session() -> Iterator[None]:
-    """Begin as a session of napari does: nobody has closed the panel or chosen yet."""
+    """Begin as a session of napari does: nobody has closed the panel or chosen yet.
+
+    Widgets that a test made and did not show are gone after it, not when Python
+    collects them: until then their timers would go on, in the next test.
+    """
+    before = _windows()
     yield
     if napari_settings := sys.modules.get("napari.settings"):
         # What was chosen in a test that knows no plugin but the one installed.
         napari_settings._clear_plugin_settings_cache()
+    for widget in _windows() - before:
+        if widget.parent() is None and not widget.isVisible():
+            widget.deleteLater()
+    if (qt := sys.modules.get("qtpy.QtCore")) and (
+        app := qt.QCoreApplication.instance()
+    ):
+        app.sendPostedEvents(None, qt.QEvent.Type.DeferredDelete.value)
+        app.setProperty("neurosynth_results_panel_closed", None)
+
+
+def _windows() -> set[Any]:
+    """Return all widgets that are windows, shown or not."""
     if (qt := sys.modules.get("qtpy.QtWidgets")) and (
         app := qt.QApplication.instance()
     ):
-        app.setProperty("neurosynth_results_panel_closed", None)
-        # A part of the panel that a test made alone, and left or closed.
-        from qtpy.QtCore import QTimer
-
-        for widget in app.topLevelWidgets():
-            if not widget.isVisible():
-                for timer in widget.findChildren(QTimer):
-                    timer.stop()
+        return set(app.topLevelWidgets())
+    return set()
 
 
 @pytest.fixture

@@ -247,28 +247,23 @@ class EndWhenClosed(QObject):
 
     def eventFilter(self, widget: QObject, event: QEvent) -> bool:
         """Notice that the widget is closed, or has no parent any more."""
-        if event.type() == QEvent.Type.Close:
+        closed = event.type() == QEvent.Type.Close
+        if closed or (
+            event.type() == QEvent.Type.ParentChange and widget.parent() is None
+        ):
             _end_all(widget)
-        elif event.type() == QEvent.Type.ParentChange and widget.parent() is None:
-            _end_all(widget)
-            _let_go_of(widget)
         return False
 
 
 def _end_all(widget: QObject) -> None:
-    """Stop all timers and jobs of a widget that was closed."""
+    """Stop all timers and jobs of a widget that was closed, and let go of it soon."""
     for timer in widget.findChildren(QTimer):
         timer.stop()
     ended = [job.end() for job in widget.findChildren(BackgroundJob)]
     if any(ended):
         show_info(_ENDED)
-
-
-def _let_go_of(widget: QObject) -> None:
-    """Collect a widget soon: it listens to its viewer until it is gone.
-
-    Not at once: it may be in use here.
-    """
+    # It listens to its viewer until it is gone. Not at once: it may be in use here, and
+    # what Python collects in the middle of its own event ends the process.
     kept = [widget]
 
     def let_go() -> None:

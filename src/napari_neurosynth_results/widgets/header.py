@@ -47,6 +47,7 @@ from napari_neurosynth_results.viewer.scene import place_of_slices
 from napari_neurosynth_results.viewer.settings import read_settings
 from napari_neurosynth_results.widgets.common.layout import (
     ElidedLabel,
+    ElidedParagraph,
     PlainLabel,
     without_mnemonic,
     wrap,
@@ -149,9 +150,8 @@ class Header(QWidget):
         self.solo = QToolButton()
         self.solo.setText("solo")
         self.solo.setToolTip("Hide all maps but this one")
-        self.sentence = wrap(PlainLabel())
+        self.sentence = ElidedParagraph()
         self.sentence.setAccessibleName("What was found")
-        self.sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.sentence.setContentsMargins(0, 0, 0, 0)
         self.place = PlaceLine(self._viewer, self)
 

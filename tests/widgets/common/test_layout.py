@@ -42,7 +42,11 @@ from napari_neurosynth_results.viewer.progress_bar import (
     show_warning,
 )
 from napari_neurosynth_results.viewer.settings import PLUGIN
-from napari_neurosynth_results.widgets.common.layout import ElidedLabel, PlainLabel
+from napari_neurosynth_results.widgets.common.layout import (
+    ElidedLabel,
+    ElidedParagraph,
+    PlainLabel,
+)
 from napari_neurosynth_results.widgets.maps.description import read_picture
 
 EVIL = "<img src=x>"
@@ -226,9 +230,9 @@ def test_what_is_no_picture_or_a_bomb_is_not_read(content: bytes) -> None:
 # --- a line that may be too long ------------------------------------------------------
 
 
-def drawn(label: QLabel, width: int) -> QImage:
+def drawn(label: QLabel, width: int, height: int = 20) -> QImage:
     """Draw a label as wide as there is room."""
-    label.resize(width, 20)
+    label.resize(width, height)
     return label.grab().toImage()
 
 
@@ -264,3 +268,27 @@ def test_the_numbers_at_the_end_of_a_line_are_seen_before_a_long_name(
     plain.setText(metrics.elidedText(name, elide, room) + numbers)
     assert plain.text().endswith(f"…{numbers}")
     assert drawn(label, 200) == drawn(plain, 200)
+
+
+def test_a_sentence_of_more_lines_than_there_is_room_for_ends_with_an_ellipsis(
+    qapp: Any,
+) -> None:
+    words = ["There", "are", "some", "words", "in", "each", "line"]
+    lines = [" ".join([word, *words]) for word in ("One:", "Two:", "Three:", "Four:")]
+    label, plain = ElidedParagraph(), PlainLabel()
+    plain.setAlignment(Qt.AlignmentFlag.AlignTop)
+    metrics = label.fontMetrics()
+    # The first word of the next line would not fit any more.
+    width = max(map(metrics.horizontalAdvance, lines)) + 2
+    for together in (" ", "\n"):
+        label.setText(whole := together.join(lines))
+        for n in (1, 2, 3, 4):
+            size = (width, n * metrics.lineSpacing() + 2)
+            shown = lines[:n]
+            if n < 4:
+                rest = " ".join(lines[n - 1 :])
+                shown[-1] = metrics.elidedText(rest, Qt.TextElideMode.ElideRight, width)
+                assert shown[-1].endswith("…")
+            plain.setText("\n".join(shown))
+            assert drawn(label, *size) == drawn(plain, *size)
+        assert label.text() == whole

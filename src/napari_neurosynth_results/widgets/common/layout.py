@@ -8,7 +8,7 @@ from typing import Any
 
 from magicgui.widgets import ComboBox, Container, Label, Widget
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtGui import QPainter, QPen
+from qtpy.QtGui import QPainter, QPen, QTextLayout
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -94,6 +94,49 @@ class ElidedLabel(PlainLabel):
             self.foregroundRole(),
         )
         painter.end()
+
+
+class ElidedParagraph(PlainLabel):
+    """Lines, of which the last ends with an ellipsis where there is no room for all.
+
+    The whole is what is copied, and what a screen reader says.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        wrap(self)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw as many lines as there is room for; all while somebody selects."""
+        room, metrics = self.contentsRect(), self.fontMetrics()
+        starts = self._starts_of_lines(room.width())
+        most = max(1, room.height() // metrics.lineSpacing())
+        if len(starts) <= most or self.hasSelectedText():
+            super().paintEvent(event)
+            return
+        kept = [*starts[:most], None]
+        lines = [self.text()[start:end].strip() for start, end in pairwise(kept)]
+        last = lines[-1].replace("\n", " ")
+        lines[-1] = metrics.elidedText(last, Qt.TextElideMode.ElideRight, room.width())
+        painter = QPainter(self)
+        self.style().drawItemText(
+            *(painter, room, int(self.alignment()), self.palette(), self.isEnabled()),
+            "\n".join(lines),
+            self.foregroundRole(),
+        )
+        painter.end()
+
+    def _starts_of_lines(self, width: int) -> list[int]:
+        """Return where each line begins, as Qt breaks them."""
+        laid = QTextLayout(self.text().replace("\n", "\u2028"), self.font())
+        starts = []
+        laid.beginLayout()
+        while (line := laid.createLine()).isValid():
+            line.setLineWidth(width)
+            starts.append(line.textStart())
+        laid.endLayout()
+        return starts
 
 
 def without_mnemonic(text: str) -> str:

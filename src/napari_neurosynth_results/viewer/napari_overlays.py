@@ -15,7 +15,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from napari._vispy.overlays.base import VispyCanvasOverlay, VispySceneOverlay
+from napari._vispy.overlays.base import (
+    VispyBaseOverlay,
+    VispyCanvasOverlay,
+    VispySceneOverlay,
+)
 from napari._vispy.utils.visual import overlay_to_visual
 from napari.components.overlays import (
     CanvasOverlay,
@@ -29,6 +33,7 @@ from qtpy.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter
 from vispy.gloo import Program, Texture2D, VertexBuffer
 from vispy.scene.visuals import Line, create_visual_node
 from vispy.visuals import Visual
+from vispy.visuals.transforms import STTransform
 
 #: Pixels of the screen: the bar, the lines beside it, and what lies between its parts.
 _WIDTH, _TICK, _SPACE = 16, 5, 4
@@ -214,12 +219,23 @@ class _Painted(VispyCanvasOverlay, ABC):  # type: ignore[misc]
     """Draws an overlay with Qt, its box too."""
 
     def __init__(self, *, font_info: Any, **kwargs: Any) -> None:
-        super().__init__(node=_Picture(), font_info=font_info, **kwargs)
+        # As VispyCanvasOverlay does, but for its box: a node of its own, with two
+        # programs, for each overlay. Here the box is in the picture.
+        VispyBaseOverlay.__init__(self, node=_Picture(), font_info=font_info, **kwargs)
+        self.box = self.node
+        self.node.transform = STTransform()
+        self.x_size = self.y_size = 0.0
+        self.overlay.events.position.connect(self._on_position_change)
+        tiling = self.viewer.canvas.overlay_tiling.events
+        for event in (
+            *(self.overlay.events.box, self.overlay.events.box_color),
+            *(self.viewer.canvas.events.background_color, tiling.padding),
+        ):
+            event.connect(self._on_box_change)
         # Once a size is set in pixels of the screen, it is the same for all screens.
         self._font = QFont(font_info.face)
         self._metrics = QFontMetricsF(self._font)
         self._take_size(_FONT_SIZE)
-        self.viewer.canvas.events.background_color.connect(self._paint_anew)
 
     def _take_size(self, points: float) -> None:
         """Write as large as napari does: its points are larger than those of Qt."""

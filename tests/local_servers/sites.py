@@ -13,13 +13,13 @@ from local_servers.answers import (
     media,
     missing,
     page,
+    page_of,
     zip_answer,
 )
 from local_servers.compose import without_nesting
 from local_servers.documents import OWNER
 from local_servers.faults import Answer
 from local_servers.neurovault import Collection
-from local_servers.paging import page_of
 
 _REAL = "http://neurovault.org"
 _IMAGE_PAGE = re.compile(r"/images/(\d+)/")

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 from nibabel.freesurfer.mghformat import MGHImage
 
+from local_servers.scripted import Reply, Site, make_web
 from napari_neurosynth_results.api import open_results
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.sources.web.client import WebClient
-
-from .scripted import Reply, Site, make_web
 
 #: 8 mm over the MNI brain: small, and not doubted.
 _AFFINE = np.array(

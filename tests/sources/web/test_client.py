@@ -10,6 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from local_servers.scripted import (
+    PRIVATE,
+    SOON,
+    Reply,
+    fails,
+    get,
+    html,
+    make_web,
+)
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.web.cache import NotWritableError
 from napari_neurosynth_results.sources.web.client import (
@@ -21,16 +30,6 @@ from napari_neurosynth_results.sources.web.client import (
     WebClient,
 )
 from napari_neurosynth_results.sources.web.servers import Servers
-
-from ..scripted import (
-    PRIVATE,
-    SOON,
-    Reply,
-    fails,
-    get,
-    html,
-    make_web,
-)
 
 pytestmark = pytest.mark.timed
 

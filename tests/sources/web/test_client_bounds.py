@@ -10,19 +10,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from napari_neurosynth_results.job import CancelledError, Job
-from napari_neurosynth_results.sources.web.client import (
-    BrokenAnswerError,
-    OfflineError,
-    RefusedAddressError,
-    UnreachableError,
-    WebClient,
-    WebError,
-    redact,
-)
-from napari_neurosynth_results.sources.web.servers import Servers
-
-from ..scripted import (
+from local_servers.scripted import (
     PRIVATE,
     SOON,
     TOKEN,
@@ -34,6 +22,17 @@ from ..scripted import (
     make_web,
     moved,
 )
+from napari_neurosynth_results.job import CancelledError, Job
+from napari_neurosynth_results.sources.web.client import (
+    BrokenAnswerError,
+    OfflineError,
+    RefusedAddressError,
+    UnreachableError,
+    WebClient,
+    WebError,
+    redact,
+)
+from napari_neurosynth_results.sources.web.servers import Servers
 
 pytestmark = pytest.mark.timed
 

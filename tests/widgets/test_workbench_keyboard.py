@@ -13,6 +13,7 @@ from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QApplication,
+    QDialog,
     QFileDialog,
     QLabel,
     QMenu,
@@ -25,6 +26,7 @@ from qtpy.QtWidgets import (
 
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.common.layout import (
+    FocusMark,
     controls_in,
     in_reading_order,
     spoken_name,
@@ -115,6 +117,10 @@ def choose_in_menus(viewer: Any, *path: str) -> None:
             raise AssertionError(f"{name} is not in the menu: {there}")
         QTest.keyClick(menu, KEYS.Key_Return if step == len(path) else KEYS.Key_Right)
         wait_until(lambda: QApplication.activePopupWidget() is not before)  # noqa: B023
+
+
+def is_dialog(window: QWidget) -> bool:
+    return isinstance(window, QDialog) and window.isVisible()
 
 
 def walk(panel: Workbench, key: Qt.Key, modifier: Any = NONE) -> list[QWidget]:
@@ -490,3 +496,24 @@ def test_the_ortho_view_is_what_keys_lead_to(window: Any) -> None:
     press(KEYS.Key_F6)
     press(KEYS.Key_F6)
     assert focused() is canvas
+
+
+def test_the_form_of_a_map_shows_what_has_the_keyboard(window: Any) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    panel.show_tab("Maps")
+    panel.focus_tab()
+    tab_to("Maps of the result")
+    press(KEYS.Key_Down)
+    tab_to("This map holds...")
+    press(KEYS.Key_Space, wait=200)
+    [form] = [one for one in QApplication.topLevelWidgets() if is_dialog(one)]
+    form.activateWindow()
+    assert QTest.qWaitForWindowActive(form, 5000)
+    [mark] = form.findChildren(FocusMark)
+    for _ in range(3):
+        press(KEYS.Key_Tab)
+        assert mark.marked is focused()
+    press(KEYS.Key_Escape)
+    activate(window)

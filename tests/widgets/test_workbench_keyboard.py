@@ -492,6 +492,7 @@ def test_the_ortho_view_is_what_keys_lead_to(window: Any) -> None:
     press(KEYS.Key_Tab)
     press(KEYS.Key_Space, wait=50)
     assert ortho_of(window) is None
+    assert not panel.panel("Views").views.buttons["Ortho"].isChecked()
     canvas = focused()
     press(KEYS.Key_F6)
     press(KEYS.Key_F6)

@@ -286,7 +286,10 @@ def ortho_of(napari_viewer: Viewer) -> OrthoView | None:
         return found
     main = main_window(napari_viewer)
     views = main.centralWidget().findChildren(OrthoView) if main is not None else []
-    # One that has gone away is there until Qt deletes it.
+    # One that has gone away is there until Qt deletes it; who hears of it before the
+    # view does is told by what covers the canvas.
+    if not views or scene.canvas_cover(napari_viewer).text != ORTHO:
+        return None
     return next((one for one in views if one.where == "center"), None)
 
 

@@ -13,6 +13,7 @@ from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QApplication,
+    QDialog,
     QFileDialog,
     QLabel,
     QMenu,
@@ -25,10 +26,12 @@ from qtpy.QtWidgets import (
 
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.common.layout import (
+    FocusMark,
     controls_in,
     in_reading_order,
     spoken_name,
 )
+from napari_neurosynth_results.widgets.ortho.widget import ortho_of
 from napari_neurosynth_results.widgets.workbench import TABS, Workbench, workbench_of
 
 pytestmark = [pytest.mark.viewer, pytest.mark.slow]
@@ -114,6 +117,10 @@ def choose_in_menus(viewer: Any, *path: str) -> None:
             raise AssertionError(f"{name} is not in the menu: {there}")
         QTest.keyClick(menu, KEYS.Key_Return if step == len(path) else KEYS.Key_Right)
         wait_until(lambda: QApplication.activePopupWidget() is not before)  # noqa: B023
+
+
+def is_dialog(window: QWidget) -> bool:
+    return isinstance(window, QDialog) and window.isVisible()
 
 
 def walk(panel: Workbench, key: Qt.Key, modifier: Any = NONE) -> list[QWidget]:
@@ -390,3 +397,124 @@ def test_the_tutorial_is_done_without_a_mouse(
     press(KEYS.Key_Space)
     wait_until(saved["Save a report"].exists, 120)
     assert isinstance(focused(), QPushButton)
+
+
+def test_arrow_keys_go_on_where_a_map_was_shown(window: Any) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    maps = panel.show_tab("Maps").view
+    panel.focus_tab()
+    tab_to("Maps of the result")
+    # Past each heading: there is nothing to do on it.
+    names = []
+    for _ in list(maps.maps):
+        press(KEYS.Key_Down, wait=1)
+        names += maps.chosen()
+    assert names == maps.maps
+    press(KEYS.Key_Home)
+    press(KEYS.Key_Up)
+    assert maps.chosen() == maps.maps[:1]
+    press(KEYS.Key_Down)
+    press(KEYS.Key_Return, wait=50)
+    shown = maps.maps[1]
+    wait_until(lambda: panel.header.map.currentText() == shown.short_title)
+    assert maps.map_at(maps.currentIndex()) is shown
+    press(KEYS.Key_Space, wait=50)
+    wait_until(lambda: not maps.is_shown(shown))
+    press(KEYS.Key_Down)
+    assert maps.chosen() == maps.maps[2:3]
+
+
+def test_keys_lead_back_to_where_they_were_in_sight(window: Any) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    panel.show_tab("Compare")
+    QTest.qWait(50)
+    panel.focus_tab()
+    first = focused()
+    tab_to("Thresholds")
+    here = focused()
+    for away in (KEYS.Key_F6, KEYS.Key_Escape):
+        press(away)
+        assert not panel.isAncestorOf(focused())
+        press(KEYS.Key_F6)
+        assert focused() is here
+    # What is scrolled away comes into sight, whichever key led there.
+    area = panel.tabs.currentWidget()
+    area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+    assert first.visibleRegion().isEmpty()
+    panel.focus_tab()
+    QTest.qWait(20)
+    assert first.visibleRegion().boundingRect() == first.rect()
+
+
+def test_a_line_that_is_closed_leaves_the_keyboard_in_the_panel(window: Any) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    panel.show_tab("Export")
+    panel.end_wait("Saved table.md")
+    panel.focus_tab()
+    tab_to("Close")
+    press(KEYS.Key_Space)
+    assert panel.wait_line.isHidden()
+    assert spoken_name(focused()) == "Copy diagnostics"
+
+
+def test_the_ortho_view_is_what_keys_lead_to(window: Any) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    panel.show_tab("Views")
+    QTest.qWait(50)
+    panel.focus_tab()
+    tab_to("Ortho")
+    press(KEYS.Key_Space, wait=50)
+    press(KEYS.Key_F6)
+    assert spoken_name(focused()) == "Axial, coronal and sagittal slices"
+    view = ortho_of(window)
+    assert view is not None
+    assert view.focus_mark.marked is view.canvas
+    before = view.z.value()
+    press(KEYS.Key_PageUp)
+    assert view.z.value() > before
+    press(KEYS.Key_F6)
+    assert spoken_name(focused()) == "Ortho"
+    # Below and back again, and away: each by the next key, without a search.
+    press(KEYS.Key_F6)
+    tab_to("Below")
+    press(KEYS.Key_Space, wait=50)
+    assert spoken_name(focused()) == "Center"
+    press(KEYS.Key_Space, wait=50)
+    assert spoken_name(focused()) == "Below"
+    press(KEYS.Key_Tab)
+    press(KEYS.Key_Space, wait=50)
+    assert ortho_of(window) is None
+    assert not panel.panel("Views").views.buttons["Ortho"].isChecked()
+    canvas = focused()
+    press(KEYS.Key_F6)
+    press(KEYS.Key_F6)
+    assert focused() is canvas
+
+
+def test_the_form_of_a_map_shows_what_has_the_keyboard(window: Any) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    panel.show_tab("Maps")
+    panel.focus_tab()
+    tab_to("Maps of the result")
+    press(KEYS.Key_Down)
+    tab_to("This map holds...")
+    press(KEYS.Key_Space, wait=200)
+    [form] = [one for one in QApplication.topLevelWidgets() if is_dialog(one)]
+    form.activateWindow()
+    assert QTest.qWaitForWindowActive(form, 5000)
+    [mark] = form.findChildren(FocusMark)
+    for _ in range(3):
+        press(KEYS.Key_Tab)
+        assert mark.marked is focused()
+    press(KEYS.Key_Escape)
+    activate(window)

@@ -32,6 +32,7 @@ from napari_neurosynth_results.viewer.meaning import (
 from napari_neurosynth_results.viewer.napari_private import main_window
 from napari_neurosynth_results.viewer.shown_maps import layer_of
 from napari_neurosynth_results.widgets.common.layout import (
+    FocusMark,
     align_labels,
     name_controls,
     narrow,
@@ -118,6 +119,7 @@ def show_kind_form(
     dialog.setMinimumWidth(_WIDTH)
     QVBoxLayout(dialog).addWidget(form.native)
     name_controls(form.native)
+    FocusMark(form.native)
     form.finished = dialog.close
     form.changed_meaning = done
     dialog.show()

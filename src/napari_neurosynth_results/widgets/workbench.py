@@ -120,6 +120,8 @@ class Workbench(QWidget):
         self._make_current()
         self.focus_mark = FocusMark(self)
         self._is_leaving = False
+        #: What had the keyboard when it was last given to the canvas.
+        self._left: QWidget | None = None
         #: Somebody has drawn its border elsewhere.
         self._is_sized_by_hand = False
         # Qt lays docks out anew for a while after a window has changed.
@@ -214,7 +216,7 @@ class Workbench(QWidget):
     def focus_tab(self) -> None:
         """Give the keyboard to the first control of the tab."""
         for control in in_reading_order(self.tabs.currentWidget()):
-            if control.isVisible() and control.isEnabled():
+            if _can_focus(control):
                 control.setFocus(Qt.FocusReason.ShortcutFocusReason)
                 return
         self.tabs.tabBar().setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -224,11 +226,16 @@ class Workbench(QWidget):
         now = QApplication.focusWidget()
         if now is not None and self.isAncestorOf(now):
             self._focus_canvas()
+            return
+        there = filter(_can_focus, in_reading_order(self))
+        if left := next((one for one in there if one is self._left), None):
+            left.setFocus(Qt.FocusReason.ShortcutFocusReason)
         else:
             self.focus_tab()
 
     def _focus_canvas(self) -> None:
         self._is_leaving = True
+        self._left = QApplication.focusWidget()
         if (canvas := self._canvas()) is not None:
             canvas.setFocus()
         self._is_leaving = False
@@ -248,10 +255,31 @@ class Workbench(QWidget):
         clicked = QApplication.mouseButtons() != Qt.MouseButton.NoButton
         if before is None or now is None or clicked or self._is_leaving:
             return
+        if not self._is_mine(before) or self.isAncestorOf(now):
+            return
+        if not _can_focus(before):
+            self._focus_before(before)
+            return
         canvas = self._canvas()
         to_canvas = canvas is not None and (now is canvas or now.isAncestorOf(canvas))
-        if to_canvas and self.isAncestorOf(before) and before.isVisible():
+        if to_canvas:
             before.setFocus()
+
+    def _is_mine(self, control: QWidget) -> bool:
+        return bool(self.isVisible() and self.isAncestorOf(control))
+
+    def _focus_before(self, gone: QWidget) -> None:
+        """Give the keyboard of what has gone to the control before it.
+
+        Qt gives it to the next one: after the last one of the panel to the buttons in
+        the title of the dock, where the space bar closes the panel.
+        """
+        controls = in_reading_order(self)
+        before = controls[: controls.index(gone)] if gone in controls else controls
+        for control in reversed(before):
+            if _can_focus(control):
+                control.setFocus(Qt.FocusReason.OtherFocusReason)
+                return
 
     def keyPressEvent(self, event: Any) -> None:
         """Escape empties a line that filters, and else leads to the canvas."""
@@ -333,6 +361,11 @@ class Workbench(QWidget):
     def _list_maps(self, results: object) -> None:
         if (panel := self._panels.get("Maps")) is not None:
             panel.list_result(self.header.result)
+
+
+def _can_focus(control: QWidget) -> bool:
+    """Whether the keyboard can be given to a control now."""
+    return bool(control.isVisible() and control.isEnabled())
 
 
 class _TabArea(QScrollArea):

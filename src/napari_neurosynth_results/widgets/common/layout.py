@@ -476,6 +476,9 @@ class FocusMark(QWidget):
             now = now.parentWidget()
         self._marked = now
         now.installEventFilter(self)
+        # Not from under the mouse, which would let go of another one.
+        if QApplication.mouseButtons() == Qt.MouseButton.NoButton:
+            _scroll_to(now)
         self._fit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -502,6 +505,15 @@ class FocusMark(QWidget):
         painter.setPen(QPen(self.palette().windowText().color(), _LINE))
         half = _LINE // 2
         painter.drawRect(self.rect().adjusted(half, half, -half - 1, -half - 1))
+
+
+def _scroll_to(control: QWidget) -> None:
+    """Bring a control into sight: Qt does it for the Tab key alone."""
+    parent = control.parentWidget()
+    while parent is not None:
+        if isinstance(parent, QScrollArea):
+            parent.ensureWidgetVisible(control, 0, _LINE)
+        parent = parent.parentWidget()
 
 
 def fold_button(title: str, folded: QWidget) -> QToolButton:

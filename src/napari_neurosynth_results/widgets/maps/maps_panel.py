@@ -179,7 +179,7 @@ class MapsPanel(Container):
         self._show_problems()
 
     def _fill(self, event: object = None) -> None:
-        chosen = self.view.chosen()
+        chosen, current = self.view.chosen(), self.view.current_map()
         self.view.list_maps(
             self._results,
             words=self.search.value.split(),
@@ -187,6 +187,7 @@ class MapsPanel(Container):
             correction=self.correction.value or ANY,
         )
         self.view.choose(chosen)
+        self.view.stay_at(current)
         self._show_states()
         self._describe()
 
@@ -454,6 +455,31 @@ class MapList(TableView):
         rows = sorted(index.row() for index in self.selectionModel().selectedRows())
         found = [self.rows.rows[row] for row in rows]
         return [row for row in found if isinstance(row, StatMap)]
+
+    def moveCursor(self, action: Any, modifiers: Qt.KeyboardModifier) -> QModelIndex:
+        """Step over headings: there is nothing to do on them."""
+        index = super().moveCursor(action, modifiers)
+        up = action in (self.CursorAction.MoveUp, self.CursorAction.MovePageUp)
+        rows, at = self.rows.rows, index.row()
+        below, above = range(at, len(rows)), range(at, -1, -1)
+        ways = (above, below) if up else (below, above)
+        for line in (line for way in ways for line in way if line >= 0):
+            if isinstance(rows[line], StatMap):
+                return index.siblingAtRow(line)
+        return index
+
+    def current_map(self) -> StatMap | None:
+        """Return the map that arrow keys start from, None before the first of them."""
+        index = self.currentIndex()
+        return self.map_at(index) if index.isValid() else None
+
+    def stay_at(self, statmap: StatMap | None) -> None:
+        """Let arrow keys start from a map, if it is listed; nothing is chosen by it."""
+        if statmap is not None and statmap in self.rows.rows:
+            index = self.rows.index(self.rows.rows.index(statmap), 0)
+            self.selectionModel().setCurrentIndex(
+                index, QItemSelectionModel.SelectionFlag.NoUpdate
+            )
 
     def choose(self, statmaps: Iterable[StatMap]) -> None:
         """Choose maps, those that are listed."""

@@ -28,6 +28,7 @@ from napari_neurosynth_results.viewer.ortho.geometry import slice_position, unit
 from napari_neurosynth_results.viewer.settings import ORTHO
 from napari_neurosynth_results.widgets.common.layout import (
     ElidedLabel,
+    FocusMark,
     PlainLabel,
     name_controls,
 )
@@ -105,6 +106,7 @@ class OrthoView(QWidget):
         self._below: QWidget | None = None
         self._cover: Any = None
         name_controls(self)
+        self.focus_mark = FocusMark(self)
         self._follow()
 
     # --- where it is shown ------------------------------------------------------------
@@ -117,6 +119,8 @@ class OrthoView(QWidget):
     def lie_over(self, canvas: QWidget, viewer: Viewer) -> None:
         """Cover the canvas, which goes on below, until another view wants it."""
         self._below = canvas
+        # Who goes to the canvas by a key goes to what is seen of it.
+        canvas.setFocusProxy(self.canvas)
         self._cover = scene.canvas_cover(viewer)
         self._cover.text = ORTHO
         # Bound methods are held weakly by napari: closing the view ends it.
@@ -163,13 +167,20 @@ class OrthoView(QWidget):
     def _uncover(self, event: object = None) -> None:
         if self._below is not None and self._cover.text != ORTHO:
             self._below.removeEventFilter(self)
+            self._below.setFocusProxy(None)
+            now = QApplication.focusWidget()
+            if now is not None and self.isAncestorOf(now):
+                self._below.setFocus()
             self._below = None
             self.hide()
             self.deleteLater()
 
     def _change_place(self) -> None:
         if (viewer := self.canvas.viewer) is not None:
-            show_ortho(viewer, "bottom" if self.where == "center" else "center")
+            by_key = self.other.hasFocus()
+            moved = show_ortho(viewer, "bottom" if self.where == "center" else "center")
+            if by_key:
+                moved.other.setFocus()
 
     def _go_away(self) -> None:
         if (viewer := self.canvas.viewer) is not None:
@@ -275,7 +286,10 @@ def ortho_of(napari_viewer: Viewer) -> OrthoView | None:
         return found
     main = main_window(napari_viewer)
     views = main.centralWidget().findChildren(OrthoView) if main is not None else []
-    # One that has gone away is there until Qt deletes it.
+    # One that has gone away is there until Qt deletes it; who hears of it before the
+    # view does is told by what covers the canvas.
+    if not views or scene.canvas_cover(napari_viewer).text != ORTHO:
+        return None
     return next((one for one in views if one.where == "center"), None)
 
 

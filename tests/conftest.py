@@ -96,10 +96,13 @@ def pytest_runtest_call() -> Iterator[None]:
             gc.collect()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown() -> Iterator[None]:
-    """Spare it what was imported later, and what other tests keep."""
-    yield
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Spare it what was imported later, and what other tests keep.
+
+    Not after a test: pytest lets go of its fixtures later, and what is frozen then is
+    never collected. PySide6 leaves the dialogs of a closed window to the collector.
+    """
     if len(gc.get_objects(generation=2)) > _MANY_OBJECTS:
         gc.collect()
         gc.freeze()
@@ -289,6 +292,10 @@ def window_of_the_file(qapp: Any) -> Iterator[Any]:
         NapariApplication.destroy("of the file")
         for one in once:
             one.cache_clear()
+        # What was frozen while the window was there would not be collected.
+        del viewer
+        gc.unfreeze()
+        gc.collect()
 
 
 @pytest.fixture

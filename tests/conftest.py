@@ -88,11 +88,11 @@ def pytest_runtest_call() -> Iterator[None]:
 
     One that Python collects in the middle of its own event ends the process.
     """
-    before = _windows()
+    _mark_windows("before the call")
     try:
         yield
     finally:
-        if _windows() - before:
+        if _windows_since("before the call"):
             gc.collect()
 
 
@@ -213,12 +213,12 @@ def session() -> Iterator[None]:
     Widgets that a test made and did not show are gone after it, not when Python
     collects them: until then their timers would go on, in the next test.
     """
-    before = _windows()
+    _mark_windows("before the test")
     yield
     if napari_settings := sys.modules.get("napari.settings"):
         # What was chosen in a test that knows no plugin but the one installed.
         napari_settings._clear_plugin_settings_cache()
-    for widget in _windows() - before:
+    for widget in _windows_since("before the test"):
         if widget.parent() is None and not widget.isVisible():
             widget.deleteLater()
     if (qt := sys.modules.get("qtpy.QtCore")) and (
@@ -228,13 +228,23 @@ def session() -> Iterator[None]:
         app.setProperty("neurosynth_results_panel_closed", None)
 
 
-def _windows() -> set[Any]:
+def _windows() -> list[Any]:
     """Return all widgets that are windows, shown or not."""
     if (qt := sys.modules.get("qtpy.QtWidgets")) and (
         app := qt.QApplication.instance()
     ):
-        return set(app.topLevelWidgets())
-    return set()
+        return list(app.topLevelWidgets())
+    return []
+
+
+def _mark_windows(when: str) -> None:
+    """Mark those that there are. A list of them would keep them from being collected."""
+    for widget in _windows():
+        widget.setProperty(when, True)
+
+
+def _windows_since(when: str) -> list[Any]:
+    return [widget for widget in _windows() if not widget.property(when)]
 
 
 @pytest.fixture

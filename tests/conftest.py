@@ -238,7 +238,7 @@ def _windows() -> list[Any]:
 
 
 def _mark_windows(when: str) -> None:
-    """Mark those that there are. A list of them would keep them from being collected."""
+    """Mark those that there are; in a list they would not be collected."""
     for widget in _windows():
         widget.setProperty(when, True)
 

@@ -476,9 +476,7 @@ class FocusMark(QWidget):
             now = now.parentWidget()
         self._marked = now
         now.installEventFilter(self)
-        # Not from under the mouse, which would let go of another one.
-        if QApplication.mouseButtons() == Qt.MouseButton.NoButton:
-            _scroll_to(now)
+        _scroll_to(now)
         self._fit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

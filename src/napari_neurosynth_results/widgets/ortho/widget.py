@@ -154,6 +154,8 @@ class OrthoView(QWidget):
         if gone and self.parent() is None and self._main is not None:
             main, self._main = self._main, None
             _give_corners(main, to_bottom=True)
+            # Its mark listens to the application, by which PySide6 keeps it.
+            self.deleteLater()
         return bool(super().event(event))
 
     def resizeEvent(self, event: Any) -> None:

@@ -432,10 +432,9 @@ def _adjust(
     except ResultsError:
         # Without p, without a known mask, or thresholded before: nobody knows.
         return np.full(len(peaks), np.nan)
-    if asked.bonferroni is not None:
-        adjusted = np.minimum(log_p + math.log(log_p.size), 0)
-    else:
-        adjusted = adjusted_log_q(log_p, asked.fdr)
     volume: Float64Array = np.full(inside.shape, np.nan)
-    volume[inside] = np.exp(adjusted)
-    return np.asarray(volume[tuple(peaks.T)])
+    volume[inside] = log_p
+    at_peaks = volume[tuple(peaks.T)]
+    if asked.bonferroni is not None:
+        return np.exp(np.minimum(at_peaks + math.log(log_p.size), 0))
+    return np.exp(adjusted_log_q(log_p, asked.fdr, of=at_peaks))

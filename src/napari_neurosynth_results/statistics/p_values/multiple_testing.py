@@ -38,7 +38,12 @@ _SLACK = 1e-9
 _THRESHOLDED_Z = 1.0
 
 
-def adjusted_log_q(log_p: npt.ArrayLike, method: FdrMethod = "BH") -> Float64Array:
+def adjusted_log_q(
+    log_p: npt.ArrayLike,
+    method: FdrMethod = "BH",
+    *,
+    of: npt.ArrayLike | None = None,
+) -> Float64Array:
     """Return the FDR-adjusted p (q) of tests, in logarithms.
 
     Benjamini and Hochberg 1995 (J R Stat Soc B 57) or Benjamini and Yekutieli 2001
@@ -50,11 +55,14 @@ def adjusted_log_q(log_p: npt.ArrayLike, method: FdrMethod = "BH") -> Float64Arr
         Natural logarithm of p, one a test; NaN is no test.
     method : {"BH", "BY"}
         Tests that are independent or depend positively, or any tests.
+    of : array_like, any shape, optional
+        Log p of the tests whose q is wanted, where not that of all.
 
     Returns
     -------
     ndarray of float64
-        Natural logarithm of q, same shape, at most 0; NaN where there was no test.
+        Natural logarithm of q, in the shape of what is wanted, at most 0; NaN where
+        there was no test.
 
     Raises
     ------
@@ -63,18 +71,21 @@ def adjusted_log_q(log_p: npt.ArrayLike, method: FdrMethod = "BH") -> Float64Arr
 
     Examples
     --------
-    >>> np.exp(adjusted_log_q(np.log([0.01, 0.02, 0.5]))).round(3).tolist()
+    >>> log_p = np.log([0.01, 0.02, 0.5])
+    >>> np.exp(adjusted_log_q(log_p)).round(3).tolist()
     [0.03, 0.03, 0.5]
+    >>> np.exp(adjusted_log_q(log_p, of=log_p[:1])).round(3).tolist()
+    [0.03]
     """
     check_fdr_method(method)
     log_p = np.asarray(log_p, np.float64)
-    log_q = np.full(log_p.shape, np.nan)
-    tested = ~np.isnan(log_p)
-    tests = log_p[tested]
-    order = np.argsort(tests)
-    adjusted = np.empty(tests.size)
-    adjusted[order] = _adjust(tests[order], method)
-    log_q[tested] = adjusted
+    ordered = np.sort(log_p[~np.isnan(log_p)])
+    adjusted = _adjust(ordered, method)
+    wanted = log_p if of is None else np.asarray(of, np.float64)
+    log_q = np.full(wanted.shape, np.nan)
+    tested = ~np.isnan(wanted)
+    # Tests of the same p have the same q: the first of them stands for all.
+    log_q[tested] = adjusted[ordered.searchsorted(wanted[tested])]
     return log_q
 
 

@@ -7,12 +7,17 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 from napari_neurosynth_results.errors import ResultsError
 
 #: Called with what is being done, how much of it is done, and of how much in all (None
 #: when unknown), in bytes for a download; on whichever thread does the work.
 Progress = Callable[[str, int, int | None], None]
+
+
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
 
 
 class CancelledError(ResultsError):
@@ -88,6 +93,32 @@ def helping_threads(n: int) -> Iterator[ThreadPoolExecutor]:
     finally:
         if collects:
             gc.enable()
+
+
+def do_both(
+    work: Callable[[_Given], _Made], one: _Given, other: _Given, *, on_threads: bool
+) -> tuple[_Made, _Made]:
+    """Do the same with two things, side by side where that pays.
+
+    Parameters
+    ----------
+    work : callable
+        Best something long that needs no interpreter, as numpy's large loops.
+    one, other : object
+        What it is done with.
+    on_threads : bool
+        Whether it takes much longer than starting a thread.
+
+    Returns
+    -------
+    tuple
+        What comes of both.
+    """
+    if not on_threads:
+        return work(one), work(other)
+    with helping_threads(2) as pool:
+        first, second = pool.map(work, (one, other))
+    return first, second
 
 
 class Meter:

@@ -43,5 +43,5 @@ def test_side_by_side_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         for mask in (np.ones(shape, bool),) * 2
     ]
     alone = correlate(*maps, maps[0].inside)
-    monkeypatch.setattr(agreement, "_WORTH_A_THREAD", 1)
+    monkeypatch.setattr(agreement, "WORTH_A_THREAD", 1)
     assert correlate(*maps, maps[0].inside) == alone

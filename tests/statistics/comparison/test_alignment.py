@@ -15,8 +15,9 @@ from scipy import ndimage, stats
 
 from helpers.maps_in_memory import Array, lone, made, placed
 from napari_neurosynth_results import ResultsError, find_clusters, open_results
+from napari_neurosynth_results.job import do_both
 from napari_neurosynth_results.maps.grid import Grid
-from napari_neurosynth_results.statistics.comparison import alignment
+from napari_neurosynth_results.statistics.comparison import alignment, comparison
 from napari_neurosynth_results.statistics.comparison.alignment import (
     align,
     resample_linearly,
@@ -125,6 +126,31 @@ def test_what_lies_beyond_the_finer_grid_is_not_lost() -> None:
     # x of the far voxel: 22.5 to 25.5 mm, so that the lattice has to reach 24 mm.
     assert found.grid.shape == (13, 9, 9)
     assert any("lie outside the grid of" in told for told in found.notices)
+
+
+def test_large_maps_are_brought_side_by_side_to_the_same(
+    sample_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    z = open_results(sample_path)["z"]
+    coarse = placed(3, (-90, -126, -72))
+    turned = lone(z.data[:60, :72, :60].astype(float), coarse)
+    a = find_clusters(z, value=2.3, atlas=None)
+    b = find_clusters(turned, value=2.3, atlas=None)
+    alone = compare(a, b)
+    started = []
+
+    def bring_both(work, one, other, *, on_threads):  # type: ignore[no-untyped-def]
+        started.append(on_threads)
+        return do_both(work, one, other, on_threads=on_threads)
+
+    monkeypatch.setattr(comparison, "do_both", bring_both)
+    monkeypatch.setattr(comparison, "WORTH_A_THREAD", 1)
+    found = compare(a, b)
+    assert started == [True]
+    assert found.over_non_zero == alone.over_non_zero
+    assert found.overlap.counts == alone.overlap.counts
+    assert found.table.equals(alone.table)
+    assert found.clusters.equals(alone.clusters)
 
 
 def test_values_next_to_the_edge_of_the_mask_are_left_out() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.arrays import Float64Array
-from napari_neurosynth_results.job import helping_threads
+from napari_neurosynth_results.job import do_both
 from napari_neurosynth_results.maps.grid import Grid, Voxels
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
 from napari_neurosynth_results.statistics.comparison.alignment import (
@@ -25,7 +25,7 @@ from napari_neurosynth_results.statistics.comparison.alignment import (
 from napari_neurosynth_results.statistics.thresholds.masks import resample_nearest
 
 #: Values above which sorting takes much longer than starting a thread.
-_WORTH_A_THREAD = 2**19
+WORTH_A_THREAD = 2**19
 #: Which half of 64 bits is the lower one in memory.
 _LOW = 0 if sys.byteorder == "little" else 1
 _SIGN_BIT, _ALL_BITS = np.uint32(1 << 31), np.uint32(0xFFFFFFFF)
@@ -160,7 +160,7 @@ def correlate(
     flat = inside.ravel(order="F")
     x, y = a.values.ravel(order="F")[flat], b.values.ravel(order="F")[flat]
     both = (x != 0) & (y != 0)
-    ranks = _rank_both(x, y)
+    ranks = do_both(RankOrder, x, y, on_threads=x.size > WORTH_A_THREAD)
     everywhere = _correlate_part(x, y, ranks, None)
     # Maps that are 0 nowhere in the mask are common: not to be computed again.
     non_zero = everywhere if both.all() else _correlate_part(x, y, ranks, both)
@@ -181,15 +181,6 @@ def _correlate_part(
         _share_of_zeros(x),
         _share_of_zeros(y),
     )
-
-
-def _rank_both(x: Voxels, y: Voxels) -> tuple[RankOrder, RankOrder]:
-    """Sort both, side by side where that pays: sorting needs no interpreter."""
-    if x.size < _WORTH_A_THREAD:
-        return RankOrder(x), RankOrder(y)
-    with helping_threads(2) as pool:
-        first, second = pool.map(RankOrder, (x, y))
-    return first, second
 
 
 def _share_of_zeros(values: Voxels) -> float:

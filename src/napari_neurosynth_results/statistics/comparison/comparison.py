@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from napari_neurosynth_results.arrays import IndexArray
 from napari_neurosynth_results.errors import ResultsError
+from napari_neurosynth_results.job import do_both
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.maps.names import words_of_test
 from napari_neurosynth_results.maps.statmap import Mask, StatMap
@@ -24,7 +25,9 @@ from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.clusters.formation import say_threshold
 from napari_neurosynth_results.statistics.comparison.agreement import (
     UNKNOWN_AGREEMENT,
+    WORTH_A_THREAD,
     Agreement,
+    MapSample,
     common_mask,
     correlate,
     sample_map,
@@ -288,8 +291,13 @@ def compare(
     name_a, name_b = distinct_names(maps)
     aligned = align(maps, (name_a, name_b))
     grid = aligned.grid
-    marked_a, marked_b = place_clusters(a, grid), place_clusters(b, grid)
-    sampled_a, sampled_b = sample_map(maps[0], grid), sample_map(maps[1], grid)
+
+    def bring(one: ClusterSet) -> tuple[ClusterVoxels, MapSample]:
+        return place_clusters(one, grid), sample_map(one.statmap, grid)
+
+    long = bool(aligned.resampled) and math.prod(grid.shape) > WORTH_A_THREAD
+    brought = do_both(bring, a, b, on_threads=long)
+    (marked_a, sampled_a), (marked_b, sampled_b) = brought
     masking = as_masking(mask, maps[0].grid)
     given = (
         None if masking is None else resample_nearest(masking.mask, maps[0].grid, grid)

@@ -192,7 +192,8 @@ def _move_to_grid(
     volume = np.zeros(source.shape, np.uint32, order="F")
     volume.reshape(-1, order="F")[where] = np.arange(1, where.size + 1)
     flat = resample_nearest(volume, source, target).ravel(order="F")
-    there = np.flatnonzero(flat)
+    # Of truth values numpy finds them three times as fast.
+    there = np.flatnonzero(flat != 0)
     number = flat[there] - 1
     return there, label[number], sign[number]
 

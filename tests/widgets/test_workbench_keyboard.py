@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QPushButton,
     QRadioButton,
     QScrollArea,
+    QSplitter,
     QTabBar,
     QWidget,
 )
@@ -117,6 +118,10 @@ def choose_in_menus(viewer: Any, *path: str) -> None:
             raise AssertionError(f"{name} is not in the menu: {there}")
         QTest.keyClick(menu, KEYS.Key_Return if step == len(path) else KEYS.Key_Right)
         wait_until(lambda: QApplication.activePopupWidget() is not before)  # noqa: B023
+
+
+def on_screen(widget: QWidget) -> QRect:
+    return QRect(widget.mapToGlobal(QPoint()), widget.size())
 
 
 def is_dialog(window: QWidget) -> bool:
@@ -223,6 +228,8 @@ def test_what_has_the_keyboard_is_seen(window: Any) -> None:
     window.open_sample(PLUGIN, "pain-ale")
     panel = workbench_of(window)
     assert panel is not None
+    parts = [one.count() for one in panel.findChildren(QSplitter)]
+    assert parts
     for tab in ("Clusters", "Export"):
         panel.show_tab(tab)
         QTest.qWait(50)
@@ -230,13 +237,17 @@ def test_what_has_the_keyboard_is_seen(window: Any) -> None:
             if not (control.isVisible() and control.isEnabled()):
                 continue
             panel.focus_mark.hide()
-            plain = control.parentWidget().grab(control.geometry()).toImage()
+            place = QRect(control.mapTo(panel, QPoint()), control.size())
+            plain = panel.grab(place).toImage()
             control.clearFocus()
             control.setFocus(Qt.FocusReason.TabFocusReason)
             assert panel.focus_mark.marked is not None, spoken_name(control)
             marked = panel.focus_mark
-            assert marked.geometry() == marked.marked.geometry()
-            assert control.parentWidget().grab(control.geometry()).toImage() != plain
+            assert on_screen(marked) == on_screen(marked.marked)
+            assert panel.grab(place).toImage() != plain
+            # No splitter makes room for it, as it does for each of its parts.
+            assert [one.count() for one in panel.findChildren(QSplitter)] == parts
+            assert len(panel.findChildren(FocusMark)) == 1
     # Who uses a mouse sees where it is.
     QTest.mouseClick(panel.header.place.text, Qt.MouseButton.LeftButton)
     panel.header.map.setFocus()
@@ -424,6 +435,39 @@ def test_arrow_keys_go_on_where_a_map_was_shown(window: Any) -> None:
     wait_until(lambda: not maps.is_shown(shown))
     press(KEYS.Key_Down)
     assert maps.chosen() == maps.maps[2:3]
+
+
+def test_f2_renames_the_cluster_of_the_row_and_keys_go_on_from_there(
+    window: Any,
+) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    table = panel.panel("Clusters").table
+    table.view.setFocus()
+    names = [table.model.index(n, 1).data() for n in range(3)]
+    for key, end in ((KEYS.Key_Return, "Operculum"), (KEYS.Key_Escape, None)):
+        press(KEYS.Key_Down)
+        row = table.view.currentIndex().row()
+        press(KEYS.Key_F2, wait=50)
+        editor = focused()
+        middle = editor.mapToGlobal(editor.rect().center())
+        assert QApplication.widgetAt(middle) is editor, "it is seen"
+        QTest.keyClick(editor, KEYS.Key_A, CONTROL)
+        QTest.keyClicks(editor, end or "nobody")
+        press(key)
+        assert focused() is table.view
+        assert table.view.currentIndex().row() == row
+        names[row] = end or names[row]
+        assert [table.model.index(n, 1).data() for n in range(3)] == names
+    # Sub-peaks have no names of their own.
+    press(KEYS.Key_Up)
+    press(KEYS.Key_Up)
+    press(KEYS.Key_Right)
+    press(KEYS.Key_Down)
+    assert table.view.currentIndex().parent().isValid()
+    press(KEYS.Key_F2)
+    assert focused() is table.view
 
 
 def test_keys_lead_back_to_where_they_were_in_sight(window: Any) -> None:

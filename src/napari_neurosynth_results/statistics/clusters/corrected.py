@@ -434,7 +434,7 @@ def _adjust(
         return np.full(len(peaks), np.nan)
     volume: Float64Array = np.full(inside.shape, np.nan)
     volume[inside] = log_p
-    at_peaks = volume[tuple(peaks.T)]
+    at_peaks: Float64Array = volume[tuple(peaks.T)]
     if asked.bonferroni is not None:
         return np.exp(np.minimum(at_peaks + math.log(log_p.size), 0))
     return np.exp(adjusted_log_q(log_p, asked.fdr, of=at_peaks))

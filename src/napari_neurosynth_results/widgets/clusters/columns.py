@@ -15,14 +15,21 @@ import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtGui import QFontMetrics, QPainter
-from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from qtpy.QtWidgets import (
+    QApplication,
+    QFrame,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeView,
+)
 
 from napari_neurosynth_results.anatomy.atlas import with_distance
 from napari_neurosynth_results.export.escaping import for_html
 from napari_neurosynth_results.maps.kinds import PFormula
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies import ABOUT_SURVIVAL
-from napari_neurosynth_results.widgets.common.row_table import Heading
+from napari_neurosynth_results.widgets.common.row_table import Heading, TableView
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -305,6 +312,8 @@ SURVIVAL_COLUMN = _KEYS.index("stands")
 _LAST_IN_SIGHT = (_KEYS.index("tdp_percent"), _KEYS.index("n_voxels"))
 #: Pixels.
 _NARROWEST_NAME, _ENOUGH_FOR_NAMES = 68, 108
+#: And any column.
+NARROWEST = 24
 #: What a voxel-level corrected map may say itself.
 CORRECTED = frozenset(column.key for column in CLUSTER_COLUMNS if column.corrected)
 
@@ -408,3 +417,97 @@ def column_cells(table: pd.DataFrame, key: str) -> npt.NDArray[Any]:
         return values
     cells = zip(values, table["region_mm"], strict=True)
     return np.array([with_distance(region, mm) for region, mm in cells], dtype=object)
+
+
+class FrozenColumns(QTreeView):
+    """The first columns of a table, over the table itself."""
+
+    def __init__(self, table: TableView) -> None:
+        super().__init__(table)
+        self._table = table
+        self.setModel(table.model())
+        self.setSelectionModel(table.selectionModel())
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setUniformRowHeights(True)
+        self.setIndentation(table.indentation())
+        self.setItemDelegateForColumn(NAME_COLUMN, NameDelegate(self))
+        self.setSelectionBehavior(table.selectionBehavior())
+        self.setEditTriggers(table.editTriggers())
+        off = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        self.setHorizontalScrollBarPolicy(off)
+        self.setVerticalScrollBarPolicy(off)
+        self.setVerticalScrollMode(table.verticalScrollMode())
+        header = self.header()
+        header.setStretchLastSection(False)
+        header.setSectionsClickable(True)
+        header.setSortIndicatorShown(True)
+        header.setMinimumSectionSize(NARROWEST)
+        for index in range(FROZEN, len(CLUSTER_COLUMNS)):
+            self.setColumnHidden(index, True)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self._follow(table)
+        self.fit()
+
+    def _follow(self, table: TableView) -> None:
+        mine, its = self.header(), table.header()
+        mine.sectionResized.connect(self._tell_width)
+        its.sectionResized.connect(self._take_width)
+        mine.sectionClicked.connect(self._sort)
+        its.sortIndicatorChanged.connect(mine.setSortIndicator)
+        bar = table.verticalScrollBar()
+        bar.valueChanged.connect(self.verticalScrollBar().setValue)
+        self.verticalScrollBar().valueChanged.connect(bar.setValue)
+        self.expanded.connect(table.expand)
+        self.collapsed.connect(table.collapse)
+        table.expanded.connect(self.expand)
+        table.collapsed.connect(self.collapse)
+
+    def _sort(self, section: int) -> None:
+        header = self._table.header()
+        up = Qt.SortOrder.AscendingOrder
+        again = header.sortIndicatorSection() == section
+        down = again and header.sortIndicatorOrder() == up
+        self._table.sortByColumn(section, Qt.SortOrder.DescendingOrder if down else up)
+
+    def _take_width(self, section: int, before: int, width: int) -> None:
+        if section < FROZEN:
+            self.setColumnWidth(section, width)
+        self.fit()
+
+    def _tell_width(self, section: int, before: int, width: int) -> None:
+        if self._table.columnWidth(section) != width:
+            self._table.setColumnWidth(section, width)
+
+    def fit(self) -> None:
+        """Lie over the columns that are frozen, the titles included."""
+        table = self._table
+        for index in range(FROZEN):
+            hidden = table.isColumnHidden(index)
+            self.setColumnHidden(index, hidden)
+            if not hidden and self.columnWidth(index) != table.columnWidth(index):
+                self.setColumnWidth(index, table.columnWidth(index))
+        frame = table.frameWidth()
+        width = sum(table.columnWidth(index) for index in range(FROZEN))
+        height = table.viewport().height() + table.header().height()
+        self.setGeometry(frame, frame, min(width, table.viewport().width()), height)
+        self.raise_()
+
+    def commitData(self, editor: Any) -> None:
+        """Give the keyboard back to the table once a name is written."""
+        was_written_in = editor.hasFocus()
+        super().commitData(editor)
+        # Other names mean other rows, which take the editor with them.
+        if was_written_in:
+            self._table.setFocus()
+
+    def closeEditor(self, editor: Any, hint: Any) -> None:
+        """Give it back also where nothing was written."""
+        was_written_in = editor.hasFocus()
+        super().closeEditor(editor, hint)
+        if was_written_in:
+            self._table.setFocus()
+
+    def wheelEvent(self, event: Any) -> None:
+        """Scroll the table below."""
+        QApplication.sendEvent(self._table.viewport(), event)

@@ -22,11 +22,8 @@ from qtpy.QtCore import (
 from qtpy.QtGui import QAction, QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QApplication,
-    QFrame,
     QHeaderView,
     QMenu,
-    QTreeView,
 )
 
 from napari_neurosynth_results.export.escaping import for_qt
@@ -38,8 +35,10 @@ from napari_neurosynth_results.widgets.clusters.columns import (
     CORRECTED,
     FROZEN,
     NAME_COLUMN,
+    NARROWEST,
     SURVIVAL_COLUMN,
     ClusterColumn,
+    FrozenColumns,
     NameDelegate,
     cluster_cells,
     column_cells,
@@ -58,7 +57,7 @@ _ANSWERED = frozenset(
     | {_ROLE.DecorationRole, _ROLE.ToolTipRole}
 )
 _LOWEST = 110
-_INDENTATION, _NARROWEST, _TITLE_MARGIN = 12, 24, 8
+_INDENTATION, _TITLE_MARGIN = 12, 8
 _AS_NEEDED = QAbstractItemView.ScrollHint.EnsureVisible
 
 
@@ -369,7 +368,7 @@ class ClusterView(TableView):
         self.setAccessibleName("Clusters")
         header = self.header()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setMinimumSectionSize(_NARROWEST)
+        header.setMinimumSectionSize(NARROWEST)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._choose_columns_here)
         self.setSortingEnabled(True)
@@ -379,11 +378,23 @@ class ClusterView(TableView):
         self._name_width, self._n_digits = 0, 1
         for index, column in enumerate(CLUSTER_COLUMNS):
             self.setColumnHidden(index, not column.shown)
-        self.frozen = _FrozenColumns(self)
+        self.frozen = FrozenColumns(self)
+        menu_asked = self.frozen.header().customContextMenuRequested
+        menu_asked.connect(self._choose_columns_here)
 
     def shown_columns(self) -> list[int]:
         """Return the columns that can be seen."""
         return [n for n in range(len(CLUSTER_COLUMNS)) if not self.isColumnHidden(n)]
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Let F2 rename the cluster, whatever part of its row is current."""
+        if event.key() != Qt.Key.Key_F2:
+            super().keyPressEvent(event)
+            return
+        name = self.currentIndex().siblingAtColumn(NAME_COLUMN)
+        if self.rows.flags(name) & Qt.ItemFlag.ItemIsEditable:
+            # Here it would be below what is frozen.
+            self.frozen.edit(name)
 
     def updateGeometries(self) -> None:
         """Keep what is frozen where it belongs."""
@@ -514,84 +525,3 @@ class ClusterView(TableView):
         if shown:
             self.resizeColumnToContents(index)
         self.columns_changed.emit()
-
-
-class _FrozenColumns(QTreeView):
-    """The first columns of a table, over the table itself."""
-
-    def __init__(self, table: ClusterView) -> None:
-        super().__init__(table)
-        self._table = table
-        self.setModel(table.model())
-        self.setSelectionModel(table.selectionModel())
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setUniformRowHeights(True)
-        self.setIndentation(table.indentation())
-        self.setItemDelegateForColumn(NAME_COLUMN, NameDelegate(self))
-        self.setSelectionBehavior(table.selectionBehavior())
-        self.setEditTriggers(table.editTriggers())
-        off = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
-        self.setHorizontalScrollBarPolicy(off)
-        self.setVerticalScrollBarPolicy(off)
-        self.setVerticalScrollMode(table.verticalScrollMode())
-        header = self.header()
-        header.setStretchLastSection(False)
-        header.setSectionsClickable(True)
-        header.setSortIndicatorShown(True)
-        header.setMinimumSectionSize(_NARROWEST)
-        for index in range(FROZEN, len(CLUSTER_COLUMNS)):
-            self.setColumnHidden(index, True)
-        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        header.customContextMenuRequested.connect(table._choose_columns_here)
-        self._follow(table)
-        self.fit()
-
-    def _follow(self, table: ClusterView) -> None:
-        mine, its = self.header(), table.header()
-        self._busy = False
-        mine.sectionResized.connect(self._tell_width)
-        its.sectionResized.connect(self._take_width)
-        mine.sectionClicked.connect(self._sort)
-        its.sortIndicatorChanged.connect(mine.setSortIndicator)
-        bar = table.verticalScrollBar()
-        bar.valueChanged.connect(self.verticalScrollBar().setValue)
-        self.verticalScrollBar().valueChanged.connect(bar.setValue)
-        self.expanded.connect(table.expand)
-        self.collapsed.connect(table.collapse)
-        table.expanded.connect(self.expand)
-        table.collapsed.connect(self.collapse)
-
-    def _sort(self, section: int) -> None:
-        header = self._table.header()
-        up = Qt.SortOrder.AscendingOrder
-        again = header.sortIndicatorSection() == section
-        down = again and header.sortIndicatorOrder() == up
-        self._table.sortByColumn(section, Qt.SortOrder.DescendingOrder if down else up)
-
-    def _take_width(self, section: int, before: int, width: int) -> None:
-        if section < FROZEN:
-            self.setColumnWidth(section, width)
-        self.fit()
-
-    def _tell_width(self, section: int, before: int, width: int) -> None:
-        if self._table.columnWidth(section) != width:
-            self._table.setColumnWidth(section, width)
-
-    def fit(self) -> None:
-        """Lie over the columns that are frozen, the titles included."""
-        table = self._table
-        for index in range(FROZEN):
-            hidden = table.isColumnHidden(index)
-            self.setColumnHidden(index, hidden)
-            if not hidden and self.columnWidth(index) != table.columnWidth(index):
-                self.setColumnWidth(index, table.columnWidth(index))
-        frame = table.frameWidth()
-        width = sum(table.columnWidth(index) for index in range(FROZEN))
-        height = table.viewport().height() + table.header().height()
-        self.setGeometry(frame, frame, min(width, table.viewport().width()), height)
-        self.raise_()
-
-    def wheelEvent(self, event: Any) -> None:
-        """Scroll the table below."""
-        QApplication.sendEvent(self._table.viewport(), event)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
 from magicgui.widgets import ComboBox, Container, Label, Widget
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, QRect, Qt
 from qtpy.QtGui import QPainter, QPen, QTextLayout
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -453,6 +454,8 @@ class FocusMark(QWidget):
         super().__init__(around)
         self._around = around
         self._marked: QWidget | None = None
+        #: The control, and what it lies in up to where the line is drawn.
+        self._watched: list[QWidget] = []
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.hide()
@@ -464,9 +467,7 @@ class FocusMark(QWidget):
         return self._marked if self.isVisible() else None
 
     def _follow(self, before: QWidget | None, now: QWidget | None) -> None:
-        if self._marked is not None:
-            self._marked.removeEventFilter(self)
-            self._marked = None
+        self._watch(None)
         by_mouse = QApplication.mouseButtons() != Qt.MouseButton.NoButton
         if now is None or by_mouse or not self._around.isAncestorOf(now):
             self.hide()
@@ -474,10 +475,38 @@ class FocusMark(QWidget):
         # The line in a spin box stands for the box.
         while isinstance(now.parentWidget(), QAbstractSpinBox | QComboBox):
             now = now.parentWidget()
-        self._marked = now
-        now.installEventFilter(self)
+        self._watch(now)
         _scroll_to(now)
         self._fit()
+
+    def _watch(self, control: QWidget | None) -> None:
+        """Hear of whatever moves a control."""
+        for one in self._watched:
+            # One that was there for a moment, as in a table, may be gone.
+            with suppress(RuntimeError):
+                one.removeEventFilter(self)
+        self._marked, self._watched = control, []
+        home = self._home
+        while control is not None and control is not home:
+            control.installEventFilter(self)
+            self._watched.append(control)
+            control = control.parentWidget()
+
+    @property
+    def _home(self) -> QWidget:
+        """What the line is drawn on: what scrolls with the control, else all.
+
+        Not what the control lies in: tables delete their parts, and splitters make room
+        for all of theirs.
+        """
+        home = self._marked
+        while home is not None and home is not self._around:
+            viewport = home.parentWidget()
+            area = viewport.parentWidget() if viewport is not None else None
+            if isinstance(area, QScrollArea) and area.widget() is home:
+                return home
+            home = viewport
+        return self._around
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Go with the control."""
@@ -487,13 +516,13 @@ class FocusMark(QWidget):
         return False
 
     def _fit(self) -> None:
-        marked = self._marked
+        marked, home = self._marked, self._home
         if marked is None or not marked.isVisible():
             self.hide()
             return
-        # Beside it, it goes with what scrolls; within its edge, nothing cuts it.
-        self.setParent(marked.parentWidget())
-        self.setGeometry(marked.geometry())
+        if self.parentWidget() is not home:
+            self.setParent(home)
+        self.setGeometry(QRect(marked.mapTo(home, QPoint()), marked.size()))
         self.raise_()
         self.show()
 

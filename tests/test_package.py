@@ -80,6 +80,21 @@ assert not found, found
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
+def test_a_tab_of_what_can_be_saved_opens_without_what_saves_it() -> None:
+    code = """
+from napari_neurosynth_results.widgets import commands
+import sys
+ours = ("api.report", "api.studies", "export.report", "export.figures")
+ours += ("viewer.workspace", "sources.online", "statistics.studies.contributors")
+found = [one for one in ours if f"napari_neurosynth_results.{one}" in sys.modules]
+found += [one for one in ("requests", "matplotlib") if one in sys.modules]
+assert not found, found
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_every_public_name_is_there() -> None:
     for name in nnr.__all__:
         assert getattr(nnr, name) is not None

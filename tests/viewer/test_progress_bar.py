@@ -202,3 +202,49 @@ def test_old_garbage_is_collected_also_while_a_thread_does_not_end(
         ends.set()
     assert threads == [threading.main_thread()]
     has_waited(qtbot)
+
+
+def test_threads_give_way_soon_as_long_as_one_of_them_works() -> None:
+    before = sys.getswitchinterval()
+    first, second = threading.Event(), threading.Event()
+    works = start_thread(first.wait), start_thread(second.wait)
+    during = [sys.getswitchinterval()]
+    first.set()
+    works[0].result(10)
+    during.append(sys.getswitchinterval())
+    second.set()
+    works[1].result(10)
+    assert during == [pytest.approx(progress_bar._TURN)] * 2
+    failed = start_thread(lambda: 1 / 0)
+    assert isinstance(failed.exception(10), ZeroDivisionError)
+    # What a thread does last comes after its answer.
+    until = time.monotonic() + 10
+    while sys.getswitchinterval() != before and time.monotonic() < until:
+        time.sleep(0.01)
+    assert sys.getswitchinterval() == before
+
+
+@pytest.mark.viewer
+def test_the_window_has_its_turn_more_often_than_the_bar_moves(
+    make_napari_viewer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_napari_viewer()
+    monkeypatch.setattr(progress_bar, "_PATIENCE", 0)
+    monkeypatch.setattr(progress_bar, "_BAR_STEP", 3600)
+    turns: list[None] = []
+    told: list[object] = []
+    monkeypatch.setattr(progress_bar, "_tell", lambda panels, say: told.append(say))
+    timer = QTimer()
+    timer.timeout.connect(lambda: turns.append(None))
+    timer.start(0)
+
+    def work(job: Job) -> None:
+        until = time.monotonic() + 10
+        while len(turns) < 10 and time.monotonic() < until:
+            time.sleep(0.01)
+
+    wait_for(work, "Waiting")
+    timer.stop()
+    assert len(turns) >= 10
+    # In the end, that it is over.
+    assert len(told) == 1

@@ -11,11 +11,12 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from types import ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 Wrapped = TypeVar("Wrapped")
 
@@ -23,6 +24,10 @@ Wrapped = TypeVar("Wrapped")
 BLOCK_REFRESH = "_block_refresh"
 #: `ScalarFieldBase._data_view` (napari.layers._scalar_field, 0.9.2).
 SHOWN_SLICE = "_data_view"
+#: `VispyBaseLayer._on_matrix_change` (napari._vispy.layers.base, 0.9.2).
+PLACED = "_on_matrix_change"
+#: `Layer._update_thumbnail` (napari.layers.base, 0.9.2).
+THUMBNAIL = "_update_thumbnail"
 #: `VispyLabelsLayer._on_colormap_change` (napari._vispy.layers.labels, 0.9.2).
 REBUILD_COLORS = "_on_colormap_change"
 #: `Cursor._view_direction` (napari.components.cursor, 0.9.2).
@@ -182,25 +187,73 @@ def refreshed_once(layer: Any) -> AbstractContextManager[object]:
     return quiet
 
 
-def show_written(layer: Any) -> None:
+def shows(layer: Any, voxels: npt.NDArray[Any]) -> bool:
+    """Whether the slice that a layer shows is a view of voxels.
+
+    Then it has what is written into these. It has not where napari rescaled or
+    projected it, and where the name is gone.
+    """
+    shown = getattr(unproxied(layer), SHOWN_SLICE, None)
+    return isinstance(shown, np.ndarray) and np.may_share_memory(shown, voxels)
+
+
+def show_written(layer: Any, voxels: npt.NDArray[Any]) -> None:
     """Show what was written into the voxels of an image, but for its thumbnail.
 
     Stands for a public way to say that values have changed and nothing else:
-    `layer.refresh()` cuts the slice anew as well, which takes a tenth of a step. The
-    slice that is shown is a view of the voxels, which has what was written. Where it is
-    not, because napari rescaled or projected it, or where the name is gone, it is cut.
+    `layer.refresh()` cuts the slice anew as well, which takes a tenth of a step. And
+    the canvas works out anew where the slice lies, which takes as long, although it
+    lies where it lay. Where the name of that is gone, it does.
 
     Parameters
     ----------
-    layer : Image
-        Of one scale.
+    voxels : ndarray
+        What was written into. A slice that is no view of it is cut anew.
     """
-    shown = getattr(unproxied(layer), SHOWN_SLICE, None)
-    if isinstance(shown, np.ndarray) and np.may_share_memory(shown, layer.data):
-        if layer.visible:
-            layer.events.set_data()
+    if not shows(layer, voxels):
+        layer.refresh(thumbnail=False, extent=False)
+    elif layer.visible:
+        told = layer.events.set_data
+        with ExitStack() as still:
+            for owner, _ in _listeners(told):
+                if hasattr(owner, PLACED):
+                    still.enter_context(_done_nothing(owner, PLACED))
+            told()
+
+
+def without_thumbnail(layer: Any) -> AbstractContextManager[object]:
+    """Keep an image from painting its thumbnail with each of several changes.
+
+    It does so with new limits as well, which takes as long as to color the voxels.
+    Where the name is gone, it is painted each time.
+    """
+    bare = unproxied(layer)
+    return _done_nothing(bare, THUMBNAIL) if hasattr(bare, THUMBNAIL) else nullcontext()
+
+
+@contextmanager
+def _done_nothing(owner: Any, name: str) -> Iterator[None]:
+    """Let a method of one object do nothing for a while."""
+    if name in vars(owner):
+        yield
         return
-    layer.refresh(thumbnail=False, extent=False)
+    setattr(owner, name, lambda *args, **kwargs: None)
+    try:
+        yield
+    finally:
+        delattr(owner, name)
+
+
+def _listeners(told: Any) -> Iterator[tuple[Any, str]]:
+    """List who hears of an event by a method, and the name of the method.
+
+    `EventEmitter.callbacks` is public; that bound methods stand there as pairs of a
+    weak reference and a name is not. Where they stand there otherwise, none is found,
+    and all is called as napari means it: each step takes longer.
+    """
+    for callback in told.callbacks:
+        if isinstance(callback, tuple) and (owner := callback[0]()) is not None:
+            yield owner, callback[1]
 
 
 @contextmanager
@@ -212,10 +265,6 @@ def undisturbed(viewer: Any, layer: Any, *, recolored: bool) -> Iterator[None]:
     colors anew, although most steps change none. napari looks itself whether the type
     of the data asks for that.
 
-    `EventEmitter.callbacks` is public; that bound methods stand there as pairs of a
-    weak reference and a name is not. Where they stand there otherwise, or the name is
-    another one, all is called as napari means it: each step takes longer.
-
     Parameters
     ----------
     viewer : Viewer
@@ -226,22 +275,12 @@ def undisturbed(viewer: Any, layer: Any, *, recolored: bool) -> Iterator[None]:
         Whether the graphics card has to be told of colors.
     """
     model, told = unproxied(viewer), layer.events.data
-    needless = [
-        callback
-        for callback in told.callbacks
-        if isinstance(callback, tuple)
-        and (
-            callback[0]() is model or (not recolored and callback[1] == REBUILD_COLORS)
-        )
-    ]
-    for callback in needless:
-        told.disconnect(callback)
-    try:
+    with ExitStack() as still:
+        for owner, name in _listeners(told):
+            if owner is model or (not recolored and name == REBUILD_COLORS):
+                # Blocked, not disconnected: that compares viewers part by part.
+                still.enter_context(told.blocker(getattr(owner, name)))
         yield
-    finally:
-        for owner, name in needless:
-            if (still_there := owner()) is not None:
-                told.connect((still_there, name))
 
 
 @contextmanager

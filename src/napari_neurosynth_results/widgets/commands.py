@@ -1,4 +1,7 @@
-"""What users take away, by menu and in the tab Export: tables, figures, a report."""
+"""What users take away, by menu and in the tab Export: tables, figures, a report.
+
+What makes them is loaded when it is asked for: the tab opens without it.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,7 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import Container, PushButton
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from napari_neurosynth_results.api.report import build_sections, first_clusters
-from napari_neurosynth_results.api.studies import contributors
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.export.report.report import write_report
 from napari_neurosynth_results.export.tables.clusters import (
     save_clusters,
     save_peaks,
@@ -22,12 +22,9 @@ from napari_neurosynth_results.export.tables.clusters import (
 )
 from napari_neurosynth_results.export.volumes import save_thresholded
 from napari_neurosynth_results.export.workspace import EXTENSION
-from napari_neurosynth_results.export.workspace.file import change_paths
-from napari_neurosynth_results.export.workspace.script import FIRST_STEP, write_script
 from napari_neurosynth_results.job import CancelledError, Job
 from napari_neurosynth_results.maps.results import ResultSet, result_of
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
-from napari_neurosynth_results.statistics.comparison.comparison import compare
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
@@ -43,11 +40,6 @@ from napari_neurosynth_results.viewer.plugin.messages import diagnostics
 from napari_neurosynth_results.viewer.plugin.reader import use_anatomy
 from napari_neurosynth_results.viewer.progress_bar import wait_for
 from napari_neurosynth_results.viewer.shown_maps import current_map
-from napari_neurosynth_results.viewer.workspace.save_and_open import (
-    open_and_tell,
-    save_workspace,
-)
-from napari_neurosynth_results.viewer.workspace.state_reader import describe
 from napari_neurosynth_results.widgets.common.layout import copy_text, row, wrapped_text
 from napari_neurosynth_results.widgets.common.save_dialogs import (
     CLUSTER_TABLES,
@@ -105,6 +97,14 @@ def _save_report(
     compared, studies = _shown_comparison(viewer), studies_behind(viewer, results)
 
     def work(job: Job) -> None:
+        # Loaded beside the window, which answers meanwhile.
+        from napari_neurosynth_results.api.report import (
+            build_sections,
+            first_clusters,
+        )
+        from napari_neurosynth_results.export.report.report import write_report
+        from napari_neurosynth_results.statistics.comparison.comparison import compare
+
         comparison = compare(compared.a, compared.b) if compared is not None else None
         chosen = shown or first_clusters(results)
         sections = build_sections(results, chosen, foci=studies, job=job)
@@ -188,6 +188,8 @@ def save_cluster_studies(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to save who is behind the clusters, and save it there."""
 
     def behind(clusters: ClusterSet) -> Contributors:
+        from napari_neurosynth_results.api.studies import contributors
+
         results = result_of(clusters.statmap)
         return contributors(results, clusters, studies=studies.get(results))
 
@@ -261,7 +263,13 @@ def _save_clusters(
 
 def copy_as_python(napari_viewer: napari.viewer.Viewer) -> None:
     """Put a script that gives the same tables on the clipboard."""
+    from napari_neurosynth_results.export.workspace.file import change_paths
+    from napari_neurosynth_results.export.workspace.script import (
+        FIRST_STEP,
+        write_script,
+    )
     from napari_neurosynth_results.viewer.progress_bar import show_info, show_warning
+    from napari_neurosynth_results.viewer.workspace.state_reader import describe
 
     described = describe(napari_viewer)
     if not described.sources and not described.foci:
@@ -280,6 +288,8 @@ def copy_as_python(napari_viewer: napari.viewer.Viewer) -> None:
 
 def ask_and_save_workspace(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask where to, and save the workspace."""
+    from napari_neurosynth_results.viewer.workspace.save_and_open import save_workspace
+
     results = result_sets(napari_viewer.layers)
     title = results[0].title if results else "results"
     ask_and_save(
@@ -312,6 +322,7 @@ def ask_and_use_anatomy(napari_viewer: napari.viewer.Viewer) -> None:
 def ask_and_open_workspace(napari_viewer: napari.viewer.Viewer) -> None:
     """Ask for a workspace, and open it; say why not where that fails."""
     from napari_neurosynth_results.viewer.progress_bar import show_error
+    from napari_neurosynth_results.viewer.workspace.save_and_open import open_and_tell
 
     path, _ = QFileDialog.getOpenFileName(
         QApplication.activeWindow(), "Open workspace", "", _WORKSPACES

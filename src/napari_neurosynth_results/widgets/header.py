@@ -95,7 +95,8 @@ class Header(QWidget):
         self, napari_viewer: Viewer, opener: ResultOpener, parent: QWidget
     ) -> None:
         super().__init__(parent)
-        self._viewer = napari_viewer
+        # Not the stand-in that widgets are given: each of its answers takes longer.
+        self._viewer = unproxied(napari_viewer)
         self._opener = opener
         #: Chosen here while no map of it is shown.
         self._asked: ResultSet | None = None

@@ -141,6 +141,29 @@ def test_what_changes_is_drawn_anew() -> None:
         assert not np.array_equal(np.asarray(before), np.asarray(after))
 
 
+@given(labels=VOLUMES, later=VOLUMES, axis=st.integers(0, 2))
+def test_a_slice_that_is_seen_is_drawn_over_as_it_would_be_drawn_anew(
+    labels: npt.NDArray[Any], later: npt.NDArray[Any], axis: int
+) -> None:
+    made = outlines(labels, axis)
+    key: list[Any] = [slice(None)] * 3
+    key[axis] = 1
+    seen = made[tuple(key)]
+    assert isinstance(seen, np.ndarray)
+    before = seen.copy()
+    assert not made.draw_over()
+    made.labels = np.resize(later, labels.shape)
+    fresh = np.asarray(outlines(made.labels, axis)[tuple(key)])
+    same = np.array_equal(np.take(labels, 1, axis), np.take(made.labels, 1, axis))
+    assert made.draw_over() != same
+    assert made.drawn is seen
+    assert np.array_equal(seen, fresh)
+    assert np.array_equal(before, seen) or not same
+    # Voxels of another plane have other parts.
+    made.axis = (axis + 1) % 3
+    assert made.drawn is None
+
+
 # --- in a viewer ----------------------------------------------------------------------
 
 
@@ -208,6 +231,50 @@ def test_outlines_follow_colors_visibility_and_the_cluster_shown_alone(
     assert not lines.visible
     viewer.layers.remove(labels)
     assert lines not in viewer.layers
+
+
+def test_a_step_draws_over_the_slice_and_tells_nobody_of_what_stays(
+    shown: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, labels, lines = shown
+    statmap, drawn = labels.metadata[METADATA_KEY].statmap, outlines_in(lines)
+    cut: list[Any] = []
+    told: list[Any] = []
+    (layer,) = map_layers(viewer)
+    scene.show_plane(viewer, "coronal")
+    viewer.dims.set_point(range(3), labels.data_to_world((4, 3, 2)))
+    before = np.array(lines._data_view)
+    assert before.any()
+    monkeypatch.setattr(type(lines), "set_view_slice", lambda self: cut.append(self))
+    lines.events.set_data.connect(lambda event: told.append(event))
+
+    def step(height: float) -> None:
+        asked = Threshold(value=height, tail="both")
+        show_clusters(viewer, layer, clusters_at(statmap, asked), describe=False)
+
+    # The cluster that is not in this slice goes by its size.
+    asked = Threshold(value=3, tail="both", min_voxels=4)
+    show_clusters(viewer, layer, clusters_at(statmap, asked), describe=False)
+    step(3)
+    assert told == []
+    assert np.array_equal(lines._data_view, before)
+    step(6)
+    assert len(told) == 1
+    assert not lines._data_view.any()
+    step(3)
+    assert len(told) == 2
+    assert np.array_equal(lines._data_view, before)
+    assert cut == []
+    # What is hidden is not drawn.
+    layer.visible = False
+    step(6)
+    assert len(told) == 2
+    assert drawn is not None
+    assert drawn.drawn is not None
+    assert drawn.drawn.any()
+    monkeypatch.undo()
+    layer.visible = True
+    assert not lines._data_view.any()
 
 
 def test_in_3d_clusters_are_seen_themselves(shown: Any) -> None:

@@ -31,10 +31,11 @@ from napari_neurosynth_results.export.volumes import (
 from napari_neurosynth_results.statistics.clusters.active_parts import ActiveParts
 from napari_neurosynth_results.statistics.clusters.cluster_set import ClusterSet
 from napari_neurosynth_results.statistics.studies import ABOUT_SURVIVAL
-from napari_neurosynth_results.statistics.studies.contributors import Contributors
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from napari_neurosynth_results.statistics.studies.contributors import Contributors
 
 _KNOWN = (*SEPARATORS, *FORMATS, *VOLUMES)
 

@@ -7,12 +7,15 @@ import email.utils
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job
 from napari_neurosynth_results.sources.placeholders import JsonRefusedError, load_json
-from napari_neurosynth_results.sources.web.request import ResponseHead
+
+if TYPE_CHECKING:
+    # What sends requests is loaded when one is made.
+    from napari_neurosynth_results.sources.web.request import ResponseHead
 
 _PASSING = frozenset({429, 502, 503, 504, *range(520, 528), 530})
 #: What a server or the proxy before it says when all its workers are taken.

@@ -6,6 +6,7 @@ clusters, and NaN everywhere else. The map itself is in the metadata and never c
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +37,10 @@ from napari_neurosynth_results.viewer.layers import (
     SHORT_REASON_KEY,
     empty_picture,
 )
-from napari_neurosynth_results.viewer.napari_private import show_written
+from napari_neurosynth_results.viewer.napari_private import (
+    show_written,
+    without_thumbnail,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -110,8 +114,7 @@ def _paint(layer: Image, clusters: ClusterSet, look: FirstLook) -> None:
         values[values == 0] = look.strongest
     voxels.fill(np.nan)
     voxels.reshape(-1)[where] = values
-    # Thumbnails are brought up to date when somebody looks there.
-    show_written(layer)
+    show_written(layer, voxels)
 
 
 def _own_voxels(layer: Image, statmap: StatMap) -> npt.NDArray[np.float32]:
@@ -130,7 +133,8 @@ def _give(layer: Image, chosen: Coloring, *, anew: bool) -> None:
     name, limits = str(layer.colormap.name), tuple(layer.contrast_limits)
     given = None if anew else layer.metadata.get(GIVEN_KEY)
     new_name, new_limits = chosen.colormap["name"], chosen.contrast_limits
-    with layer.events.thumbnail.blocker():
+    # While a slider moves nobody looks at thumbnails: they follow in the end.
+    with nullcontext() if anew else without_thumbnail(layer):
         # Making a colormap known to the graphics card costs more than all the rest.
         if name != new_name and (given is None or name == given[0]):
             layer.colormap = chosen.colormap

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.viewer import palette
 from napari_neurosynth_results.viewer.layers import placement_keywords
+from napari_neurosynth_results.viewer.napari_private import show_written, shows
 from napari_neurosynth_results.viewer.scene import weakly
 
 if TYPE_CHECKING:
@@ -62,8 +63,9 @@ class Outlines:
         self.axis = 0
         #: The viewer that shows them.
         self.viewer: weakref.ref[Any] | None = None
-        #: The slice that was drawn last, and what it was drawn of.
+        #: The slice that was drawn last, which it is, and what it was drawn of.
         self._drawn: Pixels = np.zeros((0, 0, _RGBA), np.uint8)
+        self._drawn_at = 0
         self._drawn_of: tuple[Any, ...] = (None,) * 4
 
     def along(self, axis: int) -> Outlines:
@@ -137,15 +139,44 @@ class Outlines:
         drawn = np.stack([self._draw(at) for at in range(n)], self.axis)
         return drawn if dtype is None else drawn.astype(dtype)
 
+    @property
+    def drawn(self) -> Pixels | None:
+        """The slice that was drawn last, None where other planes are seen by now."""
+        is_seen = self._drawn_of[0] == self.parts and not self.in_3d
+        return self._drawn if is_seen else None
+
+    def draw_over(self) -> bool:
+        """Draw the slice that was drawn last once more, over what is there.
+
+        Returns
+        -------
+        bool
+            False where the slice is drawn as it has to be: most steps of a slider
+            change clusters elsewhere.
+        """
+        of = self._parts_of(self._drawn_at)
+        if changed := not self._is_drawn_of(of):
+            np.copyto(self._drawn, self._draw_labels(*of[2:]))
+            self._drawn_of = of
+        return changed
+
     def _draw(self, at: int) -> Pixels:
         """Draw one slice, (rows, columns, 4)."""
+        of = self._parts_of(at)
+        # napari asks for each slice twice, the second time for a thumbnail.
+        if not self._is_drawn_of(of):
+            self._drawn_of, self._drawn = of, self._draw_labels(*of[2:])
+        self._drawn_at = at
+        return self._drawn
+
+    def _parts_of(self, at: int) -> tuple[Any, ...]:
+        """List what a slice is drawn of: parts, colors, labels, and lines inside."""
         labels = np.take(self.labels, at, self.axis)
         inner = None if self.inner is None else np.take(self.inner, at, self.axis)
-        # napari asks for each slice twice, the second time for a thumbnail.
-        of = self.parts, labels, self.colors, inner
-        if not all(map(np.array_equal, of, self._drawn_of)):
-            self._drawn_of, self._drawn = of, self._draw_labels(labels, inner)
-        return self._drawn
+        return self.parts, self.colors, labels, inner
+
+    def _is_drawn_of(self, of: tuple[Any, ...]) -> bool:
+        return all(map(np.array_equal, of, self._drawn_of))
 
     def _draw_labels(
         self, labels: npt.NDArray[Any], inner: npt.NDArray[Any] | None
@@ -178,13 +209,12 @@ def _draw_side(
     here_r, there_r, part_r = _shifted(row)
     here_c, there_c, part_c = _shifted(column)
     neighbor = labels[there_r, there_c]
-    wanted = (labels[here_r, here_c] == 0) & (neighbor != 0)
-    if not wanted.any():
-        return
+    # Few voxels lie beside a cluster: only those are written to.
+    where = np.nonzero((labels[here_r, here_c] == 0) & (neighbor != 0))
     # (rows, columns, parts down, parts across), a view.
     side = lines[here_r, part_r, here_c, part_c].transpose(0, 2, 1, 3)
-    free = wanted[:, :, None, None] & (side == 0)
-    np.copyto(side, neighbor[:, :, None, None], where=free)
+    drawn = side[where]
+    side[where] = np.where(drawn == 0, neighbor[where][:, None, None], drawn)
 
 
 def _shifted(step: int) -> tuple[slice, slice, slice]:
@@ -292,7 +322,11 @@ def _draw_anew(layer: Image, clusters: Labels) -> None:
         alone = np.arange(len(colors)) == clusters.selected_label
         colors[~alone] = 0
     outlines.colors = colors
-    layer.refresh(thumbnail=False, extent=False)
+    drawn = outlines.drawn
+    if drawn is None or not shows(layer, drawn):
+        layer.refresh(thumbnail=False, extent=False)
+    elif layer.visible and outlines.draw_over():
+        show_written(layer, drawn)
 
 
 def _follow_visible(ref: weakref.ref[Any], event: Any) -> None:

@@ -33,6 +33,7 @@ from napari_neurosynth_results.viewer.clusters.history import (
     take_back_name,
 )
 from napari_neurosynth_results.viewer.clusters.picking import follow_mouse
+from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.shown_maps import (
     LayerWatch,
     current_map,
@@ -93,7 +94,8 @@ class ClusterWidget(Container):
 
     def __init__(self, napari_viewer: Viewer, *, is_part: bool = False) -> None:
         super().__init__(labels=False)
-        self._viewer = napari_viewer
+        # Not the stand-in that widgets are given: each of its answers takes longer.
+        self._viewer = unproxied(napari_viewer)
         self._layer: Labels | None = None
         self._selecting = False
         self._make_form()

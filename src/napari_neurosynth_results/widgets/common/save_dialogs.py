@@ -302,11 +302,12 @@ class FigureButton(PushButton):
         ask_and_save(self.native, "Save the figure", suggested, PICTURES, save)
 
     def _draw(self, choice: FigureChoice, path: str, *, overwrite: bool) -> None:
-        from napari_neurosynth_results.api.figures import save_figure
-
         white = self._white
 
         def work(job: Job) -> None:
+            # Loaded beside the window, which answers meanwhile.
+            from napari_neurosynth_results.api.figures import save_figure
+
             def hear(what: str, done: int, total: int | None) -> None:
                 job.report(what, done, total)
                 if done:

@@ -50,6 +50,7 @@ from napari_neurosynth_results.viewer.clusters.mask_choice import (
     ViewerRequest,
 )
 from napari_neurosynth_results.viewer.layers import map_of
+from napari_neurosynth_results.viewer.napari_private import unproxied
 from napari_neurosynth_results.viewer.shown_maps import (
     LayerWatch,
     current_layer,
@@ -96,7 +97,8 @@ class ThresholdWidget(Container):
 
     def __init__(self, napari_viewer: Viewer, *, is_part: bool = False) -> None:
         super().__init__(labels=False)
-        self._viewer = napari_viewer
+        # Not the stand-in that widgets are given: each of its answers takes longer.
+        self._viewer = unproxied(napari_viewer)
         #: The mask of a place on a map, made once for many thresholds.
         self._mask: tuple[tuple[MaskChoice, str], Masking] | None = None
         #: What the clusters that are shown were asked with.

@@ -192,17 +192,23 @@ class Atlas:
         """Return the nearest codes, and how far they are."""
         codes = near.codes.take(first[:, np.newaxis] + near.flat_offsets)
         # Most voxels around a place without a region have none either.
-        row, offset = codes.nonzero()
+        flat = codes.reshape(-1).nonzero()[0]
+        row, offset = np.divmod(flat, codes.shape[1])
         there = here.take(row, axis=0) + near.offsets.take(offset, axis=0)
         away = self._to_mm(there) - places.take(row, axis=0)
+        away *= away
+        distance = np.sqrt(away.sum(axis=1))
+        within = (distance <= near.reach).nonzero()[0]
         distances = np.full(codes.shape, np.inf)
-        distances[row, offset] = np.linalg.norm(away, axis=1)
-        distances[distances > near.reach] = np.inf
+        distances.reshape(-1)[flat.take(within)] = distance.take(within)
         # The order of the offsets decides between voxels that are equally near.
-        best = np.arange(len(places)), distances.argmin(axis=1)
-        nearest = distances[best]
-        found = np.isfinite(nearest)
-        return np.where(found, codes[best], 0), np.where(found, nearest, np.nan)
+        nearest = distances.argmin(axis=1)
+        nearest += np.arange(0, codes.size, codes.shape[1])
+        distance = distances.reshape(-1).take(nearest)
+        none = distance == np.inf
+        found = codes.reshape(-1).take(nearest)
+        found[none], distance[none] = 0, np.nan
+        return found, distance
 
     def _to_voxels(self, places: npt.ArrayLike) -> Float64Array:
         places = np.asarray(places, dtype=np.float64).reshape(-1, 3)
@@ -276,10 +282,14 @@ class _Surroundings:
         """
         far = self._far
         at = here + (2 * far + 1)
-        known = (at >= far + 1) & (at <= np.array(self.shape) - 2 - far)
+        known = (at >= far + 1) & (at <= self._last)
         # From here the frame is all that can be reached.
         at[~known.all(axis=1)] = far
         return (at @ self._weight).astype(np.intp)
+
+    @cached_property
+    def _last(self) -> Float64Array:
+        return np.array(self.shape) - 2 - self._far
 
     @cached_property
     def _far(self) -> Float64Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ class Grid:
         """Whether its mm are those of Talairach space, as its file states."""
         return self.elsewhere is not None and self.elsewhere.name == TALAIRACH
 
-    @property
+    @cached_property
     def voxel_size(self) -> tuple[float, float, float]:
         """Voxel size along x, y and z, in mm."""
         affine = self.affine
@@ -110,6 +111,10 @@ class Grid:
         str or None
             None when the grid is plausible.
         """
+        return self._mni_doubt
+
+    @cached_property
+    def _mni_doubt(self) -> str | None:
         if self.elsewhere:
             return str(self.elsewhere)
         covered, longest = 1.0, 0.0

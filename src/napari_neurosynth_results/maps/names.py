@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from napari_neurosynth_results.maps.kinds import VALUE_KINDS, MapKind
 
@@ -97,7 +98,7 @@ class MapName:
         """Label of an entity, or None when the name does not carry it."""
         return next((label for k, label in self.entities if k == key), None)
 
-    @property
+    @cached_property
     def correction(self) -> str | None:
         """``"FWE"``, ``"FDR"`` or None for an uncorrected map."""
         return self.get("corr")
@@ -107,7 +108,7 @@ class MapName:
         """How the correction was made: ``montecarlo``, ``bonferroni``, ``indep``..."""
         return self.get("method")
 
-    @property
+    @cached_property
     def level(self) -> str | None:
         """``"cluster"``, ``"voxel"`` or None for an uncorrected map.
 

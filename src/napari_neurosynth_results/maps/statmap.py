@@ -319,6 +319,17 @@ class StatMap:
         )
 
     @property
+    def row_ends(self) -> tuple[Voxels, Voxels]:
+        """The lowest and the highest value of each row along x, two of shape (j * k,).
+
+        In memory order (Fortran's); NaN where there is one. Whoever looks for what is
+        above a height has to look at the rows that reach it only, which are few.
+        """
+        return self.results.remember(
+            (self.key, "row ends"), lambda: _find_row_ends(self.data)
+        )
+
+    @property
     def signed(self) -> bool:
         """Whether the negative side means the opposite effect.
 
@@ -347,6 +358,11 @@ def values_inside(kind: MapKind, values: Voxels) -> Mask | None:
         None when a 0 of the kind is a value, which tells nothing.
     """
     return values > 0 if kind.row.zero is Zero.OUTSIDE else None
+
+
+def _find_row_ends(data: Voxels) -> tuple[Voxels, Voxels]:
+    lowest, highest = data.min(axis=0), data.max(axis=0)
+    return lowest.reshape(-1, order="F"), highest.reshape(-1, order="F")
 
 
 def _find_doubt(statmap: StatMap) -> str:

@@ -105,7 +105,7 @@ def test_voxels_are_those_that_are_not_zero(
     if not above.where.size:
         return
     places = np.unravel_index(above.where, parts.shape, order="F")
-    assert np.array_equal(above.ijk(), places)
+    assert np.array_equal(above.ijk, places)
     assert np.array_equal(above.voxels(above.at), places)
     above.connect(6)
     touch = False

@@ -298,7 +298,7 @@ class ClusterSet:
     @cached_property
     def names(self) -> list[str]:
         """Name of each cluster: the user's, else by its region, else its number."""
-        regions = self._main_regions
+        regions = self.peak_regions["region"].take(self.labelled.main_peaks)
         if self.atlas is not None and not all(regions):
             regions = self.region_shares.fill_in_largest(regions)
         names = default_names(regions.tolist())
@@ -329,13 +329,9 @@ class ClusterSet:
 
         ``region`` is empty and ``region_mm`` NaN where none is within 4 mm.
         """
-        places = np.column_stack([self.peak_columns[f"peak_{axis}"] for axis in "xyz"])
+        places = self.statmap.grid.to_mm(self.labelled.peak_voxel)
         region, distance = nearest_regions(places, self.atlas)
         return {"region": region, "region_mm": distance}
-
-    @property
-    def _main_regions(self) -> npt.NDArray[np.object_]:
-        return self.peak_regions["region"].take(self.labelled.main_peaks)
 
     def renamed(self, label: int, name: str) -> ClusterSet:
         """Return the same clusters with another name for one of them.
@@ -436,8 +432,10 @@ class ClusterSet:
 
         found, grid = self.labelled, self.statmap.grid
         main, n = found.main_peaks, len(self)
-        center = grid.to_mm(found.center)
-        regions = {key: column[main] for key, column in self.peak_regions.items()}
+        x, y, z = grid.to_mm(found.center).T
+        peaks = {**self.peak_columns, **self.peak_regions}
+        peaks = {key: column.take(main) for key, column in peaks.items()}
+        region, region_mm = peaks.pop("region"), peaks.pop("region_mm")
         # Every column is made here, and nobody else's: nothing has to be copied.
         return pd.DataFrame(
             {
@@ -446,18 +444,18 @@ class ClusterSet:
                 "sign": found.sign.copy(),
                 "n_voxels": found.size.copy(),
                 "volume_mm3": found.size * grid.voxel_mm3,
-                **{key: column[main] for key, column in self.peak_columns.items()},
+                **peaks,
                 "mean_value": self._mean_values,
-                "center_x": center[:, 0],
-                "center_y": center[:, 1],
-                "center_z": center[:, 2],
-                "region": regions["region"],
-                "region_percent": self.region_shares.of_regions(regions["region"]),
+                "center_x": x,
+                "center_y": y,
+                "center_z": z,
+                "region": region,
+                "region_percent": self.region_shares.of_regions(region),
                 "significant": self._significant,
                 "cluster_p": self.cluster_p,
                 **self._intervals,
                 **self.proven.columns,
-                "region_mm": regions["region_mm"],
+                "region_mm": region_mm,
                 **self.survival,
             },
             copy=False,
@@ -538,7 +536,7 @@ class ClusterSet:
         import pandas as pd
 
         cluster = self.labelled.peak_cluster
-        rank = np.arange(cluster.size) - self.labelled.main_peaks[cluster]
+        rank = np.arange(cluster.size) - self.labelled.main_peaks.take(cluster)
         columns = {**self.peak_columns, **self.peak_regions}
         return pd.DataFrame({"label": cluster + 1, "rank": rank, **columns})
 
@@ -550,7 +548,7 @@ class ClusterSet:
         """
         voxel = self.labelled.peak_voxel
         at = tuple(voxel.T)
-        xyz = self.statmap.grid.to_mm(voxel)
+        x, y, z = self.statmap.grid.to_mm(voxel).T
         log_p, value = self._test_log_p_at(at), np.full(len(voxel), np.nan)
         if self.test is not None:
             value = self.values.data[at].astype(np.float64)
@@ -560,9 +558,9 @@ class ClusterSet:
                 self.p_source, voxel
             )
         return {
-            "peak_x": xyz[:, 0],
-            "peak_y": xyz[:, 1],
-            "peak_z": xyz[:, 2],
+            "peak_x": x,
+            "peak_y": y,
+            "peak_z": z,
             "peak_value": value,
             "peak_p": np.exp(log_p),
             "peak_logp": -log_p / math.log(10),

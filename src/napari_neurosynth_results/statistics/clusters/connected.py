@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from itertools import product
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from napari_neurosynth_results.arrays import (
     BoolArray,
     IndexArray,
+    SparseVolume,
 )
 
 #: A step, or a size, along z, y and x.
@@ -48,7 +48,7 @@ class SuprathresholdVoxels:
     ----------
     values : ndarray of float32, shape (i, j, k)
         Strength is their size.
-    parts : ndarray of uint8 or uint16, shape (i, j, k)
+    parts : SparseVolume, or ndarray of uint8 or uint16, shape (i, j, k)
         0 outside; voxels of different parts never share a cluster.
     small_is_strong : bool
         Strength is the reciprocal of the values.
@@ -57,14 +57,16 @@ class SuprathresholdVoxels:
     ----------
     where, at : ndarray of int
         Position of each voxel in the flat image (memory order) and in the flat box.
+    ijk : ndarray of unsigned int, shape (3, n)
+        Indices of each voxel in the image, in the smallest type.
     strength : ndarray of float32
         Of each voxel.
     parts_touch : bool
         Whether voxels of different parts touch by a face.
     cluster : ndarray of int
         Cluster of each voxel, from 1, numbered as they are met.
-    sizes : ndarray of int
-        Voxels of each cluster, by its number.
+    sizes, negative : ndarray of int, ndarray of bool
+        Voxels of each cluster, and whether its part is even, by its number.
     box_cluster, box_strength : ndarray
         The flat box: cluster and strength, 0 where no voxel is above.
     """
@@ -72,25 +74,22 @@ class SuprathresholdVoxels:
     def __init__(
         self,
         values: npt.NDArray[np.float32],
-        parts: npt.NDArray[np.unsignedinteger],
+        parts: SparseVolume | npt.NDArray[np.unsignedinteger],
         small_is_strong: bool,
     ) -> None:
-        self.image = parts.shape
-        where, self.part = _find_nonzero(parts.ravel(order="F"))
-        strength = values.ravel(order="F").take(where)
+        found = parts if isinstance(parts, SparseVolume) else SparseVolume.of(parts)
+        self.image, self.where, self.part = found.shape, found.where, found.values
+        strength = values.ravel(order="F").take(self.where)
         if small_is_strong:
             strength = np.reciprocal(np.maximum(strength, _SMALLEST))
         np.abs(strength, out=strength)
         # What is in a cluster without a value is as weak as can be.
         self.strength = np.fmax(strength, _SMALLEST, out=strength)
-        # Half of the memory, and dividing is several times as fast.
-        small = np.int32 if parts.size < 2**30 else np.intp
-        self.where: npt.NDArray[Any] = where.astype(small, copy=False)
-        if where.size:
+        if self.where.size:
             self._measure()
 
-    def ijk(self) -> npt.NDArray[Any]:
-        """Return i, j and k of every voxel, shape (3, n)."""
+    def _measure(self) -> None:
+        """Find i, j and k, the smallest box, and the place of each voxel in it."""
         ijk = np.empty((3, self.where.size), self.where.dtype)
         i, row, k = ijk
         ni, nj = map(self.where.dtype.type, self.image[:2])
@@ -98,19 +97,16 @@ class SuprathresholdVoxels:
         np.floor_divide(row, nj, out=k)
         np.subtract(self.where, row * ni, out=i)
         row -= k * nj
-        return ijk
-
-    def _measure(self) -> None:
-        """Find the smallest box, and the place of each voxel in it."""
-        i, j, k = ijk = self.ijk()
-        low, high = ijk.min(axis=1), ijk.max(axis=1)
+        self.ijk = ijk.astype(np.min_scalar_type(max(self.image)))
+        low = self.ijk.min(axis=1).astype(np.intp)
+        high = self.ijk.max(axis=1).astype(np.intp)
         self.edges = low == 0, high == np.array(self.image) - 1
         #: What the first voxel of the box, with its frame, is in the image.
         self.corner = low - 1
         nx, ny, nz = (high - low + 3).tolist()
         self.shape: Step = nz, ny, nx
         k *= ny
-        k += j
+        k += row
         k *= nx
         k += i
         x, y, z = self.corner.tolist()
@@ -124,6 +120,7 @@ class SuprathresholdVoxels:
         cluster = runs.group(connectivity)
         self.parts_touch = runs.parts_touch
         self.sizes = np.bincount(cluster, weights=runs.sizes).astype(np.intp)
+        self.negative = runs.are_even(cluster, self.sizes.size)
         dtype = np.min_scalar_type(self.sizes.size - 1)
         self.cluster = cluster.astype(dtype).take(runs.run)
         self.box_cluster = np.zeros(box.size, self.cluster.dtype)
@@ -230,7 +227,7 @@ class _Runs:
         new = np.ones(at.size, bool)
         np.not_equal(at[1:] - at[:-1], 1, out=new[1:])
         self.parts_touch = False
-        self._mixed = bool(part.max() != part.min())
+        self._mixed = bool((part != part[0]).any())
         if self._mixed:
             changes = part[1:] != part[:-1]
             self.parts_touch = bool((changes > new[1:]).any())
@@ -250,6 +247,12 @@ class _Runs:
         one, other = self._touching(connectivity)
         # 0 is no run, and joined with nothing.
         return group_connected(self.sizes.size, one, other)
+
+    def are_even(self, group: IndexArray, n: int) -> BoolArray:
+        """Say of groups of runs whether their part is even, shape (n,)."""
+        even = np.zeros(n, bool)
+        even[group] = self._part % 2 == 0
+        return even
 
     def _touching(self, connectivity: int) -> tuple[IndexArray, IndexArray]:
         """Find pairs of runs that touch; some more than once."""
@@ -286,30 +289,6 @@ class _Runs:
             return one, other
         alike = (self._part.take(one) == self._part.take(other)).nonzero()[0]
         return one.take(alike), other.take(alike)
-
-
-def _find_nonzero(
-    flat: npt.NDArray[np.unsignedinteger],
-) -> tuple[IndexArray, npt.NDArray[np.unsignedinteger]]:
-    """Find what is not 0, and what it is, in several times less time than `nonzero`.
-
-    Most of a volume is 0: eight bytes that are can be passed over at once.
-    """
-    # A power of 2, by which shifting divides.
-    shift = 3 - (flat.itemsize.bit_length() - 1)
-    n = flat.size >> shift << shift
-    words = np.ascontiguousarray(flat[:n]).view(np.uint64)
-    hit = (words != 0).nonzero()[0]
-    some = words.take(hit).view(flat.dtype)
-    at = (some != 0).nonzero()[0]
-    where = hit.take(at >> shift)
-    where <<= shift
-    at_word = at & ((1 << shift) - 1)
-    where += at_word
-    rest = flat[n:].nonzero()[0] + n
-    if not rest.size:
-        return where, some.take(at)
-    return np.append(where, rest), np.append(some.take(at), flat.take(rest))
 
 
 def group_connected(n: int, one: IndexArray, other: IndexArray) -> IndexArray:
@@ -445,16 +424,21 @@ def _insides_of_plateaus(
     value: npt.NDArray[np.float32],
 ) -> IndexArray:
     """Find which voxels no neighbor differs from, in place or value."""
+    # Few voxels have an equal beside them; the image may end where there is a 0.
+    beside = above.box_strength.take(at + above.offset(_FACES[0]))
+    inside: IndexArray = ((beside == value) | (beside == 0)).nonzero()[0]
+    if not inside.size:
+        return inside
     # Beyond the edge of the image there is nothing to differ from.
     on_edge = above.edges_at(at)
-    inside = np.arange(at.size)
     offsets, toward = above.offsets(_NEIGHBORS), _TOWARD
-    # Few voxels have an equal beside them on all sides.
     while offsets.size and inside.size:
         n = max(1, _AT_ONCE // inside.size)
         there = at.take(inside) + offsets[:n, np.newaxis]
         level = above.box_strength.take(there) == value.take(inside)
-        level &= above.box_cluster.take(there) == cluster.take(inside)
+        # What is above on all sides of a voxel is one cluster, unless parts touch.
+        if above.parts_touch:
+            level &= above.box_cluster.take(there) == cluster.take(inside)
         if on_edge is not None:
             level |= on_edge.take(inside) & toward[:n, np.newaxis] > 0
         offsets, toward = offsets[n:], toward[n:]
@@ -479,9 +463,11 @@ def _touching_maxima(
         one = (other < 0).nonzero()[0]
         if not one.size:
             continue
-        one = one[above.box_cluster.take(there[one]) == above.box_cluster.take(at[one])]
+        if above.parts_touch:
+            alike = above.box_cluster.take(there) == above.box_cluster.take(at)
+            one = one[alike.take(one)]
         ones.append(one)
-        others.append(~other[one].astype(np.intp))
+        others.append(~other.take(one).astype(np.intp))
     if not ones:
         return np.empty(0, np.intp), np.empty(0, np.intp)
     return np.concatenate(ones), np.concatenate(others)
@@ -497,12 +483,14 @@ def _plateau_centers(
     middles[plateau] = np.arange(at.size)
     wide = (size.take(plateau) > 1).nonzero()[0]
     plateau = plateau.take(wide)
-    voxels = above.voxels(at.take(wide))
-    away = np.zeros(wide.size)
-    for axis in voxels:
-        sums = np.bincount(plateau, weights=axis, minlength=size.size)
-        # Half to even, as numpy rounds.
-        away += (axis - np.round(sums / size).take(plateau)) ** 2
+    voxels, n = above.voxels(at.take(wide)), size.size
+    # All three axes in one go.
+    along = (plateau + n * np.arange(3)[:, np.newaxis]).reshape(-1)
+    sums = np.bincount(along, voxels.reshape(-1), 3 * n).reshape(3, n)
+    # Half to even, as numpy rounds.
+    gap = voxels - np.rint(sums / size).take(plateau, axis=1)
+    gap *= gap
+    away = gap.sum(axis=0)
     nearest = np.full(size.size, np.inf)
     np.minimum.at(nearest, plateau, away)
     near = (away == nearest.take(plateau)).nonzero()[0]

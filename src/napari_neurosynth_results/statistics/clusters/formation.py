@@ -126,7 +126,7 @@ def clusters_at(
     values = statmap if test is None else test.statmap
     labelled = label_clusters(
         values.data,
-        applied.parts,
+        applied.above if isinstance(applied, ThresholdResult) else applied.parts,
         connectivity=applied.formation.connectivity
         if isinstance(applied, ClusterLevelResult)
         else threshold.connectivity,

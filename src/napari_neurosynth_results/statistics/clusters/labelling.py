@@ -19,6 +19,7 @@ from napari_neurosynth_results.arrays import (
     Float32Array,
     Float64Array,
     IndexArray,
+    SparseVolume,
 )
 from napari_neurosynth_results.maps.grid import Grid
 from napari_neurosynth_results.statistics.clusters.connected import (
@@ -190,7 +191,7 @@ def measure_extents(
 
 def label_clusters(
     values: npt.NDArray[np.float32],
-    parts: npt.NDArray[np.unsignedinteger],
+    parts: SparseVolume | npt.NDArray[np.unsignedinteger],
     *,
     connectivity: int,
     min_voxels: int,
@@ -205,7 +206,7 @@ def label_clusters(
     ----------
     values : ndarray of float32, shape (i, j, k)
         Strength is their size.
-    parts : ndarray of uint8 or uint16, shape (i, j, k)
+    parts : SparseVolume, or ndarray of uint8 or uint16, shape (i, j, k)
         0 outside. Voxels of different parts never share a cluster; even parts are
         negative clusters, odd ones positive.
     connectivity : {6, 18, 26}
@@ -234,15 +235,15 @@ def label_clusters(
     if not at.size:
         return _no_clusters(parts.shape)
     voxel, cluster = above.voxels(at), above.box_cluster.take(at)
-    negative = parts[tuple(voxel)] % 2 == 0
+    negative = above.negative.take(cluster)
     label, order = _order_clusters(
         cluster, above.sizes.size, strength, negative, above.c_index(voxel)
     )
     cluster, voxel = label.take(cluster.take(order)) - 1, voxel.take(order, axis=1)
     size = np.array(voxel_size)[:, np.newaxis]
     kept = _keep_distant_peaks(cluster, voxel, size, sub_peaks, peak_distance)
-    cluster = cluster[kept]
-    main = order[kept[_is_first(cluster)]]
+    cluster = cluster.take(kept)
+    main = order.take(kept[_is_first(cluster)])
     # Neighbors are not looked up any more: make room.
     del above.box_cluster, above.box_strength, above.at
     found = _measure_clusters(above, label)
@@ -318,14 +319,16 @@ def _keep_distant_peaks(
     left, kept = np.arange(cluster.size), []
     while left.size:
         is_first = _is_first(cluster)
-        first = left[is_first]
-        kept.append(first)
+        first = is_first.nonzero()[0]
+        kept.append(left.take(first))
         if len(kept) > sub_peaks:
             break
-        mine = first.take(np.cumsum(is_first) - 1)
-        gap = (voxel.take(left, axis=1) - voxel.take(mine, axis=1)) * size
-        far = np.sqrt(np.square(gap).sum(axis=0)) > distance
-        left, cluster = left[far], cluster[far]
+        mine = voxel.take(first.take(is_first.cumsum() - 1), axis=1)
+        gap = (voxel - mine) * size
+        gap *= gap
+        far = (np.sqrt(gap.sum(axis=0)) > distance).nonzero()[0]
+        left, cluster = left.take(far), cluster.take(far)
+        voxel = voxel.take(far, axis=1)
     return np.sort(np.concatenate(kept))
 
 
@@ -341,7 +344,7 @@ def _measure_clusters(above: SuprathresholdVoxels, label: IndexArray) -> dict[st
     # `bincount`, which does that too.
     mass, moments = np.zeros(n), np.zeros((3, n))
     np.add.at(mass, of_voxel, strength)
-    for sums, axis in zip(moments, above.ijk(), strict=True):
+    for sums, axis in zip(moments, above.ijk, strict=True):
         np.add.at(sums, of_voxel, strength * axis)
     return {
         "where": above.where,

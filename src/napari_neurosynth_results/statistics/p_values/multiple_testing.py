@@ -32,6 +32,7 @@ FDR_METHODS: dict[FdrMethod, str] = {
 }
 #: Of tests on each other: positive, which Simes' inequality and BH need, or any.
 Dependence = Literal["positive", "any"]
+_DEPENDENCES = get_args(Dependence)
 #: A p may be a rounding error above alpha and still decide.
 _SLACK = 1e-9
 #: A map whose weakest voxel is stronger than this z was thresholded by somebody.
@@ -138,8 +139,8 @@ def check_confidence(alpha: float, dependence: str) -> None:
         raise ResultsError(
             f"The alpha of true discoveries must lie between 0 and 1, not at {alpha}."
         )
-    if dependence not in get_args(Dependence):
-        known = " or ".join(get_args(Dependence))
+    if dependence not in _DEPENDENCES:
+        known = " or ".join(_DEPENDENCES)
         raise ResultsError(f"The dependence must be {known}, not {dependence!r}.")
 
 

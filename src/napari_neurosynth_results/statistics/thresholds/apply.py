@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_neurosynth_results.anatomy.numerals import counted
+from napari_neurosynth_results.arrays import IndexArray, SparseVolume, position_type
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.maps.grid import Voxels
 from napari_neurosynth_results.maps.kinds import Tail
@@ -48,7 +49,7 @@ Parts = npt.NDArray[np.uint8]
 #: The number of the negative side; that of the positive one is 1.
 _NEGATIVE = 2
 #: Voxels that are looked at in one go: what fits into the processor's cache.
-_AT_ONCE = 1 << 19
+_AT_ONCE = 1 << 18
 _SMALLEST_Z = float(np.finfo(np.float32).tiny)
 
 
@@ -58,8 +59,8 @@ class ThresholdResult:
 
     Attributes
     ----------
-    parts : ndarray of uint8, shape (i, j, k)
-        0 below, 1 above in the positive direction, 2 in the negative one.
+    above : SparseVolume
+        1 above in the positive direction, 2 in the negative one.
     height : float
         In the map's unit; for a p map the largest p kept. NaN when nothing survives a
         q or when the height differs from voxel to voxel.
@@ -78,7 +79,7 @@ class ThresholdResult:
         What is doubtful about that place for tests that were counted; a sentence.
     """
 
-    parts: Parts
+    above: SparseVolume
     height: float
     p: float
     n_tests: int | None
@@ -86,6 +87,11 @@ class ThresholdResult:
     sentence: str
     masking: Masking | None = None
     caution: str = ""
+
+    @property
+    def parts(self) -> Parts:
+        """The same as a volume, uint8 (i, j, k); 0 is below."""
+        return self.above.volume
 
     def __str__(self) -> str:
         """Return the sentence."""
@@ -138,14 +144,14 @@ def apply_threshold(
     tail = choose_tail(source, sides)
     n_tests = None
     if threshold.value is not None:
-        parts, height, log_p = _by_value(source, threshold, sides, tail)
+        above, height, log_p = _by_value(source, threshold, sides, tail)
     else:
         check_direction_tested(source, threshold.tail)
         log_p, n_tests = _log_alpha(source, threshold, masking, sides, tail)
-        parts, height = _by_log_p(source, log_p, sides, tail)
+        above, height = _by_log_p(source, log_p, sides, tail)
     p = _requested_p(statmap, threshold, log_p)
     if masking is not None:
-        parts *= masking.mask
+        above = above.within(masking.mask)
     corrected = threshold.q is not None or threshold.bonferroni is not None
     means = [str(threshold)] if corrected else []
     # The height of a p map has said it, unless it underflowed.
@@ -171,10 +177,10 @@ def apply_threshold(
         if corrected:
             short, caution = masking.caution(statmap)
             sentence += f" ({short})" if short else ""
-            if n_tests == (kept := int(np.count_nonzero(parts))) and kept > 1:
+            if n_tests == (kept := above.where.size) and kept > 1:
                 caution = f"{caution} {_all_survive(kept)}".strip()
     return ThresholdResult(
-        parts=parts,
+        above=above,
         height=p if statmap.kind.row.small_is_strong else height,
         p=p,
         n_tests=n_tests,
@@ -187,7 +193,7 @@ def apply_threshold(
 
 def _by_value(
     source: PSource, threshold: Threshold, sides: Sides, tail: Tail
-) -> tuple[Parts, float, float]:
+) -> tuple[SparseVolume, float, float]:
     """Return what is above a height, the height, and the log p that it means."""
     height = threshold.value
     assert height is not None
@@ -197,40 +203,57 @@ def _by_value(
         )
     statmap, log_p = source.statmap, _log_p_of_height(source, height, tail)
     if statmap.kind.row.small_is_strong:
-        return _mark_small_p(statmap, height, threshold.strict), height, log_p
-    parts = _mark_beyond(statmap.data, np.float32(height), sides, threshold.strict)
-    return parts, height, log_p
+        return _find_small_p(statmap, height, threshold.strict), height, log_p
+    above = _find_beyond(statmap, np.float32(height), sides, threshold.strict)
+    return above, height, log_p
 
 
-def _mark_beyond(
-    data: Voxels, height: np.float32, sides: Sides, strict: bool = False
-) -> Parts:
-    """Mark what is as strong as a height, in as few passes over memory as it takes."""
+def _find_beyond(
+    statmap: StatMap, height: np.float32, sides: Sides, strict: bool = False
+) -> SparseVolume:
+    """Find what is as strong as a height, in the rows of voxels that reach it."""
+    data, (lowest, highest) = statmap.data, statmap.row_ends
+    # Not the other way round: where there is a NaN no comparison holds.
+    beneath = highest < height if sides[0] else lowest > -height
+    if all(sides):
+        beneath &= lowest > -height
+    reaching = np.logical_not(beneath).nonzero()[0].astype(position_type(data.shape))
+    n = reaching.dtype.type(data.shape[0])
+    rows, step = data.reshape(-1, order="F").reshape(-1, n), _AT_ONCE // n + 1
+    found = []
+    for start in range(0, reaching.size or 1, step):
+        some = reaching[start : start + step]
+        at, part = _strong_among(rows.take(some, axis=0), height, sides, strict)
+        at = at.astype(some.dtype)
+        # From the place among these rows to the place in the volume.
+        some -= np.arange(some.size, dtype=some.dtype)
+        at += (some * n).take(at // n)
+        found.append((at, part))
+    where, parts = map(np.concatenate, zip(*found, strict=True))
+    return SparseVolume(data.shape, where, parts)
+
+
+def _strong_among(
+    values: Voxels, height: np.float32, sides: Sides, strict: bool
+) -> tuple[IndexArray, Parts]:
+    """Find what is as strong as a height on either side: where, and on which side."""
     above = np.greater if strict else np.greater_equal
     below = np.less if strict else np.less_equal
-    positive, negative = sides
-    parts = np.empty(data.shape, np.uint8, order="F")
-    values, flat = data.reshape(-1, order="F"), parts.reshape(-1, order="F")
-    # What is compared twice is still in the processor's cache the second time.
-    for start in range(0, flat.size, _AT_ONCE):
-        few, marks = values[start : start + _AT_ONCE], flat[start : start + _AT_ONCE]
-        if positive:
-            above(few, height, out=marks.view(np.bool_))
-        else:
-            marks[...] = 0
-        if negative:
-            under = below(few, -height).view(np.uint8)
-            under *= np.uint8(_NEGATIVE)
-            marks += under
-    return parts
+    if not all(sides):
+        strong = above(values, height) if sides[0] else below(values, -height)
+        at = strong.reshape(-1).nonzero()[0]
+        return at, np.full(at.size, 1 if sides[0] else _NEGATIVE, np.uint8)
+    negative = below(values, -height)
+    at = (above(values, height) | negative).reshape(-1).nonzero()[0]
+    return at, negative.reshape(-1).take(at).view(np.uint8) + np.uint8(1)
 
 
-def _mark_small_p(statmap: StatMap, height: float, strict: bool) -> Parts:
-    """Mark p below a height in the mask, where a p of 0 is the smallest there is."""
+def _find_small_p(statmap: StatMap, height: float, strict: bool) -> SparseVolume:
+    """Find p below a height in the mask, where a p of 0 is the smallest there is."""
     data = statmap.data
     small = data < np.float32(height) if strict else data <= height * (1 + P_TOLERANCE)
     kept = small if (inside := statmap.inside) is None else small & inside
-    return kept.view(np.uint8)
+    return SparseVolume.of(kept.view(np.uint8))
 
 
 def _log_p_of_height(source: PSource, height: float, tail: Tail) -> float:
@@ -312,25 +335,26 @@ def _requested_p(statmap: StatMap, threshold: Threshold, log_p: float) -> float:
 
 def _by_log_p(
     source: PSource, log_p: float, sides: Sides, tail: Tail
-) -> tuple[Parts, float]:
+) -> tuple[SparseVolume, float]:
     """Keep p at most this, by the map that states p; else by formula."""
     statmap = source.statmap
     if math.isnan(log_p):
-        return np.zeros(statmap.grid.shape, np.uint8, order="F"), math.nan
+        none = np.empty(0, np.int32), np.empty(0, np.uint8)
+        return SparseVolume(statmap.grid.shape, *none), math.nan
     dof = source.own_dof
     if source.is_lone:
         height = height_at_log_p(log_p, statmap.kind, tail, dof)
         # A one-tailed p beyond .5 asks for all of the side that is looked at.
         level = np.float32(max(height * (1 - P_TOLERANCE), _SMALLEST_Z))
-        return _mark_beyond(statmap.data, level, sides), height
+        return _find_beyond(statmap, level, sides), height
     survivors = source.survivors_at_log_p(log_p)
     if survivors is None:
         raise ResultsError(_no_p_message(statmap))
-    parts = _split_sides(statmap, survivors, sides)
+    above = _split_sides(statmap, survivors, sides)
     stated = source.is_sibling or isinstance(dof, np.ndarray)
     if statmap.kind.row.says_p_alone or not stated:
-        return parts, height_at_log_p(log_p, statmap.kind, tail, dof)
-    return parts, math.nan
+        return above, height_at_log_p(log_p, statmap.kind, tail, dof)
+    return above, math.nan
 
 
 def _no_p_message(statmap: StatMap) -> str:
@@ -343,18 +367,17 @@ def _no_p_message(statmap: StatMap) -> str:
     )
 
 
-def _split_sides(statmap: StatMap, kept: Mask, sides: Sides) -> Parts:
-    """Mark the positive and the negative side of what is kept."""
+def _split_sides(statmap: StatMap, kept: Mask, sides: Sides) -> SparseVolume:
+    """Tell the positive and the negative side of what is kept apart."""
+    found = SparseVolume.of(kept.view(np.uint8))
     if statmap.kind.row.small_is_strong:
         # A p of 0 inside the mask is the strongest there is.
-        return kept.view(np.uint8)
-    parts = np.zeros(kept.shape, np.uint8, order="F")
-    positive, negative = sides
-    if positive:
-        np.logical_and(kept, statmap.data > 0, out=parts.view(np.bool_))
-    if negative:
-        parts += (kept & (statmap.data < 0)).view(np.uint8) * np.uint8(_NEGATIVE)
-    return parts
+        return found
+    values = statmap.data.ravel(order="F").take(found.where)
+    part = (values > 0).view(np.uint8) * np.uint8(sides[0])
+    part[values < 0] = _NEGATIVE * sides[1]
+    side = part.nonzero()[0]
+    return SparseVolume(found.shape, found.where.take(side), part.take(side))
 
 
 # In words, as a paper would state it.

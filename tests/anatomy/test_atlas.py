@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from importlib.resources import files
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,8 @@ def atlases(draw: st.DrawFn) -> Atlas:
 def _voxel(atlas: Atlas, place: tuple[float, ...]) -> tuple[int, ...]:
     affine = atlas.grid.affine
     return tuple(
-        int(np.floor((p - affine[n, 3]) / affine[n, n] + 0.5))
+        # Half-way the higher one, whatever the last bit of the affine says.
+        int(np.floor((p - affine[n, 3]) / affine[n, n] + 0.5 + 1e-6))
         for n, p in enumerate(place)
     )
 
@@ -86,6 +88,17 @@ def test_a_place_has_the_label_of_its_voxel(atlas: Atlas, places: list[Any]) -> 
         at = _voxel(atlas, place)
         inside = all(0 <= n < m for n, m in zip(at, atlas.labels.shape, strict=True))
         assert label == (atlas.labels[at] if inside else 0)
+
+
+def test_the_last_bit_of_an_affine_decides_nothing() -> None:
+    labels = np.arange(1, 12).reshape(11, 1, 1)
+    for size, start in product((1.5, 3.0, 6.0, 0.7), (0.0, 0.1, -90.0)):
+        affine = np.diag([size, size, size, 1.0])
+        affine[0, 3] = start
+        atlas = Atlas("x", labels, Grid((11, 1, 1), affine), {})
+        between = [(start + (n + 0.5) * size, 0, 0) for n in range(10)]
+        assert atlas.labels_at(between).tolist() == list(range(2, 12))
+        assert atlas.nearest(between)[0].tolist() == list(range(2, 12))
 
 
 def _one_voxel(at: tuple[int, int, int] = (5, 5, 5), size: float = 2.0) -> Atlas:

@@ -27,6 +27,8 @@ CodeVolume = npt.NDArray[np.unsignedinteger[Any]]
 REGION_REACH_MM = 4.0
 #: Voxels that are looked at in one go, so that they fit into the cache.
 _AT_ONCE = 1 << 14
+#: Half-way the higher index is nearest, whatever the last bit of an affine says.
+_HALF = 0.5 + 1e-6
 #: What the packaged atlas is called.
 DEFAULT_ATLAS = "default"
 #: What the rest of the brain is called.
@@ -95,7 +97,7 @@ class Atlas:
         ndarray of int, shape (n,)
             Of the voxel that holds the place; 0 outside of the atlas's grid.
         """
-        voxels = np.floor(self._to_voxels(places) + 0.5).astype(np.intp)
+        voxels = np.floor(self._to_voxels(places) + _HALF).astype(np.intp)
         return self._take(voxels)
 
     @cached_property
@@ -169,7 +171,7 @@ class Atlas:
         """Return the same with codes in the place of labels, for `coded_names`."""
         places = np.asarray(places, dtype=np.float64).reshape(-1, 3)
         near = _surroundings(self, reach)
-        here = np.floor(self._to_voxels(places) + 0.5)
+        here = np.floor(self._to_voxels(places) + _HALF)
         first = near.find(here)
         codes = near.codes.take(first).astype(np.intp)
         distances = np.where(codes > 0, 0.0, np.nan)
@@ -240,7 +242,7 @@ def _codes_on(atlas: Atlas, shape: tuple[int, int, int], affine: bytes) -> CodeV
     for axis, n in enumerate(shape):
         mm = np.zeros((n, 3))
         mm[:, axis] = to_mm[axis, 3] + to_mm[axis, axis] * np.arange(n)
-        here = np.floor(atlas._to_voxels(mm)[:, axis] + 0.5).astype(np.intp)
+        here = np.floor(atlas._to_voxels(mm)[:, axis] + _HALF).astype(np.intp)
         n_own = atlas.labels.shape[axis]
         inside = (here >= 0) & (here < n_own)
         codes = codes.take(np.where(inside, here, n_own), axis=2 - axis)

@@ -86,7 +86,7 @@ def test_the_summary_is_of_the_tables_below_it(page: Any) -> None:
 
 def in_units(text: str) -> float | None:
     """Return the number that a text begins with; of milliseconds, in seconds."""
-    found = re.match(r"([\d.,]+)( ms)?", text)
+    found = re.match(r"(-?[\d.,]+)( ms)?", text)
     if found is None:
         return None
     return float(found[1].replace(",", "")) * (1e-3 if found[2] else 1)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
-from qtpy.QtCore import QCoreApplication, QEvent, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QApplication,
@@ -445,9 +445,6 @@ def open_by_itself(napari_viewer: napari.viewer.Viewer) -> None:
         return
     if workbench_of(napari_viewer) is None:
         open_workbench(napari_viewer)
-        # Each part tells the one around it what room it needs, and does so only when
-        # its turn comes: the panel would be painted once for every two of them.
-        QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
 
 
 def open_link(napari_viewer: napari.viewer.Viewer) -> None:

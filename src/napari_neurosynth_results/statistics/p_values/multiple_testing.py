@@ -57,7 +57,7 @@ def adjusted_log_q(
     method : {"BH", "BY"}
         Tests that are independent or depend positively, or any tests.
     of : array_like, any shape, optional
-        Log p of the tests whose q is wanted, where not that of all.
+        Log p of some of these tests, where not the q of all is wanted.
 
     Returns
     -------

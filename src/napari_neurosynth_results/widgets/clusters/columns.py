@@ -6,7 +6,8 @@ A name that has not enough room keeps its side: ``Supramarg… R``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -494,18 +495,21 @@ class FrozenColumns(QTreeView):
         self.raise_()
 
     def commitData(self, editor: Any) -> None:
-        """Give the keyboard back to the table once a name is written."""
-        was_written_in = editor.hasFocus()
-        super().commitData(editor)
-        # Other names mean other rows, which take the editor with them.
-        if was_written_in:
-            self._table.setFocus()
+        """Write a name; other names mean other rows, which take the editor along."""
+        with self._keyboard_to_table(editor):
+            super().commitData(editor)
 
     def closeEditor(self, editor: Any, hint: Any) -> None:
-        """Give it back also where nothing was written."""
-        was_written_in = editor.hasFocus()
-        super().closeEditor(editor, hint)
-        if was_written_in:
+        """End writing a name, also where nothing was written."""
+        with self._keyboard_to_table(editor):
+            super().closeEditor(editor, hint)
+
+    @contextmanager
+    def _keyboard_to_table(self, editor: Any) -> Iterator[None]:
+        """Give the table the keyboard that an editor had: this view takes none."""
+        had_keyboard = editor.hasFocus()
+        yield
+        if had_keyboard:
             self._table.setFocus()
 
     def wheelEvent(self, event: Any) -> None:

@@ -11,12 +11,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
-from importlib.resources import as_file, files
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_neurosynth_results.anatomy.template import read_packaged
 from napari_neurosynth_results.arrays import Float64Array, IndexArray
 from napari_neurosynth_results.maps.grid import Grid
 
@@ -346,14 +347,8 @@ def read_default_atlas() -> Atlas:
     >>> [atlas.name_of(label) for label in atlas.labels_at([(38, 4, 2), (-38, 4, 2)])]
     ['insula R', 'insula L']
     """
-    import nibabel as nib
-
     data = files("napari_neurosynth_results.anatomy") / "data"
     texts = json.loads((data / "atlas_dk.json").read_text(encoding="utf-8"))
-    with as_file(data / "atlas_dk_2mm.nii.gz") as path:
-        image = nib.load(path)
-        labels = np.asarray(image.dataobj, dtype=np.uint8)
-    i, j, k = labels.shape
-    grid = Grid((i, j, k), np.asarray(image.affine, dtype=np.float64))
+    labels, grid = read_packaged("atlas_dk_2mm.nii.gz")
     names = {int(label): name for label, name in texts["regions"].items()}
     return Atlas(texts["name"], labels, grid, names, CITATION)

@@ -384,6 +384,7 @@ class _TabArea(QScrollArea):
         self.setMinimumHeight(_LOWEST_TAB)
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._needed: tuple[QSize, QSize] | None = None
 
     def minimumSizeHint(self) -> QSize:
         """Leave room for what the tab holds, and for the bar beside it."""
@@ -396,7 +397,11 @@ class _TabArea(QScrollArea):
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Notice that the tab needs more room, or less."""
         if event.type() == QEvent.Type.LayoutRequest:
-            self.updateGeometry()
+            needed = self.minimumSizeHint(), self.sizeHint()
+            # Whoever is above lays out and paints all of the panel once more.
+            if needed != self._needed:
+                self._needed = needed
+                self.updateGeometry()
         return bool(super().eventFilter(watched, event))
 
 

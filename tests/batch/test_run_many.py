@@ -101,3 +101,33 @@ def test_a_killed_worker_and_broken_results_leave_the_right_table(
     assert tables[0] == tables[1]
     left = {path.name for path in out.iterdir()}
     assert not [name for name in left if name.startswith(".saving")]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "confstr") or "CS_GNU_LIBC_VERSION" not in os.confstr_names,
+    reason="only glibc says how memory is kept",
+)
+def test_a_worker_uses_the_memory_of_the_result_before() -> None:
+    # As many as a result has maps, each as large as one of 2 mm.
+    code = """
+import resource, sys
+import numpy as np
+from napari_neurosynth_results.batch import local_workers
+
+def asked():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+if sys.argv[1] == "worker":
+    local_workers._keep_memory()
+for last in (False, True):
+    before = asked()
+    for _ in range(1 + 9 * last):
+        kept = [np.ones(900_000, np.float32) for _ in range(6)]
+        del kept
+print(asked() - before)
+"""
+    pages = [
+        int(subprocess.check_output([sys.executable, "-c", code, who]))
+        for who in ("worker", "bare")
+    ]
+    assert pages[0] < pages[1] / 10

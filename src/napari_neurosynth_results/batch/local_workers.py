@@ -6,9 +6,11 @@ tables hold it, and those take most of the time.
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import (
@@ -33,6 +35,9 @@ RecordListener = Callable[[Record], None]
 _MOST_WORKERS = 8
 #: In seconds; how long Ctrl+C may take where waiting cannot be interrupted.
 _PATIENCE = 0.5
+#: glibc's ``mallopt`` (malloc.h): free memory at the end of the heap that is kept, and
+#: the size from which on an array is mapped by itself; bytes.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = (-1, 128 << 20), (-3, 32 << 20)
 #: Starting a process takes about as long as this many results.
 _WORTH_A_WORKER = 4
 _NO_START = (
@@ -218,7 +223,23 @@ def _initialize_worker() -> None:
     """Let a worker end with the process that started it, and only then."""
     # Ctrl+C reaches all processes of a terminal: a worker writes what it has first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _keep_memory()
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _keep_memory() -> None:
+    """Have the next result use the memory of the one before.
+
+    Else it goes back to the system after each map, which clears it page by page before
+    it hands it out again: a fifth of the time of a batch. Only in a process of our own,
+    and only where there is glibc.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(*_TRIM_THRESHOLD)
+        mallopt(*_MMAP_THRESHOLD)
 
 
 def _end_with_parent() -> None:

@@ -225,7 +225,8 @@ def session() -> Iterator[None]:
         app := qt.QCoreApplication.instance()
     ):
         app.sendPostedEvents(None, qt.QEvent.Type.DeferredDelete.value)
-        app.setProperty("neurosynth_results_panel_closed", None)
+        for kept in ("panel_closed", "ortho_place"):
+            app.setProperty(f"neurosynth_results_{kept}", None)
 
 
 def _windows() -> list[Any]:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent
-from qtpy.QtWidgets import QApplication
 
 from napari_neurosynth_results.anatomy.planes import HEAD_SIDES
 from napari_neurosynth_results.viewer import scene
@@ -20,7 +19,6 @@ from napari_neurosynth_results.viewer.layers import map_layer
 from napari_neurosynth_results.viewer.scene import facing
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.ortho.widget import (
-    _LAST,
     hide_ortho,
     ortho_of,
     show_ortho,
@@ -249,8 +247,6 @@ def test_the_panel_steers_a_window(
     plugin: Any, make_napari_viewer_proxy: Callable[..., Any], write: Callable[..., Any]
 ) -> None:
     viewer = make_napari_viewer_proxy()
-    # Another test may have had it elsewhere.
-    QApplication.instance().setProperty(_LAST, None)
     panel = open_workbench(viewer, "Views").panel("Views")
     data = np.zeros((8, 9, 8), np.float32)
     data[5:7, 5:7, 5:7] = 9

@@ -32,6 +32,7 @@ from napari_neurosynth_results.viewer.layers import (
     map_of,
     underlay_layer,
 )
+from napari_neurosynth_results.viewer.progress_bar import show_info
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.workbench import TABS, Workbench, workbench_of
 
@@ -420,6 +421,10 @@ def test_nothing_lies_over_the_names_of_maps_that_are_swiped(
         found = panel.window().findChildren(QDialog)
         return [type(one).__name__ for one in found if one.isVisible()]
 
+    # What was opened stands in the panel.
+    assert told() == []
+    show_info("A word.")
+    let_go(50)
     assert told() == ["NapariQtNotification"]
     panel.show_tab("Compare")
     sample = panel.header.result

@@ -113,13 +113,18 @@ def _online(chosen: Any) -> Servers:
     return replace(online, **given)
 
 
-def run_command(name: str, *args: object) -> None:
+def run_command(name: str, *args: object) -> object:
     """Run a command of this plugin that needs Qt, which this room does not have.
 
     Parameters
     ----------
     name : str
         Its id without the name of the plugin.
+
+    Returns
+    -------
+    object
+        What the command returns.
     """
     from npe2 import PluginManager
 
@@ -128,5 +133,5 @@ def run_command(name: str, *args: object) -> None:
         command = PluginManager.instance().commands.get(f"{PLUGIN}.{name}")
     except KeyError:
         # Where the plugin is not registered, as in a script of its own, nothing opens.
-        return
-    command(*args)
+        return None
+    return command(*args)

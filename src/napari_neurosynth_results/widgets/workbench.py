@@ -442,14 +442,21 @@ def open_workbench(
     return found
 
 
-def open_by_itself(napari_viewer: napari.viewer.Viewer) -> None:
-    """Show the panel with the first result, unless somebody closed it before."""
-    closed = QApplication.instance().property(_CLOSED)
+def open_by_itself(napari_viewer: napari.viewer.Viewer) -> bool:
+    """Show the panel with the first result, unless somebody closed it before.
+
+    Returns
+    -------
+    bool
+        Whether it is in sight.
+    """
     # A viewer without a window has no place for it.
-    if closed or not hasattr(unproxied(napari_viewer), "window"):
-        return
-    if workbench_of(napari_viewer) is None:
-        open_workbench(napari_viewer)
+    if not hasattr(unproxied(napari_viewer), "window"):
+        return False
+    found = workbench_of(napari_viewer)
+    if found is None and not QApplication.instance().property(_CLOSED):
+        found = open_workbench(napari_viewer)
+    return found is not None and found.isVisible()
 
 
 def open_link(napari_viewer: napari.viewer.Viewer) -> None:

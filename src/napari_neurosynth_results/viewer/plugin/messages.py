@@ -70,15 +70,22 @@ def _is_alone(results: ResultSet) -> bool:
     return sum(1 for name in names if name is not None and name.run == run) > 1
 
 
-def announce(viewer: Viewer, results: ResultSet, opened: FirstLayers) -> None:
+def announce(
+    viewer: Viewer, results: ResultSet, opened: FirstLayers, *, panel: bool = False
+) -> None:
     """Tell in napari's notifications what was opened, and where the rest is.
 
     Parameters
     ----------
     viewer : Viewer
         Where the panel opens when the user asks for all maps.
+    panel : bool
+        Whether it is in sight: it names result, map and threshold, so that only what it
+        does not say is worth a place over the canvas.
     """
     text, grave = opening_message(results, opened)
+    if panel and not grave and not _is_alone(results):
+        return
     # napari keeps its notifications for good; viewer and voxels must not be kept so.
     ref, told_of = scene.weakly(viewer), weakref.ref(results)
 

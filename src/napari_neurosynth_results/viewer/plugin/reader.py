@@ -285,9 +285,8 @@ def _show_first(
     shown_maps.name_layers(viewer)
     if visible is not None and not below:
         shown_maps.show_alone(viewer, visible)
-    announce(viewer, results, opened)
-    if settings.panel:
-        run_command("open_panel", viewer)
+    panel = settings.panel and run_command("open_panel", viewer)
+    announce(viewer, results, opened, panel=bool(panel))
 
 
 def use_anatomy(viewer: Viewer, path: str) -> None:

@@ -585,10 +585,16 @@ def test_what_goes_by_a_key_leaves_the_keyboard_near(window: Any) -> None:
         tab_to("As it was")
         press(KEYS.Key_Space, wait=100)
         assert spoken_name(focused()) == view
-    # Of a list more than the current row is brought into sight.
+    # The slider is moved by keys; of a list more than its current row is in sight.
     tab_to("Foci of studies")
     press(KEYS.Key_Space, wait=100)
-    for control in ("Show", "Filter studies", "Studies"):
+    tab_to("Show")
+    press(KEYS.Key_Space, wait=100)
+    tab_to("Slab, mm")
+    slider = focused()
+    press(KEYS.Key_Right, wait=50)
+    assert focused() is slider, "not the number beside it"
+    for control in ("Filter studies", "Studies"):
         tab_to(control)
-        press(KEYS.Key_Down if control == "Studies" else KEYS.Key_Space, wait=100)
+        press(KEYS.Key_Down, wait=100)
         assert focused().visibleRegion().boundingRect() == focused().rect()

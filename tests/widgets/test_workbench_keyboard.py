@@ -163,6 +163,9 @@ def test_every_control_has_a_name_for_those_who_cannot_see_it(
     controls = controls_in(panel)
     assert len(controls) > 100
     nameless = [one for one in controls if not spoken_name(one).strip("◀▶ ?")]
+    # What only scrolls takes the keyboard too.
+    stops = in_reading_order(panel)
+    nameless += [one for one in stops if not spoken_name(one) and one not in controls]
     # A button that is hidden gets its text when there is something to ask.
     nameless = [
         one for one in nameless if not (isinstance(one, QPushButton) and one.isHidden())
@@ -562,3 +565,36 @@ def test_the_form_of_a_map_shows_what_has_the_keyboard(window: Any) -> None:
         assert mark.marked is focused()
     press(KEYS.Key_Escape)
     activate(window)
+
+
+def test_what_goes_by_a_key_leaves_the_keyboard_near(window: Any) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    form = panel.panel("Clusters").threshold.form
+    panel.focus_tab()
+    tab_to("Threshold at")
+    # All of it, as without a map: Qt then gives the keyboard to nobody.
+    form.enabled = False
+    assert isinstance(focused(), QTabBar)
+    panel.show_tab("Views")
+    for view in ("Ortho", "3D", "Coronal"):
+        panel.focus_tab()
+        tab_to(view)
+        press(KEYS.Key_Space, wait=100)
+        tab_to("As it was")
+        press(KEYS.Key_Space, wait=100)
+        assert spoken_name(focused()) == view
+    # The slider is moved by keys; of a list more than its current row is in sight.
+    tab_to("Foci of studies")
+    press(KEYS.Key_Space, wait=100)
+    tab_to("Show")
+    press(KEYS.Key_Space, wait=100)
+    tab_to("Slab, mm")
+    slider = focused()
+    press(KEYS.Key_Right, wait=50)
+    assert focused() is slider, "not the number beside it"
+    for control in ("Filter studies", "Studies"):
+        tab_to(control)
+        press(KEYS.Key_Down, wait=100)
+        assert focused().visibleRegion().boundingRect() == focused().rect()

@@ -21,7 +21,13 @@ from magicgui.widgets import (
 )
 from qtpy.QtCore import QItemSelection, QItemSelectionModel, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QListView, QWidget
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QAbstractSpinBox,
+    QFileDialog,
+    QListView,
+    QWidget,
+)
 
 from napari_neurosynth_results.anatomy.coordinates import space_named
 from napari_neurosynth_results.anatomy.numerals import counted
@@ -47,7 +53,12 @@ from napari_neurosynth_results.viewer.foci import (
 from napari_neurosynth_results.viewer.layers import result_sets
 from napari_neurosynth_results.viewer.palette import study_colors
 from napari_neurosynth_results.viewer.progress_bar import start_thread, wait_for
-from napari_neurosynth_results.widgets.common.layout import narrow, row, wrapped_text
+from napari_neurosynth_results.widgets.common.layout import (
+    CalmNumber,
+    narrow,
+    row,
+    wrapped_text,
+)
 from napari_neurosynth_results.widgets.common.row_table import Column, RowModel
 
 if TYPE_CHECKING:
@@ -220,6 +231,8 @@ class FociWidget(Container):
             value=int(SLAB_MM),
             tooltip="How thick a slab of foci is shown: half of it on each side",
         )
+        # Arrow keys go on with the slider, not with the number beside it.
+        CalmNumber(self.slab.native.findChild(QAbstractSpinBox))
         self.everything = CheckBox(text="all", tooltip="Show every focus")
         self.search = LineEdit()
         self.search.native.setPlaceholderText("Filter studies")

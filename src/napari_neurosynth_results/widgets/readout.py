@@ -115,6 +115,7 @@ class ReadoutTable(QTableView):
         super().__init__()
         self.rows = RowModel(_COLUMNS, self, align_headers=True)
         self.setModel(self.rows)
+        self.setAccessibleName("What the maps say of the place")
         self.setShowGrid(False)
         self.setWordWrap(True)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)

@@ -40,6 +40,8 @@ from napari_neurosynth_results.widgets.common.layout import (
     in_reading_order,
     name_controls,
     order_focus,
+    scroll_to,
+    whole_control,
 )
 from napari_neurosynth_results.widgets.header import Header
 from napari_neurosynth_results.widgets.maps.opener import ResultOpener
@@ -253,16 +255,17 @@ class Workbench(QWidget):
         middle of a word.
         """
         clicked = QApplication.mouseButtons() != Qt.MouseButton.NoButton
-        if before is None or now is None or clicked or self._is_leaving:
+        if before is None or clicked or self._is_leaving or not self._is_mine(before):
             return
-        if not self._is_mine(before) or self.isAncestorOf(now):
+        if now is not None and self.isAncestorOf(now):
             return
         if not _can_focus(before):
             self._focus_before(before)
             return
         canvas = self._canvas()
-        to_canvas = canvas is not None and (now is canvas or now.isAncestorOf(canvas))
-        if to_canvas:
+        if canvas is None or now is None:
+            return
+        if now is canvas or now.isAncestorOf(canvas):
             before.setFocus()
 
     def _is_mine(self, control: QWidget) -> bool:
@@ -393,6 +396,14 @@ class _TabArea(QScrollArea):
             bar = self.verticalScrollBar().sizeHint().width()
             least.setWidth(max(least.width(), inner.minimumSizeHint().width() + bar))
         return least
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Bring all of what the Tab key came to into sight, once Qt has scrolled."""
+        moved = super().focusNextPrevChild(forward)
+        now = QApplication.focusWidget()
+        if now is not None and self.isAncestorOf(now):
+            scroll_to(whole_control(now))
+        return bool(moved)
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Notice that the tab needs more room, or less."""

@@ -25,9 +25,11 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QApplication,
     QLabel,
+    QLineEdit,
     QMenu,
     QTabWidget,
     QTextEdit,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -46,6 +48,8 @@ from napari_neurosynth_results.widgets.common.layout import (
     ElidedLabel,
     ElidedParagraph,
     PlainLabel,
+    name_controls,
+    wrap,
 )
 from napari_neurosynth_results.widgets.maps.description import read_picture
 
@@ -292,3 +296,18 @@ def test_a_sentence_of_more_lines_than_there_is_room_for_ends_with_an_ellipsis(
             plain.setText("\n".join(shown))
             assert drawn(label, *size) == drawn(plain, *size)
         assert label.text() == whole
+
+
+def test_a_control_is_named_by_a_title_and_not_by_what_changes(qapp: Any) -> None:
+    tabs, page = QTabWidget(), QWidget()
+    layout, fields = QVBoxLayout(page), []
+    for label in (PlainLabel(), ElidedLabel(), wrap(PlainLabel())):
+        label.setText("Insula R")
+        fields.append(QLineEdit())
+        layout.addWidget(label)
+        layout.addWidget(fields[-1])
+    tabs.addTab(page, "Regions")
+    name_controls(tabs)
+    names = [one.accessibleName() for one in fields]
+    assert names == ["Insula R", "Regions", "Regions"]
+    tabs.close()

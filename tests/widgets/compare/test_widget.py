@@ -37,7 +37,11 @@ from napari_neurosynth_results.viewer.plugin.reader import add_maps, bring_first
 from napari_neurosynth_results.viewer.settings import read_settings
 from napari_neurosynth_results.viewer.shown_maps import show_alone
 from napari_neurosynth_results.widgets.common.color_grid import GridModel
-from napari_neurosynth_results.widgets.compare.numbers import ScatterPlot, matrix_grid
+from napari_neurosynth_results.widgets.compare.numbers import (
+    ComparisonNumbers,
+    ScatterPlot,
+    matrix_grid,
+)
 from napari_neurosynth_results.widgets.compare.widget import CompareWidget
 from napari_neurosynth_results.widgets.maps.opener import recent_sources
 from napari_neurosynth_results.widgets.threshold.widget import ThresholdWidget
@@ -478,6 +482,13 @@ def test_a_matrix_shows_unknown_pairs_as_empty(qapp: Any) -> None:
     model.show(matrix_grid(table))
     assert model.index(0, 0).data() == "1.00"
     assert model.index(0, 1).data() is None
+    # Who walks through it by keys sees where.
+    parent = QWidget()
+    numbers = ComparisonNumbers(parent)
+    numbers.matrix.cells.show(matrix_grid(table))
+    numbers.matrix.setCurrentIndex(numbers.matrix.cells.index(1, 0))
+    assert [one.row() for one in numbers.matrix.selectedIndexes()] == [1]
+    parent.close()
 
 
 def test_compared_maps_are_ordered_by_keys(

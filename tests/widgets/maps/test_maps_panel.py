@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QApplication, QDialog
 
 from napari_neurosynth_results import open_results
@@ -233,6 +233,13 @@ def test_a_double_click_shows_a_map_alone(viewer: Any, widget: MapsPanel) -> Non
 
 def test_eyes_tell_the_truth_and_open_and_close(viewer: Any, widget: MapsPanel) -> None:
     assert eyes(widget) == [True, False, False, False]
+    # Also to who cannot see them.
+    rows, role = widget.view.rows, Qt.ItemDataRole.AccessibleTextRole
+    told = [rows.index(n, EYE).data(role) for n in range(rows.rowCount())]
+    assert [one for one in told if "shown" in one] == [
+        "shown: a click hides it",
+        *["not shown"] * 3,
+    ]
     click(widget, 2, EYE)
     assert seen(viewer) == [TITLES[0], TITLES[2]]
     assert eyes(widget) == [True, False, True, False]

@@ -129,6 +129,8 @@ class EffectPanel(QScrollArea):
         super().__init__(parent)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        # Arrow keys scroll it.
+        self.setAccessibleName("Effect")
         inside = QWidget(self)
         self.setWidget(inside)
         self.sentence = wrap(PlainLabel("", inside))

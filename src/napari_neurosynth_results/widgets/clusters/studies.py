@@ -9,7 +9,6 @@ import numpy as np
 from qtpy.QtCore import QModelIndex, QSize, Qt, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QFrame,
     QLabel,
     QPushButton,
@@ -317,7 +316,6 @@ class StudyHeatMap(GridView):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, _CELL, _TITLES_WIDTH)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self._experiments: list[str] = []
         self.clicked.connect(self._pick)
         self.horizontalHeader().sectionClicked.connect(self._pick_cluster)

@@ -159,7 +159,8 @@ class GridView(QTableView):
         # Arrow keys go through the cells; Tab goes on to what is below.
         self.setTabKeyNavigation(False)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        # Who walks through the cells by keys sees where.
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setTextElideMode(Qt.TextElideMode.ElideNone)
         across, down = self.horizontalHeader(), self.verticalHeader()
         for header, size in ((across, cell.width()), (down, cell.height())):

@@ -289,7 +289,9 @@ def name_controls(root: QWidget) -> None:
     something does, not what it is.
     """
     for label in root.findChildren(QLabel):
-        text = label.text().strip().rstrip(":")
+        # What is cut, or wraps, says what changes: it is no title.
+        is_title = not (isinstance(label, ElidedLabel) or label.wordWrap())
+        text = label.text().strip().rstrip(":") if is_title else ""
         beside = _beside(label) if text and label.buddy() is None else None
         if beside is not None:
             label.setBuddy(beside)
@@ -472,11 +474,9 @@ class FocusMark(QWidget):
         if now is None or by_mouse or not self._around.isAncestorOf(now):
             self.hide()
             return
-        # The line in a spin box stands for the box.
-        while isinstance(now.parentWidget(), QAbstractSpinBox | QComboBox):
-            now = now.parentWidget()
+        now = whole_control(now)
         self._watch(now)
-        _scroll_to(now)
+        scroll_to(now)
         self._fit()
 
     def _watch(self, control: QWidget | None) -> None:
@@ -534,12 +534,27 @@ class FocusMark(QWidget):
         painter.drawRect(self.rect().adjusted(half, half, -half - 1, -half - 1))
 
 
-def _scroll_to(control: QWidget) -> None:
-    """Bring a control into sight: Qt does it for the Tab key alone."""
+def whole_control(part: QWidget) -> QWidget:
+    """Return what a part with the keyboard stands for: a spin box for its line."""
+    while isinstance(part.parentWidget(), QAbstractSpinBox | QComboBox):
+        part = part.parentWidget()
+    return part
+
+
+def scroll_to(control: QWidget) -> None:
+    """Bring all of a control into sight.
+
+    Qt shows of a list its current row alone: arrow keys would lead on unseen.
+    """
     parent = control.parentWidget()
     while parent is not None:
-        if isinstance(parent, QScrollArea):
-            parent.ensureWidgetVisible(control, 0, _LINE)
+        if isinstance(parent, QScrollArea) and (inner := parent.widget()) is not None:
+            top = control.mapTo(inner, QPoint()).y() - _LINE
+            beyond = control.height() + 2 * _LINE - parent.viewport().height()
+            # Of one that is higher than its room, as much as there is room for.
+            first, last = sorted((top, top + beyond))
+            bar = parent.verticalScrollBar()
+            bar.setValue(min(max(bar.value(), first), last))
         parent = parent.parentWidget()
 
 

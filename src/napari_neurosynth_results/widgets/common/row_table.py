@@ -210,6 +210,9 @@ class RowModel(QAbstractTableModel):
         if role == _ROLE.ToolTipRole:
             full = column.tooltip(row) if column.tooltip else column.text(row)
             return for_qt(full)
+        if role == _ROLE.AccessibleTextRole and column.icon and column.tooltip:
+            # An icon says nothing to who cannot see it.
+            return column.text(row) or column.tooltip(row)
         if role == _ROLE.TextAlignmentRole:
             return column.alignment
         if role == _ROLE.DecorationRole:

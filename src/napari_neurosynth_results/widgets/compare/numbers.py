@@ -267,6 +267,7 @@ class ComparisonNumbers(QTabWidget):
         self.scatter = ScatterPlot(self)
         self.clusters = TableView(RowModel(_CLUSTERS, self), self, sortable=True)
         self.measure = QComboBox(self)
+        self.measure.setAccessibleName("Measure of the matrix")
         for title, name in _MEASURES.items():
             self.measure.addItem(title, name)
         elide = Qt.TextElideMode.ElideMiddle

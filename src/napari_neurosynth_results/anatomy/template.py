@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from importlib.resources import as_file, files
 from typing import Literal
 
 import numpy as np
@@ -58,9 +58,10 @@ def read_packaged(name: str) -> tuple[PackagedVoxels, Grid]:
     from isal import igzip
 
     stored = files("napari_neurosynth_results.anatomy") / "data" / name
-    # nibabel alone would inflate it with zlib, which takes three times as long.
-    image = nib.Nifti1Image.from_bytes(igzip.decompress(stored.read_bytes()))
-    voxels = np.asarray(image.dataobj, dtype=np.uint8)
+    # nibabel alone would inflate it with zlib, which takes twice as long.
+    with as_file(stored) as path, igzip.open(path) as stream:
+        image = nib.Nifti1Image.from_stream(stream)
+        voxels = np.asarray(image.dataobj, dtype=np.uint8)
     i, j, k = voxels.shape
     return voxels, Grid((i, j, k), np.asarray(image.affine, dtype=np.float64))
 

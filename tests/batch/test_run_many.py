@@ -105,7 +105,7 @@ def test_a_killed_worker_and_broken_results_leave_the_right_table(
 
 @pytest.mark.skipif(
     not hasattr(os, "confstr") or "CS_GNU_LIBC_VERSION" not in os.confstr_names,
-    reason="only glibc says how memory is kept",
+    reason="mallopt, which keeps it, is glibc's",
 )
 def test_a_worker_uses_the_memory_of_the_result_before() -> None:
     # As many as a result has maps, each as large as one of 2 mm.
@@ -118,7 +118,7 @@ def asked():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 if sys.argv[1] == "worker":
-    local_workers._keep_memory()
+    local_workers._initialize_worker()
 for last in (False, True):
     before = asked()
     for _ in range(1 + 9 * last):

@@ -194,19 +194,19 @@ class ViewButtons(QWidget):
 
     def go_back(self) -> RememberedScene | None:
         """Show again what was seen before a view was chosen."""
-        before, by_key = self.shown(), self.back.hasFocus()
+        before, has_keyboard = self.shown(), self.back.hasFocus()
         found = return_to_scene(self._viewer)
         if found is None or not found.panel.get("ortho"):
             hide_ortho(self._viewer)
         else:
             show_ortho(self._viewer, found.panel["ortho"])
         self._follow()
-        if by_key and not self.back.isEnabled():
-            self._focus_changed(before)
+        if has_keyboard and not self.back.isEnabled():
+            self._focus_left(before)
         self.told.emit(self.explanation())
         return found
 
-    def _focus_changed(self, before: dict[str, bool]) -> None:
+    def _focus_left(self, before: dict[str, bool]) -> None:
         """Give the keyboard to the button of a view that was left.
 
         The way back has gone, and what comes after it in the panel is another matter.
@@ -214,8 +214,8 @@ class ViewButtons(QWidget):
         now = self.shown()
         left = [name for name, was in before.items() if was and not now[name]]
         shown = [name for name, is_shown in now.items() if is_shown]
-        for name in [*left, *shown][:1]:
-            self.buttons[name].setFocus(Qt.FocusReason.OtherFocusReason)
+        if near := [*left, *shown]:
+            self.buttons[near[0]].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_plane(self, plane: Any) -> str:
         scene.show_plane(self._viewer, plane)

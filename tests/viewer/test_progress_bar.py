@@ -8,6 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -88,6 +89,28 @@ def test_what_is_waited_for_is_cancelled_when_waiting_fails(
     with pytest.raises(KeyboardInterrupt):
         wait_for(work, "Waiting")
     assert not ends.is_set()
+
+
+@pytest.mark.viewer
+def test_what_was_cancelled_lets_go_of_the_window_at_once(
+    make_napari_viewer: Any, qtbot: Any
+) -> None:
+    make_napari_viewer()
+    has_waited(qtbot)
+
+    def work(job: Job) -> None:
+        raise CancelledError("Canceled.")
+
+    def ask() -> weakref.ref[Heard]:
+        in_hand = Heard([])
+        del in_hand.itself
+        with suppress(CancelledError):
+            wait_for(work, "Waiting")
+        return weakref.ref(in_hand)
+
+    assert ask()() is None
+    # No garbage was collected, nor will be until the window has its turn.
+    assert not gc.isenabled()
 
 
 @pytest.mark.viewer

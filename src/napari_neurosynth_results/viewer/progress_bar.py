@@ -11,6 +11,7 @@ import gc
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -61,7 +62,9 @@ class _Garbage:
     """
 
     def __init__(self) -> None:
-        self._work: list[Future[Any]] = []
+        # Not the work itself: an error that it raised holds everything, down to the
+        # window, that the frames that waited for it have in hand.
+        self._work: list[weakref.ref[Future[Any]]] = []
         self._pause_ends = self._old_next = 0.0
         self._timer: Any = None
 
@@ -84,7 +87,7 @@ class _Garbage:
             self._timer.timeout.connect(self._look)
             self._timer.start(_LOOK_MS)
             self._old_next = now + _OLD
-        self._work.extend(work)
+        self._work.extend(weakref.ref(one) for one in work)
         self._pause_ends = max(self._pause_ends, now + seconds)
         gc.disable()
 
@@ -93,9 +96,9 @@ class _Garbage:
 
     def _look(self) -> None:
         """Collect what is young, as Python would; or let it do so itself again."""
-        for one in [*self._work]:
-            if one.done():
-                self._work.remove(one)
+        # Its thread holds what is not done.
+        alive = ((one, one()) for one in self._work)
+        self._work = [one for one, work in alive if work and not work.done()]
         if not self._work and not self._waits():
             self._end()
             return
@@ -252,6 +255,8 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
             bar.close()
             _tell(panels, lambda panel: panel.end_wait())
         panels.clear()
+        # An error in it holds this frame, which holds it: so they go at once.
+        del future
 
 
 def _panels_of(viewer: Any) -> list[Any]:

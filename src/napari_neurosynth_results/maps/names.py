@@ -166,6 +166,13 @@ class MapName:
                 entities.append((key, label))
         return replace(self, entities=tuple(entities))
 
+    @cached_property
+    def test(self) -> frozenset[tuple[str, str]]:
+        """What the maps of one test of a run share, corrected or not."""
+        entities = self.uncorrected().entities
+        # Clusters of either tail are labeled in a map of their own.
+        return frozenset(one for one in entities if one[0] != "tail")
+
 
 def words_of_test(stem: str, name: MapName | None) -> frozenset[str]:
     """Tell the maps of one test from those of others by their names.
@@ -191,8 +198,7 @@ def words_of_test(stem: str, name: MapName | None) -> frozenset[str]:
     False
     """
     if name is not None:
-        entities = name.uncorrected().entities
-        return frozenset(f"{key}-{of}" for key, of in entities if key != "tail")
+        return frozenset(f"{key}-{of}" for key, of in name.test)
     words = []
     stem = stem.replace("cluster_mask", "clustermask")
     for place, word in enumerate(re.split(r"[_\s]+", stem)):

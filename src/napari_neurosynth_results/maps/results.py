@@ -400,7 +400,7 @@ class ResultSet:
         named = stems_of_test(statmap.key).values()
         found += [self.maps[stem] for stem in named if stem in self._files]
         if statmap.name is not None:
-            test = frozenset(statmap.name.uncorrected().entities)
+            test = statmap.name.test
             found += [
                 other
                 for other in self.run_of(statmap, listed=True)
@@ -507,19 +507,21 @@ class ResultSet:
         self._facts.clear()
 
     def mask_of(self, statmap: StatMap) -> Mask | None:
-        """Return the analysis mask: one for all maps of a run on one grid.
+        """Return the analysis mask: one for all maps of a test on one grid.
 
-        The union of the non-zero voxels of the run's uncorrected maps and p maps.
-        A z or logp map alone does not tell: a one-tailed z is 0 at most places inside.
-        Where a file marks the outside with NaN, the finite voxels are inside.
+        The union of the non-zero voxels of the test's uncorrected maps and p maps; of
+        all that are in its run, where those do not show where it ends. A z or logp map
+        alone does not tell: a one-tailed z is 0 at most places inside. Where a file
+        marks the outside with NaN, the finite voxels are inside.
 
         Returns
         -------
         ndarray of bool, shape (i, j, k), or None
             None when no map at hand shows where the mask ends.
         """
-        run = statmap.name.run if statmap.name else (statmap.key,)
-        key = ("mask", *run, statmap.grid.shape, statmap.grid.affine.tobytes())
+        name = statmap.name
+        test = (name.run, name.test) if name else statmap.key
+        key = ("mask", test, statmap.grid.shape, statmap.grid.affine.tobytes())
         return self.remember(key, lambda: union_mask(statmap))
 
     def tail_of(self, statmap: StatMap) -> Tail:

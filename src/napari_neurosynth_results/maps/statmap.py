@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -409,35 +409,45 @@ _CORNERS = np.ix_((0, -1), (0, -1), (0, -1))
 
 
 def union_mask(statmap: StatMap) -> Mask | None:
-    """Unite what the maps of a run show of the mask.
+    """Unite what the maps of a test show of the mask, or else those of its run.
 
     Parameters
     ----------
     statmap : StatMap
-        A map of the run, whose grid the mask is wanted on.
+        A map of the test, whose grid the mask is wanted on.
 
     Returns
     -------
     ndarray of bool, shape (i, j, k), or None
         None when no map shows where the mask ends.
     """
-    telling = [
+    of_run = [
         other
         for other in statmap.results.run_of(statmap)
         if not other.kind.row.holds_labels
         and (not other.correction or other.kind.row.zero is Zero.OUTSIDE)
     ]
+    name = statmap.name
+    of_test = [m for m in of_run if name and m.name and m.name.test == name.test]
+    # NiMARE < 0.17: p underflows to 0 where the effect is strongest, which only maps
+    # of another kind show.
+    mask = _united(statmap, of_test, 2) if len(of_test) < len(of_run) else None
+    return _united(statmap, of_run) if mask is None else mask
+
+
+def _united(statmap: StatMap, telling: Sequence[StatMap], n: int = 1) -> Mask | None:
+    """Unite what maps show of the mask, if they are of `n` kinds and show its end."""
     # Together, because each may have to come from a server; what cannot is left out.
     statmap.results.fetch(telling)
     telling = [m for m in telling if m.at_hand and m.grid.same_as(statmap.grid)]
     union: Mask | None = None
-    known = False
+    kinds, ends, is_nan_outside = set[MapKind](), False, False
     # These are asked for again at once; the others only told where the mask is.
     wanted = [statmap, *statmap.results.siblings(statmap).values()]
     at_once = max(2, _READ_AT_ONCE // (4 * math.prod(statmap.grid.shape)))
 
     def unite(other: StatMap, data: Voxels) -> None:
-        nonlocal union, known
+        nonlocal union, ends, is_nan_outside
         # Not every NaN marks the outside: older NiMARE writes one where a voxel
         # could not be fitted, and 0 outside.
         nan_outside = bool(np.isnan(data[_CORNERS]).any())
@@ -445,13 +455,15 @@ def union_mask(statmap: StatMap) -> Mask | None:
             # In memory as the maps are.
             union = np.zeros_like(data, np.bool_)
         _unite(union, data, zero_counts=nan_outside)
-        known = known or nan_outside or other.kind.row.fills_mask
+        kinds.add(other.kind)
+        ends = ends or other.kind.row.fills_mask
+        is_nan_outside = is_nan_outside or nan_outside
         if other not in wanted:
             statmap.results.release([other])
 
     # A map that cannot be read tells nothing.
     statmap.results.look_through(telling, at_once, unite)
-    if union is None or not known:
+    if union is None or not (is_nan_outside or (ends and len(kinds) >= n)):
         return None
     union.flags.writeable = False
     return union

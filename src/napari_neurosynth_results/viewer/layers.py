@@ -176,7 +176,7 @@ def test_of(statmap: StatMap) -> tuple[object, ...]:
     name = statmap.name
     if name is None:
         return (statmap.key,)
-    return (*name.run, frozenset(name.uncorrected().entities))
+    return (*name.run, name.test)
 
 
 def _visible_on_top(layers: list[LayerTuple], underlay: bool) -> list[LayerTuple]:

@@ -345,7 +345,7 @@ def _corrected_maps(source: PSource) -> list[PSource]:
     own = [source] if statmap.correction else []
     if statmap.name is None:
         return own
-    test = frozenset(statmap.name.uncorrected().entities)
+    test = statmap.name.test
     others = [
         other
         for other in statmap.results.run_of(statmap)
@@ -353,7 +353,7 @@ def _corrected_maps(source: PSource) -> list[PSource]:
         and other.correction
         and other is not statmap
         and other.name.value in _BEST
-        and frozenset(other.name.uncorrected().entities) == test
+        and other.name.test == test
         and other.grid.same_as(statmap.grid)
     ]
     return own + [PSource(other) for other in sorted(others, key=_order)]

@@ -266,7 +266,7 @@ def _are_of_one_test(a: StatMap, b: StatMap) -> bool:
         return False
     if a.name is None or b.name is None:
         return a.key == b.key
-    tests = [frozenset(one.uncorrected().entities) for one in (a.name, b.name)]
+    tests = [one.test for one in (a.name, b.name)]
     return a.name.run == b.name.run and tests[0] == tests[1]
 
 

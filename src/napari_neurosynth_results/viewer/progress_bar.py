@@ -44,8 +44,8 @@ _OLD = 60.0
 class WaitPanel(Protocol):
     """A panel in napari's window that says what is waited for."""
 
-    def show_wait(self, what: str, job: Job, meter: Meter) -> None:
-        """Say what is done and how far it is, with a way to cancel it."""
+    def show_wait(self, what: str, job: Job, meter: Meter) -> bool:
+        """Say what is done and how far it is, with a way to cancel it; if in sight."""
 
     def end_wait(self, told: str = "") -> None:
         """Say what came of it, or nothing."""
@@ -190,7 +190,10 @@ def collect_later() -> None:
 
 
 def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _Answer:
-    """Do something slow, in napari's window with a progress bar that can cancel it.
+    """Do something slow, in the window with a progress bar that can cancel it.
+
+    The panel has the bar. Where it is out of sight napari has one, which takes a tenth
+    of a second to make.
 
     Parameters
     ----------
@@ -230,15 +233,16 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
     try:
         while not wait([future], _STEP).done:
             now = time.monotonic()
-            if bar is None and now - began > _PATIENCE:
-                bar = cancelable_progress(desc=what, total=0)
-            if bar is not None and now - told > _BAR_STEP:
+            if now - began > _PATIENCE and now - told > _BAR_STEP:
                 told = now
-                bar.total = meter.total
-                bar.update(meter.done - bar.n)
-                if job.is_writing:
-                    bar.set_description(f"{what}: {WRITING}")
-                _tell(panels, lambda panel: panel.show_wait(what, job, meter))
+                seen = _tell(panels, lambda panel: panel.show_wait(what, job, meter))
+                if bar is None and not seen:
+                    bar = cancelable_progress(desc=what, total=0)
+                if bar is not None:
+                    bar.total = meter.total
+                    bar.update(meter.done - bar.n)
+                    if job.is_writing:
+                        bar.set_description(f"{what}: {WRITING}")
             app.processEvents()
             if is_closed(waits) or (bar is not None and bar.is_canceled):
                 job.cancel()
@@ -253,6 +257,7 @@ def wait_for(work: Callable[[Job], _Answer], what: str, viewer: Any = None) -> _
         wait([future])
         if bar is not None:
             bar.close()
+        if told > began:
             _tell(panels, lambda panel: panel.end_wait())
         panels.clear()
         # An error in it holds this frame, which holds it: so they go at once.
@@ -264,12 +269,15 @@ def _panels_of(viewer: Any) -> list[Any]:
     return list(docks.values())
 
 
-def _tell(panels: Sequence[Any], say: Callable[[WaitPanel], None]) -> None:
+def _tell(panels: Sequence[Any], say: Callable[[WaitPanel], object]) -> bool:
+    """Tell panels something; and whether one of them says yes to it."""
+    answers = []
     for panel in panels:
         if isinstance(panel, WaitPanel):
             # Qt's part of one that was closed meanwhile may be gone.
             with suppress(RuntimeError):
-                say(panel)
+                answers.append(say(panel))
+    return any(answers)
 
 
 def tell_in_panel(text: str) -> None:

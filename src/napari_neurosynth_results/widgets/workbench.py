@@ -171,10 +171,11 @@ class Workbench(QWidget):
 
     # --- what is waited for -----------------------------------------------------------
 
-    def show_wait(self, what: str, job: Job, meter: Meter) -> None:
-        """Say what the window waits for, whoever asked for it."""
+    def show_wait(self, what: str, job: Job, meter: Meter) -> bool:
+        """Say what the window waits for, whoever asked for it; and whether in sight."""
         self.wait_line.show_wait(what, job, meter)
         self.header.tell_of_wait(what)
+        return bool(self.isVisible())
 
     def end_wait(self, told: str = "") -> None:
         """Say what came of it, or nothing."""

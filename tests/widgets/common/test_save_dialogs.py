@@ -254,6 +254,31 @@ def test_who_cancels_in_the_panel_in_time_saves_nothing(
     assert not path.exists()
 
 
+@pytest.mark.viewer
+@pytest.mark.parametrize("tab", ["in sight", "closed"])
+def test_napari_has_a_bar_only_where_the_panel_is_out_of_sight(
+    plugin: Any, make_napari_viewer: Any, monkeypatch: pytest.MonkeyPatch, tab: str
+) -> None:
+    import napari.utils
+
+    monkeypatch.setattr(progress_bar, "_PATIENCE", 0.05)
+    panel = open_workbench(make_napari_viewer(show=True))
+    if tab == "closed":
+        panel.parentWidget().hide()
+    bars: list[str] = []
+    make = napari.utils.cancelable_progress
+
+    def count(*, desc: str, total: int) -> Any:
+        bars.append(desc)
+        return make(desc=desc, total=total)
+
+    monkeypatch.setattr(napari.utils, "cancelable_progress", count)
+    seen = watched(panel, lambda: wait_for(lambda job: job.wait(0.3), "Waiting"))
+    assert bars == ([] if tab == "in sight" else ["Waiting"])
+    assert seen == [("Waiting ...", True)]
+    assert panel.wait_line.isHidden()
+
+
 def test_what_is_being_written_cannot_be_canceled() -> None:
     """Else nobody would know whether there is a file."""
     job = Job()

@@ -39,7 +39,8 @@ PS = hnp.arrays(
 @given(p=PS)
 def test_adjusted_p_is_that_of_scipy(p: np.ndarray, method: FdrMethod) -> None:
     expected = stats.false_discovery_control(p, method=method.lower())
-    assert np.exp(adjusted_log_q(np.log(p), method)) == pytest.approx(expected)
+    log_p = np.log(p)
+    assert np.exp(adjusted_log_q(log_p, log_p, method)) == pytest.approx(expected)
 
 
 @pytest.mark.slow
@@ -67,7 +68,7 @@ def test_q_of_exactly_alpha_is_kept_as_float32_says_it() -> None:
 
 def test_what_underflows_is_adjusted_as_well() -> None:
     log_p = np.array([-5000.0, -1.0, -np.inf, -5000.0])
-    log_q = adjusted_log_q(log_p)
+    log_q = adjusted_log_q(log_p, log_p)
     assert log_q.tolist() == pytest.approx(
         [-5000 + math.log(4 / 3), -1, -np.inf, -5000 + math.log(4 / 3)]
     )
@@ -75,12 +76,12 @@ def test_what_underflows_is_adjusted_as_well() -> None:
 
 def test_nan_is_no_test_and_shapes_are_kept() -> None:
     p = np.array([[0.01, np.nan], [0.02, 0.9]])
-    q = np.exp(adjusted_log_q(np.log(p)))
+    q = np.exp(adjusted_log_q(np.log(p), np.log(p)))
     assert q[~np.isnan(p)] == pytest.approx([0.03, 0.03, 0.9])
     assert np.isnan(q[0, 1])
-    assert adjusted_log_q(np.empty(0)).size == 0
+    assert adjusted_log_q(np.log(p), np.empty(0)).size == 0
     with pytest.raises(ResultsError, match="fdr must be one of BH"):
-        adjusted_log_q(np.log(p), "holm")  # type: ignore[arg-type]
+        adjusted_log_q(np.log(p), [], "holm")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -437,4 +437,4 @@ def _adjust(
     at_peaks: Float64Array = volume[tuple(peaks.T)]
     if asked.bonferroni is not None:
         return np.exp(np.minimum(at_peaks + math.log(log_p.size), 0))
-    return np.exp(adjusted_log_q(log_p, asked.fdr, of=at_peaks))
+    return np.exp(adjusted_log_q(log_p, at_peaks, asked.fdr))

@@ -40,10 +40,7 @@ _THRESHOLDED_Z = 1.0
 
 
 def adjusted_log_q(
-    log_p: npt.ArrayLike,
-    method: FdrMethod = "BH",
-    *,
-    of: npt.ArrayLike | None = None,
+    log_p: npt.ArrayLike, of: npt.ArrayLike, method: FdrMethod = "BH"
 ) -> Float64Array:
     """Return the FDR-adjusted p (q) of tests, in logarithms.
 
@@ -54,16 +51,16 @@ def adjusted_log_q(
     ----------
     log_p : array_like, any shape
         Natural logarithm of p, one a test; NaN is no test.
+    of : array_like, any shape
+        Log p of those among them whose q is wanted.
     method : {"BH", "BY"}
         Tests that are independent or depend positively, or any tests.
-    of : array_like, any shape, optional
-        Log p of some of these tests, where not the q of all is wanted.
 
     Returns
     -------
     ndarray of float64
-        Natural logarithm of q, in the shape of what is wanted, at most 0; NaN where
-        there was no test.
+        Natural logarithm of q, in the shape of `of`, at most 0; NaN where there was no
+        test.
 
     Raises
     ------
@@ -73,16 +70,14 @@ def adjusted_log_q(
     Examples
     --------
     >>> log_p = np.log([0.01, 0.02, 0.5])
-    >>> np.exp(adjusted_log_q(log_p)).round(3).tolist()
-    [0.03, 0.03, 0.5]
-    >>> np.exp(adjusted_log_q(log_p, of=log_p[:1])).round(3).tolist()
-    [0.03]
+    >>> np.exp(adjusted_log_q(log_p, log_p[:2])).round(3).tolist()
+    [0.03, 0.03]
     """
     check_fdr_method(method)
     log_p = np.asarray(log_p, np.float64)
     ordered = np.sort(log_p[~np.isnan(log_p)])
     adjusted = _adjust(ordered, method)
-    wanted = log_p if of is None else np.asarray(of, np.float64)
+    wanted = np.asarray(of, np.float64)
     log_q = np.full(wanted.shape, np.nan)
     tested = ~np.isnan(wanted)
     # Tests of the same p have the same q: the first of them stands for all.

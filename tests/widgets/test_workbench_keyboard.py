@@ -11,6 +11,8 @@ import pytest
 from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
+    QAbstractSlider,
+    QAbstractSpinBox,
     QApplication,
     QDialog,
     QFileDialog,
@@ -290,7 +292,7 @@ def test_the_tutorial_is_done_without_a_mouse(
     press(KEYS.Key_Space)
     details = clusters.table.details
     assert details.isVisible()
-    tab_to("Regions, Active parts, Studies, Studies x clusters, Effect", back=True)
+    tab_to("About the clusters", back=True)
     press(KEYS.Key_Right, wait=100)
     told = "The largest parts of Supramarginal R of which at least 70 % is active"
     assert details.parts.sentence.text().startswith(told)
@@ -469,7 +471,7 @@ def test_the_ortho_view_is_what_keys_lead_to(window: Any) -> None:
     # Below and back again, and away: each by the next key, without a search.
     press(KEYS.Key_F6)
     tab_to("Below")
-    press(KEYS.Key_Space, wait=50)
+    press(KEYS.Key_Return, wait=50)
     assert spoken_name(focused()) == "Center"
     press(KEYS.Key_Space, wait=50)
     assert spoken_name(focused()) == "Below"
@@ -535,3 +537,36 @@ def test_what_goes_by_a_key_leaves_the_keyboard_near(window: Any) -> None:
         tab_to(control)
         press(KEYS.Key_Down, wait=100)
         assert focused().visibleRegion().boundingRect() == focused().rect()
+
+
+def test_the_number_of_the_slab_is_disabled_with_its_slider(window: Any) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    foci = panel.show_tab("Views").foci
+    panel.focus_tab()
+    tab_to("Foci of studies")
+    press(KEYS.Key_Return, wait=100)
+    tab_to("Show")
+    press(KEYS.Key_Return, wait=100)
+    parts = foci.slab.native.findChildren((QAbstractSlider, QAbstractSpinBox))
+    assert len(parts) == 2
+    tab_to("all")
+    for is_cut in (False, True):
+        press(KEYS.Key_Space, wait=50)
+        assert [part.isEnabled() for part in parts] == [is_cut, is_cut]
+        assert foci.slab.enabled == is_cut
+        press(KEYS.Key_Backtab, SHIFT)
+        # Back over what is disabled, or to the number.
+        assert parts[1].isAncestorOf(focused()) == is_cut or focused() is parts[1]
+        tab_to("all")
+
+
+def test_the_canvas_has_a_name(window: Any) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    panel.focus_tab()
+    press(KEYS.Key_F6)
+    assert not panel.isAncestorOf(focused())
+    assert spoken_name(focused()) == "Canvas"

@@ -12,6 +12,7 @@ from qtpy.QtTest import QTest
 from scipy import stats
 
 from helpers.keys import (
+    ALT,
     KEYS,
     NONE,
     SHIFT,
@@ -53,6 +54,91 @@ def open_drawer(viewer: Any, page: str) -> Any:
             return details
         press(KEYS.Key_Right, wait=100)
     raise AssertionError(f"{page} is not come to")
+
+
+def sort_by_keys(view: Any) -> None:
+    """Sort by each column and both ways, and look where the current row is."""
+    names = [view.currentIndex().siblingAtColumn(n).data() for n in (0, 1)]
+    rows = set()
+    for _ in range(view.rows.columnCount()):
+        for key in (KEYS.Key_Right, KEYS.Key_Up, KEYS.Key_Down):
+            press(key, ALT, 1)
+            now = view.currentIndex()
+            rows.add(now.row())
+            assert [now.siblingAtColumn(n).data() for n in (0, 1)] == names
+            chosen = view.selectionModel().selectedRows()
+            assert [index.row() for index in chosen] == [now.row()]
+            seen = view.viewport().rect()
+            assert seen.top() <= view.visualRect(now).top()
+            assert view.visualRect(now).bottom() <= seen.bottom() + 1
+    assert len(rows) > 1, "else nothing was tried"
+    # The next key goes on from there.
+    row = view.currentIndex().row()
+    key, step = (KEYS.Key_Down, 1) if row == 0 else (KEYS.Key_Up, -1)
+    press(key, wait=50)
+    assert view.currentIndex().row() == row + step
+
+
+@pytest.mark.parametrize("page", ["Regions", "Studies"])
+def test_the_same_row_is_current_after_sorting_by_keys(window: Any, page: str) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    details = open_drawer(window, page)
+    view = details.regions if page == "Regions" else details.studies.view
+    tab_to(type(view))
+    press(KEYS.Key_Down, wait=50)
+    press(KEYS.Key_Down, wait=50)
+    place = workbench_of(window).header.place.text.text()
+    sort_by_keys(view)
+    assert workbench_of(window).header.place.text.text() == place
+
+
+def test_the_same_cluster_is_current_after_sorting_by_keys(window: Any) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    table = panel.panel("Clusters").table
+    table.others.click()
+    panel.focus_tab()
+    tab_to("Clusters")
+    for _ in range(3):
+        press(KEYS.Key_Down, wait=50)
+    sort_by_keys(table.view)
+    # What was unfolded stays so, and a sub-peak stays current.
+    press(KEYS.Key_Home, wait=50)
+    while not table.model.rowCount(table.view.currentIndex().siblingAtColumn(0)):
+        press(KEYS.Key_Down, wait=50)
+    press(KEYS.Key_Right, wait=50)
+    press(KEYS.Key_Down, wait=50)
+    peak = table.view.currentIndex().siblingAtColumn(0).data()
+    assert peak[-1] == "a"
+    for key in (KEYS.Key_Right, KEYS.Key_Down, KEYS.Key_Up):
+        press(key, ALT)
+        now = table.view.currentIndex()
+        assert now.siblingAtColumn(0).data() == peak
+        assert table.view.isExpanded(now.parent())
+        assert not table.view.visualRect(now).isEmpty()
+
+
+@pytest.mark.parametrize("page", ["Regions", "Active parts", "Studies x clusters"])
+def test_what_comes_to_the_canvas_leaves_the_current_row(
+    window: Any, page: str
+) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    details = open_drawer(window, page)
+    views = (details.regions, details.parts.view, details.heat)
+    pages = ["Regions", "Active parts", "Studies x clusters"]
+    view = views[pages.index(page)]
+    tab_to(type(view))
+    press(KEYS.Key_Down, wait=50)
+    press(KEYS.Key_Right, wait=50)
+    now = view.currentIndex()
+    row, column = now.row(), now.column()
+    assert row >= 0
+    window.add_points([[0, 0, 0]])
+    QTest.qWait(50)
+    assert focused() is view
+    assert view.currentIndex().row() == row
+    assert view.currentIndex().column() == column
 
 
 def test_leave_one_out_gives_the_keyboard_back(window: Any) -> None:

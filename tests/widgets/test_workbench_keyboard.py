@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +11,8 @@ import pytest
 from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
+    QAbstractSlider,
+    QAbstractSpinBox,
     QApplication,
     QDialog,
     QFileDialog,
@@ -25,6 +26,21 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from helpers.keys import (
+    ALT,
+    CONTROL,
+    KEYS,
+    NONE,
+    SHIFT,
+    activate,
+    choose_in_menus,
+    focused,
+    press,
+    tab_to,
+    wait_until,
+    window_for_keys,
+    write,
+)
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.common.layout import (
     FocusMark,
@@ -36,88 +52,11 @@ from napari_neurosynth_results.widgets.ortho.widget import ortho_of
 from napari_neurosynth_results.widgets.workbench import TABS, Workbench, workbench_of
 
 pytestmark = [pytest.mark.viewer, pytest.mark.slow]
-KEYS = Qt.Key
-NONE, SHIFT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
-CONTROL, ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
 
 
 @pytest.fixture
 def window(plugin: Any, make_napari_viewer: Callable[..., Any]) -> Any:
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1366, 740)
-    activate(viewer)
-    return viewer
-
-
-def activate(viewer: Any) -> None:
-    """Make the window the one that keys go to, also after a dialog."""
-    viewer.window._qt_window.activateWindow()
-    assert QTest.qWaitForWindowActive(viewer.window._qt_window, 5000)
-
-
-def focused() -> Any:
-    return QApplication.focusWidget()
-
-
-def press(key: Qt.Key, modifier: Any = NONE, wait: int = 20) -> None:
-    """Press a key where the keyboard is."""
-    where = QApplication.activePopupWidget() or focused()
-    QTest.keyClick(where, key, modifier)
-    QTest.qWait(wait)
-
-
-def write(text: str) -> None:
-    """Replace the text of a line, and press Enter."""
-    QTest.keyClick(focused(), KEYS.Key_A, CONTROL)
-    QTest.keyClicks(focused(), text)
-    press(KEYS.Key_Return)
-
-
-def tab_to(wanted: str | type[QWidget], back: bool = False) -> None:
-    """Press Tab until the keyboard is at a control."""
-    for _ in range(80):
-        now = focused()
-        if (
-            spoken_name(now) == wanted
-            if isinstance(wanted, str)
-            else (isinstance(now, wanted))
-        ):
-            return
-        press(KEYS.Key_Backtab if back else KEYS.Key_Tab, SHIFT if back else NONE, 1)
-    raise AssertionError(f"{wanted} is not come to")
-
-
-def wait_until(done: Callable[[], Any], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < end
-        QTest.qWait(20)
-
-
-def choose_in_menus(viewer: Any, *path: str) -> None:
-    """Go through the menus of the window as a user does without a mouse."""
-    window = viewer.window._qt_window
-    [first] = [
-        one
-        for one in window.menuBar().actions()
-        if path[0] in one.text().replace("&", "")
-    ]
-    letter = first.text()[first.text().index("&") + 1].upper()
-    QTest.keyClick(window, getattr(KEYS, f"Key_{letter}"), ALT)
-    wait_until(lambda: isinstance(QApplication.activePopupWidget(), QMenu))
-    for step, name in enumerate(path[1:], start=2):
-        menu = before = QApplication.activePopupWidget()
-        assert isinstance(menu, QMenu)
-        for _ in range(len(menu.actions()) + 1):
-            now = menu.activeAction()
-            if now is not None and now.text().replace("&", "").startswith(name):
-                break
-            QTest.keyClick(menu, KEYS.Key_Down)
-        else:
-            there = [one.text() for one in menu.actions()]
-            raise AssertionError(f"{name} is not in the menu: {there}")
-        QTest.keyClick(menu, KEYS.Key_Return if step == len(path) else KEYS.Key_Right)
-        wait_until(lambda: QApplication.activePopupWidget() is not before)  # noqa: B023
+    return window_for_keys(make_napari_viewer)
 
 
 def on_screen(widget: QWidget) -> QRect:
@@ -353,7 +292,7 @@ def test_the_tutorial_is_done_without_a_mouse(
     press(KEYS.Key_Space)
     details = clusters.table.details
     assert details.isVisible()
-    tab_to("Regions, Active parts, Studies, Studies x clusters, Effect", back=True)
+    tab_to("About the clusters", back=True)
     press(KEYS.Key_Right, wait=100)
     told = "The largest parts of Supramarginal R of which at least 70 % is active"
     assert details.parts.sentence.text().startswith(told)
@@ -532,7 +471,7 @@ def test_the_ortho_view_is_what_keys_lead_to(window: Any) -> None:
     # Below and back again, and away: each by the next key, without a search.
     press(KEYS.Key_F6)
     tab_to("Below")
-    press(KEYS.Key_Space, wait=50)
+    press(KEYS.Key_Return, wait=50)
     assert spoken_name(focused()) == "Center"
     press(KEYS.Key_Space, wait=50)
     assert spoken_name(focused()) == "Below"
@@ -598,3 +537,36 @@ def test_what_goes_by_a_key_leaves_the_keyboard_near(window: Any) -> None:
         tab_to(control)
         press(KEYS.Key_Down, wait=100)
         assert focused().visibleRegion().boundingRect() == focused().rect()
+
+
+def test_the_number_of_the_slab_is_disabled_with_its_slider(window: Any) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    foci = panel.show_tab("Views").foci
+    panel.focus_tab()
+    tab_to("Foci of studies")
+    press(KEYS.Key_Return, wait=100)
+    tab_to("Show")
+    press(KEYS.Key_Return, wait=100)
+    parts = foci.slab.native.findChildren((QAbstractSlider, QAbstractSpinBox))
+    assert len(parts) == 2
+    tab_to("all")
+    for is_cut in (False, True):
+        press(KEYS.Key_Space, wait=50)
+        assert [part.isEnabled() for part in parts] == [is_cut, is_cut]
+        assert foci.slab.enabled == is_cut
+        press(KEYS.Key_Backtab, SHIFT)
+        # Back over what is disabled, or to the number.
+        assert parts[1].isAncestorOf(focused()) == is_cut or focused() is parts[1]
+        tab_to("all")
+
+
+def test_the_canvas_has_a_name(window: Any) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    panel.focus_tab()
+    press(KEYS.Key_F6)
+    assert not panel.isAncestorOf(focused())
+    assert spoken_name(focused()) == "Canvas"

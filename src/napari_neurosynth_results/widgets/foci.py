@@ -357,7 +357,7 @@ class FociWidget(Container):
     # --- what is shown ----------------------------------------------------------------
 
     def _cut(self, event: object = None) -> None:
-        self.slab.enabled = not self.everything.value
+        self._enable_slab(not self.everything.value)
         if self.layer is not None:
             set_slab(self.layer, None if self.everything.value else self.slab.value)
 
@@ -376,9 +376,10 @@ class FociWidget(Container):
 
     def _show_state(self, event: object = None) -> None:
         layer = self.layer
-        for one in (self.slab, self.everything, self.search, self.none):
+        for one in (self.everything, self.search, self.none):
             one.enabled = layer is not None
         if layer is None:
+            self._enable_slab(False)
             self.studies.show_studies(None, None)
             self.about.value = _NOTHING
             return
@@ -389,6 +390,10 @@ class FociWidget(Container):
         self.about.value = about_foci(studies)
         self._show_slab()
 
+    def _enable_slab(self, wanted: bool) -> None:
+        # magicgui (0.10) disables the slider alone, and not the number beside it.
+        self.slab.native.setEnabled(wanted)
+
     def _show_slab(self, event: object = None) -> None:
         layer = self.layer
         if layer is None:
@@ -396,7 +401,7 @@ class FociWidget(Container):
         mm = slab_of(layer)
         with self.slab.changed.blocked(), self.everything.changed.blocked():
             self.everything.value = mm is None
-            self.slab.enabled = mm is not None
+            self._enable_slab(mm is not None)
             if mm is not None:
                 self.slab.value = min(max(round(mm), _THINNEST), _THICKEST)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker, Qt, QTimer, QUrl, Signal
-from qtpy.QtGui import QDesktopServices
+from qtpy.QtGui import QDesktopServices, QPainter, QTextLayout
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -47,7 +48,6 @@ from napari_neurosynth_results.viewer.scene import place_of_slices
 from napari_neurosynth_results.viewer.settings import read_settings
 from napari_neurosynth_results.widgets.common.layout import (
     ElidedLabel,
-    ElidedParagraph,
     PlainLabel,
     without_mnemonic,
     wrap,
@@ -424,6 +424,49 @@ class Header(QWidget):
         """Say why a source was not opened."""
         self.said.setText(text)
         self.said.setVisible(bool(text))
+
+
+class ElidedParagraph(PlainLabel):
+    """Lines, of which the last ends with an ellipsis where there is no room for all.
+
+    The whole is what is copied, and what a screen reader says.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        wrap(self)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw as many lines as there is room for; all while somebody selects."""
+        room, metrics = self.contentsRect(), self.fontMetrics()
+        starts = self._starts_of_lines(room.width())
+        most = max(1, room.height() // metrics.lineSpacing())
+        if len(starts) <= most or self.hasSelectedText():
+            super().paintEvent(event)
+            return
+        kept = [*starts[:most], None]
+        lines = [self.text()[start:end].strip() for start, end in pairwise(kept)]
+        last = lines[-1].replace("\n", " ")
+        lines[-1] = metrics.elidedText(last, Qt.TextElideMode.ElideRight, room.width())
+        painter = QPainter(self)
+        self.style().drawItemText(
+            *(painter, room, int(self.alignment()), self.palette(), self.isEnabled()),
+            "\n".join(lines),
+            self.foregroundRole(),
+        )
+        painter.end()
+
+    def _starts_of_lines(self, width: int) -> list[int]:
+        """Return where each line begins, as Qt breaks them."""
+        laid = QTextLayout(self.text().replace("\n", "\u2028"), self.font())
+        starts = []
+        laid.beginLayout()
+        while (line := laid.createLine()).isValid():
+            line.setLineWidth(width)
+            starts.append(line.textStart())
+        laid.endLayout()
+        return starts
 
 
 class PlaceLine(QWidget):

@@ -8,10 +8,10 @@ keeps nothing: what is shown stands in the layers, so that closing it loses noth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QApplication,
@@ -36,12 +36,11 @@ from napari_neurosynth_results.widgets.common.background_job import (
     WaitLine,
 )
 from napari_neurosynth_results.widgets.common.layout import (
+    EnterPresses,
     FocusMark,
     in_reading_order,
     name_controls,
     order_focus,
-    scroll_to,
-    whole_control,
 )
 from napari_neurosynth_results.widgets.header import Header
 from napari_neurosynth_results.widgets.maps.opener import ResultOpener
@@ -121,6 +120,8 @@ class Workbench(QWidget):
         EndWhenClosed(self)
         self._make_current()
         self.focus_mark = FocusMark(self)
+        EnterPresses(self)
+        self._focus_return = _FocusReturn(self)
         self._is_leaving = False
         #: What had the keyboard when it was last given to the canvas.
         self._left: QWidget | None = None
@@ -148,9 +149,13 @@ class Workbench(QWidget):
             self._resized.stop()
 
     def showEvent(self, event: Any) -> None:
-        """Follow the size of the window that it is in."""
+        """Follow the size of the window that it is in, and name what F6 leads to."""
         super().showEvent(event)
         self.window().installEventFilter(self)
+        canvas = self._canvas()
+        # napari (0.9) gives it none.
+        if canvas is not None and not canvas.accessibleName():
+            canvas.setAccessibleName("Canvas")
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Take the room that was wanting once the window is larger."""
@@ -258,6 +263,12 @@ class Workbench(QWidget):
         clicked = QApplication.mouseButtons() != Qt.MouseButton.NoButton
         if before is None or clicked or self._is_leaving or not self._is_mine(before):
             return
+        if not before.isEnabled():
+            # What stands beside it is as near as it gets: Qt goes to the next one.
+            if now is None or now.parentWidget() is not before.parentWidget():
+                self._focus_before(before)
+            self._focus_return.expect(before, QApplication.focusWidget())
+            return
         if now is not None and self.isAncestorOf(now):
             return
         if not _can_focus(before):
@@ -275,8 +286,8 @@ class Workbench(QWidget):
     def _focus_before(self, gone: QWidget) -> None:
         """Give the keyboard of what has gone to the control before it.
 
-        Qt gives it to the next one: after the last one of the panel to the buttons in
-        the title of the dock, where the space bar closes the panel.
+        After the last one of the panel Qt gives it to the buttons in the title of the
+        dock, where the space bar closes the panel.
         """
         controls = in_reading_order(self)
         before = controls[: controls.index(gone)] if gone in controls else controls
@@ -372,6 +383,53 @@ def _can_focus(control: QWidget) -> bool:
     return bool(control.isVisible() and control.isEnabled())
 
 
+class _FocusReturn(QObject):
+    """Gives the keyboard back to what lost it because it was disabled for a while.
+
+    Not where somebody has led it on meanwhile, or has begun to work where it was.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._lost: QWidget | None = None
+        self._instead: QWidget | None = None
+
+    def expect(self, lost: QWidget, instead: QWidget | None) -> None:
+        """Wait until a control can have the keyboard again that another one has."""
+        if lost is self._instead and self._lost is not None:
+            lost = self._lost
+        self._forget()
+        if instead is not None:
+            self._lost, self._instead = lost, instead
+            lost.installEventFilter(self)
+            instead.installEventFilter(self)
+
+    def _forget(self) -> None:
+        for one in (self._lost, self._instead):
+            # What was there for a moment may be gone.
+            with suppress(RuntimeError):
+                if one is not None:
+                    one.removeEventFilter(self)
+        self._lost = self._instead = None
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Notice that it is enabled again, or not wanted any more."""
+        kinds = QEvent.Type
+        if watched is self._instead and event.type() == kinds.KeyPress:
+            self._forget()
+        elif watched is self._lost and event.type() == kinds.EnabledChange:
+            self._give_back()
+        return False
+
+    def _give_back(self) -> None:
+        lost, instead = self._lost, self._instead
+        if lost is None or not lost.isEnabled():
+            return
+        self._forget()
+        if lost.window().focusWidget() is instead and lost.isVisible():
+            lost.setFocus(Qt.FocusReason.OtherFocusReason)
+
+
 class _TabArea(QScrollArea):
     """Lets a tab scroll up and down; the panel is as wide as it needs at least.
 
@@ -397,14 +455,6 @@ class _TabArea(QScrollArea):
             bar = self.verticalScrollBar().sizeHint().width()
             least.setWidth(max(least.width(), inner.minimumSizeHint().width() + bar))
         return least
-
-    def focusNextPrevChild(self, forward: bool) -> bool:
-        """Bring all of what the Tab key came to into sight, once Qt has scrolled."""
-        moved = super().focusNextPrevChild(forward)
-        now = QApplication.focusWidget()
-        if now is not None and self.isAncestorOf(now):
-            scroll_to(whole_control(now))
-        return bool(moved)
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Notice that the tab needs more room, or less."""

@@ -46,11 +46,11 @@ from napari_neurosynth_results.viewer.progress_bar import (
 from napari_neurosynth_results.viewer.settings import PLUGIN
 from napari_neurosynth_results.widgets.common.layout import (
     ElidedLabel,
-    ElidedParagraph,
     PlainLabel,
     name_controls,
     wrap,
 )
+from napari_neurosynth_results.widgets.header import ElidedParagraph
 from napari_neurosynth_results.widgets.maps.description import read_picture
 
 EVIL = "<img src=x>"

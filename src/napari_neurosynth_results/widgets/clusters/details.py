@@ -246,6 +246,7 @@ class ClusterDetails(QTabWidget):
 
     def __init__(self, viewer: Viewer, parent: QWidget) -> None:
         super().__init__(parent)
+        self.setAccessibleName("About the clusters")
         self._viewer = viewer
         self._clusters: ClusterSet | None = None
         self._label = 0

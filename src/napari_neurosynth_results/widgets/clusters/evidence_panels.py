@@ -145,6 +145,12 @@ class EffectPanel(QScrollArea):
 
     def show_cluster(self, clusters: ClusterSet | None, label: int) -> None:
         """Show the effect of a cluster, 0 for none."""
+        self._write(clusters, label)
+        # Labels take no keyboard: a screen reader says them with what scrolls them.
+        told = (self.sentence.text(), self.notices.text())
+        self.setAccessibleDescription("\n".join(filter(None, told)))
+
+    def _write(self, clusters: ClusterSet | None, label: int) -> None:
         if clusters is None or not label:
             self.sentence.setText("Choose a cluster in the table to see its effect.")
             self.notices.setText("")

@@ -204,6 +204,7 @@ class StudyPanel(QWidget):
     def _show_notices(self) -> None:
         notices = self._behind.notes if self._behind else []
         self.notices.setText("\n".join(f"- {notice}" for notice in notices))
+        self._told.setAccessibleDescription(self.notices.text())
         self.notes.setText(f"{len(notices)} note{'s' * (len(notices) != 1)}")
         self.notes.setEnabled(bool(notices))
 

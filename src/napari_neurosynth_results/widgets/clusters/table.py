@@ -48,6 +48,7 @@ from napari_neurosynth_results.widgets.common.row_table import (
     TableView,
     cell_text,
     row_order,
+    sorted_anew,
 )
 
 _TOP = QModelIndex()
@@ -158,10 +159,9 @@ class ClusterModel(QAbstractItemModel):
         self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder
     ) -> None:
         """Sort clusters by a column; equal ones keep the order of their labels."""
-        self.beginResetModel()
-        self._sorted_by = (column, order == Qt.SortOrder.AscendingOrder)
-        self._arrange()
-        self.endResetModel()
+        with sorted_anew(self, lambda: self._rows):
+            self._sorted_by = (column, order == Qt.SortOrder.AscendingOrder)
+            self._arrange()
 
     def _column(self, key: str) -> npt.NDArray[Any]:
         """Return a column of the table of clusters."""

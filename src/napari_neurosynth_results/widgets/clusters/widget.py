@@ -41,10 +41,9 @@ from napari_neurosynth_results.viewer.shown_maps import (
     show_alone,
 )
 from napari_neurosynth_results.widgets.clusters.table import ClusterModel, ClusterView
-from napari_neurosynth_results.widgets.common.background_job import EndWhenClosed
+from napari_neurosynth_results.widgets.common.background_job import let_stand_alone
 from napari_neurosynth_results.widgets.common.layout import (
     fold_button,
-    let_scroll,
     name_controls,
     narrow,
     order_focus_around,
@@ -103,8 +102,7 @@ class ClusterWidget(Container):
         if is_part:
             self._become_part()
         else:
-            let_scroll(self)
-            EndWhenClosed(self.native)
+            let_stand_alone(self)
         self._connect()
         self._refresh()
         name_controls(self.native)

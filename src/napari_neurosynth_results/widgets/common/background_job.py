@@ -12,19 +12,35 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from qtpy.QtCore import QEvent, QObject, QTimer, Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
+from magicgui.widgets import Container
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from qtpy.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_neurosynth_results.errors import ResultsError
 from napari_neurosynth_results.job import Job, Meter
 from napari_neurosynth_results.viewer.progress_bar import show_info, start_thread
-from napari_neurosynth_results.widgets.common.layout import ElidedLabel, PlainLabel
+from napari_neurosynth_results.widgets.common.layout import (
+    ElidedLabel,
+    EnterPresses,
+    FocusMark,
+    PlainLabel,
+)
 
 _Answer = TypeVar("_Answer")
 
 _POLL_MS = 50
 _STEPS = 1000
 _MB = 1e6
+_LOWEST = 120
 #: The first line is what napari shows.
 _ENDED = "Canceled: the panel was closed.\nTo let it go on, hide the panel instead."
 
@@ -271,6 +287,41 @@ def _end_all(widget: QObject) -> None:
         gc.collect()
 
     QTimer.singleShot(0, let_go)
+
+
+def let_stand_alone(container: Container) -> None:
+    """Let a container have a dock of its own: scroll, go by keys, and end with it.
+
+    napari's docks do not scroll: what they hold makes the window higher instead.
+    """
+    outer, inner, area = container.native, QWidget(), _DockArea()
+    # Moves the layout, and all widgets in it, into the area.
+    inner.setLayout(outer.layout())
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setMinimumHeight(_LOWEST)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(inner)
+    layout = QVBoxLayout(outer)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(area)
+    FocusMark(outer)
+    EnterPresses(outer)
+    EndWhenClosed(outer)
+
+
+class _DockArea(QScrollArea):
+    """Keeps the keyboard in a dock when the control that has it is disabled.
+
+    Qt goes on to the next one: after the last to the title of the dock, where the
+    space bar closes it.
+    """
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Go back from what is disabled, and else where the Tab key leads."""
+        now = QApplication.focusWidget()
+        is_gone = now is not None and not now.isEnabled()
+        return bool(super().focusNextPrevChild(forward and not is_gone))
 
 
 def size_text(nbytes: int | None) -> str:

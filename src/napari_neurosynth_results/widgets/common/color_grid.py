@@ -79,7 +79,13 @@ class GridModel(QAbstractTableModel):
         self._grid: ColorGrid | None = None
 
     def show(self, grid: ColorGrid | None) -> None:
-        """Show another field, None for nothing."""
+        """Show another field, None for nothing; of the same rows, views stay there."""
+        before = self._grid
+        if before is not None and grid is not None and _same_titles(before, grid):
+            self._grid = grid
+            last = self.index(self.rowCount() - 1, self.columnCount() - 1)
+            self.dataChanged.emit(self.index(0, 0), last)
+            return
         self.beginResetModel()
         self._grid = grid
         self.endResetModel()
@@ -130,6 +136,11 @@ class GridModel(QAbstractTableModel):
             luma = float(grid.ramp.rgb(value) @ (0.299, 0.587, 0.114))
             return QColor("black" if luma > _LIGHT else "white")
         return None
+
+
+def _same_titles(one: ColorGrid, other: ColorGrid) -> bool:
+    pairs = ((one.rows, other.rows), (one.columns, other.columns))
+    return all(list(before) == list(now) for before, now in pairs)
 
 
 class GridView(QTableView):

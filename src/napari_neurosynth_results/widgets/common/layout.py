@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from magicgui.widgets import ComboBox, Container, Label, Widget
-from qtpy.QtCore import QEvent, QObject, QPoint, QRect, Qt
-from qtpy.QtGui import QPainter, QPen, QTextLayout
+from qtpy.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer
+from qtpy.QtGui import QPainter, QPen
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -18,11 +18,11 @@ from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
     QDockWidget,
-    QFrame,
     QHeaderView,
     QLabel,
     QLayout,
     QLineEdit,
+    QPushButton,
     QScrollArea,
     QScrollBar,
     QSizePolicy,
@@ -31,7 +31,6 @@ from qtpy.QtWidgets import (
     QTabWidget,
     QTextEdit,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -40,7 +39,6 @@ from napari_neurosynth_results.export.escaping import for_qt
 _READABLE_WIDTH = 170
 #: Letters of a list that are seen at least, where the window is narrow.
 _READABLE_LENGTH = 7
-_LOWEST = 120
 #: Width of the line around what has the keyboard.
 _LINE = 2
 #: What a user can operate.
@@ -95,49 +93,6 @@ class ElidedLabel(PlainLabel):
             self.foregroundRole(),
         )
         painter.end()
-
-
-class ElidedParagraph(PlainLabel):
-    """Lines, of which the last ends with an ellipsis where there is no room for all.
-
-    The whole is what is copied, and what a screen reader says.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        wrap(self)
-        self.setAlignment(Qt.AlignmentFlag.AlignTop)
-
-    def paintEvent(self, event: Any) -> None:
-        """Draw as many lines as there is room for; all while somebody selects."""
-        room, metrics = self.contentsRect(), self.fontMetrics()
-        starts = self._starts_of_lines(room.width())
-        most = max(1, room.height() // metrics.lineSpacing())
-        if len(starts) <= most or self.hasSelectedText():
-            super().paintEvent(event)
-            return
-        kept = [*starts[:most], None]
-        lines = [self.text()[start:end].strip() for start, end in pairwise(kept)]
-        last = lines[-1].replace("\n", " ")
-        lines[-1] = metrics.elidedText(last, Qt.TextElideMode.ElideRight, room.width())
-        painter = QPainter(self)
-        self.style().drawItemText(
-            *(painter, room, int(self.alignment()), self.palette(), self.isEnabled()),
-            "\n".join(lines),
-            self.foregroundRole(),
-        )
-        painter.end()
-
-    def _starts_of_lines(self, width: int) -> list[int]:
-        """Return where each line begins, as Qt breaks them."""
-        laid = QTextLayout(self.text().replace("\n", "\u2028"), self.font())
-        starts = []
-        laid.beginLayout()
-        while (line := laid.createLine()).isValid():
-            line.setLineWidth(width)
-            starts.append(line.textStart())
-        laid.endLayout()
-        return starts
 
 
 def without_mnemonic(text: str) -> str:
@@ -228,24 +183,6 @@ def _labels_in(form: QWidget) -> Iterator[QLabel]:
                 yield label
 
 
-def let_scroll(container: Container) -> None:
-    """Let a container in a dock of its own be lower than what it holds.
-
-    napari's docks do not scroll: what they hold makes the window higher instead.
-    """
-    outer, inner, area = container.native, QWidget(), QScrollArea()
-    # Moves the layout, and all widgets in it, into the area.
-    inner.setLayout(outer.layout())
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setMinimumHeight(_LOWEST)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.setWidget(inner)
-    layout = QVBoxLayout(outer)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.addWidget(area)
-
-
 def controls_in(root: QWidget) -> list[QWidget]:
     """List what a user can operate in a widget, shown or not, each once.
 
@@ -299,9 +236,8 @@ def name_controls(root: QWidget) -> None:
                 beside.setAccessibleName(text)
     within = root.findChildren(QTabWidget)
     for tabs in [root, *within] if isinstance(root, QTabWidget) else within:
-        bar, pages = tabs.tabBar(), [tabs.tabText(n) for n in range(tabs.count())]
-        if not bar.accessibleName():
-            bar.setAccessibleName(tabs.accessibleName() or ", ".join(pages))
+        # Not by its pages: some may be hidden, and each is said when it is come to.
+        tabs.tabBar().setAccessibleName(tabs.accessibleName())
     for control in controls_in(root):
         if not spoken_name(control):
             said = getattr(control, "placeholderText", lambda: "")()
@@ -440,6 +376,35 @@ class CalmNumber(QObject):
         return False
 
 
+class EnterPresses(QObject):
+    """Lets Enter press the button that has the keyboard, as it does in dialogs.
+
+    Elsewhere Qt leaves that to the space bar, but for some desktops.
+
+    Parameters
+    ----------
+    around : QWidget
+        Buttons in it are pressed. It hears of keys that none of its parts has taken.
+    """
+
+    def __init__(self, around: QWidget) -> None:
+        super().__init__(around)
+        around.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Press the button once, however long the key is held."""
+        enter = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if event.type() != QEvent.Type.KeyPress or event.key() not in enter:
+            return False
+        button = QApplication.focusWidget()
+        held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if held or not isinstance(button, QPushButton | QToolButton):
+            return False
+        if not event.isAutoRepeat():
+            button.click()
+        return True
+
+
 class FocusMark(QWidget):
     """A line around the control that has the keyboard, in any theme.
 
@@ -458,6 +423,10 @@ class FocusMark(QWidget):
         self._marked: QWidget | None = None
         #: The control, and what it lies in up to where the line is drawn.
         self._watched: list[QWidget] = []
+        # Once Qt has scrolled itself, and has laid out what came or went.
+        self._settled = QTimer(self)
+        self._settled.setSingleShot(True)
+        self._settled.timeout.connect(self._stay_in_sight)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.hide()
@@ -476,7 +445,7 @@ class FocusMark(QWidget):
             return
         now = whole_control(now)
         self._watch(now)
-        scroll_to(now)
+        self._settled.start()
         self._fit()
 
     def _watch(self, control: QWidget | None) -> None:
@@ -513,7 +482,14 @@ class FocusMark(QWidget):
         kinds = QEvent.Type
         if event.type() in (kinds.Resize, kinds.Move, kinds.Show, kinds.Hide):
             self._fit()
+            self._settled.start()
         return False
+
+    def _stay_in_sight(self) -> None:
+        # One that was there for a moment, as in a table, may be gone.
+        with suppress(RuntimeError):
+            if self._marked is not None and self._marked.isVisible():
+                scroll_to(self._marked)
 
     def _fit(self) -> None:
         marked, home = self._marked, self._home

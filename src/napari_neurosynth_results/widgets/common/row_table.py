@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,36 @@ _TOP = QModelIndex()
 _ROLE = Qt.ItemDataRole
 #: How much of a cell its bar fills, 0 to 1.
 BAR = int(_ROLE.UserRole) + 1
+
+
+@contextmanager
+def sorted_anew(
+    model: QAbstractItemModel, order: Callable[[], Sequence[int] | npt.NDArray[Any]]
+) -> Iterator[None]:
+    """Let views follow the rows of a model while they are put in another order.
+
+    What is current, chosen and unfolded stays so; a model that is reset loses it.
+
+    Parameters
+    ----------
+    model : QAbstractItemModel
+        Its own rows are sorted, rows below them go along.
+    order : callable
+        Returns a number for each row, by which it is known before and after.
+    """
+    model.layoutAboutToBeChanged.emit()
+    # Those of rows below rows say by themselves where they belong.
+    before = [one for one in model.persistentIndexList() if not one.parent().isValid()]
+    numbers = [int(order()[one.row()]) for one in before]
+    yield
+    places = {int(number): row for row, number in enumerate(order())}
+    # A row that a filter lets through no more has none.
+    after = [
+        model.index(places.get(number, -1), one.column())
+        for number, one in zip(numbers, before, strict=True)
+    ]
+    model.changePersistentIndexList(before, after)
+    model.layoutChanged.emit()
 
 
 @dataclass(frozen=True)
@@ -134,6 +165,8 @@ class RowModel(QAbstractTableModel):
         self._align_headers = align_headers
         self._given: tuple[Any, ...] = ()
         self._rows: tuple[Any, ...] = ()
+        #: Of each row, where it stands among those that were given.
+        self._order: Sequence[int] = ()
         self._sorted_by: tuple[int, bool] | None = None
 
     @property
@@ -142,10 +175,16 @@ class RowModel(QAbstractTableModel):
         return self._rows
 
     def show(self, rows: Sequence[Any]) -> None:
-        """Show other rows."""
+        """Show other rows; where they say the same, views stay where they are."""
+        if self._written(rows) == self._written(self._given):
+            self.update(rows)
+            return
         self.beginResetModel()
         self._arrange(rows)
         self.endResetModel()
+
+    def _written(self, rows: Sequence[Any]) -> list[list[str]]:
+        return [[column.text(row) for column in self.columns] for row in rows]
 
     def update(self, rows: Sequence[Any]) -> None:
         """Show what became of the same rows: as many, in the same order."""
@@ -164,15 +203,16 @@ class RowModel(QAbstractTableModel):
         """Sort by a column; -1 gives the order back in which the rows came."""
         ascending = order == Qt.SortOrder.AscendingOrder
         self._sorted_by = (column, ascending) if column >= 0 else None
-        self.show(self._given)
+        with sorted_anew(self, lambda: self._order):
+            self._arrange(self._given)
 
     def _arrange(self, rows: Sequence[Any]) -> None:
-        self._given = self._rows = tuple(rows)
+        self._given, self._order = tuple(rows), range(len(rows))
         if self._sorted_by is not None:
             column, ascending = self._sorted_by
             values = [self.columns[column].value(row) for row in self._given]
-            order = row_order(values, ascending)
-            self._rows = tuple(self._given[n] for n in order)
+            self._order = row_order(values, ascending)
+        self._rows = tuple(self._given[n] for n in self._order)
 
     def is_unknown(self, column: int) -> bool:
         """Whether no row has anything to show in a column."""
@@ -454,9 +494,10 @@ class TableView(QTreeView):
         elif key not in ways:
             return False
         header.setSortIndicator(column, ways.get(key, header.sortIndicatorOrder()))
-        if column >= 0:
-            row = max(self.currentIndex().row(), 0)
-            self.scrollTo(self.rows.index(row, column))
+        now = self.currentIndex()
+        row = now if now.isValid() else self.rows.index(0, 0)
+        # In the order in which the rows came none is looked at more than others.
+        self.scrollTo(row.siblingAtColumn(column) if column >= 0 else row)
         return True
 
     def text(self) -> str:

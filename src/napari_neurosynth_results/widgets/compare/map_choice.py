@@ -121,8 +121,9 @@ class MapChecklist(QListWidget):
         return [layer for layer in found if layer is not None]
 
     def list_maps(self, maps: Sequence[StatMap]) -> None:
-        """List other maps; those that stay keep place and check."""
+        """List other maps; those that stay keep place, check, and the keyboard."""
         checked = self.checked
+        now = item.data(_MAP) if (item := self.currentItem()) is not None else None
         kept = [statmap for statmap in self.listed if statmap in maps]
         self.blockSignals(True)
         self.clear()
@@ -137,6 +138,8 @@ class MapChecklist(QListWidget):
             )
             item.setCheckState(state)
             self.addItem(item)
+            if statmap is now:
+                self.setCurrentItem(item)
         self.blockSignals(False)
 
     def color(self, hues: Sequence[Hue]) -> None:

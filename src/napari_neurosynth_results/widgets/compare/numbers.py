@@ -259,6 +259,7 @@ class ComparisonNumbers(QTabWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self.setAccessibleName("Numbers of the comparison")
         self._comparison: Comparison | None = None
         self._matrix: Matrix | None = None
         self.legend, self.notices = _text(), _text()

@@ -28,6 +28,7 @@ from napari_neurosynth_results.viewer.ortho.geometry import slice_position, unit
 from napari_neurosynth_results.viewer.settings import ORTHO
 from napari_neurosynth_results.widgets.common.layout import (
     ElidedLabel,
+    EnterPresses,
     FocusMark,
     PlainLabel,
     name_controls,
@@ -107,6 +108,7 @@ class OrthoView(QWidget):
         self._cover: Any = None
         name_controls(self)
         self.focus_mark = FocusMark(self)
+        EnterPresses(self)
         self._follow()
 
     # --- where it is shown ------------------------------------------------------------

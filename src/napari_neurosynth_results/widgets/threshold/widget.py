@@ -56,9 +56,8 @@ from napari_neurosynth_results.viewer.shown_maps import (
     current_layer,
     show_alone,
 )
-from napari_neurosynth_results.widgets.common.background_job import EndWhenClosed
+from napari_neurosynth_results.widgets.common.background_job import let_stand_alone
 from napari_neurosynth_results.widgets.common.layout import (
-    let_scroll,
     name_controls,
     narrow,
     row,
@@ -117,8 +116,7 @@ class ThresholdWidget(Container):
         if is_part:
             self._become_part()
         else:
-            let_scroll(self)
-            EndWhenClosed(self.native)
+            let_stand_alone(self)
         name_controls(self.native)
 
     def _make(self) -> None:

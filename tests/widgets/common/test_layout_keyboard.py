@@ -1,0 +1,226 @@
+"""Pieces of widgets without a mouse: Enter, names of pages, docks of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QDockWidget,
+    QLineEdit,
+    QMainWindow,
+    QMenu,
+    QPushButton,
+    QTableWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from helpers.keys import (
+    CONTROL,
+    KEYS,
+    focused,
+    press,
+    tab_to,
+    wait_until,
+    window_for_keys,
+    write,
+)
+from napari_neurosynth_results.viewer.settings import PLUGIN
+from napari_neurosynth_results.widgets.common.layout import (
+    EnterPresses,
+    FocusMark,
+    spoken_name,
+)
+from napari_neurosynth_results.widgets.workbench import workbench_of
+
+pytestmark = [pytest.mark.viewer, pytest.mark.slow]
+
+
+@pytest.fixture
+def window(plugin: Any, make_napari_viewer: Callable[..., Any]) -> Any:
+    return window_for_keys(make_napari_viewer)
+
+
+@pytest.fixture
+def form(qapp: Any) -> Iterator[QWidget]:
+    """Show a widget in a window, to which keys go."""
+    main, inside = QMainWindow(), QWidget()
+    QVBoxLayout(inside)
+    EnterPresses(inside)
+    main.setCentralWidget(inside)
+    main.show()
+    main.activateWindow()
+    assert QTest.qWaitForWindowActive(main, 5000)
+    yield inside
+    main.close()
+
+
+@pytest.mark.parametrize("key", [KEYS.Key_Return, KEYS.Key_Enter])
+def test_enter_presses_the_button_in_focus_once(form: QWidget, key: Any) -> None:
+    pressed: list[str] = []
+    for name, button in (("push", QPushButton(form)), ("tool", QToolButton(form))):
+        form.layout().addWidget(button)
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        button.clicked.connect(lambda *_, name=name: pressed.append(name))
+        button.show()
+        button.setFocus()
+        press(key)
+        kinds = QEvent.Type
+        held = QKeyEvent(kinds.KeyPress, key, Qt.KeyboardModifier.NoModifier, "", True)
+        QApplication.sendEvent(button, held)
+        press(key, CONTROL)
+    assert pressed == ["push", "tool"]
+
+
+def test_enter_means_in_other_controls_what_it_meant(form: QWidget) -> None:
+    told: list[str] = []
+    button, line, box = QPushButton(form), QLineEdit(form), QComboBox(form)
+    check, table = QCheckBox(form), QTableWidget(1, 1, form)
+    box.addItems(["one", "two"])
+    for widget in (button, line, box, check, table):
+        form.layout().addWidget(widget)
+        widget.show()
+    button.clicked.connect(lambda: told.append("button"))
+    line.returnPressed.connect(lambda: told.append("line"))
+    table.activated.connect(lambda: told.append("table"))
+    box.activated.connect(lambda n: told.append(f"box {n}"))
+    for widget in (line, check, table, box):
+        widget.setFocus()
+        press(KEYS.Key_Return)
+    assert told[0] == "line"
+    assert "button" not in told
+    assert not check.isChecked()
+    # A list that is unfolded, and a menu, take the key for what is chosen in them.
+    box.showPopup()
+    wait_until(QApplication.activePopupWidget)
+    QTest.keyClick(box.view(), KEYS.Key_Down)
+    QTest.keyClick(box.view(), KEYS.Key_Return)
+    assert told[-1] == "box 1"
+    menu = QMenu(button)
+    menu.addAction("act", lambda: told.append("menu"))
+    button.setFocus()
+    menu.popup(button.mapToGlobal(button.rect().center()))
+    press(KEYS.Key_Down)
+    press(KEYS.Key_Return)
+    assert told[-1] == "menu"
+    assert "button" not in told
+
+
+def close_menu(seen: list[QWidget]) -> None:
+    """Close the menu that is open, and say that there was one."""
+    if isinstance(menu := QApplication.activePopupWidget(), QMenu):
+        seen.append(menu)
+        menu.close()
+
+
+def test_enter_presses_the_buttons_of_the_panel(window: Any) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    table = panel.show_tab("Clusters").table
+    panel.focus_tab()
+    # Buttons with a menu wait for it.
+    for name in ("Open...", "Help"):
+        panel.header.results.setFocus(Qt.FocusReason.TabFocusReason)
+        tab_to(name)
+        QTimer.singleShot(100, partial(close_menu, menus := []))
+        press(KEYS.Key_Return)
+        assert len(menus) == 1
+        assert spoken_name(focused()) == name
+    panel.focus_tab()
+    # A tool button, and push buttons of both makes.
+    tab_to("Regions, active parts, studies, studies x clusters")
+    press(KEYS.Key_Return, wait=100)
+    assert table.details.isVisible()
+    tab_to("About the clusters", back=True)
+    press(KEYS.Key_Right, wait=50)
+    press(KEYS.Key_Right, wait=50)
+    press(KEYS.Key_Tab)
+    notes = table.details.studies.notes
+    tab_to(spoken_name(notes))
+    press(KEYS.Key_Enter, wait=50)
+    assert notes.isChecked()
+    views = panel.show_tab("Views").views
+    panel.focus_tab()
+    tab_to("Coronal")
+    press(KEYS.Key_Return, wait=100)
+    assert views.shown()["Coronal"]
+    assert spoken_name(focused()) == "Coronal"
+
+
+def test_the_bar_of_pages_does_not_name_pages_that_cannot_be_reached(
+    window: Any,
+) -> None:
+    window.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(window)
+    assert panel is not None
+    numbers = panel.show_tab("Compare").numbers
+    details = panel.panel("Clusters").table.details
+    assert not numbers.isTabVisible(3)
+    for tabs in (numbers, details):
+        name = spoken_name(tabs.tabBar())
+        assert name
+        for index in range(tabs.count()):
+            if not tabs.isTabVisible(index):
+                assert tabs.tabText(index) not in name
+
+
+# --- docks of their own ---------------------------------------------------------------
+
+
+def in_a_dock(viewer: Any, name: str) -> tuple[QDockWidget, Any]:
+    """Show a widget alone in the column of the panel, with the keyboard in it."""
+    viewer.open_sample(PLUGIN, "pain-ale")
+    panel = workbench_of(viewer)
+    assert panel is not None
+    panel.parentWidget().close()
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    # napari lays its docks out in rounds.
+    QTest.qWait(300)
+    widget.map.native.setFocus(Qt.FocusReason.TabFocusReason)
+    return dock, widget
+
+
+def test_a_threshold_in_a_dock_of_its_own_goes_by_keys(window: Any) -> None:
+    dock, widget = in_a_dock(window, "Threshold")
+    [mark] = widget.native.findChildren(FocusMark)
+    tab_to("more")
+    assert mark.marked is focused()
+    press(KEYS.Key_Return, wait=100)
+    tab_to("Threshold at", back=True)
+    write(".01")
+    wait_until(lambda: widget.back.enabled)
+    # The last control of the dock: after it come the buttons in the dock's title, and
+    # the space bar would close it.
+    tab_to("◀ Earlier")
+    press(KEYS.Key_Space, wait=100)
+    assert widget.native.isAncestorOf(focused())
+    tab_to("Later ▶")
+    press(KEYS.Key_Space, wait=100)
+    assert not widget.forward.enabled
+    assert spoken_name(focused()) == "◀ Earlier"
+    assert mark.marked is focused()
+    assert dock.isVisible()
+
+
+def test_what_is_pressed_stays_in_sight_when_more_unfolds_above_it(window: Any) -> None:
+    _, widget = in_a_dock(window, "Clusters")
+    tab_to("7 not significant")
+    press(KEYS.Key_Return, wait=100)
+    assert widget.others.isChecked()
+    tab_to("Regions, active parts, studies, studies x clusters")
+    press(KEYS.Key_Return, wait=300)
+    assert widget.details.isVisible()
+    drawer = focused()
+    assert drawer is widget.drawer
+    assert drawer.visibleRegion().boundingRect() == drawer.rect()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from qtpy.QtCore import QPoint
+from qtpy.QtTest import QTest
 
 from helpers.threshold_form import let_go, settle, shown, type_number
 from napari_neurosynth_results.maps.results import ResultSet
@@ -39,6 +40,19 @@ def test_the_slider_holds_on_to_the_usual_numbers(widget: ThresholdWidget) -> No
     assert len(form.ticks._places) == 4
     form.by.value = "value"
     assert form.ticks._places == []
+
+
+def test_in_a_high_dock_the_room_is_left_below_all_lines(
+    widget: ThresholdWidget,
+) -> None:
+    widget.native.resize(400, 700)
+    widget.native.show()
+    # What Qt lays out when the window has its turn.
+    QTest.qWait(100)
+    sentence, line = widget.sentence.native, widget.form.slider.native
+    below = sentence.mapTo(widget.native, QPoint(0, sentence.height())).y()
+    above = line.mapTo(widget.native, QPoint(0, 0)).y()
+    assert 0 < above < below < 200
 
 
 def test_the_confidence_of_true_discoveries_is_a_choice(

@@ -116,6 +116,8 @@ class ThresholdWidget(Container):
         if is_part:
             self._become_part()
         else:
+            # Lines of text would share the room that is left among them.
+            self.native.layout().addStretch(1)
             let_stand_alone(self)
         name_controls(self.native)
 

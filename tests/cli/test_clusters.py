@@ -211,7 +211,10 @@ def test_one_experiment_is_left_out(
     assert "It is no test, and controls no error rate" in out
     assert "lost_without" in table.read_text(encoding="utf-8")
     _, out, _ = told(capsys, *asked[:-2], "--studies")
-    assert "Largest shares: pain_19.nidm 13 %, with pain_13.nidm 25 %. Stands in" in out
+    assert (
+        "Largest shares: pain_19.nidm 13 %, together with pain_13.nidm 25 %. Stands in"
+        in out
+    )
 
 
 @pytest.mark.slow

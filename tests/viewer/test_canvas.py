@@ -477,3 +477,15 @@ def test_all_words_and_bars_of_a_canvas_are_drawn_by_one_program(
     made = canvas._scene_canvas.context.shared.parser._objects
     assert napari_overlays._programs[canvas._scene_canvas].id in made
     assert not made.keys() & {one.node._program.id for one in painted}
+
+
+def test_a_line_of_the_caption_ends_with_no_relation(
+    viewer: Any, sample: ResultSet
+) -> None:
+    shown_maps.show_alone(viewer, sample["z"])
+    told = viewer.canvas.overlays[CAPTION]
+    for width in range(320, 900, 10):
+        viewer.canvas.size = (600, width)
+        lines = told.text.splitlines()
+        assert not [one for one in lines if one.endswith(("<=", ">=", "<", ">"))]
+        assert not [one for one in lines if one.startswith(("<=", ">=", "<", ">"))]

@@ -73,6 +73,8 @@ _ROWS, _BETWEEN = 180, 20
 #: A place as napari writes it.
 _BRACKET = re.compile(r"^\[[^\]]*\]")
 _NUMBER = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?")
+#: Where lines of a caption are not broken: a word, a relation and what follows it.
+_UNBROKEN = re.compile(r"\S+(?: (?:<=|>=|<|>|=) \S+)*")
 #: What caption and bar follow.
 _TELLING = ("visible", "name", "contrast_limits", "gamma", "colormap")
 
@@ -340,10 +342,13 @@ def _bar_width(bar: Bar, ruler: Ruler) -> float:
 
 
 def _wrap(text: str, width: float, most: int, ruler: Ruler) -> list[str]:
-    """Break a text between words; what has no room in so many lines is left out."""
+    """Break a text between words; what has no room in so many lines is left out.
+
+    A relation stays with what is on both of its sides, as in "p <= .001".
+    """
     lines: list[str] = []
     space, used = ruler(" ")[0], width
-    for word in text.split():
+    for word in _UNBROKEN.findall(text):
         wide = ruler(word)[0]
         if used + space + wide <= width:
             lines[-1] = f"{lines[-1]} {word}"

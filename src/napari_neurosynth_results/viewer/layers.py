@@ -566,8 +566,9 @@ def has_own_name(layer: Any, statmap: StatMap) -> bool:
 
 def are_several(results: Iterable[MapSet]) -> bool:
     """Whether several results are open, but for what was made of them and anatomies."""
-    return len([one for one in results if one.source and _holds_maps(one)]) > 1
+    return len([one for one in results if one.source and holds_maps(one)]) > 1
 
 
-def _holds_maps(results: MapSet) -> bool:
+def holds_maps(results: MapSet) -> bool:
+    """Whether a result has maps to look at, and not only images of a brain."""
     return not all(one.kind.row.lies_below for one in results.maps.values())

@@ -47,8 +47,8 @@ class WaitPanel(Protocol):
     def show_wait(self, what: str, job: Job, meter: Meter) -> bool:
         """Say what is done and how far it is, with a way to cancel it; if in sight."""
 
-    def end_wait(self, told: str = "") -> None:
-        """Say what came of it, or nothing."""
+    def end_wait(self, told: str = "") -> bool:
+        """Say what came of it, or nothing; and whether in sight."""
 
 
 class _Garbage:
@@ -280,11 +280,11 @@ def _tell(panels: Sequence[Any], say: Callable[[WaitPanel], object]) -> bool:
     return any(answers)
 
 
-def tell_in_panel(text: str) -> None:
-    """Say in the panel, if it is open, what came of what was waited for."""
+def tell_in_panel(text: str) -> bool:
+    """Say in the panel what came of what was waited for; and whether it is in sight."""
     napari = sys.modules.get("napari")
     viewer = napari.current_viewer() if napari is not None else None
-    _tell(_panels_of(viewer), lambda panel: panel.end_wait(text))
+    return _tell(_panels_of(viewer), lambda panel: panel.end_wait(text))
 
 
 def notify(

@@ -11,6 +11,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_neurosynth_results.errors import ResultsError
@@ -40,6 +41,7 @@ from napari_neurosynth_results.viewer.napari_private import (
     nothing_to_collect,
     unproxied,
 )
+from napari_neurosynth_results.viewer.scene import weakly
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -184,12 +186,35 @@ def show_over(viewer: Viewer, statmap: StatMap) -> None:
 
 
 def put_below(viewer: Viewer, layer: Layer) -> None:
-    """Lay an image of a brain below everything, in place of what lies there."""
-    for other in viewer.layers:
-        if other is not layer and UNDERLAY_KEY in other.metadata:
+    """Lay an image of a brain below everything, in place of what lies there.
+
+    What lay there is shown again when the image is removed.
+    """
+    for other in _underlays(viewer):
+        if other is not layer:
             other.visible = False
     viewer.layers.move(viewer.layers.index(layer), 0)
     layer.visible = True
+    removed = viewer.layers.events.removed
+    if not any(getattr(one, "func", None) is _lay_back for one in removed.callbacks):
+        # The viewer owns the events: a strong reference back would keep it alive.
+        removed.connect(partial(_lay_back, weakly(viewer)))
+
+
+def _underlays(viewer: Viewer) -> list[Layer]:
+    return [one for one in viewer.layers if UNDERLAY_KEY in one.metadata]
+
+
+def _lay_back(ref: weakref.ref[Any], event: Any) -> None:
+    """Show what lay below the maps before the image of a brain that is removed."""
+    gone = event.value
+    if (viewer := ref()) is None or not gone.visible or map_of(gone) is None:
+        return
+    below = _underlays(viewer)
+    if UNDERLAY_KEY in gone.metadata and not any(one.visible for one in below):
+        # The one before is the lowest of those that are left.
+        for lowest in below[:1]:
+            lowest.visible = True
 
 
 def _layers_of_maps(viewer: Viewer) -> list[Layer]:

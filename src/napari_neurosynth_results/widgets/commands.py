@@ -482,7 +482,7 @@ class ExportPanel(Container):
                 else has_any or text == _OPEN_WORKSPACE
             )
         self.about.value = (
-            f"Clusters of {clusters.statmap.title}"
+            f"Clusters of {clusters.statmap.short_title}"
             if clusters is not None
             else _NO_CLUSTERS
         )

@@ -40,6 +40,7 @@ from napari_neurosynth_results.viewer.clusters.readout import (
 from napari_neurosynth_results.viewer.layers import (
     REASON_KEY,
     UNDERLAY_KEY,
+    holds_maps,
     is_seen,
     map_of,
 )
@@ -98,8 +99,9 @@ class Header(QWidget):
         # Not the stand-in that widgets are given: each of its answers takes longer.
         self._viewer = unproxied(napari_viewer)
         self._opener = opener
-        #: Chosen here while no map of it is shown.
+        #: Chosen here while no map of it is shown, but that of another result.
         self._asked: ResultSet | None = None
+        self._beside: StatMap | None = None
         self._listed: list[ResultSet] = []
         self._told_of: ResultSet | None = None
         self._maps: list[StatMap] = []
@@ -239,11 +241,16 @@ class Header(QWidget):
     def refresh(self, event: object = None) -> None:
         """Say again what is open and what is shown."""
         statmap = shown_maps.current_map(self._viewer)
-        if statmap is not None and statmap.results is self._asked:
-            # The map tells from now on.
+        if statmap is not None and (
+            statmap.results is self._asked or statmap is not self._beside
+        ):
+            # A map that came to be shown since tells from now on.
             self._asked = None
         self._list_results()
         results = self.result
+        if statmap is not None and statmap.results is not results:
+            # What is said of it would be read as said of the result above.
+            statmap = None
         is_open = results is not None
         self.empty.setVisible(not is_open)
         self.map_row.setVisible(is_open)
@@ -288,8 +295,12 @@ class Header(QWidget):
 
     def _choose_result(self, row: int) -> None:
         results = self.results.itemData(row)
-        if shown_maps.show_first_of(self._viewer, results) is None:
-            self._asked = results
+        shown_maps.show_first_of(self._viewer, results)
+        self._work_with(results)
+
+    def _work_with(self, results: ResultSet) -> None:
+        """Go to a result, whether or not a map of it is shown."""
+        self._asked, self._beside = results, shown_maps.current_map(self._viewer)
         self.refresh()
 
     def _choose_map(self, row: int) -> None:
@@ -338,6 +349,8 @@ class Header(QWidget):
     def _say_what_was_found(self, event: object = None) -> None:
         clusters = clusters_of(self._clusters) if self._clusters is not None else None
         layer = shown_maps.current_layer(self._viewer)
+        if layer is not None and map_of(layer) not in self._maps:
+            layer = None
         if clusters is not None:
             eye = ""
             if shown_maps.is_hidden(self._viewer, clusters.statmap):
@@ -415,10 +428,11 @@ class Header(QWidget):
     def _has_opened(self, results: ResultSet) -> None:
         self.source.clear()
         self.source_row.hide()
-        statmap = shown_maps.current_map(self._viewer)
-        if statmap is None or statmap.results is not results:
-            self._asked = results
-        self.refresh()
+        if holds_maps(results) or shown_maps.current_map(self._viewer) is None:
+            self._work_with(results)
+        else:
+            # An image of a brain lies below the map that is worked with.
+            self.refresh()
 
     def _tell(self, text: str) -> None:
         """Say why a source was not opened."""

@@ -113,7 +113,7 @@ class ReadoutTable(QTableView):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rows = RowModel(_COLUMNS, self, align_headers=True)
+        self.rows = RowModel(_COLUMNS, self)
         self.setModel(self.rows)
         self.setAccessibleName("What the maps say of the place")
         self.setShowGrid(False)

@@ -7,8 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, Container, PushButton, RadioButtons
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import (
+    QGridLayout,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_neurosynth_results.anatomy.coordinates import format_place
 from napari_neurosynth_results.anatomy.planes import HEAD_SIDES, PLANES
@@ -409,8 +416,13 @@ class ViewsPanel(QWidget):
         self.said.setMinimumHeight(_LINES * line + 2)
 
     def unfold_foci(self) -> None:
-        """Show what there is to do with foci."""
+        """Show what there is to do with foci, and bring it in sight."""
         self.folds[_FOCI_FOLD].setChecked(True)
+        tab = self.parentWidget()
+        area = tab.parentWidget() if tab is not None else None
+        if isinstance(area, QScrollArea):
+            # Its place is known once it has been laid out.
+            QTimer.singleShot(0, partial(area.ensureWidgetVisible, self.foci.native))
 
     def _say(self, text: str) -> None:
         self.said.setText(text)

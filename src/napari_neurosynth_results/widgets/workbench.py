@@ -98,6 +98,8 @@ class Workbench(QWidget):
         self.header = Header(napari_viewer, self.opener, self)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        # Nor the bright line that a style draws above its tabs.
+        self.tabs.tabBar().setDrawBase(False)
         self.tabs.setAccessibleName("Parts of the panel")
         self._panels: dict[str, Any] = {}
         for name in TABS:
@@ -182,10 +184,11 @@ class Workbench(QWidget):
         self.header.tell_of_wait(what)
         return bool(self.isVisible())
 
-    def end_wait(self, told: str = "") -> None:
-        """Say what came of it, or nothing."""
+    def end_wait(self, told: str = "") -> bool:
+        """Say what came of it, or nothing; and whether in sight."""
         self.wait_line.end_wait(told)
         self.header.tell_of_wait("")
+        return bool(self.isVisible())
 
     # --- tabs -------------------------------------------------------------------------
 
@@ -548,11 +551,7 @@ def show_views_tab(napari_viewer: napari.viewer.Viewer) -> None:
 
 def show_foci_tab(napari_viewer: napari.viewer.Viewer) -> None:
     """Show the panel with the foci of studies."""
-    panel = open_workbench(napari_viewer, "Views").panel("Views")
-    panel.unfold_foci()
-    # Its place is known once it has been laid out.
-    area = panel.parentWidget().parentWidget()
-    QTimer.singleShot(0, lambda: area.ensureWidgetVisible(panel.foci.native))
+    open_workbench(napari_viewer, "Views").panel("Views").unfold_foci()
 
 
 def show_export_tab(napari_viewer: napari.viewer.Viewer) -> None:

@@ -350,7 +350,7 @@ def test_it_says_how_firmly_clusters_stand(results: ResultSet) -> None:
     sections = build_sections(results, [clusters], leave_one_out=True)
     page = Page(report_html(results, sections))
     told = " ".join(" ".join(page.texts).split())
-    assert "Largest shares: pain_19.nidm 13 %, with pain_13.nidm 25 %." in told
+    assert "Largest shares: pain_19.nidm 13 %, together with pain_13.nidm 25 %." in told
     assert "Stands in 20 of 21; not without pain_02.nidm." in told
     assert "Stands in (of 21)" in told
     assert "It is no test, and controls no error rate" in told

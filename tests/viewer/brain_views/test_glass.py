@@ -125,9 +125,8 @@ def test_it_says_that_it_is_a_projection(viewer: Any) -> None:
     assert "maximum projection" in projection(viewer).name
     overlays = viewer.canvas.overlays
     assert overlays[OVERLAY].visible
-    assert overlays[OVERLAY].text == (
-        "uncorrected · z\nmaximum projection along z, not a slice"
-    )
+    # The caption above it names the map.
+    assert overlays[OVERLAY].text == "maximum projection along z, not a slice"
     assert overlays[PLACE].opacity == 0
     scene.show_plane(viewer, "sagittal")
     assert "along x" in overlays[OVERLAY].text

@@ -494,7 +494,7 @@ def test_shares_at_the_peak_say_what_was_modeled(widget: ClusterWidget) -> None:
     assert tooltip == "Modeled activation at the peak: 0.00138"
     # The two largest together are told where the mouse rests.
     told = widget.details.studies.sentence.toolTip()
-    assert "Largest shares: pain_19.nidm 13 %, with pain_13.nidm 25 %." in told
+    assert "Largest shares: pain_19.nidm 13 %, together with pain_13.nidm 25 %." in told
 
 
 @pytest.mark.slow

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
 
 from helpers.clicks import CanvasEvent, click_canvas, click_ray
 from napari_neurosynth_results import find_clusters
 from napari_neurosynth_results.maps.results import ResultSet
-from napari_neurosynth_results.viewer import scene
+from napari_neurosynth_results.viewer import scene, shown_maps
 from napari_neurosynth_results.viewer.brain_views.brain import show_brain
 from napari_neurosynth_results.viewer.brain_views.glass import show_glass
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
@@ -20,7 +22,9 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
 )
 from napari_neurosynth_results.viewer.layers import map_of
 from napari_neurosynth_results.viewer.plugin.reader import add_maps
+from napari_neurosynth_results.widgets.clusters.columns import FrozenColumns
 from napari_neurosynth_results.widgets.clusters.widget import ClusterWidget
+from napari_neurosynth_results.widgets.workbench import open_workbench
 
 
 @pytest.fixture
@@ -141,3 +145,34 @@ def test_pointing_tells_name_value_and_size(
     assert widget.pointed.value == told
     mouse_move_callbacks(viewer, CanvasEvent((z, 200.0, x), "mouse_move"))
     assert widget.pointed.value == " "
+
+
+@pytest.mark.viewer
+def test_frozen_rows_and_titles_stand_in_line_with_the_others(
+    plugin: Any, make_napari_viewer: Callable[..., Any], sample: ResultSet
+) -> None:
+    """In the style of napari, which gives a table another frame than it says."""
+    window = make_napari_viewer(show=True)
+    shown_maps.show_alone(window, sample["z"])
+    view = open_workbench(window).panel("Clusters").table.view
+    QTest.qWait(200)
+    frozen = view.findChild(FrozenColumns)
+
+    def top(table: Any, part: Any, y: int) -> int:
+        return int(part.mapTo(view, QPoint(0, y)).y())
+
+    for row in range(3):
+        tops = [
+            top(
+                one, one.viewport(), one.visualRect(view.model().index(row, column)).y()
+            )
+            for one, column in ((frozen, 1), (view, 2))
+        ]
+        assert tops[0] == tops[1]
+    assert top(frozen, frozen.header(), 0) == top(view, view.header(), 0)
+    # A title begins or ends where its numbers do.
+    model, role = view.model(), Qt.ItemDataRole.TextAlignmentRole
+    for section in range(2, model.columnCount()):
+        cells = model.index(0, section).data(role)
+        title = model.headerData(section, Qt.Orientation.Horizontal, role)
+        assert cells is None or title == cells

@@ -279,6 +279,27 @@ def test_napari_has_a_bar_only_where_the_panel_is_out_of_sight(
     assert panel.wait_line.isHidden()
 
 
+@pytest.mark.viewer
+@pytest.mark.parametrize("tab", ["in sight", "closed"])
+def test_where_something_was_saved_is_said_once(
+    plugin: Any,
+    make_napari_viewer: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    notifications: list[Any],
+    tab: str,
+) -> None:
+    panel = open_workbench(make_napari_viewer(show=True))
+    if tab == "closed":
+        panel.parentWidget().hide()
+    answer(monkeypatch, path := tmp_path / "a.png")
+    ask_and_save(panel, "Save", "a.png", "", beside_window(wait_and_save))
+    assert path.exists()
+    told = [one.message for one in notifications]
+    assert told == ([] if tab == "in sight" else [f"Saved {path}"])
+    assert panel.wait_line.text.text() == f"Saved {path}"
+
+
 def test_what_is_being_written_cannot_be_canceled() -> None:
     """Else nobody would know whether there is a file."""
     job = Job()

@@ -112,7 +112,11 @@ def test_the_numbers_are_those_of_the_headless_comparison(
     expected = compare_maps(a, b, threshold_a=found[0], threshold_b=found[1])
     # Both are maps of one test, and it says so.
     assert expected.shared_studies.startswith("Both maps come from one test")
-    assert widget.sentence.value == f"{expected}\n{expected.shared_studies}"
+    # As the layers are called, not by their titles.
+    told = f"{expected}\n{expected.shared_studies}"
+    for one in (a, b):
+        told = told.replace(one.title, one.short_title)
+    assert widget.sentence.value == told
     told = measures(widget)
     assert told["Dice"] == f"{expected.dice:.3f}"
     assert told["In both"].startswith(f"{expected.n_both:,} voxels")
@@ -331,6 +335,12 @@ def test_another_result_is_opened_beside(
     assert [one.results.title for one in shown] == ["other"]
     widget.maps.check([mine, z])
     assert widget.comparison.dice == 1
+    # What is said of maps calls them as the list does, each with its result.
+    widget.maps.check([mine, z, map_of(layers["logp"])])
+    items = [widget.maps.item(row) for row in range(widget.maps.count())]
+    checked = [one.text() for one in items if one.checkState() == Qt.CheckState.Checked]
+    assert set(widget.matrix.dice.index) == set(checked)
+    assert all(name in widget.sentence.value for name in widget.matrix.dice.index[:2])
     made = next(one for one in viewer.layers if map_of(one) is z)
     assert not made.visible
 

@@ -392,7 +392,8 @@ def check_target(
 def _metadata(extension: str, told: str) -> dict[str, Any]:
     title, _, rest = told.partition("\n")
     if extension == ".png":
-        safe = told.encode("ascii", "replace").decode()
+        # What PNG has for texts.
+        safe = told.encode("latin-1", "replace").decode("latin-1")
         return {"Software": _MAKER, "Description": safe}
     if extension == ".pdf":
         return {

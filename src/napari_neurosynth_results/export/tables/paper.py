@@ -167,7 +167,7 @@ def _p_columns(clusters: ClusterSet) -> dict[str, list[str]]:
 
     def written(p: Any, counted: NullDistribution | None) -> list[str]:
         everywhere = np.where(main, np.asarray(p, float)[cluster], np.nan)
-        return [format_p(float(one), counted) for one in everywhere]
+        return [_p_in_cell(float(one), counted) for one in everywhere]
 
     if isinstance(threshold, ClusterLevelResult):
         word = threshold.p_word.partition("_")[0]
@@ -178,11 +178,11 @@ def _p_columns(clusters: ClusterSet) -> dict[str, list[str]]:
         # No q was counted in iterations.
         counted = null if column in COUNTED else None
         if column in peaks:
-            columns[heading] = [format_p(float(p), counted) for p in peaks[column]]
+            columns[heading] = [_p_in_cell(float(p), counted) for p in peaks[column]]
         elif found[column].notna().any():
             columns[heading] = written(found[column], counted)
     if not columns:
-        columns[_UNCORRECTED] = [format_p(float(p)) for p in peaks["peak_p"]]
+        columns[_UNCORRECTED] = [_p_in_cell(float(p)) for p in peaks["peak_p"]]
     return columns
 
 
@@ -308,6 +308,11 @@ def format_p(p: float, null: NullDistribution | None = None) -> str:
         return "> .999"
     relation = null.relation(p) if null is not None else "="
     return f"{typeset(relation)} {_decimals(p)}"
+
+
+def _p_in_cell(p: float, null: NullDistribution | None = None) -> str:
+    """Write a p below its heading, where it needs no sign to be equal."""
+    return format_p(p, null).removeprefix("= ")
 
 
 def _decimals(p: float) -> str:

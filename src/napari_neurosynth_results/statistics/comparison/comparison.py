@@ -263,7 +263,11 @@ class Comparison:
 
 
 def compare(
-    a: ClusterSet, b: ClusterSet, *, mask: Mask | Masking | None = None
+    a: ClusterSet,
+    b: ClusterSet,
+    *,
+    names: tuple[str, str] | None = None,
+    mask: Mask | Masking | None = None,
 ) -> Comparison:
     """Compare the clusters of two maps, and the maps themselves.
 
@@ -272,6 +276,8 @@ def compare(
     a, b : ClusterSet
         Clusters of two maps on whatever grids of one space. Of cluster-level corrected
         maps the significant ones count.
+    names : tuple of str, optional
+        What to call the maps; their titles when not given.
     mask : ndarray of bool or Masking, optional
         On the grid of the first map: the analysis mask where nobody knows it. The
         correlations are over it.
@@ -288,7 +294,7 @@ def compare(
         places.
     """
     maps = a.statmap, b.statmap
-    name_a, name_b = distinct_names(maps)
+    name_a, name_b = names if names is not None else distinct_names(maps)
     aligned = align(maps, (name_a, name_b))
     grid = aligned.grid
 

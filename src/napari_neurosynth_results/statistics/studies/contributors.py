@@ -285,8 +285,8 @@ class Contributors:
         Returns
         -------
         str
-            As in ``Largest shares: pain_19 13 %, with pain_13 25 %.``, of all shares
-            together.
+            As in ``Largest shares: pain_19 13 %, together with pain_13 25 %.``, of all
+            shares together.
         """
         if self._shares is None:
             return ""
@@ -295,7 +295,8 @@ class Contributors:
             return ""
         first, second = (self.title(str(row[name])) for name in _LARGEST)
         told = f"Largest shares: {first} {row['largest_share_percent']:.0f} %"
-        more = f", with {second} {row['two_shares_percent']:.0f} %" if second else ""
+        both = f"{second} {row['two_shares_percent']:.0f} %"
+        more = f", together with {both}" if second else ""
         return f"{told}{more}."
 
     def survival_sentence(self, label: int) -> str:

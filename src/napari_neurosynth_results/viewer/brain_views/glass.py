@@ -25,7 +25,7 @@ from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     map_layers,
 )
 from napari_neurosynth_results.viewer.clusters.defaults import shown_clusters
-from napari_neurosynth_results.viewer.layers import VIEW_KEY, map_of
+from napari_neurosynth_results.viewer.layers import VIEW_KEY, is_seen, map_of
 from napari_neurosynth_results.viewer.napari_private import refreshed_once, unproxied
 
 if TYPE_CHECKING:
@@ -250,7 +250,9 @@ class GlassBrain:
         self.projection.name = f"Glass brain: maximum projection of {layer.name}"
         overlays = viewer.canvas.overlays
         along = f"maximum projection along {'xyz'[axis]}, not a slice"
-        overlays[OVERLAY].text = f"{layer.name}\n{along}"
+        # The line above names the map, where it is the only one.
+        seen = [one for one in map_layers(viewer) if is_seen(one)]
+        overlays[OVERLAY].text = f"{layer.name}\n{along}" if len(seen) > 1 else along
         overlays[OVERLAY].visible = True
         # A place beside it would make it look like a slice.
         show_place(viewer, False)

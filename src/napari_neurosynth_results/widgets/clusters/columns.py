@@ -488,10 +488,12 @@ class FrozenColumns(QTreeView):
             self.setColumnHidden(index, hidden)
             if not hidden and self.columnWidth(index) != table.columnWidth(index):
                 self.setColumnWidth(index, table.columnWidth(index))
-        frame = table.frameWidth()
+        # A style sheet gives both another frame than they say.
+        corner = table.header().pos() - self.header().pos()
         width = sum(table.columnWidth(index) for index in range(FROZEN))
         height = table.viewport().height() + table.header().height()
-        self.setGeometry(frame, frame, min(width, table.viewport().width()), height)
+        least = min(width, table.viewport().width())
+        self.setGeometry(corner.x(), corner.y(), least, height)
         self.raise_()
 
     def commitData(self, editor: Any) -> None:

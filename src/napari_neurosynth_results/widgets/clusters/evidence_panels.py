@@ -246,9 +246,7 @@ class PartsPanel(QWidget):
         self.save = QPushButton("Save...", self)
         self.save.setToolTip("Save the parts of all clusters: a table, or their labels")
         self.sentence = wrap(PlainLabel("", self))
-        self.view = TableView(
-            RowModel(_PARTS, self, align_headers=True), self, sortable=True
-        )
+        self.view = TableView(RowModel(_PARTS, self), self, sortable=True)
         self.background_job = BackgroundJob()
         self._arrange()
         self._rests = QTimer(self)

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 #: green, and by lightness alone. In the manner of matplotlib's "plasma".
 _RAMP = ((40, 40, 60), (70, 30, 140), (150, 30, 150), (220, 90, 90), (250, 210, 60))
 _CELL = QSize(26, 18)
+#: Between buttons of a line; the look of napari leaves none.
+_BETWEEN = 6
 _TITLES_WIDTH = 150
 #: A smaller share would be written as 0 %.
 _LEAST_WRITTEN = 0.005
@@ -141,6 +143,7 @@ class StudyPanel(QWidget):
 
     def _arrange(self) -> None:
         buttons = QFlowLayout()
+        buttons.setHorizontalSpacing(_BETWEEN)
         # What is not always there comes last: it keeps its room.
         for button in (self.notes, self.paper, self.save, self.leave_out):
             buttons.addWidget(button)

@@ -254,11 +254,13 @@ class ClusterModel(QAbstractItemModel):
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = _ROLE.DisplayRole
     ) -> Any:
-        """Return title or meaning of a column."""
+        """Return title, meaning or alignment of a column."""
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == _ROLE.DisplayRole:
             return self.title(section)
+        if role == _ROLE.TextAlignmentRole:
+            return CLUSTER_COLUMNS[section].title_alignment
         if role == _ROLE.ToolTipRole and self._clusters is not None:
             return CLUSTER_COLUMNS[section].told(self._clusters)
         return CLUSTER_COLUMNS[section].header(role)

@@ -98,7 +98,13 @@ class Heading:
         """Where cells are aligned, None for Qt's own way: numbers end at the right."""
         return self._right if self.style else None
 
+    @property
+    def title_alignment(self) -> Any:
+        """Where the title is aligned: as the cells below it."""
+        return self.alignment or self._left
+
     _right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+    _left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
     def header(self, role: int) -> str | None:
         """Return what Qt's header shows in a role."""
@@ -149,20 +155,15 @@ class RowModel(QAbstractTableModel):
     ----------
     columns : sequence of Column
         From left to right.
-    align_headers : bool
-        Align titles as the cells below them.
     """
 
     def __init__(
         self,
         columns: Sequence[Column],
         parent: QWidget | None = None,
-        *,
-        align_headers: bool = False,
     ) -> None:
         super().__init__(parent)
         self.columns = tuple(columns)
-        self._align_headers = align_headers
         self._given: tuple[Any, ...] = ()
         self._rows: tuple[Any, ...] = ()
         #: Of each row, where it stands among those that were given.
@@ -235,9 +236,8 @@ class RowModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         column = self.columns[section]
-        if role == _ROLE.TextAlignmentRole and self._align_headers:
-            left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-            return column.alignment or left
+        if role == _ROLE.TextAlignmentRole:
+            return column.title_alignment
         return column.header(role)
 
     def data(self, index: QModelIndex, role: int = _ROLE.DisplayRole) -> Any:

@@ -144,10 +144,11 @@ def _save_and_tell(save: Callable[[], Sequence[str] | None], path: str) -> None:
         show_error(str(error))
         tell_in_panel(f"Not saved. {error}")
         return
-    tell_in_panel(f"Saved {path}")
+    # Said once: what takes a line in the panel, where it is in sight.
+    told = tell_in_panel(f"Saved {path}")
     if left_out:
         show_warning("\n".join([f"Saved {path}. Not in it:", *left_out]))
-    else:
+    elif not told:
         show_info(f"Saved {path}")
 
 

@@ -251,7 +251,7 @@ _CLUSTERS = (
 #: From -1 over 0 to 1: blue, dark, orange.
 _RAMP = ColorRamp(((86, 180, 233), (40, 40, 60), (230, 159, 0)), -1, 1)
 _CELL = QSize(52, 0)
-_TITLES_WIDTH = 140
+_TITLES_WIDTH = 200
 
 
 class ComparisonNumbers(QTabWidget):

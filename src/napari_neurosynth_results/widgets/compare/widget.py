@@ -44,7 +44,12 @@ from napari_neurosynth_results.viewer.compare.comparison_layers import (
     show_map,
 )
 from napari_neurosynth_results.viewer.compare.display_modes import JointDisplay
-from napari_neurosynth_results.viewer.layers import map_of, result_sets
+from napari_neurosynth_results.viewer.layers import (
+    are_several,
+    map_of,
+    name_of_map,
+    result_sets,
+)
 from napari_neurosynth_results.viewer.napari_private import (
     close_notifications,
     is_closed,
@@ -518,6 +523,10 @@ class CompareWidget(Container):
 
 def _count(clusters: list[ClusterSet], job: Job) -> tuple[Comparison, Matrix | None]:
     """Compare the first two of some maps, and where there are more, all of them."""
-    comparison = compare(clusters[0], clusters[1])
+    maps = [one.statmap for one in clusters]
+    several = are_several({statmap.results for statmap in maps})
+    # As the list above and the canvas call them.
+    names = [name_of_map(statmap, of_several=several) for statmap in maps]
+    comparison = compare(clusters[0], clusters[1], names=(names[0], names[1]))
     job.check()
-    return comparison, compare_all(clusters) if len(clusters) > 2 else None
+    return comparison, compare_all(clusters, names) if len(clusters) > 2 else None

@@ -308,7 +308,8 @@ class OrthoCanvas(QWidget):
         for name, value in values[:fitting]:
             for text, color in ((name, _DIMMED), (value, _LETTERS)):
                 line = QRect(box.left() + _MARGIN, top, wide, high)
-                elided = metrics.elidedText(text, Qt.TextElideMode.ElideRight, wide)
+                # A map and its clusters differ at the end of their names.
+                elided = metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, wide)
                 painter.setPen(color)
                 painter.drawText(line, left, elided)
                 top += high

@@ -472,7 +472,6 @@ def _brains() -> None:
     views.append(_framed(viewer))
     viewer.layers.remove(foci)
     _save(_in_two_rows(views), "brain-3d.png", colors=256)
-    layer.colorbar.visible = True
     show_glass(viewer)
     views = []
     for plane in ("axial", "coronal", "sagittal"):

@@ -84,7 +84,7 @@ def main() -> int:
             Table(seen, "ours / peer", f"Switches with {LAYERS} layers"),
         ],
         method=f"Height {HEIGHT}. {rounds} rounds, then {few} of the plain way; the "
-        f"matrices {few} times, then once the plain way. Thresholding and labelling "
+        f"matrices {few} times, then once the plain way. Thresholding and labeling "
         "are in the time; the voxels of conjunction and difference are not, they are "
         f"computed when they are asked for. {switches} rounds of all modes, after one "
         f"that is not counted, in a window of 1366 x 768 drawn by {graphics()}.",

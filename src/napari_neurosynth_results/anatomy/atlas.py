@@ -154,7 +154,7 @@ class Atlas:
         places : array_like, shape (n, 3)
             MNI mm.
         reach : float
-            How far to look, in mm, from the place to the center of a labelled voxel.
+            How far to look, in mm, from the place to the center of a labeled voxel.
 
         Returns
         -------

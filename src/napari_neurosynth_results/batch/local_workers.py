@@ -1,6 +1,6 @@
 """A batch on this machine, in processes of its own.
 
-Threads do not help: maps are inflated without the interpreter's lock, but labelling and
+Threads do not help: maps are inflated without the interpreter's lock, but labeling and
 tables hold it, and those take most of the time.
 """
 

@@ -170,7 +170,7 @@ class MapName:
     def test(self) -> frozenset[tuple[str, str]]:
         """What the maps of one test of a run share, corrected or not."""
         entities = self.uncorrected().entities
-        # Clusters of either tail are labelled in a map of their own.
+        # Clusters of either tail are labeled in a map of their own.
         return frozenset(one for one in entities if one[0] != "tail")
 
 

@@ -85,7 +85,7 @@ class ClosedTesting:
         return self.bounds.count(found.flat_labels, found.size.size)
 
     def in_places(self, labels: Labels) -> tuple[IndexArray, IndexArray, IndexArray]:
-        """Count the true discoveries of labelled places, at least.
+        """Count the true discoveries of labeled places, at least.
 
         Parameters
         ----------

@@ -177,15 +177,20 @@ class RowModel(QAbstractTableModel):
 
     def show(self, rows: Sequence[Any]) -> None:
         """Show other rows; where they say the same, views stay where they are."""
-        if self._written(rows) == self._written(self._given):
+        if self._says(rows):
             self.update(rows)
             return
         self.beginResetModel()
         self._arrange(rows)
         self.endResetModel()
 
-    def _written(self, rows: Sequence[Any]) -> list[list[str]]:
-        return [[column.text(row) for column in self.columns] for row in rows]
+    def _says(self, rows: Sequence[Any]) -> bool:
+        """Whether rows read as those that are shown; most differ in the first cell."""
+        return len(rows) == len(self._given) and all(
+            column.text(now) == column.text(before)
+            for now, before in zip(rows, self._given, strict=True)
+            for column in self.columns
+        )
 
     def update(self, rows: Sequence[Any]) -> None:
         """Show what became of the same rows: as many, in the same order."""

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 import pytest
+import requests
 
 from local_servers.scripted import (
     PRIVATE,
@@ -31,6 +32,10 @@ from napari_neurosynth_results.sources.web.client import (
     WebClient,
     WebError,
     redact,
+)
+from napari_neurosynth_results.sources.web.request import (
+    BackgroundRequest,
+    RequestError,
 )
 from napari_neurosynth_results.sources.web.servers import Servers
 
@@ -60,6 +65,21 @@ def test_nothing_outlasts_the_deadline(site, reply, tmp_path) -> None:
             assert "too long" in fails(UnreachableError, call)
             assert time.monotonic() - before < 0.3 + SOON
     assert not path.exists()
+
+
+def test_a_socket_that_gives_up_with_the_deadline_does_not_change_the_words() -> None:
+    def send() -> requests.Response:
+        time.sleep(max(0.0, deadline - time.monotonic()))
+        raise requests.ReadTimeout
+
+    for _ in range(60):
+        deadline = time.monotonic() + 0.01
+        request = BackgroundRequest(
+            send, lambda: None, job=Job(), deadline=deadline, decode=False
+        )
+        with request, pytest.raises(RequestError, match="too long") as caught:
+            request.head()
+        assert caught.value.final
 
 
 def test_silence_is_noticed_before_the_deadline(site) -> None:

@@ -160,16 +160,22 @@ class BackgroundRequest:
     def _next(self) -> ResponseHead | bytes:
         while True:
             self._job.check()
-            left = self._deadline - time.monotonic()
-            if left <= 0:
-                raise RequestError("it took too long", final=True)
             try:
-                piece = self._pieces.get(timeout=min(_LOOK, left))
+                piece = self._pieces.get(timeout=min(_LOOK, self._time_left()))
             except queue.Empty:
                 continue
             if isinstance(piece, RequestError):
+                # Sockets give up with the deadline too: who is heard first is chance.
+                self._time_left()
                 raise piece
             return piece
+
+    def _time_left(self) -> float:
+        """Return the seconds until the deadline; raises `RequestError` after it."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise RequestError("it took too long", final=True)
+        return left
 
     def _run(self) -> None:
         """Make the request and read it, on the other thread."""

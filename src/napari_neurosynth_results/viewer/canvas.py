@@ -73,7 +73,8 @@ _ROWS, _BETWEEN = 180, 20
 #: A place as napari writes it.
 _BRACKET = re.compile(r"^\[[^\]]*\]")
 _NUMBER = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?")
-#: Where lines of a caption are not broken: a word, a relation and what follows it.
+NO_BREAK = "\N{NO-BREAK SPACE}"
+#: Where lines are not broken: a word, a relation and what follows it.
 _UNBROKEN = re.compile(r"\S+(?: (?:<=|>=|<|>|=) \S+)*")
 #: What caption and bar follow.
 _TELLING = ("visible", "name", "contrast_limits", "gamma", "colormap")
@@ -361,6 +362,15 @@ def _wrap(text: str, width: float, most: int, ruler: Ruler) -> list[str]:
         _elide(one, width, ruler, more=n == most - 1 and len(lines) > most)
         for n, one in enumerate(kept)
     ]
+
+
+def unbroken(text: str) -> str:
+    r"""Write a text so that Qt breaks no relation in it, as the caption does not.
+
+    >>> unbroken("6 of 13 at p <= .05")
+    '6 of 13 at p\xa0<=\xa0.05'
+    """
+    return _UNBROKEN.sub(lambda found: found[0].replace(" ", NO_BREAK), text)
 
 
 def _elide(text: str, width: float, ruler: Ruler, *, more: bool) -> str:

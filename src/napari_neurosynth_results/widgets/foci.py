@@ -255,7 +255,7 @@ class FociWidget(Container):
     def _connect(self) -> None:
         self.source.changed.connect(self._offer_columns)
         self.file.changed.connect(self._choose_file)
-        self.show_them.changed.connect(self.show_chosen)
+        self.show_them.changed.connect(self._show_or_tell)
         self.slab.changed.connect(self._cut)
         self.everything.changed.connect(self._cut)
         self.search.changed.connect(self.studies.filter)
@@ -310,22 +310,25 @@ class FociWidget(Container):
         self.source.value = path
         self._offer_columns()
         if len(self.column.choices) == 1:
-            self.show_chosen()
+            self._show_or_tell()
 
     def _offer_columns(self, event: object = None) -> None:
         self.column.reset_choices()
         self.column.visible = len(self.column.choices) > 1
 
-    def show_chosen(self, event: object = None) -> None:
-        """Show the foci of what is chosen, or say why there are none."""
+    def _show_or_tell(self, event: object = None) -> None:
         from napari_neurosynth_results.viewer.progress_bar import show_error
 
         try:
-            studies = self._find_studies()
-        except CancelledError:
-            return
+            self.show_chosen()
         except ResultsError as error:
             show_error(str(error))
+
+    def show_chosen(self) -> None:
+        """Show the foci of what is chosen; `ResultsError` says why there are none."""
+        try:
+            studies = self._find_studies()
+        except CancelledError:
             return
         made = show_foci(self._viewer, studies)
         if self.layer is not made:

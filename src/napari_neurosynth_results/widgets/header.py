@@ -29,6 +29,7 @@ from napari_neurosynth_results.maps.statmap import StatMap
 from napari_neurosynth_results.sample import sample_folder
 from napari_neurosynth_results.sources.opening import is_link
 from napari_neurosynth_results.viewer import shown_maps
+from napari_neurosynth_results.viewer.canvas import unbroken
 from napari_neurosynth_results.viewer.clusters.cluster_layers import (
     cluster_layer,
     clusters_of,
@@ -454,13 +455,14 @@ class ElidedParagraph(PlainLabel):
     def paintEvent(self, event: Any) -> None:
         """Draw as many lines as there is room for; all while somebody selects."""
         room, metrics = self.contentsRect(), self.fontMetrics()
-        starts = self._starts_of_lines(room.width())
+        text = unbroken(self.text())
+        starts = self._starts_of_lines(text, room.width())
         most = max(1, room.height() // metrics.lineSpacing())
         if len(starts) <= most or self.hasSelectedText():
             super().paintEvent(event)
             return
         kept = [*starts[:most], None]
-        lines = [self.text()[start:end].strip() for start, end in pairwise(kept)]
+        lines = [text[start:end].strip() for start, end in pairwise(kept)]
         last = lines[-1].replace("\n", " ")
         lines[-1] = metrics.elidedText(last, Qt.TextElideMode.ElideRight, room.width())
         painter = QPainter(self)
@@ -471,9 +473,9 @@ class ElidedParagraph(PlainLabel):
         )
         painter.end()
 
-    def _starts_of_lines(self, width: int) -> list[int]:
+    def _starts_of_lines(self, text: str, width: int) -> list[int]:
         """Return where each line begins, as Qt breaks them."""
-        laid = QTextLayout(self.text().replace("\n", "\u2028"), self.font())
+        laid = QTextLayout(text.replace("\n", "\u2028"), self.font())
         starts = []
         laid.beginLayout()
         while (line := laid.createLine()).isValid():

@@ -145,7 +145,7 @@ class ViewButtons(QWidget):
         self._viewer = napari_viewer
         self.shape_wanted: Callable[[], Any] = lambda: "pial"
         self.panel_state: Callable[[], dict[str, Any]] = dict
-        self.show_foci: Callable[[], bool] = lambda: False
+        self.show_foci: Callable[[], None] = lambda: None
         self._acts: dict[str, Callable[[], str]] = {
             plane.capitalize(): partial(self._show_plane, plane) for plane in PLANES
         }
@@ -256,7 +256,9 @@ class ViewButtons(QWidget):
     def _show_foci(self) -> str:
         layers = foci_layers(self._viewer)
         if not layers:
-            return "" if self.show_foci() else "Choose the studies below."
+            self.show_foci()
+            found = foci_layers(self._viewer)
+            return "" if found else "Choose the studies below."
         shown = any(layer.visible for layer in layers)
         for layer in layers:
             layer.visible = not shown
@@ -427,17 +429,17 @@ class ViewsPanel(QWidget):
     def _say(self, text: str) -> None:
         self.said.setText(text)
 
-    def _show_foci(self) -> bool:
+    def _show_foci(self) -> None:
         """Show the foci of the result, or unfold what there is to choose."""
         statmap = current_map(self._viewer)
         results = result_of(statmap) if statmap is not None else None
         if any(value is results for value in self.foci.source.choices):
             self.foci.source.value = results
-        self.foci.show_chosen()
-        shown = bool(foci_layers(self._viewer))
-        if not shown:
-            self.unfold_foci()
-        return shown
+        try:
+            self.foci.show_chosen()
+        finally:
+            if not foci_layers(self._viewer):
+                self.unfold_foci()
 
     def _state(self) -> dict[str, Any]:
         """Say what of the panel comes back with the scene."""

@@ -298,6 +298,30 @@ def test_a_sentence_of_more_lines_than_there_is_room_for_ends_with_an_ellipsis(
         assert label.text() == whole
 
 
+def test_no_line_ends_within_a_relation(qapp: Any) -> None:
+    words = "6 of 13 clusters significant at p_FWE <= .05"
+    whole = f"{words}, z >= 3.09"
+    before = words.removesuffix(" p_FWE <= .05")
+    for label in (wrap(PlainLabel()), ElidedParagraph()):
+        plain = wrap(PlainLabel())
+        for one in (label, plain):
+            one.setAlignment(Qt.AlignmentFlag.AlignTop)
+        label.setText(whole)
+        metrics = label.fontMetrics()
+        width = metrics.horizontalAdvance(f"{before} p_FWE <=") + 4
+        for lines in (2, 4):
+            plain.setText(f"{before}\n{whole.removeprefix(before).strip()}")
+            size = (width, lines * metrics.lineSpacing() + 2)
+            assert drawn(label, *size) == drawn(plain, *size)
+        # What is read and copied is what was written.
+        assert label.text() == whole
+        label.setSelection(0, len(whole))
+        QTest.keyClick(label, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+        clipboard = QApplication.clipboard()
+        assert clipboard is not None
+        assert clipboard.text() == whole
+
+
 def test_a_control_is_named_by_a_title_and_not_by_what_changes(qapp: Any) -> None:
     tabs, page = QTabWidget(), QWidget()
     layout, fields = QVBoxLayout(page), []

@@ -99,16 +99,20 @@ def test_the_template_comes_back_when_the_own_anatomy_is_removed(
 
 
 def test_foci_that_have_to_be_chosen_are_brought_in_sight(
-    panel: Workbench, window: Any, tmp_path: Path
+    panel: Workbench, window: Any, tmp_path: Path, notifications: list[Any]
 ) -> None:
     shutil.copy(Path(sample_folder()) / "z.nii.gz", tmp_path)
     results = open_results(str(tmp_path))
     shown_maps.show_alone(window, results["z"])
     views = panel.show_tab("Views")
     assert views.foci.native.visibleRegion().isEmpty()
+    notifications.clear()
     QTest.mouseClick(views.views.buttons["Foci"], Qt.MouseButton.LeftButton)
     QTest.qWait(100)
-    assert views.said.text() == "Choose the studies below."
+    # Said where it was asked, and not in red over the canvas.
+    assert f"The studies of {results.title} are not known" in views.said.text()
+    assert views.said.text().endswith("Choose their file instead.")
+    assert notifications == []
     assert not views.foci.native.visibleRegion().isEmpty()
 
 

@@ -35,6 +35,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_neurosynth_results.export.escaping import for_qt
+from napari_neurosynth_results.viewer.canvas import NO_BREAK, unbroken
 
 _READABLE_WIDTH = 170
 #: Letters of a list that are seen at least, where the window is narrow.
@@ -49,12 +50,23 @@ _CONTROLS = (
 
 
 class PlainLabel(QLabel):
-    """A label that shows any text as it is: no tag in a name counts."""
+    """A label that shows any text as it is: no tag in a name counts.
+
+    Lines are not broken within a relation, as in "p <= .001".
+    """
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setText(text)
+
+    def setText(self, text: str) -> None:
+        """Show another text."""
+        super().setText(unbroken(text))
+
+    def text(self) -> str:
+        """Return the text as it was given, which is also what is copied."""
+        return str(super().text()).replace(NO_BREAK, " ")
 
 
 class ElidedLabel(PlainLabel):

@@ -28,7 +28,7 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_neurosynth_results.viewer import scene
-from napari_neurosynth_results.viewer.canvas import Bar, bar_on, caption_on
+from napari_neurosynth_results.viewer.canvas import Bar, bar_on, caption_on, unbroken
 from napari_neurosynth_results.viewer.ortho.geometry import (
     Arrangement,
     FieldOfView,
@@ -202,7 +202,7 @@ class OrthoCanvas(QWidget):
         corner = self._arranged(viewer)[0].corner
         if corner is not None:
             box = QRect(*corner)
-            top = self._paint_caption(painter, box, caption_on(viewer))
+            top = self._paint_caption(painter, box, unbroken(caption_on(viewer)))
             right = self._paint_bar(painter, box.adjusted(0, top, 0, 0), bar_on(viewer))
             left = box.adjusted(0, top, -right, 0)
             self._paint_values(painter, left, values_at(what, place))

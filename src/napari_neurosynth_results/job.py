@@ -14,7 +14,8 @@ from napari_neurosynth_results.errors import ResultsError
 #: Called with what is being done, how much of it is done, and of how much in all (None
 #: when unknown), in bytes for a download; on whichever thread does the work.
 Progress = Callable[[str, int, int | None], None]
-
+#: How the names of threads begin that may go on after whoever waited for them left.
+LEFT_BEHIND = "nnr-"
 
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")

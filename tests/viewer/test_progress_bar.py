@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from qtpy.QtCore import QTimer
 
-from napari_neurosynth_results.job import CancelledError, Job
+from napari_neurosynth_results.job import LEFT_BEHIND, CancelledError, Job
 from napari_neurosynth_results.viewer import progress_bar
 from napari_neurosynth_results.viewer.progress_bar import (
     collect_later,
@@ -202,6 +202,31 @@ def test_no_other_thread_collects_although_somebody_lets_python_do_so(
     Heard(threads)
     going.set()
     wait_until(future.done, qtbot)
+    has_waited(qtbot)
+    gc.collect()
+    assert threads == [threading.main_thread()]
+
+
+def test_a_thread_that_was_left_behind_collects_nothing(qtbot: Any) -> None:
+    has_waited(qtbot)
+    going = threading.Event()
+
+    def linger() -> None:
+        going.wait(10)
+        make_objects()
+
+    def leave_it() -> threading.Thread:
+        thread = threading.Thread(target=linger, name=f"{LEFT_BEHIND}test")
+        thread.start()
+        return thread
+
+    future = start_thread(leave_it)
+    wait_until(future.done, qtbot)
+    qtbot.wait(4 * progress_bar._LOOK_MS)
+    threads: list[threading.Thread] = []
+    Heard(threads)
+    going.set()
+    wait_until(lambda: not future.result().is_alive(), qtbot)
     has_waited(qtbot)
     gc.collect()
     assert threads == [threading.main_thread()]

@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from napari_neurosynth_results.export.escaping import for_qt
-from napari_neurosynth_results.job import CancelledError, Job, Meter
+from napari_neurosynth_results.job import LEFT_BEHIND, CancelledError, Job, Meter
 from napari_neurosynth_results.viewer.napari_private import is_closed
 
 _Answer = TypeVar("_Answer")
@@ -99,7 +99,7 @@ class _Garbage:
         # Its thread holds what is not done.
         alive = ((one, one()) for one in self._work)
         self._work = [one for one, work in alive if work and not work.done()]
-        if not self._work and not self._waits():
+        if not (self._work or self._waits() or _is_left_behind()):
             self._end()
             return
         # Others may have enabled it.
@@ -150,6 +150,11 @@ class _Turns:
 
 _garbage = _Garbage()
 _turns = _Turns()
+
+
+def _is_left_behind() -> bool:
+    """Tell whether a thread goes on for which nobody waits any more."""
+    return any(one.name.startswith(LEFT_BEHIND) for one in threading.enumerate())
 
 
 def _is_main_thread() -> bool:

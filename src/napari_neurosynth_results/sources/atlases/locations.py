@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from napari_neurosynth_results.errors import ResultsError
-from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.job import LEFT_BEHIND, Job
 from napari_neurosynth_results.sources.atlases.catalog import AtlasLocation, KnownAtlas
 
 #: For nilearn's own folders: variable and what follows it.
@@ -94,7 +94,9 @@ def fetch_with_nilearn(known: KnownAtlas, job: Job) -> None:
         )
     failed: list[Exception] = []
     # nilearn cannot be told to stop, so nobody waits for its thread.
-    thread = threading.Thread(target=_fetch, args=(known, failed), daemon=True)
+    thread = threading.Thread(
+        target=_fetch, args=(known, failed), daemon=True, name=f"{LEFT_BEHIND}atlas"
+    )
     thread.start()
     waited = 0.0
     while thread.is_alive():

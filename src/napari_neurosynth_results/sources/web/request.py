@@ -25,7 +25,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from napari_neurosynth_results.job import Job
+from napari_neurosynth_results.job import LEFT_BEHIND, Job
 
 #: Bytes read, written and reported at once, at most.
 _CHUNK = 64 << 10
@@ -109,7 +109,7 @@ class BackgroundRequest:
         self._has_ended = False
         # A daemon, because a silent server must not keep the program from ending.
         self._thread = threading.Thread(
-            target=self._run, daemon=True, name="nnr-request"
+            target=self._run, daemon=True, name=f"{LEFT_BEHIND}request"
         )
 
     def __enter__(self) -> Self:
